@@ -1,0 +1,219 @@
+"""The words of `rotator` as types: targets, credentials, attempts, the ledger, and what Vault holds of them.
+
+Everything here is immutable. Times are aware; lengths of time are `timedelta`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+
+from rotator.core.passwords import PasswordRules
+from rotator.core.schedule import Schedule, Window
+from rotator.core.secret import Secret
+
+SCHEMA_VERSION = 1
+
+
+class Strategy(Enum):
+    """How a target gets a new password."""
+
+    REPLACE = "replace"  # create a new credential, later disable and delete the old one
+    ALTERNATING = "alternating"  # two standing credentials; the idle one is set, enabled and published
+    IN_PLACE = "in-place"  # set the password of the one credential: no overlap by nature
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What one kind of credential at a provider can do, and how it is shown to work."""
+
+    chooses_password: bool  # a create takes the password that we chose
+    sets_password: bool  # the password of an existing credential can be changed
+    generates_password: bool  # the provider makes username and password itself
+    disables: bool
+    re_enables: bool  # False: disabling cannot be undone
+    deletes: bool
+    lists: bool
+    creates: bool
+    proof: str  # how a credential is shown to be accepted, for plan and status
+    propagation: timedelta  # how long after a change the provider may still answer from the old state
+    password_limits: PasswordRules  # the strictest reading of what the provider's pages say
+    username_pattern: str  # a regular expression that every username that we make must match
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How often, when and how carefully: shared by the targets that name it."""
+
+    name: str
+    schedule: Schedule
+    window: Window | None
+    overlap: timedelta
+    quarantine: timedelta
+    password: PasswordRules
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One named secret that devices use; it outlives the credentials that fill it."""
+
+    name: str
+    account: str  # the provider account's name in the configuration
+    strategy: Strategy
+    usernames: tuple[str, ...]  # the configured credential; two for `alternating`
+    path: str  # of the consumer document, below the mount
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One username and password at one provider account."""
+
+    account: str
+    username: str
+    id: str | None = None  # None until the provider has answered the create
+    password: Secret | None = None  # None: nobody knows it (adopted, or made by the provider and not read yet)
+    uri: str = ""  # the realm or URI that goes with it
+    attempt: str | None = None  # the attempt that made or set it; None: it was there before us
+    enabled: bool = True  # as last listed by the provider
+
+
+class Purpose(Enum):
+    """What an attempt is for."""
+
+    ROTATE = "rotate"
+    UNDO = "undo"  # publish a replaced credential again
+
+
+class Phase(Enum):
+    """How far an open attempt has come. After PROVED it is published and closed in one step."""
+
+    STAGED = "staged"  # the password is in Vault; the provider may or may not have heard of it
+    APPLIED = "applied"  # the provider answered that it is in force
+    PROVED = "proved"  # the provider was seen to accept it
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a rotation. There is at most one open attempt for a target."""
+
+    id: str
+    purpose: Purpose
+    strategy: Strategy
+    phase: Phase
+    staged: Credential
+    predecessor: Credential | None  # what goes into the ledger when this attempt closes
+    started_at: datetime
+    requested_by: str
+    reason: str
+    compromised: bool = False
+    take_over: bool = False  # a consumer document that somebody else wrote is to be overwritten
+    uncertain: bool = False  # a call was made whose answer nobody saw: the provider may know the password
+    applied_at: datetime | None = None
+    proof: str = ""
+
+
+class Ending(Enum):
+    """What becomes of a replaced credential after its quarantine."""
+
+    DELETE = "delete"  # `replace`: it is deleted at the provider
+    STAND_BY = "stand-by"  # `alternating`: it stays, disabled, and only its password is forgotten
+    FORGET = "forget"  # `in-place`: only a password was replaced; there is nothing to disable or delete
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """A replaced credential that waits to be disabled, then deleted."""
+
+    credential: Credential
+    ending: Ending
+    replaced_at: datetime
+    disable_at: datetime
+    quarantine: timedelta
+    disabled_at: datetime | None = None
+    failures: int = 0
+    not_before: datetime | None = None
+    note: str = ""  # why the last try did not end it, such as active calls
+
+    @property
+    def ends_at(self) -> datetime:
+        """When it is deleted or forgotten, provided that it is disabled on time."""
+        return (self.disabled_at or self.disable_at) + self.quarantine
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A wish to act now, kept in Vault until it is carried out."""
+
+    purpose: Purpose
+    requested_by: str
+    reason: str
+    at: datetime
+    compromised: bool = False
+    take_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who works on a target just now. It saves double work; check-and-set is what decides."""
+
+    holder: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Totals since the state document was made, so that metrics survive a restart."""
+
+    succeeded: int = 0
+    failed: int = 0
+    undone: int = 0
+    disabled: int = 0
+    deleted: int = 0
+    seconds: float = 0.0  # total duration of the succeeded rotations
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """The state document: all that `rotator` knows of a target. Only `rotator` reads it."""
+
+    target: str
+    published: Credential | None = None
+    standby: Credential | None = None  # `alternating`: the idle one of the two, once it is known
+    attempt: Attempt | None = None
+    ledger: tuple[LedgerEntry, ...] = ()
+    last_rotation: datetime | None = None
+    next_rotation: datetime | None = None
+    failures: int = 0  # in a row
+    not_before: datetime | None = None  # back-off
+    last_error: str = ""
+    request: Request | None = None
+    claim: Claim | None = None
+    counts: Counts = field(default_factory=Counts)
+    schema: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerDocument:
+    """What devices read. `credential` is None where the document is missing, deleted or not of our form."""
+
+    version: int  # for check-and-set; 0 where nothing was ever written
+    exists: bool
+    username: str | None = None
+    password: Secret | None = None
+    credential_id: str | None = None
+    attempt: str | None = None
+
+    def names(self, credential: Credential) -> bool:
+        """True where this document hands out exactly `credential`."""
+        return (
+            self.exists
+            and credential.password is not None
+            and self.username == credential.username
+            and self.password == credential.password
+            and self.credential_id == credential.id
+        )
+
+    def concerns(self, credential: Credential) -> bool:
+        """True where this document hands out `credential`, with whatever password."""
+        same_id = credential.id is not None and self.credential_id == credential.id
+        return self.exists and (same_id or self.username == credential.username)

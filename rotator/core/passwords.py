@@ -1,0 +1,103 @@
+"""Password rules: whether they can be met, how much entropy they leave, and making a password under them.
+
+A password is drawn uniformly among all that meet the rules (rejection sampling), so that the entropy stated is exact.
+"""
+
+import math
+import string
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+
+from rotator.core.secret import Secret
+
+# Safe in SIP digest strings, URLs, forms, INI and XML files: no quote, backslash, #, %, &, :, ;, <, > or space.
+SAFE_SYMBOLS = "!@$^*_+"
+_LONGEST = 128
+_TRIES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordRules:
+    """How a password is made. The minima count characters of each class; the alphabet is the union of the classes.
+
+    A class whose minimum is 0 is still used, except symbols where `symbols` is empty.
+    """
+
+    length: int = 20
+    lower: int = 1
+    upper: int = 1
+    digits: int = 1
+    symbol: int = 1
+    symbols: str = SAFE_SYMBOLS
+    shortest: int = 8  # the fewest characters the provider takes
+    longest: int = _LONGEST  # the most characters the provider takes
+
+    @property
+    def _classes(self) -> tuple[tuple[str, int], ...]:
+        return (
+            (string.ascii_lowercase, self.lower),
+            (string.ascii_uppercase, self.upper),
+            (string.digits, self.digits),
+            (self.symbols, self.symbol),
+        )
+
+
+def problems(rules: PasswordRules, limits: PasswordRules) -> tuple[str, ...]:
+    """Says why no password meets `rules` under a provider's `limits`; empty where they can be met."""
+    found = []
+    required = rules.lower + rules.upper + rules.digits + rules.symbol
+    if required > rules.length:
+        found.append(f"the minima add up to {required}, which is more than length {rules.length}")
+    if rules.length < limits.shortest:
+        found.append(f"length {rules.length} is less than the {limits.shortest} that the provider asks for")
+    if rules.length > limits.longest:
+        found.append(f"length {rules.length} is more than the {limits.longest} that the provider takes")
+    if rules.symbol and not rules.symbols:
+        found.append("a symbol is required but `symbols` is empty")
+    if limits.symbol and not rules.symbol:
+        found.append("the provider requires at least one symbol: set `symbol` to 1 or more")
+    refused = sorted(set(rules.symbols) - set(limits.symbols))
+    if refused:
+        found.append(f"the provider may refuse {' '.join(refused)}; it takes {limits.symbols}")
+    return tuple(found)
+
+
+def entropy_bits(rules: PasswordRules) -> float:
+    """The entropy in bits: log2 of how many passwords meet the rules, by inclusion and exclusion.
+
+    Exact where every minimum is 0 or 1; larger minima are counted as 1, which overstates by far less than a bit for
+    the lengths in use.
+    """
+    size = sum(len(alphabet) for alphabet, _ in rules._classes)
+    wanted = [len(alphabet) for alphabet, minimum in rules._classes if minimum > 0]
+    total = 0
+    for missing in range(len(wanted) + 1):
+        for absent in combinations(wanted, missing):
+            total += (-1) ** missing * (size - sum(absent)) ** rules.length
+    return math.log2(total) if total > 0 else 0.0
+
+
+def meets(password: Secret, rules: PasswordRules) -> bool:
+    """True where the password is of the right length and has enough of each class and nothing else."""
+    text = password.reveal()
+    alphabet = "".join(characters for characters, _ in rules._classes)
+    return (
+        len(text) == rules.length
+        and all(character in alphabet for character in text)
+        and all(sum(c in characters for c in text) >= minimum for characters, minimum in rules._classes)
+    )
+
+
+def generate(rules: PasswordRules, choice: Callable[[str], str]) -> Secret:
+    """Makes a password. `choice` draws one character of a text uniformly and must be cryptographically strong.
+
+    Raises:
+        ValueError: the rules cannot be met (`problems` says why).
+    """
+    alphabet = "".join(characters for characters, _ in rules._classes)
+    for _ in range(_TRIES):
+        candidate = Secret("".join(choice(alphabet) for _ in range(rules.length)))
+        if meets(candidate, rules):
+            return candidate
+    raise ValueError("no password meets the rules")

@@ -1,0 +1,47 @@
+"""The only type that carries a password, a token or a key through `rotator`.
+
+A `Secret` cannot be printed, formatted, pickled or turned into JSON by accident; `reveal()` is the one way out, so
+that `grep -rn 'reveal()'` lists every place where a value leaves.
+"""
+
+import hmac
+from typing import Any, NoReturn, final
+
+_MASK = "Secret(***)"
+
+
+@final
+class Secret:
+    """A value that must not be seen.
+
+    Compared in constant time and only with another `Secret`; not hashable, so that it never becomes a key.
+    """
+
+    __slots__ = ("_value",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise TypeError("a Secret carries text")
+        self._value = value
+
+    def reveal(self) -> str:
+        """Returns the value itself: only for the provider's request and for Vault."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return _MASK
+
+    def __format__(self, spec: str) -> str:
+        return _MASK
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("a Secret is not pickled")

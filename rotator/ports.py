@@ -1,0 +1,173 @@
+"""The seams of the engine: what it asks of a provider, of the store, of time and of the audit.
+
+An adapter implements one of these protocols and imports nothing of the engine; `rotator.testing` has a fake of each.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from rotator.core.answers import Answer
+from rotator.core.model import Capabilities, ConsumerDocument, Credential, TargetState
+
+
+class Provider(Protocol):
+    """One provider account. Every method is safe to call twice with the same arguments and means the same.
+
+    No method raises for what the provider or the network did: it comes back as an `Answer`. Each one ends within
+    `longest_call`, whatever the provider does.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this kind of credential can do."""
+        ...
+
+    @property
+    def longest_call(self) -> timedelta:
+        """The bound within which every method returns, retries and waiting for the rate limiter included."""
+        ...
+
+    def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
+        """Looks in the provider's listing for `wanted`, and returns every match, or none.
+
+        Matches by id where `wanted.id` is set, else by username, else (a provider that generates) by the name that
+        carries `wanted.attempt`. The empty tuple is only returned when the whole listing was read. Passwords are set
+        only where the provider hands them out.
+        """
+        ...
+
+    def create(self, staged: Credential, target: str) -> Answer[Credential]:
+        """Creates the credential, enabled, and returns it with its id. Never sent twice by itself.
+
+        `Refused(DUPLICATE)` says that the username is taken.
+        """
+        ...
+
+    def set_password(self, credential: Credential) -> Answer[Credential]:
+        """Sets `credential.password` on the credential with `credential.id`, and leaves it enabled."""
+        ...
+
+    def enable(self, credential: Credential) -> Answer[Credential]:
+        """Enables it again, with the password `credential.password` in force."""
+        ...
+
+    def disable(self, credential: Credential) -> Answer[None]:
+        """Stops it from authenticating. The read-back shows it, or the answer is not `Done`."""
+        ...
+
+    def delete(self, credential: Credential) -> Answer[None]:
+        """Removes it. `Done` also where it was gone already and a listing confirms that."""
+        ...
+
+    def prove(self, credential: Credential) -> Answer[str]:
+        """Shows that the provider accepts the credential; the text says how. `Retry(NOT_YET)`: not yet seen."""
+        ...
+
+
+class StoreError(Exception):
+    """The store did not do what was asked. The message is for an operator and holds no value."""
+
+
+class Conflict(StoreError):
+    """Check-and-set failed: somebody else wrote first. Read again, decide again."""
+
+
+class StoreUnavailable(StoreError):
+    """Sealed, unreachable, without a leader, or too slow: it may work later. A write may or may not have happened."""
+
+
+class StoreDenied(StoreError):
+    """The token may not do this; the message names the path and the capability that is missing."""
+
+
+class StoreCorrupt(StoreError):
+    """A document cannot be read as ours; the message names the path and the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """A state document and its version. Version 0 with a fresh state: there is none yet."""
+
+    state: TargetState
+    version: int
+
+
+class Store(Protocol):
+    """The two documents of each target. Every write is check-and-set and raises `Conflict` when it lost."""
+
+    def read_state(self, target: str) -> Versioned:
+        """Reads the state document. Raises StoreError."""
+        ...
+
+    def write_state(self, state: TargetState, version: int) -> int:
+        """Writes the state document over `version` and returns the new version. Raises StoreError."""
+        ...
+
+    def list_states(self) -> tuple[str, ...]:
+        """The names of all targets that have a state document, configured or not. Raises StoreError."""
+        ...
+
+    def read_consumer(self, path: str) -> ConsumerDocument:
+        """Reads the consumer document. Raises StoreError."""
+        ...
+
+    def write_consumer(self, path: str, credential: Credential, at: datetime, over: ConsumerDocument) -> int:
+        """Writes the consumer document over the version of `over`, keeping keys that people added.
+
+        Returns the new version. Raises StoreError.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """Time. Only the composition root makes a real one."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Waits; ends early when the process is asked to stop."""
+        ...
+
+
+class Randomness(Protocol):
+    """Where passwords, ids and spread come from. Only the composition root makes a real one."""
+
+    def choice(self, characters: str) -> str:
+        """Draws one character uniformly, cryptographically strong."""
+        ...
+
+    def fraction(self) -> float:
+        """Draws a number in [0, 1)."""
+        ...
+
+
+class Audit(Protocol):
+    """The record of every effect."""
+
+    def record(self, verb: str, target: str, outcome: str, **facts: str | float | bool | None) -> None:
+        """Adds one line. Facts are ids, names and reasons: never a value."""
+        ...
+
+
+class Meter(Protocol):
+    """Counts the calls that leave the process."""
+
+    def provider_request(self, account: str, verb: str, outcome: str, seconds: float) -> None:
+        """One request to a provider: `verb` such as `create`; `outcome` a status code or `timeout`, `reset` ..."""
+        ...
+
+    def vault_request(self, operation: str, outcome: str, seconds: float) -> None:
+        """One request to Vault: `operation` such as `read_state`; `outcome` such as `ok`, `conflict`, `denied`."""
+        ...
+
+
+Providers = Mapping[str, Provider]
+"""The provider accounts by their name in the configuration."""
