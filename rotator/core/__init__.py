@@ -1,0 +1,1 @@
+"""What `rotator` decides, without doing any of it: no clock, no randomness, no I/O."""

@@ -63,6 +63,11 @@ class Target:
     path: str  # of the consumer document, below the mount
     policy: Policy
 
+    @property
+    def schedule_key(self) -> str:
+        """Names the schedule and window, so that a changed policy is noticed in the state document."""
+        return f"{self.policy.schedule} {self.policy.window}"
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -108,6 +113,7 @@ class Attempt:
     compromised: bool = False
     take_over: bool = False  # a consumer document that somebody else wrote is to be overwritten
     uncertain: bool = False  # a call was made whose answer nobody saw: the provider may know the password
+    refused: bool = False  # the provider definitely refuses this password: discard it as soon as that is safe
     applied_at: datetime | None = None
     proof: str = ""
 
@@ -133,6 +139,11 @@ class LedgerEntry:
     failures: int = 0
     not_before: datetime | None = None
     note: str = ""  # why the last try did not end it, such as active calls
+
+    @property
+    def disabled(self) -> bool:
+        """True once it was disabled."""
+        return self.disabled_at is not None
 
     @property
     def ends_at(self) -> datetime:
@@ -183,6 +194,7 @@ class TargetState:
     ledger: tuple[LedgerEntry, ...] = ()
     last_rotation: datetime | None = None
     next_rotation: datetime | None = None
+    scheduled_by: str = ""  # the schedule that `next_rotation` was drawn from: it is drawn anew when that changes
     failures: int = 0  # in a row
     not_before: datetime | None = None  # back-off
     last_error: str = ""
@@ -194,7 +206,7 @@ class TargetState:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerDocument:
-    """What devices read. `credential` is None where the document is missing, deleted or not of our form."""
+    """What devices read. The fields are None where the document is missing, deleted or not of our form."""
 
     version: int  # for check-and-set; 0 where nothing was ever written
     exists: bool
@@ -215,5 +227,8 @@ class ConsumerDocument:
 
     def concerns(self, credential: Credential) -> bool:
         """True where this document hands out `credential`, with whatever password."""
-        same_id = credential.id is not None and self.credential_id == credential.id
-        return self.exists and (same_id or self.username == credential.username)
+        if not self.exists:
+            return False
+        if self.credential_id is not None and credential.id is not None:
+            return self.credential_id == credential.id
+        return bool(credential.username) and self.username == credential.username

@@ -34,7 +34,8 @@ class PasswordRules:
     longest: int = _LONGEST  # the most characters the provider takes
 
     @property
-    def _classes(self) -> tuple[tuple[str, int], ...]:
+    def classes(self) -> tuple[tuple[str, int], ...]:
+        """Each class of characters with how many of it there must be at least."""
         return (
             (string.ascii_lowercase, self.lower),
             (string.ascii_uppercase, self.upper),
@@ -69,8 +70,8 @@ def entropy_bits(rules: PasswordRules) -> float:
     Exact where every minimum is 0 or 1; larger minima are counted as 1, which overstates by far less than a bit for
     the lengths in use.
     """
-    size = sum(len(alphabet) for alphabet, _ in rules._classes)
-    wanted = [len(alphabet) for alphabet, minimum in rules._classes if minimum > 0]
+    size = sum(len(alphabet) for alphabet, _ in rules.classes)
+    wanted = [len(alphabet) for alphabet, minimum in rules.classes if minimum > 0]
     total = 0
     for missing in range(len(wanted) + 1):
         for absent in combinations(wanted, missing):
@@ -81,11 +82,11 @@ def entropy_bits(rules: PasswordRules) -> float:
 def meets(password: Secret, rules: PasswordRules) -> bool:
     """True where the password is of the right length and has enough of each class and nothing else."""
     text = password.reveal()
-    alphabet = "".join(characters for characters, _ in rules._classes)
+    alphabet = "".join(characters for characters, _ in rules.classes)
     return (
         len(text) == rules.length
         and all(character in alphabet for character in text)
-        and all(sum(c in characters for c in text) >= minimum for characters, minimum in rules._classes)
+        and all(sum(c in characters for c in text) >= minimum for characters, minimum in rules.classes)
     )
 
 
@@ -95,7 +96,7 @@ def generate(rules: PasswordRules, choice: Callable[[str], str]) -> Secret:
     Raises:
         ValueError: the rules cannot be met (`problems` says why).
     """
-    alphabet = "".join(characters for characters, _ in rules._classes)
+    alphabet = "".join(characters for characters, _ in rules.classes)
     for _ in range(_TRIES):
         candidate = Secret("".join(choice(alphabet) for _ in range(rules.length)))
         if meets(candidate, rules):

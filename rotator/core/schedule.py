@@ -37,7 +37,7 @@ class Cron:
     expression: str
     timezone: str = "UTC"
 
-    def due_after(self, moment: datetime, fraction: float) -> datetime:
+    def due_after(self, moment: datetime, _fraction: float) -> datetime:
         """The next time of the expression after `moment`. The spread is left out: the operator named the time."""
         return next_time(self.expression, self.timezone, moment)
 
@@ -114,7 +114,7 @@ def next_time(expression: str, timezone: str, after: datetime) -> datetime:
     return found.astimezone(ZoneInfo("UTC"))
 
 
-def first_due(schedule: Schedule, window: Window | None, now: datetime, fraction: float) -> datetime:
+def first_due(window: Window | None, now: datetime, fraction: float) -> datetime:
     """When a target that was never rotated is due: at once, or in the next window, spread over that window."""
     if window is None or window.contains(now):
         return now

@@ -1,0 +1,155 @@
+"""What can be done next for a target: the output of `decide`, the input of the engine. One action is one effect."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import TypeAlias
+
+from rotator.core.model import Credential, LedgerEntry, Request
+
+
+class Reason(Enum):
+    """Why nothing is done now."""
+
+    CLAIMED = "claimed"  # another process works on the target
+    CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
+    BACKING_OFF = "backing off"  # after a failure
+    PROPAGATING = "propagating"  # applied, not yet seen to be accepted
+    FOREIGN_DOCUMENT = "consumer document changed by somebody else"
+    IDLE_IN_OVERLAP = "idle credential still in its overlap"
+    OUTSIDE_WINDOW = "outside the window"
+    RETIREMENTS_CAPPED = "retirements capped"  # as many as one minute may see were carried out
+    NOT_DUE = "not due"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing now; look again at `until`, or with the next poll where that is None."""
+
+    reason: Reason
+    message: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Draw the next rotation's time and store it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeClaim:
+    """Say in the state document that this process works on the target, before any effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Find out whether the provider has `wanted`."""
+
+    wanted: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Open an attempt. `credential` lacks what is made at staging: a password, and for `replace` the username."""
+
+    request: Request
+    credential: Credential
+    predecessor: Credential | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A request that cannot be carried out is taken back, with the reason."""
+
+    message: str
+
+
+class Verb(Enum):
+    """How the open attempt's credential is put into force."""
+
+    CREATE = "create"
+    SET_PASSWORD = "set_password"  # noqa: S105
+    ENABLE = "enable"
+    ADOPT = "adopt"  # a listing shows what a lost answer had created; nothing is sent
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Put the staged credential into force."""
+
+    verb: Verb
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """`in-place`, after a refusal that follows an unknown answer: set the old password, so that it is certainly in force."""
+
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """Show that the provider accepts the staged credential."""
+
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Write the consumer document."""
+
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The consumer document names the staged credential: close the attempt, put the predecessor into the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Discard the refused password; what a lost call may have left at the provider goes into the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disable:
+    """End the overlap of a replaced credential."""
+
+    entry: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """End the quarantine of a replaced credential."""
+
+    entry: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Take an entry out of the ledger; nothing is left to be done at the provider."""
+
+    entry: LedgerEntry
+
+
+Action: TypeAlias = (
+    Hold
+    | Schedule
+    | TakeClaim
+    | LookUp
+    | Stage
+    | Drop
+    | Apply
+    | Restore
+    | Prove
+    | Publish
+    | Close
+    | Abandon
+    | Disable
+    | Delete
+    | Forget
+)
+
+# Effects at a provider, or in the consumer document: never without a claim that outlasts them.
+CLAIMED = (Apply, Restore, Prove, Publish, Close, Abandon, Disable, Delete, Forget)

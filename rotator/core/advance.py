@@ -1,0 +1,282 @@
+"""The state document after each event. Pure: every function takes a state and gives the next one."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from rotator.core.actions import Stage
+from rotator.core.facts import same
+from rotator.core.model import (
+    Attempt,
+    Claim,
+    Credential,
+    Ending,
+    LedgerEntry,
+    Phase,
+    Purpose,
+    Request,
+    Strategy,
+    Target,
+    TargetState,
+)
+from rotator.core.schedule import first_due, next_due
+from rotator.core.staging import SCHEDULED_BY
+from rotator.core.transitions import Event, Fate, Standing, next_phase, next_standing
+
+# How long a create whose answer was lost may still be carried out by the provider. A guess, on the long side: no
+# provider documents it, and all that it delays is the removal of a credential that nobody was told of.
+LATE_COMMIT = timedelta(minutes=10)
+
+
+def scheduled(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
+    """The next rotation's time was drawn, for a new target or after a changed policy."""
+    policy = target.policy
+    if state.last_rotation is None:
+        due = first_due(policy.window, now, fraction)
+    else:
+        due = next_due(policy.schedule, policy.window, state.last_rotation, fraction)
+    return replace(state, next_rotation=due, scheduled_by=target.schedule_key)
+
+
+def requested(state: TargetState, request: Request) -> TargetState:
+    """Somebody asked to act now: the back-off does not hold that up."""
+    attempt = state.attempt
+    if attempt is not None and attempt.purpose is request.purpose is Purpose.ROTATE:
+        # The open attempt is what was asked for: its password is new, and a second one may not be staged beside it.
+        attempt = replace(
+            attempt,
+            compromised=attempt.compromised or request.compromised,
+            take_over=attempt.take_over or request.take_over,
+        )
+        return replace(state, attempt=attempt, not_before=None)
+    return replace(state, request=request, not_before=None)
+
+
+def dropped(state: TargetState, message: str, not_before: datetime) -> TargetState:
+    """A request, or a scheduled rotation, cannot be carried out as things are. An impossible undo is no failure."""
+    if state.request is not None and state.request.purpose is Purpose.UNDO:
+        return replace(state, request=None, last_error=message)
+    return _failed(replace(state, request=None), message, not_before)
+
+
+def claimed(state: TargetState, claim: Claim) -> TargetState:
+    """This process works on the target from now on.
+
+    A claim that was never given back means that a process ended, or lost Vault, between a call and its record: what
+    it had asked the provider is unknown.
+    """
+    attempt = state.attempt
+    if attempt is not None and state.claim is not None:
+        attempt = replace(attempt, uncertain=True)
+    return replace(state, claim=claim, attempt=attempt)
+
+
+def released(state: TargetState) -> TargetState:
+    """The claim is given back: everything that was asked of the provider is on record."""
+    return replace(state, claim=None)
+
+
+def staged(state: TargetState, plan: Stage, attempt_id: str, credential: Credential, now: datetime) -> TargetState:
+    """An attempt is open. `credential` is the plan's, with the password and username that were made for it."""
+    next_phase(state.attempt.phase if state.attempt else None, Event.STAGE)
+    request = plan.request
+    attempt = Attempt(
+        id=attempt_id,
+        purpose=request.purpose,
+        strategy=_strategy_of(plan, credential),
+        phase=Phase.STAGED,
+        staged=credential,
+        predecessor=plan.predecessor,
+        started_at=now,
+        requested_by=request.requested_by,
+        reason=request.reason,
+        compromised=request.compromised,
+        take_over=request.take_over,
+    )
+    return replace(state, attempt=attempt, request=None)
+
+
+def _strategy_of(plan: Stage, credential: Credential) -> Strategy:
+    """What kind of step this is: it is fixed here, so that a changed configuration cannot bend an open attempt."""
+    predecessor = plan.predecessor
+    if predecessor is not None and same(predecessor, credential):
+        return Strategy.IN_PLACE
+    return Strategy.REPLACE if plan.credential.username == "" else Strategy.ALTERNATING
+
+
+def _attempt(state: TargetState) -> Attempt:
+    if state.attempt is None:
+        raise ValueError("no attempt is open")
+    return state.attempt
+
+
+def _moved(state: TargetState, event: Event, **changes: object) -> TargetState:
+    attempt = _attempt(state)
+    phase = next_phase(attempt.phase, event)
+    return replace(state, attempt=phase and replace(attempt, phase=phase, **changes))  # type: ignore[arg-type]
+
+
+def applied(state: TargetState, credential: Credential, now: datetime) -> TargetState:
+    """The provider answered that `credential` is in force."""
+    before = _attempt(state).staged
+    staged_now = replace(
+        before,
+        id=credential.id,
+        username=credential.username or before.username,
+        password=credential.password or before.password,
+        uri=credential.uri or before.uri,
+        enabled=True,
+    )
+    moved = _moved(state, Event.APPLY, staged=staged_now, applied_at=now, refused=False)
+    return replace(moved, not_before=None, last_error="")
+
+
+def proved(state: TargetState, how: str) -> TargetState:
+    """The provider was seen to accept the staged credential."""
+    return replace(_moved(state, Event.PROVE, proof=how), not_before=None, last_error="")
+
+
+def propagating(state: TargetState, message: str, until: datetime) -> TargetState:
+    """Not seen to be accepted yet, and still within the propagation window: no failure."""
+    return replace(state, not_before=until, last_error=message, claim=None)
+
+
+def doubted(state: TargetState, message: str, not_before: datetime) -> TargetState:
+    """Not accepted when the propagation window had passed: the same password is applied again."""
+    return _failed(_moved(state, Event.DOUBT, uncertain=True), message, not_before)
+
+
+def setback(state: TargetState, message: str, not_before: datetime, *, uncertain: bool) -> TargetState:
+    """A step of the attempt did not succeed; it is tried again with the same password after the back-off."""
+    attempt = _attempt(state)
+    return _failed(
+        replace(state, attempt=replace(attempt, uncertain=attempt.uncertain or uncertain)), message, not_before
+    )
+
+
+def _failed(state: TargetState, message: str, not_before: datetime) -> TargetState:
+    return replace(
+        state,
+        failures=state.failures + 1,
+        counts=replace(state.counts, failed=state.counts.failed + 1),
+        not_before=not_before,
+        last_error=message,
+        claim=None,
+    )
+
+
+def refused(state: TargetState, message: str) -> TargetState:
+    """The provider definitely refuses the staged password."""
+    return replace(state, attempt=replace(_attempt(state), refused=True), last_error=message)
+
+
+def restored(state: TargetState) -> TargetState:
+    """The old password of the one credential is certainly in force: the refused one can be discarded."""
+    return replace(state, attempt=replace(_attempt(state), uncertain=False))
+
+
+def abandoned(state: TargetState, now: datetime, not_before: datetime) -> TargetState:
+    """The refused password is discarded. What a lost call may have left behind goes into the ledger.
+
+    A rotation that was asked for is asked for again; an undo is not.
+    """
+    attempt = _attempt(state)
+    moved = _moved(state, Event.ABANDON)
+    wish = None
+    if attempt.purpose is Purpose.ROTATE and attempt.requested_by != SCHEDULED_BY:
+        wish = Request(
+            attempt.purpose, attempt.requested_by, attempt.reason, now, attempt.compromised, attempt.take_over
+        )
+    ledger = moved.ledger
+    if attempt.purpose is Purpose.UNDO:
+        # It may have been enabled: the ledger disables it again.
+        ledger = tuple(replace(e, disabled_at=None) if same(e.credential, attempt.staged) else e for e in ledger)
+    elif attempt.strategy is not Strategy.IN_PLACE and (attempt.uncertain or attempt.staged.id is not None):
+        ending = Ending.DELETE if attempt.strategy is Strategy.REPLACE else Ending.STAND_BY
+        kept = tuple(e for e in ledger if not same(e.credential, attempt.staged))
+        ledger = (*kept, LedgerEntry(attempt.staged, ending, now, now + LATE_COMMIT, timedelta()))
+    return _failed(replace(moved, ledger=ledger, request=state.request or wish), state.last_error, not_before)
+
+
+def closed(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
+    """The staged credential is published; its predecessor waits in the ledger."""
+    attempt = _attempt(state)
+    moved = _moved(state, Event.CLOSE)
+    policy = target.policy
+    ledger = tuple(entry for entry in _without(state.ledger, attempt.staged, Fate.REINSTATE))
+    if attempt.compromised:
+        ledger = tuple(replace(e, disable_at=min(e.disable_at, now), quarantine=timedelta()) for e in ledger)
+    entry = _replaced(attempt, target, now)
+    rotated = attempt.purpose is Purpose.ROTATE
+    counts = state.counts
+    if rotated:
+        seconds = max((now - attempt.started_at).total_seconds(), 0.0)
+        counts = replace(counts, succeeded=counts.succeeded + 1, seconds=counts.seconds + seconds)
+    else:
+        counts = replace(counts, undone=counts.undone + 1)
+    standby = attempt.predecessor if entry is not None and entry.ending is Ending.STAND_BY else state.standby
+    return replace(
+        moved,
+        published=attempt.staged,
+        standby=standby and replace(standby, password=None),
+        ledger=(*ledger, *((entry,) if entry else ())),
+        last_rotation=now if rotated or state.last_rotation is None else state.last_rotation,
+        next_rotation=next_due(policy.schedule, policy.window, now, fraction),
+        scheduled_by=target.schedule_key,
+        failures=0,
+        not_before=None,
+        last_error="",
+        claim=None,
+        counts=counts,
+    )
+
+
+def _replaced(attempt: Attempt, target: Target, now: datetime) -> LedgerEntry | None:
+    predecessor = attempt.predecessor
+    if predecessor is None:
+        return None
+    overlap, quarantine = target.policy.overlap, target.policy.quarantine
+    if attempt.compromised:
+        overlap = quarantine = timedelta()
+    if same(predecessor, attempt.staged):
+        known = predecessor.password is not None and predecessor.password != attempt.staged.password
+        worth_keeping = known and not attempt.compromised
+        return LedgerEntry(predecessor, Ending.FORGET, now, now, quarantine) if worth_keeping else None
+    standing = target.strategy is Strategy.ALTERNATING and predecessor.username in target.usernames
+    ending = Ending.STAND_BY if standing else Ending.DELETE
+    return LedgerEntry(predecessor, ending, now, now + overlap, quarantine)
+
+
+def _standing(entry: LedgerEntry) -> Standing:
+    return Standing.DISABLED if entry.disabled else Standing.WAITING
+
+
+def _without(ledger: tuple[LedgerEntry, ...], credential: Credential, fate: Fate) -> tuple[LedgerEntry, ...]:
+    for entry in ledger:
+        if same(entry.credential, credential):
+            next_standing(_standing(entry), fate)
+    return tuple(entry for entry in ledger if not same(entry.credential, credential))
+
+
+def disabled(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
+    """A replaced credential was disabled: its quarantine begins now, however late that is."""
+    next_standing(_standing(entry), Fate.DISABLE)
+    ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="")
+    counts = replace(state.counts, disabled=state.counts.disabled + 1)
+    return replace(state, ledger=_swapped(state.ledger, entry, ended), counts=counts, claim=None)
+
+
+def removed(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:
+    """A replaced credential is gone, or its password forgotten."""
+    counts = replace(state.counts, deleted=state.counts.deleted + 1) if deleted else state.counts
+    ledger = _without(state.ledger, entry.credential, Fate.REMOVE)
+    return replace(state, ledger=ledger, counts=counts, claim=None)
+
+
+def retirement_postponed(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:
+    """It could not be disabled or deleted yet; it stays in the ledger for as long as it takes."""
+    later = replace(entry, failures=entry.failures + 1, not_before=not_before, note=note)
+    return replace(state, ledger=_swapped(state.ledger, entry, later), claim=None)
+
+
+def _swapped(ledger: tuple[LedgerEntry, ...], old: LedgerEntry, new: LedgerEntry) -> tuple[LedgerEntry, ...]:
+    return tuple(new if same(entry.credential, old.credential) else entry for entry in ledger)

@@ -1,0 +1,71 @@
+"""What is known of a target at one moment: all that a decision may rest on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rotator.core.model import Attempt, Capabilities, ConsumerDocument, Credential, LedgerEntry, Target, TargetState
+
+
+def key(wanted: Credential) -> str:
+    """Names a look-up: by id, else by username, else by the attempt that made it."""
+    return f"{wanted.account}/{wanted.id or wanted.username or wanted.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Gathered by the engine, judged by `decide`."""
+
+    target: Target
+    capabilities: Mapping[str, Capabilities]  # by provider account
+    state: TargetState
+    consumer: ConsumerDocument
+    holder: str  # this process
+    claimed: bool  # this process holds the claim, and for longer than any one effect can take
+    now: datetime
+    found: Mapping[str, tuple[Credential, ...]] = field(default_factory=dict)  # look-ups of this look, by `key`
+    closed: Mapping[str, datetime] = field(default_factory=dict)  # accounts whose circuit is open, and until when
+    retirements_left: int = 1  # how many the cap for this minute still allows
+
+    @property
+    def undisturbed(self) -> bool:
+        """True where the consumer document is what was last published, or does not exist and nothing was published."""
+        if self.state.published is None:
+            return not self.consumer.exists
+        return self.consumer.names(self.state.published)
+
+    def backing_off(self) -> bool:
+        """True while the back-off of the target lasts. A request to act now has already cleared it."""
+        return self.state.not_before is not None and self.state.not_before > self.now
+
+    def protected(self, credential: Credential) -> bool:
+        """True where a credential must not be touched: it is published, or about to be, or handed out to devices."""
+        attempt = self.state.attempt
+        kept = (self.state.published, attempt.staged if attempt else None)
+        return any(other is not None and same(other, credential) for other in kept) or self.consumer.concerns(
+            credential
+        )
+
+
+def same(one: Credential, other: Credential) -> bool:
+    """True where both are the same credential at the provider, whatever their passwords."""
+    if one.account != other.account:
+        return False
+    if one.id is not None and other.id is not None:
+        return one.id == other.id
+    if one.username and other.username:
+        return one.username == other.username
+    return one.attempt is not None and one.attempt == other.attempt
+
+
+def entry_of(state: TargetState, credential: Credential) -> LedgerEntry | None:
+    """The ledger's entry for `credential`, if there is one."""
+    return next((entry for entry in state.ledger if same(entry.credential, credential)), None)
+
+
+def open_attempt(facts: Facts) -> Attempt | None:
+    """The open attempt where it can be worked on now: not backing off, its account's circuit not open."""
+    attempt = facts.state.attempt
+    if attempt is None or facts.backing_off() or attempt.staged.account in facts.closed:
+        return None
+    return attempt

@@ -1,0 +1,133 @@
+"""Whether a new attempt is opened now, and with which credential: the part of `decide` that starts things."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from rotator.core.actions import Action, Drop, LookUp, Stage
+from rotator.core.facts import Facts, entry_of, key
+from rotator.core.model import Capabilities, Credential, Ending, LedgerEntry, Purpose, Request, Strategy
+
+SCHEDULED_BY = "schedule"
+
+
+def stage(facts: Facts) -> Action | None:
+    """Opens an attempt where one is asked for or due, and nothing stands in its way."""
+    request = _wanted(facts)
+    if request is None or facts.state.attempt is not None or facts.target.account in facts.closed:
+        return None
+    if facts.backing_off() or not (facts.undisturbed or request.take_over):
+        return None
+    if request.purpose is Purpose.UNDO:
+        return _undo(facts, request)
+    return _ROTATE[facts.target.strategy](facts, request)
+
+
+def _wanted(facts: Facts) -> Request | None:
+    if facts.state.request is not None:
+        return facts.state.request
+    due, window = facts.state.next_rotation, facts.target.policy.window
+    if due is None or due > facts.now or not (window is None or window.contains(facts.now)):
+        return None
+    why = f"due since {due:%Y-%m-%dT%H:%M:%SZ}" if facts.state.published else "first rotation"
+    return Request(Purpose.ROTATE, SCHEDULED_BY, why, facts.now)
+
+
+def _replace(facts: Facts, request: Request) -> Action:
+    predecessor = _predecessor(facts)
+    if isinstance(predecessor, LookUp):
+        return predecessor
+    return Stage(request, Credential(facts.target.account, username=""), predecessor)
+
+
+def _in_place(facts: Facts, request: Request) -> Action:
+    current = _predecessor(facts, only_here=True)
+    if isinstance(current, LookUp):
+        return current
+    if current is None:
+        name = facts.target.usernames[0]
+        return Drop(
+            f"{facts.target.account} has no credential {name!r}; in-place cannot create one: check the username"
+        )
+    return Stage(request, replace(current, password=None), facts.state.published or current)
+
+
+def _alternating(facts: Facts, request: Request) -> Action | None:
+    idle = _idle(facts)
+    if isinstance(idle, LookUp):
+        return idle
+    if idle_in_overlap(facts) is not None and not request.compromised:
+        return None
+    predecessor = _predecessor(facts)
+    return predecessor if isinstance(predecessor, LookUp) else Stage(request, idle, predecessor)
+
+
+_ROTATE = {Strategy.REPLACE: _replace, Strategy.IN_PLACE: _in_place, Strategy.ALTERNATING: _alternating}
+
+
+def _predecessor(facts: Facts, *, only_here: bool = False) -> Credential | LookUp | None:
+    """What the new credential will replace: the published one, or at the first rotation the configured one.
+
+    Args:
+        only_here: the published one counts only if it is at the target's own account (`in-place` sets its password).
+    """
+    published = facts.state.published
+    if published is not None and (not only_here or published.account == facts.target.account):
+        return published
+    if not facts.target.usernames:
+        return None
+    wanted = Credential(facts.target.account, facts.target.usernames[0])
+    found = facts.found.get(key(wanted))
+    if found is None:
+        return LookUp(wanted)
+    return _with_known_password(facts, found[0]) if found else None
+
+
+def _with_known_password(facts: Facts, adopted: Credential) -> Credential:
+    """An adopted credential's password is only known where the consumer document that is taken over names it."""
+    known = facts.consumer.password if facts.consumer.username == adopted.username else None
+    return replace(adopted, password=known)
+
+
+def _idle(facts: Facts) -> Credential | LookUp:
+    first, second = facts.target.usernames
+    published = facts.state.published
+    wanted = Credential(facts.target.account, first if published and published.username == second else second)
+    standby = facts.state.standby
+    if standby is not None and standby.account == wanted.account and standby.username == wanted.username:
+        return replace(standby, password=None)
+    found = facts.found.get(key(wanted))
+    if found is None:
+        return LookUp(wanted)
+    return replace(found[0], password=None) if found else wanted
+
+
+def idle_in_overlap(facts: Facts) -> datetime | None:
+    """`alternating`: until when devices may still use the idle credential, so that its password must not be set."""
+    if facts.target.strategy is not Strategy.ALTERNATING:
+        return None
+    idle = _idle(facts)
+    entry = None if isinstance(idle, LookUp) else entry_of(facts.state, idle)
+    return entry.disable_at if entry is not None and not entry.disabled else None
+
+
+def _undo(facts: Facts, request: Request) -> Action:
+    refusals = []
+    for entry in reversed(facts.state.ledger):
+        refusal = undo_refusal(entry, facts.capabilities.get(entry.credential.account), facts.now)
+        if refusal is None:
+            return Stage(request, entry.credential, facts.state.published)
+        refusals.append(f"{entry.credential.username}: {refusal}")
+    return Drop("nothing can be undone: " + ("; ".join(refusals) or "the ledger is empty"))
+
+
+def undo_refusal(entry: LedgerEntry, can: Capabilities | None, now: datetime) -> str | None:
+    """Why a replaced credential cannot be published again; None where it can."""
+    if can is None:
+        return f"its account {entry.credential.account} is not in the configuration"
+    if entry.credential.password is None:
+        return "nobody knows its password"
+    if entry.disabled and not can.re_enables and entry.ending is not Ending.FORGET:
+        return "it was disabled, and this provider cannot undo that"
+    if entry.ends_at <= now:
+        return "its quarantine has ended"
+    return None
