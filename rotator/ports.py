@@ -113,6 +113,13 @@ class Store(Protocol):
         """Reads the consumer document. Raises StoreError."""
         ...
 
+    def check_publishable(self, path: str) -> None:
+        """Raises StoreDenied where the token may not write the consumer document.
+
+        Asked before a provider hears of a new password, since afterwards it would be too late.
+        """
+        ...
+
     def write_consumer(self, path: str, credential: Credential, at: datetime, over: ConsumerDocument) -> int:
         """Writes the consumer document over the version of `over`, keeping keys that people added.
 

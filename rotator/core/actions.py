@@ -83,7 +83,7 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """`in-place`, after a refusal that follows an unknown answer: set the old password, so that it is certainly in force."""
+    """`in-place`, after a refusal that follows an unknown answer: bring the old password back for certain."""
 
     credential: Credential
 

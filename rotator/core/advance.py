@@ -19,6 +19,7 @@ from rotator.core.model import (
     TargetState,
 )
 from rotator.core.schedule import first_due, next_due
+from rotator.core.secret import Secret
 from rotator.core.staging import SCHEDULED_BY
 from rotator.core.transitions import Event, Fate, Standing, next_phase, next_standing
 
@@ -56,6 +57,11 @@ def dropped(state: TargetState, message: str, not_before: datetime) -> TargetSta
     if state.request is not None and state.request.purpose is Purpose.UNDO:
         return replace(state, request=None, last_error=message)
     return _failed(replace(state, request=None), message, not_before)
+
+
+def delayed(state: TargetState, message: str, not_before: datetime) -> TargetState:
+    """What is due could not be looked into, or may not be started; it stays due."""
+    return _failed(state, message, not_before)
 
 
 def claimed(state: TargetState, claim: Claim) -> TargetState:
@@ -263,6 +269,12 @@ def disabled(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetSta
     ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="")
     counts = replace(state.counts, disabled=state.counts.disabled + 1)
     return replace(state, ledger=_swapped(state.ledger, entry, ended), counts=counts, claim=None)
+
+
+def given_password(state: TargetState, entry: LedgerEntry, password: Secret) -> TargetState:
+    """A password for a replaced credential that nobody knows one of, recorded before the provider hears of it."""
+    known = replace(entry, credential=replace(entry.credential, password=password))
+    return replace(state, ledger=_swapped(state.ledger, entry, known))
 
 
 def removed(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Generic, TypeAlias, TypeVar
 
-T = TypeVar("T", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Refusal(Enum):
@@ -41,10 +41,10 @@ class Wait(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Done(Generic[T]):
+class Done(Generic[T_co]):
     """The provider did it; `value` is what it said."""
 
-    value: T
+    value: T_co
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +72,4 @@ class Unknown:
     after: timedelta | None = None
 
 
-Answer: TypeAlias = Done[T] | Refused | Retry | Unknown
+Answer: TypeAlias = Done[T_co] | Refused | Retry | Unknown

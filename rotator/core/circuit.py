@@ -9,7 +9,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """Closed while `failures` is below `threshold`. Times are monotonic seconds: a clock jump neither opens nor closes."""
+    """Closed while `failures` is below `threshold`. Times are monotonic seconds: a clock jump changes nothing."""
 
     threshold: int = 5
     open_for: timedelta = timedelta(minutes=5)

@@ -56,7 +56,7 @@ def continue_attempt(facts: Facts) -> Action | None:
     if attempt is None:
         return None
     if attempt.phase is Phase.STAGED:
-        return _discard(facts, attempt) if attempt.refused else _apply(facts, attempt)
+        return _discard(attempt) if attempt.refused else _apply(facts, attempt)
     if attempt.phase is Phase.APPLIED:
         return Prove(attempt.staged)
     return _publish(facts, attempt)
@@ -88,7 +88,7 @@ def _create(facts: Facts, attempt: Attempt) -> Action:
     return Apply(Verb.ADOPT, found[0])
 
 
-def _discard(facts: Facts, attempt: Attempt) -> Action | None:
+def _discard(attempt: Attempt) -> Action | None:
     """The provider refuses the staged password. With nothing unknown behind it, it can simply go.
 
     An earlier call of the same attempt may have been carried out, though. A spare credential is then left to the

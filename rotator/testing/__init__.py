@@ -1,0 +1,21 @@
+"""Public fakes of every port: a store with crash points, a faulty provider, a clock that only moves when told to."""
+
+from rotator.testing.clock import FakeClock, FakeRandomness
+from rotator.testing.crash import Crash, CrashPoints
+from rotator.testing.provider import CHOSEN, GENERATED, FakeProvider, Fault
+from rotator.testing.records import MemoryAudit, NullMeter
+from rotator.testing.store import MemoryStore
+
+__all__ = [
+    "CHOSEN",
+    "GENERATED",
+    "Crash",
+    "CrashPoints",
+    "FakeClock",
+    "FakeProvider",
+    "FakeRandomness",
+    "Fault",
+    "MemoryAudit",
+    "MemoryStore",
+    "NullMeter",
+]

@@ -1,0 +1,26 @@
+"""The names that `rotator` makes: attempt ids and, for `replace`, usernames."""
+
+from collections.abc import Callable
+from string import ascii_lowercase, digits
+
+from rotator.core.model import Target
+
+_ALPHABET = ascii_lowercase + digits
+_LONGEST_BASE = 24  # no provider documents its longest username; 32 with the suffix has been seen to be taken
+_SUFFIX = 8
+
+
+def new_attempt_id(choice: Callable[[str], str]) -> str:
+    """An id that is unique for all practical purposes: 62 bits."""
+    return "".join(choice(_ALPHABET) for _ in range(12))
+
+
+def new_username(target: Target, choice: Callable[[str], str]) -> str:
+    """A username that nobody has: the configured one, or the target's name, and a random suffix of 41 bits.
+
+    Letters and digits only, since that is what every provider takes (Vobiz, Create Credential: other characters "can
+    be rejected with a 400").
+    """
+    base = target.usernames[0] if target.usernames else target.name
+    kept = "".join(character for character in base if character.isascii() and character.isalnum())[:_LONGEST_BASE]
+    return kept + "".join(choice(_ALPHABET) for _ in range(_SUFFIX))

@@ -1,0 +1,185 @@
+"""The loop for one target: observe, decide, act, until there is nothing to do now."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from rotator.core import actions as do
+from rotator.core import advance
+from rotator.core.circuit import Circuit
+from rotator.core.decide import decide
+from rotator.core.facts import Facts
+from rotator.core.model import Purpose, Request, Target, TargetState
+from rotator.engine.effects import Effects, Limits
+from rotator.engine.gates import Gates
+from rotator.engine.session import Seen, Session
+from rotator.ports import Audit, Clock, Conflict, Providers, Randomness, Store, StoreError
+
+_MOST_STEPS = 60  # a whole life of a credential takes about a dozen; more is a fault that must not spin
+_MOST_CONFLICTS = 5
+_AFTER_CONFLICT = 0.15  # seconds: a standby of Vault may answer from a state that is up to 0.1 s old
+_SOON = timedelta(seconds=5)
+_MARGIN = timedelta(seconds=5)  # by which a claim outlasts the longest call that it protects
+
+
+class Outcome(Enum):
+    """What one look led to, for the log's one line."""
+
+    ROTATED = "rotated"
+    UNDONE = "undone"
+    RETIRED = "retired"  # something was disabled, deleted or forgotten
+    HELD = "held"  # nothing was to be done
+    WAITING = "waiting"  # an attempt is open and waits
+    FAILED = "failed"  # a step failed; see the message
+    CONTENDED = "contended"  # another process kept writing first
+    STOPPED = "stopped"  # asked to stop between two steps
+    VAULT = "vault"  # Vault could not be asked
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What came of one look at a target."""
+
+    target: str
+    outcome: Outcome
+    message: str
+    verbs: tuple[str, ...]
+    state: TargetState | None  # None where Vault could not be asked at all
+    hold: do.Hold | None
+    next_look: datetime | None  # None: with the next poll
+    seconds: float
+
+
+class Engine:
+    """Brings targets forward. One instance serves all threads of a process."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        providers: Providers,
+        clock: Clock,
+        randomness: Randomness,
+        audit: Audit,
+        holder: str,
+        limits: Limits,
+        seen: Seen,
+        stopping: Callable[[], bool],
+    ) -> None:
+        """Wires one engine.
+
+        Args:
+            holder: names this process in claims; unique among all processes, restarts included.
+            seen: is told every state that is read or written.
+            stopping: True from the moment when no further step may begin.
+        """
+        circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
+        self.gates = Gates(clock, circuit, limits.retirements_per_minute)
+        self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
+        self._seen, self._stopping, self._audit = seen, stopping, audit
+        self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
+        longest = max((provider.longest_call for provider in providers.values()), default=timedelta())
+        self._longest_effect = longest + _MARGIN
+        self._effects = Effects(store, providers, clock, randomness, audit, self.gates, limits)
+
+    def look(self, target: Target) -> Look:
+        """Brings one target as far as it can be brought now. Never raises for what Vault or a provider did."""
+        started = self._clock.monotonic()
+        verbs: list[str] = []
+        session: Session | None = None
+        hold: do.Hold | None = None
+        try:
+            session = self._open(target)
+            hold, outcome = self._steps(session, verbs)
+            message, next_look = (hold.message, hold.until) if hold else ("", self._clock.now())
+        except StoreError as error:
+            outcome, message, next_look = Outcome.VAULT, str(error), self._clock.now() + _SOON
+        return Look(
+            target=target.name,
+            outcome=outcome,
+            message=message,
+            verbs=tuple(verbs),
+            state=session.state if session else None,
+            hold=hold,
+            next_look=next_look,
+            seconds=self._clock.monotonic() - started,
+        )
+
+    def facts(self, target: Target) -> Facts:
+        """What is known of a target now, for `plan` and `status`. Raises StoreError."""
+        return self._facts(self._open(target))
+
+    def request(self, target: Target, request: Request) -> TargetState:
+        """Writes a request into the state document, so that it outlives this process. Raises StoreError."""
+        session = self._open(target)
+        for attempt in range(_MOST_CONFLICTS):
+            try:
+                session.write(advance.requested(session.state, request))
+                break
+            except Conflict:
+                if attempt == _MOST_CONFLICTS - 1:
+                    raise
+                self._clock.sleep(_AFTER_CONFLICT)
+                session.read()
+        self._audit.record(
+            f"request {request.purpose.value}",
+            target.name,
+            "done",
+            requested_by=request.requested_by,
+            reason=request.reason,
+            compromised=request.compromised,
+        )
+        return session.state
+
+    def _open(self, target: Target) -> Session:
+        return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._seen)
+
+    def _facts(self, session: Session) -> Facts:
+        return session.facts(self._capabilities, self.gates, self._longest_effect)
+
+    def _steps(self, session: Session, verbs: list[str]) -> tuple[do.Hold | None, Outcome]:
+        conflicts = 0
+        for _ in range(_MOST_STEPS):
+            if self._stopping():
+                self._give_back(session)
+                return None, Outcome.STOPPED
+            action = decide(self._facts(session))
+            if isinstance(action, do.Hold):
+                self._give_back(session)
+                return action, _outcome(session.state, verbs, action)
+            try:
+                name = _name(action, session.state)
+                self._effects.carry_out(session, action)
+                verbs.append(name)
+            except Conflict:
+                conflicts += 1
+                if conflicts > _MOST_CONFLICTS:
+                    return None, Outcome.CONTENDED
+                self._clock.sleep(_AFTER_CONFLICT)
+                session.read()
+        return None, Outcome.CONTENDED
+
+    def _give_back(self, session: Session) -> None:
+        """Everything that was asked of the provider is on record by now, so the next process need not wait."""
+        if session.holds_claim:
+            with suppress(Conflict):  # somebody wrote since, so that the claim is no longer ours anyway
+                session.write(advance.released(session.state))
+
+
+def _name(action: do.Action, state: TargetState) -> str:
+    undo = isinstance(action, do.Close) and state.attempt is not None and state.attempt.purpose is Purpose.UNDO
+    return "undo" if undo else type(action).__name__.lower()
+
+
+def _outcome(state: TargetState, verbs: list[str], hold: do.Hold) -> Outcome:
+    if state.failures and (hold.reason is do.Reason.BACKING_OFF or "apply" in verbs):
+        return Outcome.FAILED
+    if "undo" in verbs:
+        return Outcome.UNDONE
+    if "close" in verbs:
+        return Outcome.ROTATED
+    if state.attempt is not None:
+        return Outcome.WAITING
+    return Outcome.RETIRED if {"disable", "delete", "forget"} & set(verbs) else Outcome.HELD

@@ -1,0 +1,35 @@
+"""Cutting a run at any boundary between two effects."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class Crash(BaseException):
+    """The process ends here. Not an `Exception`: nothing may catch it and go on."""
+
+
+class CrashPoints:
+    """Counts the boundaries that a run passes, and ends it at the chosen one (from 1; 0: never).
+
+    `watch` is called at every boundary: it checks what must always hold.
+    """
+
+    def __init__(self, at: int = 0, watch: Callable[[str], None] | None = None) -> None:
+        self.at = at
+        self.passed: list[str] = []
+        self._watch = watch
+
+    def reach(self, label: str) -> None:
+        """A boundary. Raises Crash where it is the chosen one."""
+        self.passed.append(label)
+        if self._watch is not None:
+            self._watch(label)
+        if len(self.passed) == self.at:
+            raise Crash(label)
+
+    @contextmanager
+    def around(self, label: str) -> Iterator[None]:
+        """One effect: a boundary before it, and one after it, when it is carried out and its answer not yet seen."""
+        self.reach(f"before {label}")
+        yield
+        self.reach(f"after {label}")

@@ -1,0 +1,179 @@
+"""A provider account in memory, with the capabilities, faults and crash points that a test wants."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.model import Capabilities, Credential
+from rotator.core.passwords import PasswordRules
+from rotator.core.secret import Secret
+from rotator.testing.crash import CrashPoints
+
+CHOSEN = Capabilities(
+    chooses_password=True,
+    sets_password=True,
+    generates_password=False,
+    disables=True,
+    re_enables=True,
+    deletes=True,
+    lists=True,
+    creates=True,
+    proof="asking the fake",
+    propagation=timedelta(seconds=30),
+    password_limits=PasswordRules(),
+    username_pattern=r"[A-Za-z0-9]+",
+)
+GENERATED = replace(CHOSEN, chooses_password=False, sets_password=False, generates_password=True, re_enables=False)
+
+
+class Fault(Enum):
+    """What goes wrong with one call."""
+
+    LOST_BEFORE = "unknown, and not carried out"
+    LOST_AFTER = "unknown, and carried out"
+    UNREACHABLE = "no connection"
+    RATE_LIMITED = "429"
+    REFUSED = "the content is refused"
+    UNAUTHORIZED = "the API key is refused"
+
+
+@dataclass(slots=True)
+class Held:
+    """One credential at the fake provider."""
+
+    id: str
+    username: str
+    password: Secret
+    name: str  # the attempt that a generating provider was told
+    enabled: bool = True
+    expired: bool = False
+    busy: bool = False  # active calls
+
+
+class FakeProvider:
+    """Keeps credentials; one instance outlives the processes of a test, as a provider does."""
+
+    def __init__(self, capabilities: Capabilities = CHOSEN, account: str = "fake") -> None:
+        self.capabilities = capabilities
+        self.longest_call = timedelta(seconds=20)
+        self.held: dict[str, Held] = {}
+        self.points = CrashPoints()
+        self.faults: dict[str, list[Fault]] = {}  # by verb, one for each further call
+        self.calls: list[str] = []
+        self.slow_to_accept = 0  # how many proofs come too early
+        self._account = account
+        self._next = 0
+
+    def add(self, username: str, password: str = "unknown") -> Held:  # noqa: S107
+        """A credential that was there before."""
+        self._next += 1
+        held = Held(f"id-{self._next}", username, Secret(password), "")
+        self.held[held.id] = held
+        return held
+
+    def accepts(self, username: str | None, password: Secret | None) -> bool:
+        """True where a device with these would be let in."""
+        return any(h.username == username and h.password == password and h.enabled for h in self.held.values())
+
+    def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
+        """Lists."""
+        return self._do("find", lambda: Done(tuple(self._shown(held) for held in self._matching(wanted))))
+
+    def create(self, staged: Credential, target: str) -> Answer[Credential]:  # noqa: ARG002
+        """Creates."""
+        return self._do("create", lambda: self._create(staged))
+
+    def set_password(self, credential: Credential) -> Answer[Credential]:
+        """Sets, and enables."""
+        return self._do("set_password", lambda: self._set(credential))
+
+    def enable(self, credential: Credential) -> Answer[Credential]:
+        """Enables."""
+        return self._do("enable", lambda: self._set(credential))
+
+    def disable(self, credential: Credential) -> Answer[None]:
+        """Disables."""
+        return self._do("disable", lambda: self._disable(credential))
+
+    def delete(self, credential: Credential) -> Answer[None]:
+        """Deletes."""
+        return self._do("delete", lambda: self._delete(credential))
+
+    def prove(self, credential: Credential) -> Answer[str]:
+        """Asks itself."""
+        return self._do("prove", lambda: self._prove(credential))
+
+    def _do(self, verb: str, carry_out: Callable[[], Answer[Any]]) -> Answer[Any]:
+        self.calls.append(verb)
+        planned = self.faults.get(verb)
+        fault = planned.pop(0) if planned else None
+        with self.points.around(verb):
+            answer = _FAULTS[fault] if fault in _FAULTS else carry_out()
+        return Unknown("the answer was lost") if fault is Fault.LOST_AFTER else answer
+
+    def _matching(self, wanted: Credential) -> list[Held]:
+        if wanted.id is not None:
+            return [held for held in self.held.values() if held.id == wanted.id]
+        if wanted.username:
+            return [held for held in self.held.values() if held.username == wanted.username]
+        return [held for held in self.held.values() if held.name and held.name == wanted.attempt]
+
+    def _shown(self, held: Held) -> Credential:
+        password = held.password if self.capabilities.generates_password else None
+        return Credential(
+            self._account, held.username, held.id, password, attempt=held.name or None, enabled=held.enabled
+        )
+
+    def _create(self, staged: Credential) -> Answer[Credential]:
+        if any(held.username == staged.username for held in self.held.values() if staged.username):
+            return Refused(Refusal.DUPLICATE, "the username is taken")
+        self._next += 1
+        username = staged.username or f"generated{self._next}"
+        password = staged.password or Secret(f"generated-password-{self._next}")
+        held = Held(f"id-{self._next}", username, password, staged.attempt or "")
+        self.held[held.id] = held
+        return Done(replace(staged, id=held.id, username=username, password=password))
+
+    def _set(self, credential: Credential) -> Answer[Credential]:
+        held = self.held.get(credential.id or "")
+        if held is None:
+            return Refused(Refusal.NOT_FOUND, "no such credential")
+        if held.expired:
+            return Refused(Refusal.EXPIRED, "it has expired")
+        if self.capabilities.sets_password and credential.password is not None:
+            held.password = credential.password
+        held.enabled = True
+        return Done(credential)
+
+    def _disable(self, credential: Credential) -> Answer[None]:
+        held = self.held.get(credential.id or "")
+        if held is None:
+            return Refused(Refusal.NOT_FOUND, "no such credential")
+        held.enabled, held.expired = False, not self.capabilities.re_enables
+        return Done(None)
+
+    def _delete(self, credential: Credential) -> Answer[None]:
+        held = self.held.get(credential.id or "")
+        if held is not None and held.busy:
+            return Retry(Wait.IN_USE, "active calls")
+        self.held.pop(credential.id or "", None)
+        return Done(None)
+
+    def _prove(self, credential: Credential) -> Answer[str]:
+        if self.slow_to_accept > 0:
+            self.slow_to_accept -= 1
+            return Retry(Wait.NOT_YET, "not accepted yet")
+        accepted = self.accepts(credential.username, credential.password)
+        return Done("the fake accepts it") if accepted else Retry(Wait.NOT_YET, "not accepted")
+
+
+_FAULTS: dict[Fault | None, Answer[Any]] = {
+    Fault.LOST_BEFORE: Unknown("the answer was lost"),
+    Fault.UNREACHABLE: Retry(Wait.UNREACHABLE, "no connection"),
+    Fault.RATE_LIMITED: Retry(Wait.RATE_LIMITED, "too many requests", timedelta(seconds=7)),
+    Fault.REFUSED: Refused(Refusal.INVALID, "the content was refused"),
+    Fault.UNAUTHORIZED: Refused(Refusal.AUTHENTICATION, "the API key was refused"),
+}

@@ -1,0 +1,41 @@
+"""An audit that is kept in memory, and a meter that counts nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Fact = str | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One audit line."""
+
+    verb: str
+    target: str
+    outcome: str
+    facts: Mapping[str, Fact]
+
+
+@dataclass(slots=True)
+class MemoryAudit:
+    """Keeps every record."""
+
+    records: list[Record] = field(default_factory=list)
+
+    def record(self, verb: str, target: str, outcome: str, **facts: Fact) -> None:
+        """Adds one."""
+        self.records.append(Record(verb, target, outcome, facts))
+
+    def verbs(self, target: str) -> list[str]:
+        """What was done to one target, in order."""
+        return [record.verb for record in self.records if record.target == target]
+
+
+class NullMeter:
+    """Counts nothing."""
+
+    def provider_request(self, account: str, verb: str, outcome: str, seconds: float) -> None:
+        """Nothing."""
+
+    def vault_request(self, operation: str, outcome: str, seconds: float) -> None:
+        """Nothing."""
