@@ -1,0 +1,162 @@
+"""The read-only HTTP endpoint: /metrics, /healthz, /readyz and /status. It changes nothing and holds no secret."""
+
+import errno
+import json
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from waitress import wasyncore
+from waitress.server import create_server
+
+from rotator.observe.health import Health, Report
+from rotator.observe.metrics import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_JSON = "application/json; charset=utf-8"
+_SECURITY = [
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+]
+_STATUS = {
+    200: "200 OK",
+    404: "404 Not Found",
+    405: "405 Method Not Allowed",
+    500: "500 Internal Server Error",
+    503: "503 Service Unavailable",
+}
+_THREADS = 4
+_LIMITS = {
+    "threads": _THREADS,
+    "connection_limit": 64,  # open connections; more wait in the kernel's queue
+    "channel_timeout": 30,  # seconds after which an idle or dripping connection is closed
+    "cleanup_interval": 5,  # seconds between looks for such connections
+    "max_request_header_size": 16_384,
+    "max_request_body_size": 4_096,  # no request here has a body
+}
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class ListenError(Exception):
+    """The address cannot be listened on; the message says what to change."""
+
+
+class StatusServer:
+    """Serves the four pages from a bounded pool of threads.
+
+    Args:
+        host: an address of this machine; "" listens on all IPv4 addresses, "::" on all of both kinds.
+        port: 0 takes a free one; `port` says which.
+        metrics_render: the text of /metrics.
+        health: answers /healthz and /readyz.
+        status: the document of /status: fast, and without a call that leaves the process.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        metrics_render: Callable[[], bytes],
+        health: Health,
+        status: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        self._host = host
+        self._wanted = port
+        self._pages: dict[str, Callable[[], tuple[int, str, bytes]]] = {
+            "/metrics": lambda: (200, CONTENT_TYPE, metrics_render()),
+            "/healthz": lambda: _report(health.live()),
+            "/readyz": lambda: _report(health.ready()),
+            "/status": lambda: (200, _JSON, _body(status())),
+        }
+        self._map: dict[int, Any] = {}
+        self._server: Any = None
+        self._thread: Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, once started; before that the one that was asked for."""
+        return int(self._server.effective_port) if self._server is not None else self._wanted
+
+    def start(self) -> None:
+        """Listens and serves in a thread of its own; returns once connections are accepted.
+
+        Raises:
+            ListenError: the address is taken, not of this machine, or not allowed.
+        """
+        listening = _listen(self._host, self._wanted)
+        self._server = create_server(
+            self._answer,
+            map=self._map,
+            sockets=[listening],
+            ident=None,  # no Server header
+            asyncore_use_poll=True,  # select() fails on file descriptors above 1023
+            expose_tracebacks=False,
+            **_LIMITS,
+        )
+        self._thread = Thread(target=self._server.run, name="http", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Stops accepting, lets requests in progress end for at most `timeout` seconds, and closes. Safe to repeat."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._server.task_dispatcher.shutdown(timeout=timeout)
+        # The sockets belong to the serving thread: it closes them, which also ends its loop.
+        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._map, ignore_all=True))
+        thread.join(timeout)
+
+    def _answer(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        status, kind, body = self._page(method, path)
+        headers = [("Content-Type", kind), ("Content-Length", str(len(body))), *_SECURITY]
+        if status == 405:
+            headers.append(("Allow", "GET, HEAD"))
+        start_response(_STATUS[status], headers)
+        return [] if method == "HEAD" else [body]
+
+    def _page(self, method: str, path: str) -> tuple[int, str, bytes]:
+        if method not in ("GET", "HEAD"):
+            return 405, _JSON, _body({"error": "read-only: GET and HEAD are answered"})
+        page = self._pages.get(path)
+        if page is None:
+            return 404, _JSON, _body({"error": "no such page", "pages": sorted(self._pages)})
+        try:
+            return page()
+        except Exception:  # noqa: BLE001 - a page that fails must not take the others, or the process, with it
+            _log.exception("a page could not be made", path=path)
+            return 500, _JSON, _body({"error": "this page could not be made; the log says why"})
+
+
+def _report(report: Report) -> tuple[int, str, bytes]:
+    return (200 if report.ok else 503), _JSON, _body({"ok": report.ok, "reasons": list(report.reasons)})
+
+
+def _body(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, allow_nan=False) + "\n").encode()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6() and host == "::"
+    try:
+        return socket.create_server((host, port), family=family, dualstack_ipv6=both)
+    except (OSError, OverflowError) as error:
+        raise ListenError(f"cannot listen on {host or '0.0.0.0'}:{port}: {_advice(error)}") from None  # noqa: S104 - text
+
+
+def _advice(error: OSError | OverflowError) -> str:
+    if isinstance(error, OverflowError):
+        return "a port is a number from 0 to 65535"
+    if error.errno == errno.EADDRINUSE:
+        return "another process has this port; stop it, or set another port (0 takes a free one)"
+    if error.errno == errno.EACCES:
+        return "not allowed; ports below 1024 need a privilege: set a port above"
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return "this machine has no such address; use 127.0.0.1, or 0.0.0.0 to be reached from elsewhere"
+    return error.strerror or type(error).__name__

@@ -1,0 +1,257 @@
+"""The audit: one JSON line for each effect, hash-chained (see `rotator.observe.chain`), to a file or to a stream."""
+
+import fcntl
+import os
+import stat
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Lock
+from typing import Protocol, TextIO
+
+import structlog
+
+from rotator.observe.chain import GENESIS, TORN, Entry, Position, Scalar, chained, parsed, torn_facts
+from rotator.observe.redact import Redactor
+from rotator.ports import Clock, Randomness
+
+LOST = "lines_lost"
+_MOST_WAITING = 2_000  # records kept in memory while the file cannot be written
+_BLOCK = 65_536
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class AuditError(Exception):
+    """The audit cannot be opened; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the audit does: where its chain ends, and what could not be written yet."""
+
+    position: Position
+    waiting: int = 0  # records in memory that wait to be written
+    problem: str = ""  # why they wait; empty where all is well
+
+
+class Sink(Protocol):
+    """Where lines go."""
+
+    def append(self, position: Position, entries: tuple[Entry, ...]) -> Position:
+        """Writes records at the chain's end and returns the new end. Raises OSError or ValueError where it cannot."""
+        ...
+
+
+class AuditLog:
+    """Implements `ports.Audit`. Safe to use from any thread; several processes may share one file.
+
+    `record` does not raise when the file cannot be written: the effect has already happened, and stopping half-way
+    would make matters worse. The record is kept in memory and written before the next one (twice where it is unknown
+    whether it was written); meanwhile `standing` names the problem. Where more are lost than memory keeps, a
+    `lines_lost` record says how many.
+    """
+
+    def __init__(self, sink: Sink, clock: Clock, randomness: Randomness, redactor: Redactor) -> None:
+        self._sink = sink
+        self._clock = clock
+        self._redactor = redactor
+        self._lock = Lock()
+        self._waiting: deque[Entry] = deque()
+        self._lost = 0
+        self._problem = ""
+        chain = "".join(randomness.choice("0123456789abcdef") for _ in range(16))
+        self._position = Position(chain, -1, GENESIS)
+        self._write()  # nothing yet, but the chain of an existing file is found
+
+    def record(self, verb: str, target: str, outcome: str, **facts: Scalar) -> None:
+        """Adds one line and returns when it is on the disk, or kept in memory because that failed."""
+        safe = {name: self._scalar(value) for name, value in facts.items()}
+        clean = self._redactor.clean
+        with self._lock:
+            self._waiting.append(Entry(self._clock.now(), clean(verb), clean(target), clean(outcome), safe))
+            self._write()
+
+    @property
+    def standing(self) -> Standing:
+        """Where the chain ends, and what waits."""
+        with self._lock:
+            return Standing(self._position, len(self._waiting), self._problem)
+
+    def _write(self) -> None:
+        try:
+            self._position = self._sink.append(self._position, (*self._lost_entry(), *self._waiting))
+        except (OSError, ValueError) as error:
+            self._keep(error)
+            return
+        if self._problem:
+            _log.info("the audit is written again", records=len(self._waiting), lost=self._lost)
+        self._waiting.clear()
+        self._lost, self._problem = 0, ""
+
+    def _keep(self, error: OSError | ValueError) -> None:
+        if len(self._waiting) > _MOST_WAITING:
+            self._waiting.popleft()
+            self._lost += 1
+        cause = _cause(error)
+        if cause != self._problem:  # said once, not for every record
+            _log.error(
+                "the audit cannot be written: records are kept in memory", cause=cause, waiting=len(self._waiting)
+            )
+        self._problem = cause
+
+    def _lost_entry(self) -> tuple[Entry, ...]:
+        if not self._lost:
+            return ()
+        return (Entry(self._clock.now(), LOST, "", "lost", {"records": self._lost, "cause": self._problem}),)
+
+    def _scalar(self, value: object) -> Scalar:
+        """What may be written of a fact: never the content of an object that is not a scalar, such as a `Secret`."""
+        if value is None or isinstance(value, bool | int | str | float):
+            kept: Scalar = self._redactor.nested(value)
+            return kept
+        return f"(not recorded: {type(value).__name__})"
+
+
+class StreamSink:
+    """Writes to a stream such as standard output. Every process starts a chain of its own there."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def append(self, position: Position, entries: tuple[Entry, ...]) -> Position:
+        """Writes and flushes. Raises OSError, or ValueError where the stream is closed."""
+        lines, end = chained(position, entries)
+        if lines:
+            self._stream.write(lines)
+            self._stream.flush()
+        return end
+
+
+class FileSink:
+    """Appends to a file and continues the chain that is in it; every write is flushed to the disk.
+
+    The end is read again whenever somebody else has written, under a lock that all writers take (flock). A file that
+    was renamed or removed (logrotate) is left, and the chain goes on in the new one; `copytruncate` may lose lines and
+    is not to be used. A last line that a crash tore apart is kept, and the record after it says so.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """Opens the file, creating it with mode 0640 (less what the umask takes away).
+
+        Raises:
+            AuditError: it cannot be opened for writing.
+        """
+        self._path = path
+        self._clock = clock
+        self._size = -1  # of the file after our own last write; -1: not known
+        self._patience = 5.0  # seconds for which another process's lock is waited for
+        try:
+            self._file = self._open()
+        except OSError as error:
+            raise AuditError(
+                f"the audit file {path} cannot be opened: {_cause(error)}; name a file in a directory that rotator may "
+                "write to, or use standard output"
+            ) from None
+
+    def append(self, position: Position, entries: tuple[Entry, ...]) -> Position:
+        """Writes at the end of the chain in the file, or of `position` where the file is empty. Raises OSError."""
+        while True:
+            self._take_lock()
+            try:
+                size = os.fstat(self._file).st_size
+                if size not in (self._size, 0):
+                    position = _last_position(self._file, size) or position
+                if not self._moved():
+                    return self._add(position, entries, size)
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+            self._reopen()
+
+    def close(self) -> None:
+        """Closes the file."""
+        os.close(self._file)
+
+    def _take_lock(self) -> None:
+        """Waits a bounded time: a rotation must not hang because a stranger holds the file."""
+        pause, step = Event(), 0.005
+        for _ in range(int(self._patience / step)):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pause.wait(step)
+            else:
+                return
+        raise OSError("another process holds its lock")
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        file = os.open(self._path, flags, 0o640)
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            raise OSError("it is not a regular file")
+        directory = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)  # so that a file that was just created is still there after a power failure
+        finally:
+            os.close(directory)
+        return file
+
+    def _reopen(self) -> None:
+        fresh = self._open()
+        os.close(self._file)
+        self._file, self._size = fresh, -1
+
+    def _moved(self) -> bool:
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            return True
+        return not os.path.samestat(there, os.fstat(self._file))
+
+    def _add(self, position: Position, entries: tuple[Entry, ...], size: int) -> Position:
+        mended, position = ("", position) if size == self._size else self._mend(position, size)
+        lines, end = chained(position, entries)
+        rest = memoryview((mended + lines).encode())
+        if rest:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            os.fsync(self._file)
+        self._size = os.fstat(self._file).st_size
+        return end
+
+    def _mend(self, position: Position, size: int) -> tuple[str, Position]:
+        """Ends a last line that has no end, and says so in a record unless it was whole but for the newline."""
+        torn = _unended(self._file, size)
+        if not torn or parsed(torn) == position:
+            return ("\n" if torn else ""), position
+        line, end = chained(position, (Entry(self._clock.now(), TORN, "", "kept", torn_facts(torn)),))
+        return "\n" + line, end
+
+
+def _last_position(file: int, size: int) -> Position | None:
+    """Where the chain in a file ends: at its last line that is a record. None where it has none."""
+    length = _BLOCK
+    while True:
+        start = max(size - length, 0)
+        for line in reversed(os.pread(file, size - start, start).split(b"\n")):
+            position = parsed(line)
+            if position is not None:
+                return position
+        if start == 0:
+            return None
+        length *= 8
+
+
+def _unended(file: int, size: int) -> bytes:
+    """What follows the last newline."""
+    length = _BLOCK
+    while True:
+        start = max(size - length, 0)
+        _, newline, rest = os.pread(file, size - start, start).rpartition(b"\n")
+        if newline or start == 0:
+            return rest
+        length *= 8
+
+
+def _cause(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -1,0 +1,251 @@
+"""The audit's records and the chain that they form. Pure: no file, no clock.
+
+A record is the canonical JSON (sorted keys, no spaces, ASCII) of `chain` (an id drawn when the chain began), `seq`
+(from 0), `time`, `verb`, `target`, `outcome`, `facts` (scalars: who asked, why, attempt, credential id), `prev` (the
+hash of the record before it, 64 zeros for the first) and `hash` (SHA-256 of the same JSON without `hash`).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+GENESIS = "0" * 64
+TORN = "torn_line"
+FIELDS = frozenset({"chain", "seq", "time", "verb", "target", "outcome", "facts", "prev", "hash"})
+
+Scalar: TypeAlias = str | float | bool | None
+Record: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The end of a chain. Kept outside the file (status, metrics), it is what shows that the file's end was cut off."""
+
+    chain: str
+    seq: int  # of the last record; -1 where there is none yet
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record before it has its place in a chain."""
+
+    time: datetime
+    verb: str
+    target: str
+    outcome: str
+    facts: Mapping[str, Scalar]
+
+
+def encoded(record: Mapping[str, Any]) -> str:
+    """The canonical JSON of a record."""
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def digest(record: Mapping[str, Any]) -> str:
+    """The hash that a record must carry."""
+    return hashlib.sha256(encoded({k: v for k, v in record.items() if k != "hash"}).encode()).hexdigest()
+
+
+def chained(position: Position, entries: Iterable[Entry]) -> tuple[str, Position]:
+    """The lines of `entries` as they continue the chain at `position`, and where it ends then."""
+    lines = []
+    for entry in entries:
+        record: Record = {
+            "chain": position.chain,
+            "seq": position.seq + 1,
+            "time": entry.time.isoformat(),
+            "verb": entry.verb,
+            "target": entry.target,
+            "outcome": entry.outcome,
+            "facts": dict(entry.facts),
+            "prev": position.hash,
+        }
+        record["hash"] = digest(record)
+        lines.append(encoded(record) + "\n")
+        position = Position(position.chain, record["seq"], record["hash"])
+    return "".join(lines), position
+
+
+def torn_facts(torn: bytes) -> dict[str, Scalar]:
+    """What the record after a torn line says of it, so that a line that was inserted cannot pass for a torn one."""
+    return {"bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
+
+
+def shaped(line: bytes) -> Record | None:
+    """The record in `line` where it has the shape of one, whether or not it was changed."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict) or record.keys() != FIELDS or not isinstance(record["facts"], dict):
+        return None
+    texts = all(isinstance(record[name], str) for name in FIELDS - {"seq", "facts"})
+    return record if texts and type(record["seq"]) is int and record["seq"] >= 0 else None
+
+
+def intact(record: Record, line: bytes) -> bool:
+    """True where `line` is, to the byte, what was written: a second key of the same name would hide text."""
+    try:
+        return record["hash"] == digest(record) and encoded(record).encode() == line
+    except ValueError:  # NaN, which is never written
+        return False
+
+
+def parsed(line: bytes) -> Position | None:
+    """The position of the record in `line`; None where it is none or was changed."""
+    record = shaped(line)
+    if record is None or not intact(record, line):
+        return None
+    return Position(record["chain"], record["seq"], record["hash"])
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong at a line; lines count from 1."""
+
+    line: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """What `verify` found."""
+
+    ok: bool
+    records: int  # intact ones
+    chains: tuple[Position, ...]  # where each chain ends, in the order in which they begin
+    problems: tuple[Problem, ...]
+
+
+def verify(lines: Iterable[bytes | str], *, after: str = "", anchor: str = "") -> VerifyResult:
+    """Finds lines that were removed, changed, reordered, duplicated or inserted, in one file or several in their order.
+
+    What cannot be found: a cut end, without an `anchor`; a whole chain that was removed or added; and a file that
+    somebody rewrote from some record on, hashes included, without an `anchor` at or after that record. The chain has no
+    key: it proves nothing against a writer of the file unless a hash is kept elsewhere, as `rotator status` and whoever
+    collects it do.
+
+    Args:
+        lines: bytes as in the file (a file opened in binary mode), with or without the newline.
+        after: the hash that the first record must follow, where earlier files were verified or thrown away.
+        anchor: a hash that must be there: the newest one that was seen elsewhere.
+    """
+    check = _Check(after)
+    for number, line in enumerate(lines, 1):
+        written = line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line
+        check.line(number, written.removesuffix(b"\n"))
+    return check.result(anchor)
+
+
+@dataclass(slots=True)
+class _Chain:
+    """One chain as far as it was read."""
+
+    following: int  # the number that the next record must have
+    hash: str | None  # that the next record must follow; None after a changed record
+    seen: dict[int, tuple[int, str]]  # number: line and hash of the first record that carries it
+
+    @property
+    def last(self) -> tuple[int, str]:
+        """The number and the hash of the last intact record."""
+        number = max(self.seen)
+        return number, self.seen[number][1]
+
+
+@dataclass(slots=True)
+class _Check:
+    after: str
+    records: int = 0
+    number: int = 0
+    chains: dict[str, _Chain] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    strange: bytes | None = None  # the line before this one, where it was no record
+
+    def line(self, number: int, line: bytes) -> None:
+        """Takes the next line."""
+        self.number = number
+        record = shaped(line)
+        whole = record is not None and intact(record, line)
+        self._judge_strange(record if whole else None)
+        if record is None:
+            self.strange = line
+        elif not whole:
+            self._changed(record)
+        else:
+            self._whole(record)
+
+    def result(self, anchor: str) -> VerifyResult:
+        """Sums up."""
+        self.number += 1
+        self._judge_strange(None)
+        self.number -= 1
+        known = {held for chain in self.chains.values() for _, held in chain.seen.values()}
+        if anchor and anchor not in known:
+            self._problem(f"no record has the hash {anchor}: the end was cut off, or records were replaced")
+        ends = tuple(Position(name, *chain.last) for name, chain in self.chains.items())
+        return VerifyResult(not self.problems, self.records, ends, tuple(self.problems))
+
+    def _problem(self, what: str, *, back: int = 0) -> None:
+        self.problems.append(Problem(self.number - back, what))
+
+    def _judge_strange(self, record: Record | None) -> None:
+        """A line that is no record is accepted only where the record after it accounts for it."""
+        torn, self.strange = self.strange, None
+        if torn is None:
+            return
+        if record is None or record["verb"] != TORN or record["facts"] != torn_facts(torn):
+            self._problem("this is no audit record: it was inserted or damaged", back=1)
+
+    def _changed(self, record: Record) -> None:
+        self._problem(f"record {record['seq']} was changed after it was written")
+        chain = self.chains.get(record["chain"])
+        if chain is not None and record["seq"] == chain.following:
+            chain.following, chain.hash = chain.following + 1, None
+
+    def _whole(self, record: Record) -> None:
+        self.records += 1
+        chain = self.chains.get(record["chain"])
+        if chain is None:
+            self._begin(record)
+        elif record["seq"] < chain.following:
+            self._earlier(record, chain)
+        else:
+            self._next(record, chain)
+
+    def _begin(self, record: Record) -> None:
+        seq, prev = record["seq"], record["prev"]
+        continued = bool(self.after) and not self.chains and prev == self.after
+        if seq > 0 and not continued:
+            what = f"records 0 to {seq - 1}" if seq > 1 else "record 0"
+            self._problem(
+                f"chain {record['chain']} begins with record {seq}: {what} of it are in an earlier file or gone"
+            )
+        elif self.after and not self.chains and not continued:
+            self._problem("the first record does not follow the earlier file")
+        elif seq == 0 and prev != GENESIS:
+            self._problem("the first record of a chain names one before it")
+        self.chains[record["chain"]] = _Chain(seq + 1, record["hash"], {seq: (self.number, record["hash"])})
+
+    def _earlier(self, record: Record, chain: _Chain) -> None:
+        seq = record["seq"]
+        line, known = chain.seen.setdefault(seq, (self.number, record["hash"]))
+        if line == self.number:
+            self._problem(f"record {seq} is out of order: it belongs before record {chain.following - 1}")
+        elif known == record["hash"]:
+            self._problem(f"record {seq} is a copy of line {line}")
+        else:
+            self._problem(f"record {seq} is there twice, with another content in line {line}")
+
+    def _next(self, record: Record, chain: _Chain) -> None:
+        seq = record["seq"]
+        if seq > chain.following:
+            gap = f"records {chain.following} to {seq - 1} are" if seq - 1 > chain.following else f"record {seq - 1} is"
+            self._problem(f"{gap} missing before this line")
+        elif chain.hash is not None and record["prev"] != chain.hash:
+            self._problem(f"record {seq} does not follow record {seq - 1}: one of them was replaced")
+        chain.following, chain.hash = seq + 1, record["hash"]
+        chain.seen[seq] = (self.number, record["hash"])

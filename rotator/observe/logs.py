@@ -1,0 +1,206 @@
+"""Logs: one JSON object on each line, or lines for a person, on standard error. Libraries' lines pass through here too.
+
+Nothing else writes to standard error, also not a traceback of a thread that died: each line is redacted first, no
+traceback shows local variables, and the loggers that would print URLs are kept at WARNING whatever level is asked for.
+"""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import MutableMapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Literal, TextIO, TypeAlias, get_args
+
+import structlog
+
+from rotator.observe.redact import Redactor
+from rotator.ports import Clock
+
+Format: TypeAlias = Literal["auto", "json", "console"]
+Level: TypeAlias = Literal["debug", "info", "warning", "error"]
+LOUD = ("apscheduler", "hvac", "werkzeug")  # at WARNING unless DEBUG is asked for
+URLS = ("httpcore", "httpx", "requests", "urllib3", "waitress")  # log URLs or requests: never below WARNING
+_LIBRARIES = {"waitress.queue": logging.ERROR}  # says at WARNING that a second probe waits for a thread
+_FIRST = ("timestamp", "level", "logger", "event")
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
+_log = structlog.stdlib.get_logger("rotator.run")
+_Event: TypeAlias = MutableMapping[str, Any]
+_ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+def configure(level: str, form: str, redactor: Redactor, clock: Clock, stream: TextIO | None = None) -> None:
+    """Sends all logging of the process, structlog's and the standard library's, to `stream`. Safe to call again.
+
+    Args:
+        level: one of `Level`.
+        form: one of `Format`; `auto` is `console` on a terminal and `json` elsewhere.
+        redactor: what it knows is cut out of every line.
+        clock: stamps the lines.
+        stream: standard error where None: standard output belongs to the commands' results.
+
+    Raises:
+        ValueError: `level` or `form` is none of those.
+    """
+    _check("level", level, get_args(Level))
+    _check("format", form, get_args(Format))
+    target = sys.stderr if stream is None else stream
+    _configure_structlog(clock)
+    handler = _Handler(target)
+    handler.setFormatter(_formatter(form, target, redactor, clock))
+    root = logging.getLogger()
+    for old in [each for each in root.handlers if isinstance(each, _Handler)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    _set_levels(logging.getLevelNamesMapping()[level.upper()])
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+
+
+def log_run(
+    target: str,
+    outcome: str,
+    verbs: Sequence[str],
+    *,
+    attempt: str | None = None,
+    credential: str | None = None,
+    seconds: float = 0.0,
+    next_look: datetime | None = None,
+    error: str = "",
+) -> None:
+    """The one line of each run of a target.
+
+    A run that did something is INFO, one that failed WARNING, one that found nothing to do DEBUG.
+
+    Args:
+        verbs: what was done, in order.
+        attempt: the open or just closed attempt.
+        credential: the id of the credential that was acted on.
+        error: what went wrong, without values.
+    """
+    facts = {
+        "target": target,
+        "outcome": outcome,
+        "verbs": list(verbs),
+        "attempt": attempt,
+        "credential": credential,
+        "seconds": round(seconds, 3),
+        "next_look": next_look.isoformat() if next_look is not None else None,
+    }
+    if error:
+        _log.warning("run", **facts, error=error)
+    else:
+        (_log.info if verbs else _log.debug)("run", **facts)
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes lines; its own trouble never prints the record, which is not redacted yet."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 - logging's signature
+        """Says that a line was lost, and why by the error's type alone. Nothing is left to do if that fails too."""
+        error = sys.exc_info()[0]
+        name = error.__name__ if error is not None else "error"
+        try:
+            self.stream.write(f'{{"level":"error","event":"a log line was lost","cause":"{name}"}}\n')
+            self.stream.flush()
+        except (OSError, ValueError):
+            pass
+
+
+def _check(what: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ValueError(f"log {what} {value!r} is unknown: use one of {', '.join(allowed)}")
+
+
+def _configure_structlog(clock: Clock) -> None:
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared(clock),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,  # a reload may change the level
+    )
+
+
+def _shared(clock: Clock) -> list[structlog.types.Processor]:
+    def stamp(_logger: Any, _name: str, event: _Event) -> _Event:
+        event["timestamp"] = clock.now().isoformat(timespec="milliseconds")
+        return event
+
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        stamp,
+    ]
+
+
+def _formatter(form: str, stream: TextIO, redactor: Redactor, clock: Clock) -> logging.Formatter:
+    def redact(_logger: Any, _name: str, event: _Event) -> _Event:
+        cleaned: _Event = redactor.nested(dict(event))
+        return cleaned
+
+    terminal = stream.isatty()
+    as_json = form == "json" or (form == "auto" and not terminal)
+    console = structlog.dev.ConsoleRenderer(
+        colors=terminal and "NO_COLOR" not in os.environ,
+        exception_formatter=structlog.dev.plain_traceback,  # the rich one prints local variables
+    )
+    last: list[structlog.types.Processor] = (
+        [_ordered, structlog.processors.JSONRenderer()] if as_json else [_printable, console]
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_shared(clock),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            redact,
+            *last,
+        ],
+    )
+
+
+def _ordered(_logger: Any, _name: str, event: _Event) -> _Event:
+    """The keys that every line has come first."""
+    return {key: event[key] for key in _FIRST if key in event} | {k: v for k, v in event.items() if k not in _FIRST}
+
+
+def _printable(_logger: Any, _name: str, event: _Event) -> _Event:
+    """Control characters are shown, not obeyed: a remote message must not rewrite an operator's terminal."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            shown = value.translate(_CONTROLS)
+            event[key] = shown if key in ("exception", "stack") else shown.replace("\n", "\\n")
+    return event
+
+
+def _set_levels(level: int) -> None:
+    logging.getLogger().setLevel(level)
+    warning = max(level, logging.WARNING)
+    for name in LOUD:
+        logging.getLogger(name).setLevel(level if level <= logging.DEBUG else warning)
+    for name in URLS:
+        logging.getLogger(name).setLevel(warning)
+    for name, quiet in _LIBRARIES.items():
+        logging.getLogger(name).setLevel(max(level, quiet))
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)  # no text of ours in it
+        return
+    _log.critical("uncaught error: this is a fault of rotator", exc_info=(kind, error, trace))
+
+
+def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is None or issubclass(args.exc_type, SystemExit):
+        return
+    info: _ExcInfo = (args.exc_type, args.exc_value, args.exc_traceback)
+    name = args.thread.name if args.thread is not None else "unknown"
+    _log.critical("uncaught error in a thread: this is a fault of rotator", thread=name, exc_info=info)

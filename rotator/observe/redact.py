@@ -1,0 +1,152 @@
+"""The second line of defence against printing a secret: known values are cut out of text. The first is `Secret`.
+
+A value is known once it was given to a `Redactor`. It is found in the forms in which it commonly appears: as it is, in
+JSON, in a Python repr, percent-encoded and in base64; so is whatever follows `Bearer` or `Basic`.
+"""
+
+import base64
+import json
+import math
+import re
+from collections.abc import Mapping
+from threading import Lock
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from rotator.core.model import Credential, TargetState
+from rotator.core.secret import Secret
+
+MASK = "***"
+SHORTEST = 4  # shorter values are not replaced: they occur by chance in every other line
+LONGEST_TEXT = 16_000  # characters of one string of an event; the rest is cut off
+_DEEPEST = 8  # levels of nesting
+_NOT_WORDS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
+_SECRET_WORDS = frozenset({"authorization", "cookie", "passphrase", "passwd", "password", "pwd", "secret", "token"})
+_SECRET_PAIRS = frozenset({"api key", "access key", "private key", "secret id", "secret key", "unseal key"})
+_SECRET_NAMES = frozenset({"apikey", "accesskey", "privatekey", "secretkey"})
+_SCHEME = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE)
+
+
+class Redactor:
+    """Holds the newest `capacity` secrets and cuts their values out of text. Safe to use from any thread."""
+
+    __slots__ = ("_by_start", "_capacity", "_known", "_lock")
+
+    def __init__(self, capacity: int = 20_000) -> None:
+        self._capacity = capacity
+        self._known: dict[str, frozenset[str]] = {}  # value: its forms; the oldest first
+        self._by_start: dict[str, dict[str, int]] = {}  # first characters of a form: form: how many values have it
+        self._lock = Lock()
+
+    def add(self, *secrets: Secret | None) -> None:
+        """Makes values known. None and values of fewer than `SHORTEST` characters are passed over."""
+        for secret in secrets:
+            value = secret.reveal() if secret is not None else ""
+            if len(value) >= SHORTEST:
+                with self._lock:
+                    self._remember(value)
+
+    def learn(self, state: TargetState) -> None:
+        """Makes every password of a state document known."""
+        self.add(*(credential.password for credential in _credentials(state)))
+
+    def clean(self, text: str) -> str:
+        """Replaces every known value in `text`, then cuts the text to a bounded length."""
+        for form in sorted(self._found(text), key=len, reverse=True):
+            text = text.replace(form, MASK)
+        text = _SCHEME.sub(rf"\1 {MASK}", text)
+        if len(text) > LONGEST_TEXT:
+            text = f"{text[:LONGEST_TEXT]}... ({len(text) - LONGEST_TEXT} characters cut off)"
+        return text
+
+    def nested(self, value: Any, depth: int = 0) -> Any:
+        """The same for every string inside `value`; what is not of JSON's types becomes its cleaned repr."""
+        if value is None or isinstance(value, bool | int):
+            return value
+        if isinstance(value, float):
+            return value if math.isfinite(value) else str(value)
+        if isinstance(value, str):
+            return self.clean(str(value))
+        if depth < _DEEPEST and isinstance(value, Mapping):
+            return {self.clean(_text(k)): self._item(_text(k), v, depth + 1) for k, v in value.items()}
+        if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
+            return [self.nested(item, depth + 1) for item in value]
+        return self.clean(_text(value))
+
+    def _item(self, key: str, value: Any, depth: int) -> Any:
+        if value is None or isinstance(value, bool) or not names_secret(key):
+            return self.nested(value, depth)
+        return MASK
+
+    def _found(self, text: str) -> set[str]:
+        """The forms that occur in `text`; its cost does not grow with the number of known values."""
+        with self._lock:
+            return {
+                form
+                for at in range(len(text) - SHORTEST + 1)
+                for form in self._by_start.get(text[at : at + SHORTEST], ())
+                if text.startswith(form, at)
+            }
+
+    def _remember(self, value: str) -> None:
+        forms = self._known.pop(value, None)
+        if forms is not None:  # seen again: now the newest
+            self._known[value] = forms
+            return
+        self._known[value] = forms = _forms(value)
+        for form in forms:
+            same_start = self._by_start.setdefault(form[:SHORTEST], {})
+            same_start[form] = same_start.get(form, 0) + 1
+        while len(self._known) > self._capacity:
+            self._forget(next(iter(self._known)))
+
+    def _forget(self, value: str) -> None:
+        for form in self._known.pop(value):
+            start = form[:SHORTEST]
+            same_start = self._by_start[start]
+            same_start[form] -= 1
+            if not same_start[form]:
+                del same_start[form]
+            if not same_start:
+                del self._by_start[start]
+
+
+def names_secret(key: str) -> bool:
+    """True where the value under `key` is hidden whatever it is: `password`, `X-Vault-Token`, `clientSecret`."""
+    words = [word.lower() for word in _NOT_WORDS.split(key) if word]
+    if not words:
+        return False
+    return words[-1].removesuffix("s") in _SECRET_WORDS | _SECRET_NAMES or " ".join(words[-2:]) in _SECRET_PAIRS
+
+
+def _forms(value: str) -> frozenset[str]:
+    """The ways in which `value` is commonly written down."""
+    written = value.encode(errors="surrogatepass")
+    forms = {
+        value,
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        repr(value)[1:-1],
+        quote(written),
+        quote(written, safe=""),
+        quote_plus(written),
+        base64.b64encode(written).decode(),
+        base64.urlsafe_b64encode(written).decode(),
+    }
+    return frozenset(form for form in forms if len(form) >= SHORTEST)
+
+
+def _credentials(state: TargetState) -> list[Credential]:
+    """Every credential of a state document."""
+    attempt = state.attempt
+    open_ones = (attempt.staged, attempt.predecessor) if attempt is not None else ()
+    some = (state.published, state.standby, *open_ones, *(entry.credential for entry in state.ledger))
+    return [credential for credential in some if credential is not None]
+
+
+def _text(value: object) -> str:
+    """The repr of anything, also of an object whose repr fails."""
+    try:
+        return value if isinstance(value, str) else repr(value)
+    except Exception as error:  # noqa: BLE001 - a line is logged whatever an object's repr does
+        return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"

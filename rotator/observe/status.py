@@ -1,0 +1,237 @@
+"""What `rotator` knows of its targets, as a document for `/status` and `rotator status --output json`. Pure.
+
+The document is built key by key, so that nothing gets into it by being added to the model. Times are ISO 8601 in UTC,
+lengths of time are seconds; what is not known is null. Its keys are stable:
+
+* `version`, `time`, `holder` (this process), `targets`, `orphans`, `audit`.
+* of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
+  `published`, `age_seconds`, `max_age_seconds`, `last_rotation`, `next_rotation`, `attempt`, `ledger`, `failures`,
+  `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`.
+* `state`: `never rotated`, `idle`, `rotating`, `failing` or `blocked`.
+* `published`: `account`, `id`, `username`, `attempt`, `since`.
+* `next_rotation`: `at`, `why`.
+* `attempt`: `id`, `purpose`, `phase`, `since`, `applied_at`, `uncertain`, `compromised`, `requested_by`, `reason`,
+  `credential` (`account`, `id`, `username`).
+* of each entry of `ledger`: `account`, `id`, `username`, `ending`, `replaced_at`, `disable_at`, `disabled_at`,
+  `ends_at`, `undo_until` (null where it cannot be undone), `undo_refused` (why not), `overdue`, `failures`, `note`.
+* `waiting`: `reason`, `message`, `until`; null where the target was not looked at yet.
+* `request`: `purpose`, `requested_by`, `reason`, `at`, `compromised`, `take_over`.
+* `claim`: `holder`, `until`, `ours`.
+* `orphans`: state documents of targets that are not configured: `name`, `published`, `attempt`, `ledger`.
+* `audit`: `chain`, `sequence`, `hash` (to be kept elsewhere: `verify` finds a cut end against it), `waiting`,
+  `problem`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from rotator.core.actions import Hold, Reason
+from rotator.core.model import (
+    Attempt,
+    Capabilities,
+    Claim,
+    Credential,
+    LedgerEntry,
+    Request,
+    Target,
+    TargetState,
+)
+from rotator.core.staging import undo_refusal
+from rotator.observe.audit import Standing
+from rotator.observe.metrics import max_age, overdue
+
+Json: TypeAlias = dict[str, Any]
+# Holds that need somebody, or something outside, to change; the others end by themselves.
+_BLOCKING = frozenset({Reason.CIRCUIT_OPEN, Reason.FOREIGN_DOCUMENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the state documents do not say."""
+
+    holder: str
+    version: str
+    kinds: Mapping[str, str]  # provider account: its type, such as `vobiz`
+    capabilities: Mapping[str, Capabilities]  # by provider account
+    holds: Mapping[str, Hold] = field(default_factory=dict)  # by target: how its last look ended
+    audit: Standing | None = None
+
+
+def status_document(
+    targets: Iterable[Target], states: Mapping[str, TargetState], now: datetime, around: Surroundings
+) -> Json:
+    """The whole document; targets in the order given, orphans by name. A target without a state was never looked at."""
+    configured = list(targets)
+    names = {target.name for target in configured}
+    orphans = [state for name, state in sorted(states.items()) if name not in names]
+    return {
+        "version": around.version,
+        "time": _time(now),
+        "holder": around.holder,
+        "targets": [
+            _target(target, states.get(target.name, TargetState(target.name)), now, around) for target in configured
+        ],
+        "orphans": [_orphan(state, now, around) for state in orphans],
+        "audit": _audit(around.audit) if around.audit is not None else None,
+    }
+
+
+def _target(target: Target, state: TargetState, now: datetime, around: Surroundings) -> Json:
+    hold = around.holds.get(target.name)
+    since = state.last_rotation
+    return {
+        "name": target.name,
+        "provider": around.kinds.get(target.account),
+        "account": target.account,
+        "strategy": target.strategy.value,
+        "policy": target.policy.name,
+        "path": target.path,
+        "usernames": list(target.usernames),
+        "state": _state(state, hold),
+        "published": _published(state),
+        "age_seconds": (now - since).total_seconds() if since is not None else None,
+        "max_age_seconds": max_age(target.policy).total_seconds(),
+        "last_rotation": _time(since),
+        "next_rotation": {"at": _time(state.next_rotation), "why": _why_next(target, state)},
+        "attempt": _attempt(state.attempt),
+        "ledger": [_entry(entry, now, around) for entry in state.ledger],
+        "failures": state.failures,
+        "back_off_until": _time(state.not_before),
+        "last_error": state.last_error or None,
+        "waiting": _hold(hold),
+        "request": _request(state.request),
+        "claim": _claim(state.claim, now, around.holder),
+        "counts": _counts(state),
+    }
+
+
+def _state(state: TargetState, hold: Hold | None) -> str:
+    if hold is not None and hold.reason in _BLOCKING:
+        return "blocked"
+    if state.failures:
+        return "failing"
+    if state.attempt is not None:
+        return "rotating"
+    return "idle" if state.published is not None else "never rotated"
+
+
+def _why_next(target: Target, state: TargetState) -> str:
+    request = state.request
+    if request is not None:
+        return f"{request.purpose.value} asked for by {request.requested_by}: {request.reason or 'no reason given'}"
+    if state.next_rotation is None:
+        return "not drawn yet"
+    within = " in its maintenance window" if target.policy.window is not None else ""
+    return f"policy {target.policy.name}{within}" + ("" if state.published is not None else ", first rotation")
+
+
+def _orphan(state: TargetState, now: datetime, around: Surroundings) -> Json:
+    return {
+        "name": state.target,
+        "published": _published(state),
+        "attempt": _attempt(state.attempt),
+        "ledger": [_entry(entry, now, around) for entry in state.ledger],
+    }
+
+
+def _credential(credential: Credential) -> Json:
+    return {"account": credential.account, "id": credential.id, "username": credential.username or None}
+
+
+def _published(state: TargetState) -> Json | None:
+    if state.published is None:
+        return None
+    known = {"attempt": state.published.attempt, "since": _time(state.last_rotation)}
+    return _credential(state.published) | known
+
+
+def _attempt(attempt: Attempt | None) -> Json | None:
+    if attempt is None:
+        return None
+    return {
+        "id": attempt.id,
+        "purpose": attempt.purpose.value,
+        "phase": attempt.phase.value,
+        "since": _time(attempt.started_at),
+        "applied_at": _time(attempt.applied_at),
+        "uncertain": attempt.uncertain,
+        "compromised": attempt.compromised,
+        "requested_by": attempt.requested_by,
+        "reason": attempt.reason,
+        "credential": _credential(attempt.staged),
+    }
+
+
+def _entry(entry: LedgerEntry, now: datetime, around: Surroundings) -> Json:
+    can = around.capabilities.get(entry.credential.account)
+    refused = undo_refusal(entry, can, now)
+    return _credential(entry.credential) | {
+        "ending": entry.ending.value,
+        "replaced_at": _time(entry.replaced_at),
+        "disable_at": _time(entry.disable_at),
+        "disabled_at": _time(entry.disabled_at),
+        "ends_at": _time(entry.ends_at),
+        "undo_until": _time(_undo_until(entry, can)) if refused is None else None,
+        "undo_refused": refused,
+        "overdue": overdue(entry, now),
+        "failures": entry.failures,
+        "note": entry.note or None,
+    }
+
+
+def _undo_until(entry: LedgerEntry, can: Capabilities | None) -> datetime:
+    """The end of the quarantine; where disabling is terminal, its moment. The rule itself is `undo_refusal`'s."""
+    disabled = replace(entry, disabled_at=entry.disable_at)
+    terminal = undo_refusal(disabled, can, entry.replaced_at) is not None
+    return entry.disable_at if terminal else entry.ends_at
+
+
+def _hold(hold: Hold | None) -> Json | None:
+    return {"reason": hold.reason.value, "message": hold.message, "until": _time(hold.until)} if hold else None
+
+
+def _request(request: Request | None) -> Json | None:
+    if request is None:
+        return None
+    return {
+        "purpose": request.purpose.value,
+        "requested_by": request.requested_by,
+        "reason": request.reason,
+        "at": _time(request.at),
+        "compromised": request.compromised,
+        "take_over": request.take_over,
+    }
+
+
+def _claim(claim: Claim | None, now: datetime, holder: str) -> Json | None:
+    if claim is None or claim.until <= now:
+        return None
+    return {"holder": claim.holder, "until": _time(claim.until), "ours": claim.holder == holder}
+
+
+def _counts(state: TargetState) -> Json:
+    counts = state.counts
+    return {
+        "succeeded": counts.succeeded,
+        "failed": counts.failed,
+        "undone": counts.undone,
+        "disabled": counts.disabled,
+        "deleted": counts.deleted,
+        "seconds": counts.seconds,
+    }
+
+
+def _audit(standing: Standing) -> Json:
+    return {
+        "chain": standing.position.chain,
+        "sequence": standing.position.seq,
+        "hash": standing.position.hash,
+        "waiting": standing.waiting,
+        "problem": standing.problem or None,
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
