@@ -1,0 +1,27 @@
+# What rotator may do in Vault, and nothing else: two kinds of documents and its own token.
+# Write it with:  vault policy write rotator vault-policy.hcl
+# `secret` is vault.mount of the configuration and `rotator/state` is vault.state_prefix.
+
+# The state documents. Only rotator reads them: they hold passwords that are not in force yet.
+path "secret/data/rotator/state/*" {
+  capabilities = ["create", "read", "update"]
+}
+
+# Vault is told to keep two versions of a state document (create, update), and which there are (list).
+path "secret/metadata/rotator/state/*" {
+  capabilities = ["create", "update", "list"]
+}
+
+# The consumer documents, which devices read: one rule for each place that `path` of a target names.
+path "secret/data/sip/*" {
+  capabilities = ["create", "read", "update"]
+}
+
+# Its own token: what is left of it, and renewing it.
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}
+
+path "auth/token/renew-self" {
+  capabilities = ["update"]
+}

@@ -1,0 +1,278 @@
+"""Requests to Vault under a token that is kept valid: the only module that knows hvac.
+
+hvac's adapter is used rather than its `Client`, which takes tokens and certificates from the environment by itself.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote
+
+import requests
+from hvac import exceptions as hvac_errors
+from hvac.adapters import JSONAdapter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
+
+from rotator.core.secret import Secret
+from rotator.ports import Clock, Conflict, Meter, Randomness, StoreDenied, StoreError, StoreUnavailable
+from rotator.vault.auth import Authenticator, Grant, Method
+from rotator.vault.tokens import Tokens
+from rotator.vault.transport import Connection, open_session
+
+T = TypeVar("T")
+
+_ATTEMPTS = 6
+_PATIENCE = 5.0  # seconds after which nothing is begun again
+_FIRST_PAUSE = 0.1  # seconds; doubled each time
+_REQUESTS_IN_AN_ATTEMPT = 8  # renew, unwrap, log in, act, look up, log in, act, read back
+_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+_BROKEN = "the answer is not one of Vault's: is something else listening there, or a proxy in between?"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One kind of request: its name for the metrics, its path and what a policy must allow for it.
+
+    `rule` is the path as it stands in a policy, where that differs from `path`; `refusal` says what a 403 means where
+    no capability on that path would help.
+    """
+
+    operation: str
+    verb: Literal["get", "list", "post"]
+    path: str
+    capabilities: tuple[str, ...] = ()
+    rule: str = ""
+    refusal: str = ""
+
+    def denied(self) -> StoreDenied:
+        """A 403 as an operator needs to read it."""
+        if not self.capabilities:
+            return StoreDenied(self.refusal or f"Vault refuses {self.operation} at {self.path}")
+        lacks, where = " or ".join(self.capabilities), self.rule or self.path
+        wants = ", ".join(f'"{name}"' for name in self.capabilities)
+        rule = f'path "{where}" {{ capabilities = [{wants}] }}'
+        return StoreDenied(f"the Vault token lacks the capability {lacks} on {where}; add to its policy: {rule}")
+
+
+class Absent(Exception):
+    """404 by Vault itself: nothing is there, or only a deleted `version` (0: there never was one)."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(version)
+        self.version = version
+
+
+class VaultClient:
+    """Sends requests under a token that it keeps valid. Thread-safe; logs in when first used.
+
+    What goes wrong is raised as a StoreError: Conflict, StoreUnavailable, StoreDenied with the path and the missing
+    capability, or StoreError itself where the mount or the namespace does not exist.
+    """
+
+    def __init__(
+        self, connection: Connection, method: Method, *, clock: Clock, randomness: Randomness, meter: Meter
+    ) -> None:
+        """Opens no connection yet. Raises StoreError where the CA file cannot be used."""
+        self._connection = connection
+        self._session = open_session(connection, clock)
+        self._clock = clock
+        self._randomness = randomness
+        self._meter = meter
+        self._tokens = Tokens(Authenticator(method), self, clock)
+
+    @property
+    def longest_call(self) -> timedelta:
+        """The bound within which `retried` returns: logging in, reading back and a silent server included."""
+        one = self._connection.connect_timeout + self._connection.timeout
+        return timedelta(seconds=_PATIENCE + _REQUESTS_IN_AN_ATTEMPT * one)
+
+    def token_expires_at(self) -> datetime | None:
+        """When the token in force ends; None before the first request and for a token without an end."""
+        return self._tokens.expires_at()
+
+    def nonce(self) -> str:
+        """A fresh name for one write."""
+        return "".join(self._randomness.choice(_CHARACTERS) for _ in range(20))
+
+    def pause(self, seconds: float) -> None:
+        """Waits; ends early when the process is asked to stop."""
+        self._clock.sleep(seconds)
+
+    def close(self) -> None:
+        """Closes the connections. The token is left to end by itself: other calls may still use it."""
+        self._session.close()
+
+    def retried(self, action: Callable[[], T]) -> T:
+        """Runs `action`, again after StoreUnavailable, for about five seconds; then raises the last one."""
+        began = self._clock.monotonic()
+
+        def enough(state: RetryCallState) -> bool:
+            return state.attempt_number >= _ATTEMPTS or self._clock.monotonic() - began > _PATIENCE
+
+        def pause(state: RetryCallState) -> float:
+            return float(_FIRST_PAUSE * 2 ** (state.attempt_number - 1) * (0.5 + self._randomness.fraction()))
+
+        retrying = Retrying(
+            retry=retry_if_exception_type(StoreUnavailable),
+            stop=enough,
+            wait=pause,
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
+        return retrying(action)
+
+    def request(self, call: Call, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Sends one request under our token; once more after a 403 that was the token's fault.
+
+        Raises Absent besides StoreError.
+        """
+        token = self._tokens.current()
+        try:
+            return self._send(call, token, body)
+        except StoreDenied:
+            if not self._tokens.replaced(token):
+                raise
+        return self._send(call, self._tokens.current(), body)
+
+    # The gate: what logging in is made of.
+
+    def login(self, path: str, fields: Mapping[str, str]) -> Grant:
+        """Logs in. A refusal comes as 400 or as 403, depending on the method."""
+        return _granted(self._send(Call("login", "post", path), None, fields))
+
+    def look_up(self, token: Secret) -> Grant:
+        """Asks what is left of a token."""
+        try:
+            answer = self._send(Call("look_up", "get", "auth/token/lookup-self"), token)
+        except StoreDenied:
+            raise StoreDenied(
+                "the Vault token is revoked or expired, or its policy does not allow it to read auth/token/lookup-self"
+            ) from None
+        ttl, renewable = found(int, answer, "data", "ttl"), answer["data"].get("renewable") is True
+        ends = answer["data"].get("expire_time") is not None
+        return Grant(token, timedelta(seconds=ttl) if ends else None, renewable)
+
+    def renew(self, token: Secret) -> Grant:
+        """Extends a token by the lease it was made with."""
+        return _granted(self._send(Call("renew", "post", "auth/token/renew-self"), token, {}))
+
+    def unwrap(self, token: Secret) -> Mapping[str, Any]:
+        """Takes what a wrapping token holds."""
+        try:
+            answer = self._send(Call("unwrap", "post", "sys/wrapping/unwrap"), token, {})
+        except StoreDenied:
+            raise StoreDenied(
+                "the wrapped secret_id is expired or was unwrapped before; if it was not by us, somebody has it: "
+                "revoke it and wrap a new one"
+            ) from None
+        return dict(found(dict, answer, "data"))
+
+    # One request.
+
+    def _send(self, call: Call, token: Secret | None, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Sends one request and counts it. What the libraries raised is dropped: it quotes bodies and headers."""
+        began = self._clock.monotonic()
+        failure: Exception
+        try:
+            adapter = self._adapter(token)
+            url = f"/v1/{quote(call.path)}"
+            answer = getattr(adapter, call.verb)(url) if body is None else adapter.post(url, json=dict(body))
+        except (hvac_errors.VaultError, requests.RequestException) as error:
+            failure = self._translated(call, error)
+        else:
+            if isinstance(answer, dict) or answer.status_code == 204:
+                self._count(call, "ok", began)
+                return answer if isinstance(answer, dict) else {}
+            failure = StoreUnavailable(f"{call.path}: {_BROKEN}")
+        self._count(call, _outcome(failure), began)
+        raise failure
+
+    def _adapter(self, token: Secret | None) -> JSONAdapter:
+        # A fresh one for each request costs microseconds, and no thread can see another's token.
+        return JSONAdapter(
+            base_uri=self._connection.address,
+            token=None if token is None else token.reveal(),
+            timeout=(self._connection.connect_timeout, self._connection.timeout),
+            allow_redirects=False,  # a redirect would carry the token to another host
+            session=self._session,
+            namespace=self._connection.namespace or None,
+            strict_http=True,  # GET with list=true: some proxies refuse the verb LIST
+        )
+
+    def _count(self, call: Call, outcome: str, began: float) -> None:
+        self._meter.vault_request(call.operation, outcome, self._clock.monotonic() - began)
+
+    def _translated(self, call: Call, error: Exception) -> Exception:
+        if isinstance(error, hvac_errors.VaultError):
+            return _vault_failure(call, error)
+        address = self._connection.address
+        if isinstance(error, requests.exceptions.SSLError):
+            return StoreUnavailable(f"{address}: TLS: the certificate is not trusted; give the authority as ca_file")
+        if isinstance(error, requests.exceptions.Timeout):
+            return StoreUnavailable(f"{address}: no answer within {self._connection.timeout:g} s")
+        if isinstance(error, requests.exceptions.ConnectionError | requests.exceptions.ChunkedEncodingError):
+            return StoreUnavailable(f"{address}: cannot be reached, or broke off")
+        return StoreError(f"{address}: the request cannot be sent ({type(error).__name__}): check address and token")
+
+
+_DOWN = "Vault is sealed, not initialised or down"
+_FAILURES: Mapping[type[hvac_errors.VaultError], str] = {
+    hvac_errors.VaultDown: _DOWN,
+    hvac_errors.VaultNotInitialized: _DOWN,
+    hvac_errors.RateLimitExceeded: "Vault asks to slow down (429)",
+    hvac_errors.InternalServerError: "Vault failed (500), as it does for a moment after it was unsealed",
+    hvac_errors.BadGateway: "the proxy before Vault cannot reach it (502)",
+}
+
+
+def _vault_failure(call: Call, error: hvac_errors.VaultError) -> Exception:
+    """What an error status means. Vault's own words are looked at, never repeated."""
+    match error:
+        case hvac_errors.Forbidden() | hvac_errors.Unauthorized():
+            return call.denied()
+        case hvac_errors.InvalidRequest():
+            return _invalid(call, error)
+        case hvac_errors.InvalidPath():
+            return _missing(call, error)
+    what = _FAILURES.get(type(error), "an answer that Vault does not give in health: " + type(error).__name__)
+    return StoreUnavailable(f"{call.path}: {what}")
+
+
+def _invalid(call: Call, error: hvac_errors.VaultError) -> Exception:
+    """400: a lost check-and-set, a login that is refused, or a mount that is not KV v2."""
+    if any("check-and-set" in str(word) for word in error.errors or ()):
+        return Conflict(f"{call.path}: somebody else wrote first")
+    if not call.capabilities:
+        return StoreDenied(f"Vault refuses what was given for {call.operation} at {call.path}")
+    return StoreError(f"{call.path}: Vault refuses the request as invalid: is this a KV v2 mount?")
+
+
+def _missing(call: Call, error: hvac_errors.VaultError) -> Exception:
+    """404 of three kinds: nothing there, no such mount or namespace, or not from Vault at all."""
+    if not isinstance(error.json, dict):
+        return StoreUnavailable(f"{call.path}: {_BROKEN}")
+    if error.errors:
+        return StoreError(f"{call.path}: there is no such mount, authentication method or namespace in this Vault")
+    metadata = (error.json.get("data") or {}).get("metadata") or {}
+    return Absent(metadata.get("version", 0))
+
+
+def _outcome(failure: Exception) -> str:
+    names = {Absent: "absent", Conflict: "conflict", StoreDenied: "denied", StoreUnavailable: "unavailable"}
+    return names.get(type(failure), "error")
+
+
+def found(kind: type[T], answer: Any, *keys: str) -> T:
+    """Follows `keys` into an answer. Raises StoreUnavailable where it is not of Vault's form."""
+    for key in keys:
+        answer = answer.get(key) if isinstance(answer, dict) else None
+    if not isinstance(answer, kind):
+        raise StoreUnavailable(f"an answer without {'.'.join(keys)}: {_BROKEN}")
+    return answer
+
+
+def _granted(answer: dict[str, Any]) -> Grant:
+    token, seconds = found(str, answer, "auth", "client_token"), found(int, answer, "auth", "lease_duration")
+    lifetime = timedelta(seconds=seconds) if seconds > 0 else None
+    return Grant(Secret(token), lifetime, answer["auth"].get("renewable") is True)

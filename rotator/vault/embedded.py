@@ -1,0 +1,200 @@
+"""A real OpenBao server for who has none: in memory for demo and tests, or persistent and unsealed by itself."""
+
+import contextlib
+import secrets
+import socket
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rotator.core.secret import Secret
+from rotator.ports import Clock
+from rotator.vault.auth import AppRole
+from rotator.vault.bootstrap import Admin, Plan, configure, credentials, initialise, revoke_root, write_private
+from rotator.vault.process import EmbeddedError, ServerProcess, find_server, lock
+
+_READY_PATIENCE = 60.0  # seconds; a start takes one or two
+_STEP = 0.02
+_LOG_LIMIT = 1024 * 1024  # bytes; a longer log is set aside at the next start
+
+_CONFIG = """\
+{storage}
+listener "tcp" {{
+  address         = "127.0.0.1:{port}"
+  cluster_address = "127.0.0.1:{cluster_port}"
+  tls_disable     = true
+}}
+seal "static" {{
+  current_key_id = "1"
+  current_key    = "file://{directory}/seal.key"
+}}
+api_addr     = "http://127.0.0.1:{port}"
+cluster_addr = "https://127.0.0.1:{cluster_port}"
+log_level    = "warn"
+"""
+_RAFT = 'storage "raft" {{\n  path = "{directory}/raft"\n  node_id = "rotator"\n  performance_multiplier = 1\n}}'
+
+
+class EmbeddedVault:
+    """OpenBao on the loopback interface, with the mount, the policies and the logins of `Plan` set up.
+
+    It ends with `stop`, and with this process however that ends. A context manager.
+    """
+
+    def __init__(self, data_dir: Path | None, clock: Clock, plan: Plan | None = None, port: int = 0) -> None:
+        """Starts nothing yet.
+
+        Args:
+            data_dir: where everything is kept; None: in memory, gone with `stop`.
+            clock: for waiting.
+            plan: what is set up at the first start; later starts leave it as it is.
+            port: of the API on 127.0.0.1; 0: any that is free.
+        """
+        self._data_dir = data_dir
+        self._clock = clock
+        self._plan = plan or Plan()
+        self._port = port
+        self._exit = contextlib.ExitStack()
+        self._directory = Path()
+        self._process: ServerProcess | None = None
+        self._address = ""
+        self._root: Secret | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the API is, once started."""
+        return self._address
+
+    @property
+    def log_file(self) -> Path:
+        """What the server printed; without secrets."""
+        return self._directory / "server.log"
+
+    @property
+    def pid(self) -> int:
+        """The server's process id, once started."""
+        assert self._process is not None  # noqa: S101  # documented
+        return self._process.pid
+
+    @property
+    def root_token(self) -> Secret:
+        """Only in memory: a persistent server has revoked it. Raises EmbeddedError there."""
+        if self._root is None:
+            raise EmbeddedError("a persistent server has no root token: make one with the recovery key")
+        return self._root
+
+    def rotator_login(self) -> AppRole:
+        """How `rotator` logs in."""
+        return credentials(self._directory, "rotator")
+
+    def consumer_login(self) -> AppRole:
+        """How a device logs in, which may read the consumer documents and nothing else."""
+        return credentials(self._directory, "consumer")
+
+    def start(self) -> Self:
+        """Returns when the server is unsealed and set up. Raises EmbeddedError."""
+        with contextlib.ExitStack() as undo:
+            self._exit = undo
+            self._directory = self._prepared()
+            held = undo.enter_context(lock(self._directory, self._clock))
+            self._write_config()
+            command = [str(find_server()), "server", f"-config={self._directory}/server.hcl"]
+            # HOME, because OpenBao looks there; nothing else: our own environment may hold API keys.
+            home = {"HOME": str(self._directory)}
+            self._process = ServerProcess(command, self.log_file, held, home)
+            undo.callback(self._process.stop)
+            self._make_ready()
+            self._exit = undo.pop_all()
+        return self
+
+    def stop(self) -> None:
+        """Ends the server gracefully, within ten seconds; one in memory leaves nothing behind."""
+        self._exit.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _prepared(self) -> Path:
+        if self._data_dir is None:
+            return Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="rotator-vault-")))
+        try:
+            self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._data_dir.chmod(0o700)
+        except OSError as error:
+            raise EmbeddedError(f"data_dir {self._data_dir} cannot be used: {error.strerror}") from None
+        return self._data_dir.absolute()
+
+    def _write_config(self) -> None:
+        directory = self._directory
+        if any(character in str(directory) for character in '"\\${}\n'):
+            raise EmbeddedError(f"data_dir {directory} holds a character that OpenBao's configuration cannot: move it")
+        _make_key(directory / "seal.key", fresh=not (directory / "raft").exists())
+        port, cluster_port = _free_ports(self._port)
+        storage = 'storage "inmem" {}'
+        if self._data_dir is not None:
+            (directory / "raft").mkdir(mode=0o700, exist_ok=True)
+            storage = _RAFT.format(directory=directory)
+        text = _CONFIG.format(storage=storage, port=port, cluster_port=cluster_port, directory=directory)
+        (directory / "server.hcl").write_text(text)
+        if self.log_file.exists() and self.log_file.stat().st_size > _LOG_LIMIT:
+            self.log_file.replace(directory / "server.log.1")
+        self._address = f"http://127.0.0.1:{port}"
+
+    def _make_ready(self) -> None:
+        admin = Admin(self._address)
+        self._exit.callback(admin.close)
+        # 503: initialised before, and unsealing itself.
+        if self._wait_for(admin, {200, 501, 503}) == 501:
+            initialise(self._address, self._directory)
+        self._wait_for(admin, {200})
+        root = configure(self._address, self._directory, self._plan)
+        if self._data_dir is None:
+            self._root = root
+        elif root is not None:
+            revoke_root(self._address, self._directory, root)
+
+    def _wait_for(self, admin: Admin, wanted: set[int]) -> int:
+        assert self._process is not None  # noqa: S101  # called after the start
+        end = self._clock.monotonic() + _READY_PATIENCE
+        while (status := admin.health()) not in wanted:
+            if not self._process.running():
+                raise EmbeddedError(f"the embedded server ended at its start{self._saved_log()}")
+            if self._clock.monotonic() > end:
+                raise EmbeddedError(f"the embedded server is not ready after {_READY_PATIENCE:g} s{self._saved_log()}")
+            self._clock.sleep(_STEP)
+        return status
+
+    def _saved_log(self) -> str:
+        """Where to look; for a server in memory the last line, because its directory goes away."""
+        if self._data_dir is not None:
+            return f": see {self.log_file}"
+        lines = self.log_file.read_text(errors="replace").strip().splitlines()
+        return f": {lines[-1]}" if lines else ""
+
+
+def _make_key(path: Path, *, fresh: bool) -> None:
+    """The key that opens the server at each start. Raises EmbeddedError where there is data and the key is gone."""
+    if path.exists():
+        return
+    if not fresh:
+        raise EmbeddedError(f"{path} is missing, and the data cannot be read without it: bring it back from a backup")
+    write_private(path, secrets.token_bytes(32))
+
+
+def _free_ports(port: int) -> tuple[int, int]:
+    """A port for the API and one for the cluster's own use. Raises EmbeddedError where `port` is taken."""
+    with socket.socket() as api, socket.socket() as cluster:
+        # A connection that lingers from the last run must not keep the port.
+        api.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            api.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise EmbeddedError(f"port {port} on 127.0.0.1 cannot be had: {error.strerror}") from None
+        cluster.bind(("127.0.0.1", 0))
+        return api.getsockname()[1], cluster.getsockname()[1]

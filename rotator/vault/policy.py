@@ -1,0 +1,64 @@
+"""The least that `rotator` and its readers must be allowed in Vault, as policies in HCL.
+
+`config/vault-policy.hcl` is `rotator_policy` for the mount `secret`; a test keeps the two the same.
+"""
+
+from collections.abc import Iterable
+
+_HEADER = """\
+# What rotator may do in Vault, and nothing else: two kinds of documents and its own token.
+# Write it with:  vault policy write rotator vault-policy.hcl
+# `{mount}` is vault.mount of the configuration and `{prefix}` is vault.state_prefix.
+
+# The state documents. Only rotator reads them: they hold passwords that are not in force yet.
+path "{mount}/data/{prefix}/*" {{
+  capabilities = ["create", "read", "update"]
+}}
+
+# Vault is told to keep two versions of a state document (create, update), and which there are (list).
+path "{mount}/metadata/{prefix}/*" {{
+  capabilities = ["create", "update", "list"]
+}}
+"""
+
+_CONSUMER = """
+# The consumer documents, which devices read: one rule for each place that `path` of a target names.
+path "{mount}/data/{path}" {{
+  capabilities = ["create", "read", "update"]
+}}
+"""
+
+_OWN = """
+# Its own token: what is left of it, and renewing it.
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}
+
+path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+"""
+
+_READER = """\
+path "{mount}/data/{path}" {{
+  capabilities = ["read"]
+}}
+"""
+
+_NO_STATE = """\
+path "{mount}/data/{prefix}/*" {{
+  capabilities = ["deny"]
+}}
+"""
+
+
+def rotator_policy(mount: str, state_prefix: str, consumer_paths: Iterable[str]) -> str:
+    """What `rotator` needs. `consumer_paths` are below the mount and may end in `*`, such as "sip/*"."""
+    rules = [_CONSUMER.format(mount=mount, path=path) for path in consumer_paths]
+    return _HEADER.format(mount=mount, prefix=state_prefix) + "".join(rules) + _OWN
+
+
+def consumer_policy(mount: str, state_prefix: str, consumer_paths: Iterable[str]) -> str:
+    """What a device needs: to read the consumer documents, and never a state document."""
+    rules = [_READER.format(mount=mount, path=path) for path in consumer_paths]
+    return "".join(rules) + _NO_STATE.format(mount=mount, prefix=state_prefix) + _OWN

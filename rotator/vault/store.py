@@ -1,0 +1,86 @@
+"""The store of the engine: the state document and the consumer document of each target, in Vault."""
+
+from datetime import datetime
+
+from rotator.core.model import ConsumerDocument, Credential, TargetState
+from rotator.ports import Conflict, StoreCorrupt, StoreError, Versioned
+from rotator.vault.client import VaultClient
+from rotator.vault.documents import decode_consumer, decode_state, encode_consumer, encode_state
+from rotator.vault.kv import Document, KeyValue
+
+_STATE_VERSIONS = 2  # a staged password is in Vault's history for one more write, and then gone
+
+
+class VaultStore:
+    """Implements `ports.Store` on one KV v2 mount. Thread-safe."""
+
+    def __init__(self, client: VaultClient, mount: str, state_prefix: str) -> None:
+        self._client = client
+        self._mount = mount.strip("/")
+        self._prefix = state_prefix.strip("/")
+        self._kv = KeyValue(client, self._mount)
+
+    def check(self) -> None:
+        """For the start: logs in and looks whether the mount is KV v2.
+
+        Raises StoreError with what to do where it is not: v1 ignores check-and-set without a word.
+        """
+        kind, version = self._kv.kind()
+        if kind != "kv" or version != "2":
+            found = f"KV version {version}" if kind == "kv" else f"a secrets engine of type {kind}"
+            raise StoreError(
+                f"the mount {self._mount}/ is {found}, and KV version 2 is needed: nothing else knows check-and-set "
+                f"(vault kv enable-versioning {self._mount}/, or name another mount)"
+            )
+
+    def read_state(self, target: str) -> Versioned:
+        """Reads the state document; a fresh state where there is none. Raises StoreError."""
+        path = self._state_path(target)
+        document = self._kv.read("read_state", path)
+        if document.data is None:
+            return Versioned(TargetState(target), document.version)
+        return Versioned(self._decoded(target, path, document), document.version)
+
+    def write_state(self, state: TargetState, version: int) -> int:
+        """Writes the state document over `version` and returns the new version. Raises StoreError."""
+        path = self._state_path(state.target)
+        if version == 0:
+            # Before the first version, so that a crash in between cannot leave it out.
+            self._kv.limit_versions("limit_versions", path, _STATE_VERSIONS)
+        return self._kv.write("write_state", path, encode_state(state, self._client.nonce()), version)
+
+    def list_states(self) -> tuple[str, ...]:
+        """The names of all targets that have a state document. Raises StoreError."""
+        return tuple(name for name in self._kv.list("list_states", self._prefix) if not name.endswith("/"))
+
+    def read_consumer(self, path: str) -> ConsumerDocument:
+        """Reads the consumer document. Raises StoreError."""
+        document = self._kv.read("read_consumer", path)
+        if document.data is None:
+            return ConsumerDocument(version=document.version, exists=False)
+        return decode_consumer(document.data, document.version)
+
+    def write_consumer(self, path: str, credential: Credential, at: datetime, over: ConsumerDocument) -> int:
+        """Writes the consumer document over the version of `over`, keeping keys that people added.
+
+        Raises StoreError.
+        """
+        there = self._kv.read("read_consumer", path)
+        if there.version != over.version:
+            raise Conflict(f"{self._mount}/data/{path}: somebody else wrote first")
+        return self._kv.write("write_consumer", path, encode_consumer(credential, at, there.data or {}), over.version)
+
+    def _state_path(self, target: str) -> str:
+        if not target or "/" in target or target in {".", ".."}:
+            raise StoreError(f"the target name {target!r} cannot be part of a path: use letters, digits, - and _")
+        return f"{self._prefix}/{target}"
+
+    def _decoded(self, target: str, path: str, document: Document) -> TargetState:
+        where = f"{self._mount}/{path}"
+        try:
+            state = decode_state(document.data or {})
+        except StoreCorrupt as error:
+            raise StoreCorrupt(f"{where}: {error}") from None
+        if state.target != target:
+            raise StoreCorrupt(f"{where}: field target: expected {target}: was the document copied?")
+        return state

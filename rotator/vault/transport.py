@@ -1,0 +1,137 @@
+"""How Vault is reached: TLS that is always verified, and a bound on every request as a whole.
+
+The bound matters because the timeouts of `requests` count only the silence between two bytes: an answer that drips
+would hold a thread for ever.
+"""
+
+import http.client
+import io
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from rotator.ports import Clock, StoreError
+
+_LARGEST_ANSWER = 16 * 1024 * 1024  # bytes; Vault's own limit for one request is 32 MiB, for one document about 1 MiB
+_CONNECTIONS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where Vault is.
+
+    Attributes:
+        address: such as https://vault:8200, without a path.
+        namespace: the namespace that every path is in; empty for the root namespace.
+        ca_file: PEM file of the only authorities to trust; None: those of the system.
+        connect_timeout: seconds for one connection to be made.
+        timeout: seconds for one whole answer, from the request's last byte to the answer's last byte.
+    """
+
+    address: str
+    namespace: str = ""
+    ca_file: Path | None = None
+    connect_timeout: float = 5.0
+    timeout: float = 10.0
+
+
+def open_session(connection: Connection, clock: Clock) -> requests.Session:
+    """A thread-safe session. Raises StoreError where the CA file cannot be used."""
+    session = requests.Session()
+    session.verify = True if connection.ca_file is None else _checked(connection.ca_file)
+    # With an own CA, REQUESTS_CA_BUNDLE in the environment would silently win over it; and no proxy is asked to
+    # carry plain HTTP, which is meant for the same machine only.
+    session.trust_env = connection.ca_file is None and connection.address.startswith("https:")
+    adapter = _BoundedAdapter(connection.timeout, clock)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _checked(ca_file: Path) -> str:
+    try:
+        ssl.create_default_context(cafile=str(ca_file))
+    except (OSError, ssl.SSLError):
+        raise StoreError(f"the CA file {ca_file} cannot be read: expected certificates in PEM form") from None
+    return str(ca_file)
+
+
+class _Reader(io.RawIOBase):
+    """Reads a socket until a point in time and up to a size, whatever arrives in between."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, left: Callable[[], float]) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._left = left
+        self._size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        left = self._left()
+        if left <= 0:
+            raise TimeoutError("the answer took too long")
+        self._sock.settimeout(left)
+        count = self._raw.readinto(buffer)
+        self._size += count or 0
+        if self._size > _LARGEST_ANSWER:
+            raise http.client.HTTPException("the answer is too large")
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Source:
+    """What `http.client` takes for a socket: it only ever calls `makefile`."""
+
+    def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
+        self._sock = sock
+        self._left = left
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Reader(self._sock.makefile("rb", buffering=0), self._sock, self._left))
+
+
+def _response_class(timeout: float, clock: Clock) -> type[http.client.HTTPResponse]:
+    class Response(http.client.HTTPResponse):
+        """An answer whose time runs from here: the request has just been sent."""
+
+        def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+            end = clock.monotonic() + timeout
+            super().__init__(_Source(sock, lambda: end - clock.monotonic()), *args, **kwargs)  # type: ignore[arg-type]
+
+    return Response
+
+
+class _BoundedAdapter(HTTPAdapter):
+    """The adapter of `requests`, on connections whose answers are bounded. It never sends anything twice."""
+
+    def __init__(self, timeout: float, clock: Clock) -> None:
+        answer = _response_class(timeout, clock)
+        plain = type("Plain", (HTTPConnection,), {"response_class": answer})
+        tls = type("Tls", (HTTPSConnection,), {"response_class": answer})
+        self._pools = {
+            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+            "https": type("TlsPool", (HTTPSConnectionPool,), {"ConnectionCls": tls}),
+        }
+        super().__init__(pool_connections=2, pool_maxsize=_CONNECTIONS, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
