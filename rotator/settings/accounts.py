@@ -1,0 +1,87 @@
+"""Provider accounts. Adding a provider is one model here and its name in `ProviderAccount`."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from rotator.settings.references import AnySecret
+from rotator.settings.section import Section
+from rotator.settings.times import Grace
+from rotator.settings.values import AccountId, FilePath, HostName, Rate, RateText, Registrar, Url
+
+
+class Account(Section):
+    """What the accounts of all providers have in common."""
+
+    type: str
+    """The provider, and the kind of credential there."""
+    base_url: Url
+    """Where the provider's API begins. Change it for a sandbox or a proxy only."""
+    rate_limit: RateText = Rate(5, timedelta(seconds=1))
+    """The most requests that are sent to this account, as `5/s`, `300/m` or `1000/h`; default 5/s. Providers that
+    publish no number still answer 429 to a burst, and one account is often shared with other programs."""
+    ca_file: FilePath | None = None
+    """A file of CA certificates (PEM) to verify the provider with, instead of the public ones: for a proxy of your
+    own."""
+    allow_plain_http: tuple[HostName, ...] = ()
+    """Hosts that may be spoken to without TLS. Default none; loopback is always allowed. Passwords then cross the
+    network unprotected, so each host has to be named."""
+    propagation: Grace | None = None
+    """How long after a change the provider may still answer from the old state; default: what is known of the provider.
+    Until it has passed, a credential that is not accepted yet does not count as refused."""
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The same for two entries that mean one account at one provider, and so one set of usernames."""
+        raise NotImplementedError
+
+
+class _Vobiz(Account):
+    base_url: Url = "https://api.vobiz.ai"
+    """Where the provider's API begins; default https://api.vobiz.ai. Change it for a sandbox or a proxy only."""
+    auth_id: AccountId = Field(examples=["MA_XXXXXXXX"])
+    """The account's id, `MA_...` or `SA_...`: the header X-Auth-ID."""
+    auth_token: AnySecret = Field(examples=["{env: VOBIZ_AUTH_TOKEN}"])
+    """A reference to the account's token: the header X-Auth-Token. Never the token itself."""
+    registrar: Registrar | None = None
+    """Host and port of the registrar where a new password is proved by a SIP REGISTER, such as
+    `registrar.vobiz.ai:5060`. Default none: then only the provider's own listing is read back."""
+    domain: HostName | None = None
+    """The SIP domain of that REGISTER; default the realm that Vobiz names, else the registrar's host."""
+
+
+class VobizAccount(_Vobiz):
+    """Vobiz trunk credentials (Vobiz, Create Credential). They can be replaced, alternated and set in place."""
+
+    type: Literal["vobiz"]
+    """The provider: `vobiz` for trunk credentials."""
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """See `Account.identity`."""
+        return ("vobiz", self.base_url, self.auth_id)
+
+
+class VobizEndpointAccount(_Vobiz):
+    """Vobiz endpoints, the SIP users of an account (Vobiz, Update Endpoint). They can be set in place only."""
+
+    type: Literal["vobiz-endpoint"]
+    """The provider: `vobiz-endpoint` for endpoints."""
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """See `Account.identity`."""
+        return ("vobiz-endpoint", self.base_url, self.auth_id)
+
+
+def _type(data: Any) -> str | None:
+    found = data.get("type") if isinstance(data, dict) else None
+    return f"type={found}" if isinstance(found, str) else None
+
+
+ProviderAccount = Annotated[
+    Annotated[VobizAccount, Tag("type=vobiz")] | Annotated[VobizEndpointAccount, Tag("type=vobiz-endpoint")],
+    Discriminator(_type),
+]
+"""A provider account of any kind; `type` says which."""

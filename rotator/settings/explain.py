@@ -1,0 +1,138 @@
+"""Pydantic's findings in the words of the configuration: where, what, and what would be right."""
+
+import re
+from collections.abc import Iterator, Mapping
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from rotator.settings.accounts import ProviderAccount
+from rotator.settings.document import Document
+from rotator.settings.models import Configuration
+from rotator.settings.problems import Loc, suggest
+from rotator.settings.section import Section
+from rotator.settings.vault import VaultAuth, VaultSection
+from rotator.settings.world import Finding
+
+
+def _members(union: Any) -> Iterator[tuple[str, type[Section]]]:
+    """The tag and the section of each member of a discriminated union."""
+    for member in get_args(_bare(union)):
+        section, tag = get_args(member)
+        yield tag.tag, section
+
+
+def _bare(annotation: Any) -> Any:
+    """The type itself: what remains of `Annotated[X, ...]` and of `X | None`."""
+    if get_origin(annotation) is Annotated:
+        return _bare(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        rest = [member for member in get_args(annotation) if member is not type(None)]
+        return _bare(rest[0]) if len(rest) == 1 else annotation
+    return annotation
+
+
+_SECTIONS: Mapping[str, type[Section]] = dict(
+    pair for union in (ProviderAccount, VaultAuth, VaultSection) for pair in _members(union)
+)
+_NOT_A_MAPPING = ("must be a mapping", "write keys and values below it, as 'key: value'")
+_NOT_A_LIST = ("must be a list", "begin each item with '- '")
+_NOT_A_NUMBER = ("must be a whole number", "write it in digits, without quotes")
+_PLAIN = {
+    "model_type": _NOT_A_MAPPING,
+    "model_attributes_type": _NOT_A_MAPPING,
+    "dict_type": _NOT_A_MAPPING,
+    "tuple_type": _NOT_A_LIST,
+    "int_type": _NOT_A_NUMBER,
+    "int_parsing_size": _NOT_A_NUMBER,
+    "string_type": ("must be text", "put it in quotes"),
+    "string_too_long": ("is too long", ""),
+    "string_pattern_mismatch": ("holds other characters than ASCII punctuation", "such as '!@$^*_+'"),
+    "too_short": ("is empty", "there has to be at least one"),
+}
+
+
+def findings(error: ValidationError, document: Document) -> Iterator[Finding]:
+    """Everything that pydantic found."""
+    for details in error.errors(include_url=False, include_input=False):
+        yield from _finding(details, document)
+
+
+def _finding(details: ErrorDetails, document: Document) -> Iterator[Finding]:
+    kind, steps, context = details["type"], details["loc"], details.get("ctx", {})
+    loc = _plain_loc(steps)
+    value = document.at(loc)
+    if kind == "wrong":
+        yield Finding(loc, context["what"], context["remedy"])
+    elif kind == "extra_forbidden":
+        yield Finding(loc, "unknown key", suggest(loc[-1], _fields(steps[:-1]), "keys"))
+    elif kind == "missing":
+        what = "has no value" if (*loc[:-1], loc[-1]) in document.places else "is missing"
+        yield Finding(loc, what, _example(steps))
+    elif kind in ("enum", "literal_error"):
+        yield Finding(loc, "unknown value", suggest(value, re.findall(r"'([^']*)'", context["expected"]), "values"))
+    elif kind in ("union_tag_invalid", "union_tag_not_found"):
+        yield _unknown_kind(steps, loc, value)
+    elif kind in ("greater_than_equal", "less_than_equal"):
+        yield Finding(loc, "is out of range", _range(context))
+    elif not (kind == "too_short" and value):  # with a value it only counts the items that were not refused already
+        yield Finding(loc, *_PLAIN.get(kind, ("is not right", "see the description of this key in schema.json")))
+
+
+def _plain_loc(steps: Loc) -> Loc:
+    """The place in the file: without the names of union members, and without pydantic's mark for a key."""
+    return tuple(step for step in steps if step not in _SECTIONS and step != "[key]")
+
+
+def _range(context: Mapping[str, Any]) -> str:
+    return f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
+
+
+def _unknown_kind(steps: Loc, loc: Loc, value: Any) -> Finding:
+    """A provider's type or an authentication method that is missing or unknown, or no mapping at all."""
+    if not isinstance(value, dict):
+        return Finding(loc, *_NOT_A_MAPPING)
+    key, known = _choices(steps)
+    kinds = f"{key}s"
+    if value.get(key) is None:
+        return Finding((*loc, key), "is missing", f"known {kinds}: {', '.join(sorted(known))}")
+    return Finding((*loc, key), f"unknown {key}", suggest(value[key], known, kinds))
+
+
+def _choices(steps: Loc) -> tuple[str, tuple[str, ...]]:
+    """The key that chooses among the sections possible at `steps`, and its values."""
+    tags = [tag.split("=") for tag, _ in _members(_annotation(steps))]
+    return tags[0][0], tuple(value for _, value in tags)
+
+
+def _fields(steps: Loc) -> tuple[str, ...]:
+    """The keys that are known at `steps`."""
+    return tuple(_annotation(steps).model_fields)
+
+
+def _example(steps: Loc) -> str:
+    """The remedy for a missing key: an example of it."""
+    section = _annotation(steps[:-1])
+    field: FieldInfo = section.model_fields[str(steps[-1])]
+    return f"such as '{steps[-1]}: {field.examples[0]}'" if field.examples else "give it"
+
+
+def _annotation(steps: Loc) -> Any:
+    """The type that is expected at `steps`, a location as pydantic gives it."""
+    here: Any = Configuration
+    for step in steps:
+        if step in _SECTIONS:
+            here = _SECTIONS[str(step)]
+        elif _is_section(here):
+            here = _bare(here.model_fields[str(step)].annotation)
+        else:
+            arguments = get_args(here)  # of a mapping, or of a list
+            here = _bare(arguments[1] if get_origin(here) is dict else arguments[0])
+    return here
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)

@@ -1,0 +1,172 @@
+"""References to secrets: `{env: NAME}`, `{file: PATH}`, `{vault: {path: PATH, key: KEY}}`. Never the secret itself.
+
+The environment and files are read while the configuration is loaded, so that a missing one is an error at start. What
+lies in Vault is read later, when there is a connection: `resolve` is given the means.
+"""
+
+import re
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from rotator.core.secret import Secret
+from rotator.settings.problems import nearest
+from rotator.settings.values import VAULT_PATH, LoadContext, context_of, wrong
+
+VaultReader: TypeAlias = Callable[[str, str], Secret]
+"""Reads one key of the document at a path below the mount. Raises rotator.ports.StoreError."""
+
+_LARGEST = 65536  # bytes of a secret's file
+_ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_USUAL_ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A secret that was read from the environment or from a file."""
+
+    value: Secret
+    exposed: bool = False  # the file can be read by every user of the machine
+
+    def resolve(self, _: VaultReader) -> Secret:
+        """The secret, without asking Vault."""
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class InVault:
+    """A secret that lies in Vault, below the mount of the configuration."""
+
+    path: str
+    key: str
+
+    def resolve(self, read: VaultReader) -> Secret:
+        """Reads it. Raises what `read` raises."""
+        return read(self.path, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """Marks a field as a reference."""
+
+    from_vault: bool
+
+    @property
+    def _forms(self) -> str:
+        return "{env: NAME}" + (
+            ", {file: PATH} or {vault: {path: PATH, key: KEY}}" if self.from_vault else " or {file: PATH}"
+        )
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Pydantic's hook."""
+        return core_schema.with_info_plain_validator_function(self._validate)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Pydantic's hook."""
+        text = {"type": "string", "minLength": 1}
+        vault = _object({"path": {"type": "string", "pattern": VAULT_PATH}, "key": text})
+        forms = [_object({"env": {"type": "string", "pattern": _ENV_NAME}}), _object({"file": text})]
+        return {"oneOf": [*forms, _object({"vault": vault})] if self.from_vault else forms}
+
+    def _validate(self, value: Any, info: ValidationInfo) -> Resolved | InVault:
+        if not isinstance(value, dict):
+            raise wrong("a secret is never written into this file", f"reference it as {self._forms}")
+        kinds = ("env", "file", "vault") if self.from_vault else ("env", "file")
+        if "vault" in value and not self.from_vault:
+            raise wrong("what logs in to Vault cannot lie in Vault", f"reference it as {self._forms}")
+        if len(value) != 1 or not set(value) <= set(kinds):
+            matches = [match for key in value if key not in kinds and (match := nearest(key, kinds))]
+            meant = f"did you mean {matches[0]!r}? " if matches else ""
+            raise wrong("is not a reference to a secret", f"{meant}write one of {self._forms}")
+        ((kind, what),) = value.items()
+        return _READERS[kind](what, context_of(info))
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+
+
+def _from_env(name: Any, context: LoadContext) -> Resolved:
+    if not isinstance(name, str) or not re.fullmatch(_ENV_NAME.removesuffix("$"), name):
+        raise wrong("env takes the name of an environment variable", "such as {env: VOBIZ_AUTH_TOKEN}")
+    shown = f"environment variable {name}" if _USUAL_ENV_NAME.fullmatch(name) else "environment variable"
+    value = context.environ.get(name)
+    if value is None:
+        raise wrong(f"the {shown} is not set", "set it for the process that runs rotator")
+    return Resolved(_single_line(value, f"the {shown}"))
+
+
+def _from_file(path: Any, context: LoadContext) -> Resolved:
+    if not isinstance(path, str) or not path.strip() or "\0" in path:
+        raise wrong("file takes the path of a file", "such as {file: /run/secrets/vobiz-token}")
+    file = context.directory / path
+    shown = f"the file {path}" if path.startswith("/") and path.isprintable() else "the file"
+    try:
+        mode = file.stat().st_mode
+        content = _read(file) if stat.S_ISREG(mode) else None
+    except OSError as error:
+        reason = error.strerror
+    else:
+        if content is None or len(content) > _LARGEST:
+            raise wrong(f"{shown} is not a file that holds a secret", "give the path of a small text file")
+        return Resolved(_single_line(_decoded(content, shown), shown), exposed=bool(mode & stat.S_IROTH))
+    raise wrong(f"{shown} cannot be read: {reason}", "check the path and who may read it")
+
+
+def _read(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(_LARGEST + 1)
+
+
+def _decoded(content: bytes, shown: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        pass
+    raise wrong(f"{shown} is not text in UTF-8", "store the secret as text")  # outside: the error holds the content
+
+
+def _single_line(text: str, shown: str) -> Secret:
+    value = text.rstrip("\r\n")
+    if not value.strip():
+        raise wrong(f"{shown} is empty", "put the secret into it")
+    if not value.isprintable():
+        raise wrong(f"{shown} holds line breaks or control characters", "put the secret alone into it")
+    return Secret(value)
+
+
+def _from_vault(where: Any, _: LoadContext) -> InVault:
+    form = "write {vault: {path: PATH, key: KEY}}, the path below the mount"
+    if not isinstance(where, dict) or set(where) != {"path", "key"}:
+        raise wrong("vault takes a path and a key", form)
+    path, key = where["path"], where["key"]
+    if (
+        not isinstance(path, str)
+        or not re.fullmatch(VAULT_PATH.removesuffix("$"), path)
+        or not isinstance(key, str)
+        or not key
+    ):
+        raise wrong("vault takes a path and a key", form)
+    return InVault(path, key)
+
+
+_READERS: dict[str, Callable[[Any, LoadContext], Resolved | InVault]] = {
+    "env": _from_env,
+    "file": _from_file,
+    "vault": _from_vault,
+}
+
+SecretRef: TypeAlias = Resolved | InVault
+"""A secret that is known, or where it lies in Vault."""
+
+AnySecret = Annotated[Resolved | InVault, _Reference(from_vault=True)]
+"""A reference of any kind."""
+
+LocalSecret = Annotated[Resolved, _Reference(from_vault=False)]
+"""A reference to the environment or to a file: what is needed to log in to Vault cannot lie in Vault."""
