@@ -1,0 +1,281 @@
+"""The one way to a provider's HTTP API: bounded in time and size, metered, paced, and without a way out for secrets.
+
+Only this module imports httpx. A provider opens a `Call` for each of its methods and sends requests through it; all of
+them together end within `Timeouts.total`. What comes back is a `Reply` that was read to its end, or `Retry` (certainly
+never sent) or `Unknown` (sent, and no whole answer). Nothing of a body, a URL's query or a header gets into a message.
+"""
+
+import ipaddress
+import json
+import logging
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpcore
+import httpx
+
+from rotator.core.answers import Wait
+from rotator.core.secret import Secret
+from rotator.ports import Clock, Meter
+from rotator.providers.calls import Call, Lost, Request, Try
+from rotator.providers.pacing import Pacer, RateLimit
+from rotator.providers.replies import Reply, parse
+from rotator.providers.wire import BoundedBackend, Deadline
+
+LARGEST_BODY = 1024 * 1024
+"""Bytes of an answer that are read at most."""
+_MARGIN = 1.0  # seconds that our own work may take beyond the deadline
+_HEADER_VALUE = re.compile(r"[!-~]+")
+_STATUSES = frozenset(HTTPStatus)
+
+# At INFO httpx logs every URL, at DEBUG httpcore logs headers.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class ReadOnlyViolation(RuntimeError):
+    """A request other than GET was about to be sent by something that may only look: a fault in `rotator`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds. The first four bound one operation of a socket each, `total` bounds a whole `Call`."""
+
+    connect: float = 5.0
+    read: float = 10.0  # of silence
+    write: float = 10.0
+    pool: float = 5.0  # until one of our own connections is free
+    total: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """How one provider account is reached."""
+
+    account: str  # its name in the configuration: the label of its metrics
+    base_url: str
+    headers: Mapping[str, Secret] = field(repr=False)  # sent with every request: the API key
+    rate_limit: RateLimit | None = None
+    ca_file: Path | None = None  # trust this authority and no other
+    allow_plain_http: bool = False  # to hosts other than this one
+    read_only: bool = False
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+class Http:
+    """One provider account's connections, headers, pace and deadline. Used by any number of threads."""
+
+    def __init__(
+        self, options: HttpOptions, clock: Clock, meter: Meter, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        """Checks the options; connects to nothing yet.
+
+        Args:
+            options: where to, with which API key, how fast.
+            clock: for deadlines and waiting.
+            meter: is told every request.
+            transport: in place of the network: for tests.
+
+        Raises:
+            ValueError: the URL, a header's value or the authority's file cannot be used; says why, without the value.
+        """
+        self.clock = clock
+        self._options, self._meter = options, meter
+        self._base_url = _checked_url(options)
+        _check_headers(options.headers)
+        self._pacer = Pacer(options.rate_limit, clock)
+        self._deadline = Deadline(clock)
+        inner = transport if transport is not None else _Network(_trust(options.ca_file), self._deadline)
+        self._client = httpx.Client(
+            transport=_ReadOnly(inner) if options.read_only else inner,
+            follow_redirects=False,
+            trust_env=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+
+    @property
+    def longest_call(self) -> timedelta:
+        """The bound of everything done through one `Call`, waiting included; resolving names is the system's."""
+        return timedelta(seconds=self._options.timeouts.total + _MARGIN)
+
+    def call(self) -> Call:
+        """Begins what must end within `Timeouts.total`."""
+        return Call(self, self.clock, self.clock.monotonic() + self._options.timeouts.total)
+
+    def count(self, verb: str, outcome: str, seconds: float) -> None:
+        """Meters a request to this account that went another way, such as a SIP REGISTER."""
+        self._meter.provider_request(self._options.account, verb, outcome, seconds)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def try_once(self, request: Request, deadline: float) -> Try:
+        """Sends `request` once, when the pace allows it and before `deadline`."""
+        left = deadline - self.clock.monotonic()
+        if left <= 0:
+            return Lost("no time was left to send it", None, sent=False, again=False)
+        if not self._pacer.admit(left):
+            message = "the account's own rate limit left no time to send it"
+            return Lost(message, None, sent=False, again=False, why=Wait.RATE_LIMITED)
+        self._deadline.set(deadline)
+        started = self.clock.monotonic()
+        tried = self._exchange(request, deadline)
+        outcome = tried.outcome if isinstance(tried, Lost) else _status_label(tried)
+        if outcome is not None:
+            self.count(request.verb, outcome, self.clock.monotonic() - started)
+        return tried
+
+    def _exchange(self, request: Request, deadline: float) -> Try:
+        try:
+            with self._client.stream(
+                request.method,
+                f"{self._base_url}{request.path}" + (f"?{urlencode(request.query)}" if request.query else ""),
+                content=None if request.body is None else json.dumps(_revealed(request.body)).encode(),
+                headers=self._headers(request),
+                timeout=self._timeouts(deadline),
+            ) as response:
+                content = self._read(response, deadline)
+                if content is None:
+                    return Lost(f"the answer is larger than {LARGEST_BODY} bytes", "too_large", sent=True, again=False)
+                return parse(response.status_code, content, response.headers, self.clock.now())
+        except httpx.HTTPError as error:
+            return _lost(error)
+
+    def _headers(self, request: Request) -> dict[str, str]:
+        # Not compressed: what is read is then what is counted, and a small answer cannot become a large one.
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        if request.body is not None:
+            headers["Content-Type"] = "application/json"
+        return headers | {name: value.reveal() for name, value in self._options.headers.items()}
+
+    def _timeouts(self, deadline: float) -> httpx.Timeout:
+        of, left = self._options.timeouts, max(deadline - self.clock.monotonic(), 0.001)
+        return httpx.Timeout(
+            connect=min(of.connect, left), read=min(of.read, left), write=min(of.write, left), pool=min(of.pool, left)
+        )
+
+    def _read(self, response: httpx.Response, deadline: float) -> bytes | None:
+        content = bytearray()
+        for chunk in response.iter_raw():
+            content += chunk
+            if len(content) > LARGEST_BODY:
+                return None
+            if self.clock.monotonic() > deadline:
+                raise httpx.ReadTimeout("the deadline has passed")
+        return bytes(content)
+
+
+class _Network(httpx.HTTPTransport):
+    """httpx's transport on sockets that keep the deadline. It passes no network backend on, so its pool is replaced."""
+
+    def __init__(self, trust: ssl.SSLContext, deadline: Deadline) -> None:
+        super().__init__(verify=trust, trust_env=False)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=trust,
+            max_connections=100,
+            max_keepalive_connections=20,
+            keepalive_expiry=5.0,
+            network_backend=BoundedBackend(deadline),
+        )
+
+
+class _ReadOnly(httpx.BaseTransport):
+    """Lets nothing out but GET, whoever asks for it."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method != "GET":
+            raise ReadOnlyViolation(f"a {request.method} was refused: this account is opened for looking only")
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _lost(error: httpx.HTTPError) -> Lost:
+    # Their texts are not used: a protocol error quotes what it stumbled over.
+    if isinstance(error, httpx.ConnectTimeout):
+        return Lost("no connection was made in time", "timeout", sent=False)
+    if isinstance(error, httpx.PoolTimeout):
+        return Lost("none of our own connections became free in time", None, sent=False)
+    if isinstance(error, httpx.ConnectError):
+        if _untrusted(error):
+            message = "the provider's TLS certificate is not trusted: check the base URL, or name its authority's file"
+            return Lost(message, "untrusted", sent=False, again=False)
+        return Lost("no connection was made", "refused_connection", sent=False)
+    if isinstance(error, httpx.TimeoutException):
+        return Lost("no whole answer came in time", "timeout", sent=True)
+    return Lost("the connection broke before a whole answer had come", "reset", sent=True)
+
+
+def _untrusted(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _status_label(reply: Reply) -> str:
+    if not reply.readable and 200 <= reply.status < 300:
+        return "unreadable"
+    # Others as a class, so that nobody else decides how many label values there are.
+    return str(reply.status) if reply.status in _STATUSES else f"{reply.status // 100}xx"
+
+
+def _revealed(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Mapping):
+        return {key: _revealed(inner) for key, inner in value.items()}
+    return [_revealed(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _checked_url(options: HttpOptions) -> str:
+    try:
+        url = httpx.URL(options.base_url)
+    except (httpx.InvalidURL, TypeError):
+        raise ValueError("the base URL is not a URL: write it as https://host or https://host:port/path") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError("the base URL must begin with https:// and name a host")
+    if url.userinfo or url.query or url.fragment:
+        raise ValueError("the base URL must not hold a user, a password, a query or a fragment")
+    if url.scheme == "http" and not options.allow_plain_http and not _is_loopback(url.host):
+        raise ValueError(f"plain http:// to {url.host} would show the API key to the network: use https://")
+    return str(url).rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _check_headers(headers: Mapping[str, Secret]) -> None:
+    for name, value in headers.items():
+        if not all(_HEADER_VALUE.fullmatch(word) for word in value.reveal().split(" ")):
+            raise ValueError(
+                f"the value for the header {name} is empty or holds characters that no header can carry: "
+                "does the secret end with a line break?"
+            )
+
+
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    if ca_file is None:
+        return httpx.create_ssl_context(trust_env=False)
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise ValueError(f"no certificate of an authority can be read from {ca_file}: expected PEM") from error

@@ -1,0 +1,100 @@
+"""The one table of providers. Adding a provider means one module and one row here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from rotator.core.model import Capabilities, Strategy
+from rotator.core.secret import Secret
+from rotator.ports import Provider
+from rotator.providers import vobiz, vobiz_api, vobiz_endpoint
+from rotator.providers.http import Http
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One type of provider account, as `type` in the configuration names it.
+
+    `options` is the frozen dataclass of what its configuration holds beside the connection; its fields of type `Secret`
+    are references there. The functions take an instance of it.
+    """
+
+    summary: str
+    base_url: str  # where the API is unless the configuration says otherwise
+    options: type[Any]
+    headers: Callable[[Any], Mapping[str, Secret]]  # the API key as it is sent
+    capabilities: Callable[[Any], Capabilities]  # without connecting
+    build: Callable[[Any, Http], Provider]
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "vobiz": Kind(
+            summary="Vobiz trunk credentials",
+            base_url=vobiz_api.BASE_URL,
+            options=vobiz_api.VobizOptions,
+            headers=vobiz_api.headers,
+            capabilities=vobiz.capabilities,
+            build=vobiz.VobizCredentials,
+        ),
+        "vobiz-endpoint": Kind(
+            summary="Vobiz Endpoint users",
+            base_url=vobiz_api.BASE_URL,
+            options=vobiz_api.VobizOptions,
+            headers=vobiz_api.headers,
+            capabilities=vobiz_endpoint.capabilities,
+            build=vobiz_endpoint.VobizEndpoints,
+        ),
+    }
+)
+
+
+def unsupported(strategy: Strategy, capabilities: Capabilities) -> str | None:
+    """Why a kind of credential cannot be rotated by `strategy`, in words; None where it can."""
+    lacking = [phrase for phrase, able in _NEEDS[strategy](capabilities) if not able]
+    if not lacking:
+        return None
+    possible = [other.value for other in Strategy if all(able for _, able in _NEEDS[other](capabilities))]
+    remedy = f"use {' or '.join(possible)}" if possible else "no strategy is possible"
+    return f"strategy {strategy.value} needs a provider that {' and '.join(lacking)}, and this one does not; {remedy}"
+
+
+_Need = tuple[str, bool]
+
+
+def _of_replace(can: Capabilities) -> tuple[_Need, ...]:
+    # A disable that cannot be undone will do: the plan and the status say so.
+    return (
+        ("creates credentials", can.creates),
+        ("takes or makes a password on creating", can.chooses_password or can.generates_password),
+        ("disables them", can.disables),
+        ("deletes them", can.deletes),
+        ("lists them", can.lists),
+    )
+
+
+def _of_alternating(can: Capabilities) -> tuple[_Need, ...]:
+    return (
+        ("takes the password that is chosen here", can.chooses_password),
+        ("sets the password of an existing credential", can.sets_password),
+        ("disables credentials", can.disables),
+        ("enables them again", can.re_enables),
+        ("lists them", can.lists),
+    )
+
+
+def _of_in_place(can: Capabilities) -> tuple[_Need, ...]:
+    return (
+        ("sets the password of an existing credential", can.sets_password),
+        ("lists credentials", can.lists),
+    )
+
+
+_NEEDS: Mapping[Strategy, Callable[[Capabilities], tuple[_Need, ...]]] = MappingProxyType(
+    {
+        Strategy.REPLACE: _of_replace,
+        Strategy.ALTERNATING: _of_alternating,
+        Strategy.IN_PLACE: _of_in_place,
+    }
+)

@@ -1,0 +1,138 @@
+"""Vobiz Endpoint users (SIP phones and clients that register): strategy `in-place`.
+
+No page documents a way to disable an Endpoint, and its username is locked, so that there is nothing to overlap. Paths
+end with a slash and have a capital E (Endpoint). Whatever else belongs to an Endpoint is left alone.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
+from rotator.core.model import Capabilities, Credential
+from rotator.core.passwords import PasswordRules
+from rotator.providers import vobiz_api as api
+from rotator.providers.calls import Call, Request
+from rotator.providers.http import Http
+from rotator.providers.proofs import by_register
+from rotator.providers.replies import Failure, Reply
+from rotator.providers.vobiz_api import Listed, VobizOptions
+
+# Endpoint: 8 characters or more, nothing else. The upper limit and the characters are those of the trunk credentials'
+# form in the same console: a guess on the safe side.
+PASSWORD_LIMITS = PasswordRules(shortest=8, longest=20, symbol=0, symbols=api.CONSOLE_SYMBOLS)
+_ONLY_IN_PLACE = Refused(Refusal.UNSUPPORTED, "an Endpoint can only be given another password (strategy in-place)")
+_UNUSABLE = Refused(Refusal.INVALID, "the Endpoint has no id or no password that could be sent")
+
+
+def capabilities(options: VobizOptions) -> Capabilities:
+    """What an Endpoint user can do. Nothing is connected to."""
+    return Capabilities(
+        chooses_password=True,
+        sets_password=True,
+        generates_password=False,
+        disables=False,
+        re_enables=False,
+        deletes=False,
+        lists=True,
+        creates=False,
+        proof="SIP REGISTER" if options.registrar else "read-back: it exists, the password itself is not tried (weak)",
+        propagation=options.propagation,
+        password_limits=PASSWORD_LIMITS,
+        username_pattern=api.USERNAMES,
+    )
+
+
+class VobizEndpoints:
+    """The Endpoint users of one Vobiz account."""
+
+    def __init__(self, options: VobizOptions, http: Http) -> None:
+        """Connects to nothing yet."""
+        self._options, self._http = options, http
+        self._resource = api.Resource(options.path("Endpoint", end="/"), key="endpoint_id", switchable=False)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What an Endpoint user can do."""
+        return capabilities(self._options)
+
+    @property
+    def longest_call(self) -> timedelta:
+        """The bound within which every method returns."""
+        return self._http.longest_call
+
+    def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
+        """Gets it by its id, or pages the listing."""
+        found = self._search(self._http.call(), wanted)
+        if not isinstance(found, Done):
+            return found
+        return Done(tuple(item.credential(wanted.account) for item in found.value))
+
+    def create(self, staged: Credential, target: str) -> Answer[Credential]:  # noqa: ARG002  # the port's signature
+        """Not offered: an Endpoint belongs to an application, which only its owner knows."""
+        return _ONLY_IN_PLACE
+
+    def set_password(self, credential: Credential) -> Answer[Credential]:
+        """Sets the password. The answer is 202 without a body: accepted, and perhaps not in force yet."""
+        if credential.password is None or api.usable_id(credential) is None:
+            return _UNUSABLE
+        call = self._http.call()
+        body = {"password": credential.password}
+        # A POST, but one that sets: sent twice, it means the same.
+        reply = call.send(Request("set_password", "POST", self._path(credential), body=body))
+        if not isinstance(reply, Reply):
+            return reply
+        if reply.status == 404:
+            return self._missing(call, credential, reply)
+        return Done(replace(credential, enabled=True)) if reply.ok else api.failed(reply)
+
+    def enable(self, credential: Credential) -> Answer[Credential]:
+        """An Endpoint is always enabled, so this puts its password in force."""
+        return self.set_password(credential)
+
+    def disable(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
+        """Not documented, so not offered."""
+        return _ONLY_IN_PLACE
+
+    def delete(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
+        """Not offered: nothing that `in-place` does makes an Endpoint superfluous."""
+        return _ONLY_IN_PLACE
+
+    def prove(self, credential: Credential) -> Answer[str]:
+        """By a SIP REGISTER where a registrar is configured, else by reading back, which is weak."""
+        call, note = self._http.call(), "no SIP registrar is configured"
+        if self._options.registrar is not None:
+            answer = by_register(self._http, call, credential, self._options.registrar, self._options.domain)
+            if answer is not None:
+                return answer
+            note = "the SIP registrar asks for no password"
+        found = self._search(call, credential)
+        if not isinstance(found, Done):
+            return found
+        if not any(item.username == credential.username for item in found.value):
+            return Retry(Wait.NOT_YET, "no Endpoint with this id and username is shown yet")
+        return Done(f"read back: the Endpoint exists; the password itself was not tried, since {note} (weak)")
+
+    def _search(self, call: Call, wanted: Credential) -> Answer[tuple[Listed, ...]]:
+        if wanted.id is None:
+            return api.search(call, self._resource, lambda item: item.username == wanted.username)
+        if api.usable_id(wanted) is not None:
+            reply = call.send(Request("get", "GET", self._path(wanted)))
+            if not isinstance(reply, Reply):
+                return reply
+            if reply.status != 404:
+                return self._got(reply, wanted)
+        return api.search(call, self._resource, lambda item: item.id == wanted.id)
+
+    def _got(self, reply: Reply, wanted: Credential) -> Answer[tuple[Listed, ...]]:
+        shown = api.read_object(reply.body, self._resource) if reply.ok else None
+        return Done((shown,)) if shown is not None and shown.id == wanted.id else api.failed(reply)
+
+    def _path(self, credential: Credential) -> str:
+        return self._options.path("Endpoint", credential.id or "", end="/")
+
+    def _missing(self, call: Call, credential: Credential, reply: Reply) -> Failure:
+        """What a 404 means: `Refused(NOT_FOUND)` only where the whole listing was read and lacks it, too."""
+        found = api.search(call, self._resource, lambda item: item.id == credential.id)
+        if isinstance(found, Done) and not found.value:
+            return Refused(Refusal.NOT_FOUND, "the Endpoint is not there, and the listing confirms it")
+        return api.failed(reply)
