@@ -143,11 +143,16 @@ def _body(document: Mapping[str, Any]) -> bytes:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6() and host == "::"
+    listening = socket.socket(family, socket.SOCK_STREAM)
     try:
-        return socket.create_server((host, port), family=family, dualstack_ipv6=both)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
+        listening.bind((host, port))
     except (OSError, OverflowError) as error:
-        raise ListenError(f"cannot listen on {host or '0.0.0.0'}:{port}: {_advice(error)}") from None  # noqa: S104 - text
+        listening.close()
+        raise ListenError(f"cannot listen on {host!r}, port {port}: {_advice(error)}") from None
+    return listening
 
 
 def _advice(error: OSError | OverflowError) -> str:

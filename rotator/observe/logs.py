@@ -25,7 +25,8 @@ URLS = ("httpcore", "httpx", "requests", "urllib3", "waitress")  # log URLs or r
 _LIBRARIES = {"waitress.queue": logging.ERROR}  # says at WARNING that a second probe waits for a thread
 _FIRST = ("timestamp", "level", "logger", "event")
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
-_log = structlog.stdlib.get_logger("rotator.run")
+_log = structlog.stdlib.get_logger(__name__)
+_runs = structlog.stdlib.get_logger("rotator.run")
 _Event: TypeAlias = MutableMapping[str, Any]
 _ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -50,7 +51,7 @@ def configure(level: str, form: str, redactor: Redactor, clock: Clock, stream: T
     handler = _Handler(target)
     handler.setFormatter(_formatter(form, target, redactor, clock))
     root = logging.getLogger()
-    for old in [each for each in root.handlers if isinstance(each, _Handler)]:
+    for old in root.handlers[:]:  # also those of others: they would print what is not redacted
         root.removeHandler(old)
     root.addHandler(handler)
     _set_levels(logging.getLevelNamesMapping()[level.upper()])
@@ -90,9 +91,9 @@ def log_run(
         "next_look": next_look.isoformat() if next_look is not None else None,
     }
     if error:
-        _log.warning("run", **facts, error=error)
+        _runs.warning("run", **facts, error=error)
     else:
-        (_log.info if verbs else _log.debug)("run", **facts)
+        (_runs.info if verbs else _runs.debug)("run", **facts)
 
 
 class _Handler(logging.StreamHandler[TextIO]):

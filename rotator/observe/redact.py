@@ -52,12 +52,12 @@ class Redactor:
 
     def clean(self, text: str) -> str:
         """Replaces every known value in `text`, then cuts the text to a bounded length."""
+        whole = len(text)
+        text = text[: 4 * LONGEST_TEXT]  # ten megabytes are not searched; what this cut may split is cut off below
         for form in sorted(self._found(text), key=len, reverse=True):
             text = text.replace(form, MASK)
         text = _SCHEME.sub(rf"\1 {MASK}", text)
-        if len(text) > LONGEST_TEXT:
-            text = f"{text[:LONGEST_TEXT]}... ({len(text) - LONGEST_TEXT} characters cut off)"
-        return text
+        return text if whole <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}... (cut: {whole} characters)"
 
     def nested(self, value: Any, depth: int = 0) -> Any:
         """The same for every string inside `value`; what is not of JSON's types becomes its cleaned repr."""

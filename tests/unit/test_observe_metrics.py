@@ -1,0 +1,271 @@
+"""Metrics: scraped and parsed as Prometheus does, from durable state, and documented."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from rotator.core.actions import Reason
+from rotator.core.model import (
+    Attempt,
+    Counts,
+    Credential,
+    Ending,
+    LedgerEntry,
+    Phase,
+    Policy,
+    Purpose,
+    Strategy,
+    Target,
+    TargetState,
+)
+from rotator.core.passwords import PasswordRules
+from rotator.core.schedule import Cron, Every, Schedule, Window, next_due
+from rotator.core.secret import Secret
+from rotator.observe.audit import Standing
+from rotator.observe.catalogue import METRICS, documentation
+from rotator.observe.chain import Position
+from rotator.observe.metrics import Metrics, max_age
+from rotator.ports import Meter
+from rotator.testing import FakeClock
+
+SENTINEL = "Sentinel-Value-77"
+DAY = timedelta(days=1)
+
+
+def policy(schedule: Schedule | None = None, window: Window | None = None) -> Policy:
+    return Policy("quarterly", schedule or Every(90 * DAY), window, DAY, 7 * DAY, PasswordRules())
+
+
+def target(name: str = "phone") -> Target:
+    return Target(name, "acc", Strategy.REPLACE, ("user1",), f"sip/{name}", policy())
+
+
+def credential(name: str) -> Credential:
+    return Credential("acc", name, f"id-{name}", Secret(SENTINEL))
+
+
+def entry(now: datetime, *, disable_in: timedelta, disabled: timedelta | None = None) -> LedgerEntry:
+    at = None if disabled is None else now + disabled
+    return LedgerEntry(credential("old"), Ending.DELETE, now - 30 * DAY, now + disable_in, 7 * DAY, at)
+
+
+def metrics(clock: FakeClock | None = None) -> Metrics:
+    return Metrics(clock or FakeClock(), "1.2.3")
+
+
+def scrape(source: Metrics) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Every sample by its name and its label values, in the order in which the labels are declared."""
+    found = {}
+    for family in text_string_to_metric_families(source.render().decode()):
+        (known,) = (each for each in METRICS if each.name in (family.name, f"{family.name}_total"))
+        for sample in family.samples:
+            labels = tuple(sample.labels[name] for name in (*known.labels, "le") if name in sample.labels)
+            assert len(labels) == len(sample.labels), sample
+            found[sample.name, labels] = sample.value
+    return found
+
+
+def test_what_is_said_of_a_target_comes_from_its_state() -> None:
+    clock = FakeClock()
+    now, source = clock.now(), metrics(clock)
+    attempt = Attempt("a1", Purpose.ROTATE, Strategy.REPLACE, Phase.STAGED, credential("new"), None, now, "me", "why")
+    state = TargetState(
+        "phone",
+        attempt=attempt,
+        ledger=(entry(now, disable_in=DAY), entry(now, disable_in=DAY), entry(now, disable_in=-DAY, disabled=-DAY)),
+        last_rotation=now - 3 * DAY,
+        next_rotation=now + 80 * DAY,
+        failures=2,
+        counts=Counts(succeeded=7, failed=3, undone=1, disabled=5, deleted=4, seconds=12.5),
+    )
+    source.seen(target(), state)
+    seen = scrape(source)
+    stamp = now.timestamp()
+    expected = {
+        ("rotator_build_info", ("1.2.3",)): 1,
+        ("rotator_rotations_total", ("phone", "succeeded")): 7,
+        ("rotator_rotations_total", ("phone", "failed")): 3,
+        ("rotator_rotations_total", ("phone", "undone")): 1,
+        ("rotator_retirements_total", ("phone", "disabled")): 5,
+        ("rotator_retirements_total", ("phone", "deleted")): 4,
+        ("rotator_rotation_duration_seconds_count", ("phone",)): 7,
+        ("rotator_rotation_duration_seconds_sum", ("phone",)): 12.5,
+        ("rotator_target_last_rotation_timestamp_seconds", ("phone",)): stamp - 3 * 86_400,
+        ("rotator_target_next_rotation_timestamp_seconds", ("phone",)): stamp + 80 * 86_400,
+        ("rotator_target_max_age_seconds", ("phone",)): 90 * 86_400,
+        ("rotator_target_consecutive_failures", ("phone",)): 2,
+        ("rotator_attempt_open_timestamp_seconds", ("phone",)): stamp,
+        ("rotator_last_look_timestamp_seconds", ("phone",)): stamp,
+        ("rotator_ledger_credentials", ("phone", "waiting")): 2,
+        ("rotator_ledger_credentials", ("phone", "disabled")): 1,
+        ("rotator_retirement_overdue", ("phone",)): 0,
+    }
+    assert seen == expected
+
+
+def test_a_restart_says_the_same_and_nothing_is_counted_twice() -> None:
+    state = TargetState("phone", counts=Counts(succeeded=7, seconds=12.5))
+    before, after = metrics(), metrics()
+    before.seen(target(), state)
+    for _ in range(3):
+        after.seen(target(), state)
+    assert scrape(before) == scrape(after)
+
+
+def test_what_is_not_known_is_absent_and_a_forgotten_target_too() -> None:
+    source = metrics()
+    source.seen(target(), TargetState("phone"))
+    source.seen(target("other"), TargetState("other"))
+    source.blocked("other", Reason.CIRCUIT_OPEN.value)
+    source.forget("other")
+    names = {name for name, labels in scrape(source)}
+    assert "rotator_target_last_rotation_timestamp_seconds" not in names
+    assert "rotator_attempt_open_timestamp_seconds" not in names
+    assert "rotator_vault_token_expiry_timestamp_seconds" not in names
+    assert not any("other" in labels for _, labels in scrape(source))
+
+
+def test_a_retirement_is_overdue_after_a_grace_and_the_clock_alone_makes_it_so() -> None:
+    clock = FakeClock()
+    source, now = metrics(clock), clock.now()
+    to_disable = entry(now, disable_in=timedelta(hours=1))
+    to_delete = entry(now, disable_in=-9 * DAY, disabled=timedelta(hours=1) - 7 * DAY)
+    source.seen(target(), TargetState("phone", ledger=(to_disable, to_delete)))
+    key = ("rotator_retirement_overdue", ("phone",))
+    clock.advance(timedelta(hours=1, minutes=9))
+    assert scrape(source)[key] == 0
+    clock.advance(timedelta(minutes=2))
+    assert scrape(source)[key] == 2
+
+
+def test_requests_are_counted_and_timed() -> None:
+    source = metrics()
+    meter: Meter = source
+    meter.provider_request("vobiz-prod", "create", "201", 0.2)
+    meter.provider_request("vobiz-prod", "create", "timeout", 40.0)
+    meter.vault_request("read_state", "ok", 0.01)
+    seen = scrape(source)
+    assert seen["rotator_provider_requests_total", ("vobiz-prod", "create", "201")] == 1
+    assert seen["rotator_provider_requests_total", ("vobiz-prod", "create", "timeout")] == 1
+    assert seen["rotator_provider_request_duration_seconds_count", ("vobiz-prod", "create")] == 2
+    assert seen["rotator_provider_request_duration_seconds_bucket", ("vobiz-prod", "create", "0.25")] == 1
+    assert seen["rotator_vault_requests_total", ("read_state", "ok")] == 1
+    assert seen["rotator_vault_request_duration_seconds_sum", ("read_state",)] == 0.01
+    assert not any(name.endswith("_created") for name, _ in seen)
+
+
+def test_labels_stay_bounded_and_hold_no_text_whatever_an_adapter_says() -> None:
+    source = metrics()
+    for number in range(2_000):
+        source.provider_request("acc", "create", f"status-{number}", 0.1)
+    source.vault_request("read", f"failed: {SENTINEL} in a text", 0.1)
+    seen = scrape(source)
+    outcomes = [labels for name, labels in seen if name == "rotator_provider_requests_total"]
+    assert len(outcomes) <= 502
+    assert seen["rotator_provider_requests_total", ("acc", "other", "other")] == 1_500
+    assert seen["rotator_vault_requests_total", ("read", "other")] == 1
+    assert SENTINEL.encode() not in source.render()
+
+
+def test_the_process_says_how_it_does_itself() -> None:
+    clock = FakeClock()
+    source, stamp = metrics(clock), clock.now().timestamp()
+    source.config_loaded(ok=True)
+    clock.advance(DAY)
+    source.config_loaded(ok=False)
+    source.circuit("acc", is_open=True)
+    source.circuit("acc2", is_open=False)
+    source.missed_run("max_instances")
+    source.clock_jumped(forward=True)
+    source.clock_jumped(forward=False)
+    source.vault_token_expires(clock.now())
+    source.blocked("phone", Reason.FOREIGN_DOCUMENT.value)
+    source.blocked("fax", "x")
+    source.blocked("fax", None)
+    source.follow_audit(lambda: Standing(Position("c", 41, "h"), 3, "full"))
+    seen = scrape(source)
+    expected = {
+        ("rotator_build_info", ("1.2.3",)): 1,
+        ("rotator_config_last_reload_successful", ()): 0,
+        ("rotator_config_last_reload_success_timestamp_seconds", ()): stamp,
+        ("rotator_circuit_open", ("acc",)): 1,
+        ("rotator_circuit_open", ("acc2",)): 0,
+        ("rotator_scheduler_missed_runs_total", ("max_instances",)): 1,
+        ("rotator_clock_jumps_total", ("forward",)): 1,
+        ("rotator_clock_jumps_total", ("backward",)): 1,
+        ("rotator_vault_token_expiry_timestamp_seconds", ()): stamp + 86_400,
+        ("rotator_target_blocked", ("phone", "consumer_document_changed_by_somebody_else")): 1,
+        ("rotator_audit_last_sequence", ()): 41,
+        ("rotator_audit_waiting_records", ()): 3,
+    }
+    assert seen == expected
+    source.vault_token_expires(None)
+    assert ("rotator_vault_token_expiry_timestamp_seconds", ()) not in scrape(source)
+
+
+def test_no_password_of_any_state_is_in_a_scrape() -> None:
+    clock = FakeClock()
+    source, now = metrics(clock), clock.now()
+    attempt = Attempt(
+        "a1", Purpose.ROTATE, Strategy.REPLACE, Phase.STAGED, credential("n"), credential("p"), now, "me", SENTINEL
+    )
+    state = TargetState(
+        "phone", credential("pub"), credential("by"), attempt, (entry(now, disable_in=DAY),), last_error=SENTINEL
+    )
+    source.seen(target(), state)
+    assert SENTINEL.encode() not in source.render()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "window", "expected"),
+    [
+        (Every(90 * DAY), None, 90 * DAY),
+        (Every(90 * DAY), Window("0 2 * * *", timedelta(hours=4)), 90 * DAY + timedelta(hours=4)),
+        (Every(DAY), Window("0 2 * * 0", timedelta(hours=4)), 7 * DAY + timedelta(hours=4)),
+        (Cron("0 3 1 * *"), None, 31 * DAY),
+    ],
+)
+def test_the_greatest_age_of_a_policy(schedule: Schedule, window: Window | None, expected: timedelta) -> None:
+    assert max_age(policy(schedule, window)) == expected
+
+
+@pytest.mark.parametrize("days", [1, 3, 20, 90])
+@pytest.mark.parametrize("cron", ["0 2 * * *", "30 1 * * 2,6", "0 2 1 * *"])
+def test_no_rotation_by_the_schedule_comes_later_than_the_greatest_age(days: int, cron: str) -> None:
+    rules = policy(Every(days * DAY), Window(cron, timedelta(hours=4)))
+    moment, bound = datetime(2026, 1, 5, 12, 7, tzinfo=UTC), max_age(rules)
+    for step in range(60):
+        due = next_due(rules.schedule, rules.window, moment, fraction=(step % 7) / 7)
+        assert moment < due <= moment + bound
+        moment = due
+
+
+def test_a_changed_policy_changes_the_greatest_age() -> None:
+    source = metrics()
+    source.seen(target(), TargetState("phone"))
+    source.seen(replace(target(), policy=policy(Every(DAY))), TargetState("phone"))
+    assert scrape(source)["rotator_target_max_age_seconds", ("phone",)] == 86_400
+
+
+def _exposed(source: Metrics) -> Iterable[tuple[str, str, str]]:
+    for family in text_string_to_metric_families(source.render().decode()):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        yield name, family.type, family.documentation
+
+
+def test_every_metric_that_is_exposed_is_in_the_list_and_the_other_way_round() -> None:
+    source = metrics()
+    source.seen(target(), TargetState("phone"))
+    source.config_loaded(ok=True)
+    source.vault_token_expires(FakeClock().now())
+    source.follow_audit(lambda: Standing(Position("c", 0, "h")))
+    assert set(_exposed(source)) == {(each.name, each.kind, each.help) for each in METRICS}
+
+
+def test_the_page_of_metrics_is_what_the_code_says() -> None:
+    page = Path(__file__).parents[2] / "docs" / "metrics.md"
+    assert page.read_text() == documentation()
