@@ -181,9 +181,11 @@ class VaultClient:
         except (hvac_errors.VaultError, requests.RequestException) as error:
             failure = self._translated(call, error)
         else:
-            if isinstance(answer, dict) or answer.status_code == 204:
+            if isinstance(answer, requests.Response) and answer.status_code == 204:
+                answer = {}
+            if isinstance(answer, dict):
                 self._count(call, "ok", began)
-                return answer if isinstance(answer, dict) else {}
+                return answer
             failure = StoreUnavailable(f"{call.path}: {_BROKEN}")
         self._count(call, _outcome(failure), began)
         raise failure

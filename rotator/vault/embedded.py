@@ -12,7 +12,7 @@ from rotator.core.secret import Secret
 from rotator.ports import Clock
 from rotator.vault.auth import AppRole
 from rotator.vault.bootstrap import Admin, Plan, configure, credentials, initialise, revoke_root, write_private
-from rotator.vault.process import EmbeddedError, ServerProcess, find_server, lock
+from rotator.vault.process import EmbeddedError, ServerProcess, find_server, in_use, lock
 
 _READY_PATIENCE = 60.0  # seconds; a start takes one or two
 _STEP = 0.02
@@ -91,6 +91,13 @@ class EmbeddedVault:
     def consumer_login(self) -> AppRole:
         """How a device logs in, which may read the consumer documents and nothing else."""
         return credentials(self._directory, "consumer")
+
+    def attach(self) -> bool:
+        """Uses the server that another process runs on the same directory and port; False where there is none."""
+        if self._data_dir is None or not in_use(self._data_dir):
+            return False
+        self._directory, self._address = self._data_dir.absolute(), f"http://127.0.0.1:{self._port}"
+        return True
 
     def start(self) -> Self:
         """Returns when the server is unsealed and set up. Raises EmbeddedError."""

@@ -120,5 +120,6 @@ class KeyValue:
         if there.version > cas:
             raise conflict
         raise StoreUnavailable(
-            f"{self._mount}/{path}: stale standby: it refuses a write over the version that it shows"
+            f"{self._mount}/{path}: stale standby: it refuses a write over version {cas} and shows version "
+            f"{there.version}; or the document was removed since it was read"
         )

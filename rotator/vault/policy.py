@@ -10,12 +10,13 @@ _HEADER = """\
 # Write it with:  vault policy write rotator vault-policy.hcl
 # `{mount}` is vault.mount of the configuration and `{prefix}` is vault.state_prefix.
 
-# The state documents. Only rotator reads them: they hold passwords that are not in force yet.
+# The state documents. Only rotator reads them: they hold passwords that are not in force yet. To Vault their first
+# version is an update already, because how many versions to keep is set before.
 path "{mount}/data/{prefix}/*" {{
-  capabilities = ["create", "read", "update"]
+  capabilities = ["read", "update"]
 }}
 
-# Vault is told to keep two versions of a state document (create, update), and which there are (list).
+# How many versions of a state document Vault keeps (create, update), and which documents there are (list).
 path "{mount}/metadata/{prefix}/*" {{
   capabilities = ["create", "update", "list"]
 }}

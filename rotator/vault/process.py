@@ -53,6 +53,18 @@ def find_server() -> Path:
     return Path(elsewhere)
 
 
+def in_use(directory: Path) -> bool:
+    """Whether a process keeps the directory just now, and so runs a server on it."""
+    try:
+        with (directory / "lock").open("ab") as probe:
+            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def lock(directory: Path, clock: Clock) -> IO[bytes]:
     """Takes the directory for us and for the server, which inherits the lock: it ends with the last of the two.
 

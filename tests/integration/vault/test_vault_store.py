@@ -1,0 +1,462 @@
+"""The two documents in a real OpenBao, under exactly the policy of config/vault-policy.hcl."""
+
+import itertools
+import re
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from bao import DROP, Bao, FaultyProxy, Once, Seen, Session, changed, eventually, running_bao
+
+from rotator.core.model import Claim, ConsumerDocument, Credential, TargetState
+from rotator.core.secret import Secret
+from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, StoreUnavailable
+from rotator.vault.auth import Token
+from rotator.vault.client import Call
+from rotator.vault.policy import rotator_policy
+
+AT = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+POLICY = Path(__file__).parents[3] / "config" / "vault-policy.hcl"
+NAMES = (f"target-{number}" for number in itertools.count())
+
+
+@pytest.fixture
+def session(bao: Bao, policy: str) -> Session:
+    return bao.client(bao.app_role(policy))
+
+
+@pytest.fixture
+def name() -> str:
+    return next(NAMES)
+
+
+def credential(password: str = "first-password", **more: object) -> Credential:
+    return replace(Credential("acc", "user", "id-1", Secret(password), "sip:user@example.org", "a1"), **more)
+
+
+def is_write(part: str):
+    return lambda seen: seen.verb == "POST" and part in seen.path
+
+
+def is_read(part: str):
+    return lambda seen: seen.verb == "GET" and part in seen.path
+
+
+class TestDocuments:
+    def test_a_state_that_is_not_there_reads_as_fresh_and_then_as_written(self, session: Session, name: str) -> None:
+        found = session.store.read_state(name)
+        assert (found.state, found.version) == (TargetState(name), 0)
+        written = replace(found.state, published=credential(), failures=2)
+        assert session.store.write_state(written, 0) == 1
+        again = session.store.read_state(name)
+        assert (again.state, again.version) == (written, 1)
+        assert name in session.store.list_states()
+
+    def test_a_state_keeps_two_versions_only(self, bao: Bao, session: Session, name: str) -> None:
+        for version in range(4):
+            session.store.write_state(TargetState(name, failures=version), version)
+        assert set(bao.call("GET", f"secret/metadata/rotator/state/{name}")["data"]["versions"]) == {"3", "4"}
+
+    def test_a_crash_before_the_first_version_leaves_a_state_that_can_be_written(
+        self, bao: Bao, session: Session, name: str
+    ) -> None:
+        bao.call("POST", f"secret/metadata/rotator/state/{name}", {"max_versions": 2})
+        assert session.store.read_state(name).version == 0
+        assert session.store.write_state(TargetState(name), 0) == 1
+
+    def test_a_write_over_an_old_version_is_a_conflict(
+        self, bao: Bao, session: Session, name: str, policy: str
+    ) -> None:
+        other = bao.client(bao.app_role(policy))
+        session.store.write_state(TargetState(name), 0)
+        other.store.write_state(TargetState(name, claim=Claim("other", AT)), 1)
+        with pytest.raises(Conflict, match=f"rotator/state/{name}: somebody else wrote first"):
+            session.store.write_state(TargetState(name, claim=Claim("we", AT)), 1)
+        assert session.store.read_state(name).state.claim == Claim("other", AT)
+
+    def test_of_many_threads_that_write_over_one_version_exactly_one_wins(
+        self, bao: Bao, name: str, policy: str
+    ) -> None:
+        store = bao.client(bao.app_role(policy)).store
+        store.write_state(TargetState(name), 0)
+        results: list[str] = []
+
+        def write() -> None:
+            # The same content from every thread: only the name of the write tells them apart.
+            try:
+                results.append(f"version {store.write_state(TargetState(name, failures=1), 1)}")
+            except Conflict:
+                results.append("conflict")
+
+        threads = [threading.Thread(target=write) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(results) == ["conflict"] * 7 + ["version 2"]
+
+    def test_a_consumer_document_is_made_and_replaced_and_keeps_what_people_added(
+        self, bao: Bao, session: Session, name: str
+    ) -> None:
+        path = f"sip/{name}"
+        absent = session.store.read_consumer(path)
+        assert absent == ConsumerDocument(version=0, exists=False)
+        assert session.store.write_consumer(path, credential(), AT, absent) == 1
+        data = bao.call("GET", f"secret/data/{path}")["data"]["data"]
+        bao.call("POST", f"secret/data/{path}", {"data": {**data, "door": "front"}})
+        found = session.store.read_consumer(path)
+        assert found.names(credential())
+        assert session.store.write_consumer(path, credential("second-password"), AT, found) == 3
+        assert bao.call("GET", f"secret/data/{path}")["data"]["data"] == {
+            "door": "front",
+            "username": "user",
+            "password": "second-password",
+            "uri": "sip:user@example.org",
+            "credential_id": "id-1",
+            "attempt_id": "a1",
+            "rotated_at": AT.isoformat(),
+        }
+
+    def test_a_consumer_document_that_changed_since_it_was_read_is_a_conflict(
+        self, bao: Bao, session: Session, name: str
+    ) -> None:
+        path = f"sip/{name}"
+        over = session.store.read_consumer(path)
+        bao.call("POST", f"secret/data/{path}", {"data": {"username": "by hand"}})
+        with pytest.raises(Conflict):
+            session.store.write_consumer(path, credential(), AT, over)
+        assert session.store.read_consumer(path).username == "by hand"
+
+    @pytest.mark.parametrize("verb", ["delete", "destroy"])
+    def test_a_removed_consumer_document_still_has_a_version(
+        self, bao: Bao, session: Session, name: str, verb: str
+    ) -> None:
+        path = f"sip/{name}"
+        session.store.write_consumer(path, credential(), AT, session.store.read_consumer(path))
+        bao.call("POST", f"secret/{verb}/{path}", {"versions": [1]})
+        removed = session.store.read_consumer(path)
+        assert removed == ConsumerDocument(version=1, exists=False)
+        assert session.store.write_consumer(path, credential(), AT, removed) == 2
+
+    def test_a_state_that_cannot_be_read_names_path_and_field(self, bao: Bao, session: Session, name: str) -> None:
+        bao.call("POST", f"secret/data/rotator/state/{name}", {"data": {"schema": 1, "target": 5}})
+        with pytest.raises(StoreCorrupt, match=f"secret/rotator/state/{name}: field target: expected text"):
+            session.store.read_state(name)
+
+    def test_a_state_that_was_copied_to_another_name_is_not_taken(self, bao: Bao, session: Session, name: str) -> None:
+        session.store.write_state(TargetState(name), 0)
+        data = bao.call("GET", f"secret/data/rotator/state/{name}")["data"]["data"]
+        bao.call("POST", f"secret/data/rotator/state/{name}-copy", {"data": data})
+        with pytest.raises(StoreCorrupt, match="was the document copied"):
+            session.store.read_state(f"{name}-copy")
+
+    @pytest.mark.parametrize("bad", ["", "..", "a/b", "."])
+    def test_a_target_name_that_leads_elsewhere_is_refused(self, session: Session, bad: str) -> None:
+        with pytest.raises(StoreError, match="use letters, digits"):
+            session.store.read_state(bad)
+
+    @pytest.mark.parametrize("odd", ["with space", "per%cent", "frage?x=1", "käse", "a#b"])
+    def test_a_name_that_urls_must_quote_comes_back_as_it_was(self, session: Session, odd: str) -> None:
+        session.store.write_state(TargetState(odd), session.store.read_state(odd).version)
+        assert session.store.read_state(odd).state.target == odd
+        assert odd in session.store.list_states()
+
+
+class TestLostAnswers:
+    @pytest.mark.parametrize("times", [1, 3])
+    def test_a_write_whose_answer_was_lost_happened_once(self, bao: Bao, policy: str, name: str, times: int) -> None:
+        with FaultyProxy(bao.address) as proxy:
+            session = bao.client(bao.app_role(policy), proxy.address)
+            lost = Once(is_write(f"/data/rotator/state/{name}"), times)
+            proxy.tamper = lambda seen: DROP if lost(seen) else seen
+            assert session.store.write_state(TargetState(name, failures=3), 0) == 1
+            assert proxy.count("POST", f"/data/rotator/state/{name}") == times + 1
+        assert bao.client().store.read_state(name).version == 1
+
+    def test_a_lost_answer_followed_by_another_writer_is_a_conflict(self, bao: Bao, policy: str, name: str) -> None:
+        other = bao.client(bao.app_role(policy))
+        with FaultyProxy(bao.address) as proxy:
+            session = bao.client(bao.app_role(policy), proxy.address)
+            lost = Once(is_write(f"/data/rotator/state/{name}"))
+
+            def tamper(seen: Seen) -> Seen | str:
+                if not lost(seen):
+                    return seen
+                other.store.write_state(TargetState(name, failures=9), 1)
+                return DROP
+
+            proxy.tamper = tamper
+            with pytest.raises(Conflict):
+                session.store.write_state(TargetState(name, failures=3), 0)
+
+    def test_a_lost_answer_to_a_publication_happened_once(self, bao: Bao, policy: str, name: str) -> None:
+        path = f"sip/{name}"
+        with FaultyProxy(bao.address) as proxy:
+            session = bao.client(bao.app_role(policy), proxy.address)
+            lost = Once(is_write(path))
+            proxy.tamper = lambda seen: DROP if lost(seen) else seen
+            over = session.store.read_consumer(path)
+            assert session.store.write_consumer(path, credential(), AT, over) == 1
+            assert session.store.read_consumer(path).names(credential())
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            DROP,
+            b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{",
+            b"nonsense\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 404 Not Found\r\nContent-Length: 6\r\n\r\n<html>",
+            b"HTTP/1.1 307 Temporary\r\nLocation: http://127.0.0.1:1/v1/x\r\nContent-Length: 0\r\n\r\n",
+            b'HTTP/1.1 429 Slow\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"errors":[]}',
+            b'HTTP/1.1 500 No\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"errors":[]}',
+            b"HTTP/1.1 502 Bad\r\nContent-Length: 6\r\n\r\n<html>",
+            b"HTTP/1.1 504 Late\r\nContent-Length: 6\r\n\r\n<html>",
+        ],
+    )
+    def test_a_bad_answer_is_retried_and_in_the_end_unavailable(self, bao: Bao, policy: str, answer: str) -> None:
+        with FaultyProxy(bao.address) as proxy:
+            session = bao.client(bao.app_role(policy), proxy.address)
+            once = Once(is_read("state/x"))
+            proxy.tamper = lambda seen: answer if once(seen) else seen
+            assert session.store.read_state("x").version == 0
+            proxy.tamper = lambda seen: answer if is_read("state/x")(seen) else seen
+            before = session.clock.monotonic()
+            with pytest.raises(StoreUnavailable):
+                session.store.read_state("x")
+            assert 2 <= session.meter.count("read_state", "unavailable") <= 7
+            assert session.clock.monotonic() - before < session.client.longest_call.total_seconds()
+
+    def test_an_answer_that_drips_ends_at_the_time_limit(self, bao: Bao, policy: str) -> None:
+        dripping, ended = threading.Event(), threading.Event()
+        with FaultyProxy(bao.address) as proxy:
+            session = bao.client(bao.app_role(policy), proxy.address, timeout=0.3)
+            session.store.check()
+
+            def drip(seen: Seen) -> bytes:
+                dripping.set()
+                return b"HTTP/1.1 200 OK\r\nX: " + b"y" * 10
+
+            def slowly(request: object, reply: object) -> None:
+                wfile = request.wfile  # type: ignore[attr-defined]
+                wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+                while not ended.wait(0.05):
+                    try:
+                        wfile.write(b"y")
+                    except OSError:
+                        return
+
+            proxy.tamper, proxy._reply = drip, slowly  # type: ignore[method-assign]
+            with pytest.raises(StoreUnavailable, match=r"no answer within 0\.3 s|broke off"):
+                session.store.read_state("x")
+            assert dripping.is_set()
+            ended.set()
+
+    def test_an_answer_without_end_is_cut_off(self, bao: Bao, policy: str) -> None:
+        huge = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + b" " * (17 * 1024 * 1024)
+        with FaultyProxy(bao.address) as proxy:
+            session = bao.client(bao.app_role(policy), proxy.address)
+            session.store.check()
+
+            def reply(seen: Seen) -> bytes:
+                session.clock.ahead += 10  # one try is enough here
+                return huge
+
+            proxy.tamper = reply
+            with pytest.raises(StoreUnavailable, match="broke off"):
+                session.store.read_state("x")
+
+
+class TestStandbys:
+    def test_a_read_older_than_our_own_write_is_not_believed(self, bao: Bao, policy: str, name: str) -> None:
+        with FaultyProxy(bao.address) as proxy:
+            session = bao.client(bao.app_role(policy), proxy.address)
+            session.store.write_state(TargetState(name, failures=1), 0)
+            stale: list[Seen] = []
+            proxy.tamper = lambda seen: stale.append(seen) or seen
+            session.store.read_state(name)
+            session.store.write_state(TargetState(name, failures=2), 1)
+            lagging = Once(is_read(f"state/{name}"), 2)
+            proxy.tamper = lambda seen: stale[0] if lagging(seen) else seen
+            assert session.store.read_state(name).state.failures == 2
+            proxy.tamper = lambda seen: stale[0]
+            with pytest.raises(StoreUnavailable, match="stale standby"):
+                session.store.read_state(name)
+
+    def test_a_false_conflict_of_a_standby_heals_by_itself(self, bao: Bao, policy: str, name: str) -> None:
+        refused = {"errors": ["check-and-set parameter did not match the current version"]}
+        with FaultyProxy(bao.address) as proxy:
+            session = bao.client(bao.app_role(policy), proxy.address)
+            session.store.write_state(TargetState(name), 0)
+            bodies: list[Seen] = []
+            proxy.tamper = lambda seen: bodies.append(seen) or seen
+            session.store.read_state(name)
+            state = f"state/{name}"
+            path = f"secret/data/rotator/state/{name}"
+
+            # The standby refuses without carrying it out: put the document back behind the client's back.
+            def standby(seen: Seen) -> Seen:
+                if not once(seen):
+                    return seen
+                bao.call("DELETE", f"secret/metadata/rotator/state/{name}")
+                bao.call("POST", path, {"data": {"placeholder": True}})
+                return changed(seen, 400, refused)
+
+            once = Once(is_write(f"/data/rotator/{state}"))
+            proxy.tamper = standby
+            assert session.store.write_state(TargetState(name, failures=5), 1) == 2
+            proxy.tamper = lambda seen: seen
+            assert session.store.read_state(name).state.failures == 5
+            assert session.meter.count("write_state", "conflict") == 1
+
+
+class TestStart:
+    def test_a_kv_v2_mount_is_accepted_under_the_least_policy(self, session: Session) -> None:
+        session.store.check()
+
+    def test_a_kv_v1_mount_is_refused_with_the_reason(self, bao: Bao) -> None:
+        bao.call("POST", "sys/mounts/old", {"type": "kv", "options": {"version": "1"}}, also=400)
+        with pytest.raises(
+            StoreError, match=r"old/ is KV version 1, and KV version 2 is needed.*enable-versioning old/"
+        ):
+            bao.client(mount="old").store.check()
+
+    def test_another_secrets_engine_is_refused(self, bao: Bao) -> None:
+        with pytest.raises(StoreError, match="a secrets engine of type cubbyhole"):
+            bao.client(mount="cubbyhole").store.check()
+
+    def test_a_mount_that_is_not_there_is_named(self, bao: Bao, policy: str) -> None:
+        with pytest.raises(StoreDenied, match="the mount nowhere/ does not exist, or the Vault token has no right"):
+            bao.client(bao.app_role(policy), mount="nowhere").store.check()
+        with pytest.raises(StoreError, match="no such mount"):
+            bao.client(mount="nowhere").store.read_state("x")
+
+    def test_a_token_without_rights_is_told_what_to_add(self, bao: Bao) -> None:
+        session = bao.client(Token(bao.token(["default"])))
+        expected = r'lacks the capability read on secret/data/rotator/state/x; add to its policy: path "secret/data'
+        with pytest.raises(StoreDenied, match=expected):
+            session.store.read_state("x")
+        with pytest.raises(StoreDenied, match=r"create or update on secret/data/sip/x"):
+            session.store._kv.write("write_consumer", "sip/x", {"a": 1}, 0)
+        with pytest.raises(StoreDenied, match=r"list on secret/metadata/rotator/state/\*"):
+            session.store.list_states()
+        with pytest.raises(StoreDenied, match="no right on anything in it"):
+            session.store.check()
+        assert session.meter.count("read_state", "denied") == 1, "a good token is not exchanged"
+
+    def test_a_namespace_is_used_and_a_missing_one_is_named(self, bao: Bao) -> None:
+        bao.call("POST", "sys/namespaces/team", {})
+        with pytest.raises(StoreError, match="no such mount, authentication method or namespace"):
+            bao.client(namespace="team").store.read_state("x")
+        with pytest.raises(StoreError, match="namespace"):
+            bao.client(namespace="nobody").store.read_state("x")
+        bao.call("POST", "team/sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+        inside = bao.client(namespace="team")
+        inside.store.check()
+        inside.store.write_state(TargetState("in-team"), 0)
+        assert inside.store.list_states() == ("in-team",)
+        assert "in-team" not in bao.client().store.list_states()
+
+    def test_nothing_listening_is_unavailable_within_seconds(self, bao: Bao) -> None:
+        session = bao.client(address="http://127.0.0.1:1")
+        with pytest.raises(StoreUnavailable, match="cannot be reached"):
+            session.store.check()
+
+    def test_a_server_that_is_sealed_while_a_client_runs_is_waited_for_and_then_used_again(self, name: str) -> None:
+        with running_bao() as bao:
+            bao.policy("least", POLICY.read_text())
+            session = bao.client(bao.app_role("least"))
+            session.store.write_state(TargetState(name), 0)
+            bao.seal()
+            with pytest.raises(StoreUnavailable, match="sealed"):
+                session.store.read_state(name)
+            with pytest.raises(StoreUnavailable, match="sealed"):
+                session.store.write_state(TargetState(name, failures=1), 1)
+            bao.unseal()
+            assert eventually(lambda: reads(session, name), "the store works again") == 1
+
+
+def reads(session: Session, name: str) -> int | None:
+    try:
+        return session.store.read_state(name).version
+    except StoreUnavailable:
+        return None
+
+
+# The policy: each capability in it is needed, and no more than these.
+
+RULE = re.compile(r'path "([^"]+)" \{\s+capabilities = \[([^\]]+)\]')
+
+
+def rules() -> dict[str, list[str]]:
+    return {path: re.findall(r'"(\w+)"', names) for path, names in RULE.findall(POLICY.read_text())}
+
+
+def life(bao: Bao, policy: str, target: str) -> Session:
+    """Everything that `rotator` does in Vault, under a token that lives for a minute."""
+    session = bao.client(Token(bao.token([policy], ttl="60s", no_default_policy=True)))
+    steps = [
+        lambda: session.store._kv.limit_versions("limit_versions", f"rotator/state/{target}", 2),
+        lambda: session.store.write_state(TargetState(target), 0),
+        lambda: session.store.write_state(TargetState(target, failures=1), 1),
+        lambda: session.store.read_state(target),
+        session.store.list_states,
+        lambda: session.store._kv.write("write_consumer", f"sip/{target}", {"a": "1"}, 0),
+        lambda: session.store._kv.write("write_consumer", f"sip/{target}", {"a": "2"}, 1),
+        lambda: session.store.read_consumer(f"sip/{target}"),
+    ]
+    for step in steps:
+        try:
+            step()
+        except StoreError:  # what follows a denied step may fail in another way
+            assert any(outcome == "denied" for _, outcome in session.meter.requests)
+    session.clock.ahead += 40
+    try:
+        session.store.read_state(target)
+    except StoreDenied:
+        assert any(outcome == "denied" for _, outcome in session.meter.requests)
+    return session
+
+
+def test_the_policy_file_is_what_the_embedded_server_uses() -> None:
+    assert POLICY.read_text() == rotator_policy("secret", "rotator/state", ["sip/*"])
+
+
+def test_under_the_policy_nothing_is_denied(bao: Bao, policy: str, name: str) -> None:
+    session = life(bao, policy, name)
+    assert {outcome for _, outcome in session.meter.requests} == {"ok"}
+    assert session.meter.count("renew", "ok") == 1
+
+
+@pytest.mark.parametrize(("path", "capability"), [(path, name) for path, names in rules().items() for name in names])
+def test_without_any_one_capability_something_is_denied(bao: Bao, name: str, path: str, capability: str) -> None:
+    left = {**rules(), path: [kept for kept in rules()[path] if kept != capability]}
+    text = "\n".join(f'path "{path}" {{ capabilities = {names} }}'.replace("'", '"') for path, names in left.items())
+    session = life(bao, bao.policy("mutant", text), name)
+    assert "denied" in {outcome for _, outcome in session.meter.requests}
+
+
+def test_the_policy_opens_nothing_else(bao: Bao, policy: str) -> None:
+    session = bao.client(bao.app_role(policy))
+    for path in ("secret/data/other/x", "sys/policies/acl/root", "auth/approle/role", "secret/metadata/sip/x"):
+        with pytest.raises(StoreDenied):
+            session.client.request(Call("other", "get", path))
+
+
+def test_requests_are_counted_by_operation_and_outcome(session: Session, name: str) -> None:
+    session.store.write_state(TargetState(name), 0)
+    with pytest.raises(Conflict):
+        session.store.write_state(TargetState(name), 0)
+    assert session.meter.requests == [
+        ("login", "ok"),
+        ("limit_versions", "ok"),
+        ("write_state", "ok"),
+        ("limit_versions", "ok"),
+        ("write_state", "conflict"),
+        ("write_state", "ok"),
+    ]
+    assert session.client.longest_call < timedelta(minutes=3)

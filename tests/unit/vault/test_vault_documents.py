@@ -1,0 +1,129 @@
+"""The JSON form of the two documents."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from states import states, texts
+
+from rotator.core import model
+from rotator.core.secret import Secret
+from rotator.ports import StoreCorrupt
+from rotator.vault.documents import decode_consumer, decode_state, encode_consumer, encode_state
+
+AT = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+@given(states, texts)
+def test_a_state_comes_back_as_it_was(state: model.TargetState, writer: str) -> None:
+    through_json = json.loads(json.dumps(encode_state(state, writer)))
+    assert decode_state(through_json) == state
+
+
+@given(states)
+def test_times_are_written_in_utc(state: model.TargetState) -> None:
+    written = encode_state(state, "w")["last_rotation"]
+    assert written is None or written.endswith("+00:00")
+
+
+def full() -> dict[str, Any]:
+    credential = model.Credential("acc", "user", "id", Secret("hidden-value"), attempt="a1")
+    attempt = model.Attempt(
+        "a1", model.Purpose.ROTATE, model.Strategy.REPLACE, model.Phase.STAGED, credential, None, AT, "schedule", "due"
+    )
+    entry = model.LedgerEntry(credential, model.Ending.DELETE, AT, AT, timedelta(days=7))
+    state = model.TargetState("t", published=credential, attempt=attempt, ledger=(entry,), last_rotation=AT)
+    return encode_state(state, "w")
+
+
+def put(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    *parents, last = path.split(".")
+    inner: Any = document
+    for name in parents:
+        inner = inner[int(name) if name.isdigit() else name]
+    if value is ...:
+        del inner[last]
+    else:
+        inner[last] = value
+    return document
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("failures", "hidden-value", "field failures: expected a whole number"),
+        ("failures", True, "field failures: expected a whole number"),
+        ("last_rotation", "hidden-value", "field last_rotation: expected a time in ISO 8601"),
+        ("last_rotation", "2026-01-05T12:00:00", "field last_rotation: expected a time in ISO 8601"),
+        ("attempt.phase", "hidden-value", "field attempt.phase: expected one of staged, applied, proved"),
+        ("attempt.phase", ["hidden-value"], "field attempt.phase: expected one of staged, applied, proved"),
+        ("attempt.staged.password", 7, "field attempt.staged.password: expected text"),
+        ("attempt.staged.hidden", "hidden-value", "field attempt.staged.hidden: not known to this rotator"),
+        ("attempt.id", ..., "field attempt.id: missing"),
+        ("ledger.0.quarantine", float("inf"), "field ledger[0].quarantine: expected a number"),
+        ("ledger.0.quarantine", 1e300, "field ledger[0].quarantine: expected a length of time in seconds"),
+        ("ledger.0.credential", None, "field ledger[0].credential: expected an object"),
+        ("ledger", {"hidden-value": 1}, "field ledger: expected a list"),
+        ("counts.seconds", "hidden-value", "field counts.seconds: expected a number"),
+        ("target", ..., "field target: missing"),
+        ("schema", ..., "field schema: expected the number of a schema"),
+        ("schema", True, "field schema: expected the number of a schema"),
+        ("schema", 99, "field schema: written by a newer rotator"),
+    ],
+)
+def test_what_is_not_ours_is_refused_by_field_and_never_by_value(path: str, value: Any, message: str) -> None:
+    with pytest.raises(StoreCorrupt) as caught:
+        decode_state(put(full(), path, value))
+    assert str(caught.value).startswith(message)
+    assert "hidden-value" not in str(caught.value)
+    assert caught.value.__context__ is None, "a chained error would quote the value"
+
+
+def test_fields_that_have_a_default_may_be_missing() -> None:
+    document = put(put(full(), "counts", ...), "attempt.proof", ...)
+    assert decode_state(document).counts == model.Counts()
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | texts,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    ),
+    st.sampled_from(sorted(full())),
+)
+def test_no_content_of_a_field_leads_to_anything_but_a_state_or_a_clear_error(value: Any, name: str) -> None:
+    problem = f"field {name}"
+    try:
+        decode_state(full() | {name: value})
+    except StoreCorrupt as error:
+        problem = str(error)
+    assert problem.startswith(f"field {name}")
+
+
+def test_a_consumer_document_keeps_the_keys_that_people_added() -> None:
+    credential = model.Credential("acc", "user", "id", Secret("p"), uri="sip:u@example.org", attempt="a1")
+    written = encode_consumer(credential, AT, {"note": "front door", "username": "old", "ttl": 3})
+    assert written == {
+        "note": "front door",
+        "ttl": 3,
+        "username": "user",
+        "password": "p",
+        "uri": "sip:u@example.org",
+        "credential_id": "id",
+        "attempt_id": "a1",
+        "rotated_at": "2026-01-05T12:00:00+00:00",
+    }
+    assert decode_consumer(written, 4).names(credential)
+    assert decode_consumer(written, 4) == model.ConsumerDocument(4, True, "user", Secret("p"), "id", "a1")
+
+
+def test_a_consumer_document_of_another_form_reads_as_unknown() -> None:
+    assert decode_consumer({"username": 5, "password": None}, 2) == model.ConsumerDocument(2, exists=True)
+
+
+def test_a_credential_without_a_password_is_never_published() -> None:
+    with pytest.raises(ValueError, match="without a password"):
+        encode_consumer(model.Credential("acc", "user"), AT, {})
