@@ -1,5 +1,6 @@
 """Provider accounts. Adding a provider is one model here and its name in `ProviderAccount`."""
 
+from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ from rotator.settings.times import Grace
 from rotator.settings.values import AccountId, FilePath, HostName, Rate, RateText, Registrar, Url
 
 
-class Account(Section):
+class Account(Section, ABC):
     """What the accounts of all providers have in common."""
 
     type: str
@@ -32,9 +33,9 @@ class Account(Section):
     Until it has passed, a credential that is not accepted yet does not count as refused."""
 
     @property
+    @abstractmethod
     def identity(self) -> tuple[str, ...]:
         """The same for two entries that mean one account at one provider, and so one set of usernames."""
-        raise NotImplementedError
 
 
 class _Vobiz(Account):
@@ -50,6 +51,11 @@ class _Vobiz(Account):
     domain: HostName | None = None
     """The SIP domain of that REGISTER; default the realm that Vobiz names, else the registrar's host."""
 
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """See `Account.identity`. Trunk credentials and endpoints have usernames of their own."""
+        return (self.type, self.base_url, self.auth_id)
+
 
 class VobizAccount(_Vobiz):
     """Vobiz trunk credentials (Vobiz, Create Credential). They can be replaced, alternated and set in place."""
@@ -57,22 +63,12 @@ class VobizAccount(_Vobiz):
     type: Literal["vobiz"]
     """The provider: `vobiz` for trunk credentials."""
 
-    @property
-    def identity(self) -> tuple[str, ...]:
-        """See `Account.identity`."""
-        return ("vobiz", self.base_url, self.auth_id)
-
 
 class VobizEndpointAccount(_Vobiz):
     """Vobiz endpoints, the SIP users of an account (Vobiz, Update Endpoint). They can be set in place only."""
 
     type: Literal["vobiz-endpoint"]
     """The provider: `vobiz-endpoint` for endpoints."""
-
-    @property
-    def identity(self) -> tuple[str, ...]:
-        """See `Account.identity`."""
-        return ("vobiz-endpoint", self.base_url, self.auth_id)
 
 
 def _type(data: Any) -> str | None:

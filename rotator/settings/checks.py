@@ -87,9 +87,7 @@ def strategies_are_possible(world: World) -> Iterator[Finding]:
     for use in world.uses():
         reason = world.facts.unsupported(use.target.strategy, use.kind.capabilities)
         if reason is not None:
-            what = f"a {use.account.type} account cannot do {use.target.strategy.value}: {reason}"
-            able = [s.value for s in Strategy if world.facts.unsupported(s, use.kind.capabilities) is None]
-            yield Finding((*use.loc, "strategy"), what, f"it can do {', '.join(able)}")
+            yield Finding((*use.loc, "strategy"), f"a {use.account.type} account cannot do this: {reason}")
 
 
 def credentials_fit_strategies(world: World) -> Iterator[Finding]:
@@ -120,7 +118,7 @@ def plain_http_is_allowed(world: World) -> Iterator[Finding]:
         places.append((("providers", name, "base_url"), account.base_url, account.allow_plain_http))
     for loc, url, allowed in places:
         host = urlsplit(url).hostname or ""
-        if url.startswith("http:") and not is_loopback(host) and host not in {name.lower() for name in allowed}:
+        if url.startswith("http:") and not is_loopback(host) and host not in allowed:
             remedy = "use https, or name the host in allow_plain_http beside it"
             yield Finding(loc, "plain http would show every password to the network", remedy)
 

@@ -136,8 +136,10 @@ def _single_line(text: str, shown: str) -> Secret:
     value = text.rstrip("\r\n")
     if not value.strip():
         raise wrong(f"{shown} is empty", "put the secret into it")
-    if not value.isprintable():
-        raise wrong(f"{shown} holds line breaks or control characters", "put the secret alone into it")
+    if not (value.isascii() and value.isprintable()):
+        raise wrong(
+            f"{shown} holds line breaks or other characters that no header can carry", "put the secret alone into it"
+        )
     return Secret(value)
 
 

@@ -3,18 +3,23 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
 
 from rotator.core.model import Strategy
 from rotator.core.naming import new_username
-from rotator.core.passwords import entropy_bits, problems
+from rotator.core.passwords import problems
 from rotator.core.schedule import SPREAD, Cron, Every, Schedule
+from rotator.settings import strength
 from rotator.settings.times import duration_text
 from rotator.settings.world import Finding, Use, World
 
 CLAIM_MARGIN = timedelta(seconds=5)  # the engine starts no call that could outlast its claim by less than this
 _FEWEST_BITS = 50  # fewer can be searched through offline from one sniffed SIP digest (MD5) within days
 _ENOUGH_BITS = 80
-_TIMES = 400  # of a cron expression that are looked at
+_FEWEST_ODDS = 0.01  # of ten thousand draws, a hundred: one fails to turn up about once in 10**43 passwords
+_TIMES = 400  # of a cron expression that are looked at, and none after _END
+_END = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def passwords_can_be_made(world: World) -> Iterator[Finding]:
@@ -29,13 +34,30 @@ def passwords_can_be_made(world: World) -> Iterator[Finding]:
 def passwords_are_strong(world: World) -> Iterator[Finding]:
     """The entropy that the rules leave, stated where it is little."""
     for use in world.uses():
-        bits = entropy_bits(use.policy.password.core())
+        bits = strength.bits(use.policy.password.core())
         if 0 < bits < _ENOUGH_BITS:
             fatal = bits < _FEWEST_BITS
             need = _FEWEST_BITS if fatal else _ENOUGH_BITS
             what = f"passwords of these rules have {bits:.0f} bits of entropy, which is {'too ' if fatal else ''}little"
             remedy = f"make them longer: {need} bits or more{'' if fatal else ' are advised'}"
             yield Finding(use.policy_key("password"), what, remedy, fatal)
+
+
+def passwords_can_be_drawn(world: World) -> Iterator[Finding]:
+    """Passwords are drawn until one meets the rules: where hardly any does, none would be found."""
+    for use in world.uses():
+        rules = use.policy.password.core()
+        if 0 < strength.odds(rules) < _FEWEST_ODDS:
+            what = "the minima leave hardly any password that could be drawn"
+            yield Finding(use.policy_key("password"), what, "lower them, or make the password longer")
+
+
+def symbols_are_distinct(world: World) -> Iterator[Finding]:
+    """A symbol written twice would be drawn twice as often."""
+    for use in world.uses():
+        symbols = use.policy.password.symbols
+        if len(set(symbols)) < len(symbols):
+            yield Finding(use.policy_key("password"), "a symbol stands twice in symbols", "write each symbol once")
 
 
 def overlap_outlasts_propagation(world: World) -> Iterator[Finding]:
@@ -62,16 +84,16 @@ def _shortest(schedule: Schedule) -> timedelta:
     """The least time between two rotations."""
     if isinstance(schedule, Every):
         return schedule.interval * (1 - SPREAD)
-    return min(_gaps(schedule), default=timedelta(days=366))
+    return min(_gaps(schedule))
 
 
-def _gaps(schedule: Cron) -> Iterator[timedelta]:
-    """The gaps between the times of a cron expression, for a year that has all its days."""
-    moment = schedule.due_after(datetime(2024, 1, 1, tzinfo=UTC), 0)
-    for _ in range(_TIMES):
-        following = schedule.due_after(moment, 0)
-        yield following - moment
-        moment = following
+@lru_cache  # many targets share one policy
+def _gaps(schedule: Cron) -> tuple[timedelta, ...]:
+    """The gaps between the times of a cron expression, from a year on that has all its days."""
+    moments = [schedule.due_after(datetime(2024, 1, 1, tzinfo=UTC), 0)]
+    while len(moments) < 2 or (len(moments) <= _TIMES and moments[-1] < _END):
+        moments.append(schedule.due_after(moments[-1], 0))
+    return tuple(later - earlier for earlier, later in pairwise(moments))
 
 
 def in_place_has_no_overlap(world: World) -> Iterator[Finding]:
@@ -148,6 +170,8 @@ def backoff_grows(world: World) -> Iterator[Finding]:
 RULES: tuple[Callable[[World], Iterator[Finding]], ...] = (
     passwords_can_be_made,
     passwords_are_strong,
+    passwords_can_be_drawn,
+    symbols_are_distinct,
     overlap_outlasts_propagation,
     overlap_ends_before_next_rotation,
     in_place_has_no_overlap,

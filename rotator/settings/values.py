@@ -161,8 +161,15 @@ def _bracketed(host: str) -> str:
 Url = Annotated[str, Written(_url, {"format": "uri", "pattern": "^https?://"}, "such as 'https://api.example.com'")]
 """The beginning of a URL, without a slash at its end."""
 
-HostName = Annotated[str, _matching(rf"^({_HOST})$", "is not the name of a host", "such as 'vault.internal'")]
-"""A host by name or address, without a port."""
+
+def _host(text: str, _: LoadContext) -> str:
+    if not re.fullmatch(_HOST, text):
+        raise wrong("is not the name of a host", "such as 'vault.internal'")
+    return text.lower().strip("[]")
+
+
+HostName = Annotated[str, Written(_host, {"pattern": f"^({_HOST})$"}, "such as 'vault.internal'")]
+"""A host by name or address, without a port, as `urlsplit` gives it: in lower case, IPv6 without brackets."""
 
 
 def is_loopback(host: str) -> bool:

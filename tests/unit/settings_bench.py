@@ -1,12 +1,12 @@
-"""What the tests of the settings share: the providers' facts, a good configuration, and ways to load a text."""
+"""What the tests of the settings share: a good configuration, and ways to load a text."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from rotator.core.model import Capabilities, Strategy
-from rotator.core.passwords import PasswordRules
+from rotator.core.secret import Secret
+from rotator.providers.registry import KINDS, unsupported
+from rotator.providers.vobiz_api import VobizOptions
 from rotator.settings import ConfigError, Settings, load
 from rotator.settings.world import Kind, ProviderFacts
 
@@ -14,31 +14,12 @@ CONFIG = Path(__file__).parents[2] / "config"
 SENTINEL = "hunter2-Tr0ub4dor"
 ENVIRON = {"VOBIZ_AUTH_TOKEN": SENTINEL, "ROTATOR_SECRET_ID": SENTINEL, "VAULT_TOKEN": SENTINEL}
 
-TRUNK = Capabilities(
-    chooses_password=True,
-    sets_password=True,
-    generates_password=False,
-    disables=True,
-    re_enables=True,
-    deletes=True,
-    lists=True,
-    creates=True,
-    proof="read-back",
-    propagation=timedelta(seconds=30),
-    password_limits=PasswordRules(shortest=8, longest=20, symbol=1, symbols="~!@#$%^&*()_+"),
-    username_pattern=r"[A-Za-z0-9]+",
-)
-ENDPOINT = replace(TRUNK, disables=False, creates=False)
-
-
-def unsupported(strategy: Strategy, capabilities: Capabilities) -> str | None:
-    if strategy is not Strategy.IN_PLACE and not capabilities.disables:
-        return "it cannot disable a credential"
-    return None
-
-
 FACTS = ProviderFacts(
-    {"vobiz": Kind(TRUNK, timedelta(seconds=31)), "vobiz-endpoint": Kind(ENDPOINT, timedelta(seconds=31))}, unsupported
+    {
+        name: Kind(kind.capabilities(VobizOptions("MA_1", Secret("unused"))), timedelta(seconds=31))
+        for name, kind in KINDS.items()
+    },
+    unsupported,
 )
 
 GOOD = """\
@@ -64,22 +45,22 @@ targets:
 """
 
 
-def load_text(text: str, folder: Path, environ: Mapping[str, str] = ENVIRON, facts: ProviderFacts = FACTS) -> Settings:
+def load_text(text: str, folder: Path, environ: Mapping[str, str] = ENVIRON) -> Settings:
     file = folder / "config.yaml"
     file.write_text(text, encoding="utf-8")
-    return load(file, environ, facts)
+    return load(file, environ, FACTS)
 
 
-def complaints(
-    text: str, folder: Path, environ: Mapping[str, str] = ENVIRON, facts: ProviderFacts = FACTS
-) -> list[str]:
+def complaints(text: str, folder: Path, environ: Mapping[str, str] = ENVIRON) -> list[str]:
     """What is wrong with `text`, one line each, without the folder."""
     try:
-        load_text(text, folder, environ, facts)
+        load_text(text, folder, environ)
     except ConfigError as error:
-        assert SENTINEL not in str(error)
-        return str(error).replace(f"{folder}/", "").split("\n")
-    return []
+        said = str(error).replace(f"{folder}/", "")
+    else:
+        return []
+    assert SENTINEL not in said
+    return said.split("\n")
 
 
 def changed(text: str, old: str, new: str) -> str:
