@@ -1,0 +1,193 @@
+"""SIP messages and digest authentication, as far as REGISTER over UDP needs them (RFC 3261, RFC 7616, RFC 8760).
+
+Written here rather than taken from a package. `aiosipua` and `sippy` were tried: both register, but aiosipua (alpha)
+pulls its whole asyncio stack in and keeps the password in a dataclass that prints it, and sippy brings 16,000 lines,
+an audio codec and its own event loop into an image that needs one request. The tests run aiosipua's client against
+our registrar instead, so that what is below is not checked only against itself.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from rotator.core.secret import Secret
+
+_COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
+_PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;]+))')
+_MOST_HEADERS = 100
+
+HASHES: dict[str, Callable[[bytes], str]] = {
+    "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
+    "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
+}
+"""The digest algorithms that can be answered, by their name in a challenge. The `-sess` variants are not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A SIP request or response without its body. Header names are in lower case and in their long form."""
+
+    start: str
+    headers: tuple[tuple[str, str], ...]
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Every value of a header, in order."""
+        return tuple(value for key, value in self.headers if key == name)
+
+    def get(self, name: str) -> str:
+        """The first value of a header, or the empty text."""
+        return next(iter(self.all(name)), "")
+
+    @property
+    def status(self) -> int | None:
+        """The status code; None where this is a request."""
+        parts = self.start.split(" ", 2)
+        is_status = parts[0] == "SIP/2.0" and len(parts) > 1 and parts[1].isdecimal() and len(parts[1]) == 3
+        return int(parts[1]) if is_status else None
+
+    @property
+    def method(self) -> str:
+        """The method of a request; the empty text where this is a response."""
+        parts = self.start.split(" ")
+        return parts[0] if len(parts) == 3 and parts[2] == "SIP/2.0" else ""
+
+    @property
+    def uri(self) -> str:
+        """The Request-URI of a request."""
+        return self.start.split(" ")[1] if self.method else ""
+
+
+def parse(datagram: bytes) -> Message:
+    """Reads the start line and headers; the body is left out.
+
+    Raises:
+        ValueError: this is not SIP, or it has more headers than anything honest has.
+    """
+    head = datagram.partition(b"\r\n\r\n")[0].decode("utf-8", errors="replace")
+    start, _, rest = head.partition("\r\n")
+    unfolded = re.sub(r"\r\n[ \t]+", " ", rest)
+    headers = []
+    for line in unfolded.split("\r\n") if unfolded else ():
+        name, colon, value = line.partition(":")
+        key = name.strip().lower()
+        if not colon or not key:
+            raise ValueError("a header line without a name")
+        headers.append((_COMPACT.get(key, key), value.strip()))
+    message = Message(start, tuple(headers))
+    if len(headers) > _MOST_HEADERS or (message.status is None and not message.method):
+        raise ValueError("neither a SIP request nor a SIP response")
+    return message
+
+
+def encode(start: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    """The datagram of a message without a body.
+
+    Raises:
+        ValueError: a control character in a line, which would start a new header.
+    """
+    lines = [start, *(f"{name}: {value}" for name, value in headers), "Content-Length: 0"]
+    if any(ord(character) < 32 or ord(character) == 127 for line in lines for character in line):
+        raise ValueError("a control character cannot stand in a SIP header: check username, domain and contact")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def parameters(text: str) -> dict[str, str]:
+    """The `name=value` pairs of a header, quotes removed, names in lower case; the first of a name wins."""
+    found: dict[str, str] = {}
+    for name, quoted, bare in _PARAMETER.findall(text):
+        found.setdefault(name.lower(), bare or re.sub(r"\\(.)", r"\1", quoted))
+    return found
+
+
+def scheme_of(value: str) -> str:
+    """The authentication scheme of a challenge or credentials, in lower case: `digest`."""
+    return value.partition(" ")[0].lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a registrar asks for in WWW-Authenticate (401) or Proxy-Authenticate (407)."""
+
+    realm: str
+    nonce: str
+    algorithm: str  # as the registrar spelt it; it is echoed
+    quality: bool  # qop=auth was offered
+    opaque: str | None
+    stale: bool  # the nonce was too old, the password was not judged
+
+
+def challenges(message: Message, header: str) -> tuple[Challenge, ...]:
+    """The digest challenges in a header that can be answered, in the registrar's order of preference (RFC 8760, 2.4).
+
+    Args:
+        message: a 401 or 407.
+        header: `www-authenticate` or `proxy-authenticate`.
+    """
+    return tuple(found for value in message.all(header) if (found := _challenge(value)) is not None)
+
+
+def _challenge(value: str) -> Challenge | None:
+    given = parameters(value)
+    offered = [item.strip().lower() for item in given.get("qop", "").split(",") if item.strip()]
+    algorithm, nonce = given.get("algorithm", "MD5"), given.get("nonce", "")
+    if scheme_of(value) != "digest" or not nonce or algorithm.upper() not in HASHES:
+        return None
+    if offered and "auth" not in offered:
+        return None
+    stale = given.get("stale", "").lower() == "true"
+    return Challenge(given.get("realm", ""), nonce, algorithm, bool(offered), given.get("opaque"), stale)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The inputs of a digest beside username and password (RFC 7616, 3.4.1). An empty `quality` is RFC 2069's form."""
+
+    realm: str
+    method: str
+    uri: str
+    nonce: str
+    algorithm: str = "MD5"
+    quality: str = ""
+    count: str = ""
+    client_nonce: str = ""
+
+
+def respond(username: str, password: Secret, proof: Proof) -> str:
+    """The digest `response` in hexadecimal.
+
+    Raises:
+        KeyError: an algorithm that is not in `HASHES`.
+    """
+    hashed = HASHES[proof.algorithm.upper()]
+    first = hashed(f"{username}:{proof.realm}:{password.reveal()}".encode())
+    second = hashed(f"{proof.method}:{proof.uri}".encode())
+    middle = [proof.nonce]
+    if proof.quality:
+        middle += [proof.count, proof.client_nonce, proof.quality]
+    return hashed(":".join([first, *middle, second]).encode())
+
+
+def authorization(username: str, password: Secret, challenge: Challenge, uri: str, client_nonce: str) -> str:
+    """The value of an Authorization (or Proxy-Authorization) header that answers `challenge` for a REGISTER.
+
+    A nonce is answered once, so the nonce count is always 1.
+    """
+    quality = "auth" if challenge.quality else ""
+    proof = Proof(
+        challenge.realm, "REGISTER", uri, challenge.nonce, challenge.algorithm, quality, "00000001", client_nonce
+    )
+    parts = {"username": username, "realm": challenge.realm, "nonce": challenge.nonce, "uri": uri}
+    text = [f"{name}={quote(value)}" for name, value in parts.items()]
+    text += [f'response="{respond(username, password, proof)}"', f"algorithm={challenge.algorithm}"]
+    if challenge.opaque is not None:
+        text.append(f"opaque={quote(challenge.opaque)}")
+    if quality:
+        text += ["qop=auth", "nc=00000001", f'cnonce="{client_nonce}"']
+    return "Digest " + ", ".join(text)
+
+
+def quote(text: str) -> str:
+    """A quoted string (RFC 3261, 25.1)."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,267 @@
+"""What one simulated provider account holds: its credentials, their history, active calls and registrations.
+
+In memory and thread-safe. It knows nothing of HTTP, of SIP messages or of any one provider's words.
+"""
+
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+from types import MappingProxyType
+
+from rotator.core.secret import Secret
+from rotator.ports import Clock
+
+Extra = str | int | float | bool | None
+"""What a provider keeps with a credential beside the common facts: an alias, a description, a connection's id."""
+
+
+class Missing(Exception):
+    """There is no credential with this id, or no call."""
+
+
+class Taken(Exception):
+    """The username is in use in this account."""
+
+
+class InUse(Exception):
+    """Active calls hold the credential."""
+
+
+class Event(Enum):
+    """What can happen to a credential."""
+
+    CREATED = "created"
+    SET = "set"  # its password was changed
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of the history, for the demo's display and for tests."""
+
+    at: datetime
+    event: Event
+    kind: str
+    id: str
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A credential as the provider holds it at one moment."""
+
+    id: str
+    kind: str  # the provider's own word: `credential`, `endpoint`
+    username: str
+    password: Secret
+    enabled: bool
+    created: datetime
+    updated: datetime
+    extra: Mapping[str, Extra] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Propagation:
+    """How late the SIP side follows the API, in seconds.
+
+    Where `new` is the larger of the two, there is a moment at which neither password is accepted.
+    """
+
+    old: float = 0.0  # what was changed, disabled or deleted is still accepted for this long
+    new: float = 0.0  # what was set, enabled or created is refused for this long
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the SIP side knows of a username at one moment."""
+
+    passwords: tuple[Secret, ...] = ()  # each of them is accepted
+    disabled: bool = False  # there is such a credential, and it is disabled
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A registered contact."""
+
+    contact: str
+    until: float  # on the monotonic clock
+    agent: str
+
+
+@dataclass(slots=True)
+class _Span:
+    """How long one password of one credential was enabled, on the monotonic clock."""
+
+    id: str
+    password: Secret
+    since: float
+    until: float | None = None
+
+
+class Account:
+    """One provider account. Usernames are unique among the credentials of one kind."""
+
+    def __init__(self, name: str, token: Secret, clock: Clock) -> None:
+        """Makes an account without credentials; `name` is what the provider calls it, such as `MA_DEMO`."""
+        self.name = name
+        self.token = token
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._records: dict[str, Record] = {}
+        self._spans: dict[str, list[_Span]] = {}
+        self._history: list[Happening] = []
+        self._calls: dict[str, str] = {}
+        self._bindings: dict[str, dict[str, Binding]] = {}
+
+    def create(self, kind: str, username: str, password: Secret, extra: Mapping[str, Extra] | None = None) -> Record:
+        """Adds an enabled credential. Raises Taken."""
+        with self._lock:
+            if any(r.kind == kind and r.username == username for r in self._records.values()):
+                raise Taken(username)
+            now = self._clock.now()
+            facts = MappingProxyType(dict(extra or {}))
+            record = Record(str(uuid.uuid4()), kind, username, password, True, now, now, facts)  # noqa: FBT003
+            self._records[record.id] = record
+            self._open(record)
+            self._note(Event.CREATED, record)
+            return record
+
+    def get(self, kind: str, identity: str) -> Record:
+        """The credential with this id. Raises Missing."""
+        with self._lock:
+            record = self._records.get(identity)
+            if record is None or record.kind != kind:
+                raise Missing(identity)
+            return record
+
+    def records(self, kind: str | None = None) -> tuple[Record, ...]:
+        """The credentials of one kind, or all of them, oldest first."""
+        with self._lock:
+            return tuple(record for record in self._records.values() if kind in (None, record.kind))
+
+    def named(self, username: str) -> Record:
+        """The credential with this username, of whatever kind. Raises Missing."""
+        for record in self.records():
+            if record.username == username:
+                return record
+        raise Missing(username)
+
+    def update(
+        self,
+        kind: str,
+        identity: str,
+        *,
+        password: Secret | None = None,
+        enabled: bool | None = None,
+        extra: Mapping[str, Extra] | None = None,
+    ) -> Record:
+        """Changes what is given and leaves the rest. Raises Missing."""
+        with self._lock:
+            old = self.get(kind, identity)
+            new = replace(
+                old,
+                password=old.password if password is None else password,
+                enabled=old.enabled if enabled is None else enabled,
+                updated=self._clock.now(),
+                extra=MappingProxyType({**old.extra, **(extra or {})}),
+            )
+            self._records[identity] = new
+            self._follow(old, new)
+            if password is not None:
+                self._note(Event.SET, new)
+            if old.enabled != new.enabled:
+                self._note(Event.ENABLED if new.enabled else Event.DISABLED, new)
+            return new
+
+    def delete(self, kind: str, identity: str, *, disconnect: bool = False) -> None:
+        """Removes the credential and its registrations. `disconnect` ends its calls. Raises Missing, InUse."""
+        with self._lock:
+            record = self.get(kind, identity)
+            if not disconnect and identity in self._calls.values():
+                raise InUse(identity)
+            self._calls = {call: held for call, held in self._calls.items() if held != identity}
+            del self._records[identity]
+            self._close(record)
+            self._bindings.pop(record.username, None)
+            self._note(Event.DELETED, record)
+
+    def history(self) -> tuple[Happening, ...]:
+        """Everything that happened, in order."""
+        with self._lock:
+            return tuple(self._history)
+
+    def start_call(self, identity: str) -> str:
+        """Starts a call that holds the credential until it ends, and returns the call's id. Raises Missing."""
+        with self._lock:
+            if identity not in self._records:
+                raise Missing(identity)
+            call = str(uuid.uuid4())
+            self._calls[call] = identity
+            return call
+
+    def end_call(self, call: str) -> None:
+        """Ends a call. Raises Missing."""
+        with self._lock:
+            if self._calls.pop(call, None) is None:
+                raise Missing(call)
+
+    def calls(self) -> Mapping[str, int]:
+        """How many active calls each credential id holds."""
+        with self._lock:
+            return Counter(self._calls.values())
+
+    def judge(self, username: str, propagation: Propagation = Propagation()) -> Verdict:
+        """Which passwords the SIP side accepts for a username now."""
+        with self._lock:
+            now = self._clock.monotonic()
+            valid = tuple(
+                span.password
+                for span in self._spans.get(username, ())
+                if span.since + propagation.new <= now and (span.until is None or now < span.until + propagation.old)
+            )
+            held = [record for record in self._records.values() if record.username == username]
+            return Verdict(valid, disabled=bool(held) and not any(record.enabled for record in held))
+
+    def accepts(self, username: str, password: Secret) -> bool:
+        """True where an enabled credential has this username and password, propagation left aside."""
+        return any(password == valid for valid in self.judge(username).passwords)
+
+    def bind(self, username: str, contact: str, seconds: float, agent: str) -> None:
+        """Registers a contact for so many seconds; 0 removes it."""
+        with self._lock:
+            found = self._bindings.setdefault(username, {})
+            found.pop(contact, None)
+            if seconds > 0:
+                found[contact] = Binding(contact, self._clock.monotonic() + seconds, agent)
+
+    def bindings(self, username: str) -> tuple[Binding, ...]:
+        """The contacts that are registered now."""
+        with self._lock:
+            now = self._clock.monotonic()
+            return tuple(found for found in self._bindings.get(username, {}).values() if found.until > now)
+
+    def _open(self, record: Record) -> None:
+        span = _Span(record.id, record.password, self._clock.monotonic())
+        self._spans.setdefault(record.username, []).append(span)
+
+    def _close(self, record: Record) -> None:
+        for span in self._spans.get(record.username, ()):
+            if span.id == record.id and span.until is None:
+                span.until = self._clock.monotonic()
+
+    def _follow(self, old: Record, new: Record) -> None:
+        # The same password set again opens nothing: the SIP side sees no change.
+        if (old.enabled, old.password) == (new.enabled, new.password):
+            return
+        self._close(old)
+        if new.enabled:
+            self._open(new)
+
+    def _note(self, event: Event, record: Record) -> None:
+        self._history.append(Happening(self._clock.now(), event, record.kind, record.id, record.username))

@@ -1,0 +1,53 @@
+"""What one provider's simulation offers to the sandbox: a further provider is one further module with such a class."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from flask import Blueprint
+
+from rotator.sandbox.accounts import Account
+from rotator.sandbox.faults import ErrorBody
+
+
+class Readings(Protocol):
+    """A frozen dataclass: how the simulation reads what a provider's pages leave open or contradict."""
+
+    __dataclass_fields__: Mapping[str, Any]
+
+
+class SimulatedApi(Protocol):
+    """One provider's HTTP API over its simulated accounts."""
+
+    name: str
+    """The provider's name in lower case, such as `vobiz`: also the name of the blueprint."""
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """Every account it serves."""
+        ...
+
+    @property
+    def readings(self) -> Any:
+        """The readings in force."""
+        ...
+
+    def read_as(self, **changes: Any) -> None:
+        """Changes some readings from the next request on. Raises ValueError on a name or value that there is not."""
+        ...
+
+    def blueprint(self) -> Blueprint:
+        """A fresh blueprint with the provider's routes."""
+        ...
+
+    def call(self) -> tuple[str, str]:
+        """The account's name and the verb of the Flask request at hand, for the faults."""
+        ...
+
+    @property
+    def error(self) -> ErrorBody:
+        """Makes the provider's own error answer."""
+        ...
+
+    def realms(self) -> Mapping[str, Account]:
+        """The SIP realms that are challenged with, and the account of each; empty where nothing is SIP here."""
+        ...

@@ -1,0 +1,197 @@
+"""Each fault as a raw client sees it, with what the provider holds afterwards."""
+
+import time
+
+import httpx
+import pytest
+from sandbox_support import GOOD, Vobiz
+
+from rotator.sandbox.accounts import Account
+from rotator.sandbox.faults import CATALOGUE, Faults, named
+from rotator.sandbox.server import Sandbox
+
+BODY = {"username": "officephone01", "password": GOOD}
+
+
+def plan(sandbox: Sandbox, name: str, **changes):
+    return sandbox.faults.plan(named(name, **changes), verb="create")
+
+
+@pytest.mark.parametrize(
+    ("name", "committed"), [("reset", False), ("lost-answer", True), ("silence", False), ("silence-after-commit", True)]
+)
+def test_no_answer_before_or_after_the_commit(
+    vobiz: Vobiz, sandbox: Sandbox, account: Account, name: str, committed: bool
+) -> None:
+    planned = plan(sandbox, name)
+    error = httpx.ReadTimeout if "silence" in name else httpx.ReadError
+    with pytest.raises(error):
+        vobiz("POST", "credentials", json=BODY, timeout=0.3)
+    assert bool(account.records()) is committed
+    assert planned.fired == 1
+    assert vobiz("GET", "trunks/credentials").status_code == 200
+
+
+def test_a_reset_is_a_reset(vobiz: Vobiz, sandbox: Sandbox) -> None:
+    plan(sandbox, "lost-answer")
+    with pytest.raises(httpx.ReadError) as caught:
+        vobiz("POST", "credentials", json=BODY)
+    cause = caught.value
+    chain = []
+    while cause is not None:
+        chain.append(type(cause))
+        cause = cause.__cause__ or cause.__context__
+    assert ConnectionResetError in chain
+
+
+def test_rate_limited_with_retry_after(vobiz: Vobiz, sandbox: Sandbox, account: Account) -> None:
+    plan(sandbox, "rate-limited", retry_after=7)
+    answer = vobiz("POST", "credentials", json=BODY)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
+    assert answer.json()["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+    assert answer.json()["error"]["details"]["retryAfter"] == 7
+    assert account.records() == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "committed"),
+    [("error", 500, False), ("unavailable", 503, False), ("error-after-commit", 500, True), ("forbidden", 403, False)],
+)
+def test_error_statuses(
+    vobiz: Vobiz, sandbox: Sandbox, account: Account, name: str, status: int, committed: bool
+) -> None:
+    plan(sandbox, name)
+    answer = vobiz("POST", "credentials", json=BODY)
+    assert (answer.status_code, answer.json()["status"]) == (status, "error")
+    assert bool(account.records()) is committed
+
+
+def test_unauthorized_from_now_on(vobiz: Vobiz, sandbox: Sandbox) -> None:
+    sandbox.faults.plan("unauthorized", times=None)
+    assert [vobiz("GET", "trunks/credentials").status_code for _ in range(3)] == [401, 401, 401]
+    sandbox.faults.clear()
+    assert vobiz("GET", "trunks/credentials").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["html", "html-after-commit", "empty", "empty-after-commit"])
+def test_bodies_that_are_not_json(vobiz: Vobiz, sandbox: Sandbox, account: Account, name: str) -> None:
+    plan(sandbox, name)
+    answer = vobiz("POST", "credentials", json=BODY)
+    assert answer.status_code == 200
+    assert answer.text.startswith("<html>") if "html" in name else answer.content == b""
+    assert bool(account.records()) is name.endswith("after-commit")
+
+
+def test_huge_body(vobiz: Vobiz, sandbox: Sandbox) -> None:
+    plan(sandbox, "huge")
+    assert len(vobiz("POST", "credentials", json=BODY).content) > 10_000_000
+
+
+def test_half_a_body(vobiz: Vobiz, sandbox: Sandbox, account: Account) -> None:
+    plan(sandbox, "half-body")
+    with pytest.raises(httpx.RemoteProtocolError, match="complete message body"):
+        vobiz("POST", "credentials", json=BODY)
+    assert account.records()
+
+
+def test_slow_drip_outlasts_a_read_timeout(vobiz: Vobiz, sandbox: Sandbox) -> None:
+    plan(sandbox, "drip", seconds=0.004)
+    # Each byte comes well inside the read timeout: only a bound on the whole call ends such an answer.
+    began = time.monotonic()
+    answer = vobiz("POST", "credentials", json=BODY, timeout=0.5)
+    assert answer.status_code == 201
+    assert time.monotonic() - began > 0.5
+
+
+@pytest.mark.parametrize(("name", "committed"), [("latency", False), ("late-answer", True)])
+def test_latency(vobiz: Vobiz, sandbox: Sandbox, account: Account, name: str, committed: bool) -> None:
+    plan(sandbox, name, seconds=0.4)
+    with pytest.raises(httpx.ReadTimeout):
+        vobiz("POST", "credentials", json=BODY, timeout=0.15)
+    assert bool(account.records()) is committed
+
+
+def test_redirect_leads_elsewhere_and_is_counted(vobiz: Vobiz, sandbox: Sandbox) -> None:
+    sandbox.faults.plan("redirect", times=2)
+    answer = vobiz("GET", "trunks/credentials")
+    assert (answer.status_code, answer.headers["Location"]) == (307, f"{vobiz.url}/_sandbox/elsewhere")
+    state = vobiz.client.get(f"{vobiz.url}/_sandbox/state").json()
+    assert state["redirects_followed"] == 0
+    vobiz("GET", "trunks/credentials", follow_redirects=True)
+    state = vobiz.client.get(f"{vobiz.url}/_sandbox/state").json()
+    assert state["redirects_followed"] == 1
+
+
+def test_plans_concern_their_verb_and_account(vobiz: Vobiz, sandbox: Sandbox) -> None:
+    sandbox.faults.plan("error", verb="delete", times=None)
+    sandbox.faults.plan("error", account="MA_OTHER", times=None)
+    identity = vobiz.create()
+    assert vobiz("GET", "trunks/credentials").status_code == 200
+    assert vobiz("DELETE", f"credentials/{identity}").status_code == 500
+
+
+def test_delays_add_up_and_one_other_fault_applies() -> None:
+    faults = Faults()
+    slow = faults.plan("latency", times=None)
+    first = faults.plan("error")
+    second = faults.plan("reset")
+    assert [fault.kind.value for fault in faults.draw("a", "get")] == ["delay", "status"]
+    assert [fault.kind.value for fault in faults.draw("a", "get")] == ["delay", "reset"]
+    assert [fault.kind.value for fault in faults.draw("a", "get")] == ["delay"]
+    assert (slow.fired, first.fired, second.fired) == (3, 1, 1)
+
+
+def test_every_verb_leaves_registrations_alone() -> None:
+    faults = Faults()
+    faults.plan("error", times=None)
+    assert faults.draw("a", "register") == ()
+    assert faults.draw("a", "update") != ()
+
+
+def test_probability_is_repeatable() -> None:
+    def run(seed: int) -> list[bool]:
+        faults = Faults()
+        faults.plan("error", times=None, probability=0.3, seed=seed)
+        return [bool(faults.draw("a", "get")) for _ in range(200)]
+
+    assert run(1) == run(1) != run(2)
+    assert 30 < sum(run(1)) < 90
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        ({"fault": "nonsense"}, "there is no fault 'nonsense'"),
+        ({"fault": "error", "verb": "updates"}, "there is no verb 'updates'"),
+        ({"fault": "html", "verb": "register"}, "the registrar can be silent"),
+        ({"fault": "error", "times": 0}, "times is 1 or more"),
+        ({"fault": "error", "probability": 2}, "probability is above 0"),
+    ],
+)
+def test_plans_are_checked(rest: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Faults().plan(**rest)
+
+
+def test_every_fault_of_the_catalogue_leaves_the_server_usable(vobiz: Vobiz, sandbox: Sandbox) -> None:
+    for name, fault in CATALOGUE.items():
+        seconds = min(fault.seconds, 0.001)
+        sandbox.faults.plan(named(name, seconds=seconds), verb="list")
+        try:
+            vobiz("GET", "trunks/credentials")
+        except httpx.TransportError:
+            assert name in {"reset", "lost-answer", "silence", "silence-after-commit", "half-body"}
+        assert vobiz("GET", "trunks/credentials").status_code == 200
+
+
+def test_stop_ends_silences_and_drips(api, clock) -> None:
+    sandbox = Sandbox([api], clock)
+    sandbox.start()
+    try:
+        sandbox.faults.plan("silence", times=None)
+        with httpx.Client(trust_env=False) as client, pytest.raises(httpx.ReadTimeout):
+            Vobiz(sandbox.http_url, client)("GET", "trunks/credentials", timeout=0.1)
+    finally:
+        began = time.monotonic()
+        sandbox.stop()
+    assert time.monotonic() - began < 2
