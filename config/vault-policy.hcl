@@ -18,11 +18,16 @@ path "secret/data/sip/*" {
   capabilities = ["create", "read", "update"]
 }
 
-# Its own token: what is left of it, and renewing it.
+# Its own token: what is left of it, renewing it, and what it may do: whether a consumer document can be written is
+# asked before a provider hears of a new password.
 path "auth/token/lookup-self" {
   capabilities = ["read"]
 }
 
 path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+
+path "sys/capabilities-self" {
   capabilities = ["update"]
 }

@@ -124,4 +124,9 @@ def first_due(window: Window | None, now: datetime, fraction: float) -> datetime
 def next_due(schedule: Schedule, window: Window | None, rotated: datetime, fraction: float) -> datetime:
     """When a target that was rotated at `rotated` is due again."""
     wanted = schedule.due_after(rotated, fraction)
-    return wanted if window is None else window.place(wanted, rotated, fraction)
+    if window is None or window.contains(wanted):
+        return wanted
+    if isinstance(schedule, Cron):
+        # Never ahead of its time: the expression would find the same time once more.
+        return window.next_opening(wanted) + window.duration * fraction
+    return window.place(wanted, rotated, fraction)

@@ -1,0 +1,1 @@
+"""The daemon: the composition root, the scheduler, signals, and the HTTP endpoint."""

@@ -73,6 +73,12 @@ class KeyValue:
             return ()
         return tuple(found(list, answer, "data", "keys"))
 
+    def capabilities(self, operation: str, path: str) -> frozenset[str]:
+        """What the token may do at a path of Vault's API."""
+        call = Call(operation, "post", "sys/capabilities-self", ("update",))
+        answer = self._client.retried(lambda: self._client.request(call, {"paths": [path]}))
+        return frozenset(found(list, answer, "data", path))
+
     def limit_versions(self, operation: str, path: str, count: int) -> None:
         """Makes Vault keep only the last `count` versions of a document, which need not exist yet."""
         call = Call(operation, "post", f"{self._mount}/metadata/{path}", ("create", "update"))

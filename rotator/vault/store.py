@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from rotator.core.model import ConsumerDocument, Credential, TargetState
-from rotator.ports import Conflict, StoreCorrupt, StoreError, Versioned
+from rotator.core.secret import Secret
+from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, Versioned
 from rotator.vault.client import VaultClient
 from rotator.vault.documents import decode_consumer, decode_state, encode_consumer, encode_state
 from rotator.vault.kv import Document, KeyValue
@@ -59,6 +60,23 @@ class VaultStore:
         if document.data is None:
             return ConsumerDocument(version=document.version, exists=False)
         return decode_consumer(document.data, document.version)
+
+    def check_publishable(self, path: str) -> None:
+        """Raises StoreDenied where the token may not write the consumer document at `path`."""
+        full = f"{self._mount}/data/{path}"
+        granted = self._kv.capabilities("check_publishable", full)
+        if not granted & {"root", "update", "create"}:
+            raise StoreDenied(
+                f'the Vault token may not write {full}: add  path "{full}" {{ capabilities = ["create", "read", '
+                '"update"] }}  to its policy'
+            )
+
+    def read_key(self, path: str, key: str) -> Secret:
+        """Reads one key of a document that somebody else keeps, such as a provider's API key. Raises StoreError."""
+        value = (self._kv.read("read_secret", path).data or {}).get(key)
+        if not isinstance(value, str) or not value:
+            raise StoreError(f"{self._mount}/{path} has no text under {key!r}: put the secret there")
+        return Secret(value)
 
     def write_consumer(self, path: str, credential: Credential, at: datetime, over: ConsumerDocument) -> int:
         """Writes the consumer document over the version of `over`, keeping keys that people added.

@@ -1,0 +1,224 @@
+"""The composition root: the one place where real clocks, connections and adapters are made and wired together."""
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from threading import Event
+from typing import Any, Self
+
+from rotator import __version__
+from rotator.core.model import Capabilities, Target, TargetState
+from rotator.core.secret import Secret
+from rotator.daemon.clock import SystemClock, SystemRandomness
+from rotator.engine import Engine, Limits
+from rotator.observe.audit import AuditLog, FileSink, Sink, StreamSink
+from rotator.observe.logs import configure
+from rotator.observe.metrics import Metrics
+from rotator.observe.redact import Redactor
+from rotator.ports import Provider
+from rotator.providers.http import Http
+from rotator.providers.registry import KINDS
+from rotator.settings import Settings, load
+from rotator.settings.vault import (
+    AppRoleAuth,
+    EmbeddedVault,
+    JwtAuth,
+    KubernetesAuth,
+    RemoteVault,
+    TokenAuth,
+    TokenFileAuth,
+    VaultAuth,
+)
+from rotator.vault.auth import AppRole, Jwt, Kubernetes, Method, Token, TokenFile
+from rotator.vault.bootstrap import Plan
+from rotator.vault.client import VaultClient
+from rotator.vault.embedded import EmbeddedVault as Server
+from rotator.vault.store import VaultStore
+from rotator.vault.transport import Connection
+
+Seen = Callable[[Target, TargetState], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that is made from one configuration; made anew when it is reloaded."""
+
+    settings: Settings
+    targets: tuple[Target, ...]
+    client: VaultClient
+    store: VaultStore
+    providers: Mapping[str, Provider]
+    https: tuple[Http, ...]
+    engine: Engine
+
+    @property
+    def capabilities(self) -> Mapping[str, Capabilities]:
+        """What each account's kind of credential can do."""
+        return {name: provider.capabilities for name, provider in self.providers.items()}
+
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        """The type of each account, such as `vobiz`."""
+        return {name: account.type for name, account in self.settings.providers.items()}
+
+    def close(self) -> None:
+        """Closes every connection."""
+        for http in self.https:
+            http.close()
+        self.client.close()
+
+
+class Root:
+    """What lives as long as the process. A context manager: it ends the embedded Vault and closes the audit."""
+
+    def __init__(
+        self, config: Path, environ: Mapping[str, str], stop: Event, *, read_only: bool = False, quiet: bool = False
+    ) -> None:
+        """Reads the configuration and sets up logging and the audit.
+
+        Args:
+            stop: set when the process is to stop; it ends every sleep.
+            read_only: nothing is written, to a provider or to Vault.
+            quiet: a command that prints its own result: nothing below a warning is logged, an audit that has no file
+                goes to the log's stream instead of standard output, and the embedded Vault of a running daemon is used.
+
+        Raises:
+            ConfigError: the configuration cannot be used.
+        """
+        self._config, self._environ, self._stop = config, environ, stop
+        self._read_only, self._quiet = read_only, quiet
+        self.clock = SystemClock(stop)
+        self.randomness = SystemRandomness()
+        self.settings = self.reload()
+        self.redactor = Redactor()
+        level = self.settings.log.level.value
+        configure(
+            "warning" if quiet and level == "info" else level,
+            self.settings.log.format.value,
+            self.redactor,
+            self.clock,
+        )
+        self.metrics = Metrics(self.clock, __version__)
+        nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
+        self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid come again: the nonce not
+        self.audit = AuditLog(self._sink(), self.clock, self.randomness, self.redactor)
+        self.metrics.follow_audit(lambda: self.audit.standing)
+        self._exit = ExitStack()
+        self._server: Server | None = None
+
+    def __enter__(self) -> Self:
+        vault = self.settings.vault
+        if isinstance(vault, EmbeddedVault):
+            self._server = self._started(vault)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def reload(self) -> Settings:
+        """Reads the configuration file. Raises ConfigError."""
+        return load(self._config, self._environ)
+
+    def fixed_differences(self, new: Settings) -> tuple[str, ...]:
+        """The sections in which `new` differs although a reload does not change them."""
+        old = self.settings
+        embedded = isinstance(old.vault, EmbeddedVault) or isinstance(new.vault, EmbeddedVault)
+        fixed = {
+            "vault": embedded and old.vault != new.vault,
+            "daemon.listen": old.daemon.listen != new.daemon.listen,
+            "daemon.workers": old.daemon.workers != new.daemon.workers,
+            "daemon.poll": old.daemon.poll != new.daemon.poll,
+            "log": old.log != new.log,
+            "audit": old.audit != new.audit,
+        }
+        return tuple(name for name, differs in fixed.items() if differs)
+
+    def assemble(self, settings: Settings, *, seen: Seen) -> Parts:
+        """Makes everything that depends on the configuration. Connects to nothing but, for secrets in it, Vault.
+
+        Raises:
+            StoreError: a secret that lies in Vault cannot be read, or a CA file cannot be used.
+        """
+        client = self._client(settings)
+        store = VaultStore(client, settings.vault.mount, settings.vault.state_prefix)
+        providers, https = {}, []
+        for name, account in settings.providers.items():
+            options = account.options(store.read_key)
+            self.redactor.add(*(value for value in _values(options) if isinstance(value, Secret)))
+            http = Http(account.http_options(name, options, read_only=self._read_only), self.clock, self.metrics)
+            https.append(http)
+            providers[name] = KINDS[account.type].build(options, http)
+        daemon = settings.daemon
+        limits = Limits(
+            claim=daemon.claim,
+            backoff=daemon.backoff.core(),
+            circuit_failures=daemon.circuit.failures,
+            circuit_open_for=daemon.circuit.open_for,
+            retirements_per_minute=daemon.retirements_per_minute,
+        )
+        engine = Engine(
+            store=store,
+            providers=providers,
+            clock=self.clock,
+            randomness=self.randomness,
+            audit=self.audit,
+            holder=self.holder,
+            limits=limits,
+            seen=seen,
+            stopping=self._stop.is_set,
+        )
+        return Parts(settings, settings.core_targets(), client, store, providers, tuple(https), engine)
+
+    def _sink(self) -> Sink:
+        file = self.settings.audit.file
+        if file is None:
+            return StreamSink(sys.stderr if self._quiet else sys.stdout)
+        return FileSink(file, self.clock)
+
+    def _started(self, vault: EmbeddedVault) -> Server:
+        plan = Plan(mount=vault.mount, state_prefix=vault.state_prefix)
+        server = Server(vault.embedded.data_dir, self.clock, plan, vault.embedded.port)
+        return server if self._quiet and server.attach() else self._exit.enter_context(server)
+
+    def _client(self, settings: Settings) -> VaultClient:
+        vault = settings.vault
+        if isinstance(vault, RemoteVault):
+            connection = Connection(
+                vault.address,
+                vault.namespace or "",
+                vault.ca_file,
+                vault.connect_timeout.total_seconds(),
+                vault.timeout.total_seconds(),
+            )
+            method = _method(vault.auth)
+        else:
+            assert self._server is not None  # noqa: S101  # entered before
+            connection = Connection(self._server.address)
+            method = self._server.rotator_login()
+        self.redactor.add(*(value for value in _values(method) if isinstance(value, Secret)))
+        return VaultClient(connection, method, clock=self.clock, randomness=self.randomness, meter=self.metrics)
+
+
+def _values(options: Any) -> Iterator[Any]:
+    for field in fields(options):
+        yield getattr(options, field.name)
+
+
+def _method(auth: VaultAuth) -> Method:
+    match auth:
+        case TokenAuth():
+            return Token(auth.token.value)
+        case TokenFileAuth():
+            return TokenFile(auth.file)
+        case AppRoleAuth():
+            reference = auth.wrapped_secret_id or auth.secret_id
+            assert reference is not None  # noqa: S101  # the model requires one
+            return AppRole(auth.role_id, reference.value, auth.wrapped_secret_id is not None, auth.mount)
+        case KubernetesAuth():
+            return Kubernetes(auth.role, auth.jwt_file, auth.mount)
+        case JwtAuth():
+            return Jwt(auth.role, auth.jwt_file, auth.mount)

@@ -1,0 +1,124 @@
+"""When each target is looked at: the only import of APScheduler.
+
+Each target has one job. It runs at least once a poll, so that a request or another process's work is noticed, and
+earlier when its last look asked for that. A run that comes late is carried out, however late (`misfire_grace_time`
+None: APScheduler's default of one second would drop it silently); runs that piled up are one run (`coalesce`); a
+target is never looked at twice at once (`max_instances`). What was skipped all the same is counted by listeners.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from rotator.core.model import Target
+from rotator.ports import Clock, Randomness
+
+_MISSED = {
+    EVENT_JOB_MISSED: "missed",
+    EVENT_JOB_MAX_INSTANCES: "still running",
+    EVENT_JOB_ERROR: "error",
+}
+_BEAT = "beat"
+_BEAT_EVERY = timedelta(seconds=5)
+_SOONEST = timedelta(milliseconds=200)  # between two looks at one target, whatever the last one said
+
+LookAt = Callable[[Target], datetime | None]
+
+
+class Scheduler:
+    """Runs looks on a pool of threads. Thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        look: LookAt,
+        beat: Callable[[], None],
+        missed: Callable[[str], None],
+        clock: Clock,
+        randomness: Randomness,
+        workers: int,
+        poll: timedelta,
+    ) -> None:
+        """Wires a scheduler; nothing runs before `start`.
+
+        Args:
+            look: looks at one target and says when to look again; None means with the next poll.
+            beat: called every 5 seconds by the scheduler's own loop, on a thread that looks never occupy.
+            missed: told why a run did not take place.
+        """
+        self._look, self._clock, self._randomness, self._poll = look, clock, randomness, poll
+        self._scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(workers), _BEAT: ThreadPoolExecutor(1)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone="UTC",
+        )
+        self._missed = missed
+        self._scheduler.add_listener(self._on_missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
+        self._beat_trigger = IntervalTrigger(seconds=_BEAT_EVERY.total_seconds())
+        self._scheduler.add_job(beat, self._beat_trigger, id=_BEAT, executor=_BEAT, next_run_time=clock.now())
+
+    def start(self) -> None:
+        """Begins to run looks."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Begins no further look; those that run are not waited for."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def pause(self) -> None:
+        """Begins no look until `resume`."""
+        self._scheduler.pause()
+
+    def resume(self) -> None:
+        """Goes on after `pause`."""
+        self._scheduler.resume()
+
+    def set_targets(self, targets: Iterable[Target]) -> None:
+        """Looks at these targets from now on, the first time spread over one poll, and at no others."""
+        wanted = {_job_id(target.name): target for target in targets}
+        for job in self._scheduler.get_jobs():
+            if job.id != _BEAT and job.id not in wanted:
+                job.remove()
+        for job_id, target in wanted.items():
+            first = self._clock.now() + self._poll * self._randomness.fraction() * 0.1
+            trigger = IntervalTrigger(seconds=self._poll.total_seconds(), jitter=int(self._poll.total_seconds() / 10))
+            self._scheduler.add_job(
+                self._run, trigger, args=[target], id=job_id, next_run_time=first, replace_existing=True
+            )
+
+    def look_now(self, names: Iterable[str]) -> None:
+        """Looks at these targets as soon as a thread is free."""
+        for name in names:
+            self._at(name, self._clock.now())
+
+    def after_jump(self) -> None:
+        """The wall clock was set: what was planned by the old one is planned anew."""
+        now = self._clock.now()
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=now)
+        self._scheduler.wakeup()
+
+    def _run(self, target: Target) -> None:
+        following = self._look(target)
+        now = self._clock.now()
+        if following is not None and following < now + self._poll:
+            self._at(target.name, max(following, now + _SOONEST))
+
+    def _at(self, name: str, moment: datetime) -> None:
+        try:
+            self._scheduler.modify_job(_job_id(name), next_run_time=moment)
+        except JobLookupError:  # the target was removed while it was looked at
+            return
+
+    def _on_missed(self, event: JobEvent) -> None:
+        self._missed(_MISSED[event.code])
+
+
+def _job_id(target: str) -> str:
+    return f"target:{target}"

@@ -1,0 +1,291 @@
+"""The daemon's life: start, look at targets, obey signals, reload, stop inside a bound."""
+
+import contextlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from threading import Event, Lock, Thread
+from typing import Any
+
+import structlog
+
+from rotator import __version__
+from rotator.core.actions import Hold, Reason
+from rotator.core.jump import Reading
+from rotator.core.model import Purpose, Request, Target, TargetState
+from rotator.daemon.http import StatusServer
+from rotator.daemon.root import Parts, Root
+from rotator.daemon.scheduler import Scheduler
+from rotator.daemon.signals import Asked, Signals
+from rotator.engine import Look, Outcome
+from rotator.observe.health import Health
+from rotator.observe.logs import log_run
+from rotator.observe.status import Surroundings, status_document
+from rotator.ports import StoreError, StoreUnavailable
+from rotator.settings import ConfigError
+
+_log = structlog.stdlib.get_logger("rotator.daemon")
+_BUG_AGAIN = timedelta(minutes=1)  # after an unexpected error in one look
+_HEART = 5.0  # seconds between two comparisons of the clocks
+_VAULT_AGAIN = 5.0  # seconds between two tries to reach Vault at start
+
+STOPPED, OVERDUE = 0, 4  # exit codes: stopped in time; a step was still running when the bound had passed
+_BLOCKED = {Reason.FOREIGN_DOCUMENT: "foreign_document", Reason.IDLE_IN_OVERLAP: "idle_in_overlap"}
+
+
+class Service:
+    """Runs until it is asked to stop. One instance a process."""
+
+    def __init__(self, root: Root, signals: Signals, stop: Event) -> None:
+        """Wires the service; `run` starts it. `stop` is the event that ends every sleep of the root's clock."""
+        self._root, self._signals, self._stop = root, signals, stop
+        self._lock = Lock()
+        self._states: dict[str, TargetState] = {}
+        self._holds: dict[str, Hold] = {}
+        self._running: set[str] = set()
+        self._parts: Parts = root.assemble(root.settings, seen=self._seen)
+        self.health = Health(root.clock)
+        daemon = root.settings.daemon
+        self._scheduler = Scheduler(
+            look=self._look,
+            beat=self._beat,
+            missed=root.metrics.missed_run,
+            clock=root.clock,
+            randomness=root.randomness,
+            workers=daemon.workers,
+            poll=daemon.poll,
+        )
+        self.http = StatusServer(daemon.listen.host, daemon.listen.port, root.metrics.render, self.health, self.status)
+
+    def run(self) -> int:
+        """Runs until a signal asks to stop; returns the exit code.
+
+        Raises:
+            ListenError: the address of the HTTP endpoint is taken.
+            StoreError: Vault is there and cannot be used: wrong mount, no rights.
+        """
+        with self._signals.installed():
+            self.http.start()
+            try:
+                self._configured(ok=True)
+                if self._wait_for_vault():
+                    self._begin()
+                    self._obey()
+            finally:
+                code = self._end()
+        return code
+
+    def _begin(self) -> None:
+        Thread(target=self._watch_clock, name="clock-watch", daemon=True).start()
+        self._scheduler.set_targets(self._parts.targets)
+        self._scheduler.start()
+        _log.info("started", version=__version__, holder=self._root.holder, targets=len(self._parts.targets))
+
+    def _wait_for_vault(self) -> bool:
+        """True once Vault answers; False where a stop came first. Sealed or unreachable is waited for."""
+        while not self._stop.is_set():
+            try:
+                self._parts.store.check()
+            except StoreUnavailable as error:
+                self.health.vault_failed(str(error))
+                self.health.beat()
+                _log.warning("waiting for Vault", error=str(error))
+                asked = self._signals.wait(_VAULT_AGAIN)
+                if asked is not None and asked[0] is Asked.STOP:
+                    return False
+            else:
+                self.health.vault_reached()
+                return True
+        return False
+
+    def _obey(self) -> None:
+        while True:
+            asked = self._signals.wait(1.0)
+            if asked is None:
+                continue
+            what, by = asked
+            if what is Asked.STOP:
+                _log.info("stopping", by=by)
+                return
+            Thread(target=self._carry_out, args=(what, by), name=what.value, daemon=True).start()
+
+    def _carry_out(self, what: Asked, by: str) -> None:
+        if what is Asked.RELOAD:
+            self.reload()
+        elif what is Asked.ROTATE:
+            self.rotate_now(by)
+        else:
+            self._report()
+
+    def _end(self) -> int:
+        """Stops in order: no new look, the running ones to the end of their step, the endpoint last."""
+        self._stop.set()
+        self._scheduler.stop()
+        in_time = self._wait_for_looks(self._root.settings.daemon.stop_within)
+        self.http.stop()
+        self._parts.close()
+        if not in_time:
+            _log.error("a step was still running when stop_within had passed", targets=sorted(self._running))
+            return OVERDUE
+        _log.info("stopped")
+        return STOPPED
+
+    def _wait_for_looks(self, within: timedelta) -> bool:
+        waited = Event()
+        for _ in range(int(within.total_seconds() / 0.05) + 1):
+            with self._lock:
+                if not self._running:
+                    return True
+            waited.wait(0.05)
+        return False
+
+    # Looks
+
+    def _look(self, target: Target) -> datetime | None:
+        if self._stop.is_set():
+            return None
+        with self._lock:
+            self._running.add(target.name)
+        self.health.look_started(target.name)
+        try:
+            look = self._parts.engine.look(target)
+        except Exception as error:  # noqa: BLE001
+            # A fault in rotator itself must not end the other targets' looks. Its text may hold anything: only its
+            # kind and where it came from are logged, by the traceback, which shows no values.
+            _log.exception("BUG", target=target.name, kind=type(error).__name__)
+            return self._root.clock.now() + _BUG_AGAIN
+        finally:
+            self.health.look_finished(target.name)
+            with self._lock:
+                self._running.discard(target.name)
+        self._looked(target, look)
+        return look.next_look
+
+    def _looked(self, target: Target, look: Look) -> None:
+        if look.outcome is Outcome.VAULT:
+            self.health.vault_failed(look.message)
+        else:
+            self.health.vault_reached()
+        if look.hold is not None:
+            self._holds[target.name] = look.hold
+        else:
+            self._holds.pop(target.name, None)
+        self._root.metrics.blocked(target.name, _BLOCKED.get(look.hold.reason) if look.hold else None)
+        attempt = look.state.attempt if look.state else None
+        published = look.state.published if look.state else None
+        failed = look.outcome in (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
+        log_run(
+            target.name,
+            look.outcome.value,
+            look.verbs,
+            attempt=attempt.id if attempt else (published.attempt if published else None),
+            credential=published.id if published else None,
+            seconds=look.seconds,
+            next_look=look.next_look,
+            error=look.message if failed else "",
+        )
+
+    def _seen(self, target: Target, state: TargetState) -> None:
+        self._root.redactor.learn(state)
+        self._root.metrics.seen(target, state)
+        self._states[target.name] = state
+
+    def _beat(self) -> None:
+        self.health.beat()
+        open_accounts = set(self._parts.engine.gates.open_circuits())
+        for account in self._parts.capabilities:
+            self._root.metrics.circuit(account, is_open=account in open_accounts)
+        self._root.metrics.vault_token_expires(self._parts.client.token_expires_at())
+
+    def _watch_clock(self) -> None:
+        """On a thread of its own, since a clock that was set back stalls every timer that goes by it."""
+        clock = self._root.clock
+        last = Reading(clock.now(), clock.monotonic())
+        while not self._stop.wait(_HEART):
+            reading = Reading(clock.now(), clock.monotonic())
+            jump = reading.jump_since(last)
+            last = reading
+            if jump:
+                self._root.metrics.clock_jumped(forward=jump > timedelta())
+                self._root.audit.record("clock jump", "", "noticed", seconds=jump.total_seconds())
+                _log.error("the wall clock was set", seconds=jump.total_seconds())
+                self._scheduler.after_jump()
+
+    # What signals ask for
+
+    def rotate_now(self, by: str) -> None:
+        """Rotates the targets that were asked for and are still waiting, or else every target."""
+        parts = self._parts
+        with ThreadPoolExecutor(parts.settings.daemon.workers) as pool:
+            waiting = [name for name, asked in pool.map(self._asked_for, parts.targets) if asked]
+            if not waiting:
+                pool.map(lambda target: self._request(target, by), parts.targets)
+        self._scheduler.look_now(waiting or [target.name for target in parts.targets])
+        _log.info("rotating now", by=by, targets=len(waiting) or len(parts.targets), requested=bool(waiting))
+
+    def _asked_for(self, target: Target) -> tuple[str, bool]:
+        try:
+            return target.name, self._parts.store.read_state(target.name).state.request is not None
+        except StoreError as error:
+            _log.warning("request not read", target=target.name, error=str(error))
+            return target.name, False
+
+    def _request(self, target: Target, by: str) -> None:
+        request = Request(Purpose.ROTATE, by, f"signal {by}", self._root.clock.now())
+        try:
+            self._parts.engine.request(target, request)
+        except StoreError as error:
+            _log.error("request not written", target=target.name, error=str(error))
+
+    def reload(self) -> bool:
+        """Reads the configuration again. What is wrong is said, and the old one stays in force."""
+        old = self._parts
+        try:
+            settings = self._root.reload()
+            fixed = self._root.fixed_differences(settings)
+            parts = self._root.assemble(settings, seen=self._seen)
+            parts.store.check()
+        except (ConfigError, StoreError) as error:
+            self._configured(ok=False)
+            _log.error("configuration not reloaded; the old one stays in force", error=str(error))
+            return False
+        self._scheduler.pause()
+        with contextlib.suppress(KeyError):
+            self._wait_for_looks(old.settings.daemon.stop_within)
+        self._parts = parts
+        names = {target.name for target in parts.targets}
+        for gone in set(self._states) - names:
+            self._root.metrics.forget(gone)
+            self._states.pop(gone, None)
+            self._holds.pop(gone, None)
+        self._scheduler.set_targets(parts.targets)
+        self._scheduler.resume()
+        old.close()
+        self._configured(ok=True)
+        for key in fixed:
+            _log.warning("this change takes effect at the next start only", key=key)
+        _log.info("configuration reloaded", targets=len(parts.targets))
+        return True
+
+    def _configured(self, *, ok: bool) -> None:
+        self._root.metrics.config_loaded(ok=ok)
+        self._root.audit.record("configuration", "", "loaded" if ok else "refused")
+        if ok:
+            self.health.configuration_loaded()
+
+    def status(self) -> Mapping[str, Any]:
+        """The status document from what was last seen; nothing is asked for it."""
+        parts = self._parts
+        around = Surroundings(
+            holder=self._root.holder,
+            version=__version__,
+            kinds=parts.kinds,
+            capabilities=parts.capabilities,
+            holds=dict(self._holds),
+            audit=self._root.audit.standing,
+        )
+        return status_document(parts.targets, dict(self._states), self._root.clock.now(), around)
+
+    def _report(self) -> None:
+        for row in self.status()["targets"]:
+            _log.info("state", **row)
