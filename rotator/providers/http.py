@@ -247,8 +247,8 @@ def _checked_url(options: HttpOptions) -> str:
         url = httpx.URL(options.base_url)
     except (httpx.InvalidURL, TypeError):
         raise ValueError("the base URL is not a URL: write it as https://host or https://host:port/path") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError("the base URL must begin with https:// and name a host")
+    if url.scheme not in ("http", "https") or not url.host or url.port == 0 or (url.port or 1) > 65535:
+        raise ValueError("the base URL must begin with https:// and name a host, and a port below 65536 if any")
     if url.userinfo or url.query or url.fragment:
         raise ValueError("the base URL must not hold a user, a password, a query or a fragment")
     if url.scheme == "http" and not options.allow_plain_http and not _is_loopback(url.host):

@@ -135,7 +135,8 @@ class VobizCredentials:
             missing = self._missing(call, credential, reply)
             gone = isinstance(missing, Refused) and missing.why is Refusal.NOT_FOUND
             return Done(None) if gone else missing
-        return Done(None) if reply.ok else api.failed(reply)
+        # 204, or 200 with a JSON string; anything else is asked again, and then answered 404.
+        return Done(None) if reply.status == 204 or (reply.ok and isinstance(reply.body, str)) else api.failed(reply)
 
     def prove(self, credential: Credential) -> Answer[str]:
         """By a SIP REGISTER where a registrar is configured, else by reading back; the text says which."""

@@ -83,7 +83,8 @@ class VobizEndpoints:
             return reply
         if reply.status == 404:
             return self._missing(call, credential, reply)
-        return Done(replace(credential, enabled=True)) if reply.ok else api.failed(reply)
+        accepted = reply.status == 202 or (reply.ok and isinstance(reply.body, dict) and "error" not in reply.body)
+        return Done(replace(credential, enabled=True)) if accepted else api.failed(reply)
 
     def enable(self, credential: Credential) -> Answer[Credential]:
         """An Endpoint is always enabled, so this puts its password in force."""

@@ -1,0 +1,259 @@
+"""The shared HTTP module on real sockets: nothing outlasts its bound, whatever the other side does."""
+
+import logging
+import socket
+import ssl
+import time
+from threading import Event, Thread
+
+import pytest
+import trustme
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from provider_bench import TOKEN, Counted, raw_server, read_request, say
+
+from rotator.core.answers import Retry, Unknown, Wait
+from rotator.core.secret import Secret
+from rotator.daemon.clock import SystemClock
+from rotator.providers.calls import Request
+from rotator.providers.http import Http, HttpOptions, Timeouts
+from rotator.providers.replies import Reply
+
+FAST = Timeouts(connect=0.3, read=0.2, write=0.3, pool=0.3, total=0.6)
+GET = Request("list", "GET", "/x")
+CREATE = Request("create", "POST", "/x", body={"a": 1}, repeatable=False)
+SLACK = 0.5  # of a busy machine; far less than what an unbounded wait would take
+
+
+class Opened:
+    """An `Http` on the real clock, and how long a request took."""
+
+    def __init__(self, url, **options):
+        self.meter = Counted()
+        given = {"timeouts": FAST, "headers": {"X-Auth-Token": Secret(TOKEN)}} | options
+        self.http = Http(HttpOptions("prod", url, **given), SystemClock(Event()), self.meter)
+
+    def send(self, request):
+        started = time.monotonic()
+        try:
+            return self.http.call().send(request)
+        finally:
+            self.seconds = time.monotonic() - started
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.http.close()
+
+
+def silent(connection, stop):
+    read_request(connection)
+    stop.wait(5)
+
+
+def drips(head, piece, pause=0.05):
+    def behave(connection, stop):
+        read_request(connection)
+        connection.sendall(head)
+        while not stop.wait(pause):
+            connection.sendall(piece)
+
+    return behave
+
+
+BODY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        silent,
+        drips(BODY + b"Content-Length: 100000\r\n\r\n", b" "),
+        drips(BODY + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        drips(BODY, b"X-Drip: 1\r\n"),
+        drips(b"", b"H"),
+        drips(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        drips(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", pause=0.0001),
+    ],
+    ids=["silence", "body", "chunks", "headers", "status line", "100 Continue", "many interim answers"],
+)
+def test_a_server_that_never_ends_its_answer_is_left_at_the_deadline(behave):
+    with raw_server(behave) as (url, accepted), Opened(url) as opened:
+        answer = opened.send(CREATE)
+        assert isinstance(answer, Unknown)
+        assert opened.seconds < FAST.total + SLACK
+        assert opened.meter.outcomes in ([("create", "timeout")], [("create", "reset")])
+        assert len(accepted) == 1
+
+
+def test_a_silent_server_is_asked_again_within_the_bound_where_that_is_safe():
+    with raw_server(silent) as (url, _), Opened(url) as opened:
+        assert isinstance(opened.send(GET), Unknown)
+        assert opened.seconds < FAST.total + SLACK
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}",
+        b"HTTP/1.1 20",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 200_000 + b"\r\n\r\n",
+    ],
+    ids=["nothing", "half a body", "half a chunk", "half a status line", "not HTTP", "endless header"],
+)
+def test_a_connection_that_breaks_is_unknown(answer):
+    def behave(connection, _):
+        read_request(connection)
+        connection.sendall(answer)
+
+    with raw_server(behave) as (url, accepted), Opened(url) as opened:
+        assert isinstance(opened.send(CREATE), Unknown)
+        assert opened.meter.outcomes == [("create", "reset")]
+        assert len(accepted) == 1
+
+
+def test_a_closed_port_is_a_retry_after_some_tries_whatever_the_request():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with Opened(f"http://127.0.0.1:{port}", timeouts=Timeouts(total=2)) as opened:
+        answer = opened.send(CREATE)
+    assert isinstance(answer, Retry)
+    assert answer.why is Wait.UNREACHABLE
+    assert opened.meter.outcomes == [("create", "refused_connection")] * 3
+    assert opened.seconds < 2 + SLACK
+
+
+def test_a_name_that_does_not_exist_is_a_retry():
+    with Opened("https://no-such-host.invalid") as opened:
+        assert isinstance(opened.send(CREATE), Retry)
+
+
+def test_a_body_of_ten_megabytes_is_not_read_to_its_end():
+    def behave(connection, _):
+        read_request(connection)
+        connection.sendall(say("HTTP/1.1 200 OK", b" " * 10_000_000))
+
+    with raw_server(behave) as (url, _), Opened(url) as opened:
+        answer = opened.send(GET)
+        assert isinstance(answer, Unknown)
+        assert "larger" in answer.message
+        assert opened.meter.outcomes == [("list", "too_large")]
+
+
+def test_connections_are_used_again_and_a_closed_one_is_replaced():
+    def behave(connection, _):
+        for _ in range(2):
+            if read_request(connection):
+                connection.sendall(say("HTTP/1.1 200 OK", b"{}"))
+
+    with raw_server(behave) as (url, accepted), Opened(url) as opened:
+        for _ in range(4):
+            assert opened.send(CREATE) == Reply(200, {})
+        assert len(accepted) == 2
+
+
+def test_threads_have_deadlines_of_their_own():
+    gate = Event()
+
+    def behave(connection, stop):
+        gate.set()
+        if b"/slow" in read_request(connection):
+            stop.wait(0.15)
+        connection.sendall(say("HTTP/1.1 200 OK", b"{}"))
+
+    with raw_server(behave) as (url, _), Opened(url) as opened:
+        answers = []
+        slow = Thread(target=lambda: answers.append(opened.http.call().send(Request("x", "GET", "/slow"))))
+        slow.start()
+        assert gate.wait(5)
+        late = opened.http.try_once(GET, deadline=opened.http.clock.monotonic() - 1)
+        assert not late.sent
+        slow.join()
+        assert answers == [Reply(200, {})]
+
+
+def test_neither_url_nor_header_reaches_a_log_at_debug(caplog):
+    caplog.set_level(logging.DEBUG)
+
+    def behave(connection, _):
+        read_request(connection)
+        connection.sendall(say("HTTP/1.1 200 OK", b"{}"))
+
+    with raw_server(behave) as (url, _), Opened(url) as opened:
+        opened.send(Request("list", "GET", "/x", query={"secret": "query-value"}))
+    assert "query-value" not in caplog.text
+    assert TOKEN not in caplog.text
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+def authority_file(authority, tmp_path):
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return file
+
+
+def secured(authority, *names):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(*names).configure_cert(context)
+    return context
+
+
+def polite(connection, _):
+    read_request(connection)
+    connection.sendall(say("HTTP/1.1 200 OK", b"{}"))
+
+
+def test_an_authority_of_our_own_is_trusted(authority, authority_file):
+    with (
+        raw_server(polite, tls=secured(authority, "localhost")) as (url, _),
+        Opened(url, ca_file=authority_file) as opened,
+    ):
+        assert opened.send(GET) == Reply(200, {})
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused_and_nothing_is_sent(authority):
+    with raw_server(polite, tls=secured(authority, "localhost")) as (url, accepted), Opened(url) as opened:
+        answer = opened.send(CREATE)
+        assert isinstance(answer, Retry)
+        assert "certificate is not trusted" in answer.message
+        assert opened.meter.outcomes == [("create", "untrusted")]
+        assert len(accepted) == 1
+
+
+def test_a_certificate_for_another_name_is_refused(authority, authority_file):
+    server = secured(authority, "other.test")
+    with raw_server(polite, tls=server) as (url, _), Opened(url, ca_file=authority_file) as opened:
+        assert "not trusted" in opened.send(GET).message
+
+
+def test_a_server_that_never_finishes_the_handshake_is_left_at_the_deadline():
+    def behave(_, stop):
+        stop.wait(5)
+
+    with raw_server(behave) as (url, _), Opened(url.replace("http:", "https:")) as opened:
+        answer = opened.send(CREATE)
+        assert isinstance(answer, Retry)
+        assert opened.seconds < FAST.total + SLACK
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.binary(max_size=300),
+    st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", BODY + b"\r\n", b"HTTP/1.1 204 No Content\r\n\r\n"]),
+)
+def test_whatever_bytes_come_back_nothing_is_raised(noise, head):
+    def behave(connection, _):
+        read_request(connection)
+        connection.sendall(head + noise)
+
+    with raw_server(behave) as (url, _), Opened(url) as opened:
+        assert isinstance(opened.send(CREATE), Reply | Retry | Unknown)
