@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+import requests
+
 from rotator.core.secret import Secret
 from rotator.testing import FakeRandomness
 from rotator.vault.auth import AppRole, Method, Token
@@ -74,7 +76,7 @@ class Bao:
         self.address = server.address
         self.root = Admin(server.address, server.root_token)
         self.recovery_key = (server.log_file.parent / "recovery-key").read_text()
-        self._roles = 0
+        self.roles = 0
 
     def call(self, verb: str, path: str, body: dict[str, Any] | None = None, also: int = 200) -> dict[str, Any]:
         """A request as root."""
@@ -90,11 +92,17 @@ class Bao:
 
     def app_role(self, policy: str, **terms: Any) -> AppRole:
         """A new AppRole; `terms` such as token_ttl."""
-        self._roles += 1
-        role = f"auth/approle/role/test-{self._roles}"
+        self.roles += 1
+        role = f"auth/approle/role/test-{self.roles}"
         self.call("POST", role, {"token_policies": [policy], "token_no_default_policy": True, **terms})
         role_id = self.call("GET", f"{role}/role-id")["data"]["role_id"]
         return AppRole(role_id, Secret(self.call("POST", f"{role}/secret-id")["data"]["secret_id"]))
+
+    def wrap(self, path: str, body: dict[str, Any] | None = None) -> Secret:
+        """Posts to `path` and asks for the answer inside a wrapping token."""
+        headers = {"X-Vault-Token": self.server.root_token.reveal(), "X-Vault-Wrap-TTL": "5m"}
+        made = requests.post(f"{self.address}/v1/{path}", json=body or {}, headers=headers, timeout=LIMIT)
+        return Secret(made.json()["wrap_info"]["token"])
 
     def seal(self) -> None:
         self.call("PUT", "sys/seal")

