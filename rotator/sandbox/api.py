@@ -9,12 +9,6 @@ from rotator.sandbox.accounts import Account
 from rotator.sandbox.faults import ErrorBody
 
 
-class Readings(Protocol):
-    """A frozen dataclass: how the simulation reads what a provider's pages leave open or contradict."""
-
-    __dataclass_fields__: Mapping[str, Any]
-
-
 class SimulatedApi(Protocol):
     """One provider's HTTP API over its simulated accounts."""
 
@@ -28,7 +22,7 @@ class SimulatedApi(Protocol):
 
     @property
     def readings(self) -> Any:
-        """The readings in force."""
+        """A frozen dataclass: how it reads what the provider's pages leave open or contradict, as in force now."""
         ...
 
     def read_as(self, **changes: Any) -> None:

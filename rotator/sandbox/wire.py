@@ -114,7 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is None:
             self._send(answer)
         else:
-            self.close_connection = True
+            # A drip comes to its end: closing after it would be a second fault, for the connection's next request.
+            self.close_connection = fault.kind is not Kind.DRIP
             self._break(fault, answer)
 
     def _body(self) -> bytes | None:

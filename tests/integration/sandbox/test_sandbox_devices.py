@@ -222,8 +222,8 @@ def test_a_fleet_measures_every_device(sandbox: Sandbox, account: Account) -> No
     assert report.tried >= report.accepted + report.refused
     assert {line.partition(":")[0] for line in report.cut_off} == {"desk7"}
     assert fleet.reports()["desk3"].refused == 0
-    assert sum(sandbox.registrar.accepted().values()) == report.accepted
-    assert sum(sandbox.registrar.refused().values()) <= report.refused
+    assert sum(sandbox.registrar.accepted().values()) >= report.accepted > 0
+    assert set(sandbox.registrar.refused()) == {"phone7"}
 
 
 def test_a_device_that_breaks_is_reported_and_not_forgotten(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,6 +12,7 @@ from aiosipua.uac import SipUAC
 from sandbox_support import GOOD, HandClock, Vobiz, WallClock
 
 from rotator.core.secret import Secret
+from rotator.providers import sipcodec
 from rotator.providers.sip import RegisterResult, register
 from rotator.sandbox.accounts import Account, Propagation
 from rotator.sandbox.faults import CATALOGUE
@@ -120,6 +121,28 @@ def test_nonces_grow_stale_and_the_client_copes(sandbox: Sandbox, identity: str)
     result = go(sandbox)
     assert (result.authenticated, result.refused) == (False, False)
     assert sandbox.registrar.accepted() == {}
+
+
+def _ask(link: socket.socket, branch: str, *headers: tuple[str, str]) -> sipcodec.Message:
+    base = [("Via", f"SIP/2.0/UDP h;branch={branch};rport"), ("From", f"<sip:{NAME}@{DOMAIN}>;tag=1")]
+    base += [("To", f"<sip:{NAME}@{DOMAIN}>"), ("Call-ID", "c"), ("CSeq", "1 REGISTER"), *headers]
+    link.send(sipcodec.encode(f"REGISTER sip:{DOMAIN} SIP/2.0", base))
+    return sipcodec.parse(link.recv(65535))
+
+
+def test_a_replay_is_stale_and_a_retransmission_is_answered_as_before(sandbox: Sandbox, identity: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+        link.settimeout(5)
+        link.connect((sandbox.sip_address.host, sandbox.sip_address.port))
+        challenge = sipcodec.challenges(_ask(link, "z9hG4bKa"), "www-authenticate")[0]
+        text = sipcodec.authorization(NAME, Secret(GOOD), challenge, f"sip:{DOMAIN}", "cn")
+        credentials = ("Authorization", text)
+        first = _ask(link, "z9hG4bKb", credentials)
+        again = _ask(link, "z9hG4bKb", credentials)
+        replay = _ask(link, "z9hG4bKc", credentials)
+    assert (first.status, again.headers) == (200, first.headers)
+    assert sandbox.registrar.accepted() == {NAME: 1}
+    assert (replay.status, sipcodec.challenges(replay, "www-authenticate")[0].stale) == (401, True)
 
 
 def test_realm_and_domain_may_differ(sandbox: Sandbox, api, identity: str) -> None:
