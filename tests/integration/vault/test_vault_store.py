@@ -348,6 +348,18 @@ class TestStart:
             session.store.check()
         assert session.meter.count("read_state", "denied") == 1, "a good token is not exchanged"
 
+    def test_whether_a_place_can_be_published_to_is_known_before(self, session: Session, name: str) -> None:
+        session.store.check_publishable(f"sip/{name}")
+        with pytest.raises(StoreDenied, match=r'may not write secret/data/elsewhere/x: add  path "secret/data/elsewh'):
+            session.store.check_publishable("elsewhere/x")
+
+    def test_a_key_of_a_document_that_somebody_else_keeps_is_read(self, bao: Bao, session: Session, name: str) -> None:
+        bao.call("POST", f"secret/data/sip/{name}", {"data": {"token": "kept-by-others", "empty": "", "number": 5}})
+        assert session.store.read_key(f"sip/{name}", "token") == Secret("kept-by-others")
+        for key in ("missing", "empty", "number"):
+            with pytest.raises(StoreError, match=f"has no text under '{key}': put the secret there"):
+                session.store.read_key(f"sip/{name}", key)
+
     def test_a_namespace_is_used_and_a_missing_one_is_named(self, bao: Bao) -> None:
         bao.call("POST", "sys/namespaces/team", {})
         with pytest.raises(StoreError, match="no such mount, authentication method or namespace"):
@@ -405,6 +417,7 @@ def life(bao: Bao, policy: str, target: str) -> Session:
         lambda: session.store.write_state(TargetState(target, failures=1), 1),
         lambda: session.store.read_state(target),
         session.store.list_states,
+        lambda: session.store.check_publishable(f"sip/{target}"),
         lambda: session.store._kv.write("write_consumer", f"sip/{target}", {"a": "1"}, 0),
         lambda: session.store._kv.write("write_consumer", f"sip/{target}", {"a": "2"}, 1),
         lambda: session.store.read_consumer(f"sip/{target}"),
