@@ -12,6 +12,7 @@ class Reason(Enum):
     """Why nothing is done now."""
 
     CLAIMED = "claimed"  # another process works on the target
+    ACCOUNT_MISSING = "account missing"  # the open attempt's account left the configuration
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
     BACKING_OFF = "backing off"  # after a failure
     PROPAGATING = "propagating"  # applied, not yet seen to be accepted
@@ -46,6 +47,7 @@ class LookUp:
     """Find out whether the provider has `wanted`."""
 
     wanted: Credential
+    entry: LedgerEntry | None = None  # on whose behalf; None: for the open attempt, or to open one
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +123,10 @@ class Disable:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """End the quarantine of a replaced credential."""
+    """End the quarantine of a replaced credential, or remove what a lost create has left behind."""
 
     entry: LedgerEntry
+    stray: Credential | None = None  # a credential that a listing shows for an entry that knows none
 
 
 @dataclass(frozen=True, slots=True)

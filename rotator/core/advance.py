@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from rotator.core.actions import Stage
 from rotator.core.facts import same
+from rotator.core.ledger import LATE_COMMIT, at_once, replaced, strays_of, without
 from rotator.core.model import (
     Attempt,
     Claim,
@@ -19,13 +20,8 @@ from rotator.core.model import (
     TargetState,
 )
 from rotator.core.schedule import first_due, next_due
-from rotator.core.secret import Secret
 from rotator.core.staging import SCHEDULED_BY
-from rotator.core.transitions import Event, Fate, Standing, next_phase, next_standing
-
-# How long a create whose answer was lost may still be carried out by the provider. A guess, on the long side: no
-# provider documents it, and all that it delays is the removal of a credential that nobody was told of.
-LATE_COMMIT = timedelta(minutes=10)
+from rotator.core.transitions import Event, Fate, next_phase
 
 
 def scheduled(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
@@ -40,16 +36,40 @@ def scheduled(state: TargetState, target: Target, now: datetime, fraction: float
 
 def requested(state: TargetState, request: Request) -> TargetState:
     """Somebody asked to act now: the back-off does not hold that up."""
-    attempt = state.attempt
-    if attempt is not None and attempt.purpose is request.purpose is Purpose.ROTATE:
-        # The open attempt is what was asked for: its password is new, and a second one may not be staged beside it.
-        attempt = replace(
-            attempt,
-            compromised=attempt.compromised or request.compromised,
-            take_over=attempt.take_over or request.take_over,
-        )
-        return replace(state, attempt=attempt, not_before=None)
-    return replace(state, request=request, not_before=None)
+    if state.attempt is not None and _is_asked_for(state.attempt, request):
+        return replace(state, attempt=_joined(state.attempt, request), not_before=None)
+    return replace(state, request=_merged(state.request, request), not_before=None)
+
+
+def _is_asked_for(attempt: Attempt, request: Request) -> bool:
+    """True where the open attempt is what is asked for: a second one may not be opened beside it.
+
+    A proved password may have been handed out long ago, and be the very one that is to be replaced.
+    """
+    may_be_out = attempt.phase is Phase.PROVED and attempt.purpose is Purpose.ROTATE
+    only_takes_over = request.take_over and not request.compromised
+    return attempt.purpose is request.purpose and (not may_be_out or only_takes_over)
+
+
+def _joined(attempt: Attempt, request: Request) -> Attempt:
+    return replace(
+        attempt,
+        requested_by=request.requested_by,
+        reason=request.reason,
+        compromised=attempt.compromised or request.compromised,
+        take_over=attempt.take_over or request.take_over,
+    )
+
+
+def _merged(waiting: Request | None, request: Request) -> Request:
+    """The later wish, with what an earlier one of the same purpose asked for beyond it."""
+    if waiting is None or waiting.purpose is not request.purpose:
+        return request
+    return replace(
+        request,
+        compromised=waiting.compromised or request.compromised,
+        take_over=waiting.take_over or request.take_over,
+    )
 
 
 def dropped(state: TargetState, message: str, not_before: datetime) -> TargetState:
@@ -180,10 +200,10 @@ def restored(state: TargetState) -> TargetState:
     return replace(state, attempt=replace(_attempt(state), uncertain=False))
 
 
-def abandoned(state: TargetState, now: datetime, not_before: datetime) -> TargetState:
+def abandoned(state: TargetState, now: datetime, not_before: datetime, *, strays: bool = False) -> TargetState:
     """The refused password is discarded. What a lost call may have left behind goes into the ledger.
 
-    A rotation that was asked for is asked for again; an undo is not.
+    A rotation that was asked for is asked for again; an undo is not. For `strays` see `closed`.
     """
     attempt = _attempt(state)
     moved = _moved(state, Event.ABANDON)
@@ -199,19 +219,28 @@ def abandoned(state: TargetState, now: datetime, not_before: datetime) -> Target
     elif attempt.strategy is not Strategy.IN_PLACE and (attempt.uncertain or attempt.staged.id is not None):
         ending = Ending.DELETE if attempt.strategy is Strategy.REPLACE else Ending.STAND_BY
         kept = tuple(e for e in ledger if not same(e.credential, attempt.staged))
-        ledger = (*kept, LedgerEntry(attempt.staged, ending, now, now + LATE_COMMIT, timedelta()))
+        left = replace(attempt.staged, password=None)  # never published: not to be brought back by an undo
+        ledger = (*kept, LedgerEntry(left, ending, now, now + LATE_COMMIT, timedelta()))
+        if strays and left.id is not None:
+            ledger = (*ledger, strays_of(attempt, now))
     return _failed(replace(moved, ledger=ledger, request=state.request or wish), state.last_error, not_before)
 
 
-def closed(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
-    """The staged credential is published; its predecessor waits in the ledger."""
+def closed(state: TargetState, target: Target, now: datetime, fraction: float, *, strays: bool = False) -> TargetState:
+    """The staged credential is published; its predecessor waits in the ledger.
+
+    Args:
+        strays: a create of this attempt may have been carried out more than once (a provider that generates does not
+            refuse the second): what was made beside the published one is to be removed.
+    """
     attempt = _attempt(state)
     moved = _moved(state, Event.CLOSE)
     policy = target.policy
-    ledger = tuple(entry for entry in _without(state.ledger, attempt.staged, Fate.REINSTATE))
+    ledger = without(state.ledger, attempt.staged, Fate.REINSTATE)
     if attempt.compromised:
-        ledger = tuple(replace(e, disable_at=min(e.disable_at, now), quarantine=timedelta()) for e in ledger)
-    entry = _replaced(attempt, target, now)
+        ledger = tuple(at_once(e, now) for e in ledger)
+    entry = replaced(attempt, target, now)
+    added = (*((entry,) if entry else ()), *((strays_of(attempt, now),) if strays else ()))
     rotated = attempt.purpose is Purpose.ROTATE
     counts = state.counts
     if rotated:
@@ -224,7 +253,7 @@ def closed(state: TargetState, target: Target, now: datetime, fraction: float) -
         moved,
         published=attempt.staged,
         standby=standby and replace(standby, password=None),
-        ledger=(*ledger, *((entry,) if entry else ())),
+        ledger=(*ledger, *added),
         last_rotation=now if rotated or state.last_rotation is None else state.last_rotation,
         next_rotation=next_due(policy.schedule, policy.window, now, fraction),
         scheduled_by=target.schedule_key,
@@ -234,61 +263,3 @@ def closed(state: TargetState, target: Target, now: datetime, fraction: float) -
         claim=None,
         counts=counts,
     )
-
-
-def _replaced(attempt: Attempt, target: Target, now: datetime) -> LedgerEntry | None:
-    predecessor = attempt.predecessor
-    if predecessor is None:
-        return None
-    overlap, quarantine = target.policy.overlap, target.policy.quarantine
-    if attempt.compromised:
-        overlap = quarantine = timedelta()
-    if same(predecessor, attempt.staged):
-        known = predecessor.password is not None and predecessor.password != attempt.staged.password
-        worth_keeping = known and not attempt.compromised
-        return LedgerEntry(predecessor, Ending.FORGET, now, now, quarantine) if worth_keeping else None
-    standing = target.strategy is Strategy.ALTERNATING and predecessor.username in target.usernames
-    ending = Ending.STAND_BY if standing else Ending.DELETE
-    return LedgerEntry(predecessor, ending, now, now + overlap, quarantine)
-
-
-def _standing(entry: LedgerEntry) -> Standing:
-    return Standing.DISABLED if entry.disabled else Standing.WAITING
-
-
-def _without(ledger: tuple[LedgerEntry, ...], credential: Credential, fate: Fate) -> tuple[LedgerEntry, ...]:
-    for entry in ledger:
-        if same(entry.credential, credential):
-            next_standing(_standing(entry), fate)
-    return tuple(entry for entry in ledger if not same(entry.credential, credential))
-
-
-def disabled(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
-    """A replaced credential was disabled: its quarantine begins now, however late that is."""
-    next_standing(_standing(entry), Fate.DISABLE)
-    ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="")
-    counts = replace(state.counts, disabled=state.counts.disabled + 1)
-    return replace(state, ledger=_swapped(state.ledger, entry, ended), counts=counts, claim=None)
-
-
-def given_password(state: TargetState, entry: LedgerEntry, password: Secret) -> TargetState:
-    """A password for a replaced credential that nobody knows one of, recorded before the provider hears of it."""
-    known = replace(entry, credential=replace(entry.credential, password=password))
-    return replace(state, ledger=_swapped(state.ledger, entry, known))
-
-
-def removed(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:
-    """A replaced credential is gone, or its password forgotten."""
-    counts = replace(state.counts, deleted=state.counts.deleted + 1) if deleted else state.counts
-    ledger = _without(state.ledger, entry.credential, Fate.REMOVE)
-    return replace(state, ledger=ledger, counts=counts, claim=None)
-
-
-def retirement_postponed(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:
-    """It could not be disabled or deleted yet; it stays in the ledger for as long as it takes."""
-    later = replace(entry, failures=entry.failures + 1, not_before=not_before, note=note)
-    return replace(state, ledger=_swapped(state.ledger, entry, later), claim=None)
-
-
-def _swapped(ledger: tuple[LedgerEntry, ...], old: LedgerEntry, new: LedgerEntry) -> tuple[LedgerEntry, ...]:
-    return tuple(new if same(entry.credential, old.credential) else entry for entry in ledger)

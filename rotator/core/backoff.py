@@ -1,7 +1,14 @@
 """How long to wait after failures: exponential, capped, jittered. The caller stores the result, so it is drawn once."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+LONGEST_ASKED = timedelta(days=1)  # the most that a provider's Retry-After is obeyed
+
+
+def waits(not_before: datetime | None, now: datetime) -> bool:
+    """True while a stored wait lasts. One that ends later than any wait can was stored by a clock that was wrong."""
+    return not_before is not None and now < not_before <= now + 2 * LONGEST_ASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +25,10 @@ class Backoff:
             fraction: in [0, 1); spreads the wait over its upper half, so that a fleet does not return together.
             asked: what the provider asked for (Retry-After); never undercut, but capped at a day.
         """
-        # 2**40 times any base is beyond every cap: the exponent is bounded so that nothing overflows.
-        doubled = self.base * 2 ** min(max(failures - 1, 0), 40) if self.base < self.cap else self.cap
-        wait = min(doubled, self.cap) * (0.5 + fraction / 2)
-        return max(wait, min(asked, timedelta(days=1))) if asked else wait
+        wait = self._doubled(max(failures - 1, 0)) * (0.5 + fraction / 2)
+        return max(wait, min(asked, LONGEST_ASKED)) if asked else wait
+
+    def _doubled(self, times: int) -> timedelta:
+        # As many doublings as the cap has room for, so that nothing overflows however long it goes on failing.
+        room = (self.cap // self.base).bit_length() if self.base else 0
+        return min(self.base * (1 << min(times, room)), self.cap)

@@ -5,7 +5,7 @@ Pure: the same facts always give the same action. Nothing here knows how an acti
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rotator.core.actions import (
     CLAIMED,
@@ -26,6 +26,7 @@ from rotator.core.actions import (
     TakeClaim,
     Verb,
 )
+from rotator.core.backoff import waits
 from rotator.core.facts import Facts, key, open_attempt
 from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
 from rotator.core.staging import idle_in_overlap, stage
@@ -45,9 +46,9 @@ def decide(facts: Facts) -> Action:
 def claimed_elsewhere(facts: Facts) -> Action | None:
     """Another process works on the target: leave it alone until its claim ends."""
     claim = facts.state.claim
-    if claim is None or claim.holder == facts.holder or claim.until <= facts.now:
+    if claim is None or facts.taken <= timedelta():
         return None
-    return Hold(Reason.CLAIMED, f"{claim.holder} works on it", claim.until)
+    return Hold(Reason.CLAIMED, f"{claim.holder} works on it", facts.now + facts.taken)
 
 
 def continue_attempt(facts: Facts) -> Action | None:
@@ -132,9 +133,13 @@ def _handed_out_is_ours(facts: Facts) -> bool:
 
 
 def _can_be_retired(facts: Facts, entry: LedgerEntry) -> bool:
-    resting = entry.not_before is not None and entry.not_before > facts.now
     known = entry.credential.account in facts.capabilities
-    return known and not resting and entry.credential.account not in facts.closed and facts.retirements_left > 0
+    return (
+        known
+        and not waits(entry.not_before, facts.now)
+        and entry.credential.account not in facts.closed
+        and facts.retirements_left > 0
+    )
 
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
@@ -154,11 +159,13 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
 
 
 def _trace(facts: Facts, entry: LedgerEntry) -> Action:
-    """An entry without an id stems from a create whose answer was lost: it is removed if a listing shows it."""
+    """An entry without an id stems from a create whose answer was lost: whatever a listing shows for it is removed."""
     found = facts.found.get(key(entry.credential))
     if found is None:
-        return LookUp(entry.credential)
-    return Delete(replace(entry, credential=found[0])) if found else Forget(entry)
+        return LookUp(entry.credential, entry)
+    named = {other.credential.id for other in facts.state.ledger}
+    strays = [stray for stray in found if stray.id not in named and not facts.protected(stray)]
+    return Delete(entry, strays[0]) if strays else Forget(entry)
 
 
 CHECKS: tuple[Check, ...] = (claimed_elsewhere, continue_attempt, draw_due_time, retire, stage)
@@ -185,6 +192,8 @@ _Why = tuple[Reason, str, datetime | None] | None
 def _why_account(facts: Facts) -> _Why:
     attempt = facts.state.attempt
     account = attempt.staged.account if attempt else facts.target.account
+    if account not in facts.capabilities:
+        return Reason.ACCOUNT_MISSING, f"an attempt is open at {account}: put it back into the configuration", None
     until = facts.closed.get(account)
     return (Reason.CIRCUIT_OPEN, f"{account} failed too often in a row", until) if until else None
 

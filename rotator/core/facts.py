@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from rotator.core.backoff import waits
 from rotator.core.model import Attempt, Capabilities, ConsumerDocument, Credential, LedgerEntry, Target, TargetState
 
 
@@ -22,6 +23,7 @@ class Facts:
     consumer: ConsumerDocument
     holder: str  # this process
     claimed: bool  # this process holds the claim, and for longer than any one effect can take
+    taken: timedelta  # for how much longer the claim of another process is respected
     now: datetime
     found: Mapping[str, tuple[Credential, ...]] = field(default_factory=dict)  # look-ups of this look, by `key`
     closed: Mapping[str, datetime] = field(default_factory=dict)  # accounts whose circuit is open, and until when
@@ -36,7 +38,7 @@ class Facts:
 
     def backing_off(self) -> bool:
         """True while the back-off of the target lasts. A request to act now has already cleared it."""
-        return self.state.not_before is not None and self.state.not_before > self.now
+        return waits(self.state.not_before, self.now)
 
     def protected(self, credential: Credential) -> bool:
         """True where a credential must not be touched: it is published, or about to be, or handed out to devices."""
@@ -55,7 +57,8 @@ def same(one: Credential, other: Credential) -> bool:
         return one.id == other.id
     if one.username and other.username:
         return one.username == other.username
-    return one.attempt is not None and one.attempt == other.attempt
+    # Of a lost create only the attempt is known; what a listing then shows for it may be more than one credential.
+    return one.id is None and other.id is None and one.attempt is not None and one.attempt == other.attempt
 
 
 def entry_of(state: TargetState, credential: Credential) -> LedgerEntry | None:
@@ -64,8 +67,8 @@ def entry_of(state: TargetState, credential: Credential) -> LedgerEntry | None:
 
 
 def open_attempt(facts: Facts) -> Attempt | None:
-    """The open attempt where it can be worked on now: not backing off, its account's circuit not open."""
+    """The open attempt where it can be worked on now: not backing off, its account known and its circuit not open."""
     attempt = facts.state.attempt
     if attempt is None or facts.backing_off() or attempt.staged.account in facts.closed:
         return None
-    return attempt
+    return attempt if attempt.staged.account in facts.capabilities else None

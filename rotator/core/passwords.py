@@ -1,13 +1,12 @@
-"""Password rules: whether they can be met, how much entropy they leave, and making a password under them.
+"""Password rules: whether they can be met, and making a password under them.
 
-A password is drawn uniformly among all that meet the rules (rejection sampling), so that the entropy stated is exact.
+A password is drawn uniformly among all that meet the rules (rejection sampling), so that its entropy is the logarithm
+of how many there are.
 """
 
-import math
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations
 
 from rotator.core.secret import Secret
 
@@ -62,21 +61,6 @@ def problems(rules: PasswordRules, limits: PasswordRules) -> tuple[str, ...]:
     if refused:
         found.append(f"the provider may refuse {' '.join(refused)}; it takes {limits.symbols}")
     return tuple(found)
-
-
-def entropy_bits(rules: PasswordRules) -> float:
-    """The entropy in bits: log2 of how many passwords meet the rules, by inclusion and exclusion.
-
-    Exact where every minimum is 0 or 1; larger minima are counted as 1, which overstates by far less than a bit for
-    the lengths in use.
-    """
-    size = sum(len(alphabet) for alphabet, _ in rules.classes)
-    wanted = [len(alphabet) for alphabet, minimum in rules.classes if minimum > 0]
-    total = 0
-    for missing in range(len(wanted) + 1):
-        for absent in combinations(wanted, missing):
-            total += (-1) ** missing * (size - sum(absent)) ** rules.length
-    return math.log2(total) if total > 0 else 0.0
 
 
 def meets(password: Secret, rules: PasswordRules) -> bool:

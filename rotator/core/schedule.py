@@ -5,7 +5,7 @@ would never come, or always.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -87,18 +87,21 @@ class Window:
         return chosen + self.duration * fraction
 
     def _last_opening(self, after: datetime, before: datetime) -> datetime | None:
-        # Look back over growing spans: openings may be minutes or months apart.
-        for days in (1, 8, 32, 367):
-            start = max(after, before - timedelta(days=days))
-            last, moment = None, start
-            for _ in range(2000):
-                moment = next_time(self.cron, self.timezone, moment)
-                if moment + self.duration > before:
-                    break
-                last = moment
-            if last is not None or start == after:
-                return last
-        return None
+        """The last opening after `after` of a window that ends by `before`.
+
+        Searched by halves: openings may be minutes or years apart, and there may be a million of them.
+        """
+        latest = before - self.duration
+        if self.next_opening(after) > latest:
+            return None
+        low, high = after, latest  # what is sought comes after `low`, and not after `high`
+        while high - low > timedelta(minutes=1):  # no two openings are closer
+            middle = low + (high - low) / 2
+            if self.next_opening(middle) <= latest:
+                low = middle
+            else:
+                high = middle
+        return self.next_opening(low)
 
 
 def next_time(expression: str, timezone: str, after: datetime) -> datetime:
@@ -108,10 +111,12 @@ def next_time(expression: str, timezone: str, after: datetime) -> datetime:
         ValueError: the expression is not one of five cron fields, or it never comes.
     """
     try:
-        found = next(CronSim(expression, after.astimezone(ZoneInfo(timezone))))
+        # Where summer time ends, the second hour of the same name is searched as if it were the first, and a time
+        # that is past would be found again and again.
+        times = (time.astimezone(UTC) for time in CronSim(expression, after.astimezone(ZoneInfo(timezone))))
+        return next(time for time in times if time > after)
     except (CronSimError, StopIteration) as error:
         raise ValueError(f"{expression!r} is not a cron expression of five fields: {error}") from None
-    return found.astimezone(ZoneInfo("UTC"))
 
 
 def first_due(window: Window | None, now: datetime, fraction: float) -> datetime:

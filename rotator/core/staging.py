@@ -43,19 +43,24 @@ def _in_place(facts: Facts, request: Request) -> Action:
     current = _predecessor(facts, only_here=True)
     if isinstance(current, LookUp):
         return current
+    published = facts.state.published
     if current is None:
         name = facts.target.usernames[0]
         return Drop(
             f"{facts.target.account} has no credential {name!r}; in-place cannot create one: check the username"
         )
-    return Stage(request, replace(current, password=None), facts.state.published or current)
+    # A published credential that is gone, and was made anew by hand, is not what is replaced.
+    gone = published is None or (published.account == current.account and published.id != current.id)
+    return Stage(request, replace(current, password=None), current if gone else published)
 
 
 def _alternating(facts: Facts, request: Request) -> Action | None:
     idle = _idle(facts)
     if isinstance(idle, LookUp):
         return idle
-    if idle_in_overlap(facts) is not None and not request.compromised:
+    until = idle_in_overlap(facts)
+    # Once its overlap has passed it is disabled first; whoever asks does not wait for that where it cannot be done.
+    if until is not None and not request.compromised and (until > facts.now or facts.state.request is None):
         return None
     predecessor = _predecessor(facts)
     return predecessor if isinstance(predecessor, LookUp) else Stage(request, idle, predecessor)
@@ -68,18 +73,37 @@ def _predecessor(facts: Facts, *, only_here: bool = False) -> Credential | LookU
     """What the new credential will replace: the published one, or at the first rotation the configured one.
 
     Args:
-        only_here: the published one counts only if it is at the target's own account (`in-place` sets its password).
+        only_here: the published one counts only if it is there, at the target's own account (`in-place` sets its
+            password).
     """
     published = facts.state.published
-    if published is not None and (not only_here or published.account == facts.target.account):
+    if published is not None and not only_here:
         return published
+    if published is not None and published.account == facts.target.account:
+        gone = _gone(facts, published)
+        if isinstance(gone, LookUp) or not gone:
+            return gone or published
     if not facts.target.usernames:
         return None
-    wanted = Credential(facts.target.account, facts.target.usernames[0])
+    wanted = Credential(facts.target.account, _configured(facts))
     found = facts.found.get(key(wanted))
     if found is None:
         return LookUp(wanted)
     return _with_known_password(facts, found[0]) if found else None
+
+
+def _gone(facts: Facts, credential: Credential) -> bool | LookUp:
+    """True where the listing no longer has a credential that we knew. That is asked only after a failure."""
+    if not facts.state.failures:
+        return False
+    found = facts.found.get(key(credential))
+    return LookUp(credential) if found is None else not found
+
+
+def _configured(facts: Facts) -> str:
+    """The configured username that devices use: at a take-over the one that they are handed out, else the first."""
+    handed_out = facts.consumer.username if facts.state.published is None else None
+    return next((name for name in facts.target.usernames if name == handed_out), facts.target.usernames[0])
 
 
 def _with_known_password(facts: Facts, adopted: Credential) -> Credential:
@@ -91,10 +115,13 @@ def _with_known_password(facts: Facts, adopted: Credential) -> Credential:
 def _idle(facts: Facts) -> Credential | LookUp:
     first, second = facts.target.usernames
     published = facts.state.published
-    wanted = Credential(facts.target.account, first if published and published.username == second else second)
+    used = published.username if published else _configured(facts)
+    wanted = Credential(facts.target.account, first if used == second else second)
     standby = facts.state.standby
     if standby is not None and standby.account == wanted.account and standby.username == wanted.username:
-        return replace(standby, password=None)
+        gone = _gone(facts, standby)
+        if isinstance(gone, LookUp) or not gone:
+            return gone or replace(standby, password=None)
     found = facts.found.get(key(wanted))
     if found is None:
         return LookUp(wanted)
@@ -112,7 +139,7 @@ def idle_in_overlap(facts: Facts) -> datetime | None:
 
 def _undo(facts: Facts, request: Request) -> Action:
     refusals = []
-    for entry in reversed(facts.state.ledger):
+    for entry in reversed([entry for entry in facts.state.ledger if entry.credential.id is not None]):
         refusal = undo_refusal(entry, facts.capabilities.get(entry.credential.account), facts.now)
         if refusal is None:
             return Stage(request, entry.credential, facts.state.published)

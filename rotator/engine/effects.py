@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rotator.core import actions as do
-from rotator.core import advance
+from rotator.core import advance, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.backoff import Backoff
-from rotator.core.facts import entry_of, same
-from rotator.core.model import Credential, LedgerEntry, Purpose
+from rotator.core.model import Attempt, Credential, LedgerEntry, Purpose
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
 from rotator.engine.gates import Gates
@@ -82,7 +81,7 @@ class Effects:
         if session.holds_claim:  # it only runs out: nothing was lost in between
             session.write(session.state)
         else:
-            session.write(advance.claimed(session.state, session.new_claim()))
+            session.take(advance.claimed(session.state, session.new_claim()))
         session.read_consumer()  # an effect rests on what devices are handed out now, not on what they were before
 
     def _look_up(self, session: Session, action: do.LookUp) -> None:
@@ -92,11 +91,10 @@ class Effects:
             session.found(wanted, answer.value)
             return
         state, later = session.state, self._later(session.state.failures + 1, answer)
-        entry = entry_of(state, wanted)
-        if state.attempt is not None and same(wanted, state.attempt.staged):
+        if action.entry is not None:
+            session.write(ledger.retirement_postponed(state, action.entry, _message(answer), later))
+        elif state.attempt is not None:
             session.write(advance.setback(state, _message(answer), later, uncertain=True))
-        elif entry is not None:
-            session.write(advance.retirement_postponed(state, entry, _message(answer), later))
         else:
             session.write(advance.delayed(state, _message(answer), later))
 
@@ -111,7 +109,7 @@ class Effects:
         if action.request.purpose is Purpose.ROTATE:
             credential = self._made(session, replace(credential, attempt=attempt_id))
         claimed = advance.claimed(session.state, session.new_claim())
-        session.write(advance.staged(claimed, action, attempt_id, credential, self._clock.now()))
+        session.take(advance.staged(claimed, action, attempt_id, credential, self._clock.now()))
         self._record(session, "stage", "done", credential)
 
     def _made(self, session: Session, credential: Credential) -> Credential:
@@ -150,6 +148,8 @@ class Effects:
         if answer.why is Refusal.DUPLICATE and attempt is not None and attempt.uncertain:
             # Our own create of this name, whose answer was lost, has arrived after all: the next look finds it.
             self._set_back(session, answer)
+        elif attempt is not None and attempt.refused:
+            self._set_back(session, answer)  # it can be neither applied nor discarded
         else:
             session.write(advance.refused(session.state, answer.message))
 
@@ -162,7 +162,7 @@ class Effects:
         credential = action.credential
         answer = self._ask(credential.account, lambda: self._providers[credential.account].set_password(credential))
         self._record(session, "restore", _outcome(answer), credential, detail=_message(answer))
-        if isinstance(answer, Done):
+        if isinstance(answer, Done) or _is_gone(answer):  # no password of a credential that is gone is in force
             session.write(advance.restored(session.state))
         else:
             self._set_back(session, answer)
@@ -181,7 +181,7 @@ class Effects:
             self._set_back_proof(session, answer)
             return
         elapsed = now - ((session.state.attempt and session.state.attempt.applied_at) or now)
-        if elapsed < provider.capabilities.propagation:
+        if abs(elapsed) < provider.capabilities.propagation:  # further back: the clock was set
             until = now + min(max(elapsed, _SHORTEST_LOOK), _LONGEST_LOOK)
             session.write(advance.propagating(session.state, _message(answer), until))
         else:
@@ -207,7 +207,7 @@ class Effects:
     def _close(self, session: Session, _: do.Close) -> None:
         state = session.state
         fraction, now = self._randomness.fraction(), self._clock.now()
-        closing = advance.closed(state, session.target, now, fraction)
+        closing = advance.closed(state, session.target, now, fraction, strays=self._may_have_strays(state.attempt))
         session.write(closing)
         if state.attempt is not None:
             facts = _facts_of(state.attempt.id, state.attempt.requested_by, state.attempt.reason)
@@ -226,8 +226,13 @@ class Effects:
     def _abandon(self, session: Session, _: do.Abandon) -> None:
         attempt = session.state.attempt
         self._record(session, "abandon", "done", attempt.staged if attempt else None, detail=session.state.last_error)
-        now = self._clock.now()
-        session.write(advance.abandoned(session.state, now, self._later(session.state.failures + 1)))
+        now, later = self._clock.now(), self._later(session.state.failures + 1)
+        session.write(advance.abandoned(session.state, now, later, strays=self._may_have_strays(attempt)))
+
+    def _may_have_strays(self, attempt: Attempt | None) -> bool:
+        if attempt is None or not attempt.uncertain or attempt.purpose is not Purpose.ROTATE:
+            return False
+        return self._providers[attempt.staged.account].capabilities.generates_password
 
     def _disable(self, session: Session, action: do.Disable) -> None:
         entry, account = action.entry, action.entry.credential.account
@@ -236,12 +241,12 @@ class Effects:
         answer = self._ask(account, lambda: self._providers[account].disable(entry.credential))
         self._record_retirement(session, "disable", entry, answer)
         if isinstance(answer, Done):
-            session.write(advance.disabled(session.state, entry, self._clock.now()))
-        elif isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND:
-            session.write(advance.removed(session.state, entry, deleted=False))
+            session.write(ledger.disabled(session.state, entry, self._clock.now()))
+        elif _is_gone(answer):
+            session.write(ledger.removed(session.state, entry, deleted=False))
         elif _needs_password(answer, entry) and self._providers[account].capabilities.sets_password:
             password = generate(session.target.policy.password, self._randomness.choice)
-            session.write(advance.given_password(session.state, entry, password))
+            session.write(ledger.given_password(session.state, entry, password))
         else:
             self._postpone(session, entry, answer)
 
@@ -249,10 +254,14 @@ class Effects:
         entry, account = action.entry, action.entry.credential.account
         if not self._gates.retiring():
             return
-        answer = self._ask(account, lambda: self._providers[account].delete(entry.credential))
-        self._record_retirement(session, "delete", entry, answer)
-        if isinstance(answer, Done):
-            session.write(advance.removed(session.state, entry, deleted=True))
+        credential = action.stray or entry.credential
+        answer = self._ask(account, lambda: self._providers[account].delete(credential))
+        self._record_retirement(session, "delete", replace(entry, credential=credential), answer)
+        if isinstance(answer, Done) and action.stray is not None:
+            session.write(ledger.stray_removed(session.state))
+            session.forget_found()
+        elif isinstance(answer, Done):
+            session.write(ledger.removed(session.state, entry, deleted=True))
         else:
             self._postpone(session, entry, answer)
 
@@ -260,10 +269,10 @@ class Effects:
         later = self._later(entry.failures + 1, answer)
         if isinstance(answer, Retry) and answer.why is Wait.IN_USE:
             later = min(later, self._clock.now() + _IN_USE_AGAIN)
-        session.write(advance.retirement_postponed(session.state, entry, _message(answer), later))
+        session.write(ledger.retirement_postponed(session.state, entry, _message(answer), later))
 
     def _forget(self, session: Session, action: do.Forget) -> None:
-        session.write(advance.removed(session.state, action.entry, deleted=False))
+        session.write(ledger.forgotten(session.state, action.entry))
         credential = action.entry.credential
         self._audit.record(
             "forget", session.target.name, "done", credential=credential.id, username=credential.username
@@ -308,6 +317,10 @@ def _facts_of(attempt: str, requested_by: str, reason: str) -> dict[str, str | N
 def _needs_password(answer: Answer[Any], entry: LedgerEntry) -> bool:
     refused = isinstance(answer, Refused) and answer.why is Refusal.UNSUPPORTED
     return refused and entry.credential.password is None
+
+
+def _is_gone(answer: Answer[Any]) -> bool:
+    return isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND
 
 
 def _message(answer: Answer[Any]) -> str:

@@ -57,17 +57,21 @@ class Gates:
         """How many credentials may still be disabled or deleted in this minute."""
         at = self._clock.monotonic()
         with self._lock:
-            while self._retired and self._retired[0] <= at - _MINUTE:
-                self._retired.popleft()
-            return self._cap - len(self._retired)
+            return self._left(at)
 
     def retiring(self) -> bool:
         """Takes one of this minute's retirements; False where none is left."""
-        if self.retirements_left() <= 0:
-            return False
+        at = self._clock.monotonic()
         with self._lock:
-            self._retired.append(self._clock.monotonic())
+            if self._left(at) <= 0:
+                return False
+            self._retired.append(at)
         return True
+
+    def _left(self, at: float) -> int:
+        while self._retired and self._retired[0] <= at - _MINUTE:
+            self._retired.popleft()
+        return self._cap - len(self._retired)
 
 
 def _is_failure(answer: object) -> bool:

@@ -12,6 +12,7 @@ from rotator.core.circuit import Circuit
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
 from rotator.core.model import Purpose, Request, Target, TargetState
+from rotator.engine.claims import Claims
 from rotator.engine.effects import Effects, Limits
 from rotator.engine.gates import Gates
 from rotator.engine.session import Seen, Session
@@ -77,6 +78,7 @@ class Engine:
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.gates = Gates(clock, circuit, limits.retirements_per_minute)
+        self._claims = Claims(clock, holder, limits.claim)
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
         self._seen, self._stopping, self._audit = seen, stopping, audit
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
@@ -93,7 +95,7 @@ class Engine:
         try:
             session = self._open(target)
             hold, outcome = self._steps(session, verbs)
-            message, next_look = (hold.message, hold.until) if hold else ("", self._clock.now())
+            message, next_look = (hold.message, hold.until) if hold else ("", self._clock.now() + _SOON)
         except StoreError as error:
             outcome, message, next_look = Outcome.VAULT, str(error), self._clock.now() + _SOON
         return Look(
@@ -137,7 +139,8 @@ class Engine:
         return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._seen)
 
     def _facts(self, session: Session) -> Facts:
-        return session.facts(self._capabilities, self.gates, self._longest_effect)
+        taken = self._claims.remaining(session.target.name, session.state.claim, session.version)
+        return session.facts(self._capabilities, self.gates, self._longest_effect, taken)
 
     def _steps(self, session: Session, verbs: list[str]) -> tuple[do.Hold | None, Outcome]:
         conflicts = 0

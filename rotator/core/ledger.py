@@ -1,0 +1,98 @@
+"""The ledger of the state document after each event. Pure, like `advance`."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from rotator.core.facts import same
+from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Strategy, Target, TargetState
+from rotator.core.secret import Secret
+from rotator.core.transitions import Fate, Standing, next_standing
+
+# How long a create whose answer was lost may still be carried out by the provider. A guess, on the long side: no
+# provider documents it, and all that it delays is the removal of a credential that nobody was told of.
+LATE_COMMIT = timedelta(minutes=10)
+
+
+def replaced(attempt: Attempt, target: Target, now: datetime) -> LedgerEntry | None:
+    """The entry of what an attempt replaced, if there is anything of it to retire or to keep."""
+    predecessor = attempt.predecessor
+    if predecessor is None:
+        return None
+    overlap, quarantine = target.policy.overlap, target.policy.quarantine
+    if attempt.compromised:
+        overlap = quarantine = timedelta()
+    if same(predecessor, attempt.staged):
+        known = predecessor.password is not None and predecessor.password != attempt.staged.password
+        worth_keeping = known and not attempt.compromised
+        return LedgerEntry(predecessor, Ending.FORGET, now, now, quarantine) if worth_keeping else None
+    here = predecessor.account == target.account and predecessor.username in target.usernames
+    standing = target.strategy is Strategy.ALTERNATING and here
+    ending = Ending.STAND_BY if standing else Ending.DELETE
+    return LedgerEntry(predecessor, ending, now, now + overlap, quarantine)
+
+
+def strays_of(attempt: Attempt, now: datetime) -> LedgerEntry:
+    """Whatever else the provider made for this attempt, looked for when no create can still be on its way."""
+    unknown = Credential(attempt.staged.account, username="", attempt=attempt.id)
+    return LedgerEntry(unknown, Ending.DELETE, now, now + LATE_COMMIT, timedelta())
+
+
+def at_once(entry: LedgerEntry, now: datetime) -> LedgerEntry:
+    """No overlap, no quarantine: an emergency. A create that may still be on its way is waited for all the same."""
+    if entry.credential.id is None:
+        return entry
+    return replace(entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None)
+
+
+def _standing(entry: LedgerEntry) -> Standing:
+    return Standing.DISABLED if entry.disabled else Standing.WAITING
+
+
+def without(ledger: tuple[LedgerEntry, ...], credential: Credential, fate: Fate) -> tuple[LedgerEntry, ...]:
+    """The ledger with nothing left of one credential."""
+    for entry in ledger:
+        if same(entry.credential, credential):
+            next_standing(_standing(entry), fate)
+    return tuple(entry for entry in ledger if not same(entry.credential, credential))
+
+
+def disabled(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
+    """A replaced credential was disabled: its quarantine begins now, however late that is."""
+    next_standing(_standing(entry), Fate.DISABLE)
+    ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="")
+    counts = replace(state.counts, disabled=state.counts.disabled + 1)
+    return replace(state, ledger=_swapped(state.ledger, entry, ended), counts=counts, claim=None)
+
+
+def given_password(state: TargetState, entry: LedgerEntry, password: Secret) -> TargetState:
+    """A password for a replaced credential that nobody knows one of, recorded before the provider hears of it."""
+    known = replace(entry, credential=replace(entry.credential, password=password))
+    return replace(state, ledger=_swapped(state.ledger, entry, known))
+
+
+def removed(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:
+    """A replaced credential is gone from the provider, and with it all that was kept of it."""
+    counts = replace(state.counts, deleted=state.counts.deleted + 1) if deleted else state.counts
+    ledger = without(state.ledger, entry.credential, Fate.REMOVE)
+    return replace(state, ledger=ledger, counts=counts, claim=None)
+
+
+def forgotten(state: TargetState, entry: LedgerEntry) -> TargetState:
+    """This one entry has nothing left to do. Another of the same credential, with another ending, stays."""
+    next_standing(_standing(entry), Fate.REMOVE)
+    return replace(state, ledger=tuple(other for other in state.ledger if other != entry), claim=None)
+
+
+def stray_removed(state: TargetState) -> TargetState:
+    """What a lost create had left behind was deleted; there may be more, so that its entry stays."""
+    return replace(state, counts=replace(state.counts, deleted=state.counts.deleted + 1), claim=None)
+
+
+def retirement_postponed(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:
+    """It could not be disabled or deleted yet; it stays in the ledger for as long as it takes."""
+    later = replace(entry, failures=entry.failures + 1, not_before=not_before, note=note)
+    return replace(state, ledger=_swapped(state.ledger, entry, later), claim=None)
+
+
+def _swapped(ledger: tuple[LedgerEntry, ...], old: LedgerEntry, new: LedgerEntry) -> tuple[LedgerEntry, ...]:
+    return tuple(new if entry == old else entry for entry in ledger)

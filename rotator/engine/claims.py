@@ -1,0 +1,33 @@
+"""When the claims of other processes end, by this process's own clock."""
+
+from datetime import timedelta
+from threading import Lock
+
+from rotator.core.model import Claim
+from rotator.ports import Clock
+
+
+class Claims:
+    """Watches claims that this process did not make; thread-safe.
+
+    The clocks of two processes may differ by any amount, so that the time in a claim says nothing to anybody but its
+    holder. A claim is therefore respected for its whole length from the moment when it was first seen here, and anew
+    when its document was written since. The processes of an installation have the same length of claim configured.
+    """
+
+    def __init__(self, clock: Clock, holder: str, length: timedelta) -> None:
+        self._clock, self._holder, self._length = clock, holder, length
+        self._seen: dict[str, tuple[Claim, int, float]] = {}
+        self._lock = Lock()
+
+    def remaining(self, target: str, claim: Claim | None, version: int) -> timedelta:
+        """For how much longer the claim in this version of the target's state document is respected; zero: not."""
+        now = self._clock.monotonic()
+        with self._lock:
+            if claim is None or claim.holder == self._holder:
+                self._seen.pop(target, None)
+                return timedelta()
+            seen = self._seen.get(target)
+            if seen is None or seen[:2] != (claim, version):
+                seen = self._seen[target] = (claim, version, now)
+            return max(self._length - timedelta(seconds=now - seen[2]), timedelta())
