@@ -38,10 +38,23 @@ class Provider(Protocol):
         """
         ...
 
-    def create(self, staged: Credential, target: str) -> Answer[Credential]:
+    def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:
         """Creates the credential, enabled, and returns it with its id. Never sent twice by itself.
 
         `Refused(DUPLICATE)` says that the username is taken.
+
+        Args:
+            staged: with the username and password that were chosen; a provider that generates them gets neither, and
+                gives the credential a name that carries `staged.attempt`.
+            target: the target's name, for names and descriptions.
+            like: the credential that it will replace; grants, roles and what else makes it useful are taken over.
+        """
+        ...
+
+    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:
+        """Brings a credential that an earlier create has made, whose answer was lost, to where `create` leaves it.
+
+        `made` has the id that `find` returned. The answer carries the password that is in force.
         """
         ...
 
@@ -51,6 +64,10 @@ class Provider(Protocol):
 
     def enable(self, credential: Credential) -> Answer[Credential]:
         """Enables it again, with the password `credential.password` in force."""
+        ...
+
+    def expire(self, credential: Credential, at: datetime) -> Answer[None]:
+        """Has the provider end it at `at` by itself. Only called where `capabilities.expires`."""
         ...
 
     def disable(self, credential: Credential) -> Answer[None]:

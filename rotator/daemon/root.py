@@ -13,6 +13,7 @@ from typing import Any, Self
 from rotator import __version__
 from rotator.core.model import Capabilities, Target, TargetState
 from rotator.core.secret import Secret
+from rotator.daemon.accounts import http_options, options_of, provider_facts
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.engine import Engine, Limits
 from rotator.observe.audit import AuditLog, FileSink, Sink, StreamSink
@@ -121,7 +122,7 @@ class Root:
 
     def reload(self) -> Settings:
         """Reads the configuration file. Raises ConfigError."""
-        return load(self._config, self._environ)
+        return load(self._config, self._environ, provider_facts())
 
     def fixed_differences(self, new: Settings) -> tuple[str, ...]:
         """The sections in which `new` differs although a reload does not change them."""
@@ -147,9 +148,9 @@ class Root:
         store = VaultStore(client, settings.vault.mount, settings.vault.state_prefix)
         providers, https = {}, []
         for name, account in settings.providers.items():
-            options = account.options(store.read_key)
+            options = options_of(account, store.read_key)
             self.redactor.add(*(value for value in _values(options) if isinstance(value, Secret)))
-            http = Http(account.http_options(name, options, read_only=self._read_only), self.clock, self.metrics)
+            http = Http(http_options(name, account, options, read_only=self._read_only), self.clock, self.metrics)
             https.append(http)
             providers[name] = KINDS[account.type].build(options, http)
         daemon = settings.daemon

@@ -6,7 +6,7 @@ read back, and the same request is made in the other documented form where the f
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
@@ -73,7 +73,7 @@ class VobizCredentials:
             return found
         return Done(tuple(item.credential(wanted.account) for item in found.value))
 
-    def create(self, staged: Credential, target: str) -> Answer[Credential]:  # noqa: ARG002  # no place for a name
+    def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Creates it with our password. 200 and 201 both say that it was done (Create Credential)."""
         if staged.password is None:
             return Refused(Refusal.INVALID, "a trunk credential is created with a password, and there is none")
@@ -86,6 +86,14 @@ class VobizCredentials:
         if taken:
             return Refused(Refusal.DUPLICATE, f"the provider answered {reply.status}: the username is taken")
         return self._created(reply, staged) if reply.ok else api.failed(reply)
+
+    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
+        """Sets the password: whether the lost create has set it is not to be seen. Nothing is taken over."""
+        return self.set_password(made)
+
+    def expire(self, credential: Credential, at: datetime) -> Answer[None]:  # noqa: ARG002
+        """Not offered (Update Credential has no such field)."""
+        return Refused(Refusal.UNSUPPORTED, "a trunk credential has no end that could be set beforehand")
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
         """Sets the password, and enables it where it is not."""

@@ -5,7 +5,7 @@ end with a slash and have a capital E (Endpoint). Whatever else belongs to an En
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
 from rotator.core.model import Capabilities, Credential
@@ -67,8 +67,16 @@ class VobizEndpoints:
             return found
         return Done(tuple(item.credential(wanted.account) for item in found.value))
 
-    def create(self, staged: Credential, target: str) -> Answer[Credential]:  # noqa: ARG002  # the port's signature
+    def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Not offered: an Endpoint belongs to an application, which only its owner knows."""
+        return _ONLY_IN_PLACE
+
+    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
+        """Not offered, as `create`."""
+        return _ONLY_IN_PLACE
+
+    def expire(self, credential: Credential, at: datetime) -> Answer[None]:  # noqa: ARG002
+        """Not offered."""
         return _ONLY_IN_PLACE
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
