@@ -1,0 +1,225 @@
+"""Vobiz Endpoint users, and the table of providers with the check of strategies against capabilities."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import product
+
+import httpx
+import pytest
+from provider_bench import ENDPOINTS, PASSWORD, TOKEN, Bench, answer, credential, endpoints, script
+
+from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.model import Strategy
+from rotator.core.passwords import PasswordRules, problems
+from rotator.core.secret import Secret
+from rotator.providers.registry import KINDS, unsupported
+from rotator.providers.sip import Address
+from rotator.providers.vobiz_api import VobizOptions
+from rotator.testing import GENERATED
+
+ONE = f"{ENDPOINTS}id-1/"
+LIST = f"GET {ENDPOINTS}?limit=100&offset=0"
+OPTIONS = VobizOptions("MA_TEST", Secret(TOKEN))
+
+
+def user(identity="id-1", username="phone1"):
+    return {"endpoint_id": identity, "username": username, "alias": "x", "sip_registered": "false"}
+
+
+def listing(*objects):
+    return answer(
+        200, {"meta": {"total_count": len(objects), "next": None, "previous": None}, "objects": list(objects)}
+    )
+
+
+def test_set_password_is_a_post_that_is_accepted_with_an_empty_body():
+    provider, bench = endpoints(script(answer(202)))
+    assert provider.set_password(credential()) == Done(credential())
+    assert bench.lines == [f"POST {ONE}"]
+    assert bench.bodies == [{"password": PASSWORD}]
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_set_password_takes_an_object_too(status):
+    provider, _ = endpoints(script(answer(status, {"message": "changed"})))
+    assert isinstance(provider.set_password(credential()), Done)
+
+
+@pytest.mark.parametrize("strange", [answer(200), answer(204), answer(200, text="<html>"), answer(200, {"error": "x"})])
+def test_set_password_that_is_answered_otherwise_is_unknown(strange):
+    provider, _ = endpoints(script(strange))
+    assert isinstance(provider.set_password(credential()), Unknown)
+
+
+def test_set_password_means_the_same_twice_and_is_sent_again():
+    provider, bench = endpoints(script(httpx.ReadTimeout("no"), answer(202)))
+    assert isinstance(provider.set_password(credential()), Done)
+    assert len(bench.sent) == 2
+
+
+def test_set_password_that_is_rejected_does_not_repeat_the_echo():
+    body = {"error": "invalid request parameters", "details": {"password": PASSWORD}}
+    provider, _ = endpoints(script(answer(400, body)))
+    result = provider.set_password(credential())
+    assert result.why is Refusal.INVALID
+    assert PASSWORD not in result.message
+
+
+def test_a_404_without_a_body_is_not_found_where_the_listing_confirms_it():
+    provider, bench = endpoints(script(answer(404), listing(user("id-2"))))
+    assert provider.set_password(credential()).why is Refusal.NOT_FOUND
+    assert bench.lines == [f"POST {ONE}", LIST]
+
+
+def test_a_404_for_what_is_listed_names_the_path():
+    provider, _ = endpoints(script(answer(404), listing(user())))
+    result = provider.set_password(credential())
+    assert result.why is Refusal.OTHER
+    assert "letter case" in result.message
+
+
+def test_find_by_id_gets_it_and_by_name_lists():
+    provider, bench = endpoints(script(answer(200, user()), listing(user("id-9", "other"), user())))
+    assert provider.find(credential()).value[0].username == "phone1"
+    assert provider.find(credential(None)).value[0].id == "id-1"
+    assert bench.lines == [f"GET {ONE}", LIST]
+
+
+def test_find_believes_a_404_only_with_the_listing():
+    provider, _ = endpoints(script(answer(404), listing(), answer(404), answer(500)))
+    assert provider.find(credential()) == Done(())
+    assert isinstance(provider.find(credential()), Unknown)
+
+
+@pytest.mark.parametrize("body", [None, {}, [], user("id-2"), {"endpoint_id": "id-1"}])
+def test_find_of_an_answer_that_is_not_this_endpoint_is_unknown(body):
+    provider, _ = endpoints(script(answer(200, body)))
+    assert isinstance(provider.find(credential()), Unknown)
+
+
+@pytest.mark.parametrize("identity", ["", "..", "a/b", "a?b"])
+def test_an_id_that_cannot_stand_in_a_path_is_not_sent(identity):
+    provider, bench = endpoints(script(listing()))
+    assert provider.set_password(credential(identity)).why is Refusal.INVALID
+    assert provider.find(credential(identity)) == Done(())
+    assert bench.lines == [LIST]
+
+
+def test_the_read_back_is_called_weak():
+    provider, _ = endpoints(script(answer(200, user())))
+    assert "(weak)" in provider.prove(credential()).value
+
+
+def test_another_username_under_this_id_is_no_proof():
+    provider, _ = endpoints(script(answer(200, user(username="other"))))
+    assert provider.prove(credential()).why is Wait.NOT_YET
+
+
+def test_enable_puts_the_password_in_force():
+    provider, bench = endpoints(script(answer(202)))
+    assert isinstance(provider.enable(credential()), Done)
+    assert bench.bodies == [{"password": PASSWORD}]
+
+
+def test_what_an_endpoint_cannot_do_is_refused_without_a_request():
+    provider, bench = endpoints(script())
+    for result in (provider.create(credential(), "t"), provider.disable(credential()), provider.delete(credential())):
+        assert isinstance(result, Refused)
+        assert result.why is Refusal.UNSUPPORTED
+        assert "in-place" in result.message
+    assert bench.sent == []
+
+
+def test_no_answer_from_the_registrar_is_a_retry():
+    provider, bench = endpoints(script(), registrar=Address("no-such-host.invalid"))
+    result = provider.prove(credential())
+    assert isinstance(result, Retry)
+    assert result.why is Wait.UNREACHABLE
+    assert bench.meter.outcomes == [("prove", "timeout")]
+
+
+# -- the table
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_row_builds_a_provider_that_says_what_the_row_says(name):
+    kind = KINDS[name]
+    bench = Bench(script())
+    provider = kind.build(OPTIONS, bench.http)
+    assert provider.capabilities == kind.capabilities(OPTIONS)
+    assert bench.sent == []
+    assert {key: value.reveal() for key, value in kind.headers(OPTIONS).items()} == {
+        "X-Auth-ID": "MA_TEST",
+        "X-Auth-Token": TOKEN,
+    }
+    assert kind.options is VobizOptions
+    assert kind.base_url.startswith("https://")
+    assert kind.summary
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_default_password_rules_can_be_met_everywhere(name):
+    limits = KINDS[name].capabilities(OPTIONS).password_limits
+    assert problems(PasswordRules(), limits) == ()
+    assert problems(PasswordRules(length=21), limits)
+    assert problems(PasswordRules(length=7), limits)
+    assert problems(PasswordRules(symbols="!;"), limits)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_proof_and_the_propagation_follow_the_options(name):
+    plain = KINDS[name].capabilities(OPTIONS)
+    probed = KINDS[name].capabilities(replace(OPTIONS, registrar=Address("r"), propagation=timedelta(seconds=5)))
+    assert "not tried" in plain.proof
+    assert probed.proof == "SIP REGISTER"
+    assert (plain.propagation, probed.propagation) == (timedelta(seconds=30), timedelta(seconds=5))
+
+
+@pytest.mark.parametrize(
+    ("name", "possible"),
+    [
+        ("vobiz", {Strategy.REPLACE, Strategy.ALTERNATING, Strategy.IN_PLACE}),
+        ("vobiz-endpoint", {Strategy.IN_PLACE}),
+    ],
+)
+def test_the_strategies_are_those_of_the_design(name, possible):
+    can = KINDS[name].capabilities(OPTIONS)
+    assert {strategy for strategy in Strategy if unsupported(strategy, can) is None} == possible
+
+
+def test_the_reason_names_what_is_missing_and_what_would_do():
+    reason = unsupported(Strategy.REPLACE, KINDS["vobiz-endpoint"].capabilities(OPTIONS))
+    assert reason == (
+        "strategy replace needs a provider that creates credentials and disables them and deletes them, "
+        "and this one does not; use in-place"
+    )
+
+
+def test_a_terminal_disable_and_a_made_password_will_do_for_replace_only():
+    assert unsupported(Strategy.REPLACE, GENERATED) is None
+    assert unsupported(Strategy.ALTERNATING, GENERATED)
+    assert unsupported(Strategy.IN_PLACE, GENERATED)
+
+
+FLAGS = (
+    "chooses_password",
+    "sets_password",
+    "generates_password",
+    "disables",
+    "re_enables",
+    "deletes",
+    "lists",
+    "creates",
+)
+
+
+def test_every_combination_of_capabilities_has_an_answer_and_more_of_them_never_hurts():
+    for flags in product([False, True], repeat=len(FLAGS)):
+        can = replace(GENERATED, **dict(zip(FLAGS, flags, strict=True)))
+        for strategy in Strategy:
+            reason = unsupported(strategy, can)
+            if reason is None:
+                more = (replace(can, **{flag: True}) for flag in FLAGS)
+                assert all(unsupported(strategy, better) is None for better in more)
+            else:
+                assert reason.startswith(f"strategy {strategy.value} needs")

@@ -1,0 +1,192 @@
+"""Whatever a provider answers, no method raises, says `Done` without evidence, or lets a secret out."""
+
+import json
+import logging
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from provider_bench import PASSWORD, TOKEN, credential, endpoints, script, shown, vobiz
+
+from rotator.core.answers import Done, Refused, Retry, Unknown
+
+# What a provider may echo: whole secrets, and secrets inside of other text.
+SECRETS = st.sampled_from([PASSWORD, TOKEN, f"x {PASSWORD} y", f"{TOKEN}\n", f"bearer {TOKEN}"])
+WORDS = st.sampled_from(
+    [
+        "id",
+        "username",
+        "enabled",
+        "objects",
+        "meta",
+        "total",
+        "error",
+        "errors",
+        "code",
+        "value",
+        "realm",
+        "endpoint_id",
+    ]
+)
+LEAVES = (
+    st.none() | st.booleans() | st.integers(-5, 5) | st.integers() | st.floats() | st.text(max_size=8) | SECRETS
+) | st.sampled_from(["id-1", "phone1", "VALIDATION_ERROR", "<redacted>"])
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.text(max_size=3) | SECRETS, inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+
+
+@st.composite
+def nearly_right(draw):
+    """A right answer with some parts replaced by anything: where wrong answers are believed."""
+    one = shown() | draw(st.dictionaries(WORDS, LEAVES, max_size=2))
+    page = {"meta": {"total": draw(st.integers(0, 2))}, "objects": draw(st.lists(st.just(one) | ANYTHING, max_size=2))}
+    return draw(st.sampled_from([one, page, page, {"meta": draw(ANYTHING), "objects": [one]}]))
+
+
+CONTENT = (
+    (ANYTHING | nearly_right()).map(lambda body: json.dumps(body).encode())
+    | st.binary(max_size=30)
+    | st.sampled_from(
+        [b"", b"<html>" + PASSWORD.encode(), b"[" * 500, b'{"a": NaN}', b'"\\ud800"', b"1e999", b"\xef\xbb\xbf{}"]
+    )
+)
+# Values that a server can send: httpx hands bytes on as they are.
+HEADER = st.sampled_from(
+    ["Retry-After", "x-ratelimit-reset", "Location", "Content-Type", "Set-Cookie", "Content-Encoding"]
+)
+HEADERS = st.dictionaries(
+    HEADER,
+    SECRETS.map(str.strip)
+    | st.sampled_from(
+        [
+            "0",
+            "1",
+            "-1",
+            "1e9",
+            "99999999999999999999",
+            "gzip",
+            "Mon, 05 Jan 2026 12:00:09 GMT",
+            "Sun, 31 Dec 9999 23:59:59 -2359",
+        ]
+    )
+    | st.text("abc: ,;0123456789", max_size=20),
+    max_size=2,
+)
+STATUS = st.sampled_from([200, 201, 202, 204, 301, 400, 401, 402, 403, 404, 409, 422, 429, 500, 503]) | st.integers(
+    100, 999
+)
+FAULTS = st.sampled_from(
+    [
+        httpx.ConnectError(TOKEN),
+        httpx.ReadTimeout(PASSWORD),
+        httpx.ReadError(TOKEN),
+        httpx.RemoteProtocolError(PASSWORD),
+    ]
+)
+
+
+def response(status, content, headers):
+    return httpx.Response(status, headers=headers, stream=httpx.ByteStream(content))
+
+
+RESPONSES = st.builds(response, STATUS, CONTENT, HEADERS)
+METHODS = ["find", "create", "set_password", "enable", "disable", "delete", "prove"]
+MANY = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+
+
+def call(provider, method):
+    if method == "create":
+        return provider.create(credential(None), "office")
+    return getattr(provider, method)(credential())
+
+
+def endlessly(steps):
+    """The steps, then the last one for ever."""
+
+    def handle(request):
+        step = steps.pop(0) if len(steps) > 1 else steps[0]
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    return handle
+
+
+def check(result, bench, caplog):
+    assert isinstance(result, Done | Refused | Retry | Unknown)
+    text = repr(result) + caplog.text + repr(bench.meter.requests)
+    assert PASSWORD not in text.replace(
+        f"username='{PASSWORD}", ""
+    )  # a username is shown, and a provider may call itself so
+    assert TOKEN not in text.replace(f"username='{TOKEN}", "")
+    assert bench.clock.monotonic() - 1000 <= bench.http.longest_call.total_seconds()
+    if not isinstance(result, Done):
+        assert PASSWORD not in result.message
+        assert TOKEN not in result.message
+        assert len(result.message) < 600
+
+
+@pytest.mark.parametrize("make", [vobiz, endpoints])
+@pytest.mark.parametrize("method", METHODS)
+@MANY
+@given(steps=st.lists(RESPONSES | FAULTS, min_size=1, max_size=4))
+def test_nothing_is_raised_leaked_or_unbounded(make, method, steps, caplog):
+    caplog.clear()
+    caplog.set_level(logging.DEBUG)
+    provider, bench = make(endlessly(list(steps)))
+    check(call(provider, method), bench, caplog)
+
+
+@pytest.mark.parametrize("make", [vobiz, endpoints])
+@pytest.mark.parametrize("method", METHODS)
+@MANY
+@given(status=st.integers(100, 999).filter(lambda status: not 200 <= status < 300), content=CONTENT)
+def test_without_a_single_success_nothing_is_done(make, method, status, content):
+    provider, _ = make(lambda _: httpx.Response(status, content=content))
+    assert not isinstance(call(provider, method), Done)
+
+
+@pytest.mark.parametrize("method", ["create", "set_password", "enable", "disable", "prove"])
+@MANY
+@given(body=ANYTHING)
+def test_a_success_that_shows_nothing_of_the_credential_is_not_done(method, body):
+    provider, _ = vobiz(lambda _: httpx.Response(200, content=json.dumps(body).encode()))
+    if not (isinstance(body, dict) and ("objects" in body or "id" in body)):
+        assert not isinstance(call(provider, method), Done)
+
+
+@MANY
+@given(
+    pages=st.lists(st.lists(st.integers(0, 5), max_size=3), min_size=1, max_size=4), total=st.none() | st.integers(0, 7)
+)
+def test_absence_is_only_stated_after_a_listing_that_adds_up(pages, total):
+    asked = []
+
+    def handle(request):
+        asked.append(int(request.url.params["offset"]))
+        page = pages[(len(asked) - 1) % len(pages)]
+        meta = {} if total is None else {"total": total}
+        return httpx.Response(200, json={"meta": meta, "objects": [shown(f"id-{n}", f"phone{n}") for n in page]})
+
+    provider, _ = vobiz(handle)
+    result = provider.find(credential("id-5", "phone5"))
+    listed = {n for page in pages for n in page}
+    if isinstance(result, Done) and not result.value:
+        assert total is None or len(listed - {5}) >= total
+        assert total is not None or [] in pages
+    if isinstance(result, Done) and result.value:
+        assert 5 in listed
+
+
+def test_the_secrets_of_these_tests_would_be_seen():
+    """The search is not blind: an error that quoted the body would be found."""
+    provider, _ = vobiz(script(httpx.Response(422, json={"error": {"code": "VALIDATION_ERROR", "message": PASSWORD}})))
+    assert "VALIDATION_ERROR" in call(provider, "create").message
