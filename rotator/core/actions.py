@@ -72,7 +72,7 @@ class Verb(Enum):
     CREATE = "create"
     SET_PASSWORD = "set_password"  # noqa: S105
     ENABLE = "enable"
-    ADOPT = "adopt"  # a listing shows what a lost answer had created; nothing is sent
+    COMPLETE = "complete"  # a listing shows what a create with a lost answer had made: whatever it lacks is added
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ class Apply:
 
     verb: Verb
     credential: Credential
+    like: Credential | None = None  # whose grants, roles and the like a new credential takes over
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,13 @@ class Close:
 @dataclass(frozen=True, slots=True)
 class Abandon:
     """Discard the refused password; what a lost call may have left at the provider goes into the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Have the provider itself end a replaced credential when its overlap ends."""
+
+    entry: LedgerEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +157,11 @@ Action: TypeAlias = (
     | Publish
     | Close
     | Abandon
+    | Expire
     | Disable
     | Delete
     | Forget
 )
 
 # Effects at a provider, or in the consumer document: never without a claim that outlasts them.
-CLAIMED = (Apply, Restore, Prove, Publish, Close, Abandon, Disable, Delete, Forget)
+CLAIMED = (Apply, Restore, Prove, Publish, Close, Abandon, Expire, Disable, Delete, Forget)

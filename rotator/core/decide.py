@@ -15,6 +15,7 @@ from rotator.core.actions import (
     Close,
     Delete,
     Disable,
+    Expire,
     Forget,
     Hold,
     LookUp,
@@ -70,23 +71,25 @@ def _apply(facts: Facts, attempt: Attempt) -> Action | None:
         return Apply(Verb.SET_PASSWORD, attempt.staged)
     if attempt.purpose is Purpose.UNDO:
         return Apply(Verb.ENABLE, attempt.staged)
-    if attempt.staged.id is not None and facts.capabilities[attempt.staged.account].sets_password:
-        return Apply(Verb.SET_PASSWORD, attempt.staged)
-    return _create(facts, attempt)
+    if attempt.staged.id is None:
+        return _create(facts, attempt)
+    if attempt.strategy is Strategy.REPLACE:
+        return Apply(Verb.COMPLETE, attempt.staged, attempt.predecessor)
+    return Apply(Verb.SET_PASSWORD, attempt.staged)
 
 
 def _create(facts: Facts, attempt: Attempt) -> Action:
     """A create is not idempotent: after an answer that nobody saw, look before creating again."""
+    create = Apply(Verb.CREATE, attempt.staged, attempt.predecessor)
     if not attempt.uncertain:
-        return Apply(Verb.CREATE, attempt.staged)
+        return create
     found = facts.found.get(key(attempt.staged))
     if found is None:
         return LookUp(attempt.staged)
     if not found:
-        return Apply(Verb.CREATE, attempt.staged)
-    if facts.capabilities[attempt.staged.account].sets_password:
-        return Apply(Verb.SET_PASSWORD, replace(attempt.staged, id=found[0].id))
-    return Apply(Verb.ADOPT, found[0])
+        return create
+    made = replace(attempt.staged, id=found[0].id, username=found[0].username)
+    return Apply(Verb.COMPLETE, made, attempt.predecessor)
 
 
 def _discard(attempt: Attempt) -> Action | None:
@@ -146,16 +149,26 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
     ended = entry.ends_at <= facts.now
     if entry.ending is Ending.FORGET:
         return Forget(entry) if ended else None
-    if facts.protected(entry.credential) or entry.disable_at > facts.now:
+    if facts.protected(entry.credential):
         return None
+    if entry.disable_at > facts.now:
+        return _expiry(facts, entry)
     if entry.credential.id is None:
         return _trace(facts, entry)
-    can = facts.capabilities[entry.credential.account]
-    if can.disables and not entry.disabled:
+    if facts.capabilities[entry.credential.account].disables and not entry.disabled:
         return Disable(entry)
-    if not ended:
-        return None
-    return Forget(entry) if entry.ending is Ending.STAND_BY or not can.deletes else Delete(entry)
+    return _end(facts, entry) if ended else None
+
+
+def _end(facts: Facts, entry: LedgerEntry) -> Action:
+    stays = entry.ending is Ending.STAND_BY or not facts.capabilities[entry.credential.account].deletes
+    return Forget(entry) if stays else Delete(entry)
+
+
+def _expiry(facts: Facts, entry: LedgerEntry) -> Action | None:
+    """A provider that can end a credential by itself is told at once when: it then does so even without us."""
+    unknown = entry.credential.id is None or entry.expires_at is not None
+    return None if unknown or not facts.capabilities[entry.credential.account].expires else Expire(entry)
 
 
 def _trace(facts: Facts, entry: LedgerEntry) -> Action:

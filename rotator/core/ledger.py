@@ -56,6 +56,12 @@ def without(ledger: tuple[LedgerEntry, ...], credential: Credential, fate: Fate)
     return tuple(entry for entry in ledger if not same(entry.credential, credential))
 
 
+def expiring(state: TargetState, entry: LedgerEntry, at: datetime) -> TargetState:
+    """The provider was told when to end a replaced credential, and does that by itself."""
+    told = replace(entry, expires_at=at, failures=0, not_before=None, note="")
+    return replace(state, ledger=_swapped(state.ledger, entry, told), claim=None)
+
+
 def disabled(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
     """A replaced credential was disabled: its quarantine begins now, however late that is."""
     next_standing(_standing(entry), Fate.DISABLE)

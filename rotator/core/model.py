@@ -38,6 +38,7 @@ class Capabilities:
     propagation: timedelta  # how long after a change the provider may still answer from the old state
     password_limits: PasswordRules  # the strictest reading of what the provider's pages say
     username_pattern: str  # a regular expression that every username that we make must match
+    expires: bool = False  # it can be told beforehand when a credential is to end, and enforces that itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ class LedgerEntry:
     replaced_at: datetime
     disable_at: datetime
     quarantine: timedelta
+    expires_at: datetime | None = None  # the provider was told to end it then, by itself
     disabled_at: datetime | None = None
     failures: int = 0
     not_before: datetime | None = None

@@ -59,6 +59,7 @@ class Effects:
             do.Publish: self._publish,
             do.Close: self._close,
             do.Abandon: self._abandon,
+            do.Expire: self._expire,
             do.Disable: self._disable,
             do.Delete: self._delete,
             do.Forget: self._forget,
@@ -129,10 +130,10 @@ class Effects:
         credential = action.credential
         provider = self._providers[credential.account]
         send: dict[do.Verb, Callable[[], Answer[Credential]]] = {
-            do.Verb.CREATE: lambda: provider.create(credential, session.target.name),
+            do.Verb.CREATE: lambda: provider.create(credential, session.target.name, action.like),
+            do.Verb.COMPLETE: lambda: provider.complete(credential, action.like),
             do.Verb.SET_PASSWORD: lambda: provider.set_password(credential),
             do.Verb.ENABLE: lambda: provider.enable(credential),
-            do.Verb.ADOPT: lambda: Done(credential),
         }
         answer = self._ask(credential.account, send[action.verb])
         self._record(session, action.verb.value, _outcome(answer), credential, detail=_message(answer))
@@ -233,6 +234,17 @@ class Effects:
         if attempt is None or not attempt.uncertain or attempt.purpose is not Purpose.ROTATE:
             return False
         return self._providers[attempt.staged.account].capabilities.generates_password
+
+    def _expire(self, session: Session, action: do.Expire) -> None:
+        entry, account = action.entry, action.entry.credential.account
+        answer = self._ask(account, lambda: self._providers[account].expire(entry.credential, entry.disable_at))
+        self._record_retirement(session, "expire", entry, answer)
+        if isinstance(answer, Done):
+            session.write(ledger.expiring(session.state, entry, entry.disable_at))
+        elif _is_gone(answer):
+            session.write(ledger.removed(session.state, entry, deleted=False))
+        else:
+            self._postpone(session, entry, answer)
 
     def _disable(self, session: Session, action: do.Disable) -> None:
         entry, account = action.entry, action.entry.credential.account

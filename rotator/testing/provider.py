@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -26,7 +26,9 @@ CHOSEN = Capabilities(
     password_limits=PasswordRules(),
     username_pattern=r"[A-Za-z0-9]+",
 )
-GENERATED = replace(CHOSEN, chooses_password=False, sets_password=False, generates_password=True, re_enables=False)
+GENERATED = replace(
+    CHOSEN, chooses_password=False, sets_password=False, generates_password=True, re_enables=False, expires=True
+)
 
 
 class Fault(Enum):
@@ -51,6 +53,7 @@ class Held:
     enabled: bool = True
     expired: bool = False
     busy: bool = False  # active calls
+    expires_at: datetime | None = None
 
 
 class FakeProvider:
@@ -82,9 +85,23 @@ class FakeProvider:
         """Lists."""
         return self._do("find", lambda: Done(tuple(self._shown(held) for held in self._matching(wanted))))
 
-    def create(self, staged: Credential, target: str) -> Answer[Credential]:  # noqa: ARG002
+    def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Creates."""
         return self._do("create", lambda: self._create(staged))
+
+    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
+        """Sets the password, or says which one the provider made."""
+        return self._do("complete", lambda: self._set(made))
+
+    def expire(self, credential: Credential, at: datetime) -> Answer[None]:
+        """Notes the end; `pass_time` brings it about."""
+        return self._do("expire", lambda: self._expire(credential, at))
+
+    def pass_time(self, now: datetime) -> None:
+        """What was told to expire does."""
+        for held in self.held.values():
+            if held.expires_at is not None and held.expires_at <= now:
+                held.enabled, held.expired = False, True
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
         """Sets, and enables."""
@@ -145,8 +162,15 @@ class FakeProvider:
             return Refused(Refusal.EXPIRED, "it has expired")
         if self.capabilities.sets_password and credential.password is not None:
             held.password = credential.password
-        held.enabled = True
-        return Done(credential)
+        held.enabled, held.expires_at = True, None
+        return Done(replace(credential, password=held.password))
+
+    def _expire(self, credential: Credential, at: datetime) -> Answer[None]:
+        held = self.held.get(credential.id or "")
+        if held is None:
+            return Refused(Refusal.NOT_FOUND, "no such credential")
+        held.expires_at = at
+        return Done(None)
 
     def _disable(self, credential: Credential) -> Answer[None]:
         held = self.held.get(credential.id or "")

@@ -65,7 +65,7 @@ class VaultStore:
         """Raises StoreDenied where the token may not write the consumer document at `path`."""
         full = f"{self._mount}/data/{path}"
         granted = self._kv.capabilities("check_publishable", full)
-        if not granted & {"root", "update", "create"}:
+        if "root" not in granted and not {"create", "update"} <= granted:
             raise StoreDenied(
                 f'the Vault token may not write {full}: add  path "{full}" {{ capabilities = ["create", "read", '
                 '"update"] }}  to its policy'

@@ -68,7 +68,7 @@ def test_a_listing_refused_at_staging_is_not_asked_again_at_once_though_the_ledg
     world = World(ALTERNATING)
     world.provider.add("officea")
     world.provider.faults["create"] = [Fault.LOST_AFTER, Fault.REFUSED]
-    world.provider.faults["set_password"] = [Fault.REFUSED]
+    world.provider.faults["complete"] = [Fault.REFUSED]
     engine = world.engine()
     for _ in range(8):
         engine.look(world.target)

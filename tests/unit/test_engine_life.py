@@ -190,7 +190,7 @@ def test_active_calls_postpone_the_deletion_for_as_long_as_it_takes():
 def test_every_fault_while_applying_ends_in_a_published_credential_that_works(target, fault):
     world = World(target)
     world.provider.add(target.usernames[0])
-    for verb in ("create", "set_password", "prove", "find"):
+    for verb in ("create", "complete", "set_password", "prove", "find"):
         world.provider.faults[verb] = [fault]
     engine = world.engine()
     world.until_rotated(engine)
@@ -206,7 +206,7 @@ def test_a_refusal_after_an_unknown_answer_leaves_nothing_behind(target):
     engine = world.engine()
     engine.look(world.target)
     before = world.consumer
-    for verb in ("create", "set_password"):
+    for verb in ("create", "complete", "set_password"):
         world.provider.faults[verb] = [Fault.LOST_AFTER, Fault.REFUSED]
     world.settle(engine, 2 * DAY)
     world.request(engine)
@@ -222,6 +222,39 @@ def test_a_provider_that_generates_is_found_again_by_the_attempts_name():
     world.until_rotated(world.engine())
     assert len(world.provider.held) == 1
     assert world.published_works
+
+
+def test_a_provider_that_can_is_told_at_once_when_the_old_one_is_to_end():
+    world = World(capabilities=GENERATED)
+    engine = world.engine()
+    engine.look(world.target)
+    old = world.consumer.credential_id
+    world.request(engine)
+    engine.look(world.target)
+    assert world.provider.held[old].expires_at == world.state.ledger[0].disable_at
+    world.clock.advance(2 * DAY)
+    world.provider.pass_time(world.clock.now())
+    assert world.provider.held[old].expired
+    assert world.published_works
+    world.settle(engine, 9 * DAY)
+    assert old not in world.provider.held
+
+
+def test_undo_in_the_overlap_takes_the_end_back_and_after_it_says_why_not():
+    world = World(capabilities=GENERATED)
+    engine = world.engine()
+    engine.look(world.target)
+    old = world.consumer
+    world.request(engine)
+    engine.look(world.target)
+    world.request(engine, Purpose.UNDO)
+    assert engine.look(world.target).outcome is Outcome.UNDONE
+    assert world.provider.held[old.credential_id].expires_at is None
+    assert world.consumer.username == old.username
+    world.settle(engine, 2 * DAY)
+    world.request(engine, Purpose.UNDO)
+    engine.look(world.target)
+    assert "cannot undo that" in world.audit.records[-1].facts["reason"]
 
 
 def test_the_propagation_window_is_waited_for_without_counting_a_failure():
