@@ -1,0 +1,175 @@
+"""Two processes on one target, interleaved at the granularity of effects, with clocks that disagree.
+
+Exhaustively for every pair of switches (A up to boundary i, B up to boundary j, A to its end, B to its end), and with
+Hypothesis for longer schedules with crashes, restarts, waiting, faults, and requests from a third process.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from interleave import Interleaving, Invariants
+from processes import SkewedClock, process
+from world import ALTERNATING, DAY, IN_PLACE, REPLACE, World
+
+from rotator.core.model import Purpose
+from rotator.testing import CHOSEN, GENERATED, Fault
+
+SETUPS = {
+    "replace": (REPLACE, CHOSEN),
+    "alternating": (ALTERNATING, CHOSEN),
+    "in-place": (IN_PLACE, CHOSEN),
+    "generated": (REPLACE, GENERATED),
+}
+SCENARIOS = ("first", "due", "undo", "compromised", "retirement")
+SKEWS = (timedelta(), timedelta(minutes=-10), timedelta(minutes=10))
+APART = max(SKEWS) - min(SKEWS)
+
+
+def prepared(setup: str, scenario: str) -> World:
+    target, capabilities = SETUPS[setup]
+    world = World(replace(target), capabilities)
+    if capabilities is CHOSEN:
+        world.provider.add(target.usernames[0])
+    if scenario == "first":
+        return world
+    engine = world.engine()
+    engine.look(world.target)
+    world.settle(engine, 2 * DAY)
+    world.request(engine)
+    engine.look(world.target)
+    if scenario == "due":
+        world.settle(engine, 20 * DAY)
+        world.clock.advance(90 * DAY)
+    elif scenario == "retirement":
+        world.clock.advance(9 * DAY)
+    elif scenario == "undo":
+        world.request(engine, Purpose.UNDO)
+    else:
+        world.request(engine, compromised=True)
+    return world
+
+
+def run_of(world: World, skew: timedelta):
+    """What one process does: it looks a few times, as a scheduler makes it."""
+    engine = process(world, clock=SkewedClock(world, skew))
+
+    def run():
+        for _ in range(3):
+            engine.look(world.target)
+
+    return run
+
+
+def at_rest(world: World, setup: str, where: object) -> None:
+    """After everything has come to rest: what must hold then."""
+    state = world.state
+    assert world.published_works, where
+    assert state.attempt is None, where
+    assert state.request is None, where
+    assert state.ledger == (), where
+    named = {state.published.id, state.standby.id if state.standby else None}
+    assert set(world.provider.held) <= named, f"an orphan is left: {where}"
+    assert sum(held.enabled for held in world.provider.held.values()) == 1, where
+
+
+def rotations(world: World) -> int:
+    return world.state.counts.succeeded if world.store.states else 0
+
+
+@pytest.mark.parametrize("skew", SKEWS)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_any_two_switches_between_two_processes_do_the_work_once(setup, scenario, skew):
+    first, explored = 0, 0
+    while True:
+        second, first_ended = 0, False
+        while True:
+            world = prepared(setup, scenario)
+            before, calls = rotations(world), list(world.provider.calls)
+            invariants = Invariants(world, overlapping=setup != "in-place", apart=APART)
+            turns = Interleaving(world, invariants)
+            one, other = turns.start(run_of(world, timedelta())), turns.start(run_of(world, skew))
+            try:
+                first_ended = _steps(one, first)
+                second_ended = _steps(other, second)
+                _steps(one, 10_000)
+                turns.finish()
+            finally:
+                turns.end()
+            where = (setup, scenario, skew, first, second)
+            wanted = {"first": 1, "due": 1, "compromised": 1}.get(scenario, 0)
+            assert rotations(world) - before == wanted, where
+            assert world.provider.calls.count("create") - calls.count("create") <= 1, where
+            world.store.points = world.provider.points = type(turns.turns)(watch=invariants)
+            world.settle(world.engine(), 20 * DAY)
+            at_rest(world, setup, where)
+            explored += 1
+            if second_ended:
+                break
+            second += 2 if first % 2 else 3  # each pair of neighbours is met from one side
+        if first_ended:
+            break
+        first += 1
+    assert explored > 10
+
+
+def _steps(process, number: int) -> bool:
+    """Steps so often, or to the end; True where the end was reached."""
+    for _ in range(number):
+        if process.ended:
+            return True
+        process.step()
+    return process.ended
+
+
+STEP = st.one_of(
+    st.tuples(st.just("step"), st.integers(0, 1), st.integers(1, 12)),
+    st.tuples(st.just("step"), st.integers(0, 1), st.integers(1, 12)),
+    st.tuples(st.just("time"), st.sampled_from([1, 15, 70]), st.just(0)),
+    st.tuples(st.just("crash"), st.integers(0, 1), st.just(0)),
+    st.tuples(st.just("fault"), st.sampled_from(["create", "set_password", "enable", "find"]), st.sampled_from(Fault)),
+    st.tuples(st.just("fault"), st.sampled_from(["disable", "delete", "prove"]), st.sampled_from(Fault)),
+    st.tuples(st.just("request"), st.sampled_from(Purpose), st.booleans()),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    setup=st.sampled_from(sorted(SETUPS)),
+    scenario=st.sampled_from(SCENARIOS),
+    skews=st.tuples(st.sampled_from(SKEWS), st.sampled_from(SKEWS)),
+    schedule=st.lists(STEP, max_size=40),
+)
+def test_any_schedule_of_two_processes_keeps_the_promises(setup, scenario, skews, schedule):
+    world = prepared(setup, scenario)
+    invariants = Invariants(world, overlapping=setup != "in-place", apart=APART)
+    turns = Interleaving(world, invariants)
+    client = process(world, name="command line")
+    pair = [turns.start(run_of(world, skew)) for skew in skews]
+    try:
+        for what, one, two in schedule:
+            if what == "step":
+                if pair[one].ended:
+                    pair[one] = turns.start(run_of(world, skews[one]))
+                _steps(pair[one], two)
+            elif what == "crash":
+                pair[one].kill()
+                pair[one] = turns.start(run_of(world, skews[one]))
+            elif what == "time":
+                turns.pass_time(timedelta(seconds=one))
+            elif what == "fault":
+                world.provider.faults.setdefault(one, []).append(two)
+            else:
+                world.request(client, one, compromised=two and one is Purpose.ROTATE)
+        turns.finish()
+    finally:
+        turns.end()
+    world.provider.faults.clear()
+    world.store.points = world.provider.points = type(turns.turns)(watch=invariants)
+    engine = world.engine()
+    world.settle(engine, 20 * DAY)
+    world.settle(engine, 20 * DAY)
+    at_rest(world, setup, schedule)
