@@ -71,6 +71,17 @@ def consumers_cannot_read_state(world: World) -> Iterator[Finding]:
         yield Finding((*loc, "path"), what, "keep the two apart, such as 'sip/...' and 'rotator/state'")
 
 
+def paths_begin_below_the_mount(world: World) -> Iterator[Finding]:
+    """Vault's own tools write the mount before the path, and its API puts `data` between the two."""
+    mount = world.configuration.vault.mount
+    for loc, target in world.targets():
+        if target.path.startswith((f"{mount}/", "data/")):
+            what = "begins like a path that has the mount in it: it is taken as a path below the mount"
+            yield Finding(
+                (*loc, "path"), what, "write 'sip/phone', not 'secret/sip/phone' or 'data/sip/phone'", fatal=False
+            )
+
+
 def credentials_are_unique(world: World) -> Iterator[Finding]:
     """One credential in two targets would be rotated by both, each undoing the other."""
     seen: dict[tuple[tuple[str, ...], str], Loc] = {}
@@ -95,12 +106,9 @@ def credentials_fit_strategies(world: World) -> Iterator[Finding]:
     for use in world.uses():
         credential, loc = use.target.credential, (*use.loc, "credential")
         two = use.target.strategy is Strategy.ALTERNATING
-        if two and (
-            credential.username is not None or len(set(credential.usernames or ())) != 2 != len(credential.names)
-        ):
-            yield Finding(
-                loc, "alternating needs exactly two different usernames", "such as {usernames: [phonea, phoneb]}"
-            )
+        if two and (credential.username is not None or len(credential.names) != 2 or len(set(credential.names)) != 2):
+            what = "alternating needs exactly two different usernames"
+            yield Finding(loc, what, "such as {usernames: [phonea, phoneb]}")
         elif not two and credential.usernames is not None:
             what = f"{use.target.strategy.value} takes one username"
             yield Finding(loc, what, "such as {username: officephone01}; two are for alternating")
@@ -177,6 +185,7 @@ CHECKS: tuple[Check, ...] = (
     policies_exist,
     paths_are_unique,
     consumers_cannot_read_state,
+    paths_begin_below_the_mount,
     credentials_are_unique,
     strategies_are_possible,
     credentials_fit_strategies,

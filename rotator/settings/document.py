@@ -105,7 +105,8 @@ def _compose(text: str) -> Node | None:
 def _explained(error: YAMLError, text: str) -> SyntaxProblem:
     if isinstance(error, ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return SyntaxProblem((line, 1), (), "a control character", "remove it")
+        column = error.position - text.rfind("\n", 0, error.position)
+        return SyntaxProblem((line, column), (), "a control character", "remove it")
     mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
     place = (mark.line + 1, mark.column + 1) if mark is not None else None
     said = str(getattr(error, "problem", "") or "")

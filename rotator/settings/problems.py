@@ -59,8 +59,9 @@ def nearest(word: object, known: Iterable[str]) -> str | None:
     """The one of `known` that `word` was probably meant to be, if any."""
     if not isinstance(word, str) or len(word) > 64:
         return None
-    matches = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    names = {name.lower(): name for name in known}
+    matches = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    return names[matches[0]] if matches else None
 
 
 def suggest(word: object, known: Iterable[str], kind: str) -> str:

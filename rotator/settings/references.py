@@ -93,7 +93,7 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_env(name: Any, context: LoadContext) -> Resolved:
-    if not isinstance(name, str) or not re.fullmatch(_ENV_NAME.removesuffix("$"), name):
+    if not isinstance(name, str) or not re.fullmatch(_ENV_NAME, name):
         raise wrong("env takes the name of an environment variable", "such as {env: VOBIZ_AUTH_TOKEN}")
     shown = f"environment variable {name}" if _USUAL_ENV_NAME.fullmatch(name) else "environment variable"
     value = context.environ.get(name)
@@ -148,12 +148,7 @@ def _from_vault(where: Any, _: LoadContext) -> InVault:
     if not isinstance(where, dict) or set(where) != {"path", "key"}:
         raise wrong("vault takes a path and a key", form)
     path, key = where["path"], where["key"]
-    if (
-        not isinstance(path, str)
-        or not re.fullmatch(VAULT_PATH.removesuffix("$"), path)
-        or not isinstance(key, str)
-        or not key
-    ):
+    if not isinstance(path, str) or not re.fullmatch(VAULT_PATH, path) or not isinstance(key, str) or not key:
         raise wrong("vault takes a path and a key", form)
     return InVault(path, key)
 

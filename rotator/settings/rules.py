@@ -24,7 +24,7 @@ _END = datetime(2100, 1, 1, tzinfo=UTC)
 
 def passwords_can_be_made(world: World) -> Iterator[Finding]:
     """The rules can be met, and the provider takes what they give."""
-    for use in world.uses():
+    for use in world.password_uses():
         limits = use.kind.capabilities.password_limits
         for what in problems(use.policy.password.core(), limits):
             remedy = f"mend it for the {use.account.type} account that a target of this policy uses"
@@ -33,7 +33,7 @@ def passwords_can_be_made(world: World) -> Iterator[Finding]:
 
 def passwords_are_strong(world: World) -> Iterator[Finding]:
     """The entropy that the rules leave, stated where it is little."""
-    for use in world.uses():
+    for use in world.password_uses():
         bits = strength.bits(use.policy.password.core())
         if 0 < bits < _ENOUGH_BITS:
             fatal = bits < _FEWEST_BITS
@@ -45,7 +45,7 @@ def passwords_are_strong(world: World) -> Iterator[Finding]:
 
 def passwords_can_be_drawn(world: World) -> Iterator[Finding]:
     """Passwords are drawn until one meets the rules: where hardly any does, none would be found."""
-    for use in world.uses():
+    for use in world.password_uses():
         rules = use.policy.password.core()
         if 0 < strength.odds(rules) < _FEWEST_ODDS:
             what = "the minima leave hardly any password that could be drawn"
@@ -54,7 +54,7 @@ def passwords_can_be_drawn(world: World) -> Iterator[Finding]:
 
 def symbols_are_distinct(world: World) -> Iterator[Finding]:
     """A symbol written twice would be drawn twice as often."""
-    for use in world.uses():
+    for use in world.password_uses():
         symbols = use.policy.password.symbols
         if len(set(symbols)) < len(symbols):
             yield Finding(use.policy_key("password"), "a symbol stands twice in symbols", "write each symbol once")

@@ -21,7 +21,7 @@ def duration(text: str) -> timedelta:
     Raises:
         ValueError: it is not written so.
     """
-    found = re.fullmatch(_DURATION.removesuffix("$"), text)
+    found = re.fullmatch(_DURATION, text)
     if found is None:
         raise ValueError(_DURATION_REMEDY)
     return timedelta(seconds=sum(int(part[:-1]) * _UNITS[part[-1]] for part in found.groups() if part))
@@ -66,13 +66,10 @@ def _timezone(text: str, _: LoadContext) -> str:
     try:
         ZoneInfo(text)
     except (ValueError, KeyError, OSError):  # unknown, not a name, or a folder of the database such as `Europe`
-        names = {name.lower(): name for name in available_timezones()}
+        match = nearest(text, available_timezones())
     else:
         return text
-    match = nearest(text, names)
-    raise wrong(
-        "is not a time zone", f"did you mean {names[match]!r}?" if match else "such as 'Europe/Berlin' or 'UTC'"
-    )
+    raise wrong("is not a time zone", f"did you mean {match!r}?" if match else "such as 'Europe/Berlin' or 'UTC'")
 
 
 def _cron(text: str, _: LoadContext) -> str:

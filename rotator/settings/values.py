@@ -69,7 +69,7 @@ class Written:
 
 
 def _matching(pattern: str, what: str, remedy: str) -> Written:
-    expression = re.compile(pattern.removesuffix("$"))
+    expression = re.compile(pattern)
 
     def read(text: str, _: LoadContext) -> str:
         if not expression.fullmatch(text):
@@ -95,7 +95,7 @@ class Rate:
 
 
 def _rate(text: str, _: LoadContext) -> Rate:
-    found = re.fullmatch(_RATE.removesuffix("$"), text)
+    found = re.fullmatch(_RATE, text)
     if found is None:
         raise wrong("is not a rate", "write requests per second, minute or hour, such as '5/s' or '300/m'")
     return Rate(int(found[1]), timedelta(seconds=_SECONDS[found[2]]))
@@ -120,7 +120,7 @@ def _host_port(lowest: int, example: str) -> Written:
     remedy = f"write it as 'host:port', such as '{example}'"
 
     def read(text: str, _: LoadContext) -> HostPort:
-        found = re.fullmatch(_HOST_PORT.removesuffix("$"), text)
+        found = re.fullmatch(_HOST_PORT, text)
         if found is None:
             raise wrong("is not a host and a port", remedy)
         port = int(found[found.lastindex or 0])
@@ -203,7 +203,12 @@ VaultPath = Annotated[
 """A path in Vault, without a slash at either end."""
 
 Word = Annotated[
-    str, _matching(_WORD, "is not right", "use letters, digits, '_', '.', '@', '+' and '-', without spaces")
+    str,
+    _matching(
+        _WORD,
+        "has a character that is not allowed here",
+        "use letters, digits, '_', '.', '@', '+' and '-', without spaces",
+    ),
 ]
 """An identifier of some other system: a user name, a role, an account."""
 

@@ -75,6 +75,10 @@ class World:
         for position, target in enumerate(self.configuration.targets):
             yield ("targets", position), target
 
+    def password_uses(self) -> Iterator[Use]:
+        """Those whose passwords are made here, and not by the provider."""
+        return (use for use in self.uses() if not use.kind.capabilities.generates_password)
+
     def uses(self) -> Iterator[Use]:
         """Every target whose provider and policy are there."""
         for loc, target in self.targets():

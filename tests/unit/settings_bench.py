@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
 
 from rotator.core.secret import Secret
 from rotator.providers.registry import KINDS, unsupported
@@ -67,3 +71,9 @@ def changed(text: str, old: str, new: str) -> str:
     """`text` with one replacement, which must be possible exactly once."""
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times"
     return text.replace(old, new)
+
+
+def mistakes(section: str) -> list[Any]:
+    """One section of settings_mistakes.yaml, as parameters for a test."""
+    table = YAML(typ="safe", pure=True).load(Path(__file__).with_name("settings_mistakes.yaml"))
+    return [pytest.param(row, id=f"{section}{number}") for number, row in enumerate(table[section])]

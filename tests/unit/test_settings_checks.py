@@ -1,0 +1,199 @@
+"""What must hold between the parts: one table of changes to a good configuration, and checks on other providers."""
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from settings_bench import ENVIRON, FACTS, GOOD, changed, complaints, load_text, mistakes
+
+from rotator.core.model import Capabilities
+from rotator.core.passwords import PasswordRules, generate
+from rotator.settings import strength
+from rotator.settings.checks import CHECKS, found
+from rotator.settings.document import parse
+from rotator.settings.models import Configuration
+from rotator.settings.values import LoadContext
+from rotator.settings.world import Kind, ProviderFacts, World
+
+SECOND = """\
+  - name: {name}
+    provider: {provider}
+    strategy: replace
+    credential: {{username: {username}}}
+    path: {path}
+"""
+
+
+def second(name: str = "other", provider: str = "prod", username: str = "other01", path: str = "sip/other") -> str:
+    return SECOND.format(name=name, provider=provider, username=username, path=path)
+
+
+def two_accounts(kind: str, auth_id: str) -> str:
+    """Two entries for provider accounts, with one username in both."""
+    other = f"  other:\n    type: {kind}\n    auth_id: {auth_id}\n    auth_token: {{env: VOBIZ_AUTH_TOKEN}}\n"
+    return changed(GOOD, "policies:", f"{other}policies:") + second(username="phone01", provider="other")
+
+
+TWICE = "targets[0] rotates a credential of this name at the same account; give each target its own credential"
+INSIDE = (
+    "config.yaml:18: targets[0].path: lies inside vault.state_prefix, which nobody but rotator may read; "
+    "keep the two apart, such as 'sip/...' and 'rotator/state'"
+)
+AROUND = (
+    "config.yaml:18: targets[0].path: vault.state_prefix lies inside this path, which devices may read; "
+    "keep the two apart, such as 'sip/...' and 'rotator/state'"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        (GOOD + second(), []),
+        (
+            GOOD + second(name="phone"),
+            ["config.yaml:20: targets[1].name: the name of targets[0] is used again; give each target its own name"],
+        ),
+        (
+            GOOD + second(path="sip/phone"),
+            ["config.yaml:24: targets[1].path: the path of targets[0] is used again; give each its own path"],
+        ),
+        (GOOD + second(username="phone01"), [f"config.yaml:23: targets[1].credential: {TWICE}"]),
+        (two_accounts("vobiz", "MA_1"), [f"config.yaml:27: targets[1].credential: {TWICE}"]),
+        (two_accounts("vobiz", "MA_2"), []),
+        (changed(GOOD, "sip/phone", "rotator/state/phone"), [INSIDE]),
+        (changed(GOOD, "sip/phone", "rotator/state"), [INSIDE]),
+        (changed(GOOD, "sip/phone", "rotator"), [AROUND]),
+        (changed(GOOD, "sip/phone", "rotator/states/phone"), []),
+    ],
+)
+def test_targets_do_not_get_in_each_others_way(tmp_path, text, messages):
+    """Names, paths, credentials, and the state documents."""
+    assert complaints(text, tmp_path) == messages
+
+
+@pytest.mark.parametrize("mistake", mistakes("relations"))
+def test_parts_that_do_not_fit_are_explained(tmp_path, mistake):
+    """What was changed in a good configuration, and everything that is said to it."""
+    assert complaints(changed(GOOD, mistake["old"], mistake["new"]), tmp_path) == mistake["said"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("https://vault:8200", "http://127.0.0.1:8200"),
+        ("https://vault:8200", "http://[::1]:8200"),
+        ("https://vault:8200", "http://localhost:8200"),
+        ("https://vault:8200", "http://Vault.svc:8200\n  allow_plain_http: [vault.SVC]"),
+        ("auth_id: MA_1", "auth_id: MA_1\n    base_url: http://sandbox:8080\n    allow_plain_http: [sandbox]"),
+        ("every: 90d", "cron: 0 3 * * SUN"),
+        ("overlap: 24h", "overlap: 30s\n    quarantine: 0s"),
+        ("overlap: 24h", "overlap: 80d"),
+        ("    policy: usual\n", ""),
+        ("strategy: replace", "strategy: in-place"),
+    ],
+)
+def test_what_is_right_passes(tmp_path, old, new):
+    """Loopback, hosts allowed by name, the edges of the rules."""
+    assert complaints(changed(GOOD, old, new), tmp_path) == []
+
+
+@pytest.mark.parametrize("mistake", mistakes("unwise"))
+def test_what_is_unwise_is_a_warning(tmp_path, mistake):
+    """It loads, and is said."""
+    warnings = load_text(changed(GOOD, mistake["old"], mistake["new"]), tmp_path).warnings
+
+    assert [str(warning).replace(f"{tmp_path}/", "") for warning in warnings] == mistake["said"]
+
+
+def test_in_place_needs_no_overlap(tmp_path):
+    """There is none, so that its length does not matter."""
+    text = changed(changed(GOOD, "strategy: replace", "strategy: in-place"), "overlap: 24h", "overlap: 0s")
+
+    assert complaints(text, tmp_path) == []
+
+
+def test_a_policy_nobody_wrote_is_blamed_on_the_target(tmp_path):
+    """The default overlap of a day is too short for a propagation of two."""
+    text = changed(changed(GOOD, "    policy: usual\n", ""), "auth_id: MA_1", "auth_id: MA_1\n    propagation: 2d")
+
+    (message,) = complaints(text, tmp_path)
+
+    assert message.startswith("config.yaml:15: targets[0]: 1d is shorter than the 2d")
+
+
+def test_one_fault_of_a_policy_is_said_once(tmp_path):
+    """However many targets use it."""
+    text = changed(GOOD, "overlap: 24h", "overlap: 5s") + "".join(
+        second(name=f"t{n}", username=f"u{n}", path=f"p/{n}") + "    policy: usual\n" for n in range(5)
+    )
+
+    assert len(complaints(text, tmp_path)) == 1
+
+
+def others(tmp_path: Path, text: str, **changes: object) -> list[str]:
+    """What is found where Vobiz could do something else."""
+    configuration = Configuration.model_validate(parse(text).data, context=LoadContext(ENVIRON, tmp_path))
+    can: Capabilities = replace(FACTS.kinds["vobiz"].capabilities, **changes)  # type: ignore[arg-type]
+    facts = ProviderFacts({"vobiz": Kind(can, timedelta(seconds=31))}, FACTS.unsupported)
+    return [finding.what for finding in found(World(configuration, facts))]
+
+
+def test_a_provider_that_makes_the_usernames_needs_none(tmp_path):
+    """Telnyx's telephony credentials: nothing is asked of usernames and passwords that nobody here makes."""
+    generates = {"generates_password": True, "chooses_password": False, "username_pattern": "gencred[A-Za-z0-9]+"}
+    text = changed(GOOD, "    credential: {username: phone01}\n", "")
+    text = changed(text, "    overlap: 24h", "    password: {length: 5}")
+
+    assert others(tmp_path, text, **generates) == []
+
+
+def test_usernames_that_would_be_made_are_tried_against_the_provider(tmp_path):
+    """Telnyx connections: 4 to 32 characters, a letter among the first five; the suffix may be all digits."""
+    text = changed(GOOD, "phone01", "'12345'")
+
+    assert others(tmp_path, GOOD, username_pattern=r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}") == []
+    assert others(tmp_path, text, username_pattern=r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}") == [
+        "usernames made from this would be refused by the vobiz account"
+    ]
+
+
+def test_every_check_is_run_once():
+    """No check is forgotten or listed twice."""
+    assert len({check.__name__ for check in CHECKS}) == len(CHECKS) == 25
+
+
+# -- the strength of passwords
+
+
+@pytest.mark.parametrize(
+    ("rules", "count"),
+    [
+        (PasswordRules(length=1, lower=0, upper=0, digits=0, symbol=0, symbols=""), 62),
+        (PasswordRules(length=2, lower=1, upper=1, digits=0, symbol=0, symbols=""), 2 * 26 * 26),
+        (PasswordRules(length=2, lower=0, upper=0, digits=2, symbol=0), 100),
+        (PasswordRules(length=3, lower=1, upper=1, digits=0, symbol=1, symbols="!_"), 6 * 26 * 26 * 2),
+        (PasswordRules(length=2, lower=1, upper=1, digits=1, symbol=0), 0),
+    ],
+)
+def test_the_entropy_is_exact(rules, count):
+    """Counted by hand for a few."""
+    assert 2 ** strength.bits(rules) == pytest.approx(count or 1)
+    assert (strength.odds(rules) == 0) is (count == 0)
+
+
+def test_the_odds_are_those_of_drawing():
+    """Three digits among six characters: one draw in about seventeen."""
+    rules = PasswordRules(length=6, digits=3, lower=0, upper=0, symbol=0, symbols="")
+    dice, drawn = random.Random(1), 0
+
+    def choice(characters: str) -> str:
+        nonlocal drawn
+        drawn += 1
+        return dice.choice(characters)
+
+    for _ in range(300):
+        generate(rules, choice)
+
+    assert 300 * rules.length / drawn == pytest.approx(strength.odds(rules), rel=0.2)
