@@ -11,10 +11,10 @@ import logging
 import re
 import ssl
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -36,7 +36,7 @@ _MARGIN = 1.0  # seconds that our own work may take beyond the deadline
 _HEADER_VALUE = re.compile(r"[!-~]+")
 _STATUSES = frozenset(HTTPStatus)
 
-# At INFO httpx logs every URL, at DEBUG httpcore logs headers.
+# At DEBUG httpcore logs headers; httpx at INFO every URL, should anybody ever use its client here.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
@@ -93,13 +93,10 @@ class Http:
         _check_headers(options.headers)
         self._pacer = Pacer(options.rate_limit, clock)
         self._deadline = Deadline(clock)
+        # Without httpx.Client: it would read proxies and .netrc from the environment, keep cookies, log URLs, and parse
+        # the target of a redirect even where it does not follow it. A transport does none of these.
         inner = transport if transport is not None else _Network(_trust(options.ca_file), self._deadline)
-        self._client = httpx.Client(
-            transport=_ReadOnly(inner) if options.read_only else inner,
-            follow_redirects=False,
-            trust_env=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        )
+        self._transport = _ReadOnly(inner) if options.read_only else inner
 
     @property
     def longest_call(self) -> timedelta:
@@ -116,7 +113,7 @@ class Http:
 
     def close(self) -> None:
         """Closes the connections."""
-        self._client.close()
+        self._transport.close()
 
     def try_once(self, request: Request, deadline: float) -> Try:
         """Sends `request` once, when the pace allows it and before `deadline`."""
@@ -136,23 +133,27 @@ class Http:
 
     def _exchange(self, request: Request, deadline: float) -> Try:
         try:
-            with self._client.stream(
-                request.method,
-                f"{self._base_url}{request.path}" + (f"?{urlencode(request.query)}" if request.query else ""),
-                content=None if request.body is None else json.dumps(_revealed(request.body)).encode(),
-                headers=self._headers(request),
-                timeout=self._timeouts(deadline),
-            ) as response:
+            with closing(self._transport.handle_request(self._built(request, deadline))) as response:
                 content = self._read(response, deadline)
-                if content is None:
-                    return Lost(f"the answer is larger than {LARGEST_BODY} bytes", "too_large", sent=True, again=False)
-                return parse(response.status_code, content, response.headers, self.clock.now())
         except httpx.HTTPError as error:
             return _lost(error)
+        if content is None:
+            return Lost(f"the answer is larger than {LARGEST_BODY} bytes", "too_large", sent=True, again=False)
+        return parse(response.status_code, content, response.headers, self.clock.now())
+
+    def _built(self, request: Request, deadline: float) -> httpx.Request:
+        """The request as it goes out: the only place where secrets are revealed for HTTP."""
+        return httpx.Request(
+            request.method,
+            f"{self._base_url}{request.path}" + (f"?{urlencode(request.query)}" if request.query else ""),
+            content=None if request.body is None else json.dumps(_revealed(request.body)).encode(),
+            headers=self._headers(request),
+            extensions={"timeout": self._timeouts(deadline).as_dict()},
+        )
 
     def _headers(self, request: Request) -> dict[str, str]:
         # Not compressed: what is read is then what is counted, and a small answer cannot become a large one.
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "rotator"}
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         return headers | {name: value.reveal() for name, value in self._options.headers.items()}

@@ -222,12 +222,14 @@ class VobizCredentials:
         reply = self._put(call, "enable" if on else "disable", credential, body)
         if not isinstance(reply, Reply):
             return reply
+        said = self._object(reply, credential)
         found = self._search(call, credential)
         if not isinstance(found, Done) or not found.value:
             return Unknown("the provider answered that it was done, but it could not be read back")
         if found.value[0].enabled is on:
-            return Done(found.value[0])
-        said = self._object(reply, credential)
+            # The listing shows nothing of the password that went along; the answer to the request has to.
+            evident = said is not None or not on
+            return Done(found.value[0]) if evident else Unknown("the provider did not answer with the credential")
         if said is not None and said.enabled is on:
             return Retry(Wait.NOT_YET, "the provider answered that it was done, but the listing does not show it yet")
         return Refused(Refusal.UNSUPPORTED, "the provider accepted the request and ignored it")

@@ -262,8 +262,9 @@ def test_a_compressed_body_that_nobody_asked_for_is_not_unpacked():
     assert not reply.readable
 
 
-def test_a_redirect_is_not_followed_and_says_that_the_base_url_is_wrong():
-    reply, bench = send(PUT, answer(307, headers={"Location": "https://evil.test/"}))
+@pytest.mark.parametrize("target", ["https://evil.test/", "/elsewhere", "b:0", "//", "http://[", "\x7f"])
+def test_a_redirect_is_not_followed_and_says_that_the_base_url_is_wrong(target):
+    reply, bench = send(PUT, answer(307, headers={"Location": target}))
     failed = failure(reply)
     assert isinstance(failed, Unknown)
     assert "base URL" in failed.message

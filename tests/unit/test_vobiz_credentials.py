@@ -451,6 +451,12 @@ def test_enable_is_tried_without_the_password_where_it_was_ignored_with_it():
     assert bench.bodies == [{"enabled": True, "password": PASSWORD}, {"enabled": True}]
 
 
+@pytest.mark.parametrize("body", [None, {}, "ok", shown("other")])
+def test_enable_whose_answer_shows_nothing_does_not_vouch_for_the_password(body):
+    provider, _ = vobiz(script(answer(200, body), listing(shown())))
+    assert isinstance(provider.enable(credential()), Unknown)
+
+
 def test_enable_without_a_known_password():
     provider, bench = vobiz(script(answer(200, shown()), listing(shown())))
     assert isinstance(provider.enable(credential(password=None)), Done)

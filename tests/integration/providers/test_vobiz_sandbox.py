@@ -1,0 +1,304 @@
+"""Vobiz against the sandbox on real sockets: every reading of its pages, every fault, and proofs by real REGISTERs."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import product
+from threading import Event
+
+import pytest
+from provider_bench import Counted
+
+from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.model import Credential
+from rotator.core.secret import Secret
+from rotator.daemon.clock import SystemClock
+from rotator.providers.http import Http, HttpOptions, ReadOnlyViolation, Timeouts
+from rotator.providers.registry import KINDS
+from rotator.providers.vobiz_api import VobizOptions
+from rotator.sandbox.accounts import Account
+from rotator.sandbox.faults import CATALOGUE
+from rotator.sandbox.server import Sandbox
+from rotator.sandbox.vobiz import VobizApi
+from rotator.testing import FakeClock
+
+TOKEN, FIRST, SECOND = Secret("sandbox-token-1"), Secret("Vbz!2025$SecureP"), Secret("Other+2026*SecureP")
+QUICK = Timeouts(connect=1, read=0.1, write=1, pool=1, total=30)
+
+
+class World:
+    """A sandbox with one account, and a provider of ours for it."""
+
+    def __init__(
+        self, kind="vobiz", *, timeouts=None, register=True, clock=None, token=TOKEN, auth_id="MA_DEMO", **readings
+    ):
+        self.real = SystemClock(Event())
+        self.account = Account("MA_DEMO", TOKEN, self.real)
+        self.api = VobizApi([self.account], self.real)
+        self.api.read_as(**readings)
+        self.sandbox = Sandbox([self.api], self.real)
+        self.meter = Counted()
+        registrar = self.sandbox.sip_address if register else None
+        self.options = VobizOptions(auth_id, token, registrar=registrar)
+        self.clock = clock or self.real
+        self._timeouts = timeouts or Timeouts()
+        self.provider, self.http = self.open(kind)
+
+    def open(self, kind, *, read_only=False):
+        row = KINDS[kind]
+        options = HttpOptions(
+            "prod", self.sandbox.http_url, row.headers(self.options), timeouts=self._timeouts, read_only=read_only
+        )
+        http = Http(options, self.clock, self.meter)
+        return row.build(self.options, http), http
+
+    def __enter__(self):
+        self.sandbox.start()
+        return self
+
+    def __exit__(self, *_):
+        self.http.close()
+        self.sandbox.stop()
+
+    def held(self, identity):
+        return next((record for record in self.account.records() if record.id == identity), None)
+
+    @property
+    def writes(self):
+        return [exchange for exchange in self.sandbox.exchanges() if exchange.method != "GET"]
+
+
+def staged(username="officephone01", password=FIRST):
+    return Credential("prod", username, None, password, attempt="a1")
+
+
+READINGS = [
+    {
+        "put_without_password": put,
+        "create_status": create,
+        "delete_status": delete,
+        "total_key": total,
+        "short_items": short,
+    }
+    for put, (create, delete, total, short) in product(
+        ["accepted", "refused", "ignored"], [(201, 204, "total", False), (200, 200, "total_count", True)]
+    )
+] + [
+    {"list_longest_page": 1},
+    {"put_password_enables": True},
+    {"list_reveals_password": True},
+    {"empty_not_found": True},
+    {"challenge_realm": "trunk"},
+    {"realm_form": "trunk"},
+]
+
+
+@pytest.mark.parametrize("readings", READINGS, ids=lambda readings: ",".join(map(str, readings.values())))
+def test_the_whole_life_of_a_credential_under_every_reading(readings):
+    with World(**readings) as world:
+        provider = world.provider
+        world.account.create("credential", "somebodyelse", FIRST)
+        assert provider.find(staged()) == Done(())
+        made = provider.create(staged(), "office").value
+        assert world.held(made.id).username == "officephone01"
+        assert "SIP REGISTER" in provider.prove(made).value
+        assert provider.create(staged(), "office").why is Refusal.DUPLICATE
+
+        changed = provider.set_password(replace(made, password=SECOND)).value
+        assert "SIP REGISTER" in provider.prove(changed).value
+        assert provider.prove(made).why is Wait.NOT_YET
+
+        assert provider.disable(changed) == Done(None)
+        assert not world.held(made.id).enabled
+        assert provider.prove(changed).why is Wait.NOT_YET
+        assert provider.find(changed).value[0].enabled is False
+        assert provider.disable(changed) == Done(None)
+
+        assert provider.enable(changed).value.enabled
+        assert "SIP REGISTER" in provider.prove(changed).value
+
+        assert provider.delete(changed) == Done(None)
+        assert provider.delete(changed) == Done(None)
+        assert provider.find(changed) == Done(())
+        assert [record.username for record in world.account.records()] == ["somebodyelse"]
+        for method in (provider.set_password, provider.enable, provider.disable):
+            assert method(changed).why is Refusal.NOT_FOUND
+
+
+@pytest.mark.parametrize("put", ["accepted", "refused", "ignored"])
+def test_setting_the_password_of_the_idle_one_enables_it(put):
+    with World(put_without_password=put) as world:
+        made = world.provider.create(staged(), "office").value
+        assert world.provider.disable(made) == Done(None)
+        changed = world.provider.set_password(replace(made, password=SECOND, enabled=False)).value
+        assert changed.enabled
+        assert "SIP REGISTER" in world.provider.prove(changed).value
+
+
+@pytest.mark.parametrize("put", ["refused", "ignored"])
+def test_disabling_with_an_unknown_password_asks_for_one(put):
+    with World(put_without_password=put) as world:
+        made = world.provider.create(staged(), "office").value
+        result = world.provider.disable(replace(made, password=None))
+        assert result.why is Refusal.UNSUPPORTED
+        assert world.account.accepts("officephone01", FIRST)
+
+
+def test_disabling_that_is_never_honoured_is_unsupported_and_breaks_nothing():
+    with World(enabled_honoured=False) as world:
+        made = world.provider.create(staged(), "office").value
+        assert world.provider.disable(made).why is Refusal.UNSUPPORTED
+        assert world.account.accepts("officephone01", FIRST)
+
+
+def test_deleting_waits_for_active_calls():
+    with World() as world:
+        made = world.provider.create(staged(), "office").value
+        call = world.account.start_call(made.id)
+        assert world.provider.delete(made).why is Wait.IN_USE
+        assert world.held(made.id)
+        world.account.end_call(call)
+        assert world.provider.delete(made) == Done(None)
+
+
+def test_one_among_hundreds_is_found_and_absence_is_certain():
+    with World(register=False) as world:
+        for number in range(250):
+            world.account.create("credential", f"phone{number}", FIRST)
+        assert world.provider.find(staged("phone249")).value[0].username == "phone249"
+        assert world.provider.find(staged("phone250")) == Done(())
+
+
+@pytest.mark.parametrize("changed", [{"token": Secret("wrong")}, {"auth_id": "MA_OTHER"}])
+def test_a_wrong_key_or_account_refuses_everything_and_says_what_to_check(changed):
+    with World(**changed) as world:
+        record = world.account.create("credential", "phone1", FIRST)
+        one = Credential("prod", "phone1", record.id, SECOND)
+        provider = world.provider
+        answers = [provider.find(one), provider.create(staged(), "t")]
+        answers += [
+            method(one) for method in (provider.set_password, provider.enable, provider.disable, provider.delete)
+        ]
+        assert not [answer for answer in answers if isinstance(answer, Done)]
+        assert answers[0].why is Refusal.AUTHENTICATION
+        assert "letter case" in answers[0].message
+        assert world.account.accepts("phone1", FIRST)
+
+
+def test_a_read_only_provider_cannot_change_anything():
+    with World() as world:
+        record = world.account.create("credential", "phone1", FIRST)
+        provider, http = world.open("vobiz", read_only=True)
+        one = Credential("prod", "phone1", record.id, SECOND)
+        assert len(provider.find(one).value) == 1
+        for method in (provider.set_password, provider.enable, provider.disable, provider.delete):
+            with pytest.raises(ReadOnlyViolation):
+                method(one)
+        with pytest.raises(ReadOnlyViolation):
+            provider.create(staged(), "t")
+        http.close()
+        assert world.writes == []
+
+
+def test_a_registrar_that_is_silent_is_a_retry():
+    with World(timeouts=Timeouts(total=1)) as world:
+        made = world.provider.create(staged(), "office").value
+        world.sandbox.faults.plan("silence", verb="register", times=None)
+        result = world.provider.prove(made)
+        assert isinstance(result, Retry)
+        assert result.why is Wait.UNREACHABLE
+
+
+def test_an_endpoint_gets_another_password_in_place():
+    with World("vobiz-endpoint") as world:
+        record = world.account.create("endpoint", "phone1", FIRST)
+        world.account.create("credential", "trunk1", FIRST)
+        found = world.provider.find(staged("phone1")).value[0]
+        assert found.id == record.id
+        changed = world.provider.set_password(replace(found, password=SECOND)).value
+        assert "SIP REGISTER" in world.provider.prove(changed).value
+        assert world.provider.prove(replace(changed, password=FIRST)).why is Wait.NOT_YET
+        assert world.provider.find(staged("trunk1")) == Done(())
+        gone = replace(changed, id="no-such-id")
+        assert world.provider.set_password(gone).why is Refusal.NOT_FOUND
+        assert world.provider.find(gone) == Done(())
+
+
+# -- faults: what is answered must be true of what the provider holds
+
+
+@contextmanager
+def faulty(kind, name, verb, times):
+    # A clock whose waits pass at once, so that only what the sockets wait for takes time.
+    with World(kind, register=False, timeouts=QUICK, clock=FakeClock()) as world:
+        record = world.account.create("credential" if kind == "vobiz" else "endpoint", "phone1", FIRST)
+        world.sandbox.faults.plan(name, verb=verb, times=times)
+        yield world, record
+
+
+WHAT = {
+    "create": ("create", lambda provider, _: provider.create(staged(), "office")),
+    "set_password": ("update", lambda provider, one: provider.set_password(one)),
+    "enable": ("update", lambda provider, one: provider.enable(one)),
+    "disable": ("update", lambda provider, one: provider.disable(one)),
+    "delete": ("delete", lambda provider, one: provider.delete(one)),
+    "find": ("list", lambda provider, one: provider.find(one)),
+    "read back": ("list", lambda provider, one: provider.disable(one)),
+}
+
+
+def happened(world, record, what):
+    """Whether what was asked for is true at the provider."""
+    held = world.held(record.id)
+    if what == "create":
+        return world.account.accepts("officephone01", FIRST)
+    if what == "delete":
+        return held is None
+    if what in ("disable", "read back"):
+        return held is not None and not held.enabled
+    return held is not None and held.enabled and held.password == SECOND
+
+
+def untouched(world, record):
+    held = world.held(record.id)
+    return held is not None and held.enabled and held.password == FIRST and len(world.account.records()) == 1
+
+
+@pytest.mark.parametrize("times", [1, None])
+@pytest.mark.parametrize("what", WHAT)
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_under_every_fault_the_answer_is_true(name, what, times):
+    verb, act = WHAT[what]
+    with faulty("vobiz", name, verb, times) as (world, record):
+        one = Credential("prod", "phone1", record.id, SECOND)
+        answer = act(world.provider, one)
+        if isinstance(answer, Done):
+            assert what == "find" or happened(world, record, what)
+        elif isinstance(answer, Refused | Retry) and what != "read back":
+            assert untouched(world, record)
+        else:
+            assert isinstance(answer, Unknown | Refused | Retry)
+        assert "/_sandbox/elsewhere" not in [exchange.path for exchange in world.sandbox.exchanges()]
+        if what == "create":
+            assert len([exchange for exchange in world.writes if exchange.method == "POST"]) <= 1
+
+
+@pytest.mark.parametrize("times", [1, None])
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_under_every_fault_an_endpoints_answer_is_true(name, times):
+    with faulty("vobiz-endpoint", name, "update", times) as (world, record):
+        answer = world.provider.set_password(Credential("prod", "phone1", record.id, SECOND))
+        if isinstance(answer, Done):
+            assert happened(world, record, "set_password")
+        elif isinstance(answer, Refused | Retry):
+            assert untouched(world, record)
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("what", ["set_password", "disable", "delete"])
+def test_the_same_again_after_a_fault_ends_as_wanted(name, what):
+    verb, act = WHAT[what]
+    with faulty("vobiz", name, verb, 1) as (world, record):
+        one = Credential("prod", "phone1", record.id, SECOND)
+        act(world.provider, one)
+        assert isinstance(act(world.provider, one), Done)
+        assert happened(world, record, what)
