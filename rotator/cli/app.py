@@ -1,0 +1,62 @@
+"""The command line as a whole: its groups of commands, `--version`, and the one place where errors end."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from rotator import __version__
+from rotator.cli import check_commands, daemon_commands, report_commands, rotation_commands, sandbox_commands
+from rotator.cli.exits import MEANING, code_of
+from rotator.cli.printing import say
+
+_EXITS = "\n".join(f"{code.value:>5}  {meaning}" for code, meaning in MEANING.items())
+_EPILOG = f"\b\nExit codes:\n{_EXITS}"
+_GROUPS = (daemon_commands, rotation_commands, report_commands, check_commands, sandbox_commands)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rotator {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Rotates SIP and API passwords without losing one, and without cutting off a device.
+
+    \b
+    Begin with:
+      rotator demo                    watch it work; needs nothing but this package
+      rotator check-config -c FILE    is the configuration right?
+      rotator plan -c FILE            what would it do now, and next?
+      rotator run -c FILE             do it, unattended
+    """
+
+
+def build() -> typer.Typer:
+    """The application with every command."""
+    app = typer.Typer(
+        name="rotator",
+        rich_markup_mode=None,  # names and messages may hold brackets
+        pretty_exceptions_enable=False,
+        pretty_exceptions_show_locals=False,
+        add_completion=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+    )
+    app.callback(epilog=_EPILOG)(_root)
+    for group in _GROUPS:
+        group.register(app)
+    return app
+
+
+def main() -> None:
+    """Runs the command that was typed, and exits with its code. No traceback reaches a terminal."""
+    try:
+        typer.main.get_command(build())(prog_name="rotator")
+    except Exception as error:  # noqa: BLE001 - the last resort
+        sys.exit(code_of(error, say))

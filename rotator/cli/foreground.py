@@ -1,0 +1,168 @@
+"""Carries a request to its end in this process, while others (the daemon) may work on the same targets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from threading import Event
+
+from rotator.core.actions import Hold, Reason
+from rotator.core.model import Capabilities, Ending, LedgerEntry, Purpose, Target, TargetState
+from rotator.engine import Engine, Look, Outcome
+from rotator.ports import Clock
+
+# Longer than a lost answer takes to be looked into (the first back-offs), besides claim and propagation.
+_PATIENCE = timedelta(minutes=3)
+_PAUSES = (timedelta(seconds=0.2), timedelta(seconds=1))
+# What ends by itself within the patience; with the others the request waits in Vault for somebody, or for days.
+_PASSING = frozenset({Reason.CLAIMED, Reason.PROPAGATING, Reason.RETIREMENTS_CAPPED})
+
+
+class Result(Enum):
+    """What became of a request."""
+
+    ROTATED = "rotated"
+    UNDONE = "undone"
+    REQUESTED = "requested"  # only written: the daemon carries it out
+    FAILED = "failed"
+    WAITING = "waiting"  # not ended when the patience had ended
+    INTERRUPTED = "interrupted"  # Ctrl-C
+    VAULT = "vault"  # Vault could not be asked
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of the request for one target."""
+
+    target: Target
+    result: Result
+    message: str = ""
+    state: TargetState | None = None
+    seconds: float = 0.0
+    elsewhere: bool = False  # another process carried it out
+
+    @property
+    def good(self) -> bool:
+        """True where nothing failed."""
+        return self.result in (Result.ROTATED, Result.UNDONE, Result.REQUESTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A request as it stands in Vault."""
+
+    target: Target
+    purpose: Purpose
+    before: TargetState  # as the request was written
+    compromised: bool = False
+
+    def met(self, state: TargetState) -> bool:
+        """True where a rotation, or an undo, has ended since. The counts only grow, whoever did it."""
+        if self.purpose is Purpose.UNDO:
+            return state.counts.undone > self.before.counts.undone
+        return state.counts.succeeded > self.before.counts.succeeded
+
+
+class Foreground:
+    """Looks at targets until their requests are carried out. Thread-safe."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        stop: Event,
+        *,
+        claim: timedelta,
+        capabilities: Callable[[str], Capabilities],
+        tell: Callable[[Target, str], None],
+    ) -> None:
+        """Wires it.
+
+        Args:
+            claim: how long another process's claim may last after that process has died.
+            capabilities: those of a provider account.
+            tell: is told what a target waits for.
+        """
+        self._engine, self._clock, self._stop, self._claim = engine, clock, stop, claim
+        self._capabilities, self._tell = capabilities, tell
+
+    def carry_out(self, wish: Wish) -> Report:
+        """Returns when the request is carried out, has failed, or must wait longer than anybody watches."""
+        began = self._clock.monotonic()
+        patience = _PATIENCE + self._claim + self._capabilities(wish.target.account).propagation
+        while True:
+            look = self._engine.look(wish.target)
+            seconds = self._clock.monotonic() - began
+            judged = judge(wish, look, self._clock.now())
+            if judged is None and seconds > patience.total_seconds():
+                judged = Result.WAITING, _waits_for(look)
+            if judged is not None:
+                elsewhere = judged[0] in (Result.ROTATED, Result.UNDONE) and not {"close", "undo"} & set(look.verbs)
+                return Report(wish.target, *judged, look.state, seconds, elsewhere)
+            self._tell(wish.target, _waits_for(look))
+            self._pause(look)
+
+    def _pause(self, look: Look) -> None:
+        wanted = look.next_look - self._clock.now() if look.next_look is not None else _PAUSES[1]
+        # Never long: another process may be done at any moment.
+        self._clock.sleep(min(max(wanted, _PAUSES[0]), _PAUSES[1]).total_seconds())
+
+
+def judge(wish: Wish, look: Look, now: datetime) -> tuple[Result, str] | None:
+    """What a look means for the request; None: it is still being carried out."""
+    if look.outcome is Outcome.VAULT:
+        return Result.VAULT, look.message
+    if look.state is not None and wish.met(look.state):
+        return _met(wish, look.state, now)
+    if look.outcome is Outcome.STOPPED:
+        return Result.INTERRUPTED, "stopped between two steps; the request stays in Vault, and the daemon goes on"
+    if look.hold is None or look.state is None:
+        return None
+    return _held(wish, look.hold, look.state)
+
+
+def _met(wish: Wish, state: TargetState, now: datetime) -> tuple[Result, str] | None:
+    if wish.purpose is Purpose.UNDO:
+        return Result.UNDONE, ""
+    late = [entry for entry in state.ledger if wish.compromised and _still_accepted(entry, now)]
+    if not late:
+        return Result.ROTATED, ""
+    failed = [entry for entry in late if entry.failures]
+    if not failed:
+        return None
+    names = ", ".join(f"{entry.credential.username} ({entry.note})" for entry in failed)
+    return Result.FAILED, f"rotated, but still accepted by the provider: {names}; the daemon tries again"
+
+
+def _still_accepted(entry: LedgerEntry, now: datetime) -> bool:
+    return entry.ending is not Ending.FORGET and not entry.disabled and entry.disable_at <= now
+
+
+def _held(wish: Wish, hold: Hold, state: TargetState) -> tuple[Result, str] | None:
+    in_doubt = state.attempt is not None and state.attempt.uncertain
+    if hold.reason in _PASSING:
+        return None
+    if hold.reason is Reason.BACKING_OFF:
+        # An unknown answer is looked into, and one that failed before the request says nothing about it.
+        if in_doubt or state.counts.failed == wish.before.counts.failed:
+            return None
+        return Result.FAILED, f"{hold.message}; {_again(state)}"
+    if hold.reason is Reason.NOT_DUE:
+        return Result.FAILED, state.last_error or "the request was taken back by another process"
+    return Result.FAILED, f"{hold.message}; the request stays in Vault until it can be carried out"
+
+
+def _again(state: TargetState) -> str:
+    if state.attempt is not None:
+        return "the attempt stays open, and the daemon tries the same password again"
+    if state.request is not None:
+        return "the request stays in Vault, and the daemon tries again"
+    return "the request was taken back"
+
+
+def _waits_for(look: Look) -> str:
+    if look.hold is None:
+        return "another process writes at the same time"
+    if look.hold.reason is Reason.BACKING_OFF:
+        return f"looks again soon: {look.hold.message}"
+    return look.hold.message or look.hold.reason.value

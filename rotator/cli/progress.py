@@ -1,0 +1,134 @@
+"""Shows what happens to many targets while it happens: live on a terminal, else one line for each that ended."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Protocol
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from rotator.cli.foreground import Report, Result
+from rotator.cli.printing import console, safe
+from rotator.core.model import Phase, Target, TargetState
+
+_PHASES = {
+    Phase.STAGED: "staged in Vault; sent to the provider",
+    Phase.APPLIED: "in force; being proved",
+    Phase.PROVED: "proved; being published",
+}
+
+
+class Watch(Protocol):
+    """Somebody looks on. Every method may be called from any thread."""
+
+    def seen(self, target: Target, state: TargetState) -> None:
+        """A state was read or written."""
+        ...
+
+    def waits(self, target: Target, why: str) -> None:
+        """A target waits."""
+        ...
+
+    def ended(self, report: Report) -> None:
+        """A target's request has ended, well or not."""
+        ...
+
+
+class Lines:
+    """For a pipe or a file: a line for each wait that is new, and for each end."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._said: dict[str, str] = {}
+
+    def seen(self, target: Target, state: TargetState) -> None:
+        """Says nothing: a state is written several times a second."""
+
+    def waits(self, target: Target, why: str) -> None:
+        """One line, unless the last one was the same."""
+        with self._lock:
+            if self._said.get(target.name) != why:
+                self._said[target.name] = why
+                _line(f"{target.name}: waits: {why}")
+
+    def ended(self, report: Report) -> None:
+        """One line."""
+        with self._lock:
+            _line(ending(report))
+
+
+class Live:
+    """For a terminal: a bar, a line for each target that is being worked on, and a line for each that failed."""
+
+    def __init__(self, total: int) -> None:
+        self._lock = Lock()
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=16),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console(sys.stderr),
+            transient=True,
+        )
+        self._all = self._progress.add_task("done", total=total)
+        self._tasks: dict[str, TaskID] = {}
+        self._ended: set[str] = set()
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Shows it inside the block; nothing of it stays."""
+        with self._progress:
+            yield
+
+    def seen(self, target: Target, state: TargetState) -> None:
+        """Shows how far the attempt has come."""
+        if state.attempt is not None:
+            self._show(target, _PHASES[state.attempt.phase])
+
+    def waits(self, target: Target, why: str) -> None:
+        """Shows why."""
+        self._show(target, f"waits: {why}")
+
+    def ended(self, report: Report) -> None:
+        """Takes the target's line away; what went wrong stays to be read."""
+        with self._lock:
+            self._ended.add(report.target.name)
+            task = self._tasks.pop(report.target.name, None)
+            if task is not None:
+                self._progress.remove_task(task)
+            self._progress.advance(self._all)
+
+    def _show(self, target: Target, text: str) -> None:
+        with self._lock:
+            if target.name in self._ended:
+                return
+            if target.name not in self._tasks:
+                self._tasks[target.name] = self._progress.add_task("", total=None)
+            self._progress.update(self._tasks[target.name], description=safe(f"{target.name}: {text}"))
+
+
+@contextmanager
+def watching(total: int) -> Iterator[Watch]:
+    """Shows progress on standard error in the way that suits it."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+    live = Live(total)
+    with live.shown():
+        yield live
+
+
+def ending(report: Report) -> str:
+    """One line about how a request ended."""
+    head = f"{report.target.name}: {report.result.value}"
+    if report.result in (Result.ROTATED, Result.UNDONE):
+        by = " by another process" if report.elsewhere else ""
+        return f"{head}{by} in {report.seconds:.1f} s"
+    return f"{head}: {report.message}" if report.message else head
+
+
+def _line(text: str) -> None:
+    sys.stderr.write(safe(text) + "\n")
+    sys.stderr.flush()

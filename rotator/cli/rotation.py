@@ -1,0 +1,197 @@
+"""What `rotate` and `undo` do: write requests to Vault, carry them out here, and print what came of them."""
+
+import getpass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rotator.cli.exits import Exit, Refused
+from rotator.cli.foreground import Foreground, Report, Result, Wish
+from rotator.cli.options import Output
+from rotator.cli.printing import local, print_json, print_table, relative, safe, say, table
+from rotator.cli.progress import Watch, watching
+from rotator.cli.workplace import Workplace, chosen, opened
+from rotator.core.facts import Facts
+from rotator.core.model import Purpose, Request, Target, TargetState
+from rotator.core.staging import undo_refusal
+from rotator.ports import StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What was typed after `rotator rotate`. No names: every target."""
+
+    names: tuple[str, ...]
+    reason: str
+    compromised: bool = False
+    take_over: bool = False
+    wait: bool = True
+
+
+class _Watched:
+    """Hands every state to the watch, once there is one."""
+
+    watch: Watch | None = None
+
+    def seen(self, target: Target, state: TargetState) -> None:
+        if self.watch is not None:
+            self.watch.seen(target, state)
+
+
+def rotate_now(config: Path, rotation: Rotation, output: Output) -> Exit:
+    """Rotates, prints the result, and returns the exit code. Raises ConfigError, StoreError, Refused."""
+    watched = _Watched()
+    with opened(config, seen=watched.seen) as place:
+        targets = chosen(place.parts.targets, rotation.names)
+        request = Request(
+            Purpose.ROTATE,
+            _who(),
+            rotation.reason,
+            place.root.clock.now(),
+            compromised=rotation.compromised,
+            take_over=rotation.take_over,
+        )
+        written = place.each(lambda target: _write(place, target, request), targets)
+        reports = _carried_out(place, watched, written) if rotation.wait else [_only_written(item) for item in written]
+        _print(reports, place.root.clock.now(), output)
+        return _code(reports, place)
+
+
+def undo_now(config: Path, name: str, reason: str, output: Output) -> Exit:
+    """Undoes, prints the result, and returns the exit code. Raises ConfigError, StoreError, Refused."""
+    watched = _Watched()
+    with opened(config, seen=watched.seen) as place:
+        (target,) = chosen(place.parts.targets, [name])
+        say(undo_plan(place.parts.engine.facts(target)))
+        request = Request(Purpose.UNDO, _who(), reason, place.root.clock.now())
+        reports = _carried_out(place, watched, [_write(place, target, request)])
+        _print(reports, place.root.clock.now(), output)
+        return _code(reports, place)
+
+
+def undo_plan(facts: Facts) -> str:
+    """What an undo would do, in one sentence.
+
+    Raises:
+        Refused: it is impossible now, and why.
+    """
+    name, attempt = facts.target.name, facts.state.attempt
+    if attempt is not None:
+        since = f"since {attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        raise Refused(f"{name}: a {attempt.purpose.value} is open {since}; undo it when it has ended (rotator status)")
+    if not facts.undisturbed:
+        raise Refused(
+            f"{name}: {facts.target.path} is not what rotator published; put it right first, or take it over: "
+            f"rotator rotate {name} --take-over"
+        )
+    refusals = []
+    for entry in reversed(facts.state.ledger):
+        refusal = undo_refusal(entry, facts.capabilities.get(entry.credential.account), facts.now)
+        if refusal is None:
+            left = f"possible until {local(entry.ends_at, facts.now)}, {relative(entry.ends_at, facts.now)}"
+            return f"{name}: {entry.credential.username} is published again ({left})"
+        refusals.append(f"{entry.credential.username}: {refusal}")
+    raise Refused(f"{name}: nothing can be undone: " + ("; ".join(refusals) or "no replaced credential is left"))
+
+
+def _write(place: Workplace, target: Target, request: Request) -> Wish | Report:
+    if place.stop.is_set():
+        return Report(target, Result.INTERRUPTED, "stopped before the request was written")
+    try:
+        state = place.parts.engine.request(target, request)
+    except StoreError as error:
+        return Report(target, Result.VAULT, f"{error}; the request may not have been written")
+    return Wish(target, request.purpose, state, request.compromised)
+
+
+def _only_written(item: Wish | Report) -> Report:
+    if isinstance(item, Report):
+        return item
+    return Report(item.target, Result.REQUESTED, state=item.before)
+
+
+def _carried_out(place: Workplace, watched: _Watched, written: Sequence[Wish | Report]) -> list[Report]:
+    with watching(len(written)) as watch:
+        watched.watch = watch
+        foreground = Foreground(
+            place.parts.engine,
+            place.root.clock,
+            place.stop,
+            claim=place.parts.settings.daemon.claim,
+            capabilities=place.parts.capabilities.__getitem__,
+            tell=watch.waits,
+        )
+
+        def carry_out(item: Wish | Report) -> Report:
+            report = foreground.carry_out(item) if isinstance(item, Wish) else item
+            watch.ended(report)
+            return report
+
+        try:
+            return place.each(carry_out, written)
+        finally:
+            watched.watch = None
+
+
+def _who() -> str:
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # a container's user need not have a name
+        return f"cli:{os.getuid()}"
+
+
+def _code(reports: Sequence[Report], place: Workplace) -> Exit:
+    results = {report.result for report in reports}
+    if Result.INTERRUPTED in results and place.stop.is_set():
+        say("stopped; what was requested stays in Vault, and the daemon carries it out")
+        return Exit.STOPPED
+    if Result.VAULT in results:
+        return Exit.VAULT
+    return Exit.DONE if all(report.good for report in reports) else Exit.FAILED
+
+
+def _print(reports: Sequence[Report], now: datetime, output: Output) -> None:
+    if output is Output.JSON:
+        print_json({"time": now.isoformat(), "targets": [_row(report) for report in reports]})
+        return
+    made = table("Target", "Result", "Published", "Replaced", "Next rotation")
+    for report in reports:
+        result = report.result.value + (" elsewhere" if report.elsewhere else "")
+        made.add_row(safe(report.target.name), result, *_cells(report.state, now))
+    print_table(made)
+    for report in reports:
+        if report.message:
+            say(f"{report.target.name}: {report.message}")
+
+
+def _cells(state: TargetState | None, now: datetime) -> tuple[str, str, str]:
+    if state is None:
+        return "", "", ""
+    published = state.published.username if state.published else "nothing yet"
+    replaced = [
+        f"{entry.credential.username} {'disabled' if entry.disabled else 'until ' + relative(entry.disable_at, now)}"
+        for entry in state.ledger
+    ]
+    following = relative(state.next_rotation, now) if state.next_rotation else ""
+    return safe(published), safe(", ".join(replaced)), following
+
+
+def _row(report: Report) -> dict[str, Any]:
+    state = report.state
+    published = state.published if state else None
+    return {
+        "name": report.target.name,
+        "result": report.result.value,
+        "message": report.message or None,
+        "elsewhere": report.elsewhere,
+        "seconds": round(report.seconds, 3),
+        "published": {"id": published.id, "username": published.username, "attempt": published.attempt}
+        if published
+        else None,
+        "open_attempt": state.attempt.id if state and state.attempt else None,
+        "next_rotation": state.next_rotation.isoformat() if state and state.next_rotation else None,
+        "next_try": state.not_before.isoformat() if state and state.not_before else None,
+    }

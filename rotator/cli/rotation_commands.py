@@ -1,0 +1,102 @@
+"""`rotator rotate` and `rotator undo`."""
+
+from typing import Annotated
+
+import typer
+
+from rotator.cli.exits import Exit, Refused
+from rotator.cli.options import DEFAULT_CONFIG, Config, Names, Output, OutputOption, Reason
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("rotate")(rotate)
+    app.command("undo")(undo)
+
+
+def rotate(
+    targets: Names = None,
+    config: Config = DEFAULT_CONFIG,
+    everything: Annotated[bool, typer.Option("--all", help="Every target in the configuration.")] = False,
+    compromised: Annotated[
+        bool,
+        typer.Option(
+            "--compromised",
+            help="The old password is known to somebody: it is disabled as soon as the new one is published, without "
+            "overlap, and deleted without quarantine. Devices are cut off until they read Vault again.",
+        ),
+    ] = False,
+    reason: Reason = "on demand",
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Overwrite a consumer document in Vault that somebody else has written."),
+    ] = False,
+    no_wait: Annotated[
+        bool,
+        typer.Option(
+            "--no-wait",
+            help="Only write the request; the daemon carries it out at its next poll, or at once on SIGUSR1.",
+        ),
+    ] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Rotates targets now, whatever their schedule says.
+
+    The request is first written to Vault, then carried out here. So it is not lost when this command ends early: the
+    daemon carries it out. Where the daemon is at work on a target already, this command waits and reports what it did.
+
+    \b
+    Examples:
+      rotator rotate office-phone
+      rotator rotate office-phone lobby-phone --reason "ticket 4711"
+      rotator rotate office-phone --compromised --reason "seen in a log"
+      rotator rotate --all --output json
+      rotator rotate --all --no-wait && kill -USR1 PID_OF_THE_DAEMON
+
+    \b
+    Exit codes:
+      0    every target was rotated, or requested with --no-wait
+      1    a target was not rotated; what happens next is said beside it
+      2    wrong usage, an unknown target, or a configuration that cannot be used
+      3    Vault cannot be used
+      130  stopped by Ctrl-C; the requests stay in Vault
+    """
+    if bool(targets) is everything:
+        text = (
+            "--all and names of targets exclude each other" if everything else "say which: names of targets, or --all"
+        )
+        raise Refused(f"{text} (rotator status lists the targets)", Exit.USAGE)
+    from rotator.cli.rotation import Rotation, rotate_now  # noqa: PLC0415 - takes a second
+
+    wanted = Rotation(tuple(targets or ()), reason, compromised=compromised, take_over=take_over, wait=not no_wait)
+    raise typer.Exit(rotate_now(config, wanted, output))
+
+
+def undo(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The target's name.", show_default=False)],
+    config: Config = DEFAULT_CONFIG,
+    reason: Reason = "on demand",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Publishes the last replaced credential again.
+
+    What had replaced it is retired in its turn. Possible until the quarantine of the replaced credential ends: then it
+    is deleted. Where the provider cannot enable a disabled credential again, only until it is disabled. `rotator
+    status` says until when.
+
+    \b
+    Examples:
+      rotator undo office-phone
+      rotator undo office-phone --reason "the new one does not register"
+
+    \b
+    Exit codes:
+      0    undone
+      1    it cannot be undone, or failed; the message says why
+      2    wrong usage, an unknown target, or a configuration that cannot be used
+      3    Vault cannot be used
+      130  stopped by Ctrl-C; the request stays in Vault
+    """
+    from rotator.cli.rotation import undo_now  # noqa: PLC0415
+
+    raise typer.Exit(undo_now(config, target, reason, output))

@@ -1,0 +1,142 @@
+"""What `rotator status` does: reads every state document, and prints what they say."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from rotator import __version__
+from rotator.cli.options import Output
+from rotator.cli.printing import cell, length_text, local, print_json, print_lines, print_table, relative, table, when
+from rotator.cli.workplace import Workplace, chosen, opened
+from rotator.core.actions import Hold
+from rotator.core.decide import decide
+from rotator.core.model import Target, TargetState
+from rotator.observe.status import Surroundings, status_document
+
+Json: TypeAlias = Mapping[str, Any]
+
+
+def show_status(config: Path, names: Sequence[str] | None, output: Output) -> None:
+    """Prints the status. Raises ConfigError, StoreError, Refused."""
+    with opened(config, read_only=True) as place:
+        document = _document(place, names)
+    if output is Output.JSON:
+        print_json(document)
+    else:
+        _print(document)
+
+
+def _document(place: Workplace, names: Sequence[str] | None) -> Json:
+    targets = chosen(place.parts.targets, names)
+    states: dict[str, TargetState] = {}
+    holds: dict[str, Hold] = {}
+
+    def read(target: Target) -> None:
+        facts = place.parts.engine.facts(target)
+        states[target.name] = facts.state
+        action = decide(facts)
+        if isinstance(action, Hold):
+            holds[target.name] = action
+
+    place.read_each(read, targets)
+    if not names:
+        known = {target.name for target in place.parts.targets}
+        others = [name for name in place.parts.store.list_states() if name not in known]
+        for name, found in zip(others, place.read_each(place.parts.store.read_state, others), strict=True):
+            states[name] = found.state
+    around = Surroundings(place.root.holder, __version__, place.parts.kinds, place.parts.capabilities, holds)
+    return status_document(targets, states, place.root.clock.now(), around)
+
+
+def _print(document: Json) -> None:
+    now = datetime.fromisoformat(document["time"])
+    made = table("Target", "State", "Published", "Next rotation", "Replaced")
+    for row in document["targets"]:
+        made.add_row(
+            cell(f"{row['name']}\n{row['strategy']}"),
+            row["state"],
+            cell(_published(row)),
+            cell(_next(row, now)),
+            cell("\n".join(_entry(entry, now) for entry in row["ledger"])),
+        )
+    print_table(made)
+    for row in document["targets"]:
+        print_lines(*(f"{row['name']}: {line}" for line in _remarks(row, now)))
+    for orphan in document["orphans"]:
+        print_lines(_orphan(orphan))
+
+
+def _published(row: Json) -> str:
+    published = row["published"]
+    if published is None:
+        return "nothing yet"
+    age = length_text(timedelta(seconds=row["age_seconds"] or 0))
+    return f"{published['username']}\n{age} old"
+
+
+def _next(row: Json, now: datetime) -> str:
+    if row["next_rotation"]["at"] is None:
+        return "not drawn yet"
+    moment = datetime.fromisoformat(row["next_rotation"]["at"])
+    if moment <= now:
+        return f"due since\n{local(moment, now)}"
+    return f"{relative(moment, now)}\n{local(moment, now)}"
+
+
+def _entry(entry: Json, now: datetime) -> str:
+    name = entry["username"] or entry["id"] or "a lost one"
+    if entry["ending"] == "forget":
+        return f"password forgotten {_at(entry['ends_at'], now)}"
+    end = "password forgotten" if entry["ending"] == "stand-by" else "deleted"
+    if entry["disabled_at"] is not None:
+        return f"{name}: disabled, {end} {_at(entry['ends_at'], now)}"
+    return f"{name}: disabled {_at(entry['disable_at'], now)}"
+
+
+def _at(moment: str, now: datetime) -> str:
+    at = datetime.fromisoformat(moment)
+    return relative(at, now) if at > now else "now"
+
+
+def _remarks(row: Json, now: datetime) -> list[str]:
+    """What needs more room than a table has."""
+    remarks = []
+    if row["attempt"] is not None:
+        attempt = row["attempt"]
+        since = when(datetime.fromisoformat(attempt["since"]), now)
+        doubt = ", and the provider's last answer is unknown" if attempt["uncertain"] else ""
+        remarks.append(f"{attempt['purpose']} open, {attempt['phase']}{doubt}: begun {since}, {attempt['reason']}")
+    if row["request"] is not None:
+        request = row["request"]
+        remarks.append(f"{request['purpose']} asked for by {request['requested_by']}: {request['reason']}")
+    if row["claim"] is not None:
+        remarks.append(f"{row['claim']['holder']} works on it")
+    if row["state"] == "blocked":
+        remarks.append(f"blocked: {row['waiting']['message']}")
+    if row["last_error"] is not None:
+        remarks.append(f"{row['last_error']} ({row['failures']} failures in a row{_again(row, now)})")
+    for entry in row["ledger"]:
+        remarks += _about(entry, now)
+    return remarks
+
+
+def _again(row: Json, now: datetime) -> str:
+    return f", again {_at(row['back_off_until'], now)}" if row["back_off_until"] else ""
+
+
+def _about(entry: Json, now: datetime) -> list[str]:
+    name = entry["username"] or entry["id"]
+    if entry["undo_until"] is not None:
+        return [f"{name} can be brought back until {when(datetime.fromisoformat(entry['undo_until']), now)}"] + (
+            [f"{name}: {entry['note']}"] if entry["note"] else []
+        )
+    overdue = "overdue: " if entry["overdue"] else ""
+    return [f"{name}: {overdue}{entry['note']}"] if entry["note"] or overdue else []
+
+
+def _orphan(orphan: Json) -> str:
+    left = [entry["username"] for entry in orphan["ledger"] if entry["username"]]
+    published = orphan["published"]["username"] if orphan["published"] else "nothing"
+    waiting = f"; not retired: {', '.join(left)}" if left else ""
+    return f"{orphan['name']}: not in the configuration, so nobody looks after it; published: {published}{waiting}"
