@@ -18,7 +18,7 @@ Plain: TypeAlias = "dict[str, Plain] | list[Plain] | str | int | float | bool | 
 Place: TypeAlias = tuple[int, int]  # line and column, both counted from 1
 
 _DEEPEST = 30
-_MOST_VALUES = 100_000  # a few lines of nested anchors can stand for more values than memory holds
+_MOST_VALUES = 300_000  # a few lines of nested anchors can stand for more values than memory holds
 _TAG = "tag:yaml.org,2002:"
 _TRUE = "true"
 
