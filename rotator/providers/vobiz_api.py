@@ -25,7 +25,7 @@ USERNAMES = r"[A-Za-z0-9]+"
 _HINT = "Vobiz answers so, too, where the account's id or the letter case of the path is wrong"
 _AUTH_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-_REALM = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_REALM = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")  # always below a domain, whichever page is right
 _LONGEST_NAME = 255
 # The default is 20; the greatest `limit` is documented only for another listing (Applications: 100). Where 100 is
 # rejected, the default is not; where it is cut silently, the listing is read on from what came.

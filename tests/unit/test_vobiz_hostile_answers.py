@@ -49,8 +49,22 @@ def nearly_right(draw):
     return draw(st.sampled_from([one, page, page, {"meta": draw(ANYTHING), "objects": [one]}]))
 
 
+# The three shapes of an error, with a secret wherever there is room for one.
+ERRORS = st.builds(
+    lambda code, value: {
+        "error": {
+            "code": code,
+            "message": value,
+            "details": {"errors": [{"field": "password", "code": code, "value": value}]},
+        },
+        "errors": [{"code": value, "detail": value}],
+        "code": value,
+    },
+    SECRETS | st.sampled_from(["VALIDATION_ERROR", "RATE_LIMIT_EXCEEDED"]),
+    SECRETS | st.integers(),
+)
 CONTENT = (
-    (ANYTHING | nearly_right()).map(lambda body: json.dumps(body).encode())
+    (ANYTHING | nearly_right() | ERRORS).map(lambda body: json.dumps(body).encode())
     | st.binary(max_size=30)
     | st.sampled_from(
         [b"", b"<html>" + PASSWORD.encode(), b"[" * 500, b'{"a": NaN}', b'"\\ud800"', b"1e999", b"\xef\xbb\xbf{}"]
