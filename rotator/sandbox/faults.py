@@ -22,8 +22,8 @@ REGISTER = "register"
 VERBS = (EVERYTHING, "create", "list", "get", "update", "delete", REGISTER)
 ELSEWHERE = "/_sandbox/elsewhere"
 """Where a redirect leads: whoever follows it is counted there."""
-WIRE = "rotator.sandbox.fault"
-"""The key in the WSGI environment of the list into which a fault that needs the socket is put for the server."""
+SPOILT = "rotator.sandbox.spoilt"
+"""The key in the WSGI environment of the list into which a fault that spoils an answer is put for the server."""
 _HUGE = 10_000_000
 
 
@@ -42,7 +42,8 @@ class Kind(Enum):
     REDIRECT = "redirect"  # 307 to another address
 
 
-_ON_THE_WIRE = frozenset({Kind.RESET, Kind.SILENCE, Kind.HALF, Kind.DRIP})
+ON_THE_WIRE = frozenset({Kind.RESET, Kind.SILENCE, Kind.HALF, Kind.DRIP})
+"""What only the server can do, since it has the socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +226,8 @@ def _made_up() -> Response:
 
 
 def _spoil(fault: Fault, answer: Response, error: ErrorBody) -> Response:
-    if fault.kind in _ON_THE_WIRE:
-        request.environ[WIRE].append(fault)
+    request.environ[SPOILT].append(fault)
+    if fault.kind in ON_THE_WIRE:
         return answer
     if fault.kind is Kind.STATUS:
         return error(fault.status, fault.retry_after)

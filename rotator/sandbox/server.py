@@ -44,7 +44,7 @@ from rotator.sandbox.admin import Admin
 from rotator.sandbox.api import SimulatedApi
 from rotator.sandbox.faults import Faults, install
 from rotator.sandbox.registrar import Manner, Registrar
-from rotator.sandbox.wire import Exchange, WireServer
+from rotator.sandbox.wire import Exchange, Watch, WireServer
 
 
 class Sandbox:
@@ -59,8 +59,9 @@ class Sandbox:
         http_port: int = 0,
         sip_port: int = 0,
         manner: Manner | None = None,
+        watch: Watch | None = None,
     ) -> None:
-        """Binds the ports; 0 takes a free one.
+        """Binds the ports; 0 takes a free one. `watch` is shown every HTTP request with its answer.
 
         Raises:
             ValueError: an address that is not loopback.
@@ -72,7 +73,7 @@ class Sandbox:
         self._stopping = threading.Event()
         self.registrar = Registrar(self._realms, clock, self.faults, bind=bind, port=sip_port, manner=manner)
         try:
-            self._server = WireServer((bind, http_port), self._application(), self._stopping)
+            self._server = WireServer((bind, http_port), self._application(), self._stopping, watch)
         except BaseException:
             self.registrar.stop()
             raise

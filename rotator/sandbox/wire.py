@@ -12,15 +12,16 @@ import struct
 import sys
 import threading
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 from wsgiref.types import WSGIApplication
 
 from werkzeug.wrappers import Response
 
-from rotator.sandbox.faults import WIRE, Fault, Kind
+from rotator.sandbox.faults import ON_THE_WIRE, SPOILT, Fault, Kind
 
 _LOG = logging.getLogger("rotator.sandbox")
 _LARGEST_REQUEST = 1_000_000
@@ -37,6 +38,28 @@ class Exchange:
     fault: str | None  # what was done to the answer on the wire
 
 
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """A request and the application's answer in full, for a test that holds both against a contract.
+
+    It carries keys and passwords as they crossed the socket, so that it is shown to a `Watch` and kept nowhere.
+    """
+
+    method: str
+    path: str  # as it was sent, percent-encoded
+    query: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    status: int
+    answer_headers: Mapping[str, str] = field(repr=False)
+    answer: bytes = field(repr=False)
+    spoilt: bool  # a planned fault took the answer's place, so that nothing of it is the provider's
+
+
+Watch: TypeAlias = Callable[[Witnessed], None]
+"""Is shown every request, in the thread that serves it; must not raise."""
+
+
 class WireServer(ThreadingHTTPServer):
     """Serves a WSGI application on a loopback address."""
 
@@ -44,11 +67,18 @@ class WireServer(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], application: WSGIApplication, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        application: WSGIApplication,
+        stopping: threading.Event,
+        watch: Watch | None = None,
+    ) -> None:
         """Binds and listens. Raises OSError where the port is taken."""
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.application = application
         self.stopping = stopping
+        self.watch = watch
         self.journal: deque[Exchange] = deque(maxlen=100_000)
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -104,19 +134,35 @@ class _Handler(BaseHTTPRequestHandler):
         if body is None:
             self.send_error(413, "send a Content-Length of at most 1 MB")
             return
-        broken: list[Fault] = []
-        environ = {**self._environ(body), WIRE: broken}
+        spoilt: list[Fault] = []
+        environ = {**self._environ(body), SPOILT: spoilt}
         answer = Response.from_app(self.server.application, environ, buffered=True)
-        fault = broken[0] if broken else None
+        fault = next((fault for fault in spoilt if fault.kind in ON_THE_WIRE), None)
         kind = fault.kind.value if fault else None
         self.server.journal.append(Exchange(self.command, environ["PATH_INFO"], answer.status_code, kind))
         _LOG.debug("%s %s: %d%s", self.command, environ["PATH_INFO"], answer.status_code, f", {kind}" if kind else "")
+        if self.server.watch is not None:
+            self.server.watch(self._witnessed(body, answer, spoilt=bool(spoilt)))
         if fault is None:
             self._send(answer)
         else:
             # A drip comes to its end: closing after it would be a second fault, for the connection's next request.
             self.close_connection = fault.kind is not Kind.DRIP
             self._break(fault, answer)
+
+    def _witnessed(self, body: bytes, answer: Response, *, spoilt: bool) -> Witnessed:
+        url = urlsplit(self.path)
+        return Witnessed(
+            self.command,
+            url.path,
+            url.query,
+            dict(self.headers.items()),
+            body,
+            answer.status_code,
+            dict(answer.headers.items()),
+            answer.get_data(),
+            spoilt,
+        )
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "0")
