@@ -136,6 +136,7 @@ class Invariants:
 
     def __call__(self, label: str) -> None:
         world = self.world
+        world.provider.pass_time(world.clock.now())
         state = world.store.states[world.target.name].state if world.store.states else None
         consumer = world.store.consumers.get(world.target.path)
         attempt = state.attempt if state else None

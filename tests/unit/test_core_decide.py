@@ -1,0 +1,350 @@
+"""Deciding: each check by itself, each reason to hold, and the same action for the same facts."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from states import states  # every state that a state document can hold
+
+from rotator.core.actions import (
+    CLAIMED,
+    Abandon,
+    Action,
+    Apply,
+    Close,
+    Delete,
+    Disable,
+    Drop,
+    Forget,
+    Hold,
+    LookUp,
+    Prove,
+    Publish,
+    Reason,
+    Restore,
+    Schedule,
+    Stage,
+    TakeClaim,
+    Verb,
+)
+from rotator.core.decide import CHECKS, decide, draw_due_time
+from rotator.core.facts import Facts, key
+from rotator.core.model import (
+    Attempt,
+    Claim,
+    ConsumerDocument,
+    Credential,
+    Ending,
+    LedgerEntry,
+    Phase,
+    Policy,
+    Purpose,
+    Request,
+    Strategy,
+    Target,
+    TargetState,
+)
+from rotator.core.passwords import PasswordRules
+from rotator.core.schedule import Every, Window
+from rotator.core.secret import Secret
+from rotator.core.staging import stage
+from rotator.testing import CHOSEN, GENERATED
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+POLICY = Policy("p", Every(90 * DAY), None, DAY, 7 * DAY, PasswordRules())
+TARGET = Target("office", "fake", Strategy.REPLACE, ("office",), "sip/office", POLICY)
+ALTERNATING = replace(TARGET, strategy=Strategy.ALTERNATING, usernames=("a", "b"))
+IN_PLACE = replace(TARGET, strategy=Strategy.IN_PLACE)
+OLD = Credential("fake", "old", "id-old", Secret("old password"), attempt="1")
+NEW = Credential("fake", "new", "id-new", Secret("new password"), attempt="2")
+STAGED = replace(NEW, id=None)
+ATTEMPT = Attempt("2", Purpose.ROTATE, Strategy.REPLACE, Phase.STAGED, STAGED, OLD, NOW, "schedule", "due")
+ENTRY = LedgerEntry(NEW, Ending.DELETE, NOW - DAY, NOW, 7 * DAY)
+REQUEST = Request(Purpose.ROTATE, "somebody", "because", NOW)
+
+
+def document(credential):
+    return ConsumerDocument(3, exists=True, username=credential.username, password=credential.password,
+                            credential_id=credential.id, attempt=credential.attempt)  # fmt: skip
+
+
+def facts(target=TARGET, consumer=None, **changes) -> Facts:
+    """A target at rest: `OLD` is published, nothing is due. `state_...` changes its state, the rest the facts."""
+    state = TargetState("office", published=OLD, last_rotation=NOW - DAY, next_rotation=NOW + 80 * DAY)
+    state = replace(state, scheduled_by=target.schedule_key)
+    state = replace(
+        state, **{name.removeprefix("state_"): v for name, v in changes.items() if name.startswith("state_")}
+    )
+    rest = {name: value for name, value in changes.items() if not name.startswith("state_")}
+    known = {"claimed": True, "capabilities": {"fake": CHOSEN}, "taken": timedelta(), "now": NOW, "holder": "me"} | rest
+    return Facts(target=target, state=state, consumer=consumer or document(OLD), **known)
+
+
+def attempt(**changes):
+    return replace(ATTEMPT, **changes)
+
+
+def test_at_rest_nothing_is_done_until_the_rotation_is_due():
+    assert decide(facts()) == Hold(Reason.NOT_DUE, "nothing is due", NOW + 80 * DAY)
+
+
+HOLDS = {
+    Reason.CLAIMED: facts(taken=HOUR, state_claim=Claim("other", NOW)),
+    Reason.ACCOUNT_MISSING: facts(state_attempt=attempt(staged=replace(STAGED, account="gone"))),
+    Reason.CIRCUIT_OPEN: facts(state_request=REQUEST, closed={"fake": NOW + HOUR}),
+    Reason.BACKING_OFF: facts(state_request=REQUEST, state_not_before=NOW + HOUR, state_failures=1),
+    Reason.PROPAGATING: facts(state_attempt=attempt(phase=Phase.APPLIED), state_not_before=NOW + HOUR),
+    Reason.FOREIGN_DOCUMENT: facts(state_request=REQUEST, consumer=document(NEW)),
+    Reason.IDLE_IN_OVERLAP: facts(
+        ALTERNATING,
+        consumer=document(replace(OLD, username="a")),
+        state_published=replace(OLD, username="a"),
+        state_standby=replace(NEW, username="b"),
+        state_ledger=(replace(ENTRY, credential=replace(NEW, username="b"), disable_at=NOW + HOUR),),
+        state_request=REQUEST,
+    ),
+    Reason.OUTSIDE_WINDOW: facts(
+        replace(TARGET, policy=replace(POLICY, window=Window("0 2 * * *", HOUR))), state_next_rotation=NOW - HOUR
+    ),
+    Reason.RETIREMENTS_CAPPED: facts(state_ledger=(ENTRY,), retirements_left=0),
+    Reason.NOT_DUE: facts(),
+}
+
+
+def test_there_is_a_case_for_every_reason():
+    assert set(HOLDS) == set(Reason)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_to_hold_is_reached_with_a_message_and_never_looks_back(reason):
+    held = decide(HOLDS[reason])
+    assert isinstance(held, Hold)
+    assert held.reason is reason
+    assert held.message or reason in (Reason.BACKING_OFF, Reason.PROPAGATING)
+    assert held.until is None or held.until > NOW
+
+
+FOUND = {key(STAGED): (replace(NEW, password=None),)}
+ACTIONS: list[tuple[str, Facts, Action]] = [
+    ("first apply", facts(state_attempt=ATTEMPT), Apply(Verb.CREATE, STAGED, OLD)),
+    ("unknown: look", facts(state_attempt=attempt(uncertain=True)), LookUp(STAGED)),
+    (
+        "unknown, not there",
+        facts(state_attempt=attempt(uncertain=True), found={key(STAGED): ()}),
+        Apply(Verb.CREATE, STAGED, OLD),
+    ),
+    ("unknown, there", facts(state_attempt=attempt(uncertain=True), found=FOUND), Apply(Verb.COMPLETE, NEW, OLD)),
+    ("doubted", facts(state_attempt=attempt(staged=NEW, uncertain=True)), Apply(Verb.COMPLETE, NEW, OLD)),
+    ("in place", facts(state_attempt=attempt(strategy=Strategy.IN_PLACE, staged=NEW)), Apply(Verb.SET_PASSWORD, NEW)),
+    ("idle", facts(state_attempt=attempt(strategy=Strategy.ALTERNATING, staged=NEW)), Apply(Verb.SET_PASSWORD, NEW)),
+    ("undo", facts(state_attempt=attempt(purpose=Purpose.UNDO, staged=NEW)), Apply(Verb.ENABLE, NEW)),
+    ("refused", facts(state_attempt=attempt(refused=True)), Abandon()),
+    ("refused, spare", facts(state_attempt=attempt(refused=True, uncertain=True)), Abandon()),
+    (
+        "refused in place",
+        facts(state_attempt=attempt(refused=True, uncertain=True, strategy=Strategy.IN_PLACE)),
+        Restore(OLD),
+    ),
+    (
+        "refused in place, nothing to go back to",
+        facts(
+            state_attempt=attempt(
+                refused=True, uncertain=True, strategy=Strategy.IN_PLACE, predecessor=replace(OLD, password=None)
+            )
+        ),
+        Apply(Verb.SET_PASSWORD, STAGED),
+    ),
+    ("applied", facts(state_attempt=attempt(phase=Phase.APPLIED, staged=NEW)), Prove(NEW)),
+    ("proved", facts(state_attempt=attempt(phase=Phase.PROVED, staged=NEW)), Publish(NEW)),
+    ("published", facts(state_attempt=attempt(phase=Phase.PROVED, staged=NEW), consumer=document(NEW)), Close()),
+    (
+        "taken over",
+        facts(state_attempt=attempt(phase=Phase.PROVED, staged=NEW, take_over=True), consumer=document(STAGED)),
+        Publish(NEW),
+    ),
+    ("overlap over", facts(state_ledger=(ENTRY,)), Disable(ENTRY)),
+    (
+        "quarantine over",
+        facts(state_ledger=(replace(ENTRY, disabled_at=NOW - 7 * DAY),)),
+        Delete(replace(ENTRY, disabled_at=NOW - 7 * DAY)),
+    ),
+    (
+        "stays",
+        facts(state_ledger=(replace(ENTRY, disabled_at=NOW - 7 * DAY, ending=Ending.STAND_BY),)),
+        Forget(replace(ENTRY, disabled_at=NOW - 7 * DAY, ending=Ending.STAND_BY)),
+    ),
+    (
+        "only a password",
+        facts(state_ledger=(replace(ENTRY, credential=OLD, ending=Ending.FORGET, quarantine=timedelta()),)),
+        Forget(replace(ENTRY, credential=OLD, ending=Ending.FORGET, quarantine=timedelta())),
+    ),
+    (
+        "lost create: look",
+        facts(state_ledger=(replace(ENTRY, credential=STAGED),)),
+        LookUp(STAGED, replace(ENTRY, credential=STAGED)),
+    ),
+    (
+        "lost create: there",
+        facts(state_ledger=(replace(ENTRY, credential=STAGED),), found={key(STAGED): (NEW,)}),
+        Delete(replace(ENTRY, credential=STAGED), NEW),
+    ),
+    (
+        "lost create: not there",
+        facts(state_ledger=(replace(ENTRY, credential=STAGED),), found={key(STAGED): ()}),
+        Forget(replace(ENTRY, credential=STAGED)),
+    ),
+    ("asked", facts(state_request=REQUEST), Stage(REQUEST, Credential("fake", ""), OLD)),
+    (
+        "asked in place",
+        facts(IN_PLACE, state_request=REQUEST),
+        Stage(REQUEST, replace(OLD, password=None), OLD),
+    ),
+    (
+        "in place, after a failure: still there?",
+        facts(IN_PLACE, state_request=REQUEST, state_failures=1),
+        LookUp(OLD),
+    ),
+    (
+        "in place, nowhere",
+        facts(
+            IN_PLACE,
+            state_request=REQUEST,
+            state_failures=1,
+            found={key(OLD): (), key(Credential("fake", "office")): ()},
+        ),
+        Drop("fake has no credential 'office'; in-place cannot create one: check the username"),
+    ),
+    ("never drawn", facts(state_next_rotation=None), Schedule()),
+    ("policy changed", facts(state_scheduled_by="another"), Schedule()),
+]
+
+
+@pytest.mark.parametrize(("known", "action"), [case[1:] for case in ACTIONS], ids=[case[0] for case in ACTIONS])
+def test_each_step(known, action):
+    assert decide(known) == action
+    assert decide(known) == decide(known)
+
+
+@pytest.mark.parametrize("known", [case[1] for case in ACTIONS if isinstance(case[2], CLAIMED)])
+def test_an_effect_is_preceded_by_a_claim(known):
+    assert decide(replace(known, claimed=False)) == TakeClaim()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state_published": NEW, "consumer": document(NEW)},
+        {"state_attempt": attempt(staged=NEW, phase=Phase.PROVED), "state_not_before": NOW + HOUR},
+        {"consumer": replace(document(OLD), username="new", credential_id=None)},
+        {"consumer": document(NEW)},
+        {"consumer": replace(document(OLD), exists=False)},
+        {"capabilities": {"other": CHOSEN}},
+        {"closed": {"fake": NOW + HOUR}},
+        {"retirements_left": 0},
+        {"state_ledger": (replace(ENTRY, not_before=NOW + HOUR),)},
+        {"state_ledger": (replace(ENTRY, disable_at=NOW + HOUR),)},
+    ],
+)
+def test_what_is_in_use_or_cannot_be_judged_is_not_retired(changes):
+    assert isinstance(decide(facts(**({"state_ledger": (ENTRY,)} | changes))), Hold)
+
+
+def test_a_provider_that_cannot_disable_only_deletes_when_the_quarantine_is_over():
+    cannot = {"fake": replace(CHOSEN, disables=False)}
+    assert isinstance(decide(facts(state_ledger=(ENTRY,), capabilities=cannot)), Hold)
+    over = replace(ENTRY, disable_at=NOW - 7 * DAY)
+    assert decide(facts(state_ledger=(over,), capabilities=cannot)) == Delete(over)
+
+
+def test_strays_are_only_those_that_nothing_names():
+    unknown = replace(ENTRY, credential=Credential("fake", "", attempt="2"))
+    generated = {"fake": GENERATED}
+    found = {key(unknown.credential): (OLD, NEW)}
+    assert decide(facts(state_ledger=(unknown,), capabilities=generated, found=found)) == Delete(unknown, NEW)
+    waiting = replace(ENTRY, disable_at=NOW + HOUR, expires_at=NOW + HOUR)
+    both = facts(state_ledger=(unknown, waiting), capabilities=generated, found=found)
+    assert decide(both) == Forget(unknown)
+
+
+UNDO = replace(REQUEST, purpose=Purpose.UNDO)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "text"),
+    [
+        ((), "the ledger is empty"),
+        ((replace(ENTRY, credential=replace(NEW, password=None)),), "nobody knows its password"),
+        ((replace(ENTRY, credential=replace(NEW, account="gone"), disable_at=NOW + DAY),), "not in the configuration"),
+        ((replace(ENTRY, disable_at=NOW + DAY, quarantine=-DAY),), "quarantine has ended"),
+    ],
+)
+def test_an_undo_that_is_impossible_is_dropped_with_the_reason(ledger, text):
+    action = stage(facts(state_ledger=ledger, state_request=UNDO))
+    assert isinstance(action, Drop)
+    assert text in action.message
+
+
+def test_a_disabling_that_is_final_cannot_be_undone_and_what_waits_can():
+    disabled = replace(ENTRY, disabled_at=NOW)
+    final = facts(state_ledger=(disabled,), state_request=UNDO, capabilities={"fake": GENERATED})
+    assert "cannot undo that" in stage(final).message
+    assert stage(facts(state_ledger=(disabled,), state_request=UNDO)) == Stage(UNDO, NEW, OLD)
+
+
+def test_the_first_adoption_of_two_standing_credentials_sets_the_one_that_is_not_handed_out():
+    both = {key(Credential("fake", name)): (Credential("fake", name, f"id-{name}"),) for name in ("a", "b")}
+    taken = replace(REQUEST, take_over=True)
+    for handed_out, idle in (("a", "b"), ("b", "a"), ("x", "b")):
+        consumer = ConsumerDocument(1, exists=True, username=handed_out, password=Secret("by hand"))
+        known = facts(ALTERNATING, consumer=consumer, state_published=None, state_request=taken, found=both)
+        action = decide(known)
+        assert isinstance(action, Stage)
+        assert action.credential.username == idle
+        assert action.predecessor.username != idle
+        assert action.predecessor.password == (Secret("by hand") if handed_out != "x" else None)
+
+
+def test_the_due_time_is_drawn_once():
+    assert draw_due_time(facts()) is None
+    assert len(CHECKS) == len(set(CHECKS))
+
+
+@settings(deadline=None)
+@given(
+    state=states,
+    taken=st.booleans(),
+    claimed=st.booleans(),
+    target=st.sampled_from([TARGET, ALTERNATING, IN_PLACE]),
+    handed_out=st.sampled_from([None, OLD, NEW]),
+    offset=st.integers(-400, 400),
+)
+def test_any_state_whatever_gives_an_action_the_same_each_time_and_nothing_in_use_is_retired(
+    state, taken, claimed, target, handed_out, offset
+):
+    consumer = document(handed_out) if handed_out else ConsumerDocument(0, exists=False)
+    accounts = {one.account for one in (state.published, state.standby) if one} | {"fake"}
+    known = Facts(
+        target=target,
+        capabilities=dict.fromkeys(accounts, CHOSEN),
+        state=state,
+        consumer=consumer,
+        holder="me",
+        claimed=claimed,
+        taken=HOUR if taken else timedelta(),
+        now=NOW + timedelta(days=offset),
+    )
+    action = decide(known)
+    assert action == decide(known)
+    if isinstance(action, CLAIMED):
+        assert claimed
+    if isinstance(action, Disable | Delete):
+        assert action.entry in state.ledger
+        assert not known.protected(action.stray or action.entry.credential)
+        assert known.undisturbed or (state.attempt and consumer.names(state.attempt.staged))
+    if isinstance(action, Stage):
+        assert state.attempt is None
+    if isinstance(action, Hold):
+        assert action.until is None or action.until > known.now

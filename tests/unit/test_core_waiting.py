@@ -1,0 +1,103 @@
+"""Back-off and circuits: bounded on both sides, whatever they are fed."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rotator.core.backoff import LONGEST_ASKED, Backoff, waits
+from rotator.core.circuit import Circuit
+from rotator.core.jump import NOTICED, Reading
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+lengths = st.timedeltas(timedelta(milliseconds=1), timedelta(days=3))  # 2 ** 28 times the shortest is the longest
+backoffs = st.builds(Backoff, base=lengths, cap=lengths)
+failures = st.integers(-3, 10**9)
+fractions = st.floats(0, 1, exclude_max=True)
+
+
+@settings(deadline=None)
+@given(backoffs, failures, fractions)
+def test_a_wait_is_between_half_and_all_of_what_it_grew_to_and_never_beyond_the_cap(backoff, number, fraction):
+    whole = min(backoff.base * 2 ** min(max(number - 1, 0), 28), backoff.cap)
+    wait = backoff.delay(number, fraction)
+    tick = timedelta(microseconds=1)
+    assert whole / 2 - tick <= wait <= whole + tick
+    assert wait <= backoff.cap
+
+
+@settings(deadline=None)
+@given(backoffs, st.integers(1, 200), fractions)
+def test_a_wait_never_shrinks_as_failures_go_on(backoff, number, fraction):
+    assert backoff.delay(number + 1, fraction) >= backoff.delay(number, fraction)
+
+
+@settings(deadline=None)
+@given(backoffs, failures, fractions, st.timedeltas(timedelta(days=-1), timedelta(days=900)))
+def test_what_the_provider_asks_for_is_never_undercut_within_a_day(backoff, number, fraction, asked):
+    wait = backoff.delay(number, fraction, asked)
+    assert wait >= min(asked, LONGEST_ASKED)
+    assert wait <= max(backoff.cap, LONGEST_ASKED)
+    assert wait >= backoff.delay(number, fraction)
+
+
+def test_the_waits_of_the_default():
+    seconds = [Backoff().delay(number, 0.999999).total_seconds() for number in range(1, 10)]
+    assert [round(second) for second in seconds] == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
+
+
+@settings(deadline=None)
+@given(st.timedeltas(timedelta(seconds=1), LONGEST_ASKED))
+def test_a_stored_wait_lasts_until_it_is_over(length):
+    assert waits(NOW + length, NOW)
+    assert not waits(NOW, NOW + length)
+    assert not waits(NOW, NOW)
+    assert not waits(None, NOW)
+
+
+def test_a_wait_that_only_a_wrong_clock_can_have_stored_is_not_believed():
+    assert not waits(NOW + timedelta(days=365), NOW)
+
+
+events = st.lists(st.tuples(st.sampled_from(["call", "fail", "succeed"]), st.floats(0, 400)), max_size=60)
+
+
+@settings(deadline=None)
+@given(threshold=st.integers(1, 6), story=events)
+def test_a_circuit_is_open_from_its_threshold_until_a_success_and_lets_one_probe_a_period_through(threshold, story):
+    circuit, at, in_a_row, last = Circuit(threshold, timedelta(minutes=5)), 0.0, 0, None
+    for what, passes in story:
+        at += passes
+        assert circuit.is_open is (in_a_row >= threshold)
+        if what == "call":
+            if circuit.remaining(at) > timedelta():
+                assert circuit.is_open
+                continue
+            assert not circuit.is_open or last is None or at - last >= 300 - 1e-6
+            circuit, last = circuit.probing(at), at
+        elif what == "fail":
+            circuit, in_a_row, last = circuit.failed(at), in_a_row + 1, at
+            assert circuit.remaining(at) == (timedelta(minutes=5) if in_a_row >= threshold else timedelta())
+        else:
+            circuit, in_a_row = circuit.succeeded(), 0
+            assert circuit.remaining(at) == timedelta()
+
+
+def test_a_probe_shuts_the_door_behind_it():
+    circuit = Circuit(1, timedelta(minutes=5)).failed(0.0)
+    assert circuit.remaining(299.0) == timedelta(seconds=1)
+    assert circuit.remaining(300.0) == timedelta()
+    assert circuit.probing(300.0).remaining(301.0) == timedelta(seconds=299)
+    assert Circuit().probing(10.0) == Circuit()
+
+
+@settings(deadline=None)
+@given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
+def test_a_jump_is_what_the_wall_clock_did_beyond_the_other(jumped, passed):
+    earlier = Reading(NOW, 5.0)
+    later = Reading(NOW + timedelta(seconds=passed + jumped), 5.0 + passed)
+    seen = later.jump_since(earlier)
+    if abs(jumped) > NOTICED.total_seconds() + 1:
+        assert abs(seen.total_seconds() - jumped) < 0.01
+    elif abs(jumped) < NOTICED.total_seconds() - 1:
+        assert seen == timedelta()
