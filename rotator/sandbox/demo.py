@@ -38,7 +38,7 @@ _DAEMON = {
 }
 _PACE = Pace(every=9, overlap=4, quarantine=5)
 # What is promised to the phones stands here, apart from the policy, so that a policy can break the promise.
-_HABITS = Habits(interval=0.5, refresh=1.5, retry=0.2, patience=3.0, overlap=4.0)
+_HABITS = Habits(interval=0.5, refresh=1.5, retry=0.2, patience=4.0, overlap=4.0)
 # The SIP side follows the API a little later, as it does in life.
 _MANNER = Manner(propagation=Propagation(old=0.3, new=0.3))
 

@@ -1,0 +1,204 @@
+"""The demo from outside: as a process it tells the truth and leaves nothing behind; sabotaged, it says so."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Event
+
+import psutil
+import pytest
+
+from rotator.daemon.clock import SystemClock, SystemRandomness
+from rotator.sandbox.demo import Demo, DemoError, Production
+from rotator.sandbox.demo_cast import Pace
+from rotator.sandbox.demo_evidence import distinct, passwords_of
+from rotator.sandbox.demo_figures import Figures, summary, verdict
+from rotator.sandbox.demo_story import Line
+from rotator.sandbox.devices import Habits
+
+COMMAND = [sys.executable, "-m", "rotator", "demo"]
+NO_OVERLAP = Pace(every=9, overlap=0, quarantine=5, propagation=0)
+SLOW = Habits(interval=0.3, refresh=60.0, retry=0.2, patience=3.0, overlap=6.0)
+
+
+class Run:
+    """The demo as a process of its own, in a session and with temporary files of its own."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self.folder, self.output = folder / "tmp", folder / "output"
+        self.folder.mkdir()
+        environment = {**os.environ, "TMPDIR": str(self.folder), "PYTHONUNBUFFERED": "1"}
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*COMMAND, *words], stdout=output, stderr=output, env=environment, start_new_session=True
+            )
+        self.children: dict[int, psutil.Process] = {}
+        self.command_lines: set[str] = set()
+
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def watch(self, limit: float, until: str | None = None) -> None:
+        """Looks at the processes until this text is printed, or until the end."""
+        end = time.monotonic() + limit
+        while self.process.poll() is None and (until is None or until not in self.text()):
+            assert time.monotonic() < end, self.text()
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                self.children.setdefault(child.pid, child)
+                try:
+                    self.command_lines.add(" ".join(child.cmdline()))
+                except psutil.Error:
+                    continue
+            Event().wait(0.1)
+
+    def nothing_is_left(self) -> bool:
+        return not any(child.is_running() for child in self.children.values()) and not list(self.folder.iterdir())
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    started: list[Run] = []
+
+    def begin(*words: str) -> Run:
+        started.append(Run(tmp_path, *words))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        for process in (each.process, *each.children.values()):
+            if process.poll() is None if isinstance(process, subprocess.Popen) else process.is_running():
+                process.kill()
+        each.process.wait()
+
+
+def numbers(text: str, name: str) -> dict[str, float]:
+    """The figures of one row of the summary: each number by the word before it."""
+    row = next(line for line in text.splitlines() if line.startswith(f"  {name} "))
+    return {word: float(value) for word, value in re.findall(r"([A-Za-z-]+) ([0-9]+(?:\.[0-9]+)?)", row)}
+
+
+def test_the_whole_demo_keeps_every_promise(run) -> None:
+    demo = run()
+    demo.watch(limit=100)
+    text = demo.text()
+    assert demo.process.returncode == 0, text
+    assert text.splitlines()[-1].startswith("RESULT: no device was cut off")
+    assert "\x1b" not in text
+    rotations = numbers(text, "rotations")
+    assert rotations["replace"] >= 5
+    assert rotations["alternating"] >= 2
+    assert rotations["in-place"] >= 5
+    assert rotations["undone"] == 1
+    overlap = numbers(text, "phones, overlap")
+    assert overlap["accepted"] > 100
+    assert (overlap["refused"], overlap["off"]) == (0, 0)
+    others = numbers(text, "phones, no overlap")
+    assert others["accepted"] > 100
+    assert others["off"] == 0
+    credentials = numbers(text, "credentials")
+    assert credentials["provider"] == credentials["Vault"] >= 6
+    assert credentials["orphans"] == 0
+    assert "targets with a working password 5 of 5" in text
+    assert numbers(text, "secrets")["found"] == 0
+    assert "not shown" not in text
+    assert len(re.findall(r"^  shown ", text, re.MULTILINE)) == 5
+    # A whole life: staged before the provider hears of it, published only when proved, disabled before deleted.
+    first = re.search(r"office-phone +staged +(\w+),", text)
+    assert first
+    life = ["staged", "created", "proved", "published", "disabled", "deleted"]
+    assert in_order(text, "office-phone", first[1]) == life
+    assert in_order(text, "office-phone", "officephone01") == ["disabled", "deleted"]
+    assert demo.nothing_is_left()
+
+
+def in_order(text: str, target: str, username: str) -> list[str]:
+    """What is told of one credential: first words only, each once; without what the demo itself does."""
+    lines = [line.split() for line in text.splitlines() if f" {target} " in line and f"{username}," in line]
+    return list(dict.fromkeys(words[3] for words in lines if words[3] not in ("not", "call")))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["starting", "SIGUSR1"])
+def test_a_stop_ends_it_soon_and_leaves_nothing(run, number: signal.Signals, moment: str) -> None:
+    demo = run()
+    demo.watch(limit=60, until=moment)
+    asked = time.monotonic()
+    os.killpg(demo.process.pid, number)  # as a terminal does: to everybody in the foreground
+    demo.watch(limit=30)
+    assert time.monotonic() - asked < 15
+    assert demo.process.returncode == 130
+    assert "RESULT" not in demo.text()
+    assert "Traceback" not in demo.text()
+    assert demo.nothing_is_left()
+
+
+def play(production: Production) -> tuple[Figures, list[str], Demo]:
+    lines: list[str] = []
+    stop = Event()
+
+    def tell(line: Line) -> None:
+        lines.append(str(line))
+
+    demo = Demo(production, SystemClock(stop), SystemRandomness(), stop, tell)
+    figures = demo.run()
+    assert figures is not None
+    return figures, lines, demo
+
+
+def test_without_the_promised_overlap_devices_are_cut_off_and_the_demo_says_so() -> None:
+    figures, lines, demo = play(Production(seconds=9, pace=NO_OVERLAP, habits=SLOW))
+    assert figures.overlapping.cut_off
+    assert all("within the overlap of 6 s" in what for what in figures.overlapping.cut_off)
+    assert any(what.startswith("cut off: ") for what in verdict(figures))
+    assert summary(figures)[-1].startswith("RESULT: FAILED")
+    # What was searched for, searched for once more by other means.
+    known = distinct(password for account in demo._site.accounts.values() for password in passwords_of(account))
+    assert len(known) > 10
+    text = "\n".join((*lines, *summary(figures), *demo._processes))
+    assert "bao server" in text
+    assert not [secret for secret in known if secret.reveal() in text]
+
+
+def test_a_daemon_that_does_not_start_is_reported_with_its_reason() -> None:
+    impossible = Pace(every=2, overlap=4, quarantine=1)
+    with pytest.raises(DemoError, match="the daemon ended at its start") as caught:
+        play(Production(pace=impossible))
+    assert "does not end before the next rotation" in str(caught.value)
+
+
+def test_a_missing_extra_is_said_and_not_a_traceback() -> None:
+    script = "import sys; sys.modules['flask'] = None; sys.argv[1:] = ['demo']; from rotator.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "pip install 'rotator[sandbox]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_duration_in_which_nothing_can_be_shown_is_refused() -> None:
+    done = subprocess.run([*COMMAND, "--duration", "5"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "35" in done.stderr
+
+
+SHOW = """
+from rotator.cli.sandbox_commands import _show
+from rotator.sandbox.demo_story import Line, Tone
+_show(Line(1.0, "desk", "published", "x" * 200 + " [bold]", Tone.GOOD))
+"""
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_a_terminal_gets_colours_unless_it_asks_for_none(no_color: str, coloured: bool) -> None:
+    controller, terminal = pty.openpty()
+    environment = {**os.environ, "NO_COLOR": no_color, "TERM": "xterm-256color"}
+    subprocess.run([sys.executable, "-c", SHOW], stdout=terminal, env=environment, timeout=60, check=True)
+    os.close(terminal)
+    shown = os.read(controller, 10_000).decode()
+    os.close(controller)
+    assert ("\x1b[32m" in shown) is coloured
+    assert "x" * 200 + " [bold]" in shown

@@ -1,0 +1,93 @@
+"""The demo's verdict: every promise that can be broken, broken once; and the search for secrets finds them."""
+
+import base64
+import json
+from dataclasses import replace
+from urllib.parse import quote
+
+import pytest
+
+from rotator.core.secret import Secret
+from rotator.sandbox.demo_figures import Figures, Left, Outcome, Rotations, Search, search, summary, verdict
+from rotator.sandbox.devices import FleetReport
+
+FLEET = FleetReport(4, 100, 100, 0, 0, 0, 0.1, (), ())
+FINE = Figures(
+    seconds=40.0,
+    rotations={"replace": Rotations(5, 0, 1), "in-place": Rotations(3, 1, 0)},
+    never_rotated=(),
+    overlapping=FLEET,
+    others=replace(FLEET, refused=9, longest_gap=0.8),
+    patience=3.0,
+    left=Left(7, 7, (), 2, ()),
+    search=Search(30, 1000, ("the audit",), ()),
+    scenes=Outcome(("it was shown",), (), ()),
+    daemon_ended=False,
+)
+VALUE = 'p"ass/w\\ord!2$Kd'
+
+
+def test_nothing_is_wrong_where_every_promise_was_kept() -> None:
+    assert verdict(FINE) == ()
+    assert summary(FINE)[-1] == "RESULT: no device was cut off, no credential was left over, no secret was found"
+
+
+@pytest.mark.parametrize(
+    ("broken", "word"),
+    [
+        (replace(FINE, overlapping=replace(FLEET, cut_off=("desk: refused for 5 s",))), "cut off: desk"),
+        (replace(FINE, others=replace(FLEET, cut_off=("door: refused for 5 s",))), "cut off: door"),
+        (replace(FINE, overlapping=replace(FLEET, silent=("desk",))), "never registered: desk"),
+        (replace(FINE, others=replace(FLEET, silent=("door",))), "never registered: door"),
+        (replace(FINE, left=replace(FINE.left, orphans=("phone9",))), "left over"),
+        (replace(FINE, left=replace(FINE.left, unusable=("lobby",))), "nothing that the provider accepts: lobby"),
+        (replace(FINE, search=replace(FINE.search, leaks=("the audit",))), "a secret was found in the audit"),
+        (replace(FINE, never_rotated=("lobby",)), "never rotated: lobby"),
+        (replace(FINE, scenes=Outcome((), (), ("rotator undo lobby ended with exit code 1",))), "exit code 1"),
+        (replace(FINE, daemon_ended=True), "the daemon ended by itself"),
+    ],
+)
+def test_each_broken_promise_is_named_and_fails_the_demo(broken: Figures, word: str) -> None:
+    wrong = verdict(broken)
+    assert len(wrong) == 1
+    assert word in wrong[0]
+    lines = summary(broken)
+    assert lines[-1] == "RESULT: FAILED, 1 thing is wrong (see above)"
+    assert any("WRONG" in line and word in line for line in lines)
+
+
+def test_the_summary_tells_what_was_measured() -> None:
+    text = "\n".join(summary(FINE))
+    assert "replace 5, in-place 3; undone 1; steps that failed and were done again 1" in text
+    assert "tried 100, accepted 100, refused 9" in text
+    assert "at the provider 7, named in Vault 7, orphans 0; targets with a working password 2 of 2" in text
+    assert "30 passwords, keys and tokens searched for in 1000 characters: leaks found 0" in text
+
+
+def test_a_scene_that_found_no_time_is_said_and_is_no_failure() -> None:
+    short = replace(FINE, scenes=Outcome((), ("an undo",), ()))
+    assert any("not shown" in line and "an undo" in line for line in summary(short))
+    assert verdict(short) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        VALUE,
+        f"line\nlast {VALUE}",
+        json.dumps({"detail": f"it was {VALUE} then"}),
+        f"GET /?password={quote(VALUE, safe='')}",
+        base64.b64encode(VALUE.encode()).decode(),
+        "x" * 40_000 + VALUE + "x" * 40_000,
+        *("y" * (15_990 + shift) + VALUE for shift in range(0, 20, 5)),
+        *("y" * (14_970 + shift) + VALUE for shift in range(0, 20, 5)),
+    ],
+)
+def test_a_secret_is_found_in_every_form_and_place(text: str) -> None:
+    found = search({"here": text, "elsewhere": "nothing of the kind"}, [Secret("another-one-1"), Secret(VALUE)])
+    assert found.leaks == ("here",)
+    assert found.secrets == 2
+
+
+def test_nothing_is_found_where_nothing_is() -> None:
+    assert search({"here": "y" * 50_000}, [Secret(VALUE)]).leaks == ()
