@@ -152,7 +152,7 @@ class Root:
             self.redactor.add(*(value for value in _values(options) if isinstance(value, Secret)))
             http = Http(http_options(name, account, options, read_only=self._read_only), self.clock, self.metrics)
             https.append(http)
-            providers[name] = KINDS[account.type].build(options, http)
+            providers[name] = KINDS[account.type].build(options, http, self.randomness)
         daemon = settings.daemon
         limits = Limits(
             claim=daemon.claim,

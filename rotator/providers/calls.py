@@ -13,6 +13,7 @@ from urllib.parse import quote
 from tenacity import RetryCallState, Retrying, retry_if_result
 
 from rotator.core.answers import Retry, Unknown, Wait
+from rotator.core.secret import Secret
 from rotator.ports import Clock
 from rotator.providers.pacing import slept
 from rotator.providers.replies import Reply
@@ -31,6 +32,8 @@ class Request:
     path: str  # below the base URL, made with `path()`
     query: Mapping[str, str | int] = field(default_factory=dict)
     body: Mapping[str, Any] | None = field(default=None, repr=False)
+    form: Mapping[str, str] | None = None  # sent as a form, in place of `body`
+    headers: Mapping[str, Secret] = field(default_factory=dict, repr=False)  # beside those of the account
     repeatable: bool = True  # False: sending it twice could act twice
 
 

@@ -8,11 +8,12 @@ never sent) or `Unknown` (sent, and no whole answer). Nothing of a body, a URL's
 import ipaddress
 import json
 import logging
+import math
 import re
 import ssl
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -55,6 +56,11 @@ class Timeouts:
     pool: float = 5.0  # until one of our own connections is free
     total: float = 30.0
 
+    @property
+    def longest_call(self) -> timedelta:
+        """The bound of everything done through one `Call`, waiting included; resolving names is the system's."""
+        return timedelta(seconds=self.total + _MARGIN)
+
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
@@ -88,7 +94,8 @@ class Http:
             ValueError: the URL, a header's value or the authority's file cannot be used; says why, without the value.
         """
         self.clock = clock
-        self._options, self._meter = options, meter
+        self._options, self._meter, self._given = options, meter, transport
+        self._others: list[Http] = []
         self._base_url = _checked_url(options)
         _check_headers(options.headers)
         self._pacer = Pacer(options.rate_limit, clock)
@@ -100,12 +107,23 @@ class Http:
 
     @property
     def longest_call(self) -> timedelta:
-        """The bound of everything done through one `Call`, waiting included; resolving names is the system's."""
-        return timedelta(seconds=self._options.timeouts.total + _MARGIN)
+        """See `Timeouts.longest_call`."""
+        return self._options.timeouts.longest_call
 
-    def call(self) -> Call:
-        """Begins what must end within `Timeouts.total`."""
-        return Call(self, self.clock, self.clock.monotonic() + self._options.timeouts.total)
+    def elsewhere(self, base_url: str, *, allow_plain_http: bool) -> "Http":
+        """The same account at another address, such as a gateway: without its API key, and not at its pace.
+
+        Closed together with this one. Raises ValueError as the constructor does.
+        """
+        options = replace(
+            self._options, base_url=base_url, headers={}, rate_limit=None, allow_plain_http=allow_plain_http
+        )
+        self._others.append(Http(options, self.clock, self._meter, self._given))
+        return self._others[-1]
+
+    def call(self, within: float = math.inf) -> Call:
+        """Begins what must end within `Timeouts.total`, or `within` so many seconds where that is less."""
+        return Call(self, self.clock, self.clock.monotonic() + min(self._options.timeouts.total, within))
 
     def count(self, verb: str, outcome: str, seconds: float) -> None:
         """Meters a request to this account that went another way, such as a SIP REGISTER."""
@@ -114,6 +132,8 @@ class Http:
     def close(self) -> None:
         """Closes the connections."""
         self._transport.close()
+        for other in self._others:
+            other.close()
 
     def try_once(self, request: Request, deadline: float) -> Try:
         """Sends `request` once, when the pace allows it and before `deadline`."""
@@ -146,7 +166,7 @@ class Http:
         return httpx.Request(
             request.method,
             f"{self._base_url}{request.path}" + (f"?{urlencode(request.query)}" if request.query else ""),
-            content=None if request.body is None else json.dumps(_revealed(request.body)).encode(),
+            content=_content(request),
             headers=self._headers(request),
             extensions={"timeout": self._timeouts(deadline).as_dict()},
         )
@@ -156,7 +176,10 @@ class Http:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "rotator"}
         if request.body is not None:
             headers["Content-Type"] = "application/json"
-        return headers | {name: value.reveal() for name, value in self._options.headers.items()}
+        elif request.form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        secret = {**self._options.headers, **request.headers}
+        return headers | {name: value.reveal() for name, value in secret.items()}
 
     def _timeouts(self, deadline: float) -> httpx.Timeout:
         of, left = self._options.timeouts, max(deadline - self.clock.monotonic(), 0.001)
@@ -233,6 +256,12 @@ def _status_label(reply: Reply) -> str:
         return "unreadable"
     # Others as a class, so that nobody else decides how many label values there are.
     return str(reply.status) if reply.status in _STATUSES else f"{reply.status // 100}xx"
+
+
+def _content(request: Request) -> bytes | None:
+    if request.body is not None:
+        return json.dumps(_revealed(request.body)).encode()
+    return None if request.form is None else urlencode(request.form).encode()
 
 
 def _revealed(value: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 
 from rotator.core.model import Capabilities, Strategy
 from rotator.core.secret import Secret
-from rotator.ports import Provider
-from rotator.providers import vobiz, vobiz_api, vobiz_endpoint
+from rotator.ports import Provider, Randomness
+from rotator.providers import apinizer, apinizer_api, vobiz, vobiz_api, vobiz_endpoint
 from rotator.providers.http import Http
 
 
@@ -21,11 +21,16 @@ class Kind:
     """
 
     summary: str
-    base_url: str  # where the API is unless the configuration says otherwise
+    base_url: str | None  # where the API is unless the configuration says otherwise; None: it always has to
     options: type[Any]
     headers: Callable[[Any], Mapping[str, Secret]]  # the API key as it is sent
     capabilities: Callable[[Any], Capabilities]  # without connecting
-    build: Callable[[Any, Http], Provider]
+    build: Callable[[Any, Http, Randomness], Provider]
+
+
+def _plain(build: Callable[[Any, Http], Provider]) -> Callable[[Any, Http, Randomness], Provider]:
+    """The builder of a provider that makes nothing up by itself."""
+    return lambda options, http, _: build(options, http)
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -36,7 +41,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             options=vobiz_api.VobizOptions,
             headers=vobiz_api.headers,
             capabilities=vobiz.capabilities,
-            build=vobiz.VobizCredentials,
+            build=_plain(vobiz.VobizCredentials),
         ),
         "vobiz-endpoint": Kind(
             summary="Vobiz Endpoint users",
@@ -44,7 +49,15 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             options=vobiz_api.VobizOptions,
             headers=vobiz_api.headers,
             capabilities=vobiz_endpoint.capabilities,
-            build=vobiz_endpoint.VobizEndpoints,
+            build=_plain(vobiz_endpoint.VobizEndpoints),
+        ),
+        "apinizer": Kind(
+            summary="Apinizer credentials",
+            base_url=None,
+            options=apinizer_api.ApinizerOptions,
+            headers=apinizer_api.headers,
+            capabilities=apinizer.capabilities,
+            build=apinizer.ApinizerCredentials,
         ),
     }
 )

@@ -101,7 +101,11 @@ def failure(reply: Reply) -> Failure:
     A definite answer to a write that was sent before in the same call, and whose first answer was lost, is not
     definite: the first may have acted.
     """
-    definite = _definite(reply)
+    return settled(reply, _definite(reply))
+
+
+def settled(reply: Reply, definite: Failure) -> Failure:
+    """`definite`, unless an earlier try of the same write was lost: then nobody can tell."""
     if reply.uncertain:
         return Unknown(f"{definite.message}; an earlier try of the same request got no answer and may have acted")
     return definite

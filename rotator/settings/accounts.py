@@ -1,15 +1,16 @@
 """Provider accounts. Adding a provider is one model here and its name in `ProviderAccount`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from rotator.settings.references import AnySecret
 from rotator.settings.section import Section
 from rotator.settings.times import Grace
-from rotator.settings.values import AccountId, FilePath, HostName, Rate, RateText, Registrar, Url
+from rotator.settings.values import AccountId, FilePath, HostName, ProjectName, Rate, RateText, Registrar, Url, wrong
 
 
 class Account(Section, ABC):
@@ -31,6 +32,11 @@ class Account(Section, ABC):
     propagation: Grace | None = None
     """How long after a change the provider may still answer from the old state; default: what is known of the provider.
     Until it has passed, a credential that is not accepted yet does not count as refused."""
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """Every URL that passwords are sent to, by its key."""
+        return {"base_url": self.base_url}
 
     @property
     @abstractmethod
@@ -71,13 +77,56 @@ class VobizEndpointAccount(_Vobiz):
     """The provider: `vobiz-endpoint` for endpoints."""
 
 
+class ApinizerAccount(Account):
+    """Apinizer credentials of one project (Apinizer, Credentials). They can be replaced, alternated, set in place."""
+
+    type: Literal["apinizer"]
+    """The provider: `apinizer`."""
+    base_url: Url = Field(examples=["https://console.example.com"])
+    """Where the management console is; `/apiops/` is appended."""
+    project: ProjectName = Field(examples=["MyProject"])
+    """The project that holds the credentials. Letter case counts."""
+    access_token: AnySecret = Field(examples=["{env: APINIZER_TOKEN}"])
+    """A reference to a Personal API Access Token. Never the token itself. Its user needs IDENTITY MANAGE and
+    DEPLOY_UNDEPLOY in the project."""
+    email: str = Field(default="", max_length=254)
+    """The email address of a credential that replaces none; others take over their predecessor's. Default none."""
+    full_name: str = Field(default="", max_length=255)
+    """The full name of a credential that replaces none; others take over their predecessor's. Default none."""
+    probe_url: Url | None = None
+    """An API proxy that asks for HTTP Basic: a harmless GET there proves a new password. Default none: then only the
+    provider's own listing is read back, which does not try the password."""
+    gateway_url: Url | None = None
+    """Instead of probe_url, the gateway whose token endpoint proves a new password. Where the credential's token
+    setting ends the token before, each proof ends the token that a client uses."""
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """See `Account.addresses`."""
+        own = {"base_url": self.base_url, "probe_url": self.probe_url, "gateway_url": self.gateway_url}
+        return {key: url for key, url in own.items() if url is not None}
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """See `Account.identity`. Usernames are unique in all projects of an installation (Create Credential)."""
+        return (self.type, self.base_url)
+
+    @model_validator(mode="after")
+    def _one_proof(self) -> "ApinizerAccount":
+        if self.probe_url is not None and self.gateway_url is not None:
+            raise wrong("probe_url and gateway_url exclude each other", "keep one of the two")
+        return self
+
+
 def _type(data: Any) -> str | None:
     found = data.get("type") if isinstance(data, dict) else None
     return f"type={found}" if isinstance(found, str) else None
 
 
 ProviderAccount = Annotated[
-    Annotated[VobizAccount, Tag("type=vobiz")] | Annotated[VobizEndpointAccount, Tag("type=vobiz-endpoint")],
+    Annotated[VobizAccount, Tag("type=vobiz")]
+    | Annotated[VobizEndpointAccount, Tag("type=vobiz-endpoint")]
+    | Annotated[ApinizerAccount, Tag("type=apinizer")],
     Discriminator(_type),
 ]
 """A provider account of any kind; `type` says which."""

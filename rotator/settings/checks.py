@@ -123,7 +123,7 @@ def plain_http_is_allowed(world: World) -> Iterator[Finding]:
     if isinstance(vault, RemoteVault):
         places.append((("vault", "address"), vault.address, vault.allow_plain_http))
     for name, account in world.configuration.providers.items():
-        places.append((("providers", name, "base_url"), account.base_url, account.allow_plain_http))
+        places += [(("providers", name, key), url, account.allow_plain_http) for key, url in account.addresses.items()]
     for loc, url, allowed in places:
         host = urlsplit(url).hostname or ""
         if url.startswith("http:") and not is_loopback(host) and host not in allowed:

@@ -218,6 +218,14 @@ AccountId = Annotated[
 ]
 """The id of an account: a part of every URL there."""
 
+ProjectName = Annotated[
+    str,
+    _matching(
+        r"^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\]{1,255}$", "is not a project's name", "write it as the console shows it"
+    ),
+]
+"""The name of a project: a part of every URL there, percent-encoded."""
+
 
 def _file(text: str, context: LoadContext) -> Path:
     if not text.strip() or "\0" in text:

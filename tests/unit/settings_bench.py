@@ -1,30 +1,25 @@
 """What the tests of the settings share: a good configuration, and ways to load a text."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from rotator.core.secret import Secret
-from rotator.providers.registry import KINDS, unsupported
-from rotator.providers.vobiz_api import VobizOptions
+from rotator.daemon.accounts import provider_facts
 from rotator.settings import ConfigError, Settings, load
-from rotator.settings.world import Kind, ProviderFacts
 
 CONFIG = Path(__file__).parents[2] / "config"
 SENTINEL = "hunter2-Tr0ub4dor"
-ENVIRON = {"VOBIZ_AUTH_TOKEN": SENTINEL, "ROTATOR_SECRET_ID": SENTINEL, "VAULT_TOKEN": SENTINEL}
+ENVIRON = {
+    "VOBIZ_AUTH_TOKEN": SENTINEL,
+    "ROTATOR_SECRET_ID": SENTINEL,
+    "VAULT_TOKEN": SENTINEL,
+    "APINIZER_TOKEN": SENTINEL,
+}
 
-FACTS = ProviderFacts(
-    {
-        name: Kind(kind.capabilities(VobizOptions("MA_1", Secret("unused"))), timedelta(seconds=31))
-        for name, kind in KINDS.items()
-    },
-    unsupported,
-)
+FACTS = provider_facts()
 
 GOOD = """\
 vault:

@@ -19,7 +19,7 @@ from rotator.sandbox.accounts import Account
 from rotator.sandbox.faults import CATALOGUE
 from rotator.sandbox.server import Sandbox
 from rotator.sandbox.vobiz import VobizApi
-from rotator.testing import FakeClock
+from rotator.testing import FakeClock, FakeRandomness
 
 TOKEN, FIRST, SECOND = Secret("sandbox-token-1"), Secret("Vbz!2025$SecureP"), Secret("Other+2026*SecureP")
 QUICK = Timeouts(connect=1, read=0.1, write=1, pool=1, total=30)
@@ -49,7 +49,7 @@ class World:
             "prod", self.sandbox.http_url, row.headers(self.options), timeouts=self._timeouts, read_only=read_only
         )
         http = Http(options, self.clock, self.meter)
-        return row.build(self.options, http), http
+        return row.build(self.options, http, FakeRandomness()), http
 
     def __enter__(self):
         self.sandbox.start()
