@@ -9,16 +9,18 @@ import sys
 import time
 from pathlib import Path
 from threading import Event
+from typing import Any, ClassVar
 
 import psutil
 import pytest
+import typer
 
+import rotator.sandbox.demo as demo_module
+from rotator.cli import sandbox_commands
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.sandbox.demo import Demo, DemoError, Production
 from rotator.sandbox.demo_cast import Pace
 from rotator.sandbox.demo_evidence import distinct, passwords_of
-from rotator.sandbox.demo_figures import Figures, summary, verdict
-from rotator.sandbox.demo_story import Line
 from rotator.sandbox.devices import Habits
 
 COMMAND = [sys.executable, "-m", "rotator", "demo"]
@@ -137,29 +139,37 @@ def test_a_stop_ends_it_soon_and_leaves_nothing(run, number: signal.Signals, mom
     assert demo.nothing_is_left()
 
 
-def play(production: Production) -> tuple[Figures, list[str], Demo]:
-    lines: list[str] = []
+def play(production: Production) -> None:
     stop = Event()
-
-    def tell(line: Line) -> None:
-        lines.append(str(line))
-
-    demo = Demo(production, SystemClock(stop), SystemRandomness(), stop, tell)
-    figures = demo.run()
-    assert figures is not None
-    return figures, lines, demo
+    Demo(production, SystemClock(stop), SystemRandomness(), stop, lambda _: None).run()
 
 
-def test_without_the_promised_overlap_devices_are_cut_off_and_the_demo_says_so() -> None:
-    figures, lines, demo = play(Production(seconds=9, pace=NO_OVERLAP, habits=SLOW))
-    assert figures.overlapping.cut_off
-    assert all("within the overlap of 6 s" in what for what in figures.overlapping.cut_off)
-    assert any(what.startswith("cut off: ") for what in verdict(figures))
-    assert summary(figures)[-1].startswith("RESULT: FAILED")
+class Kept(Demo):
+    """The demo, and a way to ask it afterwards."""
+
+    performances: ClassVar[list["Kept"]] = []
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.performances.append(self)
+
+
+def test_without_the_promised_overlap_devices_are_cut_off_and_the_command_fails(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(demo_module, "Demo", Kept)
+    monkeypatch.setattr(demo_module, "Production", lambda seconds: Production(9, pace=NO_OVERLAP, habits=SLOW))
+    with pytest.raises(typer.Exit) as ended:
+        sandbox_commands.demo(duration=40)
+    assert ended.value.exit_code == 1
+    shown = capsys.readouterr().out
+    wrong = [line for line in shown.splitlines() if line.startswith("  WRONG ")]
+    assert wrong
+    assert all("cut off: " in line and "within the overlap of 6 s" in line for line in wrong)
+    assert shown.splitlines()[-1].startswith("RESULT: FAILED")
     # What was searched for, searched for once more by other means.
+    demo = Kept.performances.pop()
     known = distinct(password for account in demo._site.accounts.values() for password in passwords_of(account))
     assert len(known) > 10
-    text = "\n".join((*lines, *summary(figures), *demo._processes))
+    text = "\n".join((shown, *demo._processes))
     assert "bao server" in text
     assert not [secret for secret in known if secret.reveal() in text]
 
