@@ -63,7 +63,7 @@ class Provider(Protocol):
         ...
 
     def enable(self, credential: Credential) -> Answer[Credential]:
-        """Enables it again, with the password `credential.password` in force."""
+        """Enables it again, with the password `credential.password` in force and no end set by `expire`."""
         ...
 
     def expire(self, credential: Credential, at: datetime) -> Answer[None]:

@@ -136,11 +136,11 @@ class LedgerEntry:
     replaced_at: datetime
     disable_at: datetime
     quarantine: timedelta
-    expires_at: datetime | None = None  # the provider was told to end it then, by itself
     disabled_at: datetime | None = None
     failures: int = 0
     not_before: datetime | None = None
     note: str = ""  # why the last try did not end it, such as active calls
+    expires_at: datetime | None = None  # the provider was told to end it then, by itself
 
     @property
     def disabled(self) -> bool:

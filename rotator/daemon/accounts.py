@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,8 +45,7 @@ def http_options(name: str, account: Account, options: Any, *, read_only: bool) 
 
 def provider_facts() -> ProviderFacts:
     """What the configuration's checks have to know of each type of account, without connecting to any."""
-    longest = timedelta(seconds=Timeouts().total)
-    kinds = {name: Kind(_capabilities(kind), longest) for name, kind in registry.KINDS.items()}
+    kinds = {name: Kind(_capabilities(kind), Timeouts().longest_call) for name, kind in registry.KINDS.items()}
     return ProviderFacts(kinds, registry.unsupported)
 
 

@@ -30,7 +30,11 @@ _HEART = 5.0  # seconds between two comparisons of the clocks
 _VAULT_AGAIN = 5.0  # seconds between two tries to reach Vault at start
 
 STOPPED, OVERDUE = 0, 4  # exit codes: stopped in time; a step was still running when the bound had passed
-_BLOCKED = {Reason.FOREIGN_DOCUMENT: "foreign_document", Reason.IDLE_IN_OVERLAP: "idle_in_overlap"}
+_BLOCKED = {
+    Reason.FOREIGN_DOCUMENT: "foreign_document",
+    Reason.IDLE_IN_OVERLAP: "idle_in_overlap",
+    Reason.ACCOUNT_MISSING: "account_missing",
+}
 
 
 class Service:
@@ -66,6 +70,7 @@ class Service:
         """
         with self._signals.installed():
             self.http.start()
+            _log.info("listening", host=self._root.settings.daemon.listen.host, port=self.http.port)
             try:
                 self._configured(ok=True)
                 if self._wait_for_vault():

@@ -136,6 +136,8 @@ class Effects:
             do.Verb.ENABLE: lambda: provider.enable(credential),
         }
         answer = self._ask(credential.account, send[action.verb])
+        if isinstance(answer, Done) and answer.value.password is None:
+            answer = Unknown("the provider does not say which password is in force")
         self._record(session, action.verb.value, _outcome(answer), credential, detail=_message(answer))
         if isinstance(answer, Done):
             session.write(advance.applied(session.state, answer.value, self._clock.now()))
@@ -158,6 +160,16 @@ class Effects:
         uncertain = isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is Wait.PARTIAL)
         later = self._later(session.state.failures + 1, answer)
         session.write(advance.setback(session.state, _message(answer), later, uncertain=uncertain))
+
+    def put_into_force(self, session: Session, published: Credential) -> bool:
+        """Sets and enables what is published, after something may have changed it; False where that is not certain."""
+        provider = self._providers.get(published.account)
+        if provider is None:
+            return False
+        way = provider.enable if provider.capabilities.re_enables else provider.set_password
+        answer = self._ask(published.account, lambda: way(published))
+        self._record(session, "put into force", _outcome(answer), published, detail=_message(answer))
+        return isinstance(answer, Done)
 
     def _restore(self, session: Session, action: do.Restore) -> None:
         credential = action.credential

@@ -10,8 +10,8 @@ from rotator.core import actions as do
 from rotator.core import advance
 from rotator.core.circuit import Circuit
 from rotator.core.decide import decide
-from rotator.core.facts import Facts
-from rotator.core.model import Purpose, Request, Target, TargetState
+from rotator.core.facts import Facts, same
+from rotator.core.model import Credential, Purpose, Request, Target, TargetState
 from rotator.engine.claims import Claims
 from rotator.engine.effects import Effects, Limits
 from rotator.engine.gates import Gates
@@ -22,7 +22,8 @@ _MOST_STEPS = 60  # a whole life of a credential takes about a dozen; more is a 
 _MOST_CONFLICTS = 5
 _AFTER_CONFLICT = 0.15  # seconds: a standby of Vault may answer from a state that is up to 0.1 s old
 _SOON = timedelta(seconds=5)
-_MARGIN = timedelta(seconds=5)  # by which a claim outlasts the longest call that it protects
+CLAIM_MARGIN = timedelta(seconds=5)
+"""By how much a claim outlasts the longest call that it protects, at least."""
 
 
 class Outcome(Enum):
@@ -75,6 +76,9 @@ class Engine:
             holder: names this process in claims; unique among all processes, restarts included.
             seen: is told every state that is read or written.
             stopping: True from the moment when no further step may begin.
+
+        Raises:
+            ValueError: the claim would end before the longest call that it protects.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.gates = Gates(clock, circuit, limits.retirements_per_minute)
@@ -83,7 +87,9 @@ class Engine:
         self._seen, self._stopping, self._audit = seen, stopping, audit
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
         longest = max((provider.longest_call for provider in providers.values()), default=timedelta())
-        self._longest_effect = longest + _MARGIN
+        self._longest_effect = longest + CLAIM_MARGIN
+        if limits.claim <= self._longest_effect:
+            raise ValueError(f"a claim has to be longer than {self._longest_effect}: the longest call and a margin")
         self._effects = Effects(store, providers, clock, randomness, audit, self.gates, limits)
 
     def look(self, target: Target) -> Look:
@@ -162,13 +168,40 @@ class Engine:
                     return None, Outcome.CONTENDED
                 self._clock.sleep(_AFTER_CONFLICT)
                 session.read()
+                self._make_good(session, action)
         return None, Outcome.CONTENDED
+
+    def _make_good(self, session: Session, action: do.Action) -> None:
+        """A process that was stopped between deciding and sending may have touched what another one published since.
+
+        Nobody can tell what came of that, so that what is published is put into force once more, or else replaced.
+        """
+        touched, published = _touched(action), session.state.published
+        if touched is None or published is None or not same(touched, published):
+            return
+        attempt = session.state.attempt
+        under_way = attempt is not None and same(touched, attempt.staged)
+        harmless = isinstance(action, do.Apply) and touched.password == published.password
+        if not under_way and not harmless and not self._effects.put_into_force(session, published):
+            why = "a late call may have changed what is published"
+            request = Request(Purpose.ROTATE, "rotator", why, self._clock.now())
+            session.write(advance.requested(session.state, request))
+            self._audit.record("request rotate", session.target.name, "done", requested_by="rotator", reason=why)
 
     def _give_back(self, session: Session) -> None:
         """Everything that was asked of the provider is on record by now, so the next process need not wait."""
         if session.holds_claim:
             with suppress(Conflict):  # somebody wrote since, so that the claim is no longer ours anyway
                 session.write(advance.released(session.state))
+
+
+def _touched(action: do.Action) -> Credential | None:
+    """The credential at the provider that an action changes."""
+    if isinstance(action, do.Apply | do.Restore):
+        return action.credential
+    if isinstance(action, do.Disable | do.Expire | do.Delete):
+        return action.entry.credential
+    return None
 
 
 def _name(action: do.Action, state: TargetState) -> str:

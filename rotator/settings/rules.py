@@ -10,11 +10,11 @@ from rotator.core.model import Strategy
 from rotator.core.naming import new_username
 from rotator.core.passwords import problems
 from rotator.core.schedule import SPREAD, Cron, Every, Schedule
+from rotator.engine import CLAIM_MARGIN
 from rotator.settings import strength
 from rotator.settings.times import duration_text
 from rotator.settings.world import Finding, Use, World
 
-CLAIM_MARGIN = timedelta(seconds=5)  # the engine starts no call that could outlast its claim by less than this
 _FEWEST_BITS = 50  # fewer can be searched through offline from one sniffed SIP digest (MD5) within days
 _ENOUGH_BITS = 80
 _FEWEST_ODDS = 0.01  # of ten thousand draws, a hundred: one fails to turn up about once in 10**43 passwords

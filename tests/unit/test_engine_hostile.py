@@ -528,3 +528,59 @@ def test_a_strategy_changed_in_the_middle_of_an_attempt_does_not_bend_it():
             assert enabled(world) == [world.consumer.username], (before.strategy, after.strategy)
             assert world.state.published is not None
             assert isinstance(world.target.strategy, Strategy)
+
+
+@pytest.mark.parametrize("target", [REPLACE, ALTERNATING])
+def test_a_late_disable_of_what_an_undo_published_again_is_made_good(target):
+    world = World(target)
+    engine, other = world.engine(), world.engine()
+    world.until_rotated(engine)
+    world.settle(engine, 2 * DAY)
+    world.request(engine)
+    engine.look(world.target)
+    old = world.state.ledger[0].credential
+    world.clock.advance(DAY)
+
+    def meanwhile(label):
+        # The first process is stopped between deciding and sending, for longer than its claim.
+        if label == "before disable":
+            world.cut_at(0)
+            world.request(other, Purpose.UNDO)
+            for _ in range(3):
+                other.look(world.target)
+                world.clock.advance(2 * world.limits.claim)
+            assert world.consumer.username == old.username
+
+    world.cut_at(0, meanwhile)
+    engine.look(world.target)
+    world.cut_at(0)
+    assert world.consumer.username == old.username
+    assert world.published_works
+    assert "put into force" in world.audit.verbs("office")
+
+
+def test_a_late_delete_of_what_an_undo_published_again_leads_to_a_rotation():
+    world = World()
+    engine, other = world.engine(), world.engine()
+    world.until_rotated(engine)
+    world.settle(engine, 2 * DAY)
+    world.request(engine)
+    engine.look(world.target)
+    world.settle(engine, 2 * DAY)
+    world.clock.advance(5 * DAY + timedelta(hours=23))
+
+    def meanwhile(label):
+        if label == "before delete":
+            world.cut_at(0)
+            world.clock.jump(-DAY)
+            world.request(other, Purpose.UNDO)
+            for _ in range(3):
+                other.look(world.target)
+                world.clock.advance(2 * world.limits.claim)
+
+    world.cut_at(0, meanwhile)
+    world.settle(engine, DAY)
+    world.cut_at(0)
+    world.settle(engine, timedelta(hours=1))
+    assert world.published_works
+    assert any(record.facts.get("requested_by") == "rotator" for record in world.audit.records)
