@@ -1,19 +1,22 @@
-"""Simulated SIP devices: they read what Vault publishes, register with it, and measure whether they were cut off.
+"""Simulated consumers: they read what Vault publishes, log in with it, and measure whether they were cut off.
 
-A device behaves as a telephone that a provisioning server feeds: it keeps the credential that it has, asks for a
-newer one from time to time, registers again and again, and asks at once when it is refused.
+A consumer behaves as a telephone that a provisioning server feeds: it keeps the credential that it has, asks for a
+newer one from time to time, logs in again and again, and asks at once when it is refused. How it logs in is up to its
+kind: a `Device` registers by SIP.
 """
 
 import heapq
 import itertools
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock, StoreError
-from rotator.providers.sip import Address, RegisterResult, register
+from rotator.providers.sip import Address, register
 
 _LOG = logging.getLogger("rotator.sandbox")
 _NAP = 0.2  # seconds after which an idle worker looks whether it is to stop
@@ -36,13 +39,13 @@ Read = Callable[[], Given]
 class Habits:
     """How a device behaves. All lengths are in seconds."""
 
-    interval: float = 1.0  # between registrations
+    interval: float = 1.0  # between logins
     refresh: float = 5.0  # between looks into Vault
     retry: float = 0.2  # between tries while it is refused or unanswered
     patience: float = 2.0  # a refusal that lasts longer than this, Vault read again, is a cut-off
     overlap: float | None = None  # promised to this device's target; None: no overlap (`in-place`)
-    timeout: float = 2.0  # of one registration
-    expires: int = 60  # how long each registration is wanted
+    timeout: float = 2.0  # of one login
+    expires: int = 60  # how long each registration by SIP is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,32 @@ class Report:
     cut_off: tuple[str, ...] = ()  # each time it was cut off, in words
 
 
-class Device:
-    """One telephone. Not thread-safe: one thread at a time calls `step`; `report` may be called from any."""
+class Login(Protocol):
+    """What came of one try to log in. Neither accepted nor refused: no definite answer."""
 
-    def __init__(self, name: str, read: Read, registrar: Address, clock: Clock, habits: Habits | None = None) -> None:
+    @property
+    def authenticated(self) -> bool:
+        """It was let in."""
+        ...
+
+    @property
+    def refused(self) -> bool:
+        """It was turned away because of its credential."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """In words, without a value."""
+        ...
+
+
+class Consumer(ABC):
+    """One consumer. Not thread-safe: one thread at a time calls `step`; `report` may be called from any."""
+
+    def __init__(self, name: str, read: Read, clock: Clock, habits: Habits | None = None) -> None:
         """Makes it; it does nothing until its first `step`."""
         self.name = name
         self._read = read
-        self._registrar = registrar
         self._clock = clock
         self._habits = habits or Habits()
         self._held: Given | None = None
@@ -86,7 +107,7 @@ class Device:
         if now >= self._next_look:
             self._look()
         if now >= self._next_try:
-            self._keep_registered()
+            self._keep_logged_in()
         return min(self._next_look, self._next_try)
 
     def report(self) -> Report:
@@ -111,7 +132,7 @@ class Device:
             return
         self._held_since = began
 
-    def _keep_registered(self) -> None:
+    def _keep_logged_in(self) -> None:
         result = self._try()
         if result is not None and result.refused:
             self._look()
@@ -120,25 +141,18 @@ class Device:
         pause = self._habits.interval if healthy else self._habits.retry
         self._next_try = self._clock.monotonic() + pause
 
-    def _try(self) -> RegisterResult | None:
-        held = self._held
-        if held is None:
+    def _try(self) -> Login | None:
+        if self._held is None:
             return None
-        habits = self._habits
-        result = register(
-            self._registrar,
-            held.username,
-            held.password,
-            clock=self._clock,
-            domain=held.domain or None,
-            contact=f"sip:{self.name}@device.invalid",
-            expires=habits.expires,
-            timeout=habits.timeout,
-        )
+        result = self._log_in(self._held, self._habits)
         self._count(result)
         return result
 
-    def _count(self, result: RegisterResult) -> None:
+    @abstractmethod
+    def _log_in(self, held: Given, habits: Habits) -> Login:
+        """Logs in once, within `habits.timeout`."""
+
+    def _count(self, result: Login) -> None:
         now, report = self._clock.monotonic(), self._report
         report = replace(report, tried=report.tried + 1)
         if result.authenticated:
@@ -149,7 +163,7 @@ class Device:
                 report = self._refused(now, replace(report, refused=report.refused + 1))
             else:
                 report = replace(report, unanswered=report.unanswered + 1)
-            _LOG.debug("device %s: %s", self.name, result.reason)
+            _LOG.debug("consumer %s: %s", self.name, result.reason)
         self._report = report
 
     def _recovered(self, now: float, report: Report) -> Report:
@@ -171,6 +185,27 @@ class Device:
         return report
 
 
+class Device(Consumer):
+    """One telephone: it registers."""
+
+    def __init__(self, name: str, read: Read, registrar: Address, clock: Clock, habits: Habits | None = None) -> None:
+        """Makes it; it does nothing until its first `step`."""
+        super().__init__(name, read, clock, habits)
+        self._registrar = registrar
+
+    def _log_in(self, held: Given, habits: Habits) -> Login:
+        return register(
+            self._registrar,
+            held.username,
+            held.password,
+            clock=self._clock,
+            domain=held.domain or None,
+            contact=f"sip:{self.name}@device.invalid",
+            expires=habits.expires,
+            timeout=habits.timeout,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class FleetReport:
     """The sum over a fleet."""
@@ -189,7 +224,7 @@ class FleetReport:
 class Fleet:
     """Many devices on few threads: each worker takes the device that is due next."""
 
-    def __init__(self, devices: Iterable[Device], clock: Clock, threads: int = 4) -> None:
+    def __init__(self, devices: Iterable[Consumer], clock: Clock, threads: int = 4) -> None:
         """Makes the fleet; `threads` bounds how many devices register at the same moment."""
         self._devices = tuple(devices)
         self._clock = clock
@@ -244,7 +279,7 @@ class Fleet:
             with self._lock:
                 heapq.heappush(self._due, (due, next(self._order), device))
 
-    def _take(self) -> Device | None:
+    def _take(self) -> Consumer | None:
         # Sleeps outside the lock, and never long: a device that another worker gives back may be due earlier.
         with self._lock:
             wait = self._due[0][0] - self._clock.monotonic() if self._due else _NAP

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 from flask import Blueprint, Response, request
 
@@ -19,7 +19,9 @@ from rotator.sandbox.adjust import adjusted
 EVERYTHING = "*"
 REGISTER = "register"
 """The registrar's verb. `*` does not cover it: devices register all the time and would use every plan up."""
-VERBS = (EVERYTHING, "create", "list", "get", "update", "delete", REGISTER)
+GATEWAY = "gateway"
+"""The verb of requests to the data plane of a simulated API gateway. `*` does not cover it, for the same reason."""
+VERBS = (EVERYTHING, "create", "list", "get", "update", "delete", "grants", "grant", "revoke", REGISTER, GATEWAY)
 ELSEWHERE = "/_sandbox/elsewhere"
 """Where a redirect leads: whoever follows it is counted there."""
 SPOILT = "rotator.sandbox.spoilt"
@@ -40,6 +42,7 @@ class Kind(Enum):
     EMPTY = "empty"  # no body where JSON should be
     HUGE = "huge"  # a body of 10 MB
     REDIRECT = "redirect"  # 307 to another address
+    DEPLOYMENT = "deployment"  # accepted, and not deployed: Apinizer's environments only
 
 
 ON_THE_WIRE = frozenset({Kind.RESET, Kind.SILENCE, Kind.HALF, Kind.DRIP})
@@ -55,6 +58,8 @@ class Fault:
     status: int = 200
     seconds: float = 0.0  # of a delay, of a silence, or between the bytes of a drip
     retry_after: int | None = None  # in seconds
+    deployment: Literal["partial", "null", "empty"] = "partial"  # how it is told that it was not deployed
+    environment: str = ""  # to which one it is not deployed; the last one unless it is named
 
 
 CATALOGUE: Mapping[str, Fault] = {
@@ -78,6 +83,9 @@ CATALOGUE: Mapping[str, Fault] = {
     "empty-after-commit": Fault(Kind.EMPTY, committed=True),
     "huge": Fault(Kind.HUGE),
     "redirect": Fault(Kind.REDIRECT, status=307),
+    "partial-deployment": Fault(Kind.DEPLOYMENT, committed=True),
+    "null-deployment": Fault(Kind.DEPLOYMENT, committed=True, deployment="null"),
+    "empty-deployment": Fault(Kind.DEPLOYMENT, committed=True, deployment="empty"),
 }
 """The faults by the names that `/_sandbox/faults` and the tests use."""
 
@@ -98,7 +106,7 @@ class Plan:
 
     def applies(self, account: str, verb: str) -> bool:
         """True where the fault is to happen on this call; counts it."""
-        meant = self.verb == verb or (self.verb == EVERYTHING and verb != REGISTER)
+        meant = self.verb == verb or (self.verb == EVERYTHING and verb not in (REGISTER, GATEWAY))
         concerned = meant and self.account in (EVERYTHING, account)
         if not concerned or self.left == 0 or self._random.random() >= self._probability:
             return False
@@ -210,6 +218,12 @@ def install(
 
 
 _DRAWN = "rotator.sandbox.drawn"
+
+
+def deployment_fault() -> Fault | None:
+    """How the Flask request at hand is to fail to be deployed; None where it is not."""
+    spoilt = _other(request.environ.get(_DRAWN, ()))
+    return spoilt if spoilt is not None and spoilt.kind is Kind.DEPLOYMENT else None
 
 
 def _delay(drawn: Iterable[Fault], *, committed: bool) -> float:
