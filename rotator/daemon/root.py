@@ -120,6 +120,10 @@ class Root:
     def __exit__(self, *_: object) -> None:
         self._exit.close()
 
+    def embedded_runs(self) -> bool:
+        """False where this process started an embedded Vault and that has ended by itself."""
+        return self._server is None or self._server.running()
+
     def reload(self) -> Settings:
         """Reads the configuration file. Raises ConfigError."""
         return load(self._config, self._environ, provider_facts())

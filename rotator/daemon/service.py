@@ -29,7 +29,8 @@ _BUG_AGAIN = timedelta(minutes=1)  # after an unexpected error in one look
 _HEART = 5.0  # seconds between two comparisons of the clocks
 _VAULT_AGAIN = 5.0  # seconds between two tries to reach Vault at start
 
-STOPPED, OVERDUE = 0, 4  # exit codes: stopped in time; a step was still running when the bound had passed
+# Exit codes: stopped in time; the embedded Vault ended; a step was still running when the bound had passed.
+STOPPED, FAILED, OVERDUE = 0, 3, 4
 _BLOCKED = {
     Reason.FOREIGN_DOCUMENT: "foreign_document",
     Reason.IDLE_IN_OVERLAP: "idle_in_overlap",
@@ -47,6 +48,7 @@ class Service:
         self._states: dict[str, TargetState] = {}
         self._holds: dict[str, Hold] = {}
         self._running: set[str] = set()
+        self._code = STOPPED
         self._parts: Parts = root.assemble(root.settings, seen=self._seen)
         self.health = Health(root.clock)
         daemon = root.settings.daemon
@@ -133,7 +135,7 @@ class Service:
             _log.error("a step was still running when stop_within had passed", targets=sorted(self._running))
             return OVERDUE
         _log.info("stopped")
-        return STOPPED
+        return self._code
 
     def _wait_for_looks(self, within: timedelta) -> bool:
         waited = Event()
@@ -197,6 +199,10 @@ class Service:
 
     def _beat(self) -> None:
         self.health.beat()
+        if not self._stop.is_set() and not self._root.embedded_runs():
+            _log.error("the embedded Vault ended by itself; stopping, so that a restart brings it back")
+            self._code = FAILED
+            self._signals.ask(Asked.STOP, "embedded Vault ended")
         open_accounts = set(self._parts.engine.gates.open_circuits())
         for account in self._parts.capabilities:
             self._root.metrics.circuit(account, is_open=account in open_accounts)

@@ -77,6 +77,10 @@ class EmbeddedVault:
         assert self._process is not None  # noqa: S101  # documented
         return self._process.pid
 
+    def running(self) -> bool:
+        """False where the server that was started here has ended."""
+        return self._process is None or self._process.running()
+
     @property
     def root_token(self) -> Secret:
         """Only in memory: a persistent server has revoked it. Raises EmbeddedError there."""
