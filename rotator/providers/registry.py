@@ -8,7 +8,16 @@ from typing import Any
 from rotator.core.model import Capabilities, Strategy
 from rotator.core.secret import Secret
 from rotator.ports import Provider, Randomness
-from rotator.providers import apinizer, apinizer_api, vobiz, vobiz_api, vobiz_endpoint
+from rotator.providers import (
+    apinizer,
+    apinizer_api,
+    telnyx,
+    telnyx_api,
+    telnyx_connection,
+    vobiz,
+    vobiz_api,
+    vobiz_endpoint,
+)
 from rotator.providers.http import Http
 
 
@@ -50,6 +59,22 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             headers=vobiz_api.headers,
             capabilities=vobiz_endpoint.capabilities,
             build=_plain(vobiz_endpoint.VobizEndpoints),
+        ),
+        "telnyx": Kind(
+            summary="Telnyx telephony credentials",
+            base_url=telnyx_api.BASE_URL,
+            options=telnyx_api.TelephonyOptions,
+            headers=telnyx_api.headers,
+            capabilities=telnyx.capabilities,
+            build=_plain(telnyx.TelnyxTelephony),
+        ),
+        "telnyx-connection": Kind(
+            summary="Telnyx credential connections",
+            base_url=telnyx_api.BASE_URL,
+            options=telnyx_api.TelnyxOptions,
+            headers=telnyx_api.headers,
+            capabilities=telnyx_connection.capabilities,
+            build=_plain(telnyx_connection.TelnyxConnections),
         ),
         "apinizer": Kind(
             summary="Apinizer credentials",

@@ -77,6 +77,41 @@ class VobizEndpointAccount(_Vobiz):
     """The provider: `vobiz-endpoint` for endpoints."""
 
 
+class _Telnyx(Account):
+    base_url: Url = "https://api.telnyx.com/v2"
+    """Where the provider's API begins; default https://api.telnyx.com/v2. Change it for a sandbox or a proxy only."""
+    api_key: AnySecret = Field(examples=["{env: TELNYX_API_KEY}"])
+    """A reference to the account's API key, which begins with KEY. Never the key itself."""
+    registrar: Registrar | None = None
+    """Host and port of the registrar where a new password is proved by a SIP REGISTER, such as `sip.telnyx.com:5060`.
+    Default none: then only what the provider shows is read back."""
+    domain: HostName = "sip.telnyx.com"
+    """The SIP domain of that REGISTER, and what devices are told; default sip.telnyx.com. In other regions sip-eu,
+    sip-ca or sip-au."""
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """See `Account.identity`. All accounts register at one domain, so that a username means one credential."""
+        return (self.type, self.base_url)
+
+
+class TelnyxAccount(_Telnyx):
+    """Telnyx telephony credentials of one connection (Telnyx, Create a credential). They can be replaced only, since
+    Telnyx makes their usernames and passwords; disabling one is final."""
+
+    type: Literal["telnyx"]
+    """The provider: `telnyx` for telephony credentials."""
+    connection_id: AccountId = Field(examples=["1494404757140276705"])
+    """The connection that new credentials belong to."""
+
+
+class TelnyxConnectionAccount(_Telnyx):
+    """Telnyx credential connections (Telnyx, Update a credential connection). They can be set in place only."""
+
+    type: Literal["telnyx-connection"]
+    """The provider: `telnyx-connection` for credential connections."""
+
+
 class ApinizerAccount(Account):
     """Apinizer credentials of one project (Apinizer, Credentials). They can be replaced, alternated, set in place."""
 
@@ -126,6 +161,8 @@ def _type(data: Any) -> str | None:
 ProviderAccount = Annotated[
     Annotated[VobizAccount, Tag("type=vobiz")]
     | Annotated[VobizEndpointAccount, Tag("type=vobiz-endpoint")]
+    | Annotated[TelnyxAccount, Tag("type=telnyx")]
+    | Annotated[TelnyxConnectionAccount, Tag("type=telnyx-connection")]
     | Annotated[ApinizerAccount, Tag("type=apinizer")],
     Discriminator(_type),
 ]
