@@ -6,9 +6,13 @@ from typing import Annotated
 import typer
 
 from rotator import __version__
-from rotator.cli import check_commands, daemon_commands, report_commands, rotation_commands, sandbox_commands
+from rotator.cli.check_commands import register as check_commands
+from rotator.cli.daemon_commands import register as daemon_commands
 from rotator.cli.exits import MEANING, code_of
 from rotator.cli.printing import say
+from rotator.cli.report_commands import register as report_commands
+from rotator.cli.rotation_commands import register as rotation_commands
+from rotator.cli.sandbox_commands import register as sandbox_commands
 
 _EXITS = "\n".join(f"{code.value:>5}  {meaning}" for code, meaning in MEANING.items())
 _EPILOG = f"\b\nExit codes:\n{_EXITS}"
@@ -49,8 +53,8 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
     )
     app.callback(epilog=_EPILOG)(_root)
-    for group in _GROUPS:
-        group.register(app)
+    for register in _GROUPS:
+        register(app)
     return app
 
 

@@ -11,6 +11,7 @@ from rotator.cli.options import Output
 from rotator.cli.printing import cell, length_text, print_json, print_lines, print_table, table
 from rotator.core.model import Policy
 from rotator.core.schedule import Cron
+from rotator.daemon.accounts import provider_facts
 from rotator.settings import ConfigError, Problem, Settings, load
 from rotator.settings.strength import bits
 
@@ -18,7 +19,7 @@ from rotator.settings.strength import bits
 def show_check(config: Path, output: Output) -> Exit:
     """Prints what is wrong, or the summary, and returns the exit code."""
     try:
-        settings = load(config, os.environ)
+        settings = load(config, os.environ, provider_facts())
     except ConfigError as error:
         return _wrong(error.problems, output)
     if output is Output.JSON:

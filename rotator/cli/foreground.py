@@ -25,7 +25,7 @@ class Result(Enum):
     UNDONE = "undone"
     REQUESTED = "requested"  # only written: the daemon carries it out
     FAILED = "failed"
-    WAITING = "waiting"  # not ended when the patience had ended
+    WAITING = "waiting"  # for something that takes longer than anybody watches
     INTERRUPTED = "interrupted"  # Ctrl-C
     VAULT = "vault"  # Vault could not be asked
 
@@ -148,8 +148,9 @@ def _held(wish: Wish, hold: Hold, state: TargetState) -> tuple[Result, str] | No
             return None
         return Result.FAILED, f"{hold.message}; {_again(state)}"
     if hold.reason is Reason.NOT_DUE:
-        return Result.FAILED, state.last_error or "the request was taken back by another process"
-    return Result.FAILED, f"{hold.message}; the request stays in Vault until it can be carried out"
+        return Result.FAILED, state.last_error or "it could not be carried out and was taken back; the audit says why"
+    result = Result.FAILED if hold.reason is Reason.FOREIGN_DOCUMENT else Result.WAITING
+    return result, f"{hold.message}; the request stays in Vault, and the daemon carries it out when that is over"
 
 
 def _again(state: TargetState) -> str:

@@ -9,7 +9,7 @@ from rotator import __version__
 from rotator.cli.exits import Exit
 from rotator.cli.foresight import Coming, Foresight, foresee
 from rotator.cli.options import Output
-from rotator.cli.printing import cell, local, print_json, print_lines, print_table, relative, table
+from rotator.cli.printing import cell, length_text, local, print_json, print_lines, print_table, relative, table
 from rotator.cli.workplace import Workplace, chosen, opened
 from rotator.core.answers import Answer
 from rotator.core.model import Credential, Target
@@ -39,9 +39,9 @@ def _foreseen(place: Workplace, target: Target) -> Foresight:
 def _print(plan: Foresight, now: datetime) -> None:
     target = plan.target
     print_lines(f"{target.name} ({target.strategy.value} at {target.account})")
-    made = table("When", "What", "Why")
-    for step in plan.now:
-        made.add_row("now", cell(step.what), cell(step.why))
+    made = table("When", "What", "Why", times="When")
+    for number, step in enumerate(plan.now):
+        made.add_row("" if number else "now", cell(step.what), cell(step.why))
     if not plan.now or plan.unanswered:
         made.add_row("now", "nothing" if not plan.now else "stop", cell(plan.waits))
     for event in plan.coming:
@@ -53,7 +53,7 @@ def _print(plan: Foresight, now: datetime) -> None:
 def _when(event: Coming, now: datetime) -> str:
     if event.until is None:
         return f"{relative(event.at, now)}\n{local(event.at, now)}"
-    return f"{relative(event.at, now)} at the earliest\n{relative(event.until, now)} at the latest"
+    return f"{relative(event.at, now)}\nto {length_text(event.until - now)}"
 
 
 def _row(plan: Foresight) -> dict[str, Any]:

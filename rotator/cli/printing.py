@@ -34,7 +34,15 @@ def console(stream: TextIO) -> Console:
 
 def say(text: str) -> None:
     """A message on standard error. Line breaks in it are kept."""
-    sys.stderr.write(f"rotator: {cell(text)}\n")
+    _write(sys.stderr, f"rotator: {cell(text)}")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """A terminal gets lines that break between words; a pipe or a file gets each line as long as it is."""
+    if stream.isatty():
+        console(stream).print(text)
+    else:
+        stream.write(text + "\n")
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -43,16 +51,20 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 
 def print_lines(*lines: str) -> None:
-    """A result as text on standard output, each line as long as it is."""
+    """A result as text on standard output."""
     for line in lines:
-        sys.stdout.write(safe(line) + "\n")
+        _write(sys.stdout, safe(line))
 
 
-def table(*headings: str) -> Table:
-    """A table without lines but one under its head. Columns shrink and fold; nothing is cut off."""
+def table(*headings: str, times: str = "") -> Table:
+    """A table without lines but one under its head. Columns shrink and fold; nothing is cut off.
+
+    Args:
+        times: the heading of the column with times, which are not torn apart.
+    """
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
     for heading in headings:
-        made.add_column(heading, overflow="fold")
+        made.add_column(heading, overflow="fold", no_wrap=heading == times)
     return made
 
 
@@ -75,6 +87,11 @@ def length_text(length: timedelta) -> str:
     return " ".join(parts) or "0 s"
 
 
+def counted(number: int, what: str) -> str:
+    """`1 target`, `2 targets`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def relative(moment: datetime, now: datetime) -> str:
     """`in 3 d 4 h` or `5 min ago`."""
     if moment >= now:
@@ -83,9 +100,9 @@ def relative(moment: datetime, now: datetime) -> str:
 
 
 def local(moment: datetime, now: datetime) -> str:
-    """The local time; to the second where it is near."""
+    """The local time; to the second, and without the date, where it is near."""
     near = abs(moment - now) < timedelta(hours=1)
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S" if near else "%Y-%m-%d %H:%M")
+    return moment.astimezone().strftime("%H:%M:%S" if near else "%Y-%m-%d %H:%M")
 
 
 def when(moment: datetime, now: datetime) -> str:

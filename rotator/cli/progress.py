@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Protocol
 
+from rich.console import Group
+from rich.live import Live as LiveDisplay
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from rotator.cli.foreground import Report, Result
 from rotator.cli.printing import console, safe
@@ -59,27 +62,22 @@ class Lines:
 
 
 class Live:
-    """For a terminal: a bar, a line for each target that is being worked on, and a line for each that failed."""
+    """For a terminal: a line for each target that is being worked on, and a bar for all of them."""
 
     def __init__(self, total: int) -> None:
         self._lock = Lock()
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=16),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console(sys.stderr),
-            transient=True,
-        )
-        self._all = self._progress.add_task("done", total=total)
+        text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
+        self._each = Progress(SpinnerColumn(), text, TimeElapsedColumn())
+        self._all = Progress(BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("ended"), TimeElapsedColumn())
+        self._count = self._all.add_task("", total=total)
+        self._live = LiveDisplay(Group(self._each, self._all), console=console(sys.stderr), transient=True)
         self._tasks: dict[str, TaskID] = {}
         self._ended: set[str] = set()
 
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Shows it inside the block; nothing of it stays."""
-        with self._progress:
+        with self._live:
             yield
 
     def seen(self, target: Target, state: TargetState) -> None:
@@ -92,21 +90,23 @@ class Live:
         self._show(target, f"waits: {why}")
 
     def ended(self, report: Report) -> None:
-        """Takes the target's line away; what went wrong stays to be read."""
+        """Takes the target's line away; the result says what went wrong."""
         with self._lock:
             self._ended.add(report.target.name)
             task = self._tasks.pop(report.target.name, None)
             if task is not None:
-                self._progress.remove_task(task)
-            self._progress.advance(self._all)
+                self._each.remove_task(task)
+            self._all.advance(self._count)
 
     def _show(self, target: Target, text: str) -> None:
         with self._lock:
             if target.name in self._ended:
                 return
-            if target.name not in self._tasks:
-                self._tasks[target.name] = self._progress.add_task("", total=None)
-            self._progress.update(self._tasks[target.name], description=safe(f"{target.name}: {text}"))
+            line = safe(f"{target.name}: {text}")
+            if target.name in self._tasks:
+                self._each.update(self._tasks[target.name], description=line)
+            else:
+                self._tasks[target.name] = self._each.add_task(line, total=None)
 
 
 @contextmanager

@@ -11,11 +11,11 @@ from typing import Any
 from rotator.cli.exits import Exit, Refused
 from rotator.cli.foreground import Foreground, Report, Result, Wish
 from rotator.cli.options import Output
-from rotator.cli.printing import local, print_json, print_table, relative, safe, say, table
+from rotator.cli.printing import length_text, local, print_json, print_table, relative, safe, say, table
 from rotator.cli.progress import Watch, watching
 from rotator.cli.workplace import Workplace, chosen, opened
 from rotator.core.facts import Facts
-from rotator.core.model import Purpose, Request, Target, TargetState
+from rotator.core.model import Ending, LedgerEntry, Purpose, Request, Target, TargetState
 from rotator.core.staging import undo_refusal
 from rotator.ports import StoreError
 
@@ -172,11 +172,16 @@ def _cells(state: TargetState | None, now: datetime) -> tuple[str, str, str]:
         return "", "", ""
     published = state.published.username if state.published else "nothing yet"
     replaced = [
-        f"{entry.credential.username} {'disabled' if entry.disabled else 'until ' + relative(entry.disable_at, now)}"
-        for entry in state.ledger
+        f"{entry.credential.username}: {_standing(entry, now)}" for entry in state.ledger if entry.credential.username
     ]
     following = relative(state.next_rotation, now) if state.next_rotation else ""
     return safe(published), safe(", ".join(replaced)), following
+
+
+def _standing(entry: LedgerEntry, now: datetime) -> str:
+    if entry.ending is Ending.FORGET:
+        return "its old password is refused"
+    return "disabled" if entry.disabled else f"accepted for {length_text(entry.disable_at - now)}"
 
 
 def _row(report: Report) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def _document(place: Workplace, names: Sequence[str] | None) -> Json:
 
 def _print(document: Json) -> None:
     now = datetime.fromisoformat(document["time"])
-    made = table("Target", "State", "Published", "Next rotation", "Replaced")
+    made = table("Target", "State", "Published", "Next rotation", "Replaced", times="Next rotation")
     for row in document["targets"]:
         made.add_row(
             cell(f"{row['name']}\n{row['strategy']}"),
@@ -115,10 +115,14 @@ def _remarks(row: Json, now: datetime) -> list[str]:
     if row["state"] == "blocked":
         remarks.append(f"blocked: {row['waiting']['message']}")
     if row["last_error"] is not None:
-        remarks.append(f"{row['last_error']} ({row['failures']} failures in a row{_again(row, now)})")
+        remarks.append(f"{row['last_error']} ({_failures(row)}{_again(row, now)})")
     for entry in row["ledger"]:
         remarks += _about(entry, now)
     return remarks
+
+
+def _failures(row: Json) -> str:
+    return "once" if row["failures"] == 1 else f"{row['failures']} times in a row"
 
 
 def _again(row: Json, now: datetime) -> str:

@@ -1,0 +1,125 @@
+"""Each thing that can be wrong with the surroundings of a command: its exit code, and one clear message."""
+
+import subprocess
+import sys
+
+import pytest
+from bao import running_bao
+from cli_bench import OFFICE, at_terminal, hold, process, typist
+from stage import stage_on
+
+COMMANDS = [["status"], ["rotate", "--all"]]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_an_unreachable_vault_is_said_at_once(stage, typed, words):
+    stage.configure([OFFICE], vault={"address": "http://127.0.0.1:9", "connect_timeout": "1s"})
+    printed = typed(*words)
+    assert printed.code == 3
+    assert printed.out == ""
+    assert printed.err.startswith("rotator: Vault cannot be used: ")
+    assert "127.0.0.1:9" in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_a_sealed_vault_is_named(tmp_path, monkeypatch, capfd):
+    with running_bao() as bao, stage_on(bao, tmp_path) as stage:
+        stage.configure([OFFICE])
+        for name, value in stage.environ.items():
+            monkeypatch.setenv(name, value)
+        bao.seal()
+        printed = typist(monkeypatch, capfd)("status", "--config", str(stage.config))
+    assert printed.code == 3
+    assert "sealed" in printed.err
+
+
+def test_a_mount_of_version_1_is_refused(stage, bao, typed, monkeypatch):
+    bao.call("POST", "sys/mounts/old", {"type": "kv", "options": {"version": "1"}}, also=400)
+    monkeypatch.setenv("ROOT", bao.server.root_token.reveal())
+    stage.configure([OFFICE], vault={"mount": "old", "auth": {"method": "token", "token": {"env": "ROOT"}}})
+    printed = typed("rotate", "office")
+    assert printed.code == 3
+    assert "the mount old/ is KV version 1, and KV version 2 is needed" in printed.err
+
+
+def test_a_token_without_rights_is_told_which_one_it_lacks(stage, bao, typed, monkeypatch):
+    token = bao.token([bao.policy("nothing", 'path "secret/data/sip/*" { capabilities = ["read"] }')])
+    monkeypatch.setenv("POOR", token.reveal())
+    stage.configure([OFFICE], vault={"auth": {"method": "token", "token": {"env": "POOR"}}})
+    printed = typed("status")
+    assert printed.code == 3
+    assert 'path "secret/data/rotator/state/office"' in printed.err
+    assert token.reveal() not in printed.err
+
+
+def test_a_wrong_configuration_names_file_line_and_key(stage, typed):
+    stage.configure([{**OFFICE, "stratgy": "replace"}])
+    printed = typed("rotate", "office")
+    assert printed.code == 2
+    assert "the configuration cannot be used" in printed.err
+    assert f"{stage.config}:" in printed.err
+    assert "did you mean 'strategy'" in printed.err
+
+
+def test_a_missing_configuration_is_said(stage, typed):
+    printed = typed("status", "--config", str(stage.folder / "nowhere.yaml"))
+    assert printed.code == 2
+    assert "nowhere.yaml: cannot be read" in printed.err
+
+
+def test_an_audit_file_that_cannot_be_opened_is_a_matter_of_configuration(stage, typed):
+    stage.configure([OFFICE], audit={"file": str(stage.folder / "no" / "audit.jsonl")})
+    printed = typed("rotate", "office")
+    assert printed.code == 2
+    assert "the audit file" in printed.err
+
+
+def test_run_says_what_is_wrong_in_one_message(stage):
+    stage.configure([{**OFFICE, "strategy": "alternate"}])
+    words = ["run", "-c", str(stage.config)]
+    with process(words, stage.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        out, err = child.communicate(timeout=30)
+    assert child.returncode == 2
+    assert out == b""
+    assert err.startswith(b"rotator: the configuration cannot be used:\n")
+
+
+def test_a_reader_that_goes_away_is_no_error(stage):
+    hold(stage, "office")
+    stage.configure([OFFICE])
+    words = ["status", "-o", "json", "-c", str(stage.config)]
+    with process(words, stage.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        child.stdout.close()
+        err = child.stderr.read()
+    assert child.returncode == 1
+    assert err == b""
+
+
+BROKEN = """
+import sys
+import rotator.cli.status as status
+def explode(*_):
+    raise ZeroDivisionError("hunter2-secret")
+status.show_status = explode
+from rotator.cli import main
+sys.argv = ["rotator", "status"]
+main()
+"""
+
+
+def test_a_fault_of_ours_is_one_line_and_its_traceback_is_in_the_log():
+    child = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, timeout=30, check=False)
+    assert child.returncode == 5
+    log, line = child.stderr.splitlines()
+    assert '"event": "BUG"' in log
+    assert "ZeroDivisionError in rotator/cli/report_commands.py:" in line
+    assert "hunter2" not in line
+
+
+def test_at_a_terminal_no_traceback_is_seen(stage):
+    hold(stage, "office")
+    stage.configure([OFFICE])
+    code, written = at_terminal(["rotate", "office", "-c", str(stage.config)], stage.environ, 80)
+    assert code == 0, written
+    assert "rotated" in written
+    assert "Traceback" not in written

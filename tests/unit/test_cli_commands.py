@@ -1,0 +1,146 @@
+"""The commands that need no Vault; the help; the last resort; the start without the packages of the sandbox."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cli_bench import Typed, typist
+
+from rotator import __version__
+from rotator.observe.chain import GENESIS, Entry, Position, chained
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+@pytest.fixture
+def typed(monkeypatch, capfd) -> Typed:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("VOBIZ_AUTH_TOKEN", "sentinel-token")
+    return typist(monkeypatch, capfd)
+
+
+@pytest.fixture
+def audit(tmp_path) -> Path:
+    now = datetime(2026, 1, 5, tzinfo=UTC)
+    lines, _ = chained(Position("c1", -1, GENESIS), [Entry(now, "stage", f"t{n}", "done", {}) for n in range(5)])
+    file = tmp_path / "audit.jsonl"
+    file.write_text(lines)
+    return file
+
+
+def test_the_version(typed):
+    assert typed("--version").out == f"rotator {__version__}\n"
+
+
+def test_no_command_shows_the_help(typed):
+    printed = typed()
+    assert "Commands:" in printed.out + printed.err
+
+
+def test_a_misspelt_command_is_refused_with_a_suggestion(typed):
+    printed = typed("rotat")
+    assert printed.code == 2
+    assert "Did you mean 'rotate'?" in printed.err
+
+
+def test_check_config_sums_up_what_is_right(typed):
+    printed = typed("check-config", "-c", str(CONFIG / "minimal.yaml"))
+    assert printed.code == 0, printed.out
+    for text in ("office-phone", "vobiz-prod", "sip/office-phone", "every 90 d", "20 characters, 122 bits"):
+        assert text in printed.out
+    assert "can be used: 1 targets" not in printed.out
+    document = typed("check-config", "-c", str(CONFIG / "minimal.yaml"), "-o", "json").json
+    assert document["ok"]
+    assert document["policies"][0]["password_entropy_bits"] > 120
+    assert "sentinel" not in json.dumps(document)
+
+
+def test_check_config_names_every_problem(typed, tmp_path):
+    file = tmp_path / "config.yaml"
+    text = (
+        (CONFIG / "minimal.yaml").read_text().replace("strategy: replace", "strategy: replac").replace("auth_id", "id")
+    )
+    file.write_text(text)
+    printed = typed("check-config", "-c", str(file))
+    assert printed.code == 2
+    assert printed.out.count(f"{file}:") >= 2
+    assert "did you mean 'replace'?" in printed.out
+    document = typed("check-config", "-c", str(file), "-o", "json")
+    assert document.code == 2
+    assert {"file", "line", "column", "key", "what", "remedy"} == set(document.json["problems"][0])
+
+
+def test_check_config_without_the_environment_says_what_is_missing(typed, monkeypatch):
+    monkeypatch.delenv("VOBIZ_AUTH_TOKEN")
+    printed = typed("check-config", "-c", str(CONFIG / "minimal.yaml"))
+    assert printed.code == 2
+    assert "VOBIZ_AUTH_TOKEN" in printed.out
+
+
+def test_an_audit_as_it_was_written(typed, audit):
+    printed = typed("verify-audit", str(audit))
+    assert printed.code == 0
+    assert printed.out.endswith("5 records as they were written\n")
+    assert typed("verify-audit", str(audit), "-o", "json").json["chains"][0]["sequence"] == 4
+
+
+def test_what_is_wrong_with_an_audit_has_its_file_and_line(typed, audit):
+    lines = audit.read_text().splitlines(keepends=True)
+    later = audit.with_name("later.jsonl")
+    audit.write_text("".join(lines[:3]))
+    later.write_text(lines[3] + lines[4].replace("t4", "t9"))
+    printed = typed("verify-audit", str(audit), str(later))
+    assert printed.code == 1
+    assert f"{later}:2: record 4 was changed after it was written\n" in printed.out
+    assert typed("verify-audit", str(audit), str(later), "-o", "json").json["problems"][0]["line"] == 2
+
+
+def test_a_cut_end_is_found_by_an_anchor(typed, audit):
+    newest = typed("verify-audit", str(audit), "-o", "json").json["chains"][0]["hash"]
+    audit.write_text("".join(audit.read_text().splitlines(keepends=True)[:4]))
+    assert typed("verify-audit", str(audit)).code == 0
+    printed = typed("verify-audit", str(audit), "--anchor", newest)
+    assert printed.code == 1
+    assert "the end was cut off" in printed.out
+
+
+def test_an_audit_may_begin_after_files_that_are_gone(typed, audit):
+    lines = audit.read_text().splitlines(keepends=True)
+    audit.write_text("".join(lines[2:]))
+    assert typed("verify-audit", str(audit)).code == 1
+    assert typed("verify-audit", str(audit), "--after", json.loads(lines[1])["hash"]).code == 0
+
+
+def test_an_audit_that_is_not_there_is_wrong_usage(typed, tmp_path):
+    assert typed("verify-audit", str(tmp_path / "none")).code == 2
+
+
+LIGHT = """
+import sys
+sys.modules["flask"] = None
+import rotator.cli
+heavy = {"flask", "hvac", "httpx", "apscheduler", "pydantic", "structlog"} & {m for m in sys.modules if sys.modules[m]}
+sys.exit(f"imported: {heavy}" if heavy else 0)
+"""
+
+
+def test_the_import_is_light_and_needs_no_flask():
+    child = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, timeout=30, check=False)
+    assert child.returncode == 0, child.stderr
+
+
+@pytest.mark.parametrize("command", ["demo", "sandbox"])
+def test_without_the_extra_the_demo_says_what_to_install(command):
+    script = f"""
+import sys
+sys.modules["flask"] = None
+sys.argv = ["rotator", "{command}"]
+from rotator.cli import main
+main()
+"""
+    child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert child.returncode == 1
+    assert child.stderr == "rotator: this command needs more packages: pip install 'rotator[sandbox]'\n"

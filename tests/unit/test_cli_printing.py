@@ -1,0 +1,47 @@
+"""How times and texts are printed."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from rotator.cli.printing import cell, length_text, relative, safe, table
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (-5, "0 s"),
+        (59.4, "59 s"),
+        (60, "1 min"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (3605, "1 h"),
+        (3 * 86400 + 4 * 3600 + 59, "3 d 4 h"),
+        (86400 + 59, "1 d"),
+        (400 * 86400, "400 d"),
+    ],
+)
+def test_lengths_have_their_two_largest_units(seconds, text):
+    assert length_text(timedelta(seconds=seconds)) == text
+
+
+def test_moments_are_told_from_now():
+    assert relative(NOW + timedelta(minutes=5), NOW) == "in 5 min"
+    assert relative(NOW - timedelta(minutes=5), NOW) == "5 min ago"
+
+
+def test_control_characters_are_shown_and_not_obeyed():
+    assert safe("a\x1b[31mred\r\nnext\x9b") == "a\\x1b[31mred\\x0d\\x0anext\\x9b"
+    assert cell("a\x1b\nb") == "a\\x1b\nb"
+
+
+def test_markup_in_a_name_is_printed_as_it_is(capsys):
+    from rotator.cli.printing import print_table  # noqa: PLC0415 - binds standard output when it is called
+
+    made = table("Target")
+    made.add_row("[bold]office[/bold] :smile:")
+    print_table(made)
+    assert "[bold]office[/bold] :smile:" in capsys.readouterr().out
