@@ -1,6 +1,5 @@
 """The daemon's life: start, look at targets, obey signals, reload, stop inside a bound."""
 
-import contextlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -89,7 +88,11 @@ class Service:
         _log.info("started", version=__version__, holder=self._root.holder, targets=len(self._parts.targets))
 
     def _wait_for_vault(self) -> bool:
-        """True once Vault answers; False where a stop came first. Sealed or unreachable is waited for."""
+        """True once Vault answers; False where a stop came first. Sealed or unreachable is waited for.
+
+        What else signals ask for meanwhile is kept, and carried out afterwards.
+        """
+        kept: list[tuple[Asked, str]] = []
         while not self._stop.is_set():
             try:
                 self._parts.store.check()
@@ -100,8 +103,11 @@ class Service:
                 asked = self._signals.wait(_VAULT_AGAIN)
                 if asked is not None and asked[0] is Asked.STOP:
                     return False
+                kept += [asked] if asked is not None else []
             else:
                 self.health.vault_reached()
+                for what, by in kept:
+                    self._signals.ask(what, by)
                 return True
         return False
 
@@ -261,22 +267,24 @@ class Service:
             _log.error("configuration not reloaded; the old one stays in force", error=str(error))
             return False
         self._scheduler.pause()
-        with contextlib.suppress(KeyError):
-            self._wait_for_looks(old.settings.daemon.stop_within)
+        drained = self._wait_for_looks(old.settings.daemon.stop_within)
         self._parts = parts
-        names = {target.name for target in parts.targets}
-        for gone in set(self._states) - names:
-            self._root.metrics.forget(gone)
-            self._states.pop(gone, None)
-            self._holds.pop(gone, None)
+        self._forget_all_but({target.name for target in parts.targets})
         self._scheduler.set_targets(parts.targets)
         self._scheduler.resume()
-        old.close()
+        if drained:  # else a look still uses the old connections, which then end with the process
+            old.close()
         self._configured(ok=True)
         for key in fixed:
             _log.warning("this change takes effect at the next start only", key=key)
         _log.info("configuration reloaded", targets=len(parts.targets))
         return True
+
+    def _forget_all_but(self, names: set[str]) -> None:
+        for gone in set(self._states) - names:
+            self._root.metrics.forget(gone)
+            self._states.pop(gone, None)
+            self._holds.pop(gone, None)
 
     def _configured(self, *, ok: bool) -> None:
         self._root.metrics.config_loaded(ok=ok)

@@ -139,12 +139,12 @@ class Daemon:
         return f"http://127.0.0.1:{self.wait_for('listening')['port']}"
 
     def get(self, path: str) -> str:
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
             return answer.read().decode()
 
     def code_of(self, path: str) -> int:
         try:
-            with urllib.request.urlopen(self.url + path, timeout=10) as answer:  # noqa: S310
+            with urllib.request.urlopen(self.url + path, timeout=10) as answer:
                 return answer.status
         except urllib.error.HTTPError as error:
             return error.code
