@@ -6,7 +6,7 @@ from typing import Any
 
 from rotator.cli.exits import Exit, Refused
 from rotator.cli.options import Output
-from rotator.cli.printing import print_json, print_lines
+from rotator.cli.printing import counted, print_json, print_lines
 from rotator.observe.chain import VerifyResult, verify
 
 
@@ -56,8 +56,8 @@ def _print(result: VerifyResult, lines: _Lines) -> None:
         print_lines(f"{path}:{number}: {problem.what}")
     for chain in result.chains:
         print_lines(f"chain {chain.chain} ends with record {chain.seq}, hash {chain.hash}")
-    verdict = "as they were written" if result.ok else f"and {len(result.problems)} problems"
-    print_lines(f"{result.records} records {verdict}")
+    verdict = "as they were written" if result.ok else f"and {counted(len(result.problems), 'problem')}"
+    print_lines(f"{counted(result.records, 'record')} {verdict}")
 
 
 def _document(result: VerifyResult, lines: _Lines) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rotator.cli.exits import Exit
 from rotator.cli.options import Output
-from rotator.cli.printing import cell, length_text, print_json, print_lines, print_table, table
+from rotator.cli.printing import cell, counted, length_text, print_json, print_lines, print_table, table
 from rotator.core.model import Policy
 from rotator.core.schedule import Cron
 from rotator.daemon.accounts import provider_facts
@@ -34,8 +34,7 @@ def _wrong(problems: Iterable[Problem], output: Output) -> Exit:
     if output is Output.JSON:
         print_json({"ok": False, "problems": found, "warnings": [], "targets": [], "policies": []})
     else:
-        count = len(found)
-        print_lines(*(str(problem) for problem in problems), f"{count} {'problem' if count == 1 else 'problems'}")
+        print_lines(*(str(problem) for problem in problems), counted(len(found), "problem"))
     return Exit.USAGE
 
 
@@ -58,9 +57,8 @@ def _print(settings: Settings) -> None:
     print_lines("")
     print_table(policies)
     print_lines("", *(f"warning: {warning}" for warning in settings.warnings))
-    print_lines(
-        f"{settings.file} can be used: {len(settings.core_targets())} targets, {len(settings.warnings)} warnings"
-    )
+    found = f"{counted(len(settings.core_targets()), 'target')}, {counted(len(settings.warnings), 'warning')}"
+    print_lines(f"{settings.file} can be used: {found}")
 
 
 def _rotation(policy: Policy) -> str:

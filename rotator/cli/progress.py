@@ -1,12 +1,13 @@
 """Shows what happens to many targets while it happens: live on a terminal, else one line for each that ended."""
 
+import io
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from threading import Lock
 from typing import Protocol
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.live import Live as LiveDisplay
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
@@ -64,13 +65,13 @@ class Lines:
 class Live:
     """For a terminal: a line for each target that is being worked on, and a bar for all of them."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, shown_on: Console, total: int) -> None:
         self._lock = Lock()
         text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
         self._each = Progress(SpinnerColumn(), text, TimeElapsedColumn())
         self._all = Progress(BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("ended"), TimeElapsedColumn())
         self._count = self._all.add_task("", total=total)
-        self._live = LiveDisplay(Group(self._each, self._all), console=console(sys.stderr), transient=True)
+        self._live = LiveDisplay(Group(self._each, self._all), console=shown_on, transient=True)
         self._tasks: dict[str, TaskID] = {}
         self._ended: set[str] = set()
 
@@ -110,12 +111,42 @@ class Live:
 
 
 @contextmanager
-def watching(total: int) -> Iterator[Watch]:
-    """Shows progress on standard error in the way that suits it."""
+def screen() -> Iterator[Console]:
+    """Standard error for everybody: what others write there, such as logs, appears above what is shown live."""
+    shared = console(sys.stderr)
     if not sys.stderr.isatty():
+        yield shared
+        return
+    with redirect_stderr(_Above(shared)):
+        yield shared
+
+
+class _Above(io.TextIOBase):
+    """A stream whose lines appear above what is shown live, unbroken: an audit record has to stay one line."""
+
+    def __init__(self, shown_on: Console) -> None:
+        self._console, self._line, self._lock = shown_on, "", Lock()
+
+    def write(self, text: str) -> int:
+        """Prints every line that is complete."""
+        with self._lock:
+            *lines, self._line = (self._line + text).split("\n")
+            for line in lines:
+                self._console.out(line, highlight=False)
+        return len(text)
+
+    def isatty(self) -> bool:
+        """True: there is none of these without a terminal."""
+        return True
+
+
+@contextmanager
+def watching(shown_on: Console, total: int) -> Iterator[Watch]:
+    """Shows progress in the way that suits standard error."""
+    if not shown_on.is_terminal:
         yield Lines()
         return
-    live = Live(total)
+    live = Live(shown_on, total)
     with live.shown():
         yield live
 

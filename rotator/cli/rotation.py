@@ -8,11 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from rotator.cli.exits import Exit, Refused
 from rotator.cli.foreground import Foreground, Report, Result, Wish
 from rotator.cli.options import Output
 from rotator.cli.printing import length_text, local, print_json, print_table, relative, safe, say, table
-from rotator.cli.progress import Watch, watching
+from rotator.cli.progress import Watch, screen, watching
 from rotator.cli.workplace import Workplace, chosen, opened
 from rotator.core.facts import Facts
 from rotator.core.model import Ending, LedgerEntry, Purpose, Request, Target, TargetState
@@ -44,7 +46,7 @@ class _Watched:
 def rotate_now(config: Path, rotation: Rotation, output: Output) -> Exit:
     """Rotates, prints the result, and returns the exit code. Raises ConfigError, StoreError, Refused."""
     watched = _Watched()
-    with opened(config, seen=watched.seen) as place:
+    with screen() as shown_on, opened(config, seen=watched.seen) as place:
         targets = chosen(place.parts.targets, rotation.names)
         request = Request(
             Purpose.ROTATE,
@@ -55,7 +57,11 @@ def rotate_now(config: Path, rotation: Rotation, output: Output) -> Exit:
             take_over=rotation.take_over,
         )
         written = place.each(lambda target: _write(place, target, request), targets)
-        reports = _carried_out(place, watched, written) if rotation.wait else [_only_written(item) for item in written]
+        reports = (
+            _carried_out(place, shown_on, watched, written)
+            if rotation.wait
+            else [_only_written(item) for item in written]
+        )
         _print(reports, place.root.clock.now(), output)
         return _code(reports, place)
 
@@ -63,11 +69,11 @@ def rotate_now(config: Path, rotation: Rotation, output: Output) -> Exit:
 def undo_now(config: Path, name: str, reason: str, output: Output) -> Exit:
     """Undoes, prints the result, and returns the exit code. Raises ConfigError, StoreError, Refused."""
     watched = _Watched()
-    with opened(config, seen=watched.seen) as place:
+    with screen() as shown_on, opened(config, seen=watched.seen) as place:
         (target,) = chosen(place.parts.targets, [name])
         say(undo_plan(place.parts.engine.facts(target)))
         request = Request(Purpose.UNDO, _who(), reason, place.root.clock.now())
-        reports = _carried_out(place, watched, [_write(place, target, request)])
+        reports = _carried_out(place, shown_on, watched, [_write(place, target, request)])
         _print(reports, place.root.clock.now(), output)
         return _code(reports, place)
 
@@ -113,8 +119,10 @@ def _only_written(item: Wish | Report) -> Report:
     return Report(item.target, Result.REQUESTED, state=item.before)
 
 
-def _carried_out(place: Workplace, watched: _Watched, written: Sequence[Wish | Report]) -> list[Report]:
-    with watching(len(written)) as watch:
+def _carried_out(
+    place: Workplace, shown_on: Console, watched: _Watched, written: Sequence[Wish | Report]
+) -> list[Report]:
+    with watching(shown_on, len(written)) as watch:
         watched.watch = watch
         foreground = Foreground(
             place.parts.engine,

@@ -1,5 +1,7 @@
 """Each thing that can be wrong with the surroundings of a command: its exit code, and one clear message."""
 
+import json
+import re
 import subprocess
 import sys
 
@@ -7,6 +9,8 @@ import pytest
 from bao import running_bao
 from cli_bench import OFFICE, at_terminal, hold, process, typist
 from stage import stage_on
+
+from rotator.observe.chain import verify
 
 COMMANDS = [["status"], ["rotate", "--all"]]
 
@@ -123,3 +127,14 @@ def test_at_a_terminal_no_traceback_is_seen(stage):
     assert code == 0, written
     assert "rotated" in written
     assert "Traceback" not in written
+
+
+def test_an_audit_without_a_file_goes_above_the_live_progress(stage):
+    hold(stage, "office")
+    stage.configure([OFFICE], audit={"file": None})
+    code, written = at_terminal(["rotate", "office", "-c", str(stage.config)], stage.environ, 400)
+    assert code == 0, written
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written).replace("\r", "\n")
+    records = [json.loads(line) for line in plain.splitlines() if line.startswith('{"chain"')]
+    assert [record["verb"] for record in records][-1] == "close"
+    assert verify(line for line in plain.splitlines() if line.startswith('{"chain"')).ok
