@@ -59,16 +59,24 @@ _TEXTS: tuple[tuple[Said, re.Pattern[str]], ...] = tuple(
 
 
 def said(reply: Reply, username: str) -> Said | None:
-    """Which documented text an error holds; one that names another credential than `username` is none of them."""
+    """What an error says, in a documented text or by its status; a text on another credential says nothing."""
+    if reply.status >= 500:
+        return None
+    if reply.status == 404:  # every path is inside of the project: it never speaks of a credential (Delete Credential)
+        return Said.NO_PROJECT
     body = reply.body if isinstance(reply.body, dict) else {}
-    for key in ("error_description", "resultMessage"):
-        text = body.get(key)
-        if not isinstance(text, str) or len(text) > _LONGEST_TEXT:
-            continue
-        for meaning, pattern in _TEXTS:
-            found = pattern.fullmatch(text)
-            if found and found.groupdict().get("username", username) == username:
-                return meaning
+    for text in (body.get("error_description"), body.get("resultMessage")):
+        meaning = _meaning(text, username) if isinstance(text, str) and len(text) <= _LONGEST_TEXT else None
+        if meaning is not None:
+            return meaning
+    return Said.TAKEN if reply.status == 409 else None  # `duplicate_name` (Error Handling, Dec 2025)
+
+
+def _meaning(text: str, username: str) -> Said | None:
+    for meaning, pattern in _TEXTS:
+        found = pattern.fullmatch(text)
+        if found and found.groupdict().get("username", username) == username:
+            return meaning
     return None
 
 
@@ -85,11 +93,7 @@ _REFUSALS: Mapping[Said, tuple[Refusal, str]] = {
 def failed(reply: Reply, username: str) -> Failure:
     """What an answer that is no success means at Apinizer."""
     meaning = said(reply, username)
-    if reply.status == 404:  # every path is inside of the project: it never speaks of a credential (Delete Credential)
-        meaning = Said.NO_PROJECT
-    elif reply.status == 409 and meaning is None:  # `duplicate_name` (Error Handling, Dec 2025)
-        meaning = Said.TAKEN
-    if meaning is not None and meaning in _REFUSALS and (reply.ok or 400 <= reply.status < 500):
+    if meaning is not None and meaning in _REFUSALS and (reply.ok or reply.status >= 400):
         why, advice = _REFUSALS[meaning]
         return settled(reply, Refused(why, f"the provider answered {reply.status}: {advice}"))
     if reply.ok:

@@ -13,8 +13,9 @@ from rotator.core.secret import Secret
 from rotator.providers.apinizer_api import ApinizerOptions
 from rotator.providers.calls import Call, Request
 from rotator.providers.http import Http
-from rotator.providers.replies import Reply, failure
+from rotator.providers.replies import Failure, Reply, failure
 
+_TURNED_AWAY = (401, 403)
 _BY_REQUEST = "HTTP Basic request through the gateway"
 _BY_TOKEN = "token request at the gateway"  # noqa: S105 - no token
 
@@ -63,21 +64,25 @@ def _by_request(call: Call, authorization: dict[str, Secret]) -> Answer[str] | N
     401 and 403 refuse: a wrong password, or grants that are not in force yet. Any other answer below 500, a redirect or
     a 404 from behind the gateway included, was let in, provided that nobody is let in without a password.
     """
-    reply = call.send(Request("prove", "GET", "", headers=authorization))
+    reply = _asked(call, authorization)
     if not isinstance(reply, Reply):
         return reply
-    if reply.status in (401, 403):
+    if reply.status in _TURNED_AWAY:
         return Retry(Wait.NOT_YET, f"the gateway answered {reply.status}: it does not accept the password yet")
-    if not 200 <= reply.status < 500 or reply.status in (408, 429):
-        return failure(reply)
-    without = call.send(Request("prove", "GET", ""))
-    if isinstance(without, Reply) and without.status not in (401, 403):
+    without = _asked(call, {})
+    if not isinstance(without, Reply):
+        return without
+    if without.status not in _TURNED_AWAY:
         return None
-    return (
-        without
-        if not isinstance(without, Reply)
-        else Done(f"{_BY_REQUEST}: {reply.status} with the password, {without.status} without")
-    )
+    return Done(f"{_BY_REQUEST}: {reply.status} with the password, {without.status} without")
+
+
+def _asked(call: Call, headers: dict[str, Secret]) -> Reply | Failure:
+    """The answer, where the gateway is able to give one."""
+    reply = call.send(Request("prove", "GET", "", headers=headers))
+    if isinstance(reply, Reply) and (not 200 <= reply.status < 500 or reply.status in (408, 429)):
+        return failure(reply)
+    return reply
 
 
 def _by_token(call: Call, authorization: dict[str, Secret]) -> Answer[str]:
@@ -92,6 +97,8 @@ def _by_token(call: Call, authorization: dict[str, Secret]) -> Answer[str]:
     token = body.get("access_token")
     if reply.ok and isinstance(token, str) and token:
         return Done(f"{_BY_TOKEN}: a token was issued")
-    if reply.status in (401, 403) or (reply.status == 400 and body.get("error") in ("invalid_client", "invalid_grant")):
+    if reply.status in _TURNED_AWAY or (
+        reply.status == 400 and body.get("error") in ("invalid_client", "invalid_grant")
+    ):
         return Retry(Wait.NOT_YET, f"the gateway answered {reply.status}: it does not accept the password yet")
     return failure(reply)

@@ -1,0 +1,160 @@
+"""What the tests of Apinizer stand on: answers in both generations, a project on a handler, a project on sockets."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+from contract import Contract
+from provider_bench import PASSWORD, TOKEN, Bench, Counted, answer
+
+from rotator.core.model import Credential
+from rotator.core.secret import Secret
+from rotator.daemon.clock import SystemClock
+from rotator.providers.apinizer import ApinizerCredentials
+from rotator.providers.apinizer_api import ApinizerOptions, headers
+from rotator.providers.http import Http, HttpOptions
+from rotator.sandbox.accounts import Account
+from rotator.sandbox.apinizer import ApinizerApi
+from rotator.sandbox.apinizer_common import ApinizerReadings
+from rotator.sandbox.server import Sandbox
+from rotator.testing import FakeClock, FakeRandomness
+
+PROJECT = "Pay ments"
+BASE = "/apiops/projects/Pay%20ments/credentials/"
+ENVIRONMENTS = ("production", "staging")
+OLD, NEW = "success", "status"
+GENERATIONS = (OLD, NEW)
+ORDERS, INVOICES, ALL = ("Orders", "API_PROXY"), ("Invoices", "API_PROXY"), ("All", "API_PROXY_GROUP")
+
+# -- answers
+
+
+def good(generation=OLD, **content):
+    return answer(200, {**({"success": True} if generation == OLD else {"status": "SUCCESS"}), **content})
+
+
+def bad(text, generation=OLD, status=400, error="bad_request"):
+    if generation == OLD:
+        return answer(status, {"error": error, "error_description": text})
+    return answer(status, {"status": "FAILURE", "resultMessage": text})
+
+
+def environments(*failed, names=ENVIRONMENTS, success=None):
+    """A deployment's result, as in Dec 2025."""
+    results = [{"environmentName": name, "success": name not in failed, "message": "m"} for name in names]
+    return {"success": not failed if success is None else success, "message": "m", "environmentResults": results}
+
+
+def pods(*failed, names=ENVIRONMENTS, success=None):
+    """A deployment's result, as in Jul 2026."""
+    results = [
+        {"envName": name, "podName": f"{name}-1", "podIp": "10.0.0.1", "success": name not in failed} for name in names
+    ]
+    return {"success": not failed if success is None else success, "responseTime": 3, "detailList": results}
+
+
+def deployed(*failed, generation=OLD):
+    return good(generation, deploymentResult=environments(*failed))
+
+
+def entry(username="client1", enabled=True, **more):
+    """A credential as the listing shows it."""
+    return {
+        "email": "team@example.com",
+        "fullName": "The Team",
+        "description": "billing",
+        "username": username,
+        "password": None,
+        "roleNameList": ["API_USER"],
+        "enabled": enabled,
+        "ipList": ["10.0.0.0/8"],
+        "expireDate": None,
+    } | more
+
+
+CARRIED = {key: value for key, value in entry().items() if key not in ("username", "password", "enabled")}
+
+
+def listing(*entries, generation=OLD):
+    return good(generation, resultList=list(entries))
+
+
+def access(*granted, generation=OLD):
+    return good(generation, resultList=[{"name": name, "type": kind} for name, kind in granted])
+
+
+def credential(username="client1", password=PASSWORD, **more):
+    return Credential("prod", username, username, Secret(password) if password else None, **more)
+
+
+def staged(username="client2", password=PASSWORD):
+    return Credential("prod", username, None, Secret(password) if password else None, attempt="a1")
+
+
+def apinizer(handler, **options):
+    """`ApinizerCredentials` on a handler, and its bench."""
+    made = ApinizerOptions(PROJECT, Secret(TOKEN), **options)
+    bench = Bench(handler, {"headers": headers(made)})
+    return ApinizerCredentials(made, bench.http, FakeRandomness()), bench
+
+
+# -- on sockets
+
+
+@dataclass
+class Place:
+    """A simulated installation with one project, and `rotator`'s view of it."""
+
+    sandbox: Sandbox
+    api: ApinizerApi
+    account: Account
+    provider: ApinizerCredentials
+    http: Http
+    meter: Counted
+
+    def held(self) -> dict[str, bool]:
+        """What the project holds: which username is enabled."""
+        return {record.username: record.enabled for record in self.account.records()}
+
+    def lets_in(self, username: str, password: Secret | str, proxy: str | None = None) -> dict[str, bool]:
+        """Which environment accepts the password."""
+        secret = Secret(password) if isinstance(password, str) else password
+        return {name: self.api.lets_in(name, username, secret, proxy) for name in ENVIRONMENTS}
+
+    def everywhere(self, username: str, password: Secret | str, proxy: str | None = None) -> bool:
+        return all(self.lets_in(username, password, proxy).values())
+
+    def nowhere(self, username: str, password: Secret | str) -> bool:
+        return not any(self.lets_in(username, password).values())
+
+    def lines(self) -> list[str]:
+        """What was asked of the API so far."""
+        return [f"{seen.method} {seen.path}" for seen in self.sandbox.exchanges()]
+
+
+@contextmanager
+def place(
+    generation: str = OLD, *, clock: Any = None, proof: str | None = None, lenient: bool = False, **readings: Any
+) -> Iterator[Place]:
+    """A place whose exchanges are held against the contract. `proof`: `probe` or `token` at production's gateway."""
+    wall = SystemClock(Event())
+    clock = clock or FakeClock()
+    account, other = Account(PROJECT, Secret(TOKEN), clock), Account("Elsewhere", Secret("other-token"), clock)
+    made = ApinizerReadings(envelope=generation, **readings)
+    api = ApinizerApi(
+        [account, other], clock, environments=ENVIRONMENTS, groups={"All": ["Orders", "Invoices"]}, readings=made
+    )
+    contract = Contract.load("apinizer", lenient=lenient)
+    with Sandbox([api], wall, watch=contract.watch) as sandbox:
+        gateway = f"{sandbox.http_url}/gateway/production"
+        urls = {"probe": {"probe_url": f"{gateway}/Orders"}, "token": {"gateway_url": gateway}, None: {}}[proof]
+        options = ApinizerOptions(PROJECT, Secret(TOKEN), email="new@example.com", full_name="New", **urls)
+        meter = Counted()
+        http = Http(HttpOptions("prod", sandbox.http_url, headers(options)), clock, meter)
+        try:
+            yield Place(sandbox, api, account, ApinizerCredentials(options, http, FakeRandomness()), http, meter)
+        finally:
+            http.close()
+    contract.verify()
