@@ -1,0 +1,75 @@
+"""`python -m pytest tests/proof` prints at its end what was explored: provider, strategy, kind of fault, violations.
+
+    python -m pytest tests/proof            the short run, minutes
+    python -m pytest tests/proof --long     more cuts, more examples, more readings of the providers' pages
+
+A test says what it explores with the fixture `tally`; the counts travel in its report, so that they survive xdist.
+"""
+
+from collections import Counter
+
+import pytest
+
+_KEY = "proof"
+_tallies: pytest.StashKey["Tally"] = pytest.StashKey()
+
+
+class Tally:
+    """Counts runs. Called before each: where the test fails, the last one that was counted is the violation."""
+
+    def __init__(self) -> None:
+        self.runs: Counter[tuple[str, str, str]] = Counter()
+        self._last: tuple[str, str, str] | None = None
+
+    def __call__(self, provider: str, strategy: str, kind: str, runs: int = 1) -> None:
+        self._last = (provider, strategy, kind)
+        self.runs[self._last] += runs
+
+    def rows(self, *, failed: bool) -> list[list[str | int]]:
+        """Rows of plain values: provider, strategy, kind, runs, violations."""
+        return [[*key, runs, int(failed and key == self._last)] for key, runs in self.runs.items()]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", default=False, help="the proof with more cuts and examples")
+
+
+@pytest.fixture(scope="session")
+def long(pytestconfig: pytest.Config) -> bool:
+    """True for the long run."""
+    return bool(pytestconfig.getoption("long", default=False))
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Tally:
+    """tally(provider, strategy, kind of fault): one more run."""
+    return request.node.stash.setdefault(_tallies, Tally())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    tally = item.stash.get(_tallies, None)
+    if call.when == "call" and tally is not None:
+        item.user_properties.append((_KEY, tally.rows(failed=call.excinfo is not None)))
+    return (yield)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    runs: Counter[tuple[str, str, str]] = Counter()
+    violations: Counter[tuple[str, str, str]] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) != "call":
+                continue
+            for name, rows in report.user_properties:
+                for provider, strategy, kind, count, failed in rows if name == _KEY else ():
+                    runs[provider, strategy, kind] += count
+                    violations[provider, strategy, kind] += failed
+    if not runs:
+        return
+    terminalreporter.section("proof")
+    line = "{:<16} {:<12} {:<44} {:>9} {:>11}"
+    terminalreporter.line(line.format("provider", "strategy", "kind of fault", "runs", "violations"))
+    for key in sorted(runs):
+        terminalreporter.line(line.format(*key, runs[key], violations[key]))
+    terminalreporter.line(line.format("all", "", "", sum(runs.values()), sum(violations.values())))

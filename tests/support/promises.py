@@ -1,0 +1,208 @@
+"""What must hold at every boundary and at rest (design, section 6), whatever the provider, for any number of targets.
+
+What is asserted rests on what the provider simulation holds and on what stands in Vault, and never on what the engine
+believes: an overlap, say, is timed from the moment when the consumer document changed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from interleave import Invariants
+from simulated import Held, Simulated, SimulatedWorld
+
+from rotator.core.model import Credential, Strategy, Target, TargetState
+from rotator.core.secret import Secret
+
+
+@dataclass(frozen=True)
+class Promised:
+    """A replaced credential that devices may still use."""
+
+    username: str
+    password: Secret
+    until: datetime
+
+
+class OfTarget(Invariants):
+    """What must hold for one target."""
+
+    def __init__(self, world: SimulatedWorld, target: Target, apart: timedelta, overlap: timedelta) -> None:
+        super().__init__(world, overlapping=True, apart=apart)
+        self.target, self._overlap = target, overlap
+        self._handed_out: tuple[int, str | None, Secret | None] = (0, None, None)
+        self._promised: dict[str, Promised] = {}
+        self._latest = world.clock.now()
+
+    @property
+    def state(self) -> TargetState | None:
+        versioned = self.world.store.states.get(self.target.name)
+        return versioned.state if versioned else None
+
+    @property
+    def consumer(self):
+        return self.world.store.consumers.get(self.target.path)
+
+    def accepts(self, username: str | None, password: Secret | None) -> bool:
+        return any(one.accepts(username, password) for one in self.world.accounts.values())
+
+    def __call__(self, label: str) -> None:
+        state = self.state
+        self._latest = max(self._latest, self.world.clock.now())
+        self._something_is_accepted(state, label)
+        self._one_attempt(state, label)
+        self._overlaps_last(state, label)
+
+    def _guard(self, name: str) -> None:
+        """What is disabled and deleted is compared with the documents by `Promises`, for all targets at once."""
+
+    def _something_is_accepted(self, state: TargetState | None, label: str) -> None:
+        consumer, attempt = self.consumer, state.attempt if state else None
+        if consumer is None or not consumer.exists:
+            return
+        if self.accepts(consumer.username, consumer.password):
+            return
+        in_place = attempt is not None and attempt.strategy is Strategy.IN_PLACE
+        staged = in_place and self.accepts(attempt.staged.username, attempt.staged.password)
+        assert staged, f"what is published is not accepted, {label}"
+
+    def _overlaps_last(self, state: TargetState | None, label: str) -> None:
+        consumer, attempt = self.consumer, state.attempt if state else None
+        now = (consumer.version, consumer.username, consumer.password) if consumer else (0, None, None)
+        emergency = attempt is not None and attempt.compromised
+        if emergency:
+            self._promised.clear()
+        if now != self._handed_out:
+            _, username, password = self._handed_out
+            if username is not None and password is not None and username != now[1] and not emergency:
+                self._promised[username] = Promised(username, password, self._latest + self._overlap - self._apart)
+            self._promised.pop(now[1] or "", None)
+            self._handed_out = now
+        for promised in self._promised.values():
+            if promised.until > self._latest:
+                assert self.accepts(promised.username, promised.password), f"cut off within the overlap, {label}"
+
+
+class Promises:
+    """The watch of a world: to be called at every boundary, and `at_rest` when everything has come to rest."""
+
+    def __init__(
+        self,
+        world: SimulatedWorld,
+        targets: tuple[Target, ...] | None = None,
+        *,
+        apart: timedelta = timedelta(),
+        overlap: timedelta | None = None,
+    ) -> None:
+        """Begins to watch.
+
+        Args:
+            apart: by how much the clocks of the processes differ.
+            overlap: the shortest one that any policy of the run has; None: the target's.
+        """
+        self.world = world
+        self.targets = targets or (world.target,)
+        self._each = [OfTarget(world, one, apart, overlap or one.policy.overlap) for one in self.targets]
+        self._before = self._snapshot()
+        self._states = self._documents()
+        self.boundaries = 0
+
+    def __call__(self, label: str) -> None:
+        self.boundaries += 1
+        for one in self._each:
+            one(label)
+        now, states = self._snapshot(), self._documents()
+        if now != self._before or states != self._states:
+            self._touched(now, (*self._states, *states), label)
+            for key, (simulated, held) in now.items():
+                known = key[1] in simulated.first or _names(states, key, held)
+                assert known, f"an orphan: no document names {held.username}, {label}"
+        self._before, self._states = now, states
+
+    def at_rest(self, where: object) -> None:
+        """What must hold when nothing is due and nothing goes wrong any more."""
+        self(f"at rest after {where}")
+        published: set[str | None] = set()
+        for one in self._each:
+            state = one.state
+            assert state is not None, f"no state document, {where}"
+            assert state.attempt is None, f"an attempt stays open, {where}: {state.last_error}"
+            assert state.request is None, f"a request stays, {where}: {state.last_error}"
+            assert state.ledger == (), f"the ledger is not empty, {where}: {[e.note for e in state.ledger]}"
+            assert state.published is not None, where
+            assert one.consumer is not None, where
+            assert one.accepts(one.consumer.username, one.consumer.password), f"published and refused, {where}"
+            published.add(state.published.id)
+        self._nobody_else(published, where)
+
+    def _nobody_else(self, published: set[str | None], where: object) -> None:
+        kept = published | {one.state.standby.id for one in self._each if one.state and one.state.standby}
+        for simulated, identity, held in self.world.everything():
+            if identity in simulated.bystanders:
+                continue
+            assert identity in kept or identity in simulated.first, f"an orphan: {held.username}, {where}"
+            assert not held.enabled or identity in published, f"{held.username} is left enabled, {where}"
+
+    def _touched(self, now: "Snapshot", states: tuple[TargetState, ...], label: str) -> None:
+        for key, (simulated, before) in self._before.items():
+            _, after = now.get(key, (simulated, None))
+            if after == before:
+                continue
+            assert key[1] not in simulated.bystanders, f"somebody else's credential was touched, {label}"
+            if before.enabled and not (after and after.enabled):
+                self._ended(key, before, states, label)
+            if after and before.password != after.password:
+                assert _may_be_set(states, key, before), f"{before.username} was set without a document, {label}"
+
+    def _ended(self, key: "Key", held: Held, states: tuple[TargetState, ...], label: str) -> None:
+        assert _in_ledger(states, key, held), f"{held.username} was ended, and no ledger names it, {label}"
+        for one in self._each:
+            out = one.consumer is not None and one.consumer.username == held.username
+            state = one.state
+            is_published = state is not None and state.published is not None and state.published.id == key[1]
+            assert not out, f"what is handed out was ended, {label}"
+            assert not is_published, f"what is published was ended, {label}"
+
+    def _snapshot(self) -> "Snapshot":
+        return {
+            (name, identity): (simulated, held)
+            for name, simulated in self.world.accounts.items()
+            for identity, held in simulated.held().items()
+        }
+
+    def _documents(self) -> tuple[TargetState, ...]:
+        return tuple(versioned.state for versioned in self.world.store.states.values())
+
+
+Key = tuple[str, str]  # of the account, and of the credential in it
+Snapshot = dict[Key, tuple[Simulated, Held]]
+
+
+def _is(credential: Credential | None, key: Key, held: Held) -> bool:
+    if credential is None or credential.account != key[0]:
+        return False
+    if credential.id is not None:
+        return credential.id == key[1]
+    by_attempt = credential.attempt is not None and credential.attempt in held.note
+    return by_attempt or (bool(credential.username) and credential.username == held.username)
+
+
+def _in_ledger(states: tuple[TargetState, ...], key: Key, held: Held) -> bool:
+    return any(_is(entry.credential, key, held) for state in states for entry in state.ledger)
+
+
+def _may_be_set(states: tuple[TargetState, ...], key: Key, held: Held) -> bool:
+    attempts = [state.attempt for state in states if state.attempt is not None]
+    concerned = (one for attempt in attempts for one in (attempt.staged, attempt.predecessor))
+    return any(_is(one, key, held) for one in concerned) or _in_ledger(states, key, held)
+
+
+def _names(states: tuple[TargetState, ...], key: Key, held: Held) -> bool:
+    return any(_is(one, key, held) for state in states for one in _all_named(state))
+
+
+def _all_named(state: TargetState) -> Iterator[Credential | None]:
+    yield from (state.published, state.standby)
+    if state.attempt is not None:
+        yield from (state.attempt.staged, state.attempt.predecessor)
+    yield from (entry.credential for entry in state.ledger)

@@ -1,0 +1,355 @@
+"""The real adapters against the simulated providers, in one process: hundreds of whole rotations a second.
+
+HTTP goes through the real `Http` and ends at the simulation's WSGI application instead of at a socket; SIP goes over
+UDP to the sandbox's own registrar. `SimulatedWorld` is a `World` whose provider is such a simulation, so that whatever
+drives or watches a world drives and watches this one, too.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import cache
+from typing import Any
+
+import httpx
+from flask import Flask
+from world import POLICY, World
+
+from rotator.core.model import Capabilities, Strategy, Target
+from rotator.core.secret import Secret
+from rotator.engine import Engine, Limits
+from rotator.ports import Clock, Provider
+from rotator.providers.http import Http, HttpOptions
+from rotator.providers.registry import KINDS
+from rotator.providers.sip import Address
+from rotator.sandbox.accounts import Account, Missing, Propagation, Record
+from rotator.sandbox.apinizer import ApinizerApi
+from rotator.sandbox.faults import Faults
+from rotator.sandbox.registrar import Manner, Registrar
+from rotator.sandbox.vobiz import VobizApi
+from rotator.testing import CrashPoints, NullMeter
+
+BASE = "http://127.0.0.1:1"
+TOKEN = Secret("the-proofs-token-tK8s")
+STANDING = Secret("Stand1ng$there")
+BYSTANDER = "bystander"
+SILENCE = timedelta(seconds=10)  # that a client waits for an answer that does not come
+# SIP follows the API late, and devices are let in with the old password until after the new one is accepted.
+LAG = Propagation(old=4.0, new=2.0)
+
+
+class Trouble(Enum):
+    """What goes wrong with one request."""
+
+    LOST_REQUEST = "request lost"
+    LOST_ANSWER = "answer lost"
+    SILENCE = "timeout before"
+    SILENCE_AFTER = "timeout after"
+    UNREACHABLE = "no connection"
+    RATE_LIMITED = "429"
+    ERROR = "5xx before"
+    ERROR_AFTER = "5xx after"
+    HALF = "half an answer"
+    UNAUTHORIZED = "401"
+    REFUSED = "422"
+
+
+CARRIED_OUT = {Trouble.LOST_ANSWER, Trouble.SILENCE_AFTER, Trouble.ERROR_AFTER, Trouble.HALF}
+"""What is done all the same."""
+
+
+class Wire(httpx.BaseTransport):
+    """Carries requests to the application, with a boundary before and after each, and breaks those that it is told."""
+
+    def __init__(self, application: Flask, clock: Callable[[], Any]) -> None:
+        self._inner = httpx.WSGITransport(app=application)
+        self._clock = clock
+        self.points = CrashPoints()
+        self.troubles: list[Trouble | None] = []  # of the next requests, one each
+        self.requests = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests += 1
+        trouble = self.troubles.pop(0) if self.troubles else None
+        label = f"{request.method} {request.url.path.rpartition('/')[0].rpartition('/')[2]}"
+        with self.points.around(label):
+            answer = self._inner.handle_request(request) if trouble is None or trouble in CARRIED_OUT else None
+        return self._spoilt(trouble, answer)
+
+    def _spoilt(self, trouble: Trouble | None, answer: httpx.Response | None) -> httpx.Response:
+        if trouble is None and answer is not None:
+            return answer
+        if trouble is Trouble.UNREACHABLE:
+            raise httpx.ConnectError("nothing there")
+        if trouble in (Trouble.LOST_REQUEST, Trouble.LOST_ANSWER):
+            raise httpx.ReadError("reset")
+        if trouble in (Trouble.SILENCE, Trouble.SILENCE_AFTER):
+            self._clock().advance(SILENCE)
+            raise httpx.ReadTimeout("silence")
+        if trouble is Trouble.HALF and answer is not None:
+            whole = b"".join(answer.iter_raw())
+            return httpx.Response(answer.status_code, stream=httpx.ByteStream(whole[: len(whole) // 2] + b'{"'))
+        status, headers = _STATUS[trouble]
+        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(b"<html>no</html>"))
+
+
+_STATUS: Mapping[Trouble | None, tuple[int, dict[str, str]]] = {
+    Trouble.RATE_LIMITED: (429, {"Retry-After": "7"}),
+    Trouble.ERROR: (503, {}),
+    Trouble.ERROR_AFTER: (500, {}),
+    Trouble.UNAUTHORIZED: (401, {}),
+    Trouble.REFUSED: (422, {}),
+}
+
+
+@dataclass(frozen=True)
+class Held:
+    """One credential as it stands at a simulated provider."""
+
+    username: str
+    password: Secret
+    enabled: bool
+    note: str = ""  # what names the attempt that made it, where the provider makes usernames itself
+
+
+@dataclass
+class Simulated:
+    """One provider account: what is there, and what a device or client of it is let in with."""
+
+    kind: str  # as `type` in the configuration
+    clock: Any
+    wire: Wire
+    api: Any
+    options: Any
+    account: Account
+    names: Callable[[Record], str]  # what our documents call the credential's id
+    record_kind: str
+    lag: Propagation = Propagation()
+    bystanders: set[str] = field(default_factory=set)
+    first: set[str] = field(default_factory=set)  # ids of what was there before us
+
+    @property
+    def points(self) -> CrashPoints:
+        return self.wire.points
+
+    @points.setter
+    def points(self, points: CrashPoints) -> None:
+        self.wire.points = points
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return KINDS[self.kind].capabilities(self.options)
+
+    def adapter(self, clock: Clock, randomness: Any) -> Provider:
+        """What a new process makes of the account's configuration."""
+        kind = KINDS[self.kind]
+        options = HttpOptions(self.account.name, BASE, kind.headers(self.options))
+        return kind.build(self.options, Http(options, clock, NullMeter(), self.wire), randomness)
+
+    def accepts(self, username: str | None, password: Secret | None) -> bool:
+        """True where whoever uses these now is let in."""
+        if username is None or password is None:
+            return False
+        if isinstance(self.api, ApinizerApi):
+            return self.api.lets_in("production", username, password, "Orders")
+        return any(password == valid for valid in self.account.judge(username, self.lag).passwords)
+
+    def held(self) -> Mapping[str, Held]:
+        """Everything that is there, by the id that our documents use."""
+        return {
+            self.names(record): Held(
+                record.username, record.password, record.enabled, str(record.extra.get("name") or "")
+            )
+            for record in self.account.records(self.record_kind)
+        }
+
+    def pass_time(self, now: datetime) -> None:
+        """The simulation reads the clock by itself."""
+
+    def add(self, username: str, password: Secret = STANDING) -> None:
+        """A credential that was there before."""
+        if isinstance(self.api, ApinizerApi):
+            self.api.add(self.account.name, username, password, [("Orders", "API_PROXY")])
+        else:
+            self.account.create(self.record_kind, username, password)
+        self.first |= set(self.held())
+
+    def quiet(self) -> None:
+        """No trouble any more, and no calls."""
+        self.wire.troubles.clear()
+        for call in list(self.account._calls):
+            with suppress(Missing):
+                self.account.end_call(call)
+
+
+class _Realms:
+    """The one registrar of this process answers for the world that was made last."""
+
+    clock: Any = None
+    api: Any = None
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def monotonic(self) -> float:
+        return self.clock.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("the registrar does not wait")
+
+
+_current = _Realms()
+
+
+@cache
+def registrar() -> Registrar:
+    """A registrar on a free UDP port, for the rest of this process."""
+    made = Registrar(lambda: _current.api.realms(), _current, Faults(), manner=Manner(propagation=LAG))
+    made._thread.daemon = True
+    made.start()
+    return made
+
+
+def _application(api: Any) -> Flask:
+    application = Flask("simulated", static_folder=None)
+    application.register_blueprint(api.blueprint())
+    return application
+
+
+def vobiz(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
+    """A Vobiz account whose passwords are proved by a SIP REGISTER."""
+    account = Account(f"MA_{name}", TOKEN, clock)
+    api = VobizApi([account], clock)
+    api.read_as(**readings)
+    _current.clock, _current.api = clock, api
+    options = KINDS[kind].options(account.name, TOKEN, registrar=registrar().address, propagation=timedelta(seconds=30))
+    record_kind = "endpoint" if kind == "vobiz-endpoint" else "credential"
+    wire = Wire(_application(api), lambda: clock)
+    return Simulated(kind, clock, wire, api, options, account, lambda record: record.id, record_kind, LAG)
+
+
+def apinizer(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
+    """An Apinizer project whose passwords are proved at the gateway of one environment."""
+    account = Account(name, TOKEN, clock)
+    api = ApinizerApi([account], clock)
+    api.read_as(**readings)
+    options = KINDS[kind].options(
+        account.name,
+        TOKEN,
+        email="ops@example.com",
+        full_name="Operations",
+        probe_url=f"{BASE}/gateway/production/Orders",
+    )
+    wire = Wire(_application(api), lambda: clock)
+    return Simulated(kind, clock, wire, api, options, account, lambda record: record.username, "credential")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A provider, a strategy, and what the provider's pages leave open."""
+
+    kind: str
+    strategy: Strategy
+    make: Callable[..., Simulated]
+    adopts: bool = True  # the configured credential is there before us
+    readings: tuple[tuple[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        said = "".join(f", {name}={value}" for name, value in self.readings)
+        return f"{self.kind} {self.strategy.value}{said}"
+
+    @property
+    def usernames(self) -> tuple[str, ...]:
+        if not self.adopts:
+            return ()
+        return ("officea", "officeb") if self.strategy is Strategy.ALTERNATING else ("office",)
+
+    def target(self, account: str = "one", name: str = "office") -> Target:
+        return Target(name, account, self.strategy, self.usernames, f"sip/{name}", POLICY)
+
+
+SETUPS = (
+    Setup("vobiz", Strategy.REPLACE, vobiz),
+    Setup("vobiz", Strategy.ALTERNATING, vobiz),
+    Setup("vobiz", Strategy.IN_PLACE, vobiz),
+    Setup("vobiz-endpoint", Strategy.IN_PLACE, vobiz),
+    Setup("apinizer", Strategy.REPLACE, apinizer),
+    Setup("apinizer", Strategy.ALTERNATING, apinizer),
+    Setup("apinizer", Strategy.IN_PLACE, apinizer),
+)
+OTHER_READINGS = tuple(
+    Setup("vobiz", strategy, vobiz, readings=((name, value),))
+    for strategy in (Strategy.REPLACE, Strategy.ALTERNATING, Strategy.IN_PLACE)
+    for name, value in (
+        ("put_without_password", "refused"),
+        ("put_without_password", "ignored"),
+        ("put_password_enables", True),
+        ("delete_status", 200),
+        ("list_longest_page", 1),
+        ("empty_not_found", True),
+    )
+) + tuple(
+    Setup("apinizer", strategy, apinizer, readings=((name, value),))
+    for strategy in (Strategy.REPLACE, Strategy.ALTERNATING, Strategy.IN_PLACE)
+    for name, value in (("envelope", "status"), ("pods", True), ("gateway_delay", 3.0))
+)
+
+
+class SimulatedWorld(World):
+    """Vault in memory, simulated provider accounts, a clock; processes with the real engine and the real adapters."""
+
+    def __init__(self, setup: Setup, accounts: tuple[str, ...] = ("one",), seed: int = 1) -> None:
+        super().__init__(setup.target(), seed=seed)
+        self.setup = setup
+        self.accounts = {name: setup.make(setup.kind, name, self.clock, **dict(setup.readings)) for name in accounts}
+        self.provider = self.accounts[accounts[0]]
+        self.limits = replace(self.limits, claim=Limits().claim)
+        for simulated in self.accounts.values():
+            simulated.add(BYSTANDER)
+            simulated.bystanders = set(simulated.held())
+            if setup.usernames:
+                simulated.add(setup.usernames[0])
+
+    def engine(self, clock: Clock | None = None, limits: Limits | None = None) -> Engine:
+        """A new process; its adapters, connections and pace are new as well."""
+        self.processes += 1
+        own = clock or self.clock
+        return Engine(
+            store=self.store,
+            providers={name: one.adapter(own, self.randomness) for name, one in self.accounts.items()},
+            clock=own,
+            randomness=self.randomness,
+            audit=self.audit,
+            holder=f"process-{self.processes}",
+            limits=limits or self.limits,
+            seen=lambda target, state: None,
+            stopping=lambda: self.stopping,
+        )
+
+    def watch_with(self, points: CrashPoints) -> CrashPoints:
+        """Every boundary of Vault and of every account is one of `points`."""
+        self.store.points = points
+        for simulated in self.accounts.values():
+            simulated.points = points
+        return points
+
+    def cut_at(self, number: int, watch: Callable[[str], None] | None = None) -> CrashPoints:
+        return self.watch_with(CrashPoints(number, watch))
+
+    def quiet(self) -> None:
+        """Nothing goes wrong any more."""
+        self.store.failing.clear()
+        self.store.losing.clear()
+        for simulated in self.accounts.values():
+            simulated.quiet()
+
+    def everything(self) -> Iterator[tuple[Simulated, str, Held]]:
+        """All credentials at all accounts."""
+        for simulated in self.accounts.values():
+            for identity, held in simulated.held().items():
+                yield simulated, identity, held
+
+
+__all__ = ["LAG", "OTHER_READINGS", "SETUPS", "Address", "Held", "Setup", "Simulated", "SimulatedWorld", "Trouble"]
