@@ -1,0 +1,316 @@
+"""The chart, rendered by real Helm in several sets of values, against the Kubernetes API schemas and our own rules."""
+
+import re
+from datetime import timedelta
+from pathlib import PurePosixPath
+
+import helm_python
+import kubernetes_validate
+import pytest
+from chart_bench import CHART, VALUE_SETS, config, kinds, notes, of_kind, pod_of, rendered
+from ruamel.yaml import YAML
+
+from rotator.cli.options import DEFAULT_CONFIG
+from rotator.daemon.accounts import provider_facts
+from rotator.settings import load
+
+KUBERNETES = ("1.32", "1.27")  # the newest that is promised, and the chart's own lower bound
+OPERATOR = "monitoring.coreos.com/v1"
+every_set = pytest.mark.parametrize("values", VALUE_SETS.values(), ids=VALUE_SETS.keys())
+
+
+def container_of(manifests):
+    (container,) = pod_of(manifests)["spec"]["containers"]
+    return container
+
+
+def test_helm_lints_it_strictly():
+    report = helm_python.lint(CHART, strict=True)
+    assert report["errors"] == []
+    assert [each["error"] for each in report["messages"]] == ["icon is recommended"]
+
+
+@every_set
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_manifests_are_what_the_kubernetes_api_takes(values, version):
+    for manifest in rendered(values):
+        if manifest["apiVersion"] != OPERATOR:
+            kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_the_schemas_refuse_a_misspelt_key():
+    """So that the test above can fail."""
+    manifest = of_kind(rendered({}), "Deployment")
+    manifest["spec"]["template"]["spec"]["terminationGracePeriod"] = 60
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(manifest, "1.32", strict=True)
+
+
+def test_what_there_is_by_default_and_with_everything_switched_on():
+    always = {"Deployment", "ServiceAccount", "ConfigMap", "Service", "NetworkPolicy"}
+    assert kinds(rendered({})) == always
+    assert kinds(rendered(VALUE_SETS["everything"])) == always | {"PodMonitor", "PrometheusRule", "PodDisruptionBudget"}
+    assert kinds(rendered(VALUE_SETS["bare"])) == always - {"NetworkPolicy"} | {"ServiceMonitor"}
+
+
+@every_set
+def test_every_manifest_bears_the_recommended_labels_and_the_namespace(values):
+    for manifest in rendered(values):
+        metadata = manifest["metadata"]
+        assert metadata["namespace"] == "telephony"
+        assert metadata["name"].startswith("demo-rotator") or manifest["kind"] == "ServiceAccount"
+        assert metadata["labels"]["app.kubernetes.io/name"] == "rotator"
+        assert metadata["labels"]["app.kubernetes.io/instance"] == "demo"
+
+
+@every_set
+def test_selectors_hold_what_never_changes_and_find_the_pods(values):
+    manifests = rendered(values)
+    selector = {"app.kubernetes.io/name": "rotator", "app.kubernetes.io/instance": "demo"}
+    assert of_kind(manifests, "Deployment")["spec"]["selector"]["matchLabels"] == selector
+    assert of_kind(manifests, "Service")["spec"]["selector"] == selector
+    assert selector.items() <= pod_of(manifests)["metadata"]["labels"].items()
+    for kind in kinds(manifests) & {"PodDisruptionBudget", "PodMonitor", "ServiceMonitor"}:
+        assert of_kind(manifests, kind)["spec"]["selector"]["matchLabels"] == selector
+
+
+@every_set
+def test_pods_meet_the_pod_security_standard_restricted(values):
+    """Kubernetes, Pod Security Standards: every control of "restricted", and a read-only root besides."""
+    manifests = rendered(values)
+    spec = pod_of(manifests)["spec"]
+    assert not {"hostNetwork", "hostPID", "hostIPC", "hostUsers", "initContainers"} & spec.keys()
+    assert {next(iter(volume.keys() - {"name"})) for volume in spec["volumes"]} <= {"configMap", "secret", "projected"}
+    pod, container = spec["securityContext"], container_of(manifests)["securityContext"]
+    assert pod["runAsNonRoot"] is True
+    assert pod["runAsUser"] > 0
+    assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["allowPrivilegeEscalation"] is False
+    assert container["privileged"] is False
+    assert container["readOnlyRootFilesystem"] is True
+    assert container["capabilities"] == {"drop": ["ALL"]}
+    assert all("hostPort" not in port for port in container_of(manifests)["ports"])
+
+
+@every_set
+def test_resources_are_set_and_environment_comes_from_secrets_only(values):
+    container = container_of(rendered(values))
+    assert set(container["resources"]) == {"requests", "limits"}
+    assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+    for variable in container.get("env", []):
+        assert set(variable) == {"name", "valueFrom"}
+        assert set(variable["valueFrom"]) == {"secretKeyRef"}
+
+
+@every_set
+def test_no_api_token_is_mounted_by_itself(values):
+    manifests = rendered(values)
+    assert pod_of(manifests)["spec"]["automountServiceAccountToken"] is False
+    if "ServiceAccount" in kinds(manifests):
+        assert of_kind(manifests, "ServiceAccount")["automountServiceAccountToken"] is False
+
+
+def tokens(values):
+    manifests = rendered(values)
+    volumes = {volume["name"]: volume for volume in pod_of(manifests)["spec"]["volumes"]}
+    mounts = {mount["name"]: mount["mountPath"] for mount in container_of(manifests)["volumeMounts"]}
+    assert volumes.keys() == mounts.keys()
+    if "vault-token" not in volumes:
+        return None
+    (source,) = volumes["vault-token"]["projected"]["sources"]
+    token = source["serviceAccountToken"]
+    return str(PurePosixPath(mounts["vault-token"]) / token["path"]), token["audience"], token["expirationSeconds"]
+
+
+def test_the_vault_token_is_projected_where_the_configuration_reads_it(tmp_path):
+    assert tokens({}) == ("/var/run/secrets/kubernetes.io/serviceaccount/token", "vault", 3600)
+    elsewhere = VALUE_SETS["kubernetes-auth-elsewhere"]
+    assert tokens(elsewhere) == ("/run/secrets/vault/jwt", "https://vault.example.com", 600)
+    assert tokens(VALUE_SETS["approle-from-secrets"]) is None
+    for values in ({}, elsewhere):
+        assert str(loaded(values, tmp_path).configuration.vault.auth.jwt_file) == tokens(values)[0]
+
+
+def loaded(values, folder, environ=None):
+    """The configuration that the pods get, as rotator reads it."""
+    file = folder / DEFAULT_CONFIG.name
+    file.write_text(
+        of_kind([m for m in rendered(values) if m["metadata"]["name"] == "demo-rotator"], "ConfigMap")["data"][
+            "config.yaml"
+        ]
+    )
+    return load(file, environ or {"VOBIZ_AUTH_TOKEN": "sentinel"}, provider_facts())
+
+
+def test_the_default_configuration_is_accepted_without_a_warning(tmp_path):
+    settings = loaded({}, tmp_path)
+    assert settings.warnings == ()
+    assert settings.daemon.listen.host == "0.0.0.0"
+
+
+def test_the_defaults_name_the_secret_that_the_default_configuration_needs(tmp_path):
+    names = {variable["name"] for variable in container_of(rendered({}))["env"]}
+    assert loaded({}, tmp_path, dict.fromkeys(names, "sentinel")).warnings == ()
+
+
+def test_the_example_for_kubernetes_can_be_given_as_it_stands(tmp_path):
+    example = (CHART.parents[1] / "config" / "kubernetes.yaml").read_text()
+    manifests = rendered({"config": example})
+    assert of_kind(manifests, "ConfigMap")["data"]["config.yaml"] == example
+    assert tokens({"config": example}) is not None
+
+
+@pytest.mark.parametrize(
+    "text", ["\n  vault: {}\n  daemon: {listen: '0.0.0.0:9464'}\n", "# ä 'q' \"d\" \\ {{ x }} $y\n" + config()]
+)
+def test_any_text_arrives_in_the_pod_as_it_was_written(text):
+    assert of_kind(rendered({"config": text}), "ConfigMap")["data"]["config.yaml"] == text
+
+
+def test_a_changed_configuration_restarts_the_pods():
+    def checksum(values):
+        return pod_of(rendered(values))["metadata"]["annotations"]["checksum/config"]
+
+    assert checksum({}) == checksum({"replicas": 2})
+    assert checksum({"config": config()}) != checksum({"config": config() + "# changed\n"})
+
+
+@every_set
+def test_the_daemon_reads_the_mounted_configuration_and_commands_find_it_too(values):
+    container = container_of(rendered(values))
+    assert container["args"] == ["run", "--config", str(DEFAULT_CONFIG)]
+    assert "command" not in container  # the image's entry point
+    mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
+    assert mounts["config"]["mountPath"] == str(DEFAULT_CONFIG.parent)
+    assert all(mount["readOnly"] for mount in mounts.values())
+
+
+@every_set
+def test_probes_ask_for_progress_and_never_restart_for_vault(values):
+    container = container_of(rendered(values))
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["startupProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    for probe in ("livenessProbe", "startupProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["port"] == container["ports"][0]["name"]
+        assert container[probe]["timeoutSeconds"] >= 5
+        assert container[probe]["failureThreshold"] >= 3
+
+
+def test_the_port_is_that_of_the_configuration():
+    values = {"config": config().replace("9464", "8080")}
+    assert container_of(rendered(values))["ports"][0]["containerPort"] == 8080
+    assert of_kind(rendered(values), "Service")["spec"]["ports"][0]["targetPort"] == "http"
+
+
+@every_set
+def test_the_grace_period_outlasts_the_longest_stop(values, tmp_path):
+    grace = timedelta(seconds=pod_of(rendered(values))["spec"]["terminationGracePeriodSeconds"])
+    if "approle" not in str(values):  # whose files are not on this machine
+        assert grace > loaded(values, tmp_path).daemon.stop_within
+
+
+@pytest.mark.parametrize(
+    ("stop_within", "grace", "fits"),
+    [
+        ("45s", 55, True),
+        ("45s", 54, False),
+        ("1m30s", 100, True),
+        ("1m30s", 99, False),
+        ("1h", 3610, True),
+        ("1h", 60, False),
+    ],
+)
+def test_a_grace_period_that_is_too_short_is_refused(stop_within, grace, fits):
+    text = config().replace('"0.0.0.0:9464"', f'"0.0.0.0:9464", stop_within: {stop_within}')
+    values = {"config": text, "terminationGracePeriodSeconds": grace}
+    if fits:
+        assert pod_of(rendered(values))["spec"]["terminationGracePeriodSeconds"] == grace
+        return
+    with pytest.raises(
+        helm_python.HelmError, match=rf"terminationGracePeriodSeconds: {grace} is too short.*write \d+ or more"
+    ):
+        rendered(values)
+
+
+def test_one_replica_has_no_disruption_budget_and_several_have():
+    assert "PodDisruptionBudget" not in kinds(rendered({"replicas": 1}))
+    manifests = rendered({"replicas": 3})
+    assert of_kind(manifests, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert of_kind(manifests, "Deployment")["spec"]["replicas"] == 3
+    assert pod_of(manifests)["spec"]["topologySpreadConstraints"]
+
+
+def egress(values):
+    """Ports and peers of each rule, as (protocol, port) to peers."""
+    rules = of_kind(rendered(values), "NetworkPolicy")["spec"]["egress"]
+    return {(port["protocol"], port["port"]): rule["to"] for rule in rules for port in rule["ports"]}
+
+
+def test_the_network_policy_lets_out_to_names_vault_providers_and_registrars_and_nowhere_else():
+    rules = egress({})
+    assert set(rules) == {("UDP", 53), ("TCP", 53), ("TCP", 8200), ("TCP", 443), ("UDP", 5060)}
+    assert rules["TCP", 8200] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "vault"}}}]
+    assert "10.0.0.0/8" in rules["TCP", 443][0]["ipBlock"]["except"]
+    assert of_kind(rendered({}), "NetworkPolicy")["spec"]["policyTypes"] == ["Ingress", "Egress"]
+
+
+def test_rules_of_the_network_policy_can_be_added_and_removed():
+    rules = egress(VALUE_SETS["everything"])
+    assert ("UDP", 5060) not in rules
+    assert rules["TCP", 3128] == [{"podSelector": {}}]
+    assert of_kind(rendered(VALUE_SETS["everything"]), "NetworkPolicy")["spec"]["ingress"] == []
+    none = dict.fromkeys(("dns", "vault", "providers", "sip"))
+    assert egress({"networkPolicy": {"egress": none}}) == {}
+
+
+def test_the_image_goes_by_its_digest_where_there_is_one():
+    assert container_of(rendered({}))["image"] == "registry.example.com/rotator:0.1.0"
+    assert container_of(rendered({"image": {"tag": "1.2"}}))["image"] == "registry.example.com/rotator:1.2"
+    digest = VALUE_SETS["everything"]["image"]["digest"]
+    assert container_of(rendered(VALUE_SETS["everything"]))["image"] == f"registry.example.com/rotator@{digest}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "switch", "endpoints"),
+    [
+        ("ServiceMonitor", "serviceMonitor", "endpoints"),
+        ("PodMonitor", "podMonitor", "podMetricsEndpoints"),
+    ],
+)
+def test_monitors_scrape_the_named_port_and_set_the_job_that_the_alerts_go_by(kind, switch, endpoints):
+    manifests = rendered({switch: {"enabled": True, "labels": {"release": "p"}}})
+    monitor = of_kind(manifests, kind)
+    assert monitor["apiVersion"] == OPERATOR
+    assert set(monitor["spec"]) == {"jobLabel", "selector", endpoints}
+    assert monitor["spec"][endpoints] == [{"port": "http", "path": "/metrics", "interval": "30s"}]
+    assert monitor["metadata"]["labels"]["release"] == "p"
+    labelled = of_kind(manifests, "Service")["metadata"] if kind == "ServiceMonitor" else pod_of(manifests)["metadata"]
+    assert labelled["labels"][monitor["spec"]["jobLabel"]] == "demo"
+
+
+def test_long_release_names_still_make_names_that_kubernetes_takes():
+    for manifest in rendered({"replicas": 2, "grafanaDashboard": {"enabled": True}}, name="r" * 53):
+        assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", manifest["metadata"]["name"])
+
+
+def test_a_release_that_is_called_rotator_does_not_say_it_twice():
+    assert of_kind(rendered({}, name="rotator"), "Deployment")["metadata"]["name"] == "rotator"
+
+
+def test_the_notes_warn_of_the_example_and_name_the_next_commands():
+    said = notes({})
+    assert "WARNING: this is still the example's configuration" in said
+    assert "rotator-providers, key vobiz-auth-token" in said
+    assert 'exec deployment/demo-rotator -- rotator rotate TARGET --reason "why"' in said
+    assert "audience=vault" in said
+    quiet = notes({"config": config("{method: token_file, file: /run/vault/token}"), "env": []})
+    assert "WARNING" not in quiet
+    assert "audience" not in quiet
+
+
+def test_the_versions_agree():
+    parser = YAML(typ="safe", pure=True)
+    chart = parser.load((CHART / "Chart.yaml").read_text())
+    project = (CHART.parents[1] / "pyproject.toml").read_text()
+    assert f'\nversion = "{chart["appVersion"]}"\n' in project

@@ -1,0 +1,110 @@
+"""The chart's values: a closed schema, refusals that say what would be right, and a README made of the comments."""
+
+import importlib.util
+import json
+
+import helm_python
+import jsonschema
+import pytest
+from chart_bench import CHART, config, rendered
+from ruamel.yaml import YAML
+
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+
+
+def refusal(values):
+    with pytest.raises(helm_python.HelmError) as caught:
+        rendered(values)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"replica": 3}, "replica"),
+        ({"replicas": 0}, "replicas"),
+        ({"replicas": "3"}, "replicas"),
+        ({"image": {"registry": "docker.io"}}, "registry"),
+        ({"image": {"digest": "sha256:1234"}}, "digest"),
+        ({"config": {"vault": {}}}, "config"),
+        ({"config": ""}, "config"),
+        ({"env": [{"name": "TOKEN", "value": "secret"}]}, "env"),
+        ({"env": [{"name": "TOKEN", "secretName": "s", "key": "k", "value": "secret"}]}, "value"),
+        ({"secretFiles": [{"secretName": "s", "mountPath": "relative"}]}, "mountPath"),
+        ({"secretFiles": [{"secretName": "s", "mountPath": "/etc/rotator/tls"}]}, "mountPath"),
+        ({"vaultToken": {"expirationSeconds": 60}}, "expirationSeconds"),
+        ({"vaultToken": {"audience": ""}}, "audience"),
+        ({"resources": {"limits": {"memory": "lots"}}}, "memory"),
+        ({"podMonitor": {"interval": "fast"}}, "interval"),
+        ({"networkPolicy": {"egress": {"vault": {"to": []}}}}, "vault"),
+        ({"networkPolicy": {"egress": {"x": {"to": [{"cidr": "0.0.0.0/0"}], "ports": []}}}}, "cidr"),
+        ({"podDisruptionBudget": {"minAvailable": 1}}, "minAvailable"),
+        ({"terminationGracePeriodSeconds": "60s"}, "terminationGracePeriodSeconds"),
+    ],
+)
+def test_the_schema_refuses(values, says):
+    assert says in refusal(values)
+
+
+def test_no_object_of_the_schema_is_open():
+    def objects(part, path=""):
+        if isinstance(part, dict):
+            if part.get("type") == "object" and "global" not in path:
+                yield path, part
+            for key, value in part.items():
+                yield from objects(value, f"{path}/{key}")
+
+    found = dict(objects(SCHEMA))
+    assert len(found) > 15
+    assert [path for path, part in found.items() if part.get("additionalProperties", True) is True] == []
+
+
+def test_the_schema_is_valid_and_names_every_value_of_the_defaults_as_required():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    values = YAML(typ="safe", pure=True).load((CHART / "values.yaml").read_text())
+    assert set(SCHEMA["required"]) == values.keys()
+    jsonschema.validate(values, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("vault: [", "config: is not a YAML mapping"),
+        ("just words", "config: is not a YAML mapping"),
+        (config() + "audit: {file: /var/log/audit.jsonl}\n", "audit.file needs a disk"),
+        ("vault: {embedded: {data_dir: x}}\n", "vault.embedded keeps its data in a folder"),
+        (config().replace("0.0.0.0:9464", "127.0.0.1:9464"), "write 0.0.0.0:9464"),
+        (config().replace('daemon: {listen: "0.0.0.0:9464"}', ""), "write 0.0.0.0:9464"),
+        (config().replace("0.0.0.0:9464", "[::1]:9464"), "write 0.0.0.0:9464"),
+        (config().replace("0.0.0.0:9464", "0.0.0.0:0"), "nor on a port that is chosen at start"),
+        (config().replace("0.0.0.0:9464", "0.0.0.0:80"), "may not listen below port 1024"),
+        (config("{method: kubernetes, role: r, jwt_file: token}"), "jwt_file is an absolute path"),
+        (config("{method: kubernetes, role: r, jwt_file: /etc/rotator/token}"), "not below /etc/rotator"),
+    ],
+)
+def test_a_configuration_that_cannot_work_in_these_pods_is_refused(text, says):
+    assert says in refusal({"config": text})
+
+
+def test_two_monitors_and_a_service_account_without_a_name_are_refused():
+    assert "exclude each other" in refusal({"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}})
+    assert "serviceAccount.name: needed" in refusal({"serviceAccount": {"create": False}})
+
+
+def generator():
+    spec = importlib.util.spec_from_file_location("chart_readme", CHART.parent / "readme.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_is_what_the_values_and_their_comments_make():
+    """If this fails: python helm/readme.py."""
+    assert (CHART / "README.md").read_text() == generator().readme()
+
+
+def test_a_value_without_a_comment_is_noticed():
+    text = "# One.\na: 1\nb: 2\n"
+    module = generator()
+    with pytest.raises(module.ReadmeError, match="b has no comment"):
+        list(module.described(YAML().load(text), text.splitlines()))
