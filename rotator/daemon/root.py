@@ -24,6 +24,7 @@ from rotator.ports import Provider
 from rotator.providers.http import Http
 from rotator.providers.registry import KINDS
 from rotator.settings import Settings, load
+from rotator.settings.accounts import Account
 from rotator.settings.vault import (
     AppRoleAuth,
     EmbeddedVault,
@@ -53,8 +54,8 @@ class Parts:
     client: VaultClient
     store: VaultStore
     providers: Mapping[str, Provider]
-    https: tuple[Http, ...]
     engine: Engine
+    connections: ExitStack
 
     @property
     def capabilities(self) -> Mapping[str, Capabilities]:
@@ -68,9 +69,7 @@ class Parts:
 
     def close(self) -> None:
         """Closes every connection."""
-        for http in self.https:
-            http.close()
-        self.client.close()
+        self.connections.close()
 
 
 class Root:
@@ -148,39 +147,36 @@ class Root:
         Raises:
             StoreError: a secret that lies in Vault cannot be read, or a CA file cannot be used.
         """
-        client = self._client(settings)
-        store = VaultStore(client, settings.vault.mount, settings.vault.state_prefix)
-        providers, https = {}, []
-        for name, account in settings.providers.items():
-            options = options_of(account, store.read_key)
-            self.redactor.add(*(value for value in _values(options) if isinstance(value, Secret)))
-            http = Http(http_options(name, account, options, read_only=self._read_only), self.clock, self.metrics)
-            https.append(http)
-            providers[name] = KINDS[account.type].build(options, http, self.randomness)
-        daemon = settings.daemon
-        limits = Limits(
-            claim=daemon.claim,
-            backoff=daemon.backoff.core(),
-            circuit_failures=daemon.circuit.failures,
-            circuit_open_for=daemon.circuit.open_for,
-            retirements_per_minute=daemon.retirements_per_minute,
-        )
-        engine = Engine(
-            store=store,
-            providers=providers,
-            clock=self.clock,
-            randomness=self.randomness,
-            audit=self.audit,
-            holder=self.holder,
-            limits=limits,
-            seen=seen,
-            stopping=self._stop.is_set,
-        )
-        return Parts(settings, settings.core_targets(), client, store, providers, tuple(https), engine)
+        with ExitStack() as undo:
+            client = self._client(settings)
+            undo.callback(client.close)
+            store = VaultStore(client, settings.vault.mount, settings.vault.state_prefix)
+            providers = {
+                name: self._provider(name, account, store, undo) for name, account in settings.providers.items()
+            }
+            engine = Engine(
+                store=store,
+                providers=providers,
+                clock=self.clock,
+                randomness=self.randomness,
+                audit=self.audit,
+                holder=self.holder,
+                limits=_limits(settings),
+                seen=seen,
+                stopping=self._stop.is_set,
+            )
+            return Parts(settings, settings.core_targets(), client, store, providers, engine, undo.pop_all())
+
+    def _provider(self, name: str, account: Account, store: VaultStore, undo: ExitStack) -> Provider:
+        options = options_of(account, store.read_key)
+        self.redactor.add(*(value for value in _values(options) if isinstance(value, Secret)))
+        http = Http(http_options(name, account, options, read_only=self._read_only), self.clock, self.metrics)
+        undo.callback(http.close)
+        return KINDS[account.type].build(options, http, self.randomness)
 
     def _sink(self) -> Sink:
         file = self.settings.audit.file
-        if file is None:
+        if file is None or self._read_only:  # who only looks on records nothing, and need not be able to
             return StreamSink(sys.stderr if self._quiet else sys.stdout)
         return FileSink(file, self.clock)
 
@@ -206,6 +202,17 @@ class Root:
             method = self._server.rotator_login()
         self.redactor.add(*(value for value in _values(method) if isinstance(value, Secret)))
         return VaultClient(connection, method, clock=self.clock, randomness=self.randomness, meter=self.metrics)
+
+
+def _limits(settings: Settings) -> Limits:
+    daemon = settings.daemon
+    return Limits(
+        claim=daemon.claim,
+        backoff=daemon.backoff.core(),
+        circuit_failures=daemon.circuit.failures,
+        circuit_open_for=daemon.circuit.open_for,
+        retirements_per_minute=daemon.retirements_per_minute,
+    )
 
 
 def _values(options: Any) -> Iterator[Any]:

@@ -9,17 +9,15 @@ from typing import Any
 import structlog
 
 from rotator import __version__
-from rotator.core.actions import Hold, Reason
 from rotator.core.jump import Reading
-from rotator.core.model import Purpose, Request, Target, TargetState
+from rotator.core.model import Purpose, Request, Target
+from rotator.daemon.board import Board
 from rotator.daemon.http import StatusServer
 from rotator.daemon.root import Parts, Root
 from rotator.daemon.scheduler import Scheduler
 from rotator.daemon.signals import Asked, Signals
-from rotator.engine import Look, Outcome
+from rotator.engine import Outcome
 from rotator.observe.health import Health
-from rotator.observe.logs import log_run
-from rotator.observe.status import Surroundings, status_document
 from rotator.ports import StoreError, StoreUnavailable
 from rotator.settings import ConfigError
 
@@ -30,11 +28,6 @@ _VAULT_AGAIN = 5.0  # seconds between two tries to reach Vault at start
 
 # Exit codes: stopped in time; the embedded Vault ended; a step was still running when the bound had passed.
 STOPPED, FAILED, OVERDUE = 0, 3, 4
-_BLOCKED = {
-    Reason.FOREIGN_DOCUMENT: "foreign_document",
-    Reason.IDLE_IN_OVERLAP: "idle_in_overlap",
-    Reason.ACCOUNT_MISSING: "account_missing",
-}
 
 
 class Service:
@@ -44,11 +37,10 @@ class Service:
         """Wires the service; `run` starts it. `stop` is the event that ends every sleep of the root's clock."""
         self._root, self._signals, self._stop = root, signals, stop
         self._lock = Lock()
-        self._states: dict[str, TargetState] = {}
-        self._holds: dict[str, Hold] = {}
+        self._board = Board(root)
         self._running: set[str] = set()
         self._code = STOPPED
-        self._parts: Parts = root.assemble(root.settings, seen=self._seen)
+        self._made: Parts | None = None
         self.health = Health(root.clock)
         daemon = root.settings.daemon
         self._scheduler = Scheduler(
@@ -60,7 +52,7 @@ class Service:
             workers=daemon.workers,
             poll=daemon.poll,
         )
-        self.http = StatusServer(daemon.listen.host, daemon.listen.port, root.metrics.render, self.health, self.status)
+        self.http = StatusServer(daemon.listen.host, daemon.listen.port, root.metrics.render, self.health, self._status)
 
     def run(self) -> int:
         """Runs until a signal asks to stop; returns the exit code.
@@ -81,6 +73,14 @@ class Service:
                 code = self._end()
         return code
 
+    @property
+    def _parts(self) -> Parts:
+        assert self._made is not None  # noqa: S101  # Vault was waited for
+        return self._made
+
+    def _status(self) -> Mapping[str, Any]:
+        return self._board.document(self._made)
+
     def _begin(self) -> None:
         Thread(target=self._watch_clock, name="clock-watch", daemon=True).start()
         self._scheduler.set_targets(self._parts.targets)
@@ -95,7 +95,8 @@ class Service:
         kept: list[tuple[Asked, str]] = []
         while not self._stop.is_set():
             try:
-                self._parts.store.check()
+                self._made = self._made or self._root.assemble(self._root.settings, seen=self._board.seen)
+                self._made.store.check()
             except StoreUnavailable as error:
                 self.health.vault_failed(str(error))
                 self.health.beat()
@@ -136,7 +137,8 @@ class Service:
         self._scheduler.stop()
         in_time = self._wait_for_looks(self._root.settings.daemon.stop_within)
         self.http.stop()
-        self._parts.close()
+        if self._made is not None:
+            self._made.close()
         if not in_time:
             _log.error("a step was still running when stop_within had passed", targets=sorted(self._running))
             return OVERDUE
@@ -171,37 +173,12 @@ class Service:
             self.health.look_finished(target.name)
             with self._lock:
                 self._running.discard(target.name)
-        self._looked(target, look)
-        return look.next_look
-
-    def _looked(self, target: Target, look: Look) -> None:
         if look.outcome is Outcome.VAULT:
             self.health.vault_failed(look.message)
         else:
             self.health.vault_reached()
-        if look.hold is not None:
-            self._holds[target.name] = look.hold
-        else:
-            self._holds.pop(target.name, None)
-        self._root.metrics.blocked(target.name, _BLOCKED.get(look.hold.reason) if look.hold else None)
-        attempt = look.state.attempt if look.state else None
-        published = look.state.published if look.state else None
-        failed = look.outcome in (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
-        log_run(
-            target.name,
-            look.outcome.value,
-            look.verbs,
-            attempt=attempt.id if attempt else (published.attempt if published else None),
-            credential=published.id if published else None,
-            seconds=look.seconds,
-            next_look=look.next_look,
-            error=look.message if failed else "",
-        )
-
-    def _seen(self, target: Target, state: TargetState) -> None:
-        self._root.redactor.learn(state)
-        self._root.metrics.seen(target, state)
-        self._states[target.name] = state
+        self._board.looked(target, look)
+        return look.next_look
 
     def _beat(self) -> None:
         self.health.beat()
@@ -260,7 +237,7 @@ class Service:
         try:
             settings = self._root.reload()
             fixed = self._root.fixed_differences(settings)
-            parts = self._root.assemble(settings, seen=self._seen)
+            parts = self._root.assemble(settings, seen=self._board.seen)
             parts.store.check()
         except (ConfigError, StoreError) as error:
             self._configured(ok=False)
@@ -268,8 +245,8 @@ class Service:
             return False
         self._scheduler.pause()
         drained = self._wait_for_looks(old.settings.daemon.stop_within)
-        self._parts = parts
-        self._forget_all_but({target.name for target in parts.targets})
+        self._made = parts
+        self._board.forget_all_but({target.name for target in parts.targets})
         self._scheduler.set_targets(parts.targets)
         self._scheduler.resume()
         if drained:  # else a look still uses the old connections, which then end with the process
@@ -280,31 +257,12 @@ class Service:
         _log.info("configuration reloaded", targets=len(parts.targets))
         return True
 
-    def _forget_all_but(self, names: set[str]) -> None:
-        for gone in set(self._states) - names:
-            self._root.metrics.forget(gone)
-            self._states.pop(gone, None)
-            self._holds.pop(gone, None)
-
     def _configured(self, *, ok: bool) -> None:
         self._root.metrics.config_loaded(ok=ok)
         self._root.audit.record("configuration", "", "loaded" if ok else "refused")
         if ok:
             self.health.configuration_loaded()
 
-    def status(self) -> Mapping[str, Any]:
-        """The status document from what was last seen; nothing is asked for it."""
-        parts = self._parts
-        around = Surroundings(
-            holder=self._root.holder,
-            version=__version__,
-            kinds=parts.kinds,
-            capabilities=parts.capabilities,
-            holds=dict(self._holds),
-            audit=self._root.audit.standing,
-        )
-        return status_document(parts.targets, dict(self._states), self._root.clock.now(), around)
-
     def _report(self) -> None:
-        for row in self.status()["targets"]:
+        for row in self._status()["targets"]:
             _log.info("state", **row)

@@ -12,22 +12,23 @@ class Claims:
 
     The clocks of two processes may differ by any amount, so that the time in a claim says nothing to anybody but its
     holder. A claim is therefore respected for its whole length from the moment when it was first seen here, and anew
-    when its document was written since. The processes of an installation have the same length of claim configured.
+    when its holder renewed it, as it does with every write. The processes of an installation have the same length of
+    claim configured.
     """
 
     def __init__(self, clock: Clock, holder: str, length: timedelta) -> None:
         self._clock, self._holder, self._length = clock, holder, length
-        self._seen: dict[str, tuple[Claim, int, float]] = {}
+        self._seen: dict[str, tuple[Claim, float]] = {}
         self._lock = Lock()
 
-    def remaining(self, target: str, claim: Claim | None, version: int) -> timedelta:
-        """For how much longer the claim in this version of the target's state document is respected; zero: not."""
+    def remaining(self, target: str, claim: Claim | None) -> timedelta:
+        """For how much longer the claim on a target is respected; zero: not."""
         now = self._clock.monotonic()
         with self._lock:
             if claim is None or claim.holder == self._holder:
                 self._seen.pop(target, None)
                 return timedelta()
             seen = self._seen.get(target)
-            if seen is None or seen[:2] != (claim, version):
-                seen = self._seen[target] = (claim, version, now)
-            return max(self._length - timedelta(seconds=now - seen[2]), timedelta())
+            if seen is None or seen[0] != claim:
+                seen = self._seen[target] = (claim, now)
+            return max(self._length - timedelta(seconds=now - seen[1]), timedelta())

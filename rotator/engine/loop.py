@@ -145,7 +145,7 @@ class Engine:
         return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._seen)
 
     def _facts(self, session: Session) -> Facts:
-        taken = self._claims.remaining(session.target.name, session.state.claim, session.version)
+        taken = self._claims.remaining(session.target.name, session.state.claim)
         return session.facts(self._capabilities, self.gates, self._longest_effect, taken)
 
     def _steps(self, session: Session, verbs: list[str]) -> tuple[do.Hold | None, Outcome]:

@@ -417,7 +417,7 @@ def life(bao: Bao, policy: str, target: str) -> Session:
         lambda: session.store.write_state(TargetState(target, failures=1), 1),
         lambda: session.store.read_state(target),
         session.store.list_states,
-        lambda: session.store.check_publishable(f"sip/{target}"),
+        lambda: session.store._kv.capabilities("check_publishable", f"secret/data/sip/{target}"),
         lambda: session.store._kv.write("write_consumer", f"sip/{target}", {"a": "1"}, 0),
         lambda: session.store._kv.write("write_consumer", f"sip/{target}", {"a": "2"}, 1),
         lambda: session.store.read_consumer(f"sip/{target}"),
@@ -451,6 +451,15 @@ def test_without_any_one_capability_something_is_denied(bao: Bao, name: str, pat
     text = "\n".join(f'path "{path}" {{ capabilities = {names} }}'.replace("'", '"') for path, names in left.items())
     session = life(bao, bao.policy("mutant", text), name)
     assert "denied" in {outcome for _, outcome in session.meter.requests}
+
+
+@pytest.mark.parametrize("missing", ["create", "update"])
+def test_a_document_that_could_not_be_published_is_noticed_beforehand(bao: Bao, name: str, missing: str) -> None:
+    left = {**rules(), "secret/data/sip/*": [kept for kept in rules()["secret/data/sip/*"] if kept != missing]}
+    text = "\n".join(f'path "{path}" {{ capabilities = {names} }}'.replace("'", '"') for path, names in left.items())
+    session = bao.client(bao.app_role(bao.policy("unpublishable", text)))
+    with pytest.raises(StoreDenied, match="may not write secret/data/sip/"):
+        session.store.check_publishable(f"sip/{name}")
 
 
 def test_the_policy_opens_nothing_else(bao: Bao, policy: str) -> None:
