@@ -38,6 +38,7 @@ class Event(Enum):
     SET = "set"  # its password was changed
     ENABLED = "enabled"
     DISABLED = "disabled"
+    LIMITED = "limited"  # an end was set for it, or lifted
     DELETED = "deleted"
 
 
@@ -63,6 +64,7 @@ class Record:
     enabled: bool
     created: datetime
     updated: datetime
+    ends: datetime | None = None  # from then on it authenticates nobody, without anybody's doing
     extra: Mapping[str, Extra] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -117,16 +119,26 @@ class Account:
         self._spans: dict[str, list[_Span]] = {}
         self._history: list[Happening] = []
         self._calls: dict[str, str] = {}
+        self._strangers: set[str] = set()
         self._bindings: dict[str, dict[str, Binding]] = {}
 
-    def create(self, kind: str, username: str, password: Secret, extra: Mapping[str, Extra] | None = None) -> Record:
-        """Adds an enabled credential. Raises Taken."""
+    def create(
+        self,
+        kind: str,
+        username: str,
+        password: Secret,
+        extra: Mapping[str, Extra] | None = None,
+        *,
+        identity: str | None = None,
+    ) -> Record:
+        """Adds an enabled credential; its id is made up unless `identity` says it. Raises Taken."""
         with self._lock:
             if any(r.kind == kind and r.username == username for r in self._records.values()):
                 raise Taken(username)
             now = self._clock.now()
             facts = MappingProxyType(dict(extra or {}))
-            record = Record(str(uuid.uuid4()), kind, username, password, True, now, now, facts)  # noqa: FBT003
+            identity = identity or str(uuid.uuid4())
+            record = Record(identity, kind, username, password, enabled=True, created=now, updated=now, extra=facts)
             self._records[record.id] = record
             self._open(record)
             self._note(Event.CREATED, record)
@@ -179,6 +191,30 @@ class Account:
                 self._note(Event.ENABLED if new.enabled else Event.DISABLED, new)
             return new
 
+    def end_at(self, kind: str, identity: str, at: datetime | None) -> Record:
+        """Has a credential end by itself at that moment; None lifts an end that has not come. Raises Missing."""
+        with self._lock:
+            record = replace(self.get(kind, identity), ends=at, updated=self._clock.now())
+            self._records[identity] = record
+            self._limit(record)
+            self._note(Event.LIMITED, record)
+            return record
+
+    def stir(self) -> None:
+        """Something that nobody knows comes to the top of every listing, or goes from it again, by turns.
+
+        It lets nobody in and leaves no history: it only moves what a client is just reading page by page.
+        """
+        with self._lock:
+            if self._strangers:
+                self._records = {key: held for key, held in self._records.items() if key not in self._strangers}
+                self._strangers = set()
+                return
+            tops = {record.kind: record for record in reversed(self._records.values())}
+            made = {one.id: one for one in map(_stranger, tops.values())}
+            self._strangers = set(made)
+            self._records = made | self._records
+
     def delete(self, kind: str, identity: str, *, disconnect: bool = False) -> None:
         """Removes the credential and its registrations. `disconnect` ends its calls. Raises Missing, InUse."""
         with self._lock:
@@ -226,7 +262,12 @@ class Account:
                 if span.since + propagation.new <= now and (span.until is None or now < span.until + propagation.old)
             )
             held = [record for record in self._records.values() if record.username == username]
-            return Verdict(valid, disabled=bool(held) and not any(record.enabled for record in held))
+            alive = any(record.enabled and not self.has_ended(record) for record in held)
+            return Verdict(valid, disabled=bool(held) and not alive)
+
+    def has_ended(self, record: Record) -> bool:
+        """True where its end has come by itself."""
+        return record.ends is not None and record.ends <= self._clock.now()
 
     def accepts(self, username: str, password: Secret) -> bool:
         """True where an enabled credential has this username and password, propagation left aside."""
@@ -249,11 +290,20 @@ class Account:
     def _open(self, record: Record) -> None:
         span = _Span(record.id, record.password, self._clock.monotonic())
         self._spans.setdefault(record.username, []).append(span)
+        self._limit(record)
+
+    def _limit(self, record: Record) -> None:
+        left = None if record.ends is None else (record.ends - self._clock.now()).total_seconds()
+        for span in self._running(record):
+            span.until = None if left is None else self._clock.monotonic() + max(left, 0.0)
 
     def _close(self, record: Record) -> None:
-        for span in self._spans.get(record.username, ()):
-            if span.id == record.id and span.until is None:
-                span.until = self._clock.monotonic()
+        for span in self._running(record):
+            span.until = self._clock.monotonic()
+
+    def _running(self, record: Record) -> list[_Span]:
+        now, spans = self._clock.monotonic(), self._spans.get(record.username, ())
+        return [span for span in spans if span.id == record.id and (span.until is None or span.until > now)]
 
     def _follow(self, old: Record, new: Record) -> None:
         # The same password set again opens nothing: the SIP side sees no change.
@@ -265,3 +315,10 @@ class Account:
 
     def _note(self, event: Event, record: Record) -> None:
         self._history.append(Happening(self._clock.now(), event, record.kind, record.id, record.username))
+
+
+def _stranger(like: Record) -> Record:
+    """A credential of somebody else that is as good as another for a listing."""
+    name = f"stranger{uuid.uuid4().hex}"
+    facts = {key: name if key == "name" else value for key, value in like.extra.items()}
+    return replace(like, id=str(uuid.uuid4()), username=name, extra=MappingProxyType(facts))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
+from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, request
 
@@ -42,11 +43,21 @@ class Kind(Enum):
     EMPTY = "empty"  # no body where JSON should be
     HUGE = "huge"  # a body of 10 MB
     REDIRECT = "redirect"  # 307 to another address
+    REPEAT = "repeat"  # whichever page is asked for, the first one is answered
+    STIR = "stir"  # a right answer, and then the listing changes
     DEPLOYMENT = "deployment"  # accepted, and not deployed: Apinizer's environments only
 
 
 ON_THE_WIRE = frozenset({Kind.RESET, Kind.SILENCE, Kind.HALF, Kind.DRIP})
 """What only the server can do, since it has the socket."""
+
+
+_OF_LISTINGS = frozenset({Kind.REPEAT, Kind.STIR})
+"""What cannot happen to another call."""
+_ANSWERED = _OF_LISTINGS | {Kind.DEPLOYMENT}
+"""What the answer is the provider's own of."""
+_PAGED_BY = ("offset", "page[number]")
+"""What says in a query which page is asked for, at any of the providers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,8 @@ CATALOGUE: Mapping[str, Fault] = {
     "empty-after-commit": Fault(Kind.EMPTY, committed=True),
     "huge": Fault(Kind.HUGE),
     "redirect": Fault(Kind.REDIRECT, status=307),
+    "repeated-page": Fault(Kind.REPEAT, committed=True),
+    "changing-listing": Fault(Kind.STIR, committed=True),
     "partial-deployment": Fault(Kind.DEPLOYMENT, committed=True),
     "null-deployment": Fault(Kind.DEPLOYMENT, committed=True, deployment="null"),
     "empty-deployment": Fault(Kind.DEPLOYMENT, committed=True, deployment="empty"),
@@ -107,6 +120,7 @@ class Plan:
     def applies(self, account: str, verb: str) -> bool:
         """True where the fault is to happen on this call; counts it."""
         meant = self.verb == verb or (self.verb == EVERYTHING and verb not in (REGISTER, GATEWAY))
+        meant = meant and (verb == "list" or self.fault.kind not in _OF_LISTINGS)
         concerned = meant and self.account in (EVERYTHING, account)
         if not concerned or self.left == 0 or self._random.random() >= self._probability:
             return False
@@ -190,6 +204,7 @@ def install(
     call: Callable[[], tuple[str, str]],
     error: ErrorBody,
     wait: Callable[[float], object],
+    stir: Callable[[str], None],
 ) -> None:
     """Lets the faults happen on every route of a provider's blueprint.
 
@@ -199,6 +214,7 @@ def install(
         call: names the account and the verb of the request at hand.
         error: makes the provider's own error answer.
         wait: waits so many seconds, less when the server stops.
+        stir: changes what an account's listing shows.
     """
 
     @blueprint.before_request
@@ -207,6 +223,8 @@ def install(
         request.environ[_DRAWN] = drawn
         wait(_delay(drawn, committed=False))
         spoilt = _other(drawn)
+        if spoilt is not None and spoilt.kind is Kind.REPEAT:
+            _ask_for_first_page()
         return None if spoilt is None or spoilt.committed else _spoil(spoilt, _made_up(), error)
 
     @blueprint.after_request
@@ -214,10 +232,20 @@ def install(
         drawn: tuple[Fault, ...] = request.environ.get(_DRAWN, ())
         wait(_delay(drawn, committed=True))
         spoilt = _other(drawn)
-        return answer if spoilt is None or not spoilt.committed else _spoil(spoilt, answer, error)
+        if spoilt is not None and spoilt.kind is Kind.STIR:
+            stir(call()[0])
+        kept = spoilt is None or not spoilt.committed or spoilt.kind in _ANSWERED
+        return answer if spoilt is None or kept else _spoil(spoilt, answer, error)
 
 
 _DRAWN = "rotator.sandbox.drawn"
+
+
+def _ask_for_first_page() -> None:
+    # Before anybody has looked at the query.
+    asked = [(name, value) for name, value in parse_qsl(request.query_string.decode()) if name not in _PAGED_BY]
+    request.environ["QUERY_STRING"] = urlencode(asked)
+    request.query_string = request.environ["QUERY_STRING"].encode()
 
 
 def deployment_fault() -> Fault | None:

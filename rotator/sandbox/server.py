@@ -123,11 +123,15 @@ class Sandbox:
     def _realms(self) -> Mapping[str, Account]:
         return {realm: account for api in self.apis.values() for realm, account in api.realms().items()}
 
+    def _stir(self, account: str) -> None:
+        if account in self.accounts:
+            self.accounts[account].stir()
+
     def _application(self) -> Flask:
         application = Flask("rotator.sandbox", static_folder=None)
         for api in self.apis.values():
             routes = api.blueprint()
-            install(routes, self.faults, call=api.call, error=api.error, wait=self._stopping.wait)
+            install(routes, self.faults, call=api.call, error=api.error, wait=self._stopping.wait, stir=self._stir)
             application.register_blueprint(routes)
         application.register_blueprint(Admin(self.apis, self.faults, self.registrar).blueprint())
         return application

@@ -10,6 +10,7 @@ of is not the provider's, so that only its request is judged.
 
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -41,7 +42,7 @@ class Contract:
         document = yaml.safe_load(text)
         self.base = document["servers"][0]["url"].removeprefix(_HOST).rstrip("/")
         assert self.base.startswith("/"), f"a contract's server is {_HOST}/ and the path that all others begin with"
-        self._api = OpenAPI.from_dict(document)
+        self._api = _parsed(text)
         self._operations = [
             (re.compile(re.sub(r"\\{[^}]+\\}", "[^/]+", re.escape(self.base + path))), operations)
             for path, operations in document["paths"].items()
@@ -103,7 +104,7 @@ class Contract:
             self.check(exchange)
         except ContractBroken as error:
             self.problems.append(str(error))
-        except Exception as error:  # a fault of the check itself must not pass for an answer that broke off
+        except Exception as error:  # noqa: BLE001 - a fault of the check itself must not pass for an answer that broke off
             self.problems.append(f"{exchange.method} {exchange.path}: could not be judged: {type(error).__name__}")
 
     def verify(self) -> None:
@@ -112,6 +113,12 @@ class Contract:
             raise ContractBroken("\n".join(dict.fromkeys(self.problems)))
         if not self.seen:
             raise ContractBroken("nothing was judged")
+
+
+@cache
+def _parsed(text: str) -> OpenAPI:
+    # Checking the document itself takes longer than most tests.
+    return OpenAPI.from_dict(yaml.safe_load(text))
 
 
 def _request(exchange: Witnessed) -> MockRequest:
@@ -138,7 +145,9 @@ def _said(error: BaseException) -> str:
     parts = [type(error).__name__]
     inner: BaseException | None = error
     while inner is not None:
-        for found in getattr(inner, "schema_errors", ()):
-            parts.append(f"{'/'.join(map(str, found.absolute_path)) or 'the whole'} against {found.validator}")
+        parts += [
+            f"{'/'.join(map(str, found.absolute_path)) or 'the whole'} against {found.validator}"
+            for found in getattr(inner, "schema_errors", ())
+        ]
         inner = inner.__cause__
     return ", ".join(dict.fromkeys(parts))
