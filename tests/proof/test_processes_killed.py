@@ -1,0 +1,142 @@
+"""The daemon as a process, killed at random moments, alone and with a twin, while devices register all the time.
+
+The seed is drawn for each run and printed; ROTATOR_PROOF_SEED sets it.
+"""
+
+import os
+import random
+import secrets
+import subprocess
+import sys
+
+import pytest
+from bao import running_bao
+from chaos import Watcher, cast, ground, moment
+from chaos_judge import violations
+
+
+@pytest.fixture(scope="module")
+def bao():
+    with running_bao() as server:
+        yield server
+
+
+@pytest.fixture
+def draw():
+    seed = int(os.environ.get("ROTATOR_PROOF_SEED") or secrets.randbelow(10**9))
+    print(f"ROTATOR_PROOF_SEED={seed}")
+    return random.Random(seed)
+
+
+def storm(on, draw, kills):
+    """Daemons one after the other, each killed at a random moment: at its start, while it waits, or amid its work."""
+    for number in range(kills):
+        daemon = on.stage.start()
+        if number % 4 == 0:
+            moment(draw, 0.5, 2.0)
+        else:
+            on.amid_work(daemon)
+            moment(draw, 0.0, 1.5)
+        on.kill(daemon)
+
+
+def tear(file):
+    """What a power failure does that a kill does not: the last line of the audit is half on the disk."""
+    whole = file.read_bytes()
+    file.write_bytes(whole[: whole.rstrip(b"\n").rindex(b"\n") + 50])
+
+
+@pytest.mark.timeout(1800)
+def test_killed_at_random_moments_loses_nothing_and_cuts_nobody_off(bao, tmp_path, draw, tally, long):
+    parts = cast("storm", 4)
+    with ground(bao, tmp_path, parts) as on, Watcher(on, parts) as watcher:
+        on.configure()
+        on.slow_provider(draw.randrange(10**6))
+        while True:
+            storm(on, draw, 8)
+            tear(on.stage.audit_file)
+            daemon = on.stage.start()
+            on.heal(daemon)
+            if not long or on.rotations() >= 300:
+                break
+            on.kill(daemon)
+        on.come_to_rest(daemon)
+        on.count(tally, "SIGKILL at a random moment")
+        print(on.figures(looks=watcher.looks))
+        assert violations(on) == []
+        assert watcher.found == []
+        assert on.rotations() >= 25
+        assert on.interrupted
+        assert any(line["verb"] == "torn_line" for line in on.audit_lines())
+        damage_is_found(on.stage.audit_file, tmp_path / "damaged.jsonl")
+
+
+@pytest.mark.timeout(600)
+def test_two_daemons_do_each_due_rotation_once_whichever_of_them_is_killed(bao, tmp_path, draw, tally):
+    parts = cast("twin", 4)
+    with ground(bao, tmp_path, parts) as on, Watcher(on, parts) as watcher:
+        on.configure()
+        on.slow_provider(draw.randrange(10**6))
+        first, second = on.stage.start(), on.stage.start()
+        on.heal(first, second)
+        on.amid_work(first)
+        moment(draw, 0.0, 0.3)
+        on.kill(first)
+        third = on.stage.start()
+        on.amid_work(third)
+        on.amid_work(second)
+        moment(draw, 0.0, 0.3)
+        on.kill(second)
+        fourth = on.stage.start()
+        on.heal(third, fourth)
+        on.come_to_rest(third, fourth)
+        on.count(tally, "two daemons, SIGKILL of one, then of the other")
+        print(on.figures(looks=watcher.looks))
+        assert violations(on) == []
+        assert watcher.found == []
+        holders = {line["holder"] for daemon in (third, fourth) for line in daemon.events() if "holder" in line}
+        assert len(holders) == 2
+        assert on.interrupted
+
+
+def damage_is_found(audit, copy):
+    """`rotator verify-audit` on the file of a run, and on copies of it that somebody changed."""
+    lines = audit.read_bytes().splitlines(keepends=True)
+    middle = next(n for n in range(len(lines) // 2, len(lines)) if b'"verb":"publish"' in lines[n])
+    before, line, after = lines[:middle], lines[middle], lines[middle + 1 :]
+    assert verify_audit(audit) == (0, f"{records(lines)} records as they were written")
+    changed = line.replace(b'"outcome":"done"', b'"outcome":"gone"')
+    assert changed != line
+    for damaged in (
+        [*before, *after],
+        [*before, changed, *after],
+        [*before, after[0], line, *after[1:]],
+        [*before, line, line, *after],
+        [*before, b'{"verb": "made up"}\n', line, *after],
+    ):
+        copy.write_bytes(b"".join(damaged))
+        code, verdict = verify_audit(copy)
+        assert code == 1, damaged[middle]
+        assert "problem" in verdict
+    copy.write_bytes(b"".join(lines[:-1]))
+    assert verify_audit(copy)[0] == 0  # a cut end cannot be seen in the file
+    last = lines[-1].partition(b'"hash":"')[2][:64].decode()
+    assert verify_audit(copy, "--anchor", last)[0] == 1
+    assert verify_audit(audit, "--anchor", last)[0] == 0
+
+
+def records(lines):
+    return sum(line.startswith(b'{"chain"') and line.endswith(b"}\n") for line in lines)
+
+
+def verify_audit(file, *options):
+    """The exit code of the command and the last line that it prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rotator", "verify-audit", str(file), *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert not done.stderr, done.stderr
+    return done.returncode, done.stdout.splitlines()[-1]

@@ -1,0 +1,322 @@
+"""Runs that are meant to go wrong: a stage whose daemons are killed while simulated devices register all the time.
+
+`Ground` is a stage with a cast of targets, strangers' credentials beside them, devices, and a witness of every password
+that crossed the provider's socket. What must hold of a run is in `chaos_judge`.
+"""
+
+import json
+import random
+import secrets
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+import psutil
+from stage import ACCOUNT, TOKEN, Daemon, Stage
+
+from rotator.core.model import TargetState
+from rotator.core.secret import Secret
+from rotator.daemon.clock import SystemClock
+from rotator.ports import StoreError
+from rotator.sandbox.accounts import Account, Propagation
+from rotator.sandbox.devices import Device, Fleet, Given, Habits
+from rotator.sandbox.faults import named
+from rotator.sandbox.registrar import Manner
+from rotator.sandbox.server import Sandbox
+from rotator.sandbox.vobiz import KIND, VobizApi
+from rotator.sandbox.wire import Witnessed
+
+EVERY, OVERLAP, QUARANTINE = 7.0, 3.0, 1.0  # seconds, of the one policy
+CLAIM = 37.0  # the shortest that the configuration's check allows: a call to a provider may take 31 s
+STRATEGIES = ("replace", "alternating", "in-place")
+_HISTORY = 5000  # versions of a consumer document that are kept, so that the whole run can be read afterwards
+
+
+@dataclass(frozen=True)
+class Part:
+    """One target of a run."""
+
+    name: str
+    strategy: str
+
+    @property
+    def path(self) -> str:
+        return f"sip/{self.name}"
+
+    @property
+    def base(self) -> str:
+        """What the usernames of its credentials begin with."""
+        return self.name.replace("-", "")
+
+    @property
+    def usernames(self) -> tuple[str, ...]:
+        return (self.base + "a", self.base + "b") if self.strategy == "alternating" else (self.base,)
+
+    @property
+    def overlaps(self) -> bool:
+        return self.strategy != "in-place"
+
+    def owns(self, username: str) -> bool:
+        """True where a credential of this username is this target's; `replace` appends eight characters."""
+        return username in self.usernames or (self.strategy == "replace" and username[:-8] == self.base)
+
+    def configured(self) -> dict[str, Any]:
+        names = list(self.usernames)
+        credential = {"usernames": names} if self.strategy == "alternating" else {"username": names[0]}
+        return {"name": self.name, "strategy": self.strategy, "credential": credential, "path": self.path}
+
+
+def cast(prefix: str, each: int, strategies: tuple[str, ...] = STRATEGIES) -> list[Part]:
+    """`each` targets of each strategy."""
+    return [Part(f"{prefix}-{strategy[0]}{number:02d}", strategy) for number in range(each) for strategy in strategies]
+
+
+class Witness:
+    """Every password that was sent to the provider, in order, by the username that it was for."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []  # id or username, password
+        self._lock = Lock()
+
+    def __call__(self, seen: Witnessed) -> None:
+        if seen.method in {"POST", "PUT"} and b'"password"' in seen.body:
+            body = json.loads(seen.body)
+            of = body.get("username") or seen.path.rstrip("/").rpartition("/")[2]
+            with self._lock:
+                self.sent.append((of, body["password"]))
+
+
+class Ground:
+    """A stage, its cast, its devices and all that is noted of a run."""
+
+    def __init__(self, stage: Stage, witness: Witness, parts: list[Part], standby_lag: float) -> None:
+        self.stage, self.witness, self.parts = stage, witness, parts
+        self.account: Account = stage.account
+        self.initial: set[str] = set()
+        self.scraped: list[str] = []
+        self.interrupted: Counter[str] = Counter()  # what was under way at each kill, by how far it had come
+        self.kills = 0
+        self.strangers = {self._credential(f"stranger{number}") for number in range(3)}
+        for part in parts:
+            for username in part.usernames:
+                self._credential(username)
+            stage.bao.call("POST", f"secret/metadata/{part.path}", {"max_versions": _HISTORY})
+        clock = SystemClock(Event())
+        devices = [self._device(part, number, clock, standby_lag) for part in parts for number in range(2)]
+        self.fleet = Fleet(devices, clock, threads=6)
+
+    def _credential(self, username: str) -> str:
+        password = f"{secrets.token_hex(8)}~A1"
+        self.initial.add(password)
+        return self.account.create(KIND, username, Secret(password)).id
+
+    def _device(self, part: Part, number: int, clock: SystemClock, standby_lag: float) -> Device:
+        def read() -> Given:
+            found = self.stage.published(part.path)
+            if not found.exists:
+                raise StoreError("not published yet")
+            return Given(found.username, found.password, "")
+
+        # In place there is no overlap by nature, and a kill between the two steps is healed when the claim ends.
+        habits = Habits(
+            interval=0.4,
+            refresh=1.0,
+            patience=OVERLAP + 17.0 if part.overlaps else 3 * CLAIM,
+            overlap=OVERLAP - standby_lag if part.overlaps else None,
+        )
+        return Device(f"{part.name}-{number}", read, self.stage.sandbox.sip_address, clock, habits)
+
+    def configure(self, every: str = f"{EVERY:g}s", **changes: Any) -> Path:
+        """A schedule of seconds, in which everything that is due comes by itself."""
+        policy = {"every": every, "overlap": f"{OVERLAP:g}s", "quarantine": f"{QUARANTINE:g}s"}
+        daemon = {
+            "claim": f"{CLAIM:g}s",
+            "stop_within": "32s",
+            "workers": 4,
+            "retirements_per_minute": 10000,
+            **changes.pop("daemon", {}),
+        }
+        targets = [part.configured() for part in self.parts]
+        return self.stage.configure(targets, policies={"fast": policy}, daemon=daemon, **changes)
+
+    def slow_provider(self, seed: int) -> None:
+        """Makes each call take long enough for a kill to fall into it, before or after it is carried out."""
+        for number, fault in enumerate(("latency", "late-answer")):
+            delay = named(fault, seconds=0.15)
+            self.stage.sandbox.faults.plan(delay, times=None, probability=0.5, seed=seed + number)
+
+    def amid_work(self, daemon: Daemon) -> None:
+        """Returns when this daemon has a target for itself; at the latest after the time in which one falls due."""
+        holder = daemon.wait_for("started")["holder"]
+        end = time.monotonic() + EVERY
+        while time.monotonic() < end:
+            if any(state.claim is not None and state.claim.holder == holder for state in self.states()):
+                return
+
+    def kill(self, daemon: Daemon) -> None:
+        """SIGKILL, and a note of what it cut through."""
+        if daemon.process.poll() is None:
+            self.kills += 1
+        daemon.process.kill()
+        assert daemon.process.wait() == -signal.SIGKILL, daemon.err.read_text()[-2000:]
+        for state in self.states():
+            if state.claim is not None:
+                self.interrupted[state.attempt.phase.value if state.attempt else "retiring"] += 1
+
+    def heal(self, *daemons: Daemon) -> None:
+        """These live on, until no claim of a dead one is left and each target was rotated."""
+        holders = {daemon.wait_for("started")["holder"] for daemon in daemons}
+
+        def healed() -> bool:
+            assert all(daemon.process.poll() is None for daemon in daemons), daemons[-1].err.read_text()[-2000:]
+            states = self.states()
+            dead = any(state.claim is not None and state.claim.holder not in holders for state in states)
+            return not dead and all(state.counts.succeeded for state in states)
+
+        patiently(healed, lambda: [(s.target, s.claim, s.counts, s.last_error) for s in self.states()], CLAIM + 90)
+        for daemon in daemons:
+            self.scrape(daemon)
+
+    def come_to_rest(self, *daemons: Daemon) -> None:
+        """The schedule is made long, so that nothing new begins, and what waits is retired; then they are stopped."""
+        self.configure(every="1h")
+        for daemon in daemons:
+            daemon.send(signal.SIGHUP)
+        patiently(self.at_rest, lambda: [s for s in self.states() if s.attempt or s.ledger or s.claim], 90)
+        for daemon in daemons:
+            self.scrape(daemon)
+            assert daemon.stop() == 0
+
+    def at_rest(self) -> bool:
+        """True where nothing is open, and nothing waits to be retired or comes by itself within minutes."""
+        soon = datetime.now(UTC) + timedelta(minutes=5)
+        states = self.states()
+        return all(s.next_rotation and s.next_rotation > soon for s in states) and not any(
+            s.attempt or s.ledger or s.claim for s in states
+        )
+
+    def states(self) -> list[TargetState]:
+        return [self.stage.state(part.name) for part in self.parts]
+
+    def rotations(self) -> int:
+        return sum(state.counts.succeeded for state in self.states())
+
+    def count(self, tally: Callable[..., None], kind: str) -> None:
+        """Puts the run into the table of the proof: one line for each strategy."""
+        for part, state in zip(self.parts, self.states(), strict=True):
+            tally("vobiz (process)", part.strategy, kind, state.counts.succeeded)
+
+    def figures(self, **more: Any) -> str:
+        """The run in one line."""
+        devices = self.fleet.report()
+        figures = {
+            "rotations": self.rotations(),
+            "kills": self.kills,
+            "cut through": dict(self.interrupted),
+            "logins": devices.accepted,
+            "refused": devices.refused,
+            "unread": devices.unread,
+            **more,
+        }
+        return ", ".join(f"{name}: {value}" for name, value in figures.items())
+
+    def audit_lines(self) -> list[dict[str, Any]]:
+        """The audit's records without the lines that were torn."""
+        lines = self.stage.audit_file.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith('{"chain"') and line.endswith("}")]
+
+    def scrape(self, daemon: Daemon) -> None:
+        """Keeps what the endpoint shows and what the process list shows, for the search for secrets."""
+        self.scraped += [daemon.get(page) for page in ("/metrics", "/status", "/healthz", "/readyz")]
+        self.scraped += [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+
+    def secrets(self) -> set[str]:
+        """All that must not be found in anything that was written."""
+        known = {TOKEN, self.stage.login.secret_id.reveal()}
+        return known | self.initial | {password for _, password in self.witness.sent}
+
+
+class Watcher:
+    """Looks all the time whether Vault holds what the provider accepts. A thread; `found` says what was wrong."""
+
+    def __init__(self, ground: Ground, parts: list[Part]) -> None:
+        self._ground, self._parts = ground, parts
+        self._stop = Event()
+        self._thread = Thread(target=self._watch, name="watcher")
+        self.looks = 0
+        self.found: list[str] = []
+
+    def __enter__(self) -> "Watcher":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.02):
+            for part in self._parts:
+                try:
+                    self._look(part)
+                except StoreError:
+                    continue  # Vault is away, on purpose
+
+    def _look(self, part: Part) -> None:
+        stage, account = self._ground.stage, self._ground.account
+        began = time.monotonic()
+        before = stage.vault.store.read_state(part.name)
+        document = stage.published(part.path)
+        published = document.exists and account.accepts(document.username, document.password)
+        took = time.monotonic() - began
+        self.looks += 1
+        if published or not document.exists:
+            return
+        if part.overlaps:
+            # What was read may have been replaced since, but is owed the overlap from then on.
+            if took < OVERLAP:
+                self.found.append(f"{part.name}: what is published is not accepted")
+            return
+        attempt = before.state.attempt
+        staged = attempt is not None and account.accepts(attempt.staged.username, attempt.staged.password)
+        if not staged and stage.vault.store.read_state(part.name).version == before.version:
+            self.found.append(f"{part.name}: neither what is published nor what is staged is accepted")
+
+
+@contextmanager
+def ground(bao: Any, folder: Path, parts: list[Part], *, standby_lag: float = 0.0) -> Iterator[Ground]:
+    """A stage with the cast `parts`, without daemons yet. `standby_lag`: by how much a read of Vault may be stale."""
+    clock, witness = SystemClock(Event()), Witness()
+    api = VobizApi([Account(ACCOUNT, Secret(TOKEN), clock)], clock)
+    with Sandbox([api], clock, manner=Manner(propagation=Propagation()), watch=witness) as sandbox:
+        stage = Stage(bao, sandbox, folder)
+        made = Ground(stage, witness, parts, standby_lag)
+        made.fleet.start()
+        try:
+            yield made
+        finally:
+            made.fleet.stop()
+            for daemon in stage.daemons:
+                daemon.process.kill()
+                daemon.process.wait()
+
+
+def patiently(condition: Any, what: Any, limit: float = 120.0) -> Any:
+    """Polls until `condition` is true, and returns it. `what` is a text or makes one."""
+    end = time.monotonic() + limit
+    while not (value := condition()):
+        assert time.monotonic() < end, f"not within {limit:g} s: {what() if callable(what) else what}"
+        time.sleep(0.05)
+    return value
+
+
+def moment(draw: random.Random, least: float, most: float) -> None:
+    """Lets a random time pass: it is when the kill comes that is random, not what is waited for."""
+    Event().wait(draw.uniform(least, most))

@@ -1,0 +1,167 @@
+"""What must hold of a run when it is over, read from what the provider, Vault and the audit kept of the whole of it.
+
+Each function returns what is wrong, in words; nothing is what is hoped for.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+from chaos import EVERY, OVERLAP, Ground, Part
+
+from rotator.core.schedule import SPREAD
+from rotator.observe.chain import verify
+from rotator.sandbox.accounts import Event, Happening
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One version of a consumer document."""
+
+    at: datetime  # when Vault wrote it
+    username: str
+    id: str
+    attempt: str
+
+
+def publications(ground: Ground, part: Part) -> list[Publication]:
+    """All that was ever handed out, in order."""
+    call = ground.stage.bao.call
+    versions = call("GET", f"secret/metadata/{part.path}")["data"]["versions"]
+    found = []
+    for number in sorted(int(text) for text in versions):
+        data = call("GET", f"secret/data/{part.path}?version={number}")["data"]["data"]
+        at = datetime.fromisoformat(versions[str(number)]["created_time"])
+        found.append(Publication(at, data["username"], data["credential_id"], data["attempt_id"]))
+    return found
+
+
+def overlap_kept(ground: Ground) -> Iterator[str]:
+    """What was published stays as it was until the overlap after its replacement has passed."""
+    history = ground.account.history()
+    for part in ground.parts:
+        if not part.overlaps:
+            continue
+        handed_out = publications(ground, part)
+        ends = [later.at + timedelta(seconds=OVERLAP) for later in handed_out[1:]]
+        for one, end in zip(handed_out, [*ends, None], strict=True):
+            for happening in _touching(history, one, end):
+                after = (happening.at - one.at).total_seconds()
+                yield f"{part.name}: {one.username} was {happening.event.value} {after:.1f} s after it was published"
+
+
+def _touching(history: tuple[Happening, ...], one: Publication, end: datetime | None) -> Iterator[Happening]:
+    bad = {Event.SET, Event.DISABLED, Event.DELETED}
+    for happening in history:
+        if happening.id == one.id and happening.event in bad and one.at <= happening.at < (end or happening.at):
+            yield happening
+
+
+def done_once(ground: Ground) -> Iterator[str]:
+    """No attempt is published twice, and none before the schedule lets it be due after the last."""
+    least = timedelta(seconds=EVERY * (1 - SPREAD))
+    for part in ground.parts:
+        handed_out = publications(ground, part)
+        if len({one.attempt for one in handed_out}) < len(handed_out):
+            yield f"{part.name}: an attempt was published twice"
+        for one, other in zip(handed_out, handed_out[1:], strict=False):
+            if other.at - one.at < least:
+                yield f"{part.name}: rotated again after {(other.at - one.at).total_seconds():.1f} s"
+        counted = ground.stage.state(part.name).counts.succeeded
+        if counted != len(handed_out):
+            yield f"{part.name}: {counted} rotations counted, {len(handed_out)} published"
+
+
+def one_password_for_each(ground: Ground) -> Iterator[str]:
+    """No fresh password while an attempt is open: of each attempt one password was sent, however often."""
+    names = {happening.id: happening.username for happening in ground.account.history()}
+    for part in ground.parts:
+        sent = [word for of, word in ground.witness.sent if part.owns(names.get(of, of)) and word not in ground.initial]
+        state = ground.stage.state(part.name)
+        expected = state.counts.succeeded + (state.attempt is not None)
+        if len(set(sent)) != expected:
+            yield f"{part.name}: {len(set(sent))} passwords were sent for {expected} rotations"
+
+
+def no_orphans(ground: Ground) -> Iterator[str]:
+    """Nothing at the provider that no document names, nothing else enabled than what is published."""
+    known: set[str] = set()
+    for part, state in zip(ground.parts, ground.states(), strict=True):
+        held = [state.published, state.standby, *(entry.credential for entry in state.ledger)]
+        known |= {credential.id for credential in held if credential is not None and credential.id is not None}
+        for record in ground.account.records():
+            if (
+                part.owns(record.username)
+                and record.enabled
+                and (not state.published or record.id != state.published.id)
+            ):
+                yield f"{part.name}: {record.username} is still enabled"
+        if part.strategy == "replace":
+            made = sum(h.event is Event.CREATED and part.owns(h.username) for h in ground.account.history())
+            if made != state.counts.succeeded + 1:
+                yield f"{part.name}: {made - 1} credentials were made for {state.counts.succeeded} rotations"
+    for record in ground.account.records():
+        if record.id not in known | ground.strangers:
+            yield f"{record.username} is named by no document"
+
+
+def strangers_untouched(ground: Ground) -> Iterator[str]:
+    """What belongs to somebody else at the same account is as it was."""
+    for happening in ground.account.history():
+        if happening.id in ground.strangers and happening.event is not Event.CREATED:
+            yield f"{happening.username} was {happening.event.value}"
+
+
+def published_works(ground: Ground) -> Iterator[str]:
+    """Who reads Vault now is let in."""
+    for part in ground.parts:
+        if not ground.stage.works(part.path):
+            yield f"{part.name}: what is published is not accepted"
+
+
+def devices_served(ground: Ground) -> Iterator[str]:
+    """No device was cut off, and each was let in."""
+    seen = ground.fleet.report()
+    yield from seen.cut_off
+    yield from (f"{name} was never registered" for name in seen.silent)
+
+
+def audit_whole(ground: Ground) -> Iterator[str]:
+    """The chain is unbroken; a line that a kill tore is accounted for by the line after it."""
+    with ground.stage.audit_file.open("rb") as lines:
+        yield from (f"audit line {problem.line}: {problem.what}" for problem in verify(lines).problems)
+
+
+def nothing_leaked(ground: Ground) -> Iterator[str]:
+    """No password and no token in any file of the run (DEBUG included), metric, status page or argument list."""
+    written = {str(path.name): path.read_text(errors="replace") for path in _files(ground.stage.folder)}
+    written["what the endpoint and the process list showed"] = "\n".join(ground.scraped)
+    assert any('"level": "debug"' in text for text in written.values())
+    for secret in ground.secrets():
+        forms = {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), repr(secret)[1:-1]}
+        yield from (f"a secret is in {name}" for name, text in written.items() if any(form in text for form in forms))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.is_file())
+
+
+CHECKS: tuple[Callable[[Ground], Iterator[str]], ...] = (
+    overlap_kept,
+    done_once,
+    one_password_for_each,
+    no_orphans,
+    strangers_untouched,
+    published_works,
+    devices_served,
+    audit_whole,
+    nothing_leaked,
+)
+
+
+def violations(ground: Ground) -> list[str]:
+    """All that is wrong with a run that is over."""
+    return [f"{check.__name__}: {what}" for check in CHECKS for what in check(ground)]
