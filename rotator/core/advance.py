@@ -195,9 +195,15 @@ def refused(state: TargetState, message: str) -> TargetState:
     return replace(state, attempt=replace(_attempt(state), refused=True), last_error=message)
 
 
-def restored(state: TargetState) -> TargetState:
-    """The old password of the one credential is certainly in force: the refused one can be discarded."""
-    return replace(state, attempt=replace(_attempt(state), uncertain=False))
+def restored(state: TargetState, now: datetime) -> TargetState:
+    """The old password of the one credential is certainly in force: the refused one can be discarded.
+
+    An earlier call may still come into force late, or for as long as the old password takes to do so. So the refused
+    one is kept a while; without an id, since an undo must not find it.
+    """
+    attempt = _attempt(state)
+    kept = LedgerEntry(replace(attempt.staged, id=None), Ending.FORGET, now, now, LATE_COMMIT)
+    return replace(state, attempt=replace(attempt, uncertain=False), ledger=(*state.ledger, kept))
 
 
 def abandoned(state: TargetState, now: datetime, not_before: datetime, *, strays: bool = False) -> TargetState:

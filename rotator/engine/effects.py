@@ -176,7 +176,7 @@ class Effects:
         answer = self._ask(credential.account, lambda: self._providers[credential.account].set_password(credential))
         self._record(session, "restore", _outcome(answer), credential, detail=_message(answer))
         if isinstance(answer, Done) or _is_gone(answer):  # no password of a credential that is gone is in force
-            session.write(advance.restored(session.state))
+            session.write(advance.restored(session.state, self._clock.now()))
         else:
             self._set_back(session, answer)
 
