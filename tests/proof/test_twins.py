@@ -13,5 +13,5 @@ def test_two_processes_do_the_work_of_one(setup, tally, long):
     for number, scenario in enumerate(SCENARIOS):
         skews = (timedelta(), -APART, APART) if long else ((timedelta(), -APART, APART)[number % 3],)
         for skew in skews:
-            for _ in switches(setup, scenario, skew, stride=2 if long else 9):
+            for _ in switches(setup, scenario, skew, stride=2 if long else 14):
                 tally(setup.kind, setup.strategy.value, "two processes, switched at any two boundaries")

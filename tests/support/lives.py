@@ -7,6 +7,7 @@ also meets what the cuts before it have left.
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+import httpx
 from promises import Promises
 from simulated import Setup, SimulatedWorld, Trouble
 from world import DAY
@@ -18,7 +19,8 @@ from rotator.testing import Crash, CrashPoints
 
 SCENARIOS = ("first", "rotation", "undo from overlap", "undo from quarantine", "compromised", "retirement")
 REST = 20 * DAY
-_WIDTHS = {"once": 1, "again and again": 5}  # the adapters try a request up to four times
+_TRIES = 4  # of one request by an adapter
+_WIDTHS = {"once": 1, "again and again": _TRIES + 1}
 
 
 class Life:
@@ -91,6 +93,38 @@ def _trouble(trouble: Trouble, width: int) -> Arm:
     return arm
 
 
+class _LostThenRefused:
+    """The answers to one write are lost, however often it is sent; the next writes are refused."""
+
+    def __init__(self, trouble: Trouble, after: int) -> None:
+        self._trouble, self._after, self._lost, self._refusals = trouble, after, 0, 2
+        self._write = ""
+        self.reached = False
+
+    def __call__(self, request: httpx.Request) -> Trouble | None:
+        if request.method == "GET":
+            return None
+        write = f"{request.method} {request.url}"
+        self._after -= not self.reached
+        if self._after >= 0 and not self.reached:
+            return None
+        self.reached = True
+        self._write = self._write or write
+        if self._lost < _TRIES and write == self._write:
+            self._lost += 1
+            return self._trouble
+        self._lost, self._refusals = _TRIES, self._refusals - 1
+        return Trouble.REFUSED if self._refusals >= 0 else None
+
+
+def _then_refused(trouble: Trouble) -> Arm:
+    def arm(world: SimulatedWorld, promises: Promises, number: int) -> Callable[[], bool]:
+        plan = world.provider.wire.plan = _LostThenRefused(trouble, number - 1)
+        return lambda: plan.reached
+
+    return arm
+
+
 def _lost_write(world: SimulatedWorld, promises: Promises, number: int) -> Callable[[], bool]:
     """A write to Vault is carried out, and its answer lost."""
 
@@ -107,6 +141,8 @@ def _lost_write(world: SimulatedWorld, promises: Promises, number: int) -> Calla
 KINDS: dict[str, Arm] = {
     "process killed at a boundary": _crash,
     "answer of Vault lost": _lost_write,
+    "answer lost, then refused": _then_refused(Trouble.LOST_ANSWER),
+    "request lost, then refused": _then_refused(Trouble.LOST_REQUEST),
     **{
         f"{trouble.value}{'' if width == 1 else ', ' + often}": _trouble(trouble, width)
         for trouble in Trouble
@@ -114,6 +150,22 @@ KINDS: dict[str, Arm] = {
         if (trouble, often) not in ((Trouble.REFUSED, "again and again"), (Trouble.UNAUTHORIZED, "again and again"))
     },
 }
+
+SHORT = (
+    "process killed at a boundary",
+    "answer of Vault lost",
+    "answer lost, then refused",
+    "answer lost, again and again",
+    "request lost",
+    "timeout after, again and again",
+    "half an answer, again and again",
+    "5xx after",
+    "no connection, again and again",
+    "429",
+    "401",
+    "422",
+)
+"""What the short run takes of them: the others differ for the adapters, hardly for the protocol."""
 
 
 def cuts(setup: Setup, scenario: str, kind: str, most: int = 200) -> Iterator[str]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from interleave import Invariants
 from simulated import Held, Simulated, SimulatedWorld
 
-from rotator.core.model import Credential, Strategy, Target, TargetState
+from rotator.core.model import Credential, Ending, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
 
@@ -56,15 +56,23 @@ class OfTarget(Invariants):
     def _guard(self, name: str) -> None:
         """What is disabled and deleted is compared with the documents by `Promises`, for all targets at once."""
 
+    def still_promised(self, username: str) -> bool:
+        """True where devices may still use a replaced credential."""
+        promised = self._promised.get(username)
+        return promised is not None and promised.until > self._latest
+
     def _something_is_accepted(self, state: TargetState | None, label: str) -> None:
         consumer, attempt = self.consumer, state.attempt if state else None
         if consumer is None or not consumer.exists:
             return
         if self.accepts(consumer.username, consumer.password):
             return
-        in_place = attempt is not None and attempt.strategy is Strategy.IN_PLACE
-        staged = in_place and self.accepts(attempt.staged.username, attempt.staged.password)
-        assert staged, f"what is published is not accepted, {label}"
+        kept = [entry.credential for entry in (state.ledger if state else ()) if entry.ending is Ending.FORGET]
+        if attempt is not None and attempt.strategy is Strategy.IN_PLACE:
+            kept.append(attempt.staged)
+        # In place there is one password and no overlap; but Vault holds it at every moment.
+        held = any(self.accepts(one.username, one.password) for one in kept)
+        assert held, f"what is published is not accepted, {label}"
 
     def _overlaps_last(self, state: TargetState | None, label: str) -> None:
         consumer, attempt = self.consumer, state.attempt if state else None
@@ -151,6 +159,9 @@ class Promises:
             assert key[1] not in simulated.bystanders, f"somebody else's credential was touched, {label}"
             if before.enabled and not (after and after.enabled):
                 self._ended(key, before, states, label)
+            ended = after is None or (before.enabled and not after.enabled) or after.password != before.password
+            early = ended and any(one.still_promised(before.username) for one in self._each)
+            assert not early, f"{before.username} was ended before its overlap, {label}"
             if after and before.password != after.password:
                 assert _may_be_set(states, key, before), f"{before.username} was set without a document, {label}"
 

@@ -24,10 +24,13 @@ from rotator.ports import Clock, Provider
 from rotator.providers.http import Http, HttpOptions
 from rotator.providers.registry import KINDS
 from rotator.providers.sip import Address
+from rotator.sandbox import telnyx as telnyx_api
+from rotator.sandbox import telnyx_connections
 from rotator.sandbox.accounts import Account, Missing, Propagation, Record
 from rotator.sandbox.apinizer import ApinizerApi
 from rotator.sandbox.faults import Faults
 from rotator.sandbox.registrar import Manner, Registrar
+from rotator.sandbox.telnyx import TelnyxApi
 from rotator.sandbox.vobiz import VobizApi
 from rotator.testing import CrashPoints, NullMeter
 
@@ -68,15 +71,21 @@ class Wire(httpx.BaseTransport):
         self._clock = clock
         self.points = CrashPoints()
         self.troubles: list[Trouble | None] = []  # of the next requests, one each
+        self.plan: Callable[[httpx.Request], Trouble | None] | None = None  # asked where `troubles` holds nothing
         self.requests = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1
-        trouble = self.troubles.pop(0) if self.troubles else None
+        trouble = self._next(request)
         label = f"{request.method} {request.url.path.rpartition('/')[0].rpartition('/')[2]}"
         with self.points.around(label):
             answer = self._inner.handle_request(request) if trouble is None or trouble in CARRIED_OUT else None
         return self._spoilt(trouble, answer)
+
+    def _next(self, request: httpx.Request) -> Trouble | None:
+        if self.troubles:
+            return self.troubles.pop(0)
+        return self.plan(request) if self.plan is not None else None
 
     def _spoilt(self, trouble: Trouble | None, answer: httpx.Response | None) -> httpx.Response:
         if trouble is None and answer is not None:
@@ -127,6 +136,7 @@ class Simulated:
     names: Callable[[Record], str]  # what our documents call the credential's id
     record_kind: str
     lag: Propagation = Propagation()
+    base: str = ""  # path
     bystanders: set[str] = field(default_factory=set)
     first: set[str] = field(default_factory=set)  # ids of what was there before us
 
@@ -145,7 +155,7 @@ class Simulated:
     def adapter(self, clock: Clock, randomness: Any) -> Provider:
         """What a new process makes of the account's configuration."""
         kind = KINDS[self.kind]
-        options = HttpOptions(self.account.name, BASE, kind.headers(self.options))
+        options = HttpOptions(self.account.name, BASE + self.base, kind.headers(self.options))
         return kind.build(self.options, Http(options, clock, NullMeter(), self.wire), randomness)
 
     def accepts(self, username: str | None, password: Secret | None) -> bool:
@@ -160,7 +170,10 @@ class Simulated:
         """Everything that is there, by the id that our documents use."""
         return {
             self.names(record): Held(
-                record.username, record.password, record.enabled, str(record.extra.get("name") or "")
+                record.username,
+                record.password,
+                record.enabled and not self.account.has_ended(record),
+                str(record.extra.get("name") or ""),
             )
             for record in self.account.records(self.record_kind)
         }
@@ -173,22 +186,33 @@ class Simulated:
         if isinstance(self.api, ApinizerApi):
             self.api.add(self.account.name, username, password, [("Orders", "API_PROXY")])
         else:
-            self.account.create(self.record_kind, username, password)
+            extra = {"connection_id": "17", "name": "", "tag": "", "connection_name": username}
+            self.account.create(self.record_kind, username, password, extra if self.base else None)
         self.first |= set(self.held())
 
     def quiet(self) -> None:
         """No trouble any more, and no calls."""
         self.wire.troubles.clear()
+        self.wire.plan = None
         for call in list(self.account._calls):
             with suppress(Missing):
                 self.account.end_call(call)
 
 
 class _Realms:
-    """The one registrar of this process answers for the world that was made last."""
+    """The one registrar of this process answers for the accounts of the world that was made last."""
 
-    clock: Any = None
-    api: Any = None
+    def __init__(self) -> None:
+        self.clock: Any = None
+        self.apis: list[Any] = []
+
+    def serve(self, api: Any, clock: Any) -> None:
+        if clock is not self.clock:
+            self.clock, self.apis = clock, []
+        self.apis.append(api)
+
+    def realms(self) -> Mapping[str, Account]:
+        return {realm: account for api in self.apis for realm, account in api.realms().items()}
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -206,7 +230,7 @@ _current = _Realms()
 @cache
 def registrar() -> Registrar:
     """A registrar on a free UDP port, for the rest of this process."""
-    made = Registrar(lambda: _current.api.realms(), _current, Faults(), manner=Manner(propagation=LAG))
+    made = Registrar(_current.realms, _current, Faults(), manner=Manner(propagation=LAG))
     made._thread.daemon = True
     made.start()
     return made
@@ -223,11 +247,26 @@ def vobiz(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
     account = Account(f"MA_{name}", TOKEN, clock)
     api = VobizApi([account], clock)
     api.read_as(**readings)
-    _current.clock, _current.api = clock, api
+    _current.serve(api, clock)
     options = KINDS[kind].options(account.name, TOKEN, registrar=registrar().address, propagation=timedelta(seconds=30))
     record_kind = "endpoint" if kind == "vobiz-endpoint" else "credential"
     wire = Wire(_application(api), lambda: clock)
     return Simulated(kind, clock, wire, api, options, account, lambda record: record.id, record_kind, LAG)
+
+
+def telnyx(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
+    """A Telnyx account with a connection, whose passwords are proved by a SIP REGISTER."""
+    account = Account(name, TOKEN, clock)
+    api = TelnyxApi([account], clock)
+    api.read_as(**readings)
+    _current.serve(api, clock)
+    connection = account.create(telnyx_connections.KIND, "trunk", STANDING, {"connection_name": "trunk"}, identity="17")
+    given = {"api_key": TOKEN, "registrar": registrar().address}
+    telephony = kind == "telnyx"
+    options = KINDS[kind].options(**given, **({"connection_id": connection.id} if telephony else {}))
+    record_kind = telnyx_api.KIND if telephony else telnyx_connections.KIND
+    wire = Wire(_application(api), lambda: clock)
+    return Simulated(kind, clock, wire, api, options, account, lambda record: record.id, record_kind, LAG, "/v2")
 
 
 def apinizer(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
@@ -275,6 +314,8 @@ SETUPS = (
     Setup("vobiz", Strategy.ALTERNATING, vobiz),
     Setup("vobiz", Strategy.IN_PLACE, vobiz),
     Setup("vobiz-endpoint", Strategy.IN_PLACE, vobiz),
+    Setup("telnyx", Strategy.REPLACE, telnyx, adopts=False),
+    Setup("telnyx-connection", Strategy.IN_PLACE, telnyx),
     Setup("apinizer", Strategy.REPLACE, apinizer),
     Setup("apinizer", Strategy.ALTERNATING, apinizer),
     Setup("apinizer", Strategy.IN_PLACE, apinizer),
@@ -294,6 +335,23 @@ OTHER_READINGS = tuple(
     Setup("apinizer", strategy, apinizer, readings=((name, value),))
     for strategy in (Strategy.REPLACE, Strategy.ALTERNATING, Strategy.IN_PLACE)
     for name, value in (("envelope", "status"), ("pods", True), ("gateway_delay", 3.0))
+) + tuple(
+    Setup("telnyx", Strategy.REPLACE, telnyx, adopts=False, readings=((name, value),))
+    for name, value in (
+        ("expired_as", "text"),
+        ("expired_lags", True),
+        ("moments", "naive"),
+        ("rounds_moments", True),
+        ("filters", "contains"),
+        ("filters", "ignored"),
+        ("filters_refused", True),
+        ("longest_page", 1),
+        ("meta", False),
+        ("null_lifts_end", "refused"),
+        ("null_lifts_end", "ignored"),
+        ("past_end", "refused"),
+        ("past_end", "ignored"),
+    )
 )
 
 

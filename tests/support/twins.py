@@ -67,7 +67,7 @@ def switches(setup: Setup, scenario: str, skew: timedelta, stride: int) -> Itera
             yield where
             over, second_over = _run(setup, scenario, skew, (first, second), where)
             second += stride
-        first += 1 + stride // 2
+        first += 1
 
 
 def _run(setup: Setup, scenario: str, skew: timedelta, at: tuple[int, int], where: str) -> tuple[bool, bool]:

@@ -1,0 +1,274 @@
+"""Deliberately broken protocols: each has to be caught by the very checks that the protocol itself passes.
+
+A mutant that survives is a hole in the proof, and fails this suite. What catches it is `cuts` and `switches`, unchanged.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from lives import cuts
+from simulated import SETUPS
+from twins import switches
+
+from rotator.core import actions as do
+from rotator.core import advance, decide, ledger
+from rotator.core.answers import Done, Refusal, Refused, Unknown
+from rotator.core.model import Phase, Purpose
+from rotator.core.secret import Secret
+from rotator.engine import effects, session
+from rotator.ports import Conflict, Versioned
+from rotator.providers import vobiz_api
+from rotator.testing import MemoryStore
+
+REPLACE, ALTERNATING, IN_PLACE = SETUPS[:3]
+LOST = "answer lost, again and again"
+KILLED = "process killed at a boundary"
+Check = Callable[[], Iterator[str]]
+
+
+def lives(setup, scenario: str, kind: str = KILLED) -> Check:
+    return lambda: cuts(setup, scenario, kind)
+
+
+def twins(setup, scenario: str = "due") -> Check:
+    return lambda: switches(setup, scenario, timedelta(), stride=2)
+
+
+# -- the order of operations
+
+
+def publish_before_apply(patch) -> None:
+    def check(facts):
+        attempt = facts.state.attempt
+        if attempt is not None and attempt.phase is Phase.STAGED and not facts.consumer.names(attempt.staged):
+            return do.Publish(attempt.staged)
+        return continue_attempt(facts)
+
+    continue_attempt = decide.continue_attempt
+    patch.setattr(decide, "CHECKS", tuple(check if one is continue_attempt else one for one in decide.CHECKS))
+
+
+def fresh_password_after_an_unknown_answer(patch) -> None:
+    made = iter(range(10_000))
+
+    def setback(state, message, not_before, *, uncertain):
+        after = original(state, message, not_before, uncertain=uncertain)
+        staged = replace(after.attempt.staged, password=Secret(f"Another1$password{next(made)}"))
+        return replace(after, attempt=replace(after.attempt, staged=staged)) if uncertain else after
+
+    original = advance.setback
+    patch.setattr(advance, "setback", setback)
+
+
+def attempt_replaced_while_unknown(patch) -> None:
+    def setback(state, message, not_before, *, uncertain):
+        after = original(state, message, not_before, uncertain=uncertain)
+        return replace(after, attempt=None) if uncertain and after.attempt.purpose is Purpose.ROTATE else after
+
+    original = advance.setback
+    patch.setattr(advance, "setback", setback)
+
+
+def no_proof_before_publishing(patch) -> None:
+    def prove(self, current, action):
+        current.write(advance.proved(current.state, "taken on trust"))
+
+    patch.setattr(effects.Effects, "_prove", prove)
+
+
+def staged_only_after_applying(patch) -> None:
+    def staged(state, plan, attempt_id, credential, now):
+        without = original(state, plan, attempt_id, credential, now)
+        return replace(without, attempt=replace(without.attempt, staged=credential)) if credential.id else state
+
+    original = advance.staged
+    patch.setattr(advance, "staged", staged)
+
+
+# -- what a lost answer leaves behind
+
+
+def uncertain_mark_skipped(patch) -> None:
+    def setback(state, message, not_before, *, uncertain):
+        return original(state, message, not_before, uncertain=False)
+
+    original = advance.setback
+    patch.setattr(advance, "setback", setback)
+
+
+def a_dead_process_is_not_suspected(patch) -> None:
+    patch.setattr(advance, "claimed", lambda state, claim: replace(state, claim=claim))
+
+
+def unknown_taken_for_done(patch) -> None:
+    def apply(self, current, action):
+        ask = self._ask
+        self._ask = lambda account, call: _believed(ask(account, call), action.credential)
+        try:
+            original(self, current, action)
+        finally:
+            self._ask = ask
+
+    original = effects.Effects._apply
+    patch.setattr(effects.Effects, "_apply", apply)
+    patch.setattr(effects.Effects, "_prove", lambda self, current, _: current.write(advance.proved(current.state, "")))
+
+
+def _believed(answer, credential):
+    return Done(credential) if isinstance(answer, Unknown) else answer
+
+
+def unknown_taken_for_refused(patch) -> None:
+    def ask(self, account, call):
+        answer = original(self, account, call)
+        return Refused(Refusal.INVALID, answer.message) if isinstance(answer, Unknown) else answer
+
+    original = effects.Effects._ask
+    patch.setattr(effects.Effects, "_ask", ask)
+
+
+def abandoned_without_a_trace(patch) -> None:
+    def abandoned(state, now, not_before, *, strays=False):
+        return replace(original(state, now, not_before, strays=strays), ledger=state.ledger)
+
+    original = advance.abandoned
+    patch.setattr(advance, "abandoned", abandoned)
+
+
+# -- what is replaced
+
+
+def deleted_by_age_instead_of_by_ledger(patch) -> None:
+    def delete(self, current, action):
+        provider = self._providers[action.entry.credential.account]
+        everything = vobiz_api.search(provider._http.call(), provider._resource, lambda item: True)
+        for item in everything.value if isinstance(everything, Done) else ():
+            if not current.consumer.concerns(item.credential(action.entry.credential.account)):
+                provider.delete(item.credential(action.entry.credential.account))
+        original(self, current, action)
+
+    original = effects.Effects._delete
+    patch.setattr(effects.Effects, "_delete", delete)
+
+
+def retired_before_the_overlap_ends(patch) -> None:
+    def replaced(attempt, target, now):
+        entry = original(attempt, target, now)
+        return entry and replace(entry, disable_at=entry.disable_at - timedelta(hours=1))
+
+    original = ledger.replaced
+    patch.setattr(advance, "replaced", replaced)
+
+
+def the_overlap_is_not_waited_for(patch) -> None:
+    def retirement(facts, entry):
+        return original(facts, replace(entry, disable_at=min(entry.disable_at, facts.now)))
+
+    original = decide._retirement
+    patch.setattr(decide, "_retirement", retirement)
+
+
+def the_predecessor_is_forgotten(patch) -> None:
+    patch.setattr(advance, "replaced", lambda attempt, target, now: None)
+
+
+def published_again_without_being_enabled(patch) -> None:
+    def apply(self, current, action):
+        if action.verb is do.Verb.ENABLE:
+            current.write(advance.applied(current.state, action.credential, self._clock.now()))
+        else:
+            original(self, current, action)
+
+    original = effects.Effects._apply
+    patch.setattr(effects.Effects, "_apply", apply)
+    no_proof_before_publishing(patch)
+
+
+def what_is_published_again_stays_in_the_ledger(patch) -> None:
+    patch.setattr(advance, "without", lambda entries, credential, fate: entries)
+    patch.setattr(decide.Facts, "protected", lambda self, credential: False)
+
+
+# -- more than one process
+
+
+def no_check_and_set(patch) -> None:
+    def write_state(self, state, version):
+        with self.points.around("write state"):
+            self.states[state.target] = Versioned(state, version + 1)
+        return version + 1
+
+    def write_consumer(self, path, credential, at, over):
+        return original(self, path, credential, at, self.read_consumer(path))
+
+    original = MemoryStore.write_consumer
+    patch.setattr(MemoryStore, "write_state", write_state)
+    patch.setattr(MemoryStore, "write_consumer", write_consumer)
+
+
+def a_conflict_is_overwritten(patch) -> None:
+    def write(self, state, claim_ends):
+        try:
+            original(self, state, claim_ends)
+        except Conflict:
+            self.version = self._store.read_state(self.target.name).version
+            original(self, state, claim_ends)
+
+    original = session.Session._write
+    patch.setattr(session.Session, "_write", write)
+
+
+MUTANTS: dict[Callable[..., None], tuple[Check, ...]] = {
+    publish_before_apply: (lives(REPLACE, "rotation"),),
+    fresh_password_after_an_unknown_answer: (lives(REPLACE, "rotation", LOST),),
+    attempt_replaced_while_unknown: (lives(REPLACE, "rotation", LOST),),
+    no_proof_before_publishing: (lives(REPLACE, "rotation"),),
+    staged_only_after_applying: (lives(REPLACE, "rotation"),),
+    uncertain_mark_skipped: (lives(REPLACE, "rotation", LOST),),
+    a_dead_process_is_not_suspected: (lives(REPLACE, "rotation"),),
+    unknown_taken_for_done: (lives(ALTERNATING, "rotation", "request lost, again and again"),),
+    unknown_taken_for_refused: (lives(IN_PLACE, "rotation", LOST),),
+    abandoned_without_a_trace: (lives(REPLACE, "rotation", "answer lost, then refused"),),
+    deleted_by_age_instead_of_by_ledger: (lives(REPLACE, "rotation"),),
+    retired_before_the_overlap_ends: (lives(REPLACE, "rotation"),),
+    the_overlap_is_not_waited_for: (lives(ALTERNATING, "rotation"),),
+    the_predecessor_is_forgotten: (lives(REPLACE, "rotation"),),
+    published_again_without_being_enabled: (lives(REPLACE, "undo from quarantine"),),
+    what_is_published_again_stays_in_the_ledger: (lives(REPLACE, "undo from overlap"),),
+    no_check_and_set: (twins(REPLACE),),
+    a_conflict_is_overwritten: (twins(REPLACE),),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_a_broken_protocol_is_caught(mutant, tally):
+    """Whatever breaks a promise has to break a check."""
+    for check in MUTANTS[mutant]:
+        with pytest.MonkeyPatch.context() as patch:
+            mutant(patch)
+            caught = broken(check)
+        tally("-", "-", "broken protocols, to be caught")
+        if caught:
+            print(caught)
+            return
+    pytest.fail(f"{mutant.__name__.replace('_', ' ')}: nobody noticed")
+
+
+def broken(check: Check) -> str | None:
+    """What the check says, or None where all of it passes. An error that is no assertion is not a catch."""
+    try:
+        for _ in check():
+            pass
+    except AssertionError as caught:
+        return str(caught)
+    return None
+
+
+@pytest.mark.parametrize(
+    "check", {id(check): check for checks in MUTANTS.values() for check in checks}.values(), ids=lambda _: ""
+)
+def test_the_same_checks_pass_where_nothing_is_broken(check, tally):
+    """So that none of them catches everything."""
+    assert broken(check) is None
