@@ -1,0 +1,92 @@
+"""Another address of the same account, such as a gateway: it is shown no API key, and shares everything else."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from provider_bench import PASSWORD, TOKEN, Bench, answer, script
+
+from rotator.core.answers import Unknown
+from rotator.core.secret import Secret
+from rotator.providers.calls import Request
+from rotator.providers.http import ReadOnlyViolation
+from rotator.providers.pacing import RateLimit
+from rotator.providers.replies import Reply
+
+ELSEWHERE = "https://gateway.example.test/x"
+AUTHORIZATION = {"Authorization": Secret(f"Basic {PASSWORD}")}
+
+
+def elsewhere(*steps, **options):
+    bench = Bench(script(*steps), options)
+    return bench.http.elsewhere(ELSEWHERE, allow_plain_http=False), bench
+
+
+def test_it_is_shown_no_key_and_only_the_headers_of_its_request():
+    other, bench = elsewhere(answer(200), answer(200))
+    other.call().send(Request("prove", "GET", "", headers=AUTHORIZATION))
+    other.call().send(Request("prove", "GET", "/y"))
+    first, second = bench.sent
+    assert (str(first.url), str(second.url)) == (ELSEWHERE, f"{ELSEWHERE}/y")
+    assert first.headers["Authorization"] == f"Basic {PASSWORD}"
+    assert "Authorization" not in second.headers
+    assert not any(TOKEN in str(request.headers) for request in bench.sent)
+    assert bench.meter.outcomes == [("prove", "200"), ("prove", "200")]
+
+
+def test_a_header_of_a_request_is_not_shown_by_its_repr():
+    assert PASSWORD not in repr(Request("prove", "GET", "", headers=AUTHORIZATION))
+
+
+def test_a_form_is_sent_as_a_form():
+    other, bench = elsewhere(answer(200))
+    other.call().send(Request("prove", "POST", "", form={"grant_type": "client credentials"}))
+    assert bench.sent[0].content == b"grant_type=client+credentials"
+    assert bench.sent[0].headers["Content-Type"] == "application/x-www-form-urlencoded"
+
+
+def test_what_is_left_of_a_call_bounds_the_next():
+    """Two calls of one method end within the bound of one."""
+    bench = Bench(script(*[httpx.ReadTimeout("")] * 9))
+
+    def slow(request):
+        bench.clock.sleep(3)
+        return httpx.Response(503)
+
+    bench.handler = slow
+    started = bench.clock.monotonic()
+    other = bench.http.elsewhere(ELSEWHERE, allow_plain_http=False)
+    reply = other.call(within=7).send(Request("prove", "GET", ""))
+    assert isinstance(reply, Reply | Unknown)
+    assert bench.clock.monotonic() - started <= 10
+    assert bench.http.call(within=1000).left == 30
+
+
+def test_an_account_that_may_only_look_may_only_look_elsewhere_too():
+    other, bench = elsewhere(read_only=True)
+    with pytest.raises(ReadOnlyViolation):
+        other.call().send(Request("prove", "POST", "", form={}))
+    assert bench.sent == []
+
+
+def test_plain_http_is_judged_anew():
+    bench = Bench(script(), {"allow_plain_http": True})
+    with pytest.raises(ValueError, match="use https"):
+        bench.http.elsewhere("http://gateway.internal", allow_plain_http=False)
+    bench.http.elsewhere("http://gateway.internal", allow_plain_http=True)
+
+
+def test_the_rate_of_the_api_is_not_that_of_the_gateway():
+    other, bench = elsewhere(*[answer(200)] * 3, rate_limit=RateLimit(1, timedelta(seconds=20)))
+    started = bench.clock.monotonic()
+    for _ in range(3):
+        other.call().send(Request("prove", "GET", ""))
+    assert bench.clock.monotonic() == started
+
+
+def test_closing_the_account_closes_it_too():
+    closed = []
+    other, bench = elsewhere()
+    other.close = lambda: closed.append("other")
+    bench.http.close()
+    assert closed == ["other"]
