@@ -1,0 +1,269 @@
+"""For each alert what makes it fire, what it says then, and what leaves it quiet: unit tests for promtool."""
+
+from dataclasses import dataclass
+from typing import Any
+
+JOB = 'job="rotator",namespace="telephony"'
+POD = f'{JOB},instance="a:9464"'
+OTHER = f'{JOB},instance="b:9464"'
+Series = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One alert. Series are written without their common labels; minutes are those since the series begin."""
+
+    alert: str
+    series: Series
+    fires_at: str
+    quiet_at: str  # in the same series, before or after
+    labels: dict[str, str]
+    severity: str
+    summary: str
+    description: str
+    quiet: Series | None = None  # other series, in which it never fires
+
+
+def _series(name: str, labels: str = "", pod: str = POD) -> str:
+    return f"{name}{{{pod}{',' if labels else ''}{labels}}}"
+
+
+_TARGET = 'target="phone"'
+_LAST = _series("rotator_target_last_rotation_timestamp_seconds", _TARGET)
+_NEXT = _series("rotator_target_next_rotation_timestamp_seconds", _TARGET)
+_MAX_AGE = _series("rotator_target_max_age_seconds", _TARGET)
+_FAILURES = _series("rotator_target_consecutive_failures", _TARGET)
+_OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
+_LATE = _series("rotator_retirement_overdue", _TARGET)
+_LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
+_CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
+_TOKEN = _series("rotator_vault_token_expiry_timestamp_seconds")
+_AUDIT = _series("rotator_audit_waiting_records")
+_CONFIG = _series("rotator_config_last_reload_successful")
+
+
+def _vault(outcome: str) -> str:
+    return _series("rotator_vault_requests_total", f'operation="read",outcome="{outcome}"')
+
+
+def _blocked(reason: str) -> str:
+    return _series("rotator_target_blocked", f'{_TARGET},reason="{reason}"')
+
+
+_GONE = ("critical", "No rotator runs")
+_GONE_TEXT = "Nothing has answered a scrape for 5 minutes. No password is rotated, and none is retired."
+_PHONE = {"target": "phone"}
+_ONE = {"job": "rotator", "namespace": "telephony", "instance": "a:9464"}
+
+CASES = (
+    Case(
+        "RotatorGone",
+        {_series("up"): "1x3 0x30"},
+        "10m",
+        "8m",
+        {},
+        *_GONE,
+        _GONE_TEXT,
+        quiet={_series("up"): "0x90", _series("up", pod=OTHER): "1x90"},
+    ),
+    Case(
+        "RotatorGone",
+        {_series("up"): "1x3 _x30"},
+        "15m",
+        "8m",
+        {},
+        *_GONE,
+        _GONE_TEXT,
+    ),
+    Case(
+        "RotatorTargetNotLookedAt",
+        {_LOOK: "0x60"},
+        "21m",
+        "19m",
+        _PHONE,
+        "critical",
+        "Nobody looks at phone",
+        "The state of phone was last read 21m 0s ago.",
+        quiet={_LOOK: "0x90", _series("rotator_last_look_timestamp_seconds", _TARGET, OTHER): "0+60x90"},
+    ),
+    Case(
+        "RotatorTargetOverdue",
+        {_LAST: "0x200", _MAX_AGE: "3600x200"},
+        "77m",
+        "70m",
+        _PHONE,
+        "critical",
+        "The password of phone is older than its policy allows",
+        "It is 1h 17m 0s old. Rotations fail, or do not start.",
+        quiet={_LAST: "0+60x200", _MAX_AGE: "3600x200"},
+    ),
+    Case(
+        "RotatorTargetNeverRotated",
+        {_NEXT: "0x1500"},
+        "1460m",
+        "1440m",
+        _PHONE,
+        "warning",
+        "phone was never rotated",
+        "Its first rotation has been due for 1d 0h 20m 0s.",
+        quiet={_NEXT: "0x1500", _LAST: "0x1500"},
+    ),
+    Case(
+        "RotatorTargetFailing",
+        {_FAILURES: "0 1 2 3x20"},
+        "9m",
+        "7m",
+        _PHONE,
+        "warning",
+        "Rotating phone fails",
+        "3 failures in a row. What is published still works; the next try waits longer.",
+        quiet={_FAILURES: "2x60"},
+    ),
+    Case(
+        "RotatorTargetBlocked",
+        {_blocked("foreign_document"): "1x60"},
+        "16m",
+        "14m",
+        {"target": "phone", "reason": "foreign_document"},
+        "warning",
+        "phone waits for somebody: foreign_document",
+        "Nothing is done for phone until that changes.",
+        quiet={_blocked("idle_in_overlap"): "1x60"},
+    ),
+    Case(
+        "RotatorAttemptStaysOpen",
+        {_OPEN: "0x120"},
+        "76m",
+        "70m",
+        _PHONE,
+        "warning",
+        "A rotation of phone does not come to its end",
+        "It was begun 1h 16m 0s ago. It goes on with the same password.",
+        quiet={_OPEN: "0x10 _x5 900x50 _x60"},
+    ),
+    Case(
+        "RotatorRetirementOverdue",
+        {_LATE: "2x90"},
+        "61m",
+        "59m",
+        _PHONE,
+        "warning",
+        "Old credentials of phone are still accepted, or still there",
+        "2 should have been disabled or deleted by now.",
+        quiet={_LATE: "1x30 0x1 1x30 0x60"},
+    ),
+    Case(
+        "RotatorCircuitOpen",
+        {_CIRCUIT: "0 1x60"},
+        "12m",
+        "10m",
+        {"account": "prod"},
+        "critical",
+        "The provider account prod is left alone",
+        "Every call failed for a while. One call in a while probes; the others wait.",
+        quiet={_CIRCUIT: "1x6 0x60"},
+    ),
+    Case(
+        "RotatorVaultFailing",
+        {_vault("unavailable"): "0+1x60", _vault("ok"): "0+10x60"},
+        "12m",
+        "9m",
+        {"outcome": "unavailable"},
+        "critical",
+        "Vault does not do what it is asked: unavailable",
+        "Nothing is begun while Vault cannot be written. Devices are not affected.",
+        quiet={_vault("conflict"): "0+5x60", _vault("absent"): "0+5x60", _vault("unavailable"): "0x20 3x60"},
+    ),
+    Case(
+        "RotatorVaultTokenEnds",
+        {_TOKEN: "7200x130"},
+        "114m",
+        "108m",
+        _ONE,
+        "critical",
+        "The Vault token of a:9464 is not renewed",
+        "It ends in 6m 0s.",
+        quiet={_TOKEN: "600x5 900x5 1200x5 1500x5 1800x5 2100x5"},
+    ),
+    Case(
+        "RotatorRunsMissed",
+        {_series("rotator_scheduler_missed_runs_total", 'reason="error"'): "0+1x60"},
+        "40m",
+        "8m",
+        {"instance": "a:9464", "reason": "error"},
+        "warning",
+        "a:9464 skips looks: error",
+        "30 in half an hour: looks take longer than daemon.poll, or fail.",
+        quiet={_series("rotator_scheduler_missed_runs_total", 'reason="error"'): "0x10 5x100"},
+    ),
+    Case(
+        "RotatorClockJumped",
+        {_series("rotator_clock_jumps_total", 'direction="forward"'): "_x10 1x120"},
+        "12m",
+        "75m",
+        _ONE | {"direction": "forward"},
+        "warning",
+        "The clock of a:9464 was set forward",
+        "Grace periods go by the clock. Retirements are capped; see that the time is right now.",
+        quiet={_series("rotator_clock_jumps_total", 'direction="forward"'): "0x200"},
+    ),
+    Case(
+        "RotatorClockJumped",
+        {_series("rotator_clock_jumps_total", 'direction="backward"'): "1x90 2x90"},
+        "95m",
+        "85m",
+        _ONE | {"direction": "backward"},
+        "warning",
+        "The clock of a:9464 was set backward",
+        "Grace periods go by the clock. Retirements are capped; see that the time is right now.",
+    ),
+    Case(
+        "RotatorAuditNotWritten",
+        {_AUDIT: "0 7x60"},
+        "7m",
+        "5m",
+        _ONE,
+        "critical",
+        "a:9464 cannot write its audit",
+        "7 records are kept in memory, and are lost when it stops.",
+        quiet={_AUDIT: "0x60"},
+    ),
+    Case(
+        "RotatorConfigurationNotReloaded",
+        {_CONFIG: "1 0x60"},
+        "7m",
+        "5m",
+        _ONE,
+        "warning",
+        "a:9464 runs with an old configuration",
+        "The new one cannot be used; the log says why.",
+        quiet={_CONFIG: "1x60"},
+    ),
+)
+
+
+def unit_tests(rule_file: str, runbook: str) -> dict[str, Any]:
+    """The document that `promtool test rules` takes."""
+    tests = []
+    for case in CASES:
+        annotations = {
+            "summary": case.summary,
+            "description": case.description,
+            "runbook_url": f"{runbook}#{case.alert.lower()}",
+        }
+        firing = {"exp_labels": {"severity": case.severity, **case.labels}, "exp_annotations": annotations}
+        tests.append(_test(case.series, [(case.alert, case.quiet_at, []), (case.alert, case.fires_at, [firing])]))
+        if case.quiet is not None:
+            moments = ["1m", "10m", "30m", "59m", "61m", "80m", case.quiet_at, case.fires_at]
+            tests.append(_test(case.quiet, [(case.alert, moment, []) for moment in moments]))
+    return {"rule_files": [rule_file], "evaluation_interval": "1m", "tests": tests}
+
+
+def _test(series: Series, expected: list[tuple[str, str, list[Any]]]) -> dict[str, Any]:
+    return {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "alert_rule_test": [
+            {"alertname": alert, "eval_time": moment, "exp_alerts": alerts} for alert, moment, alerts in expected
+        ],
+    }
