@@ -102,12 +102,10 @@ class ApinizerApi:
             access: `("Orders", "API_PROXY")` and the like.
             fields: email, fullName, roleNameList and so on; made up where they are missing.
         """
-        known = {"email": f"{username}@example.com", "fullName": username, "description": ""}
-        lists: dict[str, Any] = {"roleNameList": [], "ipList": [], "expireDate": None}
         with self._lock:
             account = self._accounts[project]
             record = account.create(KIND, username, password)
-            self._held[record.id] = _Held({**known, **lists, **fields}, list(access))
+            self._held[record.id] = _Held({**_made_up(username), **fields}, list(access))
             for environment in self._environments.names:
                 self._deploy(environment, account.get(KIND, record.id))
 
@@ -181,7 +179,8 @@ class ApinizerApi:
         return self._answers.success(resultList=shown)
 
     def _shown(self, record: Record) -> dict[str, Any]:
-        fields = self._held[record.id].fields
+        held = self._held.get(record.id)  # None: `Account.stir` has put it there
+        fields = _made_up(record.username) if held is None else held.fields
         return {**fields, "username": record.username, "password": None, "enabled": record.enabled}
 
     def _create(self, account: Account) -> Response:
@@ -282,6 +281,11 @@ class ApinizerApi:
             deployed = Deployed(record.password, record.enabled, expires, frozenset(held.access))
         name = username if record is None else record.username
         self._environments.deploy(environment, name, deployed, self.readings.gateway_delay)
+
+
+def _made_up(username: str) -> dict[str, Any]:
+    known = {"email": f"{username}@example.com", "fullName": username, "description": ""}
+    return {**known, "roleNameList": [], "ipList": [], "expireDate": None}
 
 
 def _find(account: Account, username: str) -> Record | None:

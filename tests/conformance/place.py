@@ -1,0 +1,178 @@
+"""Where a check happens: one simulated account on real sockets, and providers for it as the daemon makes them."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response
+from kinds import Row
+
+from rotator.core.answers import Answer, Done
+from rotator.core.model import Credential
+from rotator.core.secret import Secret
+from rotator.observe.redact import Redactor
+from rotator.ports import Provider
+from rotator.providers.http import Http, HttpOptions, Timeouts
+from rotator.providers.registry import KINDS
+from rotator.sandbox.accounts import Account, Record
+from rotator.sandbox.server import Sandbox
+from rotator.sandbox.wire import Watch
+from rotator.testing import FakeClock, FakeRandomness, NullMeter
+
+KEY = Secret("the-right-key-K3y9x7")
+WRONG_KEY = Secret("a-wrong-key-W4z8q1")
+FIRST, SECOND, THIRD = (Secret(f"{word}$Passw0rd") for word in ("First", "Second", "Third"))
+QUICK = Timeouts(connect=1, read=0.15, write=1, pool=1, total=30)
+Twist = Callable[[str, Response], None]
+"""Changes an honest answer to a request of this verb on its way."""
+
+
+class Twisted:
+    """A simulated API whose answers can be changed on their way, and that remembers which verbs were asked."""
+
+    def __init__(self, api: Any) -> None:
+        self._api = api
+        self.twist: Twist | None = None
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._api, name)
+
+    def call(self) -> tuple[str, str]:
+        account, verb = self._api.call()
+        self.asked.append(verb)
+        return account, verb
+
+    def blueprint(self) -> Blueprint:
+        routes = self._api.blueprint()
+
+        @routes.after_request
+        def twist(answer: Response) -> Response:
+            if self.twist is not None:
+                self.twist(self._api.call()[1], answer)
+            return answer
+
+        return routes
+
+
+class Place:
+    """One account of one kind. Its clock is the test's, so that no wait takes time unless a socket waits."""
+
+    def __init__(self, row: Row, *, clock: Any = None, watch: Watch | None = None, **readings: Any) -> None:
+        self.row = row
+        self.clock = clock or FakeClock()
+        self.account = Account(row.account, KEY, self.clock)
+        self.api = Twisted(row.simulate(self.account, self.clock))
+        if readings:
+            self.api.read_as(**readings)
+        self._before = {record.id for record in self.account.records()}
+        self.sandbox = Sandbox([self.api], self.clock, watch=watch)
+        self._https: list[Http] = []
+        self._numbers = itertools.count(1)
+
+    def __enter__(self) -> "Place":
+        self.sandbox.start()
+        self.honest = self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for http in self._https:
+            http.close()
+        self.sandbox.stop()
+
+    def open(
+        self,
+        *,
+        key: Secret = KEY,
+        timeouts: Timeouts = QUICK,
+        read_only: bool = False,
+        proves: bool = False,
+        url: str | None = None,
+    ) -> Provider:
+        """A provider of this kind, as the daemon makes it. `proves`: with a registrar or a gateway."""
+        kind = KINDS[self.row.kind]
+        options = self.row.options(self, key, proves)
+        base = f"{url or self.sandbox.http_url}{self.row.base}"
+        made = HttpOptions("prod", base, kind.headers(options), timeouts=timeouts, read_only=read_only)
+        self._https.append(Http(made, self.clock, NullMeter()))
+        return kind.build(options, self._https[-1], FakeRandomness())
+
+    # -- what is there
+
+    def add(self, username: str | None = None, password: Secret = FIRST) -> Credential:
+        """A credential that was there before, whose password is known."""
+        username = username or f"phone{next(self._numbers)}"
+        self.row.add(self, username, password)
+        record = self.account.records(self.row.word)[-1]
+        return Credential("prod", username, self.row.identity(record), password)
+
+    def staged(self) -> Credential:
+        """As the engine stages it: a provider that generates gets neither username nor password."""
+        attempt = f"attempt{next(self._numbers):03}a"
+        if self.honest.capabilities.generates_password:
+            return Credential("prod", "", attempt=attempt)
+        return Credential("prod", f"fresh{next(self._numbers)}", password=SECOND, attempt=attempt)
+
+    def like(self) -> Credential:
+        """What a created credential replaces, and takes over from."""
+        here = [one for one in self.records() if one.username == "predecessor"]
+        return Credential("prod", "predecessor", self.row.identity(here[0])) if here else self.add("predecessor", THIRD)
+
+    def held(self, credential: Credential) -> Record | None:
+        """The record with the credential's id."""
+        return next((one for one in self.records() if self.row.identity(one) == credential.id), None)
+
+    def records(self) -> tuple[Record, ...]:
+        """Every credential of the kind that this test put there."""
+        found = self.account.records(self.row.word)
+        return tuple(one for one in found if one.id not in self._before and not one.username.startswith("stranger"))
+
+    def accepts(self, credential: Credential) -> bool:
+        """True where who uses username and password is let in."""
+        known = credential.password is not None and bool(credential.username)
+        return known and self.row.accepts(self, credential.username, credential.password)
+
+    def snapshot(self) -> dict[str, tuple[Any, ...]]:
+        """What the provider holds, comparable."""
+        return {one.id: (one.username, one.password.reveal(), one.enabled, one.ends) for one in self.records()}
+
+    def wipe(self) -> None:
+        """Nothing that a test put there is left, and nothing goes wrong any more."""
+        self.sandbox.faults.clear()
+        self.api.twist = None
+        for record in self.account.records(self.row.word):
+            if record.id not in self._before:
+                self.account.delete(self.row.word, record.id, disconnect=True)
+
+    # -- asking
+
+    def secrets(self) -> list[Secret]:
+        """Every key, and every password that the provider holds or was given here."""
+        return [KEY, WRONG_KEY, FIRST, SECOND, THIRD, *(record.password for record in self.account.records())]
+
+    def checked(self, answer: Answer[Any]) -> Answer[Any]:
+        """The answer, whose message holds no secret in any form and no part of a body."""
+        redactor = Redactor()
+        redactor.add(*self.secrets())
+        text = getattr(answer, "message", "") + repr(answer)
+        assert redactor.clean(text) == text, "a secret is in an answer"
+        assert "portal" not in text, "a part of a body is in an answer"
+        return answer
+
+    def within(self, provider: Provider, ask: Callable[[], Answer[Any]]) -> Answer[Any]:
+        """Asks, and sees that it ended within `longest_call`."""
+        began = self.clock.monotonic()
+        answer = self.checked(ask())
+        took = self.clock.monotonic() - began
+        assert took <= provider.longest_call.total_seconds(), f"it took {took:.2f} s"
+        return answer
+
+    def sent(self) -> list[str]:
+        """The methods of all requests so far."""
+        return [one.method for one in self.sandbox.exchanges()]
+
+
+def value(answer: Answer[Any]) -> Any:
+    """What a `Done` carries."""
+    assert isinstance(answer, Done), answer
+    return answer.value

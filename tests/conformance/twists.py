@@ -1,0 +1,104 @@
+"""Answers that are not as documented: what a twist makes of an honest answer on its way."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from flask import Response, request
+from place import Twist
+
+Change = Callable[[str, Any], Any]
+"""What becomes of a value under a key; `DROPPED` takes it out."""
+DROPPED = object()
+NOISE = {"unexpected": "sentinel", "nested": {"id": "sentinel", "enabled": None, "data": [1, {"errors": "sentinel"}]}}
+_OTHERS: dict[type, tuple[Any, ...]] = {
+    bool: (None, "perhaps", [True], {}),
+    int: (None, "many", [1], {}),
+    str: (None, ["x"], {"x": 1}, True),
+    list: (None, "x", {"x": []}, 7),
+    dict: (None, "x", [], 7),
+    type(None): (7, {"x": 1}, [7], True),
+}
+"""For each type of JSON, values of other types."""
+
+
+def _walk(value: Any, change: Change) -> Any:
+    if isinstance(value, dict):
+        changed = {key: change(key, _walk(inner, change)) for key, inner in value.items()}
+        return {key: inner for key, inner in changed.items() if inner is not DROPPED}
+    return [_walk(inner, change) for inner in value] if isinstance(value, list) else value
+
+
+def on_verb(verb: str, change: Callable[[Any], Any]) -> Twist:
+    """Changes the JSON of the good answers to one verb."""
+
+    def twist(asked: str, answer: Response) -> None:
+        if asked == verb and answer.status_code < 300 and answer.get_data():
+            answer.set_data(json.dumps(change(answer.get_json())))
+
+    return twist
+
+
+def keys(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every key anywhere in a JSON value, with a value that it has."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key, inner
+            yield from keys(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from keys(inner)
+
+
+def without(key: str) -> Callable[[Any], Any]:
+    """The same without a field, wherever it is."""
+    return lambda whole: _walk(whole, lambda name, value: DROPPED if name == key else value)
+
+
+def with_value(key: str, wrong: Any) -> Callable[[Any], Any]:
+    """The same with this value for a field, wherever it is."""
+    return lambda whole: _walk(whole, lambda name, value: wrong if name == key else value)
+
+
+def with_noise(whole: Any) -> Any:
+    """The same with fields that nobody expects, in every object."""
+    if isinstance(whole, dict):
+        return {**{key: with_noise(inner) for key, inner in whole.items()}, **NOISE}
+    return [with_noise(inner) for inner in whole] if isinstance(whole, list) else whole
+
+
+def wrong_types(value: Any) -> tuple[Any, ...]:
+    """Values of other types than this one."""
+    return _OTHERS[type(value)]
+
+
+def echo(text: str, status: int) -> Twist:
+    """An error whose every word is the text, in the shapes of all providers."""
+    code = {"code": text, "title": text, "detail": text, "message": text, "value": text, "meta": {"url": text}}
+    body = {
+        "error": {**code, "details": {"errors": [code]}},
+        "errors": [code],
+        "code": text,
+        "message": text,
+        "error_description": text,
+        "resultMessage": text,
+        "status": text,
+    }
+
+    def twist(_: str, answer: Response) -> None:
+        answer.status_code = status
+        answer.set_data(json.dumps(body))
+        answer.headers["X-Said"] = text
+
+    return twist
+
+
+def redirect(status: int, elsewhere: str) -> Twist:
+    """The way to another host, with the same path."""
+
+    def twist(_: str, answer: Response) -> None:
+        answer.status_code = status
+        answer.headers["Location"] = f"{elsewhere}{request.path}"
+        answer.set_data(b"")
+
+    return twist
