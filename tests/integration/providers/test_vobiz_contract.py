@@ -1,0 +1,117 @@
+"""What rotator sends to Vobiz, and what the sandbox answers under every reading, is what Vobiz's pages describe."""
+
+from dataclasses import replace
+from threading import Event
+
+import pytest
+from contract import Contract, ContractBroken
+from provider_bench import Counted
+
+from rotator.core.answers import Done, Refusal, Wait
+from rotator.core.model import Credential
+from rotator.core.secret import Secret
+from rotator.daemon.clock import SystemClock, SystemRandomness
+from rotator.providers.http import Http, HttpOptions
+from rotator.providers.registry import KINDS
+from rotator.providers.vobiz_api import VobizOptions
+from rotator.sandbox.accounts import Account
+from rotator.sandbox.server import Sandbox
+from rotator.sandbox.vobiz import VobizApi
+from rotator.sandbox.wire import Witnessed
+
+TOKEN, FIRST, SECOND = Secret("sandbox-token-1"), Secret("Vbz!2025$SecureP"), Secret("Other+2026*SecureP")
+READINGS = [
+    {},
+    {"put_without_password": "refused", "create_status": 200, "delete_status": 200},
+    {"put_without_password": "ignored", "total_key": "total_count", "short_items": True},
+    {"list_reveals_password": True, "realm_form": "trunk", "list_longest_page": 1},
+]
+
+
+@pytest.fixture(params=READINGS, ids=lambda readings: ",".join(readings) or "the prose")
+def world(request):
+    clock = SystemClock(Event())
+    account = Account("MA_DEMO", TOKEN, clock)
+    api = VobizApi([account], clock)
+    api.read_as(**request.param)
+    contract = Contract.load("vobiz")
+    with Sandbox([api], clock, watch=contract.watch) as sandbox:
+        options = VobizOptions("MA_DEMO", TOKEN)
+
+        def made(kind):
+            row = KINDS[kind]
+            http = Http(HttpOptions("prod", sandbox.http_url, row.headers(options)), clock, Counted())
+            request.addfinalizer(http.close)
+            return row.build(options, http, SystemRandomness())
+
+        yield made, account, contract
+    contract.verify()
+
+
+def test_a_trunk_credential_lives_by_the_contract(world):
+    made, account, contract = world
+    provider, staged = made("vobiz"), Credential("prod", "officephone01", None, FIRST, attempt="a1")
+    account.create("credential", "somebodyelse", FIRST)
+    one = provider.create(staged, "office").value
+    assert provider.create(staged, "office").why is Refusal.DUPLICATE
+    changed = provider.set_password(replace(one, password=SECOND)).value
+    assert isinstance(provider.find(changed), Done)
+    assert provider.disable(changed) == Done(None)
+    assert provider.enable(changed).value.enabled
+    call = account.start_call(one.id)
+    assert provider.delete(one).why is Wait.IN_USE
+    account.end_call(call)
+    assert provider.delete(one) == Done(None)
+    assert provider.delete(one) == Done(None)
+    assert {kind.split()[0] for kind in contract.seen} == {"GET", "POST", "PUT", "DELETE"}
+
+
+def test_an_endpoint_is_updated_by_the_contract(world):
+    made, account, contract = world
+    record = account.create("endpoint", "phone1", FIRST)
+    provider, one = made("vobiz-endpoint"), Credential("prod", "phone1", record.id, SECOND)
+    assert provider.find(replace(one, id=None)).value[0].id == record.id
+    assert isinstance(provider.set_password(one), Done)
+    assert "read back" in provider.prove(one).value
+    assert provider.set_password(replace(one, id="none")).why is Refusal.NOT_FOUND
+    assert contract.seen["POST 202"] == 1
+
+
+def exchange(method, path, *, body=b"", status=200, answer=b"{}", query=""):
+    headers = {"X-Auth-ID": "MA_DEMO", "X-Auth-Token": "t"} | ({"Content-Type": "application/json"} if body else {})
+    kind = {"Content-Type": "application/json"}
+    return Witnessed(method, path, query, headers, body, status, kind, answer, spoilt=False)
+
+
+ACCOUNT = "/api/v1/Account/MA_DEMO"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        exchange("GET", "/api/v1/account/MA_DEMO/trunks/credentials"),
+        exchange("GET", f"{ACCOUNT}/credentials"),
+        exchange("GET", f"{ACCOUNT}/trunks/credentials", answer=b'{"meta": {}, "objects": []}'),
+        exchange("GET", f"{ACCOUNT}/trunks/credentials", query="page=1", answer=b'{"meta":{"total":0},"objects":[]}'),
+        exchange("PUT", f"{ACCOUNT}/credentials/1", body=b'{"username": "other"}'),
+        exchange("PUT", f"{ACCOUNT}/credentials/1", body=b'{"enabled": "false"}'),
+        exchange("POST", f"{ACCOUNT}/credentials", body=b'{"username": "x", "password": "hunter2"}'),
+        exchange("DELETE", f"{ACCOUNT}/credentials/1", answer=b'{"deleted": true}'),
+        exchange("DELETE", f"{ACCOUNT}/Endpoint/1", status=204, answer=b""),
+    ],
+    ids=lambda one: f"{one.method} {one.path}",
+)
+def test_the_contract_can_be_broken_and_says_where_without_a_value(broken):
+    contract = Contract.load("vobiz")
+    contract.watch(broken)
+    with pytest.raises(ContractBroken) as said:
+        contract.verify()
+    assert broken.path in str(said.value)
+    assert "hunter2" not in str(said.value)
+
+
+def test_a_contract_that_judged_nothing_is_no_comfort():
+    contract = Contract.load("vobiz")
+    contract.watch(exchange("GET", "/v2/elsewhere"))
+    with pytest.raises(ContractBroken, match="nothing was judged"):
+        contract.verify()
