@@ -5,6 +5,7 @@ providers echo rejected passwords in their errors (Vobiz, Errors: `details.error
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -46,10 +47,18 @@ def parse(status: int, content: bytes, headers: Mapping[str, str], now: datetime
     if not content.strip():
         return Reply(status, after=after)
     try:
-        body = json.loads(content)
+        body = json.loads(content, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):  # not text, not JSON, or nested so deeply that it was made to hurt
         return Reply(status, readable=False, after=after)
     return Reply(status, body, after=after)
+
+
+def _finite(text: str) -> float:
+    """NaN and Infinity are no JSON, and 1e999 is a number that could not be sent back (Apinizer's full PUT)."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("not a finite number")
+    return number
 
 
 def wait_asked_for(status: int, headers: Mapping[str, str], now: datetime) -> timedelta | None:
