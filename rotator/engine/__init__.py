@@ -1,6 +1,6 @@
 """Carries out what the core decided; the only package that orders effects."""
 
-from rotator.engine.effects import Limits
+from rotator.engine.limits import Limits
 from rotator.engine.loop import CLAIM_MARGIN, Engine, Look, Outcome
 
 __all__ = ["CLAIM_MARGIN", "Engine", "Limits", "Look", "Outcome"]

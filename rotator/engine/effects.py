@@ -1,38 +1,29 @@
-"""One function for each action: carries it out, and records in the state document what came of it."""
+"""One function for each action: carries it out, and records in the state document what came of it.
+
+The actions on the ledger are in `retirement`.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from rotator.core import actions as do
 from rotator.core import advance, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.backoff import Backoff
-from rotator.core.model import Attempt, Credential, LedgerEntry, Purpose
+from rotator.core.model import Attempt, Credential, Purpose
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
 from rotator.engine.gates import Gates
+from rotator.engine.limits import Limits
+from rotator.engine.retirement import Retirement, is_gone, message_of, outcome_of
 from rotator.engine.session import Session
 from rotator.ports import Audit, Clock, Providers, Randomness, Store, StoreDenied
 
-# How often a credential in use is asked to go again: calls end sooner or later, and asking costs one request.
-_IN_USE_AGAIN = timedelta(minutes=5)
 _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How patient and how careful the engine is."""
-
-    claim: timedelta = timedelta(seconds=60)
-    backoff: Backoff = field(default_factory=Backoff)
-    circuit_failures: int = 5
-    circuit_open_for: timedelta = timedelta(minutes=5)
-    retirements_per_minute: int = 10
-
-
-class Effects:
+class Effects(Retirement):
     """Carries out single actions. Every one ends with a check-and-set write of what is now known."""
 
     def __init__(
@@ -45,8 +36,8 @@ class Effects:
         gates: Gates,
         limits: Limits,
     ) -> None:
-        self._store, self._providers, self._clock, self._randomness = store, providers, clock, randomness
-        self._audit, self._gates, self._limits = audit, gates, limits
+        super().__init__(providers, clock, randomness, audit, gates, limits)
+        self._store = store
         self._by_action: dict[type[Any], Callable[[Session, Any], None]] = {
             do.Schedule: self._schedule,
             do.TakeClaim: self._take_claim,
@@ -93,11 +84,11 @@ class Effects:
             return
         state, later = session.state, self._later(session.state.failures + 1, answer)
         if action.entry is not None:
-            session.write(ledger.retirement_postponed(state, action.entry, _message(answer), later))
+            session.write(ledger.retirement_postponed(state, action.entry, message_of(answer), later))
         elif state.attempt is not None:
-            session.write(advance.setback(state, _message(answer), later, uncertain=True))
+            session.write(advance.setback(state, message_of(answer), later, uncertain=True))
         else:
-            session.write(advance.delayed(state, _message(answer), later))
+            session.write(advance.delayed(state, message_of(answer), later))
 
     def _stage(self, session: Session, action: do.Stage) -> None:
         try:
@@ -138,7 +129,7 @@ class Effects:
         answer = self._ask(credential.account, send[action.verb])
         if isinstance(answer, Done) and answer.value.password is None:
             answer = Unknown("the provider does not say which password is in force")
-        self._record(session, action.verb.value, _outcome(answer), credential, detail=_message(answer))
+        self._record(session, action.verb.value, outcome_of(answer), credential, detail=message_of(answer))
         if isinstance(answer, Done):
             session.write(advance.applied(session.state, answer.value, self._clock.now()))
         elif isinstance(answer, Refused) and not answer.why.concerns_account:
@@ -159,7 +150,7 @@ class Effects:
     def _set_back(self, session: Session, answer: Answer[Any]) -> None:
         uncertain = isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is Wait.PARTIAL)
         later = self._later(session.state.failures + 1, answer)
-        session.write(advance.setback(session.state, _message(answer), later, uncertain=uncertain))
+        session.write(advance.setback(session.state, message_of(answer), later, uncertain=uncertain))
 
     def put_into_force(self, session: Session, published: Credential) -> bool:
         """Sets and enables what is published, after something may have changed it; False where that is not certain."""
@@ -168,14 +159,14 @@ class Effects:
             return False
         way = provider.enable if provider.capabilities.re_enables else provider.set_password
         answer = self._ask(published.account, lambda: way(published))
-        self._record(session, "put into force", _outcome(answer), published, detail=_message(answer))
+        self._record(session, "put into force", outcome_of(answer), published, detail=message_of(answer))
         return isinstance(answer, Done)
 
     def _restore(self, session: Session, action: do.Restore) -> None:
         credential = action.credential
         answer = self._ask(credential.account, lambda: self._providers[credential.account].set_password(credential))
-        self._record(session, "restore", _outcome(answer), credential, detail=_message(answer))
-        if isinstance(answer, Done) or _is_gone(answer):  # no password of a credential that is gone is in force
+        self._record(session, "restore", outcome_of(answer), credential, detail=message_of(answer))
+        if isinstance(answer, Done) or is_gone(answer):  # no password of a credential that is gone is in force
             session.write(advance.restored(session.state, self._clock.now()))
         else:
             self._set_back(session, answer)
@@ -183,7 +174,7 @@ class Effects:
     def _prove(self, session: Session, action: do.Prove) -> None:
         provider, now = self._providers[action.credential.account], self._clock.now()
         answer = provider.prove(action.credential)
-        self._record(session, "prove", _outcome(answer), action.credential, detail=_message(answer))
+        self._record(session, "prove", outcome_of(answer), action.credential, detail=message_of(answer))
         if isinstance(answer, Done):
             session.write(advance.proved(session.state, answer.value))
             return
@@ -196,16 +187,16 @@ class Effects:
         elapsed = now - ((session.state.attempt and session.state.attempt.applied_at) or now)
         if abs(elapsed) < provider.capabilities.propagation:  # further back: the clock was set
             until = now + min(max(elapsed, _SHORTEST_LOOK), _LONGEST_LOOK)
-            session.write(advance.propagating(session.state, _message(answer), until))
+            session.write(advance.propagating(session.state, message_of(answer), until))
         else:
             session.write(
-                advance.doubted(session.state, _message(answer), self._later(session.state.failures + 1, answer))
+                advance.doubted(session.state, message_of(answer), self._later(session.state.failures + 1, answer))
             )
 
     def _set_back_proof(self, session: Session, answer: Answer[Any]) -> None:
         """Asking whether it is accepted changes nothing, so that nothing is uncertain after it."""
         later = self._later(session.state.failures + 1, answer)
-        session.write(advance.setback(session.state, _message(answer), later, uncertain=False))
+        session.write(advance.setback(session.state, message_of(answer), later, uncertain=False))
 
     def _publish(self, session: Session, action: do.Publish) -> None:
         try:
@@ -247,71 +238,6 @@ class Effects:
             return False
         return self._providers[attempt.staged.account].capabilities.generates_password
 
-    def _expire(self, session: Session, action: do.Expire) -> None:
-        entry, account = action.entry, action.entry.credential.account
-        answer = self._ask(account, lambda: self._providers[account].expire(entry.credential, entry.disable_at))
-        self._record_retirement(session, "expire", entry, answer)
-        if isinstance(answer, Done):
-            session.write(ledger.expiring(session.state, entry, entry.disable_at))
-        elif _is_gone(answer):
-            session.write(ledger.removed(session.state, entry, deleted=False))
-        else:
-            self._postpone(session, entry, answer)
-
-    def _disable(self, session: Session, action: do.Disable) -> None:
-        entry, account = action.entry, action.entry.credential.account
-        if not self._gates.retiring():
-            return
-        answer = self._ask(account, lambda: self._providers[account].disable(entry.credential))
-        self._record_retirement(session, "disable", entry, answer)
-        if isinstance(answer, Done):
-            session.write(ledger.disabled(session.state, entry, self._clock.now()))
-        elif _is_gone(answer):
-            session.write(ledger.removed(session.state, entry, deleted=False))
-        elif _needs_password(answer, entry) and self._providers[account].capabilities.sets_password:
-            password = generate(session.target.policy.password, self._randomness.choice)
-            session.write(ledger.given_password(session.state, entry, password))
-        else:
-            self._postpone(session, entry, answer)
-
-    def _delete(self, session: Session, action: do.Delete) -> None:
-        entry, account = action.entry, action.entry.credential.account
-        if not self._gates.retiring():
-            return
-        credential = action.stray or entry.credential
-        answer = self._ask(account, lambda: self._providers[account].delete(credential))
-        self._record_retirement(session, "delete", replace(entry, credential=credential), answer)
-        if isinstance(answer, Done) and action.stray is not None:
-            session.write(ledger.stray_removed(session.state))
-            session.forget_found()
-        elif isinstance(answer, Done):
-            session.write(ledger.removed(session.state, entry, deleted=True))
-        else:
-            self._postpone(session, entry, answer)
-
-    def _postpone(self, session: Session, entry: LedgerEntry, answer: Answer[Any]) -> None:
-        later = self._later(entry.failures + 1, answer)
-        if isinstance(answer, Retry) and answer.why is Wait.IN_USE:
-            later = min(later, self._clock.now() + _IN_USE_AGAIN)
-        session.write(ledger.retirement_postponed(session.state, entry, _message(answer), later))
-
-    def _forget(self, session: Session, action: do.Forget) -> None:
-        session.write(ledger.forgotten(session.state, action.entry))
-        credential = action.entry.credential
-        self._audit.record(
-            "forget", session.target.name, "done", credential=credential.id, username=credential.username
-        )
-
-    def _ask(self, account: str, call: Callable[[], Answer[Any]]) -> Answer[Any]:
-        self._gates.sending(account)
-        answer = call()
-        self._gates.answered(account, answer)
-        return answer
-
-    def _later(self, failures: int, answer: Answer[Any] | None = None) -> datetime:
-        asked = answer.after if isinstance(answer, Retry | Unknown) else None
-        return self._clock.now() + self._limits.backoff.delay(failures, self._randomness.fraction(), asked)
-
     def _record(
         self, session: Session, verb: str, outcome: str, credential: Credential | None, detail: str | None = None
     ) -> None:
@@ -321,35 +247,6 @@ class Effects:
             facts |= {"credential": credential.id, "username": credential.username, "account": credential.account}
         self._audit.record(verb, session.target.name, outcome, **facts, **({"detail": detail} if detail else {}))
 
-    def _record_retirement(self, session: Session, verb: str, entry: LedgerEntry, answer: Answer[Any]) -> None:
-        credential, detail = entry.credential, _message(answer)
-        facts = {"credential": credential.id, "username": credential.username, "account": credential.account}
-        self._audit.record(
-            verb,
-            session.target.name,
-            _outcome(answer),
-            **facts,
-            reason=f"replaced {entry.replaced_at:%Y-%m-%dT%H:%M:%SZ}",
-            **({"detail": detail} if detail else {}),
-        )
-
 
 def _facts_of(attempt: str, requested_by: str, reason: str) -> dict[str, str | None]:
     return {"attempt": attempt, "requested_by": requested_by, "reason": reason}
-
-
-def _needs_password(answer: Answer[Any], entry: LedgerEntry) -> bool:
-    refused = isinstance(answer, Refused) and answer.why is Refusal.UNSUPPORTED
-    return refused and entry.credential.password is None
-
-
-def _is_gone(answer: Answer[Any]) -> bool:
-    return isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND
-
-
-def _message(answer: Answer[Any]) -> str:
-    return "" if isinstance(answer, Done) else answer.message
-
-
-def _outcome(answer: Answer[Any]) -> str:
-    return type(answer).__name__.lower()

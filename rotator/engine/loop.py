@@ -13,8 +13,9 @@ from rotator.core.decide import decide
 from rotator.core.facts import Facts, same
 from rotator.core.model import Credential, Purpose, Request, Target, TargetState
 from rotator.engine.claims import Claims
-from rotator.engine.effects import Effects, Limits
+from rotator.engine.effects import Effects
 from rotator.engine.gates import Gates
+from rotator.engine.limits import Limits
 from rotator.engine.session import Seen, Session
 from rotator.ports import Audit, Clock, Conflict, Providers, Randomness, Store, StoreError
 
