@@ -21,7 +21,6 @@ class Mode(Enum):
     HALF = "breaks in the middle of a body"
     DRIP = "drips a byte at a time"
     RESET = "reset instead of an answer"
-    REFUSED = "refused"  # nobody listens
 
 
 class Wire:
@@ -66,7 +65,7 @@ class Wire:
                 ready, _, _ = select.select([client, server], [], [], _STEP)
                 if self.mode is not Mode.THROUGH and ready and not spoilt:
                     spoilt, self.spoilt = True, self.spoilt + 1
-                if self.mode in {Mode.RESET, Mode.REFUSED} and ready:
+                if self.mode is Mode.RESET and ready:
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                     return
                 if client in ready and not self._forth(client, server):
