@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock
+from rotator.sandbox.spans import Spans
 
 Extra = str | int | float | bool | None
 """What a provider keeps with a credential beside the common facts: an alias, a description, a connection's id."""
@@ -96,16 +97,6 @@ class Binding:
     agent: str
 
 
-@dataclass(slots=True)
-class _Span:
-    """How long one password of one credential was enabled, on the monotonic clock."""
-
-    id: str
-    password: Secret
-    since: float
-    until: float | None = None
-
-
 class Account:
     """One provider account. Usernames are unique among the credentials of one kind."""
 
@@ -116,7 +107,7 @@ class Account:
         self._clock = clock
         self._lock = threading.RLock()
         self._records: dict[str, Record] = {}
-        self._spans: dict[str, list[_Span]] = {}
+        self._spans = Spans(clock)
         self._history: list[Happening] = []
         self._calls: dict[str, str] = {}
         self._strangers: set[str] = set()
@@ -196,7 +187,7 @@ class Account:
         with self._lock:
             record = replace(self.get(kind, identity), ends=at, updated=self._clock.now())
             self._records[identity] = record
-            self._limit(record)
+            self._spans.limit(record.id, record.username, at)
             self._note(Event.LIMITED, record)
             return record
 
@@ -255,12 +246,7 @@ class Account:
     def judge(self, username: str, propagation: Propagation = Propagation()) -> Verdict:
         """Which passwords the SIP side accepts for a username now."""
         with self._lock:
-            now = self._clock.monotonic()
-            valid = tuple(
-                span.password
-                for span in self._spans.get(username, ())
-                if span.since + propagation.new <= now and (span.until is None or now < span.until + propagation.old)
-            )
+            valid = self._spans.valid(username, old=propagation.old, new=propagation.new)
             held = [record for record in self._records.values() if record.username == username]
             alive = any(record.enabled and not self.has_ended(record) for record in held)
             return Verdict(valid, disabled=bool(held) and not alive)
@@ -288,22 +274,10 @@ class Account:
             return tuple(found for found in self._bindings.get(username, {}).values() if found.until > now)
 
     def _open(self, record: Record) -> None:
-        span = _Span(record.id, record.password, self._clock.monotonic())
-        self._spans.setdefault(record.username, []).append(span)
-        self._limit(record)
-
-    def _limit(self, record: Record) -> None:
-        left = None if record.ends is None else (record.ends - self._clock.now()).total_seconds()
-        for span in self._running(record):
-            span.until = None if left is None else self._clock.monotonic() + max(left, 0.0)
+        self._spans.open(record.id, record.username, record.password, record.ends)
 
     def _close(self, record: Record) -> None:
-        for span in self._running(record):
-            span.until = self._clock.monotonic()
-
-    def _running(self, record: Record) -> list[_Span]:
-        now, spans = self._clock.monotonic(), self._spans.get(record.username, ())
-        return [span for span in spans if span.id == record.id and (span.until is None or span.until > now)]
+        self._spans.close(record.id, record.username)
 
     def _follow(self, old: Record, new: Record) -> None:
         # The same password set again opens nothing: the SIP side sees no change.
