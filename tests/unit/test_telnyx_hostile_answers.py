@@ -83,7 +83,7 @@ LEAVES = (
     st.none()
     | st.booleans()
     | st.integers(-2, 3)
-    | st.floats()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=8)
     | SECRETS
     | MOMENTS
