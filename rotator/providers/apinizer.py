@@ -12,7 +12,6 @@ disabled credential gets one that nobody keeps, and enabling it brings back the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
@@ -27,6 +26,7 @@ from rotator.providers.apinizer_access import Grant
 from rotator.providers.apinizer_api import ApinizerOptions, Listed
 from rotator.providers.apinizer_envelope import Said
 from rotator.providers.apinizer_gateway import Gateway, proof
+from rotator.providers.base import CredentialKind, unconfirmed
 from rotator.providers.calls import Call, Request
 from rotator.providers.http import Http
 from rotator.providers.replies import Failure, Reply
@@ -37,6 +37,8 @@ T = TypeVar("T")
 # without the `#` that separates username and password in the console's CSV import.
 PASSWORD_LIMITS = PasswordRules(shortest=1, symbol=0, symbols="!$()*+,-./=?@[]^_{|}~")
 _THROWN_AWAY = PasswordRules(length=64)
+# Setting `expireDate` needs a full update, which would set a password during the overlap.
+_NO_END = "an Apinizer credential's end is not set beforehand"
 _UNUSABLE = Refused(Refusal.INVALID, "the credential has no username or no password that could be sent")
 
 
@@ -66,23 +68,14 @@ class _Legacy:
     grants: tuple[Grant, ...] = ()
 
 
-class ApinizerCredentials:
+class ApinizerCredentials(CredentialKind):
     """The credentials of one Apinizer project."""
 
     def __init__(self, options: ApinizerOptions, http: Http, randomness: Randomness) -> None:
         """Connects to nothing yet. `randomness` makes the passwords that nobody keeps."""
-        self._options, self._http, self._randomness = options, http, randomness
+        super().__init__(http, capabilities(options), _NO_END)
+        self._options, self._randomness = options, randomness
         self._gateway = Gateway(options, http)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What a credential can do."""
-        return capabilities(self._options)
-
-    @property
-    def longest_call(self) -> timedelta:
-        """The bound within which every method returns."""
-        return self._http.longest_call
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Reads the project's listing: no page of the reference documents how to get a single credential."""
@@ -123,10 +116,6 @@ class ApinizerCredentials:
         if not isinstance(answer, Done):
             return answer
         return self._endowed(call, answer.value, inherited.value, "the password is set")
-
-    def expire(self, credential: Credential, at: datetime) -> Answer[None]:  # noqa: ARG002
-        """Not offered: setting `expireDate` needs a full update, which would set a password during the overlap."""
-        return Refused(Refusal.UNSUPPORTED, "an Apinizer credential's end is not set beforehand")
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
         """Sets the password, and enables it where it is not."""
@@ -286,7 +275,7 @@ class ApinizerCredentials:
     def _gone(self, call: Call, name: str) -> Answer[None]:
         found = api.listed(call, self._options)
         if not isinstance(found, Done):
-            return Unknown(f"the provider says that it is gone, and no listing confirms it: {found.message}")
+            return unconfirmed("the provider says that it is gone, and no listing confirms it", found)
         if name in found.value:
             return Unknown("the provider says that it is gone, but its listing still shows it")
         return Done(None)

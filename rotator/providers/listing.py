@@ -35,8 +35,8 @@ class Page(Generic[T]):
     total: int | None  # how many items all pages have together; None where that is not said
 
 
-ReadPage: TypeAlias = Callable[[int], Page[T] | Failure | None]
-"""Reads the page after so many pages; None where the answer is that of another page."""
+ReadPage: TypeAlias = Callable[[int, int], Page[T] | Failure | None]
+"""Reads the page after so many pages and so many items; None where the answer is that of another page."""
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ def _read_whole(read: ReadPage[T], wanted: Callable[[T], bool]) -> Answer[_Whole
     whole: _Whole[T] = _Whole()
     total: int | None = None
     while len(whole.ids) < _MOST_ITEMS:
-        page = read(whole.pages)
+        page = read(whole.pages, len(whole.ids))
         if not isinstance(page, Page):
             return page
         fresh = {item.id for item in page.items} - whole.ids

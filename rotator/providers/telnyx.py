@@ -13,9 +13,9 @@ from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown,
 from rotator.core.model import Capabilities, Credential
 from rotator.core.passwords import PasswordRules
 from rotator.providers import telnyx_api as api
+from rotator.providers.base import SipCredentialKind, gone
 from rotator.providers.calls import Call, Request
 from rotator.providers.http import Http
-from rotator.providers.proofs import by_register
 from rotator.providers.replies import Failure, Reply, codes
 from rotator.providers.telnyx_api import TelephonyOptions
 from rotator.providers.telnyx_credential import FAR, USERNAMES, Shown, name_of, read_credential, tag_of
@@ -25,7 +25,7 @@ _SOON = timedelta(seconds=10)
 _BUSY = {"10021", "10035", "10036"}  # in use, locked, being processed (Error codes)
 _UNUSABLE = Refused(Refusal.INVALID, "the credential has no id that could be sent, or no password to compare with")
 _EXPIRED = Refused(Refusal.EXPIRED, "the credential has expired, which is final: it can only be deleted")
-_NO_PASSWORD = Refused(Refusal.UNSUPPORTED, "Telnyx makes the password of a telephony credential itself: replace it")
+_NO_PASSWORD = "Telnyx makes the password of a telephony credential itself: replace it"  # noqa: S105 - no password
 
 
 def capabilities(options: TelephonyOptions) -> Capabilities:
@@ -49,23 +49,14 @@ def capabilities(options: TelephonyOptions) -> Capabilities:
     )
 
 
-class TelnyxTelephony:
+class TelnyxTelephony(SipCredentialKind):
     """The telephony credentials of one Telnyx connection."""
 
     def __init__(self, options: TelephonyOptions, http: Http) -> None:
         """Connects to nothing yet."""
-        self._options, self._http = options, http
+        super().__init__(http, capabilities(options), _NO_PASSWORD)
+        self._options, self._registrar, self._domain = options, options.registrar, options.domain
         self._resource = api.Resource("telephony_credentials", read_credential)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What a telephony credential can do."""
-        return capabilities(self._options)
-
-    @property
-    def longest_call(self) -> timedelta:
-        """The bound within which every method returns."""
-        return self._http.longest_call
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Gets it by its id, or looks for its username or its attempt: in what the filters leave, then everywhere.
@@ -107,10 +98,6 @@ class TelnyxTelephony:
         if not self._is_here(answer.value):
             return Refused(Refusal.OTHER, "the credential belongs to another connection: was connection_id changed?")
         return self._usable(made, answer.value)
-
-    def set_password(self, credential: Credential) -> Answer[Credential]:  # noqa: ARG002
-        """Not offered (Update a credential has no such field)."""
-        return _NO_PASSWORD
 
     def enable(self, credential: Credential) -> Answer[Credential]:
         """Lifts an end that has not come yet. Once it has come, that is refused for good."""
@@ -156,23 +143,14 @@ class TelnyxTelephony:
         if not isinstance(reply, Reply):
             return reply
         if reply.status == 404:
-            missing = self._resource.missing(call, credential, reply)
-            gone = isinstance(missing, Refused) and missing.why is Refusal.NOT_FOUND
-            return Done(None) if gone else missing
+            return gone(self._resource.missing(call, credential, reply))
         if 400 <= reply.status < 500 and _BUSY & set(codes(reply.body)):
             return Retry(Wait.IN_USE, f"the provider answered {reply.status}: it is in use just now", reply.after)
         # 200 with the deleted credential, whose password is not looked at.
         shown = read_credential(api.data_of(reply))
         return Done(None) if shown is not None and shown.id == credential.id else api.failed(reply)
 
-    def prove(self, credential: Credential) -> Answer[str]:
-        """By a SIP REGISTER where a registrar is configured, else by reading back; the text says which."""
-        call, note = self._http.call(), "no SIP registrar is configured"
-        if self._options.registrar is not None:
-            answer = by_register(self._http, call, credential, self._options.registrar, self._options.domain)
-            if answer is not None:
-                return answer
-            note = "the SIP registrar asks for no password"
+    def _read_back_proof(self, call: Call, credential: Credential, note: str) -> Answer[str]:
         if api.usable_id(credential) is None or credential.password is None:
             return _UNUSABLE
         found = self._resource.get(call, credential)

@@ -15,6 +15,7 @@ from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.providers import listing
+from rotator.providers.base import missing
 from rotator.providers.calls import Call, Request, path
 from rotator.providers.listing import Identified, Page
 from rotator.providers.replies import Failure, Reply, failure
@@ -167,19 +168,14 @@ class Resource(Generic[T]):
 
     def missing(self, call: Call, credential: Credential, reply: Reply) -> Failure:
         """What a 404 means: `Refused(NOT_FOUND)` only where the whole listing was read and lacks it, too."""
-        found = self.search(call, lambda item: item.id == credential.id)
-        if not isinstance(found, Done):
-            return Unknown(f"the provider answered 404, and no listing confirms it: {found.message}")
-        if not found.value:
-            return Refused(Refusal.NOT_FOUND, "it is not there, and the listing confirms it")
-        return failed(reply)
+        return missing(self.search(call, lambda item: item.id == credential.id), failed(reply), "it")
 
     def search(
         self, call: Call, wanted: Callable[[T], bool], filters: Mapping[str, str] = MappingProxyType({})
     ) -> Answer[tuple[T, ...]]:
         """Every item of the listing that is `wanted`, whether or not the provider honours the filters."""
 
-        def read_page(pages: int) -> Page[T] | Failure | None:
+        def read_page(pages: int, _: int) -> Page[T] | Failure | None:
             asked: dict[str, str | int] = {**filters, "page[number]": pages + 1, "page[size]": _PAGE}
             reply = call.send(Request("list", "GET", self.path(), query=asked))
             if not isinstance(reply, Reply):

@@ -5,7 +5,6 @@ password: that field is neither sent nor used to retire anything here.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
@@ -13,9 +12,9 @@ from rotator.core.model import Capabilities, Credential
 from rotator.core.passwords import PasswordRules
 from rotator.core.secret import Secret
 from rotator.providers import telnyx_api as api
+from rotator.providers.base import SipCredentialKind
 from rotator.providers.calls import Call, Request
 from rotator.providers.http import Http
-from rotator.providers.proofs import by_register
 from rotator.providers.replies import Failure, Reply
 from rotator.providers.telnyx_api import TelnyxOptions
 
@@ -23,7 +22,8 @@ from rotator.providers.telnyx_api import TelnyxOptions
 PASSWORD_LIMITS = PasswordRules(shortest=8, longest=128, symbol=0)
 USERNAMES = r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}"
 """Create a credential connection: 4 to 32 letters and digits, one of the first five a letter."""
-_ONLY_IN_PLACE = Refused(Refusal.UNSUPPORTED, "a connection can only be given another password (strategy in-place)")
+# Numbers, routes and prices hang on a connection, which only its owner knows; switching it off takes down all of them.
+_ONLY_IN_PLACE = "a connection can only be given another password (strategy in-place)"
 _UNUSABLE = Refused(Refusal.INVALID, "the connection has no id or no password that could be sent")
 
 
@@ -67,23 +67,14 @@ def read_connection(data: Any) -> Shown | None:
     return Shown(identity, str(username), api.read_secret(data.get("password")), active)
 
 
-class TelnyxConnections:
+class TelnyxConnections(SipCredentialKind):
     """The credential connections of one Telnyx account."""
 
     def __init__(self, options: TelnyxOptions, http: Http) -> None:
         """Connects to nothing yet."""
-        self._options, self._http = options, http
+        super().__init__(http, capabilities(options), _ONLY_IN_PLACE)
+        self._options, self._registrar, self._domain = options, options.registrar, options.domain
         self._resource = api.Resource("credential_connections", read_connection)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What a credential connection can do."""
-        return capabilities(self._options)
-
-    @property
-    def longest_call(self) -> timedelta:
-        """The bound within which every method returns."""
-        return self._http.longest_call
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Gets it by its id, or pages the listing, which has no filter for the username."""
@@ -91,14 +82,6 @@ class TelnyxConnections:
         if not isinstance(found, Done):
             return found
         return Done(tuple(self._credential(shown, wanted.account) for shown in found.value))
-
-    def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
-        """Not offered: numbers, routes and prices hang on a connection, which only its owner knows."""
-        return _ONLY_IN_PLACE
-
-    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
-        """Not offered, as `create`."""
-        return _ONLY_IN_PLACE
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
         """Sets the password. What is shown afterwards decides, whatever became of the request."""
@@ -119,26 +102,7 @@ class TelnyxConnections:
         """Puts its password in force. A connection that is switched off stays so."""
         return self.set_password(credential)
 
-    def expire(self, credential: Credential, at: datetime) -> Answer[None]:  # noqa: ARG002
-        """Not offered."""
-        return _ONLY_IN_PLACE
-
-    def disable(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
-        """Not offered: it would take down everything that uses the connection."""
-        return _ONLY_IN_PLACE
-
-    def delete(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
-        """Not offered: nothing that `in-place` does makes a connection superfluous."""
-        return _ONLY_IN_PLACE
-
-    def prove(self, credential: Credential) -> Answer[str]:
-        """By a SIP REGISTER where a registrar is configured, else by reading back; the text says which."""
-        call, note = self._http.call(), "no SIP registrar is configured"
-        if self._options.registrar is not None:
-            answer = by_register(self._http, call, credential, self._options.registrar, self._options.domain)
-            if answer is not None:
-                return answer
-            note = "the SIP registrar asks for no password"
+    def _read_back_proof(self, call: Call, credential: Credential, note: str) -> Answer[str]:
         found = self._search(call, credential)
         if not isinstance(found, Done):
             return found

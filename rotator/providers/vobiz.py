@@ -6,16 +6,15 @@ read back, and the same request is made in the other documented form where the f
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Capabilities, Credential
 from rotator.core.passwords import PasswordRules
 from rotator.providers import vobiz_api as api
+from rotator.providers.base import SipCredentialKind, gone, missing, unconfirmed
 from rotator.providers.calls import Call, Request
 from rotator.providers.http import Http
-from rotator.providers.proofs import by_register
 from rotator.providers.replies import Failure, Reply, codes
 from rotator.providers.vobiz_api import Listed, VobizOptions
 
@@ -46,25 +45,16 @@ def capabilities(options: VobizOptions) -> Capabilities:
     )
 
 
-class VobizCredentials:
+class VobizCredentials(SipCredentialKind):
     """The trunk credentials of one Vobiz account."""
 
     def __init__(self, options: VobizOptions, http: Http) -> None:
         """Connects to nothing yet."""
-        self._options, self._http = options, http
+        super().__init__(http, capabilities(options), "a trunk credential has no end that could be set beforehand")
+        self._options, self._registrar, self._domain = options, options.registrar, options.domain
         # The one path with `trunks/` in it (Retrieve all Credentials).
         listing = options.path("trunks", "credentials")
         self._resource = api.Resource(listing, key="id", switchable=True)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What a trunk credential can do."""
-        return capabilities(self._options)
-
-    @property
-    def longest_call(self) -> timedelta:
-        """The bound within which every method returns."""
-        return self._http.longest_call
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Pages the listing, since no page documents how to get a single credential."""
@@ -90,10 +80,6 @@ class VobizCredentials:
     def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Sets the password: whether the lost create has set it is not to be seen. Nothing is taken over."""
         return self.set_password(made)
-
-    def expire(self, credential: Credential, at: datetime) -> Answer[None]:  # noqa: ARG002
-        """Not offered (Update Credential has no such field)."""
-        return Refused(Refusal.UNSUPPORTED, "a trunk credential has no end that could be set beforehand")
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
         """Sets the password, and enables it where it is not."""
@@ -140,20 +126,11 @@ class VobizCredentials:
                 Wait.IN_USE, "active calls use the credential: it can be deleted when they have ended", reply.after
             )
         if reply.status == 404:
-            missing = self._missing(call, credential, reply)
-            gone = isinstance(missing, Refused) and missing.why is Refusal.NOT_FOUND
-            return Done(None) if gone else missing
+            return gone(self._missing(call, credential, reply))
         # 204, or 200 with a JSON string; anything else is asked again, and then answered 404.
         return Done(None) if reply.status == 204 or (reply.ok and isinstance(reply.body, str)) else api.failed(reply)
 
-    def prove(self, credential: Credential) -> Answer[str]:
-        """By a SIP REGISTER where a registrar is configured, else by reading back; the text says which."""
-        call, note = self._http.call(), "no SIP registrar is configured"
-        if self._options.registrar is not None:
-            answer = by_register(self._http, call, credential, self._options.registrar, self._options.domain)
-            if answer is not None:
-                return answer
-            note = "the SIP registrar asks for no password"
+    def _read_back_proof(self, call: Call, credential: Credential, note: str) -> Answer[str]:
         found = self._search(call, credential)
         if not isinstance(found, Done):
             return found
@@ -189,13 +166,7 @@ class VobizCredentials:
         return shown if shown is not None and shown.id == credential.id else None
 
     def _missing(self, call: Call, credential: Credential, reply: Reply) -> Failure:
-        """What a 404 means: `Refused(NOT_FOUND)` only where the whole listing was read and lacks it, too."""
-        found = self._search(call, credential)
-        if not isinstance(found, Done):
-            return Unknown(f"the provider answered 404, and no listing confirms it: {found.message}")
-        if not found.value:
-            return Refused(Refusal.NOT_FOUND, "the credential is not there, and the listing confirms it")
-        return api.failed(reply)
+        return missing(self._search(call, credential), api.failed(reply), "the credential")
 
     def _enable(self, call: Call, credential: Credential) -> Answer[Credential]:
         bodies: list[dict[str, Any]] = [{"enabled": True}]
@@ -224,8 +195,10 @@ class VobizCredentials:
             return reply
         said = self._object(reply, credential)
         found = self._search(call, credential)
-        if not isinstance(found, Done) or not found.value:
-            return Unknown("the provider answered that it was done, but it could not be read back")
+        if not isinstance(found, Done):
+            return unconfirmed("the provider answered that it was done, but it could not be read back", found)
+        if not found.value:
+            return Unknown("the provider answered that it was done, but the listing does not show it")
         if found.value[0].enabled is on:
             # The listing shows nothing of the password that went along; the answer to the request has to.
             evident = said is not None or not on
@@ -236,4 +209,4 @@ class VobizCredentials:
 
 
 def _open(answer: Answer[T], message: str) -> Done[T] | Unknown:
-    return answer if isinstance(answer, Done) else Unknown(f"{message}: {answer.message}")
+    return answer if isinstance(answer, Done) else unconfirmed(message, answer)

@@ -6,14 +6,16 @@ contradict each other in places; where they do, every reading is handled.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
+from rotator.core.answers import Answer, Refusal, Refused, Unknown
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
+from rotator.providers import listing
 from rotator.providers.calls import Call, Request, path
+from rotator.providers.listing import Page
 from rotator.providers.replies import Failure, Reply, failure
 from rotator.providers.sip import Address
 
@@ -30,8 +32,6 @@ _LONGEST_NAME = 255
 # The default is 20; the greatest `limit` is documented only for another listing (Applications: 100). Where 100 is
 # rejected, the default is not; where it is cut silently, the listing is read on from what came.
 _PAGE, _DEFAULT_PAGE = 100, 20
-_MOST_ITEMS = 20_000
-_READINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,61 +114,15 @@ def failed(reply: Reply) -> Failure:
     return replace(answer, message=f"{answer.message}; {_HINT}") if reply.status in (401, 404) else answer
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    items: tuple[Listed, ...]
-    total: int | None
-
-
-@dataclass(slots=True)
-class _Whole:
-    items: dict[str, Listed] = field(default_factory=dict)
-    pages: int = 0
-
-
 def search(call: Call, resource: Resource, wanted: Callable[[Listed], bool]) -> Answer[tuple[Listed, ...]]:
-    """Every object that is `wanted`. The empty tuple is only returned when the whole listing was read for certain.
-
-    While a listing of several pages is read, an object can move from a page not yet read to one already read. So an
-    object that was not found there is looked for a second time.
-    """
-    whole = _read_stable(call, resource)
-    if isinstance(whole, Done) and whole.value.pages > 1 and not any(map(wanted, whole.value.items.values())):
-        whole = _read_stable(call, resource)
-    return Done(tuple(filter(wanted, whole.value.items.values()))) if isinstance(whole, Done) else whole
+    """Every object that is `wanted`. The empty tuple is only returned when the whole listing was read for certain."""
+    found = listing.search(lambda _, items: _read_page(call, resource, _PAGE, items), wanted)
+    if isinstance(found, Refused) and found.why is Refusal.INVALID:
+        return listing.search(lambda _, items: _read_page(call, resource, _DEFAULT_PAGE, items), wanted)
+    return found
 
 
-def _read_stable(call: Call, resource: Resource) -> Answer[_Whole]:
-    size = _PAGE
-    for _ in range(_READINGS):
-        whole = _read_whole(call, resource, size)
-        if isinstance(whole, Refused) and whole.why is Refusal.INVALID and size != _DEFAULT_PAGE:
-            size = _DEFAULT_PAGE
-        elif whole is not None:
-            return whole
-    return Unknown("the listing contradicts itself, repeats itself or changes each time while it is read")
-
-
-def _read_whole(call: Call, resource: Resource, size: int) -> Answer[_Whole] | None:
-    """Reads all pages; None where they do not fit together, as when something was added in between."""
-    whole, total = _Whole(), None
-    while len(whole.items) < _MOST_ITEMS:
-        page = _read_page(call, resource, size, offset=len(whole.items))
-        if not isinstance(page, _Page):
-            return page
-        fresh = {item.id: item for item in page.items if item.id not in whole.items}
-        if len(fresh) < len(page.items) or (whole.pages and page.total != total):
-            return None
-        whole.items |= fresh
-        whole.pages, total = whole.pages + 1, page.total
-        if len(whole.items) == total or (total is None and not page.items):
-            return Done(whole)
-        if not page.items or (total is not None and len(whole.items) > total):
-            return None
-    return Unknown(f"the listing has more than {_MOST_ITEMS} entries")
-
-
-def _read_page(call: Call, resource: Resource, size: int, offset: int) -> _Page | Failure:
+def _read_page(call: Call, resource: Resource, size: int, offset: int) -> Page[Listed] | Failure:
     query = {"limit": size, "offset": offset}
     reply = call.send(Request("list", "GET", resource.listing, query=query))
     if not isinstance(reply, Reply):
@@ -178,7 +132,7 @@ def _read_page(call: Call, resource: Resource, size: int, offset: int) -> _Page 
     return _page_of(reply.body, resource) or Unknown("the listing cannot be read: it is not of the documented form")
 
 
-def _page_of(body: Any, resource: Resource) -> _Page | None:
+def _page_of(body: Any, resource: Resource) -> Page[Listed] | None:
     if not isinstance(body, dict) or not isinstance(body.get("objects"), list):
         return None
     items = [read_object(entry, resource) for entry in body["objects"]]
@@ -187,4 +141,4 @@ def _page_of(body: Any, resource: Resource) -> _Page | None:
     totals = [meta[key] for key in ("total", "total_count") if key in meta] if isinstance(meta, dict) else []
     if len(read) < len(items) or not all(type(total) is int and total >= 0 for total in totals):
         return None
-    return _Page(read, totals[0] if totals else None)
+    return Page(read, totals[0] if totals else None)

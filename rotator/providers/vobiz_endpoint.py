@@ -5,22 +5,22 @@ end with a slash and have a capital E (Endpoint). Whatever else belongs to an En
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
 from rotator.core.model import Capabilities, Credential
 from rotator.core.passwords import PasswordRules
 from rotator.providers import vobiz_api as api
+from rotator.providers.base import SipCredentialKind, missing
 from rotator.providers.calls import Call, Request
 from rotator.providers.http import Http
-from rotator.providers.proofs import by_register
 from rotator.providers.replies import Failure, Reply
 from rotator.providers.vobiz_api import Listed, VobizOptions
 
 # Endpoint: 8 characters or more, nothing else. The upper limit and the characters are those of the trunk credentials'
 # form in the same console: a guess on the safe side.
 PASSWORD_LIMITS = PasswordRules(shortest=8, longest=20, symbol=0, symbols=api.CONSOLE_SYMBOLS)
-_ONLY_IN_PLACE = Refused(Refusal.UNSUPPORTED, "an Endpoint can only be given another password (strategy in-place)")
+# An Endpoint belongs to an application, which only its owner knows; no page documents a way to disable one.
+_ONLY_IN_PLACE = "an Endpoint can only be given another password (strategy in-place)"
 _UNUSABLE = Refused(Refusal.INVALID, "the Endpoint has no id or no password that could be sent")
 
 
@@ -42,23 +42,14 @@ def capabilities(options: VobizOptions) -> Capabilities:
     )
 
 
-class VobizEndpoints:
+class VobizEndpoints(SipCredentialKind):
     """The Endpoint users of one Vobiz account."""
 
     def __init__(self, options: VobizOptions, http: Http) -> None:
         """Connects to nothing yet."""
-        self._options, self._http = options, http
+        super().__init__(http, capabilities(options), _ONLY_IN_PLACE)
+        self._options, self._registrar, self._domain = options, options.registrar, options.domain
         self._resource = api.Resource(options.path("Endpoint", end="/"), key="endpoint_id", switchable=False)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What an Endpoint user can do."""
-        return capabilities(self._options)
-
-    @property
-    def longest_call(self) -> timedelta:
-        """The bound within which every method returns."""
-        return self._http.longest_call
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Gets it by its id, or pages the listing."""
@@ -66,18 +57,6 @@ class VobizEndpoints:
         if not isinstance(found, Done):
             return found
         return Done(tuple(item.credential(wanted.account) for item in found.value))
-
-    def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
-        """Not offered: an Endpoint belongs to an application, which only its owner knows."""
-        return _ONLY_IN_PLACE
-
-    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
-        """Not offered, as `create`."""
-        return _ONLY_IN_PLACE
-
-    def expire(self, credential: Credential, at: datetime) -> Answer[None]:  # noqa: ARG002
-        """Not offered."""
-        return _ONLY_IN_PLACE
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
         """Sets the password. The answer is 202 without a body: accepted, and perhaps not in force yet."""
@@ -98,22 +77,7 @@ class VobizEndpoints:
         """An Endpoint is always enabled, so this puts its password in force."""
         return self.set_password(credential)
 
-    def disable(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
-        """Not documented, so not offered."""
-        return _ONLY_IN_PLACE
-
-    def delete(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
-        """Not offered: nothing that `in-place` does makes an Endpoint superfluous."""
-        return _ONLY_IN_PLACE
-
-    def prove(self, credential: Credential) -> Answer[str]:
-        """By a SIP REGISTER where a registrar is configured, else by reading back, which is weak."""
-        call, note = self._http.call(), "no SIP registrar is configured"
-        if self._options.registrar is not None:
-            answer = by_register(self._http, call, credential, self._options.registrar, self._options.domain)
-            if answer is not None:
-                return answer
-            note = "the SIP registrar asks for no password"
+    def _read_back_proof(self, call: Call, credential: Credential, note: str) -> Answer[str]:
         found = self._search(call, credential)
         if not isinstance(found, Done):
             return found
@@ -140,8 +104,5 @@ class VobizEndpoints:
         return self._options.path("Endpoint", credential.id or "", end="/")
 
     def _missing(self, call: Call, credential: Credential, reply: Reply) -> Failure:
-        """What a 404 means: `Refused(NOT_FOUND)` only where the whole listing was read and lacks it, too."""
         found = api.search(call, self._resource, lambda item: item.id == credential.id)
-        if isinstance(found, Done) and not found.value:
-            return Refused(Refusal.NOT_FOUND, "the Endpoint is not there, and the listing confirms it")
-        return api.failed(reply)
+        return missing(found, api.failed(reply), "the Endpoint")
