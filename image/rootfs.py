@@ -80,7 +80,7 @@ def recorded(found: Iterable[Path], root: Path) -> None:
 def main(root: Path) -> None:
     """Fills `root`."""
     python_into(root)
-    shutil.copytree(APP, root / APP.relative_to("/"), symlinks=True)
+    shutil.copytree(APP, root / APP.relative_to("/"), symlinks=True, ignore=shutil.ignore_patterns("tests"))
     found = libraries(root)
     for path in found:
         place = root / path.relative_to("/")

@@ -302,7 +302,7 @@ def test_the_notes_warn_of_the_example_and_name_the_next_commands():
     said = notes({})
     assert "WARNING: this is still the example's configuration" in said
     assert "rotator-providers, key vobiz-auth-token" in said
-    assert 'exec deployment/demo-rotator -- rotator rotate TARGET --reason "why"' in said
+    assert 'exec deployment/demo-rotator -- rotator rotate TARGET --no-wait --reason "why"' in said
     assert "audience=vault" in said
     quiet = notes({"config": config("{method: token_file, file: /run/vault/token}"), "env": []})
     assert "WARNING" not in quiet

@@ -1,0 +1,207 @@
+"""The image: its Dockerfile is linted, its bill of materials made, and where there is an engine it is built and run."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from bao import eventually, running_bao
+from chart_bench import ROOT
+from stage import Stage, stage_on
+
+from rotator import __version__
+
+DOCKERFILE = ROOT / "Dockerfile"
+IMAGE = "localhost/rotator-under-test"
+_BASE = re.search(r"^ARG PYTHON=(\S+)$", DOCKERFILE.read_text(), re.MULTILINE)
+LOCKED = ["--network=host", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
+# What a container inside a container needs: no cgroup manager of systemd, and limits that may be set there.
+CONTAINERS_CONF = """\
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
+"""
+
+
+def run(*command, timeout=60, **options):
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **options)
+
+
+def test_hadolint_finds_nothing():
+    done = run("hadolint", "--failure-threshold=style", str(DOCKERFILE))
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_hadolint_can_find_something(tmp_path):
+    bad = tmp_path / "Dockerfile"
+    bad.write_text("FROM debian\nRUN apt-get install curl\n")
+    assert "DL3008" in run("hadolint", str(bad)).stdout
+
+
+def test_the_last_stage_starts_from_nothing_and_runs_nothing_while_it_is_built():
+    last = DOCKERFILE.read_text().rpartition("\nFROM ")[2]
+    assert last.startswith("scratch\n")
+    assert "\nRUN " not in last
+    assert "\nUSER 65532:65532\n" in last
+    assert 'ENTRYPOINT ["/app/bin/rotator"]' in last
+
+
+def test_the_version_label_is_the_projects():
+    assert f"\nARG VERSION={__version__}\n" in DOCKERFILE.read_text()
+
+
+def test_the_bill_of_materials_names_every_locked_package_with_its_hashes(tmp_path):
+    file = tmp_path / "sbom.json"
+    done = run(str(ROOT / "image" / "sbom"), str(file), timeout=110)
+    assert done.returncode == 0, done.stderr
+    bill = json.loads(file.read_text())
+    locked = set(re.findall(r"^([a-z0-9._-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    assert {(part["name"], part["version"]) for part in bill["components"]} == locked
+    assert all(reference["hashes"] for part in bill["components"] for reference in part["externalReferences"])
+    assert bill["metadata"]["component"]["name"] == "rotator"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Podman with what it needs here, or why there is none."""
+
+    program: str
+    environ: dict[str, str]
+    missing: str = ""
+
+    def __call__(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        return run(self.program, *arguments, timeout=timeout, env=self.environ)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine that has built the image; or one whose `missing` says why not."""
+    settings = tmp_path_factory.mktemp("engine") / "containers.conf"
+    settings.write_text(CONTAINERS_CONF)
+    found = Engine(shutil.which("podman") or "", {**os.environ, "CONTAINERS_CONF": str(settings)})
+    base = _BASE[1] if _BASE else ""
+    if not found.program:
+        yield Engine("", {}, "podman is not installed: the image is linted, and neither built nor run")
+    elif found("image", "exists", base).returncode and found("pull", "--quiet", base, timeout=100).returncode:
+        yield Engine("", {}, f"{base} is not here and cannot be pulled (image/lookalike makes one): nothing is built")
+    else:
+        built = found(
+            *("build", "--network=host", "--isolation=chroot", "--pull=never", "--tag", IMAGE, str(ROOT)), timeout=900
+        )
+        assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
+        yield found
+        found("rmi", "--force", IMAGE)
+
+
+def said_why(engine: Engine, capsys: pytest.CaptureFixture[str]) -> bool:
+    """True where nothing can be run; the reason is shown even where pytest captures output."""
+    if not engine.missing:
+        return False
+    with capsys.disabled():
+        print(f"\nNOT RUN: {engine.missing}")
+    return True
+
+
+@pytest.mark.timeout(1100)
+def test_it_holds_what_runs_and_nothing_else(engine, capsys, tmp_path):
+    if said_why(engine, capsys):
+        return
+    made = engine("create", IMAGE).stdout.strip()
+    archive = tmp_path / "image.tar"
+    assert engine("export", "--output", str(archive), made).returncode == 0
+    engine("rm", made)
+    with tarfile.open(archive) as content:
+        members = content.getmembers()
+    files = {member.name for member in members if not member.isdir()}
+    programs = {Path(member.name).name for member in members if member.isreg() and member.mode & 0o111}
+    unwanted = {
+        "sh",
+        "bash",
+        "dash",
+        "busybox",
+        "apt",
+        "apt-get",
+        "dpkg",
+        "pip",
+        "pip3",
+        "perl",
+        "curl",
+        "gcc",
+        "ldconfig",
+    }
+    assert not {Path(name).name for name in files} & unwanted
+    assert not [name for name in files if "/site-packages/pip/" in name or "/ensurepip/" in name or "/tests/" in name]
+    assert {"python3.13", "rotator"} <= programs
+    assert not [member.name for member in members if member.mode & 0o6000]  # setuid, setgid
+    assert any(name.startswith("var/lib/dpkg/status.d/libc6") for name in files)  # for scanners
+
+
+@pytest.mark.timeout(1100)
+@pytest.mark.parametrize("user", ["65532:65532", "12345:0"])
+def test_it_runs_read_only_as_an_arbitrary_user_without_any_capability(engine, capsys, user):
+    if said_why(engine, capsys):
+        return
+    assert engine("run", "--rm", "--user", user, *LOCKED, IMAGE, "--version").stdout == f"rotator {__version__}\n"
+    shell = engine("run", "--rm", "--user", user, *LOCKED, "--entrypoint", "/bin/sh", IMAGE, "-c", "true")
+    assert shell.returncode == 127
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with running_bao() as bao, stage_on(bao, tmp_path) as made:
+        yield made
+
+
+@pytest.mark.timeout(1100)
+def test_the_daemon_rotates_in_it_obeys_exec_and_signals_without_a_shell_and_stops(engine, capsys, stage):
+    if said_why(engine, capsys):
+        return
+    stage.configure(
+        [{"name": "boxed", "strategy": "replace", "credential": {"username": "boxed"}, "path": "sip/boxed"}],
+        audit={"file": None},
+    )
+    environ = engine.environ | {key: stage.environ[key] for key in ("SECRET_ID", "VOBIZ_TOKEN")}
+    arguments = [
+        *LOCKED,
+        "--env=SECRET_ID",
+        "--env=VOBIZ_TOKEN",
+        f"--volume={stage.config}:/etc/rotator/config.yaml:ro",
+    ]
+    process = subprocess.Popen(
+        [engine.program, "run", "--rm", "--name=rotator-boxed", "--user=4711:4711", *arguments, IMAGE],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        eventually(lambda: stage.rotations("boxed") >= 1, "rotated in the container")
+        asked = engine("exec", "rotator-boxed", "/app/bin/rotator", "rotate", "boxed", "--reason", "by exec")
+        assert asked.returncode == 0, asked.stderr
+        assert stage.rotations("boxed") == 2
+        asked = engine("exec", "rotator-boxed", "rotator", "rotate", "boxed", "--no-wait", "--reason", "for the log")
+        assert asked.returncode == 0, asked.stderr
+        eventually(lambda: stage.rotations("boxed") >= 3, "the daemon carried out the request")
+        by_signal = f"import os, signal; os.kill(1, {int(signal.SIGUSR1)})"
+        assert engine("exec", "rotator-boxed", "python", "-c", by_signal).returncode == 0
+        eventually(lambda: stage.rotations("boxed") >= 4, "rotated on the signal")
+        assert stage.works("sip/boxed")
+        engine("stop", "--time=40", "rotator-boxed", timeout=60)
+        assert process.wait(30) == 0
+    finally:
+        engine("rm", "--force", "rotator-boxed")
+        process.kill()
+    assert process.stdout is not None
+    lines = process.stdout.read().decode()
+    process.stdout.close()
+    staged = [json.loads(line)["facts"] for line in lines.splitlines() if '"verb":"stage"' in line]
+    asked_by = [(facts["requested_by"], facts["reason"]) for facts in staged]
+    assert asked_by[1:] == [("cli:4711", "for the log"), ("SIGUSR1", "signal SIGUSR1")]
