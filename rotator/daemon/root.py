@@ -1,6 +1,7 @@
 """The composition root: the one place where real clocks, connections and adapters are made and wired together."""
 
 import os
+import resource
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,7 @@ from rotator.observe.redact import Redactor
 from rotator.ports import Provider
 from rotator.providers.http import Http
 from rotator.providers.registry import KINDS
-from rotator.settings import Settings, load
+from rotator.settings import ConfigError, Problem, Settings, load
 from rotator.settings.accounts import Account
 from rotator.settings.vault import (
     AppRoleAuth,
@@ -73,7 +74,7 @@ class Parts:
 
 
 class Root:
-    """What lives as long as the process. A context manager: it ends the embedded Vault and closes the audit."""
+    """What lives as long as the process. A context manager: it ends the embedded Vault."""
 
     def __init__(
         self, config: Path, environ: Mapping[str, str], stop: Event, *, read_only: bool = False, quiet: bool = False
@@ -89,11 +90,12 @@ class Root:
         Raises:
             ConfigError: the configuration cannot be used.
         """
+        _dump_no_core()
         self._config, self._environ, self._stop = config, environ, stop
         self._read_only, self._quiet = read_only, quiet
         self.clock = SystemClock(stop)
         self.randomness = SystemRandomness()
-        self.settings = self.reload()
+        self.settings = self._load()
         self.redactor = Redactor()
         level = self.settings.log.level.value
         configure(
@@ -124,15 +126,20 @@ class Root:
         return self._server is None or self._server.running()
 
     def reload(self) -> Settings:
-        """Reads the configuration file. Raises ConfigError."""
+        """Reads the configuration file again. Raises ConfigError, also for an embedded Vault that is not the same."""
+        settings, old = self._load(), self.settings.vault
+        if settings.vault != old and EmbeddedVault in (type(settings.vault), type(old)):
+            what = "a reload neither changes an embedded Vault nor exchanges it for another"
+            raise ConfigError([Problem(str(self._config), None, None, "vault", what, "restart rotator")])
+        return settings
+
+    def _load(self) -> Settings:
         return load(self._config, self._environ, provider_facts())
 
     def fixed_differences(self, new: Settings) -> tuple[str, ...]:
         """The sections in which `new` differs although a reload does not change them."""
         old = self.settings
-        embedded = isinstance(old.vault, EmbeddedVault) or isinstance(new.vault, EmbeddedVault)
         fixed = {
-            "vault": embedded and old.vault != new.vault,
             "daemon.listen": old.daemon.listen != new.daemon.listen,
             "daemon.workers": old.daemon.workers != new.daemon.workers,
             "daemon.poll": old.daemon.poll != new.daemon.poll,
@@ -145,7 +152,8 @@ class Root:
         """Makes everything that depends on the configuration. Connects to nothing but, for secrets in it, Vault.
 
         Raises:
-            StoreError: a secret that lies in Vault cannot be read, or a CA file cannot be used.
+            StoreError: a secret that lies in Vault cannot be read, or Vault's CA file cannot be used.
+            ConfigError: such a secret, or an account's CA file, cannot be used.
         """
         with ExitStack() as undo:
             client = self._client(settings)
@@ -170,9 +178,13 @@ class Root:
     def _provider(self, name: str, account: Account, store: VaultStore, undo: ExitStack) -> Provider:
         options = options_of(account, store.read_key)
         self.redactor.add(*(value for value in _values(options) if isinstance(value, Secret)))
-        http = Http(http_options(name, account, options, read_only=self._read_only), self.clock, self.metrics)
-        undo.callback(http.close)
-        return KINDS[account.type].build(options, http, self.randomness)
+        try:
+            http = Http(http_options(name, account, options, read_only=self._read_only), self.clock, self.metrics)
+            undo.callback(http.close)
+            return KINDS[account.type].build(options, http, self.randomness)
+        except ValueError as error:  # what only shows once the secrets are there; its text holds no value
+            problem = Problem(str(self._config), None, None, f"providers.{name}", str(error), "")
+        raise ConfigError([problem])
 
     def _sink(self) -> Sink:
         file = self.settings.audit.file
@@ -202,6 +214,12 @@ class Root:
             method = self._server.rotator_login()
         self.redactor.add(*(value for value in _values(method) if isinstance(value, Secret)))
         return VaultClient(connection, method, clock=self.clock, randomness=self.randomness, meter=self.metrics)
+
+
+def _dump_no_core() -> None:
+    """A crash must not write the memory, with every password in it, to a file; programs started here inherit that."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
 def _limits(settings: Settings) -> Limits:

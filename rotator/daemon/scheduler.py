@@ -7,6 +7,7 @@ target is never looked at twice at once (`max_instances`). What was skipped all 
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
@@ -101,7 +102,8 @@ class Scheduler:
         """The wall clock was set: what was planned by the old one is planned anew."""
         now = self._clock.now()
         for job in self._scheduler.get_jobs():
-            job.modify(next_run_time=now)
+            with suppress(JobLookupError):  # a reload has just removed it
+                job.modify(next_run_time=now)
         self._scheduler.wakeup()
 
     def _run(self, target: Target) -> None:
@@ -111,10 +113,8 @@ class Scheduler:
             self._at(target.name, max(following, now + _SOONEST))
 
     def _at(self, name: str, moment: datetime) -> None:
-        try:
+        with suppress(JobLookupError):  # the target was removed while it was looked at
             self._scheduler.modify_job(_job_id(name), next_run_time=moment)
-        except JobLookupError:  # the target was removed while it was looked at
-            return
 
     def _on_missed(self, event: JobEvent) -> None:
         self._missed(_MISSED[event.code])

@@ -1,6 +1,6 @@
 """The daemon's life: start, look at targets, obey signals, reload, stop inside a bound."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
@@ -36,7 +36,8 @@ class Service:
     def __init__(self, root: Root, signals: Signals, stop: Event) -> None:
         """Wires the service; `run` starts it. `stop` is the event that ends every sleep of the root's clock."""
         self._root, self._signals, self._stop = root, signals, stop
-        self._lock = Lock()
+        self._lock = Lock()  # of what runs, what it runs with, and whether more may begin
+        self._reloading = Lock()
         self._board = Board(root)
         self._running: set[str] = set()
         self._code = STOPPED
@@ -60,6 +61,7 @@ class Service:
         Raises:
             ListenError: the address of the HTTP endpoint is taken.
             StoreError: Vault is there and cannot be used: wrong mount, no rights.
+            ConfigError: a secret that lies in Vault cannot be used.
         """
         with self._signals.installed():
             self.http.start()
@@ -133,9 +135,11 @@ class Service:
 
     def _end(self) -> int:
         """Stops in order: no new look, the running ones to the end of their step, the endpoint last."""
-        self._stop.set()
-        self._scheduler.stop()
-        in_time = self._wait_for_looks(self._root.settings.daemon.stop_within)
+        with self._lock:
+            self._stop.set()
+            self._scheduler.stop()
+        settings = self._made.settings if self._made is not None else self._root.settings
+        in_time = self._wait_for_looks(settings.daemon.stop_within)
         self.http.stop()
         if self._made is not None:
             self._made.close()
@@ -157,16 +161,17 @@ class Service:
     # Looks
 
     def _look(self, target: Target) -> datetime | None:
-        if self._stop.is_set():
-            return None
-        with self._lock:
+        with self._lock:  # in one, so that neither a stop nor a reload overlooks a look that has just begun
+            if self._stop.is_set():
+                return None
             self._running.add(target.name)
+            engine = self._parts.engine
         self.health.look_started(target.name)
         try:
-            look = self._parts.engine.look(target)
+            look = engine.look(target)
         except Exception as error:  # noqa: BLE001
-            # A fault in rotator itself must not end the other targets' looks. Its text may hold anything: only its
-            # kind and where it came from are logged, by the traceback, which shows no values.
+            # A fault in rotator itself must not end the other targets' looks. The traceback shows no local variables,
+            # and what the redactor knows is cut out of the error's text, as out of every line.
             _log.exception("BUG", target=target.name, kind=type(error).__name__)
             return self._root.clock.now() + _BUG_AGAIN
         finally:
@@ -208,21 +213,29 @@ class Service:
     # What signals ask for
 
     def rotate_now(self, by: str) -> None:
-        """Rotates the targets that were asked for and are still waiting, or else every target."""
+        """Rotates the targets that were asked for and are still waiting, or else every target.
+
+        Nothing is rotated where no such target is found, and Vault does not say it of all.
+        """
         parts = self._parts
         with ThreadPoolExecutor(parts.settings.daemon.workers) as pool:
-            waiting = [name for name, asked in pool.map(self._asked_for, parts.targets) if asked]
+            asked = dict(pool.map(self._asked_for, parts.targets))
+            waiting = [name for name, is_asked in asked.items() if is_asked]
+            if not waiting and None in asked.values():
+                _log.error("nothing is rotated: Vault does not say which targets were asked for; signal again", by=by)
+                return
             if not waiting:
                 pool.map(lambda target: self._request(target, by), parts.targets)
         self._scheduler.look_now(waiting or [target.name for target in parts.targets])
         _log.info("rotating now", by=by, targets=len(waiting) or len(parts.targets), requested=bool(waiting))
 
-    def _asked_for(self, target: Target) -> tuple[str, bool]:
+    def _asked_for(self, target: Target) -> tuple[str, bool | None]:
+        """Whether somebody asked to rotate it; None where Vault does not say."""
         try:
             return target.name, self._parts.store.read_state(target.name).state.request is not None
         except StoreError as error:
             _log.warning("request not read", target=target.name, error=str(error))
-            return target.name, False
+            return target.name, None
 
     def _request(self, target: Target, by: str) -> None:
         request = Request(Purpose.ROTATE, by, f"signal {by}", self._root.clock.now())
@@ -233,28 +246,48 @@ class Service:
 
     def reload(self) -> bool:
         """Reads the configuration again. What is wrong is said, and the old one stays in force."""
-        old = self._parts
-        try:
-            settings = self._root.reload()
-            fixed = self._root.fixed_differences(settings)
-            parts = self._root.assemble(settings, seen=self._board.seen)
-            parts.store.check()
-        except (ConfigError, StoreError) as error:
-            self._configured(ok=False)
-            _log.error("configuration not reloaded; the old one stays in force", error=str(error))
-            return False
-        self._scheduler.pause()
-        drained = self._wait_for_looks(old.settings.daemon.stop_within)
-        self._made = parts
-        self._board.forget_all_but({target.name for target in parts.targets})
-        self._scheduler.set_targets(parts.targets)
-        self._scheduler.resume()
-        if drained:  # else a look still uses the old connections, which then end with the process
-            old.close()
+        with self._reloading:
+            if self._stop.is_set():
+                return False
+            try:
+                settings = self._root.reload()
+                parts = self._root.assemble(settings, seen=self._board.seen)
+                parts.store.check()
+            except (ConfigError, StoreError) as error:
+                self._configured(ok=False)
+                _log.error("configuration not reloaded; the old one stays in force", error=str(error))
+                return False
+            if not self._swapped(parts):
+                parts.close()
+                return False
         self._configured(ok=True)
-        for key in fixed:
+        for key in self._root.fixed_differences(settings):
             _log.warning("this change takes effect at the next start only", key=key)
         _log.info("configuration reloaded", targets=len(parts.targets))
+        return True
+
+    def _swapped(self, parts: Parts) -> bool:
+        """Goes on with `parts` once the looks that run have ended; False where the process is to stop."""
+        old = self._parts
+        if not self._unless_stopping(self._scheduler.pause):
+            return False
+        self._wait_for_looks(old.settings.daemon.stop_within)
+
+        def swap() -> None:
+            self._made = parts
+            self._board.forget_all_but({target.name for target in parts.targets})
+            self._scheduler.set_targets(parts.targets)
+            self._scheduler.resume()
+            if not self._running:  # else a look still uses the old connections, which then end with the process
+                old.close()
+
+        return self._unless_stopping(swap)
+
+    def _unless_stopping(self, act: Callable[[], None]) -> bool:
+        with self._lock:
+            if self._stop.is_set():
+                return False
+            act()
         return True
 
     def _configured(self, *, ok: bool) -> None:
