@@ -17,7 +17,7 @@ from rotator.engine.effects import Effects
 from rotator.engine.gates import Gates
 from rotator.engine.limits import Limits
 from rotator.engine.session import Seen, Session
-from rotator.ports import Audit, Clock, Conflict, Providers, Randomness, Store, StoreError
+from rotator.ports import Audit, Clock, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable
 
 _MOST_STEPS = 60  # a whole life of a credential takes about a dozen; more is a fault that must not spin
 _MOST_CONFLICTS = 5
@@ -104,7 +104,8 @@ class Engine:
             hold, outcome = self._steps(session, verbs)
             message, next_look = (hold.message, hold.until) if hold else ("", self._clock.now() + _SOON)
         except StoreError as error:
-            outcome, message, next_look = Outcome.VAULT, str(error), self._clock.now() + _SOON
+            passing = isinstance(error, StoreUnavailable | Conflict)  # the others last until somebody mends them
+            outcome, message, next_look = Outcome.VAULT, str(error), self._clock.now() + _SOON if passing else None
         return Look(
             target=target.name,
             outcome=outcome,

@@ -10,7 +10,7 @@ from rotator.core.actions import Reason
 from rotator.core.model import Phase, Purpose
 from rotator.core.schedule import Every
 from rotator.engine import Outcome
-from rotator.ports import Conflict, StoreUnavailable
+from rotator.ports import Conflict, StoreDenied, StoreUnavailable
 from rotator.testing import GENERATED, Fault
 
 MINUTE = timedelta(minutes=1)
@@ -332,6 +332,15 @@ def test_vault_away_is_said_and_tried_again():
     engine = world.engine()
     assert engine.look(world.target).outcome is Outcome.VAULT
     assert engine.look(world.target).outcome is Outcome.ROTATED
+
+
+@pytest.mark.parametrize(("error", "seconds"), [(StoreUnavailable("sealed"), 5), (StoreDenied("no right"), None)])
+def test_a_vault_that_has_to_be_mended_first_is_asked_again_with_the_next_poll_only(error, seconds):
+    world = World()
+    world.store.failing = [error]
+    now = world.clock.now()
+    expected = None if seconds is None else now + timedelta(seconds=seconds)
+    assert world.engine().look(world.target).next_look == expected
 
 
 @pytest.mark.parametrize("number", range(1, 8))
