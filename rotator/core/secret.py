@@ -32,7 +32,11 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
+        return hmac.compare_digest(self._bytes(), other._bytes())
+
+    def _bytes(self) -> bytes:
+        """Of any text there is: what people write into Vault need not be Unicode."""
+        return self._value.encode(errors="surrogatepass")
 
     def __bool__(self) -> bool:
         return bool(self._value)

@@ -100,3 +100,10 @@ def test_it_equals_only_a_secret_of_the_same_value():
 def test_reveal_is_the_one_way_out():
     assert SECRET.reveal() == VALUE
     assert [name for name in dir(SECRET) if not name.startswith("_")] == ["reveal"]
+
+
+def test_text_that_is_no_unicode_is_compared_too():
+    """Whoever may write a consumer document may put half a surrogate pair into it."""
+    half = json.loads('"\\ud800"')
+    assert Secret(half) != SECRET
+    assert Secret(half) == Secret(half)
