@@ -1,9 +1,9 @@
 """SIP messages and digest authentication, as far as REGISTER over UDP needs them (RFC 3261, RFC 7616, RFC 8760).
 
-Written here rather than taken from a package. `aiosipua` and `sippy` were tried: both register, but aiosipua (alpha)
-pulls its whole asyncio stack in and keeps the password in a dataclass that prints it, and sippy brings 16,000 lines,
-an audio codec and its own event loop into an image that needs one request. The tests run aiosipua's client against
-our registrar instead, so that what is below is not checked only against itself.
+Written here rather than taken from a package. `aiosipua` was tried: it registers, but it is alpha, pulls its whole
+asyncio stack in and keeps the password in a dataclass that prints it. `sippy` was only read about: it brings its own
+event loop, for an image that needs one request. The tests run aiosipua's client against our registrar instead, so that
+what is below is not checked only against itself.
 """
 
 import hashlib

@@ -190,3 +190,9 @@ def test_a_name_that_cannot_be_resolved_is_reported() -> None:
 def test_a_line_break_in_the_username_is_an_error() -> None:
     with pytest.raises(ValueError, match="control character"):
         register(Address("127.0.0.1", 9), "a", Secret("b"), clock=WallClock(), domain="x\r\nContact: <sip:y>")
+
+
+def test_a_name_that_no_resolver_takes_is_said_to_be_one() -> None:
+    for host in ("sip..example", "x" * 64 + ".example"):
+        result = register(Address(host), "phone", Secret("Secret-1!"), clock=WallClock())
+        assert result.reason == f"the name {host} cannot be resolved"
