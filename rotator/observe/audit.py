@@ -145,6 +145,7 @@ class FileSink:
         self._clock = clock
         self._size = -1  # of the file after our own last write; -1: not known
         self._patience = 5.0  # seconds for which another process's lock is waited for
+        self._held_up = False  # that was in vain the last time
         try:
             self._file = self._open()
         except OSError as error:
@@ -172,15 +173,17 @@ class FileSink:
         os.close(self._file)
 
     def _take_lock(self) -> None:
-        """Waits a bounded time: a rotation must not hang because a stranger holds the file."""
+        """Waits a bounded time, and once only: a rotation must not hang because a stranger holds the file."""
         pause, step = Event(), 0.005
-        for _ in range(int(self._patience / step)):
+        for _ in range(1 if self._held_up else int(self._patience / step)):
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 pause.wait(step)
             else:
+                self._held_up = False
                 return
+        self._held_up = True
         raise OSError("another process holds its lock")
 
     def _open(self) -> int:
