@@ -16,6 +16,8 @@ from rotator.vault.process import EmbeddedError, ServerProcess, find_server, in_
 
 _READY_PATIENCE = 60.0  # seconds; a start takes one or two
 _STEP = 0.02
+_OURS = {"seal.key", "raft"}  # one of them is in every folder that was used before
+_EMPTY = {"lock", "lost+found"}  # what a look whether it is in use, or a new volume, leaves in an empty one
 _LOG_LIMIT = 1024 * 1024  # bytes; a longer log is set aside at the next start
 
 _CONFIG = """\
@@ -136,6 +138,9 @@ class EmbeddedVault:
             return Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="rotator-vault-")))
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            there = {entry.name for entry in self._data_dir.iterdir()}
+            if there - _EMPTY and not there & _OURS:
+                raise EmbeddedError(f"data_dir {self._data_dir} holds other things: name a folder of its own")
             self._data_dir.chmod(0o700)
         except OSError as error:
             raise EmbeddedError(f"data_dir {self._data_dir} cannot be used: {error.strerror}") from None
