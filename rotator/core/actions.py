@@ -14,6 +14,7 @@ class Reason(Enum):
     CLAIMED = "claimed"  # another process works on the target
     ACCOUNT_MISSING = "account missing"  # the open attempt's account left the configuration
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
+    UNPROVED = "passwords not accepted"  # the account took too many passwords in place that it does not accept yet
     BACKING_OFF = "backing off"  # after a failure
     PROPAGATING = "propagating"  # applied, not yet seen to be accepted
     FOREIGN_DOCUMENT = "consumer document changed by somebody else"

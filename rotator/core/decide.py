@@ -32,6 +32,8 @@ from rotator.core.facts import Facts, key, open_attempt
 from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
 from rotator.core.staging import idle_in_overlap, stage
 
+_SOON = timedelta(seconds=10)
+
 Check = Callable[[Facts], Action | None]
 
 
@@ -192,7 +194,7 @@ def hold(facts: Facts) -> Hold:
 
 
 def _why(facts: Facts) -> tuple[Reason, str, datetime | None]:
-    for explain in (_why_account, _why_backing_off, _why_foreign, _why_capped, _why_idle, _why_window):
+    for explain in (_why_account, _why_doubted, _why_backing_off, _why_foreign, _why_capped, _why_idle, _why_window):
         found = explain(facts)
         if found is not None:
             return found
@@ -209,6 +211,14 @@ def _why_account(facts: Facts) -> _Why:
         return Reason.ACCOUNT_MISSING, f"an attempt is open at {account}: put it back into the configuration", None
     until = facts.closed.get(account)
     return (Reason.CIRCUIT_OPEN, f"{account} failed too often in a row", until) if until else None
+
+
+def _why_doubted(facts: Facts) -> _Why:
+    account = facts.target.account
+    stands_in_the_way = facts.target.strategy is Strategy.IN_PLACE and facts.state.attempt is None
+    if account not in facts.doubted or not stands_in_the_way or not _wants_rotation(facts):
+        return None
+    return Reason.UNPROVED, f"passwords set at {account} are not accepted yet: look there first", facts.now + _SOON
 
 
 def _why_backing_off(facts: Facts) -> _Why:

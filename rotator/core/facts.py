@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rotator.core.backoff import waits
-from rotator.core.model import Attempt, Capabilities, ConsumerDocument, Credential, LedgerEntry, Target, TargetState
+from rotator.core.model import (
+    Attempt,
+    Capabilities,
+    ConsumerDocument,
+    Credential,
+    LedgerEntry,
+    Phase,
+    Strategy,
+    Target,
+    TargetState,
+)
 
 
 def key(wanted: Credential) -> str:
@@ -28,6 +38,7 @@ class Facts:
     found: Mapping[str, tuple[Credential, ...]] = field(default_factory=dict)  # look-ups of this look, by `key`
     closed: Mapping[str, datetime] = field(default_factory=dict)  # accounts whose circuit is open, and until when
     retirements_left: int = 1  # how many the cap for this minute still allows
+    doubted: frozenset[str] = frozenset()  # accounts where too many passwords were set in place and not proved
 
     @property
     def undisturbed(self) -> bool:
@@ -64,6 +75,13 @@ def same(one: Credential, other: Credential) -> bool:
 def entry_of(state: TargetState, credential: Credential) -> LedgerEntry | None:
     """The ledger's entry for `credential`, if there is one."""
     return next((entry for entry in state.ledger if same(entry.credential, credential)), None)
+
+
+def unproved_in_place(attempt: Attempt | None) -> bool:
+    """True where the provider may have a password in place of the published one, and was not seen to accept it."""
+    if attempt is None or attempt.strategy is not Strategy.IN_PLACE:
+        return False
+    return attempt.phase is Phase.APPLIED or (attempt.phase is Phase.STAGED and attempt.uncertain)
 
 
 def open_attempt(facts: Facts) -> Attempt | None:

@@ -15,6 +15,8 @@ def stage(facts: Facts) -> Action | None:
     request = _wanted(facts)
     if request is None or facts.state.attempt is not None or facts.target.account in facts.closed:
         return None
+    if facts.target.strategy is Strategy.IN_PLACE and facts.target.account in facts.doubted:
+        return None  # one provider that says done and means nothing must not cut a whole fleet off
     if facts.backing_off() or not (facts.undisturbed or request.take_over):
         return None
     if request.purpose is Purpose.UNDO:

@@ -3,13 +3,15 @@
 Kept in memory only: after a restart both start anew, and neither decides about a credential.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from threading import Lock
 
 from rotator.core.answers import Done, Refused, Retry, Unknown, Wait
 from rotator.core.circuit import Circuit
+from rotator.core.facts import unproved_in_place
+from rotator.core.model import Attempt
 from rotator.ports import Clock
 
 _MINUTE = 60.0
@@ -24,6 +26,7 @@ class Gates:
         self._circuits: dict[str, Circuit] = {}
         self._cap = retirements_per_minute
         self._retired: deque[float] = deque()
+        self._unproved: dict[str, str] = {}  # by target, the account
         self._lock = Lock()
 
     def closed(self, accounts: Iterable[str], now: datetime) -> Mapping[str, datetime]:
@@ -38,11 +41,29 @@ class Gates:
         with self._lock:
             return tuple(sorted(name for name, circuit in self._circuits.items() if circuit.is_open))
 
-    def sending(self, account: str) -> None:
-        """A call goes out; while the circuit is open it is the only probe for a while."""
+    def sending(self, account: str) -> bool:
+        """A call goes out; False where the circuit is open and another call is the probe for a while."""
         at = self._clock.monotonic()
         with self._lock:
-            self._circuits[account] = self._circuits.get(account, self._new).probing(at)
+            circuit = self._circuits.get(account, self._new)
+            if circuit.remaining(at) > timedelta():
+                return False
+            self._circuits[account] = circuit.probing(at)
+        return True
+
+    def noticed(self, target: str, attempt: Attempt | None) -> None:
+        """What the state document says of a target's attempt."""
+        with self._lock:
+            if attempt is not None and unproved_in_place(attempt):
+                self._unproved[target] = attempt.staged.account
+            else:
+                self._unproved.pop(target, None)
+
+    def doubted(self) -> frozenset[str]:
+        """Accounts where as many passwords as open a circuit were set in place, and none of them proved yet."""
+        with self._lock:
+            counted = Counter(self._unproved.values())
+        return frozenset(account for account, number in counted.items() if number >= self._new.threshold)
 
     def answered(self, account: str, answer: object) -> None:
         """The answer came: the circuit learns from it. Being told to slow down says nothing about health."""

@@ -90,7 +90,8 @@ class Retirement:
         )
 
     def _ask(self, account: str, call: Callable[[], Answer[Any]]) -> Answer[Any]:
-        self._gates.sending(account)
+        if not self._gates.sending(account):
+            return Retry(Wait.UNREACHABLE, f"not sent: another call tries whether {account} is well again")
         answer = call()
         self._gates.answered(account, answer)
         return answer

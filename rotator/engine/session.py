@@ -105,6 +105,7 @@ class Session:
     ) -> Facts:
         """All that the next decision rests on. `taken`: for how much longer another process's claim is respected."""
         now: datetime = self._clock.now()
+        gates.noticed(self.target.name, self.state.attempt)
         return Facts(
             target=self.target,
             capabilities=capabilities,
@@ -117,4 +118,5 @@ class Session:
             found=dict(self._found),
             closed=gates.closed(capabilities, now),
             retirements_left=gates.retirements_left(),
+            doubted=gates.doubted(),
         )

@@ -32,7 +32,6 @@ class OfTarget(Invariants):
         self.target, self._overlap = target, overlap
         self._handed_out: tuple[int, str | None, Secret | None] = (0, None, None)
         self._promised: dict[str, Promised] = {}
-        self._latest = world.clock.now()
 
     @property
     def state(self) -> TargetState | None:
@@ -48,7 +47,9 @@ class OfTarget(Invariants):
 
     def __call__(self, label: str) -> None:
         state = self.state
-        self._latest = max(self._latest, self.world.clock.now())
+        now = self.world.clock.now()
+        # Once it has elapsed by the wall clock it is over, even if that is set back.
+        self._promised = {name: one for name, one in self._promised.items() if one.until > now}
         self._something_is_accepted(state, label)
         self._one_attempt(state, label)
         self._overlaps_last(state, label)
@@ -58,8 +59,7 @@ class OfTarget(Invariants):
 
     def still_promised(self, username: str) -> bool:
         """True where devices may still use a replaced credential."""
-        promised = self._promised.get(username)
-        return promised is not None and promised.until > self._latest
+        return username in self._promised
 
     def _something_is_accepted(self, state: TargetState | None, label: str) -> None:
         consumer, attempt = self.consumer, state.attempt if state else None
@@ -83,12 +83,14 @@ class OfTarget(Invariants):
         if now != self._handed_out:
             _, username, password = self._handed_out
             if username is not None and password is not None and username != now[1] and not emergency:
-                self._promised[username] = Promised(username, password, self._latest + self._overlap - self._apart)
+                self._promised[username] = self._promise(username, password)
             self._promised.pop(now[1] or "", None)
             self._handed_out = now
         for promised in self._promised.values():
-            if promised.until > self._latest:
-                assert self.accepts(promised.username, promised.password), f"cut off within the overlap, {label}"
+            assert self.accepts(promised.username, promised.password), f"cut off within the overlap, {label}"
+
+    def _promise(self, username: str, password: Secret) -> Promised:
+        return Promised(username, password, self.world.clock.now() + self._overlap - self._apart)
 
 
 class Promises:
@@ -146,7 +148,8 @@ class Promises:
     def _nobody_else(self, published: set[str | None], where: object) -> None:
         kept = published | {one.state.standby.id for one in self._each if one.state and one.state.standby}
         for simulated, identity, held in self.world.everything():
-            if identity in simulated.bystanders:
+            # Theirs, or never adopted.
+            if identity in simulated.bystanders or simulated.first.get(identity) == held:
                 continue
             assert identity in kept or identity in simulated.first, f"an orphan: {held.username}, {where}"
             assert not held.enabled or identity in published, f"{held.username} is left enabled, {where}"
@@ -168,11 +171,11 @@ class Promises:
     def _ended(self, key: "Key", held: Held, states: tuple[TargetState, ...], label: str) -> None:
         assert _in_ledger(states, key, held), f"{held.username} was ended, and no ledger names it, {label}"
         for one in self._each:
-            out = one.consumer is not None and one.consumer.username == held.username
-            state = one.state
-            is_published = state is not None and state.published is not None and state.published.id == key[1]
-            assert not out, f"what is handed out was ended, {label}"
-            assert not is_published, f"what is published was ended, {label}"
+            published = one.state.published if one.state else None
+            assert not _is(published, key, held), f"what is published was ended, {label}"
+            out = one.consumer is not None and (one.consumer.username, one.consumer.password)
+            same = out == (held.username, held.password)
+            assert not same, f"what is handed out was ended, {label}"
 
     def _snapshot(self) -> "Snapshot":
         return {

@@ -138,7 +138,7 @@ class Simulated:
     lag: Propagation = Propagation()
     base: str = ""  # path
     bystanders: set[str] = field(default_factory=set)
-    first: set[str] = field(default_factory=set)  # ids of what was there before us
+    first: dict[str, Held] = field(default_factory=dict)  # what was there before us, by id
 
     @property
     def points(self) -> CrashPoints:
@@ -188,7 +188,12 @@ class Simulated:
         else:
             extra = {"connection_id": "17", "name": "", "tag": "", "connection_name": username}
             self.account.create(self.record_kind, username, password, extra if self.base else None)
-        self.first |= set(self.held())
+        self.first = dict(self.held())
+
+    def busy(self, number: int) -> None:
+        """An active call holds one of the credentials; deleting that is answered as its pages say."""
+        ids = [record.id for record in self.account.records(self.record_kind)]
+        self.account.start_call(ids[number % len(ids)])
 
     def quiet(self) -> None:
         """No trouble any more, and no calls."""
@@ -204,15 +209,12 @@ class _Realms:
 
     def __init__(self) -> None:
         self.clock: Any = None
-        self.apis: list[Any] = []
+        self.realms: dict[str, Account] = {}
 
-    def serve(self, api: Any, clock: Any) -> None:
+    def serve(self, realms: Mapping[str, Account], clock: Any) -> None:
         if clock is not self.clock:
-            self.clock, self.apis = clock, []
-        self.apis.append(api)
-
-    def realms(self) -> Mapping[str, Account]:
-        return {realm: account for api in self.apis for realm, account in api.realms().items()}
+            self.clock, self.realms = clock, {}
+        self.realms |= realms
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -230,7 +232,7 @@ _current = _Realms()
 @cache
 def registrar() -> Registrar:
     """A registrar on a free UDP port, for the rest of this process."""
-    made = Registrar(_current.realms, _current, Faults(), manner=Manner(propagation=LAG))
+    made = Registrar(lambda: _current.realms, _current, Faults(), manner=Manner(propagation=LAG))
     made._thread.daemon = True
     made.start()
     return made
@@ -247,7 +249,7 @@ def vobiz(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
     account = Account(f"MA_{name}", TOKEN, clock)
     api = VobizApi([account], clock)
     api.read_as(**readings)
-    _current.serve(api, clock)
+    _current.serve(api.realms(), clock)
     options = KINDS[kind].options(account.name, TOKEN, registrar=registrar().address, propagation=timedelta(seconds=30))
     record_kind = "endpoint" if kind == "vobiz-endpoint" else "credential"
     wire = Wire(_application(api), lambda: clock)
@@ -256,12 +258,12 @@ def vobiz(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
 
 def telnyx(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
     """A Telnyx account with a connection, whose passwords are proved by a SIP REGISTER."""
-    account = Account(name, TOKEN, clock)
+    account, domain = Account(name, TOKEN, clock), f"{name}.sip.telnyx.com"
     api = TelnyxApi([account], clock)
     api.read_as(**readings)
-    _current.serve(api, clock)
+    _current.serve({domain: account}, clock)
     connection = account.create(telnyx_connections.KIND, "trunk", STANDING, {"connection_name": "trunk"}, identity="17")
-    given = {"api_key": TOKEN, "registrar": registrar().address}
+    given = {"api_key": TOKEN, "registrar": registrar().address, "domain": domain}
     telephony = kind == "telnyx"
     options = KINDS[kind].options(**given, **({"connection_id": connection.id} if telephony else {}))
     record_kind = telnyx_api.KIND if telephony else telnyx_connections.KIND
@@ -301,12 +303,12 @@ class Setup:
 
     @property
     def usernames(self) -> tuple[str, ...]:
-        if not self.adopts:
-            return ()
-        return ("officea", "officeb") if self.strategy is Strategy.ALTERNATING else ("office",)
+        return self.target().usernames
 
-    def target(self, account: str = "one", name: str = "office") -> Target:
-        return Target(name, account, self.strategy, self.usernames, f"sip/{name}", POLICY)
+    def target(self, account: str = "one", name: str = "office", strategy: Strategy | None = None) -> Target:
+        wanted = strategy or self.strategy
+        names = (name, f"{name}b") if wanted is Strategy.ALTERNATING else (name,)
+        return Target(name, account, wanted, names if self.adopts else (), f"sip/{name}", POLICY)
 
 
 SETUPS = (
@@ -320,37 +322,41 @@ SETUPS = (
     Setup("apinizer", Strategy.ALTERNATING, apinizer),
     Setup("apinizer", Strategy.IN_PLACE, apinizer),
 )
-OTHER_READINGS = tuple(
-    Setup("vobiz", strategy, vobiz, readings=((name, value),))
-    for strategy in (Strategy.REPLACE, Strategy.ALTERNATING, Strategy.IN_PLACE)
-    for name, value in (
-        ("put_without_password", "refused"),
-        ("put_without_password", "ignored"),
-        ("put_password_enables", True),
-        ("delete_status", 200),
-        ("list_longest_page", 1),
-        ("empty_not_found", True),
+OTHER_READINGS = (
+    tuple(
+        Setup("vobiz", strategy, vobiz, readings=((name, value),))
+        for strategy in (Strategy.REPLACE, Strategy.ALTERNATING, Strategy.IN_PLACE)
+        for name, value in (
+            ("put_without_password", "refused"),
+            ("put_without_password", "ignored"),
+            ("put_password_enables", True),
+            ("delete_status", 200),
+            ("list_longest_page", 1),
+            ("empty_not_found", True),
+        )
     )
-) + tuple(
-    Setup("apinizer", strategy, apinizer, readings=((name, value),))
-    for strategy in (Strategy.REPLACE, Strategy.ALTERNATING, Strategy.IN_PLACE)
-    for name, value in (("envelope", "status"), ("pods", True), ("gateway_delay", 3.0))
-) + tuple(
-    Setup("telnyx", Strategy.REPLACE, telnyx, adopts=False, readings=((name, value),))
-    for name, value in (
-        ("expired_as", "text"),
-        ("expired_lags", True),
-        ("moments", "naive"),
-        ("rounds_moments", True),
-        ("filters", "contains"),
-        ("filters", "ignored"),
-        ("filters_refused", True),
-        ("longest_page", 1),
-        ("meta", False),
-        ("null_lifts_end", "refused"),
-        ("null_lifts_end", "ignored"),
-        ("past_end", "refused"),
-        ("past_end", "ignored"),
+    + tuple(
+        Setup("apinizer", strategy, apinizer, readings=((name, value),))
+        for strategy in (Strategy.REPLACE, Strategy.ALTERNATING, Strategy.IN_PLACE)
+        for name, value in (("envelope", "status"), ("pods", True), ("gateway_delay", 3.0))
+    )
+    + tuple(
+        Setup("telnyx", Strategy.REPLACE, telnyx, adopts=False, readings=((name, value),))
+        for name, value in (
+            ("expired_as", "text"),
+            ("expired_lags", True),
+            ("moments", "naive"),
+            ("rounds_moments", True),
+            ("filters", "contains"),
+            ("filters", "ignored"),
+            ("filters_refused", True),
+            ("longest_page", 1),
+            ("meta", False),
+            ("null_lifts_end", "refused"),
+            ("null_lifts_end", "ignored"),
+            ("past_end", "refused"),
+            ("past_end", "ignored"),
+        )
     )
 )
 
@@ -369,6 +375,11 @@ class SimulatedWorld(World):
             simulated.bystanders = set(simulated.held())
             if setup.usernames:
                 simulated.add(setup.usernames[0])
+
+    def standing(self, username: str) -> None:
+        """A credential at every account that was there before us, to be adopted."""
+        for simulated in self.accounts.values():
+            simulated.add(username)
 
     def engine(self, clock: Clock | None = None, limits: Limits | None = None) -> Engine:
         """A new process; its adapters, connections and pace are new as well."""

@@ -95,6 +95,7 @@ HOLDS = {
     Reason.CLAIMED: facts(taken=HOUR, state_claim=Claim("other", NOW)),
     Reason.ACCOUNT_MISSING: facts(state_attempt=attempt(staged=replace(STAGED, account="gone"))),
     Reason.CIRCUIT_OPEN: facts(state_request=REQUEST, closed={"fake": NOW + HOUR}),
+    Reason.UNPROVED: facts(IN_PLACE, state_request=REQUEST, doubted=frozenset({"fake"})),
     Reason.BACKING_OFF: facts(state_request=REQUEST, state_not_before=NOW + HOUR, state_failures=1),
     Reason.PROPAGATING: facts(state_attempt=attempt(phase=Phase.APPLIED), state_not_before=NOW + HOUR),
     Reason.FOREIGN_DOCUMENT: facts(state_request=REQUEST, consumer=document(NEW)),

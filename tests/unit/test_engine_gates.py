@@ -32,6 +32,22 @@ def test_two_threads_do_not_share_the_last_retirement_of_a_minute():
     assert sorted(taken) == [False, True]
 
 
+def test_two_threads_do_not_both_probe_an_account():
+    clock = MeetingClock()
+    clock.barrier = Barrier(1)
+    gates = Gates(clock, Circuit(threshold=1), retirements_per_minute=1)
+    gates.answered("fake", Unknown("timeout"))
+    clock.advance(timedelta(minutes=5))
+    clock.barrier = Barrier(2, timeout=5)
+    sent = []
+    threads = [Thread(target=lambda: sent.append(gates.sending("fake"))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(sent) == [False, True]
+
+
 def test_retirements_are_counted_by_the_minute_of_a_clock_that_never_jumps():
     clock = FakeClock()
     gates = Gates(clock, Circuit(), retirements_per_minute=2)

@@ -1,0 +1,43 @@
+"""A store whose reads may come from a standby that lags: it answers with the version before the last, for a while."""
+
+from rotator.core.model import ConsumerDocument, Credential, TargetState
+from rotator.ports import Versioned
+from rotator.testing import MemoryStore
+
+
+class StandbyStore(MemoryStore):
+    """Writes are judged by the leader; the next `stale_reads` reads are answered from what was there before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stale_reads = 0
+        self._old_states: dict[str, Versioned] = {}
+        self._old_consumers: dict[str, ConsumerDocument] = {}
+
+    def _lags(self) -> bool:
+        self.stale_reads = max(self.stale_reads - 1, -1)
+        return self.stale_reads >= 0
+
+    def read_state(self, target: str) -> Versioned:
+        fresh = super().read_state(target)
+        return self._old_states.get(target, Versioned(TargetState(target), 0)) if self._lags() else fresh
+
+    def read_consumer(self, path: str) -> ConsumerDocument:
+        fresh = super().read_consumer(path)
+        return self._old_consumers.get(path, ConsumerDocument(0, exists=False)) if self._lags() else fresh
+
+    def write_state(self, state: TargetState, version: int) -> int:
+        before = self.states.get(state.target, Versioned(TargetState(state.target), 0))
+        try:
+            return super().write_state(state, version)
+        finally:
+            if self.states.get(state.target) not in (None, before):
+                self._old_states[state.target] = before
+
+    def write_consumer(self, path: str, credential: Credential, at, over: ConsumerDocument) -> int:
+        before = self.consumers.get(path, ConsumerDocument(0, exists=False))
+        try:
+            return super().write_consumer(path, credential, at, over)
+        finally:
+            if self.consumers.get(path) not in (None, before):
+                self._old_consumers[path] = before
