@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from rotator.core.actions import Stage
 from rotator.core.facts import same
-from rotator.core.ledger import LATE_COMMIT, at_once, replaced, strays_of, without
+from rotator.core.ledger import LATE_COMMIT, at_once, recounted, replaced, strays_of, without
 from rotator.core.model import (
     Attempt,
     Claim,
@@ -25,13 +25,18 @@ from rotator.core.transitions import Event, Fate, next_phase
 
 
 def scheduled(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
-    """The next rotation's time was drawn, for a new target or after a changed policy."""
-    policy = target.policy
-    if state.last_rotation is None:
+    """The next rotation's time was drawn, for a new target or after a changed policy.
+
+    What a clock that was ahead has stored is counted from now on, in full.
+    """
+    policy, last = target.policy, state.last_rotation
+    if last is None:
         due = first_due(policy.window, now, fraction)
     else:
-        due = next_due(policy.schedule, policy.window, state.last_rotation, fraction)
-    return replace(state, next_rotation=due, scheduled_by=target.schedule_key)
+        last = min(last, now)
+        due = next_due(policy.schedule, policy.window, last, fraction)
+    entries = tuple(recounted(entry, now) for entry in state.ledger)
+    return replace(state, next_rotation=due, last_rotation=last, ledger=entries, scheduled_by=target.schedule_key)
 
 
 def requested(state: TargetState, request: Request) -> TargetState:

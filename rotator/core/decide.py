@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from rotator.core import ledger
 from rotator.core.actions import (
     CLAIMED,
     Abandon,
@@ -114,10 +115,10 @@ def _publish(facts: Facts, attempt: Attempt) -> Action | None:
 
 
 def draw_due_time(facts: Facts) -> Action | None:
-    """The next rotation's time is drawn once and stored; again only when the policy's schedule was changed."""
-    if facts.state.next_rotation is None or facts.state.scheduled_by != facts.target.schedule_key:
-        return Schedule()
-    return None
+    """The next rotation's time is drawn once and stored; again only after a change of the schedule, or of the clock."""
+    state = facts.state
+    changed = state.scheduled_by != facts.target.schedule_key or ledger.ahead(state, facts.now)
+    return Schedule() if state.next_rotation is None or changed else None
 
 
 def retire(facts: Facts) -> Action | None:

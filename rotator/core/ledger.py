@@ -44,6 +44,24 @@ def at_once(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     return replace(entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None)
 
 
+def ahead(state: TargetState, now: datetime) -> bool:
+    """True where something has happened tomorrow: it was stored by a clock that was wrong.
+
+    By less than a day clocks may differ, or be set, without a harm that would last.
+    """
+    times = [state.last_rotation, *(time for entry in state.ledger for time in (entry.replaced_at, entry.disabled_at))]
+    return any(time is not None and time > now + timedelta(days=1) for time in times)
+
+
+def recounted(entry: LedgerEntry, now: datetime) -> LedgerEntry:
+    """An entry with its overlap, or its quarantine, counted from now on where it began at a time still to come."""
+    early = max(entry.replaced_at - now, timedelta())
+    disabled_at = min(entry.disabled_at, now) if entry.disabled_at is not None else None
+    return replace(
+        entry, replaced_at=entry.replaced_at - early, disable_at=entry.disable_at - early, disabled_at=disabled_at
+    )
+
+
 def _standing(entry: LedgerEntry) -> Standing:
     return Standing.DISABLED if entry.disabled else Standing.WAITING
 
