@@ -1,6 +1,6 @@
 """Deliberately broken protocols: each has to be caught by the very checks that the protocol itself passes.
 
-A mutant that survives is a hole in the proof, and fails this suite. What catches it is `cuts` and `switches`, unchanged.
+A mutant that survives is a hole in the proof, and fails this suite. What catches it are `cuts` and `switches`.
 """
 
 from collections.abc import Callable, Iterator

@@ -5,6 +5,7 @@ also meets what the cuts before it have left.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 
 import httpx
@@ -15,7 +16,7 @@ from world import DAY
 from rotator.core.model import Purpose
 from rotator.engine import Engine
 from rotator.ports import StoreUnavailable
-from rotator.testing import Crash, CrashPoints
+from rotator.testing import Crash, CrashPoints, MemoryStore
 
 SCENARIOS = ("first", "rotation", "undo from overlap", "undo from quarantine", "compromised", "retirement")
 REST = 20 * DAY
@@ -26,12 +27,13 @@ _WIDTHS = {"once": 1, "again and again": _TRIES + 1}
 class Life:
     """A world and what watches it, from rest to rest."""
 
-    def __init__(self, setup: Setup) -> None:
-        self.setup = setup
+    def __init__(self, setup: Setup, store: Callable[[], MemoryStore]) -> None:
+        self.setup, self._store = setup, store
         self._renew()
 
     def _renew(self) -> None:
         self.world = SimulatedWorld(self.setup)
+        self.world.store = self._store()
         self.promises = Promises(self.world)
         self.world.cut_at(0, self.promises)
 
@@ -168,12 +170,14 @@ SHORT = (
 """What the short run takes of them: the others differ for the adapters, hardly for the protocol."""
 
 
-def cuts(setup: Setup, scenario: str, kind: str, most: int = 200) -> Iterator[str]:
+def cuts(
+    setup: Setup, scenario: str, kind: str, most: int = 200, store: Callable[[], MemoryStore] = MemoryStore
+) -> Iterator[str]:
     """Runs the scenario again and again, with the fault one boundary further each time; yields before each run.
 
     Raises AssertionError where a promise is broken.
     """
-    life = Life(setup)
+    life = Life(setup, store)
     for number in range(1, most):
         where = f"{setup}, {scenario}, {kind}, {number}"
         yield where
@@ -181,10 +185,8 @@ def cuts(setup: Setup, scenario: str, kind: str, most: int = 200) -> Iterator[st
         state = life.world.store.states.get(life.world.target.name)
         before = state.state.counts.succeeded if state else 0
         reached = KINDS[kind](life.world, life.promises, number)
-        try:
+        with suppress(Crash):
             life.run(scenario, life.world.engine())
-        except Crash:
-            pass
         over = not reached()
         life.recover(scenario, before, where)
         if over:

@@ -135,7 +135,7 @@ class Simulated:
     account: Account
     names: Callable[[Record], str]  # what our documents call the credential's id
     record_kind: str
-    lag: Propagation = Propagation()
+    lag: Propagation = field(default_factory=Propagation)
     base: str = ""  # path
     bystanders: set[str] = field(default_factory=set)
     first: dict[str, Held] = field(default_factory=dict)  # what was there before us, by id

@@ -1,4 +1,4 @@
-"""Two processes at once on one target at a simulated provider, each with its own clock: any two switches between them."""
+"""Two processes at once on one target at a simulated provider, each with its own clock: any two switches in between."""
 
 from collections.abc import Iterator
 from datetime import timedelta

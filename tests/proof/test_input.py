@@ -1,0 +1,187 @@
+"""Whatever is typed, configured or answered: an exit code that is documented, no traceback, no secret."""
+
+import copy
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from lives import REST
+from promises import Promises
+from simulated import SETUPS, TOKEN, SimulatedWorld
+
+from rotator.cli import main
+from rotator.settings.document import parse
+
+SENTINEL = "sentinel-Tr0ub4dor-3x"
+CONFIG = Path(__file__).parents[2] / "config"
+FULL: Any = parse((CONFIG / "full.yaml").read_text()).data
+REFERENCES = ("VOBIZ_AUTH_TOKEN", "ROTATOR_SECRET_ID", "VAULT_TOKEN", "APINIZER_TOKEN", "TELNYX_API_KEY")
+ODD = st.one_of(
+    st.sampled_from([SENTINEL, "", "0s", "a/b", "x" * 300, "\u202e", "\0", "* * * * *", [], {}, None, True, -1, 1e300]),
+    st.text(max_size=12),
+    st.dictionaries(st.sampled_from([SENTINEL, "env", "vault", "x"]), st.text(max_size=5), max_size=2),
+)
+COMMANDS = ("check-config", "status", "plan", "rotate", "undo", "verify-audit")
+WORDS = st.one_of(
+    st.sampled_from(
+        ["--all", "--compromised", "--reason", "--output", "json", "--config", "-c", "--help", "--", "-", "--take-over"]
+    ),
+    st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8),
+)
+QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+def ran(capfd, monkeypatch, *words: str) -> tuple[int, str]:
+    """The exit code of a command, and everything that it printed."""
+    monkeypatch.setattr(sys, "argv", ["rotator", *words])
+    capfd.readouterr()
+    code: Any = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    out, err = capfd.readouterr()
+    return int(code or 0), out + err
+
+
+def places(data: Any) -> list[tuple[Any, Any]]:
+    """Every container with every key or index of it."""
+    found = []
+    for key, inner in data.items() if isinstance(data, dict) else enumerate(data):
+        found.append((data, key))
+        found += places(inner) if isinstance(inner, dict | list) else []
+    return found
+
+
+@pytest.fixture
+def secrets_set(monkeypatch):
+    for name in REFERENCES:
+        monkeypatch.setenv(name, SENTINEL)
+
+
+def test_no_configuration_makes_a_traceback(capfd, monkeypatch, tmp_path, secrets_set, tally, long):
+    """The full example with up to three values replaced or removed: it is right, or exit code 2 says what is wrong."""
+    codes = set()
+
+    @settings(max_examples=500 if long else 60, deadline=None, database=None, suppress_health_check=QUIET)
+    @given(st.data())
+    def explore(drawn):
+        tally("-", "-", "configuration damaged")
+        data = copy.deepcopy(FULL)
+        for _ in range(drawn.draw(st.integers(0, 3))):
+            container, key = drawn.draw(st.sampled_from(range(10_000)).map(lambda n: _pick(data, n)))
+            if drawn.draw(st.booleans()):
+                container[key] = drawn.draw(ODD)
+            else:
+                del container[key]
+        (tmp_path / "tls").mkdir(exist_ok=True)
+        (tmp_path / "tls/ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+        file = tmp_path / "config.yaml"
+        file.write_text(json.dumps(data), encoding="utf-8")
+        output = drawn.draw(st.sampled_from([(), ("--output", "json")]))
+        code, printed = ran(capfd, monkeypatch, "check-config", "--config", str(file), *output)
+        codes.add(code)
+        assert code in (0, 2), printed
+        assert "Traceback" not in printed
+        assert SENTINEL not in printed
+        assert printed.strip()
+
+    explore()
+    assert codes == {0, 2}
+
+
+def _pick(data: Any, number: int) -> tuple[Any, Any]:
+    found = places(data)
+    return found[number % len(found)] if found else (data, "vault")
+
+
+def test_nothing_that_is_typed_makes_a_traceback(capfd, monkeypatch, tmp_path, tally, long):
+    """Any words after any command, where there is no configuration to go on with."""
+    monkeypatch.chdir(tmp_path)
+
+    @settings(max_examples=500 if long else 60, deadline=None, database=None, suppress_health_check=QUIET)
+    @given(st.sampled_from(COMMANDS), st.lists(WORDS, max_size=4))
+    def explore(command, words):
+        tally("-", "-", "words typed")
+        code, printed = ran(capfd, monkeypatch, command, *words)
+        assert code in (0, 1, 2), printed
+        assert "Traceback" not in printed
+        assert printed.strip()
+
+    explore()
+
+
+BODIES = st.one_of(
+    st.binary(max_size=40),
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.just(TOKEN.reveal())),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["objects", "meta", "total", "data", "id", "username", "enabled", "success", "resultList", "error"]
+                ),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=8,
+    ).map(lambda value: json.dumps(value).encode()),
+)
+# Never the contrary of what is true: against a provider that refuses what it does, or confirms what it does not do,
+# nothing helps.
+CARRIED_OUT = st.tuples(st.sampled_from([200, 201, 301, 500, 502]), BODIES, st.just(True))
+NOT_CARRIED_OUT = st.tuples(st.sampled_from([301, 400, 404, 409, 422, 500]), BODIES, st.just(False))
+UNREADABLE = st.tuples(st.sampled_from([200, 201]), st.binary(max_size=20).map(b"\xff".__add__), st.booleans())
+ANSWERS = st.lists(st.one_of(CARRIED_OUT, NOT_CARRIED_OUT, UNREADABLE), min_size=1, max_size=6)
+
+
+@pytest.mark.parametrize("setup", SETUPS, ids=str)
+def test_no_answer_of_a_provider_breaks_a_promise(setup, tally, long, caplog):
+    """Answers of any form, to requests that were carried out or not, in a rotation; then the provider is well again."""
+
+    @settings(
+        max_examples=300 if long else 15,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate,),
+        suppress_health_check=QUIET,
+    )
+    @given(st.integers(0, 4), ANSWERS)
+    def explore(after, answers):
+        tally(setup.kind, setup.strategy.value, "answers of any form")
+        world = SimulatedWorld(setup)
+        promises, engine = Promises(world), world.engine()
+        world.cut_at(0, promises)
+        world.until_rotated(engine)
+        world.settle(engine, REST)
+        wire = world.provider.wire
+        real, rest = wire._inner.handle_request, [None] * after + answers
+
+        def noisy(request):
+            planned = rest.pop(0) if rest else None
+            answer = real(request) if planned is None or planned[2] else None
+            if planned is None:
+                return answer
+            return httpx.Response(planned[0], stream=httpx.ByteStream(planned[1]))
+
+        wire._inner.handle_request = noisy
+        world.request(engine)
+        for _ in range(6):
+            look = engine.look(world.target)
+            assert TOKEN.reveal() not in f"{look}"
+            world.clock.advance(world.limits.backoff.cap)
+        rest.clear()
+        recovering = world.engine()
+        world.settle(recovering, REST)
+        world.settle(recovering, REST)
+        promises.at_rest(answers)
+
+    explore()
+    said = f"{caplog.text}"
+    assert TOKEN.reveal() not in said

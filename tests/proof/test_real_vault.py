@@ -1,0 +1,68 @@
+"""A sample of the cuts with both documents in a real OpenBao, through the real store and the real client."""
+
+import itertools
+
+import pytest
+from bao import Bao, Session, running_bao
+from lives import cuts
+from simulated import SETUPS
+
+from rotator.core.model import ConsumerDocument, Credential, TargetState
+from rotator.ports import Versioned
+from rotator.testing import MemoryStore
+from rotator.vault.auth import Token
+
+SAMPLE = (SETUPS[0], SETUPS[3], SETUPS[5], SETUPS[7])
+_numbers = itertools.count(1)
+
+
+class InBao(MemoryStore):
+    """Everything is read from and written to OpenBao, on a mount of its own; what is there is mirrored."""
+
+    def __init__(self, bao: Bao) -> None:
+        super().__init__()
+        mount = f"kv{next(_numbers)}"
+        bao.call("POST", f"sys/mounts/{mount}", {"type": "kv", "options": {"version": "2"}})
+        self._vault = Session(Token(bao.server.root_token), bao.address, mount=mount).store
+
+    def read_state(self, target: str) -> Versioned:
+        self._fail()
+        return self._vault.read_state(target)
+
+    def write_state(self, state: TargetState, version: int) -> int:
+        self._fail()
+        with self.points.around("write state"):
+            written = self._vault.write_state(state, version)
+            self.states[state.target] = self._vault.read_state(state.target)
+            self._lose()
+        return written
+
+    def read_consumer(self, path: str) -> ConsumerDocument:
+        self._fail()
+        return self._vault.read_consumer(path)
+
+    def check_publishable(self, path: str) -> None:
+        self._vault.check_publishable(path)
+
+    def write_consumer(self, path: str, credential: Credential, at, over: ConsumerDocument) -> int:
+        self._fail()
+        with self.points.around("write consumer"):
+            written = self._vault.write_consumer(path, credential, at, over)
+            self.consumers[path] = self._vault.read_consumer(path)
+            self._lose()
+        return written
+
+
+@pytest.fixture(scope="module")
+def bao():
+    with running_bao() as server:
+        yield server
+
+
+@pytest.mark.parametrize("kind", ["process killed at a boundary", "answer of Vault lost"])
+@pytest.mark.parametrize("setup", SAMPLE, ids=str)
+def test_the_same_holds_with_a_real_vault(setup, kind, bao, tally, long):
+    """Whatever memory forgives, an encoded document and its versions do not."""
+    for scenario in ("rotation", "undo from quarantine", "retirement") if long else ("rotation",):
+        for _ in cuts(setup, scenario, kind, store=lambda: InBao(bao)):
+            tally(setup.kind, setup.strategy.value, f"{kind}, a real OpenBao")
