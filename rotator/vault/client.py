@@ -17,7 +17,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from rotator.core.secret import Secret
 from rotator.ports import Clock, Conflict, Meter, Randomness, StoreDenied, StoreError, StoreUnavailable
 from rotator.vault.auth import Authenticator, Grant, Method
-from rotator.vault.tokens import Tokens
+from rotator.vault.tokens import NEW, Tokens
 from rotator.vault.transport import Connection, open_session
 
 T = TypeVar("T")
@@ -25,7 +25,9 @@ T = TypeVar("T")
 _ATTEMPTS = 6
 _PATIENCE = 5.0  # seconds after which nothing is begun again
 _FIRST_PAUSE = 0.1  # seconds; doubled each time
-_REQUESTS_IN_AN_ATTEMPT = 8  # renew, unwrap, log in, act, look up, log in, act, read back
+_REQUESTS_IN_AN_ATTEMPT = 10  # renew, unwrap, log in, act, act again, look up, log in, act, act again, read back
+_LOGINS_IN_AN_ATTEMPT = 2
+_PAUSES_FOR_A_NEW_TOKEN = 5
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _BROKEN = "the answer is not one of Vault's: is something else listening there, or a proxy in between?"
 
@@ -85,7 +87,7 @@ class VaultClient:
     def longest_call(self) -> timedelta:
         """The bound within which `retried` returns: logging in, reading back and a silent server included."""
         one = self._connection.connect_timeout + self._connection.timeout
-        return timedelta(seconds=_PATIENCE + _REQUESTS_IN_AN_ATTEMPT * one)
+        return timedelta(seconds=_PATIENCE + _LOGINS_IN_AN_ATTEMPT * NEW + _REQUESTS_IN_AN_ATTEMPT * one)
 
     def token_expires_at(self) -> datetime | None:
         """When the token in force ends; None before the first request and for a token without an end."""
@@ -129,11 +131,22 @@ class VaultClient:
         """
         token = self._tokens.current()
         try:
-            return self._send(call, token, body)
+            return self._under(token, call, body)
         except StoreDenied:
             if not self._tokens.replaced(token):
                 raise
-        return self._send(call, self._tokens.current(), body)
+        return self._under(self._tokens.current(), call, body)
+
+    def _under(self, token: Secret, call: Call, body: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Sends one request; again after a 403 for a token that was just made: a standby may not know it yet."""
+        for _ in range(_PAUSES_FOR_A_NEW_TOKEN):
+            try:
+                return self._send(call, token, body)
+            except StoreDenied:
+                if not self._tokens.is_new():
+                    raise
+                self._clock.sleep(NEW / _PAUSES_FOR_A_NEW_TOKEN)
+        return self._send(call, token, body)
 
     # The gate: what logging in is made of.
 

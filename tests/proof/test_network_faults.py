@@ -22,7 +22,7 @@ from rotator.sandbox.faults import named
 STOP_WITHIN = 32.0  # seconds, as configured; a call to a provider may take 31
 CALL = Timeouts().longest_call.total_seconds()
 VAULT_TIMEOUT = 3.0  # seconds for one answer of Vault, as configured
-VAULT_CALL = 5.0 + 8 * (2.0 + VAULT_TIMEOUT)  # what `VaultClient.longest_call` states for these timeouts
+VAULT_CALL = 7.0 + 10 * (2.0 + VAULT_TIMEOUT)  # what `VaultClient.longest_call` states for these timeouts
 LOAD = 15.0  # seconds that a machine with other work to do may add to any of these
 FAULTS = [mode for mode in Mode if mode is not Mode.THROUGH]
 

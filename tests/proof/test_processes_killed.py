@@ -57,7 +57,7 @@ def test_killed_at_random_moments_loses_nothing_and_cuts_nobody_off(bao, tmp_pat
             tear(on.stage.audit_file)
             daemon = on.stage.start()
             on.heal(daemon)
-            if not long or on.rotations() >= 300:
+            if on.rotations() >= (300 if long else 25):
                 break
             on.kill(daemon)
         on.come_to_rest(daemon)

@@ -11,12 +11,12 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import Any, Self
 
 import psutil
 from stage import ACCOUNT, TOKEN, Daemon, Stage
@@ -24,7 +24,7 @@ from stage import ACCOUNT, TOKEN, Daemon, Stage
 from rotator.core.model import TargetState
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
-from rotator.ports import StoreError
+from rotator.ports import StoreError, StoreUnavailable
 from rotator.sandbox.accounts import Account, Propagation
 from rotator.sandbox.devices import Device, Fleet, Given, Habits
 from rotator.sandbox.faults import named
@@ -133,9 +133,9 @@ class Ground:
         )
         return Device(f"{part.name}-{number}", read, self.stage.sandbox.sip_address, clock, habits)
 
-    def configure(self, every: str = f"{EVERY:g}s", **changes: Any) -> Path:
+    def configure(self, **changes: Any) -> Path:
         """A schedule of seconds, in which everything that is due comes by itself."""
-        policy = {"every": every, "overlap": f"{OVERLAP:g}s", "quarantine": f"{QUARANTINE:g}s"}
+        policy = {"every": f"{EVERY:g}s", "overlap": f"{OVERLAP:g}s", "quarantine": f"{QUARANTINE:g}s"}
         daemon = {
             "claim": f"{CLAIM:g}s",
             "stop_within": "32s",
@@ -153,11 +153,11 @@ class Ground:
             self.stage.sandbox.faults.plan(delay, times=None, probability=0.5, seed=seed + number)
 
     def amid_work(self, daemon: Daemon) -> None:
-        """Returns when this daemon has a target for itself; at the latest after the time in which one falls due."""
+        """Returns when this daemon has an attempt open; at the latest after the time in which one falls due."""
         holder = daemon.wait_for("started")["holder"]
         end = time.monotonic() + EVERY
         while time.monotonic() < end:
-            if any(state.claim is not None and state.claim.holder == holder for state in self.states()):
+            if any(s.attempt is not None and s.claim is not None and s.claim.holder == holder for s in self.states()):
                 return
 
     def kill(self, daemon: Daemon) -> None:
@@ -186,7 +186,8 @@ class Ground:
 
     def come_to_rest(self, *daemons: Daemon) -> None:
         """The schedule is made long, so that nothing new begins, and what waits is retired; then they are stopped."""
-        self.configure(every="1h")
+        for config in self.stage.folder.glob("config*.yaml"):
+            config.write_text(config.read_text().replace(f'"every": "{EVERY:g}s"', '"every": "1h"'))
         for daemon in daemons:
             daemon.send(signal.SIGHUP)
         patiently(self.at_rest, lambda: [s for s in self.states() if s.attempt or s.ledger or s.claim], 90)
@@ -203,7 +204,13 @@ class Ground:
         )
 
     def states(self) -> list[TargetState]:
-        return [self.stage.state(part.name) for part in self.parts]
+        """The state documents; a Vault that is away for a moment is waited for."""
+        return [patiently(lambda part=part: self._state(part), f"the state of {part.name}") for part in self.parts]
+
+    def _state(self, part: Part) -> TargetState | None:
+        with suppress(StoreUnavailable):
+            return self.stage.state(part.name)
+        return None
 
     def rotations(self) -> int:
         return sum(state.counts.succeeded for state in self.states())
@@ -253,7 +260,7 @@ class Watcher:
         self.looks = 0
         self.found: list[str] = []
 
-    def __enter__(self) -> "Watcher":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

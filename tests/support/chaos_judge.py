@@ -3,6 +3,7 @@
 Each function returns what is wrong, in words; nothing is what is hoped for.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def done_once(ground: Ground) -> Iterator[str]:
         handed_out = publications(ground, part)
         if len({one.attempt for one in handed_out}) < len(handed_out):
             yield f"{part.name}: an attempt was published twice"
-        for one, other in zip(handed_out, handed_out[1:], strict=False):
+        for one, other in itertools.pairwise(handed_out):
             if other.at - one.at < least:
                 yield f"{part.name}: rotated again after {(other.at - one.at).total_seconds():.1f} s"
         counted = ground.stage.state(part.name).counts.succeeded

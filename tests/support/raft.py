@@ -8,12 +8,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import requests
+from bao import Session
 
 from rotator.core.secret import Secret
-from rotator.vault.auth import AppRole
+from rotator.daemon.clock import SystemClock
+from rotator.vault.auth import AppRole, Method, Token
 from rotator.vault.process import find_server
 
 _READY = 90.0  # seconds that a cluster may take to start or to heal, on a loaded machine
@@ -77,7 +80,7 @@ class Node:
 
 
 class Raft:
-    """The cluster. `bao.Bao` would do for one server; here each request names its node, or goes to the leader."""
+    """The cluster, for a `stage.Stage` what `bao.Bao` is: requests as root go to the leader, clients to a standby."""
 
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes = nodes
@@ -113,17 +116,41 @@ class Raft:
                     raise
                 time.sleep(0.05)
 
+    def policy(self, name: str, text: str) -> str:
+        """Writes a policy, and returns its name."""
+        self.call("PUT", f"sys/policies/acl/{name}", {"policy": text})
+        return name
+
     def app_role(self, policy: str) -> AppRole:
-        """A login under the policy of this text."""
-        self.call("PUT", "sys/policies/acl/chaos", {"policy": policy})
-        role = "auth/approle/role/chaos"
-        self.call("POST", role, {"token_policies": ["chaos"], "token_no_default_policy": True})
+        """A login under one policy."""
+        role = "auth/approle/role/rotator"
+        self.call("POST", role, {"token_policies": [policy], "token_no_default_policy": True})
         role_id = self.call("GET", f"{role}/role-id")["data"]["role_id"]
-        return AppRole(role_id, Secret(self.call("POST", f"{role}/secret-id")["data"]["secret_id"]))
+        secret_id = self.call("POST", f"{role}/secret-id")["data"]["secret_id"]
+        login = {"role_id": role_id, "secret_id": secret_id}
+        for node in self.nodes:  # a standby learns of a role later
+            _until(lambda node=node: self._logs_in(node, login), "the role is known everywhere")
+        return AppRole(role_id, Secret(secret_id))
+
+    @property
+    def address(self) -> str:
+        """Of a node that follows now."""
+        return self.standbys()[0].address
+
+    def client(self, method: Method | None = None, address: str = "", **options: Any) -> Session:
+        """A client, by default under the root token, at a standby."""
+        # A clock that really sleeps: a standby's stale answer takes real time to become a fresh one.
+        options = {"clock": SystemClock(Event()), **options}
+        return Session(method or Token(self.root), address or self.address, **options)
 
     def leader(self) -> Node:
         """The node that leads now; waits for one."""
         return _until(lambda: next((node for node in self.nodes if node.health() == 200), None), "somebody leads")
+
+    def successor(self, lost: Node) -> Node:
+        """The node that leads now instead of `lost`; waits for one."""
+        others = [node for node in self.nodes if node is not lost]
+        return _until(lambda: next((node for node in others if node.health() == 200), None), "another one leads")
 
     def standbys(self) -> list[Node]:
         """The nodes that follow now."""
@@ -141,6 +168,11 @@ class Raft:
         """A sealed server with a static seal is opened by starting it again."""
         node.kill()
         node.start()
+
+    def _logs_in(self, node: Node, login: dict[str, str]) -> bool:
+        with contextlib.suppress(requests.RequestException):
+            return bool(self._at(node, "POST", "auth/approle/login", login))
+        return False
 
     def _voters(self) -> int:
         members = self.call("GET", "sys/storage/raft/configuration")["data"]["config"]["servers"]

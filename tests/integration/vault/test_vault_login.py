@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from bao import DROP, Bao, FaultyProxy, Once, Session
+from bao import DROP, Bao, FaultyProxy, Once, Session, changed
 
 from rotator.core.secret import Secret
 from rotator.ports import StoreDenied, StoreError, StoreUnavailable
@@ -95,6 +95,7 @@ class TestAppRole:
         session = bao.client(bao.app_role(policy))
         use(session)
         revoke(bao, session)
+        session.clock.ahead += 2  # a token that was just made would be tried again: a standby may not know it
         use(session)
         assert session.meter.count("read_state", "denied") == 1
         assert session.meter.count("look_up", "denied") == 1
@@ -133,7 +134,18 @@ class TestAppRole:
         with pytest.raises(StoreDenied, match="lacks the capability read on secret/data/rotator/state"):
             use(session)
         assert session.meter.count("login", "ok") == 2
-        assert session.meter.count("read_state", "denied") == 2
+
+    def test_a_token_that_a_standby_does_not_know_yet_is_tried_again_without_a_login(
+        self, bao: Bao, policy: str
+    ) -> None:
+        with FaultyProxy(bao.address) as proxy:
+            unknown = Once(lambda seen: "secret/data" in seen.path, times=2)
+            proxy.tamper = lambda seen: changed(seen, 403, {"errors": ["permission denied"]}) if unknown(seen) else seen
+            session = bao.client(bao.app_role(policy), proxy.address)
+            use(session)
+            assert session.meter.count("read_state", "denied") == 2
+            assert session.meter.count("login", "ok") == 1
+            assert session.meter.count("look_up", "ok") == 0
 
     def test_a_wrong_secret_id_is_refused_without_being_quoted(self, bao: Bao, policy: str) -> None:
         role = replace(bao.app_role(policy), secret_id=Secret("not-the-secret-id"))

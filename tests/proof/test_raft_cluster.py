@@ -1,0 +1,117 @@
+"""Three OpenBao nodes, the daemons at two standbys: stale answers, a leader that is killed, a leader that is sealed.
+
+With `disable_standby_reads` and without: a standby then answers reads and judges check-and-set from stale state.
+"""
+
+import time
+from dataclasses import replace
+
+import pytest
+from chaos import Watcher, cast, ground, patiently
+from chaos_judge import violations
+from raft import running_raft
+
+from rotator.core.model import TargetState
+from rotator.vault.policy import rotator_policy
+
+STALE = 1.0  # seconds by which an answer of a standby may be old on a loaded machine; 0.1 were measured
+RECOVERY = 60.0  # seconds: an election, then at most 5 s to the next look; the rest is for a loaded machine
+CYCLES = 8
+LOGINS = 40
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("standby_reads", [True, False], ids=["standbys-answer", "disable_standby_reads"])
+def test_a_cluster_loses_its_leader_twice_and_no_stale_answer_does_harm(tmp_path, tally, standby_reads):
+    cluster = tmp_path / "raft"
+    cluster.mkdir()
+    parts = cast("raft", 3)
+    with running_raft(cluster, standby_reads=standby_reads) as raft:
+        conflicts = false_conflicts(raft)
+        assert (conflicts > 0) is standby_reads
+        with ground(raft, tmp_path, parts, standby_lag=STALE) as on:
+            with Watcher(on, [part for part in parts if part.overlaps]) as watcher:
+                figures = lives(on, raft)
+            on.count(tally, f"raft, {'stale standbys' if standby_reads else 'no stale reads'}: leader killed, sealed")
+            print(on.figures(looks=watcher.looks, **{"false conflicts": f"{conflicts} of {2 * CYCLES}"}, **figures))
+            assert violations(on) == []
+            assert watcher.found == []
+
+
+def lives(on, raft):
+    """Two daemons at two standbys, while the leader is killed and its successor is sealed."""
+    daemons = [started_at(on, node.address) for node in raft.standbys()]
+    on.heal(*daemons)
+    killed = raft.leader()
+    killed.kill()
+    after_kill = recovery(on, raft, killed)
+    killed.start()
+    raft.wait_whole()
+    sealed = raft.leader()
+    raft.seal(sealed)
+    after_seal = recovery(on, raft, sealed)
+    raft.unseal(sealed)
+    raft.wait_whole()
+    on.heal(*daemons)
+    refused = sum(vault_conflicts(daemon) for daemon in daemons)
+    on.come_to_rest(*daemons)
+    return {"after the kill": after_kill, "after the seal": after_seal, "conflicts met by the daemons": refused}
+
+
+def started_at(on, address):
+    """A daemon that talks to the node at `address`; each has a configuration file of its own."""
+    on.stage.config = on.stage.folder / f"config-{len(on.stage.daemons)}.yaml"
+    on.configure(vault={"address": address, "timeout": "3s", "connect_timeout": "2s"})
+    return on.stage.start()
+
+
+def recovery(on, raft, lost):
+    """Waits until rotations go on after the leader was lost; how long that took."""
+    began = time.monotonic()
+    raft.successor(lost)
+    elected = time.monotonic() - began
+    on.stage.vault = raft.client()
+    before = {state.target: state.counts.succeeded for state in on.states()}
+    patiently(lambda: any(s.counts.succeeded > before[s.target] for s in on.states()), "a rotation", RECOVERY)
+    first = time.monotonic() - began
+    patiently(lambda: all(s.counts.succeeded > before[s.target] for s in on.states()), "every target", RECOVERY)
+    every = time.monotonic() - began
+    assert every < RECOVERY
+    return f"a leader in {elected:.1f} s, a rotation in {first:.1f} s, one of each target in {every:.1f} s"
+
+
+def vault_conflicts(daemon):
+    """How many check-and-set writes Vault refused this daemon, rightly or not."""
+    lines = daemon.get("/metrics").splitlines()
+    counted = [line for line in lines if line.startswith("rotator_vault_requests_total") and '"conflict"' in line]
+    return sum(int(float(line.rsplit(" ", 1)[1])) for line in counted)
+
+
+def false_conflicts(raft):
+    """Right writes at a standby, each at once after the one before: none may fail; how many it refused at first."""
+    session = raft.client()
+    store, version = session.store, 0
+    for number in range(2 * CYCLES):
+        written = store.write_state(replace(TargetState("alone"), failures=number), version)
+        assert written == version + 1
+        version = written
+        if number % 2:
+            read = store.read_state("alone")
+            assert (read.version, read.state.failures) == (version, number)
+    return session.meter.count("write_state", "conflict")
+
+
+@pytest.mark.timeout(300)
+def test_a_token_that_a_standby_does_not_know_yet_is_no_refusal(tmp_path, tally):
+    """A daemon that starts logs in at a standby, the leader makes the token, and the standby learns of it later."""
+    cluster = tmp_path / "raft"
+    cluster.mkdir()
+    with running_raft(cluster, standby_reads=True) as raft:
+        role = raft.app_role(raft.policy("rotator", rotator_policy("secret", "rotator/state", ["sip/*"])))
+        refused = 0
+        for _ in range(LOGINS):
+            session = raft.client(role)
+            session.store.check()
+            refused += session.meter.count("check", "denied")
+        tally("-", "-", "raft: a login at a standby", LOGINS)
+        print(f"{refused} of {LOGINS} requests were refused at first")
