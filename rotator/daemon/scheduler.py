@@ -21,7 +21,7 @@ from rotator.ports import Clock, Randomness
 
 _MISSED = {
     EVENT_JOB_MISSED: "missed",
-    EVENT_JOB_MAX_INSTANCES: "still running",
+    EVENT_JOB_MAX_INSTANCES: "still_running",
     EVENT_JOB_ERROR: "error",
 }
 _BEAT = "beat"

@@ -66,8 +66,8 @@ METRICS = (
         "rotator_target_blocked",
         "gauge",
         ("target", "reason"),
-        "1 while a target waits for a reason other than its due time, such as consumer_document_changed_by_somebody_"
-        "else or circuit_open; absent otherwise.",
+        "1 while a target waits for somebody or something else than its due time: foreign_document, idle_in_overlap "
+        "or account_missing; absent otherwise.",
     ),
     Described(
         "rotator_last_look_timestamp_seconds",

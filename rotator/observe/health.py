@@ -9,7 +9,7 @@ from threading import Lock
 
 from rotator.ports import Clock
 
-BEAT = timedelta(minutes=2)  # the longest pause of the scheduler's loop
+BEAT = timedelta(minutes=3)  # the longest pause of the scheduler's loop; one call to a dripping Vault takes two
 LOOK = timedelta(minutes=30)  # the longest look at one target, above all that its calls may take together
 VAULT = timedelta(minutes=3)  # how long Vault may fail before the process is not ready: an election is no outage
 

@@ -61,6 +61,11 @@ class Metrics:
         self._missed = _counter(self._registry, "rotator_scheduler_missed_runs_total")
         self._jumps = _counter(self._registry, "rotator_clock_jumps_total")
         self._bounds = _Bounds()
+        # From the first scrape on: `increase()` does not see a counter that begins with its first event.
+        for direction in ("forward", "backward"):
+            self._jumps.labels(direction)
+        for reason in ("missed", "still_running", "error"):
+            self._missed.labels(reason)
 
     def provider_request(self, account: str, verb: str, outcome: str, seconds: float) -> None:
         """One request to a provider."""

@@ -131,7 +131,7 @@ class RemoteVault(_Vault):
     namespace: VaultPath | None = None
     """The namespace of everything that rotator does; default none."""
     ca_file: FilePath | None = None
-    """A file of CA certificates (PEM) to verify the server with; default the system's. Verifying cannot be switched
+    """A file of CA certificates (PEM) to verify the server with; default the public ones. Verifying cannot be switched
     off."""
     allow_plain_http: tuple[HostName, ...] = ()
     """Hosts that may be spoken to without TLS. Default none; loopback is always allowed. Every password and the token

@@ -13,6 +13,8 @@ from ruamel.yaml import YAML
 
 from rotator.observe.catalogue import METRICS
 
+pytestmark = pytest.mark.debian
+
 RUNBOOK = "https://wiki.example.com/rotator/operations.md"
 PROMTOOL = shutil.which("promtool")
 _SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}

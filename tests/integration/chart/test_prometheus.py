@@ -21,6 +21,8 @@ from test_alerts import SERIES, promtool
 from rotator.core.secret import Secret
 from rotator.observe.catalogue import METRICS
 
+pytestmark = pytest.mark.debian
+
 
 class Prometheus:
     """A Prometheus that scrapes one daemon every second, under the labels that the chart's monitors set."""
