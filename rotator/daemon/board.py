@@ -15,6 +15,7 @@ _BLOCKED = {
     Reason.FOREIGN_DOCUMENT: "foreign_document",
     Reason.IDLE_IN_OVERLAP: "idle_in_overlap",
     Reason.ACCOUNT_MISSING: "account_missing",
+    Reason.UNPROVED: "passwords_not_accepted",
 }
 _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
 

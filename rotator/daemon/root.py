@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
 from threading import Event
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from rotator import __version__
 from rotator.core.model import Capabilities, Target, TargetState
@@ -17,7 +17,7 @@ from rotator.core.secret import Secret
 from rotator.daemon.accounts import http_options, options_of, provider_facts
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.engine import Engine, Limits
-from rotator.observe.audit import AuditLog, FileSink, Sink, StreamSink
+from rotator.observe.audit import AuditError, AuditLog, FileSink, Sink, StreamSink
 from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
@@ -89,6 +89,7 @@ class Root:
 
         Raises:
             ConfigError: the configuration cannot be used.
+            AuditError: the audit has nowhere to go.
         """
         _dump_no_core()
         self._config, self._environ, self._stop = config, environ, stop
@@ -188,9 +189,12 @@ class Root:
 
     def _sink(self) -> Sink:
         file = self.settings.audit.file
-        if file is None or self._read_only:  # who only looks on records nothing, and need not be able to
-            return StreamSink(sys.stderr if self._quiet else sys.stdout)
-        return FileSink(file, self.clock)
+        if file is not None and not self._read_only:  # who only looks on records nothing, and need not be able to
+            return FileSink(file, self.clock)
+        stream: TextIO | None = sys.stderr if self._quiet else sys.stdout  # None: closed by whoever started us
+        if stream is None:
+            raise AuditError("the audit goes to standard output, and that is closed: open it, or set audit.file")
+        return StreamSink(stream)
 
     def _started(self, vault: EmbeddedVault) -> Server:
         plan = Plan(mount=vault.mount, state_prefix=vault.state_prefix)

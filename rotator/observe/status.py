@@ -44,7 +44,7 @@ from rotator.observe.metrics import max_age, overdue
 
 Json: TypeAlias = dict[str, Any]
 # Holds that need somebody, or something outside, to change; the others end by themselves.
-_BLOCKING = frozenset({Reason.ACCOUNT_MISSING, Reason.CIRCUIT_OPEN, Reason.FOREIGN_DOCUMENT})
+_BLOCKING = frozenset({Reason.ACCOUNT_MISSING, Reason.CIRCUIT_OPEN, Reason.FOREIGN_DOCUMENT, Reason.UNPROVED})
 
 
 @dataclass(frozen=True, slots=True)

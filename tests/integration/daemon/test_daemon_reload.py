@@ -4,6 +4,8 @@ import json
 import resource
 import signal
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,6 +98,19 @@ def test_sigusr1_rotates_nothing_where_vault_does_not_say_what_was_asked_for(sta
         daemon.wait_for("nothing is rotated: Vault does not say which targets were asked for; signal again")
     assert stage.rotations("other") == 1
     assert not [line for line in stage.audit() if line["verb"] == "request rotate"]
+
+
+def test_a_closed_standard_output_is_no_place_for_the_audit(stage):
+    stage.configure([replacing("closed")])
+    document = json.loads(stage.config.read_text())
+    del document["audit"]
+    stage.config.write_text(json.dumps(document))
+    command = f'exec "{sys.executable}" -m rotator run --config "{stage.config}" >&-'
+    done = subprocess.run(
+        command, shell=True, env=stage.environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "standard output, and that is closed: open it, or set audit.file" in done.stderr
 
 
 def test_a_crash_dumps_no_memory(stage):

@@ -1,0 +1,14 @@
+"""Whatever somebody has to mend is shown: as blocked, and with a word of its own in the metrics."""
+
+import pytest
+
+from rotator.core.actions import Hold, Reason
+from rotator.core.model import TargetState
+from rotator.daemon import board
+from rotator.observe import status
+
+
+@pytest.mark.parametrize("reason", [Reason.ACCOUNT_MISSING, Reason.FOREIGN_DOCUMENT, Reason.UNPROVED])
+def test_what_somebody_has_to_mend_is_blocked_in_the_status_and_in_the_metrics(reason):
+    assert status._state(TargetState("phone"), Hold(reason, "look there first")) == "blocked"
+    assert board._BLOCKED[reason]
