@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _SHORTEST, _LONGEST = 35, 3600
 _Duration = Annotated[
     int,
-    typer.Option("--duration", min=_SHORTEST, max=_LONGEST, metavar="SECONDS", help="How long the phones are watched."),
+    typer.Option(
+        "--duration", min=_SHORTEST, max=_LONGEST, metavar="SECONDS", help="How long the devices are watched."
+    ),
 ]
 _Port = Annotated[
     int, typer.Option("--port", min=0, max=65535, help="TCP port of the simulated APIs on 127.0.0.1; 0: any.")
@@ -44,11 +46,11 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(duration: _Duration = 40) -> None:
-    """Shows rotator at work: real daemon, real OpenBao, simulated providers and phones. Needs no network.
+    """Shows rotator at work: real daemon, real OpenBao, simulated providers and devices. Needs no network.
 
-    Seconds stand for days. Simulated phones read Vault and register over SIP all the time, while their passwords are
-    replaced: on schedule, by a signal, during a call, with an answer that is lost, in an emergency, and back by an
-    undo. It ends with figures that were measured, not assumed.
+    Seconds stand for days. Simulated phones and API clients read Vault and log in all the time, while their passwords
+    are replaced, at each provider by each of its strategies: on schedule, by a signal, during a call, with an answer
+    that is lost, in an emergency, and back by an undo. It ends with figures that were measured, not assumed.
 
     \b
     Examples:

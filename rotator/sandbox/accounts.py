@@ -52,6 +52,7 @@ class Happening:
     kind: str
     id: str
     username: str
+    name: str  # what a client named it where the provider makes the username; else empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +289,8 @@ class Account:
             self._open(new)
 
     def _note(self, event: Event, record: Record) -> None:
-        self._history.append(Happening(self._clock.now(), event, record.kind, record.id, record.username))
+        name = str(record.extra.get("name") or "")
+        self._history.append(Happening(self._clock.now(), event, record.kind, record.id, record.username, name))
 
 
 def _stranger(like: Record) -> Record:

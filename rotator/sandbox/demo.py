@@ -1,12 +1,12 @@
 """`rotator demo`: the real daemon rotates at simulated providers into a real OpenBao, with seconds instead of days.
 
-Nothing in it is played but the providers and the phones: the daemon is `rotator run` in a process of its own, the
+Nothing in it is played but the providers and the devices: the daemon is `rotator run` in a process of its own, the
 operator's commands are `rotator rotate` and `rotator undo`, and the figures at the end are measured from outside.
 """
 
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from rotator.sandbox.demo_figures import Figures, search
 from rotator.sandbox.demo_script import Script
 from rotator.sandbox.demo_site import Site, write_configuration
 from rotator.sandbox.demo_story import Line, Story, Tone
-from rotator.sandbox.devices import Device, Fleet, Given, Habits
+from rotator.sandbox.devices import Consumer, Fleet, Given, Habits
 from rotator.sandbox.registrar import Manner
 from rotator.vault.auth import AppRole
 from rotator.vault.store import VaultStore
@@ -37,7 +37,7 @@ _DAEMON = {
     "retirements_per_minute": 1000,
 }
 _PACE = Pace(every=9, overlap=4, quarantine=5)
-# What is promised to the phones stands here, apart from the policy, so that a policy can break the promise.
+# What is promised to the devices stands here, apart from the policy, so that a policy can break the promise.
 _HABITS = Habits(interval=0.5, refresh=1.5, retry=0.2, patience=4.0, overlap=4.0)
 # The SIP side follows the API a little later, as it does in life.
 _MANNER = Manner(propagation=Propagation(old=0.3, new=0.3))
@@ -114,7 +114,7 @@ class Demo:
         self._script = Script(self._site, self._story, self._daemon, operator, self._elapsed, self._show)
 
     def _play(self) -> None:
-        """Goes on until the time is up, counted from the moment when the phones are plugged in."""
+        """Goes on until the time is up, counted from the moment when the devices are plugged in."""
         end, ticks = float("inf"), 0
         while self._elapsed() < end and self._daemon.running() and not self._stop.is_set():
             self._clock.sleep(_TICK)
@@ -132,34 +132,42 @@ class Demo:
         return all(self._story.published(role.name) for role in self._roles)
 
     def _plug_in(self) -> None:
-        """Starts the phones: they read what is published under the consumer's login, and nothing else."""
+        """Starts the devices: they read what is published under the consumer's login, and nothing else."""
         assert self._site.vault is not None  # noqa: S101  # the demo's site has one
         client, store = self._site.store(self._site.vault.consumer_login())
         self._exit.callback(client.close)
         habits = self._production.habits
-        overlapping = [phone for role in self._roles if role.overlaps for phone in self._phones(role, store, habits)]
         without = replace(habits, overlap=None)
-        others = [phone for role in self._roles if not role.overlaps for phone in self._phones(role, store, without)]
+        overlapping: list[Consumer] = []
+        others: list[Consumer] = []
+        for row in self._production.rows:
+            for role in row.roles:
+                made = self._devices(row, role, store, habits if role.overlaps else without)
+                (overlapping if role.overlaps else others).extend(made)
         self._fleets = (Fleet(overlapping, self._clock, threads=2), Fleet(others, self._clock, threads=2))
         for fleet in self._fleets:
             fleet.start()
             self._exit.callback(fleet.stop)
         number = len(overlapping) + len(others)
-        self._scene("plugged in", f"{number} phones, which register every {habits.interval:g} s from now on")
+        self._scene(
+            "plugged in", f"{number} phones and API clients, which log in every {habits.interval:g} s from now on"
+        )
 
-    def _phones(self, role: Role, store: VaultStore, habits: Habits) -> list[Device]:
+    def _devices(self, row: Row, role: Role, store: VaultStore, habits: Habits) -> Iterator[Consumer]:
         def read() -> Given:
             document = store.read_consumer(role.path)
             if document.username is None or document.password is None:
                 raise StoreUnavailable("nothing is published yet")
             return Given(document.username, document.password, domain="")
 
-        address = self._site.sandbox.sip_address
-        return [Device(f"{role.name}-{n}", read, address, self._clock, habits) for n in range(1, role.phones + 1)]
+        for number in range(1, role.devices + 1):
+            device = row.plug(f"{role.name}-{number}", read, self._site.place(), self._clock, habits)
+            self._exit.callback(device.close)
+            yield device
 
     def _measured(self) -> Figures:
         assert self._site.vault is not None  # noqa: S101  # the demo's site has one
-        self._scene("ending", "the phones are unplugged, the daemon is stopped, everything is counted")
+        self._scene("ending", "the devices are unplugged, the daemon is stopped, everything is counted")
         seconds = self._elapsed()
         overlapping, others = (fleet.report() for fleet in self._unplugged())
         pages = {name: page(f"http://{self._listen}/{name}") for name in ("metrics", "status")}

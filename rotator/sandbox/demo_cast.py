@@ -6,11 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 from rotator.core.model import Strategy
+from rotator.core.secret import Secret
 from rotator.ports import Clock
 from rotator.providers.sip import Address
-from rotator.sandbox import vobiz, vobiz_endpoints
+from rotator.sandbox import telnyx, telnyx_connections, vobiz, vobiz_endpoints
 from rotator.sandbox.accounts import Account
 from rotator.sandbox.api import SimulatedApi
+from rotator.sandbox.api_client import ApiClient
+from rotator.sandbox.apinizer import ApinizerApi
+from rotator.sandbox.devices import Consumer, Device, Habits, Read
+from rotator.sandbox.telnyx import TelnyxApi
 from rotator.sandbox.vobiz import VobizApi
 from rotator.settings.times import duration_text
 
@@ -22,18 +27,37 @@ class Role:
     name: str
     strategy: Strategy
     usernames: tuple[str, ...]  # credentials that are there from the beginning, with passwords that nobody knows
-    phones: int = 4  # simulated devices that use it
+    devices: int = 2  # simulated phones or API clients that use it
     emergency: bool = False  # the demo declares it compromised, which ends every overlap
 
     @property
     def overlaps(self) -> bool:
-        """True where its phones are promised that old and new are both accepted for a while."""
+        """True where its devices are promised that old and new are both accepted for a while."""
         return self.strategy is not Strategy.IN_PLACE and not self.emergency
 
     @property
     def path(self) -> str:
         """Its consumer document, below the mount."""
         return f"sip/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where everything is."""
+
+    vault: Mapping[str, Any]  # the section `vault` of the configuration
+    api: str  # base URL of the simulated providers
+    registrar: Address
+
+
+Seed = Callable[[SimulatedApi, Account, str, Secret], None]
+"""Puts a credential into an account, as its owner did before there was rotator."""
+Plug = Callable[[str, Read, Place, Clock, Habits], Consumer]
+"""Makes a device of this name that reads its credential so."""
+
+
+def _phone(name: str, read: Read, place: Place, clock: Clock, habits: Habits) -> Consumer:
+    return Device(name, read, place.registrar, clock, habits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +68,11 @@ class Row:
     type: str  # its `type` there
     simulate: Callable[[Iterable[Account], Clock], SimulatedApi]
     login: str  # what the simulated provider calls the account; rows that share both share the account
-    kind: str  # the simulated provider's word for such a credential
+    seed: Seed
     variable: str  # the environment variable of its key
-    keys: Callable[["Row", Address], Mapping[str, Any]]  # how the configuration names the account and its registrar
+    keys: Callable[["Row", Place], Mapping[str, Any]]  # how the configuration names the account, its API and its proof
     roles: tuple[Role, ...]
+    plug: Plug = _phone
 
 
 _POLICY = ("every", "overlap", "quarantine")
@@ -67,20 +92,58 @@ class Pace:
         return {name: duration_text(timedelta(seconds=getattr(self, name))) for name in _POLICY}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where everything is."""
-
-    vault: Mapping[str, Any]  # the section `vault` of the configuration
-    api: str  # base URL of the simulated providers
-    registrar: Address
+def _vobiz(row: Row, place: Place) -> Mapping[str, Any]:
+    token = {"env": row.variable}
+    return {"base_url": place.api, "auth_id": row.login, "auth_token": token, "registrar": str(place.registrar)}
 
 
-def _vobiz_keys(row: Row, registrar: Address) -> Mapping[str, Any]:
-    return {"auth_id": row.login, "auth_token": {"env": row.variable}, "registrar": str(registrar)}
+def _telnyx(row: Row, place: Place) -> Mapping[str, Any]:
+    return {"base_url": f"{place.api}/v2", "api_key": {"env": row.variable}, "registrar": str(place.registrar)}
+
+
+def _telephony(row: Row, place: Place) -> Mapping[str, Any]:
+    return {**_telnyx(row, place), "connection_id": _CONNECTION}
+
+
+def _apinizer(row: Row, place: Place) -> Mapping[str, Any]:
+    token = {"env": row.variable}
+    return {"base_url": place.api, "project": row.login, "access_token": token, "probe_url": _orders(place)}
+
+
+def _orders(place: Place) -> str:
+    """An API behind the simulated gateway."""
+    return f"{place.api}/gateway/production/Orders"
+
+
+def _client(name: str, read: Read, place: Place, clock: Clock, habits: Habits) -> Consumer:
+    return ApiClient(name, read, _orders(place), clock, habits)
+
+
+def _seed_trunk(_: SimulatedApi, account: Account, username: str, password: Secret) -> None:
+    account.create(vobiz.KIND, username, password)
+
+
+def _seed_endpoint(_: SimulatedApi, account: Account, username: str, password: Secret) -> None:
+    account.create(vobiz_endpoints.KIND, username, password)
+
+
+def _seed_connection(_: SimulatedApi, account: Account, username: str, password: Secret) -> None:
+    name = {"connection_name": "Head office"}
+    account.create(telnyx_connections.KIND, username, password, name, identity=_CONNECTION)
+
+
+def _seed_telephony(_: SimulatedApi, account: Account, username: str, password: Secret) -> None:
+    extra = {"connection_id": _CONNECTION, "name": "made by hand", "tag": None}
+    account.create(telnyx.KIND, username, password, extra)
+
+
+def _seed_client(api: SimulatedApi, account: Account, username: str, password: Secret) -> None:
+    assert isinstance(api, ApinizerApi)  # noqa: S101  # the row says so
+    api.add(account.name, username, password, access=[("Orders", "API_PROXY")])
 
 
 _REPLACE, _ALTERNATING, _IN_PLACE = Strategy.REPLACE, Strategy.ALTERNATING, Strategy.IN_PLACE
+_CONNECTION = "1494404757140276705"
 
 ROWS = (
     Row(
@@ -88,12 +151,12 @@ ROWS = (
         type="vobiz",
         simulate=VobizApi,
         login="MA_DEMO",
-        kind=vobiz.KIND,
+        seed=_seed_trunk,
         variable="VOBIZ_AUTH_TOKEN",
-        keys=_vobiz_keys,
+        keys=_vobiz,
         roles=(
-            Role("office-phone", _REPLACE, ("officephone01",)),
-            Role("contact-centre", _ALTERNATING, ("contactcentrea", "contactcentreb")),
+            Role("office-phone", _REPLACE, ("officephone01",), devices=4),
+            Role("contact-centre", _ALTERNATING, ("contactcentrea", "contactcentreb"), devices=4),
             Role("meeting-room", _IN_PLACE, ("meetingroom",)),
             Role("lobby", _REPLACE, ("lobby01",), emergency=True),
         ),
@@ -103,10 +166,45 @@ ROWS = (
         type="vobiz-endpoint",
         simulate=VobizApi,
         login="MA_DEMO",
-        kind=vobiz_endpoints.KIND,
+        seed=_seed_endpoint,
         variable="VOBIZ_AUTH_TOKEN",
-        keys=_vobiz_keys,
+        keys=_vobiz,
         roles=(Role("door-phone", _IN_PLACE, ("doorphone",)),),
+    ),
+    Row(
+        name="telnyx-trunk",
+        type="telnyx-connection",
+        simulate=TelnyxApi,
+        login="TELNYX",
+        seed=_seed_connection,
+        variable="TELNYX_API_KEY",
+        keys=_telnyx,
+        roles=(Role("branch-office", _IN_PLACE, ("branchoffice",)),),
+    ),
+    Row(
+        name="telnyx-phones",
+        type="telnyx",
+        simulate=TelnyxApi,
+        login="TELNYX",
+        seed=_seed_telephony,
+        variable="TELNYX_API_KEY",
+        keys=_telephony,
+        roles=(Role("home-office", _REPLACE, ("gencredHandmade",)),),
+    ),
+    Row(
+        name="apinizer",
+        type="apinizer",
+        simulate=ApinizerApi,
+        login="Ordering",
+        seed=_seed_client,
+        variable="APINIZER_TOKEN",
+        keys=_apinizer,
+        roles=(
+            Role("web-shop", _REPLACE, ("webshop",)),
+            Role("warehouse", _ALTERNATING, ("warehouse-a", "warehouse-b")),
+            Role("partner", _IN_PLACE, ("partner",)),
+        ),
+        plug=_client,
     ),
 )
 """The simulated providers and what is rotated there."""
@@ -131,8 +229,7 @@ def configuration(place: Place, pace: Pace, rows: Iterable[Row] = ROWS) -> dict[
 def _account(row: Row, place: Place, pace: Pace) -> dict[str, Any]:
     return {
         "type": row.type,
-        **row.keys(row, place.registrar),
-        "base_url": place.api,
+        **row.keys(row, place),
         "rate_limit": "50/s",
         "propagation": f"{pace.propagation}s",
     }

@@ -59,7 +59,7 @@ class Figures:
     seconds: float
     rotations: Mapping[str, Rotations]  # by strategy
     never_rotated: tuple[str, ...]  # targets
-    overlapping: FleetReport  # phones that are promised an overlap
+    overlapping: FleetReport  # devices that are promised an overlap
     others: FleetReport  # `in-place`, and the target of the emergency
     patience: float  # seconds of refusal after which those count as cut off
     left: Left
@@ -101,9 +101,9 @@ def summary(figures: Figures) -> list[str]:
     """The figures as lines; the last one is the result."""
     rows = [
         ("rotations", _rotations(figures.rotations)),
-        ("phones, overlap", _phones(figures.overlapping)),
-        ("phones, no overlap", f"{_phones(figures.others)} ({figures.patience:g} s and more)"),
-        ("", "in-place and an emergency have no overlap: a phone is refused until it has read Vault again"),
+        ("devices, overlap", _devices(figures.overlapping)),
+        ("devices, no overlap", f"{_devices(figures.others)} ({figures.patience:g} s and more)"),
+        ("", "in-place and an emergency have no overlap: a device is refused until it has read Vault again"),
         ("credentials", _credentials(figures.left)),
         ("secrets", _secrets(figures.search)),
         ("", f"in {', '.join(figures.search.places)}"),
@@ -131,9 +131,9 @@ def _rotations(by_strategy: Mapping[str, Rotations]) -> str:
     return f"{each}; undone {total.undone}; steps that failed and were done again {total.setbacks}"
 
 
-def _phones(fleet: FleetReport) -> str:
+def _devices(fleet: FleetReport) -> str:
     return (
-        f"{fleet.devices} devices: registrations tried {fleet.tried}, accepted {fleet.accepted}, refused "
+        f"{fleet.devices} devices: log-ins tried {fleet.tried}, accepted {fleet.accepted}, refused "
         f"{fleet.refused}, unanswered {fleet.unanswered}; longest gap {fleet.longest_gap:.2f} s; "
         f"cut off {len(fleet.cut_off)}"
     )

@@ -78,8 +78,8 @@ class Script:
 
     def _lost_answer(self) -> Iterator[None]:
         yield from self._at(12)
-        plan = self._site.sandbox.faults.plan("lost-answer", verb="create")
-        self._tell("", "fault", "the next create will be carried out, and its answer lost")
+        plan = self._site.sandbox.faults.plan("lost-answer", verb="create", account=self._account("office-phone").name)
+        self._tell("", "fault", "the next create at Vobiz will be carried out, and its answer lost")
         yield from self._until(lambda: plan.fired > 0 and bool(self._story.found("create", "unknown")))
         lost = self._story.found("create", "unknown")[0]
         attempt, username = lost.fact("attempt"), lost.fact("username")

@@ -84,8 +84,11 @@ class Site:
 
     def configuration(self, pace: Pace, vault: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """A configuration of `rotator` for this place. `vault` is its section where there is no OpenBao here."""
-        section = vault if vault is not None else self._vault_section()
-        return configuration(Place(section, self.sandbox.http_url, self.sandbox.sip_address), pace, self.rows)
+        return configuration(self.place(vault if vault is not None else self._vault_section()), pace, self.rows)
+
+    def place(self, vault: Mapping[str, Any] | None = None) -> Place:
+        """Where everything is, once it is started."""
+        return Place(vault or {}, self.sandbox.http_url, self.sandbox.sip_address)
 
     def store(self, method: Method) -> tuple[VaultClient, VaultStore]:
         """A client of this OpenBao that logs in by `method`, to be closed, and the documents seen through it."""
@@ -105,11 +108,13 @@ class Site:
         by_provider: dict[Any, dict[str, Account]] = {}
         for row in self.rows:
             held = by_provider.setdefault(row.simulate, {})
-            account = held.setdefault(row.login, Account(row.login, self._token(), self._clock))
-            self.accounts[row.login] = account
+            self.accounts[row.login] = held.setdefault(row.login, Account(row.login, self._token(), self._clock))
+        apis = {simulate: simulate(held.values(), self._clock) for simulate, held in by_provider.items()}
+        for row in self.rows:
             for username in (name for role in row.roles for name in role.usernames):
-                account.create(row.kind, username, generate(PasswordRules(), self._randomness.choice))
-        return tuple(simulate(held.values(), self._clock) for simulate, held in by_provider.items())
+                password = generate(PasswordRules(), self._randomness.choice)
+                row.seed(apis[row.simulate], self.accounts[row.login], username, password)
+        return tuple(apis.values())
 
     def _token(self) -> Secret:
         return Secret("".join(self._randomness.choice(_TOKEN_CHARACTERS) for _ in range(_TOKEN_LENGTH)))

@@ -57,6 +57,7 @@ _PROVIDER_SAYS = {
     Event.SET: "password set",
     Event.ENABLED: "enabled",
     Event.DISABLED: "disabled",
+    Event.LIMITED: "end set",
     Event.DELETED: "deleted",
 }
 _ROTATOR_SAYS = {
@@ -68,7 +69,7 @@ _ROTATOR_SAYS = {
 }
 _OUTCOMES = {"retry": "waits", "unknown": "no answer"}
 _SILENT = {"close", "configuration"}
-_AT_PROVIDER = {"create", "complete", "set_password", "enable", "restore", "disable", "delete"}
+_AT_PROVIDER = {"create", "complete", "set_password", "enable", "restore", "expire", "disable", "delete"}
 
 
 class Story:
@@ -80,6 +81,8 @@ class Story:
         self._audit, self._read, self._rest = audit, 0, b""
         self._told = {account.name: len(account.history()) for account in accounts}
         self._accounts = tuple(accounts)
+        roles = tuple(roles)
+        self._names = tuple(role.name for role in roles)
         self._targets = {username: role.name for role in roles for username in role.usernames}
         self._began = began
 
@@ -135,14 +138,18 @@ class Story:
         return found
 
     def _told_by_provider(self, happening: Happening) -> Line:
-        who = self._targets.get(happening.username, "")
+        who = self._targets.get(happening.username) or self._named(happening.name)
         what = _PROVIDER_SAYS[happening.event]
         return Line(self.seconds(happening.at), who, what, f"{happening.username}, at the provider")
+
+    def _named(self, name: str) -> str:
+        """The target that a name given by rotator carries: a username that the provider makes is told of later."""
+        return next((target for target in self._names if target in name.split("/")), "")
 
     def _told_by_rotator(self, record: Noted) -> Line | None:
         if record.verb in _SILENT or (record.verb in _AT_PROVIDER and record.outcome == "done"):
             return None  # the provider's own history tells of what was done there
-        at, name = self.seconds(record.at), record.fact("username")
+        at, name = self.seconds(record.at), record.fact("username") or "its attempt"
         if record.verb.startswith("request "):
             return Line(at, record.target, "asked for", f"{record.verb[8:]}: {record.fact('reason')}")
         what, why = _ROTATOR_SAYS.get((record.verb, record.outcome), ("", ""))

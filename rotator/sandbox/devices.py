@@ -110,6 +110,9 @@ class Consumer(ABC):
             self._keep_logged_in()
         return min(self._next_look, self._next_try)
 
+    def close(self) -> None:  # noqa: B027 - most kinds hold nothing
+        """Frees what it holds, once nobody calls `step` any more."""
+
     def report(self) -> Report:
         """What it measured until now, a gap or a refusal that still lasts included."""
         now = self._clock.monotonic()

@@ -13,12 +13,12 @@ from rotator.ports import Clock
 from rotator.providers.apinizer_api import ApinizerOptions
 from rotator.providers.telnyx_api import TelephonyOptions, TelnyxOptions
 from rotator.providers.vobiz_api import VobizOptions
-from rotator.sandbox import telnyx_connections, vobiz, vobiz_endpoints
 from rotator.sandbox import telnyx as telnyx_credentials
+from rotator.sandbox import telnyx_connections, vobiz, vobiz_endpoints
 from rotator.sandbox.accounts import Account, Record
 from rotator.sandbox.api import SimulatedApi
-from rotator.sandbox.apinizer import ApinizerApi
 from rotator.sandbox.apinizer import KIND as APINIZER
+from rotator.sandbox.apinizer import ApinizerApi
 from rotator.sandbox.telnyx import TelnyxApi
 from rotator.sandbox.vobiz import VobizApi
 
@@ -54,7 +54,8 @@ class Row:
     account: str  # what the simulation calls the account
     simulate: Callable[[Account, Clock], SimulatedApi]
     options: Callable[["Place", Secret, bool], Any]  # of an account with this API key; True: it proves passwords
-    gaps: Mapping[str, str]  # what of `verbs.FEATURES` it cannot do, and why
+    path: str  # of the account, as it begins that of each request
+    gaps: Mapping[str, str]  # what of `FEATURES` in the suite it cannot do, and why
     base: str = ""  # of the API, below the sandbox
     extra: Mapping[str, Any] = field(default_factory=dict)  # what the simulation keeps beside the common facts
     add: Callable[["Place", str, Secret], None] = _create  # puts a credential there, as somebody else would
@@ -109,6 +110,7 @@ ROWS = (
         account="MA_DEMO",
         simulate=lambda account, clock: VobizApi([account], clock),
         options=_vobiz,
+        path="/api/v1/Account/MA_DEMO/",
         gaps={"generate": "username and password are always those that were chosen here", "expire": _NO_END},
         page=100,
         in_use={"delete_during_call": "conflict"},
@@ -120,6 +122,7 @@ ROWS = (
         account="MA_DEMO",
         simulate=lambda account, clock: VobizApi([account], clock),
         options=_vobiz,
+        path="/api/v1/Account/MA_DEMO/",
         gaps={
             "create": _NOT_BY_US,
             "complete": _NOT_BY_US,
@@ -139,6 +142,7 @@ ROWS = (
         account="TELNYX",
         simulate=_telnyx,
         options=_telephony,
+        path="/v2/",
         base="/v2",
         extra={"connection_id": CONNECTION, "name": "by hand", "tag": None},
         gaps={
@@ -157,6 +161,7 @@ ROWS = (
         account="TELNYX",
         simulate=_telnyx,
         options=_connection,
+        path="/v2/",
         base="/v2",
         extra={"connection_name": "by hand"},
         gaps={
@@ -179,6 +184,7 @@ ROWS = (
         account="Pay ments",
         simulate=lambda account, clock: ApinizerApi([account], clock),
         options=_project,
+        path="/apiops/projects/Pay%20ments/",
         gaps={
             "generate": "username and password are always those that were chosen here",
             "expire": "setting `expireDate` needs the full update, which would set a password during the overlap",

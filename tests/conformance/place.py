@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from flask import Blueprint, Response
 from kinds import Row
@@ -70,7 +70,7 @@ class Place:
         self._https: list[Http] = []
         self._numbers = itertools.count(1)
 
-    def __enter__(self) -> "Place":
+    def __enter__(self) -> Self:
         self.sandbox.start()
         self.honest = self.open()
         return self

@@ -281,5 +281,3 @@ def test_nothing_listens_is_a_retry_for_certain(place):
             assert isinstance(found.answer, Retry), (verb, found.answer)
             assert found.answer.why is Wait.UNREACHABLE
             place.wipe()
-
-

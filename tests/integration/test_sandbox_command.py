@@ -110,7 +110,7 @@ def test_secrets_are_in_one_private_file_and_in_no_command_line(serve) -> None:
     lines = [" ".join(each.cmdline()) for each in (family, *family.children(recursive=True))]
     assert any("bao" in line for line in lines)
     secrets = [value for name, value in served.environment().items() if name != "VAULT_ADDR"]
-    assert len(secrets) == 3
+    assert len(secrets) == 5
     for secret in secrets:
         assert not [
             where for where in (text, *lines, (served.directory / "config.yaml").read_text()) if secret in where
