@@ -6,6 +6,8 @@ import pytest
 from simulated import SETUPS
 from twins import APART, SCENARIOS, switches
 
+from rotator.core import decide
+
 
 @pytest.mark.parametrize("setup", SETUPS, ids=str)
 def test_two_processes_do_the_work_of_one(setup, tally, long):
@@ -15,3 +17,11 @@ def test_two_processes_do_the_work_of_one(setup, tally, long):
         for skew in skews:
             for _ in switches(setup, scenario, skew, stride=2 if long else 14):
                 tally(setup.kind, setup.strategy.value, "two processes, switched at any two boundaries")
+
+
+@pytest.mark.parametrize("setup", SETUPS[:3], ids=str)
+def test_check_and_set_alone_decides(setup, tally, monkeypatch, long):
+    """The claim saves double work. Whoever does not respect it breaks no promise, and rotates nothing twice."""
+    monkeypatch.setattr(decide, "CHECKS", tuple(one for one in decide.CHECKS if one is not decide.claimed_elsewhere))
+    for _ in switches(setup, "due", timedelta(), stride=2 if long else 9):
+        tally(setup.kind, setup.strategy.value, "two processes that disregard claims")
