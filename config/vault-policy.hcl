@@ -18,6 +18,11 @@ path "secret/data/sip/*" {
   capabilities = ["create", "read", "update"]
 }
 
+# Where keys of provider accounts lie in Vault, such as {vault: {path: rotator/keys/vobiz, key: auth_token}}:
+# path "secret/data/rotator/keys/*" {
+#   capabilities = ["read"]
+# }
+
 # Its own token: what is left of it, renewing it, and what it may do: whether a consumer document can be written is
 # asked before a provider hears of a new password.
 path "auth/token/lookup-self" {

@@ -66,8 +66,8 @@ METRICS = (
         "rotator_target_blocked",
         "gauge",
         ("target", "reason"),
-        "1 while a target waits for somebody or something else than its due time: foreign_document, idle_in_overlap "
-        "or account_missing; absent otherwise.",
+        "1 while a target waits for somebody or something else than its due time: foreign_document, idle_in_overlap, "
+        "account_missing or passwords_not_accepted; absent otherwise.",
     ),
     Described(
         "rotator_last_look_timestamp_seconds",

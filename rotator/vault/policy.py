@@ -29,6 +29,13 @@ path "{mount}/data/{path}" {{
 }}
 """
 
+_KEYS = """
+# Where keys of provider accounts lie in Vault, such as {{vault: {{path: rotator/keys/vobiz, key: auth_token}}}}:
+# path "{mount}/data/rotator/keys/*" {{
+#   capabilities = ["read"]
+# }}
+"""
+
 _OWN = """
 # Its own token: what is left of it, renewing it, and what it may do: whether a consumer document can be written is
 # asked before a provider hears of a new password.
@@ -61,7 +68,7 @@ path "{mount}/data/{prefix}/*" {{
 def rotator_policy(mount: str, state_prefix: str, consumer_paths: Iterable[str]) -> str:
     """What `rotator` needs. `consumer_paths` are below the mount and may end in `*`, such as "sip/*"."""
     rules = [_CONSUMER.format(mount=mount, path=path) for path in consumer_paths]
-    return _HEADER.format(mount=mount, prefix=state_prefix) + "".join(rules) + _OWN
+    return _HEADER.format(mount=mount, prefix=state_prefix) + "".join(rules) + _KEYS.format(mount=mount) + _OWN
 
 
 def consumer_policy(mount: str, state_prefix: str, consumer_paths: Iterable[str]) -> str:
