@@ -42,7 +42,7 @@ def long(pytestconfig: pytest.Config) -> bool:
 
 @pytest.fixture
 def tally(request: pytest.FixtureRequest) -> Tally:
-    """tally(provider, strategy, kind of fault): one more run."""
+    """Counts one more run: called with provider, strategy and kind of fault."""
     return request.node.stash.setdefault(_tallies, Tally())
 
 

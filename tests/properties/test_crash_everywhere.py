@@ -1,4 +1,4 @@
-"""Every run is cut at every boundary between two effects; a new process then starts from what Vault and provider hold."""
+"""Every run is cut at every boundary between two effects; a new process starts from what Vault and provider hold."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -37,7 +37,7 @@ class Watch:
         if attempt is not None and attempt.staged.password is not None:
             known = self.staged.setdefault(attempt.id, attempt.staged.password)
             assert known == attempt.staged.password, f"the staged password was replaced, {label}"
-        if label.startswith("before de") or label.startswith("before disable"):
+        if label.startswith(("before delete", "before disable")):
             self._nothing_in_use_is_retired(label)
 
     def _nothing_in_use_is_retired(self, label: str) -> None:

@@ -49,7 +49,15 @@ TEXTS = st.sampled_from(
         "staging",
     ]
 )
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8) | SECRETS | TEXTS
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | SECRETS
+    | TEXTS
+)
 ANYTHING = st.recursive(
     LEAVES,
     lambda inner: (
