@@ -22,7 +22,9 @@ from rotator.testing import FakeClock, FakeRandomness, NullMeter
 KEY = Secret("the-right-key-K3y9x7")
 WRONG_KEY = Secret("a-wrong-key-W4z8q1")
 FIRST, SECOND, THIRD = (Secret(f"{word}$Passw0rd") for word in ("First", "Second", "Third"))
+PATIENT = Timeouts(total=30)
 QUICK = Timeouts(connect=1, read=0.15, write=1, pool=1, total=30)
+"""Where nothing is answered, which only a real wait can tell."""
 Twist = Callable[[str, Response], None]
 """Changes an honest answer to a request of this verb on its way."""
 
@@ -84,7 +86,7 @@ class Place:
         self,
         *,
         key: Secret = KEY,
-        timeouts: Timeouts = QUICK,
+        timeouts: Timeouts = PATIENT,
         read_only: bool = False,
         proves: bool = False,
         url: str | None = None,

@@ -4,6 +4,7 @@ import ast
 import io
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from kinds import ROWS, Row
@@ -148,6 +149,7 @@ def _registered(kind: str) -> int:
     return lines_of_code(f"{kind!r}; {ast.get_source_segment(text, rows[0])}")
 
 
+@cache
 def sizes() -> dict[str, list[int]]:
     """Lines of code of each kind: provider, sandbox, registry, settings, demo, conformance."""
     return {
