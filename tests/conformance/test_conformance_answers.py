@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from kinds import Row
-from place import KEY, QUICK, SECOND, Place, value
+from place import KEY, QUICK, SECOND, THIRD, Place, value
 from provider_bench import raw_server
-from twists import echo, keys, on_verb, redirect, with_noise, with_value, without, wrong_types
+from twists import echo, keys, of_another, on_verb, redirect, with_noise, with_value, without, wrong_types
 from verbs import VERBS, Verb
 
 from rotator.core.answers import Answer, Done, Refused, Retry, Unknown, Wait
@@ -174,6 +174,22 @@ def test_another_document_altogether_never_makes_an_answer_untrue(place, whole):
         one = verb.prepare(place)
         place.api.twist = on_verb(asked, lambda _: whole)
         Asked(place, verb, place.honest, one).is_true((asked, whole))
+        place.wipe()
+
+
+def test_an_answer_about_another_credential_is_never_taken_for_this_one(place):
+    for verb, asked in situations(place):
+        if not verb.writes:  # a listing without it cannot be told from one that leaves it out
+            continue
+        one, other = verb.prepare(place), place.add("bystander", THIRD)
+
+        def confuse(whole: Any, one: Credential = one, other: Credential = other) -> Any:
+            meant = place.held(one) or place.records()[-1]
+            names = {place.row.identity(meant): str(other.id), meant.username: other.username}
+            return of_another({**names, str(meant.extra.get("name")): "by hand"})(whole)
+
+        place.api.twist = on_verb(asked, confuse)
+        Asked(place, verb, place.honest, one).is_true(asked)
         place.wipe()
 
 

@@ -60,6 +60,15 @@ def with_value(key: str, wrong: Any) -> Callable[[Any], Any]:
     return lambda whole: _walk(whole, lambda name, value: wrong if name == key else value)
 
 
+def of_another(names: dict[str, str]) -> Callable[[Any], Any]:
+    """The same about something else: each text that stands in `names` by the one beside it."""
+
+    def change(_: str, value: Any) -> Any:
+        return names.get(value, value) if isinstance(value, str) else value
+
+    return lambda whole: _walk(whole, change)
+
+
 def with_noise(whole: Any) -> Any:
     """The same with fields that nobody expects, in every object."""
     if isinstance(whole, dict):

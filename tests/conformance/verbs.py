@@ -69,7 +69,8 @@ def _is_there(place: Place, one: Credential, found: Any) -> bool:
 
 def _made(place: Place, staged: Credential, made: Any) -> bool:
     chosen = staged.password is None or (made.username, made.password) == (staged.username, staged.password)
-    return chosen and place.held(made) is not None and place.accepts(made)
+    held = place.held(made)
+    return chosen and held is not None and held.username == made.username and place.accepts(made)
 
 
 def _set(place: Place, one: Credential, changed: Any) -> bool:
