@@ -5,11 +5,13 @@ import time
 
 import pytest
 from bao import eventually, running_bao
+from raft import running_raft
 from stage import stage_on
 
 from rotator.sandbox.faults import named
 
 TARGETS = 60
+TAKEOVER = 90.0  # seconds: the claim of a dead one (37), an election (5), a poll, and the rest of the work
 LATENCY = 0.08  # seconds for each call to the provider: what a public API over a continent takes
 
 
@@ -88,3 +90,31 @@ def test_what_a_killed_daemon_leaves_is_carried_on_by_another_when_its_claim_end
         time.sleep(0.2)
     once_each(stage, names)
     print(f"everything rotated {time.monotonic() - killed:.1f} s after the kill")
+
+
+@pytest.mark.timeout(300)
+def test_three_replicas_on_three_nodes_lose_a_replica_and_the_leader_and_rotate_each_target_once(tmp_path, tally):
+    tally("vobiz", "replace", "3 daemons, 3 nodes: one of each killed", TARGETS)
+    names, targets = fleet("raft")
+    cluster = tmp_path / "raft"
+    cluster.mkdir()
+    with running_raft(cluster, standby_reads=True) as raft, stage_on(raft, tmp_path) as stage:
+        stage.sandbox.faults.plan(named("latency", seconds=LATENCY), times=None)
+        leader = raft.leader()
+        replicas = []
+        for node in [leader, *raft.standbys()]:
+            stage.config = stage.folder / f"config-{len(replicas)}.yaml"
+            vault = {"address": node.address, "timeout": "3s", "connect_timeout": "2s"}
+            stage.configure(targets, daemon={"workers": 2, "claim": "37s"}, vault=vault)
+            replicas.append(stage.start())
+        eventually(lambda: any(stage.state(name).counts.succeeded for name in names), "the work has begun")
+        replicas[1].stop(signal.SIGKILL)
+        leader.kill()
+        began = time.monotonic()
+        raft.successor(leader)
+        stage.vault = raft.client()
+        while not all_rotated(stage, names):
+            assert time.monotonic() < began + TAKEOVER, "not all rotated within the claim, an election and a poll"
+            time.sleep(0.2)
+        once_each(stage, names)
+        print(f"one replica and the leader killed: everything rotated {time.monotonic() - began:.1f} s after it")
