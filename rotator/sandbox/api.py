@@ -1,11 +1,12 @@
 """What one provider's simulation offers to the sandbox: a further provider is one further module with such a class."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
 
-from flask import Blueprint
+from flask import Blueprint, Response
 
 from rotator.sandbox.accounts import Account
+from rotator.sandbox.adjust import adjusted
 from rotator.sandbox.faults import ErrorBody
 
 
@@ -45,3 +46,44 @@ class SimulatedApi(Protocol):
     def realms(self) -> Mapping[str, Account]:
         """The SIP realms that are challenged with, and the account of each; empty where nothing is SIP here."""
         ...
+
+
+R = TypeVar("R")
+
+
+class Answering(Protocol[R]):
+    """What makes a simulated provider's answers, under readings that may be replaced at any time."""
+
+    readings: R
+
+    def error(self, status: int, retry_after: int | None) -> Response:
+        """The provider's own error answer."""
+        ...
+
+
+class Simulation(Generic[R]):
+    """What every simulated API has: accounts, readings, and errors of its own."""
+
+    def __init__(self, accounts: Iterable[Account], answers: Answering[R]) -> None:
+        """Takes the accounts, whose names are unique, and what makes the answers."""
+        self._accounts = {account.name: account for account in accounts}
+        self._own_answers = answers
+
+    @property
+    def readings(self) -> R:
+        """The readings in force."""
+        return self._own_answers.readings
+
+    @property
+    def error(self) -> ErrorBody:
+        """Makes the provider's own error answer."""
+        return self._own_answers.error
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """Every account it serves."""
+        return tuple(self._accounts.values())
+
+    def read_as(self, **changes: Any) -> None:
+        """Changes some readings from the next request on. Raises ValueError on a name or value that there is not."""
+        self._own_answers.readings = adjusted(self.readings, changes)

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, request
 from rotator.core.secret import Secret
 from rotator.ports import Clock
 from rotator.sandbox.accounts import Account, Missing, Record
-from rotator.sandbox.adjust import adjusted
+from rotator.sandbox.api import Simulation
 from rotator.sandbox.apinizer_common import (
     FIELDS,
     LABELS,
@@ -30,7 +30,7 @@ from rotator.sandbox.apinizer_common import (
     wanted_access,
 )
 from rotator.sandbox.apinizer_gateway import GatewayRoutes
-from rotator.sandbox.faults import GATEWAY, ErrorBody, deployment_fault
+from rotator.sandbox.faults import GATEWAY, deployment_fault
 
 KIND = "credential"
 
@@ -43,7 +43,7 @@ class _Held:
     access: list[Access] = field(default_factory=list)
 
 
-class ApinizerApi:
+class ApinizerApi(Simulation[ApinizerReadings]):
     """Serves any number of projects of one installation."""
 
     name = "apinizer"
@@ -59,32 +59,13 @@ class ApinizerApi:
         readings: ApinizerReadings | None = None,
     ) -> None:
         """Makes it; `groups` names the API proxies of each group."""
-        self._accounts = {account.name: account for account in accounts}
         self._answers = Answers(readings or ApinizerReadings())
+        super().__init__(accounts, self._answers)
         self._proxies = frozenset(proxies)
         self._groups = {name: frozenset(members) for name, members in (groups or {}).items()}
         self._environments = Environments(tuple(environments), clock)
         self._held: dict[str, _Held] = {}
         self._lock = threading.RLock()
-
-    @property
-    def readings(self) -> ApinizerReadings:
-        """The readings in force."""
-        return self._answers.readings
-
-    @property
-    def error(self) -> ErrorBody:
-        """Makes an error of the generation."""
-        return self._answers.error
-
-    @property
-    def accounts(self) -> tuple[Account, ...]:
-        """Every project it serves."""
-        return tuple(self._accounts.values())
-
-    def read_as(self, **changes: Any) -> None:
-        """Changes some readings from the next request on. Raises ValueError on a name or value that there is not."""
-        self._answers.readings = adjusted(self.readings, changes)
 
     def realms(self) -> Mapping[str, Account]:
         """Nothing is SIP here."""

@@ -16,8 +16,7 @@ from rotator.core.secret import Secret
 from rotator.ports import Clock
 from rotator.sandbox import telnyx_connections as connections
 from rotator.sandbox.accounts import Account, InUse, Missing, Record
-from rotator.sandbox.adjust import adjusted
-from rotator.sandbox.faults import ErrorBody
+from rotator.sandbox.api import Simulation
 from rotator.sandbox.telnyx_common import Answers, TelnyxReadings, View, matches
 
 KIND = "telephony"
@@ -26,39 +25,20 @@ _FIELDS = {"connection_id", "name", "tag", "expires_at"}
 _CHARACTERS = string.ascii_letters + string.digits
 
 
-class TelnyxApi:
+class TelnyxApi(Simulation[TelnyxReadings]):
     """Serves any number of Telnyx accounts; the API key says which one is meant."""
 
     name = "telnyx"
 
     def __init__(self, accounts: Iterable[Account], clock: Clock, readings: TelnyxReadings | None = None) -> None:
         """Makes it; a reading can be changed at any time by `read_as`."""
-        self._accounts = tuple(accounts)
         self._answers = Answers(clock, readings or TelnyxReadings())
-
-    @property
-    def readings(self) -> TelnyxReadings:
-        """The readings in force."""
-        return self._answers.readings
-
-    @property
-    def error(self) -> ErrorBody:
-        """Makes the error envelope."""
-        return self._answers.error
-
-    @property
-    def accounts(self) -> tuple[Account, ...]:
-        """Every account it serves."""
-        return self._accounts
-
-    def read_as(self, **changes: Any) -> None:
-        """Changes some readings from the next request on. Raises ValueError on a name or value that there is not."""
-        self._answers.readings = adjusted(self.readings, changes)
+        super().__init__(accounts, self._answers)
 
     def realms(self) -> Mapping[str, Account]:
         """One SIP domain for the first account, subdomains of it for the others."""
-        names = [_DOMAIN, *(f"{account.name.lower()}.{_DOMAIN}" for account in self._accounts[1:])]
-        return dict(zip(names, self._accounts, strict=True))
+        names = [_DOMAIN, *(f"{account.name.lower()}.{_DOMAIN}" for account in self.accounts[1:])]
+        return dict(zip(names, self.accounts, strict=True))
 
     def call(self) -> tuple[str, str]:
         """The account's name and the verb of the request: `create`, `list`, `get`, `update` or `delete`."""
@@ -82,7 +62,7 @@ class TelnyxApi:
 
     def _authenticated(self) -> Account | None:
         given = Secret(request.headers.get("Authorization", ""))
-        return next((one for one in self._accounts if given == Secret(f"Bearer {one.token.reveal()}")), None)
+        return next((one for one in self.accounts if given == Secret(f"Bearer {one.token.reveal()}")), None)
 
     def _with_account(self, view: View) -> View:
         def authenticated(**rest: str) -> Response:

@@ -12,8 +12,7 @@ from flask import Blueprint, Response, request
 from rotator.core.secret import Secret
 from rotator.ports import Clock
 from rotator.sandbox.accounts import Account, InUse, Missing, Record, Taken
-from rotator.sandbox.adjust import adjusted
-from rotator.sandbox.faults import ErrorBody
+from rotator.sandbox.api import Simulation
 from rotator.sandbox.vobiz_common import Answers, View, VobizReadings, realm, stamp
 from rotator.sandbox.vobiz_endpoints import Endpoints
 
@@ -22,34 +21,15 @@ _SYMBOLS = "~!@#$%^&*()_+"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-class VobizApi:
+class VobizApi(Simulation[VobizReadings]):
     """Serves any number of Vobiz accounts."""
 
     name = "vobiz"
 
     def __init__(self, accounts: Iterable[Account], clock: Clock, readings: VobizReadings | None = None) -> None:
         """Makes it; a reading can be changed at any time by `read_as`."""
-        self._accounts = {account.name: account for account in accounts}
         self._answers = Answers(clock, readings or VobizReadings())
-
-    @property
-    def readings(self) -> VobizReadings:
-        """The readings in force."""
-        return self._answers.readings
-
-    @property
-    def error(self) -> ErrorBody:
-        """Makes the global error envelope."""
-        return self._answers.error
-
-    @property
-    def accounts(self) -> tuple[Account, ...]:
-        """Every account it serves."""
-        return tuple(self._accounts.values())
-
-    def read_as(self, **changes: Any) -> None:
-        """Changes some readings from the next request on. Raises ValueError on a name or value that there is not."""
-        self._answers.readings = adjusted(self.readings, changes)
+        super().__init__(accounts, self._answers)
 
     def realms(self) -> Mapping[str, Account]:
         """The realm that each account's users are challenged with, trunk credentials and endpoints alike."""
