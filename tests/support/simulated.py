@@ -84,7 +84,9 @@ class Wire(httpx.BaseTransport):
 
     def _next(self, request: httpx.Request) -> Trouble | None:
         if self.troubles:
-            return self.troubles.pop(0)
+            trouble = self.troubles.pop(0)
+            # For its content only a write is refused; a gateway that answers 422 to a GET has let it in.
+            return None if trouble is Trouble.REFUSED and request.method == "GET" else trouble
         return self.plan(request) if self.plan is not None else None
 
     def _spoilt(self, trouble: Trouble | None, answer: httpx.Response | None) -> httpx.Response:
