@@ -11,6 +11,7 @@ from collections import Counter
 import pytest
 
 _KEY = "proof"
+_LONGEST = 3600  # seconds that one test of the long run may take
 _tallies: pytest.StashKey["Tally"] = pytest.StashKey()
 
 
@@ -32,6 +33,12 @@ class Tally:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", default=False, help="the proof with more cuts and examples")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("long", default=False):
+        for item in items:
+            item.add_marker(pytest.mark.timeout(_LONGEST), append=False)
 
 
 @pytest.fixture(scope="session")
