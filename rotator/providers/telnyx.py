@@ -127,7 +127,8 @@ class TelnyxTelephony(SipCredentialKind):
         if found.value.ended(now):
             return Done(None)
         answer = self._patch(call, "disable", credential, api.write_moment(now), lambda shown: shown.ended(now))
-        if isinstance(answer, Refused) and answer.why is Refusal.INVALID:  # perhaps an end has to lie ahead
+        # An end that has to lie ahead: rejected, or taken and seen to be ignored.
+        if isinstance(answer, Refused) and answer.why in (Refusal.INVALID, Refusal.UNSUPPORTED):
             soon = now.replace(microsecond=0) + _SOON
             answer = self._patch(call, "disable", credential, api.write_moment(soon), lambda shown: shown.ends_at(soon))
             if isinstance(answer, Done):

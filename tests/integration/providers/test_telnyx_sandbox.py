@@ -98,21 +98,15 @@ def test_disabling_ends_at_once_and_for_good(readings):
         assert world.telephony.enable(made).why is Refusal.EXPIRED
 
 
-def test_an_end_that_may_not_have_passed_is_set_some_seconds_ahead():
-    with World(clock=FakeClock(), past_end="refused") as world:
+@pytest.mark.parametrize("reading", ["refused", "ignored"])
+def test_an_end_that_may_not_have_passed_is_set_some_seconds_ahead(reading):
+    with World(clock=FakeClock(), past_end=reading) as world:
         made = world.telephony.create(staged(), "office").value
         answer = world.telephony.disable(made)
         assert answer.why is Wait.NOT_YET
         world.clock.advance(answer.after)
         assert not world.accepts(made)
         assert world.telephony.disable(made) == Done(None)
-
-
-def test_an_end_that_is_ignored_is_unsupported():
-    with World(clock=FakeClock(), past_end="ignored") as world:
-        made = world.telephony.create(staged(), "office").value
-        assert world.telephony.disable(made).why is Refusal.UNSUPPORTED
-        assert world.accepts(made)
 
 
 def test_what_a_lost_create_has_made_is_found_and_completed_and_the_rest_can_be_removed():
