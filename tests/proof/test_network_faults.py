@@ -13,7 +13,7 @@ import pytest
 from bao import running_bao
 from chaos import patiently
 from chaos_wire import Mode, Wire
-from stage import stage_on
+from stage import TOKEN, stage_on
 
 from rotator.core.secret import Secret
 from rotator.providers.http import Timeouts
@@ -93,6 +93,16 @@ def meets_fault(wire):
     patiently(lambda: wire.spoilt > before, "a connection meets the fault")
 
 
+def unseen(stage, *credentials):
+    """No password of this run, and no token, in anything that its daemons wrote, DEBUG included."""
+    written = "".join(path.read_text(errors="replace") for path in stage.folder.iterdir() if path.is_file())
+    assert '"level": "debug"' in written
+    secrets = [TOKEN, stage.login.secret_id.reveal(), *(one.password.reveal() for one in credentials)]
+    for secret in secrets:
+        for form in (secret, json.dumps(secret)[1:-1]):
+            assert form not in written
+
+
 def at_the_provider(stage, mode):
     """One daemon's life with one fault before its provider; returns what was measured."""
     target = f"provider{mode.name.lower()}"
@@ -119,6 +129,7 @@ def at_the_provider(stage, mode):
         settled(stage, target, 2)
         assert stage.published(f"sip/{target}").password == opened.staged.password
         stopped(daemon)
+        unseen(stage, opened.staged, opened.predecessor)
     return f"{mode.value}: noticed after {noticed:.1f} s, stopped after {stop:.1f} s"
 
 
@@ -156,6 +167,7 @@ def at_vault(stage, mode):
         daemon.wait_for("started")
         settled(stage, target, 2)
         stopped(daemon)
+        unseen(stage, opened.staged, opened.predecessor)
     stops = f"stopped after {stop:.1f} s, at its start after {stop_waiting:.1f} s"
     return f"{mode.value}: noticed after {noticed:.1f} s, the longest look took {look:.1f} s, {stops}"
 

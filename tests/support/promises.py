@@ -116,6 +116,7 @@ class Promises:
         self._before = self._snapshot()
         self._states = self._documents()
         self.boundaries = 0
+        self._passwords: set[str] = set()
 
     def __call__(self, label: str) -> None:
         self.boundaries += 1
@@ -127,6 +128,9 @@ class Promises:
             for key, (simulated, held) in now.items():
                 known = key[1] in simulated.first or _names(states, key, held)
                 assert known, f"an orphan: no document names {held.username}, {label}"
+            self._passwords |= {
+                one.password.reveal() for state in states for one in _all_named(state) if one and one.password
+            }
         self._before, self._states = now, states
 
     def at_rest(self, where: object) -> None:
@@ -144,6 +148,15 @@ class Promises:
             assert one.accepts(one.consumer.username, one.consumer.password), f"published and refused, {where}"
             published.add(state.published.id)
         self._nobody_else(published, where)
+        self._nothing_told(where)
+
+    def _nothing_told(self, where: object) -> None:
+        """No password that any document ever held is in the audit, or in what is told of an error."""
+        assert self._passwords, where
+        told = [repr(self.world.audit.records), *(one.state.last_error for one in self._each if one.state)]
+        assert not any(password in text for password in self._passwords for text in told), (
+            f"a password was told, {where}"
+        )
 
     def _nobody_else(self, published: set[str | None], where: object) -> None:
         kept = published | {one.state.standby.id for one in self._each if one.state and one.state.standby}
