@@ -15,7 +15,7 @@ from rotator.cli.exits import Exit, Interrupted, Refused
 from rotator.cli.printing import console, print_lines, safe
 
 if TYPE_CHECKING:
-    from rotator.sandbox.demo_story import Line
+    from rotator_simulator.demo.timeline import Line
 
 _SHORTEST, _LONGEST = 35, 3600
 _Duration = Annotated[
@@ -64,8 +64,8 @@ def demo(duration: _Duration = 40) -> None:
       130  stopped by Ctrl-C
     """
     from rotator.daemon.clock import SystemClock, SystemRandomness  # noqa: PLC0415 - takes a second
-    from rotator.sandbox.demo import Demo, DemoError, Production  # noqa: PLC0415
-    from rotator.sandbox.demo_figures import summary, verdict  # noqa: PLC0415
+    from rotator_simulator.demo.report import summary, verdict  # noqa: PLC0415
+    from rotator_simulator.demo.run import Demo, DemoError, Production  # noqa: PLC0415
 
     stop = Event()
     performance = Demo(Production(seconds=duration), SystemClock(stop), SystemRandomness(), stop, _show)
@@ -100,7 +100,7 @@ def sandbox(
       1  a port is taken, or the directory cannot be written
     """
     from rotator.daemon.clock import SystemClock, SystemRandomness  # noqa: PLC0415 - takes a second
-    from rotator.sandbox.demo_by_hand import Workshop, WorkshopError  # noqa: PLC0415
+    from rotator_simulator.sandbox import Workshop, WorkshopError  # noqa: PLC0415
 
     stop = Event()
     workshop = Workshop(

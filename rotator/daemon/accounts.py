@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from rotator.core.model import Capabilities
 from rotator.core.secret import Secret
 from rotator.providers import registry
-from rotator.providers.http import HttpOptions, Timeouts
-from rotator.providers.pacing import RateLimit
-from rotator.providers.sip import Address
+from rotator.providers.http.client import HttpOptions, Timeouts
+from rotator.providers.http.rate_limit import RateLimit
+from rotator.providers.sip.register import Address
 from rotator.settings.accounts import Account
 from rotator.settings.references import InVault, Resolved
 from rotator.settings.values import HostPort

@@ -22,7 +22,7 @@ from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
 from rotator.ports import Provider
-from rotator.providers.http import Http
+from rotator.providers.http.client import Http
 from rotator.providers.registry import KINDS
 from rotator.settings import ConfigError, Problem, Settings, load
 from rotator.settings.accounts import Account

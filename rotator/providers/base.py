@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown
 from rotator.core.model import Capabilities, Credential
-from rotator.providers.calls import Call
-from rotator.providers.http import Http
-from rotator.providers.proofs import by_register
-from rotator.providers.replies import Failure
-from rotator.providers.sip import Address
+from rotator.providers.http.calls import Call
+from rotator.providers.http.client import Http
+from rotator.providers.http.replies import Failure
+from rotator.providers.sip.proof import by_register
+from rotator.providers.sip.register import Address
 
 
 class CredentialKind(ABC):

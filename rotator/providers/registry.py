@@ -8,17 +8,15 @@ from typing import Any
 from rotator.core.model import Capabilities, Strategy
 from rotator.core.secret import Secret
 from rotator.ports import Provider, Randomness
-from rotator.providers import (
-    apinizer,
-    apinizer_api,
-    telnyx,
-    telnyx_api,
-    telnyx_connection,
-    vobiz,
-    vobiz_api,
-    vobiz_endpoint,
-)
-from rotator.providers.http import Http
+from rotator.providers.apinizer import api as apinizer_api
+from rotator.providers.apinizer import credentials as apinizer
+from rotator.providers.http.client import Http
+from rotator.providers.telnyx import api as telnyx_api
+from rotator.providers.telnyx import connections as telnyx_connection
+from rotator.providers.telnyx import telephony as telnyx
+from rotator.providers.vobiz import api as vobiz_api
+from rotator.providers.vobiz import credentials as vobiz
+from rotator.providers.vobiz import endpoints as vobiz_endpoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock
-from rotator.providers.apinizer_api import ApinizerOptions
-from rotator.providers.telnyx_api import TelephonyOptions, TelnyxOptions
-from rotator.providers.vobiz_api import VobizOptions
-from rotator.sandbox import telnyx as telnyx_credentials
-from rotator.sandbox import telnyx_connections, vobiz, vobiz_endpoints
-from rotator.sandbox.accounts import Account, Record
-from rotator.sandbox.api import SimulatedApi
-from rotator.sandbox.apinizer import KIND as APINIZER
-from rotator.sandbox.apinizer import ApinizerApi
-from rotator.sandbox.telnyx import TelnyxApi
-from rotator.sandbox.vobiz import VobizApi
+from rotator.providers.apinizer.api import ApinizerOptions
+from rotator.providers.telnyx.api import TelephonyOptions, TelnyxOptions
+from rotator.providers.vobiz.api import VobizOptions
+from rotator_simulator.account import Account, Record
+from rotator_simulator.providers.apinizer.api import KIND as APINIZER
+from rotator_simulator.providers.apinizer.api import ApinizerApi
+from rotator_simulator.providers.telnyx import api as telnyx_credentials
+from rotator_simulator.providers.telnyx import connections as telnyx_connections
+from rotator_simulator.providers.telnyx.api import TelnyxApi
+from rotator_simulator.providers.vobiz import api as vobiz
+from rotator_simulator.providers.vobiz import endpoints as vobiz_endpoints
+from rotator_simulator.providers.vobiz.api import VobizApi
+from rotator_simulator.simulated_api import SimulatedApi
 
 if TYPE_CHECKING:
     from place import Place

@@ -19,7 +19,7 @@ from world import ALTERNATING, DAY, IN_PLACE, REPLACE, World
 from rotator.core.answers import Done
 from rotator.core.model import Capabilities, Credential, Purpose
 from rotator.core.secret import Secret
-from rotator.sandbox.wire import Witnessed
+from rotator_simulator.http_server import Witnessed
 
 TARGETS = {target.strategy.value: target for target in (REPLACE, ALTERNATING, IN_PLACE)}
 MINUTE = timedelta(minutes=1)

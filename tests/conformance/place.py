@@ -12,12 +12,12 @@ from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.observe.redact import Redactor
 from rotator.ports import Provider
-from rotator.providers.http import Http, HttpOptions, Timeouts
+from rotator.providers.http.client import Http, HttpOptions, Timeouts
 from rotator.providers.registry import KINDS
-from rotator.sandbox.accounts import Account, Record
-from rotator.sandbox.server import Sandbox
-from rotator.sandbox.wire import Watch
 from rotator.testing import FakeClock, FakeRandomness, NullMeter
+from rotator_simulator.account import Account, Record
+from rotator_simulator.http_server import Watch
+from rotator_simulator.server import Sandbox
 
 KEY = Secret("the-right-key-K3y9x7")
 WRONG_KEY = Secret("a-wrong-key-W4z8q1")

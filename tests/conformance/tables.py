@@ -158,7 +158,7 @@ def sizes() -> dict[str, list[int]]:
             sum(lines_of_code(path.read_text()) for path in _modules("sandbox", row)),
             _registered(row.kind),
             _said("rotator/settings/accounts.py", row),
-            _said("rotator/sandbox/demo_cast.py", row),
+            _said("simulator/rotator_simulator/demo/targets.py", row),
             _said("tests/conformance/kinds.py", row),
         ]
         for row in ROWS

@@ -19,8 +19,8 @@ from rotator.core.model import Credential
 from rotator.daemon.clock import SystemClock
 from rotator.observe.redact import Redactor
 from rotator.ports import Provider
-from rotator.providers.http import Timeouts
-from rotator.sandbox.faults import CATALOGUE, ON_THE_WIRE, Kind, named
+from rotator.providers.http.client import Timeouts
+from rotator_simulator.faults import CATALOGUE, ON_THE_WIRE, Kind, named
 
 LATE = {"latency", "late-answer"}
 HURRIED = Timeouts(connect=0.3, read=0.2, write=0.3, pool=0.3, total=0.4)

@@ -11,9 +11,9 @@ from verbs import HOUR, VERBS, Verb
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Capabilities, Credential, Strategy
-from rotator.providers.http import ReadOnlyViolation
+from rotator.providers.http.client import ReadOnlyViolation
 from rotator.providers.registry import KINDS, unsupported
-from rotator.sandbox.faults import named
+from rotator_simulator.faults import named
 
 LOST = ("lost-answer", "error-after-commit", "half-body", "empty-after-commit", "html-after-commit")
 FEATURES: dict[str, Callable[[Capabilities], bool]] = {

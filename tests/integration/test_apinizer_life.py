@@ -16,8 +16,8 @@ from rotator.core.model import Phase, Purpose, Target
 from rotator.core.passwords import PasswordRules, generate
 from rotator.core.secret import Secret
 from rotator.engine import Outcome
-from rotator.sandbox.faults import Plan, named
 from rotator.testing import FakeRandomness
+from rotator_simulator.faults import Plan, named
 
 MINUTE = timedelta(minutes=1)
 FIELDS = {

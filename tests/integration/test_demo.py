@@ -15,13 +15,13 @@ import psutil
 import pytest
 import typer
 
-import rotator.sandbox.demo as demo_module
+import rotator_simulator.demo.run as demo_module
 from rotator.cli import sandbox_commands
 from rotator.daemon.clock import SystemClock, SystemRandomness
-from rotator.sandbox.demo import Demo, DemoError, Production
-from rotator.sandbox.demo_cast import Pace
-from rotator.sandbox.demo_evidence import distinct, passwords_of
-from rotator.sandbox.devices import Habits
+from rotator_simulator.clients.sip_device import Habits
+from rotator_simulator.demo.evidence import distinct, passwords_of
+from rotator_simulator.demo.run import Demo, DemoError, Production
+from rotator_simulator.demo.targets import Pace
 
 COMMAND = [sys.executable, "-m", "rotator", "demo"]
 NO_OVERLAP = Pace(every=9, overlap=0, quarantine=5, propagation=0)

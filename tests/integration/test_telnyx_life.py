@@ -11,7 +11,7 @@ from rotator.core.model import Policy, Purpose, Request, Strategy, Target
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every
 from rotator.engine import Engine, Limits
-from rotator.providers.http import Timeouts
+from rotator.providers.http.client import Timeouts
 from rotator.testing import FakeClock, FakeRandomness, MemoryAudit, MemoryStore
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

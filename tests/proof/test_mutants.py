@@ -19,7 +19,7 @@ from rotator.core.model import Phase, Purpose
 from rotator.core.secret import Secret
 from rotator.engine import effects, session
 from rotator.ports import Conflict, Versioned
-from rotator.providers import vobiz_api
+from rotator.providers.vobiz import api as vobiz_api
 from rotator.testing import MemoryStore
 
 REPLACE, ALTERNATING, IN_PLACE = SETUPS[:3]

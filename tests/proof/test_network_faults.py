@@ -16,8 +16,8 @@ from chaos_wire import Mode, Wire
 from stage import TOKEN, stage_on
 
 from rotator.core.secret import Secret
-from rotator.providers.http import Timeouts
-from rotator.sandbox.faults import named
+from rotator.providers.http.client import Timeouts
+from rotator_simulator.faults import named
 
 STOP_WITHIN = 32.0  # seconds, as configured; a call to a provider may take 31
 CALL = Timeouts().longest_call.total_seconds()

@@ -8,7 +8,7 @@ from bao import eventually, running_bao
 from raft import running_raft
 from stage import stage_on
 
-from rotator.sandbox.faults import named
+from rotator_simulator.faults import named
 
 TARGETS = 60
 TAKEOVER = 90.0  # seconds: the claim of a dead one (37), an election (5), a poll, and the rest of the work

@@ -13,14 +13,14 @@ from provider_bench import PASSWORD, TOKEN, Bench, Counted, answer
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
-from rotator.providers.apinizer import ApinizerCredentials
-from rotator.providers.apinizer_api import ApinizerOptions, headers
-from rotator.providers.http import Http, HttpOptions
-from rotator.sandbox.accounts import Account
-from rotator.sandbox.apinizer import ApinizerApi
-from rotator.sandbox.apinizer_common import ApinizerReadings
-from rotator.sandbox.server import Sandbox
+from rotator.providers.apinizer.api import ApinizerOptions, headers
+from rotator.providers.apinizer.credentials import ApinizerCredentials
+from rotator.providers.http.client import Http, HttpOptions
 from rotator.testing import FakeClock, FakeRandomness
+from rotator_simulator.account import Account
+from rotator_simulator.providers.apinizer.api import ApinizerApi
+from rotator_simulator.providers.apinizer.common import ApinizerReadings
+from rotator_simulator.server import Sandbox
 
 PROJECT = "Pay ments"
 BASE = "/apiops/projects/Pay%20ments/credentials/"

@@ -25,13 +25,13 @@ from rotator.core.model import TargetState
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
 from rotator.ports import StoreError, StoreUnavailable
-from rotator.sandbox.accounts import Account, Propagation
-from rotator.sandbox.devices import Device, Fleet, Given, Habits
-from rotator.sandbox.faults import named
-from rotator.sandbox.registrar import Manner
-from rotator.sandbox.server import Sandbox
-from rotator.sandbox.vobiz import KIND, VobizApi
-from rotator.sandbox.wire import Witnessed
+from rotator_simulator.account import Account, Propagation
+from rotator_simulator.clients.sip_device import Device, Fleet, Given, Habits
+from rotator_simulator.faults import named
+from rotator_simulator.http_server import Witnessed
+from rotator_simulator.providers.vobiz.api import KIND, VobizApi
+from rotator_simulator.registrar import Manner
+from rotator_simulator.server import Sandbox
 
 EVERY, OVERLAP, QUARANTINE = 7.0, 3.0, 1.0  # seconds, of the one policy
 CLAIM = 37.0  # the shortest that the configuration's check allows: a call to a provider may take 31 s

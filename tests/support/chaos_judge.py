@@ -15,7 +15,7 @@ from chaos import EVERY, OVERLAP, Ground, Part
 
 from rotator.core.schedule import SPREAD
 from rotator.observe.chain import verify
-from rotator.sandbox.accounts import Event, Happening
+from rotator_simulator.account import Event, Happening
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from openapi_core import OpenAPI
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockRequest, MockResponse
 
-from rotator.sandbox.wire import Witnessed
+from rotator_simulator.http_server import Witnessed
 
 FOLDER = Path(__file__).parent.parent / "contracts"
 _HOST = "https://contract.test"

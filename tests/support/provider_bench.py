@@ -13,10 +13,10 @@ import httpx
 
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
-from rotator.providers.http import Http, HttpOptions
-from rotator.providers.vobiz import VobizCredentials
-from rotator.providers.vobiz_api import VobizOptions, headers
-from rotator.providers.vobiz_endpoint import VobizEndpoints
+from rotator.providers.http.client import Http, HttpOptions
+from rotator.providers.vobiz.api import VobizOptions, headers
+from rotator.providers.vobiz.credentials import VobizCredentials
+from rotator.providers.vobiz.endpoints import VobizEndpoints
 from rotator.testing import FakeClock
 
 TOKEN = "tok3n-THAT-must-never-be-SEEN"

@@ -21,18 +21,18 @@ from rotator.core.model import Capabilities, Strategy, Target
 from rotator.core.secret import Secret
 from rotator.engine import Engine, Limits
 from rotator.ports import Clock, Provider
-from rotator.providers.http import Http, HttpOptions
+from rotator.providers.http.client import Http, HttpOptions
 from rotator.providers.registry import KINDS
-from rotator.providers.sip import Address
-from rotator.sandbox import telnyx as telnyx_api
-from rotator.sandbox import telnyx_connections
-from rotator.sandbox.accounts import Account, Missing, Propagation, Record
-from rotator.sandbox.apinizer import ApinizerApi
-from rotator.sandbox.faults import Faults
-from rotator.sandbox.registrar import Manner, Registrar
-from rotator.sandbox.telnyx import TelnyxApi
-from rotator.sandbox.vobiz import VobizApi
+from rotator.providers.sip.register import Address
 from rotator.testing import CrashPoints, NullMeter
+from rotator_simulator.account import Account, Missing, Propagation, Record
+from rotator_simulator.faults import Faults
+from rotator_simulator.providers.apinizer.api import ApinizerApi
+from rotator_simulator.providers.telnyx import api as telnyx_api
+from rotator_simulator.providers.telnyx import connections as telnyx_connections
+from rotator_simulator.providers.telnyx.api import TelnyxApi
+from rotator_simulator.providers.vobiz.api import VobizApi
+from rotator_simulator.registrar import Manner, Registrar
 
 BASE = "http://127.0.0.1:1"
 TOKEN = Secret("the-proofs-token-tK8s")

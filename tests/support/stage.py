@@ -17,10 +17,10 @@ from bao import Bao, eventually
 from rotator.core.model import TargetState
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
-from rotator.sandbox.accounts import Account
-from rotator.sandbox.server import Sandbox
-from rotator.sandbox.vobiz import VobizApi
 from rotator.vault.policy import rotator_policy
+from rotator_simulator.account import Account
+from rotator_simulator.providers.vobiz.api import VobizApi
+from rotator_simulator.server import Sandbox
 
 TOKEN = "sentinel-vobiz-token-9f2c"
 ACCOUNT = "MA_TEST"

@@ -9,11 +9,11 @@ from provider_bench import Counted
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock, SystemRandomness
-from rotator.providers.http import Http, HttpOptions, Timeouts
+from rotator.providers.http.client import Http, HttpOptions, Timeouts
 from rotator.providers.registry import KINDS
-from rotator.sandbox.accounts import Account
-from rotator.sandbox.server import Sandbox
-from rotator.sandbox.telnyx import TelnyxApi
+from rotator_simulator.account import Account
+from rotator_simulator.providers.telnyx.api import TelnyxApi
+from rotator_simulator.server import Sandbox
 
 KEY = Secret("KEY0123-sandbox")
 FIRST, SECOND = Secret("Tlx!2025$SecureP"), Secret("Other+2026*SecureP")

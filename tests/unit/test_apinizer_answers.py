@@ -6,8 +6,8 @@ from provider_bench import PASSWORD, TOKEN, answer
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
-from rotator.providers.apinizer_envelope import NOWHERE, Said, failed, outcome, said
-from rotator.providers.replies import Reply
+from rotator.providers.apinizer.envelope import NOWHERE, Said, failed, outcome, said
+from rotator.providers.http.replies import Reply
 
 HIDDEN = (Secret(PASSWORD), Secret(TOKEN))
 BOTH = pytest.mark.parametrize("generation", GENERATIONS)

@@ -30,7 +30,7 @@ from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Strategy
 from rotator.core.passwords import PasswordRules, problems
 from rotator.core.secret import Secret
-from rotator.providers.apinizer_api import ApinizerOptions
+from rotator.providers.apinizer.api import ApinizerOptions
 from rotator.providers.registry import KINDS, unsupported
 
 OPTIONS = ApinizerOptions("P", Secret(TOKEN))

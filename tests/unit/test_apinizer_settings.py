@@ -5,7 +5,7 @@ from provider_bench import Bench, script
 from settings_bench import SENTINEL, changed, complaints, load_text
 
 from rotator.daemon.accounts import http_options, options_of
-from rotator.providers.apinizer import ApinizerCredentials
+from rotator.providers.apinizer.credentials import ApinizerCredentials
 from rotator.providers.registry import KINDS
 from rotator.testing import FakeRandomness
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 
 from rotator.core.secret import Secret
-from rotator.sandbox.demo_figures import Figures, Left, Outcome, Rotations, Search, search, summary, verdict
-from rotator.sandbox.devices import FleetReport
+from rotator_simulator.clients.sip_device import FleetReport
+from rotator_simulator.demo.report import Figures, Left, Outcome, Rotations, Search, search, summary, verdict
 
 FLEET = FleetReport(4, 100, 100, 0, 0, 0, 0.1, (), ())
 FINE = Figures(

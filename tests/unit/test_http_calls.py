@@ -8,10 +8,10 @@ from provider_bench import PASSWORD, SECOND, TOKEN, Bench, answer, script
 
 from rotator.core.answers import Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
-from rotator.providers.calls import Request
-from rotator.providers.http import LARGEST_BODY
-from rotator.providers.pacing import RateLimit
-from rotator.providers.replies import Reply, failure
+from rotator.providers.http.calls import Request
+from rotator.providers.http.client import LARGEST_BODY
+from rotator.providers.http.rate_limit import RateLimit
+from rotator.providers.http.replies import Reply, failure
 
 GET = Request("list", "GET", "/x")
 PUT = Request("set_password", "PUT", "/x", body={"password": Secret(PASSWORD)})

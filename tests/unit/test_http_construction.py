@@ -6,8 +6,8 @@ import pytest
 from provider_bench import BASE, TOKEN, Bench, answer, script
 
 from rotator.core.secret import Secret
-from rotator.providers.calls import Request, path
-from rotator.providers.http import Http, HttpOptions, ReadOnlyViolation
+from rotator.providers.http.calls import Request, path
+from rotator.providers.http.client import Http, HttpOptions, ReadOnlyViolation
 from rotator.testing import FakeClock, NullMeter
 
 

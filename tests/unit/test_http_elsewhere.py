@@ -8,10 +8,10 @@ from provider_bench import PASSWORD, TOKEN, Bench, answer, script
 
 from rotator.core.answers import Unknown
 from rotator.core.secret import Secret
-from rotator.providers.calls import Request
-from rotator.providers.http import ReadOnlyViolation
-from rotator.providers.pacing import RateLimit
-from rotator.providers.replies import Reply
+from rotator.providers.http.calls import Request
+from rotator.providers.http.client import ReadOnlyViolation
+from rotator.providers.http.rate_limit import RateLimit
+from rotator.providers.http.replies import Reply
 
 ELSEWHERE = "https://gateway.example.test/x"
 AUTHORIZATION = {"Authorization": Secret(f"Basic {PASSWORD}")}

@@ -3,7 +3,7 @@
 import pytest
 from world import World
 
-from rotator.providers.replies import parse
+from rotator.providers.http.replies import parse
 
 
 @pytest.mark.parametrize("body", [b"1e999", b'{"a": -1e999}', b"[NaN]", b"Infinity", b"-Infinity"])

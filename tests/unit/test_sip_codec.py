@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.core.secret import Secret
-from rotator.providers import sipcodec
-from rotator.providers.sip import T1, T2, Address, _waits
-from rotator.providers.sipcodec import Proof
+from rotator.providers.sip import codec as sipcodec
+from rotator.providers.sip.codec import Proof
+from rotator.providers.sip.register import T1, T2, Address, _waits
 
 RFC7616 = {
     "realm": "http-auth@example.org",

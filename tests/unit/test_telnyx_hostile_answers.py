@@ -12,9 +12,9 @@ from provider_bench import PASSWORD, TOKEN, Bench, answer, credential, script
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
-from rotator.providers.telnyx import TelnyxTelephony
-from rotator.providers.telnyx_api import TelephonyOptions, TelnyxOptions, read_moment
-from rotator.providers.telnyx_connection import TelnyxConnections
+from rotator.providers.telnyx.api import TelephonyOptions, TelnyxOptions, read_moment
+from rotator.providers.telnyx.connections import TelnyxConnections
+from rotator.providers.telnyx.telephony import TelnyxTelephony
 from rotator.testing import FakeClock
 
 ATTEMPT = "attempt0001"

@@ -9,7 +9,7 @@ from provider_bench import CREDENTIALS, PASSWORD, TRUNKS, answer, credential, li
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
-from rotator.providers.vobiz_api import VobizOptions
+from rotator.providers.vobiz.api import VobizOptions
 
 NOT_FOUND = [
     answer(404),

@@ -13,8 +13,8 @@ from rotator.core.model import Strategy
 from rotator.core.passwords import PasswordRules, problems
 from rotator.core.secret import Secret
 from rotator.providers.registry import KINDS, unsupported
-from rotator.providers.sip import Address
-from rotator.providers.vobiz_api import VobizOptions
+from rotator.providers.sip.register import Address
+from rotator.providers.vobiz.api import VobizOptions
 from rotator.testing import GENERATED, FakeRandomness
 
 ONE = f"{ENDPOINTS}id-1/"

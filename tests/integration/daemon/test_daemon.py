@@ -13,7 +13,7 @@ from stage import TOKEN
 
 from rotator.core.model import Claim
 from rotator.core.secret import Secret
-from rotator.sandbox.faults import named
+from rotator_simulator.faults import named
 
 
 def replacing(name):

@@ -8,7 +8,7 @@ from provider_bench import PASSWORD
 
 from rotator.core.answers import Done, Refusal, Refused, Unknown, Wait
 from rotator.core.secret import Secret
-from rotator.sandbox.faults import named
+from rotator_simulator.faults import named
 
 BOTH = pytest.mark.parametrize("generation", GENERATIONS)
 FIRST = "first-password"

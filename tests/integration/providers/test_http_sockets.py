@@ -15,9 +15,9 @@ from provider_bench import TOKEN, Counted, raw_server, read_request, say
 from rotator.core.answers import Retry, Unknown, Wait
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
-from rotator.providers.calls import Request
-from rotator.providers.http import Http, HttpOptions, Timeouts
-from rotator.providers.replies import Reply
+from rotator.providers.http.calls import Request
+from rotator.providers.http.client import Http, HttpOptions, Timeouts
+from rotator.providers.http.replies import Reply
 
 FAST = Timeouts(connect=0.3, read=0.2, write=0.3, pool=0.3, total=0.6)
 GET = Request("list", "GET", "/x")

@@ -8,9 +8,9 @@ from telnyx_bench import ATTEMPT, CONNECTION, FIRST, HOUR, SECOND, World, staged
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
-from rotator.providers.http import ReadOnlyViolation, Timeouts
-from rotator.sandbox.faults import CATALOGUE
+from rotator.providers.http.client import ReadOnlyViolation, Timeouts
 from rotator.testing import FakeClock
+from rotator_simulator.faults import CATALOGUE
 
 QUICK = Timeouts(connect=1, read=0.1, write=1, pool=1, total=30)
 

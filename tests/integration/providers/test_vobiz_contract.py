@@ -11,13 +11,13 @@ from rotator.core.answers import Done, Refusal, Wait
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock, SystemRandomness
-from rotator.providers.http import Http, HttpOptions
+from rotator.providers.http.client import Http, HttpOptions
 from rotator.providers.registry import KINDS
-from rotator.providers.vobiz_api import VobizOptions
-from rotator.sandbox.accounts import Account
-from rotator.sandbox.server import Sandbox
-from rotator.sandbox.vobiz import VobizApi
-from rotator.sandbox.wire import Witnessed
+from rotator.providers.vobiz.api import VobizOptions
+from rotator_simulator.account import Account
+from rotator_simulator.http_server import Witnessed
+from rotator_simulator.providers.vobiz.api import VobizApi
+from rotator_simulator.server import Sandbox
 
 TOKEN, FIRST, SECOND = Secret("sandbox-token-1"), Secret("Vbz!2025$SecureP"), Secret("Other+2026*SecureP")
 READINGS = [

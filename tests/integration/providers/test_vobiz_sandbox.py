@@ -12,14 +12,14 @@ from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
-from rotator.providers.http import Http, HttpOptions, ReadOnlyViolation, Timeouts
+from rotator.providers.http.client import Http, HttpOptions, ReadOnlyViolation, Timeouts
 from rotator.providers.registry import KINDS
-from rotator.providers.vobiz_api import VobizOptions
-from rotator.sandbox.accounts import Account
-from rotator.sandbox.faults import CATALOGUE
-from rotator.sandbox.server import Sandbox
-from rotator.sandbox.vobiz import VobizApi
+from rotator.providers.vobiz.api import VobizOptions
 from rotator.testing import FakeClock, FakeRandomness
+from rotator_simulator.account import Account
+from rotator_simulator.faults import CATALOGUE
+from rotator_simulator.providers.vobiz.api import VobizApi
+from rotator_simulator.server import Sandbox
 
 TOKEN, FIRST, SECOND = Secret("sandbox-token-1"), Secret("Vbz!2025$SecureP"), Secret("Other+2026*SecureP")
 QUICK = Timeouts(connect=1, read=0.1, write=1, pool=1, total=30)

@@ -7,9 +7,9 @@ import pytest
 from sandbox_support import TOKEN, HandClock, Vobiz
 
 from rotator.core.secret import Secret
-from rotator.sandbox.accounts import Account
-from rotator.sandbox.server import Sandbox
-from rotator.sandbox.vobiz import VobizApi
+from rotator_simulator.account import Account
+from rotator_simulator.providers.vobiz.api import VobizApi
+from rotator_simulator.server import Sandbox
 
 
 @pytest.fixture

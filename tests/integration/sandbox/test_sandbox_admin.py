@@ -10,10 +10,10 @@ import pytest
 from sandbox_support import GOOD, TOKEN, Vobiz, WallClock
 
 from rotator.core.secret import Secret
-from rotator.providers.sip import register
-from rotator.sandbox import server
-from rotator.sandbox.accounts import Account
-from rotator.sandbox.server import Sandbox
+from rotator.providers.sip.register import register
+from rotator_simulator import server
+from rotator_simulator.account import Account
+from rotator_simulator.server import Sandbox
 
 
 @pytest.fixture

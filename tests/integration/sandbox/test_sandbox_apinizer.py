@@ -10,8 +10,8 @@ from provider_bench import TOKEN
 from sandbox_support import WallClock, eventually
 
 from rotator.core.secret import Secret
-from rotator.sandbox.api_client import ApiClient
-from rotator.sandbox.devices import Fleet, Given, Habits
+from rotator_simulator.clients.api_client import ApiClient
+from rotator_simulator.clients.sip_device import Fleet, Given, Habits
 
 BASE = "/apiops/projects/Pay%20ments/credentials/"
 FULL = {

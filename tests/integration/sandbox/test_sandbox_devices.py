@@ -7,12 +7,12 @@ from sandbox_support import GOOD, HandClock, WallClock, eventually
 
 from rotator.core.secret import Secret
 from rotator.ports import StoreDenied, StoreUnavailable
-from rotator.providers.sip import Address
-from rotator.sandbox.accounts import Account, Propagation
-from rotator.sandbox.devices import Device, Fleet, Given, Habits
-from rotator.sandbox.faults import Fault, Kind
-from rotator.sandbox.registrar import Manner
-from rotator.sandbox.server import Sandbox
+from rotator.providers.sip.register import Address
+from rotator_simulator.account import Account, Propagation
+from rotator_simulator.clients.sip_device import Device, Fleet, Given, Habits
+from rotator_simulator.faults import Fault, Kind
+from rotator_simulator.registrar import Manner
+from rotator_simulator.server import Sandbox
 
 NEW = "Other!Password22"
 DOMAIN = "MA_DEMO.sip.vobiz.ai"

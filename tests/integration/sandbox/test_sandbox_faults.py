@@ -6,9 +6,9 @@ import httpx
 import pytest
 from sandbox_support import GOOD, Vobiz, eventually
 
-from rotator.sandbox.accounts import Account
-from rotator.sandbox.faults import CATALOGUE, Faults, named
-from rotator.sandbox.server import Sandbox
+from rotator_simulator.account import Account
+from rotator_simulator.faults import CATALOGUE, Faults, named
+from rotator_simulator.server import Sandbox
 
 BODY = {"username": "officephone01", "password": GOOD}
 

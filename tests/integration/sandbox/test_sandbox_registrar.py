@@ -12,12 +12,12 @@ from aiosipua.uac import SipUAC
 from sandbox_support import GOOD, HandClock, Vobiz, WallClock
 
 from rotator.core.secret import Secret
-from rotator.providers import sipcodec
-from rotator.providers.sip import RegisterResult, register
-from rotator.sandbox.accounts import Account, Propagation
-from rotator.sandbox.faults import CATALOGUE
-from rotator.sandbox.registrar import Manner
-from rotator.sandbox.server import Sandbox
+from rotator.providers.sip import codec as sipcodec
+from rotator.providers.sip.register import RegisterResult, register
+from rotator_simulator.account import Account, Propagation
+from rotator_simulator.faults import CATALOGUE
+from rotator_simulator.registrar import Manner
+from rotator_simulator.server import Sandbox
 
 NAME = "officephone01"
 DOMAIN = "MA_DEMO.sip.vobiz.ai"

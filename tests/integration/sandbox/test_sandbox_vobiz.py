@@ -4,9 +4,9 @@ import httpx
 import pytest
 from sandbox_support import GOOD, Vobiz
 
-from rotator.sandbox.accounts import Account, Event
-from rotator.sandbox.vobiz import VobizApi
-from rotator.sandbox.vobiz_common import VobizReadings
+from rotator_simulator.account import Account, Event
+from rotator_simulator.providers.vobiz.api import VobizApi
+from rotator_simulator.providers.vobiz.common import VobizReadings
 
 OTHER = "Other!Password22"
 

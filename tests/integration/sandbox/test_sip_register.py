@@ -10,7 +10,7 @@ import pytest
 from sandbox_support import HandClock, WallClock
 
 from rotator.core.secret import Secret
-from rotator.providers.sip import Address, RegisterResult, register
+from rotator.providers.sip.register import Address, RegisterResult, register
 
 Script = Callable[[str, int], list[bytes]]
 CHALLENGE = 'WWW-Authenticate: Digest realm="r", nonce="{}", qop="auth"'

@@ -1,0 +1,1 @@
+"""Apinizer: the credentials of a project."""

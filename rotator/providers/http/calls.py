@@ -1,0 +1,148 @@
+"""A call to a provider: one method's requests under one deadline, each repeated only where that is safe.
+
+Whether a request may be sent again does not depend on what is hoped for but on what is known: a connection that was
+never made is tried again whatever the request, a lost answer only where sending the same twice means the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import quote
+
+from tenacity import RetryCallState, Retrying, retry_if_result
+
+from rotator.core.answers import Retry, Unknown, Wait
+from rotator.core.secret import Secret
+from rotator.ports import Clock
+from rotator.providers.http.rate_limit import slept
+from rotator.providers.http.replies import Reply
+
+_TRIES = 4
+_FIRST_WAIT = 0.5  # seconds before the second try, doubled after each further one
+_BUSY = (429, 502, 503, 504)  # worth another try inside the call, where sending twice means the same
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. `Secret`s in `body` are revealed only while it is sent."""
+
+    verb: str  # what it is for: the label of its metrics, such as `create` or `list`
+    method: str
+    path: str  # below the base URL, made with `path()`
+    query: Mapping[str, str | int] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = field(default=None, repr=False)
+    form: Mapping[str, str] | None = None  # sent as a form, in place of `body`
+    headers: Mapping[str, Secret] = field(default_factory=dict, repr=False)  # beside those of the account
+    repeatable: bool = True  # False: sending it twice could act twice
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A try that brought no whole answer."""
+
+    message: str
+    outcome: str | None  # for the meter; None: nothing was sent, so nothing is counted
+    sent: bool  # False: the provider certainly never got it
+    again: bool = True  # worth another try at once
+    why: Wait = Wait.UNREACHABLE
+
+
+Try: TypeAlias = Reply | Lost
+
+
+def path(*segments: str, end: str = "") -> str:
+    """Joins segments to a path, each percent-encoded; `end` is "/" where the API asks for it.
+
+    Raises:
+        ValueError: a segment is empty, or `.` or `..`, which would lead to another resource.
+    """
+    if any(segment in ("", ".", "..") for segment in segments):
+        raise ValueError("a segment of a path is empty or leads elsewhere")
+    return "/" + "/".join(quote(segment, safe="") for segment in segments) + end
+
+
+class Sender(Protocol):
+    """What sends a single request: `Http`."""
+
+    def try_once(self, request: Request, deadline: float) -> Try:
+        """Sends it once, before `deadline` on the scale of `Clock.monotonic`."""
+        ...
+
+
+class Call:
+    """What one method of a provider does: any number of requests under one deadline."""
+
+    def __init__(self, sender: Sender, clock: Clock, deadline: float) -> None:
+        self._sender, self._clock, self._deadline = sender, clock, deadline
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline, never less than zero."""
+        return max(self._deadline - self._clock.monotonic(), 0.0)
+
+    def send(self, request: Request) -> Reply | Retry | Unknown:
+        """Sends a request; more than once only where that is safe and the time allows it.
+
+        Returns:
+            Reply: whatever the provider answered, errors included; `Reply.uncertain` where an earlier try was lost.
+            Retry: it was certainly never sent.
+            Unknown: it was sent, or may have been, and no whole answer came.
+
+        Raises:
+            ReadOnlyViolation: it would have changed something, and this account is opened for looking only.
+        """
+        tries: list[Try] = []
+
+        def one_more() -> Try:
+            tries.append(self._sender.try_once(request, self._deadline))
+            return tries[-1]
+
+        retrying = Retrying(
+            retry=retry_if_result(lambda tried: _worth_repeating(request, tried)),
+            wait=_wait,
+            stop=lambda state: state.attempt_number >= _TRIES or state.upcoming_sleep >= self.left,
+            sleep=self._sleep,
+            retry_error_callback=lambda state: state.outcome,
+        )
+        with suppress(_Stopping):
+            retrying(one_more)
+        return _conclusion(request, tries)
+
+    def _sleep(self, seconds: float) -> None:
+        if not slept(self._clock, seconds):
+            raise _Stopping
+
+
+class _Stopping(Exception):
+    """The process is asked to stop: no further try."""
+
+
+def _wait(state: RetryCallState) -> float:
+    doubled = _FIRST_WAIT * 2.0 ** (state.attempt_number - 1)
+    tried = state.outcome.result() if state.outcome is not None else None
+    asked = tried.after if isinstance(tried, Reply) else None
+    return max(doubled, asked.total_seconds()) if asked is not None else doubled
+
+
+def _worth_repeating(request: Request, tried: Try) -> bool:
+    if isinstance(tried, Lost):
+        return tried.again and (request.repeatable or not tried.sent)
+    return request.repeatable and tried.status in _BUSY
+
+
+def _conclusion(request: Request, tries: Sequence[Try]) -> Reply | Retry | Unknown:
+    """What all tries together mean. A write that may have acted once stays uncertain, whatever came after."""
+    last = tries[-1]
+    uncertain = request.method != "GET" and any(_may_have_acted(tried) for tried in tries[:-1])
+    if isinstance(last, Reply):
+        return replace(last, uncertain=uncertain)
+    if last.sent:
+        return Unknown(last.message)
+    if uncertain:
+        return Unknown(f"{last.message}; an earlier try of the same request got no answer and may have acted")
+    return Retry(last.why, last.message)
+
+
+def _may_have_acted(tried: Try) -> bool:
+    return tried.sent if isinstance(tried, Lost) else tried.status != 429

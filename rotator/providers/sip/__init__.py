@@ -1,0 +1,1 @@
+"""SIP REGISTER with digest authentication, shared by all providers whose devices register."""

@@ -1,0 +1,1 @@
+"""Telnyx: telephony credentials and credential connections."""

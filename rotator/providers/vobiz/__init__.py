@@ -1,0 +1,1 @@
+"""Vobiz: trunk credentials and Endpoint users."""

@@ -1,0 +1,1 @@
+"""The devices and API clients that log in with what is published."""

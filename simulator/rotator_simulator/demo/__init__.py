@@ -1,0 +1,1 @@
+"""`rotator demo`: the real daemon at simulated providers, measured from outside."""

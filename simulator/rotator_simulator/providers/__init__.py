@@ -1,0 +1,1 @@
+"""The simulated providers, a folder for each."""

@@ -1,0 +1,133 @@
+"""What the simulated Vobiz resources share: the readings of its contradictions, its error shapes, its spelling.
+
+The numbers V1 to V11 are the traps that Vobiz's pages on credentials hold.
+"""
+
+import hashlib
+import itertools
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from flask import Response, jsonify, request
+
+from rotator.ports import Clock
+from rotator_simulator.account import Account
+
+_CODES = {
+    400: ("BAD_REQUEST", "The request cannot be understood"),
+    401: ("INVALID_CREDENTIALS", "Invalid authentication credentials"),
+    402: ("INSUFFICIENT_BALANCE", "Insufficient balance"),
+    403: ("ACCOUNT_INACTIVE", "Account is inactive"),
+    404: ("CREDENTIAL_NOT_FOUND", "Credential not found"),
+    409: ("CREDENTIAL_IN_USE", "Credential is currently in use by active calls"),
+    422: ("VALIDATION_ERROR", "Validation failed"),
+    429: ("RATE_LIMIT_EXCEEDED", "Rate limit exceeded"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VobizReadings:
+    """How to read what the pages leave open. The defaults are the prose, and of two rules the stricter one."""
+
+    put_without_password: Literal["accepted", "refused", "ignored"] = "accepted"  # noqa: S105 - no password
+    """Prose: every field is optional. OpenAPI of the same page: `password` is required (V1)."""
+    enabled_honoured: bool = True
+    """False: `enabled` changes nothing, password or not. The OpenAPI block does not know the field (V1)."""
+    put_password_enables: bool = False
+    """True: a `PUT` with a password and without `enabled` enables the credential. Not said anywhere."""
+    create_status: Literal[201, 200] = 201
+    """Prose 201, OpenAPI 200 (V5)."""
+    delete_status: Literal[204, 200] = 204
+    """Prose 204, OpenAPI also 200 with a JSON string (V5)."""
+    delete_during_call: Literal["conflict", "disconnect"] = "conflict"
+    """409 while calls are active, or they are cut off (V6)."""
+    total_key: Literal["total", "total_count"] = "total"
+    """Newer and older generation of the listing's `meta`."""
+    short_items: bool = False
+    """True: the older generation of the listing, without account, realm and password, with description."""
+    list_reveals_password: bool = False
+    """True: the listing holds the password itself, as a public client reports."""
+    list_longest_page: int = 100
+    """The largest `limit`; a larger one is cut to it. Not documented for this listing."""
+    username_underscore_allowed: bool = False
+    """The examples hold underscores, the warning says that they can be rejected (V8); the hyphen goes along."""
+    password_longest: int | None = 20
+    """The console's form ends at 20, the API's pages name no end (None)."""
+    password_symbol_required: bool = True
+    """The console wants alphanumerics and at least one of its symbols, the API's pages only 8 characters."""
+    empty_not_found: bool = False
+    """True: a 404 has no body at all."""
+    lowercase_status: Literal[404, 401] = 404
+    """How `/account/` in lower case is refused."""
+    realm_form: Literal["account", "trunk"] = "account"
+    """The `realm` that the API shows: by account (V11), or by trunk as on the console's page."""
+    challenge_realm: Literal["account", "trunk"] = "account"
+    """The realm that the registrar asks with, whatever the API shows."""
+
+
+View = Callable[..., Response]
+"""Answers a request: called with the account and the ids in the path."""
+
+
+class Answers:
+    """Makes the answers of one simulated Vobiz under the readings in force."""
+
+    def __init__(self, clock: Clock, readings: VobizReadings) -> None:
+        """Starts with these readings; they may be replaced at any time."""
+        self.readings = readings
+        self._clock = clock
+        self._numbers = itertools.count(1)
+
+    def error(self, status: int, retry_after: int | None, details: Mapping[str, Any] | None = None) -> Response:
+        """The global error envelope (Vobiz, Errors)."""
+        if status == 404 and self.readings.empty_not_found:
+            return Response(status=404)
+        code, message = _CODES.get(status, ("INTERNAL_ERROR", "Something went wrong"))
+        inner: dict[str, Any] = {"code": code, "message": message}
+        if status == 429:
+            details = {"limitType": "api", "limit": 10, "current": 11, "retryAfter": retry_after}
+        if details:
+            inner["details"] = details
+        number = f"req_{next(self._numbers):08d}"
+        answer = jsonify(status="error", error=inner, timestamp=stamp(self._clock.now()), requestId=number)
+        answer.status_code = status
+        if retry_after is not None:
+            answer.headers["Retry-After"] = str(retry_after)
+        return answer
+
+    def invalid(self, field: str, message: str, code: str, value: Any) -> Response:
+        """A 422 that echoes the rejected value, a password included (Vobiz, Errors: `details.errors`)."""
+        item = {"field": field, "message": message, "code": code, "value": value}
+        return self.error(422, None, {"errors": [item]})
+
+    def body(self) -> dict[str, Any] | None:
+        """The JSON object of the request; None where there is none."""
+        given = request.get_json(silent=True)
+        return given if isinstance(given, dict) else None
+
+    def plain(self, status: int, content: Any) -> Response:
+        """A JSON answer."""
+        made = jsonify(content)
+        made.status_code = status
+        return made
+
+    def username_problem(self, username: Any) -> str | None:
+        """Why this username is refused with 400 (V8); None where it is taken."""
+        also = "_-" if self.readings.username_underscore_allowed else ""
+        if isinstance(username, str) and re.fullmatch(f"[A-Za-z0-9{also}]+", username):
+            return None
+        return "Username must be alphanumeric"
+
+
+def realm(account: Account, form: str) -> str:
+    """The SIP realm of an account, by its own name or by the first eight characters of its trunk's id."""
+    trunk = hashlib.sha256(account.name.encode()).hexdigest()[:8]
+    return f"{account.name if form == 'account' else trunk}.sip.vobiz.ai"
+
+
+def stamp(moment: datetime) -> str:
+    """A time as Vobiz writes it: UTC, microseconds, `Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

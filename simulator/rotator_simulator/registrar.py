@@ -1,0 +1,263 @@
+"""A SIP registrar over UDP that knows the simulated accounts: who may register is what the accounts hold now.
+
+Digest authentication as a registrar does it (RFC 3261, 10.3 and 22; RFC 7616): own nonces that grow stale, nonce
+counts that may not go back, and answers that are repeated when a request is retransmitted.
+"""
+
+import logging
+import secrets
+import socket
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from rotator.core.secret import Secret
+from rotator.ports import Clock
+from rotator.providers.sip import codec as sipcodec
+from rotator.providers.sip.codec import Message, Proof
+from rotator.providers.sip.register import Address
+from rotator_simulator.account import Account, Propagation, Verdict
+from rotator_simulator.faults import REGISTER, Faults, Kind
+
+_LOG = logging.getLogger("rotator_simulator")
+_PHRASES = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    405: "Method Not Allowed",
+    500: "Server Error",
+    503: "Service Unavailable",
+}
+_REMEMBERED = 5000
+_DEFAULT_EXPIRES = "3600"
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the registrar behaves. May be exchanged at run time."""
+
+    algorithms: tuple[str, ...] = ("MD5",)  # offered in this order
+    quality: bool = True  # qop=auth is offered
+    nonce_lifetime: float = 60.0  # seconds until a nonce is stale
+    propagation: Propagation = field(default_factory=Propagation)
+
+
+@dataclass(slots=True)
+class _Nonce:
+    until: float
+    count: int = 0
+
+
+class Registrar:
+    """Answers REGISTER on one UDP port. Counts, by username, whom it accepted and refused."""
+
+    def __init__(
+        self,
+        realms: Callable[[], Mapping[str, Account]],
+        clock: Clock,
+        faults: Faults,
+        *,
+        bind: str = "127.0.0.1",
+        port: int = 0,
+        manner: Manner | None = None,
+    ) -> None:
+        """Binds the port. `realms` names the realms and the account of each. Raises OSError where it is taken.
+
+        Of the faults, those for the verb `register` are honoured: `silence` (no answer to this datagram) and any
+        status.
+        """
+        self.manner = manner or Manner()
+        self._realms = realms
+        self._clock = clock
+        self._faults = faults
+        self._socket = socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((bind, port))
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="sandbox-registrar")
+        self._lock = threading.Lock()
+        self._accepted: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+        self._nonces: OrderedDict[str, _Nonce] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+
+    @property
+    def address(self) -> Address:
+        """Where it listens."""
+        host, port = self._socket.getsockname()[:2]
+        return Address(str(host), int(port))
+
+    def start(self) -> None:
+        """Starts answering."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops answering and frees the port. Also where it was never started."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._socket.sendto(b"", self._socket.getsockname())  # wakes the thread, which waits for a datagram
+            self._thread.join()
+        self._socket.close()
+
+    def accepted(self) -> Mapping[str, int]:
+        """How many times each username was accepted; retransmissions are not counted."""
+        with self._lock:
+            return dict(self._accepted)
+
+    def refused(self) -> Mapping[str, int]:
+        """How many times each username was refused, with whatever password; a first challenge is not counted."""
+        with self._lock:
+            return dict(self._refused)
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                datagram, source = self._socket.recvfrom(65535)
+            except ConnectionError:
+                continue  # a client was gone before our answer came; the system reports it here
+            try:
+                answer = self._answer(sipcodec.parse(datagram), source)
+                if answer:
+                    self._socket.sendto(answer, source)
+            except (ValueError, OSError) as error:
+                _LOG.debug("a datagram was dropped: %s", type(error).__name__)
+
+    def _answer(self, message: Message, source: tuple[str, int]) -> bytes | None:
+        if message.method in ("", "ACK"):
+            return None
+        key = (message.get("via"), message.get("cseq"))
+        if key in self._answers:
+            return self._answers[key]
+        answer = self._first_answer(message, source)
+        if answer is not None:
+            self._answers[key] = answer
+            while len(self._answers) > _REMEMBERED:
+                self._answers.popitem(last=False)
+        return answer
+
+    def _first_answer(self, message: Message, source: tuple[str, int]) -> bytes | None:
+        if message.method != "REGISTER":
+            return _response(message, source, 405, [("Allow", "REGISTER")])
+        realm, account = self._account(message)
+        for fault in self._faults.draw(account.name, REGISTER):
+            if fault.kind is Kind.SILENCE:
+                return None
+            if fault.kind is Kind.STATUS:
+                return _response(message, source, fault.status, [])
+        given = _credentials(message)
+        if given is None:
+            return self._challenge(message, source, realm, stale=False)
+        return self._judge(message, source, account, given)
+
+    def _account(self, message: Message) -> tuple[str, Account]:
+        # By the realm that the credentials answer, by the domain that is registered for, else by the username.
+        realms = self._realms()
+        if not realms:
+            raise ValueError("no account has SIP users")
+        user, domain = _user_and_domain(message.get("to"))
+        answered = (_credentials(message) or {}).get("realm", "")
+        for realm in (answered, domain):
+            if realm in realms:
+                return realm, realms[realm]
+        holding = (item for item in realms.items() if any(r.username == user for r in item[1].records()))
+        return next(holding, next(iter(realms.items())))
+
+    def _judge(self, message: Message, source: tuple[str, int], account: Account, given: dict[str, str]) -> bytes:
+        username = given.get("username", "")
+        if _user_and_domain(message.get("to"))[0] != username or given.get("uri") != message.uri:
+            return _response(message, source, 400, [])
+        verdict = account.judge(username, self.manner.propagation)
+        if not self._matches(verdict, given):
+            return self._refuse(message, source, verdict, given)
+        if not self._is_fresh(given):
+            return self._challenge(message, source, given.get("realm", ""), stale=True)
+        with self._lock:
+            self._accepted[username] += 1
+        return self._bind(message, source, account, username)
+
+    def _matches(self, verdict: Verdict, given: dict[str, str]) -> bool:
+        algorithm = given.get("algorithm", "MD5")
+        if algorithm.upper() not in sipcodec.HASHES or algorithm not in self.manner.algorithms:
+            return False
+        inputs = (given.get(name, "") for name in ("realm", "uri", "nonce", "qop", "nc", "cnonce"))
+        realm, uri, nonce, quality, count, client_nonce = inputs
+        proof = Proof(realm, "REGISTER", uri, nonce, algorithm, quality, count, client_nonce)
+        # The digest is compared as a Secret: in constant time.
+        response = Secret(given.get("response", ""))
+        username = given.get("username", "")
+        valid = [Secret(sipcodec.respond(username, password, proof)) for password in verdict.passwords]
+        return response in valid and bool(quality) is self.manner.quality
+
+    def _refuse(self, message: Message, source: tuple[str, int], verdict: Verdict, given: dict[str, str]) -> bytes:
+        with self._lock:
+            self._refused[given.get("username", "")] += 1
+        if verdict.disabled and not verdict.passwords:
+            return _response(message, source, 403, [])
+        return self._challenge(message, source, given.get("realm", ""), stale=False)
+
+    def _is_fresh(self, given: dict[str, str]) -> bool:
+        nonce = self._nonces.get(given.get("nonce", ""))
+        if nonce is None or nonce.until <= self._clock.monotonic():
+            return False
+        try:
+            count = int(given["nc"], 16) if self.manner.quality else nonce.count + 1
+        except (KeyError, ValueError):
+            return False
+        fresh = count > nonce.count
+        nonce.count = max(count, nonce.count)
+        return fresh
+
+    def _challenge(self, message: Message, source: tuple[str, int], realm: str, *, stale: bool) -> bytes:
+        nonce = secrets.token_hex(16)
+        self._nonces[nonce] = _Nonce(self._clock.monotonic() + self.manner.nonce_lifetime)
+        while len(self._nonces) > _REMEMBERED:
+            self._nonces.popitem(last=False)
+        quality = ', qop="auth"' if self.manner.quality else ""
+        old = ", stale=true" if stale else ""
+        headers = [
+            (
+                "WWW-Authenticate",
+                f"Digest realm={sipcodec.quote(realm)}, nonce={sipcodec.quote(nonce)}, algorithm={name}{quality}{old}",
+            )
+            for name in self.manner.algorithms
+        ]
+        return _response(message, source, 401, headers)
+
+    def _bind(self, message: Message, source: tuple[str, int], account: Account, username: str) -> bytes:
+        # Without Contact nothing is bound, and the bindings are only told (RFC 3261, 10.2.3).
+        for contact in message.all("contact"):
+            uri, _, rest = contact.partition("<")[2].partition(">")
+            expires = sipcodec.parameters(rest).get("expires") or message.get("expires") or _DEFAULT_EXPIRES
+            if not uri or not expires.isdecimal():
+                return _response(message, source, 400, [])
+            account.bind(username, uri, int(expires), message.get("user-agent"))
+        now = self._clock.monotonic()
+        bound = [
+            ("Contact", f"<{binding.contact}>;expires={round(binding.until - now)}")
+            for binding in account.bindings(username)
+        ]
+        return _response(message, source, 200, bound)
+
+
+def _credentials(message: Message) -> dict[str, str] | None:
+    digests = [value for value in message.all("authorization") if sipcodec.scheme_of(value) == "digest"]
+    return sipcodec.parameters(digests[0].partition(" ")[2]) if digests else None
+
+
+def _user_and_domain(header: str) -> tuple[str, str]:
+    uri = header.partition("<")[2].partition(">")[0] or header.partition(";")[0]
+    user, _, domain = uri.partition(":")[2].rpartition("@")
+    return unquote(user), domain
+
+
+def _response(message: Message, source: tuple[str, int], status: int, headers: list[tuple[str, str]]) -> bytes:
+    vias = list(message.all("via"))
+    if vias:
+        vias[0] = vias[0].replace(";rport", f";rport={source[1]};received={source[0]}", 1)
+    same = [("Via", via) for via in vias] + [("From", message.get("from"))]
+    to = message.get("to")
+    same.append(("To", to if ";tag=" in to else f"{to};tag={secrets.token_hex(8)}"))
+    same += [("Call-ID", message.get("call-id")), ("CSeq", message.get("cseq"))]
+    return sipcodec.encode(f"SIP/2.0 {status} {_PHRASES.get(status, 'Refused')}", same + headers)
