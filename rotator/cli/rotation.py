@@ -14,7 +14,7 @@ from rotator.cli.exits import Exit, Refused
 from rotator.cli.foreground import Foreground, Report, Result, Wish
 from rotator.cli.options import Output
 from rotator.cli.printing import length_text, local, print_json, print_table, relative, safe, say, table
-from rotator.cli.progress import Watch, screen, watching
+from rotator.cli.progress import ProgressObserver, screen, show_progress
 from rotator.cli.workplace import Workplace, chosen, opened
 from rotator.core.facts import Facts
 from rotator.core.model import Ending, LedgerEntry, Purpose, Request, Target, TargetState
@@ -36,7 +36,7 @@ class Rotation:
 class _Watched:
     """Hands every state to the watch, once there is one."""
 
-    watch: Watch | None = None
+    watch: ProgressObserver | None = None
 
     def seen(self, target: Target, state: TargetState) -> None:
         if self.watch is not None:
@@ -122,7 +122,7 @@ def _only_written(item: Wish | Report) -> Report:
 def _carried_out(
     place: Workplace, shown_on: Console, watched: _Watched, written: Sequence[Wish | Report]
 ) -> list[Report]:
-    with watching(shown_on, len(written)) as watch:
+    with show_progress(shown_on, len(written)) as watch:
         watched.watch = watch
         foreground = Foreground(
             place.parts.engine,

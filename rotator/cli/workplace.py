@@ -1,4 +1,4 @@
-"""What a command works with: the configuration's parts, its targets, threads, and a stop by Ctrl-C."""
+"""Opens a configuration for a command: Vault, providers, targets, threads, and a stop by Ctrl-C."""
 
 import os
 import signal
@@ -23,22 +23,22 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """An open configuration whose Vault was found usable."""
+    """An open configuration whose Vault is usable."""
 
     root: Root
     parts: Parts
     stop: Event
 
     def each(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """What `work` gives for each item, in order, on as many threads as the configuration allows."""
+        """Returns the results of `work` in order, on as many threads as the configuration allows."""
         with ThreadPoolExecutor(self.parts.settings.daemon.workers) as pool:
             return list(pool.map(work, items))
 
     def read_each(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """The same for work that only reads: Ctrl-C ends it.
+        """Does the same for work that only reads and may be interrupted.
 
         Raises:
-            Interrupted: there is no result.
+            Interrupted: Ctrl-C was pressed.
         """
         return self.each(lambda item: self._unless_stopped(work, item), items)
 
@@ -52,15 +52,15 @@ class Workplace:
 def opened(
     config: Path, *, read_only: bool = False, seen: Callable[[Target, TargetState], None] | None = None
 ) -> Iterator[Workplace]:
-    """Opens the configuration, and looks whether Vault can be used.
+    """Opens the configuration and checks that Vault is usable.
 
     Args:
-        read_only: nothing is sent to a provider but GET, and nothing is written to Vault.
-        seen: is told every state that is read or written.
+        read_only: only GET is sent to providers, and nothing is written to Vault.
+        seen: receives every state that is read or written.
 
     Raises:
-        ConfigError: the configuration cannot be used.
-        StoreError: Vault cannot be used.
+        ConfigError: the configuration is invalid.
+        StoreError: Vault is unusable.
     """
     stop = Event()
     with _interruptible(stop), Root(config, os.environ, stop, read_only=read_only, quiet=True) as root:
@@ -89,7 +89,7 @@ def _check(parts: Parts, stop: Event) -> None:
 
 @contextmanager
 def _interruptible(stop: Event) -> Iterator[None]:
-    """The first SIGINT or SIGTERM sets `stop`, so that the current step ends well; a second one ends the process."""
+    """Sets `stop` on the first SIGINT or SIGTERM so that the current step completes; exits on the second."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
@@ -105,10 +105,10 @@ def _interruptible(stop: Event) -> Iterator[None]:
 
 
 def chosen(targets: Iterable[Target], names: Sequence[str] | None) -> tuple[Target, ...]:
-    """The targets of those names, each once; all where no name is given.
+    """Returns the targets of those names, each once, or all targets if no name is given.
 
     Raises:
-        Refused: there is no target of a name.
+        Refused: a name is unknown.
     """
     known = {target.name: target for target in targets}
     wanted = list(dict.fromkeys(names or known))

@@ -104,7 +104,7 @@ def damage_is_found(audit, copy):
     lines = audit.read_bytes().splitlines(keepends=True)
     middle = next(n for n in range(len(lines) // 2, len(lines)) if b'"verb":"publish"' in lines[n])
     before, line, after = lines[:middle], lines[middle], lines[middle + 1 :]
-    assert verify_audit(audit) == (0, f"{records(lines)} records as they were written")
+    assert verify_audit(audit) == (0, f"{records(lines)} records unchanged")
     changed = line.replace(b'"outcome":"done"', b'"outcome":"gone"')
     assert changed != line
     for damaged in (
