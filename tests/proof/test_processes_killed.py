@@ -1,11 +1,5 @@
-"""The daemon as a process, killed at random moments, alone and with a twin, while devices register all the time.
+"""The daemon as a process, killed at random moments, alone and with a twin, while devices register all the time."""
 
-The seed is drawn for each run and printed; ROTATOR_PROOF_SEED sets it.
-"""
-
-import os
-import random
-import secrets
 import subprocess
 import sys
 
@@ -19,13 +13,6 @@ from chaos_judge import violations
 def bao():
     with running_bao() as server:
         yield server
-
-
-@pytest.fixture
-def draw():
-    seed = int(os.environ.get("ROTATOR_PROOF_SEED") or secrets.randbelow(10**9))
-    print(f"ROTATOR_PROOF_SEED={seed}")
-    return random.Random(seed)
 
 
 def storm(on, draw, kills):

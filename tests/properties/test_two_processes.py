@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from interleave import Interleaving, Invariants
 from processes import SkewedClock, process
@@ -136,7 +137,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150)
 @given(
     setup=st.sampled_from(sorted(SETUPS)),
     scenario=st.sampled_from(SCENARIOS),

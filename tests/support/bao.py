@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 import requests
+from ports import free_port
 
 from rotator.core.secret import Secret
 from rotator.testing import FakeRandomness
@@ -132,7 +133,7 @@ class Session:
 @contextmanager
 def running_bao() -> Iterator[Bao]:
     """An OpenBao in memory, with the mount `secret`."""
-    with EmbeddedVault(None, TravelClock()) as server:
+    with EmbeddedVault(None, TravelClock(), port=free_port()) as server:
         bao = Bao(server)
         yield bao
         bao.root.close()

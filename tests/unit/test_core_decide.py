@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from states import states  # every state that a state document can hold
 
@@ -313,7 +313,6 @@ def test_the_due_time_is_drawn_once():
     assert len(CHECKS) == len(set(CHECKS))
 
 
-@settings(deadline=None)
 @given(
     state=states,
     taken=st.booleans(),

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.core.backoff import LONGEST_ASKED, Backoff, waits
@@ -16,7 +16,6 @@ failures = st.integers(-3, 10**9)
 fractions = st.floats(0, 1, exclude_max=True)
 
 
-@settings(deadline=None)
 @given(backoffs, failures, fractions)
 def test_a_wait_is_between_half_and_all_of_what_it_grew_to_and_never_beyond_the_cap(backoff, number, fraction):
     whole = min(backoff.base * 2 ** min(max(number - 1, 0), 28), backoff.cap)
@@ -26,13 +25,11 @@ def test_a_wait_is_between_half_and_all_of_what_it_grew_to_and_never_beyond_the_
     assert wait <= backoff.cap
 
 
-@settings(deadline=None)
 @given(backoffs, st.integers(1, 200), fractions)
 def test_a_wait_never_shrinks_as_failures_go_on(backoff, number, fraction):
     assert backoff.delay(number + 1, fraction) >= backoff.delay(number, fraction)
 
 
-@settings(deadline=None)
 @given(backoffs, failures, fractions, st.timedeltas(timedelta(days=-1), timedelta(days=900)))
 def test_what_the_provider_asks_for_is_never_undercut_within_a_day(backoff, number, fraction, asked):
     wait = backoff.delay(number, fraction, asked)
@@ -46,7 +43,6 @@ def test_the_waits_of_the_default():
     assert [round(second) for second in seconds] == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
 
 
-@settings(deadline=None)
 @given(st.timedeltas(timedelta(seconds=1), LONGEST_ASKED))
 def test_a_stored_wait_lasts_until_it_is_over(length):
     assert waits(NOW + length, NOW)
@@ -62,7 +58,6 @@ def test_a_wait_that_only_a_wrong_clock_can_have_stored_is_not_believed():
 events = st.lists(st.tuples(st.sampled_from(["call", "fail", "succeed"]), st.floats(0, 400)), max_size=60)
 
 
-@settings(deadline=None)
 @given(threshold=st.integers(1, 6), story=events)
 def test_a_circuit_is_open_from_its_threshold_until_a_success_and_lets_one_probe_a_period_through(threshold, story):
     circuit, at, in_a_row, last = Circuit(threshold, timedelta(minutes=5)), 0.0, 0, None
@@ -91,7 +86,6 @@ def test_a_probe_shuts_the_door_behind_it():
     assert Circuit().probing(10.0) == Circuit()
 
 
-@settings(deadline=None)
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
 def test_a_jump_is_what_the_wall_clock_did_beyond_the_other(jumped, passed):
     earlier = Reading(NOW, 5.0)

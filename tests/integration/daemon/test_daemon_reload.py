@@ -3,7 +3,6 @@
 import json
 import resource
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from bao import FaultyProxy, eventually
+from ports import free_port
 
 KEPT = "configuration not reloaded; the old one stays in force"
 
@@ -54,12 +54,9 @@ def test_such_a_key_at_a_reload_leaves_the_old_configuration_in_force(stage):
 
 @pytest.mark.parametrize("other", ["moved", "given up"])
 def test_an_embedded_vault_is_not_changed_by_a_reload(stage, tmp_path, other):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     stage.configure([replacing("embedded")])
     document = json.loads(stage.config.read_text())
-    own = {"embedded": {"data_dir": str(tmp_path / "data"), "port": port}}
+    own = {"embedded": {"data_dir": str(tmp_path / "data"), "port": free_port()}}
     stage.config.write_text(json.dumps(document | {"vault": own}))
     daemon = stage.start()
     daemon.wait_for("started")
