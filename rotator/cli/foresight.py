@@ -190,12 +190,12 @@ class _Walk:
 
     def _expire(self, action: do.Expire) -> bool:
         entry = action.entry
-        self._step(f"tell {entry.credential.account} when {_name(entry)} ends", "it then ends by itself")
+        self._step(f"tell {entry.credential.account} when {entry.label} ends", "it then ends by itself")
         return self._to(ledger.expiring(self._state, entry, entry.disable_at))
 
     def _disable(self, action: do.Disable) -> bool:
         entry = action.entry
-        self._step(f"disable {_name(entry)}", _why_disabled(self._facts, entry))
+        self._step(f"disable {entry.label}", _why_disabled(self._facts, entry))
         self._facts = replace(self._facts, retirements_left=self._facts.retirements_left - 1)
         return self._to(ledger.disabled(self._state, entry, self._facts.now))
 
@@ -225,7 +225,7 @@ def _retirements(facts: Facts) -> Iterable[Coming]:
     for entry in facts.state.ledger:
         if entry.ending is not Ending.FORGET and not entry.disabled and _disables(facts, entry):
             at = max(entry.disable_at, entry.not_before or entry.disable_at, facts.now)
-            yield Coming(at, f"disable {_name(entry)}", _why_disabled(facts, entry))
+            yield Coming(at, f"disable {entry.label}", _why_disabled(facts, entry))
         at = max(entry.ends_at, entry.not_before or entry.ends_at, facts.now)
         yield Coming(at, _end(entry, deleted=entry.ending is Ending.DELETE), entry.note or "its quarantine ends")
 
@@ -241,15 +241,11 @@ def _why_disabled(facts: Facts, entry: LedgerEntry) -> str:
     return "its overlap ends" + ("; this cannot be undone at this provider" if for_good else "")
 
 
-def _name(entry: LedgerEntry) -> str:
-    return entry.credential.username or entry.credential.id or "what a lost call may have created"
-
-
 def _end(entry: LedgerEntry, *, deleted: bool) -> str:
     if deleted:
-        return f"delete {_name(entry)}"
+        return f"delete {entry.label}"
     which = "the old password" if entry.ending is Ending.FORGET else "the password"
-    return f"forget {which} of {_name(entry)}"
+    return f"forget {which} of {entry.label}"
 
 
 def _next_rotation(facts: Facts, *, drawn_anew: bool) -> Coming | None:

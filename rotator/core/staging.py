@@ -5,7 +5,8 @@ from datetime import datetime
 
 from rotator.core.actions import Action, Drop, LookUp, Stage
 from rotator.core.facts import Facts, entry_of, key
-from rotator.core.model import Capabilities, Credential, Ending, LedgerEntry, Purpose, Request, Strategy
+from rotator.core.model import Credential, Purpose, Request, Strategy
+from rotator.core.undo import UndoImpossible, undo_candidate
 
 SCHEDULED_BY = "schedule"
 
@@ -140,23 +141,7 @@ def idle_in_overlap(facts: Facts) -> datetime | None:
 
 
 def _undo(facts: Facts, request: Request) -> Action:
-    refusals = []
-    for entry in reversed([entry for entry in facts.state.ledger if entry.credential.id is not None]):
-        refusal = undo_refusal(entry, facts.capabilities.get(entry.credential.account), facts.now)
-        if refusal is None:
-            return Stage(request, entry.credential, facts.state.published)
-        refusals.append(f"{entry.credential.username}: {refusal}")
-    return Drop("nothing can be undone: " + ("; ".join(refusals) or "the ledger is empty"))
-
-
-def undo_refusal(entry: LedgerEntry, can: Capabilities | None, now: datetime) -> str | None:
-    """Why a replaced credential cannot be published again; None where it can."""
-    if can is None:
-        return f"its account {entry.credential.account} is not in the configuration"
-    if entry.credential.password is None:
-        return "nobody knows its password"
-    if entry.disabled and not can.re_enables and entry.ending is not Ending.FORGET:
-        return "it was disabled, and this provider cannot undo that"
-    if entry.ends_at <= now:
-        return "its quarantine has ended"
-    return None
+    candidate = undo_candidate(facts.state, facts.capabilities, facts.now)
+    if isinstance(candidate, UndoImpossible):
+        return Drop(candidate.reason)
+    return Stage(request, candidate.entry.credential, facts.state.published)

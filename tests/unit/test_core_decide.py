@@ -276,7 +276,7 @@ UNDO = replace(REQUEST, purpose=Purpose.UNDO)
 @pytest.mark.parametrize(
     ("ledger", "text"),
     [
-        ((), "the ledger is empty"),
+        ((), "no replaced credential is left"),
         ((replace(ENTRY, credential=replace(NEW, password=None)),), "nobody knows its password"),
         ((replace(ENTRY, credential=replace(NEW, account="gone"), disable_at=NOW + DAY),), "not in the configuration"),
         ((replace(ENTRY, disable_at=NOW + DAY, quarantine=-DAY),), "quarantine has ended"),

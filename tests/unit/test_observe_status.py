@@ -194,7 +194,9 @@ def test_states_of_targets_that_are_not_configured_are_listed_as_orphans() -> No
     document = status_document([TARGET], {"phone": full_state(), "gone": orphan}, NOW, AROUND)
     (said,) = document["orphans"]
     assert (said["name"], said["published"]["username"], said["attempt"]["id"]) == ("gone", "pub", "a1")
-    assert [held["username"] for held in said["ledger"]] == ["old"]
+    assert [(held["username"], held["undo_until"], held["undo_refused"]) for held in said["ledger"]] == [
+        ("old", None, "its target is not in the configuration")
+    ]
 
 
 @pytest.mark.parametrize(
