@@ -17,6 +17,7 @@ from rotator.cli.printing import length_text, local, print_json, print_table, re
 from rotator.cli.progress import Watch, screen, watching
 from rotator.cli.workplace import Workplace, chosen, opened
 from rotator.core.facts import Facts
+from rotator.core.holds import foreign_document_hold
 from rotator.core.model import Ending, LedgerEntry, Purpose, Request, Target, TargetState
 from rotator.core.undo import UndoImpossible, undo_candidate
 from rotator.ports import StoreError
@@ -88,11 +89,9 @@ def undo_plan(facts: Facts) -> str:
     if attempt is not None:
         since = f"since {attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
         raise Refused(f"{name}: a {attempt.purpose.value} is open {since}; undo it when it has ended (rotator status)")
-    if not facts.undisturbed:
-        raise Refused(
-            f"{name}: {facts.target.path} is not what rotator published; put it right first, or take it over: "
-            f"rotator rotate {name} --take-over"
-        )
+    foreign = foreign_document_hold(facts)
+    if foreign is not None:
+        raise Refused(f"{name}: {foreign.message}")
     candidate = undo_candidate(facts.state, facts.capabilities, facts.now)
     if isinstance(candidate, UndoImpossible):
         raise Refused(f"{name}: {candidate.reason}")

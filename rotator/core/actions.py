@@ -9,18 +9,18 @@ from rotator.core.model import Credential, LedgerEntry, Request
 
 
 class Reason(Enum):
-    """Why nothing is done now."""
+    """Why nothing is done now. If several reasons apply, the one that stands first here is told."""
 
     CLAIMED = "claimed"  # another process works on the target
-    ACCOUNT_MISSING = "account missing"  # the open attempt's account left the configuration
+    ACCOUNT_MISSING = "account missing"  # it left the configuration while an attempt was open there
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
     UNPROVED = "passwords not accepted"  # the account took too many passwords in place that it does not accept yet
     BACKING_OFF = "backing off"  # after a failure
     PROPAGATING = "propagating"  # applied, not yet seen to be accepted
     FOREIGN_DOCUMENT = "consumer document changed by somebody else"
+    RETIREMENTS_CAPPED = "retirements capped"  # as many as one minute may see were carried out
     IDLE_IN_OVERLAP = "idle credential still in its overlap"
     OUTSIDE_WINDOW = "outside the window"
-    RETIREMENTS_CAPPED = "retirements capped"  # as many as one minute may see were carried out
     NOT_DUE = "not due"
 
 

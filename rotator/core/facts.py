@@ -82,11 +82,3 @@ def unproved_in_place(attempt: Attempt | None) -> bool:
     if attempt is None or attempt.strategy is not Strategy.IN_PLACE:
         return False
     return attempt.phase is Phase.APPLIED or (attempt.phase is Phase.STAGED and attempt.uncertain)
-
-
-def open_attempt(facts: Facts) -> Attempt | None:
-    """The open attempt where it can be worked on now: not backing off, its account known and its circuit not open."""
-    attempt = facts.state.attempt
-    if attempt is None or facts.backing_off() or attempt.staged.account in facts.closed:
-        return None
-    return attempt if attempt.staged.account in facts.capabilities else None

@@ -61,6 +61,7 @@ IN_PLACE = replace(TARGET, strategy=Strategy.IN_PLACE)
 OLD = Credential("fake", "old", "id-old", Secret("old password"), attempt="1")
 NEW = Credential("fake", "new", "id-new", Secret("new password"), attempt="2")
 STAGED = replace(NEW, id=None)
+OTHER = Credential("fake", "other", "id-other", Secret("other password"), attempt="0")
 ATTEMPT = Attempt("2", Purpose.ROTATE, Strategy.REPLACE, Phase.STAGED, STAGED, OLD, NOW, "schedule", "due")
 ENTRY = LedgerEntry(NEW, Ending.DELETE, NOW - DAY, NOW, 7 * DAY)
 REQUEST = Request(Purpose.ROTATE, "somebody", "because", NOW)
@@ -126,6 +127,50 @@ def test_every_reason_to_hold_is_reached_with_a_message_and_never_looks_back(rea
     assert held.reason is reason
     assert held.message or reason in (Reason.BACKING_OFF, Reason.PROPAGATING)
     assert held.until is None or held.until > NOW
+
+
+WAITING = {"state_attempt": attempt(), "state_not_before": NOW + HOUR}
+WINDOWED = replace(ALTERNATING, policy=replace(POLICY, window=Window("0 2 * * *", HOUR)))
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        (facts(**WAITING, closed={"fake": NOW + HOUR}), Reason.CIRCUIT_OPEN),
+        (facts(IN_PLACE, state_request=REQUEST, doubted={"fake"}, state_not_before=NOW + HOUR), Reason.UNPROVED),
+        (facts(**WAITING, consumer=document(OLD), state_published=NEW), Reason.BACKING_OFF),
+        (facts(state_ledger=(ENTRY,), retirements_left=0, consumer=document(NEW)), Reason.FOREIGN_DOCUMENT),
+        (facts(state_ledger=(ENTRY,), retirements_left=0, state_not_before=NOW + HOUR), Reason.BACKING_OFF),
+        (facts(WINDOWED, state_next_rotation=NOW - HOUR, state_ledger=(ENTRY,), retirements_left=0),
+         Reason.RETIREMENTS_CAPPED),
+        (
+            facts(
+                WINDOWED,
+                state_next_rotation=NOW - HOUR,
+                state_standby=replace(NEW, username="b"),
+                state_ledger=(replace(ENTRY, credential=replace(NEW, username="b"), disable_at=NOW + HOUR),),
+            ),
+            Reason.IDLE_IN_OVERLAP,
+        ),
+        (facts(state_request=REQUEST, state_ledger=(replace(ENTRY, not_before=NOW + HOUR),), retirements_left=0,
+               capabilities={"other": CHOSEN}), Reason.ACCOUNT_MISSING),
+    ],
+)  # fmt: skip
+def test_of_several_reasons_the_weightiest_is_told(known, reason):
+    assert decide(known).reason is reason
+
+
+def test_a_check_that_holds_does_not_keep_the_later_ones_from_acting():
+    assert decide(facts(**WAITING)).reason is Reason.BACKING_OFF
+    assert decide(facts(**WAITING, state_ledger=(replace(ENTRY, credential=OTHER),))) == Disable(
+        replace(ENTRY, credential=OTHER)
+    )
+    assert decide(facts(**WAITING, state_next_rotation=None)) == Schedule()
+
+
+def test_the_cap_is_no_reason_where_nothing_was_to_be_retired():
+    disabled = replace(ENTRY, disabled_at=NOW)
+    assert decide(facts(state_ledger=(disabled,), retirements_left=0)).reason is Reason.NOT_DUE
 
 
 FOUND = {key(STAGED): (replace(NEW, password=None),)}
