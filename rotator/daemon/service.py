@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from rotator import __version__
+from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.jump import Reading
 from rotator.core.model import Purpose, Request, Target
 from rotator.daemon.board import Board
@@ -206,7 +207,7 @@ class Service:
             last = reading
             if jump:
                 self._root.metrics.clock_jumped(forward=jump > timedelta())
-                self._root.audit.record("clock jump", "", "noticed", seconds=jump.total_seconds())
+                self._root.audit.record(AuditVerb.CLOCK_JUMP, "", AuditOutcome.NOTICED, seconds=jump.total_seconds())
                 _log.error("the wall clock was set", seconds=jump.total_seconds())
                 self._scheduler.after_jump()
 
@@ -292,7 +293,8 @@ class Service:
 
     def _configured(self, *, ok: bool) -> None:
         self._root.metrics.config_loaded(ok=ok)
-        self._root.audit.record("configuration", "", "loaded" if ok else "refused")
+        outcome = AuditOutcome.DONE if ok else AuditOutcome.REFUSED
+        self._root.audit.record(AuditVerb.LOAD_CONFIGURATION, "", outcome)
         if ok:
             self.health.configuration_loaded()
 

@@ -6,17 +6,18 @@ The actions on the ledger are in `retirement`.
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from rotator.core import actions as do
 from rotator.core import advance, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.model import Attempt, Credential, Purpose
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
 from rotator.engine.gates import Gates
 from rotator.engine.limits import Limits
-from rotator.engine.retirement import Retirement, is_gone, message_of, outcome_of
+from rotator.engine.retirement import Retirement, is_gone, message_of
 from rotator.engine.session import Session
 from rotator.ports import Audit, Clock, Providers, Randomness, Store, StoreDenied
 
@@ -102,7 +103,7 @@ class Effects(Retirement):
             credential = self._made(session, replace(credential, attempt=attempt_id))
         claimed = advance.claimed(session.state, session.new_claim())
         session.take(advance.staged(claimed, action, attempt_id, credential, self._clock.now()))
-        self._record(session, "stage", "done", credential)
+        self._record(session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
 
     def _made(self, session: Session, credential: Credential) -> Credential:
         """What a new credential needs before the provider hears of it; a provider that generates makes it itself."""
@@ -113,23 +114,29 @@ class Effects(Retirement):
         return replace(credential, username=username, password=password)
 
     def _drop(self, session: Session, action: do.Drop) -> None:
-        self._audit.record("drop", session.target.name, "refused", reason=action.message)
+        self._audit.record(AuditVerb.DROP, session.target.name, AuditOutcome.REFUSED, reason=action.message)
         later = self._later(session.state.failures + 1)
         session.write(advance.dropped(session.state, action.message, later))
 
     def _apply(self, session: Session, action: do.Apply) -> None:
         credential = action.credential
         provider = self._providers[credential.account]
-        send: dict[do.Verb, Callable[[], Answer[Credential]]] = {
-            do.Verb.CREATE: lambda: provider.create(credential, session.target.name, action.like),
-            do.Verb.COMPLETE: lambda: provider.complete(credential, action.like),
-            do.Verb.SET_PASSWORD: lambda: provider.set_password(credential),
-            do.Verb.ENABLE: lambda: provider.enable(credential),
-        }
-        answer = self._ask(credential.account, send[action.verb])
+        send: Callable[[], Answer[Credential]]
+        match action.verb:
+            case do.Verb.CREATE:
+                verb, send = AuditVerb.CREATE, lambda: provider.create(credential, session.target.name, action.like)
+            case do.Verb.COMPLETE:
+                verb, send = AuditVerb.COMPLETE, lambda: provider.complete(credential, action.like)
+            case do.Verb.SET_PASSWORD:
+                verb, send = AuditVerb.SET_PASSWORD, lambda: provider.set_password(credential)
+            case do.Verb.ENABLE:
+                verb, send = AuditVerb.ENABLE, lambda: provider.enable(credential)
+            case _:
+                assert_never(action.verb)
+        answer = self._ask(credential.account, send)
         if isinstance(answer, Done) and answer.value.password is None:
             answer = Unknown("the provider does not say which password is in force")
-        self._record(session, action.verb.value, outcome_of(answer), credential, detail=message_of(answer))
+        self._record(session, verb, outcome_of(answer), credential, detail=message_of(answer))
         if isinstance(answer, Done):
             session.write(advance.applied(session.state, answer.value, self._clock.now()))
         elif isinstance(answer, Refused) and not answer.why.concerns_account:
@@ -159,13 +166,13 @@ class Effects(Retirement):
             return False
         way = provider.enable if provider.capabilities.re_enables else provider.set_password
         answer = self._ask(published.account, lambda: way(published))
-        self._record(session, "put into force", outcome_of(answer), published, detail=message_of(answer))
+        self._record(session, AuditVerb.REASSERT, outcome_of(answer), published, detail=message_of(answer))
         return isinstance(answer, Done)
 
     def _restore(self, session: Session, action: do.Restore) -> None:
         credential = action.credential
         answer = self._ask(credential.account, lambda: self._providers[credential.account].set_password(credential))
-        self._record(session, "restore", outcome_of(answer), credential, detail=message_of(answer))
+        self._record(session, AuditVerb.RESTORE, outcome_of(answer), credential, detail=message_of(answer))
         if isinstance(answer, Done) or is_gone(answer):  # no password of a credential that is gone is in force
             session.write(advance.restored(session.state, self._clock.now()))
         else:
@@ -174,7 +181,7 @@ class Effects(Retirement):
     def _prove(self, session: Session, action: do.Prove) -> None:
         provider, now = self._providers[action.credential.account], self._clock.now()
         answer = provider.prove(action.credential)
-        self._record(session, "prove", outcome_of(answer), action.credential, detail=message_of(answer))
+        self._record(session, AuditVerb.PROVE, outcome_of(answer), action.credential, detail=message_of(answer))
         if isinstance(answer, Done):
             session.write(advance.proved(session.state, answer.value))
             return
@@ -202,11 +209,11 @@ class Effects(Retirement):
         try:
             session.publish(action.credential)
         except StoreDenied as error:
-            self._record(session, "publish", "refused", action.credential, detail=str(error))
+            self._record(session, AuditVerb.PUBLISH, AuditOutcome.REFUSED, action.credential, detail=str(error))
             later = self._later(session.state.failures + 1)
             session.write(advance.setback(session.state, str(error), later, uncertain=False))
             return
-        self._record(session, "publish", "done", action.credential)
+        self._record(session, AuditVerb.PUBLISH, AuditOutcome.DONE, action.credential)
 
     def _close(self, session: Session, _: do.Close) -> None:
         state = session.state
@@ -218,9 +225,9 @@ class Effects(Retirement):
             staged = state.attempt.staged
             proof = state.attempt.proof
             self._audit.record(
-                "close",
+                AuditVerb.CLOSE,
                 session.target.name,
-                "done",
+                AuditOutcome.DONE,
                 **facts,
                 credential=staged.id,
                 username=staged.username,
@@ -229,7 +236,13 @@ class Effects(Retirement):
 
     def _abandon(self, session: Session, _: do.Abandon) -> None:
         attempt = session.state.attempt
-        self._record(session, "abandon", "done", attempt.staged if attempt else None, detail=session.state.last_error)
+        self._record(
+            session,
+            AuditVerb.ABANDON,
+            AuditOutcome.DONE,
+            attempt.staged if attempt else None,
+            detail=session.state.last_error,
+        )
         now, later = self._clock.now(), self._later(session.state.failures + 1)
         session.write(advance.abandoned(session.state, now, later, strays=self._may_have_strays(attempt)))
 
@@ -239,7 +252,12 @@ class Effects(Retirement):
         return self._providers[attempt.staged.account].capabilities.generates_password
 
     def _record(
-        self, session: Session, verb: str, outcome: str, credential: Credential | None, detail: str | None = None
+        self,
+        session: Session,
+        verb: AuditVerb,
+        outcome: AuditOutcome,
+        credential: Credential | None,
+        detail: str | None = None,
     ) -> None:
         attempt = session.state.attempt
         facts = _facts_of(attempt.id, attempt.requested_by, attempt.reason) if attempt else {}

@@ -8,6 +8,7 @@ from enum import Enum
 
 from rotator.core import actions as do
 from rotator.core import advance
+from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
 from rotator.core.decide import decide
 from rotator.core.facts import Facts, same
@@ -134,9 +135,9 @@ class Engine:
                 self._clock.sleep(_AFTER_CONFLICT)
                 session.read()
         self._audit.record(
-            f"request {request.purpose.value}",
+            AuditVerb.REQUEST_UNDO if request.purpose is Purpose.UNDO else AuditVerb.REQUEST_ROTATION,
             target.name,
-            "done",
+            AuditOutcome.DONE,
             requested_by=request.requested_by,
             reason=request.reason,
             compromised=request.compromised,
@@ -188,7 +189,9 @@ class Engine:
             why = "a late call may have changed what is published"
             request = Request(Purpose.ROTATE, "rotator", why, self._clock.now())
             session.write(advance.requested(session.state, request))
-            self._audit.record("request rotate", session.target.name, "done", requested_by="rotator", reason=why)
+            self._audit.record(
+                AuditVerb.REQUEST_ROTATION, session.target.name, AuditOutcome.DONE, requested_by="rotator", reason=why
+            )
 
     def _give_back(self, session: Session) -> None:
         """Everything that was asked of the provider is on record by now, so the next process need not wait."""

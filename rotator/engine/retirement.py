@@ -8,6 +8,7 @@ from typing import Any
 from rotator.core import actions as do
 from rotator.core import ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.model import LedgerEntry
 from rotator.core.passwords import generate
 from rotator.engine.gates import Gates
@@ -37,7 +38,7 @@ class Retirement:
     def _expire(self, session: Session, action: do.Expire) -> None:
         entry, account = action.entry, action.entry.credential.account
         answer = self._ask(account, lambda: self._providers[account].expire(entry.credential, entry.disable_at))
-        self._record_retirement(session, "expire", entry, answer)
+        self._record_retirement(session, AuditVerb.EXPIRE, entry, answer)
         if isinstance(answer, Done):
             session.write(ledger.expiring(session.state, entry, entry.disable_at))
         elif is_gone(answer):
@@ -50,7 +51,7 @@ class Retirement:
         if not self._gates.retiring():
             return
         answer = self._ask(account, lambda: self._providers[account].disable(entry.credential))
-        self._record_retirement(session, "disable", entry, answer)
+        self._record_retirement(session, AuditVerb.DISABLE, entry, answer)
         if isinstance(answer, Done):
             session.write(ledger.disabled(session.state, entry, self._clock.now()))
         elif is_gone(answer):
@@ -67,7 +68,7 @@ class Retirement:
             return
         credential = action.stray or entry.credential
         answer = self._ask(account, lambda: self._providers[account].delete(credential))
-        self._record_retirement(session, "delete", replace(entry, credential=credential), answer)
+        self._record_retirement(session, AuditVerb.DELETE, replace(entry, credential=credential), answer)
         if isinstance(answer, Done) and action.stray is not None:
             session.write(ledger.stray_removed(session.state))
             session.forget_found()
@@ -86,7 +87,11 @@ class Retirement:
         session.write(ledger.forgotten(session.state, action.entry))
         credential = action.entry.credential
         self._audit.record(
-            "forget", session.target.name, "done", credential=credential.id, username=credential.username
+            AuditVerb.FORGET,
+            session.target.name,
+            AuditOutcome.DONE,
+            credential=credential.id,
+            username=credential.username,
         )
 
     def _ask(self, account: str, call: Callable[[], Answer[Any]]) -> Answer[Any]:
@@ -100,7 +105,7 @@ class Retirement:
         asked = answer.after if isinstance(answer, Retry | Unknown) else None
         return self._clock.now() + self._limits.backoff.delay(failures, self._randomness.fraction(), asked)
 
-    def _record_retirement(self, session: Session, verb: str, entry: LedgerEntry, answer: Answer[Any]) -> None:
+    def _record_retirement(self, session: Session, verb: AuditVerb, entry: LedgerEntry, answer: Answer[Any]) -> None:
         credential, detail = entry.credential, message_of(answer)
         facts = {"credential": credential.id, "username": credential.username, "account": credential.account}
         self._audit.record(
@@ -126,8 +131,3 @@ def is_gone(answer: Answer[Any]) -> bool:
 def message_of(answer: Answer[Any]) -> str:
     """What went wrong, for people; empty where nothing did."""
     return "" if isinstance(answer, Done) else answer.message
-
-
-def outcome_of(answer: Answer[Any]) -> str:
-    """The kind of answer, for the audit."""
-    return type(answer).__name__.lower()

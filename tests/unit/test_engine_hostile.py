@@ -556,7 +556,7 @@ def test_a_late_disable_of_what_an_undo_published_again_is_made_good(target):
     world.cut_at(0)
     assert world.consumer.username == old.username
     assert world.published_works
-    assert "put into force" in world.audit.verbs("office")
+    assert "reassert" in world.audit.verbs("office")
 
 
 def test_a_late_delete_of_what_an_undo_published_again_leads_to_a_rotation():
