@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from threading import Event
 
-from rotator.core.actions import Hold, Reason
+from rotator.core.actions import Hold, Reason, Step
 from rotator.core.model import Capabilities, Ending, LedgerEntry, Purpose, Target, TargetState
 from rotator.engine import Engine, Look, Outcome
 from rotator.ports import Clock
@@ -97,7 +97,8 @@ class Foreground:
             if judged is None and seconds > patience.total_seconds():
                 judged = Result.WAITING, _waits_for(look)
             if judged is not None:
-                elsewhere = judged[0] in (Result.ROTATED, Result.UNDONE) and not {"close", "undo"} & set(look.verbs)
+                ended_here = Step.CLOSE in look.steps or Step.UNDO in look.steps
+                elsewhere = judged[0] in (Result.ROTATED, Result.UNDONE) and not ended_here
                 return Report(wish.target, *judged, look.state, seconds, elsewhere)
             self._tell(wish.target, _waits_for(look))
             self._pause(look)

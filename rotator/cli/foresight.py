@@ -6,6 +6,7 @@ It decides as the engine does (`core.decide`) and moves the state as the engine 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from rotator.core import actions as do
 from rotator.core import advance, ledger
@@ -29,6 +30,12 @@ Ask = Callable[[Credential], Answer[tuple[Credential, ...]]]
 
 _MOST_STEPS = 60
 _NEW = "(new)"
+_APPLIED_BY = {
+    do.Verb.CREATE: "create",
+    do.Verb.SET_PASSWORD: "set the password of",
+    do.Verb.ENABLE: "enable",
+    do.Verb.COMPLETE: "complete",
+}
 _LATEST = 1 - 1e-9  # the spread is drawn from [0, 1)
 
 
@@ -78,31 +85,50 @@ class _Walk:
         self._drawn_anew = False
         self.steps: list[Step] = []
         self.waits = self.unanswered = ""
-        self._by_action: dict[type, Callable[..., bool]] = {
-            do.Hold: self._hold,
-            do.LookUp: self._look_up,
-            do.Schedule: self._schedule,
-            do.Stage: self._stage,
-            do.Apply: self._apply,
-            do.Prove: self._prove,
-            do.Publish: self._publish,
-            do.Close: self._close,
-            do.Expire: self._expire,
-            do.Disable: self._disable,
-            do.Delete: self._remove,
-            do.Forget: self._remove,
-            do.Drop: self._drop,
-            do.Abandon: self._abandon,
-            do.Restore: self._restore,
-        }
 
     def go(self) -> None:
         """Takes every step that can be taken now."""
         for _ in range(_MOST_STEPS):
             # The claim is never in the way on paper.
             action = decide(replace(self._facts, claimed=True))
-            if not self._by_action[type(action)](action):
+            if not self._carry_out(action):
                 return
+
+    def _carry_out(self, action: do.Decision) -> bool:  # noqa: C901, PLR0911, PLR0912 - a case for each action
+        """Takes one step on paper; False if nothing follows from it now."""
+        match action:
+            case do.Hold():
+                return self._hold(action)
+            case do.LookUp():
+                return self._look_up(action)
+            case do.DrawDueTime():
+                return self._draw_due_time()
+            case do.Stage():
+                return self._stage(action)
+            case do.Apply():
+                return self._apply(action)
+            case do.Prove():
+                return self._prove(action)
+            case do.Publish():
+                return self._publish(action)
+            case do.Close():
+                return self._close()
+            case do.Expire():
+                return self._expire(action)
+            case do.Disable():
+                return self._disable(action)
+            case do.Drop():
+                return self._drop(action)
+            case do.Abandon():
+                return self._abandon()
+            case do.Restore():
+                return self._restore(action)
+            case do.Delete() | do.Forget():
+                return self._remove(action)
+            case do.TakeClaim():
+                return False  # never asked for: on paper the claim is held
+            case _:
+                assert_never(action)
 
     def coming(self) -> Iterable[Coming]:
         """What the state that was reached leads to later."""
@@ -137,7 +163,7 @@ class _Walk:
         self._facts = replace(self._facts, found=found)
         return True
 
-    def _schedule(self, _: do.Schedule) -> bool:
+    def _draw_due_time(self) -> bool:
         self._drawn_anew = True
         return self._to(advance.scheduled(self._state, self._facts.target, self._facts.now, 0.0))
 
@@ -158,16 +184,10 @@ class _Walk:
 
     def _apply(self, action: do.Apply) -> bool:
         credential = action.credential
-        verbs = {
-            do.Verb.CREATE: "create",
-            do.Verb.SET_PASSWORD: "set the password of",
-            do.Verb.ENABLE: "enable",
-            do.Verb.COMPLETE: "complete",
-        }
         attempt = self._state.attempt
         why = "its last answer is unknown" if attempt and attempt.uncertain else ""
         name = "it" if credential.username == _NEW else credential.username
-        self._step(f"{verbs[action.verb]} {name} at {credential.account}", why)
+        self._step(f"{_APPLIED_BY[action.verb]} {name} at {credential.account}", why)
         return self._to(advance.applied(self._state, replace(credential, id=credential.id or _NEW), self._facts.now))
 
     def _prove(self, action: do.Prove) -> bool:
@@ -184,7 +204,7 @@ class _Walk:
         self._facts = replace(self._facts, consumer=published)
         return True
 
-    def _close(self, _: do.Close) -> bool:
+    def _close(self) -> bool:
         self._drawn_anew = True
         return self._to(advance.closed(self._state, self._facts.target, self._facts.now, 0.0))
 
@@ -212,7 +232,7 @@ class _Walk:
         self.waits = f"it cannot be carried out: {action.message}"
         return False
 
-    def _abandon(self, _: do.Abandon) -> bool:
+    def _abandon(self) -> bool:
         self._step("discard the staged password; a new one is tried after a pause", self._state.last_error)
         return False
 

@@ -16,8 +16,10 @@ from rotator.core.actions import (
     Action,
     Apply,
     Close,
+    Decision,
     Delete,
     Disable,
+    DrawDueTime,
     Expire,
     Forget,
     Hold,
@@ -26,7 +28,6 @@ from rotator.core.actions import (
     Publish,
     Reason,
     Restore,
-    Schedule,
     TakeClaim,
     Verb,
 )
@@ -36,11 +37,11 @@ from rotator.core.holds import account_hold, backoff_hold, foreign_document_hold
 from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
 from rotator.core.staging import stage
 
-Check = Callable[[Facts], Action | None]
+Check = Callable[[Facts], Decision | None]
 _WEIGHT = {reason: place for place, reason in enumerate(Reason)}
 
 
-def decide(facts: Facts) -> Action:
+def decide(facts: Facts) -> Decision:
     """Returns the next action for the target of `facts`. An effect is preceded by a claim that outlasts it."""
     elsewhere = claimed_elsewhere(facts)
     if elsewhere is not None:
@@ -73,7 +74,7 @@ def claimed_elsewhere(facts: Facts) -> Hold | None:
     return Hold(Reason.CLAIMED, f"{claim.holder} works on it", facts.now + facts.taken)
 
 
-def continue_attempt(facts: Facts) -> Action | None:
+def continue_attempt(facts: Facts) -> Decision | None:
     """An open attempt is carried to its end, with the password that was staged; it is never replaced."""
     attempt = facts.state.attempt
     if attempt is None:
@@ -88,7 +89,7 @@ def continue_attempt(facts: Facts) -> Action | None:
     return _publish(facts, attempt)
 
 
-def _apply(facts: Facts, attempt: Attempt) -> Action:
+def _apply(facts: Facts, attempt: Attempt) -> Decision:
     foreign = foreign_document_hold(facts)
     if foreign is not None and not attempt.take_over:
         return foreign  # before the provider hears of the password: it could not be published afterwards
@@ -130,7 +131,7 @@ def _discard(attempt: Attempt) -> Action:
     return Apply(Verb.SET_PASSWORD, attempt.staged)
 
 
-def _publish(facts: Facts, attempt: Attempt) -> Action:
+def _publish(facts: Facts, attempt: Attempt) -> Decision:
     if facts.consumer.names(attempt.staged):
         return Close()
     foreign = foreign_document_hold(facts)
@@ -141,10 +142,10 @@ def draw_due_time(facts: Facts) -> Action | None:
     """The next rotation's time is drawn once and stored; again only after a change of the schedule, or of the clock."""
     state = facts.state
     changed = state.scheduled_by != facts.target.schedule_key or ledger.ahead(state, facts.now)
-    return Schedule() if state.next_rotation is None or changed else None
+    return DrawDueTime() if state.next_rotation is None or changed else None
 
 
-def retire(facts: Facts) -> Action | None:
+def retire(facts: Facts) -> Decision | None:
     """The ledger, and nothing else, is disabled and deleted; never what is published, staged or handed out."""
     foreign = foreign_document_hold(facts)
     if foreign is not None:

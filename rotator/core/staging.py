@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from rotator.core.actions import Action, Drop, Hold, LookUp, Reason, Stage
+from rotator.core.actions import Action, Decision, Drop, Hold, LookUp, Reason, Stage
 from rotator.core.facts import Facts, entry_of, key
 from rotator.core.holds import account_hold, backoff_hold, foreign_document_hold
 from rotator.core.model import Credential, Purpose, Request, Strategy
@@ -13,7 +13,7 @@ SCHEDULED_BY = "schedule"
 _SOON = timedelta(seconds=10)
 
 
-def stage(facts: Facts) -> Action | None:
+def stage(facts: Facts) -> Decision | None:
     """Opens an attempt if one is asked for or due, and nothing stands in its way."""
     if facts.state.attempt is not None:
         return None

@@ -46,7 +46,7 @@ class Board:
         log_run(
             target.name,
             look.outcome.value,
-            look.verbs,
+            look.steps,
             attempt=attempt.id if attempt else (published.attempt if published else None),
             credential=published.id if published else None,
             seconds=look.seconds,

@@ -39,38 +39,53 @@ class Effects(Retirement):
     ) -> None:
         super().__init__(providers, clock, randomness, audit, gates, limits)
         self._store = store
-        self._by_action: dict[type[Any], Callable[[Session, Any], None]] = {
-            do.Schedule: self._schedule,
-            do.TakeClaim: self._take_claim,
-            do.LookUp: self._look_up,
-            do.Stage: self._stage,
-            do.Drop: self._drop,
-            do.Apply: self._apply,
-            do.Restore: self._restore,
-            do.Prove: self._prove,
-            do.Publish: self._publish,
-            do.Close: self._close,
-            do.Abandon: self._abandon,
-            do.Expire: self._expire,
-            do.Disable: self._disable,
-            do.Delete: self._delete,
-            do.Forget: self._forget,
-        }
 
-    def carry_out(self, session: Session, action: do.Action) -> None:
+    def carry_out(self, session: Session, action: do.Action) -> None:  # noqa: C901, PLR0912 - a case for each action
         """Carries out one action.
 
         Raises:
             Conflict: somebody else wrote first: read again, decide again.
             StoreError: Vault could not be asked; what happened is looked into at the next look.
         """
-        self._by_action[type(action)](session, action)
+        match action:
+            case do.DrawDueTime():
+                self._draw_due_time(session)
+            case do.TakeClaim():
+                self._take_claim(session)
+            case do.LookUp():
+                self._look_up(session, action)
+            case do.Stage():
+                self._stage(session, action)
+            case do.Drop():
+                self._drop(session, action)
+            case do.Apply():
+                self._apply(session, action)
+            case do.Restore():
+                self._restore(session, action)
+            case do.Prove():
+                self._prove(session, action)
+            case do.Publish():
+                self._publish(session, action)
+            case do.Close():
+                self._close(session)
+            case do.Abandon():
+                self._abandon(session)
+            case do.Expire():
+                self._expire(session, action)
+            case do.Disable():
+                self._disable(session, action)
+            case do.Delete():
+                self._delete(session, action)
+            case do.Forget():
+                self._forget(session, action)
+            case _:
+                assert_never(action)
 
-    def _schedule(self, session: Session, _: do.Schedule) -> None:
+    def _draw_due_time(self, session: Session) -> None:
         now, fraction = self._clock.now(), self._randomness.fraction()
         session.write(advance.scheduled(session.state, session.target, now, fraction))
 
-    def _take_claim(self, session: Session, _: do.TakeClaim) -> None:
+    def _take_claim(self, session: Session) -> None:
         if session.holds_claim:  # it only runs out: nothing was lost in between
             session.write(session.state)
         else:
@@ -215,7 +230,7 @@ class Effects(Retirement):
             return
         self._record(session, AuditVerb.PUBLISH, AuditOutcome.DONE, action.credential)
 
-    def _close(self, session: Session, _: do.Close) -> None:
+    def _close(self, session: Session) -> None:
         state = session.state
         fraction, now = self._randomness.fraction(), self._clock.now()
         closing = advance.closed(state, session.target, now, fraction, strays=self._may_have_strays(state.attempt))
@@ -234,7 +249,7 @@ class Effects(Retirement):
                 proof=proof,
             )
 
-    def _abandon(self, session: Session, _: do.Abandon) -> None:
+    def _abandon(self, session: Session) -> None:
         attempt = session.state.attempt
         self._record(
             session,

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import assert_never
 
 from rotator.core import actions as do
 from rotator.core import advance
@@ -49,7 +50,7 @@ class Look:
     target: str
     outcome: Outcome
     message: str
-    verbs: tuple[str, ...]
+    steps: tuple[do.Step, ...]  # what was done, in order
     state: TargetState | None  # None where Vault could not be asked at all
     hold: do.Hold | None
     next_look: datetime | None  # None: with the next poll
@@ -97,12 +98,12 @@ class Engine:
     def look(self, target: Target) -> Look:
         """Brings one target as far as it can be brought now. Never raises for what Vault or a provider did."""
         started = self._clock.monotonic()
-        verbs: list[str] = []
+        steps: list[do.Step] = []
         session: Session | None = None
         hold: do.Hold | None = None
         try:
             session = self._open(target)
-            hold, outcome = self._steps(session, verbs)
+            hold, outcome = self._steps(session, steps)
             message, next_look = (hold.message, hold.until) if hold else ("", self._clock.now() + _SOON)
         except StoreError as error:
             passing = isinstance(error, StoreUnavailable | Conflict)  # the others last until somebody mends them
@@ -111,7 +112,7 @@ class Engine:
             target=target.name,
             outcome=outcome,
             message=message,
-            verbs=tuple(verbs),
+            steps=tuple(steps),
             state=session.state if session else None,
             hold=hold,
             next_look=next_look,
@@ -151,7 +152,7 @@ class Engine:
         taken = self._claims.remaining(session.target.name, session.state.claim)
         return session.facts(self._capabilities, self.gates, self._longest_effect, taken)
 
-    def _steps(self, session: Session, verbs: list[str]) -> tuple[do.Hold | None, Outcome]:
+    def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
         conflicts = 0
         for _ in range(_MOST_STEPS):
             if self._stopping():
@@ -160,11 +161,12 @@ class Engine:
             action = decide(self._facts(session))
             if isinstance(action, do.Hold):
                 self._give_back(session)
-                return action, _outcome(session.state, verbs, action)
+                return action, _outcome(session.state, steps, action)
             try:
-                name = _name(action, session.state)
+                attempt = session.state.attempt
                 self._effects.carry_out(session, action)
-                verbs.append(name)
+                undone = action.step is do.Step.CLOSE and attempt is not None and attempt.purpose is Purpose.UNDO
+                steps.append(do.Step.UNDO if undone else action.step)
             except Conflict:
                 conflicts += 1
                 if conflicts > _MOST_CONFLICTS:
@@ -201,26 +203,27 @@ class Engine:
 
 
 def _touched(action: do.Action) -> Credential | None:
-    """The credential at the provider that an action changes."""
-    if isinstance(action, do.Apply | do.Restore):
-        return action.credential
-    if isinstance(action, do.Disable | do.Expire | do.Delete):
-        return action.entry.credential
-    return None
+    """Returns the credential at the provider that an action changes."""
+    match action:
+        case do.Apply() | do.Restore():
+            return action.credential
+        case do.Expire() | do.Disable() | do.Delete():
+            return action.entry.credential
+        case do.DrawDueTime() | do.TakeClaim() | do.LookUp() | do.Stage() | do.Drop() | do.Forget():
+            return None
+        case do.Prove() | do.Publish() | do.Close() | do.Abandon():
+            return None
+        case _:
+            assert_never(action)
 
 
-def _name(action: do.Action, state: TargetState) -> str:
-    undo = isinstance(action, do.Close) and state.attempt is not None and state.attempt.purpose is Purpose.UNDO
-    return "undo" if undo else type(action).__name__.lower()
-
-
-def _outcome(state: TargetState, verbs: list[str], hold: do.Hold) -> Outcome:
-    if state.failures and (hold.reason is do.Reason.BACKING_OFF or "apply" in verbs):
+def _outcome(state: TargetState, steps: list[do.Step], hold: do.Hold) -> Outcome:
+    if state.failures and (hold.reason is do.Reason.BACKING_OFF or do.Step.APPLY in steps):
         return Outcome.FAILED
-    if "undo" in verbs:
+    if do.Step.UNDO in steps:
         return Outcome.UNDONE
-    if "close" in verbs:
+    if do.Step.CLOSE in steps:
         return Outcome.ROTATED
     if state.attempt is not None:
         return Outcome.WAITING
-    return Outcome.RETIRED if {"disable", "delete", "forget"} & set(verbs) else Outcome.HELD
+    return Outcome.RETIRED if {do.Step.DISABLE, do.Step.DELETE, do.Step.FORGET} & set(steps) else Outcome.HELD

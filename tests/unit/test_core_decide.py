@@ -16,6 +16,7 @@ from rotator.core.actions import (
     Close,
     Delete,
     Disable,
+    DrawDueTime,
     Drop,
     Forget,
     Hold,
@@ -24,7 +25,6 @@ from rotator.core.actions import (
     Publish,
     Reason,
     Restore,
-    Schedule,
     Stage,
     TakeClaim,
     Verb,
@@ -165,7 +165,7 @@ def test_a_check_that_holds_does_not_keep_the_later_ones_from_acting():
     assert decide(facts(**WAITING, state_ledger=(replace(ENTRY, credential=OTHER),))) == Disable(
         replace(ENTRY, credential=OTHER)
     )
-    assert decide(facts(**WAITING, state_next_rotation=None)) == Schedule()
+    assert decide(facts(**WAITING, state_next_rotation=None)) == DrawDueTime()
 
 
 def test_the_cap_is_no_reason_where_nothing_was_to_be_retired():
@@ -263,8 +263,8 @@ ACTIONS: list[tuple[str, Facts, Action]] = [
         ),
         Drop("fake has no credential 'office'; in-place cannot create one: check the username"),
     ),
-    ("never drawn", facts(state_next_rotation=None), Schedule()),
-    ("policy changed", facts(state_scheduled_by="another"), Schedule()),
+    ("never drawn", facts(state_next_rotation=None), DrawDueTime()),
+    ("policy changed", facts(state_scheduled_by="another"), DrawDueTime()),
 ]
 
 
