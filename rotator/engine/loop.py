@@ -14,10 +14,12 @@ from rotator.core.circuit import Circuit
 from rotator.core.decide import decide
 from rotator.core.facts import Facts, same
 from rotator.core.model import Credential, Purpose, Request, Target, TargetState
+from rotator.engine.attempt_effects import reassert
 from rotator.engine.claims import Claims
-from rotator.engine.effects import Effects
+from rotator.engine.effects import carry_out
 from rotator.engine.gates import Gates
 from rotator.engine.limits import Limits
+from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.session import Seen, Session
 from rotator.ports import Audit, Clock, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable
 
@@ -93,7 +95,7 @@ class Engine:
         self._longest_effect = longest + CLAIM_MARGIN
         if limits.claim <= self._longest_effect:
             raise ValueError(f"a claim has to be longer than {self._longest_effect}: the longest call and a margin")
-        self._effects = Effects(store, providers, clock, randomness, audit, self.gates, limits)
+        self._caller = ProviderCaller(providers, clock, randomness, audit, self.gates, limits)
 
     def look(self, target: Target) -> Look:
         """Brings one target as far as it can be brought now. Never raises for what Vault or a provider did."""
@@ -164,7 +166,7 @@ class Engine:
                 return action, _outcome(session.state, steps, action)
             try:
                 attempt = session.state.attempt
-                self._effects.carry_out(session, action)
+                carry_out(self._caller, session, action)
                 undone = action.step is do.Step.CLOSE and attempt is not None and attempt.purpose is Purpose.UNDO
                 steps.append(do.Step.UNDO if undone else action.step)
             except Conflict:
@@ -187,7 +189,7 @@ class Engine:
         attempt = session.state.attempt
         under_way = attempt is not None and same(touched, attempt.staged)
         harmless = isinstance(action, do.Apply) and touched.password == published.password
-        if not under_way and not harmless and not self._effects.put_into_force(session, published):
+        if not under_way and not harmless and not reassert(self._caller, session, published):
             why = "a late call may have changed what is published"
             request = Request(Purpose.ROTATE, "rotator", why, self._clock.now())
             session.write(advance.requested(session.state, request))

@@ -64,6 +64,10 @@ class Session:
         self.state, self._claim_ends = state, claim_ends
         self._seen(self.target, state)
 
+    def check_publishable(self) -> None:
+        """Raises StoreDenied if the token may not write the consumer document."""
+        self._store.check_publishable(self.target.path)
+
     def publish(self, credential: Credential) -> None:
         """Writes the consumer document over what was read. Raises like `write`."""
         now = self._clock.now()

@@ -17,7 +17,8 @@ from rotator.core import advance, decide, ledger
 from rotator.core.answers import Done, Refusal, Refused, Unknown
 from rotator.core.model import Phase, Purpose
 from rotator.core.secret import Secret
-from rotator.engine import effects, session
+from rotator.engine import attempt_effects, ledger_effects, session
+from rotator.engine.provider_caller import ProviderCaller
 from rotator.ports import Conflict, Versioned
 from rotator.providers import vobiz_api
 from rotator.testing import MemoryStore
@@ -72,10 +73,10 @@ def attempt_replaced_while_unknown(patch) -> None:
 
 
 def no_proof_before_publishing(patch) -> None:
-    def prove(self, current, action):
+    def prove(caller, current, action):
         current.write(advance.proved(current.state, "taken on trust"))
 
-    patch.setattr(effects.Effects, "_prove", prove)
+    patch.setattr(attempt_effects, "prove", prove)
 
 
 def staged_only_after_applying(patch) -> None:
@@ -103,17 +104,14 @@ def a_dead_process_is_not_suspected(patch) -> None:
 
 
 def unknown_taken_for_done(patch) -> None:
-    def apply(self, current, action):
-        ask = self._ask
-        self._ask = lambda account, call: _believed(ask(account, call), action.credential)
-        try:
-            original(self, current, action)
-        finally:
-            self._ask = ask
+    def apply(caller, current, action):
+        with pytest.MonkeyPatch.context() as believing:
+            believing.setattr(ProviderCaller, "ask", lambda *asked: _believed(ask(*asked), action.credential))
+            original(caller, current, action)
 
-    original = effects.Effects._apply
-    patch.setattr(effects.Effects, "_apply", apply)
-    patch.setattr(effects.Effects, "_prove", lambda self, current, _: current.write(advance.proved(current.state, "")))
+    original, ask = attempt_effects.apply, ProviderCaller.ask
+    patch.setattr(attempt_effects, "apply", apply)
+    no_proof_before_publishing(patch)
 
 
 def _believed(answer, credential):
@@ -125,8 +123,8 @@ def unknown_taken_for_refused(patch) -> None:
         answer = original(self, account, call)
         return Refused(Refusal.INVALID, answer.message) if isinstance(answer, Unknown) else answer
 
-    original = effects.Effects._ask
-    patch.setattr(effects.Effects, "_ask", ask)
+    original = ProviderCaller.ask
+    patch.setattr(ProviderCaller, "ask", ask)
 
 
 def abandoned_without_a_trace(patch) -> None:
@@ -141,16 +139,16 @@ def abandoned_without_a_trace(patch) -> None:
 
 
 def deleted_by_age_instead_of_by_ledger(patch) -> None:
-    def delete(self, current, action):
-        provider = self._providers[action.entry.credential.account]
+    def delete(caller, current, action):
+        provider = caller.providers[action.entry.credential.account]
         everything = vobiz_api.search(provider._http.call(), provider._resource, lambda item: True)
         for item in everything.value if isinstance(everything, Done) else ():
             if not current.consumer.concerns(item.credential(action.entry.credential.account)):
                 provider.delete(item.credential(action.entry.credential.account))
-        original(self, current, action)
+        original(caller, current, action)
 
-    original = effects.Effects._delete
-    patch.setattr(effects.Effects, "_delete", delete)
+    original = ledger_effects.delete
+    patch.setattr(ledger_effects, "delete", delete)
 
 
 def retired_before_the_overlap_ends(patch) -> None:
@@ -175,14 +173,14 @@ def the_predecessor_is_forgotten(patch) -> None:
 
 
 def published_again_without_being_enabled(patch) -> None:
-    def apply(self, current, action):
+    def apply(caller, current, action):
         if action.verb is do.Verb.ENABLE:
-            current.write(advance.applied(current.state, action.credential, self._clock.now()))
+            current.write(advance.applied(current.state, action.credential, caller.clock.now()))
         else:
-            original(self, current, action)
+            original(caller, current, action)
 
-    original = effects.Effects._apply
-    patch.setattr(effects.Effects, "_apply", apply)
+    original = attempt_effects.apply
+    patch.setattr(attempt_effects, "apply", apply)
     no_proof_before_publishing(patch)
 
 
