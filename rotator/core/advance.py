@@ -21,7 +21,7 @@ from rotator.core.model import (
 )
 from rotator.core.schedule import first_due, next_due
 from rotator.core.staging import SCHEDULED_BY
-from rotator.core.transitions import Event, Fate, next_phase
+from rotator.core.transitions import Event, next_phase
 
 
 def scheduled(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
@@ -247,7 +247,7 @@ def closed(state: TargetState, target: Target, now: datetime, fraction: float, *
     attempt = _attempt(state)
     moved = _moved(state, Event.CLOSE)
     policy = target.policy
-    ledger = without(state.ledger, attempt.staged, Fate.REINSTATE)
+    ledger = without(state.ledger, attempt.staged)
     if attempt.compromised:
         ledger = tuple(at_once(e, now) for e in ledger)
     entry = replaced(attempt, target, now)

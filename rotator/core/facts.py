@@ -31,7 +31,6 @@ class Facts:
     capabilities: Mapping[str, Capabilities]  # by provider account
     state: TargetState
     consumer: ConsumerDocument
-    holder: str  # this process
     claimed: bool  # this process holds the claim, and for longer than any one effect can take
     taken: timedelta  # for how much longer the claim of another process is respected
     now: datetime

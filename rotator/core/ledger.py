@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from rotator.core.facts import same
 from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Strategy, Target, TargetState
 from rotator.core.secret import Secret
-from rotator.core.transitions import Fate, Standing, next_standing
 
 # How long a create whose answer was lost may still be carried out by the provider. A guess, on the long side: no
 # provider documents it, and all that it delays is the removal of a credential that nobody was told of.
@@ -62,15 +61,8 @@ def recounted(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     )
 
 
-def _standing(entry: LedgerEntry) -> Standing:
-    return Standing.DISABLED if entry.disabled else Standing.WAITING
-
-
-def without(ledger: tuple[LedgerEntry, ...], credential: Credential, fate: Fate) -> tuple[LedgerEntry, ...]:
+def without(ledger: tuple[LedgerEntry, ...], credential: Credential) -> tuple[LedgerEntry, ...]:
     """The ledger with nothing left of one credential."""
-    for entry in ledger:
-        if same(entry.credential, credential):
-            next_standing(_standing(entry), fate)
     return tuple(entry for entry in ledger if not same(entry.credential, credential))
 
 
@@ -82,7 +74,6 @@ def expiring(state: TargetState, entry: LedgerEntry, at: datetime) -> TargetStat
 
 def disabled(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
     """A replaced credential was disabled: its quarantine begins now, however late that is."""
-    next_standing(_standing(entry), Fate.DISABLE)
     ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="")
     counts = replace(state.counts, disabled=state.counts.disabled + 1)
     return replace(state, ledger=_swapped(state.ledger, entry, ended), counts=counts, claim=None)
@@ -97,13 +88,12 @@ def given_password(state: TargetState, entry: LedgerEntry, password: Secret) -> 
 def removed(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:
     """A replaced credential is gone from the provider, and with it all that was kept of it."""
     counts = replace(state.counts, deleted=state.counts.deleted + 1) if deleted else state.counts
-    ledger = without(state.ledger, entry.credential, Fate.REMOVE)
+    ledger = without(state.ledger, entry.credential)
     return replace(state, ledger=ledger, counts=counts, claim=None)
 
 
 def forgotten(state: TargetState, entry: LedgerEntry) -> TargetState:
     """This one entry has nothing left to do. Another of the same credential, with another ending, stays."""
-    next_standing(_standing(entry), Fate.REMOVE)
     return replace(state, ledger=tuple(other for other in state.ledger if other != entry), claim=None)
 
 

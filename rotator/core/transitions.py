@@ -1,7 +1,4 @@
-"""Every legal transition of an attempt and of a ledger entry, in one place.
-
-An illegal pair raises and changes nothing. `docs/architecture.md` draws its diagram from these tables.
-"""
+"""Every legal transition of an attempt, in one place. An illegal one raises and changes nothing."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -21,22 +18,6 @@ class Event(Enum):
     ABANDON = "abandon"  # the provider definitely refused the password, so it is discarded
 
 
-class Standing(Enum):
-    """Where a replaced credential stands."""
-
-    WAITING = "waiting"  # still accepted, until the overlap ends
-    DISABLED = "disabled"  # refused, and can be brought back until the quarantine ends
-    GONE = "gone"  # no longer in the ledger
-
-
-class Fate(Enum):
-    """What can happen to a replaced credential."""
-
-    DISABLE = "disable"
-    REMOVE = "remove"  # deleted at the provider, or its password forgotten
-    REINSTATE = "reinstate"  # published again by an undo, or reused by `alternating`
-
-
 ATTEMPT: Mapping[tuple[Phase | None, Event], Phase | None] = MappingProxyType(
     {
         (None, Event.STAGE): Phase.STAGED,
@@ -45,17 +26,6 @@ ATTEMPT: Mapping[tuple[Phase | None, Event], Phase | None] = MappingProxyType(
         (Phase.APPLIED, Event.DOUBT): Phase.STAGED,
         (Phase.APPLIED, Event.PROVE): Phase.PROVED,
         (Phase.PROVED, Event.CLOSE): None,
-    }
-)
-
-LEDGER: Mapping[tuple[Standing, Fate], Standing] = MappingProxyType(
-    {
-        (Standing.WAITING, Fate.DISABLE): Standing.DISABLED,
-        (Standing.WAITING, Fate.REMOVE): Standing.GONE,
-        (Standing.WAITING, Fate.REINSTATE): Standing.GONE,
-        (Standing.DISABLED, Fate.DISABLE): Standing.DISABLED,
-        (Standing.DISABLED, Fate.REMOVE): Standing.GONE,
-        (Standing.DISABLED, Fate.REINSTATE): Standing.GONE,
     }
 )
 
@@ -74,15 +44,3 @@ def next_phase(phase: Phase | None, event: Event) -> Phase | None:
         return ATTEMPT[phase, event]
     except KeyError:
         raise IllegalTransitionError(f"attempt: {event.value} in phase {phase and phase.value}") from None
-
-
-def next_standing(standing: Standing, fate: Fate) -> Standing:
-    """Where a ledger entry stands after `fate`.
-
-    Raises:
-        IllegalTransitionError: the table has no such pair.
-    """
-    try:
-        return LEDGER[standing, fate]
-    except KeyError:
-        raise IllegalTransitionError(f"ledger: {fate.value} while {standing.value}") from None

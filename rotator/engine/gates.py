@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from threading import Lock
 
-from rotator.core.answers import Done, Refused, Retry, Unknown, Wait
+from rotator.core.answers import Refused, Retry, Unknown, Wait
 from rotator.core.circuit import Circuit
 from rotator.core.facts import unproved_in_place
 from rotator.core.model import Attempt
@@ -100,4 +100,4 @@ def _is_failure(answer: object) -> bool:
         return True
     if isinstance(answer, Refused):
         return answer.why.concerns_account
-    return isinstance(answer, Retry) and answer.why is Wait.UNREACHABLE and not isinstance(answer, Done)
+    return isinstance(answer, Retry) and answer.why is Wait.UNREACHABLE

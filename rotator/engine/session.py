@@ -115,7 +115,6 @@ class Session:
             capabilities=capabilities,
             state=self.state,
             consumer=self.consumer,
-            holder=self._holder,
             claimed=self._claim_left(now) >= longest_effect,
             taken=taken,
             now=now,

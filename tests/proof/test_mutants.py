@@ -185,7 +185,7 @@ def published_again_without_being_enabled(patch) -> None:
 
 
 def what_is_published_again_stays_in_the_ledger(patch) -> None:
-    patch.setattr(advance, "without", lambda entries, credential, fate: entries)
+    patch.setattr(advance, "without", lambda entries, credential: entries)
     patch.setattr(decide.Facts, "protected", lambda self, credential: False)
 
 

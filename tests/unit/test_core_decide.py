@@ -80,7 +80,7 @@ def facts(target=TARGET, consumer=None, **changes) -> Facts:
         state, **{name.removeprefix("state_"): v for name, v in changes.items() if name.startswith("state_")}
     )
     rest = {name: value for name, value in changes.items() if not name.startswith("state_")}
-    known = {"claimed": True, "capabilities": {"fake": CHOSEN}, "taken": timedelta(), "now": NOW, "holder": "me"} | rest
+    known = {"claimed": True, "capabilities": {"fake": CHOSEN}, "taken": timedelta(), "now": NOW} | rest
     return Facts(target=target, state=state, consumer=consumer or document(OLD), **known)
 
 
@@ -377,7 +377,6 @@ def test_any_state_whatever_gives_an_action_the_same_each_time_and_nothing_in_us
         capabilities=dict.fromkeys(accounts, CHOSEN),
         state=state,
         consumer=consumer,
-        holder="me",
         claimed=claimed,
         taken=HOUR if taken else timedelta(),
         now=NOW + timedelta(days=offset),
