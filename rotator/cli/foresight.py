@@ -12,7 +12,7 @@ from rotator.core import actions as do
 from rotator.core import advance, ledger
 from rotator.core.answers import Answer, Done
 from rotator.core.decide import decide
-from rotator.core.facts import Facts, key
+from rotator.core.facts import Facts, lookup_key
 from rotator.core.model import (
     ConsumerDocument,
     Credential,
@@ -90,7 +90,7 @@ class _Walk:
         """Takes every step that can be taken now."""
         for _ in range(_MOST_STEPS):
             # The claim is never in the way on paper.
-            action = decide(replace(self._facts, claimed=True))
+            action = decide(replace(self._facts, holds_claim=True))
             if not self._carry_out(action):
                 return
 
@@ -159,13 +159,13 @@ class _Walk:
             self._step(f"look up {wanted.username or wanted.id} at {wanted.account}", "what follows depends on it")
             self.waits = self.unanswered = f"{wanted.account}: {answer.message}"
             return False
-        found = {**self._facts.found, key(wanted): answer.value}
-        self._facts = replace(self._facts, found=found)
+        found = {**self._facts.lookups, lookup_key(wanted): answer.value}
+        self._facts = replace(self._facts, lookups=found)
         return True
 
     def _draw_due_time(self) -> bool:
         self._drawn_anew = True
-        return self._to(advance.scheduled(self._state, self._facts.target, self._facts.now, 0.0))
+        return self._to(advance.after_draw(self._state, self._facts.target, self._facts.now, 0.0))
 
     def _stage(self, action: do.Stage) -> bool:
         request = action.request
@@ -180,7 +180,7 @@ class _Walk:
             f"open the {what}: stage {secret} for {whose} in Vault",
             f"{request.reason} ({request.requested_by}{urgent})",
         )
-        return self._to(advance.staged(self._state, action, _NEW, credential, self._facts.now))
+        return self._to(advance.after_stage(self._state, action, _NEW, credential, self._facts.now))
 
     def _apply(self, action: do.Apply) -> bool:
         credential = action.credential
@@ -188,12 +188,14 @@ class _Walk:
         why = "its last answer is unknown" if attempt and attempt.uncertain else ""
         name = "it" if credential.username == _NEW else credential.username
         self._step(f"{_APPLIED_BY[action.verb]} {name} at {credential.account}", why)
-        return self._to(advance.applied(self._state, replace(credential, id=credential.id or _NEW), self._facts.now))
+        return self._to(
+            advance.after_apply(self._state, replace(credential, id=credential.id or _NEW), self._facts.now)
+        )
 
     def _prove(self, action: do.Prove) -> bool:
         can = self._facts.capabilities[action.credential.account]
         self._step("prove that the provider accepts it", f"by {can.proof}")
-        return self._to(advance.proved(self._state, can.proof))
+        return self._to(advance.after_proof(self._state, can.proof))
 
     def _publish(self, action: do.Publish) -> bool:
         credential, consumer = action.credential, self._facts.consumer
@@ -206,18 +208,18 @@ class _Walk:
 
     def _close(self) -> bool:
         self._drawn_anew = True
-        return self._to(advance.closed(self._state, self._facts.target, self._facts.now, 0.0))
+        return self._to(advance.after_close(self._state, self._facts.target, self._facts.now, 0.0))
 
     def _expire(self, action: do.Expire) -> bool:
         entry = action.entry
         self._step(f"tell {entry.credential.account} when {entry.label} ends", "it then ends by itself")
-        return self._to(ledger.expiring(self._state, entry, entry.disable_at))
+        return self._to(ledger.after_expire(self._state, entry, entry.disable_at))
 
     def _disable(self, action: do.Disable) -> bool:
         entry = action.entry
         self._step(f"disable {entry.label}", _why_disabled(self._facts, entry))
         self._facts = replace(self._facts, retirements_left=self._facts.retirements_left - 1)
-        return self._to(ledger.disabled(self._state, entry, self._facts.now))
+        return self._to(ledger.after_disable(self._state, entry, self._facts.now))
 
     def _remove(self, action: do.Delete | do.Forget) -> bool:
         deleted, entry = isinstance(action, do.Delete), action.entry

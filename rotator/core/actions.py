@@ -8,7 +8,7 @@ from typing import ClassVar, TypeAlias
 from rotator.core.model import Credential, LedgerEntry, Request
 
 
-class Reason(Enum):
+class HoldReason(Enum):
     """Why nothing is done now. If several reasons apply, the one that stands first here is told."""
 
     CLAIMED = "claimed"  # another process works on the target
@@ -28,7 +28,7 @@ class Reason(Enum):
 class Hold:
     """Nothing now; look again at `until`, or with the next poll where that is None."""
 
-    reason: Reason
+    reason: HoldReason
     message: str
     until: datetime | None = None
 
@@ -205,4 +205,4 @@ Action: TypeAlias = (
 Decision: TypeAlias = Action | Hold
 
 # Effects at a provider, or in the consumer document: never without a claim that outlasts them.
-CLAIMED = (Apply, Restore, Prove, Publish, Close, Abandon, Expire, Disable, Delete, Forget)
+NEEDS_CLAIM = (Apply, Restore, Prove, Publish, Close, Abandon, Expire, Disable, Delete, Forget)

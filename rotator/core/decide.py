@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from rotator.core import ledger
 from rotator.core.actions import (
-    CLAIMED,
+    NEEDS_CLAIM,
     Abandon,
     Action,
     Apply,
@@ -23,22 +23,22 @@ from rotator.core.actions import (
     Expire,
     Forget,
     Hold,
+    HoldReason,
     LookUp,
     Prove,
     Publish,
-    Reason,
     Restore,
     TakeClaim,
     Verb,
 )
-from rotator.core.backoff import waits
-from rotator.core.facts import Facts, key
+from rotator.core.backoff import is_waiting
+from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import account_hold, backoff_hold, foreign_document_hold
 from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
 from rotator.core.staging import stage
 
 Check = Callable[[Facts], Decision | None]
-_WEIGHT = {reason: place for place, reason in enumerate(Reason)}
+_WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
 
 
 def decide(facts: Facts) -> Decision:
@@ -52,7 +52,7 @@ def decide(facts: Facts) -> Decision:
         if isinstance(answer, Hold):
             holds.append(answer)
         elif answer is not None:
-            return TakeClaim() if isinstance(answer, CLAIMED) and not facts.claimed else answer
+            return TakeClaim() if isinstance(answer, NEEDS_CLAIM) and not facts.holds_claim else answer
     weightiest = min(holds, key=lambda hold: _WEIGHT[hold.reason])
     later = [moment for moment in (weightiest.until, *_moments(facts)) if moment is not None and moment > facts.now]
     return replace(weightiest, until=min(later, default=None))
@@ -60,7 +60,7 @@ def decide(facts: Facts) -> Decision:
 
 def _moments(facts: Facts) -> list[datetime | None]:
     """Returns every moment at which something else may become possible."""
-    moments: list[datetime | None] = [facts.state.next_rotation, facts.state.not_before, *facts.closed.values()]
+    moments: list[datetime | None] = [facts.state.next_rotation, facts.state.not_before, *facts.open_circuits.values()]
     for entry in facts.state.ledger:
         moments += [entry.not_before, entry.disable_at, entry.ends_at]
     return moments
@@ -69,9 +69,9 @@ def _moments(facts: Facts) -> list[datetime | None]:
 def claimed_elsewhere(facts: Facts) -> Hold | None:
     """Another process works on the target: nothing may be done until its claim ends, so no check is asked."""
     claim = facts.state.claim
-    if claim is None or facts.taken <= timedelta():
+    if claim is None or facts.other_claim_remaining <= timedelta():
         return None
-    return Hold(Reason.CLAIMED, f"{claim.holder} works on it", facts.now + facts.taken)
+    return Hold(HoldReason.CLAIMED, f"{claim.holder} works on it", facts.now + facts.other_claim_remaining)
 
 
 def continue_attempt(facts: Facts) -> Decision | None:
@@ -109,7 +109,7 @@ def _create(facts: Facts, attempt: Attempt) -> Action:
     create = Apply(Verb.CREATE, attempt.staged, attempt.predecessor)
     if not attempt.uncertain:
         return create
-    found = facts.found.get(key(attempt.staged))
+    found = facts.lookups.get(lookup_key(attempt.staged))
     if found is None:
         return LookUp(attempt.staged)
     if not found:
@@ -141,7 +141,7 @@ def _publish(facts: Facts, attempt: Attempt) -> Decision:
 def draw_due_time(facts: Facts) -> Action | None:
     """The next rotation's time is drawn once and stored; again only after a change of the schedule, or of the clock."""
     state = facts.state
-    changed = state.scheduled_by != facts.target.schedule_key or ledger.ahead(state, facts.now)
+    changed = state.scheduled_by != facts.target.schedule_key or ledger.has_future_times(state, facts.now)
     return DrawDueTime() if state.next_rotation is None or changed else None
 
 
@@ -153,7 +153,7 @@ def retire(facts: Facts) -> Decision | None:
     for entry in facts.state.ledger:
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
         if action is not None and facts.retirements_left <= 0:
-            return Hold(Reason.RETIREMENTS_CAPPED, "as many credentials as one minute may see were retired")
+            return Hold(HoldReason.RETIREMENTS_CAPPED, "as many credentials as one minute may see were retired")
         if action is not None:
             return action
     return None
@@ -161,15 +161,15 @@ def retire(facts: Facts) -> Decision | None:
 
 def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
     account = entry.credential.account
-    reachable = account in facts.capabilities and account not in facts.closed
-    return reachable and not waits(entry.not_before, facts.now)
+    reachable = account in facts.capabilities and account not in facts.open_circuits
+    return reachable and not is_waiting(entry.not_before, facts.now)
 
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
     ended = entry.ends_at <= facts.now
     if entry.ending is Ending.FORGET:
         return Forget(entry) if ended else None
-    if facts.protected(entry.credential):
+    if facts.is_protected(entry.credential):
         return None
     if entry.disable_at > facts.now:
         return _expiry(facts, entry)
@@ -193,11 +193,11 @@ def _expiry(facts: Facts, entry: LedgerEntry) -> Action | None:
 
 def _trace(facts: Facts, entry: LedgerEntry) -> Action:
     """An entry without an id stems from a create whose answer was lost: whatever a listing shows for it is removed."""
-    found = facts.found.get(key(entry.credential))
+    found = facts.lookups.get(lookup_key(entry.credential))
     if found is None:
         return LookUp(entry.credential, entry)
     named = {other.credential.id for other in facts.state.ledger}
-    strays = [stray for stray in found if stray.id not in named and not facts.protected(stray)]
+    strays = [stray for stray in found if stray.id not in named and not facts.is_protected(stray)]
     return Delete(entry, strays[0]) if strays else Forget(entry)
 
 

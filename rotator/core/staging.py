@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from rotator.core.actions import Action, Decision, Drop, Hold, LookUp, Reason, Stage
-from rotator.core.facts import Facts, entry_of, key
+from rotator.core.actions import Action, Decision, Drop, Hold, HoldReason, LookUp, Stage
+from rotator.core.facts import Facts, ledger_entry_of, lookup_key
 from rotator.core.holds import account_hold, backoff_hold, foreign_document_hold
 from rotator.core.model import Credential, Purpose, Request, Strategy
 from rotator.core.undo import UndoImpossible, undo_candidate
@@ -25,7 +25,7 @@ def stage(facts: Facts) -> Decision | None:
     if foreign is not None and (request is None or not request.take_over):
         return foreign
     if request is None:
-        return Hold(Reason.NOT_DUE, "nothing is due", facts.state.next_rotation)
+        return Hold(HoldReason.NOT_DUE, "nothing is due", facts.state.next_rotation)
     if request.purpose is Purpose.UNDO:
         return _undo(facts, request)
     return _idle_hold(facts, request) or _window_hold(facts) or _ROTATE[facts.target.strategy](facts, request)
@@ -42,10 +42,10 @@ def _due(facts: Facts) -> Request | None:
 def _unproved_hold(facts: Facts, request: Request | None) -> Hold | None:
     """Keeps one provider that says done and means nothing from cutting a whole fleet off."""
     account = facts.target.account
-    if request is None or facts.target.strategy is not Strategy.IN_PLACE or account not in facts.doubted:
+    if request is None or facts.target.strategy is not Strategy.IN_PLACE or account not in facts.unproved_accounts:
         return None
     return Hold(
-        Reason.UNPROVED, f"passwords set at {account} are not accepted yet: look there first", facts.now + _SOON
+        HoldReason.UNPROVED, f"passwords set at {account} are not accepted yet: look there first", facts.now + _SOON
     )
 
 
@@ -57,10 +57,10 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
     if facts.target.strategy is not Strategy.ALTERNATING or request.compromised:
         return None
     idle = _idle(facts)
-    entry = None if isinstance(idle, LookUp) else entry_of(facts.state, idle)
+    entry = None if isinstance(idle, LookUp) else ledger_entry_of(facts.state, idle)
     if entry is None or entry.disabled or (entry.disable_at <= facts.now and facts.state.request is not None):
         return None
-    return Hold(Reason.IDLE_IN_OVERLAP, "devices may still use the idle credential", entry.disable_at)
+    return Hold(HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential", entry.disable_at)
 
 
 def _window_hold(facts: Facts) -> Hold | None:
@@ -68,7 +68,7 @@ def _window_hold(facts: Facts) -> Hold | None:
     window = facts.target.policy.window
     if facts.state.request is not None or window is None or window.contains(facts.now):
         return None
-    return Hold(Reason.OUTSIDE_WINDOW, "due, and waits for the window to open", window.next_opening(facts.now))
+    return Hold(HoldReason.OUTSIDE_WINDOW, "due, and waits for the window to open", window.next_opening(facts.now))
 
 
 def _replace(facts: Facts, request: Request) -> Action:
@@ -121,7 +121,7 @@ def _predecessor(facts: Facts, *, only_here: bool = False) -> Credential | LookU
     if not facts.target.usernames:
         return None
     wanted = Credential(facts.target.account, _configured(facts))
-    found = facts.found.get(key(wanted))
+    found = facts.lookups.get(lookup_key(wanted))
     if found is None:
         return LookUp(wanted)
     return _with_known_password(facts, found[0]) if found else None
@@ -131,7 +131,7 @@ def _gone(facts: Facts, credential: Credential) -> bool | LookUp:
     """True where the listing no longer has a credential that we knew. That is asked only after a failure."""
     if not facts.state.failures:
         return False
-    found = facts.found.get(key(credential))
+    found = facts.lookups.get(lookup_key(credential))
     return LookUp(credential) if found is None else not found
 
 
@@ -157,7 +157,7 @@ def _idle(facts: Facts) -> Credential | LookUp:
         gone = _gone(facts, standby)
         if isinstance(gone, LookUp) or not gone:
             return gone or replace(standby, password=None)
-    found = facts.found.get(key(wanted))
+    found = facts.lookups.get(lookup_key(wanted))
     if found is None:
         return LookUp(wanted)
     return replace(found[0], password=None) if found else wanted

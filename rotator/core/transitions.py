@@ -7,7 +7,7 @@ from types import MappingProxyType
 from rotator.core.model import Phase
 
 
-class Event(Enum):
+class AttemptEvent(Enum):
     """What can happen to an attempt."""
 
     STAGE = "stage"  # the password was written to Vault
@@ -18,14 +18,14 @@ class Event(Enum):
     ABANDON = "abandon"  # the provider definitely refused the password, so it is discarded
 
 
-ATTEMPT: Mapping[tuple[Phase | None, Event], Phase | None] = MappingProxyType(
+ATTEMPT: Mapping[tuple[Phase | None, AttemptEvent], Phase | None] = MappingProxyType(
     {
-        (None, Event.STAGE): Phase.STAGED,
-        (Phase.STAGED, Event.APPLY): Phase.APPLIED,
-        (Phase.STAGED, Event.ABANDON): None,
-        (Phase.APPLIED, Event.DOUBT): Phase.STAGED,
-        (Phase.APPLIED, Event.PROVE): Phase.PROVED,
-        (Phase.PROVED, Event.CLOSE): None,
+        (None, AttemptEvent.STAGE): Phase.STAGED,
+        (Phase.STAGED, AttemptEvent.APPLY): Phase.APPLIED,
+        (Phase.STAGED, AttemptEvent.ABANDON): None,
+        (Phase.APPLIED, AttemptEvent.DOUBT): Phase.STAGED,
+        (Phase.APPLIED, AttemptEvent.PROVE): Phase.PROVED,
+        (Phase.PROVED, AttemptEvent.CLOSE): None,
     }
 )
 
@@ -34,7 +34,7 @@ class IllegalTransitionError(Exception):
     """A transition that the table does not have: a fault in `rotator`, never in the provider."""
 
 
-def next_phase(phase: Phase | None, event: Event) -> Phase | None:
+def next_phase(phase: Phase | None, event: AttemptEvent) -> Phase | None:
     """The phase after `event`; None stands for no open attempt.
 
     Raises:

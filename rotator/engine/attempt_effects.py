@@ -22,7 +22,7 @@ _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
 def draw_due_time(caller: ProviderCaller, session: Session) -> None:
     """Draws the next rotation's time."""
     fraction = caller.randomness.fraction()
-    session.write(advance.scheduled(session.state, session.target, caller.clock.now(), fraction))
+    session.write(advance.after_draw(session.state, session.target, caller.clock.now(), fraction))
 
 
 def take_claim(session: Session) -> None:
@@ -30,7 +30,7 @@ def take_claim(session: Session) -> None:
     if session.holds_claim:  # it only runs out: nothing was lost in between
         session.write(session.state)
     else:
-        session.take(advance.claimed(session.state, session.new_claim()))
+        session.write_claimed(advance.after_claim(session.state, session.new_claim()))
     session.read_consumer()  # an effect rests on what devices are handed out now, not on what they were before
 
 
@@ -38,15 +38,15 @@ def look_up(caller: ProviderCaller, session: Session, action: do.LookUp) -> None
     """Looks a credential up in the provider's listing."""
     answer = caller.ask(action.wanted.account, lambda provider: provider.find(action.wanted))
     if isinstance(answer, Done):
-        session.found(action.wanted, answer.value)
+        session.remember_lookup(action.wanted, answer.value)
         return
     state, later = session.state, caller.next_try(session.state.failures + 1, answer)
     if action.entry is not None:
-        session.write(ledger.retirement_postponed(state, action.entry, message_of(answer), later))
+        session.write(ledger.after_postponement(state, action.entry, message_of(answer), later))
     elif state.attempt is not None:
-        session.write(advance.setback(state, message_of(answer), later, uncertain=True))
+        session.write(advance.after_setback(state, message_of(answer), later, uncertain=True))
     else:
-        session.write(advance.delayed(state, message_of(answer), later))
+        session.write(advance.after_delay(state, message_of(answer), later))
 
 
 def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
@@ -55,7 +55,7 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
         session.check_publishable()
     except StoreDenied as error:
         later = caller.next_try(session.state.failures + 1)
-        session.write(advance.delayed(session.state, str(error), later))
+        session.write(advance.after_delay(session.state, str(error), later))
         return
     attempt_id, credential = new_attempt_id(caller.randomness.choice), action.credential
     if action.request.purpose is Purpose.ROTATE:
@@ -65,8 +65,8 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
             username = credential.username or new_username(session.target, choice)
             password = generate(session.target.policy.password, choice)
             credential = replace(credential, username=username, password=password)
-    claimed = advance.claimed(session.state, session.new_claim())
-    session.take(advance.staged(claimed, action, attempt_id, credential, caller.clock.now()))
+    claimed = advance.after_claim(session.state, session.new_claim())
+    session.write_claimed(advance.after_stage(claimed, action, attempt_id, credential, caller.clock.now()))
     _record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
 
 
@@ -74,7 +74,7 @@ def drop(caller: ProviderCaller, session: Session, action: do.Drop) -> None:
     """Takes back what cannot be carried out."""
     caller.record(AuditVerb.DROP, session.target, AuditOutcome.REFUSED, reason=action.message)
     later = caller.next_try(session.state.failures + 1)
-    session.write(advance.dropped(session.state, action.message, later))
+    session.write(advance.after_drop(session.state, action.message, later))
 
 
 def apply(caller: ProviderCaller, session: Session, action: do.Apply) -> None:
@@ -85,7 +85,7 @@ def apply(caller: ProviderCaller, session: Session, action: do.Apply) -> None:
         answer = Unknown("the provider does not say which password is in force")
     _record(caller, session, verb, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
-        session.write(advance.applied(session.state, answer.value, caller.clock.now()))
+        session.write(advance.after_apply(session.state, answer.value, caller.clock.now()))
     elif isinstance(answer, Refused) and not answer.why.concerns_account:
         _refuse(caller, session, answer)
     else:
@@ -116,13 +116,13 @@ def _refuse(caller: ProviderCaller, session: Session, answer: Refused) -> None:
     if own_create or again:
         _set_back(caller, session, answer)
     else:
-        session.write(advance.refused(session.state, answer.message))
+        session.write(advance.after_refusal(session.state, answer.message))
 
 
 def _set_back(caller: ProviderCaller, session: Session, answer: Answer[Any]) -> None:
     uncertain = isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is Wait.PARTIAL)
     later = caller.next_try(session.state.failures + 1, answer)
-    session.write(advance.setback(session.state, message_of(answer), later, uncertain=uncertain))
+    session.write(advance.after_setback(session.state, message_of(answer), later, uncertain=uncertain))
 
 
 def reassert(caller: ProviderCaller, session: Session, published: Credential) -> bool:
@@ -145,7 +145,7 @@ def restore(caller: ProviderCaller, session: Session, action: do.Restore) -> Non
     _record(caller, session, AuditVerb.RESTORE, outcome_of(answer), action.credential, message_of(answer))
     gone = isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND  # then no password of it is in force
     if isinstance(answer, Done) or gone:
-        session.write(advance.restored(session.state, caller.clock.now()))
+        session.write(advance.after_restore(session.state, caller.clock.now()))
     else:
         _set_back(caller, session, answer)
 
@@ -156,20 +156,20 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     answer = provider.prove(action.credential)
     _record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
-        session.write(advance.proved(session.state, answer.value))
+        session.write(advance.after_proof(session.state, answer.value))
         return
     later = caller.next_try(session.state.failures + 1, answer)
     not_asked = isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is not Wait.NOT_YET)
     if not_asked or (isinstance(answer, Refused) and answer.why.concerns_account):
         # Asking whether it is accepted changes nothing, so that nothing is uncertain after it.
-        session.write(advance.setback(session.state, message_of(answer), later, uncertain=False))
+        session.write(advance.after_setback(session.state, message_of(answer), later, uncertain=False))
         return
     elapsed = now - ((session.state.attempt and session.state.attempt.applied_at) or now)
     if abs(elapsed) < provider.capabilities.propagation:  # further back: the clock was set
         until = now + min(max(elapsed, _SHORTEST_LOOK), _LONGEST_LOOK)
-        session.write(advance.propagating(session.state, message_of(answer), until))
+        session.write(advance.after_early_proof(session.state, message_of(answer), until))
     else:
-        session.write(advance.doubted(session.state, message_of(answer), later))
+        session.write(advance.after_failed_proof(session.state, message_of(answer), later))
 
 
 def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> None:
@@ -179,7 +179,7 @@ def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> Non
     except StoreDenied as error:
         _record(caller, session, AuditVerb.PUBLISH, AuditOutcome.REFUSED, action.credential, str(error))
         later = caller.next_try(session.state.failures + 1)
-        session.write(advance.setback(session.state, str(error), later, uncertain=False))
+        session.write(advance.after_setback(session.state, str(error), later, uncertain=False))
         return
     _record(caller, session, AuditVerb.PUBLISH, AuditOutcome.DONE, action.credential)
 
@@ -188,7 +188,7 @@ def close(caller: ProviderCaller, session: Session) -> None:
     """Closes the attempt; its predecessor goes into the ledger."""
     attempt, fraction = session.state.attempt, caller.randomness.fraction()
     strays = _may_have_strays(caller, attempt)
-    session.write(advance.closed(session.state, session.target, caller.clock.now(), fraction, strays=strays))
+    session.write(advance.after_close(session.state, session.target, caller.clock.now(), fraction, strays=strays))
     if attempt is not None:
         facts = _who_and_why(attempt) | {"proof": attempt.proof}
         caller.record(AuditVerb.CLOSE, session.target, AuditOutcome.DONE, attempt.staged, **facts)
@@ -199,7 +199,7 @@ def abandon(caller: ProviderCaller, session: Session) -> None:
     attempt, why = session.state.attempt, session.state.last_error
     _record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, attempt.staged if attempt else None, why)
     now, later = caller.clock.now(), caller.next_try(session.state.failures + 1)
-    session.write(advance.abandoned(session.state, now, later, strays=_may_have_strays(caller, attempt)))
+    session.write(advance.after_abandon(session.state, now, later, strays=_may_have_strays(caller, attempt)))
 
 
 def _may_have_strays(caller: ProviderCaller, attempt: Attempt | None) -> bool:

@@ -23,9 +23,9 @@ def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
     answer = caller.ask(entry.credential.account, lambda provider: provider.expire(entry.credential, entry.disable_at))
     _record(caller, session, AuditVerb.EXPIRE, entry, answer)
     if isinstance(answer, Done):
-        session.write(ledger.expiring(session.state, entry, entry.disable_at))
+        session.write(ledger.after_expire(session.state, entry, entry.disable_at))
     elif _was_refused(answer, Refusal.NOT_FOUND):
-        session.write(ledger.removed(session.state, entry, deleted=False))
+        session.write(ledger.after_removal(session.state, entry, deleted=False))
     else:
         _postpone(caller, session, entry, answer)
 
@@ -33,18 +33,18 @@ def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
 def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> None:
     """Disables a replaced credential, or makes a password for it if the provider needs one to do so."""
     entry, account = action.entry, action.entry.credential.account
-    if not caller.gates.retiring():
+    if not caller.throttles.admit_retirement():
         return
     answer = caller.ask(account, lambda provider: provider.disable(entry.credential))
     _record(caller, session, AuditVerb.DISABLE, entry, answer)
     needs_password = _was_refused(answer, Refusal.UNSUPPORTED) and entry.credential.password is None
     if isinstance(answer, Done):
-        session.write(ledger.disabled(session.state, entry, caller.clock.now()))
+        session.write(ledger.after_disable(session.state, entry, caller.clock.now()))
     elif _was_refused(answer, Refusal.NOT_FOUND):
-        session.write(ledger.removed(session.state, entry, deleted=False))
+        session.write(ledger.after_removal(session.state, entry, deleted=False))
     elif needs_password and caller.providers[account].capabilities.sets_password:
         password = generate(session.target.policy.password, caller.randomness.choice)
-        session.write(ledger.given_password(session.state, entry, password))
+        session.write(ledger.after_new_password(session.state, entry, password))
     else:
         _postpone(caller, session, entry, answer)
 
@@ -52,22 +52,22 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
 def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
     """Deletes a replaced credential, or a stray one that a lost create has left behind."""
     entry, credential = action.entry, action.stray or action.entry.credential
-    if not caller.gates.retiring():
+    if not caller.throttles.admit_retirement():
         return
     answer = caller.ask(entry.credential.account, lambda provider: provider.delete(credential))
     _record(caller, session, AuditVerb.DELETE, replace(entry, credential=credential), answer)
     if isinstance(answer, Done) and action.stray is not None:
-        session.write(ledger.stray_removed(session.state))
-        session.forget_found()
+        session.write(ledger.after_stray_removal(session.state))
+        session.forget_lookups()
     elif isinstance(answer, Done):
-        session.write(ledger.removed(session.state, entry, deleted=True))
+        session.write(ledger.after_removal(session.state, entry, deleted=True))
     else:
         _postpone(caller, session, entry, answer)
 
 
 def forget(caller: ProviderCaller, session: Session, action: do.Forget) -> None:
     """Takes an entry out of the ledger."""
-    session.write(ledger.forgotten(session.state, action.entry))
+    session.write(ledger.after_forget(session.state, action.entry))
     caller.record(AuditVerb.FORGET, session.target, AuditOutcome.DONE, action.entry.credential)
 
 
@@ -79,7 +79,7 @@ def _postpone(caller: ProviderCaller, session: Session, entry: LedgerEntry, answ
     later = caller.next_try(entry.failures + 1, answer)
     if isinstance(answer, Retry) and answer.why is Wait.IN_USE:
         later = min(later, caller.clock.now() + _IN_USE_AGAIN)
-    session.write(ledger.retirement_postponed(session.state, entry, message_of(answer), later))
+    session.write(ledger.after_postponement(session.state, entry, message_of(answer), later))
 
 
 def _record(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry, answer: Answer[Any]) -> None:

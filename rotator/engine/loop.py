@@ -12,15 +12,15 @@ from rotator.core import advance
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
 from rotator.core.decide import decide
-from rotator.core.facts import Facts, same
+from rotator.core.facts import Facts, is_same_credential
 from rotator.core.model import Credential, Purpose, Request, Target, TargetState
 from rotator.engine.attempt_effects import reassert
 from rotator.engine.claims import Claims
 from rotator.engine.effects import carry_out
-from rotator.engine.gates import Gates
 from rotator.engine.limits import Limits
 from rotator.engine.provider_caller import ProviderCaller
-from rotator.engine.session import Seen, Session
+from rotator.engine.session import Session, StateObserver
+from rotator.engine.throttles import Throttles
 from rotator.ports import Audit, Clock, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable
 
 _MOST_STEPS = 60  # a whole life of a credential takes about a dozen; more is a fault that must not spin
@@ -72,30 +72,30 @@ class Engine:
         audit: Audit,
         holder: str,
         limits: Limits,
-        seen: Seen,
+        observe: StateObserver,
         stopping: Callable[[], bool],
     ) -> None:
         """Wires one engine.
 
         Args:
             holder: names this process in claims; unique among all processes, restarts included.
-            seen: is told every state that is read or written.
+            observe: is told every state that is read or written.
             stopping: True from the moment when no further step may begin.
 
         Raises:
             ValueError: the claim would end before the longest call that it protects.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
-        self.gates = Gates(clock, circuit, limits.retirements_per_minute)
+        self.throttles = Throttles(clock, circuit, limits.retirements_per_minute)
         self._claims = Claims(clock, holder, limits.claim)
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
-        self._seen, self._stopping, self._audit = seen, stopping, audit
+        self._observe, self._stopping, self._audit = observe, stopping, audit
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
         longest = max((provider.longest_call for provider in providers.values()), default=timedelta())
         self._longest_effect = longest + CLAIM_MARGIN
         if limits.claim <= self._longest_effect:
             raise ValueError(f"a claim has to be longer than {self._longest_effect}: the longest call and a margin")
-        self._caller = ProviderCaller(providers, clock, randomness, audit, self.gates, limits)
+        self._caller = ProviderCaller(providers, clock, randomness, audit, self.throttles, limits)
 
     def look(self, target: Target) -> Look:
         """Brings one target as far as it can be brought now. Never raises for what Vault or a provider did."""
@@ -130,7 +130,7 @@ class Engine:
         session = self._open(target)
         for attempt in range(_MOST_CONFLICTS):
             try:
-                session.write(advance.requested(session.state, request))
+                session.write(advance.after_request(session.state, request))
                 break
             except Conflict:
                 if attempt == _MOST_CONFLICTS - 1:
@@ -148,11 +148,11 @@ class Engine:
         return session.state
 
     def _open(self, target: Target) -> Session:
-        return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._seen)
+        return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._observe)
 
     def _facts(self, session: Session) -> Facts:
         taken = self._claims.remaining(session.target.name, session.state.claim)
-        return session.facts(self._capabilities, self.gates, self._longest_effect, taken)
+        return session.facts(self._capabilities, self.throttles, self._longest_effect, taken)
 
     def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
         conflicts = 0
@@ -184,15 +184,15 @@ class Engine:
         Nobody can tell what came of that, so that what is published is put into force once more, or else replaced.
         """
         touched, published = _touched(action), session.state.published
-        if touched is None or published is None or not same(touched, published):
+        if touched is None or published is None or not is_same_credential(touched, published):
             return
         attempt = session.state.attempt
-        under_way = attempt is not None and same(touched, attempt.staged)
+        under_way = attempt is not None and is_same_credential(touched, attempt.staged)
         harmless = isinstance(action, do.Apply) and touched.password == published.password
         if not under_way and not harmless and not reassert(self._caller, session, published):
             why = "a late call may have changed what is published"
             request = Request(Purpose.ROTATE, "rotator", why, self._clock.now())
-            session.write(advance.requested(session.state, request))
+            session.write(advance.after_request(session.state, request))
             self._audit.record(
                 AuditVerb.REQUEST_ROTATION, session.target.name, AuditOutcome.DONE, requested_by="rotator", reason=why
             )
@@ -201,7 +201,7 @@ class Engine:
         """Everything that was asked of the provider is on record by now, so the next process need not wait."""
         if session.holds_claim:
             with suppress(Conflict):  # somebody wrote since, so that the claim is no longer ours anyway
-                session.write(advance.released(session.state))
+                session.write(advance.after_release(session.state))
 
 
 def _touched(action: do.Action) -> Credential | None:
@@ -220,7 +220,7 @@ def _touched(action: do.Action) -> Credential | None:
 
 
 def _outcome(state: TargetState, steps: list[do.Step], hold: do.Hold) -> Outcome:
-    if state.failures and (hold.reason is do.Reason.BACKING_OFF or do.Step.APPLY in steps):
+    if state.failures and (hold.reason is do.HoldReason.BACKING_OFF or do.Step.APPLY in steps):
         return Outcome.FAILED
     if do.Step.UNDO in steps:
         return Outcome.UNDONE

@@ -8,8 +8,8 @@ from typing import TypeVar
 from rotator.core.answers import Answer, Done, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.model import Credential, Target
-from rotator.engine.gates import Gates
 from rotator.engine.limits import Limits
+from rotator.engine.throttles import Throttles
 from rotator.ports import Audit, Clock, Provider, Providers, Randomness
 
 T = TypeVar("T")
@@ -23,15 +23,15 @@ class ProviderCaller:
     clock: Clock
     randomness: Randomness
     audit: Audit
-    gates: Gates
+    throttles: Throttles
     limits: Limits
 
     def ask(self, account: str, call: Callable[[Provider], Answer[T]]) -> Answer[T]:
         """Calls the provider of an account, unless its circuit is open; the circuit learns from the answer."""
-        if not self.gates.sending(account):
+        if not self.throttles.admit_call(account):
             return Retry(Wait.UNREACHABLE, f"not sent: another call tries whether {account} works again")
         answer = call(self.providers[account])
-        self.gates.answered(account, answer)
+        self.throttles.learn_from(account, answer)
         return answer
 
     def next_try(self, failures: int, answer: Answer[object] | None = None) -> datetime:

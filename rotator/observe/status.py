@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from rotator.core.actions import Hold, Reason
+from rotator.core.actions import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
     Capabilities,
@@ -44,7 +44,9 @@ from rotator.observe.metrics import max_age, overdue
 
 Json: TypeAlias = dict[str, Any]
 # Holds that need somebody, or something outside, to change; the others end by themselves.
-_BLOCKING = frozenset({Reason.ACCOUNT_MISSING, Reason.CIRCUIT_OPEN, Reason.FOREIGN_DOCUMENT, Reason.UNPROVED})
+_BLOCKING = frozenset(
+    {HoldReason.ACCOUNT_MISSING, HoldReason.CIRCUIT_OPEN, HoldReason.FOREIGN_DOCUMENT, HoldReason.UNPROVED}
+)
 
 
 @dataclass(frozen=True, slots=True)

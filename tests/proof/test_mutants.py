@@ -54,53 +54,53 @@ def publish_before_apply(patch) -> None:
 def fresh_password_after_an_unknown_answer(patch) -> None:
     made = iter(range(10_000))
 
-    def setback(state, message, not_before, *, uncertain):
+    def after_setback(state, message, not_before, *, uncertain):
         after = original(state, message, not_before, uncertain=uncertain)
         staged = replace(after.attempt.staged, password=Secret(f"Another1$password{next(made)}"))
         return replace(after, attempt=replace(after.attempt, staged=staged)) if uncertain else after
 
-    original = advance.setback
-    patch.setattr(advance, "setback", setback)
+    original = advance.after_setback
+    patch.setattr(advance, "after_setback", after_setback)
 
 
 def attempt_replaced_while_unknown(patch) -> None:
-    def setback(state, message, not_before, *, uncertain):
+    def after_setback(state, message, not_before, *, uncertain):
         after = original(state, message, not_before, uncertain=uncertain)
         return replace(after, attempt=None) if uncertain and after.attempt.purpose is Purpose.ROTATE else after
 
-    original = advance.setback
-    patch.setattr(advance, "setback", setback)
+    original = advance.after_setback
+    patch.setattr(advance, "after_setback", after_setback)
 
 
 def no_proof_before_publishing(patch) -> None:
     def prove(caller, current, action):
-        current.write(advance.proved(current.state, "taken on trust"))
+        current.write(advance.after_proof(current.state, "taken on trust"))
 
     patch.setattr(attempt_effects, "prove", prove)
 
 
 def staged_only_after_applying(patch) -> None:
-    def staged(state, plan, attempt_id, credential, now):
+    def after_stage(state, plan, attempt_id, credential, now):
         without = original(state, plan, attempt_id, credential, now)
         return replace(without, attempt=replace(without.attempt, staged=credential)) if credential.id else state
 
-    original = advance.staged
-    patch.setattr(advance, "staged", staged)
+    original = advance.after_stage
+    patch.setattr(advance, "after_stage", after_stage)
 
 
 # -- what a lost answer leaves behind
 
 
 def uncertain_mark_skipped(patch) -> None:
-    def setback(state, message, not_before, *, uncertain):
+    def after_setback(state, message, not_before, *, uncertain):
         return original(state, message, not_before, uncertain=False)
 
-    original = advance.setback
-    patch.setattr(advance, "setback", setback)
+    original = advance.after_setback
+    patch.setattr(advance, "after_setback", after_setback)
 
 
 def a_dead_process_is_not_suspected(patch) -> None:
-    patch.setattr(advance, "claimed", lambda state, claim: replace(state, claim=claim))
+    patch.setattr(advance, "after_claim", lambda state, claim: replace(state, claim=claim))
 
 
 def unknown_taken_for_done(patch) -> None:
@@ -128,11 +128,11 @@ def unknown_taken_for_refused(patch) -> None:
 
 
 def abandoned_without_a_trace(patch) -> None:
-    def abandoned(state, now, not_before, *, strays=False):
+    def after_abandon(state, now, not_before, *, strays=False):
         return replace(original(state, now, not_before, strays=strays), ledger=state.ledger)
 
-    original = advance.abandoned
-    patch.setattr(advance, "abandoned", abandoned)
+    original = advance.after_abandon
+    patch.setattr(advance, "after_abandon", after_abandon)
 
 
 # -- what is replaced
@@ -152,12 +152,12 @@ def deleted_by_age_instead_of_by_ledger(patch) -> None:
 
 
 def retired_before_the_overlap_ends(patch) -> None:
-    def replaced(attempt, target, now):
+    def replaced_entry(attempt, target, now):
         entry = original(attempt, target, now)
         return entry and replace(entry, disable_at=entry.disable_at - timedelta(hours=1))
 
-    original = ledger.replaced
-    patch.setattr(advance, "replaced", replaced)
+    original = ledger.replaced_entry
+    patch.setattr(advance, "replaced_entry", replaced_entry)
 
 
 def the_overlap_is_not_waited_for(patch) -> None:
@@ -169,13 +169,13 @@ def the_overlap_is_not_waited_for(patch) -> None:
 
 
 def the_predecessor_is_forgotten(patch) -> None:
-    patch.setattr(advance, "replaced", lambda attempt, target, now: None)
+    patch.setattr(advance, "replaced_entry", lambda attempt, target, now: None)
 
 
 def published_again_without_being_enabled(patch) -> None:
     def apply(caller, current, action):
         if action.verb is do.Verb.ENABLE:
-            current.write(advance.applied(current.state, action.credential, caller.clock.now()))
+            current.write(advance.after_apply(current.state, action.credential, caller.clock.now()))
         else:
             original(caller, current, action)
 
@@ -185,8 +185,8 @@ def published_again_without_being_enabled(patch) -> None:
 
 
 def what_is_published_again_stays_in_the_ledger(patch) -> None:
-    patch.setattr(advance, "without", lambda entries, credential: entries)
-    patch.setattr(decide.Facts, "protected", lambda self, credential: False)
+    patch.setattr(advance, "without_credential", lambda entries, credential: entries)
+    patch.setattr(decide.Facts, "is_protected", lambda self, credential: False)
 
 
 # -- more than one process
@@ -207,15 +207,15 @@ def no_check_and_set(patch) -> None:
 
 
 def a_conflict_is_overwritten(patch) -> None:
-    def write(self, state, claim_ends):
+    def check_and_set(self, state, claim_ends):
         try:
             original(self, state, claim_ends)
         except Conflict:
             self.version = self._store.read_state(self.target.name).version
             original(self, state, claim_ends)
 
-    original = session.Session._write
-    patch.setattr(session.Session, "_write", write)
+    original = session.Session._check_and_set
+    patch.setattr(session.Session, "_check_and_set", check_and_set)
 
 
 MUTANTS: dict[Callable[..., None], tuple[Check, ...]] = {

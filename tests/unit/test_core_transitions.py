@@ -5,12 +5,12 @@ from itertools import product
 import pytest
 
 from rotator.core.model import Phase
-from rotator.core.transitions import ATTEMPT, Event, IllegalTransitionError, next_phase
+from rotator.core.transitions import ATTEMPT, AttemptEvent, IllegalTransitionError, next_phase
 
 PHASES = (None, *Phase)
 
 
-@pytest.mark.parametrize(("phase", "event"), list(product(PHASES, Event)))
+@pytest.mark.parametrize(("phase", "event"), list(product(PHASES, AttemptEvent)))
 def test_an_attempt_goes_where_the_table_says_and_nowhere_else(phase, event):
     if (phase, event) in ATTEMPT:
         assert next_phase(phase, event) is ATTEMPT[phase, event]
@@ -33,11 +33,11 @@ def test_every_phase_is_reached_and_left():
 
 
 def test_nothing_is_staged_over_an_open_attempt_or_published_unproved():
-    assert [phase for phase, event in ATTEMPT if event is Event.STAGE] == [None]
-    assert [phase for phase, event in ATTEMPT if event is Event.CLOSE] == [Phase.PROVED]
-    assert [phase for phase, event in ATTEMPT if event is Event.ABANDON] == [Phase.STAGED]
+    assert [phase for phase, event in ATTEMPT if event is AttemptEvent.STAGE] == [None]
+    assert [phase for phase, event in ATTEMPT if event is AttemptEvent.CLOSE] == [Phase.PROVED]
+    assert [phase for phase, event in ATTEMPT if event is AttemptEvent.ABANDON] == [Phase.STAGED]
 
 
 def test_the_table_cannot_be_changed():
     with pytest.raises(TypeError):
-        ATTEMPT[None, Event.CLOSE] = None
+        ATTEMPT[None, AttemptEvent.CLOSE] = None
