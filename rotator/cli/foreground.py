@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from threading import Event
 
-from rotator.core.actions import Hold, Reason
+from rotator.core.actions import Hold, HoldReason, Step
 from rotator.core.model import Capabilities, Ending, LedgerEntry, Purpose, Target, TargetState
 from rotator.engine import Engine, Look, Outcome
 from rotator.ports import Clock
@@ -15,7 +15,7 @@ from rotator.ports import Clock
 _PATIENCE = timedelta(minutes=3)
 _PAUSES = (timedelta(seconds=0.2), timedelta(seconds=1))
 # What ends by itself within the patience; with the others the request waits in Vault for somebody, or for days.
-_PASSING = frozenset({Reason.CLAIMED, Reason.PROPAGATING, Reason.RETIREMENTS_CAPPED})
+_PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.RETIREMENTS_CAPPED})
 
 
 class Result(Enum):
@@ -97,7 +97,8 @@ class Foreground:
             if judged is None and seconds > patience.total_seconds():
                 judged = Result.WAITING, _waits_for(look)
             if judged is not None:
-                elsewhere = judged[0] in (Result.ROTATED, Result.UNDONE) and not {"close", "undo"} & set(look.verbs)
+                ended_here = Step.CLOSE in look.steps or Step.UNDO in look.steps
+                elsewhere = judged[0] in (Result.ROTATED, Result.UNDONE) and not ended_here
                 return Report(wish.target, *judged, look.state, seconds, elsewhere)
             self._tell(wish.target, _waits_for(look))
             self._pause(look)
@@ -142,14 +143,14 @@ def _held(wish: Wish, hold: Hold, state: TargetState) -> tuple[Result, str] | No
     in_doubt = state.attempt is not None and state.attempt.uncertain
     if hold.reason in _PASSING:
         return None
-    if hold.reason is Reason.BACKING_OFF:
+    if hold.reason is HoldReason.BACKING_OFF:
         # An unknown answer is looked into, and one that failed before the request says nothing about it.
         if in_doubt or state.counts.failed == wish.before.counts.failed:
             return None
         return Result.FAILED, f"{hold.message}; {_again(state)}"
-    if hold.reason is Reason.NOT_DUE:
+    if hold.reason is HoldReason.NOT_DUE:
         return Result.FAILED, state.last_error or "it could not be carried out and was taken back; the audit says why"
-    result = Result.FAILED if hold.reason is Reason.FOREIGN_DOCUMENT else Result.WAITING
+    result = Result.FAILED if hold.reason is HoldReason.FOREIGN_DOCUMENT else Result.WAITING
     return result, f"{hold.message}; the request stays in Vault, and the daemon carries it out when that is over"
 
 
@@ -164,6 +165,6 @@ def _again(state: TargetState) -> str:
 def _waits_for(look: Look) -> str:
     if look.hold is None:
         return "another process writes at the same time"
-    if look.hold.reason is Reason.BACKING_OFF:
+    if look.hold.reason is HoldReason.BACKING_OFF:
         return f"looks again soon: {look.hold.message}"
     return look.hold.message or look.hold.reason.value

@@ -6,12 +6,13 @@ It decides as the engine does (`core.decide`) and moves the state as the engine 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from rotator.core import actions as do
 from rotator.core import advance, ledger
 from rotator.core.answers import Answer, Done
 from rotator.core.decide import decide
-from rotator.core.facts import Facts, key
+from rotator.core.facts import Facts, lookup_key
 from rotator.core.model import (
     ConsumerDocument,
     Credential,
@@ -29,6 +30,12 @@ Ask = Callable[[Credential], Answer[tuple[Credential, ...]]]
 
 _MOST_STEPS = 60
 _NEW = "(new)"
+_APPLIED_BY = {
+    do.Verb.CREATE: "create",
+    do.Verb.SET_PASSWORD: "set the password of",
+    do.Verb.ENABLE: "enable",
+    do.Verb.COMPLETE: "complete",
+}
 _LATEST = 1 - 1e-9  # the spread is drawn from [0, 1)
 
 
@@ -78,31 +85,50 @@ class _Walk:
         self._drawn_anew = False
         self.steps: list[Step] = []
         self.waits = self.unanswered = ""
-        self._by_action: dict[type, Callable[..., bool]] = {
-            do.Hold: self._hold,
-            do.LookUp: self._look_up,
-            do.Schedule: self._schedule,
-            do.Stage: self._stage,
-            do.Apply: self._apply,
-            do.Prove: self._prove,
-            do.Publish: self._publish,
-            do.Close: self._close,
-            do.Expire: self._expire,
-            do.Disable: self._disable,
-            do.Delete: self._remove,
-            do.Forget: self._remove,
-            do.Drop: self._drop,
-            do.Abandon: self._abandon,
-            do.Restore: self._restore,
-        }
 
     def go(self) -> None:
         """Takes every step that can be taken now."""
         for _ in range(_MOST_STEPS):
             # The claim is never in the way on paper.
-            action = decide(replace(self._facts, claimed=True))
-            if not self._by_action[type(action)](action):
+            action = decide(replace(self._facts, holds_claim=True))
+            if not self._carry_out(action):
                 return
+
+    def _carry_out(self, action: do.Decision) -> bool:  # noqa: C901, PLR0911, PLR0912 - a case for each action
+        """Takes one step on paper; False if nothing follows from it now."""
+        match action:
+            case do.Hold():
+                return self._hold(action)
+            case do.LookUp():
+                return self._look_up(action)
+            case do.DrawDueTime():
+                return self._draw_due_time()
+            case do.Stage():
+                return self._stage(action)
+            case do.Apply():
+                return self._apply(action)
+            case do.Prove():
+                return self._prove(action)
+            case do.Publish():
+                return self._publish(action)
+            case do.Close():
+                return self._close()
+            case do.Expire():
+                return self._expire(action)
+            case do.Disable():
+                return self._disable(action)
+            case do.Drop():
+                return self._drop(action)
+            case do.Abandon():
+                return self._abandon()
+            case do.Restore():
+                return self._restore(action)
+            case do.Delete() | do.Forget():
+                return self._remove(action)
+            case do.TakeClaim():
+                return False  # never asked for: on paper the claim is held
+            case _:
+                assert_never(action)
 
     def coming(self) -> Iterable[Coming]:
         """What the state that was reached leads to later."""
@@ -133,13 +159,13 @@ class _Walk:
             self._step(f"look up {wanted.username or wanted.id} at {wanted.account}", "what follows depends on it")
             self.waits = self.unanswered = f"{wanted.account}: {answer.message}"
             return False
-        found = {**self._facts.found, key(wanted): answer.value}
-        self._facts = replace(self._facts, found=found)
+        found = {**self._facts.lookups, lookup_key(wanted): answer.value}
+        self._facts = replace(self._facts, lookups=found)
         return True
 
-    def _schedule(self, _: do.Schedule) -> bool:
+    def _draw_due_time(self) -> bool:
         self._drawn_anew = True
-        return self._to(advance.scheduled(self._state, self._facts.target, self._facts.now, 0.0))
+        return self._to(advance.after_draw(self._state, self._facts.target, self._facts.now, 0.0))
 
     def _stage(self, action: do.Stage) -> bool:
         request = action.request
@@ -154,26 +180,22 @@ class _Walk:
             f"open the {what}: stage {secret} for {whose} in Vault",
             f"{request.reason} ({request.requested_by}{urgent})",
         )
-        return self._to(advance.staged(self._state, action, _NEW, credential, self._facts.now))
+        return self._to(advance.after_stage(self._state, action, _NEW, credential, self._facts.now))
 
     def _apply(self, action: do.Apply) -> bool:
         credential = action.credential
-        verbs = {
-            do.Verb.CREATE: "create",
-            do.Verb.SET_PASSWORD: "set the password of",
-            do.Verb.ENABLE: "enable",
-            do.Verb.COMPLETE: "complete",
-        }
         attempt = self._state.attempt
         why = "its last answer is unknown" if attempt and attempt.uncertain else ""
         name = "it" if credential.username == _NEW else credential.username
-        self._step(f"{verbs[action.verb]} {name} at {credential.account}", why)
-        return self._to(advance.applied(self._state, replace(credential, id=credential.id or _NEW), self._facts.now))
+        self._step(f"{_APPLIED_BY[action.verb]} {name} at {credential.account}", why)
+        return self._to(
+            advance.after_apply(self._state, replace(credential, id=credential.id or _NEW), self._facts.now)
+        )
 
     def _prove(self, action: do.Prove) -> bool:
         can = self._facts.capabilities[action.credential.account]
         self._step("prove that the provider accepts it", f"by {can.proof}")
-        return self._to(advance.proved(self._state, can.proof))
+        return self._to(advance.after_proof(self._state, can.proof))
 
     def _publish(self, action: do.Publish) -> bool:
         credential, consumer = action.credential, self._facts.consumer
@@ -184,20 +206,20 @@ class _Walk:
         self._facts = replace(self._facts, consumer=published)
         return True
 
-    def _close(self, _: do.Close) -> bool:
+    def _close(self) -> bool:
         self._drawn_anew = True
-        return self._to(advance.closed(self._state, self._facts.target, self._facts.now, 0.0))
+        return self._to(advance.after_close(self._state, self._facts.target, self._facts.now, 0.0))
 
     def _expire(self, action: do.Expire) -> bool:
         entry = action.entry
-        self._step(f"tell {entry.credential.account} when {_name(entry)} ends", "it then ends by itself")
-        return self._to(ledger.expiring(self._state, entry, entry.disable_at))
+        self._step(f"tell {entry.credential.account} when {entry.label} ends", "it then ends by itself")
+        return self._to(ledger.after_expire(self._state, entry, entry.disable_at))
 
     def _disable(self, action: do.Disable) -> bool:
         entry = action.entry
-        self._step(f"disable {_name(entry)}", _why_disabled(self._facts, entry))
+        self._step(f"disable {entry.label}", _why_disabled(self._facts, entry))
         self._facts = replace(self._facts, retirements_left=self._facts.retirements_left - 1)
-        return self._to(ledger.disabled(self._state, entry, self._facts.now))
+        return self._to(ledger.after_disable(self._state, entry, self._facts.now))
 
     def _remove(self, action: do.Delete | do.Forget) -> bool:
         deleted, entry = isinstance(action, do.Delete), action.entry
@@ -212,7 +234,7 @@ class _Walk:
         self.waits = f"it cannot be carried out: {action.message}"
         return False
 
-    def _abandon(self, _: do.Abandon) -> bool:
+    def _abandon(self) -> bool:
         self._step("discard the staged password; a new one is tried after a pause", self._state.last_error)
         return False
 
@@ -225,7 +247,7 @@ def _retirements(facts: Facts) -> Iterable[Coming]:
     for entry in facts.state.ledger:
         if entry.ending is not Ending.FORGET and not entry.disabled and _disables(facts, entry):
             at = max(entry.disable_at, entry.not_before or entry.disable_at, facts.now)
-            yield Coming(at, f"disable {_name(entry)}", _why_disabled(facts, entry))
+            yield Coming(at, f"disable {entry.label}", _why_disabled(facts, entry))
         at = max(entry.ends_at, entry.not_before or entry.ends_at, facts.now)
         yield Coming(at, _end(entry, deleted=entry.ending is Ending.DELETE), entry.note or "its quarantine ends")
 
@@ -241,15 +263,11 @@ def _why_disabled(facts: Facts, entry: LedgerEntry) -> str:
     return "its overlap ends" + ("; this cannot be undone at this provider" if for_good else "")
 
 
-def _name(entry: LedgerEntry) -> str:
-    return entry.credential.username or entry.credential.id or "what a lost call may have created"
-
-
 def _end(entry: LedgerEntry, *, deleted: bool) -> str:
     if deleted:
-        return f"delete {_name(entry)}"
+        return f"delete {entry.label}"
     which = "the old password" if entry.ending is Ending.FORGET else "the password"
-    return f"forget {which} of {_name(entry)}"
+    return f"forget {which} of {entry.label}"
 
 
 def _next_rotation(facts: Facts, *, drawn_anew: bool) -> Coming | None:

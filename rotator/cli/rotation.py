@@ -17,8 +17,9 @@ from rotator.cli.printing import length_text, local, print_json, print_table, re
 from rotator.cli.progress import ProgressObserver, screen, show_progress
 from rotator.cli.workplace import Workplace, chosen, opened
 from rotator.core.facts import Facts
+from rotator.core.holds import foreign_document_hold
 from rotator.core.model import Ending, LedgerEntry, Purpose, Request, Target, TargetState
-from rotator.core.staging import undo_refusal
+from rotator.core.undo import UndoImpossible, undo_candidate
 from rotator.ports import StoreError
 
 
@@ -88,19 +89,14 @@ def undo_plan(facts: Facts) -> str:
     if attempt is not None:
         since = f"since {attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
         raise Refused(f"{name}: a {attempt.purpose.value} is open {since}; undo it when it has ended (rotator status)")
-    if not facts.undisturbed:
-        raise Refused(
-            f"{name}: {facts.target.path} is not what rotator published; put it right first, or take it over: "
-            f"rotator rotate {name} --take-over"
-        )
-    refusals = []
-    for entry in reversed(facts.state.ledger):
-        refusal = undo_refusal(entry, facts.capabilities.get(entry.credential.account), facts.now)
-        if refusal is None:
-            left = f"possible until {local(entry.ends_at, facts.now)}, {relative(entry.ends_at, facts.now)}"
-            return f"{name}: {entry.credential.username} is published again ({left})"
-        refusals.append(f"{entry.credential.username}: {refusal}")
-    raise Refused(f"{name}: nothing can be undone: " + ("; ".join(refusals) or "no replaced credential is left"))
+    foreign = foreign_document_hold(facts)
+    if foreign is not None:
+        raise Refused(f"{name}: {foreign.message}")
+    candidate = undo_candidate(facts.state, facts.capabilities, facts.now)
+    if isinstance(candidate, UndoImpossible):
+        raise Refused(f"{name}: {candidate.reason}")
+    until = f"possible until {local(candidate.until, facts.now)}, {relative(candidate.until, facts.now)}"
+    return f"{name}: {candidate.entry.label} is published again ({until})"
 
 
 def _write(place: Workplace, target: Target, request: Request) -> Wish | Report:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rotator import __version__
-from rotator.core.actions import Hold, Reason
+from rotator.core.actions import Hold, HoldReason
 from rotator.core.model import Target, TargetState
 from rotator.daemon.root import Parts, Root
 from rotator.engine import Look, Outcome
@@ -12,10 +12,10 @@ from rotator.observe.logs import log_run
 from rotator.observe.status import Surroundings, status_document
 
 _BLOCKED = {
-    Reason.FOREIGN_DOCUMENT: "foreign_document",
-    Reason.IDLE_IN_OVERLAP: "idle_in_overlap",
-    Reason.ACCOUNT_MISSING: "account_missing",
-    Reason.UNPROVED: "passwords_not_accepted",
+    HoldReason.FOREIGN_DOCUMENT: "foreign_document",
+    HoldReason.IDLE_IN_OVERLAP: "idle_in_overlap",
+    HoldReason.ACCOUNT_MISSING: "account_missing",
+    HoldReason.UNPROVED: "passwords_not_accepted",
 }
 _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
 
@@ -46,7 +46,7 @@ class Board:
         log_run(
             target.name,
             look.outcome.value,
-            look.verbs,
+            look.steps,
             attempt=attempt.id if attempt else (published.attempt if published else None),
             credential=published.id if published else None,
             seconds=look.seconds,

@@ -171,7 +171,7 @@ class Root:
                 audit=self.audit,
                 holder=self.holder,
                 limits=_limits(settings),
-                seen=seen,
+                observe=seen,
                 stopping=self._stop.is_set,
             )
             return Parts(settings, settings.core_targets(), client, store, providers, engine, undo.pop_all())

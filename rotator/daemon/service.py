@@ -9,7 +9,8 @@ from typing import Any
 import structlog
 
 from rotator import __version__
-from rotator.core.jump import Reading
+from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator.core.clock_jump import ClockReading
 from rotator.core.model import Purpose, Request, Target
 from rotator.daemon.board import Board
 from rotator.daemon.http import StatusServer
@@ -191,7 +192,7 @@ class Service:
             _log.error("the embedded Vault ended by itself; stopping, so that a restart brings it back")
             self._code = FAILED
             self._signals.ask(Asked.STOP, "embedded Vault ended")
-        open_accounts = set(self._parts.engine.gates.open_circuits())
+        open_accounts = set(self._parts.engine.throttles.open_circuits())
         for account in self._parts.capabilities:
             self._root.metrics.circuit(account, is_open=account in open_accounts)
         self._root.metrics.vault_token_expires(self._parts.client.token_expires_at())
@@ -199,14 +200,14 @@ class Service:
     def _watch_clock(self) -> None:
         """On a thread of its own, since a clock that was set back stalls every timer that goes by it."""
         clock = self._root.clock
-        last = Reading(clock.now(), clock.monotonic())
+        last = ClockReading(clock.now(), clock.monotonic())
         while not self._stop.wait(_HEART):
-            reading = Reading(clock.now(), clock.monotonic())
+            reading = ClockReading(clock.now(), clock.monotonic())
             jump = reading.jump_since(last)
             last = reading
             if jump:
                 self._root.metrics.clock_jumped(forward=jump > timedelta())
-                self._root.audit.record("clock jump", "", "noticed", seconds=jump.total_seconds())
+                self._root.audit.record(AuditVerb.CLOCK_JUMP, "", AuditOutcome.NOTICED, seconds=jump.total_seconds())
                 _log.error("the wall clock was set", seconds=jump.total_seconds())
                 self._scheduler.after_jump()
 
@@ -292,7 +293,8 @@ class Service:
 
     def _configured(self, *, ok: bool) -> None:
         self._root.metrics.config_loaded(ok=ok)
-        self._root.audit.record("configuration", "", "loaded" if ok else "refused")
+        outcome = AuditOutcome.DONE if ok else AuditOutcome.REFUSED
+        self._root.audit.record(AuditVerb.LOAD_CONFIGURATION, "", outcome)
         if ok:
             self.health.configuration_loaded()
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from rotator.core.audit_words import AuditVerb
+
 GENESIS = "0" * 64
-TORN = "torn_line"
 FIELDS = frozenset({"chain", "seq", "time", "verb", "target", "outcome", "facts", "prev", "hash"})
 
 Scalar: TypeAlias = str | float | bool | None
@@ -197,7 +198,7 @@ class _Check:
         torn, self.strange = self.strange, None
         if torn is None:
             return
-        if record is None or record["verb"] != TORN or record["facts"] != torn_facts(torn):
+        if record is None or record["verb"] != AuditVerb.TORN_LINE or record["facts"] != torn_facts(torn):
             self._problem("this is no audit record: it was inserted or damaged", back=1)
 
     def _changed(self, record: Record) -> None:

@@ -23,11 +23,11 @@ lengths of time are seconds; what is not known is null. Its keys are stable:
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from rotator.core.actions import Hold, Reason
+from rotator.core.actions import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
     Capabilities,
@@ -38,13 +38,15 @@ from rotator.core.model import (
     Target,
     TargetState,
 )
-from rotator.core.staging import undo_refusal
+from rotator.core.undo import UndoCandidate, UndoImpossible, undo_candidate, undo_refusal
 from rotator.observe.audit import Standing
 from rotator.observe.metrics import max_age, overdue
 
 Json: TypeAlias = dict[str, Any]
 # Holds that need somebody, or something outside, to change; the others end by themselves.
-_BLOCKING = frozenset({Reason.ACCOUNT_MISSING, Reason.CIRCUIT_OPEN, Reason.FOREIGN_DOCUMENT, Reason.UNPROVED})
+_BLOCKING = frozenset(
+    {HoldReason.ACCOUNT_MISSING, HoldReason.CIRCUIT_OPEN, HoldReason.FOREIGN_DOCUMENT, HoldReason.UNPROVED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         "last_rotation": _time(since),
         "next_rotation": {"at": _time(state.next_rotation), "why": _why_next(target, state)},
         "attempt": _attempt(state.attempt),
-        "ledger": [_entry(entry, now, around) for entry in state.ledger],
+        "ledger": _ledger(state, now, around),
         "failures": state.failures,
         "back_off_until": _time(state.not_before),
         "last_error": state.last_error or None,
@@ -128,11 +130,12 @@ def _why_next(target: Target, state: TargetState) -> str:
 
 
 def _orphan(state: TargetState, now: datetime, around: Surroundings) -> Json:
+    out_of_reach = {"undo_until": None, "undo_refused": "its target is not in the configuration"}
     return {
         "name": state.target,
         "published": _published(state),
         "attempt": _attempt(state.attempt),
-        "ledger": [_entry(entry, now, around) for entry in state.ledger],
+        "ledger": [entry | out_of_reach for entry in _ledger(state, now, around)],
     }
 
 
@@ -164,28 +167,29 @@ def _attempt(attempt: Attempt | None) -> Json | None:
     }
 
 
-def _entry(entry: LedgerEntry, now: datetime, around: Surroundings) -> Json:
-    can = around.capabilities.get(entry.credential.account)
-    refused = undo_refusal(entry, can, now)
+def _ledger(state: TargetState, now: datetime, around: Surroundings) -> list[Json]:
+    candidate = undo_candidate(state, around.capabilities, now)
+    chosen = None if isinstance(candidate, UndoImpossible) else candidate
+    return [_entry(entry, chosen, now, around) for entry in state.ledger]
+
+
+def _entry(entry: LedgerEntry, candidate: UndoCandidate | None, now: datetime, around: Surroundings) -> Json:
+    until = candidate.until if candidate is not None and candidate.entry == entry else None
+    refused = undo_refusal(entry, around.capabilities.get(entry.credential.account), now)
+    if candidate is not None and refused is None and until is None:
+        refused = f"an undo publishes {candidate.entry.label} again: it is newer"
     return _credential(entry.credential) | {
         "ending": entry.ending.value,
         "replaced_at": _time(entry.replaced_at),
         "disable_at": _time(entry.disable_at),
         "disabled_at": _time(entry.disabled_at),
         "ends_at": _time(entry.ends_at),
-        "undo_until": _time(_undo_until(entry, can)) if refused is None else None,
+        "undo_until": _time(until),
         "undo_refused": refused,
         "overdue": overdue(entry, now),
         "failures": entry.failures,
         "note": entry.note or None,
     }
-
-
-def _undo_until(entry: LedgerEntry, can: Capabilities | None) -> datetime:
-    """The end of the quarantine; where disabling is terminal, its moment. The rule itself is `undo_refusal`'s."""
-    disabled = replace(entry, disabled_at=entry.disable_at)
-    terminal = undo_refusal(disabled, can, entry.replaced_at) is not None
-    return entry.disable_at if terminal else entry.ends_at
 
 
 def _hold(hold: Hold | None) -> Json | None:

@@ -10,7 +10,7 @@ import pytest
 from processes import SkewedClock, at, process
 from world import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, World
 
-from rotator.core.actions import Reason
+from rotator.core.actions import HoldReason
 from rotator.core.answers import Refusal, Refused
 from rotator.core.model import Ending, Phase, Purpose, Strategy
 from rotator.core.schedule import Every
@@ -55,7 +55,7 @@ def test_a_clock_set_back_while_a_change_propagates_does_not_ask_twice_a_second_
     world = World()
     world.provider.slow_to_accept = 10_000
     engine = world.engine()
-    assert engine.look(world.target).hold.reason is Reason.PROPAGATING
+    assert engine.look(world.target).hold.reason is HoldReason.PROPAGATING
     world.clock.jump(-30 * DAY)
     world.settle(engine, 3 * HOUR)
     assert world.provider.calls.count("prove") < 400
@@ -118,7 +118,7 @@ def test_an_attempt_whose_account_left_the_configuration_waits_and_says_so():
     moved = replace(world.target, account="other")
     without = process(world, providers={"other": FakeProvider(account="other")})
     look = without.look(moved)
-    assert look.hold.reason is Reason.ACCOUNT_MISSING
+    assert look.hold.reason is HoldReason.ACCOUNT_MISSING
     assert "fake" in look.message
     world.until_rotated(world.engine())
     assert world.published_works
@@ -389,8 +389,8 @@ def test_a_claim_left_by_a_crash_is_not_lost_by_a_write_that_is_no_effect():
     # The account's circuit is open at the next process, whose policy was changed: it only draws a due time.
     other = process(world)
     for _ in range(world.limits.circuit_failures):
-        other.gates.sending("fake")
-        other.gates.answered("fake", Refused(Refusal.AUTHENTICATION, "the API key was refused"))
+        other.throttles.admit_call("fake")
+        other.throttles.learn_from("fake", Refused(Refusal.AUTHENTICATION, "the API key was refused"))
     changed = replace(world.target, policy=replace(POLICY, schedule=Every(2 * DAY)))
     other.look(changed)
     world.until_rotated(world.engine())
@@ -405,7 +405,7 @@ def test_a_process_whose_clock_is_ahead_does_not_act_beside_one_that_works():
     looks = []
     at(world, "before create", lambda: looks.append(ahead.look(world.target)))
     assert engine.look(world.target).outcome is Outcome.ROTATED
-    assert looks[0].hold.reason is Reason.CLAIMED
+    assert looks[0].hold.reason is HoldReason.CLAIMED
 
 
 def test_a_claim_left_by_a_process_whose_clock_was_far_ahead_ends_all_the_same():
@@ -415,7 +415,7 @@ def test_a_claim_left_by_a_process_whose_clock_was_far_ahead_ends_all_the_same()
     assert world.crash(lambda: ahead.look(world.target)) == "before create"
     world.cut_at(0)
     engine = world.engine()
-    assert engine.look(world.target).hold.reason is Reason.CLAIMED
+    assert engine.look(world.target).hold.reason is HoldReason.CLAIMED
     world.clock.advance(world.limits.claim)
     assert engine.look(world.target).outcome is Outcome.ROTATED
 
@@ -556,7 +556,7 @@ def test_a_late_disable_of_what_an_undo_published_again_is_made_good(target):
     world.cut_at(0)
     assert world.consumer.username == old.username
     assert world.published_works
-    assert "put into force" in world.audit.verbs("office")
+    assert "reassert" in world.audit.verbs("office")
 
 
 def test_a_late_delete_of_what_an_undo_published_again_leads_to_a_rotation():

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from world import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, World
 
-from rotator.core.actions import Reason
+from rotator.core.actions import HoldReason
 from rotator.core.model import Phase, Purpose
 from rotator.core.schedule import Every
 from rotator.engine import Outcome
@@ -96,7 +96,7 @@ def test_alternating_waits_while_devices_may_still_use_the_idle_one():
     engine.look(world.target)
     world.request(engine)
     look = engine.look(world.target)
-    assert look.hold.reason is Reason.IDLE_IN_OVERLAP
+    assert look.hold.reason is HoldReason.IDLE_IN_OVERLAP
     world.settle(engine, DAY + MINUTE)
     assert world.state.counts.succeeded == 3
 
@@ -282,7 +282,7 @@ def test_a_document_that_somebody_else_wrote_is_not_overwritten_until_asked():
     world.store.tamper("sip/office", "byhand")
     world.request(engine)
     look = engine.look(world.target)
-    assert look.hold.reason is Reason.FOREIGN_DOCUMENT
+    assert look.hold.reason is HoldReason.FOREIGN_DOCUMENT
     assert "--take-over" in look.message
     assert world.consumer.username == "byhand"
     world.request(engine, take_over=True)
@@ -395,7 +395,7 @@ def test_a_claim_of_another_process_is_respected_until_it_ends():
     assert world.crash(lambda: engine.look(world.target)) == "before create"
     other = world.engine()
     look = other.look(world.target)
-    assert look.hold.reason is Reason.CLAIMED
+    assert look.hold.reason is HoldReason.CLAIMED
     world.clock.advance(world.limits.claim)
     assert other.look(world.target).outcome is Outcome.ROTATED
 
@@ -406,11 +406,11 @@ def test_the_circuit_opens_after_failures_in_a_row_and_closes_by_one_probe():
     world.provider.faults["find"] = [Fault.UNAUTHORIZED] * 5
     engine = world.engine()
     held = world.settle(engine, timedelta(minutes=5), most=50)
-    assert held.hold.reason is Reason.CIRCUIT_OPEN
+    assert held.hold.reason is HoldReason.CIRCUIT_OPEN
     assert world.provider.calls.count("find") == 3
     world.settle(engine, timedelta(hours=2))
     assert world.published_works
-    assert engine.gates.open_circuits() == ()
+    assert engine.throttles.open_circuits() == ()
 
 
 def test_retirements_are_capped_when_the_clock_jumps():

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rotator.core.audit_words import AuditVerb
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.observe.audit import AuditError, AuditLog, FileSink, StreamSink
-from rotator.observe.chain import GENESIS, TORN, Position, VerifyResult, digest, encoded, verify
+from rotator.observe.chain import GENESIS, Position, VerifyResult, digest, encoded, verify
 from rotator.observe.redact import Redactor
 from rotator.testing import FakeClock, FakeRandomness
 
@@ -279,7 +280,7 @@ def test_a_line_torn_by_a_crash_is_kept_and_accounted_for(tmp_path: Path, cut: i
         assert result.chains[0].seq == 3
     else:
         assert path.read_bytes().startswith(whole[:-cut] + b"\n")
-        assert json.loads(lines_of(path)[3])["verb"] == TORN
+        assert json.loads(lines_of(path)[3])["verb"] == AuditVerb.TORN_LINE
 
 
 def test_a_line_that_was_inserted_does_not_pass_for_a_torn_one(tmp_path: Path) -> None:
@@ -376,7 +377,7 @@ def test_a_full_disk_stops_nothing_and_the_records_are_written_later(
     assert (log.standing.waiting, log.standing.problem) == (0, "")
     assert verify(lines_of(path)).ok
     verbs = [json.loads(line)["verb"] for line in lines_of(path) if line.endswith(b"}\n")]
-    assert verbs == ["before", TORN, "during", "after"]
+    assert verbs == ["before", AuditVerb.TORN_LINE, "during", "after"]
 
 
 def test_more_than_memory_keeps_is_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:

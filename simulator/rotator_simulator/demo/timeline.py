@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from rotator.core.audit_words import AuditVerb
 from rotator_simulator.account import Account, Event, Happening
 from rotator_simulator.demo.targets import Role
 
@@ -68,7 +69,7 @@ _ROTATOR_SAYS = {
     ("forget", "done"): ("forgotten", "the password before it"),
 }
 _OUTCOMES = {"retry": "waits", "unknown": "no answer"}
-_SILENT = {"close", "configuration"}
+_SILENT = {AuditVerb.CLOSE, AuditVerb.LOAD_CONFIGURATION}
 _AT_PROVIDER = {"create", "complete", "set_password", "enable", "restore", "expire", "disable", "delete"}
 
 
@@ -150,8 +151,9 @@ class Story:
         if record.verb in _SILENT or (record.verb in _AT_PROVIDER and record.outcome == "done"):
             return None  # the provider's own history tells of what was done there
         at, name = self.seconds(record.at), record.fact("username") or "its attempt"
-        if record.verb.startswith("request "):
-            return Line(at, record.target, "asked for", f"{record.verb[8:]}: {record.fact('reason')}")
+        if record.verb in (AuditVerb.REQUEST_ROTATION, AuditVerb.REQUEST_UNDO):
+            asked = record.verb.removeprefix("request_")
+            return Line(at, record.target, "asked for", f"{asked}: {record.fact('reason')}")
         what, why = _ROTATOR_SAYS.get((record.verb, record.outcome), ("", ""))
         if what:
             tone = Tone.GOOD if record.verb == "publish" else Tone.PLAIN

@@ -94,7 +94,7 @@ def test_sigusr1_rotates_nothing_where_vault_does_not_say_what_was_asked_for(sta
         daemon.wait_for("request not read")
         daemon.wait_for("nothing is rotated: Vault does not say which targets were asked for; signal again")
     assert stage.rotations("other") == 1
-    assert not [line for line in stage.audit() if line["verb"] == "request rotate"]
+    assert not [line for line in stage.audit() if line["verb"] == "request_rotation"]
 
 
 def test_a_closed_standard_output_is_no_place_for_the_audit(stage):
