@@ -37,7 +37,7 @@ from rotator.settings.vault import (
     VaultAuth,
 )
 from rotator.vault.auth import AppRole, Jwt, Kubernetes, Method, Token, TokenFile
-from rotator.vault.bootstrap import Plan
+from rotator.vault.bootstrap import ServerSetup
 from rotator.vault.client import VaultClient
 from rotator.vault.embedded import EmbeddedVault as Server
 from rotator.vault.store import VaultStore
@@ -197,8 +197,8 @@ class Root:
         return StreamSink(stream)
 
     def _started(self, vault: EmbeddedVault) -> Server:
-        plan = Plan(mount=vault.mount, state_prefix=vault.state_prefix)
-        server = Server(vault.embedded.data_dir, self.clock, plan, vault.embedded.port)
+        setup = ServerSetup(mount=vault.mount, state_prefix=vault.state_prefix)
+        server = Server(vault.embedded.data_dir, self.clock, setup, vault.embedded.port)
         return server if self._quiet and server.attach() else self._exit.enter_context(server)
 
     def _client(self, settings: Settings) -> VaultClient:

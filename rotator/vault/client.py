@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
-import requests
 from hvac import exceptions as hvac_errors
 from hvac.adapters import JSONAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
@@ -185,10 +184,12 @@ class VaultClient:
             adapter = self._adapter(token)
             url = f"/v1/{quote(call.path)}"
             answer = getattr(adapter, call.verb)(url) if body is None else adapter.post(url, json=dict(body))
-        except (hvac_errors.VaultError, requests.RequestException) as error:
-            failure = self._translated(call, error)
+        except hvac_errors.VaultError as error:
+            failure = _vault_failure(call, error)
+        except StoreError as error:
+            failure = error
         else:
-            if isinstance(answer, requests.Response) and answer.status_code == 204:
+            if getattr(answer, "status_code", None) == 204:  # hvac hands on the response as it is
                 answer = {}
             if isinstance(answer, dict):
                 self._count(call, "ok", began)
@@ -211,18 +212,6 @@ class VaultClient:
 
     def _count(self, call: Call, outcome: str, began: float) -> None:
         self._meter.vault_request(call.operation, outcome, self._clock.monotonic() - began)
-
-    def _translated(self, call: Call, error: Exception) -> Exception:
-        if isinstance(error, hvac_errors.VaultError):
-            return _vault_failure(call, error)
-        address = self._connection.address
-        if isinstance(error, requests.exceptions.SSLError):
-            return StoreUnavailable(f"{address}: TLS: the certificate is not trusted; give the authority as ca_file")
-        if isinstance(error, requests.exceptions.Timeout):
-            return StoreUnavailable(f"{address}: no answer within {self._connection.timeout:g} s")
-        if isinstance(error, requests.exceptions.ConnectionError | requests.exceptions.ChunkedEncodingError):
-            return StoreUnavailable(f"{address}: cannot be reached, or broke off")
-        return StoreError(f"{address}: the request cannot be sent ({type(error).__name__}): check address and token")
 
 
 _DOWN = "Vault is sealed, not initialised or down"
