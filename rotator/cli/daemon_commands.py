@@ -41,13 +41,13 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
       4    a step was still running after daemon.stop_within
       130  stopped at once by a second signal
     """
-    from rotator.daemon.root import Root  # noqa: PLC0415 - takes a second
+    from rotator.daemon.composition import Composition  # noqa: PLC0415 - takes a second
     from rotator.daemon.service import Service  # noqa: PLC0415
     from rotator.daemon.signals import Signals  # noqa: PLC0415
 
     stop = Event()
-    with Root(config, os.environ, stop) as root:
-        code = Service(root, Signals(), stop).run()
+    with Composition(config, os.environ, stop) as composition:
+        code = Service(composition, Signals(), stop).run()
     if code == Exit.OVERDUE:
         # The step that is still running would delay a normal exit without limit.
         sys.stdout.flush()

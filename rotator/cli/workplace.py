@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from rotator.cli.exits import Exit, Interrupted, Refused
 from rotator.core.model import Target, TargetState
-from rotator.daemon.root import Parts, Root
+from rotator.daemon.composition import Components, Composition
 from rotator.ports import StoreError
 from rotator.settings.problems import suggest
 
@@ -25,8 +25,8 @@ R = TypeVar("R")
 class Workplace:
     """An open configuration whose Vault is usable."""
 
-    root: Root
-    parts: Parts
+    root: Composition
+    parts: Components
     stop: Event
 
     def each(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
@@ -63,7 +63,7 @@ def opened(
         StoreError: Vault is unusable.
     """
     stop = Event()
-    with _interruptible(stop), Root(config, os.environ, stop, read_only=read_only, quiet=True) as root:
+    with _interruptible(stop), Composition(config, os.environ, stop, read_only=read_only, quiet=True) as root:
 
         def learn(target: Target, state: TargetState) -> None:
             root.redactor.learn(state)
@@ -78,7 +78,7 @@ def opened(
             parts.close()
 
 
-def _check(parts: Parts, stop: Event) -> None:
+def _check(parts: Components, stop: Event) -> None:
     try:
         parts.store.check()
     except StoreError:

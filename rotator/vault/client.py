@@ -3,13 +3,12 @@
 hvac's adapter is used rather than its `Client`, which takes tokens and certificates from the environment by itself.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
-import requests
 from hvac import exceptions as hvac_errors
 from hvac.adapters import JSONAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
@@ -85,7 +84,7 @@ class VaultClient:
 
     @property
     def longest_call(self) -> timedelta:
-        """The bound within which `retried` returns: logging in, reading back and a silent server included."""
+        """The bound within which `retry` returns: logging in, reading back and a silent server included."""
         one = self._connection.connect_timeout + self._connection.timeout
         return timedelta(seconds=_PATIENCE + _LOGINS_IN_AN_ATTEMPT * NEW + _REQUESTS_IN_AN_ATTEMPT * one)
 
@@ -105,8 +104,9 @@ class VaultClient:
         """Closes the connections. The token is left to end by itself: other calls may still use it."""
         self._session.close()
 
-    def retried(self, action: Callable[[], T]) -> T:
-        """Runs `action`, again after StoreUnavailable, for about five seconds; then raises the last one."""
+    @property
+    def retry(self) -> Retrying:
+        """Calls a function, and again after StoreUnavailable, for about five seconds: `retry(function, *arguments)`."""
         began = self._clock.monotonic()
 
         def enough(state: RetryCallState) -> bool:
@@ -115,38 +115,31 @@ class VaultClient:
         def pause(state: RetryCallState) -> float:
             return float(_FIRST_PAUSE * 2 ** (state.attempt_number - 1) * (0.5 + self._randomness.fraction()))
 
-        retrying = Retrying(
+        return Retrying(
             retry=retry_if_exception_type(StoreUnavailable),
             stop=enough,
             wait=pause,
             sleep=self._clock.sleep,
             reraise=True,
         )
-        return retrying(action)
 
     def request(self, call: Call, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Sends one request under our token; once more after a 403 that was the token's fault.
+        """Sends one request under our token, and again after a 403 that was the token's fault.
 
         Raises Absent besides StoreError.
         """
-        token = self._tokens.current()
-        try:
-            return self._under(token, call, body)
-        except StoreDenied:
-            if not self._tokens.replaced(token):
-                raise
-        return self._under(self._tokens.current(), call, body)
-
-    def _under(self, token: Secret, call: Call, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Sends one request; again after a 403 for a token that was just made: a standby may not know it yet."""
-        for _ in range(_PAUSES_FOR_A_NEW_TOKEN):
+        token, pauses, replaced = self._tokens.current(), 0, False
+        while True:
             try:
                 return self._send(call, token, body)
             except StoreDenied:
-                if not self._tokens.is_new():
+                if self._tokens.is_new() and pauses < _PAUSES_FOR_A_NEW_TOKEN:  # a standby may not know it yet
+                    pauses += 1
+                    self._clock.sleep(NEW / _PAUSES_FOR_A_NEW_TOKEN)
+                elif not replaced and self._tokens.replaced(token):
+                    token, pauses, replaced = self._tokens.current(), 0, True
+                else:
                     raise
-                self._clock.sleep(NEW / _PAUSES_FOR_A_NEW_TOKEN)
-        return self._send(call, token, body)
 
     # The gate: what logging in is made of.
 
@@ -191,10 +184,12 @@ class VaultClient:
             adapter = self._adapter(token)
             url = f"/v1/{quote(call.path)}"
             answer = getattr(adapter, call.verb)(url) if body is None else adapter.post(url, json=dict(body))
-        except (hvac_errors.VaultError, requests.RequestException) as error:
-            failure = self._translated(call, error)
+        except hvac_errors.VaultError as error:
+            failure = _vault_failure(call, error)
+        except StoreError as error:
+            failure = error
         else:
-            if isinstance(answer, requests.Response) and answer.status_code == 204:
+            if getattr(answer, "status_code", None) == 204:  # hvac hands on the response as it is
                 answer = {}
             if isinstance(answer, dict):
                 self._count(call, "ok", began)
@@ -217,18 +212,6 @@ class VaultClient:
 
     def _count(self, call: Call, outcome: str, began: float) -> None:
         self._meter.vault_request(call.operation, outcome, self._clock.monotonic() - began)
-
-    def _translated(self, call: Call, error: Exception) -> Exception:
-        if isinstance(error, hvac_errors.VaultError):
-            return _vault_failure(call, error)
-        address = self._connection.address
-        if isinstance(error, requests.exceptions.SSLError):
-            return StoreUnavailable(f"{address}: TLS: the certificate is not trusted; give the authority as ca_file")
-        if isinstance(error, requests.exceptions.Timeout):
-            return StoreUnavailable(f"{address}: no answer within {self._connection.timeout:g} s")
-        if isinstance(error, requests.exceptions.ConnectionError | requests.exceptions.ChunkedEncodingError):
-            return StoreUnavailable(f"{address}: cannot be reached, or broke off")
-        return StoreError(f"{address}: the request cannot be sent ({type(error).__name__}): check address and token")
 
 
 _DOWN = "Vault is sealed, not initialised or down"

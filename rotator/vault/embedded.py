@@ -11,7 +11,15 @@ from typing import Self
 from rotator.core.secret import Secret
 from rotator.ports import Clock
 from rotator.vault.auth import AppRole
-from rotator.vault.bootstrap import Admin, Plan, configure, credentials, initialise, revoke_root, write_private
+from rotator.vault.bootstrap import (
+    ServerSetup,
+    VaultAdmin,
+    configure,
+    credentials,
+    initialise,
+    revoke_root,
+    write_private,
+)
 from rotator.vault.process import EmbeddedError, ServerProcess, find_server, in_use, lock
 
 _READY_PATIENCE = 60.0  # seconds; a start takes one or two
@@ -39,23 +47,23 @@ _RAFT = 'storage "raft" {{\n  path = "{directory}/raft"\n  node_id = "rotator"\n
 
 
 class EmbeddedVault:
-    """OpenBao on the loopback interface, with the mount, the policies and the logins of `Plan` set up.
+    """OpenBao on the loopback interface, with the mount, the policies and the logins of `ServerSetup`.
 
     It ends with `stop`, and with this process however that ends. A context manager.
     """
 
-    def __init__(self, data_dir: Path | None, clock: Clock, plan: Plan | None = None, port: int = 0) -> None:
+    def __init__(self, data_dir: Path | None, clock: Clock, setup: ServerSetup | None = None, port: int = 0) -> None:
         """Starts nothing yet.
 
         Args:
             data_dir: where everything is kept; None: in memory, gone with `stop`.
             clock: for waiting.
-            plan: what is set up at the first start; later starts leave it as it is.
+            setup: what is created at the first start; later starts leave it as it is.
             port: of the API on 127.0.0.1; 0: any that is free.
         """
         self._data_dir = data_dir
         self._clock = clock
-        self._plan = plan or Plan()
+        self._setup = setup or ServerSetup()
         self._port = port
         self._exit = contextlib.ExitStack()
         self._directory = Path()
@@ -163,19 +171,19 @@ class EmbeddedVault:
         self._address = f"http://127.0.0.1:{port}"
 
     def _make_ready(self) -> None:
-        admin = Admin(self._address)
+        admin = VaultAdmin(self._address, self._clock)
         self._exit.callback(admin.close)
         # 503: initialised before, and unsealing itself.
         if self._wait_for(admin, {200, 501, 503}) == 501:
-            initialise(self._address, self._directory)
+            initialise(admin, self._directory)
         self._wait_for(admin, {200})
-        root = configure(self._address, self._directory, self._plan)
+        configure(admin, self._directory, self._setup)
         if self._data_dir is None:
-            self._root = root
-        elif root is not None:
-            revoke_root(self._address, self._directory, root)
+            self._root = admin.root
+        elif admin.root is not None:
+            revoke_root(admin, self._directory)
 
-    def _wait_for(self, admin: Admin, wanted: set[int]) -> int:
+    def _wait_for(self, admin: VaultAdmin, wanted: set[int]) -> int:
         assert self._process is not None  # noqa: S101  # called after the start
         end = self._clock.monotonic() + _READY_PATIENCE
         while (status := admin.health()) not in wanted:

@@ -44,13 +44,13 @@ class KeyValue:
             "config/vault-policy.hcl"
         )
         call = Call("check", "get", f"sys/internal/ui/mounts/{self._mount}", refusal=refusal)
-        answer = self._client.retried(lambda: self._client.request(call))
+        answer = self._client.retry(self._client.request, call)
         options = found(dict, answer, "data").get("options") or {}
         return found(str, answer, "data", "type"), str(options.get("version", "1"))
 
     def read(self, operation: str, path: str) -> Document:
         """Reads a document, never an older version than one that was seen or written here."""
-        return self._client.retried(lambda: self._newest_of(operation, path))
+        return self._client.retry(self._newest_of, operation, path)
 
     def write(self, operation: str, path: str, data: Mapping[str, Any], cas: int) -> int:
         """Writes `data` over version `cas` and returns the new version.
@@ -59,16 +59,14 @@ class KeyValue:
         and is taken for ours if it is exactly `data`. So `data` should name the write, unless writing the same twice
         means the same.
         """
-        version = self._client.retried(lambda: self._write_once(operation, path, data, cas))
-        self._saw(path, version)
-        return version
+        return self._client.retry(self._write_once, operation, path, data, cas)
 
     def list(self, operation: str, folder: str) -> tuple[str, ...]:
         """The names directly below `folder`; those of folders end in a slash."""
         path = f"{self._mount}/metadata/{folder}"
         call = Call(operation, "list", path, ("list",), rule=f"{path}/*")
         try:
-            answer = self._client.retried(lambda: self._client.request(call))
+            answer = self._client.retry(self._client.request, call)
         except Absent:
             return ()
         return tuple(found(list, answer, "data", "keys"))
@@ -76,13 +74,13 @@ class KeyValue:
     def capabilities(self, operation: str, path: str) -> frozenset[str]:
         """What the token may do at a path of Vault's API."""
         call = Call(operation, "post", "sys/capabilities-self", ("update",))
-        answer = self._client.retried(lambda: self._client.request(call, {"paths": [path]}))
+        answer = self._client.retry(self._client.request, call, {"paths": [path]})
         return frozenset(found(list, answer, "data", path))
 
     def limit_versions(self, operation: str, path: str, count: int) -> None:
         """Makes Vault keep only the last `count` versions of a document, which need not exist yet."""
         call = Call(operation, "post", f"{self._mount}/metadata/{path}", ("create", "update"))
-        self._client.retried(lambda: self._client.request(call, {"max_versions": count}))
+        self._client.retry(self._client.request, call, {"max_versions": count})
 
     def _get(self, operation: str, path: str) -> Document:
         call = Call(operation, "get", f"{self._mount}/data/{path}", ("read",))
@@ -113,9 +111,11 @@ class KeyValue:
         call = Call(operation, "post", f"{self._mount}/data/{path}", ("create", "update"))
         try:
             answer = self._client.request(call, {"data": data, "options": {"cas": cas}})
+            version = found(int, answer, "data", "version")
         except Conflict as conflict:
-            return self._settled(operation, path, data, cas, conflict)
-        return found(int, answer, "data", "version")
+            version = self._settled(operation, path, data, cas, conflict)
+        self._saw(path, version)
+        return version
 
     def _settled(self, operation: str, path: str, data: Mapping[str, Any], cas: int, conflict: Conflict) -> int:
         """What a conflict means: ours after all, real, or (on a standby that lags) nothing yet."""

@@ -1,7 +1,7 @@
-"""How Vault is reached: TLS that is always verified, and a bound on every request as a whole.
+"""The connection to Vault: TLS is always verified, and every request as a whole is bounded in time.
 
 The bound matters because the timeouts of `requests` count only the silence between two bytes: an answer that drips
-would hold a thread for ever.
+would hold a thread forever. This is the only module that knows `requests` and `urllib3`.
 """
 
 import http.client
@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from rotator.ports import Clock, StoreError
+from rotator.ports import Clock, StoreError, StoreUnavailable
 
 _LARGEST_ANSWER = 16 * 1024 * 1024  # bytes; Vault's own limit for one request is 32 MiB, for one document about 1 MiB
 _CONNECTIONS = 32
@@ -44,8 +44,8 @@ class Connection:
 
 
 def open_session(connection: Connection, clock: Clock) -> requests.Session:
-    """A thread-safe session. Raises StoreError where the CA file cannot be used."""
-    session = requests.Session()
+    """Opens a thread-safe session, whose `request` raises StoreError. Raises StoreError if the CA file is unusable."""
+    session = _Session(connection)
     session.verify = True if connection.ca_file is None else _checked(connection.ca_file)
     # With an own CA, REQUESTS_CA_BUNDLE in the environment would silently win over it; and no proxy is asked to
     # carry plain HTTP, which is meant for the same machine only.
@@ -56,6 +56,31 @@ def open_session(connection: Connection, clock: Clock) -> requests.Session:
     return session
 
 
+class _Session(requests.Session):
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        try:
+            return super().request(*args, **kwargs)
+        except requests.RequestException as error:
+            failure = _failure(self._connection, error)
+        raise failure  # outside of the handler: the original error quotes bodies and headers
+
+
+def _failure(connection: Connection, error: requests.RequestException) -> StoreError:
+    address = connection.address
+    match error:
+        case requests.exceptions.SSLError():
+            return StoreUnavailable(f"{address}: TLS: the certificate is not trusted; give the authority as ca_file")
+        case requests.exceptions.Timeout():
+            return StoreUnavailable(f"{address}: no answer within {connection.timeout:g} s")
+        case requests.exceptions.ConnectionError() | requests.exceptions.ChunkedEncodingError():
+            return StoreUnavailable(f"{address}: cannot be reached, or broke off")
+    return StoreError(f"{address}: the request cannot be sent ({type(error).__name__}): check address and token")
+
+
 def _checked(ca_file: Path) -> str:
     try:
         ssl.create_default_context(cafile=str(ca_file))
@@ -64,7 +89,7 @@ def _checked(ca_file: Path) -> str:
     return str(ca_file)
 
 
-class _Reader(io.RawIOBase):
+class _BoundedReader(io.RawIOBase):
     """Reads a socket until a point in time and up to a size, whatever arrives in between."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, left: Callable[[], float]) -> None:
@@ -100,7 +125,7 @@ class _Source:
         self._left = left
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self._sock.makefile("rb", buffering=0), self._sock, self._left))
+        return io.BufferedReader(_BoundedReader(self._sock.makefile("rb", buffering=0), self._sock, self._left))
 
 
 def _response_class(timeout: float, clock: Clock) -> type[http.client.HTTPResponse]:

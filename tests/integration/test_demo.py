@@ -197,7 +197,7 @@ def test_a_duration_in_which_nothing_can_be_shown_is_refused() -> None:
 
 SHOW = """
 from rotator.cli.sandbox_commands import _show
-from rotator.sandbox.demo_story import Line, Tone
+from rotator_simulator.demo.timeline import Line, Tone
 _show(Line(1.0, "desk", "published", "x" * 200 + " [bold]", Tone.GOOD))
 """
 

@@ -18,7 +18,7 @@ from ports import free_port
 from rotator.core.secret import Secret
 from rotator.testing import FakeRandomness
 from rotator.vault.auth import AppRole, Method, Token
-from rotator.vault.bootstrap import Admin
+from rotator.vault.bootstrap import VaultAdmin
 from rotator.vault.client import VaultClient
 from rotator.vault.embedded import EmbeddedVault
 from rotator.vault.store import VaultStore
@@ -75,7 +75,7 @@ class Bao:
     def __init__(self, server: EmbeddedVault) -> None:
         self.server = server
         self.address = server.address
-        self.root = Admin(server.address, server.root_token)
+        self.root = VaultAdmin(server.address, TravelClock(), server.root_token)
         self.recovery_key = (server.log_file.parent / "recovery-key").read_text()
         self.roles = 0
 
@@ -109,7 +109,7 @@ class Bao:
         self.call("PUT", "sys/seal")
 
     def unseal(self) -> None:
-        Admin(self.address).call("PUT", "sys/unseal", {"key": self.recovery_key})
+        VaultAdmin(self.address, TravelClock()).call("PUT", "sys/unseal", {"key": self.recovery_key})
 
     def client(self, method: Method | None = None, address: str = "", **options: Any) -> "Session":
         """A client, by default under the root token."""

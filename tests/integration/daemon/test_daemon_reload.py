@@ -92,7 +92,7 @@ def test_sigusr1_rotates_nothing_where_vault_does_not_say_what_was_asked_for(sta
         )
         daemon.send(signal.SIGUSR1)
         daemon.wait_for("request not read")
-        daemon.wait_for("nothing is rotated: Vault does not say which targets were asked for; signal again")
+        daemon.wait_for("nothing is rotated: Vault did not return all requests; send the signal again")
     assert stage.rotations("other") == 1
     assert not [line for line in stage.audit() if line["verb"] == "request_rotation"]
 
@@ -107,7 +107,7 @@ def test_a_closed_standard_output_is_no_place_for_the_audit(stage):
         command, shell=True, env=stage.environ, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2
-    assert "standard output, and that is closed: open it, or set audit.file" in done.stderr
+    assert "standard output, which is closed: open it, or set audit.file" in done.stderr
 
 
 def test_a_crash_dumps_no_memory(stage):

@@ -142,7 +142,7 @@ class TestDocuments:
 
     def test_a_state_that_cannot_be_read_names_path_and_field(self, bao: Bao, session: Session, name: str) -> None:
         bao.call("POST", f"secret/data/rotator/state/{name}", {"data": {"schema": 1, "target": 5}})
-        with pytest.raises(StoreCorrupt, match=f"secret/rotator/state/{name}: field target: expected text"):
+        with pytest.raises(StoreCorrupt, match=f"secret/rotator/state/{name}: field target: expected str"):
             session.store.read_state(name)
 
     def test_a_state_that_was_copied_to_another_name_is_not_taken(self, bao: Bao, session: Session, name: str) -> None:

@@ -1,4 +1,4 @@
-"""What the daemon saw last of each target: the source of metrics, `/status` and the log's one line for each run."""
+"""The latest state and look of each target: the source of metrics, `/status` and the one log line for each run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from rotator import __version__
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.model import Target, TargetState
-from rotator.daemon.root import Parts, Root
+from rotator.daemon.composition import Components, Composition
 from rotator.engine import Look, Outcome
 from rotator.observe.logs import log_run
 from rotator.observe.status import Surroundings, status_document
@@ -20,27 +20,27 @@ _BLOCKED = {
 _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
 
 
-class Board:
-    """Holds snapshots only; all of it can be read again. Used by the threads of the looks and of the endpoint."""
+class Snapshot:
+    """A cache of what Vault holds. Used by the threads of the looks and of the HTTP endpoint."""
 
-    def __init__(self, root: Root) -> None:
-        self._root = root
+    def __init__(self, composition: Composition) -> None:
+        self._composition = composition
         self._states: dict[str, TargetState] = {}
         self._holds: dict[str, Hold] = {}
 
     def seen(self, target: Target, state: TargetState) -> None:
-        """A state document was read or written."""
-        self._root.redactor.learn(state)
-        self._root.metrics.seen(target, state)
+        """Takes in a state document that was read or written."""
+        self._composition.redactor.learn(state)
+        self._composition.metrics.seen(target, state)
         self._states[target.name] = state
 
     def looked(self, target: Target, look: Look) -> None:
-        """A look came to its end."""
+        """Takes in a look that has ended."""
         if look.hold is not None:
             self._holds[target.name] = look.hold
         else:
             self._holds.pop(target.name, None)
-        self._root.metrics.blocked(target.name, _BLOCKED.get(look.hold.reason) if look.hold else None)
+        self._composition.metrics.blocked(target.name, _BLOCKED.get(look.hold.reason) if look.hold else None)
         attempt = look.state.attempt if look.state else None
         published = look.state.published if look.state else None
         log_run(
@@ -55,21 +55,24 @@ class Board:
         )
 
     def forget_all_but(self, names: set[str]) -> None:
-        """Targets that left the configuration are no longer shown."""
+        """Forgets the targets that are no longer configured."""
         for gone in set(self._states) - names:
-            self._root.metrics.forget(gone)
+            self._composition.metrics.forget(gone)
             self._states.pop(gone, None)
             self._holds.pop(gone, None)
 
-    def document(self, parts: Parts | None) -> Mapping[str, Any]:
-        """The status document from what was last seen; nothing is asked for it. None: Vault was not reached yet."""
+    def document(self, components: Components | None) -> Mapping[str, Any]:
+        """Returns the status document, without a call that leaves the process.
+
+        `components` is None until Vault was reached.
+        """
         around = Surroundings(
-            holder=self._root.holder,
+            holder=self._composition.holder,
             version=__version__,
-            kinds=parts.kinds if parts else {},
-            capabilities=parts.capabilities if parts else {},
+            kinds=components.kinds if components else {},
+            capabilities=components.capabilities if components else {},
             holds=dict(self._holds),
-            audit=self._root.audit.standing,
+            audit=self._composition.audit.standing,
         )
-        targets = parts.targets if parts else self._root.settings.core_targets()
-        return status_document(targets, dict(self._states), self._root.clock.now(), around)
+        targets = components.targets if components else self._composition.settings.core_targets()
+        return status_document(targets, dict(self._states), self._composition.clock.now(), around)
