@@ -12,8 +12,8 @@ from rich.live import Live as LiveDisplay
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from rotator.cli.foreground import Report, Result
 from rotator.cli.printing import console, safe
+from rotator.cli.request_runner import Result, RotationReport
 from rotator.core.model import Phase, Target, TargetState
 
 _PHASES = {
@@ -34,7 +34,7 @@ class ProgressObserver(Protocol):
         """A target waits."""
         ...
 
-    def ended(self, report: Report) -> None:
+    def ended(self, report: RotationReport) -> None:
         """A target's request has ended, successfully or not."""
         ...
 
@@ -56,7 +56,7 @@ class ProgressLines:
                 self._last_wait[target.name] = why
                 _line(f"{target.name}: waits: {why}")
 
-    def ended(self, report: Report) -> None:
+    def ended(self, report: RotationReport) -> None:
         """One line."""
         with self._lock:
             _line(ending(report))
@@ -90,7 +90,7 @@ class LiveProgress:
         """Shows why the target waits."""
         self._show(target, f"waits: {why}")
 
-    def ended(self, report: Report) -> None:
+    def ended(self, report: RotationReport) -> None:
         """Removes the target's line; the result says what went wrong."""
         with self._lock:
             self._ended.add(report.target.name)
@@ -151,7 +151,7 @@ def show_progress(shown_on: Console, total: int) -> Iterator[ProgressObserver]:
         yield live
 
 
-def ending(report: Report) -> str:
+def ending(report: RotationReport) -> str:
     """Returns one line about how a request ended."""
     head = f"{report.target.name}: {report.result.value}"
     if report.result in (Result.ROTATED, Result.UNDONE):

@@ -11,10 +11,10 @@ from typing import Any
 from rich.console import Console
 
 from rotator.cli.exits import Exit, Refused
-from rotator.cli.foreground import Foreground, Report, Result, Wish
 from rotator.cli.options import Output
 from rotator.cli.printing import length_text, local, print_json, print_table, relative, safe, say, table
 from rotator.cli.progress import ProgressObserver, screen, show_progress
+from rotator.cli.request_runner import PendingRequest, RequestRunner, Result, RotationReport
 from rotator.cli.workplace import Workplace, chosen, opened
 from rotator.core.facts import Facts
 from rotator.core.holds import foreign_document_hold
@@ -24,7 +24,7 @@ from rotator.ports import StoreError
 
 
 @dataclass(frozen=True, slots=True)
-class Rotation:
+class RotateOptions:
     """What was typed after `rotator rotate`. No names: every target."""
 
     names: tuple[str, ...]
@@ -44,23 +44,23 @@ class _Watched:
             self.watch.seen(target, state)
 
 
-def rotate_now(config: Path, rotation: Rotation, output: Output) -> Exit:
+def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
     """Rotates, prints the result, and returns the exit code. Raises ConfigError, StoreError, Refused."""
     watched = _Watched()
     with screen() as shown_on, opened(config, seen=watched.seen) as place:
-        targets = chosen(place.parts.targets, rotation.names)
+        targets = chosen(place.parts.targets, options.names)
         request = Request(
             Purpose.ROTATE,
             _who(),
-            rotation.reason,
+            options.reason,
             place.root.clock.now(),
-            compromised=rotation.compromised,
-            take_over=rotation.take_over,
+            compromised=options.compromised,
+            take_over=options.take_over,
         )
         written = place.each(lambda target: _write(place, target, request), targets)
         reports = (
             _carried_out(place, shown_on, watched, written)
-            if rotation.wait
+            if options.wait
             else [_only_written(item) for item in written]
         )
         _print(reports, place.root.clock.now(), output)
@@ -99,38 +99,37 @@ def undo_plan(facts: Facts) -> str:
     return f"{name}: {candidate.entry.label} is published again ({until})"
 
 
-def _write(place: Workplace, target: Target, request: Request) -> Wish | Report:
+def _write(place: Workplace, target: Target, request: Request) -> PendingRequest | RotationReport:
     if place.stop.is_set():
-        return Report(target, Result.INTERRUPTED, "stopped before the request was written")
+        return RotationReport(target, Result.INTERRUPTED, "stopped before the request was written")
     try:
         state = place.parts.engine.request(target, request)
     except StoreError as error:
-        return Report(target, Result.VAULT, f"{error}; the request may not have been written")
-    return Wish(target, request.purpose, state, request.compromised)
+        return RotationReport(target, Result.VAULT, f"{error}; the request may not have been written")
+    return PendingRequest(target, request.purpose, state, request.compromised)
 
 
-def _only_written(item: Wish | Report) -> Report:
-    if isinstance(item, Report):
+def _only_written(item: PendingRequest | RotationReport) -> RotationReport:
+    if isinstance(item, RotationReport):
         return item
-    return Report(item.target, Result.REQUESTED, state=item.before)
+    return RotationReport(item.target, Result.REQUESTED, state=item.written)
 
 
 def _carried_out(
-    place: Workplace, shown_on: Console, watched: _Watched, written: Sequence[Wish | Report]
-) -> list[Report]:
+    place: Workplace, shown_on: Console, watched: _Watched, written: Sequence[PendingRequest | RotationReport]
+) -> list[RotationReport]:
     with show_progress(shown_on, len(written)) as watch:
         watched.watch = watch
-        foreground = Foreground(
+        runner = RequestRunner(
             place.parts.engine,
             place.root.clock,
-            place.stop,
             claim=place.parts.settings.daemon.claim,
             capabilities=place.parts.capabilities.__getitem__,
             tell=watch.waits,
         )
 
-        def carry_out(item: Wish | Report) -> Report:
-            report = foreground.carry_out(item) if isinstance(item, Wish) else item
+        def carry_out(item: PendingRequest | RotationReport) -> RotationReport:
+            report = runner.carry_out(item) if isinstance(item, PendingRequest) else item
             watch.ended(report)
             return report
 
@@ -147,7 +146,7 @@ def _who() -> str:
         return f"cli:{os.getuid()}"
 
 
-def _code(reports: Sequence[Report], place: Workplace) -> Exit:
+def _code(reports: Sequence[RotationReport], place: Workplace) -> Exit:
     results = {report.result for report in reports}
     if Result.INTERRUPTED in results and place.stop.is_set():
         say("stopped; what was requested stays in Vault, and the daemon carries it out")
@@ -157,7 +156,7 @@ def _code(reports: Sequence[Report], place: Workplace) -> Exit:
     return Exit.DONE if all(report.good for report in reports) else Exit.FAILED
 
 
-def _print(reports: Sequence[Report], now: datetime, output: Output) -> None:
+def _print(reports: Sequence[RotationReport], now: datetime, output: Output) -> None:
     if output is Output.JSON:
         print_json({"time": now.isoformat(), "targets": [_row(report) for report in reports]})
         return
@@ -188,7 +187,7 @@ def _standing(entry: LedgerEntry, now: datetime) -> str:
     return "disabled" if entry.disabled else f"accepted for {length_text(entry.disable_at - now)}"
 
 
-def _row(report: Report) -> dict[str, Any]:
+def _row(report: RotationReport) -> dict[str, Any]:
     state = report.state
     published = state.published if state else None
     return {

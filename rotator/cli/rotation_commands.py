@@ -66,9 +66,9 @@ def rotate(
             "--all and target names exclude each other" if everything else "no target given: name targets, or use --all"
         )
         raise Refused(f"{text} (rotator status lists the targets)", Exit.USAGE)
-    from rotator.cli.rotation import Rotation, rotate_now  # noqa: PLC0415 - takes a second
+    from rotator.cli.rotation import RotateOptions, rotate_now  # noqa: PLC0415 - takes a second
 
-    wanted = Rotation(tuple(targets or ()), reason, compromised=compromised, take_over=take_over, wait=not no_wait)
+    wanted = RotateOptions(tuple(targets or ()), reason, compromised=compromised, take_over=take_over, wait=not no_wait)
     raise typer.Exit(rotate_now(config, wanted, output))
 
 

@@ -9,7 +9,7 @@ Fact = str | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class MemoryRecord:
     """One audit line."""
 
     verb: AuditVerb
@@ -22,11 +22,11 @@ class Record:
 class MemoryAudit:
     """Keeps every record."""
 
-    records: list[Record] = field(default_factory=list)
+    records: list[MemoryRecord] = field(default_factory=list)
 
     def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: Fact) -> None:
         """Adds one."""
-        self.records.append(Record(verb, target, outcome, facts))
+        self.records.append(MemoryRecord(verb, target, outcome, facts))
 
     def verbs(self, target: str) -> list[AuditVerb]:
         """What was done to one target, in order."""

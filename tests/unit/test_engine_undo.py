@@ -10,7 +10,7 @@ from rotator.cli.exits import Refused
 from rotator.cli.rotation import undo_plan
 from rotator.core.model import Purpose
 from rotator.observe.status import Surroundings, status_document
-from rotator.testing import CHOSEN, GENERATED, Fault
+from rotator.testing import CHOSEN, GENERATED, FakeFault
 
 MINUTE = timedelta(minutes=1)
 
@@ -32,7 +32,7 @@ def refused_after_a_lost_answer() -> World:
     engine = world.engine()
     engine.look(world.target)
     world.settle(engine, 8 * DAY)
-    world.provider.faults["set_password"] = [Fault.LOST_AFTER, Fault.REFUSED]
+    world.provider.faults["set_password"] = [FakeFault.LOST_AFTER, FakeFault.REFUSED]
     world.request(engine)
     for _ in range(10):
         engine.look(world.target)
@@ -94,7 +94,7 @@ def test_what_an_abandoned_create_may_have_left_is_named_and_was_never_published
     world = World(capabilities=GENERATED)
     world.engine().look(world.target)
     world.request(world.engine())
-    world.provider.faults["create"] = [Fault.LOST_BEFORE, Fault.REFUSED]
+    world.provider.faults["create"] = [FakeFault.LOST_BEFORE, FakeFault.REFUSED]
     engine = world.engine()
     for _ in range(10):
         engine.look(world.target)
@@ -116,7 +116,7 @@ def test_the_announcement_waits_for_an_open_attempt_and_for_a_document_of_ours()
     world.store.tamper("sip/office", "byhand")
     with pytest.raises(Refused, match=r"sip/office is not what rotator published; .*--take-over"):
         announced(world)
-    world.provider.faults["create"] = [Fault.UNREACHABLE]
+    world.provider.faults["create"] = [FakeFault.UNREACHABLE]
     world.request(engine, take_over=True)
     engine.look(world.target)
     with pytest.raises(Refused, match="a rotate is open since"):
