@@ -1,18 +1,15 @@
 """`rotator demo` and `rotator sandbox`: rotating at simulated providers."""
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rotator.cli.exits import Exit, Interrupted, Refused
 from rotator.cli.printing import console, print_lines, safe
+from rotator.daemon.signals import interruptible
 
 if TYPE_CHECKING:
     from rotator_simulator.demo.timeline import Line
@@ -70,7 +67,7 @@ def demo(duration: _Duration = 40) -> None:
     stop = Event()
     performance = Demo(Production(seconds=duration), SystemClock(stop), SystemRandomness(), stop, _show)
     try:
-        with _interruptible(stop):
+        with interruptible(stop, _stop_at_once):
             figures = performance.run()
     except DemoError as error:
         raise Refused(str(error)) from None
@@ -107,7 +104,7 @@ def sandbox(
         SystemClock(stop), SystemRandomness(), directory, vault=vault, http_port=port, sip_port=sip_port
     )
     try:
-        with _interruptible(stop), workshop:
+        with interruptible(stop, _stop_at_once), workshop:
             print_lines(*workshop.instructions())
             sys.stdout.flush()
             stop.wait()
@@ -121,18 +118,5 @@ def _show(line: "Line") -> None:
     console(sys.stdout).print(safe(str(line)), style=style, soft_wrap=True)
 
 
-@contextmanager
-def _interruptible(stop: Event) -> Iterator[None]:
-    """The first SIGINT or SIGTERM sets `stop`; a second one raises, so that processes and folders are still removed."""
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise Interrupted
-        stop.set()
-
-    former = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+def _stop_at_once() -> None:
+    raise Interrupted  # and not the end of the process, so that processes and folders are still removed

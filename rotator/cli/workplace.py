@@ -1,19 +1,18 @@
 """Opens a configuration for a command: Vault, providers, targets, threads, and a stop by Ctrl-C."""
 
 import os
-import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from types import FrameType
 from typing import TypeVar
 
 from rotator.cli.exits import Exit, Interrupted, Refused
 from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components, Composition
+from rotator.daemon.signals import interruptible
 from rotator.ports import StoreError
 from rotator.settings.problems import suggest
 
@@ -63,7 +62,10 @@ def opened(
         StoreError: Vault is unusable.
     """
     stop = Event()
-    with _interruptible(stop), Composition(config, os.environ, stop, read_only=read_only, quiet=True) as root:
+    with (
+        interruptible(stop, again=lambda: os._exit(Exit.STOPPED)),
+        Composition(config, os.environ, stop, read_only=read_only, quiet=True) as root,
+    ):
 
         def learn(target: Target, state: TargetState) -> None:
             root.redactor.learn(state)
@@ -85,23 +87,6 @@ def _check(parts: Components, stop: Event) -> None:
         if stop.is_set():
             raise Interrupted from None
         raise
-
-
-@contextmanager
-def _interruptible(stop: Event) -> Iterator[None]:
-    """Sets `stop` on the first SIGINT or SIGTERM so that the current step completes; exits on the second."""
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            os._exit(Exit.STOPPED)
-        stop.set()
-
-    former = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 def chosen(targets: Iterable[Target], names: Sequence[str] | None) -> tuple[Target, ...]:

@@ -110,7 +110,7 @@ class Composition:
         nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
         self.audit = AuditLog(self._sink(), self.clock, self.randomness, self.redactor)
-        self.metrics.follow_audit(lambda: self.audit.standing)
+        self.metrics.follow_audit(lambda: self.audit.status)
         self._exit = ExitStack()
         self._server: Server | None = None
 

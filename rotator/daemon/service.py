@@ -37,7 +37,7 @@ class Service:
         daemon = composition.settings.daemon
         self._scheduler = Scheduler(
             look=self._looks.look,
-            beat=self._beat,
+            heartbeat=self._heartbeat,
             missed=composition.metrics.missed_run,
             clock=composition.clock,
             randomness=composition.randomness,
@@ -149,7 +149,7 @@ class Service:
         _log.info("stopped")
         return self._code
 
-    def _beat(self) -> None:
+    def _heartbeat(self) -> None:
         self._health.beat()
         if not self._stop.is_set() and not self._composition.embedded_runs():
             _log.error("the embedded Vault ended by itself; stopping, so that a restart brings it back")

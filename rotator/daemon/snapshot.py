@@ -72,7 +72,7 @@ class Snapshot:
             kinds=components.kinds if components else {},
             capabilities=components.capabilities if components else {},
             holds=dict(self._holds),
-            audit=self._composition.audit.standing,
+            audit=self._composition.audit.status,
         )
         targets = components.targets if components else self._composition.settings.core_targets()
         return status_document(targets, dict(self._states), self._composition.clock.now(), around)

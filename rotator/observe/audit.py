@@ -26,7 +26,7 @@ class AuditError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AuditStatus:
     """How the audit does: where its chain ends, and what could not be written yet."""
 
     position: Position
@@ -47,7 +47,7 @@ class AuditLog:
 
     `record` does not raise when the file cannot be written: the effect has already happened, and stopping half-way
     would make matters worse. The record is kept in memory and written before the next one (twice where it is unknown
-    whether it was written); meanwhile `standing` names the problem. Where more are lost than memory keeps, a
+    whether it was written); meanwhile `status` names the problem. Where more are lost than memory keeps, a
     `lines_lost` record says how many.
     """
 
@@ -72,10 +72,10 @@ class AuditLog:
             self._write()
 
     @property
-    def standing(self) -> Standing:
+    def status(self) -> AuditStatus:
         """Where the chain ends, and what waits."""
         with self._lock:
-            return Standing(self._position, len(self._waiting), self._problem)
+            return AuditStatus(self._position, len(self._waiting), self._problem)
 
     def _write(self) -> None:
         try:

@@ -1,7 +1,7 @@
-"""The first start of an embedded server: initialised, configured, and its root token given back.
+"""The first start of an embedded server: it is initialised and configured, and its root token is revoked.
 
-It can be interrupted at any point and begun again, except between Vault's answer to the initialisation and the file
-that holds it; then there is nothing in the server yet that could be lost.
+It may be interrupted at any point and repeated, except between the answer to the initialisation and the file that holds
+it; at that point the server holds no data that could be lost.
 """
 
 import os
@@ -23,25 +23,25 @@ _ROLES = ("rotator", "consumer")
 _README = """\
 This directory is rotator's own OpenBao server. Whoever can read it can read every password in it: keep it private.
 
-  seal.key            opens the server at each start; without it the data is lost. Back it up apart from raft/.
-  recovery-key        makes a new root token (bao operator generate-root); rotator never needs it.
-  rotator-*-id        with these rotator logs in (AppRole).
-  consumer-*-id       with these devices may read the published passwords, and nothing else.
-  raft/               the data, encrypted under seal.key.
-  server.log          what the server says; it holds no secrets.
+  seal.key            unseals the server at each start; without it the data are lost. Back it up apart from raft/.
+  recovery-key        creates a new root token (bao operator generate-root); rotator never needs it.
+  rotator-*-id        log rotator in (AppRole).
+  consumer-*-id       log a device in, which may read the published passwords and nothing else.
+  raft/               the data, encrypted with seal.key.
+  server.log          the server's output; it holds no secrets.
 
-The root token was revoked when everything had been set up.
+The root token was revoked once everything had been set up.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSetup:
-    """What is set up in the server.
+    """The content of a new server.
 
     Attributes:
         mount: of the KV v2 secrets engine.
-        state_prefix: where the state documents are, below the mount.
-        consumer_paths: where rotator may write consumer documents, below the mount; they may end in `*`.
+        state_prefix: of the state documents, below the mount.
+        consumer_paths: of the consumer documents that rotator may write, below the mount; they may end in `*`.
     """
 
     mount: str = "secret"
@@ -113,7 +113,7 @@ def revoke_root(admin: VaultAdmin, directory: Path) -> None:
 
 
 def credentials(directory: Path, role: str) -> AppRole:
-    """How `role`, "rotator" or "consumer", logs in."""
+    """Returns the login of `role`, "rotator" or "consumer"."""
     role_id = (directory / f"{role}-role-id").read_text()
     return AppRole(role_id, Secret((directory / f"{role}-secret-id").read_text()))
 
@@ -129,7 +129,7 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def _set_up(admin: VaultAdmin, directory: Path, setup: ServerSetup) -> None:
-    # 400: it is there already, from a start that was cut off.
+    # 400: it exists already, from a start that was cut off.
     admin.call("POST", f"sys/mounts/{setup.mount}", {"type": "kv", "options": {"version": "2"}}, also=400)
     admin.call("POST", "sys/auth/approle", {"type": "approle"}, also=400)
     policies = {

@@ -45,7 +45,7 @@ def decode_state(document: Mapping[str, Any]) -> TargetState:
 
 
 def encode_consumer(credential: Credential, at: datetime, kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the document that devices read: our own keys over those in `kept`, which people added.
+    """Returns the document that devices read: our own keys, and those in `kept` that people added.
 
     Raises ValueError if the credential has no password.
     """

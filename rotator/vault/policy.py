@@ -1,4 +1,4 @@
-"""The least that `rotator` and its readers must be allowed in Vault, as policies in HCL.
+"""The least rights that `rotator` and the devices need in Vault, as policies in HCL.
 
 `config/vault-policy.hcl` is `rotator_policy` for the mount `secret`; a test keeps the two the same.
 """
@@ -66,12 +66,12 @@ path "{mount}/data/{prefix}/*" {{
 
 
 def rotator_policy(mount: str, state_prefix: str, consumer_paths: Iterable[str]) -> str:
-    """What `rotator` needs. `consumer_paths` are below the mount and may end in `*`, such as "sip/*"."""
+    """Returns the policy of `rotator`. `consumer_paths` are below the mount and may end in `*`, such as "sip/*"."""
     rules = [_CONSUMER.format(mount=mount, path=path) for path in consumer_paths]
     return _HEADER.format(mount=mount, prefix=state_prefix) + "".join(rules) + _KEYS.format(mount=mount) + _OWN
 
 
 def consumer_policy(mount: str, state_prefix: str, consumer_paths: Iterable[str]) -> str:
-    """What a device needs: to read the consumer documents, and never a state document."""
+    """Returns the policy of a device: it reads the consumer documents, and never a state document."""
     rules = [_READER.format(mount=mount, path=path) for path in consumer_paths]
     return "".join(rules) + _NO_STATE.format(mount=mount, prefix=state_prefix) + _OWN

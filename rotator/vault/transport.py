@@ -26,13 +26,13 @@ _CONNECTIONS = 32
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where Vault is.
+    """The address of Vault and the bounds of a request.
 
     Attributes:
         address: such as https://vault:8200, without a path.
         namespace: the namespace that every path is in; empty for the root namespace.
         ca_file: PEM file of the only authorities to trust; None: those of the system.
-        connect_timeout: seconds for one connection to be made.
+        connect_timeout: seconds for opening one connection.
         timeout: seconds for one whole answer, from the request's last byte to the answer's last byte.
     """
 
@@ -45,10 +45,10 @@ class Connection:
 
 def open_session(connection: Connection, clock: Clock) -> requests.Session:
     """Opens a thread-safe session, whose `request` raises StoreError. Raises StoreError if the CA file is unusable."""
-    session = _Session(connection)
+    session = _VaultSession(connection)
     session.verify = True if connection.ca_file is None else _checked(connection.ca_file)
-    # With an own CA, REQUESTS_CA_BUNDLE in the environment would silently win over it; and no proxy is asked to
-    # carry plain HTTP, which is meant for the same machine only.
+    # REQUESTS_CA_BUNDLE in the environment would silently override our own CA; and plain HTTP, which is for the same
+    # machine only, must not go through a proxy.
     session.trust_env = connection.ca_file is None and connection.address.startswith("https:")
     adapter = _BoundedAdapter(connection.timeout, clock)
     session.mount("https://", adapter)
@@ -56,7 +56,7 @@ def open_session(connection: Connection, clock: Clock) -> requests.Session:
     return session
 
 
-class _Session(requests.Session):
+class _VaultSession(requests.Session):
     def __init__(self, connection: Connection) -> None:
         super().__init__()
         self._connection = connection
@@ -90,7 +90,7 @@ def _checked(ca_file: Path) -> str:
 
 
 class _BoundedReader(io.RawIOBase):
-    """Reads a socket until a point in time and up to a size, whatever arrives in between."""
+    """Reads a socket until a deadline and up to a size."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, left: Callable[[], float]) -> None:
         self._raw = raw
@@ -118,7 +118,7 @@ class _BoundedReader(io.RawIOBase):
 
 
 class _Source:
-    """What `http.client` takes for a socket: it only ever calls `makefile`."""
+    """A stand-in for the socket that `http.client` reads from: it only ever calls `makefile`."""
 
     def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
         self._sock = sock
@@ -130,7 +130,7 @@ class _Source:
 
 def _response_class(timeout: float, clock: Clock) -> type[http.client.HTTPResponse]:
     class Response(http.client.HTTPResponse):
-        """An answer whose time runs from here: the request has just been sent."""
+        """An answer whose time begins here: the request has just been sent."""
 
         def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
             end = clock.monotonic() + timeout
@@ -140,7 +140,7 @@ def _response_class(timeout: float, clock: Clock) -> type[http.client.HTTPRespon
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """The adapter of `requests`, on connections whose answers are bounded. It never sends anything twice."""
+    """The adapter of `requests` with bounded answers. It never sends anything twice."""
 
     def __init__(self, timeout: float, clock: Clock) -> None:
         answer = _response_class(timeout, clock)

@@ -27,7 +27,7 @@ from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret
 from rotator.observe import status
-from rotator.observe.audit import Standing
+from rotator.observe.audit import AuditStatus
 from rotator.observe.chain import Position
 from rotator.observe.status import Surroundings, status_document
 from rotator.testing import CHOSEN, GENERATED, FakeClock
@@ -169,7 +169,7 @@ def _keys(value: Any) -> set[str]:
 def test_every_key_is_documented() -> None:
     around = replace(
         AROUND,
-        audit=Standing(Position("c", 4, "h"), 1, "full"),
+        audit=AuditStatus(Position("c", 4, "h"), 1, "full"),
         holds={"phone": Hold(HoldReason.NOT_DUE, "nothing is due")},
     )
     document = status_document([TARGET], {"phone": full_state(), "gone": full_state()}, NOW, around)

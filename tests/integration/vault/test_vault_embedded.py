@@ -217,7 +217,7 @@ def test_a_wrong_seal_key_ends_in_a_bounded_time_and_points_to_the_log(tmp_path:
 
 def test_a_given_port_is_used_and_a_taken_one_is_an_error(bao: Bao, tmp_path: Path) -> None:
     taken = int(bao.address.rsplit(":", 1)[1])
-    with pytest.raises(EmbeddedError, match=f"port {taken} on 127.0.0.1 cannot be had"):
+    with pytest.raises(EmbeddedError, match=f"port {taken} on 127.0.0.1 is not available"):
         EmbeddedVault(tmp_path, TravelClock(), port=taken).start()
 
 
