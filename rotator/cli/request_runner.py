@@ -1,4 +1,4 @@
-"""Carries a request to its end in this process, while others (the daemon) may work on the same targets."""
+"""Carries requests to their end in this process, while others (the daemon) may work on the same targets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.RET
 
 
 class Result(Enum):
-    """What became of a request."""
+    """The fate of a request."""
 
     ROTATED = "rotated"
     UNDONE = "undone"
@@ -31,7 +31,7 @@ class Result(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RotationReport:
-    """What became of the request for one target."""
+    """The result of the request for one target."""
 
     target: Target
     result: Result

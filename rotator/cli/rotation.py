@@ -1,4 +1,4 @@
-"""What `rotate` and `undo` do: write requests to Vault, carry them out here, and print what came of them."""
+"""The work of `rotate` and `undo`: writes requests to Vault, carries them out here, and prints the results."""
 
 import getpass
 import os
@@ -25,7 +25,7 @@ from rotator.ports import StoreError
 
 @dataclass(frozen=True, slots=True)
 class RotateOptions:
-    """What was typed after `rotator rotate`. No names: every target."""
+    """The arguments of `rotator rotate`. Without names: every target."""
 
     names: tuple[str, ...]
     reason: str
@@ -80,7 +80,7 @@ def undo_now(config: Path, name: str, reason: str, output: Output) -> Exit:
 
 
 def undo_plan(facts: Facts) -> str:
-    """What an undo would do, in one sentence.
+    """Returns what an undo would do, in one sentence.
 
     Raises:
         Refused: it is impossible now, and why.

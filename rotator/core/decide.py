@@ -67,7 +67,7 @@ def _moments(facts: Facts) -> list[datetime | None]:
 
 
 def claimed_elsewhere(facts: Facts) -> Hold | None:
-    """Another process works on the target: nothing may be done until its claim ends, so no check is asked."""
+    """Holds while another process works on the target: nothing may be done until its claim ends."""
     claim = facts.state.claim
     if claim is None or facts.other_claim_remaining <= timedelta():
         return None
@@ -75,7 +75,7 @@ def claimed_elsewhere(facts: Facts) -> Hold | None:
 
 
 def continue_attempt(facts: Facts) -> Decision | None:
-    """An open attempt is carried to its end, with the password that was staged; it is never replaced."""
+    """Carries an open attempt to its end with the password that was staged; never replaces it."""
     attempt = facts.state.attempt
     if attempt is None:
         return None
@@ -105,7 +105,7 @@ def _apply(facts: Facts, attempt: Attempt) -> Decision:
 
 
 def _create(facts: Facts, attempt: Attempt) -> Action:
-    """A create is not idempotent: after an answer that nobody saw, look before creating again."""
+    """Looks before creating again after a lost answer: a create is not idempotent."""
     create = Apply(Verb.CREATE, attempt.staged, attempt.predecessor)
     if not attempt.uncertain:
         return create
@@ -119,10 +119,10 @@ def _create(facts: Facts, attempt: Attempt) -> Action:
 
 
 def _discard(attempt: Attempt) -> Action:
-    """The provider refuses the staged password. With nothing unknown behind it, it can simply go.
+    """Discards a refused password. If every call of the attempt was answered, it can simply go.
 
-    An earlier call of the same attempt may have been carried out, though. A spare credential is then left to the
-    ledger; the one credential of `in-place` gets its old password back first, so that what is published is in force.
+    If an earlier call may have been carried out, a spare credential is left to the ledger; the one credential of
+    `in-place` first gets its old password back, so that what is published is in force.
     """
     if attempt.strategy is not Strategy.IN_PLACE or not attempt.uncertain:
         return Abandon()
@@ -139,21 +139,23 @@ def _publish(facts: Facts, attempt: Attempt) -> Decision:
 
 
 def draw_due_time(facts: Facts) -> Action | None:
-    """The next rotation's time is drawn once and stored; again only after a change of the schedule, or of the clock."""
+    """Draws the next rotation's time once; again only if the schedule changed or a clock far ahead stored it."""
     state = facts.state
     changed = state.scheduled_by != facts.target.schedule_key or ledger.has_future_times(state, facts.now)
     return DrawDueTime() if state.next_rotation is None or changed else None
 
 
 def retire(facts: Facts) -> Decision | None:
-    """The ledger, and nothing else, is disabled and deleted; never what is published, staged or handed out."""
+    """Retires what the ledger names, and nothing else; never what is published, staged or handed out."""
     foreign = foreign_document_hold(facts)
     if foreign is not None:
         return foreign
     for entry in facts.state.ledger:
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
         if action is not None and facts.retirements_left <= 0:
-            return Hold(HoldReason.RETIREMENTS_CAPPED, "as many credentials as one minute may see were retired")
+            return Hold(
+                HoldReason.RETIREMENTS_CAPPED, "the limit of credentials that may be retired in one minute is reached"
+            )
         if action is not None:
             return action
     return None
@@ -186,13 +188,13 @@ def _end(facts: Facts, entry: LedgerEntry) -> Action:
 
 
 def _expiry(facts: Facts, entry: LedgerEntry) -> Action | None:
-    """A provider that can end a credential by itself is told at once when: it then does so even without us."""
+    """Tells a provider that can end credentials by itself when to do so: it then does even if we are down."""
     unknown = entry.credential.id is None or entry.expires_at is not None
     return None if unknown or not facts.capabilities[entry.credential.account].expires else Expire(entry)
 
 
 def _trace(facts: Facts, entry: LedgerEntry) -> Action:
-    """An entry without an id stems from a create whose answer was lost: whatever a listing shows for it is removed."""
+    """Removes whatever a listing shows for an entry without an id: it stems from a create with a lost answer."""
     found = facts.lookups.get(lookup_key(entry.credential))
     if found is None:
         return LookUp(entry.credential, entry)
