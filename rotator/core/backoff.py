@@ -25,10 +25,8 @@ class Backoff:
             fraction: in [0, 1); spreads the wait over its upper half, lest a fleet return at the same time.
             asked: the provider's Retry-After; obeyed, but for a day at most.
         """
-        wait = self._doubled(max(failures - 1, 0)) * (0.5 + fraction / 2)
+        # No more doublings than reach the cap: nothing overflows after many failures.
+        most = (self.cap // self.base).bit_length() if self.base else 0
+        doublings = min(max(failures - 1, 0), most)
+        wait = min(self.base * (1 << doublings), self.cap) * (0.5 + fraction / 2)
         return max(wait, min(asked, LONGEST_ASKED)) if asked else wait
-
-    def _doubled(self, times: int) -> timedelta:
-        # No more doublings than reach the cap, so that nothing overflows after many failures.
-        room = (self.cap // self.base).bit_length() if self.base else 0
-        return min(self.base * (1 << min(times, room)), self.cap)

@@ -7,7 +7,7 @@ action is carried out.
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from rotator.core import ledger
 from rotator.core.actions import (
@@ -54,16 +54,12 @@ def decide(facts: Facts) -> Decision:
         elif answer is not None:
             return TakeClaim() if isinstance(answer, NEEDS_CLAIM) and not facts.holds_claim else answer
     weightiest = min(holds, key=lambda hold: _WEIGHT[hold.reason])
-    later = [moment for moment in (weightiest.until, *_moments(facts)) if moment is not None and moment > facts.now]
-    return replace(weightiest, until=min(later, default=None))
-
-
-def _moments(facts: Facts) -> list[datetime | None]:
-    """Returns every moment at which something else may become possible."""
-    moments: list[datetime | None] = [facts.state.next_rotation, facts.state.not_before, *facts.open_circuits.values()]
+    # Look again as soon as anything else may become possible.
+    moments = [weightiest.until, facts.state.next_rotation, facts.state.not_before, *facts.open_circuits.values()]
     for entry in facts.state.ledger:
         moments += [entry.not_before, entry.disable_at, entry.ends_at]
-    return moments
+    later = [moment for moment in moments if moment is not None and moment > facts.now]
+    return replace(weightiest, until=min(later, default=None))
 
 
 def claimed_elsewhere(facts: Facts) -> Hold | None:
@@ -86,7 +82,10 @@ def continue_attempt(facts: Facts) -> Decision | None:
         return _discard(attempt) if attempt.refused else _apply(facts, attempt)
     if attempt.phase is Phase.APPLIED:
         return Prove(attempt.staged)
-    return _publish(facts, attempt)
+    if facts.consumer.names(attempt.staged):
+        return Close()
+    foreign = foreign_document_hold(facts)
+    return Publish(attempt.staged) if foreign is None or attempt.take_over else foreign
 
 
 def _apply(facts: Facts, attempt: Attempt) -> Decision:
@@ -131,13 +130,6 @@ def _discard(attempt: Attempt) -> Action:
     return Apply(Verb.SET_PASSWORD, attempt.staged)
 
 
-def _publish(facts: Facts, attempt: Attempt) -> Decision:
-    if facts.consumer.names(attempt.staged):
-        return Close()
-    foreign = foreign_document_hold(facts)
-    return Publish(attempt.staged) if foreign is None or attempt.take_over else foreign
-
-
 def draw_due_time(facts: Facts) -> Action | None:
     """Draws the next rotation's time once; again only if the schedule changed or a clock far ahead stored it."""
     state = facts.state
@@ -153,9 +145,7 @@ def retire(facts: Facts) -> Decision | None:
     for entry in facts.state.ledger:
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
         if action is not None and facts.retirements_left <= 0:
-            return Hold(
-                HoldReason.RETIREMENTS_CAPPED, "the limit of credentials that may be retired in one minute is reached"
-            )
+            return Hold(HoldReason.RETIREMENTS_CAPPED, "no more credentials may be retired in this minute")
         if action is not None:
             return action
     return None
@@ -168,29 +158,22 @@ def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
 
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
-    ended = entry.ends_at <= facts.now
+    can, ended = facts.capabilities[entry.credential.account], entry.ends_at <= facts.now
     if entry.ending is Ending.FORGET:
         return Forget(entry) if ended else None
     if facts.is_protected(entry.credential):
         return None
     if entry.disable_at > facts.now:
-        return _expiry(facts, entry)
+        # A provider that can end credentials by itself is told at once when: it then does so even if we are down.
+        untold = entry.credential.id is not None and entry.expires_at is None
+        return Expire(entry) if untold and can.expires else None
     if entry.credential.id is None:
         return _trace(facts, entry)
-    if facts.capabilities[entry.credential.account].disables and not entry.disabled:
+    if can.disables and not entry.disabled:
         return Disable(entry)
-    return _end(facts, entry) if ended else None
-
-
-def _end(facts: Facts, entry: LedgerEntry) -> Action:
-    stays = entry.ending is Ending.STAND_BY or not facts.capabilities[entry.credential.account].deletes
-    return Forget(entry) if stays else Delete(entry)
-
-
-def _expiry(facts: Facts, entry: LedgerEntry) -> Action | None:
-    """Tells a provider that can end credentials by itself when to do so: it then does even if we are down."""
-    unknown = entry.credential.id is None or entry.expires_at is not None
-    return None if unknown or not facts.capabilities[entry.credential.account].expires else Expire(entry)
+    stays = entry.ending is Ending.STAND_BY or not can.deletes
+    last = Forget(entry) if stays else Delete(entry)
+    return last if ended else None
 
 
 def _trace(facts: Facts, entry: LedgerEntry) -> Action:

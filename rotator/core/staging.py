@@ -67,11 +67,8 @@ def _window_hold(facts: Facts) -> Hold | None:
     window = facts.target.policy.window
     if facts.state.request is not None or window is None or window.contains(facts.now):
         return None
-    return Hold(
-        HoldReason.OUTSIDE_WINDOW,
-        "a rotation is due and waits for the maintenance window",
-        window.next_opening(facts.now),
-    )
+    opening = window.next_opening(facts.now)
+    return Hold(HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", opening)
 
 
 def _replace(facts: Facts, request: Request) -> Action:
@@ -125,9 +122,11 @@ def _predecessor(facts: Facts, *, only_here: bool = False) -> Credential | LookU
         return None
     wanted = Credential(facts.target.account, _configured(facts))
     found = facts.lookups.get(lookup_key(wanted))
-    if found is None:
-        return LookUp(wanted)
-    return _with_known_password(facts, found[0]) if found else None
+    if not found:
+        return LookUp(wanted) if found is None else None
+    # The password of an adopted credential is known only if the document that is taken over names it.
+    known = facts.consumer.password if facts.consumer.username == found[0].username else None
+    return replace(found[0], password=known)
 
 
 def _gone(facts: Facts, credential: Credential) -> bool | LookUp:
@@ -142,12 +141,6 @@ def _configured(facts: Facts) -> str:
     """Returns the configured username that devices use: at a take-over the one they are handed out, else the first."""
     handed_out = facts.consumer.username if facts.state.published is None else None
     return next((name for name in facts.target.usernames if name == handed_out), facts.target.usernames[0])
-
-
-def _with_known_password(facts: Facts, adopted: Credential) -> Credential:
-    """Adds the password of an adopted credential, which is known only if the document that is taken over names it."""
-    known = facts.consumer.password if facts.consumer.username == adopted.username else None
-    return replace(adopted, password=known)
 
 
 def _idle(facts: Facts) -> Credential | LookUp:
