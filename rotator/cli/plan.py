@@ -1,4 +1,4 @@
-"""What `rotator plan` does: makes the forecast of each target, and prints it."""
+"""The work of `rotator plan`: makes the forecast of each target, and prints it."""
 
 from collections.abc import Sequence
 from dataclasses import replace

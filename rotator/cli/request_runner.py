@@ -1,4 +1,4 @@
-"""Carries a request to its end in this process, while others (the daemon) may work on the same targets."""
+"""Carries requests to their end in this process, while others (the daemon) may work on the same targets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from rotator.core.actions import Hold, HoldReason, Step
-from rotator.core.model import Capabilities, Ending, LedgerEntry, Purpose, Target, TargetState
+from rotator.core.model import Capabilities, Ending, Purpose, Target, TargetState
 from rotator.engine import Engine, Look, Outcome
 from rotator.ports import Clock
 
@@ -18,7 +18,7 @@ _PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.RET
 
 
 class Result(Enum):
-    """What became of a request."""
+    """The fate of a request."""
 
     ROTATED = "rotated"
     UNDONE = "undone"
@@ -31,7 +31,7 @@ class Result(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RotationReport:
-    """What became of the request for one target."""
+    """The result of the request for one target."""
 
     target: Target
     result: Result
@@ -120,18 +120,18 @@ def judge(request: PendingRequest, look: Look, now: datetime) -> tuple[Result, s
 def _judge_end(request: PendingRequest, state: TargetState, now: datetime) -> tuple[Result, str] | None:
     if request.purpose is Purpose.UNDO:
         return Result.UNDONE, ""
-    late = [entry for entry in state.ledger if request.compromised and _is_still_accepted(entry, now)]
-    if not late:
+    late = [
+        entry
+        for entry in state.ledger
+        if entry.ending is not Ending.FORGET and not entry.disabled and entry.disable_at <= now
+    ]
+    if not late or not request.compromised:
         return Result.ROTATED, ""
     failed = [entry for entry in late if entry.failures]
     if not failed:
         return None
     names = ", ".join(f"{entry.credential.username} ({entry.note})" for entry in failed)
     return Result.FAILED, f"rotated, but still accepted by the provider: {names}; the daemon tries again"
-
-
-def _is_still_accepted(entry: LedgerEntry, now: datetime) -> bool:
-    return entry.ending is not Ending.FORGET and not entry.disabled and entry.disable_at <= now
 
 
 def _judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> tuple[Result, str] | None:

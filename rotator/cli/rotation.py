@@ -1,4 +1,4 @@
-"""What `rotate` and `undo` do: write requests to Vault, carry them out here, and print what came of them."""
+"""The work of `rotate` and `undo`: writes requests to Vault, carries them out here, and prints the results."""
 
 import getpass
 import os
@@ -25,7 +25,7 @@ from rotator.ports import StoreError
 
 @dataclass(frozen=True, slots=True)
 class RotateOptions:
-    """What was typed after `rotator rotate`. No names: every target."""
+    """The arguments of `rotator rotate`. Without names: every target."""
 
     names: tuple[str, ...]
     reason: str
@@ -35,7 +35,7 @@ class RotateOptions:
 
 
 class _Watched:
-    """Hands every state to the watch, once there is one."""
+    """A link that hands every state to the watch, once there is one."""
 
     watch: ProgressObserver | None = None
 
@@ -57,12 +57,16 @@ def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
             compromised=options.compromised,
             take_over=options.take_over,
         )
-        written = place.each(lambda target: _write(place, target, request), targets)
-        reports = (
-            _carried_out(place, shown_on, watched, written)
-            if options.wait
-            else [_only_written(item) for item in written]
-        )
+        items = place.each(lambda target: _write(place, target, request), targets)
+        if options.wait:
+            reports = _carry_out(place, shown_on, watched, items)
+        else:
+            reports = [
+                item
+                if isinstance(item, RotationReport)
+                else RotationReport(item.target, Result.REQUESTED, state=item.written)
+                for item in items
+            ]
         _print(reports, place.root.clock.now(), output)
         return _code(reports, place)
 
@@ -74,21 +78,22 @@ def undo_now(config: Path, name: str, reason: str, output: Output) -> Exit:
         (target,) = chosen(place.parts.targets, [name])
         say(undo_plan(place.parts.engine.facts(target)))
         request = Request(Purpose.UNDO, _who(), reason, place.root.clock.now())
-        reports = _carried_out(place, shown_on, watched, [_write(place, target, request)])
+        reports = _carry_out(place, shown_on, watched, [_write(place, target, request)])
         _print(reports, place.root.clock.now(), output)
         return _code(reports, place)
 
 
 def undo_plan(facts: Facts) -> str:
-    """What an undo would do, in one sentence.
+    """Returns what an undo would do, in one sentence.
 
     Raises:
         Refused: it is impossible now, and why.
     """
     name, attempt = facts.target.name, facts.state.attempt
     if attempt is not None:
-        since = f"since {attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
-        raise Refused(f"{name}: a {attempt.purpose.value} is open {since}; undo it when it has ended (rotator status)")
+        what = "an undo" if attempt.purpose is Purpose.UNDO else "a rotation"
+        since = f"{attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        raise Refused(f"{name}: {what} has been open since {since}; wait for its end (rotator status), then undo it")
     foreign = foreign_document_hold(facts)
     if foreign is not None:
         raise Refused(f"{name}: {foreign.message}")
@@ -109,16 +114,10 @@ def _write(place: Workplace, target: Target, request: Request) -> PendingRequest
     return PendingRequest(target, request.purpose, state, request.compromised)
 
 
-def _only_written(item: PendingRequest | RotationReport) -> RotationReport:
-    if isinstance(item, RotationReport):
-        return item
-    return RotationReport(item.target, Result.REQUESTED, state=item.written)
-
-
-def _carried_out(
-    place: Workplace, shown_on: Console, watched: _Watched, written: Sequence[PendingRequest | RotationReport]
+def _carry_out(
+    place: Workplace, shown_on: Console, watched: _Watched, items: Sequence[PendingRequest | RotationReport]
 ) -> list[RotationReport]:
-    with show_progress(shown_on, len(written)) as watch:
+    with show_progress(shown_on, len(items)) as watch:
         watched.watch = watch
         runner = RequestRunner(
             place.parts.engine,
@@ -134,7 +133,7 @@ def _carried_out(
             return report
 
         try:
-            return place.each(carry_out, written)
+            return place.each(carry_out, items)
         finally:
             watched.watch = None
 
@@ -160,11 +159,11 @@ def _print(reports: Sequence[RotationReport], now: datetime, output: Output) -> 
     if output is Output.JSON:
         print_json({"time": now.isoformat(), "targets": [_row(report) for report in reports]})
         return
-    made = table("Target", "Result", "Published", "Replaced", "Next rotation")
+    rows = table("Target", "Result", "Published", "Replaced", "Next rotation")
     for report in reports:
         result = report.result.value + (" elsewhere" if report.elsewhere else "")
-        made.add_row(safe(report.target.name), result, *_cells(report.state, now))
-    print_table(made)
+        rows.add_row(safe(report.target.name), result, *_cells(report.state, now))
+    print_table(rows)
     for report in reports:
         if report.message:
             say(f"{report.target.name}: {report.message}")
@@ -174,14 +173,13 @@ def _cells(state: TargetState | None, now: datetime) -> tuple[str, str, str]:
     if state is None:
         return "", "", ""
     published = state.published.username if state.published else "nothing yet"
-    replaced = [
-        f"{entry.credential.username}: {_standing(entry, now)}" for entry in state.ledger if entry.credential.username
-    ]
+    named = [entry for entry in state.ledger if entry.credential.username]
+    replaced = [f"{entry.credential.username}: {_acceptance(entry, now)}" for entry in named]
     following = relative(state.next_rotation, now) if state.next_rotation else ""
     return safe(published), safe(", ".join(replaced)), following
 
 
-def _standing(entry: LedgerEntry, now: datetime) -> str:
+def _acceptance(entry: LedgerEntry, now: datetime) -> str:
     if entry.ending is Ending.FORGET:
         return "its old password is refused"
     return "disabled" if entry.disabled else f"accepted for {length_text(entry.disable_at - now)}"

@@ -1,4 +1,4 @@
-"""What can be done next for a target: the output of `decide`, the input of the engine. One action is one effect."""
+"""The actions on a target: the output of `decide`, the input of the engine. One action is one effect."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +9,10 @@ from rotator.core.model import Credential, LedgerEntry, Request
 
 
 class HoldReason(Enum):
-    """Why nothing is done now. If several reasons apply, the one that stands first here is told."""
+    """A reason to do nothing now. If several apply, the one that stands first here is told."""
 
     CLAIMED = "claimed"  # another process works on the target
-    ACCOUNT_MISSING = "account missing"  # it left the configuration while an attempt was open there
+    ACCOUNT_MISSING = "account missing"  # an attempt is open at an account that left the configuration
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
     UNPROVED = "passwords not accepted"  # the account took too many passwords in place that it does not accept yet
     BACKING_OFF = "backing off"  # after a failure
@@ -26,7 +26,7 @@ class HoldReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Nothing now; look again at `until`, or with the next poll where that is None."""
+    """A decision to do nothing now, and to look again at `until`, or at the next poll if that is None."""
 
     reason: HoldReason
     message: str
@@ -56,21 +56,21 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DrawDueTime:
-    """Draw the next rotation's time and store it."""
+    """Draws the next rotation's time and stores it."""
 
     step: ClassVar = Step.DRAW_DUE_TIME
 
 
 @dataclass(frozen=True, slots=True)
 class TakeClaim:
-    """Say in the state document that this process works on the target, before any effect."""
+    """Records in the state document that this process works on the target, before any effect."""
 
     step: ClassVar = Step.TAKE_CLAIM
 
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """Find out whether the provider has `wanted`."""
+    """Finds out whether the provider has `wanted`."""
 
     step: ClassVar = Step.LOOK_UP
     wanted: Credential
@@ -79,7 +79,7 @@ class LookUp:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Open an attempt. `credential` lacks what is made at staging: a password, and for `replace` the username."""
+    """Opens an attempt. `credential` lacks what is made at staging: a password, and for `replace` the username."""
 
     step: ClassVar = Step.STAGE
     request: Request
@@ -89,34 +89,34 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A request that cannot be carried out is taken back, with the reason."""
+    """Takes back a request that cannot be carried out, with the reason."""
 
     step: ClassVar = Step.DROP
     message: str
 
 
 class Verb(Enum):
-    """How the open attempt's credential is put into force."""
+    """A way to put the open attempt's credential into force."""
 
     CREATE = "create"
     SET_PASSWORD = "set_password"  # noqa: S105
     ENABLE = "enable"
-    COMPLETE = "complete"  # a listing shows what a create with a lost answer had made: whatever it lacks is added
+    COMPLETE = "complete"  # finish what a create with a lost answer has made, once a listing shows it
 
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Put the staged credential into force."""
+    """Puts the staged credential into force."""
 
     step: ClassVar = Step.APPLY
     verb: Verb
     credential: Credential
-    like: Credential | None = None  # whose grants, roles and the like a new credential takes over
+    like: Credential | None = None  # a new credential takes over its grants, roles and the like
 
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """`in-place`, after a refusal that follows an unknown answer: bring the old password back for certain."""
+    """Brings the old password of `in-place` back for certain, after a refusal that follows an unknown answer."""
 
     step: ClassVar = Step.RESTORE
     credential: Credential
@@ -124,7 +124,7 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class Prove:
-    """Show that the provider accepts the staged credential."""
+    """Shows that the provider accepts the staged credential."""
 
     step: ClassVar = Step.PROVE
     credential: Credential
@@ -132,7 +132,7 @@ class Prove:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Write the consumer document."""
+    """Writes the consumer document."""
 
     step: ClassVar = Step.PUBLISH
     credential: Credential
@@ -140,21 +140,21 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The consumer document names the staged credential: close the attempt, put the predecessor into the ledger."""
+    """Closes the attempt, whose credential is published, and puts its predecessor into the ledger."""
 
     step: ClassVar = Step.CLOSE
 
 
 @dataclass(frozen=True, slots=True)
 class Abandon:
-    """Discard the refused password; what a lost call may have left at the provider goes into the ledger."""
+    """Discards the refused password; what a lost call may have left at the provider goes into the ledger."""
 
     step: ClassVar = Step.ABANDON
 
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """Have the provider itself end a replaced credential when its overlap ends."""
+    """Has the provider itself end a replaced credential when its overlap ends."""
 
     step: ClassVar = Step.EXPIRE
     entry: LedgerEntry
@@ -162,7 +162,7 @@ class Expire:
 
 @dataclass(frozen=True, slots=True)
 class Disable:
-    """End the overlap of a replaced credential."""
+    """Ends the overlap of a replaced credential."""
 
     step: ClassVar = Step.DISABLE
     entry: LedgerEntry
@@ -170,7 +170,7 @@ class Disable:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """End the quarantine of a replaced credential, or remove what a lost create has left behind."""
+    """Ends the quarantine of a replaced credential, or removes what a lost create has left behind."""
 
     step: ClassVar = Step.DELETE
     entry: LedgerEntry
@@ -179,7 +179,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Take an entry out of the ledger; nothing is left to be done at the provider."""
+    """Takes an entry out of the ledger; nothing is left to do at the provider."""
 
     step: ClassVar = Step.FORGET
     entry: LedgerEntry

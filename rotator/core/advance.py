@@ -1,4 +1,4 @@
-"""The state document after each event. Pure: every function takes a state and gives the next one."""
+"""The state document after each event. Pure: each function takes a state and returns the next one."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,9 +25,9 @@ from rotator.core.transitions import AttemptEvent, next_phase
 
 
 def after_draw(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
-    """The next rotation's time was drawn, for a new target or after a changed policy.
+    """Stores the next rotation's time, drawn for a new target or after a changed policy.
 
-    What a clock that was ahead has stored is counted from now on, in full.
+    Times that a clock far ahead has stored are counted again from now, in full.
     """
     policy, last = target.policy, state.last_rotation
     if last is None:
@@ -40,16 +40,16 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
 
 
 def after_request(state: TargetState, request: Request) -> TargetState:
-    """Somebody asked to act now: the back-off does not hold that up."""
+    """Takes up a request to act now. It ends the back-off."""
     if state.attempt is not None and _is_asked_for(state.attempt, request):
         return replace(state, attempt=_joined(state.attempt, request), not_before=None)
     return replace(state, request=_merged(state.request, request), not_before=None)
 
 
 def _is_asked_for(attempt: Attempt, request: Request) -> bool:
-    """True where the open attempt is what is asked for: a second one may not be opened beside it.
+    """True if the open attempt already does what is asked for, so that no second one has to follow.
 
-    A proved password may have been handed out long ago, and be the very one that is to be replaced.
+    A proved password may have been handed out long ago, and may be the very one that somebody wants replaced.
     """
     may_be_out = attempt.phase is Phase.PROVED and attempt.purpose is Purpose.ROTATE
     only_takes_over = request.take_over and not request.compromised
@@ -67,7 +67,7 @@ def _joined(attempt: Attempt, request: Request) -> Attempt:
 
 
 def _merged(waiting: Request | None, request: Request) -> Request:
-    """The later wish, with what an earlier one of the same purpose asked for beyond it."""
+    """Returns the later request, with what an earlier one of the same purpose asked for beyond it."""
     if waiting is None or waiting.purpose is not request.purpose:
         return request
     return replace(
@@ -78,22 +78,22 @@ def _merged(waiting: Request | None, request: Request) -> Request:
 
 
 def after_drop(state: TargetState, message: str, not_before: datetime) -> TargetState:
-    """A request, or a scheduled rotation, cannot be carried out as things are. An impossible undo is no failure."""
+    """Takes back a request or a due rotation that cannot be carried out. An impossible undo is no failure."""
     if state.request is not None and state.request.purpose is Purpose.UNDO:
         return replace(state, request=None, last_error=message)
     return _after_failure(replace(state, request=None), message, not_before)
 
 
 def after_delay(state: TargetState, message: str, not_before: datetime) -> TargetState:
-    """What is due could not be looked into, or may not be started; it stays due."""
+    """Notes that what is due could not be looked into, or may not be started yet; it stays due."""
     return _after_failure(state, message, not_before)
 
 
 def after_claim(state: TargetState, claim: Claim) -> TargetState:
-    """This process works on the target from now on.
+    """Claims the target for this process.
 
-    A claim that was never given back means that a process ended, or lost Vault, between a call and its record: what
-    it had asked the provider is unknown.
+    A claim that was never given back means that a process died, or lost Vault, between a call and its record: whether
+    the provider carried that call out is unknown.
     """
     attempt = state.attempt
     if attempt is not None and state.claim is not None:
@@ -102,12 +102,12 @@ def after_claim(state: TargetState, claim: Claim) -> TargetState:
 
 
 def after_release(state: TargetState) -> TargetState:
-    """The claim is given back: everything that was asked of the provider is on record."""
+    """Gives the claim back: everything that was asked of the provider is on record."""
     return replace(state, claim=None)
 
 
 def after_stage(state: TargetState, plan: Stage, attempt_id: str, credential: Credential, now: datetime) -> TargetState:
-    """An attempt is open. `credential` is the plan's, with the password and username that were made for it."""
+    """Opens an attempt. `credential` is the plan's, with the password and username that were made for it."""
     next_phase(state.attempt.phase if state.attempt else None, AttemptEvent.STAGE)
     request = plan.request
     attempt = Attempt(
@@ -127,7 +127,7 @@ def after_stage(state: TargetState, plan: Stage, attempt_id: str, credential: Cr
 
 
 def _strategy_of(plan: Stage, credential: Credential) -> Strategy:
-    """What kind of step this is: it is fixed here, so that a changed configuration cannot bend an open attempt."""
+    """Returns the strategy of the attempt. It is fixed here: a changed configuration must not bend an open attempt."""
     predecessor = plan.predecessor
     if predecessor is not None and is_same_credential(predecessor, credential):
         return Strategy.IN_PLACE
@@ -147,7 +147,7 @@ def _after_event(state: TargetState, event: AttemptEvent, **changes: object) -> 
 
 
 def after_apply(state: TargetState, credential: Credential, now: datetime) -> TargetState:
-    """The provider answered that `credential` is in force."""
+    """Records that the provider put `credential` into force."""
     before = _attempt(state).staged
     staged_now = replace(
         before,
@@ -162,22 +162,22 @@ def after_apply(state: TargetState, credential: Credential, now: datetime) -> Ta
 
 
 def after_proof(state: TargetState, how: str) -> TargetState:
-    """The provider was seen to accept the staged credential."""
+    """Records that the provider was seen to accept the staged credential."""
     return replace(_after_event(state, AttemptEvent.PROVE, proof=how), not_before=None, last_error="")
 
 
 def after_early_proof(state: TargetState, message: str, until: datetime) -> TargetState:
-    """Not seen to be accepted yet, and still within the propagation window: no failure."""
+    """Waits on: the staged credential is not accepted yet, within the propagation window. That is no failure."""
     return replace(state, not_before=until, last_error=message, claim=None)
 
 
 def after_failed_proof(state: TargetState, message: str, not_before: datetime) -> TargetState:
-    """Not accepted when the propagation window had passed: the same password is applied again."""
+    """Goes back to applying the same password: it was not accepted within the propagation window."""
     return _after_failure(_after_event(state, AttemptEvent.DOUBT, uncertain=True), message, not_before)
 
 
 def after_setback(state: TargetState, message: str, not_before: datetime, *, uncertain: bool) -> TargetState:
-    """A step of the attempt did not succeed; it is tried again with the same password after the back-off."""
+    """Backs off after a step that did not succeed; it is tried again with the same password."""
     attempt = _attempt(state)
     return _after_failure(
         replace(state, attempt=replace(attempt, uncertain=attempt.uncertain or uncertain)), message, not_before
@@ -196,15 +196,15 @@ def _after_failure(state: TargetState, message: str, not_before: datetime) -> Ta
 
 
 def after_refusal(state: TargetState, message: str) -> TargetState:
-    """The provider definitely refuses the staged password."""
+    """Records that the provider definitely refuses the staged password."""
     return replace(state, attempt=replace(_attempt(state), refused=True), last_error=message)
 
 
 def after_restore(state: TargetState, now: datetime) -> TargetState:
-    """The old password of the one credential is certainly in force: the refused one can be discarded.
+    """Records that the old password of the one credential is certainly in force: the refused one can be discarded.
 
-    An earlier call may still come into force late, or for as long as the old password takes to do so. So the refused
-    one is kept a while; without an id, since an undo must not find it.
+    An earlier call may still take effect late, so the refused password is kept a while; without an id, by which an
+    undo tells that it was never published.
     """
     attempt = _attempt(state)
     kept = LedgerEntry(replace(attempt.staged, id=None), Ending.FORGET, now, now, LATE_COMMIT)
@@ -212,15 +212,15 @@ def after_restore(state: TargetState, now: datetime) -> TargetState:
 
 
 def after_abandon(state: TargetState, now: datetime, not_before: datetime, *, strays: bool = False) -> TargetState:
-    """The refused password is discarded. What a lost call may have left behind goes into the ledger.
+    """Discards the refused password. What a lost call may have left behind goes into the ledger.
 
-    A rotation that was asked for is asked for again; an undo is not. For `strays` see `closed`.
+    A rotation that somebody asked for is asked for again; an undo is not. For `strays` see `after_close`.
     """
     attempt = _attempt(state)
     moved = _after_event(state, AttemptEvent.ABANDON)
-    wish = None
+    again = None
     if attempt.purpose is Purpose.ROTATE and attempt.requested_by != SCHEDULED_BY:
-        wish = Request(
+        again = Request(
             attempt.purpose, attempt.requested_by, attempt.reason, now, attempt.compromised, attempt.take_over
         )
     ledger = moved.ledger
@@ -236,17 +236,17 @@ def after_abandon(state: TargetState, now: datetime, not_before: datetime, *, st
         ledger = (*kept, LedgerEntry(left, ending, now, now + LATE_COMMIT, timedelta()))
         if strays and left.id is not None:
             ledger = (*ledger, strays_entry(attempt, now))
-    return _after_failure(replace(moved, ledger=ledger, request=state.request or wish), state.last_error, not_before)
+    return _after_failure(replace(moved, ledger=ledger, request=state.request or again), state.last_error, not_before)
 
 
 def after_close(
     state: TargetState, target: Target, now: datetime, fraction: float, *, strays: bool = False
 ) -> TargetState:
-    """The staged credential is published; its predecessor waits in the ledger.
+    """Closes the attempt, whose credential is published; its predecessor goes into the ledger.
 
     Args:
         strays: a create of this attempt may have been carried out more than once (a provider that generates does not
-            refuse the second): what was made beside the published one is to be removed.
+            refuse the second), and what was made beside the published credential must be removed.
     """
     attempt = _attempt(state)
     moved = _after_event(state, AttemptEvent.CLOSE)

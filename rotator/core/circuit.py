@@ -11,7 +11,7 @@ from datetime import timedelta
 class Circuit:
     """Open from the failure that reaches `threshold` until a call succeeds.
 
-    Times are monotonic seconds, so that a clock jump changes nothing.
+    Times are monotonic seconds: a clock jump changes nothing.
     """
 
     threshold: int = 5
@@ -29,13 +29,13 @@ class Circuit:
         return timedelta(seconds=max(self.open_until - at, 0.0)) if self.is_open else timedelta()
 
     def after_call(self, at: float) -> "Circuit":
-        """A call goes out. If the circuit is open, this is the probe: no other call may follow for `open_for`."""
+        """Counts a call that goes out. If the circuit is open it is the probe: no other may follow for `open_for`."""
         return replace(self, open_until=at + self.open_for.total_seconds()) if self.is_open else self
 
     def after_failure(self, at: float) -> "Circuit":
-        """The account did not answer, or refused the account's key."""
+        """Counts a failure: no answer, or a refusal of the account's key."""
         return replace(self, failures=self.failures + 1, open_until=at + self.open_for.total_seconds())
 
     def after_success(self) -> "Circuit":
-        """The account answered as it should: the circuit is closed."""
+        """Closes the circuit: the account answered as it should."""
         return replace(self, failures=0, open_until=0.0)

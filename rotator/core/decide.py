@@ -7,7 +7,7 @@ action is carried out.
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from rotator.core import ledger
 from rotator.core.actions import (
@@ -54,20 +54,16 @@ def decide(facts: Facts) -> Decision:
         elif answer is not None:
             return TakeClaim() if isinstance(answer, NEEDS_CLAIM) and not facts.holds_claim else answer
     weightiest = min(holds, key=lambda hold: _WEIGHT[hold.reason])
-    later = [moment for moment in (weightiest.until, *_moments(facts)) if moment is not None and moment > facts.now]
+    # Look again as soon as anything else may become possible.
+    moments = [weightiest.until, facts.state.next_rotation, facts.state.not_before, *facts.open_circuits.values()]
+    for entry in facts.state.ledger:
+        moments += [entry.not_before, entry.disable_at, entry.ends_at]
+    later = [moment for moment in moments if moment is not None and moment > facts.now]
     return replace(weightiest, until=min(later, default=None))
 
 
-def _moments(facts: Facts) -> list[datetime | None]:
-    """Returns every moment at which something else may become possible."""
-    moments: list[datetime | None] = [facts.state.next_rotation, facts.state.not_before, *facts.open_circuits.values()]
-    for entry in facts.state.ledger:
-        moments += [entry.not_before, entry.disable_at, entry.ends_at]
-    return moments
-
-
 def claimed_elsewhere(facts: Facts) -> Hold | None:
-    """Another process works on the target: nothing may be done until its claim ends, so no check is asked."""
+    """Holds while another process works on the target: nothing may be done until its claim ends."""
     claim = facts.state.claim
     if claim is None or facts.other_claim_remaining <= timedelta():
         return None
@@ -75,7 +71,7 @@ def claimed_elsewhere(facts: Facts) -> Hold | None:
 
 
 def continue_attempt(facts: Facts) -> Decision | None:
-    """An open attempt is carried to its end, with the password that was staged; it is never replaced."""
+    """Carries an open attempt to its end with the password that was staged; never replaces it."""
     attempt = facts.state.attempt
     if attempt is None:
         return None
@@ -86,7 +82,10 @@ def continue_attempt(facts: Facts) -> Decision | None:
         return _discard(attempt) if attempt.refused else _apply(facts, attempt)
     if attempt.phase is Phase.APPLIED:
         return Prove(attempt.staged)
-    return _publish(facts, attempt)
+    if facts.consumer.names(attempt.staged):
+        return Close()
+    foreign = foreign_document_hold(facts)
+    return Publish(attempt.staged) if foreign is None or attempt.take_over else foreign
 
 
 def _apply(facts: Facts, attempt: Attempt) -> Decision:
@@ -105,7 +104,7 @@ def _apply(facts: Facts, attempt: Attempt) -> Decision:
 
 
 def _create(facts: Facts, attempt: Attempt) -> Action:
-    """A create is not idempotent: after an answer that nobody saw, look before creating again."""
+    """Looks before creating again after a lost answer: a create is not idempotent."""
     create = Apply(Verb.CREATE, attempt.staged, attempt.predecessor)
     if not attempt.uncertain:
         return create
@@ -119,10 +118,10 @@ def _create(facts: Facts, attempt: Attempt) -> Action:
 
 
 def _discard(attempt: Attempt) -> Action:
-    """The provider refuses the staged password. With nothing unknown behind it, it can simply go.
+    """Discards a refused password. If every call of the attempt was answered, it can simply go.
 
-    An earlier call of the same attempt may have been carried out, though. A spare credential is then left to the
-    ledger; the one credential of `in-place` gets its old password back first, so that what is published is in force.
+    If an earlier call may have been carried out, a spare credential is left to the ledger; the one credential of
+    `in-place` first gets its old password back, so that what is published is in force.
     """
     if attempt.strategy is not Strategy.IN_PLACE or not attempt.uncertain:
         return Abandon()
@@ -131,29 +130,22 @@ def _discard(attempt: Attempt) -> Action:
     return Apply(Verb.SET_PASSWORD, attempt.staged)
 
 
-def _publish(facts: Facts, attempt: Attempt) -> Decision:
-    if facts.consumer.names(attempt.staged):
-        return Close()
-    foreign = foreign_document_hold(facts)
-    return Publish(attempt.staged) if foreign is None or attempt.take_over else foreign
-
-
 def draw_due_time(facts: Facts) -> Action | None:
-    """The next rotation's time is drawn once and stored; again only after a change of the schedule, or of the clock."""
+    """Draws the next rotation's time once; again only if the schedule changed or a clock far ahead stored it."""
     state = facts.state
     changed = state.scheduled_by != facts.target.schedule_key or ledger.has_future_times(state, facts.now)
     return DrawDueTime() if state.next_rotation is None or changed else None
 
 
 def retire(facts: Facts) -> Decision | None:
-    """The ledger, and nothing else, is disabled and deleted; never what is published, staged or handed out."""
+    """Retires what the ledger names, and nothing else; never what is published, staged or handed out."""
     foreign = foreign_document_hold(facts)
     if foreign is not None:
         return foreign
     for entry in facts.state.ledger:
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
         if action is not None and facts.retirements_left <= 0:
-            return Hold(HoldReason.RETIREMENTS_CAPPED, "as many credentials as one minute may see were retired")
+            return Hold(HoldReason.RETIREMENTS_CAPPED, "no more credentials may be retired in this minute")
         if action is not None:
             return action
     return None
@@ -166,33 +158,26 @@ def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
 
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
-    ended = entry.ends_at <= facts.now
+    can, ended = facts.capabilities[entry.credential.account], entry.ends_at <= facts.now
     if entry.ending is Ending.FORGET:
         return Forget(entry) if ended else None
     if facts.is_protected(entry.credential):
         return None
     if entry.disable_at > facts.now:
-        return _expiry(facts, entry)
+        # A provider that can end credentials by itself is told at once when: it then does so even if we are down.
+        untold = entry.credential.id is not None and entry.expires_at is None
+        return Expire(entry) if untold and can.expires else None
     if entry.credential.id is None:
         return _trace(facts, entry)
-    if facts.capabilities[entry.credential.account].disables and not entry.disabled:
+    if can.disables and not entry.disabled:
         return Disable(entry)
-    return _end(facts, entry) if ended else None
-
-
-def _end(facts: Facts, entry: LedgerEntry) -> Action:
-    stays = entry.ending is Ending.STAND_BY or not facts.capabilities[entry.credential.account].deletes
-    return Forget(entry) if stays else Delete(entry)
-
-
-def _expiry(facts: Facts, entry: LedgerEntry) -> Action | None:
-    """A provider that can end a credential by itself is told at once when: it then does so even without us."""
-    unknown = entry.credential.id is None or entry.expires_at is not None
-    return None if unknown or not facts.capabilities[entry.credential.account].expires else Expire(entry)
+    stays = entry.ending is Ending.STAND_BY or not can.deletes
+    last = Forget(entry) if stays else Delete(entry)
+    return last if ended else None
 
 
 def _trace(facts: Facts, entry: LedgerEntry) -> Action:
-    """An entry without an id stems from a create whose answer was lost: whatever a listing shows for it is removed."""
+    """Removes whatever a listing shows for an entry without an id: it stems from a create with a lost answer."""
     found = facts.lookups.get(lookup_key(entry.credential))
     if found is None:
         return LookUp(entry.credential, entry)

@@ -1,4 +1,4 @@
-"""The obstacles that stop more than one check of `decide`, each with the `Hold` that says so."""
+"""The obstacles that more than one check of `decide` has to respect. Each answers the `Hold` that says so, or None."""
 
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.backoff import is_waiting
@@ -9,10 +9,11 @@ from rotator.core.model import Phase
 def account_hold(facts: Facts, account: str) -> Hold | None:
     """Holds if nothing may be sent to a provider account."""
     if account not in facts.capabilities:
-        message = f"{account} is not in the configuration, and {facts.target.name} needs it: put it back"
+        message = f"{account} is not in the configuration, but {facts.target.name} still needs it: put it back"
         return Hold(HoldReason.ACCOUNT_MISSING, message)
     if account in facts.open_circuits:
-        return Hold(HoldReason.CIRCUIT_OPEN, f"{account} failed too often in a row", facts.open_circuits[account])
+        message = f"calls to {account} failed too often in a row and pause for a while"
+        return Hold(HoldReason.CIRCUIT_OPEN, message, facts.open_circuits[account])
     return None
 
 

@@ -1,4 +1,4 @@
-"""Whether a new attempt is opened now, and with which credential: the part of `decide` that starts things."""
+"""The check of `decide` that opens attempts: whether one is opened now, and with which credential."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -40,19 +40,18 @@ def _due(facts: Facts) -> Request | None:
 
 
 def _unproved_hold(facts: Facts, request: Request | None) -> Hold | None:
-    """Keeps one provider that says done and means nothing from cutting a whole fleet off."""
+    """Holds if a provider says done but does not accept what was set: it must not cut a whole fleet off."""
     account = facts.target.account
     if request is None or facts.target.strategy is not Strategy.IN_PLACE or account not in facts.unproved_accounts:
         return None
-    return Hold(
-        HoldReason.UNPROVED, f"passwords set at {account} are not accepted yet: look there first", facts.now + _SOON
-    )
+    message = f"{account} does not accept the passwords that were set last: find out why, at the provider"
+    return Hold(HoldReason.UNPROVED, message, facts.now + _SOON)
 
 
 def _idle_hold(facts: Facts, request: Request) -> Hold | None:
-    """`alternating`: devices may use the idle credential until its overlap ends: its password must not be set before.
+    """Holds while devices may still use the idle credential of `alternating`: its password must not be set.
 
-    Once the overlap has passed it is disabled first; whoever asks does not wait for that where it cannot be done.
+    After its overlap it is disabled first. A request does not wait for that, since it may not be possible.
     """
     if facts.target.strategy is not Strategy.ALTERNATING or request.compromised:
         return None
@@ -64,11 +63,12 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
 
 
 def _window_hold(facts: Facts) -> Hold | None:
-    """Only what the schedule asks for waits for the window."""
+    """Holds what the schedule asks for until the window opens. Requests do not wait."""
     window = facts.target.policy.window
     if facts.state.request is not None or window is None or window.contains(facts.now):
         return None
-    return Hold(HoldReason.OUTSIDE_WINDOW, "due, and waits for the window to open", window.next_opening(facts.now))
+    opening = window.next_opening(facts.now)
+    return Hold(HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", opening)
 
 
 def _replace(facts: Facts, request: Request) -> Action:
@@ -86,7 +86,7 @@ def _in_place(facts: Facts, request: Request) -> Action:
     if current is None:
         name = facts.target.usernames[0]
         return Drop(
-            f"{facts.target.account} has no credential {name!r}; in-place cannot create one: check the username"
+            f"{facts.target.account} has no credential {name!r}, and in-place cannot create one: check the username"
         )
     # A published credential that is gone, and was made anew by hand, is not what is replaced.
     gone = published is None or (published.account == current.account and published.id != current.id)
@@ -105,11 +105,11 @@ _ROTATE = {Strategy.REPLACE: _replace, Strategy.IN_PLACE: _in_place, Strategy.AL
 
 
 def _predecessor(facts: Facts, *, only_here: bool = False) -> Credential | LookUp | None:
-    """What the new credential will replace: the published one, or at the first rotation the configured one.
+    """Returns what the new credential will replace: the published one, or at the first rotation the configured one.
 
     Args:
-        only_here: the published one counts only if it is there, at the target's own account (`in-place` sets its
-            password).
+        only_here: the published one counts only if it exists at the target's own account, since `in-place` sets its
+            password.
     """
     published = facts.state.published
     if published is not None and not only_here:
@@ -122,13 +122,15 @@ def _predecessor(facts: Facts, *, only_here: bool = False) -> Credential | LookU
         return None
     wanted = Credential(facts.target.account, _configured(facts))
     found = facts.lookups.get(lookup_key(wanted))
-    if found is None:
-        return LookUp(wanted)
-    return _with_known_password(facts, found[0]) if found else None
+    if not found:
+        return LookUp(wanted) if found is None else None
+    # The password of an adopted credential is known only if the document that is taken over names it.
+    known = facts.consumer.password if facts.consumer.username == found[0].username else None
+    return replace(found[0], password=known)
 
 
 def _gone(facts: Facts, credential: Credential) -> bool | LookUp:
-    """True where the listing no longer has a credential that we knew. That is asked only after a failure."""
+    """True if the listing no longer has a credential that we knew. That is asked only after a failure."""
     if not facts.state.failures:
         return False
     found = facts.lookups.get(lookup_key(credential))
@@ -136,15 +138,9 @@ def _gone(facts: Facts, credential: Credential) -> bool | LookUp:
 
 
 def _configured(facts: Facts) -> str:
-    """The configured username that devices use: at a take-over the one that they are handed out, else the first."""
+    """Returns the configured username that devices use: at a take-over the one they are handed out, else the first."""
     handed_out = facts.consumer.username if facts.state.published is None else None
     return next((name for name in facts.target.usernames if name == handed_out), facts.target.usernames[0])
-
-
-def _with_known_password(facts: Facts, adopted: Credential) -> Credential:
-    """An adopted credential's password is only known where the consumer document that is taken over names it."""
-    known = facts.consumer.password if facts.consumer.username == adopted.username else None
-    return replace(adopted, password=known)
 
 
 def _idle(facts: Facts) -> Credential | LookUp:

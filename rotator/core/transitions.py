@@ -8,7 +8,7 @@ from rotator.core.model import Phase
 
 
 class AttemptEvent(Enum):
-    """What can happen to an attempt."""
+    """An event in the life of an attempt."""
 
     STAGE = "stage"  # the password was written to Vault
     APPLY = "apply"  # the provider answered that it is in force
@@ -35,7 +35,7 @@ class IllegalTransitionError(Exception):
 
 
 def next_phase(phase: Phase | None, event: AttemptEvent) -> Phase | None:
-    """The phase after `event`; None stands for no open attempt.
+    """Returns the phase after `event`; None stands for no open attempt.
 
     Raises:
         IllegalTransitionError: the table has no such pair.

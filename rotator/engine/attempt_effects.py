@@ -109,7 +109,7 @@ def _application(target: str, action: do.Apply) -> tuple[AuditVerb, Callable[[Pr
 
 def _refuse(caller: ProviderCaller, session: Session, answer: Refused) -> None:
     attempt = session.state.attempt
-    # A username is taken by our own create, whose answer was lost and which arrived after all: the next look finds it.
+    # Our own create, whose answer was lost, has arrived after all and took the username: the next look finds it.
     own_create = answer.why is Refusal.DUPLICATE and attempt is not None and attempt.uncertain
     # A password that is refused again, while it is being discarded, can be neither applied nor discarded.
     again = attempt is not None and attempt.refused
@@ -161,7 +161,7 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     later = caller.next_try(session.state.failures + 1, answer)
     not_asked = isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is not Wait.NOT_YET)
     if not_asked or (isinstance(answer, Refused) and answer.why.concerns_account):
-        # Asking whether it is accepted changes nothing, so that nothing is uncertain after it.
+        # Asking changes nothing, so nothing is uncertain after it.
         session.write(advance.after_setback(session.state, message_of(answer), later, uncertain=False))
         return
     elapsed = now - ((session.state.attempt and session.state.attempt.applied_at) or now)

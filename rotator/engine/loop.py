@@ -32,12 +32,12 @@ CLAIM_MARGIN = timedelta(seconds=5)
 
 
 class Outcome(Enum):
-    """What one look led to, for the log's one line."""
+    """The outcome of one look, for the log's one line."""
 
     ROTATED = "rotated"
     UNDONE = "undone"
     RETIRED = "retired"  # something was disabled, deleted or forgotten
-    HELD = "held"  # nothing was to be done
+    HELD = "held"  # there was nothing to do
     WAITING = "waiting"  # an attempt is open and waits
     FAILED = "failed"  # a step failed; see the message
     CONTENDED = "contended"  # another process kept writing first
@@ -47,20 +47,20 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What came of one look at a target."""
+    """The result of one look at a target."""
 
     target: str
     outcome: Outcome
     message: str
     steps: tuple[do.Step, ...]  # what was done, in order
-    state: TargetState | None  # None where Vault could not be asked at all
+    state: TargetState | None  # None if Vault could not be asked at all
     hold: do.Hold | None
-    next_look: datetime | None  # None: with the next poll
+    next_look: datetime | None  # None: at the next poll
     seconds: float
 
 
 class Engine:
-    """Brings targets forward. One instance serves all threads of a process."""
+    """Carries targets forward. One instance serves all threads of a process."""
 
     def __init__(
         self,
@@ -94,11 +94,11 @@ class Engine:
         longest = max((provider.longest_call for provider in providers.values()), default=timedelta())
         self._longest_effect = longest + CLAIM_MARGIN
         if limits.claim <= self._longest_effect:
-            raise ValueError(f"a claim has to be longer than {self._longest_effect}: the longest call and a margin")
+            raise ValueError(f"a claim of {limits.claim} is too short: it must be longer than {self._longest_effect}")
         self._caller = ProviderCaller(providers, clock, randomness, audit, self.throttles, limits)
 
     def look(self, target: Target) -> Look:
-        """Brings one target as far as it can be brought now. Never raises for what Vault or a provider did."""
+        """Takes every step that a target allows now. Never raises for what Vault or a provider did."""
         started = self._clock.monotonic()
         steps: list[do.Step] = []
         session: Session | None = None
@@ -108,7 +108,7 @@ class Engine:
             hold, outcome = self._steps(session, steps)
             message, next_look = (hold.message, hold.until) if hold else ("", self._clock.now() + _SOON)
         except StoreError as error:
-            passing = isinstance(error, StoreUnavailable | Conflict)  # the others last until somebody mends them
+            passing = isinstance(error, StoreUnavailable | Conflict)  # the others last until somebody repairs them
             outcome, message, next_look = Outcome.VAULT, str(error), self._clock.now() + _SOON if passing else None
         return Look(
             target=target.name,
@@ -122,11 +122,11 @@ class Engine:
         )
 
     def facts(self, target: Target) -> Facts:
-        """What is known of a target now, for `plan` and `status`. Raises StoreError."""
+        """Returns what is known of a target now, for `plan` and `status`. Raises StoreError."""
         return self._facts(self._open(target))
 
     def request(self, target: Target, request: Request) -> TargetState:
-        """Writes a request into the state document, so that it outlives this process. Raises StoreError."""
+        """Writes a request into the state document, where it outlives this process. Raises StoreError."""
         session = self._open(target)
         for attempt in range(_MOST_CONFLICTS):
             try:
@@ -151,18 +151,18 @@ class Engine:
         return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._observe)
 
     def _facts(self, session: Session) -> Facts:
-        taken = self._claims.remaining(session.target.name, session.state.claim)
-        return session.facts(self._capabilities, self.throttles, self._longest_effect, taken)
+        remaining = self._claims.remaining(session.target.name, session.state.claim)
+        return session.facts(self._capabilities, self.throttles, self._longest_effect, remaining)
 
     def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
         conflicts = 0
         for _ in range(_MOST_STEPS):
             if self._stopping():
-                self._give_back(session)
+                self._release_claim(session)
                 return None, Outcome.STOPPED
             action = decide(self._facts(session))
             if isinstance(action, do.Hold):
-                self._give_back(session)
+                self._release_claim(session)
                 return action, _outcome(session.state, steps, action)
             try:
                 attempt = session.state.attempt
@@ -175,13 +175,14 @@ class Engine:
                     return None, Outcome.CONTENDED
                 self._clock.sleep(_AFTER_CONFLICT)
                 session.read()
-                self._make_good(session, action)
+                self._repair_late_call(session, action)
         return None, Outcome.CONTENDED
 
-    def _make_good(self, session: Session, action: do.Action) -> None:
-        """A process that was stopped between deciding and sending may have touched what another one published since.
+    def _repair_late_call(self, session: Session, action: do.Action) -> None:
+        """Repairs what a late call may have done to a credential that another process has published since.
 
-        Nobody can tell what came of that, so that what is published is put into force once more, or else replaced.
+        That happens if this process was paused between deciding and sending. Nobody can tell what came of the call,
+        so what is published is put into force once more, or else replaced.
         """
         touched, published = _touched(action), session.state.published
         if touched is None or published is None or not is_same_credential(touched, published):
@@ -197,10 +198,10 @@ class Engine:
                 AuditVerb.REQUEST_ROTATION, session.target.name, AuditOutcome.DONE, requested_by="rotator", reason=why
             )
 
-    def _give_back(self, session: Session) -> None:
-        """Everything that was asked of the provider is on record by now, so the next process need not wait."""
+    def _release_claim(self, session: Session) -> None:
+        """Gives the claim back: everything asked of the provider is on record, so the next process need not wait."""
         if session.holds_claim:
-            with suppress(Conflict):  # somebody wrote since, so that the claim is no longer ours anyway
+            with suppress(Conflict):  # somebody else wrote since: the claim is no longer ours anyway
                 session.write(advance.after_release(session.state))
 
 

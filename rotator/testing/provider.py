@@ -1,4 +1,4 @@
-"""A provider account in memory, with the capabilities, faults and crash points that a test wants."""
+"""A provider account in memory, with the capabilities, faults and crash points that a test asks for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ GENERATED = replace(
 
 
 class FakeFault(Enum):
-    """What goes wrong with one call."""
+    """A fault of one call."""
 
     LOST_BEFORE = "unknown, and not carried out"
     LOST_AFTER = "unknown, and carried out"
@@ -66,19 +66,19 @@ class FakeProvider:
         self.points = CrashPoints()
         self.faults: dict[str, list[FakeFault]] = {}  # by verb, one for each further call
         self.calls: list[str] = []
-        self.slow_to_accept = 0  # how many proofs come too early
+        self.slow_to_accept = 0  # so many proofs come too early
         self._account = account
         self._next = 0
 
     def add(self, username: str, password: str = "unknown") -> FakeCredential:  # noqa: S107
-        """A credential that was there before."""
+        """Adds a credential that was there before."""
         self._next += 1
         held = FakeCredential(f"id-{self._next}", username, Secret(password), "")
         self.credentials[held.id] = held
         return held
 
     def accepts(self, username: str | None, password: Secret | None) -> bool:
-        """True where a device with these would be let in."""
+        """True if a device with these would be let in."""
         return any(h.username == username and h.password == password and h.enabled for h in self.credentials.values())
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
@@ -94,11 +94,11 @@ class FakeProvider:
         return self._do("complete", lambda: self._set(made))
 
     def expire(self, credential: Credential, at: datetime) -> Answer[None]:
-        """Notes the end; `pass_time` brings it about."""
+        """Notes when to end it; `pass_time` does so."""
         return self._do("expire", lambda: self._expire(credential, at))
 
     def pass_time(self, now: datetime) -> None:
-        """What was told to expire does."""
+        """Ends every credential whose time has come."""
         for held in self.credentials.values():
             if held.expires_at is not None and held.expires_at <= now:
                 held.enabled, held.expired = False, True

@@ -1,4 +1,4 @@
-"""An audit that is kept in memory, and a meter that counts nothing."""
+"""An audit in memory, and a meter that counts nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,24 +20,24 @@ class MemoryRecord:
 
 @dataclass(slots=True)
 class MemoryAudit:
-    """Keeps every record."""
+    """An audit that keeps every record."""
 
     records: list[MemoryRecord] = field(default_factory=list)
 
     def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: Fact) -> None:
-        """Adds one."""
+        """Adds one record."""
         self.records.append(MemoryRecord(verb, target, outcome, facts))
 
     def verbs(self, target: str) -> list[AuditVerb]:
-        """What was done to one target, in order."""
+        """Returns what was done to one target, in order."""
         return [record.verb for record in self.records if record.target == target]
 
 
 class NullMeter:
-    """Counts nothing."""
+    """A meter that counts nothing."""
 
     def provider_request(self, account: str, verb: str, outcome: str, seconds: float) -> None:
-        """Nothing."""
+        """Counts nothing."""
 
     def vault_request(self, operation: str, outcome: str, seconds: float) -> None:
-        """Nothing."""
+        """Counts nothing."""

@@ -119,5 +119,5 @@ def test_the_announcement_waits_for_an_open_attempt_and_for_a_document_of_ours()
     world.provider.faults["create"] = [FakeFault.UNREACHABLE]
     world.request(engine, take_over=True)
     engine.look(world.target)
-    with pytest.raises(Refused, match="a rotate is open since"):
+    with pytest.raises(Refused, match="a rotation has been open since"):
         announced(world)

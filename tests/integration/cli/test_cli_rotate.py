@@ -109,7 +109,7 @@ def test_undo_is_refused_while_an_attempt_is_open(stage, typed):
     assert typed("rotate", "office").code == 1
     printed = typed("undo", "office")
     assert printed.code == 1
-    assert "office: a rotate is open since" in printed.err
+    assert "office: a rotation has been open since" in printed.err
     assert stage.state("office").request is None
 
 
