@@ -182,7 +182,7 @@ def test_a_number_that_is_there_twice_with_another_content_is_found() -> None:
     forged = json.loads(lines[1]) | {"outcome": "refused"}
     forged["hash"] = digest(forged)
     found = problems(verify([*lines[:3], encoded(forged), *lines[3:]]))
-    assert found == [(4, "record 1 is there twice, with another content in line 2")]
+    assert found == [(4, "record 1 appears twice, with different content in line 2")]
 
 
 @pytest.mark.parametrize("strange", [b"", b"hello", b"{}", b"\xff\x00", b"[" * 100_000, b'{"seq":NaN}'])
