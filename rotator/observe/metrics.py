@@ -221,10 +221,11 @@ def _of_targets(targets: dict[str, _TargetSnapshot], now: datetime) -> Iterator[
     for name, value in _GAUGES.items():
         known = [((target,), value(seen, now)) for target, seen in targets.items()]
         yield _gauge(name, [(labels, number) for labels, number in known if number is not None])
-    ledgers = [
-        (name, state, _ledger(seen, state)) for name, seen in targets.items() for state in ("waiting", "disabled")
-    ]
-    yield _gauge("rotator_ledger_credentials", [((name, state), float(count)) for name, state, count in ledgers])
+    counts: _Samples = []
+    for name, seen in targets.items():
+        disabled = sum(entry.disabled for entry in seen.state.ledger)
+        counts += [((name, "waiting"), len(seen.state.ledger) - disabled), ((name, "disabled"), disabled)]
+    yield _gauge("rotator_ledger_credentials", counts)
 
 
 _GAUGES: dict[str, Callable[[_TargetSnapshot, datetime], float | None]] = {
@@ -242,10 +243,6 @@ _GAUGES: dict[str, Callable[[_TargetSnapshot, datetime], float | None]] = {
 
 def _stamp(moment: datetime | None) -> float | None:
     return moment.timestamp() if moment is not None else None
-
-
-def _ledger(seen: _TargetSnapshot, state: str) -> int:
-    return sum(entry.disabled == (state == "disabled") for entry in seen.state.ledger)
 
 
 def _counts(name: str, targets: dict[str, _TargetSnapshot], outcomes: tuple[str, ...]) -> Metric:
