@@ -50,7 +50,7 @@ class Looks:
             self._health.vault_failed(look.message)
         else:
             self._health.vault_reached()
-        self._snapshot.looked(target, look)
+        self._snapshot.update_look(target, look)
         return look.next_look
 
     @property

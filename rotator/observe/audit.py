@@ -12,7 +12,7 @@ from typing import Protocol, TextIO
 
 import structlog
 
-from rotator.observe.chain import GENESIS, TORN, Entry, Position, Scalar, chained, parsed, torn_facts
+from rotator.observe.chain import GENESIS, TORN, Entry, Position, Scalar, continue_chain, position_in, torn_facts
 from rotator.observe.redact import Redactor
 from rotator.ports import Clock, Randomness
 
@@ -121,7 +121,7 @@ class StreamSink:
 
     def append(self, position: Position, entries: tuple[Entry, ...]) -> Position:
         """Writes and flushes. Raises OSError, or ValueError if the stream is closed."""
-        lines, end = chained(position, entries)
+        lines, end = continue_chain(position, entries)
         if lines:
             self._stream.write(lines)
             self._stream.flush()
@@ -214,7 +214,7 @@ class FileSink:
 
     def _add(self, position: Position, entries: tuple[Entry, ...], size: int) -> Position:
         mended, position = ("", position) if size == self._size else self._mend(position, size)
-        lines, end = chained(position, entries)
+        lines, end = continue_chain(position, entries)
         rest = memoryview((mended + lines).encode())
         if rest:
             while rest:
@@ -226,9 +226,9 @@ class FileSink:
     def _mend(self, position: Position, size: int) -> tuple[str, Position]:
         """Ends a last line without a newline, and accounts for it in a record unless only the newline was missing."""
         torn = next(_lines_backwards(self._file, size))
-        if not torn or parsed(torn) == position:
+        if not torn or position_in(torn) == position:
             return ("\n" if torn else ""), position
-        line, end = chained(position, (Entry(self._clock.now(), TORN, "", "kept", torn_facts(torn)),))
+        line, end = continue_chain(position, (Entry(self._clock.now(), TORN, "", "kept", torn_facts(torn)),))
         return "\n" + line, end
 
 
@@ -245,7 +245,7 @@ def _lines_backwards(file: int, size: int) -> Iterator[bytes]:
 
 def _last_position(file: int, size: int) -> Position | None:
     """Returns where the chain in a file ends: at its last line that is a record; None if it has none."""
-    return next((end for line in _lines_backwards(file, size) if (end := parsed(line)) is not None), None)
+    return next((end for line in _lines_backwards(file, size) if (end := position_in(line)) is not None), None)
 
 
 def _cause(error: OSError | ValueError) -> str:

@@ -40,17 +40,17 @@ class Entry:
     facts: Mapping[str, Scalar]
 
 
-def encoded(record: Mapping[str, Any]) -> str:
+def canonical_json(record: Mapping[str, Any]) -> str:
     """Returns the canonical JSON of a record."""
     return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def digest(record: Mapping[str, Any]) -> str:
     """Returns the hash that a record must carry."""
-    return hashlib.sha256(encoded({k: v for k, v in record.items() if k != "hash"}).encode()).hexdigest()
+    return hashlib.sha256(canonical_json({k: v for k, v in record.items() if k != "hash"}).encode()).hexdigest()
 
 
-def chained(position: Position, entries: Iterable[Entry]) -> tuple[str, Position]:
+def continue_chain(position: Position, entries: Iterable[Entry]) -> tuple[str, Position]:
     """Returns the lines of `entries` that continue the chain at `position`, and its new end."""
     lines = []
     for entry in entries:
@@ -65,7 +65,7 @@ def chained(position: Position, entries: Iterable[Entry]) -> tuple[str, Position
             "prev": position.hash,
         }
         record["hash"] = digest(record)
-        lines.append(encoded(record) + "\n")
+        lines.append(canonical_json(record) + "\n")
         position = Position(position.chain, record["seq"], record["hash"])
     return "".join(lines), position
 
@@ -75,7 +75,7 @@ def torn_facts(torn: bytes) -> dict[str, Scalar]:
     return {"bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
 
 
-def shaped(line: bytes) -> AuditRecord | None:
+def record_in(line: bytes) -> AuditRecord | None:
     """Returns the record in `line`, whether or not it was changed; None if it does not have the form of one."""
     try:
         record = json.loads(line)
@@ -90,14 +90,14 @@ def shaped(line: bytes) -> AuditRecord | None:
 def intact(record: AuditRecord, line: bytes) -> bool:
     """Returns True if `line` is exactly what was written: a second key of the same name could hide text."""
     try:
-        return record["hash"] == digest(record) and encoded(record).encode() == line
+        return record["hash"] == digest(record) and canonical_json(record).encode() == line
     except ValueError:  # NaN, which is never written
         return False
 
 
-def parsed(line: bytes) -> Position | None:
+def position_in(line: bytes) -> Position | None:
     """Returns the position of the record in `line`; None if it is no record, or was changed."""
-    record = shaped(line)
+    record = record_in(line)
     if record is None or not intact(record, line):
         return None
     return Position(record["chain"], record["seq"], record["hash"])
@@ -168,7 +168,7 @@ class _ChainCheck:
     def line(self, number: int, line: bytes) -> None:
         """Takes the next line."""
         self.number = number
-        record = shaped(line)
+        record = record_in(line)
         whole = record is not None and intact(record, line)
         self._judge_strange(record if whole else None)
         if record is None:

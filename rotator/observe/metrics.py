@@ -79,7 +79,7 @@ class Metrics:
         self._vault_requests.labels(operation, outcome).inc()
         self._vault_seconds.labels(operation).observe(seconds)
 
-    def seen(self, target: Target, state: TargetState) -> None:
+    def update(self, target: Target, state: TargetState) -> None:
         """Keeps the newest state document of a target, after every read and write."""
         with self._lock:
             known = self._targets.get(target.name)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.observe.audit import AuditError, AuditLog, FileSink, StreamSink
-from rotator.observe.chain import GENESIS, TORN, Position, VerifyResult, digest, encoded, verify
+from rotator.observe.chain import GENESIS, TORN, Position, VerifyResult, canonical_json, digest, verify
 from rotator.observe.redact import Redactor
 from rotator.testing import FakeClock, FakeRandomness
 
@@ -152,7 +152,7 @@ def test_a_line_that_was_replaced_together_with_its_hash_is_found() -> None:
     lines = made(5)
     forged = json.loads(lines[2]) | {"target": "fax"}
     forged["hash"] = digest(forged)
-    lines[2] = encoded(forged) + "\n"
+    lines[2] = canonical_json(forged) + "\n"
     assert problems(verify(lines)) == [(4, "record 3 does not follow record 2: one of them was replaced")]
 
 
@@ -181,7 +181,7 @@ def test_a_number_that_is_there_twice_with_another_content_is_found() -> None:
     lines = made(4)
     forged = json.loads(lines[1]) | {"outcome": "refused"}
     forged["hash"] = digest(forged)
-    found = problems(verify([*lines[:3], encoded(forged), *lines[3:]]))
+    found = problems(verify([*lines[:3], canonical_json(forged), *lines[3:]]))
     assert found == [(4, "record 1 appears twice, with different content in line 2")]
 
 

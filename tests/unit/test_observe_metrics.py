@@ -89,7 +89,7 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         failures=2,
         counts=Counts(succeeded=7, failed=3, undone=1, disabled=5, deleted=4, seconds=12.5),
     )
-    source.seen(target(), state)
+    source.update(target(), state)
     seen = scrape(source)
     stamp = now.timestamp()
     expected = {
@@ -117,16 +117,16 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
 def test_a_restart_says_the_same_and_nothing_is_counted_twice() -> None:
     state = TargetState("phone", counts=Counts(succeeded=7, seconds=12.5))
     before, after = metrics(), metrics()
-    before.seen(target(), state)
+    before.update(target(), state)
     for _ in range(3):
-        after.seen(target(), state)
+        after.update(target(), state)
     assert scrape(before) == scrape(after)
 
 
 def test_what_is_not_known_is_absent_and_a_forgotten_target_too() -> None:
     source = metrics()
-    source.seen(target(), TargetState("phone"))
-    source.seen(target("other"), TargetState("other"))
+    source.update(target(), TargetState("phone"))
+    source.update(target("other"), TargetState("other"))
     source.blocked("other", Reason.CIRCUIT_OPEN.value)
     source.forget("other")
     names = {name for name, labels in scrape(source)}
@@ -141,7 +141,7 @@ def test_a_retirement_is_overdue_after_a_grace_and_the_clock_alone_makes_it_so()
     source, now = metrics(clock), clock.now()
     to_disable = entry(now, disable_in=timedelta(hours=1))
     to_delete = entry(now, disable_in=-9 * DAY, disabled=timedelta(hours=1) - 7 * DAY)
-    source.seen(target(), TargetState("phone", ledger=(to_disable, to_delete)))
+    source.update(target(), TargetState("phone", ledger=(to_disable, to_delete)))
     key = ("rotator_retirement_overdue", ("phone",))
     clock.advance(timedelta(hours=1, minutes=9))
     assert scrape(source)[key] == 0
@@ -223,7 +223,7 @@ def test_no_password_of_any_state_is_in_a_scrape() -> None:
     state = TargetState(
         "phone", credential("pub"), credential("by"), attempt, (entry(now, disable_in=DAY),), last_error=SENTINEL
     )
-    source.seen(target(), state)
+    source.update(target(), state)
     assert SENTINEL.encode() not in source.render()
 
 
@@ -253,8 +253,8 @@ def test_no_rotation_by_the_schedule_comes_later_than_the_greatest_age(days: int
 
 def test_a_changed_policy_changes_the_greatest_age() -> None:
     source = metrics()
-    source.seen(target(), TargetState("phone"))
-    source.seen(replace(target(), policy=policy(Every(DAY))), TargetState("phone"))
+    source.update(target(), TargetState("phone"))
+    source.update(replace(target(), policy=policy(Every(DAY))), TargetState("phone"))
     assert scrape(source)["rotator_target_max_age_seconds", ("phone",)] == 86_400
 
 
@@ -266,7 +266,7 @@ def _exposed(source: Metrics) -> Iterable[tuple[str, str, str]]:
 
 def test_every_metric_that_is_exposed_is_in_the_list_and_the_other_way_round() -> None:
     source = metrics()
-    source.seen(target(), TargetState("phone"))
+    source.update(target(), TargetState("phone"))
     source.config_loaded(ok=True)
     source.vault_token_expires(FakeClock().now())
     source.follow_audit(lambda: AuditStatus(Position("c", 0, "h")))
