@@ -6,39 +6,39 @@
 from collections.abc import Iterable
 
 _HEADER = """\
-# What rotator may do in Vault, and nothing else: two kinds of documents and its own token.
-# Write it with:  vault policy write rotator vault-policy.hcl
-# `{mount}` is vault.mount of the configuration and `{prefix}` is vault.state_prefix.
+# The rights of rotator in Vault, and no others: two kinds of documents and its own token.
+# Install it with:  vault policy write rotator vault-policy.hcl
+# `{mount}` is vault.mount in the configuration and `{prefix}` is vault.state_prefix.
 
-# The state documents. Only rotator reads them: they hold passwords that are not in force yet. To Vault their first
-# version is an update already, because how many versions to keep is set before.
+# The state documents. Only rotator reads them: they hold passwords that are not in force yet. To Vault even their first
+# version is an update, because rotator sets the number of versions to keep before.
 path "{mount}/data/{prefix}/*" {{
   capabilities = ["read", "update"]
 }}
 
-# How many versions of a state document Vault keeps (create, update), and which documents there are (list).
+# The number of versions that Vault keeps of a state document (create, update), and the list of the documents (list).
 path "{mount}/metadata/{prefix}/*" {{
   capabilities = ["create", "update", "list"]
 }}
 """
 
 _CONSUMER = """
-# The consumer documents, which devices read: one rule for each place that `path` of a target names.
+# The consumer documents, which devices read: one rule for each place that the targets' `path` names.
 path "{mount}/data/{path}" {{
   capabilities = ["create", "read", "update"]
 }}
 """
 
 _KEYS = """
-# Where keys of provider accounts lie in Vault, such as {{vault: {{path: rotator/keys/vobiz, key: auth_token}}}}:
+# Keys of provider accounts that are stored in Vault, such as {{vault: {{path: rotator/keys/vobiz, key: auth_token}}}}:
 # path "{mount}/data/rotator/keys/*" {{
 #   capabilities = ["read"]
 # }}
 """
 
 _OWN = """
-# Its own token: what is left of it, renewing it, and what it may do: whether a consumer document can be written is
-# asked before a provider hears of a new password.
+# Its own token: the remaining lifetime, the renewal, and the capabilities: rotator checks that it may write a consumer
+# document before a provider hears of a new password.
 path "auth/token/lookup-self" {
   capabilities = ["read"]
 }
