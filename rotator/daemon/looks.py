@@ -69,7 +69,7 @@ class Looks:
             return self._condition.wait_for(lambda: not self._running, within.total_seconds())
 
     def unless_stopping(self, action: Callable[[], None]) -> bool:
-        """Runs `action`, while which no look begins and no stop comes; returns False if the process is stopping."""
+        """Runs `action` while no look can begin and no stop can come; returns False if the process is stopping."""
         with self._condition:
             if self._stop.is_set():
                 return False

@@ -25,7 +25,6 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
 _MOST_SERIES = 500  # of one metric with labels from an adapter
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 
 _BY_NAME = {described.name: described for described in METRICS}
@@ -95,12 +94,12 @@ class Metrics:
             self._blocked.pop(target, None)
 
     def blocked(self, target: str, reason: str | None) -> None:
-        """Sets why a target is blocked (the words of `core.actions.Reason`); None if it is not."""
+        """Sets the word for why a target is blocked; None if it is not."""
         with self._lock:
             if reason is None:
                 self._blocked.pop(target, None)
             else:
-                self._blocked[target] = _NOT_WORD.sub("_", reason.lower()).strip("_")[:64]
+                self._blocked[target] = reason
 
     def circuit(self, account: str, *, is_open: bool) -> None:
         """Sets whether the circuit of a provider account is open."""

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from rotator.core.actions import Reason
 from rotator.core.model import (
     Attempt,
     Counts,
@@ -127,7 +126,7 @@ def test_what_is_not_known_is_absent_and_a_forgotten_target_too() -> None:
     source = metrics()
     source.update(target(), TargetState("phone"))
     source.update(target("other"), TargetState("other"))
-    source.blocked("other", Reason.CIRCUIT_OPEN.value)
+    source.blocked("other", "circuit_open")
     source.forget("other")
     names = {name for name, labels in scrape(source)}
     assert "rotator_target_last_rotation_timestamp_seconds" not in names
@@ -190,7 +189,7 @@ def test_the_process_says_how_it_does_itself() -> None:
     source.clock_jumped(forward=True)
     source.clock_jumped(forward=False)
     source.vault_token_expires(clock.now())
-    source.blocked("phone", Reason.FOREIGN_DOCUMENT.value)
+    source.blocked("phone", "foreign_document")
     source.blocked("fax", "x")
     source.blocked("fax", None)
     source.follow_audit(lambda: AuditStatus(Position("c", 41, "h"), 3, "full"))
@@ -205,7 +204,7 @@ def test_the_process_says_how_it_does_itself() -> None:
         ("rotator_clock_jumps_total", ("forward",)): 1,
         ("rotator_clock_jumps_total", ("backward",)): 1,
         ("rotator_vault_token_expiry_timestamp_seconds", ()): stamp + 86_400,
-        ("rotator_target_blocked", ("phone", "consumer_document_changed_by_somebody_else")): 1,
+        ("rotator_target_blocked", ("phone", "foreign_document")): 1,
         ("rotator_audit_last_sequence", ()): 41,
         ("rotator_audit_waiting_records", ()): 3,
     }
