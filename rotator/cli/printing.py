@@ -11,13 +11,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+from rotator.observe.controls import visible
+
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def safe(text: str) -> str:
     """Returns the text with control characters escaped: what stands in Vault must not rewrite a terminal."""
-    return text.translate(_CONTROLS)
+    return visible(text)
 
 
 def cell(text: str) -> str:

@@ -60,7 +60,7 @@ class Components:
 
     @property
     def capabilities(self) -> Mapping[str, Capabilities]:
-        """What each account's kind of credential can do."""
+        """The capabilities of each account's kind of credential."""
         return {name: provider.capabilities for name, provider in self.providers.items()}
 
     @property
@@ -90,7 +90,7 @@ class Composition:
 
         Raises:
             ConfigError: the configuration cannot be used.
-            AuditError: there is nothing that the audit can be written to.
+            AuditError: the audit has no usable destination.
         """
         _dump_no_core()
         self._config, self._environ, self._stop = config, environ, stop
@@ -128,10 +128,10 @@ class Composition:
         return self._server is None or self._server.running()
 
     def reload(self) -> Settings:
-        """Reads the configuration file again. Raises ConfigError, also for an embedded Vault that is not the same."""
+        """Reads the configuration file again. Raises ConfigError, also if an embedded Vault changes."""
         settings, old = self._load(), self.settings.vault
         if settings.vault != old and EmbeddedVault in (type(settings.vault), type(old)):
-            what = "a reload cannot change an embedded Vault, or replace it or be replaced by it"
+            what = "a reload cannot change an embedded Vault, or switch between it and another Vault"
             raise ConfigError([Problem(str(self._config), None, None, "vault", what, "restart rotator")])
         return settings
 

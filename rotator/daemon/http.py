@@ -4,6 +4,7 @@ import errno
 import json
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +24,6 @@ _SECURITY = [
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
 ]
-_STATUS = {
-    200: "200 OK",
-    404: "404 Not Found",
-    405: "405 Method Not Allowed",
-    500: "500 Internal Server Error",
-    503: "503 Service Unavailable",
-}
 _THREADS = 4
 _LIMITS = {
     "threads": _THREADS,
@@ -117,7 +111,7 @@ class StatusServer:
         headers = [("Content-Type", kind), ("Content-Length", str(len(body))), *_SECURITY]
         if status == 405:
             headers.append(("Allow", "GET, HEAD"))
-        start_response(_STATUS[status], headers)
+        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [] if method == "HEAD" else [body]
 
     def _page(self, method: str, path: str) -> tuple[int, str, bytes]:

@@ -50,7 +50,7 @@ class Looks:
             self._health.vault_failed(look.message)
         else:
             self._health.vault_reached()
-        self._snapshot.looked(target, look)
+        self._snapshot.update_look(target, look)
         return look.next_look
 
     @property
@@ -69,7 +69,7 @@ class Looks:
             return self._condition.wait_for(lambda: not self._running, within.total_seconds())
 
     def unless_stopping(self, action: Callable[[], None]) -> bool:
-        """Runs `action`, while which no look begins and no stop comes; returns False if the process is stopping."""
+        """Runs `action` while no look can begin and no stop can come; returns False if the process is stopping."""
         with self._condition:
             if self._stop.is_set():
                 return False

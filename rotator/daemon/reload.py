@@ -33,7 +33,7 @@ class Reload:
                 return
             try:
                 settings = self._composition.reload()
-                components = self._composition.assemble(settings, seen=self._snapshot.seen)
+                components = self._composition.assemble(settings, seen=self._snapshot.update_state)
                 components.store.check()
             except (ConfigError, StoreError) as error:
                 self.record(ok=False)

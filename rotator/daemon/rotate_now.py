@@ -33,9 +33,9 @@ def rotate_now(components: Components, scheduler: Scheduler, clock: Clock, by: s
 
     targets = components.targets
     with ThreadPoolExecutor(components.settings.daemon.workers) as pool:
-        found = list(pool.map(requested, targets))
-        waiting = [target.name for target, has_request in zip(targets, found, strict=True) if has_request]
-        if not waiting and None in found:
+        requests = list(pool.map(requested, targets))
+        waiting = [target.name for target, has_request in zip(targets, requests, strict=True) if has_request]
+        if not waiting and None in requests:
             _log.error("nothing is rotated: Vault did not return all requests; send the signal again", by=by)
             return
         if not waiting:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -58,8 +58,9 @@ class Scheduler:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
-        self._missed = missed
-        self._scheduler.add_listener(self._on_missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
+        self._scheduler.add_listener(
+            lambda event: missed(_MISSED[event.code]), EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR
+        )
         self._heartbeat_trigger = IntervalTrigger(seconds=_HEARTBEAT_INTERVAL.total_seconds())
         self._scheduler.add_job(
             heartbeat, self._heartbeat_trigger, id=_HEARTBEAT, executor=_HEARTBEAT, next_run_time=clock.now()
@@ -117,9 +118,6 @@ class Scheduler:
     def _at(self, name: str, moment: datetime) -> None:
         with suppress(JobLookupError):  # the target was removed while it was looked at
             self._scheduler.modify_job(_job_id(name), next_run_time=moment)
-
-    def _on_missed(self, event: JobEvent) -> None:
-        self._missed(_MISSED[event.code])
 
 
 def _job_id(target: str) -> str:

@@ -12,7 +12,7 @@ from rotator.daemon.looks import Looks
 from rotator.daemon.reload import Reload
 from rotator.daemon.rotate_now import rotate_now
 from rotator.daemon.scheduler import Scheduler
-from rotator.daemon.signals import Asked, Signals
+from rotator.daemon.signals import SignalRequest, Signals
 from rotator.daemon.snapshot import Snapshot
 from rotator.observe.health import Health
 from rotator.ports import StoreUnavailable
@@ -81,14 +81,14 @@ class Service:
     def _wait_for_vault(self) -> bool:
         """Waits until Vault answers; returns False if a stop comes first. A sealed or unreachable Vault is waited for.
 
-        Other signals that arrive meanwhile are kept, and obeyed afterwards.
+        Other signals that arrive meanwhile are obeyed afterwards.
         """
-        kept: list[tuple[Asked, str]] = []
+        postponed: list[tuple[SignalRequest, str]] = []
         looks = self._looks
         while not self._stop.is_set():
             try:
                 looks.components = looks.components or self._composition.assemble(
-                    self._composition.settings, seen=self._snapshot.seen
+                    self._composition.settings, seen=self._snapshot.update_state
                 )
                 looks.components.store.check()
             except StoreUnavailable as error:
@@ -96,12 +96,12 @@ class Service:
                 self._health.beat()
                 _log.warning("waiting for Vault", error=str(error))
                 asked = self._signals.wait(_VAULT_INTERVAL)
-                if asked is not None and asked[0] is Asked.STOP:
+                if asked is not None and asked[0] is SignalRequest.STOP:
                     return False
-                kept += [asked] if asked is not None else []
+                postponed += [asked] if asked is not None else []
             else:
                 self._health.vault_reached()
-                for what, by in kept:
+                for what, by in postponed:
                     self._signals.ask(what, by)
                 return True
         return False
@@ -120,15 +120,15 @@ class Service:
             if asked is None:
                 continue
             what, by = asked
-            if what is Asked.STOP:
+            if what is SignalRequest.STOP:
                 _log.info("stopping", by=by)
                 return
             Thread(target=self._carry_out, args=(what, by), name=what.value, daemon=True).start()
 
-    def _carry_out(self, what: Asked, by: str) -> None:
-        if what is Asked.RELOAD:
+    def _carry_out(self, what: SignalRequest, by: str) -> None:
+        if what is SignalRequest.RELOAD:
             self._reload.reload()
-        elif what is Asked.ROTATE:
+        elif what is SignalRequest.ROTATE:
             rotate_now(self._components, self._scheduler, self._composition.clock, by)
         else:
             for row in self._snapshot.document(self._components)["targets"]:
@@ -154,7 +154,7 @@ class Service:
         if not self._stop.is_set() and not self._composition.embedded_runs():
             _log.error("the embedded Vault ended by itself; stopping, so that a restart brings it back")
             self._code = FAILED
-            self._signals.ask(Asked.STOP, "embedded Vault ended")
+            self._signals.ask(SignalRequest.STOP, "embedded Vault ended")
         open_accounts = set(self._components.engine.throttles.open_circuits())
         for account in self._components.capabilities:
             self._composition.metrics.circuit(account, is_open=account in open_accounts)

@@ -16,7 +16,7 @@ from types import FrameType
 AT_ONCE = 130  # exit code of a stop that was requested twice
 
 
-class Asked(Enum):
+class SignalRequest(Enum):
     """The request that a signal makes."""
 
     STOP = "stop"
@@ -26,11 +26,11 @@ class Asked(Enum):
 
 
 _MEANING = {
-    signal.SIGTERM: Asked.STOP,
-    signal.SIGINT: Asked.STOP,
-    signal.SIGHUP: Asked.RELOAD,
-    signal.SIGUSR1: Asked.ROTATE,
-    signal.SIGUSR2: Asked.REPORT,
+    signal.SIGTERM: SignalRequest.STOP,
+    signal.SIGINT: SignalRequest.STOP,
+    signal.SIGHUP: SignalRequest.RELOAD,
+    signal.SIGUSR1: SignalRequest.ROTATE,
+    signal.SIGUSR2: SignalRequest.REPORT,
 }
 
 
@@ -64,14 +64,14 @@ class Signals:
     """The queue of the requests that came by signal."""
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[tuple[Asked, str]] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[SignalRequest, str]] = SimpleQueue()
         self._stops = 0
 
-    def ask(self, asked: Asked, by: str) -> None:
+    def ask(self, asked: SignalRequest, by: str) -> None:
         """Puts a request into the queue, as a signal does."""
         self._queue.put((asked, by))
 
-    def wait(self, seconds: float) -> tuple[Asked, str] | None:
+    def wait(self, seconds: float) -> tuple[SignalRequest, str] | None:
         """Returns the next request and the name of its signal; None if none comes within so many seconds."""
         try:
             return self._queue.get(timeout=seconds)
@@ -84,7 +84,7 @@ class Signals:
 
     def _handle(self, number: signal.Signals) -> None:
         asked = _MEANING[number]
-        if asked is Asked.STOP:
+        if asked is SignalRequest.STOP:
             self._stops += 1
             if self._stops > 1:
                 os._exit(AT_ONCE)

@@ -28,13 +28,13 @@ class Snapshot:
         self._states: dict[str, TargetState] = {}
         self._holds: dict[str, Hold] = {}
 
-    def seen(self, target: Target, state: TargetState) -> None:
+    def update_state(self, target: Target, state: TargetState) -> None:
         """Takes in a state document that was read or written."""
         self._composition.redactor.learn(state)
-        self._composition.metrics.seen(target, state)
+        self._composition.metrics.update(target, state)
         self._states[target.name] = state
 
-    def looked(self, target: Target, look: Look) -> None:
+    def update_look(self, target: Target, look: Look) -> None:
         """Takes in a look that has ended."""
         if look.hold is not None:
             self._holds[target.name] = look.hold

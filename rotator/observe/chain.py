@@ -1,4 +1,4 @@
-"""The audit's records and the chain that they form. Pure: no file, no clock.
+"""The audit's records, and the hash chain that they form. Pure: no file, no clock.
 
 A record is the canonical JSON (sorted keys, no spaces, ASCII) of `chain` (an id drawn when the chain began), `seq`
 (from 0), `time`, `verb`, `target`, `outcome`, `facts` (scalars: who asked, why, attempt, credential id), `prev` (the
@@ -23,10 +23,10 @@ AuditRecord: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The end of a chain. Kept outside the file (status, metrics), it is what shows that the file's end was cut off."""
+    """The end of a chain. A copy outside the file (status, metrics) reveals that the end of the file was cut off."""
 
     chain: str
-    seq: int  # of the last record; -1 where there is none yet
+    seq: int  # of the last record; -1 if there is none yet
     hash: str
 
 
@@ -41,18 +41,18 @@ class Entry:
     facts: Mapping[str, Scalar]
 
 
-def encoded(record: Mapping[str, Any]) -> str:
-    """The canonical JSON of a record."""
+def canonical_json(record: Mapping[str, Any]) -> str:
+    """Returns the canonical JSON of a record."""
     return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def digest(record: Mapping[str, Any]) -> str:
-    """The hash that a record must carry."""
-    return hashlib.sha256(encoded({k: v for k, v in record.items() if k != "hash"}).encode()).hexdigest()
+    """Returns the hash that a record must carry."""
+    return hashlib.sha256(canonical_json({k: v for k, v in record.items() if k != "hash"}).encode()).hexdigest()
 
 
-def chained(position: Position, entries: Iterable[Entry]) -> tuple[str, Position]:
-    """The lines of `entries` as they continue the chain at `position`, and where it ends then."""
+def continue_chain(position: Position, entries: Iterable[Entry]) -> tuple[str, Position]:
+    """Returns the lines of `entries` that continue the chain at `position`, and its new end."""
     lines = []
     for entry in entries:
         record: AuditRecord = {
@@ -66,18 +66,18 @@ def chained(position: Position, entries: Iterable[Entry]) -> tuple[str, Position
             "prev": position.hash,
         }
         record["hash"] = digest(record)
-        lines.append(encoded(record) + "\n")
+        lines.append(canonical_json(record) + "\n")
         position = Position(position.chain, record["seq"], record["hash"])
     return "".join(lines), position
 
 
 def torn_facts(torn: bytes) -> dict[str, Scalar]:
-    """What the record after a torn line says of it, so that a line that was inserted cannot pass for a torn one."""
+    """Returns the facts of the record that accounts for a torn line: an inserted line cannot pass for a torn one."""
     return {"bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
 
 
-def shaped(line: bytes) -> AuditRecord | None:
-    """The record in `line` where it has the shape of one, whether or not it was changed."""
+def record_in(line: bytes) -> AuditRecord | None:
+    """Returns the record in `line`, whether or not it was changed; None if it does not have the form of one."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -89,16 +89,16 @@ def shaped(line: bytes) -> AuditRecord | None:
 
 
 def intact(record: AuditRecord, line: bytes) -> bool:
-    """True where `line` is, to the byte, what was written: a second key of the same name would hide text."""
+    """Returns True if `line` is exactly what was written: a second key of the same name could hide text."""
     try:
-        return record["hash"] == digest(record) and encoded(record).encode() == line
+        return record["hash"] == digest(record) and canonical_json(record).encode() == line
     except ValueError:  # NaN, which is never written
         return False
 
 
-def parsed(line: bytes) -> Position | None:
-    """The position of the record in `line`; None where it is none or was changed."""
-    record = shaped(line)
+def position_in(line: bytes) -> Position | None:
+    """Returns the position of the record in `line`; None if it is no record, or was changed."""
+    record = record_in(line)
     if record is None or not intact(record, line):
         return None
     return Position(record["chain"], record["seq"], record["hash"])
@@ -106,7 +106,7 @@ def parsed(line: bytes) -> Position | None:
 
 @dataclass(frozen=True, slots=True)
 class ChainProblem:
-    """What is wrong at a line; lines count from 1."""
+    """A problem at a line; lines count from 1."""
 
     line: int
     what: str
@@ -114,7 +114,7 @@ class ChainProblem:
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """What `verify` found."""
+    """The result of `verify`."""
 
     ok: bool
     records: int  # intact ones
@@ -125,15 +125,15 @@ class VerifyResult:
 def verify(lines: Iterable[bytes | str], *, after: str = "", anchor: str = "") -> VerifyResult:
     """Finds lines that were removed, changed, reordered, duplicated or inserted, in one file or several in their order.
 
-    What cannot be found: a cut end, without an `anchor`; a whole chain that was removed or added; and a file that
-    somebody rewrote from some record on, hashes included, without an `anchor` at or after that record. The chain has no
-    key: it proves nothing against a writer of the file unless a hash is kept elsewhere, as `rotator status` and whoever
-    collects it do.
+    It cannot find a cut end without an `anchor`; a whole chain that was removed or added; or, without an `anchor` at or
+    after the place, a file that somebody rewrote from some record on, hashes included. The chain has no key: it proves
+    nothing against somebody who can write the file, unless a hash is kept elsewhere, such as the one in
+    `rotator status`.
 
     Args:
         lines: bytes as in the file (a file opened in binary mode), with or without the newline.
-        after: the hash that the first record must follow, where earlier files were verified or thrown away.
-        anchor: a hash that must be there: the newest one that was seen elsewhere.
+        after: the hash that the first record must follow, if earlier files were verified or thrown away.
+        anchor: a hash that must be present: the newest one that is known from elsewhere.
     """
     check = _ChainCheck(after)
     for number, line in enumerate(lines, 1):
@@ -144,10 +144,10 @@ def verify(lines: Iterable[bytes | str], *, after: str = "", anchor: str = "") -
 
 @dataclass(slots=True)
 class _Chain:
-    """One chain as far as it was read."""
+    """One chain, up to the line that was read last."""
 
     following: int  # the number that the next record must have
-    hash: str | None  # that the next record must follow; None after a changed record
+    hash: str | None  # which the next record must follow; None after a changed record
     seen: dict[int, tuple[int, str]]  # number: line and hash of the first record that carries it
 
     @property
@@ -164,42 +164,40 @@ class _ChainCheck:
     number: int = 0
     chains: dict[str, _Chain] = field(default_factory=dict)
     problems: list[ChainProblem] = field(default_factory=list)
-    strange: bytes | None = None  # the line before this one, where it was no record
+    strange: tuple[int, bytes] | None = None  # the line before this one, if it was no record
 
     def line(self, number: int, line: bytes) -> None:
         """Takes the next line."""
         self.number = number
-        record = shaped(line)
+        record = record_in(line)
         whole = record is not None and intact(record, line)
         self._judge_strange(record if whole else None)
         if record is None:
-            self.strange = line
+            self.strange = (number, line)
         elif not whole:
             self._changed(record)
         else:
             self._whole(record)
 
     def result(self, anchor: str) -> VerifyResult:
-        """Sums up."""
-        self.number += 1
+        """Returns the result, after the last line."""
         self._judge_strange(None)
-        self.number -= 1
-        known = {held for chain in self.chains.values() for _, held in chain.seen.values()}
+        known = {record_hash for chain in self.chains.values() for _, record_hash in chain.seen.values()}
         if anchor and anchor not in known:
             self._problem(f"no record has the hash {anchor}: the end was cut off, or records were replaced")
         ends = tuple(Position(name, *chain.last) for name, chain in self.chains.items())
         return VerifyResult(not self.problems, self.records, ends, tuple(self.problems))
 
-    def _problem(self, what: str, *, back: int = 0) -> None:
-        self.problems.append(ChainProblem(self.number - back, what))
+    def _problem(self, what: str) -> None:
+        self.problems.append(ChainProblem(self.number, what))
 
     def _judge_strange(self, record: AuditRecord | None) -> None:
-        """A line that is no record is accepted only where the record after it accounts for it."""
-        torn, self.strange = self.strange, None
-        if torn is None:
+        """Accepts a line that is no record only if the record after it accounts for it."""
+        if self.strange is None:
             return
+        (number, torn), self.strange = self.strange, None
         if record is None or record["verb"] != AuditVerb.TORN_LINE or record["facts"] != torn_facts(torn):
-            self._problem("this is no audit record: it was inserted or damaged", back=1)
+            self.problems.append(ChainProblem(number, "this is no audit record: it was inserted or damaged"))
 
     def _changed(self, record: AuditRecord) -> None:
         self._problem(f"record {record['seq']} was changed after it was written")
@@ -239,7 +237,7 @@ class _ChainCheck:
         elif known == record["hash"]:
             self._problem(f"record {seq} is a copy of line {line}")
         else:
-            self._problem(f"record {seq} is there twice, with another content in line {line}")
+            self._problem(f"record {seq} appears twice, with different content in line {line}")
 
     def _next(self, record: AuditRecord, chain: _Chain) -> None:
         seq = record["seq"]

@@ -28,14 +28,8 @@ class Health:
     It uses the monotonic clock only, so a jump of the wall clock changes no answer.
     """
 
-    def __init__(
-        self, clock: Clock, *, beat: timedelta = BEAT, look: timedelta = LOOK, vault: timedelta = VAULT
-    ) -> None:
-        """Sets the bounds, which `BEAT`, `LOOK` and `VAULT` describe."""
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._beat_bound = beat.total_seconds()
-        self._look_bound = look.total_seconds()
-        self._vault_bound = vault.total_seconds()
         self._lock = Lock()
         self._last_beat = clock.monotonic()
         self._looks: dict[str, float] = {}
@@ -78,13 +72,13 @@ class Health:
         with self._lock:
             now = self._clock.monotonic()
             silent = now - self._last_beat
-            hanging = sorted(name for name, since in self._looks.items() if now - since > self._look_bound)
+            hanging = sorted(name for name, since in self._looks.items() if now - since > LOOK.total_seconds())
         reasons = []
-        if silent > self._beat_bound:
+        if silent > BEAT.total_seconds():
             reasons.append(
-                f"the scheduler's loop has been stuck for {silent:.0f} s; {self._beat_bound:.0f} s are allowed"
+                f"the scheduler's loop has been stuck for {silent:.0f} s; {BEAT.total_seconds():.0f} s are allowed"
             )
-        reasons += [f"the look at {name} has taken more than {self._look_bound:.0f} s" for name in hanging]
+        reasons += [f"the look at {name} has taken more than {LOOK.total_seconds():.0f} s" for name in hanging]
         return HealthReport(not reasons, tuple(reasons))
 
     def ready(self) -> HealthReport:
@@ -98,6 +92,6 @@ class Health:
         reasons = [] if configured else ["no configuration is loaded yet"]
         if since is None:
             reasons.append("Vault was not reached yet" + (f": {problem}" if problem else ""))
-        elif problem and since > self._vault_bound:
+        elif problem and since > VAULT.total_seconds():
             reasons.append(f"Vault was last reached {since:.0f} s ago: {problem}")
         return HealthReport(not reasons, tuple(reasons))

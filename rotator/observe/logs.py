@@ -15,6 +15,7 @@ from typing import Any, Literal, TextIO, TypeAlias, get_args
 
 import structlog
 
+from rotator.observe.controls import visible
 from rotator.observe.redact import Redactor
 from rotator.ports import Clock
 
@@ -24,7 +25,6 @@ LOUD = ("apscheduler", "hvac", "werkzeug")  # at WARNING unless the level is DEB
 URLS = ("httpcore", "httpx", "requests", "urllib3", "waitress")  # log URLs or requests: never below WARNING
 _LIBRARIES = {"waitress.queue": logging.ERROR}  # warns whenever a second probe waits for a thread
 _FIRST = ("timestamp", "level", "logger", "event")
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
 _log = structlog.stdlib.get_logger(__name__)
 _runs = structlog.stdlib.get_logger("rotator.run")
 _LogEvent: TypeAlias = MutableMapping[str, Any]
@@ -174,8 +174,8 @@ def _printable(_logger: Any, _name: str, event: _LogEvent) -> _LogEvent:
     """Makes control characters visible: a remote message must not control an operator's terminal."""
     for key, value in event.items():
         if isinstance(value, str):
-            shown = value.translate(_CONTROLS)
-            event[key] = shown if key in ("exception", "stack") else shown.replace("\n", "\\n")
+            line = visible(value, keep="\t\n")
+            event[key] = line if key in ("exception", "stack") else line.replace("\n", "\\n")
     return event
 
 

@@ -1,7 +1,7 @@
-"""What `rotator` knows of its targets, as a document for `/status` and `rotator status --output json`. Pure.
+"""The status document, for `/status` and `rotator status --output json`. Pure.
 
-The document is built key by key, so that nothing gets into it by being added to the model. Times are ISO 8601 in UTC,
-lengths of time are seconds; what is not known is null. Its keys are stable:
+It is built key by key, so a field that is added to the model does not appear in it by accident. Times are ISO 8601 in
+UTC, lengths of time are seconds, and unknown values are null. Its keys are stable:
 
 * `version`, `time`, `holder` (this process), `targets`, `orphans`, `audit`.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
@@ -14,11 +14,11 @@ lengths of time are seconds; what is not known is null. Its keys are stable:
   `credential` (`account`, `id`, `username`).
 * of each entry of `ledger`: `account`, `id`, `username`, `ending`, `replaced_at`, `disable_at`, `disabled_at`,
   `ends_at`, `undo_until` (null where it cannot be undone), `undo_refused` (why not), `overdue`, `failures`, `note`.
-* `waiting`: `reason`, `message`, `until`; null where the target was not looked at yet.
+* `waiting`: `reason`, `message`, `until`; null until the first look at the target.
 * `request`: `purpose`, `requested_by`, `reason`, `at`, `compromised`, `take_over`.
 * `claim`: `holder`, `until`, `ours`.
 * `orphans`: state documents of targets that are not configured: `name`, `published`, `attempt`, `ledger`.
-* `audit`: `chain`, `sequence`, `hash` (to be kept elsewhere: `verify` finds a cut end against it), `waiting`,
+* `audit`: `chain`, `sequence`, `hash` (keep it elsewhere: with it, `rotator verify-audit` finds a cut end), `waiting`,
   `problem`.
 """
 
@@ -43,7 +43,7 @@ from rotator.observe.audit import AuditStatus
 from rotator.observe.metrics import max_age, overdue
 
 JsonObject: TypeAlias = dict[str, Any]
-# Holds that need somebody, or something outside, to change; the others end by themselves.
+# Holds that end only if a person or something outside changes; the others end by themselves.
 _BLOCKING = frozenset(
     {HoldReason.ACCOUNT_MISSING, HoldReason.CIRCUIT_OPEN, HoldReason.FOREIGN_DOCUMENT, HoldReason.UNPROVED}
 )
@@ -51,20 +51,20 @@ _BLOCKING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the state documents do not say."""
+    """The facts that the state documents do not contain."""
 
     holder: str
     version: str
     kinds: Mapping[str, str]  # provider account: its type, such as `vobiz`
     capabilities: Mapping[str, Capabilities]  # by provider account
-    holds: Mapping[str, Hold] = field(default_factory=dict)  # by target: how its last look ended
+    holds: Mapping[str, Hold] = field(default_factory=dict)  # by target: the result of its last look
     audit: AuditStatus | None = None
 
 
 def status_document(
     targets: Iterable[Target], states: Mapping[str, TargetState], now: datetime, around: Surroundings
 ) -> JsonObject:
-    """The whole document; targets in the order given, orphans by name. A target without a state was never looked at."""
+    """Returns the whole document, with targets in the given order and orphans by name. States may be missing."""
     configured = list(targets)
     names = {target.name for target in configured}
     orphans = [state for name, state in sorted(states.items()) if name not in names]

@@ -197,7 +197,7 @@ class VaultClient:
                 self._count(request, "ok", began)
                 return answer
             failure = StoreUnavailable(f"{request.path}: {_BROKEN}")
-        self._count(request, _outcome(failure), began)
+        self._count(request, _OUTCOMES.get(type(failure), "error"), began)
         raise failure
 
     def _adapter(self, token: Secret | None) -> JSONAdapter:
@@ -258,9 +258,12 @@ def _missing(request: VaultRequest, error: hvac_errors.VaultError) -> Exception:
     return Absent(metadata.get("version", 0))
 
 
-def _outcome(failure: Exception) -> str:
-    names = {Absent: "absent", Conflict: "conflict", StoreDenied: "denied", StoreUnavailable: "unavailable"}
-    return names.get(type(failure), "error")
+_OUTCOMES: Mapping[type[Exception], str] = {
+    Absent: "absent",
+    Conflict: "conflict",
+    StoreDenied: "denied",
+    StoreUnavailable: "unavailable",
+}
 
 
 def extract(kind: type[T], answer: Any, *keys: str) -> T:

@@ -44,15 +44,15 @@ def decode_state(document: Mapping[str, Any]) -> TargetState:
     raise StoreCorrupt(f"field {path.removeprefix('.') or 'document'}: {problem}")
 
 
-def encode_consumer(credential: Credential, at: datetime, kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the document that devices read: our own keys, and those in `kept` that people added.
+def encode_consumer(credential: Credential, at: datetime, existing: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the document that devices read: our own keys over those in `existing`, which people added.
 
     Raises ValueError if the credential has no password.
     """
     if credential.password is None:
         raise ValueError("a credential without a password cannot be published")
     return {
-        **kept,
+        **existing,
         "username": credential.username,
         "password": credential.password.reveal(),
         "uri": credential.uri,

@@ -5,7 +5,6 @@ import secrets
 import socket
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from rotator.core.secret import Secret
@@ -136,9 +135,7 @@ class EmbeddedVault:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _prepared(self) -> Path:

@@ -26,7 +26,7 @@ class _Lease:
     refresh_at: float  # when to renew or replace it
     renewable: bool
     full: float  # seconds that the login granted
-    known: float  # when every server of a cluster knows it
+    known_at: float  # when every server of a cluster knows it
 
 
 class Tokens:
@@ -70,7 +70,7 @@ class Tokens:
     def is_new(self) -> bool:
         """Returns True if the token in force is so new that a standby may not know it yet."""
         lease = self._lease
-        return lease is not None and self._clock.monotonic() < lease.known
+        return lease is not None and self._clock.monotonic() < lease.known_at
 
     def expires_at(self) -> datetime | None:
         """Returns when the token in force expires; None before the first login and for one that never expires."""
@@ -137,7 +137,7 @@ class Tokens:
     def _login(self) -> _Lease:
         asked = self._clock.monotonic()
         lease = _lease(self._authenticator.login(self._api), asked)
-        return replace(lease, known=self._clock.monotonic() + NEW) if self._authenticator.makes_tokens else lease
+        return replace(lease, known_at=self._clock.monotonic() + NEW) if self._authenticator.makes_tokens else lease
 
 
 def _lease(issued: LoginToken, asked: float, full: float | None = None) -> _Lease:
@@ -145,5 +145,5 @@ def _lease(issued: LoginToken, asked: float, full: float | None = None) -> _Leas
     lifetime = math.inf if issued.lifetime is None else issued.lifetime.total_seconds()
     refresh_at = asked + max(lifetime / 2, _SHORTEST_PAUSE)
     return _Lease(
-        issued.token, asked + lifetime, refresh_at, issued.renewable, lifetime if full is None else full, known=asked
+        issued.token, asked + lifetime, refresh_at, issued.renewable, lifetime if full is None else full, known_at=asked
     )

@@ -10,7 +10,7 @@ import pytest
 from cli_bench import Typed, typist
 
 from rotator import __version__
-from rotator.observe.chain import GENESIS, Entry, Position, chained
+from rotator.observe.chain import GENESIS, Entry, Position, continue_chain
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -25,7 +25,7 @@ def typed(monkeypatch, capfd) -> Typed:
 @pytest.fixture
 def audit(tmp_path) -> Path:
     now = datetime(2026, 1, 5, tzinfo=UTC)
-    lines, _ = chained(Position("c1", -1, GENESIS), [Entry(now, "stage", f"t{n}", "done", {}) for n in range(5)])
+    lines, _ = continue_chain(Position("c1", -1, GENESIS), [Entry(now, "stage", f"t{n}", "done", {}) for n in range(5)])
     file = tmp_path / "audit.jsonl"
     file.write_text(lines)
     return file

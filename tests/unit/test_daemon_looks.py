@@ -39,7 +39,7 @@ def engine() -> Engine:
 @pytest.fixture
 def looks(engine: Engine) -> Looks:
     clock = FakeClock(datetime(2026, 1, 5, tzinfo=UTC))
-    snapshot: Any = SimpleNamespace(looked=lambda target, look: None)
+    snapshot: Any = SimpleNamespace(update_look=lambda target, look: None)
     looks = Looks(snapshot, Health(clock), clock, threading.Event())
     looks.components = SimpleNamespace(engine=engine)  # type: ignore[assignment]
     return looks

@@ -18,7 +18,7 @@ from rotator.core.audit_words import AuditVerb
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.observe.audit import AuditError, AuditLog, FileSink, StreamSink
-from rotator.observe.chain import GENESIS, Position, VerifyResult, digest, encoded, verify
+from rotator.observe.chain import GENESIS, Position, VerifyResult, canonical_json, digest, verify
 from rotator.observe.redact import Redactor
 from rotator.testing import FakeClock, FakeRandomness
 
@@ -153,7 +153,7 @@ def test_a_line_that_was_replaced_together_with_its_hash_is_found() -> None:
     lines = made(5)
     forged = json.loads(lines[2]) | {"target": "fax"}
     forged["hash"] = digest(forged)
-    lines[2] = encoded(forged) + "\n"
+    lines[2] = canonical_json(forged) + "\n"
     assert problems(verify(lines)) == [(4, "record 3 does not follow record 2: one of them was replaced")]
 
 
@@ -182,8 +182,8 @@ def test_a_number_that_is_there_twice_with_another_content_is_found() -> None:
     lines = made(4)
     forged = json.loads(lines[1]) | {"outcome": "refused"}
     forged["hash"] = digest(forged)
-    found = problems(verify([*lines[:3], encoded(forged), *lines[3:]]))
-    assert found == [(4, "record 1 is there twice, with another content in line 2")]
+    found = problems(verify([*lines[:3], canonical_json(forged), *lines[3:]]))
+    assert found == [(4, "record 1 appears twice, with different content in line 2")]
 
 
 @pytest.mark.parametrize("strange", [b"", b"hello", b"{}", b"\xff\x00", b"[" * 100_000, b'{"seq":NaN}'])

@@ -91,13 +91,3 @@ def test_it_is_not_ready_before_configuration_and_vault_are_there(clock: FakeClo
     assert health.ready().reasons == ("Vault was not reached yet: connection refused",)
     health.vault_reached()
     assert health.ready().ok
-
-
-def test_the_bounds_can_be_set(clock: FakeClock) -> None:
-    health = Health(clock, beat=SECOND, look=SECOND, vault=SECOND)
-    health.look_started("phone")
-    health.vault_reached()
-    health.vault_failed("x")
-    clock.advance(2 * SECOND)
-    assert len(health.live().reasons) == 2
-    assert len(health.ready().reasons) == 2
