@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from sandbox_support import HandClock, WallClock
+from simulator_support import HandClock, WallClock
 
 from rotator.core.secret import Secret
 from rotator.providers.sip.register import Address, RegisterResult, register
