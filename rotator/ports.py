@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from rotator.core.answers import Answer
+from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.model import Capabilities, ConsumerDocument, Credential, TargetState
 
 
@@ -176,7 +177,7 @@ class Randomness(Protocol):
 class Audit(Protocol):
     """The record of every effect."""
 
-    def record(self, verb: str, target: str, outcome: str, **facts: str | float | bool | None) -> None:
+    def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: str | float | bool | None) -> None:
         """Adds one line. Facts are ids, names and reasons: never a value."""
         ...
 

@@ -1,4 +1,4 @@
-"""The command line as a whole: its groups of commands, `--version`, and the one place where errors end."""
+"""The command line: its groups of commands, `--version`, and the one place that handles every error."""
 
 import sys
 from typing import Annotated
@@ -59,7 +59,7 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Runs the command that was typed, and exits with its code. No traceback reaches a terminal."""
+    """Runs the command and exits with its code. No traceback reaches a terminal."""
     try:
         typer.main.get_command(build())(prog_name="rotator")
     except Exception as error:  # noqa: BLE001 - the last resort

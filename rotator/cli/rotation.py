@@ -11,19 +11,20 @@ from typing import Any
 from rich.console import Console
 
 from rotator.cli.exits import Exit, Refused
-from rotator.cli.foreground import Foreground, Report, Result, Wish
 from rotator.cli.options import Output
 from rotator.cli.printing import length_text, local, print_json, print_table, relative, safe, say, table
-from rotator.cli.progress import Watch, screen, watching
+from rotator.cli.progress import ProgressObserver, screen, show_progress
+from rotator.cli.request_runner import PendingRequest, RequestRunner, Result, RotationReport
 from rotator.cli.workplace import Workplace, chosen, opened
 from rotator.core.facts import Facts
+from rotator.core.holds import foreign_document_hold
 from rotator.core.model import Ending, LedgerEntry, Purpose, Request, Target, TargetState
-from rotator.core.staging import undo_refusal
+from rotator.core.undo import UndoImpossible, undo_candidate
 from rotator.ports import StoreError
 
 
 @dataclass(frozen=True, slots=True)
-class Rotation:
+class RotateOptions:
     """What was typed after `rotator rotate`. No names: every target."""
 
     names: tuple[str, ...]
@@ -36,30 +37,30 @@ class Rotation:
 class _Watched:
     """Hands every state to the watch, once there is one."""
 
-    watch: Watch | None = None
+    watch: ProgressObserver | None = None
 
     def seen(self, target: Target, state: TargetState) -> None:
         if self.watch is not None:
             self.watch.seen(target, state)
 
 
-def rotate_now(config: Path, rotation: Rotation, output: Output) -> Exit:
+def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
     """Rotates, prints the result, and returns the exit code. Raises ConfigError, StoreError, Refused."""
     watched = _Watched()
     with screen() as shown_on, opened(config, seen=watched.seen) as place:
-        targets = chosen(place.parts.targets, rotation.names)
+        targets = chosen(place.parts.targets, options.names)
         request = Request(
             Purpose.ROTATE,
             _who(),
-            rotation.reason,
+            options.reason,
             place.root.clock.now(),
-            compromised=rotation.compromised,
-            take_over=rotation.take_over,
+            compromised=options.compromised,
+            take_over=options.take_over,
         )
         written = place.each(lambda target: _write(place, target, request), targets)
         reports = (
             _carried_out(place, shown_on, watched, written)
-            if rotation.wait
+            if options.wait
             else [_only_written(item) for item in written]
         )
         _print(reports, place.root.clock.now(), output)
@@ -88,53 +89,47 @@ def undo_plan(facts: Facts) -> str:
     if attempt is not None:
         since = f"since {attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
         raise Refused(f"{name}: a {attempt.purpose.value} is open {since}; undo it when it has ended (rotator status)")
-    if not facts.undisturbed:
-        raise Refused(
-            f"{name}: {facts.target.path} is not what rotator published; put it right first, or take it over: "
-            f"rotator rotate {name} --take-over"
-        )
-    refusals = []
-    for entry in reversed(facts.state.ledger):
-        refusal = undo_refusal(entry, facts.capabilities.get(entry.credential.account), facts.now)
-        if refusal is None:
-            left = f"possible until {local(entry.ends_at, facts.now)}, {relative(entry.ends_at, facts.now)}"
-            return f"{name}: {entry.credential.username} is published again ({left})"
-        refusals.append(f"{entry.credential.username}: {refusal}")
-    raise Refused(f"{name}: nothing can be undone: " + ("; ".join(refusals) or "no replaced credential is left"))
+    foreign = foreign_document_hold(facts)
+    if foreign is not None:
+        raise Refused(f"{name}: {foreign.message}")
+    candidate = undo_candidate(facts.state, facts.capabilities, facts.now)
+    if isinstance(candidate, UndoImpossible):
+        raise Refused(f"{name}: {candidate.reason}")
+    until = f"possible until {local(candidate.until, facts.now)}, {relative(candidate.until, facts.now)}"
+    return f"{name}: {candidate.entry.label} is published again ({until})"
 
 
-def _write(place: Workplace, target: Target, request: Request) -> Wish | Report:
+def _write(place: Workplace, target: Target, request: Request) -> PendingRequest | RotationReport:
     if place.stop.is_set():
-        return Report(target, Result.INTERRUPTED, "stopped before the request was written")
+        return RotationReport(target, Result.INTERRUPTED, "stopped before the request was written")
     try:
         state = place.parts.engine.request(target, request)
     except StoreError as error:
-        return Report(target, Result.VAULT, f"{error}; the request may not have been written")
-    return Wish(target, request.purpose, state, request.compromised)
+        return RotationReport(target, Result.VAULT, f"{error}; the request may not have been written")
+    return PendingRequest(target, request.purpose, state, request.compromised)
 
 
-def _only_written(item: Wish | Report) -> Report:
-    if isinstance(item, Report):
+def _only_written(item: PendingRequest | RotationReport) -> RotationReport:
+    if isinstance(item, RotationReport):
         return item
-    return Report(item.target, Result.REQUESTED, state=item.before)
+    return RotationReport(item.target, Result.REQUESTED, state=item.written)
 
 
 def _carried_out(
-    place: Workplace, shown_on: Console, watched: _Watched, written: Sequence[Wish | Report]
-) -> list[Report]:
-    with watching(shown_on, len(written)) as watch:
+    place: Workplace, shown_on: Console, watched: _Watched, written: Sequence[PendingRequest | RotationReport]
+) -> list[RotationReport]:
+    with show_progress(shown_on, len(written)) as watch:
         watched.watch = watch
-        foreground = Foreground(
+        runner = RequestRunner(
             place.parts.engine,
             place.root.clock,
-            place.stop,
             claim=place.parts.settings.daemon.claim,
             capabilities=place.parts.capabilities.__getitem__,
             tell=watch.waits,
         )
 
-        def carry_out(item: Wish | Report) -> Report:
-            report = foreground.carry_out(item) if isinstance(item, Wish) else item
+        def carry_out(item: PendingRequest | RotationReport) -> RotationReport:
+            report = runner.carry_out(item) if isinstance(item, PendingRequest) else item
             watch.ended(report)
             return report
 
@@ -151,7 +146,7 @@ def _who() -> str:
         return f"cli:{os.getuid()}"
 
 
-def _code(reports: Sequence[Report], place: Workplace) -> Exit:
+def _code(reports: Sequence[RotationReport], place: Workplace) -> Exit:
     results = {report.result for report in reports}
     if Result.INTERRUPTED in results and place.stop.is_set():
         say("stopped; what was requested stays in Vault, and the daemon carries it out")
@@ -161,7 +156,7 @@ def _code(reports: Sequence[Report], place: Workplace) -> Exit:
     return Exit.DONE if all(report.good for report in reports) else Exit.FAILED
 
 
-def _print(reports: Sequence[Report], now: datetime, output: Output) -> None:
+def _print(reports: Sequence[RotationReport], now: datetime, output: Output) -> None:
     if output is Output.JSON:
         print_json({"time": now.isoformat(), "targets": [_row(report) for report in reports]})
         return
@@ -192,7 +187,7 @@ def _standing(entry: LedgerEntry, now: datetime) -> str:
     return "disabled" if entry.disabled else f"accepted for {length_text(entry.disable_at - now)}"
 
 
-def _row(report: Report) -> dict[str, Any]:
+def _row(report: RotationReport) -> dict[str, Any]:
     state = report.state
     published = state.published if state else None
     return {

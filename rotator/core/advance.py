@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.actions import Stage
-from rotator.core.facts import same
-from rotator.core.ledger import LATE_COMMIT, at_once, recounted, replaced, strays_of, without
+from rotator.core.facts import is_same_credential
+from rotator.core.ledger import LATE_COMMIT, counted_from_now, end_now, replaced_entry, strays_entry, without_credential
 from rotator.core.model import (
     Attempt,
     Claim,
@@ -21,10 +21,10 @@ from rotator.core.model import (
 )
 from rotator.core.schedule import first_due, next_due
 from rotator.core.staging import SCHEDULED_BY
-from rotator.core.transitions import Event, Fate, next_phase
+from rotator.core.transitions import AttemptEvent, next_phase
 
 
-def scheduled(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
+def after_draw(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
     """The next rotation's time was drawn, for a new target or after a changed policy.
 
     What a clock that was ahead has stored is counted from now on, in full.
@@ -35,11 +35,11 @@ def scheduled(state: TargetState, target: Target, now: datetime, fraction: float
     else:
         last = min(last, now)
         due = next_due(policy.schedule, policy.window, last, fraction)
-    entries = tuple(recounted(entry, now) for entry in state.ledger)
+    entries = tuple(counted_from_now(entry, now) for entry in state.ledger)
     return replace(state, next_rotation=due, last_rotation=last, ledger=entries, scheduled_by=target.schedule_key)
 
 
-def requested(state: TargetState, request: Request) -> TargetState:
+def after_request(state: TargetState, request: Request) -> TargetState:
     """Somebody asked to act now: the back-off does not hold that up."""
     if state.attempt is not None and _is_asked_for(state.attempt, request):
         return replace(state, attempt=_joined(state.attempt, request), not_before=None)
@@ -77,19 +77,19 @@ def _merged(waiting: Request | None, request: Request) -> Request:
     )
 
 
-def dropped(state: TargetState, message: str, not_before: datetime) -> TargetState:
+def after_drop(state: TargetState, message: str, not_before: datetime) -> TargetState:
     """A request, or a scheduled rotation, cannot be carried out as things are. An impossible undo is no failure."""
     if state.request is not None and state.request.purpose is Purpose.UNDO:
         return replace(state, request=None, last_error=message)
-    return _failed(replace(state, request=None), message, not_before)
+    return _after_failure(replace(state, request=None), message, not_before)
 
 
-def delayed(state: TargetState, message: str, not_before: datetime) -> TargetState:
+def after_delay(state: TargetState, message: str, not_before: datetime) -> TargetState:
     """What is due could not be looked into, or may not be started; it stays due."""
-    return _failed(state, message, not_before)
+    return _after_failure(state, message, not_before)
 
 
-def claimed(state: TargetState, claim: Claim) -> TargetState:
+def after_claim(state: TargetState, claim: Claim) -> TargetState:
     """This process works on the target from now on.
 
     A claim that was never given back means that a process ended, or lost Vault, between a call and its record: what
@@ -101,14 +101,14 @@ def claimed(state: TargetState, claim: Claim) -> TargetState:
     return replace(state, claim=claim, attempt=attempt)
 
 
-def released(state: TargetState) -> TargetState:
+def after_release(state: TargetState) -> TargetState:
     """The claim is given back: everything that was asked of the provider is on record."""
     return replace(state, claim=None)
 
 
-def staged(state: TargetState, plan: Stage, attempt_id: str, credential: Credential, now: datetime) -> TargetState:
+def after_stage(state: TargetState, plan: Stage, attempt_id: str, credential: Credential, now: datetime) -> TargetState:
     """An attempt is open. `credential` is the plan's, with the password and username that were made for it."""
-    next_phase(state.attempt.phase if state.attempt else None, Event.STAGE)
+    next_phase(state.attempt.phase if state.attempt else None, AttemptEvent.STAGE)
     request = plan.request
     attempt = Attempt(
         id=attempt_id,
@@ -129,7 +129,7 @@ def staged(state: TargetState, plan: Stage, attempt_id: str, credential: Credent
 def _strategy_of(plan: Stage, credential: Credential) -> Strategy:
     """What kind of step this is: it is fixed here, so that a changed configuration cannot bend an open attempt."""
     predecessor = plan.predecessor
-    if predecessor is not None and same(predecessor, credential):
+    if predecessor is not None and is_same_credential(predecessor, credential):
         return Strategy.IN_PLACE
     return Strategy.REPLACE if plan.credential.username == "" else Strategy.ALTERNATING
 
@@ -140,13 +140,13 @@ def _attempt(state: TargetState) -> Attempt:
     return state.attempt
 
 
-def _moved(state: TargetState, event: Event, **changes: object) -> TargetState:
+def _after_event(state: TargetState, event: AttemptEvent, **changes: object) -> TargetState:
     attempt = _attempt(state)
     phase = next_phase(attempt.phase, event)
     return replace(state, attempt=phase and replace(attempt, phase=phase, **changes))  # type: ignore[arg-type]
 
 
-def applied(state: TargetState, credential: Credential, now: datetime) -> TargetState:
+def after_apply(state: TargetState, credential: Credential, now: datetime) -> TargetState:
     """The provider answered that `credential` is in force."""
     before = _attempt(state).staged
     staged_now = replace(
@@ -157,34 +157,34 @@ def applied(state: TargetState, credential: Credential, now: datetime) -> Target
         uri=credential.uri or before.uri,
         enabled=True,
     )
-    moved = _moved(state, Event.APPLY, staged=staged_now, applied_at=now, refused=False)
+    moved = _after_event(state, AttemptEvent.APPLY, staged=staged_now, applied_at=now, refused=False)
     return replace(moved, not_before=None, last_error="")
 
 
-def proved(state: TargetState, how: str) -> TargetState:
+def after_proof(state: TargetState, how: str) -> TargetState:
     """The provider was seen to accept the staged credential."""
-    return replace(_moved(state, Event.PROVE, proof=how), not_before=None, last_error="")
+    return replace(_after_event(state, AttemptEvent.PROVE, proof=how), not_before=None, last_error="")
 
 
-def propagating(state: TargetState, message: str, until: datetime) -> TargetState:
+def after_early_proof(state: TargetState, message: str, until: datetime) -> TargetState:
     """Not seen to be accepted yet, and still within the propagation window: no failure."""
     return replace(state, not_before=until, last_error=message, claim=None)
 
 
-def doubted(state: TargetState, message: str, not_before: datetime) -> TargetState:
+def after_failed_proof(state: TargetState, message: str, not_before: datetime) -> TargetState:
     """Not accepted when the propagation window had passed: the same password is applied again."""
-    return _failed(_moved(state, Event.DOUBT, uncertain=True), message, not_before)
+    return _after_failure(_after_event(state, AttemptEvent.DOUBT, uncertain=True), message, not_before)
 
 
-def setback(state: TargetState, message: str, not_before: datetime, *, uncertain: bool) -> TargetState:
+def after_setback(state: TargetState, message: str, not_before: datetime, *, uncertain: bool) -> TargetState:
     """A step of the attempt did not succeed; it is tried again with the same password after the back-off."""
     attempt = _attempt(state)
-    return _failed(
+    return _after_failure(
         replace(state, attempt=replace(attempt, uncertain=attempt.uncertain or uncertain)), message, not_before
     )
 
 
-def _failed(state: TargetState, message: str, not_before: datetime) -> TargetState:
+def _after_failure(state: TargetState, message: str, not_before: datetime) -> TargetState:
     return replace(
         state,
         failures=state.failures + 1,
@@ -195,12 +195,12 @@ def _failed(state: TargetState, message: str, not_before: datetime) -> TargetSta
     )
 
 
-def refused(state: TargetState, message: str) -> TargetState:
+def after_refusal(state: TargetState, message: str) -> TargetState:
     """The provider definitely refuses the staged password."""
     return replace(state, attempt=replace(_attempt(state), refused=True), last_error=message)
 
 
-def restored(state: TargetState, now: datetime) -> TargetState:
+def after_restore(state: TargetState, now: datetime) -> TargetState:
     """The old password of the one credential is certainly in force: the refused one can be discarded.
 
     An earlier call may still come into force late, or for as long as the old password takes to do so. So the refused
@@ -211,13 +211,13 @@ def restored(state: TargetState, now: datetime) -> TargetState:
     return replace(state, attempt=replace(attempt, uncertain=False), ledger=(*state.ledger, kept))
 
 
-def abandoned(state: TargetState, now: datetime, not_before: datetime, *, strays: bool = False) -> TargetState:
+def after_abandon(state: TargetState, now: datetime, not_before: datetime, *, strays: bool = False) -> TargetState:
     """The refused password is discarded. What a lost call may have left behind goes into the ledger.
 
     A rotation that was asked for is asked for again; an undo is not. For `strays` see `closed`.
     """
     attempt = _attempt(state)
-    moved = _moved(state, Event.ABANDON)
+    moved = _after_event(state, AttemptEvent.ABANDON)
     wish = None
     if attempt.purpose is Purpose.ROTATE and attempt.requested_by != SCHEDULED_BY:
         wish = Request(
@@ -226,18 +226,22 @@ def abandoned(state: TargetState, now: datetime, not_before: datetime, *, strays
     ledger = moved.ledger
     if attempt.purpose is Purpose.UNDO:
         # It may have been enabled: the ledger disables it again.
-        ledger = tuple(replace(e, disabled_at=None) if same(e.credential, attempt.staged) else e for e in ledger)
+        ledger = tuple(
+            replace(e, disabled_at=None) if is_same_credential(e.credential, attempt.staged) else e for e in ledger
+        )
     elif attempt.strategy is not Strategy.IN_PLACE and (attempt.uncertain or attempt.staged.id is not None):
         ending = Ending.DELETE if attempt.strategy is Strategy.REPLACE else Ending.STAND_BY
-        kept = tuple(e for e in ledger if not same(e.credential, attempt.staged))
+        kept = tuple(e for e in ledger if not is_same_credential(e.credential, attempt.staged))
         left = replace(attempt.staged, password=None)  # never published: not to be brought back by an undo
         ledger = (*kept, LedgerEntry(left, ending, now, now + LATE_COMMIT, timedelta()))
         if strays and left.id is not None:
-            ledger = (*ledger, strays_of(attempt, now))
-    return _failed(replace(moved, ledger=ledger, request=state.request or wish), state.last_error, not_before)
+            ledger = (*ledger, strays_entry(attempt, now))
+    return _after_failure(replace(moved, ledger=ledger, request=state.request or wish), state.last_error, not_before)
 
 
-def closed(state: TargetState, target: Target, now: datetime, fraction: float, *, strays: bool = False) -> TargetState:
+def after_close(
+    state: TargetState, target: Target, now: datetime, fraction: float, *, strays: bool = False
+) -> TargetState:
     """The staged credential is published; its predecessor waits in the ledger.
 
     Args:
@@ -245,13 +249,13 @@ def closed(state: TargetState, target: Target, now: datetime, fraction: float, *
             refuse the second): what was made beside the published one is to be removed.
     """
     attempt = _attempt(state)
-    moved = _moved(state, Event.CLOSE)
+    moved = _after_event(state, AttemptEvent.CLOSE)
     policy = target.policy
-    ledger = without(state.ledger, attempt.staged, Fate.REINSTATE)
+    ledger = without_credential(state.ledger, attempt.staged)
     if attempt.compromised:
-        ledger = tuple(at_once(e, now) for e in ledger)
-    entry = replaced(attempt, target, now)
-    added = (*((entry,) if entry else ()), *((strays_of(attempt, now),) if strays else ()))
+        ledger = tuple(end_now(e, now) for e in ledger)
+    entry = replaced_entry(attempt, target, now)
+    added = (*((entry,) if entry else ()), *((strays_entry(attempt, now),) if strays else ()))
     rotated = attempt.purpose is Purpose.ROTATE
     counts = state.counts
     if rotated:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 LONGEST_ASKED = timedelta(days=1)  # the most that a provider's Retry-After is obeyed
 
 
-def waits(not_before: datetime | None, now: datetime) -> bool:
+def is_waiting(not_before: datetime | None, now: datetime) -> bool:
     """True while a stored wait lasts. One that ends later than any wait can was stored by a clock that was wrong."""
     return not_before is not None and now < not_before <= now + 2 * LONGEST_ASKED
 

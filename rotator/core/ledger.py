@@ -3,17 +3,16 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.facts import same
+from rotator.core.facts import is_same_credential
 from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Strategy, Target, TargetState
 from rotator.core.secret import Secret
-from rotator.core.transitions import Fate, Standing, next_standing
 
 # How long a create whose answer was lost may still be carried out by the provider. A guess, on the long side: no
 # provider documents it, and all that it delays is the removal of a credential that nobody was told of.
 LATE_COMMIT = timedelta(minutes=10)
 
 
-def replaced(attempt: Attempt, target: Target, now: datetime) -> LedgerEntry | None:
+def replaced_entry(attempt: Attempt, target: Target, now: datetime) -> LedgerEntry | None:
     """The entry of what an attempt replaced, if there is anything of it to retire or to keep."""
     predecessor = attempt.predecessor
     if predecessor is None:
@@ -21,7 +20,7 @@ def replaced(attempt: Attempt, target: Target, now: datetime) -> LedgerEntry | N
     overlap, quarantine = target.policy.overlap, target.policy.quarantine
     if attempt.compromised:
         overlap = quarantine = timedelta()
-    if same(predecessor, attempt.staged):
+    if is_same_credential(predecessor, attempt.staged):
         known = predecessor.password is not None and predecessor.password != attempt.staged.password
         worth_keeping = known and not attempt.compromised
         return LedgerEntry(predecessor, Ending.FORGET, now, now, quarantine) if worth_keeping else None
@@ -31,20 +30,20 @@ def replaced(attempt: Attempt, target: Target, now: datetime) -> LedgerEntry | N
     return LedgerEntry(predecessor, ending, now, now + overlap, quarantine)
 
 
-def strays_of(attempt: Attempt, now: datetime) -> LedgerEntry:
+def strays_entry(attempt: Attempt, now: datetime) -> LedgerEntry:
     """Whatever else the provider made for this attempt, looked for when no create can still be on its way."""
     unknown = Credential(attempt.staged.account, username="", attempt=attempt.id)
     return LedgerEntry(unknown, Ending.DELETE, now, now + LATE_COMMIT, timedelta())
 
 
-def at_once(entry: LedgerEntry, now: datetime) -> LedgerEntry:
+def end_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     """No overlap, no quarantine: an emergency. A create that may still be on its way is waited for all the same."""
     if entry.credential.id is None:
         return entry
     return replace(entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None)
 
 
-def ahead(state: TargetState, now: datetime) -> bool:
+def has_future_times(state: TargetState, now: datetime) -> bool:
     """True where something has happened tomorrow: it was stored by a clock that was wrong.
 
     By less than a day clocks may differ, or be set, without a harm that would last.
@@ -53,7 +52,7 @@ def ahead(state: TargetState, now: datetime) -> bool:
     return any(time is not None and time > now + timedelta(days=1) for time in times)
 
 
-def recounted(entry: LedgerEntry, now: datetime) -> LedgerEntry:
+def counted_from_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     """An entry with its overlap, or its quarantine, counted from now on where it began at a time still to come."""
     early = max(entry.replaced_at - now, timedelta())
     disabled_at = min(entry.disabled_at, now) if entry.disabled_at is not None else None
@@ -62,57 +61,48 @@ def recounted(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     )
 
 
-def _standing(entry: LedgerEntry) -> Standing:
-    return Standing.DISABLED if entry.disabled else Standing.WAITING
-
-
-def without(ledger: tuple[LedgerEntry, ...], credential: Credential, fate: Fate) -> tuple[LedgerEntry, ...]:
+def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) -> tuple[LedgerEntry, ...]:
     """The ledger with nothing left of one credential."""
-    for entry in ledger:
-        if same(entry.credential, credential):
-            next_standing(_standing(entry), fate)
-    return tuple(entry for entry in ledger if not same(entry.credential, credential))
+    return tuple(entry for entry in ledger if not is_same_credential(entry.credential, credential))
 
 
-def expiring(state: TargetState, entry: LedgerEntry, at: datetime) -> TargetState:
+def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> TargetState:
     """The provider was told when to end a replaced credential, and does that by itself."""
     told = replace(entry, expires_at=at, failures=0, not_before=None, note="")
     return replace(state, ledger=_swapped(state.ledger, entry, told), claim=None)
 
 
-def disabled(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
+def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
     """A replaced credential was disabled: its quarantine begins now, however late that is."""
-    next_standing(_standing(entry), Fate.DISABLE)
     ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="")
     counts = replace(state.counts, disabled=state.counts.disabled + 1)
     return replace(state, ledger=_swapped(state.ledger, entry, ended), counts=counts, claim=None)
 
 
-def given_password(state: TargetState, entry: LedgerEntry, password: Secret) -> TargetState:
+def after_new_password(state: TargetState, entry: LedgerEntry, password: Secret) -> TargetState:
     """A password for a replaced credential that nobody knows one of, recorded before the provider hears of it."""
     known = replace(entry, credential=replace(entry.credential, password=password))
     return replace(state, ledger=_swapped(state.ledger, entry, known))
 
 
-def removed(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:
+def after_removal(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:
     """A replaced credential is gone from the provider, and with it all that was kept of it."""
     counts = replace(state.counts, deleted=state.counts.deleted + 1) if deleted else state.counts
-    ledger = without(state.ledger, entry.credential, Fate.REMOVE)
+    ledger = without_credential(state.ledger, entry.credential)
     return replace(state, ledger=ledger, counts=counts, claim=None)
 
 
-def forgotten(state: TargetState, entry: LedgerEntry) -> TargetState:
+def after_forget(state: TargetState, entry: LedgerEntry) -> TargetState:
     """This one entry has nothing left to do. Another of the same credential, with another ending, stays."""
-    next_standing(_standing(entry), Fate.REMOVE)
     return replace(state, ledger=tuple(other for other in state.ledger if other != entry), claim=None)
 
 
-def stray_removed(state: TargetState) -> TargetState:
+def after_stray_removal(state: TargetState) -> TargetState:
     """What a lost create had left behind was deleted; there may be more, so that its entry stays."""
     return replace(state, counts=replace(state.counts, deleted=state.counts.deleted + 1), claim=None)
 
 
-def retirement_postponed(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:
+def after_postponement(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:
     """It could not be disabled or deleted yet; it stays in the ledger for as long as it takes."""
     later = replace(entry, failures=entry.failures + 1, not_before=not_before, note=note)
     return replace(state, ledger=_swapped(state.ledger, entry, later), claim=None)

@@ -143,6 +143,11 @@ class LedgerEntry:
     expires_at: datetime | None = None  # the provider was told to end it then, by itself
 
     @property
+    def label(self) -> str:
+        """What people call it."""
+        return self.credential.username or self.credential.id or "what a lost call may have created"
+
+    @property
     def disabled(self) -> bool:
         """True once it was disabled."""
         return self.disabled_at is not None

@@ -11,11 +11,11 @@ from typing import Protocol, TextIO
 
 import structlog
 
-from rotator.observe.chain import GENESIS, TORN, Entry, Position, Scalar, chained, parsed, torn_facts
+from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator.observe.chain import GENESIS, Entry, Position, Scalar, chained, parsed, torn_facts
 from rotator.observe.redact import Redactor
 from rotator.ports import Clock, Randomness
 
-LOST = "lines_lost"
 _MOST_WAITING = 2_000  # records kept in memory while the file cannot be written
 _BLOCK = 65_536
 _log = structlog.stdlib.get_logger(__name__)
@@ -26,7 +26,7 @@ class AuditError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AuditStatus:
     """How the audit does: where its chain ends, and what could not be written yet."""
 
     position: Position
@@ -47,7 +47,7 @@ class AuditLog:
 
     `record` does not raise when the file cannot be written: the effect has already happened, and stopping half-way
     would make matters worse. The record is kept in memory and written before the next one (twice where it is unknown
-    whether it was written); meanwhile `standing` names the problem. Where more are lost than memory keeps, a
+    whether it was written); meanwhile `status` names the problem. Where more are lost than memory keeps, a
     `lines_lost` record says how many.
     """
 
@@ -63,7 +63,7 @@ class AuditLog:
         self._position = Position(chain, -1, GENESIS)
         self._write()  # nothing yet, but the chain of an existing file is found
 
-    def record(self, verb: str, target: str, outcome: str, **facts: Scalar) -> None:
+    def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: Scalar) -> None:
         """Adds one line and returns when it is on the disk, or kept in memory because that failed."""
         safe = {name: self._scalar(value) for name, value in facts.items()}
         clean = self._redactor.clean
@@ -72,10 +72,10 @@ class AuditLog:
             self._write()
 
     @property
-    def standing(self) -> Standing:
+    def status(self) -> AuditStatus:
         """Where the chain ends, and what waits."""
         with self._lock:
-            return Standing(self._position, len(self._waiting), self._problem)
+            return AuditStatus(self._position, len(self._waiting), self._problem)
 
     def _write(self) -> None:
         try:
@@ -102,7 +102,15 @@ class AuditLog:
     def _lost_entry(self) -> tuple[Entry, ...]:
         if not self._lost:
             return ()
-        return (Entry(self._clock.now(), LOST, "", "lost", {"records": self._lost, "cause": self._problem}),)
+        return (
+            Entry(
+                self._clock.now(),
+                AuditVerb.LINES_LOST,
+                "",
+                AuditOutcome.NOTICED,
+                {"records": self._lost, "cause": self._problem},
+            ),
+        )
 
     def _scalar(self, value: object) -> Scalar:
         """What may be written of a fact: never the content of an object that is not a scalar, such as a `Secret`."""
@@ -227,7 +235,9 @@ class FileSink:
         torn = _unended(self._file, size)
         if not torn or parsed(torn) == position:
             return ("\n" if torn else ""), position
-        line, end = chained(position, (Entry(self._clock.now(), TORN, "", "kept", torn_facts(torn)),))
+        line, end = chained(
+            position, (Entry(self._clock.now(), AuditVerb.TORN_LINE, "", AuditOutcome.NOTICED, torn_facts(torn)),)
+        )
         return "\n" + line, end
 
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from rotator.core.audit_words import AuditVerb
+
 GENESIS = "0" * 64
-TORN = "torn_line"
 FIELDS = frozenset({"chain", "seq", "time", "verb", "target", "outcome", "facts", "prev", "hash"})
 
 Scalar: TypeAlias = str | float | bool | None
-Record: TypeAlias = dict[str, Any]
+AuditRecord: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def chained(position: Position, entries: Iterable[Entry]) -> tuple[str, Position
     """The lines of `entries` as they continue the chain at `position`, and where it ends then."""
     lines = []
     for entry in entries:
-        record: Record = {
+        record: AuditRecord = {
             "chain": position.chain,
             "seq": position.seq + 1,
             "time": entry.time.isoformat(),
@@ -75,7 +76,7 @@ def torn_facts(torn: bytes) -> dict[str, Scalar]:
     return {"bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
 
 
-def shaped(line: bytes) -> Record | None:
+def shaped(line: bytes) -> AuditRecord | None:
     """The record in `line` where it has the shape of one, whether or not it was changed."""
     try:
         record = json.loads(line)
@@ -87,7 +88,7 @@ def shaped(line: bytes) -> Record | None:
     return record if texts and type(record["seq"]) is int and record["seq"] >= 0 else None
 
 
-def intact(record: Record, line: bytes) -> bool:
+def intact(record: AuditRecord, line: bytes) -> bool:
     """True where `line` is, to the byte, what was written: a second key of the same name would hide text."""
     try:
         return record["hash"] == digest(record) and encoded(record).encode() == line
@@ -104,7 +105,7 @@ def parsed(line: bytes) -> Position | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ChainProblem:
     """What is wrong at a line; lines count from 1."""
 
     line: int
@@ -118,7 +119,7 @@ class VerifyResult:
     ok: bool
     records: int  # intact ones
     chains: tuple[Position, ...]  # where each chain ends, in the order in which they begin
-    problems: tuple[Problem, ...]
+    problems: tuple[ChainProblem, ...]
 
 
 def verify(lines: Iterable[bytes | str], *, after: str = "", anchor: str = "") -> VerifyResult:
@@ -134,7 +135,7 @@ def verify(lines: Iterable[bytes | str], *, after: str = "", anchor: str = "") -
         after: the hash that the first record must follow, where earlier files were verified or thrown away.
         anchor: a hash that must be there: the newest one that was seen elsewhere.
     """
-    check = _Check(after)
+    check = _ChainCheck(after)
     for number, line in enumerate(lines, 1):
         written = line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line
         check.line(number, written.removesuffix(b"\n"))
@@ -157,12 +158,12 @@ class _Chain:
 
 
 @dataclass(slots=True)
-class _Check:
+class _ChainCheck:
     after: str
     records: int = 0
     number: int = 0
     chains: dict[str, _Chain] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ChainProblem] = field(default_factory=list)
     strange: bytes | None = None  # the line before this one, where it was no record
 
     def line(self, number: int, line: bytes) -> None:
@@ -190,23 +191,23 @@ class _Check:
         return VerifyResult(not self.problems, self.records, ends, tuple(self.problems))
 
     def _problem(self, what: str, *, back: int = 0) -> None:
-        self.problems.append(Problem(self.number - back, what))
+        self.problems.append(ChainProblem(self.number - back, what))
 
-    def _judge_strange(self, record: Record | None) -> None:
+    def _judge_strange(self, record: AuditRecord | None) -> None:
         """A line that is no record is accepted only where the record after it accounts for it."""
         torn, self.strange = self.strange, None
         if torn is None:
             return
-        if record is None or record["verb"] != TORN or record["facts"] != torn_facts(torn):
+        if record is None or record["verb"] != AuditVerb.TORN_LINE or record["facts"] != torn_facts(torn):
             self._problem("this is no audit record: it was inserted or damaged", back=1)
 
-    def _changed(self, record: Record) -> None:
+    def _changed(self, record: AuditRecord) -> None:
         self._problem(f"record {record['seq']} was changed after it was written")
         chain = self.chains.get(record["chain"])
         if chain is not None and record["seq"] == chain.following:
             chain.following, chain.hash = chain.following + 1, None
 
-    def _whole(self, record: Record) -> None:
+    def _whole(self, record: AuditRecord) -> None:
         self.records += 1
         chain = self.chains.get(record["chain"])
         if chain is None:
@@ -216,7 +217,7 @@ class _Check:
         else:
             self._next(record, chain)
 
-    def _begin(self, record: Record) -> None:
+    def _begin(self, record: AuditRecord) -> None:
         seq, prev = record["seq"], record["prev"]
         continued = bool(self.after) and not self.chains and prev == self.after
         if seq > 0 and not continued:
@@ -230,7 +231,7 @@ class _Check:
             self._problem("the first record of a chain names one before it")
         self.chains[record["chain"]] = _Chain(seq + 1, record["hash"], {seq: (self.number, record["hash"])})
 
-    def _earlier(self, record: Record, chain: _Chain) -> None:
+    def _earlier(self, record: AuditRecord, chain: _Chain) -> None:
         seq = record["seq"]
         line, known = chain.seen.setdefault(seq, (self.number, record["hash"]))
         if line == self.number:
@@ -240,7 +241,7 @@ class _Check:
         else:
             self._problem(f"record {seq} is there twice, with another content in line {line}")
 
-    def _next(self, record: Record, chain: _Chain) -> None:
+    def _next(self, record: AuditRecord, chain: _Chain) -> None:
         seq = record["seq"]
         if seq > chain.following:
             gap = f"records {chain.following} to {seq - 1} are" if seq - 1 > chain.following else f"record {seq - 1} is"

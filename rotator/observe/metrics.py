@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from rotator.core.model import LedgerEntry, Policy, Target, TargetState
 from rotator.core.schedule import Cron
-from rotator.observe.audit import Standing
+from rotator.observe.audit import AuditStatus
 from rotator.observe.catalogue import GRACE, METRICS
 from rotator.ports import Clock
 
@@ -32,7 +32,7 @@ _BY_NAME = {described.name: described for described in METRICS}
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _TargetSnapshot:
     """The latest snapshot of a target."""
 
     state: TargetState
@@ -48,11 +48,11 @@ class Metrics:
         self._clock = clock
         self._version = version
         self._lock = Lock()
-        self._targets: dict[str, _Seen] = {}
+        self._targets: dict[str, _TargetSnapshot] = {}
         self._blocked: dict[str, str] = {}
         self._circuits: dict[str, bool] = {}
         self._simple: dict[str, float] = {}  # gauges without a label
-        self._audit: Callable[[], Standing] | None = None
+        self._audit: Callable[[], AuditStatus] | None = None
         self._registry = CollectorRegistry()
         self._provider_requests = _counter(self._registry, "rotator_provider_requests_total")
         self._provider_seconds = _histogram(self._registry, "rotator_provider_request_duration_seconds")
@@ -86,7 +86,7 @@ class Metrics:
         same = known is not None and known.policy == target.policy
         age = known.max_age if known is not None and same else max_age(target.policy)
         with self._lock:
-            self._targets[target.name] = _Seen(state, target.policy, age, self._clock.now())
+            self._targets[target.name] = _TargetSnapshot(state, target.policy, age, self._clock.now())
 
     def forget(self, target: str) -> None:
         """Drops a target that is no longer configured."""
@@ -132,13 +132,13 @@ class Metrics:
             else:
                 self._simple[name] = at.timestamp()
 
-    def follow_audit(self, standing: Callable[[], Standing]) -> None:
+    def follow_audit(self, status: Callable[[], AuditStatus]) -> None:
         """From now on asks at each scrape how the audit does."""
-        self._audit = standing
+        self._audit = status
 
     def render(self) -> bytes:
         """The page that Prometheus scrapes, of `CONTENT_TYPE`."""
-        return generate_latest(_Page(self._families))
+        return generate_latest(_ScrapePage(self._families))
 
     def _families(self) -> Iterator[Metric]:
         yield from self._durable()
@@ -153,9 +153,9 @@ class Metrics:
             targets, blocked = dict(self._targets), dict(self._blocked)
             circuits, simple = dict(self._circuits), dict(self._simple)
         if self._audit is not None:
-            standing = self._audit()
-            simple["rotator_audit_last_sequence"] = float(standing.position.seq)
-            simple["rotator_audit_waiting_records"] = float(standing.waiting)
+            status = self._audit()
+            simple["rotator_audit_last_sequence"] = float(status.position.seq)
+            simple["rotator_audit_waiting_records"] = float(status.waiting)
         yield _gauge("rotator_build_info", [((self._version,), 1.0)])
         yield from _of_targets(targets, now)
         yield _gauge("rotator_target_blocked", [((name, why), 1.0) for name, why in blocked.items()])
@@ -181,7 +181,7 @@ def overdue(entry: LedgerEntry, now: datetime) -> bool:
     return now > (entry.ends_at if entry.disabled else entry.disable_at) + GRACE
 
 
-class _Page(Collector):
+class _ScrapePage(Collector):
     """Renders what is known at the moment of the scrape."""
 
     def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
@@ -213,7 +213,7 @@ class _Bounds:
 _Samples = list[tuple[tuple[str, ...], float]]
 
 
-def _of_targets(targets: dict[str, _Seen], now: datetime) -> Iterator[Metric]:
+def _of_targets(targets: dict[str, _TargetSnapshot], now: datetime) -> Iterator[Metric]:
     """The families with the label `target`."""
     yield _counts("rotator_rotations_total", targets, ("succeeded", "failed", "undone"))
     yield _counts("rotator_retirements_total", targets, ("disabled", "deleted"))
@@ -227,7 +227,7 @@ def _of_targets(targets: dict[str, _Seen], now: datetime) -> Iterator[Metric]:
     yield _gauge("rotator_ledger_credentials", [((name, state), float(count)) for name, state, count in ledgers])
 
 
-_GAUGES: dict[str, Callable[[_Seen, datetime], float | None]] = {
+_GAUGES: dict[str, Callable[[_TargetSnapshot, datetime], float | None]] = {
     "rotator_target_last_rotation_timestamp_seconds": lambda seen, _: _stamp(seen.state.last_rotation),
     "rotator_target_next_rotation_timestamp_seconds": lambda seen, _: _stamp(seen.state.next_rotation),
     "rotator_target_max_age_seconds": lambda seen, _: seen.max_age.total_seconds(),
@@ -244,11 +244,11 @@ def _stamp(moment: datetime | None) -> float | None:
     return moment.timestamp() if moment is not None else None
 
 
-def _ledger(seen: _Seen, state: str) -> int:
+def _ledger(seen: _TargetSnapshot, state: str) -> int:
     return sum(entry.disabled == (state == "disabled") for entry in seen.state.ledger)
 
 
-def _counts(name: str, targets: dict[str, _Seen], outcomes: tuple[str, ...]) -> Metric:
+def _counts(name: str, targets: dict[str, _TargetSnapshot], outcomes: tuple[str, ...]) -> Metric:
     described = _BY_NAME[name]
     family = CounterMetricFamily(name, described.help, labels=described.labels)
     for target, seen in targets.items():
@@ -257,7 +257,7 @@ def _counts(name: str, targets: dict[str, _Seen], outcomes: tuple[str, ...]) -> 
     return family
 
 
-def _durations(targets: dict[str, _Seen]) -> Metric:
+def _durations(targets: dict[str, _TargetSnapshot]) -> Metric:
     described = _BY_NAME["rotator_rotation_duration_seconds"]
     family = SummaryMetricFamily(described.name, described.help, labels=described.labels)
     for target, seen in targets.items():

@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rotator.core.audit_words import AuditOutcome, AuditVerb
+
 Fact = str | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class MemoryRecord:
     """One audit line."""
 
-    verb: str
+    verb: AuditVerb
     target: str
-    outcome: str
+    outcome: AuditOutcome
     facts: Mapping[str, Fact]
 
 
@@ -20,13 +22,13 @@ class Record:
 class MemoryAudit:
     """Keeps every record."""
 
-    records: list[Record] = field(default_factory=list)
+    records: list[MemoryRecord] = field(default_factory=list)
 
-    def record(self, verb: str, target: str, outcome: str, **facts: Fact) -> None:
+    def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: Fact) -> None:
         """Adds one."""
-        self.records.append(Record(verb, target, outcome, facts))
+        self.records.append(MemoryRecord(verb, target, outcome, facts))
 
-    def verbs(self, target: str) -> list[str]:
+    def verbs(self, target: str) -> list[AuditVerb]:
         """What was done to one target, in order."""
         return [record.verb for record in self.records if record.target == target]
 

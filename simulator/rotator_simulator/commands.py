@@ -1,12 +1,8 @@
 """`rotator demo` and `rotator sandbox`, which `rotator` finds by the entry points of this distribution."""
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,13 +56,14 @@ def demo(duration: _Duration = 40) -> None:
       130  stopped by Ctrl-C
     """
     from rotator.daemon.clock import SystemClock, SystemRandomness  # noqa: PLC0415 - takes a second
+    from rotator.daemon.signals import interruptible  # noqa: PLC0415
     from rotator_simulator.demo.report import failures, summary  # noqa: PLC0415
     from rotator_simulator.demo.run import Demo, DemoError, DemoOptions  # noqa: PLC0415
 
     stop = Event()
     run = Demo(DemoOptions(seconds=duration), SystemClock(stop), SystemRandomness(), stop, _show)
     try:
-        with _interruptible(stop):
+        with interruptible(stop, _stop_at_once):
             measured = run.run()
     except DemoError as error:
         raise Refused(str(error)) from None
@@ -99,12 +96,13 @@ def sandbox(
       1  a port is taken, or the folder cannot be used
     """
     from rotator.daemon.clock import SystemClock, SystemRandomness  # noqa: PLC0415 - takes a second
+    from rotator.daemon.signals import interruptible  # noqa: PLC0415
     from rotator_simulator.sandbox import Sandbox, SandboxError  # noqa: PLC0415
 
     stop = Event()
     served = Sandbox(SystemClock(stop), SystemRandomness(), directory, vault=vault, http_port=port, sip_port=sip_port)
     try:
-        with _interruptible(stop), served:
+        with interruptible(stop, _stop_at_once), served:
             print_lines(*served.instructions())
             sys.stdout.flush()
             stop.wait()
@@ -117,18 +115,5 @@ def _show(entry: "TimelineEntry") -> None:
     console(sys.stdout).print(safe(str(entry)), style=entry.style.value, soft_wrap=True)
 
 
-@contextmanager
-def _interruptible(stop: Event) -> Iterator[None]:
-    """The first SIGINT or SIGTERM sets `stop`; a second one raises, which still removes processes and folders."""
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise Interrupted
-        stop.set()
-
-    former = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+def _stop_at_once() -> None:
+    raise Interrupted  # rather than end the process: processes and folders still have to be removed

@@ -270,7 +270,7 @@ def test_an_environment_that_never_takes_it_holds_the_publication_back():
             "production": False,
             "staging": True,
         }
-        assert engine.gates.open_circuits() == ()
+        assert engine.throttles.open_circuits() == ()
         world.place.sandbox.faults.clear()
         world.until_rotated(engine)
         assert world.published_works
@@ -350,7 +350,7 @@ def test_a_project_that_cannot_be_seen_stops_the_account_and_says_what_to_check(
         world.until_rotated(engine)
         world.place.api.read_as(**{reading: False})
         world.settle(engine, DAY + timedelta(hours=3))
-        assert engine.gates.open_circuits() == ("fake",)
+        assert engine.throttles.open_circuits() == ("fake",)
         (entry,) = world.state.ledger
         assert not entry.disabled
         assert "letter case" in entry.note

@@ -397,7 +397,7 @@ class SimulatedWorld(World):
             audit=self.audit,
             holder=f"process-{self.processes}",
             limits=limits or self.limits,
-            seen=lambda target, state: None,
+            observe=lambda target, state: None,
             stopping=lambda: self.stopping,
         )
 

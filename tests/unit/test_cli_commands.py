@@ -52,7 +52,7 @@ def test_check_config_sums_up_what_is_right(typed):
     assert printed.code == 0, printed.out
     for text in ("office-phone", "vobiz-prod", "sip/office-phone", "every 90 d", "20 characters, 122 bits"):
         assert text in printed.out
-    assert printed.out.endswith("minimal.yaml can be used: 1 target, 0 warnings\n")
+    assert printed.out.endswith("minimal.yaml is valid: 1 target, 0 warnings\n")
     document = typed("check-config", "-c", str(CONFIG / "minimal.yaml"), "-o", "json").json
     assert document["ok"]
     assert document["policies"][0]["password_entropy_bits"] > 120
@@ -84,7 +84,7 @@ def test_check_config_without_the_environment_says_what_is_missing(typed, monkey
 def test_an_audit_as_it_was_written(typed, audit):
     printed = typed("verify-audit", str(audit))
     assert printed.code == 0
-    assert printed.out.endswith("5 records as they were written\n")
+    assert printed.out.endswith("5 records unchanged\n")
     assert typed("verify-audit", str(audit), "-o", "json").json["chains"][0]["sequence"] == 4
 
 

@@ -32,7 +32,7 @@ def test_it_is_alive_as_long_as_the_scheduler_comes_round(clock: FakeClock) -> N
     report = health.live()
     assert (report.ok, report.reasons) == (
         False,
-        ("the scheduler has not come round for 181 s; 180 s are allowed",),
+        ("the scheduler's loop has been stuck for 181 s; 180 s are allowed",),
     )
     health.beat()
     assert health.live().ok

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from rotator.core.actions import Reason
+from rotator.core.actions import HoldReason
 from rotator.core.model import (
     Attempt,
     Counts,
@@ -25,7 +25,7 @@ from rotator.core.model import (
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Cron, Every, Schedule, Window, next_due
 from rotator.core.secret import Secret
-from rotator.observe.audit import Standing
+from rotator.observe.audit import AuditStatus
 from rotator.observe.catalogue import METRICS, documentation
 from rotator.observe.chain import Position
 from rotator.observe.metrics import Metrics, max_age
@@ -127,7 +127,7 @@ def test_what_is_not_known_is_absent_and_a_forgotten_target_too() -> None:
     source = metrics()
     source.seen(target(), TargetState("phone"))
     source.seen(target("other"), TargetState("other"))
-    source.blocked("other", Reason.CIRCUIT_OPEN.value)
+    source.blocked("other", HoldReason.CIRCUIT_OPEN.value)
     source.forget("other")
     names = {name for name, labels in scrape(source)}
     assert "rotator_target_last_rotation_timestamp_seconds" not in names
@@ -190,10 +190,10 @@ def test_the_process_says_how_it_does_itself() -> None:
     source.clock_jumped(forward=True)
     source.clock_jumped(forward=False)
     source.vault_token_expires(clock.now())
-    source.blocked("phone", Reason.FOREIGN_DOCUMENT.value)
+    source.blocked("phone", HoldReason.FOREIGN_DOCUMENT.value)
     source.blocked("fax", "x")
     source.blocked("fax", None)
-    source.follow_audit(lambda: Standing(Position("c", 41, "h"), 3, "full"))
+    source.follow_audit(lambda: AuditStatus(Position("c", 41, "h"), 3, "full"))
     seen = scrape(source)
     expected = {
         ("rotator_build_info", ("1.2.3",)): 1,
@@ -269,7 +269,7 @@ def test_every_metric_that_is_exposed_is_in_the_list_and_the_other_way_round() -
     source.seen(target(), TargetState("phone"))
     source.config_loaded(ok=True)
     source.vault_token_expires(FakeClock().now())
-    source.follow_audit(lambda: Standing(Position("c", 0, "h")))
+    source.follow_audit(lambda: AuditStatus(Position("c", 0, "h")))
     assert set(_exposed(source)) == {(each.name, each.kind, each.help) for each in METRICS}
 
 

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable, Iterator
 
+from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator_simulator.demo.measure import all_accepted_passwords
 from rotator_simulator.demo.processes import CommandRunner, DaemonProcess
 from rotator_simulator.demo.report import ScenarioResults
@@ -26,7 +27,7 @@ class Scenarios:
     ) -> None:
         """Runs nothing yet; `elapsed` returns the seconds since the demo began, `show` prints an entry."""
         self._environment, self._timeline, self._daemon, self._commands = environment, timeline, daemon, commands
-        self._elapsed, self._show_entry = elapsed, show
+        self._elapsed, self._show_entry, self._find = elapsed, show, timeline.find
         self._completed: list[str] = []
         self._problems: list[str] = []
         self._running = {
@@ -54,8 +55,9 @@ class Scenarios:
         self._show("", _SIGNAL, "rotate everything now: kill -USR1 the daemon")
         self._daemon.rotate_now()
         targets = {target.name for target in self._environment.targets}
-        find = self._timeline.find
-        yield from self._until(lambda: targets <= {one.target for one in find("close", "done", requested_by=_SIGNAL)})
+        yield from self._until(
+            lambda: targets <= {one.target for one in self._find(AuditVerb.CLOSE, requested_by=_SIGNAL)}
+        )
         self._completed.append(f"{_SIGNAL} rotated all {len(targets)} targets, each with the reason in the audit")
 
     def _active_call(self) -> Iterator[None]:
@@ -63,11 +65,11 @@ class Scenarios:
         account, username = self._environment.account_of("office-phone"), self._username("office-phone")
         call = account.start_call(account.by_username(username).id)
         self._show("office-phone", "call begins", f"it uses {username}, which therefore cannot be deleted")
-        yield from self._until(lambda: len(self._timeline.find("delete", "retry", username=username)) >= 2)
+        yield from self._until(lambda: len(self._find(AuditVerb.DELETE, AuditOutcome.RETRY, username=username)) >= 2)
         account.end_call(call)
         self._show("office-phone", "call ends", f"{username} can be deleted now")
-        yield from self._until(lambda: bool(self._timeline.find("delete", "done", username=username)))
-        refusals = len(self._timeline.find("delete", "retry", username=username))
+        yield from self._until(lambda: self._find(AuditVerb.DELETE, username=username))
+        refusals = len(self._find(AuditVerb.DELETE, AuditOutcome.RETRY, username=username))
         self._completed.append(f"call: {username} was in use, its deletion refused {refusals} times (409), then done")
 
     def _lost_answer(self) -> Iterator[None]:
@@ -75,10 +77,10 @@ class Scenarios:
         account = self._environment.account_of("office-phone")
         plan = self._environment.server.faults.plan("lost-answer", verb="create", account=account.name)
         self._show("", "fault", "Vobiz will carry out the next create, and its answer will be lost")
-        yield from self._until(lambda: plan.fired > 0 and bool(self._timeline.find("create", "unknown")))
-        lost = self._timeline.find("create", "unknown")[0]
+        yield from self._until(lambda: plan.fired > 0 and self._find(AuditVerb.CREATE, AuditOutcome.UNKNOWN))
+        lost = self._find(AuditVerb.CREATE, AuditOutcome.UNKNOWN)[0]
         attempt, username = lost.fact("attempt"), lost.fact("username")
-        yield from self._until(lambda: bool(self._timeline.find("close", "done", attempt=attempt)))
+        yield from self._until(lambda: self._find(AuditVerb.CLOSE, attempt=attempt))
         accepted = len(all_accepted_passwords(account, username))
         if accepted != 1:
             self._problems.append(f"{username} had {accepted} passwords, although the same one had to be sent again")
@@ -90,9 +92,9 @@ class Scenarios:
         yield from self._rotated(name)
         username = self._username(name)
         yield from self._command("rotate", name, "--compromised", "--reason", "a phone was stolen")
-        yield from self._until(lambda: bool(self._timeline.find("delete", "done", username=username)))
+        yield from self._until(lambda: self._find(AuditVerb.DELETE, username=username))
         published = self._timeline.published(name)
-        retired = self._timeline.find("delete", "done", username=username)[0]
+        retired = self._find(AuditVerb.DELETE, username=username)[0]
         seconds = (retired.at - published.at).total_seconds() if published else 0.0
         self._completed.append(f"emergency: {username} was deleted {seconds:.1f} s after its successor was published")
 
@@ -122,7 +124,7 @@ class Scenarios:
         before = self._timeline.published(target)
         yield from self._until(lambda: self._timeline.published(target) is not before)
 
-    def _until(self, condition: Callable[[], bool]) -> Iterator[None]:
+    def _until(self, condition: Callable[[], object]) -> Iterator[None]:
         while not condition():
             yield
 

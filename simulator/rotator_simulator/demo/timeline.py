@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator_simulator.account import CredentialEvent, HistoryEntry
 from rotator_simulator.environment import SimulatedEnvironment
 
@@ -37,13 +38,13 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditRecord:
+class AuditedStep:
     """One record of the audit."""
 
     at: datetime
-    verb: str
+    verb: str  # an `AuditVerb`
     target: str
-    outcome: str
+    outcome: str  # an `AuditOutcome`
     facts: Mapping[str, Any]
 
     def fact(self, name: str) -> str:
@@ -60,16 +61,20 @@ _PROVIDER_EVENTS = {
     CredentialEvent.LIMITED: "expiry set",
     CredentialEvent.DELETED: "deleted",
 }
-_ROTATOR_EVENTS = {
-    ("stage", "done"): ("staged", "written to Vault before the provider is called"),
-    ("prove", "done"): ("proved", "accepted by the provider"),
-    ("prove", "retry"): ("not yet", "not accepted by the provider yet"),
-    ("publish", "done"): ("published", "read by devices from now on"),
-    ("forget", "done"): ("forgotten", "its previous password"),
+_ROTATOR_EVENTS: dict[tuple[str, str], tuple[str, str]] = {
+    (AuditVerb.STAGE, AuditOutcome.DONE): ("staged", "written to Vault before the provider is called"),
+    (AuditVerb.PROVE, AuditOutcome.DONE): ("proved", "accepted by the provider"),
+    (AuditVerb.PROVE, AuditOutcome.RETRY): ("not yet", "not accepted by the provider yet"),
+    (AuditVerb.PUBLISH, AuditOutcome.DONE): ("published", "read by devices from now on"),
+    (AuditVerb.FORGET, AuditOutcome.DONE): ("forgotten", "its previous password"),
 }
-_OUTCOMES = {"retry": "waiting", "unknown": "no answer"}
-_SILENT = {"close", "configuration"}
-_AT_PROVIDER = {"create", "complete", "set_password", "enable", "restore", "expire", "disable", "delete"}
+_OUTCOMES: dict[str, str] = {AuditOutcome.RETRY: "waiting", AuditOutcome.UNKNOWN: "no answer"}
+_REQUESTS: dict[str, str] = {AuditVerb.REQUEST_ROTATION: "rotation", AuditVerb.REQUEST_UNDO: "undo"}
+_SILENT = {AuditVerb.CLOSE, AuditVerb.LOAD_CONFIGURATION}
+_AT_PROVIDER = {
+    *(AuditVerb.CREATE, AuditVerb.COMPLETE, AuditVerb.SET_PASSWORD, AuditVerb.ENABLE, AuditVerb.RESTORE),
+    *(AuditVerb.EXPIRE, AuditVerb.DISABLE, AuditVerb.DELETE),
+}
 
 
 class Timeline:
@@ -77,7 +82,7 @@ class Timeline:
 
     def __init__(self, audit: Path, environment: SimulatedEnvironment, began: datetime) -> None:
         """Begins with the events after this."""
-        self.records: list[AuditRecord] = []
+        self.records: list[AuditedStep] = []
         self._audit, self._offset, self._rest = audit, 0, b""
         self._accounts = tuple(environment.accounts.values())
         self._seen = {account.name: len(account.history()) for account in self._accounts}
@@ -95,7 +100,7 @@ class Timeline:
         by_provider = [self._provider_entry(event) for event in history]
         return sorted((*by_rotator, *by_provider), key=lambda entry: entry.seconds)
 
-    def find(self, verb: str, outcome: str, **facts: str) -> list[AuditRecord]:
+    def find(self, verb: AuditVerb, outcome: AuditOutcome = AuditOutcome.DONE, **facts: str) -> list[AuditedStep]:
         """Returns the records of this verb and outcome with these facts (`target` included), oldest first."""
         target = facts.pop("target", None)
         return [
@@ -106,12 +111,12 @@ class Timeline:
             and all(record.fact(name) == value for name, value in facts.items())
         ]
 
-    def published(self, target: str) -> AuditRecord | None:
+    def published(self, target: str) -> AuditedStep | None:
         """Returns the newest publication for a target."""
-        records = self.find("publish", "done", target=target)
+        records = self.find(AuditVerb.PUBLISH, target=target)
         return records[-1] if records else None
 
-    def _new_records(self) -> list[AuditRecord]:
+    def _new_records(self) -> list[AuditedStep]:
         try:
             with self._audit.open("rb") as file:
                 file.seek(self._offset)
@@ -139,25 +144,26 @@ class Timeline:
         detail = f"{event.username}, at the provider"
         return TimelineEntry(self._seconds(event.at), target, _PROVIDER_EVENTS[event.event], detail)
 
-    def _rotator_entry(self, record: AuditRecord) -> TimelineEntry | None:
-        if record.verb in _SILENT or (record.verb in _AT_PROVIDER and record.outcome == "done"):
+    def _rotator_entry(self, record: AuditedStep) -> TimelineEntry | None:
+        if record.verb in _SILENT or (record.verb in _AT_PROVIDER and record.outcome == AuditOutcome.DONE):
             return None  # the provider's history has what was done there
         at, name = self._seconds(record.at), record.fact("username") or "a new credential"
-        if record.verb.startswith("request "):
-            return TimelineEntry(at, record.target, "requested", f"{record.verb[8:]}: {record.fact('reason')}")
+        if record.verb in _REQUESTS:
+            detail = f"{_REQUESTS[record.verb]}: {record.fact('reason')}"
+            return TimelineEntry(at, record.target, "requested", detail)
         event, meaning = _ROTATOR_EVENTS.get((record.verb, record.outcome), ("", ""))
         if event:
-            style = LineStyle.GOOD if record.verb == "publish" else LineStyle.PLAIN
+            style = LineStyle.GOOD if record.verb == AuditVerb.PUBLISH else LineStyle.PLAIN
             return TimelineEntry(at, record.target, event, f"{name}, {meaning}", style)
         event = _OUTCOMES.get(record.outcome, record.outcome)
         detail = f"{record.verb} {name}: {record.fact('detail') or record.fact('reason')}"
-        style = LineStyle.BAD if record.outcome == "refused" else LineStyle.WAITING
+        style = LineStyle.BAD if record.outcome == AuditOutcome.REFUSED else LineStyle.WAITING
         return TimelineEntry(at, record.target, event, detail, style)
 
     def _seconds(self, at: datetime) -> float:
         return (at - self._began).total_seconds()
 
 
-def _parsed(record: Mapping[str, Any]) -> AuditRecord:
+def _parsed(record: Mapping[str, Any]) -> AuditedStep:
     at = datetime.fromisoformat(record["time"])
-    return AuditRecord(at, record["verb"], record["target"], record["outcome"], record["facts"])
+    return AuditedStep(at, record["verb"], record["target"], record["outcome"], record["facts"])

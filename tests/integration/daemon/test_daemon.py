@@ -100,7 +100,7 @@ def test_sigusr1_rotates_now_and_the_audit_says_why(stage):
     rotated(stage, "now")
     daemon.send(signal.SIGUSR1)
     rotated(stage, "now", 2)
-    request = next(line for line in stage.audit() if line["verb"] == "request rotate")
+    request = next(line for line in stage.audit() if line["verb"] == "request_rotation")
     assert request["facts"]["requested_by"] == "SIGUSR1"
     staged = [line for line in stage.audit() if line["verb"] == "stage"][-1]
     assert staged["facts"]["reason"] == "signal SIGUSR1"
@@ -181,7 +181,7 @@ def test_a_sealed_vault_is_waited_for_and_the_probes_tell_the_truth(stage):
         proxy.tamper = lambda seen: seen
         rotated(stage, "sealed")
         # The first rotation may be open already when the request comes, and is then what was asked for.
-        eventually(lambda: "request rotate" in [line["verb"] for line in stage.audit()], "the signal was kept")
+        eventually(lambda: "request_rotation" in [line["verb"] for line in stage.audit()], "the signal was kept")
         assert daemon.code_of("/readyz") == 200
         assert daemon.stop() == 0
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from ports import free_port
 from simulator_support import HandClock, WallClock
 
 from rotator.core.secret import Secret
@@ -173,10 +174,7 @@ def test_silence_ends_even_where_the_clock_stands_still() -> None:
 
 
 def test_a_closed_port_is_reported_at_once() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        where = Address("127.0.0.1", taken.getsockname()[1])
-    result = go(where)
+    result = go(Address("127.0.0.1", free_port()))
     assert result.status is None
     assert "nothing listens" in result.reason
 

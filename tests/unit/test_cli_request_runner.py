@@ -2,38 +2,36 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from threading import Event
 
 import pytest
 from world import ALTERNATING, IN_PLACE, World
 
-from rotator.cli.foreground import Foreground, Report, Result, Wish
+from rotator.cli.request_runner import PendingRequest, RequestRunner, Result, RotationReport
 from rotator.core.model import Claim, Purpose, Request
 from rotator.ports import StoreUnavailable, Versioned
-from rotator.testing import Fault
+from rotator.testing import FakeFault
 
 
 class Bench:
     """One foreground process on a world."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.engine, self.stop, self.told = world, world.engine(), Event(), []
-        self.foreground = Foreground(
+        self.world, self.engine, self.told = world, world.engine(), []
+        self.runner = RequestRunner(
             self.engine,
             world.clock,
-            self.stop,
             claim=world.limits.claim,
             capabilities=lambda _: world.provider.capabilities,
             tell=lambda target, why: self.told.append(why),
         )
 
-    def ask(self, purpose: Purpose = Purpose.ROTATE, **flags: bool) -> Wish:
+    def ask(self, purpose: Purpose = Purpose.ROTATE, **flags: bool) -> PendingRequest:
         request = Request(purpose, "cli:me", "because", self.world.clock.now(), **flags)
         state = self.engine.request(self.world.target, request)
-        return Wish(self.world.target, purpose, state, flags.get("compromised", False))
+        return PendingRequest(self.world.target, purpose, state, flags.get("compromised", False))
 
-    def do(self, purpose: Purpose = Purpose.ROTATE, **flags: bool) -> Report:
-        return self.foreground.carry_out(self.ask(purpose, **flags))
+    def do(self, purpose: Purpose = Purpose.ROTATE, **flags: bool) -> RotationReport:
+        return self.runner.carry_out(self.ask(purpose, **flags))
 
 
 @pytest.fixture
@@ -63,30 +61,30 @@ def test_a_proof_that_takes_its_time_is_waited_for(bench):
 
 def test_a_failure_before_the_request_does_not_count_against_it(bench):
     """The failures in a row are still there, so that a proof that takes its time looks like a failure."""
-    bench.world.provider.faults["create"] = [Fault.UNAUTHORIZED]
+    bench.world.provider.faults["create"] = [FakeFault.UNAUTHORIZED]
     assert bench.do().result is Result.FAILED
     bench.world.provider.slow_to_accept = 3
     assert bench.do().result is Result.ROTATED
 
 
 def test_the_claim_of_a_process_that_died_is_outlived(bench):
-    wish = bench.ask()
+    request = bench.ask()
     claimed_by(bench.world, "dead")
     began = bench.world.clock.now()
-    assert bench.foreground.carry_out(wish).result is Result.ROTATED
+    assert bench.runner.carry_out(request).result is Result.ROTATED
     assert bench.told[0] == "dead works on it"
     assert bench.world.clock.now() - began >= bench.world.limits.claim
 
 
 def test_what_another_process_does_meanwhile_counts(bench):
-    wish = bench.ask()
+    request = bench.ask()
     bench.world.until_rotated(bench.world.engine())
-    report = bench.foreground.carry_out(wish)
+    report = bench.runner.carry_out(request)
     assert (report.result, report.elsewhere) == (Result.ROTATED, True)
 
 
 def test_an_unknown_answer_is_looked_into_and_not_reported_as_a_failure(bench):
-    bench.world.provider.faults["create"] = [Fault.LOST_AFTER]
+    bench.world.provider.faults["create"] = [FakeFault.LOST_AFTER]
     report = bench.do()
     assert report.result is Result.ROTATED
     assert any(text.startswith("looks again soon: the answer was lost") for text in bench.told)
@@ -94,7 +92,7 @@ def test_an_unknown_answer_is_looked_into_and_not_reported_as_a_failure(bench):
 
 
 def test_a_refused_api_key_is_reported_at_once_with_what_happens_next(bench):
-    bench.world.provider.faults["create"] = [Fault.UNAUTHORIZED] * 9
+    bench.world.provider.faults["create"] = [FakeFault.UNAUTHORIZED] * 9
     report = bench.do()
     assert report.result is Result.FAILED
     assert report.message == (
@@ -104,7 +102,7 @@ def test_a_refused_api_key_is_reported_at_once_with_what_happens_next(bench):
 
 
 def test_patience_ends(bench):
-    bench.world.provider.faults["create"] = [Fault.LOST_BEFORE] * 999
+    bench.world.provider.faults["create"] = [FakeFault.LOST_BEFORE] * 999
     began = bench.world.clock.now()
     report = bench.do()
     assert report.result is Result.WAITING
@@ -141,7 +139,7 @@ def test_what_cannot_be_done_at_all_is_dropped_and_said():
 
 def test_compromised_is_only_done_when_the_old_one_is_refused(bench):
     assert bench.do().good
-    bench.world.provider.faults["disable"] = [Fault.UNREACHABLE] * 99
+    bench.world.provider.faults["disable"] = [FakeFault.UNREACHABLE] * 99
     report = bench.do(compromised=True)
     assert report.result is Result.FAILED
     assert report.message.startswith("rotated, but still accepted by the provider: office")
@@ -166,15 +164,15 @@ def test_an_undo_that_is_impossible_is_said(bench):
 
 
 def test_a_stop_leaves_the_request(bench):
-    wish = bench.ask()
+    request = bench.ask()
     bench.world.stopping = True
-    report = bench.foreground.carry_out(wish)
+    report = bench.runner.carry_out(request)
     assert report.result is Result.INTERRUPTED
     assert bench.world.state.request is not None
 
 
 def test_a_vault_that_goes_away_is_said(bench):
-    wish = bench.ask()
+    request = bench.ask()
     bench.world.store.failing = [StoreUnavailable("sealed")]
-    report = bench.foreground.carry_out(wish)
+    report = bench.runner.carry_out(request)
     assert (report.result, report.message) == (Result.VAULT, "sealed")

@@ -4,18 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from threading import Event
 
-from rotator.core.actions import Hold, Reason
+from rotator.core.actions import Hold, HoldReason, Step
 from rotator.core.model import Capabilities, Ending, LedgerEntry, Purpose, Target, TargetState
 from rotator.engine import Engine, Look, Outcome
 from rotator.ports import Clock
 
 # Longer than a lost answer takes to be looked into (the first back-offs), besides claim and propagation.
 _PATIENCE = timedelta(minutes=3)
-_PAUSES = (timedelta(seconds=0.2), timedelta(seconds=1))
+_SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=1)
 # What ends by itself within the patience; with the others the request waits in Vault for somebody, or for days.
-_PASSING = frozenset({Reason.CLAIMED, Reason.PROPAGATING, Reason.RETIREMENTS_CAPPED})
+_PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.RETIREMENTS_CAPPED})
 
 
 class Result(Enum):
@@ -31,7 +30,7 @@ class Result(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class RotationReport:
     """What became of the request for one target."""
 
     target: Target
@@ -43,34 +42,33 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """True where nothing failed."""
+        """True if nothing failed."""
         return self.result in (Result.ROTATED, Result.UNDONE, Result.REQUESTED)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A request as it stands in Vault."""
+class PendingRequest:
+    """A request that was written to Vault."""
 
     target: Target
     purpose: Purpose
-    before: TargetState  # as the request was written
+    written: TargetState  # the state document that it was written into
     compromised: bool = False
 
-    def met(self, state: TargetState) -> bool:
-        """True where a rotation, or an undo, has ended since. The counts only grow, whoever did it."""
+    def is_carried_out(self, state: TargetState) -> bool:
+        """True if a rotation, or an undo, has ended since. The counts only grow, whoever did it."""
         if self.purpose is Purpose.UNDO:
-            return state.counts.undone > self.before.counts.undone
-        return state.counts.succeeded > self.before.counts.succeeded
+            return state.counts.undone > self.written.counts.undone
+        return state.counts.succeeded > self.written.counts.succeeded
 
 
-class Foreground:
+class RequestRunner:
     """Looks at targets until their requests are carried out. Thread-safe."""
 
     def __init__(
         self,
         engine: Engine,
         clock: Clock,
-        stop: Event,
         *,
         claim: timedelta,
         capabilities: Callable[[str], Capabilities],
@@ -83,48 +81,46 @@ class Foreground:
             capabilities: those of a provider account.
             tell: is told what a target waits for.
         """
-        self._engine, self._clock, self._stop, self._claim = engine, clock, stop, claim
+        self._engine, self._clock, self._claim = engine, clock, claim
         self._capabilities, self._tell = capabilities, tell
 
-    def carry_out(self, wish: Wish) -> Report:
+    def carry_out(self, request: PendingRequest) -> RotationReport:
         """Returns when the request is carried out, has failed, or must wait longer than anybody watches."""
         began = self._clock.monotonic()
-        patience = _PATIENCE + self._claim + self._capabilities(wish.target.account).propagation
+        patience = _PATIENCE + self._claim + self._capabilities(request.target.account).propagation
         while True:
-            look = self._engine.look(wish.target)
-            seconds = self._clock.monotonic() - began
-            judged = judge(wish, look, self._clock.now())
+            look = self._engine.look(request.target)
+            now, seconds = self._clock.now(), self._clock.monotonic() - began
+            judged = judge(request, look, now)
             if judged is None and seconds > patience.total_seconds():
                 judged = Result.WAITING, _waits_for(look)
             if judged is not None:
-                elsewhere = judged[0] in (Result.ROTATED, Result.UNDONE) and not {"close", "undo"} & set(look.verbs)
-                return Report(wish.target, *judged, look.state, seconds, elsewhere)
-            self._tell(wish.target, _waits_for(look))
-            self._pause(look)
-
-    def _pause(self, look: Look) -> None:
-        wanted = look.next_look - self._clock.now() if look.next_look is not None else _PAUSES[1]
-        # Never long: another process may be done at any moment.
-        self._clock.sleep(min(max(wanted, _PAUSES[0]), _PAUSES[1]).total_seconds())
+                ended_here = Step.CLOSE in look.steps or Step.UNDO in look.steps
+                elsewhere = judged[0] in (Result.ROTATED, Result.UNDONE) and not ended_here
+                return RotationReport(request.target, *judged, look.state, seconds, elsewhere)
+            self._tell(request.target, _waits_for(look))
+            # Never a long pause: another process may be done at any moment.
+            pause = look.next_look - now if look.next_look is not None else _LONGEST_PAUSE
+            self._clock.sleep(min(max(pause, _SHORTEST_PAUSE), _LONGEST_PAUSE).total_seconds())
 
 
-def judge(wish: Wish, look: Look, now: datetime) -> tuple[Result, str] | None:
-    """What a look means for the request; None: it is still being carried out."""
+def judge(request: PendingRequest, look: Look, now: datetime) -> tuple[Result, str] | None:
+    """Returns what a look means for the request; None if it is still being carried out."""
     if look.outcome is Outcome.VAULT:
         return Result.VAULT, look.message
-    if look.state is not None and wish.met(look.state):
-        return _met(wish, look.state, now)
+    if look.state is not None and request.is_carried_out(look.state):
+        return _judge_end(request, look.state, now)
     if look.outcome is Outcome.STOPPED:
         return Result.INTERRUPTED, "stopped between two steps; the request stays in Vault, and the daemon goes on"
     if look.hold is None or look.state is None:
         return None
-    return _held(wish, look.hold, look.state)
+    return _judge_hold(request, look.hold, look.state)
 
 
-def _met(wish: Wish, state: TargetState, now: datetime) -> tuple[Result, str] | None:
-    if wish.purpose is Purpose.UNDO:
+def _judge_end(request: PendingRequest, state: TargetState, now: datetime) -> tuple[Result, str] | None:
+    if request.purpose is Purpose.UNDO:
         return Result.UNDONE, ""
-    late = [entry for entry in state.ledger if wish.compromised and _still_accepted(entry, now)]
+    late = [entry for entry in state.ledger if request.compromised and _is_still_accepted(entry, now)]
     if not late:
         return Result.ROTATED, ""
     failed = [entry for entry in late if entry.failures]
@@ -134,26 +130,26 @@ def _met(wish: Wish, state: TargetState, now: datetime) -> tuple[Result, str] | 
     return Result.FAILED, f"rotated, but still accepted by the provider: {names}; the daemon tries again"
 
 
-def _still_accepted(entry: LedgerEntry, now: datetime) -> bool:
+def _is_still_accepted(entry: LedgerEntry, now: datetime) -> bool:
     return entry.ending is not Ending.FORGET and not entry.disabled and entry.disable_at <= now
 
 
-def _held(wish: Wish, hold: Hold, state: TargetState) -> tuple[Result, str] | None:
-    in_doubt = state.attempt is not None and state.attempt.uncertain
+def _judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> tuple[Result, str] | None:
+    uncertain = state.attempt is not None and state.attempt.uncertain
     if hold.reason in _PASSING:
         return None
-    if hold.reason is Reason.BACKING_OFF:
+    if hold.reason is HoldReason.BACKING_OFF:
         # An unknown answer is looked into, and one that failed before the request says nothing about it.
-        if in_doubt or state.counts.failed == wish.before.counts.failed:
+        if uncertain or state.counts.failed == request.written.counts.failed:
             return None
-        return Result.FAILED, f"{hold.message}; {_again(state)}"
-    if hold.reason is Reason.NOT_DUE:
+        return Result.FAILED, f"{hold.message}; {_what_is_next(state)}"
+    if hold.reason is HoldReason.NOT_DUE:
         return Result.FAILED, state.last_error or "it could not be carried out and was taken back; the audit says why"
-    result = Result.FAILED if hold.reason is Reason.FOREIGN_DOCUMENT else Result.WAITING
+    result = Result.FAILED if hold.reason is HoldReason.FOREIGN_DOCUMENT else Result.WAITING
     return result, f"{hold.message}; the request stays in Vault, and the daemon carries it out when that is over"
 
 
-def _again(state: TargetState) -> str:
+def _what_is_next(state: TargetState) -> str:
     if state.attempt is not None:
         return "the attempt stays open, and the daemon tries the same password again"
     if state.request is not None:
@@ -164,6 +160,6 @@ def _again(state: TargetState) -> str:
 def _waits_for(look: Look) -> str:
     if look.hold is None:
         return "another process writes at the same time"
-    if look.hold.reason is Reason.BACKING_OFF:
+    if look.hold.reason is HoldReason.BACKING_OFF:
         return f"looks again soon: {look.hold.message}"
     return look.hold.message or look.hold.reason.value

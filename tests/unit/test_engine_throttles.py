@@ -1,11 +1,11 @@
-"""The gates of a process under many threads."""
+"""The throttles of a process under many threads."""
 
 from datetime import timedelta
 from threading import Barrier, Thread
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.circuit import Circuit
-from rotator.engine.gates import Gates
+from rotator.engine.throttles import Throttles
 from rotator.testing import FakeClock
 
 
@@ -22,9 +22,9 @@ class MeetingClock(FakeClock):
 
 
 def test_two_threads_do_not_share_the_last_retirement_of_a_minute():
-    gates = Gates(MeetingClock(), Circuit(), retirements_per_minute=1)
+    throttles = Throttles(MeetingClock(), Circuit(), retirements_per_minute=1)
     taken = []
-    threads = [Thread(target=lambda: taken.append(gates.retiring())) for _ in range(2)]
+    threads = [Thread(target=lambda: taken.append(throttles.admit_retirement())) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -35,12 +35,12 @@ def test_two_threads_do_not_share_the_last_retirement_of_a_minute():
 def test_two_threads_do_not_both_probe_an_account():
     clock = MeetingClock()
     clock.barrier = Barrier(1)
-    gates = Gates(clock, Circuit(threshold=1), retirements_per_minute=1)
-    gates.answered("fake", Unknown("timeout"))
+    throttles = Throttles(clock, Circuit(threshold=1), retirements_per_minute=1)
+    throttles.learn_from("fake", Unknown("timeout"))
     clock.advance(timedelta(minutes=5))
     clock.barrier = Barrier(2, timeout=5)
     sent = []
-    threads = [Thread(target=lambda: sent.append(gates.sending("fake"))) for _ in range(2)]
+    threads = [Thread(target=lambda: sent.append(throttles.admit_call("fake"))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -50,12 +50,12 @@ def test_two_threads_do_not_both_probe_an_account():
 
 def test_retirements_are_counted_by_the_minute_of_a_clock_that_never_jumps():
     clock = FakeClock()
-    gates = Gates(clock, Circuit(), retirements_per_minute=2)
-    assert [gates.retiring() for _ in range(3)] == [True, True, False]
+    throttles = Throttles(clock, Circuit(), retirements_per_minute=2)
+    assert [throttles.admit_retirement() for _ in range(3)] == [True, True, False]
     clock.jump(timedelta(days=30))
-    assert gates.retirements_left() == 0
+    assert throttles.retirements_left() == 0
     clock.advance(timedelta(seconds=60))
-    assert gates.retirements_left() == 2
+    assert throttles.retirements_left() == 2
 
 
 def test_which_answers_open_a_circuit():
@@ -70,15 +70,15 @@ def test_which_answers_open_a_circuit():
         (Done(None), False),
     ):
         clock = FakeClock()
-        gates = Gates(clock, Circuit(threshold=1), retirements_per_minute=1)
-        gates.sending("fake")
-        gates.answered("fake", answer)
-        assert bool(gates.closed(["fake"], clock.now())) is opens, answer
-        assert gates.open_circuits() == (("fake",) if opens else ())
+        throttles = Throttles(clock, Circuit(threshold=1), retirements_per_minute=1)
+        throttles.admit_call("fake")
+        throttles.learn_from("fake", answer)
+        assert bool(throttles.open_until(["fake"], clock.now())) is opens, answer
+        assert throttles.open_circuits() == (("fake",) if opens else ())
 
 
 def test_accounts_do_not_open_each_others_circuits():
     clock = FakeClock()
-    gates = Gates(clock, Circuit(threshold=1), retirements_per_minute=1)
-    gates.answered("one", Unknown("timeout"))
-    assert list(gates.closed(["one", "two"], clock.now())) == ["one"]
+    throttles = Throttles(clock, Circuit(threshold=1), retirements_per_minute=1)
+    throttles.learn_from("one", Unknown("timeout"))
+    assert list(throttles.open_until(["one", "two"], clock.now())) == ["one"]

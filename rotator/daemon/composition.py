@@ -1,4 +1,4 @@
-"""The composition root: the one place where real clocks, connections and adapters are made and wired together."""
+"""The composition root: the one place that creates real clocks, connections and adapters, and wires them together."""
 
 import os
 import resource
@@ -37,18 +37,18 @@ from rotator.settings.vault import (
     VaultAuth,
 )
 from rotator.vault.auth import AppRole, Jwt, Kubernetes, Method, Token, TokenFile
-from rotator.vault.bootstrap import Plan
+from rotator.vault.bootstrap import ServerSetup
 from rotator.vault.client import VaultClient
 from rotator.vault.embedded import EmbeddedVault as Server
 from rotator.vault.store import VaultStore
 from rotator.vault.transport import Connection
 
-Seen = Callable[[Target, TargetState], None]
+StateListener = Callable[[Target, TargetState], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything that is made from one configuration; made anew when it is reloaded."""
+class Components:
+    """Everything that is built from one configuration; a reload builds it anew."""
 
     settings: Settings
     targets: tuple[Target, ...]
@@ -73,8 +73,8 @@ class Parts:
         self.connections.close()
 
 
-class Root:
-    """What lives as long as the process. A context manager: it ends the embedded Vault."""
+class Composition:
+    """Everything that lives as long as the process. A context manager, which stops the embedded Vault at its end."""
 
     def __init__(
         self, config: Path, environ: Mapping[str, str], stop: Event, *, read_only: bool = False, quiet: bool = False
@@ -84,12 +84,13 @@ class Root:
         Args:
             stop: set when the process is to stop; it ends every sleep.
             read_only: nothing is written, to a provider or to Vault.
-            quiet: a command that prints its own result: nothing below a warning is logged, an audit that has no file
-                goes to the log's stream instead of standard output, and the embedded Vault of a running daemon is used.
+            quiet: for a command that prints its own result: only warnings and errors are logged, an audit without a
+                file goes to standard error instead of standard output, and the embedded Vault of a running daemon is
+                used.
 
         Raises:
             ConfigError: the configuration cannot be used.
-            AuditError: the audit has nowhere to go.
+            AuditError: there is nothing that the audit can be written to.
         """
         _dump_no_core()
         self._config, self._environ, self._stop = config, environ, stop
@@ -107,9 +108,9 @@ class Root:
         )
         self.metrics = Metrics(self.clock, __version__)
         nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
-        self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid come again: the nonce not
+        self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
         self.audit = AuditLog(self._sink(), self.clock, self.randomness, self.redactor)
-        self.metrics.follow_audit(lambda: self.audit.standing)
+        self.metrics.follow_audit(lambda: self.audit.status)
         self._exit = ExitStack()
         self._server: Server | None = None
 
@@ -123,22 +124,22 @@ class Root:
         self._exit.close()
 
     def embedded_runs(self) -> bool:
-        """False where this process started an embedded Vault and that has ended by itself."""
+        """Returns False if this process started an embedded Vault and it has ended by itself."""
         return self._server is None or self._server.running()
 
     def reload(self) -> Settings:
         """Reads the configuration file again. Raises ConfigError, also for an embedded Vault that is not the same."""
         settings, old = self._load(), self.settings.vault
         if settings.vault != old and EmbeddedVault in (type(settings.vault), type(old)):
-            what = "a reload neither changes an embedded Vault nor exchanges it for another"
+            what = "a reload cannot change an embedded Vault, or replace it or be replaced by it"
             raise ConfigError([Problem(str(self._config), None, None, "vault", what, "restart rotator")])
         return settings
 
     def _load(self) -> Settings:
         return load(self._config, self._environ, provider_facts())
 
-    def fixed_differences(self, new: Settings) -> tuple[str, ...]:
-        """The sections in which `new` differs although a reload does not change them."""
+    def changes_that_need_a_restart(self, new: Settings) -> tuple[str, ...]:
+        """Returns the sections in which `new` differs although a reload does not apply them."""
         old = self.settings
         fixed = {
             "daemon.listen": old.daemon.listen != new.daemon.listen,
@@ -149,8 +150,8 @@ class Root:
         }
         return tuple(name for name, differs in fixed.items() if differs)
 
-    def assemble(self, settings: Settings, *, seen: Seen) -> Parts:
-        """Makes everything that depends on the configuration. Connects to nothing but, for secrets in it, Vault.
+    def assemble(self, settings: Settings, *, seen: StateListener) -> Components:
+        """Builds everything that depends on the configuration. Connects only to Vault, and only if it holds a secret.
 
         Raises:
             StoreError: a secret that lies in Vault cannot be read, or Vault's CA file cannot be used.
@@ -171,10 +172,10 @@ class Root:
                 audit=self.audit,
                 holder=self.holder,
                 limits=_limits(settings),
-                seen=seen,
+                observe=seen,
                 stopping=self._stop.is_set,
             )
-            return Parts(settings, settings.core_targets(), client, store, providers, engine, undo.pop_all())
+            return Components(settings, settings.core_targets(), client, store, providers, engine, undo.pop_all())
 
     def _provider(self, name: str, account: Account, store: VaultStore, undo: ExitStack) -> Provider:
         options = options_of(account, store.read_key)
@@ -189,16 +190,16 @@ class Root:
 
     def _sink(self) -> Sink:
         file = self.settings.audit.file
-        if file is not None and not self._read_only:  # who only looks on records nothing, and need not be able to
+        if file is not None and not self._read_only:  # a read-only command records nothing, and may lack the rights
             return FileSink(file, self.clock)
-        stream: TextIO | None = sys.stderr if self._quiet else sys.stdout  # None: closed by whoever started us
+        stream: TextIO | None = sys.stderr if self._quiet else sys.stdout  # None: closed by the parent process
         if stream is None:
-            raise AuditError("the audit goes to standard output, and that is closed: open it, or set audit.file")
+            raise AuditError("the audit goes to standard output, which is closed: open it, or set audit.file")
         return StreamSink(stream)
 
     def _started(self, vault: EmbeddedVault) -> Server:
-        plan = Plan(mount=vault.mount, state_prefix=vault.state_prefix)
-        server = Server(vault.embedded.data_dir, self.clock, plan, vault.embedded.port)
+        setup = ServerSetup(mount=vault.mount, state_prefix=vault.state_prefix)
+        server = Server(vault.embedded.data_dir, self.clock, setup, vault.embedded.port)
         return server if self._quiet and server.attach() else self._exit.enter_context(server)
 
     def _client(self, settings: Settings) -> VaultClient:
@@ -221,7 +222,7 @@ class Root:
 
 
 def _dump_no_core() -> None:
-    """A crash must not write the memory, with every password in it, to a file; programs started here inherit that."""
+    """Keeps a crash from writing the memory, with every password in it, to a file. Child processes inherit this."""
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
