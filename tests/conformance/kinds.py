@@ -13,7 +13,7 @@ from rotator.ports import Clock
 from rotator.providers.apinizer.api import ApinizerOptions
 from rotator.providers.telnyx.api import TelephonyOptions, TelnyxOptions
 from rotator.providers.vobiz.api import VobizOptions
-from rotator_simulator.account import Account, Record
+from rotator_simulator.account import SimulatedAccount, SimulatedCredential
 from rotator_simulator.providers.apinizer.api import KIND as APINIZER
 from rotator_simulator.providers.apinizer.api import ApinizerApi
 from rotator_simulator.providers.telnyx import api as telnyx_credentials
@@ -54,7 +54,7 @@ class Row:
     kind: str  # as in `registry.KINDS`
     word: str  # the simulation's for such a credential
     account: str  # what the simulation calls the account
-    simulate: Callable[[Account, Clock], SimulatedApi]
+    simulate: Callable[[SimulatedAccount, Clock], SimulatedApi]
     options: Callable[["Place", Secret, bool], Any]  # of an account with this API key; True: it proves passwords
     path: str  # of the account, as it begins that of each request
     gaps: Mapping[str, str]  # what of `FEATURES` in the suite it cannot do, and why
@@ -62,7 +62,7 @@ class Row:
     extra: Mapping[str, Any] = field(default_factory=dict)  # what the simulation keeps beside the common facts
     add: Callable[["Place", str, Secret], None] = _create  # puts a credential there, as somebody else would
     accepts: Callable[["Place", str, Secret], bool] = _accepted_by_sip  # who uses these is let in, everywhere
-    identity: Callable[[Record], str] = lambda record: record.id  # the credential's id in our documents
+    identity: Callable[[SimulatedCredential], str] = lambda record: record.id  # the credential's id in our documents
     page: int | None = None  # the longest page of its listing; None: it is one piece
     in_use: Mapping[str, Any] | None = None  # the readings under which active calls hold a credential; None: none do
     shows_passwords: bool = False  # so that even a read-back tells a wrong one
@@ -90,14 +90,14 @@ def _project(place: "Place", key: Secret, proves: bool) -> ApinizerOptions:
     )
 
 
-def _telnyx(account: Account, clock: Clock) -> TelnyxApi:
+def _telnyx(account: SimulatedAccount, clock: Clock) -> TelnyxApi:
     account.create(
         telnyx_connections.KIND, "officetrunk", Secret("Tr5nk-before-us"), {"connection_name": "o"}, identity=CONNECTION
     )
     return TelnyxApi([account], clock)
 
 
-def _username(record: Record) -> str:
+def _username(record: SimulatedCredential) -> str:
     return record.username
 
 

@@ -4,38 +4,38 @@ import time
 
 import httpx
 import pytest
-from sandbox_support import GOOD, Vobiz, eventually
+from simulator_support import GOOD, Vobiz, eventually
 
-from rotator_simulator.account import Account
-from rotator_simulator.faults import CATALOGUE, Faults, named
-from rotator_simulator.server import Sandbox
+from rotator_simulator.account import SimulatedAccount
+from rotator_simulator.faults import CATALOGUE, FaultInjector, fault_named
+from rotator_simulator.server import SimulatorServer
 
 BODY = {"username": "officephone01", "password": GOOD}
 
 
-def plan(sandbox: Sandbox, name: str, **changes):
-    return sandbox.faults.plan(named(name, **changes), verb="create")
+def plan(simulator: SimulatorServer, name: str, **changes):
+    return simulator.faults.plan(fault_named(name, **changes), verb="create")
 
 
 @pytest.mark.parametrize(
     ("name", "committed"), [("reset", False), ("lost-answer", True), ("silence", False), ("silence-after-commit", True)]
 )
 def test_no_answer_before_or_after_the_commit(
-    vobiz: Vobiz, sandbox: Sandbox, account: Account, name: str, committed: bool
+    vobiz: Vobiz, simulator: SimulatorServer, account: SimulatedAccount, name: str, committed: bool
 ) -> None:
-    planned = plan(sandbox, name)
+    planned = plan(simulator, name)
     error = httpx.ReadTimeout if "silence" in name else httpx.ReadError
     with pytest.raises(error):
         vobiz("POST", "credentials", json=BODY, timeout=0.3)
     if committed:
-        eventually(lambda: bool(account.records()))
-    assert bool(account.records()) is committed
+        eventually(lambda: bool(account.credentials()))
+    assert bool(account.credentials()) is committed
     assert planned.fired == 1
     assert vobiz("GET", "trunks/credentials").status_code == 200
 
 
-def test_a_reset_is_a_reset(vobiz: Vobiz, sandbox: Sandbox) -> None:
-    plan(sandbox, "lost-answer")
+def test_a_reset_is_a_reset(vobiz: Vobiz, simulator: SimulatorServer) -> None:
+    plan(simulator, "lost-answer")
     with pytest.raises(httpx.ReadError) as caught:
         vobiz("POST", "credentials", json=BODY)
     cause = caught.value
@@ -46,13 +46,13 @@ def test_a_reset_is_a_reset(vobiz: Vobiz, sandbox: Sandbox) -> None:
     assert ConnectionResetError in chain
 
 
-def test_rate_limited_with_retry_after(vobiz: Vobiz, sandbox: Sandbox, account: Account) -> None:
-    plan(sandbox, "rate-limited", retry_after=7)
+def test_rate_limited_with_retry_after(vobiz: Vobiz, simulator: SimulatorServer, account: SimulatedAccount) -> None:
+    plan(simulator, "rate-limited", retry_after=7)
     answer = vobiz("POST", "credentials", json=BODY)
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
     assert answer.json()["error"]["code"] == "RATE_LIMIT_EXCEEDED"
     assert answer.json()["error"]["details"]["retryAfter"] == 7
-    assert account.records() == ()
+    assert account.credentials() == ()
 
 
 @pytest.mark.parametrize(
@@ -60,44 +60,46 @@ def test_rate_limited_with_retry_after(vobiz: Vobiz, sandbox: Sandbox, account: 
     [("error", 500, False), ("unavailable", 503, False), ("error-after-commit", 500, True), ("forbidden", 403, False)],
 )
 def test_error_statuses(
-    vobiz: Vobiz, sandbox: Sandbox, account: Account, name: str, status: int, committed: bool
+    vobiz: Vobiz, simulator: SimulatorServer, account: SimulatedAccount, name: str, status: int, committed: bool
 ) -> None:
-    plan(sandbox, name)
+    plan(simulator, name)
     answer = vobiz("POST", "credentials", json=BODY)
     assert (answer.status_code, answer.json()["status"]) == (status, "error")
-    assert bool(account.records()) is committed
+    assert bool(account.credentials()) is committed
 
 
-def test_unauthorized_from_now_on(vobiz: Vobiz, sandbox: Sandbox) -> None:
-    sandbox.faults.plan("unauthorized", times=None)
+def test_unauthorized_from_now_on(vobiz: Vobiz, simulator: SimulatorServer) -> None:
+    simulator.faults.plan("unauthorized", times=None)
     assert [vobiz("GET", "trunks/credentials").status_code for _ in range(3)] == [401, 401, 401]
-    sandbox.faults.clear()
+    simulator.faults.clear()
     assert vobiz("GET", "trunks/credentials").status_code == 200
 
 
 @pytest.mark.parametrize("name", ["html", "html-after-commit", "empty", "empty-after-commit"])
-def test_bodies_that_are_not_json(vobiz: Vobiz, sandbox: Sandbox, account: Account, name: str) -> None:
-    plan(sandbox, name)
+def test_bodies_that_are_not_json(
+    vobiz: Vobiz, simulator: SimulatorServer, account: SimulatedAccount, name: str
+) -> None:
+    plan(simulator, name)
     answer = vobiz("POST", "credentials", json=BODY)
     assert answer.status_code == 200
     assert answer.text.startswith("<html>") if "html" in name else answer.content == b""
-    assert bool(account.records()) is name.endswith("after-commit")
+    assert bool(account.credentials()) is name.endswith("after-commit")
 
 
-def test_huge_body(vobiz: Vobiz, sandbox: Sandbox) -> None:
-    plan(sandbox, "huge")
+def test_huge_body(vobiz: Vobiz, simulator: SimulatorServer) -> None:
+    plan(simulator, "huge")
     assert len(vobiz("POST", "credentials", json=BODY).content) > 10_000_000
 
 
-def test_half_a_body(vobiz: Vobiz, sandbox: Sandbox, account: Account) -> None:
-    plan(sandbox, "half-body")
+def test_half_a_body(vobiz: Vobiz, simulator: SimulatorServer, account: SimulatedAccount) -> None:
+    plan(simulator, "half-body")
     with pytest.raises(httpx.RemoteProtocolError, match="complete message body"):
         vobiz("POST", "credentials", json=BODY)
-    assert account.records()
+    assert account.credentials()
 
 
-def test_slow_drip_outlasts_a_read_timeout(vobiz: Vobiz, sandbox: Sandbox) -> None:
-    plan(sandbox, "drip", seconds=0.004)
+def test_slow_drip_outlasts_a_read_timeout(vobiz: Vobiz, simulator: SimulatorServer) -> None:
+    plan(simulator, "drip", seconds=0.004)
     # Each byte comes well inside the read timeout: only a bound on the whole call ends such an answer.
     began = time.monotonic()
     answer = vobiz("POST", "credentials", json=BODY, timeout=0.5)
@@ -106,17 +108,19 @@ def test_slow_drip_outlasts_a_read_timeout(vobiz: Vobiz, sandbox: Sandbox) -> No
 
 
 @pytest.mark.parametrize(("name", "committed"), [("latency", False), ("late-answer", True)])
-def test_latency(vobiz: Vobiz, sandbox: Sandbox, account: Account, name: str, committed: bool) -> None:
-    plan(sandbox, name, seconds=30)
+def test_latency(
+    vobiz: Vobiz, simulator: SimulatorServer, account: SimulatedAccount, name: str, committed: bool
+) -> None:
+    plan(simulator, name, seconds=30)
     with pytest.raises(httpx.ReadTimeout):
         vobiz("POST", "credentials", json=BODY, timeout=0.2)
     if committed:
-        eventually(lambda: bool(account.records()))
-    assert bool(account.records()) is committed
+        eventually(lambda: bool(account.credentials()))
+    assert bool(account.credentials()) is committed
 
 
-def test_redirect_leads_elsewhere_and_is_counted(vobiz: Vobiz, sandbox: Sandbox) -> None:
-    sandbox.faults.plan("redirect", times=2)
+def test_redirect_leads_elsewhere_and_is_counted(vobiz: Vobiz, simulator: SimulatorServer) -> None:
+    simulator.faults.plan("redirect", times=2)
     answer = vobiz("GET", "trunks/credentials")
     assert (answer.status_code, answer.headers["Location"]) == (307, f"{vobiz.url}/_sandbox/elsewhere")
     state = vobiz.client.get(f"{vobiz.url}/_sandbox/state").json()
@@ -126,16 +130,16 @@ def test_redirect_leads_elsewhere_and_is_counted(vobiz: Vobiz, sandbox: Sandbox)
     assert state["redirects_followed"] == 1
 
 
-def test_plans_concern_their_verb_and_account(vobiz: Vobiz, sandbox: Sandbox) -> None:
-    sandbox.faults.plan("error", verb="delete", times=None)
-    sandbox.faults.plan("error", account="MA_OTHER", times=None)
+def test_plans_concern_their_verb_and_account(vobiz: Vobiz, simulator: SimulatorServer) -> None:
+    simulator.faults.plan("error", verb="delete", times=None)
+    simulator.faults.plan("error", account="MA_OTHER", times=None)
     identity = vobiz.create()
     assert vobiz("GET", "trunks/credentials").status_code == 200
     assert vobiz("DELETE", f"credentials/{identity}").status_code == 500
 
 
 def test_delays_add_up_and_one_other_fault_applies() -> None:
-    faults = Faults()
+    faults = FaultInjector()
     slow = faults.plan("latency", times=None)
     first = faults.plan("error")
     second = faults.plan("reset")
@@ -146,7 +150,7 @@ def test_delays_add_up_and_one_other_fault_applies() -> None:
 
 
 def test_every_verb_leaves_registrations_alone() -> None:
-    faults = Faults()
+    faults = FaultInjector()
     faults.plan("error", times=None)
     assert faults.draw("a", "register") == ()
     assert faults.draw("a", "update") != ()
@@ -154,7 +158,7 @@ def test_every_verb_leaves_registrations_alone() -> None:
 
 def test_probability_is_repeatable() -> None:
     def run(seed: int) -> list[bool]:
-        faults = Faults()
+        faults = FaultInjector()
         faults.plan("error", times=None, probability=0.3, seed=seed)
         return [bool(faults.draw("a", "get")) for _ in range(200)]
 
@@ -167,20 +171,20 @@ def test_probability_is_repeatable() -> None:
     [
         ({"fault": "nonsense"}, "there is no fault 'nonsense'"),
         ({"fault": "error", "verb": "updates"}, "there is no verb 'updates'"),
-        ({"fault": "html", "verb": "register"}, "the registrar can be silent"),
-        ({"fault": "error", "times": 0}, "times is 1 or more"),
-        ({"fault": "error", "probability": 2}, "probability is above 0"),
+        ({"fault": "html", "verb": "register"}, "the registrar takes only"),
+        ({"fault": "error", "times": 0}, "times must be 1 or more"),
+        ({"fault": "error", "probability": 2}, "probability must be above 0"),
     ],
 )
 def test_plans_are_checked(rest: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Faults().plan(**rest)
+        FaultInjector().plan(**rest)
 
 
-def test_every_fault_of_the_catalogue_leaves_the_server_usable(vobiz: Vobiz, sandbox: Sandbox) -> None:
+def test_every_fault_of_the_catalogue_leaves_the_server_usable(vobiz: Vobiz, simulator: SimulatorServer) -> None:
     for name, fault in CATALOGUE.items():
         seconds = min(fault.seconds, 0.001)
-        sandbox.faults.plan(named(name, seconds=seconds), verb="list")
+        simulator.faults.plan(fault_named(name, seconds=seconds), verb="list")
         try:
             vobiz("GET", "trunks/credentials")
         except httpx.TransportError:
@@ -189,13 +193,13 @@ def test_every_fault_of_the_catalogue_leaves_the_server_usable(vobiz: Vobiz, san
 
 
 def test_stop_ends_silences_and_drips(api, clock) -> None:
-    sandbox = Sandbox([api], clock)
-    sandbox.start()
+    simulator = SimulatorServer([api], clock)
+    simulator.start()
     try:
-        sandbox.faults.plan("silence", times=None)
+        simulator.faults.plan("silence", times=None)
         with httpx.Client(trust_env=False) as client, pytest.raises(httpx.ReadTimeout):
-            Vobiz(sandbox.http_url, client)("GET", "trunks/credentials", timeout=0.1)
+            Vobiz(simulator.http_url, client)("GET", "trunks/credentials", timeout=0.1)
     finally:
         began = time.monotonic()
-        sandbox.stop()
+        simulator.stop()
     assert time.monotonic() - began < 2

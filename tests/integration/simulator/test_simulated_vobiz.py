@@ -2,9 +2,9 @@
 
 import httpx
 import pytest
-from sandbox_support import GOOD, Vobiz
+from simulator_support import GOOD, Vobiz
 
-from rotator_simulator.account import Account, Event
+from rotator_simulator.account import CredentialEvent, SimulatedAccount
 from rotator_simulator.providers.vobiz.api import VobizApi
 from rotator_simulator.providers.vobiz.common import VobizReadings
 
@@ -45,7 +45,7 @@ def test_listing_refuses_a_bad_page(vobiz: Vobiz, query: str) -> None:
     assert vobiz("GET", f"trunks/credentials?{query}").status_code == 400
 
 
-def test_update_sets_password_enabled_and_description(vobiz: Vobiz, account: Account, clock) -> None:
+def test_update_sets_password_enabled_and_description(vobiz: Vobiz, account: SimulatedAccount, clock) -> None:
     identity = vobiz.create()
     clock.seconds += 5
     answer = vobiz("PUT", f"credentials/{identity}", json={"password": OTHER, "enabled": False, "description": "x"})
@@ -53,25 +53,29 @@ def test_update_sets_password_enabled_and_description(vobiz: Vobiz, account: Acc
     assert answer.json()["enabled"] is False
     assert answer.json()["updated_at"] > answer.json()["created_at"]
     assert "description" not in answer.json()
-    assert account.records()[0].password.reveal() == OTHER
-    assert [line.event for line in account.history()] == [Event.CREATED, Event.SET, Event.DISABLED]
+    assert account.credentials()[0].password.reveal() == OTHER
+    assert [line.event for line in account.history()] == [
+        CredentialEvent.CREATED,
+        CredentialEvent.SET,
+        CredentialEvent.DISABLED,
+    ]
 
 
 def test_username_is_immutable(vobiz: Vobiz) -> None:
     assert vobiz("PUT", f"credentials/{vobiz.create()}", json={"username": "another"}).status_code == 400
 
 
-def test_delete_answers_204_and_then_404(vobiz: Vobiz, account: Account) -> None:
+def test_delete_answers_204_and_then_404(vobiz: Vobiz, account: SimulatedAccount) -> None:
     identity = vobiz.create()
     answer = vobiz("DELETE", f"credentials/{identity}")
     assert (answer.status_code, answer.content) == (204, b"")
     gone = vobiz("DELETE", f"credentials/{identity}")
     assert gone.status_code == 404
     assert gone.json()["status"] == "error"
-    assert account.records() == ()
+    assert account.credentials() == ()
 
 
-def test_delete_during_a_call_conflicts_until_it_ends(vobiz: Vobiz, account: Account) -> None:
+def test_delete_during_a_call_conflicts_until_it_ends(vobiz: Vobiz, account: SimulatedAccount) -> None:
     identity = vobiz.create()
     call = account.start_call(identity)
     assert vobiz("DELETE", f"credentials/{identity}").status_code == 409
@@ -102,7 +106,7 @@ def test_422_echoes_the_rejected_password(vobiz: Vobiz) -> None:
     [
         ({}, 401),
         ({"X-Auth-ID": "MA_DEMO", "X-Auth-Token": "wrong"}, 401),
-        ({"X-Auth-ID": "MA_OTHER", "X-Auth-Token": "sandbox-token-1"}, 401),
+        ({"X-Auth-ID": "MA_OTHER", "X-Auth-Token": "simulator-token-1"}, 401),
     ],
 )
 def test_wrong_key_gets_401_in_the_global_envelope(vobiz: Vobiz, headers: dict[str, str], code: int) -> None:
@@ -133,11 +137,11 @@ def test_underscore_reading_takes_the_pages_own_example(vobiz: Vobiz, api: Vobiz
     assert vobiz("POST", "credentials", json={"username": "trunk_user-001", "password": GOOD}).status_code == 201
 
 
-def test_create_takes_nothing_but_username_and_password(vobiz: Vobiz, account: Account) -> None:
+def test_create_takes_nothing_but_username_and_password(vobiz: Vobiz, account: SimulatedAccount) -> None:
     body = {"username": "a1", "password": GOOD, "enabled": False}
     assert vobiz("POST", "credentials", json=body).status_code == 400
     assert vobiz("POST", "credentials", content=b"{not json").status_code == 400
-    assert account.records() == ()
+    assert account.credentials() == ()
 
 
 @pytest.mark.parametrize(
@@ -158,21 +162,21 @@ def test_password_rules(vobiz: Vobiz, api: VobizApi, readings: dict, password: s
     assert vobiz("POST", "credentials", json={"username": "a1", "password": password}).status_code == status
 
 
-def test_put_without_password_accepted(vobiz: Vobiz, account: Account) -> None:
+def test_put_without_password_accepted(vobiz: Vobiz, account: SimulatedAccount) -> None:
     assert vobiz("PUT", f"credentials/{vobiz.create()}", json={"enabled": False}).json()["enabled"] is False
-    assert not account.accepts("officephone01", account.records()[0].password)
+    assert not account.accepts("officephone01", account.credentials()[0].password)
 
 
-def test_put_without_password_refused(vobiz: Vobiz, api: VobizApi, account: Account) -> None:
+def test_put_without_password_refused(vobiz: Vobiz, api: VobizApi, account: SimulatedAccount) -> None:
     api.read_as(put_without_password="refused")
     identity = vobiz.create()
     assert vobiz("PUT", f"credentials/{identity}", json={"enabled": False}).status_code == 422
-    assert account.records()[0].enabled
+    assert account.credentials()[0].enabled
     answer = vobiz("PUT", f"credentials/{identity}", json={"enabled": False, "password": GOOD})
     assert answer.json()["enabled"] is False
 
 
-def test_put_without_password_ignored(vobiz: Vobiz, api: VobizApi, account: Account) -> None:
+def test_put_without_password_ignored(vobiz: Vobiz, api: VobizApi, account: SimulatedAccount) -> None:
     api.read_as(put_without_password="ignored")
     identity = vobiz.create()
     answer = vobiz("PUT", f"credentials/{identity}", json={"enabled": False})
@@ -204,7 +208,7 @@ def test_success_codes_of_the_openapi_block(vobiz: Vobiz, api: VobizApi) -> None
     assert isinstance(deleted.json(), str)
 
 
-def test_delete_may_cut_calls_off(vobiz: Vobiz, api: VobizApi, account: Account) -> None:
+def test_delete_may_cut_calls_off(vobiz: Vobiz, api: VobizApi, account: SimulatedAccount) -> None:
     api.read_as(delete_during_call="disconnect")
     identity = vobiz.create()
     account.start_call(identity)
@@ -235,7 +239,7 @@ def test_not_found_may_be_empty(vobiz: Vobiz, api: VobizApi) -> None:
     assert (answer.status_code, answer.content) == (404, b"")
 
 
-def test_realm_by_trunk(vobiz: Vobiz, api: VobizApi, account: Account) -> None:
+def test_realm_by_trunk(vobiz: Vobiz, api: VobizApi, account: SimulatedAccount) -> None:
     vobiz.create()
     api.read_as(realm_form="trunk", challenge_realm="trunk")
     shown = vobiz("GET", "trunks/credentials").json()["objects"][0]["realm"]
@@ -244,7 +248,7 @@ def test_realm_by_trunk(vobiz: Vobiz, api: VobizApi, account: Account) -> None:
     assert api.realms() == {shown: account}
 
 
-def test_readings_are_checked_and_can_be_given_at_construction(account: Account, clock) -> None:
+def test_readings_are_checked_and_can_be_given_at_construction(account: SimulatedAccount, clock) -> None:
     api = VobizApi([account], clock, VobizReadings(create_status=200))
     assert api.readings.create_status == 200
     with pytest.raises(ValueError, match="201 or 200"):
@@ -257,13 +261,13 @@ def test_readings_are_checked_and_can_be_given_at_construction(account: Account,
         api.read_as(password_longest="20")
 
 
-def test_endpoint_life(vobiz: Vobiz, account: Account) -> None:
+def test_endpoint_life(vobiz: Vobiz, account: SimulatedAccount) -> None:
     made = vobiz("POST", "Endpoint/", json={"username": "desk1", "password": "longenough", "alias": "Desk"})
     assert (made.status_code, set(made.json())) == (201, {"alias", "endpoint_id", "username"})
     path = f"Endpoint/{made.json()['endpoint_id']}/"
     changed = vobiz("POST", path, json={"password": "evenlonger"})
     assert (changed.status_code, changed.content) == (202, b"")
-    assert account.named("desk1").password.reveal() == "evenlonger"
+    assert account.by_username("desk1").password.reveal() == "evenlonger"
     shown = vobiz("GET", path).json()
     assert shown["sip_registered"] == "false"
     assert "longer" not in str(shown)

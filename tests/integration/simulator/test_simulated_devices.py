@@ -3,33 +3,35 @@
 from collections.abc import Callable
 
 import pytest
-from sandbox_support import GOOD, HandClock, WallClock, eventually
+from simulator_support import GOOD, HandClock, WallClock, eventually
 
 from rotator.core.secret import Secret
 from rotator.ports import StoreDenied, StoreUnavailable
 from rotator.providers.sip.register import Address
-from rotator_simulator.account import Account, Propagation
-from rotator_simulator.clients.sip_device import Device, Fleet, Given, Habits
-from rotator_simulator.faults import Fault, Kind
-from rotator_simulator.registrar import Manner
-from rotator_simulator.server import Sandbox
+from rotator_simulator.account import Propagation, SimulatedAccount
+from rotator_simulator.devices.device import DeviceTiming, PublishedCredential
+from rotator_simulator.devices.fleet import Fleet
+from rotator_simulator.devices.sip_phone import SipPhone
+from rotator_simulator.faults import FaultKind, SimulatedFault
+from rotator_simulator.registrar import RegistrarOptions
+from rotator_simulator.server import SimulatorServer
 
 NEW = "Other!Password22"
 DOMAIN = "MA_DEMO.sip.vobiz.ai"
-HABITS = Habits(interval=1, refresh=4, retry=0.25, patience=2, overlap=10, timeout=1)
+TIMING = DeviceTiming(interval=1, refresh=4, retry=0.25, patience=2, overlap=10, timeout=1)
 
 
 class Published:
     """The consumer document, as a device sees it."""
 
     def __init__(self, username: str, password: str) -> None:
-        self.given: Given | None = Given(username, Secret(password), DOMAIN)
+        self.given: PublishedCredential | None = PublishedCredential(username, Secret(password), DOMAIN)
         self.reads = 0
 
     def publish(self, username: str, password: str) -> None:
-        self.given = Given(username, Secret(password), DOMAIN)
+        self.given = PublishedCredential(username, Secret(password), DOMAIN)
 
-    def __call__(self) -> Given:
+    def __call__(self) -> PublishedCredential:
         self.reads += 1
         if self.given is None:
             raise StoreUnavailable("sealed")
@@ -37,7 +39,7 @@ class Published:
 
 
 @pytest.fixture
-def old(account: Account) -> str:
+def old(account: SimulatedAccount) -> str:
     return account.create("credential", "phone1", Secret(GOOD)).id
 
 
@@ -47,14 +49,14 @@ def published(old: str) -> Published:
 
 
 @pytest.fixture
-def make(sandbox: Sandbox, clock: HandClock, published: Published) -> Callable[..., Device]:
-    def made(habits: Habits = HABITS, registrar: Address | None = None) -> Device:
-        return Device("desk", published, registrar or sandbox.sip_address, clock, habits)
+def make(simulator: SimulatorServer, clock: HandClock, published: Published) -> Callable[..., SipPhone]:
+    def made(timing: DeviceTiming = TIMING, registrar: Address | None = None) -> SipPhone:
+        return SipPhone("desk", published, registrar or simulator.sip_address, clock, timing)
 
     return made
 
 
-def run(device: Device, clock: HandClock, seconds: float) -> None:
+def run(device: SipPhone, clock: HandClock, seconds: float) -> None:
     """Lets a device live for so long by the hand-moved clock."""
     end = clock.seconds + seconds
     while clock.seconds < end:
@@ -62,7 +64,9 @@ def run(device: Device, clock: HandClock, seconds: float) -> None:
         clock.seconds = min(max(due, clock.seconds + 0.01), end)
 
 
-def test_a_device_registers_again_and_again(make, clock: HandClock, account: Account, published: Published) -> None:
+def test_a_device_registers_again_and_again(
+    make, clock: HandClock, account: SimulatedAccount, published: Published
+) -> None:
     device = make()
     run(device, clock, 10)
     report = device.report()
@@ -87,7 +91,7 @@ def test_an_overlap_rotation_by_replace_cuts_nobody_off(make, clock, account, pu
 
 
 def test_a_device_that_reads_rarely_heals_by_itself_after_the_overlap(make, clock, account, published, old) -> None:
-    device = make(Habits(interval=1, refresh=1000, retry=0.25, patience=2, overlap=10, timeout=1))
+    device = make(DeviceTiming(interval=1, refresh=1000, retry=0.25, patience=2, overlap=10, timeout=1))
     run(device, clock, 3)
     account.create("credential", "phone1v2", Secret(NEW))
     published.publish("phone1v2", NEW)
@@ -99,7 +103,7 @@ def test_a_device_that_reads_rarely_heals_by_itself_after_the_overlap(make, cloc
 
 
 def test_disabling_within_the_overlap_cuts_off(make, clock, account, published, old) -> None:
-    device = make(Habits(interval=1, refresh=1000, retry=0.25, patience=2, overlap=10, timeout=1))
+    device = make(DeviceTiming(interval=1, refresh=1000, retry=0.25, patience=2, overlap=10, timeout=1))
     run(device, clock, 3)
     account.create("credential", "phone1v2", Secret(NEW))
     published.publish("phone1v2", NEW)
@@ -121,7 +125,7 @@ def test_publishing_before_applying_cuts_off(make, clock, published) -> None:
 
 
 def test_in_place_without_overlap_is_refused_and_heals(make, clock, account, published, old) -> None:
-    device = make(Habits(interval=1, refresh=1000, retry=0.25, patience=2, overlap=None, timeout=1))
+    device = make(DeviceTiming(interval=1, refresh=1000, retry=0.25, patience=2, overlap=None, timeout=1))
     run(device, clock, 3)
     account.update("credential", old, password=Secret(NEW))
     run(device, clock, 1)
@@ -135,7 +139,7 @@ def test_in_place_without_overlap_is_refused_and_heals(make, clock, account, pub
 
 
 def test_in_place_that_is_never_published_cuts_off(make, clock, account, published, old) -> None:
-    device = make(Habits(interval=1, refresh=4, retry=0.25, patience=2, overlap=None, timeout=1))
+    device = make(DeviceTiming(interval=1, refresh=4, retry=0.25, patience=2, overlap=None, timeout=1))
     run(device, clock, 3)
     account.update("credential", old, password=Secret(NEW))
     run(device, clock, 4)
@@ -148,10 +152,10 @@ def test_in_place_that_is_never_published_cuts_off(make, clock, account, publish
     assert report.longest_gap > 3
 
 
-def test_a_slow_registrar_with_a_proof_first_cuts_nobody_off(make, sandbox, clock, account, published, old) -> None:
+def test_a_slow_registrar_with_a_proof_first_cuts_nobody_off(make, simulator, clock, account, published, old) -> None:
     device = make()
     run(device, clock, 3)
-    sandbox.registrar.manner = Manner(propagation=Propagation(new=3))
+    simulator.registrar.options = RegistrarOptions(propagation=Propagation(new=3))
     account.create("credential", "phone1v2", Secret(NEW))
     run(device, clock, 4)  # the proof waits for the propagation before it is published
     published.publish("phone1v2", NEW)
@@ -169,7 +173,7 @@ def test_a_device_keeps_what_it_has_while_vault_is_away(make, clock, published) 
     published.given = None
     run(device, clock, 20)
     report = device.report()
-    assert report.unread > 0
+    assert report.failed_reads > 0
     assert (report.refused, report.longest_gap) == (0, 0.0)
 
 
@@ -184,36 +188,36 @@ def test_a_device_without_a_document_waits_and_looks_again(make, clock, publishe
     assert device.report().accepted > 0
 
 
-def test_a_silent_registrar_is_a_gap_and_no_refusal(make, sandbox, clock) -> None:
-    device = make(Habits(interval=1, refresh=4, retry=0.25, patience=2, overlap=10, timeout=0.05))
+def test_a_silent_registrar_is_a_gap_and_no_refusal(make, simulator, clock) -> None:
+    device = make(DeviceTiming(interval=1, refresh=4, retry=0.25, patience=2, overlap=10, timeout=0.05))
     run(device, clock, 3)
-    sandbox.faults.plan("silence", verb="register", times=3)
+    simulator.faults.plan("silence", verb="register", times=3)
     run(device, clock, 5)
     report = device.report()
     assert (report.unanswered, report.refused, report.cut_off) == (3, 0, ())
     assert report.longest_gap > 0
 
 
-def test_a_registrar_that_asks_nobody_for_a_password_counts_as_no_registration(make, sandbox, clock) -> None:
+def test_a_registrar_that_asks_nobody_for_a_password_counts_as_no_registration(make, simulator, clock) -> None:
     device = make()
-    sandbox.faults.plan(Fault(Kind.STATUS, status=200), verb="register", times=None)
+    simulator.faults.plan(SimulatedFault(FaultKind.STATUS, status=200), verb="register", times=None)
     run(device, clock, 3)
     assert device.report().accepted == 0
 
 
-def test_a_fleet_measures_every_device(sandbox: Sandbox, account: Account) -> None:
+def test_a_fleet_measures_every_device(simulator: SimulatorServer, account: SimulatedAccount) -> None:
     wall = WallClock()
-    habits = Habits(interval=0.05, refresh=0.1, retry=0.02, patience=0.3, timeout=1)
+    timing = DeviceTiming(interval=0.05, refresh=0.1, retry=0.02, patience=0.3, timeout=1)
     documents = {}
     for number in range(20):
         account.create("credential", f"phone{number}", Secret(GOOD))
         documents[f"desk{number}"] = Published(f"phone{number}", GOOD)
-    devices = [Device(name, read, sandbox.sip_address, wall, habits) for name, read in documents.items()]
+    devices = [SipPhone(name, read, simulator.sip_address, wall, timing) for name, read in documents.items()]
     fleet = Fleet(devices, wall, threads=2)
     fleet.start()
     try:
-        eventually(lambda: not fleet.report().silent)
-        account.update("credential", account.named("phone7").id, enabled=False)
+        eventually(lambda: not fleet.report().never_accepted)
+        account.update("credential", account.by_username("phone7").id, enabled=False)
         eventually(lambda: bool(fleet.report().cut_off))
     finally:
         fleet.stop()
@@ -222,16 +226,18 @@ def test_a_fleet_measures_every_device(sandbox: Sandbox, account: Account) -> No
     assert report.tried >= report.accepted + report.refused
     assert {line.partition(":")[0] for line in report.cut_off} == {"desk7"}
     assert fleet.reports()["desk3"].refused == 0
-    assert sum(sandbox.registrar.accepted().values()) >= report.accepted > 0
-    assert set(sandbox.registrar.refused()) == {"phone7"}
+    assert sum(simulator.registrar.accepted().values()) >= report.accepted > 0
+    assert set(simulator.registrar.refused()) == {"phone7"}
 
 
-def test_a_device_that_breaks_is_reported_and_not_forgotten(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
-    def broken() -> Given:
+def test_a_device_that_breaks_is_reported_and_not_forgotten(
+    simulator: SimulatorServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> PublishedCredential:
         raise RuntimeError("a reader that breaks its promise")
 
     wall = WallClock()
-    fleet = Fleet([Device("desk", broken, sandbox.sip_address, wall)], wall, threads=1)
+    fleet = Fleet([SipPhone("desk", broken, simulator.sip_address, wall)], wall, threads=1)
     fleet.start()
     try:
         eventually(lambda: fleet.report().cut_off == ("desk: stopped by RuntimeError",))
@@ -240,10 +246,10 @@ def test_a_device_that_breaks_is_reported_and_not_forgotten(sandbox: Sandbox, ca
     assert "device desk stopped" in caplog.text
 
 
-def test_any_store_error_is_a_look_that_failed(make, clock, published, sandbox) -> None:
-    def denied() -> Given:
+def test_any_store_error_is_a_look_that_failed(make, clock, published, simulator) -> None:
+    def denied() -> PublishedCredential:
         raise StoreDenied("no right to read")
 
-    device = Device("desk", denied, sandbox.sip_address, clock, HABITS)
+    device = SipPhone("desk", denied, simulator.sip_address, clock, TIMING)
     run(device, clock, 1)
-    assert device.report().unread > 1
+    assert device.report().failed_reads > 1

@@ -1,4 +1,4 @@
-"""What the sandbox's tests share beside fixtures: clocks, polling, a plain HTTP client."""
+"""Helpers of the simulator's tests: clocks, polling, a plain HTTP client."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-TOKEN = "sandbox-token-1"
+TOKEN = "simulator-token-1"
 GOOD = "Vbz!2025$SecureP"
 
 

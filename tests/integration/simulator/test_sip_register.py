@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from ports import free_port
-from sandbox_support import HandClock, WallClock
+from simulator_support import HandClock, WallClock
 
 from rotator.core.secret import Secret
 from rotator.providers.sip.register import Address, RegisterResult, register

@@ -7,11 +7,12 @@ import pytest
 from apinizer_bench import ALL, GENERATIONS, INVOICES, NEW, OLD, ORDERS, PROJECT, place
 from contract import ContractBroken
 from provider_bench import TOKEN
-from sandbox_support import WallClock, eventually
+from simulator_support import WallClock, eventually
 
 from rotator.core.secret import Secret
-from rotator_simulator.clients.api_client import ApiClient
-from rotator_simulator.clients.sip_device import Fleet, Given, Habits
+from rotator_simulator.devices.api_client import ApiClient
+from rotator_simulator.devices.device import DeviceTiming, PublishedCredential
+from rotator_simulator.devices.fleet import Fleet
 
 BASE = "/apiops/projects/Pay%20ments/credentials/"
 FULL = {
@@ -200,21 +201,23 @@ def test_a_client_that_reads_vault_is_never_cut_off_and_one_that_is_refused_says
     with place() as found:
         found.api.add(PROJECT, "client1", Secret("first-password"), [ORDERS])
         found.api.add(PROJECT, "client2", Secret("second-password"), [ORDERS])
-        given = [Given("client1", Secret("first-password"), "")]
+        given = [PublishedCredential("client1", Secret("first-password"), "")]
         clock, url = WallClock(), f"{found.sandbox.http_url}/gateway/staging/Orders"
-        habits = Habits(interval=0.02, refresh=0.05, retry=0.02, patience=0.2, overlap=60)
+        timing = DeviceTiming(interval=0.02, refresh=0.05, retry=0.02, patience=0.2, overlap=60)
         clients = [
-            ApiClient("reader", lambda: given[0], url, clock, habits),
-            ApiClient("forgetful", lambda: Given("client1", Secret("first-password"), ""), url, clock, habits),
+            ApiClient("reader", lambda: given[0], url, clock, timing),
+            ApiClient(
+                "forgetful", lambda: PublishedCredential("client1", Secret("first-password"), ""), url, clock, timing
+            ),
         ]
         fleet = Fleet(clients, clock, threads=2)
         fleet.start()
         try:
             eventually(lambda: all(report.accepted > 2 for report in fleet.reports().values()))
-            given[0] = Given("client2", Secret("second-password"), "")
+            given[0] = PublishedCredential("client2", Secret("second-password"), "")
             seen = fleet.reports()["reader"].accepted
             eventually(lambda: fleet.reports()["reader"].accepted > seen + 10)
-            found.account.update("credential", found.account.named("client1").id)
+            found.account.update("credential", found.account.by_username("client1").id)
             found.api._environments.deploy("staging", "client1", None, 0)
             eventually(lambda: bool(fleet.reports()["forgetful"].cut_off))
             assert fleet.reports()["reader"].cut_off == ()
@@ -226,8 +229,10 @@ def test_a_client_that_reads_vault_is_never_cut_off_and_one_that_is_refused_says
 
 
 def test_a_client_without_an_answer_is_not_refused():
-    habits = Habits(timeout=0.2)
-    client = ApiClient("c", lambda: Given("u", Secret("p"), ""), "http://127.0.0.1:1", WallClock(), habits)
+    timing = DeviceTiming(timeout=0.2)
+    client = ApiClient(
+        "c", lambda: PublishedCredential("u", Secret("p"), ""), "http://127.0.0.1:1", WallClock(), timing
+    )
     client.step()
     client.close()
     assert (client.report().tried, client.report().unanswered, client.report().refused) == (1, 1, 0)
