@@ -13,7 +13,7 @@ from rotator.ports import Clock
 # Longer than a lost answer takes to be looked into (the first back-offs), besides claim and propagation.
 _PATIENCE = timedelta(minutes=3)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=1)
-# What ends by itself within the patience; with the others the request waits in Vault for somebody, or for days.
+# Reasons that pass within the patience; with the others the request waits in Vault for somebody, or for days.
 _PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.RETIREMENTS_CAPPED})
 
 

@@ -1,7 +1,7 @@
-"""The words of the audit: what was done, and with which outcome. `docs/audit.md` lists them.
+"""The words of the audit: verbs and outcomes. `docs/audit.md` lists them.
 
-A word is part of the format of the audit: people search for it for years. It is written out here, so that renaming a
-class or a function changes no line.
+A word is part of the audit's format: people search for it for years. It is written out here, and renaming a class or a
+function changes no line.
 """
 
 from enum import StrEnum
@@ -21,7 +21,7 @@ class _Word(StrEnum):
 
 
 class AuditVerb(_Word):
-    """What was done."""
+    """A word for what was done."""
 
     STAGE = "stage", "An attempt was opened: the new password is in the state document."
     CREATE = "create", "The provider was asked to create the staged credential."
@@ -48,7 +48,7 @@ class AuditVerb(_Word):
 
 
 class AuditOutcome(_Word):
-    """What came of it."""
+    """A word for what came of it."""
 
     DONE = "done", "It was done; the provider, or Vault, confirmed it."
     REFUSED = "refused", "It was definitely not done; `detail` or `reason` says why."

@@ -1,4 +1,4 @@
-"""What is known of a target at one moment: all that a decision may rest on."""
+"""The knowledge of a target at one moment: all that a decision may rest on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -56,7 +56,7 @@ class ForecastEvent:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What would be done for one target."""
+    """The forecast for one target."""
 
     target: Target
     steps: tuple[ForecastStep, ...]

@@ -7,7 +7,7 @@ from rotator.core.facts import is_same_credential
 from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
-# How long a create whose answer was lost may still be carried out by the provider. A guess, on the long side: no
+# The time for which a provider may still carry out a create whose answer was lost. A guess, on the long side: no
 # provider documents it, and all that it delays is the removal of a credential that nobody was told of.
 LATE_COMMIT = timedelta(minutes=10)
 

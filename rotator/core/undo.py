@@ -1,6 +1,6 @@
 """The rule for an undo: which replaced credential it publishes again, until when, or why there is none.
 
-The engine, `rotator undo` and the status all ask here, so that none of them promises what another refuses.
+The engine, `rotator undo` and the status all ask here, and none of them promises what another refuses.
 """
 
 from collections.abc import Mapping

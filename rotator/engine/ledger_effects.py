@@ -13,7 +13,7 @@ from rotator.core.passwords import generate
 from rotator.engine.provider_caller import ProviderCaller, message_of
 from rotator.engine.session import Session
 
-# How often a credential in use is asked to go again: calls end sooner or later, and asking costs one request.
+# The longest wait before deleting a credential in use is tried again: calls end, and a try costs one request.
 _IN_USE_AGAIN = timedelta(minutes=5)
 
 

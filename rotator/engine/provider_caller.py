@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ProviderCaller:
-    """What every effect needs besides its session. Shared by all looks of a process."""
+    """The tools that every effect needs besides its session. Shared by all looks of a process."""
 
     providers: Providers
     clock: Clock
