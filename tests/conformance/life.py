@@ -12,8 +12,9 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from kinds import BY_KIND, Row
+from kinds import BY_KIND
 from place import FIRST, Place
+from row import Row
 from world import ALTERNATING, DAY, IN_PLACE, REPLACE, World
 
 from rotator.core.answers import Done

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from flask import Blueprint, Response
-from kinds import Row
+from row import Row
 
 from rotator.core.answers import Answer, Done
 from rotator.core.model import Credential

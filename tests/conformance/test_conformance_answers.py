@@ -8,9 +8,9 @@ from threading import Event
 from typing import Any
 
 import pytest
-from kinds import Row
 from place import KEY, QUICK, SECOND, THIRD, Place, value
 from provider_bench import raw_server
+from row import Row
 from twists import echo, keys, of_another, on_verb, redirect, with_noise, with_value, without, wrong_types
 from verbs import VERBS, Verb
 
