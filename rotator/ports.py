@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from rotator.core.answers import Answer
-from rotator.core.model import Capabilities, ConsumerDocument, Credential, TargetState
+from rotator.core.model import Capabilities, ConsumerDocument, Credential, Proof, TargetState
 
 
 class Provider(Protocol):
@@ -78,8 +78,8 @@ class Provider(Protocol):
         """Removes it. `Done` also where it was gone already and a listing confirms that."""
         ...
 
-    def prove(self, credential: Credential) -> Answer[str]:
-        """Shows that the provider accepts the credential; the text says how. `Retry(NOT_YET)`: not yet seen."""
+    def prove(self, credential: Credential) -> Answer[Proof]:
+        """Shows that the provider accepts the credential, and returns the evidence. `Retry(NOT_YET)`: not yet seen."""
         ...
 
 

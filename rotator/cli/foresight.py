@@ -173,7 +173,7 @@ class _Walk:
     def _prove(self, action: do.Prove) -> bool:
         can = self._facts.capabilities[action.credential.account]
         self._step("prove that the provider accepts it", f"by {can.proof}")
-        return self._to(advance.proved(self._state, can.proof))
+        return self._to(advance.proved(self._state, str(can.proof)))
 
     def _publish(self, action: do.Publish) -> bool:
         credential, consumer = action.credential, self._facts.consumer

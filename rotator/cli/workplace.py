@@ -14,8 +14,8 @@ from typing import TypeVar
 from rotator.cli.exits import Exit, Interrupted, Refused
 from rotator.core.model import Target, TargetState
 from rotator.daemon.root import Parts, Root
+from rotator.fields.suggestions import suggest
 from rotator.ports import StoreError
-from rotator.settings.problems import suggest
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -176,7 +176,7 @@ class Effects(Retirement):
         answer = provider.prove(action.credential)
         self._record(session, "prove", outcome_of(answer), action.credential, detail=message_of(answer))
         if isinstance(answer, Done):
-            session.write(advance.proved(session.state, answer.value))
+            session.write(advance.proved(session.state, str(answer.value)))
             return
         if isinstance(answer, Unknown) or (isinstance(answer, Refused) and answer.why.concerns_account):
             self._set_back_proof(session, answer)

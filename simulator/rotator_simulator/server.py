@@ -37,8 +37,8 @@ from typing import Self
 
 from flask import Flask
 
+from rotator.fields.network import HostPort
 from rotator.ports import Clock
-from rotator.providers.sip.register import Address
 from rotator_simulator.account import Account
 from rotator_simulator.control import Admin
 from rotator_simulator.faults import Faults, install
@@ -83,10 +83,10 @@ class Sandbox:
     def http_url(self) -> str:
         """The base URL of every simulated API."""
         host, port = self._server.server_address[:2]
-        return f"http://{Address(str(host), int(port))}"
+        return f"http://{HostPort(str(host), int(port))}"
 
     @property
-    def sip_address(self) -> Address:
+    def sip_address(self) -> HostPort:
         """Where the registrar listens (UDP)."""
         return self.registrar.address
 

@@ -60,7 +60,7 @@ class Recorder:
         def noting(*given: Any) -> Any:
             first = len(self._seen)
             answer = ask(*given)
-            said = answer.value if isinstance(answer, Done) and verb == "prove" else ""
+            said = answer.value.method if isinstance(answer, Done) and verb == "prove" else ""
             self.noted.append(Noted(verb, tuple(self._seen[first:]), said.partition(" by ")[0]))
             return answer
 

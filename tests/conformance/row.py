@@ -17,6 +17,10 @@ def _create(place: "Place", username: str, password: Secret) -> None:
     place.account.create(place.row.word, username, password, dict(place.row.extra))
 
 
+def _registrar(place: "Place") -> Mapping[str, Any]:
+    return {"registrar": str(place.sandbox.sip_address)}
+
+
 def _accepted_by_sip(place: "Place", username: str, password: Secret) -> bool:
     return place.account.accepts(username, password)
 
@@ -26,13 +30,14 @@ class Row:
     """One kind. The defaults are those of a SIP provider that names a credential by an id of its own."""
 
     kind: str  # as in `registry.KINDS`
+    options: Mapping[str, Any]  # its section of the configuration, with `API_KEY` for each secret and no base_url
     word: str  # the simulation's for such a credential
     account: str  # what the simulation calls the account
     simulate: Callable[[Account, Clock], SimulatedApi]
-    options: Callable[["Place", Secret, bool], Any]  # of an account with this API key; True: it proves passwords
     path: str  # of the account, as it begins that of each request
     gaps: Mapping[str, str]  # what of `FEATURES` in the suite it cannot do, and why
     base: str = ""  # of the API, below the sandbox
+    proof_options: Callable[["Place"], Mapping[str, Any]] | None = _registrar  # the keys for trying passwords
     extra: Mapping[str, Any] = field(default_factory=dict)  # what the simulation keeps beside the common facts
     add: Callable[["Place", str, Secret], None] = _create  # puts a credential there, as somebody else would
     accepts: Callable[["Place", str, Secret], bool] = _accepted_by_sip  # who uses these is let in, everywhere
@@ -45,4 +50,5 @@ class Row:
 
 
 NO_END = "the provider has no date after which a credential ends by itself"
+API_KEY = {"env": "API_KEY"}
 NOT_BY_US = "it belongs to an application or to a route, which only its owner knows: it is neither made nor removed"

@@ -72,7 +72,7 @@ def lifecycle() -> str:
 def _proofs() -> Iterator[list[str]]:
     for row in ROWS:
         with Place(row) as place:
-            yield [row.kind, *(place.open(proves=proves).capabilities.proof for proves in (True, False))]
+            yield [row.kind, *(str(place.open(proves=proves).capabilities.proof) for proves in (True, False))]
 
 
 # -- how much a provider takes

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from rotator.ports import Clock
 from rotator.providers.apinizer.gateway import basic
-from rotator.providers.http.calls import Request
+from rotator.providers.http.calls import HttpRequest
 from rotator.providers.http.client import Http, HttpOptions
-from rotator.providers.http.replies import Reply
+from rotator.providers.http.replies import HttpReply
 from rotator.testing.records import NullMeter
 from rotator_simulator.clients.sip_device import Consumer, Given, Habits, Login, Read
 
@@ -44,8 +44,8 @@ class ApiClient(Consumer):
     def _log_in(self, held: Given, habits: Habits) -> Login:
         authorization = {"Authorization": basic(held.username, held.password)}
         # Sent once: what is measured is what a client sees.
-        request = Request("call", "GET", "", headers=authorization, repeatable=False)
+        request = HttpRequest("call", "GET", "", headers=authorization, repeatable=False)
         reply = self._http.call(habits.timeout).send(request)
-        if isinstance(reply, Reply):
+        if isinstance(reply, HttpReply):
             return Called(reply.status, f"the gateway answered {reply.status}")
         return Called(None, reply.message)

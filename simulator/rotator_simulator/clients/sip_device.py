@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rotator.core.secret import Secret
+from rotator.fields.network import HostPort
 from rotator.ports import Clock, StoreError
-from rotator.providers.sip.register import Address, register
+from rotator.providers.sip.register import register
 
 _LOG = logging.getLogger("rotator_simulator")
 _NAP = 0.2  # seconds after which an idle worker looks whether it is to stop
@@ -191,7 +192,7 @@ class Consumer(ABC):
 class Device(Consumer):
     """One telephone: it registers."""
 
-    def __init__(self, name: str, read: Read, registrar: Address, clock: Clock, habits: Habits | None = None) -> None:
+    def __init__(self, name: str, read: Read, registrar: HostPort, clock: Clock, habits: Habits | None = None) -> None:
         """Makes it; it does nothing until its first `step`."""
         super().__init__(name, read, clock, habits)
         self._registrar = registrar

@@ -7,9 +7,9 @@ from typing import Any
 
 from rotator.core.model import Strategy
 from rotator.core.secret import Secret
+from rotator.fields.network import HostPort
+from rotator.fields.times import duration_text
 from rotator.ports import Clock
-from rotator.providers.sip.register import Address
-from rotator.settings.times import duration_text
 from rotator_simulator.account import Account
 from rotator_simulator.clients.api_client import ApiClient
 from rotator_simulator.clients.sip_device import Consumer, Device, Habits, Read
@@ -50,7 +50,7 @@ class Place:
 
     vault: Mapping[str, Any]  # the section `vault` of the configuration
     api: str  # base URL of the simulated providers
-    registrar: Address
+    registrar: HostPort
 
 
 Seed = Callable[[SimulatedApi, Account, str, Secret], None]

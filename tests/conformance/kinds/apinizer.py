@@ -1,10 +1,9 @@
 """Apinizer: the credentials of a project."""
 
 from place import Place
-from row import Row
+from row import API_KEY, Row
 
 from rotator.core.secret import Secret
-from rotator.providers.apinizer.api import ApinizerOptions
 from rotator_simulator.providers.apinizer.api import KIND as APINIZER
 from rotator_simulator.providers.apinizer.api import ApinizerApi
 
@@ -19,11 +18,8 @@ def _accepted_by_gateways(place: Place, username: str, password: Secret) -> bool
     return all(place.api.lets_in(where, username, password, "Orders") for where in ("production", "staging"))
 
 
-def _project(place: Place, key: Secret, proves: bool) -> ApinizerOptions:
-    url = f"{place.sandbox.http_url}/gateway/production/Orders"
-    return ApinizerOptions(
-        place.account.name, key, email="ops@example.com", full_name="Ops", probe_url=url if proves else None
-    )
+def _gateway(place: Place) -> dict[str, str]:
+    return {"probe_url": f"{place.sandbox.http_url}/gateway/production/Orders"}
 
 
 ROWS = (
@@ -32,7 +28,13 @@ ROWS = (
         word=APINIZER,
         account="Pay ments",
         simulate=lambda account, clock: ApinizerApi([account], clock),
-        options=_project,
+        options={
+            "project": "Pay ments",
+            "access_token": API_KEY,
+            "email": "ops@example.com",
+            "full_name": "Ops",
+        },
+        proof_options=_gateway,
         path="/apiops/projects/Pay%20ments/",
         gaps={
             "generate": "username and password are always those that were chosen here",

@@ -1,26 +1,15 @@
 """Telnyx: telephony credentials and credential connections."""
 
-from place import Place
-from row import NO_END, NOT_BY_US, Row
+from row import API_KEY, NO_END, NOT_BY_US, Row
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock
-from rotator.providers.telnyx.api import TelephonyOptions, TelnyxOptions
 from rotator_simulator.account import Account
 from rotator_simulator.providers.telnyx import api as telnyx_credentials
 from rotator_simulator.providers.telnyx import connections as telnyx_connections
 from rotator_simulator.providers.telnyx.api import TelnyxApi
 
 CONNECTION = "1494404757140276705"
-
-
-def _telephony(place: Place, key: Secret, proves: bool) -> TelephonyOptions:
-    registrar = place.sandbox.sip_address if proves else None
-    return TelephonyOptions(api_key=key, registrar=registrar, connection_id=CONNECTION)
-
-
-def _connection(place: Place, key: Secret, proves: bool) -> TelnyxOptions:
-    return TelnyxOptions(api_key=key, registrar=place.sandbox.sip_address if proves else None)
 
 
 def _telnyx(account: Account, clock: Clock) -> TelnyxApi:
@@ -36,7 +25,7 @@ ROWS = (
         word=telnyx_credentials.KIND,
         account="TELNYX",
         simulate=_telnyx,
-        options=_telephony,
+        options={"api_key": API_KEY, "connection_id": CONNECTION},
         path="/v2/",
         base="/v2",
         extra={"connection_id": CONNECTION, "name": "by hand", "tag": None},
@@ -55,7 +44,7 @@ ROWS = (
         word=telnyx_connections.KIND,
         account="TELNYX",
         simulate=_telnyx,
-        options=_connection,
+        options={"api_key": API_KEY},
         path="/v2/",
         base="/v2",
         extra={"connection_name": "by hand"},

@@ -1,19 +1,12 @@
 """Vobiz: trunk credentials and Endpoint users."""
 
-from place import Place
-from row import NO_END, NOT_BY_US, Row
+from row import API_KEY, NO_END, NOT_BY_US, Row
 
-from rotator.core.secret import Secret
-from rotator.providers.vobiz.api import VobizOptions
 from rotator_simulator.providers.vobiz import api as vobiz
 from rotator_simulator.providers.vobiz import endpoints as vobiz_endpoints
 from rotator_simulator.providers.vobiz.api import VobizApi
 
 _NO_SWITCH = "the provider documents no way to switch off a single one"
-
-
-def _vobiz(place: Place, key: Secret, proves: bool) -> VobizOptions:
-    return VobizOptions(place.account.name, key, registrar=place.sandbox.sip_address if proves else None)
 
 
 ROWS = (
@@ -22,7 +15,7 @@ ROWS = (
         word=vobiz.KIND,
         account="MA_DEMO",
         simulate=lambda account, clock: VobizApi([account], clock),
-        options=_vobiz,
+        options={"auth_id": "MA_DEMO", "auth_token": API_KEY},
         path="/api/v1/Account/MA_DEMO/",
         gaps={"generate": "username and password are always those that were chosen here", "expire": NO_END},
         page=100,
@@ -34,7 +27,7 @@ ROWS = (
         word=vobiz_endpoints.KIND,
         account="MA_DEMO",
         simulate=lambda account, clock: VobizApi([account], clock),
-        options=_vobiz,
+        options={"auth_id": "MA_DEMO", "auth_token": API_KEY},
         path="/api/v1/Account/MA_DEMO/",
         gaps={
             "create": NOT_BY_US,

@@ -6,8 +6,8 @@ import pytest
 from sandbox_support import GOOD, HandClock, WallClock, eventually
 
 from rotator.core.secret import Secret
+from rotator.fields.network import HostPort
 from rotator.ports import StoreDenied, StoreUnavailable
-from rotator.providers.sip.register import Address
 from rotator_simulator.account import Account, Propagation
 from rotator_simulator.clients.sip_device import Device, Fleet, Given, Habits
 from rotator_simulator.faults import Fault, Kind
@@ -48,7 +48,7 @@ def published(old: str) -> Published:
 
 @pytest.fixture
 def make(sandbox: Sandbox, clock: HandClock, published: Published) -> Callable[..., Device]:
-    def made(habits: Habits = HABITS, registrar: Address | None = None) -> Device:
+    def made(habits: Habits = HABITS, registrar: HostPort | None = None) -> Device:
         return Device("desk", published, registrar or sandbox.sip_address, clock, habits)
 
     return made
