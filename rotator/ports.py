@@ -10,7 +10,7 @@ from typing import Protocol
 
 from rotator.core.answers import Answer
 from rotator.core.audit_words import AuditOutcome, AuditVerb
-from rotator.core.model import Capabilities, ConsumerDocument, Credential, TargetState
+from rotator.core.model import Capabilities, ConsumerDocument, Credential, Proof, TargetState
 
 
 class Provider(Protocol):
@@ -79,8 +79,8 @@ class Provider(Protocol):
         """Removes it. `Done`, too, if it was gone already and a listing confirms that."""
         ...
 
-    def prove(self, credential: Credential) -> Answer[str]:
-        """Shows that the provider accepts the credential; the text says how. `Retry(NOT_YET)`: not yet seen."""
+    def prove(self, credential: Credential) -> Answer[Proof]:
+        """Shows that the provider accepts the credential, and returns the evidence. `Retry(NOT_YET)`: not yet seen."""
         ...
 
 

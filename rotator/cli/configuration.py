@@ -11,25 +11,24 @@ from rotator.cli.options import Output
 from rotator.cli.printing import cell, counted, length_text, print_json, print_lines, print_table, table
 from rotator.core.model import Policy
 from rotator.core.schedule import Cron
-from rotator.daemon.accounts import provider_facts
-from rotator.settings import ConfigError, Problem, Settings, load
+from rotator.settings import ConfigError, ConfigProblem, Settings, check
 from rotator.settings.strength import bits
 
 
 def show_check(config: Path, output: Output) -> Exit:
     """Prints the problems or the summary and returns the exit code."""
     try:
-        settings = load(config, os.environ, provider_facts())
+        settings, warnings = check(config, os.environ)
     except ConfigError as error:
         return _wrong(error.problems, output)
     if output is Output.JSON:
-        print_json(_document(settings))
+        print_json(_document(settings, warnings))
     else:
-        _print(settings)
+        _print(config, settings, warnings)
     return Exit.DONE
 
 
-def _wrong(problems: Iterable[Problem], output: Output) -> Exit:
+def _wrong(problems: Iterable[ConfigProblem], output: Output) -> Exit:
     documents = [asdict(problem) for problem in problems]
     if output is Output.JSON:
         print_json({"ok": False, "problems": documents, "warnings": [], "targets": [], "policies": []})
@@ -43,7 +42,7 @@ def _used(settings: Settings) -> list[Policy]:
     return list(policies.values())
 
 
-def _print(settings: Settings) -> None:
+def _print(config: Path, settings: Settings, warnings: tuple[ConfigProblem, ...]) -> None:
     targets = table("Target", "Provider", "Strategy", "Policy", "Path")
     for target in settings.core_targets():
         row = (target.name, target.account, target.strategy.value, target.policy.name, target.path)
@@ -56,9 +55,9 @@ def _print(settings: Settings) -> None:
         policies.add_row(cell(policy.name), cell(_rotation(policy)), *grace, strength)
     print_lines("")
     print_table(policies)
-    print_lines("", *(f"warning: {warning}" for warning in settings.warnings))
-    counts = f"{counted(len(settings.core_targets()), 'target')}, {counted(len(settings.warnings), 'warning')}"
-    print_lines(f"{settings.file} is valid: {counts}")
+    print_lines("", *(f"warning: {warning}" for warning in warnings))
+    counts = f"{counted(len(settings.core_targets()), 'target')}, {counted(len(warnings), 'warning')}"
+    print_lines(f"{config} is valid: {counts}")
 
 
 def _rotation(policy: Policy) -> str:
@@ -72,11 +71,11 @@ def _rotation(policy: Policy) -> str:
     return text
 
 
-def _document(settings: Settings) -> dict[str, Any]:
+def _document(settings: Settings, warnings: tuple[ConfigProblem, ...]) -> dict[str, Any]:
     return {
         "ok": True,
         "problems": [],
-        "warnings": [asdict(warning) for warning in settings.warnings],
+        "warnings": [asdict(warning) for warning in warnings],
         "targets": [
             {
                 "name": target.name,

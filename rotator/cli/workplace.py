@@ -13,8 +13,8 @@ from rotator.cli.exits import Exit, Interrupted, Refused
 from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components, Composition
 from rotator.daemon.signals import interruptible
+from rotator.fields.suggestions import suggest
 from rotator.ports import StoreError
-from rotator.settings.problems import suggest
 
 T = TypeVar("T")
 R = TypeVar("R")

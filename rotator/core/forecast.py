@@ -112,7 +112,7 @@ class _PaperRun:
             case do.Prove():
                 proof = facts.capabilities[action.credential.account].proof
                 self._step("prove that the provider accepts it", f"by {proof}")
-                self._move(advance.after_proof(state, proof))
+                self._move(advance.after_proof(state, str(proof)))
             case do.Publish():
                 self._publish(action.credential)
             case do.Close():

@@ -23,6 +23,17 @@ class Strategy(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """A way to show that a provider accepts a credential, or the result of doing so."""
+
+    method: str  # such as `SIP REGISTER`; for a read-back, the facts that it shows
+    tries_password: bool  # False: only the provider's API is read back
+
+    def __str__(self) -> str:
+        return self.method if self.tries_password else f"read-back without trying the password ({self.method})"
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """The abilities of one kind of credential at a provider, and the proof that it works."""
 
@@ -34,7 +45,7 @@ class Capabilities:
     deletes: bool
     lists: bool
     creates: bool
-    proof: str  # how a credential is shown to be accepted, for plan and status
+    proof: Proof
     propagation: timedelta  # how long after a change the provider may still answer from the old state
     password_limits: PasswordRules  # the strictest reading of what the provider's pages say
     username_pattern: str  # a regular expression that every username that we make must match

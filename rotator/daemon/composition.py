@@ -14,7 +14,6 @@ from typing import Any, Self, TextIO
 from rotator import __version__
 from rotator.core.model import Capabilities, Target, TargetState
 from rotator.core.secret import Secret
-from rotator.daemon.accounts import http_options, options_of, provider_facts
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.engine import Engine, Limits
 from rotator.observe.audit import AuditError, AuditLog, FileSink, Sink, StreamSink
@@ -23,15 +22,15 @@ from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
 from rotator.ports import Provider
 from rotator.providers.http.client import Http
+from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
-from rotator.settings import ConfigError, Problem, Settings, load
-from rotator.settings.accounts import Account
+from rotator.settings import ConfigError, ConfigProblem, Settings, load
 from rotator.settings.vault import (
     AppRoleAuth,
-    EmbeddedVault,
+    EmbeddedVaultSettings,
     JwtAuth,
     KubernetesAuth,
-    RemoteVault,
+    RemoteVaultSettings,
     TokenAuth,
     TokenFileAuth,
     VaultAuth,
@@ -116,7 +115,7 @@ class Composition:
 
     def __enter__(self) -> Self:
         vault = self.settings.vault
-        if isinstance(vault, EmbeddedVault):
+        if isinstance(vault, EmbeddedVaultSettings):
             self._server = self._started(vault)
         return self
 
@@ -130,13 +129,13 @@ class Composition:
     def reload(self) -> Settings:
         """Reads the configuration file again. Raises ConfigError, also if an embedded Vault changes."""
         settings, old = self._load(), self.settings.vault
-        if settings.vault != old and EmbeddedVault in (type(settings.vault), type(old)):
+        if settings.vault != old and EmbeddedVaultSettings in (type(settings.vault), type(old)):
             what = "a reload cannot change an embedded Vault, or switch between it and another Vault"
-            raise ConfigError([Problem(str(self._config), None, None, "vault", what, "restart rotator")])
+            raise ConfigError([ConfigProblem(str(self._config), None, None, "vault", what, "restart rotator")])
         return settings
 
     def _load(self) -> Settings:
-        return load(self._config, self._environ, provider_facts())
+        return load(self._config, self._environ)
 
     def changes_that_need_a_restart(self, new: Settings) -> tuple[str, ...]:
         """Returns the sections in which `new` differs although a reload does not apply them."""
@@ -177,15 +176,15 @@ class Composition:
             )
             return Components(settings, settings.core_targets(), client, store, providers, engine, undo.pop_all())
 
-    def _provider(self, name: str, account: Account, store: VaultStore, undo: ExitStack) -> Provider:
-        options = options_of(account, store.read_key)
-        self.redactor.add(*(value for value in _values(options) if isinstance(value, Secret)))
+    def _provider(self, name: str, account: AccountOptions, store: VaultStore, undo: ExitStack) -> Provider:
+        options = account.with_secrets(store.read_key)
+        self.redactor.add(*options.secrets)
         try:
-            http = Http(http_options(name, account, options, read_only=self._read_only), self.clock, self.metrics)
+            http = Http(options.http(name, read_only=self._read_only), self.clock, self.metrics)
             undo.callback(http.close)
-            return KINDS[account.type].build(options, http, self.randomness)
+            return KINDS[options.type](options, http, self.randomness)
         except ValueError as error:  # what only shows once the secrets are there; its text holds no value
-            problem = Problem(str(self._config), None, None, f"providers.{name}", str(error), "")
+            problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])
 
     def _sink(self) -> Sink:
@@ -197,14 +196,14 @@ class Composition:
             raise AuditError("the audit goes to standard output, which is closed: open it, or set audit.file")
         return StreamSink(stream)
 
-    def _started(self, vault: EmbeddedVault) -> Server:
+    def _started(self, vault: EmbeddedVaultSettings) -> Server:
         setup = ServerSetup(mount=vault.mount, state_prefix=vault.state_prefix)
         server = Server(vault.embedded.data_dir, self.clock, setup, vault.embedded.port)
         return server if self._quiet and server.attach() else self._exit.enter_context(server)
 
     def _client(self, settings: Settings) -> VaultClient:
         vault = settings.vault
-        if isinstance(vault, RemoteVault):
+        if isinstance(vault, RemoteVaultSettings):
             connection = Connection(
                 vault.address,
                 vault.namespace or "",

@@ -156,7 +156,7 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     answer = provider.prove(action.credential)
     _record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
-        session.write(advance.after_proof(session.state, answer.value))
+        session.write(advance.after_proof(session.state, str(answer.value)))
         return
     later = caller.next_try(session.state.failures + 1, answer)
     not_asked = isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is not Wait.NOT_YET)

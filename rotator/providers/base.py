@@ -1,31 +1,39 @@
-"""What all kinds of credentials share: what a kind does not offer is refused, and a SIP password is proved by SIP."""
+"""The adapter of every kind of credential: it refuses verbs that the kind lacks, and proves SIP passwords by SIP."""
 
 from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown
-from rotator.core.model import Capabilities, Credential
-from rotator.providers.http.calls import Call
+from rotator.core.model import Capabilities, Credential, Proof
+from rotator.ports import Randomness
+from rotator.providers.http.calls import HttpCall
 from rotator.providers.http.client import Http
 from rotator.providers.http.replies import Failure
+from rotator.providers.options import AccountOptions, SipAccountOptions
 from rotator.providers.sip.proof import by_register
-from rotator.providers.sip.register import Address
 
 
 class CredentialKind(ABC):
-    """One kind of credential at one account: a `ports.Provider` as soon as its subclass has the verbs that it offers.
+    """One kind of credential at one account: a `ports.Provider` once its subclass has the verbs that it offers.
 
-    Whatever it does not override is answered `Refused(UNSUPPORTED)`, without a request.
+    A verb that the subclass does not override is answered `Refused(UNSUPPORTED)`, without a request.
     """
 
-    def __init__(self, http: Http, capabilities: Capabilities, not_offered: str) -> None:
-        """`not_offered` says in words why what is not overridden is refused."""
-        self._http, self._capabilities = http, capabilities
-        self._not_offered = Refused(Refusal.UNSUPPORTED, not_offered)
+    options_model: ClassVar[type[AccountOptions]]
+    """Its section of the configuration; `type` there selects this kind."""
+    not_offered: ClassVar[str]
+    """Why a verb that is not overridden is refused."""
+
+    def __init__(self, options: AccountOptions, http: Http, randomness: Randomness) -> None:
+        """Connects to nothing yet. The options are of `options_model`, with their secrets read."""
+        self._http, self._randomness = http, randomness
+        self._capabilities = options.capabilities
+        self._not_offered = Refused(Refusal.UNSUPPORTED, self.not_offered)
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this kind can do."""
+        """The abilities of this kind."""
         return self._capabilities
 
     @property
@@ -39,10 +47,10 @@ class CredentialKind(ABC):
 
     @abstractmethod
     def enable(self, credential: Credential) -> Answer[Credential]:
-        """See `ports.Provider`; every kind offers it: what cannot be disabled is enabled with its password in force."""
+        """See `ports.Provider`; every kind offers it: a kind that is never disabled puts the password in force."""
 
     @abstractmethod
-    def prove(self, credential: Credential) -> Answer[str]:
+    def prove(self, credential: Credential) -> Answer[Proof]:
         """See `ports.Provider`; every kind offers it."""
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
@@ -73,11 +81,13 @@ class CredentialKind(ABC):
 class SipCredentialKind(CredentialKind):
     """A kind of credential that devices register with."""
 
-    _registrar: Address | None
-    _domain: str | None
+    def __init__(self, options: SipAccountOptions, http: Http, randomness: Randomness) -> None:
+        """Connects to nothing yet."""
+        super().__init__(options, http, randomness)
+        self._registrar, self._domain = options.registrar, options.domain
 
-    def prove(self, credential: Credential) -> Answer[str]:
-        """By a SIP REGISTER where a registrar is configured, else by reading back; the text says which."""
+    def prove(self, credential: Credential) -> Answer[Proof]:
+        """Registers with the password if a registrar is configured, and else reads the provider's API back."""
         call = self._http.call()
         if self._registrar is None:
             return self._read_back_proof(call, credential, "no SIP registrar is configured")
@@ -87,29 +97,31 @@ class SipCredentialKind(CredentialKind):
         return self._read_back_proof(call, credential, "the SIP registrar asks for no password")
 
     @abstractmethod
-    def _read_back_proof(self, call: Call, credential: Credential, note: str) -> Answer[str]:
-        """What the provider shows of it; `note` says why the password itself was not tried."""
+    def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
+        """Returns what the provider shows of it; `reason` says why the password itself is not tried."""
 
 
-def missing(found: Answer[tuple[object, ...]], shown: Failure, what: str) -> Failure:
-    """What a 404 means, by what a listing shows: `Refused(NOT_FOUND)` only where the whole of it was read and lacks it.
+def missing(listed: Answer[tuple[object, ...]], failure: Failure, what: str) -> Failure:
+    """Returns the meaning of a 404: `Refused(NOT_FOUND)` only if the whole listing was read and lacks the credential.
 
     Args:
-        found: the listing's entries with its id.
-        shown: what the 404 means where the listing shows it all the same.
-        what: it, in words.
+        listed: the listing's entries with its id.
+        failure: the meaning of the 404 if the listing shows the credential all the same.
+        what: the credential, in words.
     """
-    if not isinstance(found, Done):
-        return unconfirmed("the provider answered 404, and no listing confirms it", found)
-    return shown if found.value else Refused(Refusal.NOT_FOUND, f"{what} is not there, and the listing confirms it")
+    if not isinstance(listed, Done):
+        return unconfirmed("the provider answered 404, and no listing confirms it", listed)
+    return (
+        failure if listed.value else Refused(Refusal.NOT_FOUND, f"{what} does not exist, and the listing confirms it")
+    )
 
 
-def gone(answer: Failure) -> Done[None] | Failure:
-    """What a 404 means to a delete: what is not there, is deleted."""
+def deleted(answer: Failure) -> Done[None] | Failure:
+    """Returns what a failure means to a delete: a credential that does not exist is deleted."""
     return Done(None) if isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND else answer
 
 
 def unconfirmed(message: str, why: Failure) -> Unknown:
-    """Something was said, or done, that could not be read back; a wait that the provider asks for is passed on."""
+    """Returns the answer for a change that could not be read back; a wait that the provider asks for is passed on."""
     after = why.after if isinstance(why, Retry | Unknown) else None
     return Unknown(f"{message}: {why.message}", after)

@@ -1,7 +1,7 @@
-"""The configuration: read with `load`, wrong with `ConfigError`, right as `Settings`."""
+"""The configuration file: `load` returns `Settings` or raises `ConfigError`."""
 
-from rotator.settings.load import load
-from rotator.settings.problems import ConfigError, Problem
-from rotator.settings.settings import Settings
+from rotator.settings.load import check, load
+from rotator.settings.models import Settings
+from rotator.settings.problems import ConfigError, ConfigProblem
 
-__all__ = ["ConfigError", "Problem", "Settings", "load"]
+__all__ = ["ConfigError", "ConfigProblem", "Settings", "check", "load"]

@@ -1,4 +1,4 @@
-"""Pydantic's findings in the words of the configuration: where, what, and what would be right."""
+"""Pydantic's errors in the words of the configuration: place, problem, remedy."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,24 +9,33 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from rotator.settings.accounts import ProviderAccount
-from rotator.settings.document import Document
-from rotator.settings.models import Configuration
-from rotator.settings.problems import Loc, suggest
-from rotator.settings.section import Section
-from rotator.settings.vault import VaultAuth, VaultSection
-from rotator.settings.world import Finding
+from rotator.fields.section import Section
+from rotator.fields.suggestions import suggest
+from rotator.fields.text import INVALID
+from rotator.providers.options import AccountOptions
+from rotator.providers.registry import KINDS
+from rotator.settings.document import YamlDocument
+from rotator.settings.models import Settings
+from rotator.settings.problems import Finding, Loc
+from rotator.settings.vault import VaultAuth, VaultSettings
 
 
 def _members(union: Any) -> Iterator[tuple[str, type[Section]]]:
-    """The tag and the section of each member of a discriminated union."""
+    """Yields the tag and the section of each member of a discriminated union."""
+    if union is AccountOptions:
+        yield from ((f"type={name}", kind.options_model) for name, kind in KINDS.items())
+        return
     for member in get_args(_bare(union)):
         section, tag = get_args(member)
         yield tag.tag, section
 
 
+def _sections() -> Mapping[str, type[Section]]:
+    return dict(pair for union in (AccountOptions, VaultAuth, VaultSettings) for pair in _members(union))
+
+
 def _bare(annotation: Any) -> Any:
-    """The type itself: what remains of `Annotated[X, ...]` and of `X | None`."""
+    """Returns the type without `Annotated` and without `| None`."""
     if get_origin(annotation) is Annotated:
         return _bare(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
@@ -35,9 +44,6 @@ def _bare(annotation: Any) -> Any:
     return annotation
 
 
-_SECTIONS: Mapping[str, type[Section]] = dict(
-    pair for union in (ProviderAccount, VaultAuth, VaultSection) for pair in _members(union)
-)
 _NOT_A_MAPPING = ("must be a mapping", "write keys and values below it, as 'key: value'")
 _NOT_A_LIST = ("must be a list", "begin each item with '- '")
 _NOT_A_NUMBER = ("must be a whole number", "write it in digits, without quotes")
@@ -50,27 +56,27 @@ _PLAIN = {
     "int_parsing_size": _NOT_A_NUMBER,
     "string_type": ("must be text", "put it in quotes"),
     "string_too_long": ("is too long", ""),
-    "string_pattern_mismatch": ("holds other characters than ASCII punctuation", "such as '!@$^*_+'"),
-    "too_short": ("is empty", "there has to be at least one"),
+    "string_pattern_mismatch": ("contains other characters than ASCII punctuation", "use symbols such as '!@$^*_+'"),
+    "too_short": ("is empty", "give at least one"),
 }
 
 
-def findings(error: ValidationError, document: Document) -> Iterator[Finding]:
-    """Everything that pydantic found."""
+def findings(error: ValidationError, document: YamlDocument) -> Iterator[Finding]:
+    """Yields every error that pydantic reports."""
     for details in error.errors(include_url=False, include_input=False):
         yield from _finding(details, document)
 
 
-def _finding(details: ErrorDetails, document: Document) -> Iterator[Finding]:
+def _finding(details: ErrorDetails, document: YamlDocument) -> Iterator[Finding]:
     kind, steps, context = details["type"], details["loc"], details.get("ctx", {})
     loc = _plain_loc(steps)
     value = document.at(loc)
-    if kind == "wrong":
+    if kind == INVALID:
         yield Finding(loc, context["what"], context["remedy"])
     elif kind == "extra_forbidden":
         yield Finding(loc, "unknown key", suggest(loc[-1], _fields(steps[:-1]), "keys"))
     elif kind == "missing":
-        what = "has no value" if (*loc[:-1], loc[-1]) in document.places else "is missing"
+        what = "has no value" if (*loc[:-1], loc[-1]) in document.positions else "is missing"
         yield Finding(loc, what, _example(steps))
     elif kind in ("enum", "literal_error"):
         yield Finding(loc, "unknown value", suggest(value, re.findall(r"'([^']*)'", context["expected"]), "values"))
@@ -78,13 +84,14 @@ def _finding(details: ErrorDetails, document: Document) -> Iterator[Finding]:
         yield _unknown_kind(steps, loc, value)
     elif kind in ("greater_than_equal", "less_than_equal"):
         yield Finding(loc, "is out of range", _range(context))
-    elif not (kind == "too_short" and value):  # with a value it only counts the items that were not refused already
-        yield Finding(loc, *_PLAIN.get(kind, ("is not right", "see the description of this key in schema.json")))
+    elif not (kind == "too_short" and value):  # with a value, it only counts the valid items
+        yield Finding(loc, *_PLAIN.get(kind, ("is invalid", "see the description of this key in config/schema.json")))
 
 
 def _plain_loc(steps: Loc) -> Loc:
-    """The place in the file: without the names of union members, and without pydantic's mark for a key."""
-    return tuple(step for step in steps if step not in _SECTIONS and step != "[key]")
+    """Returns the place in the file: without the tags of union members, and without pydantic's mark for a key."""
+    sections = _sections()
+    return tuple(step for step in steps if step not in sections and step != "[key]")
 
 
 def _range(context: Mapping[str, Any]) -> str:
@@ -92,7 +99,7 @@ def _range(context: Mapping[str, Any]) -> str:
 
 
 def _unknown_kind(steps: Loc, loc: Loc, value: Any) -> Finding:
-    """A provider's type or an authentication method that is missing or unknown, or no mapping at all."""
+    """Explains a provider type or an authentication method that is missing or unknown."""
     if not isinstance(value, dict):
         return Finding(loc, *_NOT_A_MAPPING)
     key, known = _choices(steps)
@@ -103,29 +110,30 @@ def _unknown_kind(steps: Loc, loc: Loc, value: Any) -> Finding:
 
 
 def _choices(steps: Loc) -> tuple[str, tuple[str, ...]]:
-    """The key that chooses among the sections possible at `steps`, and its values."""
+    """Returns the key that selects the section at `steps`, and its values."""
     tags = [tag.split("=") for tag, _ in _members(_annotation(steps))]
     return tags[0][0], tuple(value for _, value in tags)
 
 
 def _fields(steps: Loc) -> tuple[str, ...]:
-    """The keys that are known at `steps`."""
+    """Returns the keys that are known at `steps`."""
     return tuple(_annotation(steps).model_fields)
 
 
 def _example(steps: Loc) -> str:
-    """The remedy for a missing key: an example of it."""
+    """Returns the remedy for a missing key: an example of it."""
     section = _annotation(steps[:-1])
     field: FieldInfo = section.model_fields[str(steps[-1])]
-    return f"such as '{steps[-1]}: {field.examples[0]}'" if field.examples else "give it"
+    return f"add it, such as '{steps[-1]}: {field.examples[0]}'" if field.examples else f"add '{steps[-1]}:'"
 
 
 def _annotation(steps: Loc) -> Any:
-    """The type that is expected at `steps`, a location as pydantic gives it."""
-    here: Any = Configuration
+    """Returns the type that is expected at `steps`, a location as pydantic gives it."""
+    here: Any = Settings
+    sections = _sections()
     for step in steps:
-        if step in _SECTIONS:
-            here = _SECTIONS[str(step)]
+        if step in sections:
+            here = sections[str(step)]
         elif _is_section(here):
             here = _bare(here.model_fields[str(step)].annotation)
         else:

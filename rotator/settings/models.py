@@ -1,59 +1,60 @@
-"""The configuration as it stands in the file: its sections, their keys, and the defaults with their reasons."""
+"""The sections of the configuration file: keys, defaults, and the reasons for the defaults."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import Enum
 
 from pydantic import Field, model_validator
 
-from rotator.core.backoff import Backoff as CoreBackoff
-from rotator.core.model import Policy as CorePolicy
-from rotator.core.model import Strategy
-from rotator.core.model import Target as CoreTarget
-from rotator.core.passwords import SAFE_SYMBOLS, PasswordRules
-from rotator.core.schedule import Cron, Every, Schedule
-from rotator.core.schedule import Window as CoreWindow
-from rotator.settings.accounts import ProviderAccount
-from rotator.settings.section import Count, Section
-from rotator.settings.times import CronText, Duration, Grace, TimeZone, WindowLength
-from rotator.settings.values import FilePath, HostPort, Listen, Name, VaultPath, Word, wrong
-from rotator.settings.vault import VaultSection
+from rotator.core.backoff import Backoff
+from rotator.core.model import Policy, Strategy, Target
+from rotator.core.passwords import PasswordRules
+from rotator.core.schedule import Cron, Every, Schedule, Window
+from rotator.engine import Limits
+from rotator.fields.network import HostPort, Listen
+from rotator.fields.section import Count, Section
+from rotator.fields.text import FilePath, Name, VaultPath, Word, invalid
+from rotator.fields.times import CronText, Duration, Grace, TimeZone, WindowLength
+from rotator.providers.registry import AnyAccountOptions
+from rotator.settings.vault import VaultSettings
 
 DEFAULT_POLICY = "default"
+_RULES, _LIMITS = PasswordRules(), Limits()
 
 
-class Window(Section):
-    """When scheduled rotations may start. A rotation on demand does not wait for it."""
+class WindowSettings(Section):
+    """The times at which scheduled rotations may start. A rotation on demand does not wait for them."""
 
     cron: CronText
-    """When the window opens: a cron expression of five fields."""
+    """The times at which the window opens: a cron expression of five fields."""
     duration: WindowLength = Field(examples=["4h"])
-    """How long it stays open. Rotations spread over it."""
+    """How long it stays open. Rotations are spread over it."""
     timezone: TimeZone = "UTC"
-    """The time zone of `cron`; default UTC. Changes to and from summer time are followed as Debian's cron does."""
+    """The time zone of `cron`; default UTC. Changes to and from summer time follow Debian's cron."""
 
-    def core(self) -> CoreWindow:
-        """The window as the core knows it."""
-        return CoreWindow(self.cron, self.duration, self.timezone)
+    def core(self) -> Window:
+        """Returns the window as the core defines it."""
+        return Window(self.cron, self.duration, self.timezone)
 
 
-class Password(Section):
-    """How passwords are made. They are drawn uniformly from all that meet the rules."""
+class PasswordSettings(Section):
+    """The rules for new passwords, which are drawn uniformly from all that meet them."""
 
-    length: Count = Field(default=20, ge=1, le=128)
-    """How many characters; default 20, the most that every provider and most phones are known to take."""
-    lower: Count = Field(default=1, ge=0, le=128)
-    """At least so many lower-case letters; default 1."""
-    upper: Count = Field(default=1, ge=0, le=128)
-    """At least so many upper-case letters; default 1."""
-    digits: Count = Field(default=1, ge=0, le=128)
-    """At least so many digits; default 1."""
-    symbol: Count = Field(default=1, ge=0, le=128)
-    """At least so many of `symbols`; default 1, since Vobiz's console asks for one."""
-    symbols: str = Field(default=SAFE_SYMBOLS, max_length=32, pattern=r"^[!-/:-@\[-`{-~]*$")
+    length: Count = Field(default=_RULES.length, ge=1, le=128)
+    """The number of characters; default 20, the longest that every provider and most phones are known to accept."""
+    lower: Count = Field(default=_RULES.lower, ge=0, le=128)
+    """The minimum number of lower-case letters; default 1."""
+    upper: Count = Field(default=_RULES.upper, ge=0, le=128)
+    """The minimum number of upper-case letters; default 1."""
+    digits: Count = Field(default=_RULES.digits, ge=0, le=128)
+    """The minimum number of digits; default 1."""
+    symbol: Count = Field(default=_RULES.symbol, ge=0, le=128)
+    """The minimum number of characters from `symbols`; default 1, since Vobiz's console requires one."""
+    symbols: str = Field(default=_RULES.symbols, max_length=32, pattern=r"^[!-/:-@\[-`{-~]*$")
     """The symbols to draw from. The default is safe in SIP digests, URLs, forms, INI and XML files. Empty: none."""
 
     def core(self) -> PasswordRules:
-        """The rules as the core knows them."""
+        """Returns the rules as the core defines them."""
         return PasswordRules(
             length=self.length,
             lower=self.lower,
@@ -64,40 +65,40 @@ class Password(Section):
         )
 
 
-class Policy(Section):
-    """How often, when and how carefully. `every` and `cron` exclude each other; without either it is every 90 days."""
+class PolicySettings(Section):
+    """The schedule, the grace periods and the password rules of targets. `every` and `cron` exclude each other; without
+    either, passwords are rotated every 90 days."""
 
     every: Duration | None = None
-    """The greatest age of a password; default 90d. A rotation falls due up to a tenth earlier, so that a fleet
-    spreads."""
+    """The maximum age of a password; default 90d. A rotation falls due up to a tenth earlier, to spread a fleet."""
     cron: CronText | None = None
     """Rotate at the times of a cron expression instead of `every`."""
     timezone: TimeZone = "UTC"
     """The time zone of `cron`; default UTC."""
-    window: Window | None = None
-    """When scheduled rotations may start; default at any time."""
+    window: WindowSettings | None = None
+    """The times at which scheduled rotations may start; default at any time."""
     overlap: Grace = timedelta(hours=24)
     """How long old and new are both accepted; default 24h. Longer than the slowest device needs to read Vault again."""
     quarantine: Grace = timedelta(days=7)
-    """How long the old credential stays disabled, and can be brought back, before it is deleted; default 7d."""
-    password: Password = Field(default_factory=Password)
-    """How passwords are made."""
+    """How long the old credential stays disabled, and can be enabled again, before it is deleted; default 7d."""
+    password: PasswordSettings = Field(default_factory=PasswordSettings)
+    """The rules for new passwords."""
 
     @model_validator(mode="after")
-    def _one_schedule(self) -> "Policy":
+    def _one_schedule(self) -> "PolicySettings":
         if self.every is not None and self.cron is not None:
-            raise wrong("every and cron exclude each other", "keep one of the two")
+            raise invalid("every and cron exclude each other", "keep one of the two")
         if self.cron is None and "timezone" in self.model_fields_set:
-            raise wrong("timezone has no effect without cron", "remove it, or move it into the window")
+            raise invalid("timezone has no effect without cron", "remove it, or move it into the window")
         return self
 
     def schedule(self) -> Schedule:
-        """The schedule as the core knows it."""
+        """Returns the schedule as the core defines it."""
         return Cron(self.cron, self.timezone) if self.cron is not None else Every(self.every or timedelta(days=90))
 
-    def core(self, name: str) -> CorePolicy:
-        """The policy as the core knows it."""
-        return CorePolicy(
+    def core(self, name: str) -> Policy:
+        """Returns the policy as the core defines it."""
+        return Policy(
             name=name,
             schedule=self.schedule(),
             window=self.window.core() if self.window is not None else None,
@@ -107,13 +108,13 @@ class Policy(Section):
         )
 
 
-class Credential(Section):
-    """Which credential at the provider a target is about: `username`, or `usernames` for `alternating`."""
+class CredentialSettings(Section):
+    """The credential of a target at the provider: `username`, or `usernames` for `alternating`."""
 
     username: Word | None = Field(default=None, examples=["officephone01"])
-    """The credential that devices use now. With `replace` it is the first to be replaced."""
+    """The credential that devices use now. With `replace` it is the first one to be replaced."""
     usernames: tuple[Word, ...] | None = Field(default=None, examples=[["officephonea", "officephoneb"]])
-    """The two standing credentials of `alternating`; they take turns."""
+    """The two standing credentials of `alternating`, which take turns."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -121,27 +122,27 @@ class Credential(Section):
         return ((self.username,) if self.username is not None else ()) + (self.usernames or ())
 
 
-class Target(Section):
-    """One named secret that devices use."""
+class TargetSettings(Section):
+    """One secret that devices use."""
 
     name: Name = Field(examples=["office-phone"])
-    """Its name: in commands, logs and metrics, and below the state prefix in Vault. It stays the same for ever."""
+    """Its name in commands, logs and metrics, and below the state prefix in Vault. It never changes."""
     provider: str = Field(examples=["vobiz-prod"])
     """The provider account, by its name under `providers`."""
     strategy: Strategy = Field(examples=["replace"])
-    """`replace` makes a new credential with a new username each time; `alternating` gives two standing ones turns;
-    `in-place` sets a new password on the one, which cuts devices off until they read Vault. There is no default: what
-    happens to the username, and whether there is an overlap, is for you to choose."""
-    credential: Credential = Field(default_factory=Credential, examples=["{username: officephone01}"])
-    """The credential at the provider. Left out only where the provider itself makes the usernames."""
+    """`replace` creates a new credential with a new username each time; `alternating` switches between two standing
+    ones; `in-place` sets a new password on the only one, and devices are refused until they read Vault. There is no
+    default: it decides if the username changes and if there is an overlap."""
+    credential: CredentialSettings = Field(default_factory=CredentialSettings, examples=["{username: officephone01}"])
+    """The credential at the provider. Leave it out only if the provider generates the usernames."""
     path: VaultPath = Field(examples=["sip/office-phone"])
-    """The consumer document, below `vault.mount`: what devices read. Nobody but rotator may write it."""
+    """The document that devices read, below `vault.mount`. Only rotator may write it."""
     policy: str = DEFAULT_POLICY
-    """The policy, by its name under `policies`; default `default`, which is there even where nobody wrote it."""
+    """The policy, by its name under `policies`; default `default`, which always exists."""
 
-    def core(self, policy: CorePolicy) -> CoreTarget:
-        """The target as the core knows it."""
-        return CoreTarget(
+    def core(self, policy: Policy) -> Target:
+        """Returns the target as the core defines it."""
+        return Target(
             name=self.name,
             account=self.provider,
             strategy=self.strategy,
@@ -151,54 +152,55 @@ class Target(Section):
         )
 
 
-class Circuit(Section):
-    """When an account is left alone because everything fails, so that one bad answer does not break a fleet."""
+class CircuitSettings(Section):
+    """The circuit breaker of each provider account: one bad answer must not break a fleet."""
 
-    failures: Count = Field(default=5, ge=1, le=1000)
-    """After so many failures in a row; default 5."""
-    open_for: Duration = timedelta(minutes=5)
-    """For so long, then a single call probes; default 5m."""
-
-
-class Backoff(Section):
-    """How long a target waits after failures. The wait doubles with each failure and is kept in Vault."""
-
-    base: Duration = timedelta(seconds=30)
-    """After the first failure; default 30s."""
-    cap: Duration = timedelta(hours=1)
-    """Never longer than this; default 1h."""
-
-    def core(self) -> CoreBackoff:
-        """The back-off as the core knows it."""
-        return CoreBackoff(self.base, self.cap)
+    failures: Count = Field(default=_LIMITS.circuit_failures, ge=1, le=1000)
+    """The number of failures in a row after which the circuit opens: no traffic; default 5."""
+    open_for: Duration = _LIMITS.circuit_open_for
+    """How long it stays open before a single call probes the account; default 5m."""
 
 
-class Daemon(Section):
-    """How the daemon runs."""
+class BackoffSettings(Section):
+    """The wait of a target after a failure. It doubles with each failure and is kept in Vault."""
+
+    base: Duration = _LIMITS.backoff.base
+    """The wait after the first failure; default 30s."""
+    cap: Duration = _LIMITS.backoff.cap
+    """The longest wait; default 1h."""
+
+    def core(self) -> Backoff:
+        """Returns the back-off as the core defines it."""
+        return Backoff(self.base, self.cap)
+
+
+class DaemonSettings(Section):
+    """The daemon."""
 
     listen: Listen = HostPort("127.0.0.1", 9464)
-    """Where /metrics, /healthz, /readyz and /status are served, without authentication; default 127.0.0.1:9464. In a
+    """The address of /metrics, /healthz, /readyz and /status, without authentication; default 127.0.0.1:9464. In a
     container it has to be 0.0.0.0:9464, since probes and Prometheus come from outside; port 0 takes any free one."""
     workers: Count = Field(default=8, ge=1, le=64)
-    """How many targets are worked on at the same time; default 8."""
+    """The number of targets that are worked on at the same time; default 8."""
     poll: Duration = timedelta(seconds=30)
-    """How often each target is looked at; default 30s. A `rotator rotate` without a signal is seen at the next look."""
-    claim: Duration = timedelta(seconds=60)
-    """How long a process keeps a target to itself without renewing it; default 60s. After a crash another process goes
-    on when it ends. It has to be longer than the longest call to a provider."""
+    """The interval between two looks at a target; default 30s. The next look also finds a `rotator rotate` without a
+    signal."""
+    claim: Duration = _LIMITS.claim
+    """How long a process reserves a target without renewing the claim; default 60s. After a crash, another process
+    takes over when it ends. It has to be longer than the longest call to a provider."""
     stop_within: Duration = timedelta(seconds=45)
-    """How long a stop may take; default 45s. It lets the current step finish; set the service manager's limit above
-    it."""
-    retirements_per_minute: Count = Field(default=10, ge=1, le=10000)
-    """The most credentials that are disabled or deleted in one minute; default 10. Bounds the harm of a wrong clock."""
-    circuit: Circuit = Field(default_factory=Circuit)
-    """When an account is left alone because everything fails."""
-    backoff: Backoff = Field(default_factory=Backoff)
-    """How long a target waits after failures."""
+    """How long a stop may take; default 45s. The current step ends first; give the service manager a higher limit."""
+    retirements_per_minute: Count = Field(default=_LIMITS.retirements_per_minute, ge=1, le=10000)
+    """The maximum number of credentials that are disabled or deleted in one minute; default 10. It limits the damage of
+    a wrong clock."""
+    circuit: CircuitSettings = Field(default_factory=CircuitSettings)
+    """The circuit breaker of each provider account."""
+    backoff: BackoffSettings = Field(default_factory=BackoffSettings)
+    """The wait of a target after a failure."""
 
 
 class LogLevel(Enum):
-    """From which severity on lines are written."""
+    """The minimum severity of the lines that are written."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -207,47 +209,57 @@ class LogLevel(Enum):
 
 
 class LogFormat(Enum):
-    """How lines are written."""
+    """The format of log lines."""
 
     JSON = "json"
     CONSOLE = "console"
     AUTO = "auto"
 
 
-class Log(Section):
-    """What is logged, and how."""
+class LogSettings(Section):
+    """The log."""
 
     level: LogLevel = LogLevel.INFO
-    """The least severity; default info."""
+    """The minimum severity; default info."""
     format: LogFormat = LogFormat.AUTO
     """`json` for collectors, `console` for people; default auto: console at a terminal, else json."""
 
 
-class AuditLog(Section):
-    """Where the audit goes: one JSON line for each effect, hash-chained, without values."""
+class AuditSettings(Section):
+    """The audit: one hash-chained JSON line for each effect, without secrets."""
 
     file: FilePath | None = None
     """A file that is only appended to; default standard output, marked as audit."""
 
 
-class Configuration(Section):
-    """The configuration of rotator. Secrets are never written into it but referenced."""
+class Settings(Section):
+    """The configuration of rotator. It refers to secrets, and never contains one."""
 
-    vault: VaultSection
-    """Where the documents are kept."""
-    providers: dict[Name, ProviderAccount] = Field(min_length=1)
-    """The provider accounts, each under a name of your choice. The name is kept in Vault: do not change it lightly."""
-    policies: dict[Name, Policy] = Field(default_factory=dict)
-    """How often, when and how carefully; each under a name of your choice."""
-    targets: tuple[Target, ...] = Field(min_length=1)
-    """The secrets that are kept young."""
-    daemon: Daemon = Field(default_factory=Daemon)
-    """How the daemon runs."""
-    log: Log = Field(default_factory=Log)
-    """What is logged, and how."""
-    audit: AuditLog = Field(default_factory=AuditLog)
-    """Where the audit goes."""
+    vault: VaultSettings
+    """The Vault of all documents."""
+    providers: dict[Name, AnyAccountOptions] = Field(min_length=1)
+    """The provider accounts, each under a name of your choice. Vault keeps the name: do not change it lightly."""
+    policies: dict[Name, PolicySettings] = Field(default_factory=dict)
+    """The schedules, grace periods and password rules, each under a name of your choice."""
+    targets: tuple[TargetSettings, ...] = Field(min_length=1)
+    """The secrets to rotate on schedule."""
+    daemon: DaemonSettings = Field(default_factory=DaemonSettings)
+    """The daemon."""
+    log: LogSettings = Field(default_factory=LogSettings)
+    """The log."""
+    audit: AuditSettings = Field(default_factory=AuditSettings)
+    """The audit."""
 
-    def policy(self, name: str) -> Policy | None:
-        """The policy of that name, if there is one; `default` always is."""
-        return self.policies.get(name) or (Policy() if name == DEFAULT_POLICY else None)
+    def policy(self, name: str) -> PolicySettings | None:
+        """Returns the policy of that name, if it exists; `default` always does."""
+        return self.policies.get(name) or (PolicySettings() if name == DEFAULT_POLICY else None)
+
+    def core_policies(self) -> Mapping[str, Policy]:
+        """Returns the policies as the core defines them, by name; `default` is always among them."""
+        policies = {DEFAULT_POLICY: PolicySettings(), **self.policies}
+        return {name: policy.core(name) for name, policy in policies.items()}
+
+    def core_targets(self) -> tuple[Target, ...]:
+        """Returns the targets as the core defines them, in the order of the file."""
+        policies = self.core_policies()
+        return tuple(target.core(policies[target.policy]) for target in self.targets)

@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from rotator.settings.models import Configuration
-from rotator.settings.times import duration_text
+from rotator.fields.times import duration_text
+from rotator.settings.models import Settings
 
 
 class _Generator(GenerateJsonSchema):
-    """Shows defaults as they are written in YAML, not as Python's types, and no titles that only repeat the keys."""
+    """Writes defaults as YAML does, and leaves out titles that only repeat the keys."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002  # its signature
         """Pydantic's hook."""
@@ -31,13 +31,13 @@ class _Generator(GenerateJsonSchema):
 
 
 def schema() -> dict[str, Any]:
-    """The schema as data."""
-    found = Configuration.model_json_schema(schema_generator=_Generator)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+    """Returns the schema as data."""
+    generated = Settings.model_json_schema(schema_generator=_Generator)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **generated}
 
 
 def text() -> str:
-    """The schema as it stands in config/schema.json."""
+    """Returns the schema as the text of config/schema.json."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 

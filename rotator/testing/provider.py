@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.model import Capabilities, Credential
+from rotator.core.model import Capabilities, Credential, Proof
 from rotator.core.passwords import PasswordRules
 from rotator.core.secret import Secret
 from rotator.testing.crash import CrashPoints
@@ -21,7 +21,7 @@ CHOSEN = Capabilities(
     deletes=True,
     lists=True,
     creates=True,
-    proof="asking the fake",
+    proof=Proof("asking the fake", tries_password=True),
     propagation=timedelta(seconds=30),
     password_limits=PasswordRules(),
     username_pattern=r"[A-Za-z0-9]+",
@@ -119,7 +119,7 @@ class FakeProvider:
         """Deletes."""
         return self._do("delete", lambda: self._delete(credential))
 
-    def prove(self, credential: Credential) -> Answer[str]:
+    def prove(self, credential: Credential) -> Answer[Proof]:
         """Asks itself."""
         return self._do("prove", lambda: self._prove(credential))
 
@@ -186,12 +186,12 @@ class FakeProvider:
         self.credentials.pop(credential.id or "", None)
         return Done(None)
 
-    def _prove(self, credential: Credential) -> Answer[str]:
+    def _prove(self, credential: Credential) -> Answer[Proof]:
         if self.slow_to_accept > 0:
             self.slow_to_accept -= 1
             return Retry(Wait.NOT_YET, "not accepted yet")
         accepted = self.accepts(credential.username, credential.password)
-        return Done("the fake accepts it") if accepted else Retry(Wait.NOT_YET, "not accepted")
+        return Done(CHOSEN.proof) if accepted else Retry(Wait.NOT_YET, "not accepted")
 
 
 _FAULTS: dict[FakeFault | None, Answer[Any]] = {

@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 
 from rotator.core.passwords import PasswordRules, generate
 from rotator.core.secret import Secret
+from rotator.fields.times import duration_text
 from rotator.ports import Clock, Randomness
-from rotator.settings.times import duration_text
 from rotator.testing import NullMeter
 from rotator.vault.auth import Method
 from rotator.vault.client import VaultClient

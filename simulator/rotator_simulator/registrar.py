@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from rotator.core.secret import Secret
+from rotator.fields.network import HostPort
 from rotator.ports import Clock
 from rotator.providers.sip import codec as sipcodec
-from rotator.providers.sip.codec import Message, Proof
-from rotator.providers.sip.register import Address
+from rotator.providers.sip.codec import DigestInput, Message
 from rotator_simulator.account import LoginState, Propagation, SimulatedAccount
 from rotator_simulator.faults import REGISTER, FaultInjector, FaultKind
 
@@ -83,10 +83,10 @@ class SimulatedRegistrar:
         self._answers: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
     @property
-    def address(self) -> Address:
+    def address(self) -> HostPort:
         """Where it listens."""
         host, port = self._socket.getsockname()[:2]
-        return Address(str(host), int(port))
+        return HostPort(str(host), int(port))
 
     def start(self) -> None:
         """Starts answering."""
@@ -183,7 +183,7 @@ class SimulatedRegistrar:
             return False
         inputs = (digest.get(name, "") for name in ("realm", "uri", "nonce", "qop", "nc", "cnonce"))
         realm, uri, nonce, quality, count, client_nonce = inputs
-        proof = Proof(realm, "REGISTER", uri, nonce, algorithm, quality, count, client_nonce)
+        proof = DigestInput(realm, "REGISTER", uri, nonce, algorithm, quality, count, client_nonce)
         # Secrets are compared in constant time.
         response = Secret(digest.get("response", ""))
         username = digest.get("username", "")

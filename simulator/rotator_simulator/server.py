@@ -37,8 +37,8 @@ from typing import Any, Self
 
 from flask import Flask
 
+from rotator.fields.network import HostPort
 from rotator.ports import Clock
-from rotator.providers.sip.register import Address
 from rotator_simulator.account import SimulatedAccount
 from rotator_simulator.control_api import ControlApi
 from rotator_simulator.faults import FaultInjector, install
@@ -85,10 +85,10 @@ class SimulatorServer:
     def http_url(self) -> str:
         """The base URL of every simulated API."""
         host, port = self._server.server_address[:2]
-        return f"http://{Address(str(host), int(port))}"
+        return f"http://{HostPort(str(host), int(port))}"
 
     @property
-    def sip_address(self) -> Address:
+    def sip_address(self) -> HostPort:
         """The registrar's address (UDP)."""
         return self.registrar.address
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from rotator.core.model import Strategy
 from rotator.core.secret import Secret
+from rotator.fields.network import HostPort
 from rotator.ports import Clock
-from rotator.providers.sip.register import Address
 from rotator_simulator.account import SimulatedAccount
 from rotator_simulator.devices.device import Device, DeviceTiming, ReadPublished
 from rotator_simulator.devices.sip_phone import SipPhone
@@ -40,7 +40,7 @@ class Addresses:
     """The addresses of a running simulator."""
 
     api: str  # base URL of every simulated API
-    registrar: Address
+    registrar: HostPort
 
 
 def _sip_phone(name: str, read: ReadPublished, addresses: Addresses, clock: Clock, timing: DeviceTiming) -> Device:

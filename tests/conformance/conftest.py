@@ -1,8 +1,9 @@
 """`--write-tables` writes the tables in docs/ anew from what the tests see; without it they have to be as committed."""
 
 import pytest
-from kinds import BY_KIND, Row
+from kinds import BY_KIND
 from place import Place
+from row import Row
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

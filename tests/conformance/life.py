@@ -12,8 +12,9 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from kinds import BY_KIND, Row
+from kinds import BY_KIND
 from place import FIRST, Place
+from row import Row
 from world import ALTERNATING, DAY, IN_PLACE, REPLACE, World
 
 from rotator.core.answers import Done
@@ -59,7 +60,7 @@ class Recorder:
         def noting(*given: Any) -> Any:
             first = len(self._seen)
             answer = ask(*given)
-            said = answer.value if isinstance(answer, Done) and verb == "prove" else ""
+            said = answer.value.method if isinstance(answer, Done) and verb == "prove" else ""
             self.noted.append(Noted(verb, tuple(self._seen[first:]), said.partition(" by ")[0]))
             return answer
 

@@ -2,17 +2,20 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 from flask import Blueprint, Response
-from kinds import Row
+from row import Row
 
 from rotator.core.answers import Answer, Done
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
+from rotator.fields.text import LoadContext
 from rotator.observe.redact import Redactor
 from rotator.ports import Provider
-from rotator.providers.http.client import Http, HttpOptions, Timeouts
+from rotator.providers.http.client import CallTimeouts, Http
 from rotator.providers.registry import KINDS
 from rotator.testing import FakeClock, FakeRandomness, NullMeter
 from rotator_simulator.account import SimulatedAccount, SimulatedCredential
@@ -22,8 +25,8 @@ from rotator_simulator.server import SimulatorServer
 KEY = Secret("the-right-key-K3y9x7")
 WRONG_KEY = Secret("a-wrong-key-W4z8q1")
 FIRST, SECOND, THIRD = (Secret(f"{word}$Passw0rd") for word in ("First", "Second", "Third"))
-PATIENT = Timeouts(total=30)
-QUICK = Timeouts(connect=1, read=0.15, write=1, pool=1, total=30)
+PATIENT = CallTimeouts(total=30)
+QUICK = CallTimeouts(connect=1, read=0.15, write=1, pool=1, total=30)
 """Where nothing is answered, which only a real wait can tell."""
 Twist = Callable[[str, Response], None]
 """Changes an honest answer to a request of this verb on its way."""
@@ -86,18 +89,22 @@ class Place:
         self,
         *,
         key: Secret = KEY,
-        timeouts: Timeouts = PATIENT,
+        timeouts: CallTimeouts = PATIENT,
         read_only: bool = False,
         proves: bool = False,
         url: str | None = None,
     ) -> Provider:
         """A provider of this kind, as the daemon makes it. `proves`: with a registrar or a gateway."""
         kind = KINDS[self.row.kind]
-        options = self.row.options(self, key, proves)
-        base = f"{url or self.sandbox.http_url}{self.row.base}"
-        made = HttpOptions("prod", base, kind.headers(options), timeouts=timeouts, read_only=read_only)
-        self._https.append(Http(made, self.clock, NullMeter()))
-        return kind.build(options, self._https[-1], FakeRandomness())
+        written = {"type": self.row.kind, "base_url": f"{url or self.sandbox.http_url}{self.row.base}"}
+        written |= self.row.options
+        if proves and self.row.proof_options is not None:
+            written |= self.row.proof_options(self)
+        context = LoadContext({"API_KEY": key.reveal()}, Path())
+        options = kind.options_model.model_validate(written, context=context)
+        connection = replace(options.http("prod", read_only=read_only), timeouts=timeouts, rate_limit=None)
+        self._https.append(Http(connection, self.clock, NullMeter()))
+        return kind(options, self._https[-1], FakeRandomness())
 
     # -- what is there
 

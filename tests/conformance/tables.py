@@ -1,13 +1,9 @@
 """The tables in docs/, made of what the suite saw and counted."""
 
-import ast
-import io
-import tokenize
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
-from kinds import ROWS, Row
+from kinds import PROVIDERS, ROWS
 from life import STEPS, lived
 from place import Place
 
@@ -76,102 +72,37 @@ def lifecycle() -> str:
 def _proofs() -> Iterator[list[str]]:
     for row in ROWS:
         with Place(row) as place:
-            yield [row.kind, *(place.open(proves=proves).capabilities.proof for proves in (True, False))]
+            yield [row.kind, *(str(place.open(proves=proves).capabilities.proof) for proves in (True, False))]
 
 
-# -- how much a kind takes
+# -- how much a provider takes
 
 
-def lines_of_code(text: str) -> int:
-    """Lines that hold code: no blank line, no comment, no docstring."""
-    skipped = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
-    skipped |= {tokenize.ENCODING, tokenize.ENDMARKER}
-    tokens = tokenize.tokenize(io.BytesIO(text.encode()).readline)
-    held = {line for token in tokens if token.type not in skipped for line in range(token.start[0], token.end[0] + 1)}
-    return len(held - _docstrings(ast.parse(text)))
-
-
-def _docstrings(tree: ast.Module) -> set[int]:
-    alone = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
-    return {line for node in alone for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
-
-
-def _modules(folder: str, row: Row) -> list[Path]:
-    """The modules of a kind: those that begin with its name, and with no longer name of another kind."""
-    stem = row.kind.replace("-", "_")
-    longer = [other.kind.replace("-", "_") for other in ROWS if other.kind.startswith(f"{row.kind}-")]
-    found = sorted((ROOT / "rotator" / folder).glob(f"{stem}*.py"))
-    return [path for path in found if not path.name.startswith(tuple(longer))] if longer else found
-
-
-def _said(path: str, row: Row) -> int:
-    """The lines of a module that are there for the kind: its row or model, and what that names or derives from.
-
-    What two kinds share is borne by the one that has the provider's own name.
-    """
-    text = (ROOT / path).read_text()
-    tree = ast.parse(text)
-    (piece,) = (node for node in ast.walk(tree) if isinstance(node, ast.Call | ast.ClassDef) and _is_of(node, row.kind))
-    named = {node.id for node in ast.walk(piece) if isinstance(node, ast.Name) and node.id.startswith("_")}
-    named -= set() if row in _WHOLE else _shared(tree, row)
-    private = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in named]
-    return sum(lines_of_code(ast.get_source_segment(text, node) or "") for node in (piece, *private))
-
-
-_WHOLE = [row for row in ROWS if not any(row.kind.startswith(f"{other.kind}-") for other in ROWS)]
-"""The kinds that have a provider's own name."""
-
-
-def _shared(tree: ast.Module, row: Row) -> set[str]:
-    """What the pieces of other kinds name, too."""
-    others = [other.kind for other in ROWS if other is not row]
-    pieces = [node for node in ast.walk(tree) if isinstance(node, ast.Call | ast.ClassDef)]
-    theirs = [piece for piece in pieces if any(_is_of(piece, kind) for kind in others)]
-    return {node.id for piece in theirs for node in ast.walk(piece) if isinstance(node, ast.Name)}
-
-
-def _is_of(node: ast.Call | ast.ClassDef, kind: str) -> bool:
-    if isinstance(node, ast.ClassDef):
-        return any(isinstance(line, ast.AnnAssign) and f"Literal['{kind}']" in ast.unparse(line) for line in node.body)
-    said = [word.value for word in node.keywords if word.arg in ("kind", "type")]
-    return any(isinstance(value, ast.Constant) and value.value == kind for value in said)
-
-
-def _registered(kind: str) -> int:
-    text = (ROOT / "rotator/providers/registry.py").read_text()
-    tables = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Dict)]
-    rows = [
-        value
-        for node in tables
-        for key, value in zip(node.keys, node.values, strict=True)
-        if isinstance(key, ast.Constant) and key.value == kind
-    ]
-    return lines_of_code(f"{kind!r}; {ast.get_source_segment(text, rows[0])}")
-
-
-@cache
 def sizes() -> dict[str, list[int]]:
-    """Lines of code of each kind: provider, sandbox, registry, settings, demo, conformance."""
+    """The lines that are not blank, to the nearest fifty: of a provider's folder, its simulator, its module here."""
     return {
-        row.kind: [
-            sum(lines_of_code(path.read_text()) for path in _modules("providers", row)),
-            sum(lines_of_code(path.read_text()) for path in _modules("sandbox", row)),
-            _registered(row.kind),
-            _said("rotator/settings/accounts.py", row),
-            _said("simulator/rotator_simulator/demo/targets.py", row),
-            _said("tests/conformance/kinds.py", row),
+        provider: [
+            _lines(ROOT / "rotator/providers" / provider),
+            _lines(ROOT / "simulator/rotator_simulator/providers" / provider),
+            _lines(ROOT / f"tests/conformance/kinds/{provider}.py"),
         ]
-        for row in ROWS
+        for provider in PROVIDERS
     }
+
+
+def _lines(path: Path) -> int:
+    modules = sorted(path.glob("*.py")) if path.is_dir() else [path]
+    lines = sum(bool(line.strip()) for module in modules for line in module.read_text().splitlines())
+    return max(50, round(lines / 50) * 50)  # rounded, so that not every change of a line changes the guide
 
 
 def guide() -> str:
     """The guide with its table of sizes as they are now."""
-    counted = sizes()
-    head = ["kind", "provider", "sandbox", "registry row", "settings model", "demo row", "conformance row", "all"]
-    rows = [[kind, *map(str, found), str(sum(found))] for kind, found in counted.items()]
-    smallest = min(counted, key=lambda kind: sum(counted[kind]))
-    said = f"The smallest kind, `{smallest}`, takes {sum(counted[smallest])} lines of code in all six places."
+    head = ["provider", "kinds of credential", "its folder", "its simulator", "conformance"]
+    rows = [
+        [provider, ", ".join(row.kind for row in PROVIDERS[provider]), *map(str, counted)]
+        for provider, counted in sizes().items()
+    ]
     before, _, rest = GUIDE.read_text().partition("<!-- sizes -->\n")
     _, _, after = rest.partition("<!-- end of sizes -->\n")
-    return f"{before}<!-- sizes -->\n{table(head, rows)}\n{said}\n<!-- end of sizes -->\n{after}"
+    return f"{before}<!-- sizes -->\n{table(head, rows)}<!-- end of sizes -->\n{after}"

@@ -8,9 +8,9 @@ from threading import Event
 from typing import Any
 
 import pytest
-from kinds import Row
 from place import KEY, QUICK, SECOND, THIRD, Place, value
 from provider_bench import raw_server
+from row import Row
 from twists import echo, keys, of_another, on_verb, redirect, with_noise, with_value, without, wrong_types
 from verbs import VERBS, Verb
 
@@ -19,11 +19,11 @@ from rotator.core.model import Credential
 from rotator.daemon.clock import SystemClock
 from rotator.observe.redact import Redactor
 from rotator.ports import Provider
-from rotator.providers.http.client import Timeouts
+from rotator.providers.http.client import CallTimeouts
 from rotator_simulator.faults import CATALOGUE, ON_THE_WIRE, FaultKind, fault_named
 
 LATE = {"latency", "late-answer"}
-HURRIED = Timeouts(connect=0.3, read=0.2, write=0.3, pool=0.3, total=0.4)
+HURRIED = CallTimeouts(connect=0.3, read=0.2, write=0.3, pool=0.3, total=0.4)
 SURE = (Wait.RATE_LIMITED, Wait.UNREACHABLE, Wait.IN_USE)
 """What is only answered where nothing at all was done."""
 
@@ -281,6 +281,8 @@ def test_every_call_ends_in_time_however_slow_the_provider_is(row: Row, fault):
 
 
 def test_a_proof_ends_in_time_where_registrar_or_gateway_are_silent(row: Row):
+    if "prove" in row.gaps:
+        return  # neither is asked
     with Place(row, clock=SystemClock(Event())) as place:
         provider = place.open(timeouts=HURRIED, proves=True)
         for verb in ("register", "gateway"):

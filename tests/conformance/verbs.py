@@ -8,7 +8,7 @@ from typing import Any
 from place import FIRST, SECOND, Place, value
 
 from rotator.core.answers import Answer
-from rotator.core.model import Capabilities, Credential
+from rotator.core.model import Capabilities, Credential, Proof
 from rotator.ports import Provider
 
 HOUR = timedelta(hours=1)
@@ -98,7 +98,7 @@ def _is_gone(place: Place, one: Credential, _: None) -> bool:
 
 
 def _works(place: Place, one: Credential, how: Any) -> bool:
-    return isinstance(how, str) and place.accepts(one)
+    return isinstance(how, Proof) and place.accepts(one)
 
 
 VERBS = {

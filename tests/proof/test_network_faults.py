@@ -16,11 +16,11 @@ from chaos_wire import Mode, Wire
 from stage import TOKEN, stage_on
 
 from rotator.core.secret import Secret
-from rotator.providers.http.client import Timeouts
+from rotator.providers.http.client import CallTimeouts
 from rotator_simulator.faults import fault_named
 
 STOP_WITHIN = 32.0  # seconds, as configured; a call to a provider may take 31
-CALL = Timeouts().longest_call.total_seconds()
+CALL = CallTimeouts().longest_call.total_seconds()
 VAULT_TIMEOUT = 3.0  # seconds for one answer of Vault, as configured
 VAULT_CALL = 7.0 + 10 * (2.0 + VAULT_TIMEOUT)  # what `VaultClient.longest_call` states for these timeouts
 LOAD = 15.0  # seconds that a machine with other work to do may add to any of these

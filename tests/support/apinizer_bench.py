@@ -2,20 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from threading import Event
 from typing import Any
 
 from contract import Contract
-from provider_bench import PASSWORD, TOKEN, Bench, Counted, answer
+from provider_bench import PASSWORD, TOKEN, Bench, Counted, account_options, answer
 
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
-from rotator.providers.apinizer.api import ApinizerOptions, headers
 from rotator.providers.apinizer.credentials import ApinizerCredentials
-from rotator.providers.http.client import Http, HttpOptions
+from rotator.providers.http.client import Http
 from rotator.testing import FakeClock, FakeRandomness
 from rotator_simulator.account import SimulatedAccount
 from rotator_simulator.providers.apinizer.api import ApinizerApi
@@ -96,8 +95,8 @@ def staged(username="client2", password=PASSWORD):
 
 def apinizer(handler, **options):
     """`ApinizerCredentials` on a handler, and its bench."""
-    made = ApinizerOptions(PROJECT, Secret(TOKEN), **options)
-    bench = Bench(handler, {"headers": headers(made)})
+    made = account_options("apinizer", project=PROJECT, **options)
+    bench = Bench(handler, {"headers": made.headers(), "allow_plain_http": made.allow_plain_http})
     return ApinizerCredentials(made, bench.http, FakeRandomness()), bench
 
 
@@ -161,9 +160,9 @@ def place(
     with SimulatorServer([api], wall, observe=contract.watch) as sandbox:
         gateway = f"{sandbox.http_url}/gateway/production"
         urls = {"probe": {"probe_url": f"{gateway}/Orders"}, "token": {"gateway_url": gateway}, None: {}}[proof]
-        options = ApinizerOptions(PROJECT, Secret(TOKEN), email="new@example.com", full_name="New", **urls)
-        meter = Counted()
-        http = Http(HttpOptions("prod", sandbox.http_url, headers(options)), clock, meter)
+        own = {"base_url": sandbox.http_url, "project": PROJECT, "email": "new@example.com", "full_name": "New"}
+        options, meter = account_options("apinizer", **own, **urls), Counted()
+        http = Http(replace(options.http("prod"), rate_limit=None), clock, meter)
         try:
             yield Place(sandbox, api, account, ApinizerCredentials(options, http, FakeRandomness()), http, meter)
         finally:

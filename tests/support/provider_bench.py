@@ -13,11 +13,10 @@ import httpx
 
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
+from rotator.fields.references import Resolved
 from rotator.providers.http.client import Http, HttpOptions
-from rotator.providers.vobiz.api import VobizOptions, headers
-from rotator.providers.vobiz.credentials import VobizCredentials
-from rotator.providers.vobiz.endpoints import VobizEndpoints
-from rotator.testing import FakeClock
+from rotator.providers.registry import KINDS
+from rotator.testing import FakeClock, FakeRandomness
 
 TOKEN = "tok3n-THAT-must-never-be-SEEN"
 PASSWORD = "Pass-w0rd!THAT*never_x"[:20]
@@ -26,6 +25,28 @@ ACCOUNT = "MA_TEST"
 TRUNKS = f"/api/v1/Account/{ACCOUNT}/trunks/credentials"
 CREDENTIALS = f"/api/v1/Account/{ACCOUNT}/credentials"
 ENDPOINTS = f"/api/v1/Account/{ACCOUNT}/Endpoint/"
+
+
+_REQUIRED = {
+    "vobiz": {"auth_id": ACCOUNT},
+    "vobiz-endpoint": {"auth_id": ACCOUNT},
+    "telnyx": {"connection_id": "conn1"},
+    "telnyx-connection": {},
+    "apinizer": {"base_url": BASE, "project": "P"},
+}
+_KEYS = {"vobiz": "auth_token", "vobiz-endpoint": "auth_token", "apinizer": "access_token"}
+
+
+def account_options(kind, key=TOKEN, **keys):
+    """The options of an account with this API key, with an example for each required key."""
+    secret = key if isinstance(key, Secret) else Secret(key)
+    given = {"type": kind, _KEYS.get(kind, "api_key"): Resolved(secret)} | _REQUIRED[kind] | keys
+    return KINDS[kind].options_model.model_validate(given)
+
+
+def provider_on(bench, kind, **keys):
+    """The adapter of a kind, on a bench."""
+    return KINDS[kind](account_options(kind, **keys), bench.http, FakeRandomness())
 
 
 @dataclass
@@ -127,17 +148,15 @@ def credential(identity="id-1", username="phone1", password=PASSWORD, **more):
 def vobiz(handler, *, http=None, **options):
     """`VobizCredentials` on a handler, and its bench."""
     bench = Bench(handler, http or {})
-    made = VobizOptions(ACCOUNT, Secret(TOKEN), **options)
-    return VobizCredentials(made, bench.http), bench
+    return provider_on(bench, "vobiz", **options), bench
 
 
 def endpoints(handler, **options):
     """`VobizEndpoints` on a handler, and its bench."""
     bench = Bench(handler)
-    return VobizEndpoints(VobizOptions(ACCOUNT, Secret(TOKEN), **options), bench.http), bench
+    return provider_on(bench, "vobiz-endpoint", **options), bench
 
 
-vobiz_headers = headers
 SECOND = timedelta(seconds=1)
 
 

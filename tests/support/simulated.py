@@ -15,15 +15,17 @@ from typing import Any
 
 import httpx
 from flask import Flask
+from provider_bench import account_options
 from world import POLICY, World
 
 from rotator.core.model import Capabilities, Strategy, Target
 from rotator.core.secret import Secret
 from rotator.engine import Engine, Limits
+from rotator.fields.network import HostPort
 from rotator.ports import Clock, Provider
-from rotator.providers.http.client import Http, HttpOptions
+from rotator.providers.http.client import Http
+from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
-from rotator.providers.sip.register import Address
 from rotator.testing import CrashPoints, NullMeter
 from rotator_simulator.account import NotFound, Propagation, SimulatedAccount, SimulatedCredential
 from rotator_simulator.faults import FaultInjector
@@ -133,12 +135,11 @@ class Simulated:
     clock: Any
     wire: Wire
     api: Any
-    options: Any
+    options: AccountOptions
     account: SimulatedAccount
     names: Callable[[SimulatedCredential], str]  # what our documents call the credential's id
     record_kind: str
     lag: Propagation = field(default_factory=Propagation)
-    base: str = ""  # path
     bystanders: set[str] = field(default_factory=set)
     first: dict[str, Held] = field(default_factory=dict)  # what was there before us, by id
 
@@ -152,13 +153,12 @@ class Simulated:
 
     @property
     def capabilities(self) -> Capabilities:
-        return KINDS[self.kind].capabilities(self.options)
+        return self.options.capabilities
 
     def adapter(self, clock: Clock, randomness: Any) -> Provider:
         """What a new process makes of the account's configuration."""
-        kind = KINDS[self.kind]
-        options = HttpOptions(self.account.name, BASE + self.base, kind.headers(self.options))
-        return kind.build(self.options, Http(options, clock, NullMeter(), self.wire), randomness)
+        connection = replace(self.options.http(self.account.name), rate_limit=None)
+        return KINDS[self.kind](self.options, Http(connection, clock, NullMeter(), self.wire), randomness)
 
     def accepts(self, username: str | None, password: Secret | None) -> bool:
         """True where whoever uses these now is let in."""
@@ -254,7 +254,7 @@ def vobiz(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
     api = VobizApi([account], clock)
     api.read_as(**readings)
     _current.serve(api.realms(), clock)
-    options = KINDS[kind].options(account.name, TOKEN, registrar=registrar().address, propagation=timedelta(seconds=30))
+    options = account_options(kind, TOKEN, base_url=BASE, auth_id=account.name, registrar=registrar().address)
     record_kind = "endpoint" if kind == "vobiz-endpoint" else "credential"
     wire = Wire(_application(api), lambda: clock)
     return Simulated(kind, clock, wire, api, options, account, lambda record: record.id, record_kind, LAG)
@@ -267,12 +267,12 @@ def telnyx(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
     api.read_as(**readings)
     _current.serve({domain: account}, clock)
     connection = account.create(telnyx_connections.KIND, "trunk", STANDING, {"connection_name": "trunk"}, identity="17")
-    given = {"api_key": TOKEN, "registrar": registrar().address, "domain": domain}
+    keys = {"base_url": f"{BASE}/v2", "registrar": registrar().address, "domain": domain}
     telephony = kind == "telnyx"
-    options = KINDS[kind].options(**given, **({"connection_id": connection.id} if telephony else {}))
+    options = account_options(kind, TOKEN, **keys, **({"connection_id": connection.id} if telephony else {}))
     record_kind = telnyx_api.KIND if telephony else telnyx_connections.KIND
     wire = Wire(_application(api), lambda: clock)
-    return Simulated(kind, clock, wire, api, options, account, lambda record: record.id, record_kind, LAG, "/v2")
+    return Simulated(kind, clock, wire, api, options, account, lambda record: record.id, record_kind, LAG)
 
 
 def apinizer(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
@@ -280,9 +280,11 @@ def apinizer(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
     account = SimulatedAccount(name, TOKEN, clock)
     api = ApinizerApi([account], clock)
     api.read_as(**readings)
-    options = KINDS[kind].options(
-        account.name,
+    options = account_options(
+        kind,
         TOKEN,
+        base_url=BASE,
+        project=account.name,
         email="ops@example.com",
         full_name="Operations",
         probe_url=f"{BASE}/gateway/production/Orders",
@@ -425,4 +427,4 @@ class SimulatedWorld(World):
                 yield simulated, identity, held
 
 
-__all__ = ["LAG", "OTHER_READINGS", "SETUPS", "Address", "Held", "Setup", "Simulated", "SimulatedWorld", "Trouble"]
+__all__ = ["LAG", "OTHER_READINGS", "SETUPS", "Held", "HostPort", "Setup", "Simulated", "SimulatedWorld", "Trouble"]

@@ -1,15 +1,16 @@
 """What the tests of Telnyx stand on: a sandbox that is held against the contract, and providers of ours for it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event
 
 from contract import Contract
-from provider_bench import Counted
+from provider_bench import Counted, account_options
 
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock, SystemRandomness
-from rotator.providers.http.client import Http, HttpOptions, Timeouts
+from rotator.providers.http.client import CallTimeouts, Http
 from rotator.providers.registry import KINDS
 from rotator_simulator.account import SimulatedAccount
 from rotator_simulator.providers.telnyx.api import TelnyxApi
@@ -38,22 +39,20 @@ class World:
         self.contract = Contract.load("telnyx", lenient=lenient)
         self.sandbox = SimulatorServer([self.api], self.clock, observe=self.contract.watch)
         self.meter = Counted()
-        self._register, self._key, self._timeouts = register, key, timeouts or Timeouts()
+        self._register, self._key, self._timeouts = register, key, timeouts or CallTimeouts()
         self._https = []
         self.telephony, self.connections = self.open("telnyx"), self.open("telnyx-connection")
 
     def open(self, kind, *, read_only=False, **more):
         """A provider of this kind, as the daemon makes it."""
-        row = KINDS[kind]
-        given = {"api_key": self._key, "registrar": self.sandbox.sip_address if self._register else None} | more
+        keys = {"registrar": self.sandbox.sip_address if self._register else None} | more
         if kind == "telnyx":
-            given = {"connection_id": CONNECTION} | given
-        made = row.options(**given)
-        url = f"{self.sandbox.http_url}/v2"
-        options = HttpOptions("prod", url, row.headers(made), timeouts=self._timeouts, read_only=read_only)
-        http = Http(options, self.clock, self.meter)
+            keys = {"connection_id": CONNECTION} | keys
+        options = account_options(kind, self._key, base_url=f"{self.sandbox.http_url}/v2", **keys)
+        connection = options.http("prod", read_only=read_only)
+        http = Http(replace(connection, timeouts=self._timeouts, rate_limit=None), self.clock, self.meter)
         self._https.append(http)
-        return row.build(made, http, SystemRandomness())
+        return KINDS[kind](options, http, SystemRandomness())
 
     def __enter__(self):
         self.sandbox.start()

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from rotator.daemon.accounts import provider_facts
-from rotator.settings import ConfigError, Settings, load
+from rotator.settings import ConfigError, ConfigProblem, Settings, check
 
 CONFIG = Path(__file__).parents[2] / "config"
 SENTINEL = "hunter2-Tr0ub4dor"
@@ -19,8 +18,6 @@ ENVIRON = {
     "APINIZER_TOKEN": SENTINEL,
     "TELNYX_API_KEY": SENTINEL,
 }
-
-FACTS = provider_facts()
 
 GOOD = """\
 vault:
@@ -45,10 +42,23 @@ targets:
 """
 
 
-def load_text(text: str, folder: Path, environ: Mapping[str, str] = ENVIRON) -> Settings:
+def check_text(
+    text: str, folder: Path, environ: Mapping[str, str] = ENVIRON
+) -> tuple[Settings, tuple[ConfigProblem, ...]]:
+    """The configuration in `text`, and its warnings."""
     file = folder / "config.yaml"
     file.write_text(text, encoding="utf-8")
-    return load(file, environ, FACTS)
+    return check(file, environ)
+
+
+def load_text(text: str, folder: Path, environ: Mapping[str, str] = ENVIRON) -> Settings:
+    """The configuration in `text`."""
+    return check_text(text, folder, environ)[0]
+
+
+def warnings_of(text: str, folder: Path) -> tuple[ConfigProblem, ...]:
+    """The warnings about `text`."""
+    return check_text(text, folder)[1]
 
 
 def complaints(text: str, folder: Path, environ: Mapping[str, str] = ENVIRON) -> list[str]:

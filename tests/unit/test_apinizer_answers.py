@@ -6,8 +6,8 @@ from provider_bench import PASSWORD, TOKEN, answer
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
-from rotator.providers.apinizer.envelope import NOWHERE, Said, failed, outcome, said
-from rotator.providers.http.replies import Reply
+from rotator.providers.apinizer.envelope import NOWHERE, DocumentedError, documented_error, failed, outcome
+from rotator.providers.http.replies import HttpReply
 
 HIDDEN = (Secret(PASSWORD), Secret(TOKEN))
 BOTH = pytest.mark.parametrize("generation", GENERATIONS)
@@ -16,7 +16,7 @@ RESULTS = pytest.mark.parametrize("result", [environments, pods])
 
 def reply(response, **fields):
     body = response.json() if response.content else None
-    return Reply(response.status_code, body, **fields)
+    return HttpReply(response.status_code, body, **fields)
 
 
 def judged(response, **fields):
@@ -131,24 +131,27 @@ def test_names_are_cut_and_counted():
 
 NOT_FOUND = "Credential (username: client1) was not found!"
 TEXTS = [
-    (NOT_FOUND, Said.NO_CREDENTIAL),
-    ("Credential (username:client1) was not found!", Said.NO_CREDENTIAL),
-    ("Credential (username:client1) has already access to API Proxy (name:Orders)!", Said.GRANTED),
-    ("Credential (username:client1) has already access to API Proxy Group (name:All)!", Said.GRANTED),
-    ("There is already a credential has this name!", Said.TAKEN),
-    ("This username is already used by another credential. Credential usernames must be unique.", Said.TAKEN),
-    (f"Project({PROJECT}) was not found or user does not have privilege to access it!", Said.NO_PROJECT),
-    (f"Project ({PROJECT}) is not found!", Said.NO_PROJECT),
-    ("User does not have required permission for this operation!", Said.NO_PERMISSION),
-    ("Token was expired!", Said.BAD_TOKEN),
-    ("API Proxy (name:Orders) is not found or user does not have privilege to access it!", Said.NO_RESOURCE),
+    (NOT_FOUND, DocumentedError.NO_CREDENTIAL),
+    ("Credential (username:client1) was not found!", DocumentedError.NO_CREDENTIAL),
+    ("Credential (username:client1) has already access to API Proxy (name:Orders)!", DocumentedError.GRANTED),
+    ("Credential (username:client1) has already access to API Proxy Group (name:All)!", DocumentedError.GRANTED),
+    ("There is already a credential has this name!", DocumentedError.TAKEN),
+    (
+        "This username is already used by another credential. Credential usernames must be unique.",
+        DocumentedError.TAKEN,
+    ),
+    (f"Project({PROJECT}) was not found or user does not have privilege to access it!", DocumentedError.NO_PROJECT),
+    (f"Project ({PROJECT}) is not found!", DocumentedError.NO_PROJECT),
+    ("User does not have required permission for this operation!", DocumentedError.NO_PERMISSION),
+    ("Token was expired!", DocumentedError.BAD_TOKEN),
+    ("API Proxy (name:Orders) is not found or user does not have privilege to access it!", DocumentedError.NO_RESOURCE),
 ]
 
 
 @BOTH
 @pytest.mark.parametrize(("text", "meaning"), TEXTS)
 def test_the_documented_texts_are_understood_in_either_generation(generation, text, meaning):
-    assert said(reply(bad(text, generation)), "client1") is meaning
+    assert documented_error(reply(bad(text, generation)), "client1") is meaning
 
 
 @pytest.mark.parametrize(
@@ -163,12 +166,12 @@ def test_the_documented_texts_are_understood_in_either_generation(generation, te
     ],
 )
 def test_a_text_that_only_resembles_one_is_none_of_them(text):
-    assert said(reply(bad(text)), "client1") is None
+    assert documented_error(reply(bad(text)), "client1") is None
 
 
 @pytest.mark.parametrize("body", [None, [], "x", {"error_description": 7}, {"error_description": None}])
 def test_a_body_without_a_text_says_nothing(body):
-    assert said(Reply(400, body), "client1") is None
+    assert documented_error(HttpReply(400, body), "client1") is None
 
 
 @pytest.mark.parametrize(

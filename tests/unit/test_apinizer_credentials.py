@@ -24,16 +24,13 @@ from apinizer_bench import (
     listing,
     staged,
 )
-from provider_bench import PASSWORD, TOKEN, answer, script
+from provider_bench import PASSWORD, TOKEN, account_options, answer, script
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.model import Strategy
+from rotator.core.model import Proof, Strategy
 from rotator.core.passwords import PasswordRules, problems
-from rotator.core.secret import Secret
-from rotator.providers.apinizer.api import ApinizerOptions
-from rotator.providers.registry import KINDS, unsupported
+from rotator.providers.strategies import unsupported
 
-OPTIONS = ApinizerOptions("P", Secret(TOKEN))
 NOT_FOUND = "Credential (username: client1) was not found!"
 GRANTED = "Credential (username:client2) has already access to API Proxy (name:Orders)!"
 
@@ -300,7 +297,7 @@ def test_one_that_is_still_disabled_is_a_partial_failure():
     shown = listing(entry(enabled=False))
     provider, _ = apinizer(script(shown, deployed(), shown))
     found = provider.set_password(credential())
-    assert (found.why, "shows it disabled" in found.message) == (Wait.PARTIAL, True)
+    assert (found.why, "shows the credential disabled" in found.message) == (Wait.PARTIAL, True)
 
 
 def test_a_partial_deployment_is_not_done():
@@ -469,9 +466,8 @@ PROBE, GATEWAY = "https://gw.example.test/orders", "https://gw.example.test"
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 404, 405])
 def test_a_request_that_is_let_in_only_with_the_password_proves_it(status):
     provider, bench = apinizer(script(answer(status), answer(401)), probe_url=PROBE)
-    assert provider.prove(credential()) == Done(
-        f"HTTP Basic request through the gateway: {status} with the password, 401 without"
-    )
+    method = f"HTTP Basic request through the gateway: {status} with the password, 401 without"
+    assert provider.prove(credential()) == Done(Proof(method, tries_password=True))
     assert [str(request.url) for request in bench.sent] == [PROBE, PROBE]
     assert bench.sent[0].headers["Authorization"].startswith("Basic ")
     assert "Authorization" not in bench.sent[1].headers
@@ -486,7 +482,8 @@ def test_a_request_that_is_turned_away_is_not_yet_proved(status):
 
 def test_a_proxy_that_lets_in_anybody_shows_nothing():
     provider, bench = apinizer(script(answer(200), answer(200), listing(entry())), probe_url=PROBE)
-    assert "lets in anybody" in provider.prove(credential()).value
+    method = "listed and enabled; the gateway asks for no password at this address"
+    assert provider.prove(credential()) == Done(Proof(method, tries_password=False))
     assert bench.lines[-1] == f"GET {BASE}"
 
 
@@ -500,7 +497,9 @@ def test_a_gateway_that_fails_proves_nothing(steps):
 
 def test_a_token_that_is_issued_proves_it_and_the_secret_stands_in_the_header_only():
     provider, bench = apinizer(script(answer(200, {"access_token": "t", "token_type": "Bearer"})), gateway_url=GATEWAY)
-    assert provider.prove(credential()) == Done("token request at the gateway: a token was issued")
+    assert provider.prove(credential()) == Done(
+        Proof("token request at the gateway: a token was issued", tries_password=True)
+    )
     (request,) = bench.sent
     assert (request.method, str(request.url)) == ("POST", f"{GATEWAY}/credential/token")
     assert request.content == b"grant_type=client_credentials"
@@ -541,9 +540,10 @@ def test_what_http_basic_cannot_carry_is_not_tried(made):
     assert bench.sent == []
 
 
-def test_the_read_back_is_called_weak():
+def test_the_read_back_does_not_try_the_password_and_says_why():
     provider, _ = apinizer(script(listing(entry(expireDate="2027-01-01T00:00:00.000Z"))))
-    assert provider.prove(credential()).value.endswith("since no gateway is configured (weak)")
+    method = "listed and enabled; no gateway is configured"
+    assert provider.prove(credential()) == Done(Proof(method, tries_password=False))
 
 
 @pytest.mark.parametrize(
@@ -562,15 +562,15 @@ def test_the_read_back_sees_what_cannot_authenticate(shown, why):
 # -- options and the table
 
 
-@pytest.mark.parametrize("project", ["", ".", "..", "a\nb", "x" * 256])
+@pytest.mark.parametrize("project", ["", ".", "..", "a\nb", "a\u202eb", "x" * 256])
 def test_a_project_that_cannot_stand_in_a_path_is_refused(project):
-    with pytest.raises(ValueError, match="letter case counts"):
-        ApinizerOptions(project, Secret(TOKEN))
+    with pytest.raises(ValueError, match="is not a project's name"):
+        account_options("apinizer", project=project)
 
 
 def test_two_proofs_exclude_each_other():
     with pytest.raises(ValueError, match="keep one"):
-        ApinizerOptions("P", Secret(TOKEN), probe_url=PROBE, gateway_url=GATEWAY)
+        account_options("apinizer", probe_url=PROBE, gateway_url=GATEWAY)
 
 
 def test_plain_http_to_the_gateway_has_to_be_allowed():
@@ -580,24 +580,26 @@ def test_plain_http_to_the_gateway_has_to_be_allowed():
 
 
 def test_every_strategy_is_possible():
-    can = KINDS["apinizer"].capabilities(OPTIONS)
+    can = account_options("apinizer").capabilities
     assert {strategy for strategy in Strategy if unsupported(strategy, can) is None} == set(Strategy)
 
 
 def test_the_default_password_rules_can_be_met():
-    limits = KINDS["apinizer"].capabilities(OPTIONS).password_limits
+    limits = account_options("apinizer").capabilities.password_limits
     assert problems(PasswordRules(), limits) == ()
     assert problems(PasswordRules(length=128), limits) == ()
     assert problems(PasswordRules(symbols="#"), limits)
 
 
 def test_the_proof_and_the_propagation_follow_the_options():
-    kinds = [OPTIONS, replace(OPTIONS, probe_url=PROBE), replace(OPTIONS, gateway_url=GATEWAY)]
-    proofs = [KINDS["apinizer"].capabilities(options).proof for options in kinds]
-    assert "(weak)" in proofs[0]
-    assert proofs[1:] == ["HTTP Basic request through the gateway", "token request at the gateway"]
-    slow = replace(OPTIONS, propagation=timedelta(minutes=2))
-    assert KINDS["apinizer"].capabilities(slow).propagation == timedelta(minutes=2)
+    keys: tuple[dict[str, str], ...] = ({}, {"probe_url": PROBE}, {"gateway_url": GATEWAY})
+    proofs = [account_options("apinizer", **given).capabilities.proof for given in keys]
+    assert proofs == [
+        Proof("listed and enabled", tries_password=False),
+        Proof("HTTP Basic request through the gateway", tries_password=True),
+        Proof("token request at the gateway", tries_password=True),
+    ]
+    assert account_options("apinizer", propagation="2m").capabilities.propagation == timedelta(minutes=2)
 
 
 def test_an_end_is_not_set_beforehand():

@@ -4,8 +4,8 @@ import pytest
 from provider_bench import Bench, script
 from settings_bench import SENTINEL, changed, complaints, load_text
 
-from rotator.daemon.accounts import http_options, options_of
 from rotator.providers.apinizer.credentials import ApinizerCredentials
+from rotator.providers.apinizer.options import ApinizerOptions
 from rotator.providers.registry import KINDS
 from rotator.testing import FakeRandomness
 
@@ -44,16 +44,17 @@ def test_a_right_one_is_taken_with_every_strategy(strategy, tmp_path):
 
 
 def test_what_is_made_of_it(tmp_path):
-    account = load_text(GOOD, tmp_path).providers["gateway"]
-    options = options_of(account, no_vault)
+    options = load_text(GOOD, tmp_path).providers["gateway"].with_secrets(no_vault)
+    assert isinstance(options, ApinizerOptions)
     assert (options.project, options.email, options.full_name) == ("Pay ments", "team@example.com", "The Team")
     assert (options.probe_url, options.gateway_url) == ("https://gateway.example.com/health", None)
-    assert options.access_token.reveal() == SENTINEL
-    made = http_options("gateway", account, options, read_only=False)
+    assert options.access_token.value.reveal() == SENTINEL
+    assert options.secrets == (options.access_token.value,)
+    made = options.http("gateway")
     assert made.headers["Authorization"].reveal() == f"Bearer {SENTINEL}"
-    provider = KINDS["apinizer"].build(options, Bench(script()).http, FakeRandomness())
+    provider = KINDS["apinizer"](options, Bench(script()).http, FakeRandomness())
     assert isinstance(provider, ApinizerCredentials)
-    assert provider.capabilities == KINDS["apinizer"].capabilities(options)
+    assert provider.capabilities == options.capabilities
 
 
 @pytest.mark.parametrize(
@@ -65,8 +66,8 @@ def test_what_is_made_of_it(tmp_path):
         ("project: Pay ments", "project: ..", "project: is not a project's name"),
         ("{env: APINIZER_TOKEN}", "plain-token", "access_token: "),
         ("    full_name", "    gateway_url: https://gw.example.com\n    full_name", "exclude each other; keep one"),
-        ("https://gateway.example", "http://gateway.example", "probe_url: plain http would show"),
-        ("https://gateway.example.com/health", "https://u:p@gw/x", "probe_url: a URL with a user name"),
+        ("https://gateway.example", "http://gateway.example", "probe_url: plain http would expose"),
+        ("https://gateway.example.com/health", "https://u:p@gw/x", "probe_url: must not contain a user name"),
     ],
 )
 def test_a_mistake_is_explained(old, new, said, tmp_path):
@@ -78,8 +79,8 @@ def test_plain_http_to_the_gateway_is_allowed_by_name(tmp_path):
     text = changed(GOOD, "https://gateway.example.com", "http://gateway.example.com")
     text = changed(text, "    email", "    allow_plain_http: [gateway.example.com]\n    email")
     assert complaints(text, tmp_path) == []
-    options = options_of(load_text(text, tmp_path).providers["gateway"], no_vault)
-    assert options.allow_plain_http == ("gateway.example.com",)
+    options = load_text(text, tmp_path).providers["gateway"]
+    assert options.http("gateway").allow_plain_http == ("gateway.example.com",)
 
 
 def test_a_username_is_one_in_all_projects_of_an_installation(tmp_path):
@@ -93,4 +94,4 @@ def test_a_username_is_one_in_all_projects_of_an_installation(tmp_path):
     )
     text = changed(GOOD, "targets:\n", f"{second}targets:\n") + target.replace("api/client", "api/second")
     (message,) = complaints(text, tmp_path)
-    assert "rotates a credential of this name at the same account" in message
+    assert "rotates a credential of the same name at the same account" in message

@@ -8,14 +8,14 @@ from provider_bench import PASSWORD, SECOND, TOKEN, Bench, answer, script
 
 from rotator.core.answers import Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
-from rotator.providers.http.calls import Request
+from rotator.fields.network import RateLimit
+from rotator.providers.http.calls import HttpRequest
 from rotator.providers.http.client import LARGEST_BODY
-from rotator.providers.http.rate_limit import RateLimit
-from rotator.providers.http.replies import Reply, failure
+from rotator.providers.http.replies import HttpReply, failure
 
-GET = Request("list", "GET", "/x")
-PUT = Request("set_password", "PUT", "/x", body={"password": Secret(PASSWORD)})
-CREATE = Request("create", "POST", "/x", body={"password": Secret(PASSWORD)}, repeatable=False)
+GET = HttpRequest("list", "GET", "/x")
+PUT = HttpRequest("set_password", "PUT", "/x", body={"password": Secret(PASSWORD)})
+CREATE = HttpRequest("create", "POST", "/x", body={"password": Secret(PASSWORD)}, repeatable=False)
 NEVER_MADE = [httpx.ConnectError("no"), httpx.ConnectTimeout("no"), httpx.PoolTimeout("no")]
 LOST = [
     httpx.ReadTimeout("no"),
@@ -36,7 +36,7 @@ def send(request, *steps, **options):
 def test_the_request_carries_the_header_the_secret_body_and_no_compression():
     reply, bench = send(PUT, answer(200, {"id": "x"}))
     sent = bench.sent[0]
-    assert reply == Reply(200, {"id": "x"})
+    assert reply == HttpReply(200, {"id": "x"})
     assert sent.headers["x-auth-token"] == TOKEN
     assert sent.headers["accept-encoding"] == "identity"
     assert sent.headers["content-type"] == "application/json"
@@ -45,7 +45,7 @@ def test_the_request_carries_the_header_the_secret_body_and_no_compression():
 
 def test_secrets_are_revealed_at_any_depth_of_the_body():
     body = {"a": {"b": [Secret(PASSWORD), "plain", 1, None]}}
-    _, bench = send(Request("x", "PUT", "/x", body=body), answer(200, {}))
+    _, bench = send(HttpRequest("x", "PUT", "/x", body=body), answer(200, {}))
     assert bench.bodies == [{"a": {"b": [PASSWORD, "plain", 1, None]}}]
 
 
@@ -68,7 +68,7 @@ def test_a_busy_provider_is_asked_again(request_, status):
 @pytest.mark.parametrize("status", [200, 204, 301, 307, 400, 401, 403, 404, 409, 422, 500, 501])
 def test_any_other_answer_is_taken_at_once(status):
     reply, bench = send(PUT, answer(status))
-    assert reply == Reply(status)
+    assert reply == HttpReply(status)
     assert len(bench.sent) == 1
 
 
@@ -267,7 +267,7 @@ def test_a_redirect_is_not_followed_and_says_that_the_base_url_is_wrong(target):
     reply, bench = send(PUT, answer(307, headers={"Location": target}))
     failed = failure(reply)
     assert isinstance(failed, Unknown)
-    assert "base URL" in failed.message
+    assert "base_url" in failed.message
     assert "evil" not in failed.message
     assert len(bench.sent) == 1
 
@@ -309,14 +309,14 @@ def test_a_status_that_nobody_knows_makes_no_label_of_its_own(status, label):
     ],
 )
 def test_client_errors_are_refusals(status, expected):
-    failed = failure(Reply(status))
+    failed = failure(HttpReply(status))
     assert isinstance(failed, Refused)
     assert failed.why is expected
 
 
 @pytest.mark.parametrize("status", [100, 200, 299, 300, 302, 399, 408, 500, 501, 502, 503, 504, 599, 600, 999])
 def test_everything_else_is_unknown(status):
-    assert isinstance(failure(Reply(status, readable=False)), Unknown)
+    assert isinstance(failure(HttpReply(status, readable=False)), Unknown)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_everything_else_is_unknown(status):
     ],
 )
 def test_of_an_error_only_codes_of_a_strict_form_are_repeated(body, said):
-    message = failure(Reply(400, body)).message
+    message = failure(HttpReply(400, body)).message
     assert said in message
     assert PASSWORD not in message
     assert len(message) < 200

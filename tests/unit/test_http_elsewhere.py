@@ -8,10 +8,10 @@ from provider_bench import PASSWORD, TOKEN, Bench, answer, script
 
 from rotator.core.answers import Unknown
 from rotator.core.secret import Secret
-from rotator.providers.http.calls import Request
+from rotator.fields.network import RateLimit
+from rotator.providers.http.calls import HttpRequest
 from rotator.providers.http.client import ReadOnlyViolation
-from rotator.providers.http.rate_limit import RateLimit
-from rotator.providers.http.replies import Reply
+from rotator.providers.http.replies import HttpReply
 
 ELSEWHERE = "https://gateway.example.test/x"
 AUTHORIZATION = {"Authorization": Secret(f"Basic {PASSWORD}")}
@@ -19,13 +19,13 @@ AUTHORIZATION = {"Authorization": Secret(f"Basic {PASSWORD}")}
 
 def elsewhere(*steps, **options):
     bench = Bench(script(*steps), options)
-    return bench.http.elsewhere(ELSEWHERE, allow_plain_http=False), bench
+    return bench.http.elsewhere(ELSEWHERE), bench
 
 
 def test_it_is_shown_no_key_and_only_the_headers_of_its_request():
     other, bench = elsewhere(answer(200), answer(200))
-    other.call().send(Request("prove", "GET", "", headers=AUTHORIZATION))
-    other.call().send(Request("prove", "GET", "/y"))
+    other.call().send(HttpRequest("prove", "GET", "", headers=AUTHORIZATION))
+    other.call().send(HttpRequest("prove", "GET", "/y"))
     first, second = bench.sent
     assert (str(first.url), str(second.url)) == (ELSEWHERE, f"{ELSEWHERE}/y")
     assert first.headers["Authorization"] == f"Basic {PASSWORD}"
@@ -35,12 +35,12 @@ def test_it_is_shown_no_key_and_only_the_headers_of_its_request():
 
 
 def test_a_header_of_a_request_is_not_shown_by_its_repr():
-    assert PASSWORD not in repr(Request("prove", "GET", "", headers=AUTHORIZATION))
+    assert PASSWORD not in repr(HttpRequest("prove", "GET", "", headers=AUTHORIZATION))
 
 
 def test_a_form_is_sent_as_a_form():
     other, bench = elsewhere(answer(200))
-    other.call().send(Request("prove", "POST", "", form={"grant_type": "client credentials"}))
+    other.call().send(HttpRequest("prove", "POST", "", form={"grant_type": "client credentials"}))
     assert bench.sent[0].content == b"grant_type=client+credentials"
     assert bench.sent[0].headers["Content-Type"] == "application/x-www-form-urlencoded"
 
@@ -55,9 +55,9 @@ def test_what_is_left_of_a_call_bounds_the_next():
 
     bench.handler = slow
     started = bench.clock.monotonic()
-    other = bench.http.elsewhere(ELSEWHERE, allow_plain_http=False)
-    reply = other.call(within=7).send(Request("prove", "GET", ""))
-    assert isinstance(reply, Reply | Unknown)
+    other = bench.http.elsewhere(ELSEWHERE)
+    reply = other.call(within=7).send(HttpRequest("prove", "GET", ""))
+    assert isinstance(reply, HttpReply | Unknown)
     assert bench.clock.monotonic() - started <= 10
     assert bench.http.call(within=1000).left == 30
 
@@ -65,22 +65,22 @@ def test_what_is_left_of_a_call_bounds_the_next():
 def test_an_account_that_may_only_look_may_only_look_elsewhere_too():
     other, bench = elsewhere(read_only=True)
     with pytest.raises(ReadOnlyViolation):
-        other.call().send(Request("prove", "POST", "", form={}))
+        other.call().send(HttpRequest("prove", "POST", "", form={}))
     assert bench.sent == []
 
 
 def test_plain_http_is_judged_anew():
-    bench = Bench(script(), {"allow_plain_http": True})
+    bench = Bench(script(), {"allow_plain_http": ("gateway.internal",)})
     with pytest.raises(ValueError, match="use https"):
-        bench.http.elsewhere("http://gateway.internal", allow_plain_http=False)
-    bench.http.elsewhere("http://gateway.internal", allow_plain_http=True)
+        bench.http.elsewhere("http://other.internal")
+    bench.http.elsewhere("http://gateway.internal")
 
 
 def test_the_rate_of_the_api_is_not_that_of_the_gateway():
     other, bench = elsewhere(*[answer(200)] * 3, rate_limit=RateLimit(1, timedelta(seconds=20)))
     started = bench.clock.monotonic()
     for _ in range(3):
-        other.call().send(Request("prove", "GET", ""))
+        other.call().send(HttpRequest("prove", "GET", ""))
     assert bench.clock.monotonic() == started
 
 

@@ -2,20 +2,18 @@
 
 import random
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from settings_bench import ENVIRON, FACTS, GOOD, changed, complaints, load_text, mistakes
+from settings_bench import ENVIRON, GOOD, changed, complaints, mistakes, warnings_of
 
-from rotator.core.model import Capabilities
 from rotator.core.passwords import PasswordRules, generate
-from rotator.settings import strength
-from rotator.settings.checks import CHECKS, found
+from rotator.fields.text import LoadContext
+from rotator.providers.vobiz.options import VobizOptions
+from rotator.settings import Settings, account_checks, policy_checks, strength, target_checks
+from rotator.settings.checks import CHECKS, all_findings
 from rotator.settings.document import parse
-from rotator.settings.models import Configuration
-from rotator.settings.values import LoadContext
-from rotator.settings.world import Kind, ProviderFacts, World
 
 SECOND = """\
   - name: {name}
@@ -36,13 +34,13 @@ def two_accounts(kind: str, auth_id: str) -> str:
     return changed(GOOD, "policies:", f"{other}policies:") + second(username="phone01", provider="other")
 
 
-TWICE = "targets[0] rotates a credential of this name at the same account; give each target its own credential"
+TWICE = "targets[0] rotates a credential of the same name at the same account; give each target its own credential"
 INSIDE = (
-    "config.yaml:18: targets[0].path: lies inside vault.state_prefix, which nobody but rotator may read; "
+    "config.yaml:18: targets[0].path: is inside vault.state_prefix, which only rotator may read; "
     "keep the two apart, such as 'sip/...' and 'rotator/state'"
 )
 AROUND = (
-    "config.yaml:18: targets[0].path: vault.state_prefix lies inside this path, which devices may read; "
+    "config.yaml:18: targets[0].path: contains vault.state_prefix, but devices may read this path; "
     "keep the two apart, such as 'sip/...' and 'rotator/state'"
 )
 
@@ -53,11 +51,11 @@ AROUND = (
         (GOOD + second(), []),
         (
             GOOD + second(name="phone"),
-            ["config.yaml:20: targets[1].name: the name of targets[0] is used again; give each target its own name"],
+            ["config.yaml:20: targets[1].name: targets[0] has the same name; give each target its own name"],
         ),
         (
             GOOD + second(path="sip/phone"),
-            ["config.yaml:24: targets[1].path: the path of targets[0] is used again; give each its own path"],
+            ["config.yaml:24: targets[1].path: targets[0] has the same path; give each target its own path"],
         ),
         (GOOD + second(username="phone01"), [f"config.yaml:23: targets[1].credential: {TWICE}"]),
         (two_accounts("vobiz", "MA_1"), [f"config.yaml:27: targets[1].credential: {TWICE}"]),
@@ -102,7 +100,7 @@ def test_what_is_right_passes(tmp_path, old, new):
 @pytest.mark.parametrize("mistake", mistakes("unwise"))
 def test_what_is_unwise_is_a_warning(tmp_path, mistake):
     """It loads, and is said."""
-    warnings = load_text(changed(GOOD, mistake["old"], mistake["new"]), tmp_path).warnings
+    warnings = warnings_of(changed(GOOD, mistake["old"], mistake["new"]), tmp_path)
 
     assert [str(warning).replace(f"{tmp_path}/", "") for warning in warnings] == mistake["said"]
 
@@ -120,7 +118,7 @@ def test_a_policy_nobody_wrote_is_blamed_on_the_target(tmp_path):
 
     (message,) = complaints(text, tmp_path)
 
-    assert message.startswith("config.yaml:15: targets[0]: 1d is shorter than the 2d")
+    assert message.startswith("config.yaml:15: targets[0]: 1d is too short: the vobiz account may refuse")
 
 
 def test_one_fault_of_a_policy_is_said_once(tmp_path):
@@ -132,12 +130,21 @@ def test_one_fault_of_a_policy_is_said_once(tmp_path):
     assert len(complaints(text, tmp_path)) == 1
 
 
+class Able(VobizOptions):
+    """A Vobiz account with other abilities."""
+
+    changes: dict[str, Any]
+
+    @property
+    def capabilities(self):
+        return replace(super().capabilities, **self.changes)
+
+
 def others(tmp_path: Path, text: str, **changes: object) -> list[str]:
-    """What is found where Vobiz could do something else."""
-    configuration = Configuration.model_validate(parse(text).data, context=LoadContext(ENVIRON, tmp_path))
-    can: Capabilities = replace(FACTS.kinds["vobiz"].capabilities, **changes)  # type: ignore[arg-type]
-    facts = ProviderFacts({"vobiz": Kind(can, timedelta(seconds=31))}, FACTS.unsupported)
-    return [finding.what for finding in found(World(configuration, facts))]
+    """The findings if Vobiz had other abilities."""
+    settings = Settings.model_validate(parse(text).data, context=LoadContext(ENVIRON, tmp_path))
+    able = Able.model_construct(**dict(settings.providers["prod"]), changes=changes)
+    return [finding.what for finding in all_findings(settings.model_copy(update={"providers": {"prod": able}}))]
 
 
 def test_a_provider_that_makes_the_usernames_needs_none(tmp_path):
@@ -155,13 +162,19 @@ def test_usernames_that_would_be_made_are_tried_against_the_provider(tmp_path):
 
     assert others(tmp_path, GOOD, username_pattern=r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}") == []
     assert others(tmp_path, text, username_pattern=r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}") == [
-        "usernames made from this would be refused by the vobiz account"
+        "the vobiz account would reject usernames made from this"
     ]
 
 
 def test_every_check_is_run_once():
     """No check is forgotten or listed twice."""
-    assert len({check.__name__ for check in CHECKS}) == len(CHECKS) == 25
+    written = {
+        check
+        for module in (account_checks, policy_checks, target_checks)
+        for name, check in vars(module).items()
+        if not name.startswith("_") and getattr(check, "__module__", "") == module.__name__
+    }
+    assert sorted(map(repr, written)) == sorted(map(repr, CHECKS))
 
 
 # -- the strength of passwords

@@ -7,27 +7,27 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.settings.document import Document, SyntaxProblem, parse
+from rotator.settings.document import SyntaxProblem, YamlDocument, parse
 
 SECRET = "hunter2"
 
 
 def test_every_key_and_item_has_its_place():
-    """Lines and columns are counted from 1, and a key's place is the key, not its value."""
+    """Lines and columns are counted from 1, and a key's position is the key, not its value."""
     document = parse("a: 1\nb:\n  - x\n  - {c: d}\n")
 
     assert document.data == {"a": 1, "b": ["x", {"c": "d"}]}
-    assert document.places[("a",)] == (1, 1)
-    assert document.places[("b", 1)] == (4, 5)
-    assert document.places[("b", 1, "c")] == (4, 6)
+    assert document.positions[("a",)] == (1, 1)
+    assert document.positions[("b", 1)] == (4, 5)
+    assert document.positions[("b", 1, "c")] == (4, 6)
 
 
 def test_what_is_missing_has_the_place_of_what_surrounds_it():
     """The top level has no line of its own."""
     document = parse("a:\n  b: 1\n")
 
-    assert document.place(("a", "zz", 3)) == (1, 1)
-    assert document.place(("zz",)) is None
+    assert document.position(("a", "zz", 3)) == (1, 1)
+    assert document.position(("zz",)) is None
     assert document.at(("a", "b")) == 1
     assert document.at(("a", "b", "c")) is None
 
@@ -53,41 +53,46 @@ def test_anchors_may_be_used():
 
 def test_an_empty_file_holds_nothing():
     """Comments are nothing, too."""
-    assert parse("") == Document(None)
+    assert parse("") == YamlDocument(None)
     assert parse("# only a comment\n").data is None
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "what", "remedy"),
+    ("text", "position", "what", "remedy"),
     [
         ("a:\n\tb: 1", (2, 1), "a tab is not allowed here", "indent with spaces"),
         ("a: b: c", (1, 5), "a ':' is not allowed here", "check the indentation, or put the value in quotes"),
-        (f"a: *{SECRET}", (1, 4), "'*' begins the name of an anchor, and there is none", "put the value in quotes"),
-        (f"a: !{SECRET}!x y", (1, 4), "'!' begins a tag, and tags are not used here", "put the value in quotes"),
-        (f"a: !{SECRET} y", (1, 4), "tags beginning with '!' are not used here", "put the value in quotes"),
+        (f"a: *{SECRET}", (1, 4), "'*' refers to an anchor that does not exist", "put the value in quotes"),
+        (f"a: !{SECRET}!x y", (1, 4), "'!' begins a tag, and tags are not allowed", "put the value in quotes"),
+        (f"a: !{SECRET} y", (1, 4), "tags beginning with '!' are not allowed", "put the value in quotes"),
         (f"a: @{SECRET}", (1, 4), "this character cannot begin a value", "put the value in quotes"),
         (f"a: %{SECRET}", (1, 4), "this character cannot begin a value", "put the value in quotes"),
-        (f"a: [1, {SECRET}", (1, 15), "a bracket that was opened is not closed", "close it with ']' or '}'"),
-        (f"a: '{SECRET}", (1, 12), "a quote that was opened is not closed", "close it"),
+        (f"a: [1, {SECRET}", (1, 15), "a bracket is not closed", "close it with ']' or '}'"),
+        (f"a: '{SECRET}", (1, 12), "a quote is not closed", "close it"),
         (f'a: "{SECRET}\\q"', (1, 13), "unknown escape after '\\'", "use single quotes"),
-        ("a:\n  b: 1\n c: 2", (3, 2), "the indentation does not fit the lines above", "align it with its neighbours"),
+        (
+            "a:\n  b: 1\n c: 2",
+            (3, 2),
+            "the indentation does not match the lines above",
+            "align it with the lines around it",
+        ),
         (f"a:\n  b: 1\n{SECRET}\nc: d", (4, 1), "a key without ':'", "write it as 'key: value'"),
         ("a: 1\n---\nb: 2", (2, 1), "a second document begins here", "keep one document, without '---' inside"),
         ("a: 1\nb: \x07", (2, 4), "a control character", "remove it"),
         (f"a: >{SECRET}\n x", (1, 5), "this is not YAML", "check the indentation, quotes and brackets around it"),
-        ("a: 1\nb: 2\na: 3", (3, 1), "this key stands in line 1 already", "keep one of the two"),
-        ("? [a]\n: b", (1, 3), "a key must be plain text", "check the brackets and the '?'"),
+        ("a: 1\nb: 2\na: 3", (3, 1), "this key is already in line 1", "keep one of the two"),
+        ("? [a]\n: b", (1, 3), "a key must be text", "check the brackets and the '?'"),
         ("a: &x [*x]", (1, 4), "an anchor contains itself", "write the values out"),
         ("[" * 40, (1, 31), "nested deeper than 30 levels", "check the brackets and the indentation"),
     ],
 )
-def test_what_is_not_usable_yaml_is_explained(text, place, what, remedy):
+def test_what_is_not_usable_yaml_is_explained(text, position, what, remedy):
     """Line, column, what and what to do; never a word of the text."""
     with pytest.raises(SyntaxProblem) as caught:
         parse(text)
 
     problem = caught.value
-    assert (problem.place, problem.what, problem.remedy) == (place, what, remedy)
+    assert (problem.position, problem.what, problem.remedy) == (position, what, remedy)
     assert SECRET not in f"{problem} {problem.what} {problem.remedy}"
 
 
@@ -118,4 +123,4 @@ def test_any_text_is_read_or_refused(text):
     except SyntaxProblem as problem:
         outcome = problem
 
-    assert isinstance(outcome, Document) or outcome.what
+    assert isinstance(outcome, YamlDocument) or outcome.what

@@ -9,9 +9,9 @@ import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from settings_bench import CONFIG, ENVIRON, FACTS, SENTINEL
+from settings_bench import CONFIG, ENVIRON, SENTINEL
 
-from rotator.settings import ConfigError, Settings, load
+from rotator.settings import ConfigError, ConfigProblem, Settings, check
 from rotator.settings.document import parse
 from rotator.settings.schema import schema
 
@@ -74,16 +74,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def loaded(text: str, folder: Path) -> Settings | ConfigError:
+Outcome = ConfigError | tuple[Settings, tuple[ConfigProblem, ...]]
+
+
+def loaded(text: str, folder: Path) -> Outcome:
     file = folder / "config.yaml"
     file.write_text(text, encoding="utf-8", errors="surrogatepass")
     try:
-        return load(file, ENVIRON, FACTS)
+        return check(file, ENVIRON)
     except ConfigError as error:
         return error
 
 
-def check(outcome: Settings | ConfigError) -> None:
+def is_explained(outcome: Outcome) -> None:
     """Whatever is said holds no secret; an error has whole sentences, each on one line."""
     if isinstance(outcome, ConfigError):
         assert SENTINEL not in f"{outcome} {outcome!r}"
@@ -91,15 +94,16 @@ def check(outcome: Settings | ConfigError) -> None:
         assert len(str(outcome).split("\n")) == len(outcome.problems)
         assert all(problem.what and str(problem).isprintable() for problem in outcome.problems)
     else:
-        assert outcome.core_targets()
-        assert SENTINEL not in " ".join(str(warning) for warning in outcome.warnings)
+        settings, warnings = outcome
+        assert settings.core_targets()
+        assert SENTINEL not in " ".join(str(warning) for warning in warnings)
 
 
 @examples(400)
 @given(damaged())
 def test_no_damage_to_the_data_makes_a_traceback(folder, data):
     """Wrong types, missing and unknown keys, secrets in wrong places, everywhere in the full example."""
-    check(loaded(json.dumps(data), folder))
+    is_explained(loaded(json.dumps(data), folder))
 
 
 @examples(200)
@@ -112,7 +116,7 @@ def test_no_damage_to_the_text_makes_a_traceback(folder, data):
         end = min(len(text), start + data.draw(st.integers(0, 30)))
         text = text[:start] + data.draw(st.text(alphabet=":-[]{}\"'\n\t #&*!|a0", max_size=4)) + text[end:]
 
-    check(loaded(text, folder))
+    is_explained(loaded(text, folder))
 
 
 SECRETS = [
@@ -146,5 +150,5 @@ def test_a_secret_where_a_reference_is_expected_is_never_repeated(folder, place,
 
     outcome = loaded(json.dumps(data), folder)
 
-    check(outcome)
+    is_explained(outcome)
     assert isinstance(outcome, ConfigError) or "vault" in wrong

@@ -5,19 +5,26 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from settings_bench import ENVIRON, FACTS, GOOD, SENTINEL, changed, complaints, load_text, mistakes
+from settings_bench import ENVIRON, GOOD, SENTINEL, changed, check_text, complaints, load_text, mistakes, warnings_of
 
 from rotator.core.model import Policy, Strategy, Target
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Cron, Every, Window
 from rotator.core.secret import Secret
+from rotator.fields.references import InVault, Resolved
 from rotator.settings import ConfigError, load
-from rotator.settings.references import InVault, Resolved
-from rotator.settings.vault import AppRoleAuth, EmbeddedVault, JwtAuth, KubernetesAuth, RemoteVault, TokenFileAuth
+from rotator.settings.vault import (
+    AppRoleAuth,
+    EmbeddedVaultSettings,
+    JwtAuth,
+    KubernetesAuth,
+    RemoteVaultSettings,
+    TokenFileAuth,
+)
 
 TOKEN = "auth_token: {env: VOBIZ_AUTH_TOKEN}"
-NO_MAPPING = "the file is not a mapping; it has the keys vault, providers and targets at its left edge"
-UNFIT = "line breaks or other characters that no header can carry; put the secret alone into it"
+NO_MAPPING = "the file is not a mapping; begin its top-level lines with vault:, providers: and targets:"
+UNFIT = "line breaks or other characters that no header can carry; store nothing but the secret"
 WRAPPED = "{method: approle, role_id: r, wrapped_secret_id: {env: VAULT_TOKEN}}"
 PROJECTED = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 AUTH = "auth: {method: token, token: {env: VAULT_TOKEN}}"
@@ -25,7 +32,7 @@ AUTH = "auth: {method: token, token: {env: VAULT_TOKEN}}"
 
 def refused(path: Path) -> str:
     with pytest.raises(ConfigError) as caught:
-        load(path, ENVIRON, FACTS)
+        load(path, ENVIRON)
     return str(caught.value)
 
 
@@ -35,7 +42,7 @@ def refused(path: Path) -> str:
 def test_a_missing_file_is_named(tmp_path):
     """With what to do."""
     assert refused(tmp_path / "no.yaml") == (
-        f"{tmp_path}/no.yaml: cannot be read: No such file or directory; check the path and who may read it"
+        f"{tmp_path}/no.yaml: cannot be read: No such file or directory; check the path and its permissions"
     )
 
 
@@ -65,7 +72,7 @@ def test_a_byte_order_mark_does_no_harm(tmp_path):
     file = tmp_path / "config.yaml"
     file.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
 
-    assert load(file, ENVIRON, FACTS).core_targets()[0].name == "phone"
+    assert load(file, ENVIRON).core_targets()[0].name == "phone"
 
 
 def test_a_huge_file_is_refused(tmp_path):
@@ -79,18 +86,18 @@ def test_a_huge_file_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "config.yaml: the file is empty; begin with config/minimal.yaml"),
-        ("# nothing\n", "config.yaml: the file is empty; begin with config/minimal.yaml"),
+        ("", "config.yaml: the file is empty; start from config/minimal.yaml"),
+        ("# nothing\n", "config.yaml: the file is empty; start from config/minimal.yaml"),
         (
             "- a\n- b\n",
-            "config.yaml:1: the file is not a mapping; it has the keys vault, providers and targets at its left edge",
+            "config.yaml:1: the file is not a mapping; begin its top-level lines with vault:, providers: and targets:",
         ),
         (
             "hello",
-            "config.yaml:1: the file is not a mapping; it has the keys vault, providers and targets at its left edge",
+            "config.yaml:1: the file is not a mapping; begin its top-level lines with vault:, providers: and targets:",
         ),
         ("vault:\n\taddress: x", "config.yaml:2: a tab is not allowed here; indent with spaces"),
-        (GOOD + "log: {}\nlog: {}\n", "config.yaml:21: log: this key stands in line 20 already; keep one of the two"),
+        (GOOD + "log: {}\nlog: {}\n", "config.yaml:21: log: this key is already in line 20; keep one of the two"),
     ],
 )
 def test_what_is_no_configuration_at_all(tmp_path, text, message):
@@ -120,9 +127,9 @@ def test_all_problems_are_named_at_once_in_the_order_of_the_file(tmp_path):
 def test_three_missing_sections_have_no_line(tmp_path):
     """They are nowhere."""
     assert complaints("log:\n", tmp_path) == [
-        "config.yaml: vault: is missing; give it",
-        "config.yaml: providers: is missing; give it",
-        "config.yaml: targets: is missing; give it",
+        "config.yaml: vault: is missing; add 'vault:'",
+        "config.yaml: providers: is missing; add 'providers:'",
+        "config.yaml: targets: is missing; add 'targets:'",
     ]
 
 
@@ -162,12 +169,12 @@ def test_a_secret_that_is_not_there_is_an_error_at_load(tmp_path, mistake):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\n\n", "is empty; put the secret into it"),
-        (b"  \n", "is empty; put the secret into it"),
-        (b"one\ntwo\n", f"holds {UNFIT}"),
-        ("pässword\n".encode(), f"holds {UNFIT}"),
+        (b"\n\n", "is empty; store the secret in it"),
+        (b"  \n", "is empty; store the secret in it"),
+        (b"one\ntwo\n", f"contains {UNFIT}"),
+        ("pässword\n".encode(), f"contains {UNFIT}"),
         (b"\xff\xfe", "is not text in UTF-8; store the secret as text"),
-        (b"x" * 70_000, "is not a file that holds a secret; give the path of a small text file"),
+        (b"x" * 70_000, "is not a regular file of at most 64 KiB; give the path of a file with the secret alone"),
     ],
 )
 def test_a_file_that_holds_no_secret_is_an_error(tmp_path, content, message):
@@ -186,27 +193,32 @@ def test_secrets_come_from_where_the_file_says(tmp_path):
     (tmp_path / "token").chmod(0o600)
     text = changed(GOOD, "{env: VOBIZ_AUTH_TOKEN}", "{file: token}")
 
-    settings = load_text(text, tmp_path)
+    settings, warnings = check_text(text, tmp_path)
 
     assert settings.providers["prod"].auth_token == Resolved(Secret(SENTINEL))  # type: ignore[attr-defined]
     assert settings.vault.auth.token == Resolved(Secret(SENTINEL))  # type: ignore[union-attr]
-    assert settings.warnings == ()
+    assert warnings == ()
 
 
 def test_a_secret_in_vault_is_read_by_the_caller(tmp_path):
     """Loading needs no connection."""
     text = changed(GOOD, "{env: VOBIZ_AUTH_TOKEN}", "{vault: {path: keys/vobiz, key: token}}")
-    reference = load_text(text, tmp_path).providers["prod"].auth_token  # type: ignore[attr-defined]
+    account = load_text(text, tmp_path).providers["prod"]
     asked = []
 
     def read(path: str, key: str) -> Secret:
         asked.append((path, key))
         return Secret("from vault")
 
-    assert reference == InVault("keys/vobiz", "token")
-    assert reference.resolve(read) == Secret("from vault")
+    assert account.auth_token == InVault("keys/vobiz", "token")  # type: ignore[attr-defined]
+    with pytest.raises(LookupError, match="before it has been read"):
+        account.headers()
+    assert account.capabilities.creates  # without the secret
+    complete = account.with_secrets(read)
+    assert complete.secrets == (Secret("from vault"),)
+    assert complete.headers()["X-Auth-Token"] == Secret("from vault")
     assert asked == [("keys/vobiz", "token")]
-    assert Resolved(Secret("x")).resolve(read) == Secret("x")
+    assert complete.with_secrets(read) == complete
 
 
 def test_a_file_that_everybody_can_read_is_a_warning(tmp_path):
@@ -214,11 +226,11 @@ def test_a_file_that_everybody_can_read_is_a_warning(tmp_path):
     (tmp_path / "token").write_text(SENTINEL)
     (tmp_path / "token").chmod(0o644)
 
-    (warning,) = load_text(changed(GOOD, "{env: VOBIZ_AUTH_TOKEN}", "{file: token}"), tmp_path).warnings
+    (warning,) = warnings_of(changed(GOOD, "{env: VOBIZ_AUTH_TOKEN}", "{file: token}"), tmp_path)
 
     assert str(warning).endswith(
         "config.yaml:8: providers.prod.auth_token: every user of this machine can read the file of this secret; "
-        "chmod o-rwx; in Kubernetes, defaultMode: 0440 on the volume"
+        "run chmod o-rwx; in Kubernetes, set defaultMode: 0440 on the volume"
     )
 
 
@@ -246,7 +258,7 @@ def test_a_minimal_configuration_has_sane_defaults(tmp_path):
     """Ninety days, a day of overlap, a week of quarantine, loopback only."""
     text = GOOD[: GOOD.index("policies:")] + GOOD[GOOD.index("targets:") :].replace("    policy: usual\n", "")
 
-    settings = load_text(text, tmp_path)
+    settings, warnings = check_text(text, tmp_path)
 
     (target,) = settings.core_targets()
     policy = Policy("default", Every(timedelta(days=90)), None, timedelta(days=1), timedelta(days=7), PasswordRules())
@@ -257,7 +269,7 @@ def test_a_minimal_configuration_has_sane_defaults(tmp_path):
     assert settings.daemon.backoff.core().cap == timedelta(hours=1)
     assert (settings.log.level.value, settings.log.format.value, settings.audit.file) == ("info", "auto", None)
     assert settings.providers["prod"].base_url == "https://api.vobiz.ai"
-    assert settings.warnings == ()
+    assert warnings == ()
 
 
 def test_everything_reaches_the_core(tmp_path):
@@ -295,7 +307,7 @@ def test_each_way_to_log_in_is_read(tmp_path, auth, kind, facts):
     """With its defaults."""
     vault = load_text(changed(GOOD, AUTH, f"auth: {auth}"), tmp_path).vault
 
-    assert isinstance(vault, RemoteVault)
+    assert isinstance(vault, RemoteVaultSettings)
     assert isinstance(vault.auth, kind)
     for key, value in facts.items():
         found = getattr(vault.auth, key)
@@ -308,7 +320,7 @@ def test_an_embedded_vault_needs_no_login(tmp_path):
         changed(GOOD, f"  address: https://vault:8200\n  {AUTH}", "  embedded: {data_dir: data}"), tmp_path
     ).vault
 
-    assert isinstance(vault, EmbeddedVault)
+    assert isinstance(vault, EmbeddedVaultSettings)
     assert (vault.embedded.data_dir, vault.embedded.port) == (tmp_path / "data", 8200)
 
 

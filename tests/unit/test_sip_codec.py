@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.core.secret import Secret
+from rotator.fields.network import HostPort
 from rotator.providers.sip import codec as sipcodec
-from rotator.providers.sip.codec import Proof
-from rotator.providers.sip.register import T1, T2, Address, _waits
+from rotator.providers.sip.codec import DigestInput
+from rotator.providers.sip.register import T1, T2, _waits
 
 RFC7616 = {
     "realm": "http-auth@example.org",
@@ -35,16 +36,16 @@ RFC2617 = {
     ],
 )
 def test_digest_of_rfc_7616_section_3_9_1(algorithm: str, expected: str) -> None:
-    assert sipcodec.respond("Mufasa", Secret("Circle of Life"), Proof(algorithm=algorithm, **RFC7616)) == expected
+    assert sipcodec.respond("Mufasa", Secret("Circle of Life"), DigestInput(algorithm=algorithm, **RFC7616)) == expected
 
 
 def test_digest_of_rfc_2617_section_3_5() -> None:
-    proof = Proof(**RFC2617, quality="auth", count="00000001", client_nonce="0a4f113b")
+    proof = DigestInput(**RFC2617, quality="auth", count="00000001", client_nonce="0a4f113b")
     assert sipcodec.respond("Mufasa", Secret("Circle Of Life"), proof) == "6629fae49393a05397450978507c4ef1"
 
 
 def test_digest_without_quality_as_in_the_erratum_to_rfc_2069() -> None:
-    answer = sipcodec.respond("Mufasa", Secret("CircleOfLife"), Proof(**RFC2617))
+    answer = sipcodec.respond("Mufasa", Secret("CircleOfLife"), DigestInput(**RFC2617))
     assert answer == "1949323746fe6a43ef61f9606e7febea"
 
 
@@ -139,5 +140,5 @@ def test_retransmissions_double_up_to_t2_and_end_in_time() -> None:
 
 
 def test_addresses_are_written_as_in_uris() -> None:
-    assert str(Address("127.0.0.1", 5070)) == "127.0.0.1:5070"
-    assert str(Address("::1")) == "[::1]:5060"
+    assert str(HostPort("127.0.0.1", 5070)) == "127.0.0.1:5070"
+    assert str(HostPort("::1", 5060)) == "[::1]:5060"

@@ -9,13 +9,11 @@ import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from provider_bench import PASSWORD, TOKEN, Bench, answer, credential, script
+from provider_bench import PASSWORD, TOKEN, Bench, account_options, answer, credential, provider_on, script
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
-from rotator.providers.telnyx.api import TelephonyOptions, TelnyxOptions, read_moment
-from rotator.providers.telnyx.connections import TelnyxConnections
-from rotator.providers.telnyx.telephony import TelnyxTelephony
+from rotator.providers.telnyx.api import read_moment
 from rotator.testing import FakeClock
 
 ATTEMPT = "attempt0001"
@@ -26,13 +24,12 @@ ONE, MANY_OF = "/telephony_credentials/id-1", "/telephony_credentials"
 
 def telephony(handler):
     bench = Bench(handler)
-    options = TelephonyOptions(api_key=Secret(TOKEN), connection_id="conn1")
-    return TelnyxTelephony(options, bench.http), bench
+    return provider_on(bench, "telnyx"), bench
 
 
 def connections(handler):
     bench = Bench(handler)
-    return TelnyxConnections(TelnyxOptions(api_key=Secret(TOKEN)), bench.http), bench
+    return provider_on(bench, "telnyx-connection"), bench
 
 
 def shown(identity="id-1", **more):
@@ -363,4 +360,4 @@ def test_what_a_connection_cannot_do_is_refused_without_a_request():
 @pytest.mark.parametrize("wrong", ["", "a b", "../x", "x" * 65 * 2])
 def test_a_connection_id_that_cannot_be_one_is_refused(wrong):
     with pytest.raises(ValueError, match="connection_id"):
-        TelephonyOptions(api_key=Secret(TOKEN), connection_id=wrong)
+        account_options("telnyx", connection_id=wrong)

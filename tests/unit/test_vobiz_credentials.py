@@ -5,11 +5,21 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from provider_bench import CREDENTIALS, PASSWORD, TRUNKS, answer, credential, listing, script, shown, vobiz
+from provider_bench import (
+    CREDENTIALS,
+    PASSWORD,
+    TRUNKS,
+    account_options,
+    answer,
+    credential,
+    listing,
+    script,
+    shown,
+    vobiz,
+)
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.secret import Secret
-from rotator.providers.vobiz.api import VobizOptions
+from rotator.core.model import Proof
 
 NOT_FOUND = [
     answer(404),
@@ -31,8 +41,8 @@ def refused(result, why):
 
 @pytest.mark.parametrize("auth_id", ["", "MA/1", "..", "MA 1", "MA\n", "ü", "M" * 65])
 def test_an_auth_id_that_cannot_stand_in_a_path_is_refused(auth_id):
-    with pytest.raises(ValueError, match="MA_XXXXXXXX"):
-        VobizOptions(auth_id, Secret("t"))
+    with pytest.raises(ValueError, match="is not a valid id"):
+        account_options("vobiz", auth_id=auth_id)
 
 
 # -- create
@@ -518,10 +528,11 @@ def test_delete_whose_answer_was_lost_is_asked_again():
 # -- prove by reading back
 
 
-def test_the_read_back_says_what_it_does_not_show():
+def test_the_read_back_does_not_try_the_password_and_says_why():
     provider, _ = vobiz(script(listing(shown())))
-    text = provider.prove(credential()).value
-    assert "the password itself was not tried, since no SIP registrar is configured" in text
+    proof = provider.prove(credential()).value
+    assert proof == Proof("listed and enabled; no SIP registrar is configured", tries_password=False)
+    assert str(proof).startswith("read-back without trying the password (")
 
 
 @pytest.mark.parametrize("entries", [[], [shown(enabled=False)], [shown(username="other")], [shown("other")]])

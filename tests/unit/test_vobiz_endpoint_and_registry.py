@@ -6,20 +6,18 @@ from itertools import product
 
 import httpx
 import pytest
-from provider_bench import ENDPOINTS, PASSWORD, TOKEN, Bench, answer, credential, endpoints, script
+from provider_bench import ENDPOINTS, PASSWORD, TOKEN, Bench, account_options, answer, credential, endpoints, script
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.model import Strategy
+from rotator.core.model import Proof, Strategy
 from rotator.core.passwords import PasswordRules, problems
-from rotator.core.secret import Secret
-from rotator.providers.registry import KINDS, unsupported
-from rotator.providers.sip.register import Address
-from rotator.providers.vobiz.api import VobizOptions
+from rotator.fields.network import HostPort
+from rotator.providers.registry import KINDS
+from rotator.providers.strategies import unsupported
 from rotator.testing import GENERATED, FakeRandomness
 
 ONE = f"{ENDPOINTS}id-1/"
 LIST = f"GET {ENDPOINTS}?limit=100&offset=0"
-OPTIONS = VobizOptions("MA_TEST", Secret(TOKEN))
 
 
 def user(identity="id-1", username="phone1"):
@@ -105,9 +103,9 @@ def test_an_id_that_cannot_stand_in_a_path_is_not_sent(identity):
     assert bench.lines == [LIST]
 
 
-def test_the_read_back_is_called_weak():
+def test_the_read_back_does_not_try_the_password():
     provider, _ = endpoints(script(answer(200, user())))
-    assert "(weak)" in provider.prove(credential()).value
+    assert not provider.prove(credential()).value.tries_password
 
 
 def test_another_username_under_this_id_is_no_proof():
@@ -131,7 +129,7 @@ def test_what_an_endpoint_cannot_do_is_refused_without_a_request():
 
 
 def test_no_answer_from_the_registrar_is_a_retry():
-    provider, bench = endpoints(script(), registrar=Address("no-such-host.invalid"))
+    provider, bench = endpoints(script(), registrar=HostPort("no-such-host.invalid", 5060))
     result = provider.prove(credential())
     assert isinstance(result, Retry)
     assert result.why is Wait.UNREACHABLE
@@ -145,23 +143,21 @@ VOBIZ = ("vobiz", "vobiz-endpoint")
 
 @pytest.mark.parametrize("name", VOBIZ)
 def test_a_row_builds_a_provider_that_says_what_the_row_says(name):
-    kind = KINDS[name]
-    bench = Bench(script())
-    provider = kind.build(OPTIONS, bench.http, FakeRandomness())
-    assert provider.capabilities == kind.capabilities(OPTIONS)
+    options, bench = account_options(name), Bench(script())
+    provider = KINDS[name](options, bench.http, FakeRandomness())
+    assert provider.capabilities == options.capabilities
     assert bench.sent == []
-    assert {key: value.reveal() for key, value in kind.headers(OPTIONS).items()} == {
+    assert {key: value.reveal() for key, value in options.headers().items()} == {
         "X-Auth-ID": "MA_TEST",
         "X-Auth-Token": TOKEN,
     }
-    assert kind.options is VobizOptions
-    assert kind.base_url.startswith("https://")
-    assert kind.summary
+    assert options.type_name() == options.type == name
+    assert options.base_url.startswith("https://")
 
 
 @pytest.mark.parametrize("name", VOBIZ)
 def test_the_default_password_rules_can_be_met_everywhere(name):
-    limits = KINDS[name].capabilities(OPTIONS).password_limits
+    limits = account_options(name).capabilities.password_limits
     assert problems(PasswordRules(), limits) == ()
     assert problems(PasswordRules(length=21), limits)
     assert problems(PasswordRules(length=7), limits)
@@ -170,10 +166,10 @@ def test_the_default_password_rules_can_be_met_everywhere(name):
 
 @pytest.mark.parametrize("name", VOBIZ)
 def test_the_proof_and_the_propagation_follow_the_options(name):
-    plain = KINDS[name].capabilities(OPTIONS)
-    probed = KINDS[name].capabilities(replace(OPTIONS, registrar=Address("r"), propagation=timedelta(seconds=5)))
-    assert "not tried" in plain.proof
-    assert probed.proof == "SIP REGISTER"
+    plain = account_options(name).capabilities
+    probed = account_options(name, registrar="r:5060", propagation="5s").capabilities
+    assert not plain.proof.tries_password
+    assert probed.proof == Proof("SIP REGISTER", tries_password=True)
     assert (plain.propagation, probed.propagation) == (timedelta(seconds=30), timedelta(seconds=5))
 
 
@@ -185,12 +181,12 @@ def test_the_proof_and_the_propagation_follow_the_options(name):
     ],
 )
 def test_the_strategies_are_those_of_the_design(name, possible):
-    can = KINDS[name].capabilities(OPTIONS)
+    can = account_options(name).capabilities
     assert {strategy for strategy in Strategy if unsupported(strategy, can) is None} == possible
 
 
 def test_the_reason_names_what_is_missing_and_what_would_do():
-    reason = unsupported(Strategy.REPLACE, KINDS["vobiz-endpoint"].capabilities(OPTIONS))
+    reason = unsupported(Strategy.REPLACE, account_options("vobiz-endpoint").capabilities)
     assert reason == (
         "strategy replace needs a provider that creates credentials and disables them and deletes them, "
         "and this one does not; use in-place"

@@ -1,77 +1,39 @@
-"""What Apinizer's credentials are reached and shown by: the options of a project, and its listing.
+"""The listing of an Apinizer project.
 
 The facts are from Apinizer's pages List and Create Credential.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Unknown
 from rotator.core.model import Credential
-from rotator.core.secret import Secret
 from rotator.providers.apinizer.envelope import accepted
-from rotator.providers.http.calls import Call, Request, path
-from rotator.providers.http.replies import Reply
+from rotator.providers.apinizer.options import ApinizerOptions
+from rotator.providers.http.calls import HttpCall, HttpRequest
+from rotator.providers.http.replies import HttpReply
 
-USERNAMES = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}"
-"""No page states a rule; without a colon, which HTTP Basic cannot carry, and without what a path would have to hide."""
 _LONGEST = 255
 
 
 @dataclass(frozen=True, slots=True)
-class ApinizerOptions:
-    """The credentials of one project.
-
-    Raises:
-        ValueError: the project's name cannot stand in a path, or two ways to prove a password are given.
-    """
-
-    project: str
-    access_token: Secret  # a Personal API Access Token
-    email: str = ""  # of a credential that replaces none; the API asks for both
-    full_name: str = ""
-    probe_url: str | None = None  # an API proxy that asks for HTTP Basic: a GET there proves a password
-    gateway_url: str | None = (
-        None  # or: the gateway whose token endpoint proves it, which may end a client's live token
-    )
-    allow_plain_http: tuple[str, ...] = ()  # hosts, of `probe_url` and `gateway_url`, too
-    propagation: timedelta = timedelta(seconds=30)  # a guess: Apinizer documents no time
-
-    def __post_init__(self) -> None:
-        """Checks what becomes a part of every path."""
-        if not self.project.isprintable() or self.project in ("", ".", "..") or len(self.project) > _LONGEST:
-            raise ValueError("project must be the project's name as the console shows it: letter case counts")
-        if self.probe_url and self.gateway_url:
-            raise ValueError("probe_url and gateway_url exclude each other: keep one")
-
-    def path(self, *segments: str) -> str:
-        """A path below the project's credentials. Every one ends with a slash."""
-        return path("apiops", "projects", self.project, "credentials", *segments, end="/")
-
-
-def headers(options: ApinizerOptions) -> Mapping[str, Secret]:
-    """How Apinizer is told who asks."""
-    return {"Authorization": Secret(f"Bearer {options.access_token.reveal()}")}
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One credential as the project's listing shows it. Its `password` is left alone, whether null or not."""
+class ApinizerRecord:
+    """One credential as the project's listing shows it. Its `password` is ignored, whether null or not."""
 
     username: str
     enabled: bool
-    shown: Mapping[str, Any]
+    fields: Mapping[str, Any]
 
     def credential(self, account: str) -> Credential:
-        """The same in our words: it is named by its username, and nobody here knows the password."""
+        """Returns the credential that it describes: its id is its username, and its password is not known."""
         return Credential(account, self.username, self.username, enabled=self.enabled)
 
     def expired(self, now: datetime) -> bool:
-        """True where its `expireDate` has passed; such a credential cannot authenticate (Create Credential)."""
-        until = self.shown.get("expireDate")
+        """Returns True if its `expireDate` has passed; such a credential cannot authenticate (Create Credential)."""
+        until = self.fields.get("expireDate")
         try:
             date = datetime.fromisoformat(until) if isinstance(until, str) else None
         except ValueError:
@@ -79,21 +41,22 @@ class Listed:
         return date is not None and (date if date.tzinfo else date.replace(tzinfo=UTC)) <= now
 
     def carried(self) -> Mapping[str, Any] | None:
-        """What a full update or a successor takes over; None where the listing does not show all of it.
+        """Returns the fields that a full update or a successor takes over; None if the listing does not show all.
 
-        An update "requires all fields" (Update Credential): without the IP list, say, it would let in any address.
+        An update "requires all fields" (Update Credential): without the IP list, for example, it would allow any
+        address.
         """
-        lists = {key: self.shown.get(key, False) for key in ("roleNameList", "ipList")}
-        texts = {key: self.shown.get(key) for key in ("email", "fullName")}
+        lists = {key: self.fields.get(key, False) for key in ("roleNameList", "ipList")}
+        texts = {key: self.fields.get(key) for key in ("email", "fullName")}
         known = (
             all(isinstance(text, str) and text for text in texts.values())
             and all(found is None or _is_text_list(found) for found in lists.values())
-            and isinstance(self.shown.get("description"), str | None)
-            and isinstance(self.shown.get("expireDate", False), str | None)
+            and isinstance(self.fields.get("description"), str | None)
+            and isinstance(self.fields.get("expireDate", False), str | None)
         )
         if not known:
             return None
-        plain = {key: self.shown.get(key) for key in ("description", "expireDate")}
+        plain = {key: self.fields.get(key) for key in ("description", "expireDate")}
         return {**texts, **plain, **{key: found or [] for key, found in lists.items()}}
 
 
@@ -102,12 +65,12 @@ def _is_text_list(value: Any) -> bool:
 
 
 def usable_name(username: str) -> bool:
-    """True where a username can stand in a path."""
+    """Returns True if a username can stand in a path."""
     return username.isprintable() and username not in ("", ".", "..") and len(username) <= _LONGEST
 
 
-def listed(call: Call, options: ApinizerOptions) -> Answer[Mapping[str, Listed]]:
-    """Every credential of the project by its username. There are no pages (List Credentials)."""
+def list_credentials(call: HttpCall, options: ApinizerOptions) -> Answer[Mapping[str, ApinizerRecord]]:
+    """Returns every credential of the project by its username. The listing has no pages (List Credentials)."""
     whole = rows(call, options.path(), "list", "")
     if not isinstance(whole, Done):
         return whole
@@ -118,17 +81,17 @@ def listed(call: Call, options: ApinizerOptions) -> Answer[Mapping[str, Listed]]
     return Done(MappingProxyType(found))
 
 
-def _read(row: Mapping[str, Any]) -> Listed | None:
+def _read(row: Mapping[str, Any]) -> ApinizerRecord | None:
     username, enabled = row.get("username"), row.get("enabled")
     if not isinstance(username, str) or not isinstance(enabled, bool) or not username.isprintable() or not username:
         return None
-    return Listed(username, enabled, row) if len(username) <= _LONGEST else None
+    return ApinizerRecord(username, enabled, row) if len(username) <= _LONGEST else None
 
 
-def rows(call: Call, where: str, verb: str, username: str) -> Answer[list[dict[str, Any]]]:
-    """The entries of a listing, whichever it is."""
-    reply = call.send(Request(verb, "GET", where))
-    if not isinstance(reply, Reply):
+def rows(call: HttpCall, where: str, verb: str, username: str) -> Answer[list[dict[str, Any]]]:
+    """Returns the entries of any listing."""
+    reply = call.send(HttpRequest(verb, "GET", where))
+    if not isinstance(reply, HttpReply):
         return reply
     answer = accepted(reply, username)
     if not isinstance(answer, Done):

@@ -1,13 +1,13 @@
 """Apinizer credentials in a project, named by their usernames: strategies `replace`, `alternating` and `in-place`.
 
-A successor takes over what the API shows of its predecessor: email, full name, description, roles, IP list, expiry
-and the grants within the project. What it does not show has to be made by hand, or kept by `in-place`: metadata and
-their secrets, token settings, keys and certificates, passwords of single environments, the link to an organization,
-geographic rules, grants outside of the project.
+A successor takes over the fields of its predecessor that the API shows: email, full name, description, roles, IP list,
+expiry and the grants within the project. The API does not show metadata and their secrets, token settings, keys and
+certificates, passwords of single environments, the link to an organization, geographic rules, grants outside of the
+project: set them by hand, or use `in-place`.
 
-Setting a password (PATCH) changes nothing else. Enabling and disabling need a full update (PUT), which sets all that
-the listing shows and may drop the rest; so it is sent only where `enabled` has to change. It also sets a password: a
-disabled credential gets one that nobody keeps, and enabling it brings back the one that the ledger kept.
+Setting a password (PATCH) changes nothing else. Enabling and disabling need a full update (PUT), which sets all fields
+of the listing and may drop the rest: it is sent only if `enabled` has to change. It also sets a password: a disabled
+credential gets a random one that is not kept, and enabling it restores the one in the ledger.
 """
 
 from collections.abc import Mapping
@@ -15,151 +15,132 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.model import Capabilities, Credential
+from rotator.core.model import Credential, Proof
 from rotator.core.passwords import PasswordRules, generate
 from rotator.core.secret import Secret
 from rotator.ports import Randomness
 from rotator.providers.apinizer import api, envelope
-from rotator.providers.apinizer import grants as access
-from rotator.providers.apinizer.api import ApinizerOptions, Listed
-from rotator.providers.apinizer.envelope import Said
-from rotator.providers.apinizer.gateway import Gateway, proof
-from rotator.providers.apinizer.grants import Grant
+from rotator.providers.apinizer.api import ApinizerRecord
+from rotator.providers.apinizer.envelope import DocumentedError
+from rotator.providers.apinizer.gateway import Gateway
+from rotator.providers.apinizer.grants import AccessGrant, grant_access, grants
+from rotator.providers.apinizer.options import ApinizerOptions
 from rotator.providers.base import CredentialKind, unconfirmed
-from rotator.providers.http.calls import Call, Request
+from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
-from rotator.providers.http.replies import Failure, Reply
+from rotator.providers.http.replies import Failure, HttpReply
 
 T = TypeVar("T")
 
-# No page states a policy beyond "not empty". Without what is awkward in configuration files, URLs and forms, and
-# without the `#` that separates username and password in the console's CSV import.
-PASSWORD_LIMITS = PasswordRules(shortest=1, symbol=0, symbols="!$()*+,-./=?@[]^_{|}~")
-_THROWN_AWAY = PasswordRules(length=64)
-# Setting `expireDate` needs a full update, which would set a password during the overlap.
-_NO_END = "an Apinizer credential's end is not set beforehand"
+_RANDOM = PasswordRules(length=64)
 _UNUSABLE = Refused(Refusal.INVALID, "the credential has no username or no password that could be sent")
 
 
-def capabilities(options: ApinizerOptions) -> Capabilities:
-    """What a credential can do. Nothing is connected to."""
-    return Capabilities(
-        chooses_password=True,
-        sets_password=True,
-        generates_password=False,
-        disables=True,
-        re_enables=True,
-        deletes=True,
-        lists=True,
-        creates=True,
-        proof=proof(options),
-        propagation=options.propagation,
-        password_limits=PASSWORD_LIMITS,
-        username_pattern=api.USERNAMES,
-    )
-
-
 @dataclass(frozen=True, slots=True)
-class _Legacy:
-    """What a successor takes over."""
+class _Inheritance:
+    """The fields and the access that a successor takes over."""
 
     fields: Mapping[str, Any]
-    grants: tuple[Grant, ...] = ()
+    access: tuple[AccessGrant, ...] = ()
 
 
 class ApinizerCredentials(CredentialKind):
     """The credentials of one Apinizer project."""
 
+    options_model = ApinizerOptions
+    # Setting `expireDate` needs a full update, which would set a password during the overlap.
+    not_offered = "the end of an Apinizer credential cannot be set in advance"
+
     def __init__(self, options: ApinizerOptions, http: Http, randomness: Randomness) -> None:
-        """Connects to nothing yet. `randomness` makes the passwords that nobody keeps."""
-        super().__init__(http, capabilities(options), _NO_END)
-        self._options, self._randomness = options, randomness
+        """Connects to nothing yet."""
+        super().__init__(options, http, randomness)
+        self._options = options
         self._gateway = Gateway(options, http)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
-        """Reads the project's listing: no page of the reference documents how to get a single credential."""
-        found = api.listed(self._http.call(), self._options)
+        """Reads the project's listing: no page documents a request for a single credential."""
+        found = api.list_credentials(self._http.call(), self._options)
         if not isinstance(found, Done):
             return found
         item = found.value.get(_name(wanted))
         return Done(() if item is None else (item.credential(wanted.account),))
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:
-        """Creates it with all that `like` has and the API shows, and grants it the same access.
+        """Creates it with all fields of `like` that the API shows, and grants it the same access.
 
-        Once it is there, nothing counts as refused any more: what is missing is added by `complete`.
+        Once it exists, nothing counts as refused any more: `complete` adds what is missing.
         """
         if staged.password is None or not api.usable_name(staged.username):
             return _UNUSABLE
         call = self._http.call()
-        legacy = self._legacy(call, staged, target, like)
-        if not isinstance(legacy, Done):
-            return legacy
-        body = {**legacy.value.fields, "username": staged.username, "password": staged.password, "enabled": True}
-        request = Request("create", "POST", self._options.path(), body=body, repeatable=False)
+        inheritance = self._take_over(call, staged, target, like)
+        if not isinstance(inheritance, Done):
+            return inheritance
+        body = {**inheritance.value.fields, "username": staged.username, "password": staged.password, "enabled": True}
+        request = HttpRequest("create", "POST", self._options.path(), body=body, repeatable=False)
         answer = self._write(call, request, staged.username)
         if not isinstance(answer, Done):
             return self._duplicate(call, staged, answer)
         made = replace(staged, id=staged.username, enabled=True)
-        return self._endowed(call, made, legacy.value.grants, "the credential is there")
+        return self._granted(call, made, inheritance.value.access, "the credential exists")
 
     def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:
-        """Sets the password, which a lost create may have set or not, and grants the access of `like`."""
+        """Sets the password, which the lost create may not have set, and grants the access of `like`."""
         if made.password is None or not api.usable_name(_name(made)):
             return _UNUSABLE
         call = self._http.call()
-        inherited = self._inherited(call, made, like)
+        inherited = self._access_of(call, made, like)
         if not isinstance(inherited, Done):
             return inherited
         answer = self._bring_into_force(call, made, "complete")
         if not isinstance(answer, Done):
             return answer
-        return self._endowed(call, answer.value, inherited.value, "the password is set")
+        return self._granted(call, answer.value, inherited.value, "the password is set")
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
-        """Sets the password, and enables it where it is not."""
+        """Sets the password, and enables the credential if it is disabled."""
         return self._set(credential, "set_password")
 
     def enable(self, credential: Credential) -> Answer[Credential]:
-        """Enables it with its own password: a full update where it is disabled, else only the password is set."""
+        """Enables it with its own password: by a full update if it is disabled, else by setting the password."""
         return self._set(credential, "enable")
 
     def disable(self, credential: Credential) -> Answer[None]:
-        """Disables it, and sets a password that nobody keeps: the old one is dead even where `enabled` is ignored."""
+        """Disables it, and sets a random password: the old one is dead even if `enabled` is ignored."""
         call = self._http.call()
         item = self._entry(call, credential)
         if not isinstance(item, Done):
             return item
-        thrown_away = generate(_THROWN_AWAY, self._randomness.choice)
-        answer = self._update(call, "disable", item.value, thrown_away, enabled=False)
+        random_password = generate(_RANDOM, self._randomness.choice)
+        answer = self._update(call, "disable", item.value, random_password, enabled=False)
         return self._read_back(call, credential, enabled=False) if isinstance(answer, Done) else answer
 
     def delete(self, credential: Credential) -> Answer[None]:
-        """Removes it and its grants. 400 "was not found" is believed where the project's listing lacks it, too.
+        """Removes it and its grants. 400 "was not found" is believed if the project's listing lacks it as well.
 
-        An environment that kept it is reported once; afterwards the API knows it no more, and it was disabled before.
+        An environment that kept it is reported once; afterwards the API does not know it, and it was disabled before.
         """
         name = _name(credential)
         if not api.usable_name(name):
             return _UNUSABLE
         call = self._http.call()
-        reply = call.send(Request("delete", "DELETE", self._options.path(name)))
-        if not isinstance(reply, Reply):
+        reply = call.send(HttpRequest("delete", "DELETE", self._options.path(name)))
+        if not isinstance(reply, HttpReply):
             return reply
-        answer = envelope.outcome(reply, name, self._hidden())
+        answer = envelope.outcome(reply, name, self._options.secrets)
         nowhere = isinstance(answer, Retry) and answer.message == envelope.NOWHERE
-        if envelope.said(reply, name) is Said.NO_CREDENTIAL or nowhere:
-            return self._gone(call, name)
+        if envelope.documented_error(reply, name) is DocumentedError.NO_CREDENTIAL or nowhere:
+            return self._confirm_deleted(call, name)
         return answer
 
-    def prove(self, credential: Credential) -> Answer[str]:
-        """At the gateway where one is configured, else by reading back, which is weak; the text says which."""
-        call, note = self._http.call(), "no gateway is configured"
+    def prove(self, credential: Credential) -> Answer[Proof]:
+        """Tries the password at the gateway if one is configured, and else reads the listing."""
+        call, reason = self._http.call(), "no gateway is configured"
         answer = self._gateway.accepts(credential, call.left)
         if answer is not None:
             return answer
         if self._options.probe_url:
-            note = "the gateway lets in anybody at this address"
+            reason = "the gateway asks for no password at this address"
         item = self._entry(call, credential)
         if not isinstance(item, Done):
             missing = isinstance(item, Refused) and item.why is Refusal.NOT_FOUND
@@ -167,14 +148,16 @@ class ApinizerCredentials(CredentialKind):
         if not item.value.enabled:
             return Retry(Wait.NOT_YET, "the listing does not show the credential enabled yet")
         if item.value.expired(self._http.clock.now()):
-            return Refused(Refusal.EXPIRED, "its expireDate has passed: move it in the console")
-        return Done(f"read back: listed and enabled; the password itself was not tried, since {note} (weak)")
+            return Refused(Refusal.EXPIRED, "its expireDate has passed: set a later one in the console")
+        return Done(Proof(f"listed and enabled; {reason}", tries_password=False))
 
-    # -- what a successor takes over
+    # -- taking over from a predecessor
 
-    def _legacy(self, call: Call, staged: Credential, target: str, like: Credential | None) -> Answer[_Legacy]:
+    def _take_over(
+        self, call: HttpCall, staged: Credential, target: str, like: Credential | None
+    ) -> Answer[_Inheritance]:
         if like is None or like.account != staged.account:
-            return self._fresh(target)
+            return self._without_predecessor(target)
         item = self._entry(call, like)
         if not isinstance(item, Done):
             return item
@@ -182,25 +165,30 @@ class ApinizerCredentials(CredentialKind):
         if not isinstance(fields, Done):
             return fields
         if item.value.expired(self._http.clock.now()):
-            message = f"the expireDate of {like.username!r} has passed, and would be taken over: move it in the console"
+            message = f"the expireDate of {like.username!r} has passed, and a successor would have the same"
+            message += ": set a later one in the console"
             return Refused(Refusal.EXPIRED, message)
-        inherited = access.grants(call, self._options, _name(like))
-        return Done(_Legacy(fields.value, inherited.value)) if isinstance(inherited, Done) else inherited
+        inherited = grants(call, self._options, _name(like))
+        return Done(_Inheritance(fields.value, inherited.value)) if isinstance(inherited, Done) else inherited
 
-    def _fresh(self, target: str) -> Answer[_Legacy]:
+    def _without_predecessor(self, target: str) -> Answer[_Inheritance]:
         if not self._options.email or not self._options.full_name:
-            message = "there is no predecessor to take them from, so set email and full_name, which the API asks for"
+            message = "set email and full_name: the API requires both, and there is no predecessor to take them from"
             return Refused(Refusal.INVALID, message)
         fields = {"email": self._options.email, "fullName": self._options.full_name}
-        return Done(_Legacy({**fields, "description": target, "roleNameList": [], "ipList": [], "expireDate": None}))
+        return Done(
+            _Inheritance({**fields, "description": target, "roleNameList": [], "ipList": [], "expireDate": None})
+        )
 
-    def _inherited(self, call: Call, made: Credential, like: Credential | None) -> Answer[tuple[Grant, ...]]:
+    def _access_of(self, call: HttpCall, made: Credential, like: Credential | None) -> Answer[tuple[AccessGrant, ...]]:
         if like is None or like.account != made.account:
             return Done(())
-        return access.grants(call, self._options, _name(like))
+        return grants(call, self._options, _name(like))
 
-    def _endowed(self, call: Call, made: Credential, grants: tuple[Grant, ...], done: str) -> Answer[Credential]:
-        answer = _after(access.endow(call, self._options, made.username, grants), done)
+    def _granted(
+        self, call: HttpCall, made: Credential, access: tuple[AccessGrant, ...], done: str
+    ) -> Answer[Credential]:
+        answer = _after(grant_access(call, self._options, made.username, access), done)
         return Done(made) if isinstance(answer, Done) else answer
 
     # -- writing and reading back
@@ -210,15 +198,17 @@ class ApinizerCredentials(CredentialKind):
             return _UNUSABLE
         return self._bring_into_force(self._http.call(), credential, verb)
 
-    def _bring_into_force(self, call: Call, credential: Credential, verb: str) -> Answer[Credential]:
-        """Sets the password, by the request that changes least: PATCH where it is enabled, else the full PUT."""
+    def _bring_into_force(self, call: HttpCall, credential: Credential, verb: str) -> Answer[Credential]:
+        """Sets the password by the request that changes least: PATCH if it is enabled, else the full PUT."""
         item = self._entry(call, credential)
         if not isinstance(item, Done):
             return item
         password = credential.password or Secret("")
         if item.value.enabled:
             where = self._options.path(item.value.username)
-            answer = self._write(call, Request(verb, "PATCH", where, body={"password": password}), item.value.username)
+            answer = self._write(
+                call, HttpRequest(verb, "PATCH", where, body={"password": password}), item.value.username
+            )
         else:
             answer = self._update(call, verb, item.value, password, enabled=True)
         if not isinstance(answer, Done):
@@ -226,57 +216,58 @@ class ApinizerCredentials(CredentialKind):
         shown = self._read_back(call, credential, enabled=True)
         return Done(replace(credential, id=_name(credential), enabled=True)) if isinstance(shown, Done) else shown
 
-    def _update(self, call: Call, verb: str, item: Listed, password: Secret, *, enabled: bool) -> Done[None] | Failure:
-        """The full update: it has no username in its path (Update Credential)."""
+    def _update(
+        self, call: HttpCall, verb: str, item: ApinizerRecord, password: Secret, *, enabled: bool
+    ) -> Done[None] | Failure:
+        """Sends the full update, which has no username in its path (Update Credential)."""
         fields = _carried(item)
         if not isinstance(fields, Done):
             return fields
         body = {**fields.value, "username": item.username, "password": password, "enabled": enabled}
-        return self._write(call, Request(verb, "PUT", self._options.path(), body=body), item.username)
+        return self._write(call, HttpRequest(verb, "PUT", self._options.path(), body=body), item.username)
 
-    def _write(self, call: Call, request: Request, username: str) -> Done[None] | Failure:
+    def _write(self, call: HttpCall, request: HttpRequest, username: str) -> Done[None] | Failure:
         reply = call.send(request)
-        if not isinstance(reply, Reply):
+        if not isinstance(reply, HttpReply):
             return reply
-        if envelope.said(reply, username) is Said.NO_CREDENTIAL:
-            return Unknown(f"the provider answered {reply.status} for a credential that its listing shows")
+        if envelope.documented_error(reply, username) is DocumentedError.NO_CREDENTIAL:
+            return Unknown(f"the provider answered {reply.status}, but its listing shows the credential")
         sent = [value for value in (request.body or {}).values() if isinstance(value, Secret)]
-        return envelope.outcome(reply, username, (*sent, *self._hidden()))
+        return envelope.outcome(reply, username, (*sent, *self._options.secrets))
 
-    def _hidden(self) -> tuple[Secret, ...]:
-        return (self._options.access_token,)
-
-    def _entry(self, call: Call, credential: Credential) -> Answer[Listed]:
-        found = api.listed(call, self._options)
+    def _entry(self, call: HttpCall, credential: Credential) -> Answer[ApinizerRecord]:
+        found = api.list_credentials(call, self._options)
         if not isinstance(found, Done):
             return found
         item = found.value.get(_name(credential))
         if item is not None and api.usable_name(item.username):
             return Done(item)
-        return Refused(Refusal.NOT_FOUND, f"the project's listing does not show it: was it deleted, {envelope.MOVED}")
+        return Refused(
+            Refusal.NOT_FOUND, f"the project's listing does not show the credential: was it deleted, {envelope.MOVED}"
+        )
 
-    def _read_back(self, call: Call, credential: Credential, *, enabled: bool) -> Answer[None]:
-        """After a write that succeeded: whatever comes now, nothing counts as refused."""
+    def _read_back(self, call: HttpCall, credential: Credential, *, enabled: bool) -> Answer[None]:
+        """Reads the result of a successful write; nothing counts as refused any more."""
         item = self._entry(call, credential)
         if isinstance(item, Done) and item.value.enabled is not enabled:
             state = "disabled" if enabled else "enabled"
-            return Retry(Wait.PARTIAL, f"the provider answered that it was done, but the listing shows it {state}")
-        return _after(Done(None) if isinstance(item, Done) else item, "the provider answered that it was done")
+            return Retry(Wait.PARTIAL, f"the provider reported success, but the listing shows the credential {state}")
+        return _after(Done(None) if isinstance(item, Done) else item, "the provider reported success")
 
-    def _duplicate(self, call: Call, staged: Credential, answer: Failure) -> Answer[Credential]:
-        """A create that was rejected in words that nobody documented: the listing tells whether the name is taken."""
+    def _duplicate(self, call: HttpCall, staged: Credential, answer: Failure) -> Answer[Credential]:
+        """Looks in the listing if the name is taken: a create may be rejected with an undocumented text."""
         if isinstance(answer, Refused) and answer.why is Refusal.INVALID:
-            found = api.listed(call, self._options)
+            found = api.list_credentials(call, self._options)
             if isinstance(found, Done) and staged.username in found.value:
                 return Refused(Refusal.DUPLICATE, f"{answer.message}; the username is taken")
         return answer
 
-    def _gone(self, call: Call, name: str) -> Answer[None]:
-        found = api.listed(call, self._options)
+    def _confirm_deleted(self, call: HttpCall, name: str) -> Answer[None]:
+        found = api.list_credentials(call, self._options)
         if not isinstance(found, Done):
-            return unconfirmed("the provider says that it is gone, and no listing confirms it", found)
+            return unconfirmed("the provider reports it deleted, and no listing confirms it", found)
         if name in found.value:
-            return Unknown("the provider says that it is gone, but its listing still shows it")
+            return Unknown("the provider reports it deleted, but its listing still shows it")
         return Done(None)
 
 
@@ -284,16 +275,16 @@ def _name(credential: Credential) -> str:
     return credential.id or credential.username
 
 
-def _carried(item: Listed) -> Done[Mapping[str, Any]] | Refused:
+def _carried(item: ApinizerRecord) -> Done[Mapping[str, Any]] | Refused:
     fields = item.carried()
     if fields is not None:
         return Done(fields)
-    message = "the listing does not show all that a full update or a successor needs (email, fullName, roles, IP list)"
+    message = "the listing lacks fields that a full update or a successor needs (email, fullName, roles, IP list)"
     return Refused(Refusal.INVALID, message)
 
 
 def _after(answer: Answer[T], done: str) -> Done[T] | Retry | Unknown:
-    """What follows a write that succeeded is never a refusal: the write is there, and the rest is tried again."""
+    """Returns the answer of a step that follows a successful write. It is never a refusal: the rest is tried again."""
     if isinstance(answer, Done):
         return answer
     message = f"{done}, but: {answer.message}"

@@ -1,8 +1,8 @@
-"""What an answer of Apinizer's Management API says, in both generations of its envelope, and what of it is believed.
+"""The meaning of an answer of Apinizer's Management API, in both generations of its envelope.
 
 The facts are from Apinizer's pages Create, Update, List and Delete Credential, Change Credential Password, Grant Access
 and Get Granted Access List, as of Dec 2025 (`success`, `error_description`) and of Jul 2026 (`status`,
-`resultMessage`). No page says which version of the product answers in which way, so that each is understood anywhere.
+`resultMessage`). No page says which version of the product answers in which way: each is understood everywhere.
 Texts are compared with the documented ones, and none is ever repeated.
 """
 
@@ -13,10 +13,10 @@ from typing import Any
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
-from rotator.providers.http.replies import Failure, Reply, failure, settled
+from rotator.providers.http.replies import Failure, HttpReply, failure, settled
 
 MOVED = "or was it moved to the admin project (Move to Global)?"
-NOWHERE = "the change is stored, but the answer names no environment where it is in force: is the project deployed?"
+NOWHERE = "the change is stored, but the answer names no environment in which it is in force: is the project deployed?"
 _PROJECT_ADVICE = (
     "check the project's name (letter case counts), that the access token's user may IDENTITY MANAGE and "
     "DEPLOY_UNDEPLOY in it, and the base URL"
@@ -26,8 +26,8 @@ _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}")
 _CUT, _MOST_NAMES = 32, 5
 
 
-class Said(Enum):
-    """The documented texts that change what is done next."""
+class DocumentedError(Enum):
+    """The documented errors that decide the next request."""
 
     NO_CREDENTIAL = "no such credential"
     NO_PROJECT = "no such project"
@@ -39,40 +39,49 @@ class Said(Enum):
 
 
 _NAMED = r"\(username: ?(?P<username>.{1,255})\)"
-_TEXTS: tuple[tuple[Said, re.Pattern[str]], ...] = tuple(
-    (said, re.compile(pattern))
-    for said, pattern in (
-        (Said.NO_CREDENTIAL, rf"Credential {_NAMED} was not found!"),
-        (Said.GRANTED, rf"Credential {_NAMED} has already access to API Proxy(?: Group)? \(name: ?.{{1,255}}\)!"),
-        (Said.NO_PROJECT, r"Project ?\(.{1,255}\) was not found or user does not have privilege to access it!"),
-        (Said.NO_PROJECT, r"Project ?\(.{1,255}\) is not found!"),
-        (Said.NO_PERMISSION, r"User does not have required permission for this operation!"),
-        (Said.BAD_TOKEN, r"Invalid token|Token is not valid!|Token was expired!|Empty Key! Client must be .{1,200}"),
-        (Said.TAKEN, r"There is already a credential has this name!"),
-        (Said.TAKEN, r"This username is already used by another credential\b.{0,400}"),
+_TEXTS: tuple[tuple[DocumentedError, re.Pattern[str]], ...] = tuple(
+    (error, re.compile(pattern))
+    for error, pattern in (
+        (DocumentedError.NO_CREDENTIAL, rf"Credential {_NAMED} was not found!"),
         (
-            Said.NO_RESOURCE,
+            DocumentedError.GRANTED,
+            rf"Credential {_NAMED} has already access to API Proxy(?: Group)? \(name: ?.{{1,255}}\)!",
+        ),
+        (
+            DocumentedError.NO_PROJECT,
+            r"Project ?\(.{1,255}\) was not found or user does not have privilege to access it!",
+        ),
+        (DocumentedError.NO_PROJECT, r"Project ?\(.{1,255}\) is not found!"),
+        (DocumentedError.NO_PERMISSION, r"User does not have required permission for this operation!"),
+        (
+            DocumentedError.BAD_TOKEN,
+            r"Invalid token|Token is not valid!|Token was expired!|Empty Key! Client must be .{1,200}",
+        ),
+        (DocumentedError.TAKEN, r"There is already a credential has this name!"),
+        (DocumentedError.TAKEN, r"This username is already used by another credential\b.{0,400}"),
+        (
+            DocumentedError.NO_RESOURCE,
             r"API Proxy(?: Group)? \(name: ?.{1,255}\) is not found or user does not have privilege .{1,99}",
         ),
     )
 )
 
 
-def said(reply: Reply, username: str) -> Said | None:
-    """What an error says, in a documented text or by its status; a text on another credential says nothing."""
+def documented_error(reply: HttpReply, username: str) -> DocumentedError | None:
+    """Returns the error in an answer, by a documented text about this username or by the status."""
     if reply.status >= 500:
         return None
     if reply.status == 404:  # every path is inside of the project: it never speaks of a credential (Delete Credential)
-        return Said.NO_PROJECT
+        return DocumentedError.NO_PROJECT
     body = reply.body if isinstance(reply.body, dict) else {}
     for text in (body.get("error_description"), body.get("resultMessage")):
         meaning = _meaning(text, username) if isinstance(text, str) and len(text) <= _LONGEST_TEXT else None
         if meaning is not None:
             return meaning
-    return Said.TAKEN if reply.status == 409 else None  # `duplicate_name` (Error Handling, Dec 2025)
+    return DocumentedError.TAKEN if reply.status == 409 else None  # `duplicate_name` (Error Handling, Dec 2025)
 
 
-def _meaning(text: str, username: str) -> Said | None:
+def _meaning(text: str, username: str) -> DocumentedError | None:
     for meaning, pattern in _TEXTS:
         found = pattern.fullmatch(text)
         if found and found.groupdict().get("username", username) == username:
@@ -80,19 +89,19 @@ def _meaning(text: str, username: str) -> Said | None:
     return None
 
 
-_REFUSALS: Mapping[Said, tuple[Refusal, str]] = {
-    Said.NO_PROJECT: (Refusal.PERMISSION, _PROJECT_ADVICE),
-    Said.NO_PERMISSION: (Refusal.PERMISSION, _PROJECT_ADVICE),
-    Said.BAD_TOKEN: (Refusal.AUTHENTICATION, "the access token is wrong or has expired"),
-    Said.TAKEN: (Refusal.DUPLICATE, "the username is taken, in this project or in any other"),
-    Said.NO_CREDENTIAL: (Refusal.INVALID, f"it knows no such credential: was it deleted, {MOVED}"),
-    Said.NO_RESOURCE: (Refusal.INVALID, "an API proxy to grant access to is not there, or cannot be seen"),
+_REFUSALS: Mapping[DocumentedError, tuple[Refusal, str]] = {
+    DocumentedError.NO_PROJECT: (Refusal.PERMISSION, _PROJECT_ADVICE),
+    DocumentedError.NO_PERMISSION: (Refusal.PERMISSION, _PROJECT_ADVICE),
+    DocumentedError.BAD_TOKEN: (Refusal.AUTHENTICATION, "the access token is wrong or has expired"),
+    DocumentedError.TAKEN: (Refusal.DUPLICATE, "the username is taken, in this project or in another one"),
+    DocumentedError.NO_CREDENTIAL: (Refusal.INVALID, f"the credential does not exist: was it deleted, {MOVED}"),
+    DocumentedError.NO_RESOURCE: (Refusal.INVALID, "an API proxy to grant access to does not exist, or is not visible"),
 }
 
 
-def failed(reply: Reply, username: str) -> Failure:
-    """What an answer that is no success means at Apinizer."""
-    meaning = said(reply, username)
+def failed(reply: HttpReply, username: str) -> Failure:
+    """Returns the meaning of an answer that is no success."""
+    meaning = documented_error(reply, username)
     if meaning is not None and meaning in _REFUSALS and (reply.ok or reply.status >= 400):
         why, advice = _REFUSALS[meaning]
         return settled(reply, Refused(why, f"the provider answered {reply.status}: {advice}"))
@@ -101,8 +110,8 @@ def failed(reply: Reply, username: str) -> Failure:
     return failure(reply)
 
 
-def accepted(reply: Reply, username: str) -> Done[Mapping[str, Any]] | Failure:
-    """The body, where status and flag both say success; of the deployment this says nothing."""
+def accepted(reply: HttpReply, username: str) -> Done[Mapping[str, Any]] | Failure:
+    """Returns the body if status and flag both report success; the deployment may still have failed."""
     body = reply.body
     if not reply.ok or not isinstance(body, dict):
         return failed(reply, username)
@@ -113,11 +122,16 @@ def accepted(reply: Reply, username: str) -> Done[Mapping[str, Any]] | Failure:
 _FLAGS: tuple[tuple[str, bool | str], ...] = (("success", True), ("status", "SUCCESS"))
 
 
-def outcome(reply: Reply, username: str, hidden: Iterable[Secret]) -> Done[None] | Failure:
-    """What a write came to: status, flag, the deployment as a whole and every environment must all say success.
+def outcome(reply: HttpReply, username: str, hidden: Iterable[Secret]) -> Done[None] | Failure:
+    """Returns the result of a write: status, flag, the deployment and every environment must all report success.
 
-    `Retry(PARTIAL)`: it is stored, and not, or not for certain, in force everywhere. A `deploymentResult` that is null
-    or names no environment counts as that: it proves nothing. `hidden`: what no environment's name may hold.
+    `Retry(PARTIAL)`: it is stored, but perhaps not in force everywhere. A `deploymentResult` that is null or names no
+    environment counts as that, since it proves nothing.
+
+    Args:
+        reply: the answer.
+        username: of the credential.
+        hidden: secrets that no environment's name may contain.
     """
     answer = accepted(reply, username)
     if isinstance(answer, Done):
@@ -125,7 +139,7 @@ def outcome(reply: Reply, username: str, hidden: Iterable[Secret]) -> Done[None]
     if isinstance(answer, Unknown) and reply.ok and isinstance(reply.body, dict):
         deployed = _deployed(reply.body.get("deploymentResult"), tuple(hidden))
         if isinstance(deployed, Retry) and deployed.message != NOWHERE:
-            return deployed  # the flag says no because of the environments that are named
+            return deployed  # the flag reports a failure because of the named environments
     return answer
 
 
@@ -138,14 +152,14 @@ def _deployed(result: Any, hidden: tuple[Secret, ...]) -> Done[None] | Failure:
     failures = [entry for entry in entries if entry.get("success") is not True]
     if failures:
         names = ", ".join(_names(failures, hidden))
-        return Retry(Wait.PARTIAL, f"stored, but not deployed to {names}; the same is sent again")
+        return Retry(Wait.PARTIAL, f"stored, but not deployed to {names}; the same request is sent again")
     if result.get("success") is not True:
-        return Retry(Wait.PARTIAL, "stored, but the deployment as a whole failed; the same is sent again")
+        return Retry(Wait.PARTIAL, "stored, but the deployment as a whole failed; the same request is sent again")
     return Done(None) if entries else Retry(Wait.PARTIAL, NOWHERE)
 
 
 def _entries(result: Any) -> list[dict[str, Any]] | None:
-    """Every environment (Dec 2025) and every pod (Jul 2026) that the result names; None where it cannot be read."""
+    """Returns every environment (Dec 2025) and every pod (Jul 2026) of the result; None if it cannot be read."""
     if not isinstance(result, dict):
         return None
     entries: list[dict[str, Any]] = []
@@ -158,7 +172,7 @@ def _entries(result: Any) -> list[dict[str, Any]] | None:
 
 
 def _names(entries: Iterable[Mapping[str, Any]], hidden: tuple[Secret, ...]) -> Iterator[str]:
-    """Their names where they look like names: nothing else of a body is ever repeated."""
+    """Yields their names if they look like names: nothing else of a body is ever repeated."""
     found = dict.fromkeys(_name(entry, hidden) for entry in entries)
     yield from list(found)[:_MOST_NAMES]
     if len(found) > _MOST_NAMES:

@@ -1,52 +1,36 @@
-"""Showing that an Apinizer gateway accepts a username and a password: in the data plane, not at the Management API.
+"""The proof that an Apinizer gateway accepts a username and a password.
 
-One address stands for one environment. That all the others have the password, too, is what the deployment's result
-says when it is set.
+One address stands for one environment. The result of the deployment, when the password is set, covers the others.
 """
 
 import base64
-from urllib.parse import urlsplit
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
-from rotator.core.model import Credential
+from rotator.core.model import Credential, Proof
 from rotator.core.secret import Secret
-from rotator.providers.apinizer.api import ApinizerOptions
-from rotator.providers.http.calls import Call, Request
+from rotator.providers.apinizer.options import BASIC_REQUEST, TOKEN_REQUEST, ApinizerOptions
+from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
-from rotator.providers.http.replies import Failure, Reply, failure
+from rotator.providers.http.replies import Failure, HttpReply, failure
 
 _TURNED_AWAY = (401, 403)
-_BY_REQUEST = "HTTP Basic request through the gateway"
-_BY_TOKEN = "token request at the gateway"  # noqa: S105 - no token
-
-
-def proof(options: ApinizerOptions) -> str:
-    """How a password is shown to be accepted, in words."""
-    if options.probe_url:
-        return _BY_REQUEST
-    return (
-        _BY_TOKEN if options.gateway_url else "read-back: listed and enabled, the password itself is not tried (weak)"
-    )
 
 
 class Gateway:
     """The gateway of one environment, asked by `probe_url` or by its token endpoint."""
 
     def __init__(self, options: ApinizerOptions, http: Http) -> None:
-        """Connects to nothing yet. Raises ValueError where the address cannot be used."""
+        """Connects to nothing yet. Raises ValueError if the address cannot be used."""
         self._by_token = options.gateway_url is not None
         url = options.probe_url or options.gateway_url
-        self._http: Http | None = None
-        if url is not None:
-            allowed = (urlsplit(url).hostname or "") in options.allow_plain_http
-            self._http = http.elsewhere(url, allow_plain_http=allowed)
+        self._http = http.elsewhere(url) if url is not None else None
 
-    def accepts(self, credential: Credential, within: float) -> Answer[str] | None:
-        """Tries the password. None: there is no gateway to ask, or it lets in anybody, so that nothing is shown."""
+    def accepts(self, credential: Credential, within: float) -> Answer[Proof] | None:
+        """Tries the password. None: there is no gateway to ask, or it asks nobody for a password."""
         if self._http is None:
             return None
         if credential.password is None or ":" in credential.username:
-            message = "nobody knows the password that was to be proved, or HTTP Basic cannot carry the username"
+            message = "the password is not known, or HTTP Basic cannot carry the username"
             return Refused(Refusal.INVALID, message)
         authorization = {"Authorization": basic(credential.username, credential.password)}
         call = self._http.call(within)
@@ -54,49 +38,51 @@ class Gateway:
 
 
 def basic(username: str, password: Secret) -> Secret:
-    """The value of the header `Authorization` (RFC 7617)."""
+    """Returns the value of the header `Authorization` (RFC 7617)."""
     return Secret("Basic " + base64.b64encode(f"{username}:{password.reveal()}".encode()).decode())
 
 
-def _by_request(call: Call, authorization: dict[str, Secret]) -> Answer[str] | None:
-    """A GET with the password, and where that is let in another without: only the difference shows anything.
+def _by_request(call: HttpCall, authorization: dict[str, Secret]) -> Answer[Proof] | None:
+    """Sends a GET with the password, and if that is let in another one without: only the difference proves anything.
 
-    401 and 403 refuse: a wrong password, or grants that are not in force yet. Any other answer below 500, a redirect or
-    a 404 from behind the gateway included, was let in, provided that nobody is let in without a password.
+    401 and 403 mean a wrong password, or grants that are not in force yet. Any other answer below 500, even a redirect
+    or a 404 from behind the gateway, means that the request was let in.
     """
     reply = _asked(call, authorization)
-    if not isinstance(reply, Reply):
+    if not isinstance(reply, HttpReply):
         return reply
     if reply.status in _TURNED_AWAY:
         return Retry(Wait.NOT_YET, f"the gateway answered {reply.status}: it does not accept the password yet")
     without = _asked(call, {})
-    if not isinstance(without, Reply):
+    if not isinstance(without, HttpReply):
         return without
     if without.status not in _TURNED_AWAY:
         return None
-    return Done(f"{_BY_REQUEST}: {reply.status} with the password, {without.status} without")
+    return Done(
+        Proof(f"{BASIC_REQUEST}: {reply.status} with the password, {without.status} without", tries_password=True)
+    )
 
 
-def _asked(call: Call, headers: dict[str, Secret]) -> Reply | Failure:
-    """The answer, where the gateway is able to give one."""
-    reply = call.send(Request("prove", "GET", "", headers=headers))
-    if isinstance(reply, Reply) and (not 200 <= reply.status < 500 or reply.status in (408, 429)):
+def _asked(call: HttpCall, headers: dict[str, Secret]) -> HttpReply | Failure:
+    """Returns the gateway's answer, or a failure if the gateway itself is in trouble."""
+    reply = call.send(HttpRequest("prove", "GET", "", headers=headers))
+    if isinstance(reply, HttpReply) and (not 200 <= reply.status < 500 or reply.status in (408, 429)):
         return failure(reply)
     return reply
 
 
-def _by_token(call: Call, authorization: dict[str, Secret]) -> Answer[str]:
-    """The client's id and secret go in the header alone: both there and in the form is an `invalid_request`."""
+def _by_token(call: HttpCall, authorization: dict[str, Secret]) -> Answer[Proof]:
+    """Asks for a token. Id and secret go in the header alone: both there and in the form is an `invalid_request`."""
     form = {"grant_type": "client_credentials"}
-    # Sent once: each token that is issued may end the one before it.
-    request = Request("prove", "POST", "/credential/token", form=form, headers=authorization, repeatable=False)
+    # Sent once: each new token may end the previous one.
+    request = HttpRequest("prove", "POST", "/credential/token", form=form, headers=authorization, repeatable=False)
     reply = call.send(request)
-    if not isinstance(reply, Reply):
+    if not isinstance(reply, HttpReply):
         return reply
     body = reply.body if isinstance(reply.body, dict) else {}
     token = body.get("access_token")
     if reply.ok and isinstance(token, str) and token:
-        return Done(f"{_BY_TOKEN}: a token was issued")
+        return Done(Proof(f"{TOKEN_REQUEST}: a token was issued", tries_password=True))
     if reply.status in _TURNED_AWAY or (
         reply.status == 400 and body.get("error") in ("invalid_client", "invalid_grant")
     ):

@@ -1,4 +1,4 @@
-"""What an Apinizer credential has access to: reading it, and granting what its predecessor had.
+"""The access of an Apinizer credential to API proxies: reading it, and granting that of its predecessor.
 
 The facts are from Apinizer's pages Get Granted Access List ("only shows accesses within the project") and Grant Access
 ("cannot grant access that already exists").
@@ -10,29 +10,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Retry, Unknown, Wait
-from rotator.providers.apinizer.api import ApinizerOptions, rows
-from rotator.providers.apinizer.envelope import Said, outcome, said
-from rotator.providers.http.calls import Call, Request
-from rotator.providers.http.replies import Failure, Reply
+from rotator.providers.apinizer.api import rows
+from rotator.providers.apinizer.envelope import DocumentedError, documented_error, outcome
+from rotator.providers.apinizer.options import ApinizerOptions
+from rotator.providers.http.calls import HttpCall, HttpRequest
+from rotator.providers.http.replies import Failure, HttpReply
 
 _LONGEST = 255
 _TYPE = re.compile(r"[A-Z][A-Z_]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class AccessGrant:
     """Access to one API proxy, or to one group of them."""
 
     name: str
     type: str  # API_PROXY or API_PROXY_GROUP
 
-    def shown(self) -> Mapping[str, str]:
-        """As it is asked for."""
-        return {"name": self.name, "type": self.type}
 
-
-def grants(call: Call, options: ApinizerOptions, username: str) -> Answer[tuple[Grant, ...]]:
-    """What a credential has access to, within the project (Get Granted Access List)."""
+def grants(call: HttpCall, options: ApinizerOptions, username: str) -> Answer[tuple[AccessGrant, ...]]:
+    """Returns the access of a credential within the project (Get Granted Access List)."""
     whole = rows(call, options.path(username, "access"), "list_access", username)
     if not isinstance(whole, Done):
         return whole
@@ -43,15 +40,17 @@ def grants(call: Call, options: ApinizerOptions, username: str) -> Answer[tuple[
     return Done(known)
 
 
-def _read(row: Mapping[str, Any]) -> Grant | None:
+def _read(row: Mapping[str, Any]) -> AccessGrant | None:
     name, kind = row.get("name"), row.get("type")
     if not isinstance(name, str) or not name or len(name) > _LONGEST:
         return None
-    return Grant(name, kind) if isinstance(kind, str) and _TYPE.fullmatch(kind) else None
+    return AccessGrant(name, kind) if isinstance(kind, str) and _TYPE.fullmatch(kind) else None
 
 
-def endow(call: Call, options: ApinizerOptions, username: str, wanted: Iterable[Grant]) -> Answer[None]:
-    """Grants what of `wanted` is missing, and is done when the provider shows all of it."""
+def grant_access(
+    call: HttpCall, options: ApinizerOptions, username: str, wanted: Iterable[AccessGrant]
+) -> Answer[None]:
+    """Grants the part of `wanted` that is missing. `Done` only if the provider then shows all of it."""
     has = grants(call, options, username)
     if not isinstance(has, Done):
         return has
@@ -65,17 +64,17 @@ def endow(call: Call, options: ApinizerOptions, username: str, wanted: Iterable[
     if not isinstance(has, Done):
         return has
     lacking = sum(grant not in has.value for grant in missing)
-    return Retry(Wait.PARTIAL, f"{lacking} of its grants are not shown yet") if lacking else Done(None)
+    return Retry(Wait.PARTIAL, f"the provider does not show {lacking} of its grants yet") if lacking else Done(None)
 
 
-def _grant(call: Call, options: ApinizerOptions, username: str, missing: list[Grant]) -> Done[None] | Failure:
-    """Grants all at once; one by one where the provider says that some are there already."""
-    body = {"credentialAccessList": [grant.shown() for grant in missing]}
-    reply = call.send(Request("grant", "PUT", options.path(username, "access"), body=body))
-    if not isinstance(reply, Reply):
+def _grant(call: HttpCall, options: ApinizerOptions, username: str, missing: list[AccessGrant]) -> Done[None] | Failure:
+    """Grants all at once, or one by one if the provider answers that some are granted already."""
+    body = {"credentialAccessList": [{"name": grant.name, "type": grant.type} for grant in missing]}
+    reply = call.send(HttpRequest("grant", "PUT", options.path(username, "access"), body=body))
+    if not isinstance(reply, HttpReply):
         return reply
-    if said(reply, username) is not Said.GRANTED:
-        return outcome(reply, username, (options.access_token,))
+    if documented_error(reply, username) is not DocumentedError.GRANTED:
+        return outcome(reply, username, options.secrets)
     for grant in missing if len(missing) > 1 else ():
         answer = _grant(call, options, username, [grant])
         if not isinstance(answer, Done):

@@ -1,1 +1,1 @@
-"""One way to a provider's HTTP API, shared by all providers."""
+"""The HTTP client that all providers share."""

@@ -1,7 +1,7 @@
-"""A call to a provider: one method's requests under one deadline, each repeated only where that is safe.
+"""A call to a provider: one method's requests under one deadline, each repeated only if that is safe.
 
-Whether a request may be sent again does not depend on what is hoped for but on what is known: a connection that was
-never made is tried again whatever the request, a lost answer only where sending the same twice means the same.
+A connection that was never made is tried again for every request, a lost answer only if sending the request twice means
+the same as sending it once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,18 +16,18 @@ from rotator.core.answers import Retry, Unknown, Wait
 from rotator.core.secret import Secret
 from rotator.ports import Clock
 from rotator.providers.http.rate_limit import slept
-from rotator.providers.http.replies import Reply
+from rotator.providers.http.replies import HttpReply
 
 _TRIES = 4
 _FIRST_WAIT = 0.5  # seconds before the second try, doubled after each further one
-_BUSY = (429, 502, 503, 504)  # worth another try inside the call, where sending twice means the same
+_BUSY = (429, 502, 503, 504)  # worth another try within the call, if the request is repeatable
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """One request. `Secret`s in `body` are revealed only while it is sent."""
 
-    verb: str  # what it is for: the label of its metrics, such as `create` or `list`
+    verb: str  # the label of its metrics, such as `create` or `list`
     method: str
     path: str  # below the base URL, made with `path()`
     query: Mapping[str, str | int] = field(default_factory=dict)
@@ -38,8 +38,8 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """A try that brought no whole answer."""
+class LostTry:
+    """A try without a whole answer."""
 
     message: str
     outcome: str | None  # for the meter; None: nothing was sent, so nothing is counted
@@ -48,11 +48,11 @@ class Lost:
     why: Wait = Wait.UNREACHABLE
 
 
-Try: TypeAlias = Reply | Lost
+Try: TypeAlias = HttpReply | LostTry
 
 
 def path(*segments: str, end: str = "") -> str:
-    """Joins segments to a path, each percent-encoded; `end` is "/" where the API asks for it.
+    """Joins segments to a path, each percent-encoded; `end` is "/" if the API asks for it.
 
     Raises:
         ValueError: a segment is empty, or `.` or `..`, which would lead to another resource.
@@ -63,15 +63,15 @@ def path(*segments: str, end: str = "") -> str:
 
 
 class Sender(Protocol):
-    """What sends a single request: `Http`."""
+    """The part of `Http` that sends a single request."""
 
-    def try_once(self, request: Request, deadline: float) -> Try:
-        """Sends it once, before `deadline` on the scale of `Clock.monotonic`."""
+    def try_once(self, request: HttpRequest, deadline: float) -> Try:
+        """Sends `request` once, before `deadline` on the scale of `Clock.monotonic`."""
         ...
 
 
-class Call:
-    """What one method of a provider does: any number of requests under one deadline."""
+class HttpCall:
+    """The requests of one method of a provider, under one deadline."""
 
     def __init__(self, sender: Sender, clock: Clock, deadline: float) -> None:
         self._sender, self._clock, self._deadline = sender, clock, deadline
@@ -81,16 +81,16 @@ class Call:
         """Seconds until the deadline, never less than zero."""
         return max(self._deadline - self._clock.monotonic(), 0.0)
 
-    def send(self, request: Request) -> Reply | Retry | Unknown:
-        """Sends a request; more than once only where that is safe and the time allows it.
+    def send(self, request: HttpRequest) -> HttpReply | Retry | Unknown:
+        """Sends a request; more than once only if that is safe and the time allows it.
 
         Returns:
-            Reply: whatever the provider answered, errors included; `Reply.uncertain` where an earlier try was lost.
+            HttpReply: any answer, errors included; `uncertain` if an earlier try was lost.
             Retry: it was certainly never sent.
-            Unknown: it was sent, or may have been, and no whole answer came.
+            Unknown: it was sent, or may have been, without a whole answer.
 
         Raises:
-            ReadOnlyViolation: it would have changed something, and this account is opened for looking only.
+            ReadOnlyViolation: it is not a GET, and the connection is read-only.
         """
         tries: list[Try] = []
 
@@ -121,21 +121,21 @@ class _Stopping(Exception):
 def _wait(state: RetryCallState) -> float:
     doubled = _FIRST_WAIT * 2.0 ** (state.attempt_number - 1)
     tried = state.outcome.result() if state.outcome is not None else None
-    asked = tried.after if isinstance(tried, Reply) else None
+    asked = tried.after if isinstance(tried, HttpReply) else None
     return max(doubled, asked.total_seconds()) if asked is not None else doubled
 
 
-def _worth_repeating(request: Request, tried: Try) -> bool:
-    if isinstance(tried, Lost):
+def _worth_repeating(request: HttpRequest, tried: Try) -> bool:
+    if isinstance(tried, LostTry):
         return tried.again and (request.repeatable or not tried.sent)
     return request.repeatable and tried.status in _BUSY
 
 
-def _conclusion(request: Request, tries: Sequence[Try]) -> Reply | Retry | Unknown:
-    """What all tries together mean. A write that may have acted once stays uncertain, whatever came after."""
+def _conclusion(request: HttpRequest, tries: Sequence[Try]) -> HttpReply | Retry | Unknown:
+    """Returns the meaning of all tries. A write that may have acted once stays uncertain, whatever came later."""
     last = tries[-1]
     uncertain = request.method != "GET" and any(_may_have_acted(tried) for tried in tries[:-1])
-    if isinstance(last, Reply):
+    if isinstance(last, HttpReply):
         return replace(last, uncertain=uncertain)
     if last.sent:
         return Unknown(last.message)
@@ -145,4 +145,4 @@ def _conclusion(request: Request, tries: Sequence[Try]) -> Reply | Retry | Unkno
 
 
 def _may_have_acted(tried: Try) -> bool:
-    return tried.sent if isinstance(tried, Lost) else tried.status != 429
+    return tried.sent if isinstance(tried, LostTry) else tried.status != 429

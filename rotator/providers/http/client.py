@@ -1,11 +1,11 @@
-"""The one way to a provider's HTTP API: bounded in time and size, metered, paced, and without a way out for secrets.
+"""The HTTP client of the providers: bounded in time and size, metered and rate-limited; no secret leaks from it.
 
-Only this module imports httpx. A provider opens a `Call` for each of its methods and sends requests through it; all of
-them together end within `Timeouts.total`. What comes back is a `Reply` that was read to its end, or `Retry` (certainly
-never sent) or `Unknown` (sent, and no whole answer). Nothing of a body, a URL's query or a header gets into a message.
+Only this module imports httpx. A provider opens an `HttpCall` for each of its methods and sends requests through it;
+all of them together end within `CallTimeouts.total`. The result is an `HttpReply` that was read to its end, or `Retry`
+(certainly never sent) or `Unknown` (sent, and no whole answer). No part of a body, a URL's query or a header gets into
+a message.
 """
 
-import ipaddress
 import json
 import logging
 import math
@@ -25,30 +25,31 @@ import httpx
 
 from rotator.core.answers import Wait
 from rotator.core.secret import Secret
+from rotator.fields.network import RateLimit, is_loopback
 from rotator.ports import Clock, Meter
-from rotator.providers.http.calls import Call, Lost, Request, Try
+from rotator.providers.http.calls import HttpCall, HttpRequest, LostTry, Try
 from rotator.providers.http.deadline import BoundedBackend, Deadline
-from rotator.providers.http.rate_limit import Pacer, RateLimit
-from rotator.providers.http.replies import Reply, parse
+from rotator.providers.http.rate_limit import Pacer
+from rotator.providers.http.replies import HttpReply, parse
 
 LARGEST_BODY = 1024 * 1024
 """Bytes of an answer that are read at most."""
-_MARGIN = 1.0  # seconds that our own work may take beyond the deadline
+_MARGIN = 1.0  # seconds of local work beyond the deadline
 _HEADER_VALUE = re.compile(r"[!-~]+")
 _STATUSES = frozenset(HTTPStatus)
 
-# At DEBUG httpcore logs headers; httpx at INFO every URL, should anybody ever use its client here.
+# httpcore logs headers at DEBUG; httpx logs every URL at INFO if its client is used.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class ReadOnlyViolation(RuntimeError):
-    """A request other than GET was about to be sent by something that may only look: a fault in `rotator`."""
+    """A request other than GET over a read-only connection: a bug in `rotator`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
-    """In seconds. The first four bound one operation of a socket each, `total` bounds a whole `Call`."""
+class CallTimeouts:
+    """Limits in seconds. The first four bound one operation of a socket each, `total` bounds a whole `HttpCall`."""
 
     connect: float = 5.0
     read: float = 10.0  # of silence
@@ -58,22 +59,22 @@ class Timeouts:
 
     @property
     def longest_call(self) -> timedelta:
-        """The bound of everything done through one `Call`, waiting included; resolving names is the system's."""
+        """The bound of one `HttpCall` with all its waiting; only name resolution has its own limits, the system's."""
         return timedelta(seconds=self.total + _MARGIN)
 
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """How one provider account is reached."""
+    """The connection of one provider account."""
 
     account: str  # its name in the configuration: the label of its metrics
     base_url: str
     headers: Mapping[str, Secret] = field(repr=False)  # sent with every request: the API key
     rate_limit: RateLimit | None = None
     ca_file: Path | None = None  # trust this authority and no other
-    allow_plain_http: bool = False  # to hosts other than this one
+    allow_plain_http: tuple[str, ...] = ()  # hosts, beside this machine
     read_only: bool = False
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: CallTimeouts = field(default_factory=CallTimeouts)
 
 
 class Http:
@@ -85,48 +86,46 @@ class Http:
         """Checks the options; connects to nothing yet.
 
         Args:
-            options: where to, with which API key, how fast.
+            options: address, API key and rate.
             clock: for deadlines and waiting.
-            meter: is told every request.
-            transport: in place of the network: for tests.
+            meter: counts every request.
+            transport: replaces the network in tests.
 
         Raises:
-            ValueError: the URL, a header's value or the authority's file cannot be used; says why, without the value.
+            ValueError: the URL, a header's value or the CA file cannot be used; the message holds no value.
         """
         self.clock = clock
-        self._options, self._meter, self._given = options, meter, transport
+        self._options, self._meter, self._test_transport = options, meter, transport
         self._others: list[Http] = []
         self._base_url = _checked_url(options)
         _check_headers(options.headers)
         self._pacer = Pacer(options.rate_limit, clock)
         self._deadline = Deadline(clock)
-        # Without httpx.Client: it would read proxies and .netrc from the environment, keep cookies, log URLs, and parse
-        # the target of a redirect even where it does not follow it. A transport does none of these.
+        # Not httpx.Client: it would read proxies and .netrc from the environment, keep cookies, log URLs, and parse the
+        # target of a redirect even if it does not follow it. A transport does none of these.
         inner = transport if transport is not None else _Network(_trust(options.ca_file), self._deadline)
         self._transport = _ReadOnly(inner) if options.read_only else inner
 
     @property
     def longest_call(self) -> timedelta:
-        """See `Timeouts.longest_call`."""
+        """See `CallTimeouts.longest_call`."""
         return self._options.timeouts.longest_call
 
-    def elsewhere(self, base_url: str, *, allow_plain_http: bool) -> "Http":
-        """The same account at another address, such as a gateway: without its API key, and not at its pace.
+    def elsewhere(self, base_url: str) -> "Http":
+        """Returns a client for another address, such as a gateway: without the API key and the rate limit.
 
-        Closed together with this one. Raises ValueError as the constructor does.
+        It is closed together with this one. Raises ValueError as the constructor does.
         """
-        options = replace(
-            self._options, base_url=base_url, headers={}, rate_limit=None, allow_plain_http=allow_plain_http
-        )
-        self._others.append(Http(options, self.clock, self._meter, self._given))
+        options = replace(self._options, base_url=base_url, headers={}, rate_limit=None)
+        self._others.append(Http(options, self.clock, self._meter, self._test_transport))
         return self._others[-1]
 
-    def call(self, within: float = math.inf) -> Call:
-        """Begins what must end within `Timeouts.total`, or `within` so many seconds where that is less."""
-        return Call(self, self.clock, self.clock.monotonic() + min(self._options.timeouts.total, within))
+    def call(self, within: float = math.inf) -> HttpCall:
+        """Begins a call, which ends within `CallTimeouts.total` seconds, or `within` seconds if that is less."""
+        return HttpCall(self, self.clock, self.clock.monotonic() + min(self._options.timeouts.total, within))
 
     def count(self, verb: str, outcome: str, seconds: float) -> None:
-        """Meters a request to this account that went another way, such as a SIP REGISTER."""
+        """Counts a request to this account by another protocol, such as a SIP REGISTER."""
         self._meter.provider_request(self._options.account, verb, outcome, seconds)
 
     def close(self) -> None:
@@ -135,34 +134,34 @@ class Http:
         for other in self._others:
             other.close()
 
-    def try_once(self, request: Request, deadline: float) -> Try:
-        """Sends `request` once, when the pace allows it and before `deadline`."""
+    def try_once(self, request: HttpRequest, deadline: float) -> Try:
+        """Sends `request` once, when the rate limit allows it and before `deadline`."""
         left = deadline - self.clock.monotonic()
         if left <= 0:
-            return Lost("no time was left to send it", None, sent=False, again=False)
+            return LostTry("no time was left to send it", None, sent=False, again=False)
         if not self._pacer.admit(left):
             message = "the account's own rate limit left no time to send it"
-            return Lost(message, None, sent=False, again=False, why=Wait.RATE_LIMITED)
+            return LostTry(message, None, sent=False, again=False, why=Wait.RATE_LIMITED)
         self._deadline.set(deadline)
         started = self.clock.monotonic()
         tried = self._exchange(request, deadline)
-        outcome = tried.outcome if isinstance(tried, Lost) else _status_label(tried)
+        outcome = tried.outcome if isinstance(tried, LostTry) else _status_label(tried)
         if outcome is not None:
             self.count(request.verb, outcome, self.clock.monotonic() - started)
         return tried
 
-    def _exchange(self, request: Request, deadline: float) -> Try:
+    def _exchange(self, request: HttpRequest, deadline: float) -> Try:
         try:
             with closing(self._transport.handle_request(self._built(request, deadline))) as response:
                 content = self._read(response, deadline)
         except httpx.HTTPError as error:
             return _lost(error)
         if content is None:
-            return Lost(f"the answer is larger than {LARGEST_BODY} bytes", "too_large", sent=True, again=False)
+            return LostTry(f"the answer is larger than {LARGEST_BODY} bytes", "too_large", sent=True, again=False)
         return parse(response.status_code, content, response.headers, self.clock.now())
 
-    def _built(self, request: Request, deadline: float) -> httpx.Request:
-        """The request as it goes out: the only place where secrets are revealed for HTTP."""
+    def _built(self, request: HttpRequest, deadline: float) -> httpx.Request:
+        """Builds the request: the only place where secrets are revealed for HTTP."""
         return httpx.Request(
             request.method,
             f"{self._base_url}{request.path}" + (f"?{urlencode(request.query)}" if request.query else ""),
@@ -171,8 +170,8 @@ class Http:
             extensions={"timeout": self._timeouts(deadline).as_dict()},
         )
 
-    def _headers(self, request: Request) -> dict[str, str]:
-        # Not compressed: what is read is then what is counted, and a small answer cannot become a large one.
+    def _headers(self, request: HttpRequest) -> dict[str, str]:
+        # Not compressed: a small answer cannot become a large one.
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "rotator"}
         if request.body is not None:
             headers["Content-Type"] = "application/json"
@@ -199,7 +198,7 @@ class Http:
 
 
 class _Network(httpx.HTTPTransport):
-    """httpx's transport on sockets that keep the deadline. It passes no network backend on, so its pool is replaced."""
+    """httpx's transport on sockets that keep the deadline. It has no parameter for them, so its pool is replaced."""
 
     def __init__(self, trust: ssl.SSLContext, deadline: Deadline) -> None:
         super().__init__(verify=trust, trust_env=False)
@@ -213,34 +212,34 @@ class _Network(httpx.HTTPTransport):
 
 
 class _ReadOnly(httpx.BaseTransport):
-    """Lets nothing out but GET, whoever asks for it."""
+    """Refuses every request but GET."""
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self._inner = inner
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.method != "GET":
-            raise ReadOnlyViolation(f"a {request.method} was refused: this account is opened for looking only")
+            raise ReadOnlyViolation(f"a {request.method} was refused: this connection is read-only")
         return self._inner.handle_request(request)
 
     def close(self) -> None:
         self._inner.close()
 
 
-def _lost(error: httpx.HTTPError) -> Lost:
-    # Their texts are not used: a protocol error quotes what it stumbled over.
+def _lost(error: httpx.HTTPError) -> LostTry:
+    # Their texts are not used: a protocol error quotes the answer.
     if isinstance(error, httpx.ConnectTimeout):
-        return Lost("no connection was made in time", "timeout", sent=False)
+        return LostTry("no connection was made in time", "timeout", sent=False)
     if isinstance(error, httpx.PoolTimeout):
-        return Lost("none of our own connections became free in time", None, sent=False)
+        return LostTry("every connection to the provider was in use until the timeout", None, sent=False)
     if isinstance(error, httpx.ConnectError):
         if _untrusted(error):
-            message = "the provider's TLS certificate is not trusted: check the base URL, or name its authority's file"
-            return Lost(message, "untrusted", sent=False, again=False)
-        return Lost("no connection was made", "refused_connection", sent=False)
+            message = "the provider's TLS certificate is not trusted: check base_url, or set ca_file"
+            return LostTry(message, "untrusted", sent=False, again=False)
+        return LostTry("no connection was made", "refused_connection", sent=False)
     if isinstance(error, httpx.TimeoutException):
-        return Lost("no whole answer came in time", "timeout", sent=True)
-    return Lost("the connection broke before a whole answer had come", "reset", sent=True)
+        return LostTry("no whole answer came in time", "timeout", sent=True)
+    return LostTry("the connection broke before a whole answer had come", "reset", sent=True)
 
 
 def _untrusted(error: BaseException | None) -> bool:
@@ -251,14 +250,14 @@ def _untrusted(error: BaseException | None) -> bool:
     return False
 
 
-def _status_label(reply: Reply) -> str:
+def _status_label(reply: HttpReply) -> str:
     if not reply.readable and 200 <= reply.status < 300:
         return "unreadable"
-    # Others as a class, so that nobody else decides how many label values there are.
+    # Other numbers are counted by class: a provider cannot create arbitrarily many labels.
     return str(reply.status) if reply.status in _STATUSES else f"{reply.status // 100}xx"
 
 
-def _content(request: Request) -> bytes | None:
+def _content(request: HttpRequest) -> bytes | None:
     if request.body is not None:
         return json.dumps(_revealed(request.body)).encode()
     return None if request.form is None else urlencode(request.form).encode()
@@ -281,23 +280,16 @@ def _checked_url(options: HttpOptions) -> str:
         raise ValueError("the base URL must begin with https:// and name a host, and a port below 65536 if any")
     if url.userinfo or url.query or url.fragment:
         raise ValueError("the base URL must not hold a user, a password, a query or a fragment")
-    if url.scheme == "http" and not options.allow_plain_http and not _is_loopback(url.host):
+    if url.scheme == "http" and url.host not in options.allow_plain_http and not is_loopback(url.host):
         raise ValueError(f"plain http:// to {url.host} would show the API key to the network: use https://")
     return str(url).rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_headers(headers: Mapping[str, Secret]) -> None:
     for name, value in headers.items():
         if not all(_HEADER_VALUE.fullmatch(word) for word in value.reveal().split(" ")):
             raise ValueError(
-                f"the value for the header {name} is empty or holds characters that no header can carry: "
+                f"the value of the header {name} is empty or contains characters that no header can carry: "
                 "does the secret end with a line break?"
             )
 
@@ -308,4 +300,4 @@ def _trust(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:  # ssl.SSLError is one
-        raise ValueError(f"no certificate of an authority can be read from {ca_file}: expected PEM") from error
+        raise ValueError(f"{ca_file} contains no CA certificate in PEM form") from error

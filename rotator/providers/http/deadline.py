@@ -1,7 +1,7 @@
 """Sockets that keep a deadline: no single operation outlasts it, however slowly the other side drips.
 
 The timeouts of httpx bound one operation each. A server that sends one byte of a header every few seconds, or one
-interim answer after another, meets all of them for ever; so the time that is left bounds every operation too.
+interim answer after another, never exceeds them: so the time that is left bounds every operation as well.
 """
 
 import math
@@ -17,7 +17,7 @@ from rotator.ports import Clock
 
 
 class Deadline:
-    """Until when the calling thread may use the network; a request's I/O all happens in its own thread."""
+    """The moment until which the calling thread may use the network; all I/O of a request happens in its thread."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -32,7 +32,7 @@ class Deadline:
         return float(getattr(self._of_thread, "at", math.inf)) - self._clock.monotonic()
 
     def cut(self, timeout: float | None, expired: type[Exception]) -> float:
-        """The timeout of one operation: never more than is left. Raises `expired` where nothing is left."""
+        """Returns the timeout of one operation, never more than is left. Raises `expired` if nothing is left."""
         left = self.left()
         if left <= 0:
             raise expired("the deadline has passed")

@@ -1,7 +1,7 @@
-"""Reading a listing of several pages to its end, and believing only what adds up.
+"""Reading a listing of several pages to its end, with a check that its pages fit together.
 
-A provider may cut pages shorter than they were asked for, repeat one, or have something added or removed while it is
-read. So a reading counts only where its pages fit together, and what is absent from it is looked for once more.
+A provider may send shorter pages than requested or repeat one, and somebody may add or remove an item meanwhile. So a
+reading counts only if its pages fit together, and an item that is absent is searched for once more.
 """
 
 from collections.abc import Callable
@@ -28,15 +28,15 @@ T = TypeVar("T", bound=Identified)
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class ListingPage(Generic[T]):
     """One page."""
 
     items: tuple[T, ...]
-    total: int | None  # how many items all pages have together; None where that is not said
+    total: int | None  # of the items on all pages; None if the provider does not tell
 
 
-ReadPage: TypeAlias = Callable[[int, int], Page[T] | Failure | None]
-"""Reads the page after so many pages and so many items; None where the answer is that of another page."""
+ReadPage: TypeAlias = Callable[[int, int], ListingPage[T] | Failure | None]
+"""Reads the page after so many pages and so many items; returns None if the answer is another page."""
 
 
 @dataclass(slots=True)
@@ -47,10 +47,10 @@ class _Whole(Generic[T]):
 
 
 def search(read: ReadPage[T], wanted: Callable[[T], bool]) -> Answer[tuple[T, ...]]:
-    """Every item that is `wanted`; nothing else is kept. The empty tuple: the whole listing was read for certain.
+    """Returns every item that is `wanted`; the empty tuple only after the whole listing was read for certain.
 
-    While a listing of several pages is read, an item can move from a page not yet read to one already read. So what
-    was not found there is looked for a second time.
+    While a listing of several pages is read, an item can move from a page not yet read to one already read: if nothing
+    was found, all of it is read again.
     """
     whole = _read_stable(read, wanted)
     if isinstance(whole, Done) and whole.value.pages > 1 and not whole.value.found:
@@ -63,16 +63,16 @@ def _read_stable(read: ReadPage[T], wanted: Callable[[T], bool]) -> Answer[_Whol
         whole = _read_whole(read, wanted)
         if whole is not None:
             return whole
-    return Unknown("the listing contradicts itself, repeats itself or changes each time while it is read")
+    return Unknown("the pages of the listing do not fit together, or it changes while it is read")
 
 
 def _read_whole(read: ReadPage[T], wanted: Callable[[T], bool]) -> Answer[_Whole[T]] | None:
-    """Reads all pages; None where they do not fit together, as when something was added in between."""
+    """Reads all pages; returns None if they do not fit together, as when an item was added meanwhile."""
     whole: _Whole[T] = _Whole()
     total: int | None = None
     while len(whole.ids) < _MOST_ITEMS:
         page = read(whole.pages, len(whole.ids))
-        if not isinstance(page, Page):
+        if not isinstance(page, ListingPage):
             return page
         fresh = {item.id for item in page.items} - whole.ids
         if len(fresh) < len(page.items) or (whole.pages and page.total != total):

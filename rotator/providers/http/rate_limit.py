@@ -1,39 +1,26 @@
-"""How often a provider account is asked, and waiting that ends when the process is asked to stop."""
+"""The rate limit of a provider account, and waiting that ends when the process is asked to stop."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
 
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
+from rotator.fields.network import RateLimit
 from rotator.ports import Clock
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """At most `requests` in any stretch of time as long as `per`."""
-
-    requests: int
-    per: timedelta
-
-    def __post_init__(self) -> None:
-        """Refuses what would never let a request through."""
-        if self.requests < 1 or self.per < timedelta(milliseconds=1):
-            raise ValueError("a rate limit lets at least one request through, in a millisecond or more")
-
-
 def slept(clock: Clock, seconds: float) -> bool:
-    """Waits; False where the wait ended early because the process is asked to stop."""
+    """Waits. Returns False if the wait ended early because the process is asked to stop."""
     started = clock.monotonic()
     clock.sleep(seconds)
     return clock.monotonic() - started >= seconds / 2
 
 
 class Pacer:
-    """Lets requests through at the account's rate, whichever threads they come from.
+    """Admits requests of all threads at the account's rate.
 
-    pyrate-limiter's `Limiter` sleeps and reads time by itself, so that it could neither be stopped nor bounded by a
-    call's deadline: only its bucket is used, which does the counting and is told the time.
+    Only pyrate-limiter's bucket is used, which counts and is told the time: its `Limiter` sleeps and reads time by
+    itself, and could neither be stopped nor bounded by a call's deadline.
     """
 
     def __init__(self, limit: RateLimit | None, clock: Clock) -> None:
@@ -43,7 +30,7 @@ class Pacer:
         self._bucket = InMemoryBucket([Rate(limit.requests, interval)]) if limit else None
 
     def admit(self, within: float) -> bool:
-        """Waits for a turn, `within` seconds at most. False: there is none in time, or the process is to stop."""
+        """Waits for a turn, `within` seconds at most. Returns False if there is none in time or the process stops."""
         deadline = self._clock.monotonic() + within
         while (wait := self._turn()) > 0:
             if self._clock.monotonic() + wait > deadline or not slept(self._clock, wait):
@@ -51,7 +38,7 @@ class Pacer:
         return True
 
     def _turn(self) -> float:
-        """Takes a turn and returns 0, or returns the seconds until there may be one."""
+        """Takes a turn and returns 0, or returns the seconds until the next one."""
         if self._bucket is None:
             return 0.0
         with self._lock:

@@ -1,7 +1,7 @@
-"""What an HTTP answer means, whoever gave it: parsing within bounds, and the classification that providers share.
+"""The meaning of an HTTP answer: parsing within bounds, and the classification that providers share.
 
-Nothing here looks into a body except for JSON and for error codes of a strict form; no message repeats any of it, since
-providers echo rejected passwords in their errors (Vobiz, Errors: `details.errors[].value`).
+No message repeats a body, since providers echo rejected passwords in their errors (Vobiz, Errors:
+`details.errors[].value`). Only error codes of a strict form are named.
 """
 
 import json
@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 
 from rotator.core.answers import Refusal, Refused, Retry, Unknown, Wait
 
-# Words of capitals joined by underscores, or a short number. A password that any rules of ours let through is longer
-# than the number and has more than capitals and underscores, so that an echoed one never passes for a code.
+# Words of capitals joined by underscores, or a short number. No password that the rules allow looks like one: it is
+# longer than the number and has other characters than capitals and underscores.
 _CODE = re.compile(r"[A-Z]{2,20}(?:_[A-Z]{2,20}){1,4}|[0-9]{1,6}")
 _MOST_CODES = 3
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -26,14 +26,14 @@ Failure: TypeAlias = Refused | Retry | Unknown
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer that was read to its end. `body` is parsed JSON, or None where it was empty or not JSON."""
+class HttpReply:
+    """An HTTP answer that was read to its end. `body` is parsed JSON, or None if it was empty or not JSON."""
 
     status: int
     body: Any = field(default=None, repr=False)
     readable: bool = True  # False: there was a body, and it was not JSON
     after: timedelta | None = None  # Retry-After, or what stands for it
-    uncertain: bool = False  # the same write was sent before in this call, and that answer was lost: it may have acted
+    uncertain: bool = False  # an earlier try of the same write got no answer and may have acted
 
     @property
     def ok(self) -> bool:
@@ -41,16 +41,16 @@ class Reply:
         return 200 <= self.status < 300 and self.readable
 
 
-def parse(status: int, content: bytes, headers: Mapping[str, str], now: datetime) -> Reply:
-    """Makes a `Reply` of an answer that was read. Never raises."""
+def parse(status: int, content: bytes, headers: Mapping[str, str], now: datetime) -> HttpReply:
+    """Parses an answer. Never raises."""
     after = wait_asked_for(status, headers, now)
     if not content.strip():
-        return Reply(status, after=after)
+        return HttpReply(status, after=after)
     try:
         body = json.loads(content, parse_float=_finite, parse_constant=_finite)
-    except (ValueError, RecursionError):  # not text, not JSON, or nested so deeply that it was made to hurt
-        return Reply(status, readable=False, after=after)
-    return Reply(status, body, after=after)
+    except (ValueError, RecursionError):  # not text, not JSON, or nested too deeply
+        return HttpReply(status, readable=False, after=after)
+    return HttpReply(status, body, after=after)
 
 
 def _finite(text: str) -> float:
@@ -62,19 +62,19 @@ def _finite(text: str) -> float:
 
 
 def wait_asked_for(status: int, headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """How long the provider asks to wait: Retry-After in seconds or as a date, or `x-ratelimit-reset` with a 429.
+    """Returns the wait that the provider asks for: Retry-After (seconds or a date), or `x-ratelimit-reset` on a 429.
 
-    `x-ratelimit-reset` counts seconds (Telnyx, Rate Limiting). Anything unreadable counts as not said.
+    `x-ratelimit-reset` counts seconds (Telnyx, Rate Limiting). An unreadable header counts as none.
     """
-    said = headers.get("retry-after", "").strip()
+    text = headers.get("retry-after", "").strip()
     if status == 429:
-        said = said or headers.get("x-ratelimit-reset", "").strip()
-    if not said:
+        text = text or headers.get("x-ratelimit-reset", "").strip()
+    if not text:
         return None
-    if _SECONDS.fullmatch(said):
-        return timedelta(seconds=int(said))
+    if _SECONDS.fullmatch(text):
+        return timedelta(seconds=int(text))
     try:
-        date = parsedate_to_datetime(said)
+        date = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     try:
@@ -84,7 +84,7 @@ def wait_asked_for(status: int, headers: Mapping[str, str], now: datetime) -> ti
 
 
 def codes(body: Any) -> tuple[str, ...]:
-    """The provider's error codes in a body, of whichever known shape; only those of a form that cannot be a secret.
+    """Returns the error codes in a body of any known shape, but only those of a form that no secret has.
 
     Shapes: `{"error": {"code": ...}}`, `{"error": ..., "code": ...}` (Vobiz, Errors and Create Credential) and
     `{"errors": [{"code": ...}]}` (Telnyx).
@@ -104,31 +104,27 @@ def _candidates(body: Any) -> Iterator[Any]:
                 yield item.get("code")
 
 
-def failure(reply: Reply) -> Failure:
-    """What an answer that is not `ok` means, where the provider's own pages say nothing special about it.
-
-    A definite answer to a write that was sent before in the same call, and whose first answer was lost, is not
-    definite: the first may have acted.
-    """
+def failure(reply: HttpReply) -> Failure:
+    """Returns the meaning of an answer that is not `ok`, unless the provider's own pages define another one."""
     return settled(reply, _definite(reply))
 
 
-def settled(reply: Reply, definite: Failure) -> Failure:
-    """`definite`, unless an earlier try of the same write was lost: then nobody can tell."""
+def settled(reply: HttpReply, definite: Failure) -> Failure:
+    """Returns `definite`, or `Unknown` if an earlier try of the same write got no answer: that one may have acted."""
     if reply.uncertain:
         return Unknown(f"{definite.message}; an earlier try of the same request got no answer and may have acted")
     return definite
 
 
-def _definite(reply: Reply) -> Failure:
+def _definite(reply: HttpReply) -> Failure:
     if 400 <= reply.status < 500:
         return _client_error(reply)
-    said = _said(reply)
+    answered = _answered(reply)
     if 200 <= reply.status < 300:
-        return Unknown(f"{said} with a body that cannot be read as expected: is the base URL that of the API?")
+        return Unknown(f"{answered} with a body that is not of the documented form: check base_url")
     if 300 <= reply.status < 400:
-        return Unknown(f"{said}, a redirect, which is never followed with credentials: correct the base URL")
-    return Unknown(said, after=reply.after)
+        return Unknown(f"{answered}, a redirect, which is never followed with credentials: correct base_url")
+    return Unknown(answered, after=reply.after)
 
 
 _REFUSALS: Mapping[int, tuple[Refusal, str]] = {
@@ -136,23 +132,23 @@ _REFUSALS: Mapping[int, tuple[Refusal, str]] = {
     401: (Refusal.AUTHENTICATION, "the API key is wrong or has expired"),
     402: (Refusal.PERMISSION, "the account's balance does not allow it"),
     403: (Refusal.PERMISSION, "the API key is not allowed to do this, or the account is inactive"),
-    404: (Refusal.OTHER, "check the base URL and the account's id"),
-    405: (Refusal.OTHER, "check the base URL"),
-    409: (Refusal.OTHER, "it conflicts with what is there"),
+    404: (Refusal.OTHER, "check base_url and the account's id"),
+    405: (Refusal.OTHER, "check base_url"),
+    409: (Refusal.OTHER, "it conflicts with the present state"),
     422: (Refusal.INVALID, "the content of the request was rejected"),
 }
 
 
-def _client_error(reply: Reply) -> Failure:
-    said = _said(reply)
+def _client_error(reply: HttpReply) -> Failure:
+    answered = _answered(reply)
     if reply.status == 429:
-        return Retry(Wait.RATE_LIMITED, f"{said}: too many requests", after=reply.after)
-    if reply.status == 408:  # it gave up reading the request, or says so
-        return Unknown(said, after=reply.after)
-    why, advice = _REFUSALS.get(reply.status, (Refusal.OTHER, "it declines for good"))
-    return Refused(why, f"{said}: {advice}")
+        return Retry(Wait.RATE_LIMITED, f"{answered}: too many requests", after=reply.after)
+    if reply.status == 408:  # the provider gave up reading the request, or says so
+        return Unknown(answered, after=reply.after)
+    why, advice = _REFUSALS.get(reply.status, (Refusal.OTHER, "the request was rejected"))
+    return Refused(why, f"{answered}: {advice}")
 
 
-def _said(reply: Reply) -> str:
-    named = ", ".join(codes(reply.body))
-    return f"the provider answered {reply.status}" + (f" ({named})" if named else "")
+def _answered(reply: HttpReply) -> str:
+    names = ", ".join(codes(reply.body))
+    return f"the provider answered {reply.status}" + (f" ({names})" if names else "")

@@ -1,9 +1,8 @@
 """SIP messages and digest authentication, as far as REGISTER over UDP needs them (RFC 3261, RFC 7616, RFC 8760).
 
-Written here rather than taken from a package. `aiosipua` was tried: it registers, but it is alpha, pulls its whole
-asyncio stack in and keeps the password in a dataclass that prints it. `sippy` was only read about: it brings its own
-event loop, for an image that needs one request. The tests run aiosipua's client against our registrar instead, so that
-what is below is not checked only against itself.
+Own code rather than a package. `aiosipua` was tried: it registers, but it is alpha, needs asyncio and keeps the
+password in a dataclass that prints it. `sippy` (only its documentation was read) brings its own event loop for a single
+request. The tests run aiosipua's client against the simulated registrar: an independent check of this code.
 """
 
 import hashlib
@@ -21,7 +20,7 @@ HASHES: dict[str, Callable[[bytes], str]] = {
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
     "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
 }
-"""The digest algorithms that can be answered, by their name in a challenge. The `-sess` variants are not among them."""
+"""The supported digest algorithms by their name in a challenge; the `-sess` variants are not among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +31,23 @@ class Message:
     headers: tuple[tuple[str, str], ...]
 
     def all(self, name: str) -> tuple[str, ...]:
-        """Every value of a header, in order."""
+        """Returns every value of a header, in order."""
         return tuple(value for key, value in self.headers if key == name)
 
     def get(self, name: str) -> str:
-        """The first value of a header, or the empty text."""
+        """Returns the first value of a header, or the empty text."""
         return next(iter(self.all(name)), "")
 
     @property
     def status(self) -> int | None:
-        """The status code; None where this is a request."""
+        """The status code; None for a request."""
         parts = self.start.split(" ", 2)
         is_status = parts[0] == "SIP/2.0" and len(parts) > 1 and parts[1].isdecimal() and len(parts[1]) == 3
         return int(parts[1]) if is_status else None
 
     @property
     def method(self) -> str:
-        """The method of a request; the empty text where this is a response."""
+        """The method of a request; the empty text for a response."""
         parts = self.start.split(" ")
         return parts[0] if len(parts) == 3 and parts[2] == "SIP/2.0" else ""
 
@@ -62,7 +61,7 @@ def parse(datagram: bytes) -> Message:
     """Reads the start line and headers; the body is left out.
 
     Raises:
-        ValueError: this is not SIP, or it has more headers than anything honest has.
+        ValueError: it is not SIP, or it has an unreasonable number of headers.
     """
     head = datagram.partition(b"\r\n\r\n")[0].decode("utf-8", errors="replace")
     start, _, rest = head.partition("\r\n")
@@ -81,10 +80,10 @@ def parse(datagram: bytes) -> Message:
 
 
 def encode(start: str, headers: Iterable[tuple[str, str]]) -> bytes:
-    """The datagram of a message without a body.
+    """Returns the datagram of a message without a body.
 
     Raises:
-        ValueError: a control character in a line, which would start a new header.
+        ValueError: a line contains a control character, which could start a new header.
     """
     lines = [start, *(f"{name}: {value}" for name, value in headers), "Content-Length: 0"]
     if any(ord(character) < 32 or ord(character) == 127 for line in lines for character in line):
@@ -93,7 +92,7 @@ def encode(start: str, headers: Iterable[tuple[str, str]]) -> bytes:
 
 
 def parameters(text: str) -> dict[str, str]:
-    """The `name=value` pairs of a header, quotes removed, names in lower case; the first of a name wins."""
+    """Returns the `name=value` pairs of a header, quotes removed, names in lower case; the first of a name wins."""
     found: dict[str, str] = {}
     for name, quoted, bare in _PARAMETER.findall(text):
         found.setdefault(name.lower(), bare or re.sub(r"\\(.)", r"\1", quoted))
@@ -101,13 +100,13 @@ def parameters(text: str) -> dict[str, str]:
 
 
 def scheme_of(value: str) -> str:
-    """The authentication scheme of a challenge or credentials, in lower case: `digest`."""
+    """Returns the authentication scheme of a challenge or credentials, in lower case: `digest`."""
     return value.partition(" ")[0].lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What a registrar asks for in WWW-Authenticate (401) or Proxy-Authenticate (407)."""
+    """A registrar's challenge in WWW-Authenticate (401) or Proxy-Authenticate (407)."""
 
     realm: str
     nonce: str
@@ -118,29 +117,29 @@ class Challenge:
 
 
 def challenges(message: Message, header: str) -> tuple[Challenge, ...]:
-    """The digest challenges in a header that can be answered, in the registrar's order of preference (RFC 8760, 2.4).
+    """Returns the supported digest challenges of a header, in the registrar's order of preference (RFC 8760, 2.4).
 
     Args:
         message: a 401 or 407.
         header: `www-authenticate` or `proxy-authenticate`.
     """
-    return tuple(found for value in message.all(header) if (found := _challenge(value)) is not None)
+    return tuple(one for value in message.all(header) if (one := _challenge(value)) is not None)
 
 
 def _challenge(value: str) -> Challenge | None:
-    given = parameters(value)
-    offered = [item.strip().lower() for item in given.get("qop", "").split(",") if item.strip()]
-    algorithm, nonce = given.get("algorithm", "MD5"), given.get("nonce", "")
+    found = parameters(value)
+    offered = [item.strip().lower() for item in found.get("qop", "").split(",") if item.strip()]
+    algorithm, nonce = found.get("algorithm", "MD5"), found.get("nonce", "")
     if scheme_of(value) != "digest" or not nonce or algorithm.upper() not in HASHES:
         return None
     if offered and "auth" not in offered:
         return None
-    stale = given.get("stale", "").lower() == "true"
-    return Challenge(given.get("realm", ""), nonce, algorithm, bool(offered), given.get("opaque"), stale)
+    stale = found.get("stale", "").lower() == "true"
+    return Challenge(found.get("realm", ""), nonce, algorithm, bool(offered), found.get("opaque"), stale)
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class DigestInput:
     """The inputs of a digest beside username and password (RFC 7616, 3.4.1). An empty `quality` is RFC 2069's form."""
 
     realm: str
@@ -153,33 +152,33 @@ class Proof:
     client_nonce: str = ""
 
 
-def respond(username: str, password: Secret, proof: Proof) -> str:
-    """The digest `response` in hexadecimal.
+def respond(username: str, password: Secret, inputs: DigestInput) -> str:
+    """Returns the digest `response` in hexadecimal.
 
     Raises:
         KeyError: an algorithm that is not in `HASHES`.
     """
-    hashed = HASHES[proof.algorithm.upper()]
-    first = hashed(f"{username}:{proof.realm}:{password.reveal()}".encode())
-    second = hashed(f"{proof.method}:{proof.uri}".encode())
-    middle = [proof.nonce]
-    if proof.quality:
-        middle += [proof.count, proof.client_nonce, proof.quality]
+    hashed = HASHES[inputs.algorithm.upper()]
+    first = hashed(f"{username}:{inputs.realm}:{password.reveal()}".encode())
+    second = hashed(f"{inputs.method}:{inputs.uri}".encode())
+    middle = [inputs.nonce]
+    if inputs.quality:
+        middle += [inputs.count, inputs.client_nonce, inputs.quality]
     return hashed(":".join([first, *middle, second]).encode())
 
 
 def authorization(username: str, password: Secret, challenge: Challenge, uri: str, client_nonce: str) -> str:
-    """The value of an Authorization (or Proxy-Authorization) header that answers `challenge` for a REGISTER.
+    """Returns the value of an Authorization (or Proxy-Authorization) header that answers `challenge` for a REGISTER.
 
     A nonce is answered once, so the nonce count is always 1.
     """
     quality = "auth" if challenge.quality else ""
-    proof = Proof(
+    inputs = DigestInput(
         challenge.realm, "REGISTER", uri, challenge.nonce, challenge.algorithm, quality, "00000001", client_nonce
     )
     parts = {"username": username, "realm": challenge.realm, "nonce": challenge.nonce, "uri": uri}
     text = [f"{name}={quote(value)}" for name, value in parts.items()]
-    text += [f'response="{respond(username, password, proof)}"', f"algorithm={challenge.algorithm}"]
+    text += [f'response="{respond(username, password, inputs)}"', f"algorithm={challenge.algorithm}"]
     if challenge.opaque is not None:
         text.append(f"opaque={quote(challenge.opaque)}")
     if quality:
@@ -188,6 +187,6 @@ def authorization(username: str, password: Secret, challenge: Challenge, uri: st
 
 
 def quote(text: str) -> str:
-    """A quoted string (RFC 3261, 25.1)."""
+    """Returns a quoted string (RFC 3261, 25.1)."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

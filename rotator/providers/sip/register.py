@@ -1,6 +1,6 @@
-"""SIP REGISTER over UDP with digest authentication: how a SIP password is shown to work.
+"""SIP REGISTER over UDP with digest authentication.
 
-Synchronous, one socket for each call, nothing kept. Used by the providers' proof and by the simulated devices.
+Synchronous, with one socket for each call. Used by the providers' proof and by the simulated devices.
 """
 
 import secrets
@@ -11,41 +11,31 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from rotator.core.secret import Secret
+from rotator.fields.network import HostPort, bracketed
 from rotator.ports import Clock
-from rotator.providers.sip import codec as sipcodec
+from rotator.providers.sip import codec
 
 T1 = 0.5
 """Seconds until the first retransmission (RFC 3261, 17.1.1.1); doubled after each one."""
 T2 = 4.0
 """Seconds between retransmissions at most."""
-_ROUNDS = 4  # one challenge, its answer, and a stale nonce or two: a registrar that asks more often never ends
+_ROUNDS = 4  # one challenge, its answer, and a stale nonce or two
 _LARGEST = 65535
 _ASKING = {401: ("www-authenticate", "Authorization"), 407: ("proxy-authenticate", "Proxy-Authorization")}
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where a registrar listens: a host name or an IP address, and a UDP port."""
-
-    host: str
-    port: int = 5060
-
-    def __str__(self) -> str:
-        return f"{_bracketed(self.host)}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
 class RegisterResult:
-    """How a REGISTER ended. `reason` is our own sentence, safe to print: the registrar's phrase is never quoted."""
+    """The end of a REGISTER. `reason` is safe to print: it never quotes the registrar's phrase."""
 
-    status: int | None  # the final SIP status; None where no answer came
+    status: int | None  # the final SIP status; None if no answer came
     reason: str
     authenticated: bool = False  # the registrar asked for the password and answered 2xx to it
     refused: bool = False  # the registrar definitely rejects this username or password
 
 
 def register(
-    registrar: Address,
+    registrar: HostPort,
     username: str,
     password: Secret,
     *,
@@ -55,19 +45,18 @@ def register(
     expires: int = 300,
     timeout: float = 5.0,
 ) -> RegisterResult:
-    """Registers, and returns what came of it. Nothing that the network or the registrar does is raised.
+    """Registers, and returns the result. Never raises for the network or the registrar.
 
     Args:
-        registrar: where the datagrams go. A host name is resolved by the system, whose own limits come on top of
-            `timeout`; an IP address is not.
+        registrar: the address of the datagrams. The system resolves a host name, with limits of its own.
         username: the digest username and the user of the address-of-record.
         password: only its digest is sent.
-        clock: for the deadline; the sockets wait by themselves.
-        domain: of the Request-URI and the address-of-record; None: the registrar's host. The realm is taken from the
-            challenge and never from here (the providers' pages contradict each other about it).
+        clock: for the deadline.
+        domain: of the Request-URI and the address-of-record; None: the registrar's host. The realm always comes from
+            the challenge (the providers' pages contradict each other about it).
         contact: a SIP URI to bind. None sends a REGISTER without Contact, which is authenticated like any other but
-            only asks for the bindings and changes none (RFC 3261, 10.2.3): a proof never takes a device's calls away.
-        expires: how long the binding is wanted, in seconds; 0 removes it. Not sent without a contact.
+            only queries the bindings (RFC 3261, 10.2.3): a proof never redirects a device's calls.
+        expires: the lifetime of the binding in seconds; 0 removes it. Not sent without a contact.
         timeout: the bound in seconds for everything together, retransmissions included.
 
     Raises:
@@ -101,13 +90,15 @@ def _negotiate(dialogue: "_Dialogue", password: Secret) -> RegisterResult:
         if status not in _ASKING:
             return _final(status, answered=bool(credentials))
         asked, header = _ASKING[status]
-        offered = sipcodec.challenges(response, asked)
+        offered = codec.challenges(response, asked)
         if header in credentials and not any(challenge.stale for challenge in offered):
             return RegisterResult(status, f"the username or password is refused ({status})", refused=True)
         if not offered:
-            return RegisterResult(status, "asks for an authentication other than digest with MD5 or SHA-256")
+            return RegisterResult(
+                status, "the registrar asks for an authentication other than digest with MD5 or SHA-256"
+            )
         credentials[header] = dialogue.answer(offered[0], password)
-    return RegisterResult(status, "asks for the password again and again")
+    return RegisterResult(status, "the registrar asks for the password again and again")
 
 
 def _final(status: int, *, answered: bool) -> RegisterResult:
@@ -115,14 +106,14 @@ def _final(status: int, *, answered: bool) -> RegisterResult:
         reason = "accepted" if answered else "accepted without asking for a password, which proves nothing"
         return RegisterResult(status, reason, authenticated=answered)
     if status < 400:
-        return RegisterResult(status, "redirects elsewhere, which is not followed with credentials")
+        return RegisterResult(status, "the registrar redirects elsewhere, which is not followed with credentials")
     if status in (403, 404):
         return RegisterResult(status, f"the username or password is refused ({status})", refused=True)
-    return RegisterResult(status, f"the registrar declines ({status})")
+    return RegisterResult(status, f"the registrar rejects the request ({status})")
 
 
 @contextmanager
-def _connected(registrar: Address) -> Iterator[socket.socket]:
+def _connected(registrar: HostPort) -> Iterator[socket.socket]:
     # Connected, so that datagrams from anywhere else are dropped and a closed port is reported.
     try:
         found = socket.getaddrinfo(registrar.host, registrar.port, type=socket.SOCK_DGRAM)
@@ -154,18 +145,18 @@ class _Dialogue:
         self._username = username
         self._contact = contact
         self._expires = expires
-        self._uri = f"sip:{_bracketed(domain)}"
-        self._own = f"<sip:{quote(username, safe=_USER_SAFE)}@{_bracketed(domain)}>"
+        self._uri = f"sip:{bracketed(domain)}"
+        self._own = f"<sip:{quote(username, safe=_USER_SAFE)}@{bracketed(domain)}>"
         self._call_id = secrets.token_hex(16)
         self._tag = secrets.token_hex(8)
         self._sequence = 0
 
-    def answer(self, challenge: sipcodec.Challenge, password: Secret) -> str:
-        """The value of the header that answers a challenge."""
-        return sipcodec.authorization(self._username, password, challenge, self._uri, secrets.token_hex(16))
+    def answer(self, challenge: codec.Challenge, password: Secret) -> str:
+        """Returns the value of the header that answers a challenge."""
+        return codec.authorization(self._username, password, challenge, self._uri, secrets.token_hex(16))
 
-    def exchange(self, credentials: dict[str, str]) -> sipcodec.Message | None:
-        """Sends one request until its final response comes; None where none comes in time."""
+    def exchange(self, credentials: dict[str, str]) -> codec.Message | None:
+        """Sends one request until its final response comes; returns None if none comes in time."""
         self._sequence += 1
         branch = "z9hG4bK" + secrets.token_hex(12)
         request = self._request(branch, credentials)
@@ -179,7 +170,7 @@ class _Dialogue:
     def _request(self, branch: str, credentials: dict[str, str]) -> bytes:
         host, port = self._link.getsockname()[:2]
         headers = [
-            ("Via", f"SIP/2.0/UDP {_bracketed(host)}:{port};branch={branch};rport"),
+            ("Via", f"SIP/2.0/UDP {bracketed(host)}:{port};branch={branch};rport"),
             ("Max-Forwards", "70"),
             ("From", f"{self._own};tag={self._tag}"),
             ("To", self._own),
@@ -189,16 +180,16 @@ class _Dialogue:
         if self._contact is not None:
             headers += [("Contact", f"<{self._contact}>"), ("Expires", str(self._expires))]
         headers += credentials.items()
-        return sipcodec.encode(f"REGISTER {self._uri} SIP/2.0", headers)
+        return codec.encode(f"REGISTER {self._uri} SIP/2.0", headers)
 
-    def _receive(self, branch: str, wait: float) -> sipcodec.Message | None:
+    def _receive(self, branch: str, wait: float) -> codec.Message | None:
         # Waits out the interval: provisional and foreign messages are passed over, a late answer to an earlier
         # request of the same dialogue (its branch and CSeq differ) as well.
         until = self._clock.monotonic() + wait
         while (left := until - self._clock.monotonic()) > 0:
             self._link.settimeout(left)
             try:
-                message = sipcodec.parse(self._link.recv(_LARGEST))
+                message = codec.parse(self._link.recv(_LARGEST))
             except TimeoutError:
                 return None
             except ValueError:
@@ -207,13 +198,13 @@ class _Dialogue:
                 return message
         return None
 
-    def _is_final_answer(self, message: sipcodec.Message, branch: str) -> bool:
+    def _is_final_answer(self, message: codec.Message, branch: str) -> bool:
         return (
             message.status is not None
             and message.status >= 200
             and message.get("call-id") == self._call_id
             and message.get("cseq").split() == [str(self._sequence), "REGISTER"]
-            and sipcodec.parameters(message.get("via")).get("branch") == branch
+            and codec.parameters(message.get("via")).get("branch") == branch
         )
 
 
@@ -221,12 +212,8 @@ class _Dialogue:
 _USER_SAFE = "-_.!~*'()&=+$,;?/"
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
-
-
 def _waits(total: float) -> Iterator[float]:
-    """The intervals between retransmissions: T1, doubled up to T2, cut so that they add up to `total` seconds."""
+    """Yields the intervals between retransmissions: T1, doubled up to T2, cut to add up to `total` seconds."""
     interval = T1
     while total > 0:
         wait = min(interval, total)

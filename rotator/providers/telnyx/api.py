@@ -1,13 +1,14 @@
-"""What Telnyx's telephony credentials and credential connections have in common: key, pages, moments, failures.
+"""The parts of Telnyx's API that telephony credentials and credential connections share: objects, listings, times.
 
 The facts are from Telnyx's pages on both resources, Error codes and Rate limiting. Every answer about either resource
-holds its password in plain text, also the one to a DELETE and every page of a listing: it becomes a `Secret` at once.
+contains its password in plain text, also the answer to a DELETE and every page of a listing: it becomes a `Secret` at
+once.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
@@ -16,16 +17,10 @@ from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.providers.base import missing
 from rotator.providers.http import listing
-from rotator.providers.http.calls import Call, Request, path
-from rotator.providers.http.listing import Identified, Page
-from rotator.providers.http.replies import Failure, Reply, failure
-from rotator.providers.sip.register import Address
+from rotator.providers.http.calls import HttpCall, HttpRequest, path
+from rotator.providers.http.listing import Identified, ListingPage
+from rotator.providers.http.replies import Failure, HttpReply, failure
 
-BASE_URL = "https://api.telnyx.com/v2"
-DOMAIN = "sip.telnyx.com"
-"""Where devices register in the US; also sip-eu, sip-ca and sip-au (SIP, SRV records)."""
-PROPAGATION = timedelta(seconds=30)
-"""A guess: Telnyx documents no time."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _LONGEST_TEXT = 1024
 _LONGEST_MOMENT = 40
@@ -39,64 +34,33 @@ _HINTS = {
 T = TypeVar("T", bound=Identified)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TelnyxOptions:
-    """One Telnyx account."""
-
-    api_key: Secret
-    registrar: Address | None = None  # where a password is proved by a SIP REGISTER; None: by a read-back only
-    domain: str = DOMAIN  # the SIP domain: of that REGISTER, and what devices are told
-    propagation: timedelta = PROPAGATION
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TelephonyOptions(TelnyxOptions):
-    """One Telnyx account, and the connection that new telephony credentials belong to.
-
-    Raises:
-        ValueError: `connection_id` cannot be one.
-    """
-
-    connection_id: str
-
-    def __post_init__(self) -> None:
-        """Checks what each answer is compared with."""
-        if not _ID.fullmatch(self.connection_id):
-            raise ValueError("connection_id must be letters, digits, '_' and '-', such as 1494404757140276705")
-
-
-def headers(options: TelnyxOptions) -> Mapping[str, Secret]:
-    """How Telnyx is told who asks."""
-    return {"Authorization": Secret(f"Bearer {options.api_key.reveal()}")}
-
-
 def usable_id(credential: Credential) -> str | None:
-    """The credential's id where it can stand in a path."""
+    """Returns the credential's id if it can stand in a path."""
     return credential.id if credential.id is not None and _ID.fullmatch(credential.id) else None
 
 
 def read_id(found: Any) -> str | None:
-    """An id as Telnyx shows it: text, or a number where it is one of a connection."""
+    """Reads an id: text, or a number if it is that of a connection."""
     if isinstance(found, int) and not isinstance(found, bool):
         found = str(found)
     return found if isinstance(found, str) and _ID.fullmatch(found) else None
 
 
 def read_secret(found: Any) -> Secret | None:
-    """A password as Telnyx shows it."""
+    """Reads a password."""
     return Secret(found) if is_word(found) else None
 
 
 def is_word(found: Any) -> bool:
-    """True for text of a reasonable length, without control characters."""
+    """Returns True for text of a reasonable length, without control characters."""
     return isinstance(found, str) and 0 < len(found) <= _LONGEST_TEXT and found.isprintable()
 
 
 def read_moment(text: Any) -> datetime | None:
-    """A time as Telnyx writes it, in UTC: with a zone and a fraction, or without either. None: it cannot be read.
+    """Reads a time, with a zone and a fraction or without either; None if it cannot be read.
 
-    The examples of one and the same object have both (Delete a credential). One without a zone counts as UTC, which no
-    page says; what is written is always with a zone, and compared with what comes back.
+    The examples of one object have both forms (Delete a credential). A time without a zone counts as UTC, which no page
+    says; `write_moment` always writes a zone, and the result is compared with the time in the answer.
     """
     if not isinstance(text, str) or len(text) > _LONGEST_MOMENT:
         return None
@@ -108,83 +72,82 @@ def read_moment(text: Any) -> datetime | None:
 
 
 def write_moment(moment: datetime) -> str:
-    """A time as RFC 3339 wants it, in UTC, whole seconds."""
+    """Writes a time as RFC 3339 defines it, in UTC, in whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def data_of(reply: Reply) -> Any:
-    """What an answer that is `ok` is about: all of them are wrapped in `data`."""
+def data_of(reply: HttpReply) -> Any:
+    """Returns the content of an answer that is `ok`: Telnyx wraps it in `data`."""
     return reply.body.get("data") if reply.ok and isinstance(reply.body, dict) else None
 
 
-def failed(reply: Reply) -> Failure:
-    """What an answer that is not `ok` means at Telnyx."""
+def failed(reply: HttpReply) -> Failure:
+    """Returns the meaning of an answer that is not `ok`."""
     answer, hint = failure(reply), _HINTS.get(reply.status)
     return replace(answer, message=f"{answer.message}; {hint}") if hint else answer
 
 
-def failure_of(reply: Reply | Retry | Unknown) -> Failure | None:
-    """Why a request was not carried out, or may not have been; None where the provider says that it was."""
-    if not isinstance(reply, Reply):
+def failure_of(reply: HttpReply | Retry | Unknown) -> Failure | None:
+    """Returns why a request was not carried out, or perhaps not; None if the provider reports success."""
+    if not isinstance(reply, HttpReply):
         return reply
     return None if reply.ok else failed(reply)
 
 
-class Resource(Generic[T]):
-    """One kind of object at Telnyx: where it is, how it is read, and how one is found."""
+class TelnyxResource(Generic[T]):
+    """One kind of object at Telnyx: its paths, reading it, finding one."""
 
     def __init__(self, name: str, read: Callable[[Any], T | None]) -> None:
-        """Takes the name in the path, and what reads an object: None where it cannot."""
+        """Takes the name in the path, and the function that reads an object and returns None if it cannot."""
         self._name, self._read = name, read
 
     def path(self, credential: Credential | None = None) -> str:
-        """Of the listing, or of one object, whose id is usable."""
+        """Returns the path of the listing, or of one object, whose id is usable."""
         return path(self._name) if credential is None else path(self._name, credential.id or "")
 
-    def shown(self, reply: Reply, credential: Credential) -> T | None:
-        """The object that an answer is about, where it is this one."""
+    def answered(self, reply: HttpReply, credential: Credential) -> T | None:
+        """Returns the object that an answer is about; None if it is another one than the credential."""
         found = self._read(data_of(reply))
         return found if found is not None and found.id == credential.id else None
 
-    def get(self, call: Call, credential: Credential) -> Answer[T]:
+    def get(self, call: HttpCall, credential: Credential) -> Answer[T]:
         """Reads one by its id."""
-        reply = call.send(Request("get", "GET", self.path(credential)))
-        if not isinstance(reply, Reply):
+        reply = call.send(HttpRequest("get", "GET", self.path(credential)))
+        if not isinstance(reply, HttpReply):
             return reply
         if reply.status == 404:
             return self.missing(call, credential, reply)
-        found = self.shown(reply, credential)
+        found = self.answered(reply, credential)
         return Done(found) if found is not None else failed(reply)
 
-    def by_id(self, call: Call, wanted: Credential) -> Answer[tuple[T, ...]]:
-        """The one with this id, or none where the whole listing lacks it, too."""
+    def by_id(self, call: HttpCall, wanted: Credential) -> Answer[tuple[T, ...]]:
+        """Returns the one with this id, or none if the whole listing lacks it as well."""
         if usable_id(wanted) is None:
             return self.search(call, lambda item: item.id == wanted.id)
         found = self.get(call, wanted)
         if isinstance(found, Done):
             return Done((found.value,))
-        gone = isinstance(found, Refused) and found.why is Refusal.NOT_FOUND
-        return Done(()) if gone else found
+        return Done(()) if isinstance(found, Refused) and found.why is Refusal.NOT_FOUND else found
 
-    def missing(self, call: Call, credential: Credential, reply: Reply) -> Failure:
-        """What a 404 means: `Refused(NOT_FOUND)` only where the whole listing was read and lacks it, too."""
-        return missing(self.search(call, lambda item: item.id == credential.id), failed(reply), "it")
+    def missing(self, call: HttpCall, credential: Credential, reply: HttpReply) -> Failure:
+        """Returns the meaning of a 404: `Refused(NOT_FOUND)` only if the whole listing was read and lacks it."""
+        return missing(self.search(call, lambda item: item.id == credential.id), failed(reply), "the object")
 
     def search(
-        self, call: Call, wanted: Callable[[T], bool], filters: Mapping[str, str] = MappingProxyType({})
+        self, call: HttpCall, wanted: Callable[[T], bool], filters: Mapping[str, str] = MappingProxyType({})
     ) -> Answer[tuple[T, ...]]:
-        """Every item of the listing that is `wanted`, whether or not the provider honours the filters."""
+        """Returns every item of the listing that is `wanted`, whether or not the provider honours the filters."""
 
-        def read_page(pages: int, _: int) -> Page[T] | Failure | None:
+        def read_page(pages: int, _: int) -> ListingPage[T] | Failure | None:
             asked: dict[str, str | int] = {**filters, "page[number]": pages + 1, "page[size]": _PAGE}
-            reply = call.send(Request("list", "GET", self.path(), query=asked))
-            if not isinstance(reply, Reply):
+            reply = call.send(HttpRequest("list", "GET", self.path(), query=asked))
+            if not isinstance(reply, HttpReply):
                 return reply
             return self._page(reply, pages + 1) if reply.ok else failed(reply)
 
         return listing.search(read_page, wanted)
 
-    def _page(self, reply: Reply, number: int) -> Page[T] | Failure | None:
+    def _page(self, reply: HttpReply, number: int) -> ListingPage[T] | Failure | None:
         data, meta = data_of(reply), reply.body.get("meta", {}) if isinstance(reply.body, dict) else None
         if not isinstance(data, list) or not isinstance(meta, dict):
             return Unknown(_UNREADABLE)
@@ -192,4 +155,4 @@ class Resource(Generic[T]):
         total = meta.get("total_results")
         if len(items) < len(data) or not (total is None or (type(total) is int and total >= 0)):
             return Unknown(_UNREADABLE)
-        return Page(items, total) if meta.get("page_number", number) == number else None
+        return ListingPage(items, total) if meta.get("page_number", number) == number else None

@@ -1,54 +1,28 @@
 """Telnyx credential connections (a SIP trunk with one username and password): strategy `in-place`.
 
-A connection has one pair, so that there is no overlap. Whether it is switched on as a whole is not a matter of its
-password: that field is neither sent nor used to retire anything here.
+A connection has one pair: nothing can overlap. Its field `active` switches all of its traffic: it is neither sent nor
+used to retire a password.
 """
 
 from dataclasses import dataclass, replace
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.model import Capabilities, Credential
-from rotator.core.passwords import PasswordRules
+from rotator.core.model import Credential, Proof
 from rotator.core.secret import Secret
+from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind
-from rotator.providers.http.calls import Call, Request
+from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
-from rotator.providers.http.replies import Failure, Reply
+from rotator.providers.http.replies import Failure, HttpReply
 from rotator.providers.telnyx import api
-from rotator.providers.telnyx.api import TelnyxOptions
+from rotator.providers.telnyx.options import TelnyxConnectionOptions
 
-# Create a credential connection: 8 to 128 characters, and nothing about which. The symbols are those of ours.
-PASSWORD_LIMITS = PasswordRules(shortest=8, longest=128, symbol=0)
-USERNAMES = r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}"
-"""Create a credential connection: 4 to 32 letters and digits, one of the first five a letter."""
-# Numbers, routes and prices hang on a connection, which only its owner knows; switching it off takes down all of them.
-_ONLY_IN_PLACE = "a connection can only be given another password (strategy in-place)"
 _UNUSABLE = Refused(Refusal.INVALID, "the connection has no id or no password that could be sent")
 
 
-def capabilities(options: TelnyxOptions) -> Capabilities:
-    """What a credential connection can do. Nothing is connected to."""
-    return Capabilities(
-        chooses_password=True,
-        sets_password=True,
-        generates_password=False,
-        disables=False,
-        re_enables=False,
-        deletes=False,
-        lists=True,
-        creates=False,
-        proof="SIP REGISTER"
-        if options.registrar
-        else "read-back: shown with this password and active, the password itself is not tried",
-        propagation=options.propagation,
-        password_limits=PASSWORD_LIMITS,
-        username_pattern=USERNAMES,
-    )
-
-
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ConnectionRecord:
     """A connection as Telnyx shows it."""
 
     id: str
@@ -57,78 +31,82 @@ class Shown:
     active: bool
 
 
-def read_connection(data: Any) -> Shown | None:
-    """Reads what Telnyx shows; None where it lacks what matters or has it in the wrong type."""
+def read_connection(data: Any) -> ConnectionRecord | None:
+    """Reads a connection; None if a field that matters is missing or has the wrong type."""
     if not isinstance(data, dict):
         return None
     identity, username, active = api.read_id(data.get("id")), data.get("user_name"), data.get("active")
     if identity is None or not api.is_word(username) or not isinstance(active, bool):
         return None
-    return Shown(identity, str(username), api.read_secret(data.get("password")), active)
+    return ConnectionRecord(identity, str(username), api.read_secret(data.get("password")), active)
 
 
 class TelnyxConnections(SipCredentialKind):
     """The credential connections of one Telnyx account."""
 
-    def __init__(self, options: TelnyxOptions, http: Http) -> None:
+    options_model = TelnyxConnectionOptions
+    # Numbers, routes and prices belong to a connection, which only its owner knows; switching it off stops all of them.
+    not_offered = "only the password of a connection can be changed (strategy in-place)"
+
+    def __init__(self, options: TelnyxConnectionOptions, http: Http, randomness: Randomness) -> None:
         """Connects to nothing yet."""
-        super().__init__(http, capabilities(options), _ONLY_IN_PLACE)
-        self._options, self._registrar, self._domain = options, options.registrar, options.domain
-        self._resource = api.Resource("credential_connections", read_connection)
+        super().__init__(options, http, randomness)
+        self._options = options
+        self._resource = api.TelnyxResource("credential_connections", read_connection)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
-        """Gets it by its id, or pages the listing, which has no filter for the username."""
+        """Gets it by its id, or reads the listing, which has no filter for the username."""
         found = self._search(self._http.call(), wanted)
         if not isinstance(found, Done):
             return found
-        return Done(tuple(self._credential(shown, wanted.account) for shown in found.value))
+        return Done(tuple(self._credential(record, wanted.account) for record in found.value))
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
-        """Sets the password. What is shown afterwards decides, whatever became of the request."""
+        """Sets the password. Only the password that Telnyx shows afterwards counts, whatever the answer was."""
         if credential.password is None or api.usable_id(credential) is None:
             return _UNUSABLE
         call = self._http.call()
         body = {"password": credential.password}
-        reply = call.send(Request("set_password", "PATCH", self._resource.path(credential), body=body))
-        if isinstance(reply, Reply) and reply.status == 404:
+        reply = call.send(HttpRequest("set_password", "PATCH", self._resource.path(credential), body=body))
+        if isinstance(reply, HttpReply) and reply.status == 404:
             return self._resource.missing(call, credential, reply)
-        said = self._resource.shown(reply, credential) if isinstance(reply, Reply) else None
-        if said is not None and said.password == credential.password:
-            return Done(self._taken(credential, said))
+        answered = self._resource.answered(reply, credential) if isinstance(reply, HttpReply) else None
+        if answered is not None and answered.password == credential.password:
+            return Done(self._with_facts(credential, answered))
         failed = api.failure_of(reply)
         return failed if isinstance(failed, Refused | Retry) else self._read_back(call, credential, failed)
 
     def enable(self, credential: Credential) -> Answer[Credential]:
-        """Puts its password in force. A connection that is switched off stays so."""
+        """Puts its password in force. A connection that is switched off stays off."""
         return self.set_password(credential)
 
-    def _read_back_proof(self, call: Call, credential: Credential, note: str) -> Answer[str]:
+    def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
         found = self._search(call, credential)
         if not isinstance(found, Done):
             return found
-        same = [shown for shown in found.value if shown.username == credential.username]
-        if not any(shown.password is not None and shown.password == credential.password for shown in same):
+        same = [record for record in found.value if record.username == credential.username]
+        if not any(record.password is not None and record.password == credential.password for record in same):
             return Retry(Wait.NOT_YET, "the provider does not show the connection with this password yet")
-        if not any(shown.active for shown in same):
+        if not any(record.active for record in same):
             return Retry(Wait.NOT_YET, "the connection is switched off at Telnyx, which rotator never changes")
-        return Done(f"read back: shown with this password and active; it was not tried, since {note}")
+        return Done(Proof(f"shown with this password and active; {reason}", tries_password=False))
 
-    def _search(self, call: Call, wanted: Credential) -> Answer[tuple[Shown, ...]]:
+    def _search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[ConnectionRecord, ...]]:
         if wanted.id is not None:
             return self._resource.by_id(call, wanted)
-        return self._resource.search(call, lambda shown: shown.username == wanted.username)
+        return self._resource.search(call, lambda record: record.username == wanted.username)
 
-    def _credential(self, shown: Shown, account: str) -> Credential:
+    def _credential(self, record: ConnectionRecord, account: str) -> Credential:
         return Credential(
-            account, shown.username, shown.id, shown.password, uri=self._options.domain, enabled=shown.active
+            account, record.username, record.id, record.password, uri=self._options.domain, enabled=record.active
         )
 
-    def _taken(self, credential: Credential, shown: Shown) -> Credential:
-        return replace(credential, uri=self._options.domain, enabled=shown.active)
+    def _with_facts(self, credential: Credential, record: ConnectionRecord) -> Credential:
+        return replace(credential, uri=self._options.domain, enabled=record.active)
 
-    def _read_back(self, call: Call, credential: Credential, lost: Failure | None) -> Answer[Credential]:
-        """After an answer that says too little: the password that is shown tells what became of the request."""
+    def _read_back(self, call: HttpCall, credential: Credential, lost: Failure | None) -> Answer[Credential]:
+        """Reads the connection after an inconclusive answer: its password tells if the request was carried out."""
         found = self._resource.get(call, credential)
         if isinstance(found, Done) and found.value.password == credential.password:
-            return Done(self._taken(credential, found.value))
-        return lost or Unknown("the provider answered without the connection, and does not show the new password")
+            return Done(self._with_facts(credential, found.value))
+        return lost or Unknown("the provider did not answer with the connection, and does not show the new password")

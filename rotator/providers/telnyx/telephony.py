@@ -1,8 +1,8 @@
 """Telnyx telephony credentials (SIP and WebRTC users of a connection): strategy `replace`.
 
-Telnyx makes username and password itself and takes neither. Its only way to stop a credential short of deleting it is
-`expires_at`, which is terminal: "An expired credential can only be deleted" (Telephony credentials). A create is not
-safe to repeat, so each one carries its attempt in `name` and `tag`, and can be found when its answer is lost.
+Telnyx generates username and password itself and accepts neither. Its only way to stop a credential without deleting
+it is `expires_at`, which is terminal: "An expired credential can only be deleted" (Telephony credentials). A create is
+not safe to repeat: each one carries its attempt in `name` and `tag`, and can be found if its answer is lost.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,86 +10,69 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.model import Capabilities, Credential
-from rotator.core.passwords import PasswordRules
-from rotator.providers.base import SipCredentialKind, gone
-from rotator.providers.http.calls import Call, Request
+from rotator.core.model import Credential, Proof
+from rotator.ports import Randomness
+from rotator.providers.base import SipCredentialKind, deleted
+from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
-from rotator.providers.http.replies import Failure, Reply, codes
+from rotator.providers.http.replies import Failure, HttpReply, codes
 from rotator.providers.telnyx import api
-from rotator.providers.telnyx.api import TelephonyOptions
-from rotator.providers.telnyx.telephony_object import FAR, USERNAMES, Shown, name_of, read_credential, tag_of
+from rotator.providers.telnyx.options import TelnyxOptions
+from rotator.providers.telnyx.telephony_record import FAR, TelephonyRecord, name_of, read_credential, tag_of
 
 _SECOND = timedelta(seconds=1)
 _SOON = timedelta(seconds=10)
 _BUSY = {"10021", "10035", "10036"}  # in use, locked, being processed (Error codes)
-_UNUSABLE = Refused(Refusal.INVALID, "the credential has no id that could be sent, or no password to compare with")
+_UNUSABLE = Refused(Refusal.INVALID, "the credential has no id that could be sent, or no password to compare")
 _EXPIRED = Refused(Refusal.EXPIRED, "the credential has expired, which is final: it can only be deleted")
-_NO_PASSWORD = "Telnyx makes the password of a telephony credential itself: replace it"  # noqa: S105 - no password
-
-
-def capabilities(options: TelephonyOptions) -> Capabilities:
-    """What a telephony credential can do. Nothing is connected to."""
-    return Capabilities(
-        chooses_password=False,
-        sets_password=False,
-        generates_password=True,
-        disables=True,
-        re_enables=False,
-        deletes=True,
-        lists=True,
-        creates=True,
-        proof="SIP REGISTER"
-        if options.registrar
-        else "read-back: shown with this password and not expired, the password itself is not tried",
-        propagation=options.propagation,
-        password_limits=PasswordRules(),
-        username_pattern=USERNAMES,
-        expires=True,
-    )
 
 
 class TelnyxTelephony(SipCredentialKind):
     """The telephony credentials of one Telnyx connection."""
 
-    def __init__(self, options: TelephonyOptions, http: Http) -> None:
+    options_model = TelnyxOptions
+    not_offered = "Telnyx generates the password of a telephony credential itself (strategy replace)"
+
+    def __init__(self, options: TelnyxOptions, http: Http, randomness: Randomness) -> None:
         """Connects to nothing yet."""
-        super().__init__(http, capabilities(options), _NO_PASSWORD)
-        self._options, self._registrar, self._domain = options, options.registrar, options.domain
-        self._resource = api.Resource("telephony_credentials", read_credential)
+        super().__init__(options, http, randomness)
+        self._options = options
+        self._resource = api.TelnyxResource("telephony_credentials", read_credential)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
-        """Gets it by its id, or looks for its username or its attempt: in what the filters leave, then everywhere.
+        """Gets it by its id, or searches for its username or its attempt: with a filter, then in the whole listing.
 
-        That a filter matches nothing proves nothing: neither how it matches nor when it knows of a new credential is
-        documented. So absence is only stated after the whole listing.
+        A filter that matches nothing proves nothing: no page documents how it matches, or when it knows of a new
+        credential.
         """
         found = self._search(self._http.call(), wanted)
         if not isinstance(found, Done):
             return found
         now = self._http.clock.now()
-        alive_first = sorted(found.value, key=lambda shown: (shown.ended(now), shown.id))
-        return Done(tuple(self._credential(shown, wanted.account) for shown in alive_first))
+        alive_first = sorted(found.value, key=lambda record: (record.ended(now), record.id))
+        return Done(tuple(self._credential(record, wanted.account) for record in alive_first))
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
-        """Creates one more on the connection. Nothing of another credential could be taken over."""
+        """Creates one more on the connection. It takes over nothing of another credential."""
         if staged.attempt is None:
-            return Refused(Refusal.INVALID, "a telephony credential is created for an attempt, and there is none")
+            return Refused(Refusal.INVALID, "a telephony credential cannot be created without an attempt")
         name = name_of(target, staged.attempt)
         body = {"connection_id": self._options.connection_id, "name": name, "tag": tag_of(staged.attempt)}
-        reply = self._http.call().send(Request("create", "POST", self._resource.path(), body=body, repeatable=False))
-        if not isinstance(reply, Reply):
+        reply = self._http.call().send(
+            HttpRequest("create", "POST", self._resource.path(), body=body, repeatable=False)
+        )
+        if not isinstance(reply, HttpReply):
             return reply
         if not reply.ok:
             return api.failed(reply)
         made = read_credential(api.data_of(reply))
         if made is None or made.password is None or made.name != name or not made.lasts() or not self._is_here(made):
-            # It is looked for by its name, and completed or removed.
-            return Unknown(f"the provider answered {reply.status} without the credential that was to be created")
-        return Done(self._taken(staged, made))
+            # The engine searches for its name, and completes or removes it.
+            return Unknown(f"the provider answered {reply.status} without the new credential")
+        return Done(self._with_facts(staged, made))
 
     def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
-        """Reads the password of what a create has made whose answer was lost, and sees that no end is set."""
+        """Reads the password of a credential whose create got no answer, and lifts its end if it has one."""
         if api.usable_id(made) is None:
             return _UNUSABLE
         answer = self._lasting(self._http.call(), made)
@@ -100,23 +83,23 @@ class TelnyxTelephony(SipCredentialKind):
         return self._usable(made, answer.value)
 
     def enable(self, credential: Credential) -> Answer[Credential]:
-        """Lifts an end that has not come yet. Once it has come, that is refused for good."""
+        """Lifts an end that lies ahead. An end that has passed is final."""
         if api.usable_id(credential) is None:
             return _UNUSABLE
         answer = self._lasting(self._http.call(), credential)
         return self._usable(credential, answer.value) if isinstance(answer, Done) else answer
 
     def expire(self, credential: Credential, at: datetime) -> Answer[None]:
-        """Sets `expires_at`, rounded up to a second. It can be lifted until then, and never after."""
+        """Sets `expires_at`, rounded up to a second. It can be lifted until then, but not later."""
         if api.usable_id(credential) is None:
             return _UNUSABLE
         ends = (at - timedelta(microseconds=at.microsecond)) + (_SECOND if at.microsecond else timedelta())
         call = self._http.call()
-        answer = self._patch(call, "expire", credential, api.write_moment(ends), lambda shown: shown.ends_at(ends))
+        answer = self._patch(call, "expire", credential, api.write_moment(ends), lambda record: record.ends_at(ends))
         return Done(None) if isinstance(answer, Done) else answer
 
     def disable(self, credential: Credential) -> Answer[None]:
-        """Lets it expire now, unless it has already. This is terminal."""
+        """Lets it expire now, unless it has already. This is final."""
         if api.usable_id(credential) is None:
             return _UNUSABLE
         call = self._http.call()
@@ -126,111 +109,121 @@ class TelnyxTelephony(SipCredentialKind):
         now = self._http.clock.now()
         if found.value.ended(now):
             return Done(None)
-        answer = self._patch(call, "disable", credential, api.write_moment(now), lambda shown: shown.ended(now))
-        # An end that has to lie ahead: rejected, or taken and seen to be ignored.
+        answer = self._patch(call, "disable", credential, api.write_moment(now), lambda record: record.ended(now))
+        # The provider may reject or ignore an end that does not lie ahead.
         if isinstance(answer, Refused) and answer.why in (Refusal.INVALID, Refusal.UNSUPPORTED):
             soon = now.replace(microsecond=0) + _SOON
-            answer = self._patch(call, "disable", credential, api.write_moment(soon), lambda shown: shown.ends_at(soon))
+            answer = self._patch(
+                call, "disable", credential, api.write_moment(soon), lambda record: record.ends_at(soon)
+            )
             if isinstance(answer, Done):
-                return Retry(Wait.NOT_YET, "the provider takes no end that has passed: it ends in some seconds", _SOON)
+                return Retry(
+                    Wait.NOT_YET,
+                    "the provider accepts only an end that lies ahead; the credential ends in some seconds",
+                    _SOON,
+                )
         return Done(None) if isinstance(answer, Done) else answer
 
     def delete(self, credential: Credential) -> Answer[None]:
-        """Removes it. 404 is believed where a listing confirms it."""
+        """Removes it. 404 is believed if a listing confirms it."""
         if api.usable_id(credential) is None:
             return _UNUSABLE
         call = self._http.call()
-        reply = call.send(Request("delete", "DELETE", self._resource.path(credential)))
-        if not isinstance(reply, Reply):
+        reply = call.send(HttpRequest("delete", "DELETE", self._resource.path(credential)))
+        if not isinstance(reply, HttpReply):
             return reply
         if reply.status == 404:
-            return gone(self._resource.missing(call, credential, reply))
+            return deleted(self._resource.missing(call, credential, reply))
         if 400 <= reply.status < 500 and _BUSY & set(codes(reply.body)):
-            return Retry(Wait.IN_USE, f"the provider answered {reply.status}: it is in use just now", reply.after)
-        # 200 with the deleted credential, whose password is not looked at.
-        shown = read_credential(api.data_of(reply))
-        return Done(None) if shown is not None and shown.id == credential.id else api.failed(reply)
+            return Retry(Wait.IN_USE, f"the provider answered {reply.status}: the credential is in use", reply.after)
+        # 200 with the deleted credential.
+        return Done(None) if self._resource.answered(reply, credential) is not None else api.failed(reply)
 
-    def _read_back_proof(self, call: Call, credential: Credential, note: str) -> Answer[str]:
+    def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
         if api.usable_id(credential) is None or credential.password is None:
             return _UNUSABLE
         found = self._resource.get(call, credential)
         if not isinstance(found, Done):
             return found
-        shown = found.value
-        same = shown.username == credential.username and shown.password == credential.password
-        if not same or shown.ended(self._http.clock.now()):
-            return Retry(Wait.NOT_YET, "the provider does not show the credential, with this password and alive, yet")
-        return Done(f"read back: shown with this password and not expired; it was not tried, since {note}")
+        record = found.value
+        same = record.username == credential.username and record.password == credential.password
+        if not same or record.ended(self._http.clock.now()):
+            return Retry(Wait.NOT_YET, "the provider does not show the credential with this password and unexpired yet")
+        return Done(Proof(f"shown with this password and not expired; {reason}", tries_password=False))
 
-    def _search(self, call: Call, wanted: Credential) -> Answer[tuple[Shown, ...]]:
+    def _search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[TelephonyRecord, ...]]:
         if wanted.id is not None:
             return self._resource.by_id(call, wanted)
         filters, matches = _criterion(wanted)
         if not filters:
-            return Refused(Refusal.INVALID, "neither id nor username nor attempt says what to look for")
+            return Refused(Refusal.INVALID, "there is neither an id nor a username nor an attempt to search for")
         found = self._resource.search(call, matches, filters)
         rejected = isinstance(found, Refused) and found.why is Refusal.INVALID
         return self._resource.search(call, matches) if rejected or found == Done(()) else found
 
-    def _is_here(self, shown: Shown) -> bool:
-        return shown.resource == f"connection:{self._options.connection_id}"
+    def _is_here(self, record: TelephonyRecord) -> bool:
+        return record.resource == f"connection:{self._options.connection_id}"
 
-    def _credential(self, shown: Shown, account: str) -> Credential:
+    def _credential(self, record: TelephonyRecord, account: str) -> Credential:
         return Credential(
             account,
-            shown.username,
-            shown.id,
-            shown.password,
+            record.username,
+            record.id,
+            record.password,
             uri=self._options.domain,
-            attempt=shown.attempt,
-            enabled=not shown.ended(self._http.clock.now()),
+            attempt=record.attempt,
+            enabled=not record.ended(self._http.clock.now()),
         )
 
-    def _taken(self, staged: Credential, made: Shown) -> Credential:
-        """The staged credential with what the provider made."""
+    def _with_facts(self, staged: Credential, made: TelephonyRecord) -> Credential:
+        """Returns the credential with the username and password that the provider generated."""
         return replace(
             staged, username=made.username, id=made.id, password=made.password, uri=self._options.domain, enabled=True
         )
 
-    def _usable(self, credential: Credential, shown: Shown) -> Answer[Credential]:
-        if shown.password is None:
+    def _usable(self, credential: Credential, record: TelephonyRecord) -> Answer[Credential]:
+        if record.password is None:
             return Unknown("the provider does not show the password")
-        if credential.password is not None and credential.password != shown.password:
-            return Refused(Refusal.OTHER, "the provider shows another password than the one that was known")
-        return Done(self._taken(credential, shown))
+        if credential.password is not None and credential.password != record.password:
+            return Refused(Refusal.OTHER, "the provider shows another password than the known one")
+        return Done(self._with_facts(credential, record))
 
-    def _lasting(self, call: Call, credential: Credential) -> Answer[Shown]:
-        """The credential with no end set. Whether null lifts one is not documented; a date that is far away is one."""
+    def _lasting(self, call: HttpCall, credential: Credential) -> Answer[TelephonyRecord]:
+        """Lifts the end. No page says if null does that; a date that is far away certainly does."""
         found = self._resource.get(call, credential)
         if not isinstance(found, Done) or found.value.lasts():
             return found
         if found.value.ended(self._http.clock.now()):
             return _EXPIRED
-        answer = self._patch(call, "enable", credential, None, Shown.lasts)
+        answer = self._patch(call, "enable", credential, None, TelephonyRecord.lasts)
         if isinstance(answer, Refused) and answer.why in (Refusal.INVALID, Refusal.UNSUPPORTED):
-            return self._patch(call, "enable", credential, api.write_moment(FAR), Shown.lasts)
+            return self._patch(call, "enable", credential, api.write_moment(FAR), TelephonyRecord.lasts)
         return answer
 
     def _patch(
-        self, call: Call, verb: str, credential: Credential, ends: str | None, holds: Callable[[Shown], bool]
-    ) -> Answer[Shown]:
-        """Sets `expires_at`. `Done` only where the answer, or else reading it back, shows what `holds`."""
-        reply = call.send(Request(verb, "PATCH", self._resource.path(credential), body={"expires_at": ends}))
-        if isinstance(reply, Reply) and reply.status == 404:
+        self,
+        call: HttpCall,
+        verb: str,
+        credential: Credential,
+        ends: str | None,
+        holds: Callable[[TelephonyRecord], bool],
+    ) -> Answer[TelephonyRecord]:
+        """Sets `expires_at`. `Done` only if the answer, or else a read-back, shows a record that `holds`."""
+        reply = call.send(HttpRequest(verb, "PATCH", self._resource.path(credential), body={"expires_at": ends}))
+        if isinstance(reply, HttpReply) and reply.status == 404:
             return self._resource.missing(call, credential, reply)
-        said = self._resource.shown(reply, credential) if isinstance(reply, Reply) else None
-        if said is not None and holds(said):
-            return Done(said)
+        answered = self._resource.answered(reply, credential) if isinstance(reply, HttpReply) else None
+        if answered is not None and holds(answered):
+            return Done(answered)
         failed = api.failure_of(reply)
         if isinstance(failed, Retry) or (isinstance(failed, Refused) and failed.why is not Refusal.INVALID):
             return failed
         return self._read_back(call, credential, holds, failed)
 
     def _read_back(
-        self, call: Call, credential: Credential, holds: Callable[[Shown], bool], failed: Failure | None
-    ) -> Answer[Shown]:
-        """After an answer that says too little, or a rejection that may be due to the credential's having expired."""
+        self, call: HttpCall, credential: Credential, holds: Callable[[TelephonyRecord], bool], failed: Failure | None
+    ) -> Answer[TelephonyRecord]:
+        """Reads it after an inconclusive answer, or a rejection that may mean that the credential has expired."""
         found = self._resource.get(call, credential)
         if not isinstance(found, Done):
             return failed or found
@@ -241,10 +234,10 @@ class TelnyxTelephony(SipCredentialKind):
         return failed or Refused(Refusal.UNSUPPORTED, "the provider accepted the request and ignored it")
 
 
-def _criterion(wanted: Credential) -> tuple[Mapping[str, str], Callable[[Shown], bool]]:
-    """The filter that narrows a listing, and what tells whether an item is meant."""
+def _criterion(wanted: Credential) -> tuple[Mapping[str, str], Callable[[TelephonyRecord], bool]]:
+    """Returns the filter that narrows a listing, and the predicate for the items in it."""
     if wanted.username:
-        return {"filter[sip_username]": wanted.username}, lambda shown: shown.username == wanted.username
+        return {"filter[sip_username]": wanted.username}, lambda record: record.username == wanted.username
     if wanted.attempt:
-        return {"filter[tag]": tag_of(wanted.attempt)}, lambda shown: shown.attempt == wanted.attempt
+        return {"filter[tag]": tag_of(wanted.attempt)}, lambda record: record.attempt == wanted.attempt
     return {}, lambda _: False

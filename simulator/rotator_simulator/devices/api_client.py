@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from rotator.ports import Clock
 from rotator.providers.apinizer.gateway import basic
-from rotator.providers.http.calls import Request
+from rotator.providers.http.calls import HttpRequest
 from rotator.providers.http.client import Http, HttpOptions
-from rotator.providers.http.replies import Reply
+from rotator.providers.http.replies import HttpReply
 from rotator.testing.records import NullMeter
 from rotator_simulator.devices.device import Device, DeviceTiming, LoginResult, PublishedCredential, ReadPublished
 
@@ -46,8 +46,8 @@ class ApiClient(Device):
     def _log_in(self, credential: PublishedCredential) -> LoginResult:
         headers = {"Authorization": basic(credential.username, credential.password)}
         # Sent once: the measurement is what a client sees.
-        request = Request("call", "GET", "", headers=headers, repeatable=False)
+        request = HttpRequest("call", "GET", "", headers=headers, repeatable=False)
         reply = self._http.call(self._timing.timeout).send(request)
-        if isinstance(reply, Reply):
+        if isinstance(reply, HttpReply):
             return ApiCallResult(reply.status, f"the gateway answered {reply.status}")
         return ApiCallResult(None, reply.message)

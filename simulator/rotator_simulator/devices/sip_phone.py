@@ -1,7 +1,8 @@
 """A simulated SIP phone: it registers with the published credential."""
 
+from rotator.fields.network import HostPort
 from rotator.ports import Clock
-from rotator.providers.sip.register import Address, register
+from rotator.providers.sip.register import register
 from rotator_simulator.devices.device import Device, DeviceTiming, LoginResult, PublishedCredential, ReadPublished
 
 
@@ -9,7 +10,7 @@ class SipPhone(Device):
     """One phone."""
 
     def __init__(
-        self, name: str, read: ReadPublished, registrar: Address, clock: Clock, timing: DeviceTiming | None = None
+        self, name: str, read: ReadPublished, registrar: HostPort, clock: Clock, timing: DeviceTiming | None = None
     ) -> None:
         """Does nothing until the first `step`."""
         super().__init__(name, read, clock, timing)

@@ -11,8 +11,7 @@ from chart_bench import CHART, VALUE_SETS, config, kinds, notes, of_kind, pod_of
 from ruamel.yaml import YAML
 
 from rotator.cli.options import DEFAULT_CONFIG
-from rotator.daemon.accounts import provider_facts
-from rotator.settings import load
+from rotator.settings import check
 
 KUBERNETES = ("1.32", "1.27")  # the newest that is promised, and the chart's own lower bound
 OPERATOR = "monitoring.coreos.com/v1"
@@ -128,29 +127,29 @@ def test_the_vault_token_is_projected_where_the_configuration_reads_it(tmp_path)
     assert tokens(elsewhere) == ("/run/secrets/vault/jwt", "https://vault.example.com", 600)
     assert tokens(VALUE_SETS["approle-from-secrets"]) is None
     for values in ({}, elsewhere):
-        assert str(loaded(values, tmp_path).configuration.vault.auth.jwt_file) == tokens(values)[0]
+        assert str(loaded(values, tmp_path)[0].vault.auth.jwt_file) == tokens(values)[0]
 
 
 def loaded(values, folder, environ=None):
-    """The configuration that the pods get, as rotator reads it."""
+    """The configuration that the pods get, as rotator reads it, and its warnings."""
     file = folder / DEFAULT_CONFIG.name
     file.write_text(
         of_kind([m for m in rendered(values) if m["metadata"]["name"] == "demo-rotator"], "ConfigMap")["data"][
             "config.yaml"
         ]
     )
-    return load(file, environ or {"VOBIZ_AUTH_TOKEN": "sentinel"}, provider_facts())
+    return check(file, environ or {"VOBIZ_AUTH_TOKEN": "sentinel"})
 
 
 def test_the_default_configuration_is_accepted_without_a_warning(tmp_path):
-    settings = loaded({}, tmp_path)
-    assert settings.warnings == ()
+    settings, warnings = loaded({}, tmp_path)
+    assert warnings == ()
     assert settings.daemon.listen.host == "0.0.0.0"
 
 
 def test_the_defaults_name_the_secret_that_the_default_configuration_needs(tmp_path):
     names = {variable["name"] for variable in container_of(rendered({}))["env"]}
-    assert loaded({}, tmp_path, dict.fromkeys(names, "sentinel")).warnings == ()
+    assert loaded({}, tmp_path, dict.fromkeys(names, "sentinel"))[1] == ()
 
 
 def test_the_example_for_kubernetes_can_be_given_as_it_stands(tmp_path):
@@ -207,7 +206,7 @@ def test_the_port_is_that_of_the_configuration():
 def test_the_grace_period_outlasts_the_longest_stop(values, tmp_path):
     grace = timedelta(seconds=pod_of(rendered(values))["spec"]["terminationGracePeriodSeconds"])
     if "approle" not in str(values):  # whose files are not on this machine
-        assert grace > loaded(values, tmp_path).daemon.stop_within
+        assert grace > loaded(values, tmp_path)[0].daemon.stop_within
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,13 @@ from provider_bench import TOKEN, Counted, raw_server, read_request, say
 from rotator.core.answers import Retry, Unknown, Wait
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
-from rotator.providers.http.calls import Request
-from rotator.providers.http.client import Http, HttpOptions, Timeouts
-from rotator.providers.http.replies import Reply
+from rotator.providers.http.calls import HttpRequest
+from rotator.providers.http.client import CallTimeouts, Http, HttpOptions
+from rotator.providers.http.replies import HttpReply
 
-FAST = Timeouts(connect=0.3, read=0.2, write=0.3, pool=0.3, total=0.6)
-GET = Request("list", "GET", "/x")
-CREATE = Request("create", "POST", "/x", body={"a": 1}, repeatable=False)
+FAST = CallTimeouts(connect=0.3, read=0.2, write=0.3, pool=0.3, total=0.6)
+GET = HttpRequest("list", "GET", "/x")
+CREATE = HttpRequest("create", "POST", "/x", body={"a": 1}, repeatable=False)
 SLACK = 3.0  # seconds of a busy machine; less than what an unbounded wait would take
 
 
@@ -118,7 +118,7 @@ def test_a_connection_that_breaks_is_unknown(answer):
 
 
 def test_a_closed_port_is_a_retry_after_some_tries_whatever_the_request():
-    with Opened(f"http://127.0.0.1:{free_port()}", timeouts=Timeouts(total=2)) as opened:
+    with Opened(f"http://127.0.0.1:{free_port()}", timeouts=CallTimeouts(total=2)) as opened:
         answer = opened.send(CREATE)
     assert isinstance(answer, Retry)
     assert answer.why is Wait.UNREACHABLE
@@ -151,7 +151,7 @@ def test_connections_are_used_again_and_a_closed_one_is_replaced():
 
     with raw_server(behave) as (url, accepted), Opened(url) as opened:
         for _ in range(4):
-            assert opened.send(CREATE) == Reply(200, {})
+            assert opened.send(CREATE) == HttpReply(200, {})
         assert len(accepted) == 2
 
 
@@ -166,13 +166,13 @@ def test_threads_have_deadlines_of_their_own():
 
     with raw_server(behave) as (url, _), Opened(url) as opened:
         answers = []
-        slow = Thread(target=lambda: answers.append(opened.http.call().send(Request("x", "GET", "/slow"))))
+        slow = Thread(target=lambda: answers.append(opened.http.call().send(HttpRequest("x", "GET", "/slow"))))
         slow.start()
         assert gate.wait(5)
         late = opened.http.try_once(GET, deadline=opened.http.clock.monotonic() - 1)
         assert not late.sent
         slow.join()
-        assert answers == [Reply(200, {})]
+        assert answers == [HttpReply(200, {})]
 
 
 def test_neither_url_nor_header_reaches_a_log_at_debug(caplog):
@@ -183,7 +183,7 @@ def test_neither_url_nor_header_reaches_a_log_at_debug(caplog):
         connection.sendall(say("HTTP/1.1 200 OK", b"{}"))
 
     with raw_server(behave) as (url, _), Opened(url) as opened:
-        opened.send(Request("list", "GET", "/x", query={"secret": "query-value"}))
+        opened.send(HttpRequest("list", "GET", "/x", query={"secret": "query-value"}))
     assert "query-value" not in caplog.text
     assert TOKEN not in caplog.text
 
@@ -216,7 +216,7 @@ def test_an_authority_of_our_own_is_trusted(authority, authority_file):
         raw_server(polite, tls=secured(authority, "localhost")) as (url, _),
         Opened(url, ca_file=authority_file) as opened,
     ):
-        assert opened.send(GET) == Reply(200, {})
+        assert opened.send(GET) == HttpReply(200, {})
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused_and_nothing_is_sent(authority):
@@ -255,4 +255,4 @@ def test_whatever_bytes_come_back_nothing_is_raised(noise, head):
         connection.sendall(head + noise)
 
     with raw_server(behave) as (url, _), Opened(url) as opened:
-        assert isinstance(opened.send(CREATE), Reply | Retry | Unknown)
+        assert isinstance(opened.send(CREATE), HttpReply | Retry | Unknown)

@@ -6,8 +6,8 @@ import pytest
 from simulator_support import GOOD, HandClock, WallClock, eventually
 
 from rotator.core.secret import Secret
+from rotator.fields.network import HostPort
 from rotator.ports import StoreDenied, StoreUnavailable
-from rotator.providers.sip.register import Address
 from rotator_simulator.account import Propagation, SimulatedAccount
 from rotator_simulator.devices.device import DeviceTiming, PublishedCredential
 from rotator_simulator.devices.fleet import Fleet
@@ -50,7 +50,7 @@ def published(old: str) -> Published:
 
 @pytest.fixture
 def make(simulator: SimulatorServer, clock: HandClock, published: Published) -> Callable[..., SipPhone]:
-    def made(timing: DeviceTiming = TIMING, registrar: Address | None = None) -> SipPhone:
+    def made(timing: DeviceTiming = TIMING, registrar: HostPort | None = None) -> SipPhone:
         return SipPhone("desk", published, registrar or simulator.sip_address, clock, timing)
 
     return made

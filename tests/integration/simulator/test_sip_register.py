@@ -11,7 +11,8 @@ from ports import free_port
 from simulator_support import HandClock, WallClock
 
 from rotator.core.secret import Secret
-from rotator.providers.sip.register import Address, RegisterResult, register
+from rotator.fields.network import HostPort
+from rotator.providers.sip.register import RegisterResult, register
 
 Script = Callable[[str, int], list[bytes]]
 CHALLENGE = 'WWW-Authenticate: Digest realm="r", nonce="{}", qop="auth"'
@@ -24,7 +25,7 @@ def response(request: str, status: int, *extra: str) -> bytes:
 
 
 @contextmanager
-def scripted(script: Script) -> Iterator[tuple[Address, list[str]]]:
+def scripted(script: Script) -> Iterator[tuple[HostPort, list[str]]]:
     """A registrar that answers each datagram with what the script says; yields its address and what it received."""
     received: list[str] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
@@ -42,13 +43,13 @@ def scripted(script: Script) -> Iterator[tuple[Address, list[str]]]:
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            yield Address("127.0.0.1", link.getsockname()[1]), received
+            yield HostPort("127.0.0.1", link.getsockname()[1]), received
         finally:
             link.sendto(b"", link.getsockname())
             thread.join()
 
 
-def go(where: Address, timeout: float = 5.0, **rest) -> RegisterResult:
+def go(where: HostPort, timeout: float = 5.0, **rest) -> RegisterResult:
     return register(where, "officephone01", Secret("pass-word-1"), clock=WallClock(), timeout=timeout, **rest)
 
 
@@ -174,23 +175,23 @@ def test_silence_ends_even_where_the_clock_stands_still() -> None:
 
 
 def test_a_closed_port_is_reported_at_once() -> None:
-    result = go(Address("127.0.0.1", free_port()))
+    result = go(HostPort("127.0.0.1", free_port()))
     assert result.status is None
     assert "nothing listens" in result.reason
 
 
 def test_a_name_that_cannot_be_resolved_is_reported() -> None:
-    result = go(Address("registrar.invalid"))
+    result = go(HostPort("registrar.invalid", 5060))
     assert result.status is None
     assert "registrar.invalid" in result.reason
 
 
 def test_a_line_break_in_the_username_is_an_error() -> None:
     with pytest.raises(ValueError, match="control character"):
-        register(Address("127.0.0.1", 9), "a", Secret("b"), clock=WallClock(), domain="x\r\nContact: <sip:y>")
+        register(HostPort("127.0.0.1", 9), "a", Secret("b"), clock=WallClock(), domain="x\r\nContact: <sip:y>")
 
 
 def test_a_name_that_no_resolver_takes_is_said_to_be_one() -> None:
     for host in ("sip..example", "x" * 64 + ".example"):
-        result = register(Address(host), "phone", Secret("Secret-1!"), clock=WallClock())
+        result = register(HostPort(host, 5060), "phone", Secret("Secret-1!"), clock=WallClock())
         assert result.reason == f"the name {host} cannot be resolved"

@@ -1,4 +1,4 @@
-"""The types of the configuration that have to do with time: lengths, time zones, cron expressions."""
+"""Fields of time: lengths, time zones, cron expressions."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -6,8 +6,8 @@ from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
 from rotator.core.schedule import next_time
-from rotator.settings.problems import nearest
-from rotator.settings.values import LoadContext, Written, wrong
+from rotator.fields.suggestions import nearest
+from rotator.fields.text import TextField, invalid
 
 LONGEST = timedelta(days=3650)
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -19,16 +19,16 @@ def duration(text: str) -> timedelta:
     """Reads `90d`, `24h`, `5s`, `1h30m`: whole days, hours, minutes and seconds, in this order.
 
     Raises:
-        ValueError: it is not written so.
+        ValueError: it is written in another way.
     """
-    found = re.fullmatch(_DURATION, text)
-    if found is None:
+    match = re.fullmatch(_DURATION, text)
+    if match is None:
         raise ValueError(_DURATION_REMEDY)
-    return timedelta(seconds=sum(int(part[:-1]) * _UNITS[part[-1]] for part in found.groups() if part))
+    return timedelta(seconds=sum(int(part[:-1]) * _UNITS[part[-1]] for part in match.groups() if part))
 
 
 def duration_text(length: timedelta) -> str:
-    """Writes a length of time so that `duration` reads it; fractions of a second are cut."""
+    """Writes a length of time in the form that `duration` reads; fractions of a second are cut."""
     rest, text = int(length.total_seconds()), ""
     for unit, seconds in _UNITS.items():
         if rest >= seconds:
@@ -37,19 +37,19 @@ def duration_text(length: timedelta) -> str:
     return text or "0s"
 
 
-def _bounded(least: timedelta) -> Written:
-    def read(text: str, _: LoadContext) -> timedelta:
+def _bounded(least: timedelta) -> TextField:
+    def read(text: str) -> timedelta:
         try:
             length = duration(text)
         except ValueError:
-            raise wrong("is not a length of time", _DURATION_REMEDY) from None
+            raise invalid("is not a duration", _DURATION_REMEDY) from None
         if length < least:
-            raise wrong("is too short", f"at least {duration_text(least)}")
+            raise invalid("is too short", f"at least {duration_text(least)}")
         if length > LONGEST:
-            raise wrong("is too long", f"at most {duration_text(LONGEST)}")
+            raise invalid("is too long", f"at most {duration_text(LONGEST)}")
         return length
 
-    return Written(read, {"pattern": _DURATION, "examples": ["90d", "24h", "5s", "1h30m"]}, _DURATION_REMEDY)
+    return TextField(read, {"pattern": _DURATION, "examples": ["90d", "24h", "5s", "1h30m"]}, _DURATION_REMEDY)
 
 
 Duration = Annotated[timedelta, _bounded(timedelta(seconds=1))]
@@ -59,34 +59,34 @@ Grace = Annotated[timedelta, _bounded(timedelta())]
 """A length of time that may be zero."""
 
 WindowLength = Annotated[timedelta, _bounded(timedelta(minutes=1))]
-"""A length of time of a minute or more, since cron expressions know no less."""
+"""A length of time of a minute or more: cron expressions count in minutes."""
 
 
-def _timezone(text: str, _: LoadContext) -> str:
+def _timezone(text: str) -> str:
     try:
         ZoneInfo(text)
     except (ValueError, KeyError, OSError):  # unknown, not a name, or a folder of the database such as `Europe`
         match = nearest(text, available_timezones())
     else:
         return text
-    raise wrong("is not a time zone", f"did you mean {match!r}?" if match else "such as 'Europe/Berlin' or 'UTC'")
+    raise invalid("is not a time zone", f"did you mean {match!r}?" if match else "such as 'Europe/Berlin' or 'UTC'")
 
 
-def _cron(text: str, _: LoadContext) -> str:
+def _cron(text: str) -> str:
     remedy = "such as '0 2 * * *' for every night at two: minute, hour, day of month, month, day of week"
     if len(text.split()) != 5:
-        raise wrong("a cron expression has five fields", remedy)
+        raise invalid("is not a cron expression of five fields", remedy)
     try:
         next_time(text, "UTC", datetime(2024, 1, 1, tzinfo=UTC))
     except ValueError as error:
         field = str(error).rpartition(": Bad ")[2] if ": Bad " in str(error) else ""
     else:
         return text
-    raise wrong(f"the {field} of this cron expression is wrong or never comes" if field else "never comes", remedy)
+    raise invalid(f"the {field} is invalid or never comes" if field else "describes a time that never comes", remedy)
 
 
-TimeZone = Annotated[str, Written(_timezone, {"examples": ["Europe/Berlin"]}, "such as 'Europe/Berlin'")]
+TimeZone = Annotated[str, TextField(_timezone, {"examples": ["Europe/Berlin"]}, "such as 'Europe/Berlin'")]
 """A name of the time zone database."""
 
-CronText = Annotated[str, Written(_cron, {"examples": ["0 2 * * *"]}, "such as '0 2 * * *', in quotes")]
+CronText = Annotated[str, TextField(_cron, {"examples": ["0 2 * * *"]}, "such as '0 2 * * *', in quotes")]
 """A cron expression of five fields."""

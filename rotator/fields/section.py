@@ -1,4 +1,4 @@
-"""What every section of the configuration has in common."""
+"""The base of every section of the configuration."""
 
 from typing import Annotated, Any
 
@@ -6,8 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Section(BaseModel):
-    """A mapping of known keys. A key without a value counts as left out, so that all of a section can be commented
-    out."""
+    """A mapping of known keys. A key without a value counts as left out: a whole section can be commented out."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 

@@ -1,7 +1,7 @@
 """References to secrets: `{env: NAME}`, `{file: PATH}`, `{vault: {path: PATH, key: KEY}}`. Never the secret itself.
 
-The environment and files are read while the configuration is loaded, so that a missing one is an error at start. What
-lies in Vault is read later, when there is a connection: `resolve` is given the means.
+The environment and files are read while the configuration is loaded: a missing one is an error at start. A secret in
+Vault is read later, over a connection, by `resolve`.
 """
 
 import re
@@ -16,8 +16,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from rotator.core.secret import Secret
-from rotator.settings.problems import nearest
-from rotator.settings.values import VAULT_PATH, LoadContext, context_of, wrong
+from rotator.fields.suggestions import nearest
+from rotator.fields.text import VAULT_PATH, LoadContext, context_of, invalid
 
 VaultReader: TypeAlias = Callable[[str, str], Secret]
 """Reads one key of the document at a path below the mount. Raises rotator.ports.StoreError."""
@@ -29,26 +29,31 @@ _USUAL_ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A secret that was read from the environment or from a file."""
+    """A secret that has been read."""
 
     value: Secret
-    exposed: bool = False  # the file can be read by every user of the machine
+    exposed: bool = False  # it lies in a file that every user of the machine can read
 
-    def resolve(self, _: VaultReader) -> Secret:
-        """The secret, without asking Vault."""
-        return self.value
+    def resolve(self, _: VaultReader) -> "Resolved":
+        """Returns itself."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)
 class InVault:
-    """A secret that lies in Vault, below the mount of the configuration."""
+    """A secret in Vault that has not been read yet, below the mount of the configuration."""
 
     path: str
     key: str
 
-    def resolve(self, read: VaultReader) -> Secret:
+    @property
+    def value(self) -> Secret:
+        """Raises LookupError: `resolve` comes first."""
+        raise LookupError("a secret in Vault is used before it has been read")
+
+    def resolve(self, read: VaultReader) -> Resolved:
         """Reads it. Raises what `read` raises."""
-        return read(self.path, self.key)
+        return Resolved(read(self.path, self.key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +80,17 @@ class _Reference:
         return {"oneOf": [*forms, _object({"vault": vault})] if self.from_vault else forms}
 
     def _validate(self, value: Any, info: ValidationInfo) -> Resolved | InVault:
+        if isinstance(value, Resolved | InVault):  # from Python code: a YAML file has no such values
+            return value
         if not isinstance(value, dict):
-            raise wrong("a secret is never written into this file", f"reference it as {self._forms}")
+            raise invalid("a secret must not be written into this file", f"refer to it as {self._forms}")
         kinds = ("env", "file", "vault") if self.from_vault else ("env", "file")
         if "vault" in value and not self.from_vault:
-            raise wrong("what logs in to Vault cannot lie in Vault", f"reference it as {self._forms}")
+            raise invalid("a secret for logging in to Vault cannot be kept in Vault", f"refer to it as {self._forms}")
         if len(value) != 1 or not set(value) <= set(kinds):
             matches = [match for key in value if key not in kinds and (match := nearest(key, kinds))]
             meant = f"did you mean {matches[0]!r}? " if matches else ""
-            raise wrong("is not a reference to a secret", f"{meant}write one of {self._forms}")
+            raise invalid("is not a reference to a secret", f"{meant}write one of {self._forms}")
         ((kind, what),) = value.items()
         return _READERS[kind](what, context_of(info))
 
@@ -94,19 +101,19 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _from_env(name: Any, context: LoadContext) -> Resolved:
     if not isinstance(name, str) or not re.fullmatch(_ENV_NAME, name):
-        raise wrong("env takes the name of an environment variable", "such as {env: VOBIZ_AUTH_TOKEN}")
-    shown = f"environment variable {name}" if _USUAL_ENV_NAME.fullmatch(name) else "environment variable"
+        raise invalid("env must be the name of an environment variable", "such as {env: VOBIZ_AUTH_TOKEN}")
+    label = f"environment variable {name}" if _USUAL_ENV_NAME.fullmatch(name) else "environment variable"
     value = context.environ.get(name)
     if value is None:
-        raise wrong(f"the {shown} is not set", "set it for the process that runs rotator")
-    return Resolved(_single_line(value, f"the {shown}"))
+        raise invalid(f"the {label} is not set", "set it for the process that runs rotator")
+    return Resolved(_single_line(value, f"the {label}"))
 
 
 def _from_file(path: Any, context: LoadContext) -> Resolved:
     if not isinstance(path, str) or not path.strip() or "\0" in path:
-        raise wrong("file takes the path of a file", "such as {file: /run/secrets/vobiz-token}")
+        raise invalid("file must be the path of a file", "such as {file: /run/secrets/vobiz-token}")
     file = context.directory / path
-    shown = f"the file {path}" if path.startswith("/") and path.isprintable() else "the file"
+    label = f"the file {path}" if path.startswith("/") and path.isprintable() else "the file"
     try:
         mode = file.stat().st_mode
         content = _read(file) if stat.S_ISREG(mode) else None
@@ -114,9 +121,11 @@ def _from_file(path: Any, context: LoadContext) -> Resolved:
         reason = error.strerror
     else:
         if content is None or len(content) > _LARGEST:
-            raise wrong(f"{shown} is not a file that holds a secret", "give the path of a small text file")
-        return Resolved(_single_line(_decoded(content, shown), shown), exposed=bool(mode & stat.S_IROTH))
-    raise wrong(f"{shown} cannot be read: {reason}", "check the path and who may read it")
+            raise invalid(
+                f"{label} is not a regular file of at most 64 KiB", "give the path of a file with the secret alone"
+            )
+        return Resolved(_single_line(_decoded(content, label), label), exposed=bool(mode & stat.S_IROTH))
+    raise invalid(f"{label} cannot be read: {reason}", "check the path and its permissions")
 
 
 def _read(file: Path) -> bytes:
@@ -124,32 +133,34 @@ def _read(file: Path) -> bytes:
         return opened.read(_LARGEST + 1)
 
 
-def _decoded(content: bytes, shown: str) -> str:
+def _decoded(content: bytes, label: str) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
         pass
-    raise wrong(f"{shown} is not text in UTF-8", "store the secret as text")  # outside: the error holds the content
+    raise invalid(
+        f"{label} is not text in UTF-8", "store the secret as text"
+    )  # not in the handler: the error holds the content
 
 
-def _single_line(text: str, shown: str) -> Secret:
+def _single_line(text: str, label: str) -> Secret:
     value = text.rstrip("\r\n")
     if not value.strip():
-        raise wrong(f"{shown} is empty", "put the secret into it")
+        raise invalid(f"{label} is empty", "store the secret in it")
     if not (value.isascii() and value.isprintable()):
-        raise wrong(
-            f"{shown} holds line breaks or other characters that no header can carry", "put the secret alone into it"
+        raise invalid(
+            f"{label} contains line breaks or other characters that no header can carry", "store nothing but the secret"
         )
     return Secret(value)
 
 
 def _from_vault(where: Any, _: LoadContext) -> InVault:
-    form = "write {vault: {path: PATH, key: KEY}}, the path below the mount"
+    form = "write {vault: {path: PATH, key: KEY}}, with the path below the mount"
     if not isinstance(where, dict) or set(where) != {"path", "key"}:
-        raise wrong("vault takes a path and a key", form)
+        raise invalid("vault must have a path and a key", form)
     path, key = where["path"], where["key"]
     if not isinstance(path, str) or not re.fullmatch(VAULT_PATH, path) or not isinstance(key, str) or not key:
-        raise wrong("vault takes a path and a key", form)
+        raise invalid("vault must have a path and a key", form)
     return InVault(path, key)
 
 
@@ -159,11 +170,8 @@ _READERS: dict[str, Callable[[Any, LoadContext], Resolved | InVault]] = {
     "vault": _from_vault,
 }
 
-SecretRef: TypeAlias = Resolved | InVault
-"""A secret that is known, or where it lies in Vault."""
-
 AnySecret = Annotated[Resolved | InVault, _Reference(from_vault=True)]
 """A reference of any kind."""
 
 LocalSecret = Annotated[Resolved, _Reference(from_vault=False)]
-"""A reference to the environment or to a file: what is needed to log in to Vault cannot lie in Vault."""
+"""A reference to the environment or to a file: a secret for logging in to Vault cannot be kept there."""

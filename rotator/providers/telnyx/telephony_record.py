@@ -1,7 +1,7 @@
-"""A Telnyx telephony credential as its answers show it: what matters of it, in our types.
+"""The fields of a Telnyx telephony credential that matter, as the answers show them.
 
 Facts from the pages Create, Retrieve, Update and Delete a credential. `tag` and `status` can be written or filtered by,
-but no answer shows them; so the attempt is read from `name`.
+but no answer shows them: the attempt is read from `name`.
 """
 
 import re
@@ -11,27 +11,26 @@ from typing import Any
 
 from rotator.core.secret import Secret
 from rotator.providers.telnyx import api
+from rotator.providers.telnyx.options import TELEPHONY_USERNAMES
 
-USERNAMES = r"[A-Za-z0-9._-]{1,255}"
-"""Such as gencredXXXX; neither their form nor their length is documented."""
 FAR = datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC)
-"""An end that stands for none, where null does not lift one; every library can read this date."""
+"""An end that stands for none, if null does not lift one; every library can read this date."""
 _NAME = re.compile(r"rotator/[^/]*/([a-z0-9]+)")
 _SECOND = timedelta(seconds=1)
 
 
 def name_of(target: str, attempt: str) -> str:
-    """The name that a create gives, from which `Shown.attempt` is read again."""
+    """Returns the name for a new credential, from which `TelephonyRecord.attempt` is read again."""
     return f"rotator/{target}/{attempt}"
 
 
 def tag_of(attempt: str) -> str:
-    """The tag that a create gives: one for each attempt, since "A single tag can hold at maximum 1000 credentials"."""
+    """Returns the tag for a new credential: one for each attempt, since a tag holds 1000 credentials at most."""
     return f"rotator-{attempt}"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class TelephonyRecord:
     """A telephony credential as Telnyx shows it."""
 
     id: str
@@ -43,38 +42,43 @@ class Shown:
     ends: datetime | None
 
     def ended(self, now: datetime) -> bool:
-        """True where it lets nobody in any more. `expired` may lag behind `expires_at`."""
+        """Returns True once it is no longer accepted. `expired` may lag behind `expires_at`."""
         return self.expired or (self.ends is not None and self.ends <= now)
 
     def lasts(self) -> bool:
-        """True where no end is set."""
+        """Returns True if no end is set."""
         return not self.expired and (self.ends is None or self.ends >= FAR - _SECOND)
 
     def ends_at(self, at: datetime) -> bool:
-        """True where this end is set; Telnyx may round it."""
+        """Returns True if this end is set; Telnyx may round it."""
         return self.ends is not None and abs(self.ends - at) <= _SECOND
 
     @property
     def attempt(self) -> str | None:
-        """The attempt that made it, by its name."""
-        ours = _NAME.fullmatch(self.name)
-        return ours[1] if ours else None
+        """The attempt that created it, by its name."""
+        match = _NAME.fullmatch(self.name)
+        return match[1] if match else None
 
 
-def read_credential(data: Any) -> Shown | None:
-    """Reads what Telnyx shows; None where it lacks what matters or has it in the wrong type."""
+def read_credential(data: Any) -> TelephonyRecord | None:
+    """Reads a telephony credential; None if a field that matters is missing or has the wrong type."""
     if not isinstance(data, dict):
         return None
     identity, username = api.read_id(data.get("id")), data.get("sip_username")
     # A boolean, or the text of one, which older pages show: as text, "false" would be true.
     expired = {True: True, False: False, "true": True, "false": False}.get(_hashable(data.get("expired")))
     ends = api.read_moment(data.get("expires_at"))
-    if identity is None or expired is None or not isinstance(username, str) or not re.fullmatch(USERNAMES, username):
+    if (
+        identity is None
+        or expired is None
+        or not isinstance(username, str)
+        or not re.fullmatch(TELEPHONY_USERNAMES, username)
+    ):
         return None
     if ends is None and data.get("expires_at") is not None:
         return None
     name, resource = data.get("name"), data.get("resource_id")
-    return Shown(
+    return TelephonyRecord(
         identity,
         username,
         name if isinstance(name, str) else "",

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from rotator.settings import times, values
-from rotator.settings.values import HostPort, LoadContext, Rate
+from rotator.fields import network, times
+from rotator.fields.network import HostPort, RateLimit
+from rotator.fields.text import INVALID, FilePath, LoadContext, Name, UrlSegment, VaultPath
 
 URL = "write it as 'https://host' or 'https://host:port/path'"
 HOST_PORT = "write it as 'host:port', such as 'sip.example.com:5060'"
@@ -49,7 +50,7 @@ def test_a_length_of_time_survives_writing_and_reading(seconds):
 def test_what_is_not_a_length_of_time_is_refused_with_examples(text):
     """No unit, a wrong one, the wrong order, a sign, a fraction, a space, digits of another script."""
     assert refusal(times.Grace, text) == (
-        "is not a length of time; write it with units, such as '90d', '24h', '5s' or '1h30m'"
+        "is not a duration; write it with units, such as '90d', '24h', '5s' or '1h30m'"
     )
 
 
@@ -64,35 +65,35 @@ def test_what_is_not_a_length_of_time_is_refused_with_examples(text):
         (times.TimeZone, "europe/berlin", "is not a time zone; did you mean 'Europe/Berlin'?"),
         (times.TimeZone, "Europe", "is not a time zone; did you mean 'Europe/Rome'?"),
         (times.TimeZone, "../etc/passwd", "is not a time zone; such as 'Europe/Berlin' or 'UTC'"),
-        (values.RateText, "5", "is not a rate; write requests per second, minute or hour, such as '5/s' or '300/m'"),
-        (values.RateText, "0/s", "is not a rate; write requests per second, minute or hour, such as '5/s' or '300/m'"),
-        (values.RateText, 5, "must be text; such as '5/s' or '300/m'"),
-        (values.Registrar, "host", f"is not a host and a port; {HOST_PORT}"),
+        (network.Rate, "5", "is not a rate; write requests per second, minute or hour, such as '5/s' or '300/m'"),
+        (network.Rate, "0/s", "is not a rate; write requests per second, minute or hour, such as '5/s' or '300/m'"),
+        (network.Rate, 5, "must be text; such as '5/s' or '300/m'"),
+        (network.Registrar, "host", f"is not a host and a port; {HOST_PORT}"),
         (
-            values.Registrar,
+            network.Registrar,
             "::1:5060",
             f"is not a host and a port; {HOST_PORT}",
         ),
-        (values.Registrar, "host:0", "is not a port; a port is a number from 1 to 65535"),
-        (values.Listen, "host:70000", "is not a port; a port is a number from 0 to 65535"),
-        (values.Url, "vault:8200", f"is not a URL; {URL}"),
-        (values.Url, "https://", f"is not a URL; {URL}"),
-        (values.Url, "https://[::1", f"is not a URL; {URL}"),
-        (values.Url, "https://h:99999", f"is not a URL; {URL}"),
-        (values.Url, "ftp://host", f"is not a URL; {URL}"),
+        (network.Registrar, "host:0", "is not a valid port; give a number from 1 to 65535"),
+        (network.Listen, "host:70000", "is not a valid port; give a number from 0 to 65535"),
+        (network.Url, "vault:8200", f"is not a URL; {URL}"),
+        (network.Url, "https://", f"is not a URL; {URL}"),
+        (network.Url, "https://[::1", f"is not a URL; {URL}"),
+        (network.Url, "https://h:99999", f"is not a URL; {URL}"),
+        (network.Url, "ftp://host", f"is not a URL; {URL}"),
         (
-            values.Url,
+            network.Url,
             "https://user:pw@host",
-            f"a URL with a user name or password in it is refused; {URL}",
+            f"must not contain a user name or a password; {URL}",
         ),
         (
-            values.Url,
+            network.Url,
             "https://host/?token=x",
-            f"a URL with a query, a fragment or a space in it is refused; {URL}",
+            f"must not contain a query, a fragment or a space; {URL}",
         ),
-        (values.HostName, "host:80", "is not the name of a host; such as 'vault.internal'"),
-        (values.FilePath, " ", "is not a path; give the path of a file"),
-        (values.AccountId, "MA/1", "is not an account's id; use letters, digits, '_' and '-'"),
+        (network.HostName, "host:80", "is not the name of a host; such as 'vault.internal'"),
+        (FilePath, " ", "is not a path; give the path of a file"),
+        (UrlSegment, "MA/1", "is not a valid id; use letters, digits, '_' and '-' only"),
     ],
 )
 def test_each_type_says_what_would_be_right(kind, value, message):
@@ -103,30 +104,30 @@ def test_each_type_says_what_would_be_right(kind, value, message):
 @pytest.mark.parametrize("name", ["", "-a", "a-", "a b", "a/b", ".", "..", "a" * 64, "é", "a\n"])
 def test_names_that_cannot_stand_in_a_vault_path_are_refused(name):
     """Nothing that a path would read as something else."""
-    assert refusal(values.Name, name).startswith("is not a name that can stand in a Vault path; use up to 63 letters")
+    assert refusal(Name, name).startswith("is not a name that can stand in a Vault path; use up to 63 letters")
 
 
 @pytest.mark.parametrize("path", ["", "/a", "a/", "a//b", "../a", "a/..", "./a", "a b", "a\n", "a?b"])
 def test_paths_that_vault_would_read_otherwise_are_refused(path):
     """No slash at an end, no empty or dotted part."""
-    assert refusal(values.VaultPath, path).startswith("is not a path in Vault; use letters, digits")
+    assert refusal(VaultPath, path).startswith("is not a path in Vault; use letters, digits")
 
 
 @pytest.mark.parametrize("path", ["a", "sip/phone", "a.b/c_d-e", "_/1"])
 def test_ordinary_paths_are_taken(path):
     """As they are."""
-    assert read(values.VaultPath, path) == path
+    assert read(VaultPath, path) == path
 
 
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("0 2 * *", "a cron expression has five fields"),
-        ("0 0 2 * * *", "a cron expression has five fields"),
-        ("61 * * * *", "the minute of this cron expression is wrong or never comes"),
-        ("0 0 31 2 *", "the day-of-month of this cron expression is wrong or never comes"),
-        ("0 0 * * 1-", "the day-of-week of this cron expression is wrong or never comes"),
-        ("@daily", "a cron expression has five fields"),
+        ("0 2 * *", "is not a cron expression of five fields"),
+        ("0 0 2 * * *", "is not a cron expression of five fields"),
+        ("61 * * * *", "the minute is invalid or never comes"),
+        ("0 0 31 2 *", "the day-of-month is invalid or never comes"),
+        ("0 0 * * 1-", "the day-of-week is invalid or never comes"),
+        ("@daily", "is not a cron expression of five fields"),
     ],
 )
 def test_cron_expressions_that_are_wrong_or_never_come_are_refused(expression, message):
@@ -149,7 +150,7 @@ def taken_or_refused(kind: Any, text: str) -> Any:
         return read(kind, text)
     except ValidationError as error:
         kinds = {details["type"] for details in error.errors()}
-    assert kinds == {"wrong"}
+    assert kinds == {INVALID}
     return None
 
 
@@ -162,30 +163,30 @@ def test_no_text_breaks_the_reading_of_cron(text):
 @given(st.text(max_size=40) | st.from_regex(r"https?://[!-~]{0,30}", fullmatch=True))
 def test_no_text_breaks_the_reading_of_urls(text):
     """It is taken, without a slash at its end, or refused, whatever it is."""
-    assert taken_or_refused(values.Url, text) in (text.rstrip("/"), None)
+    assert taken_or_refused(network.Url, text) in (text.rstrip("/"), None)
 
 
 def test_rates_and_addresses_are_read_and_written():
     """What is shown is what was written."""
     for text in ("5/s", "300/m", "1000/h"):
-        assert str(read(values.RateText, text)) == text
-    assert read(values.RateText, "300/m") == Rate(300, timedelta(minutes=1))
+        assert str(read(network.Rate, text)) == text
+    assert read(network.Rate, "300/m") == RateLimit(300, timedelta(minutes=1))
     for text in ("[::1]:5060", "sip.example.com:5060", "10.0.0.1:1"):
-        assert str(read(values.Registrar, text)) == text
-    assert read(values.Registrar, "[::1]:5060") == HostPort("::1", 5060)
-    assert read(values.Listen, "0.0.0.0:0") == HostPort("0.0.0.0", 0)
+        assert str(read(network.Registrar, text)) == text
+    assert read(network.Registrar, "[::1]:5060") == HostPort("::1", 5060)
+    assert read(network.Listen, "0.0.0.0:0") == HostPort("0.0.0.0", 0)
 
 
 def test_hosts_have_one_form():
     """That of `urlsplit`, so that both can be compared."""
-    assert read(values.HostName, "Vault.Internal") == "vault.internal"
-    assert read(values.HostName, "[2001:DB8::1]") == "2001:db8::1"
+    assert read(network.HostName, "Vault.Internal") == "vault.internal"
+    assert read(network.HostName, "[2001:DB8::1]") == "2001:db8::1"
 
 
 def test_relative_paths_start_at_the_configuration():
     """Absolute ones stay."""
-    assert read(values.FilePath, "tls/ca.pem") == Path("/folder/tls/ca.pem")
-    assert read(values.FilePath, "/etc/ca.pem") == Path("/etc/ca.pem")
+    assert read(FilePath, "tls/ca.pem") == Path("/folder/tls/ca.pem")
+    assert read(FilePath, "/etc/ca.pem") == Path("/etc/ca.pem")
 
 
 @pytest.mark.parametrize(
@@ -201,4 +202,4 @@ def test_relative_paths_start_at_the_configuration():
 )
 def test_loopback_is_known(host, loopback):
     """Names are not resolved: only `localhost` is known to be this machine."""
-    assert values.is_loopback(host) is loopback
+    assert network.is_loopback(host) is loopback

@@ -1,0 +1,1 @@
+"""The types of configuration fields. Each one is written as text, has a JSON Schema and explains its errors."""

@@ -1,0 +1,138 @@
+"""Fields that are written as text: names and paths. `network` and `times` have those of their subjects."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+INVALID = "invalid"
+"""The type of the errors that `invalid` makes, among pydantic's."""
+VAULT_PATH = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$"
+_NAME = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
+_WORD = r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}$"
+
+
+def invalid(what: str, remedy: str) -> PydanticCustomError:
+    """Returns the error that every check of a value raises. Neither text may repeat the value."""
+    return PydanticCustomError(INVALID, "{what}; {remedy}", {"what": what, "remedy": remedy})
+
+
+@dataclass(frozen=True, slots=True)
+class LoadContext:
+    """Everything beside its text that the meaning of a configuration file depends on."""
+
+    environ: Mapping[str, str]
+    directory: Path  # of the configuration file: relative paths start here
+
+
+def context_of(info: ValidationInfo) -> LoadContext:
+    """Returns the context that `load` hands to every validator."""
+    if not isinstance(info.context, LoadContext):
+        raise TypeError("a path or a reference to a secret is validated with a LoadContext")
+    return info.context
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # hashed by identity: typing hashes what annotates a type
+class TextField:
+    """Marks a type as written in text: its parser and its JSON Schema.
+
+    A value that has the type already, as Python code gives it, is taken as it is; a YAML file has no such values.
+    """
+
+    read: Callable[[str], Any]
+    schema: Mapping[str, Any]
+    remedy: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Pydantic's hook."""
+
+        def validate(value: Any) -> Any:
+            if isinstance(value, str):
+                return self.read(value)
+            if isinstance(value, source):
+                return value
+            raise invalid("must be text", self.remedy)
+
+        return core_schema.no_info_plain_validator_function(validate)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Pydantic's hook."""
+        return {"type": "string", **self.schema}
+
+
+def matching(pattern: str, what: str, remedy: str) -> TextField:
+    """Returns the mark of a text that has to match `pattern` as a whole."""
+    expression = re.compile(pattern)
+
+    def read(text: str) -> str:
+        if not expression.fullmatch(text):
+            raise invalid(what, remedy)
+        return text
+
+    return TextField(read, {"pattern": pattern}, remedy)
+
+
+Name = Annotated[
+    str,
+    matching(
+        _NAME,
+        "is not a name that can stand in a Vault path",
+        "use up to 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
+    ),
+]
+"""A name that can stand in a path of Vault."""
+
+VaultPath = Annotated[
+    str,
+    matching(
+        VAULT_PATH,
+        "is not a path in Vault",
+        "use letters, digits, '-', '_' and '.' between single '/', without one at either end, such as 'sip/phone'",
+    ),
+]
+"""A path in Vault, without a slash at either end."""
+
+Word = Annotated[
+    str,
+    matching(
+        _WORD,
+        "has a character that is not allowed here",
+        "use letters, digits, '_', '.', '@', '+' and '-', without spaces",
+    ),
+]
+"""An identifier of some other system: a user name, a role, an account."""
+
+UrlSegment = Annotated[
+    str, matching(r"^[A-Za-z0-9_-]{1,64}$", "is not a valid id", "use letters, digits, '_' and '-' only")
+]
+"""An id that a provider gave, such as that of an account, which becomes a part of URLs."""
+
+
+class _PathField:
+    """Marks a path, which is read relative to the configuration file."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Pydantic's hook."""
+        return core_schema.with_info_plain_validator_function(self._validate)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Pydantic's hook."""
+        return {"type": "string", "minLength": 1}
+
+    def _validate(self, value: Any, info: ValidationInfo) -> Path:
+        if isinstance(value, Path):
+            return value
+        if not isinstance(value, str):
+            raise invalid("must be text", "give the path of a file")
+        if not value.strip() or "\0" in value:
+            raise invalid("is not a path", "give the path of a file")
+        return context_of(info).directory / value
+
+
+FilePath = Annotated[Path, _PathField()]
+"""A path; a relative one starts at the folder of the configuration file."""

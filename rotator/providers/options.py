@@ -1,0 +1,110 @@
+"""The options that the accounts of all providers share.
+
+The options of a kind of credential are its section of the configuration and, with the secrets read, what its adapter is
+built from: each key, default and rule is declared once, in the model.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Self, get_args
+
+from rotator.core.model import Capabilities, Proof
+from rotator.core.secret import Secret
+from rotator.fields.network import HostName, Rate, RateLimit, Registrar, Url
+from rotator.fields.references import InVault, Resolved, VaultReader
+from rotator.fields.section import Section
+from rotator.fields.text import FilePath
+from rotator.fields.times import Grace
+from rotator.providers.http.client import HttpOptions
+
+
+class AccountOptions(Section, ABC):
+    """One provider account."""
+
+    type: str
+    """The provider, and the kind of credential there."""
+    base_url: Url
+    """The beginning of every URL of the provider's API. Change it only for a sandbox or a proxy."""
+    rate_limit: Rate = RateLimit(5, timedelta(seconds=1))
+    """The most requests that are sent to this account, as `5/s`, `300/m` or `1000/h`; default 5/s. Providers that
+    publish no limit still answer a burst with 429, and other programs often use the same account."""
+    ca_file: FilePath | None = None
+    """A file of CA certificates (PEM) to verify the provider with, instead of the public ones: for a proxy of your
+    own."""
+    allow_plain_http: tuple[HostName, ...] = ()
+    """Hosts that may be reached without TLS. Default none; loopback is always allowed. Passwords then cross the network
+    unprotected."""
+    propagation: Grace = timedelta(seconds=30)
+    """How long the provider may still answer from the old state after a change; default 30s, since no provider
+    publishes a time. Until it has passed, a credential that is not accepted yet does not count as refused."""
+
+    @classmethod
+    def type_name(cls) -> str:
+        """Returns the value of `type` that selects this model."""
+        return str(get_args(cls.model_fields["type"].annotation)[0])
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        """Every URL that passwords are sent to, by its key."""
+        return {"base_url": self.base_url}
+
+    @property
+    @abstractmethod
+    def identity(self) -> tuple[str, ...]:
+        """Equal for two accounts in the configuration that share one set of usernames at the provider."""
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What the kind of credential can do. Needs no secret."""
+
+    @abstractmethod
+    def headers(self) -> Mapping[str, Secret]:
+        """Returns the headers that carry the API key. Needs `with_secrets`."""
+
+    def with_secrets(self, read: VaultReader) -> Self:
+        """Returns the same options with every secret read. Raises what `read` raises."""
+        references = {
+            key: value for key in type(self).model_fields if isinstance(value := getattr(self, key), Resolved | InVault)
+        }
+        return self.model_copy(update={key: reference.resolve(read) for key, reference in references.items()})
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret. Needs `with_secrets`."""
+        values = (getattr(self, key) for key in type(self).model_fields)
+        return tuple(value.value for value in values if isinstance(value, Resolved | InVault))
+
+    def http(self, name: str, *, read_only: bool = False) -> HttpOptions:
+        """Returns the connection of the account with this name in the configuration. Needs `with_secrets`.
+
+        Args:
+            name: the label of its metrics.
+            read_only: every request but GET is refused.
+        """
+        return HttpOptions(
+            account=name,
+            base_url=self.base_url,
+            headers=self.headers(),
+            rate_limit=self.rate_limit,
+            ca_file=self.ca_file,
+            allow_plain_http=self.allow_plain_http,
+            read_only=read_only,
+        )
+
+
+class SipAccountOptions(AccountOptions):
+    """One account of a provider whose devices register by SIP."""
+
+    registrar: Registrar | None = None
+    """Host and port of the SIP registrar at which a new password is proved by a REGISTER. Default none: the provider's
+    API is read back instead, which does not try the password."""
+    domain: HostName | None = None
+    """The SIP domain of that REGISTER; default the realm of the credential, else the registrar's host."""
+
+    def proof(self, read_back: str) -> Proof:
+        """Returns the proof by the registrar, or the read-back if there is none."""
+        if self.registrar is not None:
+            return Proof("SIP REGISTER", tries_password=True)
+        return Proof(read_back, tries_password=False)

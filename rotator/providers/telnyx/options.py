@@ -1,0 +1,96 @@
+"""The options of a Telnyx account, for telephony credentials and for credential connections."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from rotator.core.model import Capabilities
+from rotator.core.passwords import PasswordRules
+from rotator.core.secret import Secret
+from rotator.fields.network import HostName, Url
+from rotator.fields.references import AnySecret
+from rotator.fields.text import UrlSegment
+from rotator.providers.options import SipAccountOptions
+
+TELEPHONY_USERNAMES = r"[A-Za-z0-9._-]{1,255}"
+"""Such as gencredXXXX; neither their form nor their length is documented."""
+# Create a credential connection: 4 to 32 letters and digits, one of the first five a letter.
+_CONNECTION_USERNAMES = r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}"
+
+
+class TelnyxBaseOptions(SipAccountOptions):
+    """The keys of every Telnyx account."""
+
+    base_url: Url = "https://api.telnyx.com/v2"
+    """The beginning of every URL of the API; default https://api.telnyx.com/v2. Change it only for a sandbox or a
+    proxy."""
+    api_key: AnySecret = Field(examples=["{env: TELNYX_API_KEY}"])
+    """A reference to the account's API key, which begins with KEY. Never the key itself."""
+    domain: HostName = "sip.telnyx.com"
+    """The SIP domain that devices are told, and of the REGISTER that proves a password; default sip.telnyx.com. Other
+    regions have sip-eu, sip-ca and sip-au."""
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """See `AccountOptions`. All accounts register at one domain: a username means one credential."""
+        return (self.type, self.base_url)
+
+    def headers(self) -> Mapping[str, Secret]:
+        """See `AccountOptions`."""
+        return {"Authorization": Secret(f"Bearer {self.api_key.value.reveal()}")}
+
+
+class TelnyxOptions(TelnyxBaseOptions):
+    """Telnyx telephony credentials of one connection (Telnyx, Create a credential): `replace` only. Telnyx generates
+    their usernames and passwords, and disabling one is final."""
+
+    type: Literal["telnyx"]
+    """The provider: `telnyx` for telephony credentials."""
+    connection_id: UrlSegment = Field(examples=["1494404757140276705"])
+    """The connection that new credentials belong to."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `AccountOptions`."""
+        return Capabilities(
+            chooses_password=False,
+            sets_password=False,
+            generates_password=True,
+            disables=True,
+            re_enables=False,
+            deletes=True,
+            lists=True,
+            creates=True,
+            proof=self.proof("shown with this password and not expired"),
+            propagation=self.propagation,
+            password_limits=PasswordRules(),
+            username_pattern=TELEPHONY_USERNAMES,
+            expires=True,
+        )
+
+
+class TelnyxConnectionOptions(TelnyxBaseOptions):
+    """Telnyx credential connections (Telnyx, Update a credential connection): `in-place` only."""
+
+    type: Literal["telnyx-connection"]
+    """The provider: `telnyx-connection` for credential connections."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `AccountOptions`."""
+        return Capabilities(
+            chooses_password=True,
+            sets_password=True,
+            generates_password=False,
+            disables=False,
+            re_enables=False,
+            deletes=False,
+            lists=True,
+            creates=False,
+            proof=self.proof("shown with this password and active"),
+            propagation=self.propagation,
+            # Create a credential connection: 8 to 128 characters, and nothing about which.
+            password_limits=PasswordRules(shortest=8, longest=128, symbol=0),
+            username_pattern=_CONNECTION_USERNAMES,
+        )

@@ -1,0 +1,97 @@
+"""The options of a Vobiz account, for trunk credentials and for Endpoint users."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from rotator.core.model import Capabilities
+from rotator.core.passwords import PasswordRules
+from rotator.core.secret import Secret
+from rotator.fields.network import Url
+from rotator.fields.references import AnySecret
+from rotator.fields.text import UrlSegment
+from rotator.providers.http.calls import path
+from rotator.providers.options import SipAccountOptions
+
+# Create Credential: "Keep usernames alphanumeric. Dashes, underscores [...] can be rejected with a 400".
+_USERNAMES = r"[A-Za-z0-9]+"
+# The special characters that the console's form takes; whether the API takes others is not documented.
+_CONSOLE_SYMBOLS = "~!@#$%^&*()_+"
+
+
+class VobizBaseOptions(SipAccountOptions):
+    """The keys of every Vobiz account."""
+
+    base_url: Url = "https://api.vobiz.ai"
+    """The beginning of every URL of the API; default https://api.vobiz.ai. Change it only for a sandbox or a proxy."""
+    auth_id: UrlSegment = Field(examples=["MA_XXXXXXXX"])
+    """The account's id, `MA_...`, `SA_...` or `PA_...`: the header X-Auth-ID."""
+    auth_token: AnySecret = Field(examples=["{env: VOBIZ_AUTH_TOKEN}"])
+    """A reference to the account's token: the header X-Auth-Token. Never the token itself."""
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """See `AccountOptions`. Trunk credentials and Endpoints have separate usernames."""
+        return (self.type, self.base_url, self.auth_id)
+
+    def headers(self) -> Mapping[str, Secret]:
+        """See `AccountOptions`."""
+        return {"X-Auth-ID": Secret(self.auth_id), "X-Auth-Token": self.auth_token.value}
+
+    def path(self, *segments: str, end: str = "") -> str:
+        """Returns a path below this account. `Account` has a capital A (Changelog, 18 May 2026)."""
+        return path("api", "v1", "Account", self.auth_id, *segments, end=end)
+
+
+class VobizOptions(VobizBaseOptions):
+    """Vobiz trunk credentials (Vobiz, Create Credential): `replace`, `alternating` and `in-place`."""
+
+    type: Literal["vobiz"]
+    """The provider: `vobiz` for trunk credentials."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `AccountOptions`."""
+        return Capabilities(
+            chooses_password=True,
+            sets_password=True,
+            generates_password=False,
+            disables=True,
+            re_enables=True,
+            deletes=True,
+            lists=True,
+            creates=True,
+            proof=self.proof("listed and enabled"),
+            propagation=self.propagation,
+            # Create and Update Credential: 8 characters or more. The console's form: 20 at most, a special character.
+            password_limits=PasswordRules(shortest=8, longest=20, symbol=1, symbols=_CONSOLE_SYMBOLS),
+            username_pattern=_USERNAMES,
+        )
+
+
+class VobizEndpointOptions(VobizBaseOptions):
+    """Vobiz Endpoints, the SIP users of an account (Vobiz, Update Endpoint): `in-place` only."""
+
+    type: Literal["vobiz-endpoint"]
+    """The provider: `vobiz-endpoint` for Endpoints."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `AccountOptions`."""
+        return Capabilities(
+            chooses_password=True,
+            sets_password=True,
+            generates_password=False,
+            disables=False,
+            re_enables=False,
+            deletes=False,
+            lists=True,
+            creates=False,
+            proof=self.proof("the Endpoint exists"),
+            propagation=self.propagation,
+            # Endpoint: 8 characters or more, nothing else. The upper limit and the characters are those of the trunk
+            # credentials' form in the same console: a guess on the safe side.
+            password_limits=PasswordRules(shortest=8, longest=20, symbol=0, symbols=_CONSOLE_SYMBOLS),
+            username_pattern=_USERNAMES,
+        )

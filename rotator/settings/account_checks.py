@@ -1,0 +1,99 @@
+"""Checks of Vault and the provider accounts: addresses, files, and the time that a call may take."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from rotator.engine import CLAIM_MARGIN
+from rotator.fields.network import is_loopback
+from rotator.fields.references import Resolved
+from rotator.fields.section import Section
+from rotator.fields.times import duration_text
+from rotator.providers.http.client import CallTimeouts
+from rotator.settings.models import Settings
+from rotator.settings.problems import Finding, Loc
+from rotator.settings.vault import RemoteVaultSettings
+
+_LONGEST_CALL: timedelta = CallTimeouts().longest_call
+
+
+def plain_http_is_allowed(settings: Settings) -> Iterator[Finding]:
+    """Passwords cross the network only under TLS, unless the host is named."""
+    urls: list[tuple[Loc, str, tuple[str, ...]]] = []
+    if isinstance(settings.vault, RemoteVaultSettings):
+        urls.append((("vault", "address"), settings.vault.address, settings.vault.allow_plain_http))
+    for name, account in settings.providers.items():
+        urls += [(("providers", name, key), url, account.allow_plain_http) for key, url in account.urls.items()]
+    for loc, url, allowed in urls:
+        host = urlsplit(url).hostname or ""
+        if url.startswith("http:") and not is_loopback(host) and host not in allowed:
+            remedy = "use https, or name the host in allow_plain_http beside it"
+            yield Finding(loc, "plain http would expose every password to the network", remedy)
+
+
+def vault_address_is_bare(settings: Settings) -> Iterator[Finding]:
+    """The paths of Vault's API are appended to the address."""
+    vault = settings.vault
+    if isinstance(vault, RemoteVaultSettings) and urlsplit(vault.address).path:
+        remedy = "give only scheme, host and port; the mount belongs in `mount`"
+        yield Finding(("vault", "address"), "must not have a path", remedy)
+
+
+def ca_files_hold_certificates(settings: Settings) -> Iterator[Finding]:
+    """An unusable CA file is an error at start, not at the first request."""
+    files: list[tuple[Loc, Path | None]] = [
+        (("providers", name, "ca_file"), account.ca_file) for name, account in settings.providers.items()
+    ]
+    if isinstance(settings.vault, RemoteVaultSettings):
+        files.append((("vault", "ca_file"), settings.vault.ca_file))
+    for loc, file in files:
+        reason = _unusable(file) if file is not None else None
+        if reason is not None:
+            yield Finding(loc, reason, "give a file of CA certificates in PEM form")
+
+
+def _unusable(file: Path) -> str | None:
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        return f"the file cannot be read: {error.strerror}"
+    return None if b"-----BEGIN CERTIFICATE-----" in text else "the file contains no certificate"
+
+
+def secret_files_are_private(settings: Settings) -> Iterator[Finding]:
+    """A warning for each secret in a file that every user can read."""
+    for loc in _exposed(settings, ()):
+        what = "every user of this machine can read the file of this secret"
+        yield Finding(loc, what, "run chmod o-rwx; in Kubernetes, set defaultMode: 0440 on the volume", fatal=False)
+
+
+def _exposed(part: Any, loc: Loc) -> Iterator[Loc]:
+    if isinstance(part, Resolved):
+        if part.exposed:
+            yield loc
+    elif isinstance(part, Section):
+        for key in type(part).model_fields:
+            yield from _exposed(getattr(part, key), (*loc, key))
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            yield from _exposed(value, (*loc, key))
+
+
+def claim_outlasts_calls(settings: Settings) -> Iterator[Finding]:
+    """A claim that ends during a call would let a second process act on the same target."""
+    needed = _LONGEST_CALL + CLAIM_MARGIN
+    if settings.daemon.claim <= needed:
+        what = (
+            f"is too short: a call to a provider may take {duration_text(_LONGEST_CALL)}, and a claim must outlast it"
+        )
+        yield Finding(("daemon", "claim"), what, f"set more than {duration_text(needed)}")
+
+
+def stop_lets_a_call_end(settings: Settings) -> Iterator[Finding]:
+    """A shorter stop would cut every call in progress, and leave its outcome unknown."""
+    if settings.daemon.stop_within <= _LONGEST_CALL:
+        longest = duration_text(_LONGEST_CALL)
+        what = f"is too short: a call to a provider may take {longest}, and a stop must not cut it"
+        yield Finding(("daemon", "stop_within"), what, f"set more than {longest}")

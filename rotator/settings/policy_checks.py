@@ -1,0 +1,115 @@
+"""Checks of policies: password rules, overlaps, windows, waits."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
+
+from rotator.core.passwords import problems
+from rotator.core.schedule import SPREAD, Cron, Every, Schedule
+from rotator.fields.times import duration_text
+from rotator.settings import strength
+from rotator.settings.models import Settings
+from rotator.settings.problems import Finding
+from rotator.settings.targets import LinkedTarget, linked_targets
+
+_FEWEST_BITS = 50  # fewer can be searched offline from one sniffed SIP digest (MD5) within days
+_ENOUGH_BITS = 80
+_LOWEST_ODDS = 0.01  # of ten thousand draws, a hundred: all of them fail about once in 10**43 passwords
+_TIMES = 400  # the most times of a cron expression that are computed, and none after _END
+_END = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def _with_chosen_passwords(settings: Settings) -> Iterator[LinkedTarget]:
+    return (linked for linked in linked_targets(settings) if not linked.capabilities.generates_password)
+
+
+def passwords_can_be_made(settings: Settings) -> Iterator[Finding]:
+    """The rules can be met, and the provider accepts the passwords."""
+    for linked in _with_chosen_passwords(settings):
+        for what in problems(linked.policy.password.core(), linked.capabilities.password_limits):
+            remedy = f"change the rules to suit the {linked.account.type} account that a target with this policy uses"
+            yield Finding(linked.policy_key("password"), what, remedy)
+
+
+def passwords_are_strong(settings: Settings) -> Iterator[Finding]:
+    """An error or a warning if the rules leave little entropy."""
+    for linked in _with_chosen_passwords(settings):
+        bits = strength.bits(linked.policy.password.core())
+        if 0 < bits < _ENOUGH_BITS:
+            fatal = bits < _FEWEST_BITS
+            what = f"passwords by these rules have only {bits:.0f} bits of entropy"
+            remedy = f"make them longer: at least {_FEWEST_BITS} bits are required, and {_ENOUGH_BITS} advised"
+            yield Finding(linked.policy_key("password"), what, remedy, fatal)
+
+
+def passwords_can_be_drawn(settings: Settings) -> Iterator[Finding]:
+    """Passwords are drawn until one meets the rules: if hardly any does, drawing would not end."""
+    for linked in _with_chosen_passwords(settings):
+        if 0 < strength.odds(linked.policy.password.core()) < _LOWEST_ODDS:
+            what = "random passwords hardly ever meet these minimum counts"
+            yield Finding(linked.policy_key("password"), what, "lower them, or make the password longer")
+
+
+def symbols_are_distinct(settings: Settings) -> Iterator[Finding]:
+    """A symbol that is written twice would be drawn twice as often."""
+    for linked in _with_chosen_passwords(settings):
+        symbols = linked.policy.password.symbols
+        if len(set(symbols)) < len(symbols):
+            yield Finding(linked.policy_key("password"), "a symbol occurs twice in symbols", "write each symbol once")
+
+
+def overlap_outlasts_propagation(settings: Settings) -> Iterator[Finding]:
+    """The old one is not disabled while the provider may still refuse the new one."""
+    for linked in linked_targets(settings):
+        needed = linked.account.propagation
+        if linked.overlaps and linked.policy.overlap < needed:
+            overlap, least = duration_text(linked.policy.overlap), duration_text(needed)
+            what = f"{overlap} is too short: the {linked.account.type} account may refuse a new password for {least}"
+            yield Finding(linked.policy_key("overlap"), what, f"set at least {least}")
+
+
+def overlap_ends_before_next_rotation(settings: Settings) -> Iterator[Finding]:
+    """Otherwise credentials would be replaced faster than they are retired."""
+    for linked in linked_targets(settings):
+        shortest = _shortest(linked.policy.schedule())
+        if linked.overlaps and linked.policy.overlap >= shortest:
+            overlap, next_one = duration_text(linked.policy.overlap), duration_text(shortest)
+            what = f"{overlap} is too long: the next rotation may come after {next_one}"
+            yield Finding(linked.policy_key("overlap"), what, "make it shorter, or rotate less often")
+
+
+def _shortest(schedule: Schedule) -> timedelta:
+    """Returns the shortest time between two rotations."""
+    if isinstance(schedule, Every):
+        return schedule.interval * (1 - SPREAD)
+    return min(_gaps(schedule))
+
+
+@lru_cache  # many targets share one policy
+def _gaps(schedule: Cron) -> tuple[timedelta, ...]:
+    """Returns the gaps between the times of a cron expression, starting in a leap year."""
+    moments = [schedule.due_after(datetime(2024, 1, 1, tzinfo=UTC), 0)]
+    while len(moments) < 2 or (len(moments) <= _TIMES and moments[-1] < _END):
+        moments.append(schedule.due_after(moments[-1], 0))
+    return tuple(later - earlier for earlier, later in pairwise(moments))
+
+
+def windows_open_often_enough(settings: Settings) -> Iterator[Finding]:
+    """A window that opens less often than passwords fall due lets them exceed their maximum age."""
+    for linked in linked_targets(settings):
+        window, schedule = linked.policy.window, linked.policy.schedule()
+        if window is None or not isinstance(schedule, Every):
+            continue
+        longest = max(_gaps(Cron(window.cron, window.timezone)))
+        if longest > schedule.interval:
+            what = f"may stay closed for {duration_text(longest)}: passwords would get older than `every`"
+            remedy = "let it open more often, or rotate less often"
+            yield Finding(linked.policy_key("window"), what, remedy, fatal=False)
+
+
+def backoff_grows(settings: Settings) -> Iterator[Finding]:
+    """The first wait is not longer than the longest."""
+    backoff = settings.daemon.backoff
+    if backoff.base > backoff.cap:
+        yield Finding(("daemon", "backoff"), "base is longer than cap", "make base the shorter one")

@@ -1,0 +1,134 @@
+"""Checks of targets: names, paths, credentials, strategies."""
+
+import re
+from collections.abc import Iterator
+
+from rotator.core.model import Strategy
+from rotator.core.naming import new_username
+from rotator.fields.suggestions import suggest
+from rotator.providers.strategies import unsupported
+from rotator.settings.models import DEFAULT_POLICY, Settings
+from rotator.settings.problems import Finding, Loc
+from rotator.settings.targets import LinkedTarget, linked_targets, targets_of
+
+
+def names_are_unique(settings: Settings) -> Iterator[Finding]:
+    """Two targets of one name would overwrite each other's state document."""
+    seen: dict[str, Loc] = {}
+    for loc, target in targets_of(settings):
+        first = seen.setdefault(target.name, loc)
+        if first is not loc:
+            yield Finding((*loc, "name"), f"targets[{first[1]}] has the same name", "give each target its own name")
+
+
+def providers_exist(settings: Settings) -> Iterator[Finding]:
+    """A target's provider account is in the file."""
+    for loc, target in targets_of(settings):
+        if target.provider not in settings.providers:
+            remedy = suggest(target.provider, settings.providers, "providers")
+            yield Finding((*loc, "provider"), "there is no provider of this name", remedy)
+
+
+def policies_exist(settings: Settings) -> Iterator[Finding]:
+    """A target's policy is in the file, or is `default`."""
+    known = {*settings.policies, DEFAULT_POLICY}
+    for loc, target in targets_of(settings):
+        if target.policy not in known:
+            remedy = suggest(target.policy, known, "policies")
+            yield Finding((*loc, "policy"), "there is no policy of this name", remedy)
+
+
+def paths_are_unique(settings: Settings) -> Iterator[Finding]:
+    """Two targets with one path would publish over each other."""
+    seen: dict[str, Loc] = {}
+    for loc, target in targets_of(settings):
+        first = seen.setdefault(target.path, loc)
+        if first is not loc:
+            yield Finding((*loc, "path"), f"targets[{first[1]}] has the same path", "give each target its own path")
+
+
+def consumers_cannot_read_state(settings: Settings) -> Iterator[Finding]:
+    """Permission to read a consumer document, or a folder of them, does not reach state documents."""
+    prefix = settings.vault.state_prefix
+    for loc, target in targets_of(settings):
+        if f"{target.path}/".startswith(f"{prefix}/"):
+            what = "is inside vault.state_prefix, which only rotator may read"
+        elif f"{prefix}/".startswith(f"{target.path}/"):
+            what = "contains vault.state_prefix, but devices may read this path"
+        else:
+            continue
+        yield Finding((*loc, "path"), what, "keep the two apart, such as 'sip/...' and 'rotator/state'")
+
+
+def paths_begin_below_the_mount(settings: Settings) -> Iterator[Finding]:
+    """Vault's own tools write the mount before the path, and its API puts `data` between the two."""
+    for loc, target in targets_of(settings):
+        if target.path.startswith((f"{settings.vault.mount}/", "data/")):
+            what = "seems to contain the mount; rotator takes it as a path below the mount"
+            remedy = "write 'sip/phone', not 'secret/sip/phone' or 'data/sip/phone'"
+            yield Finding((*loc, "path"), what, remedy, fatal=False)
+
+
+def credentials_are_unique(settings: Settings) -> Iterator[Finding]:
+    """Two targets would rotate one credential against each other."""
+    seen: dict[tuple[tuple[str, ...], str], Loc] = {}
+    for linked in linked_targets(settings):
+        for username in linked.target.credential.names:
+            first = seen.setdefault((linked.account.identity, username), linked.loc)
+            if first is not linked.loc:
+                what = f"targets[{first[1]}] rotates a credential of the same name at the same account"
+                yield Finding((*linked.loc, "credential"), what, "give each target its own credential")
+
+
+def strategies_are_possible(settings: Settings) -> Iterator[Finding]:
+    """The provider has the abilities that the strategy needs."""
+    for linked in linked_targets(settings):
+        reason = unsupported(linked.target.strategy, linked.capabilities)
+        if reason is not None:
+            what = f"is not possible with a {linked.account.type} account: {reason}"
+            yield Finding((*linked.loc, "strategy"), what)
+
+
+def credentials_fit_strategies(settings: Settings) -> Iterator[Finding]:
+    """`alternating` needs two different usernames, the others one, or none if the provider generates them."""
+    for linked in linked_targets(settings):
+        credential, loc = linked.target.credential, (*linked.loc, "credential")
+        two = linked.target.strategy is Strategy.ALTERNATING
+        if two and (credential.username is not None or len(credential.names) != 2 or len(set(credential.names)) != 2):
+            what = "alternating needs exactly two different usernames"
+            yield Finding(loc, what, "such as {usernames: [phonea, phoneb]}")
+        elif not two and credential.usernames is not None:
+            what = f"{linked.target.strategy.value} needs one username"
+            yield Finding(loc, what, "such as {username: officephone01}; only alternating needs two")
+        elif not credential.names and not linked.capabilities.generates_password:
+            yield Finding(loc, "names no credential to rotate", "add one, such as {username: officephone01}")
+
+
+def usernames_are_valid(settings: Settings) -> Iterator[Finding]:
+    """The provider accepts the usernames that rotator will make."""
+    for linked in linked_targets(settings):
+        pattern = re.compile(linked.capabilities.username_pattern)
+        if not all(pattern.fullmatch(name) for name in _new_usernames(linked)):
+            what = f"the {linked.account.type} account would reject usernames made from this"
+            yield Finding((*linked.loc, "credential"), what, f"it accepts {pattern.pattern}")
+
+
+def _new_usernames(linked: LinkedTarget) -> tuple[str, ...]:
+    """Returns the usernames that rotator would create; for `replace` the two extremes of the random part."""
+    if linked.target.strategy is Strategy.ALTERNATING:
+        return linked.target.credential.names
+    if linked.target.strategy is Strategy.IN_PLACE or linked.capabilities.generates_password:
+        return ()
+    target = linked.target.core(linked.policy.core(linked.target.policy))
+    return (
+        new_username(target, lambda characters: characters[0]),
+        new_username(target, lambda characters: characters[-1]),
+    )
+
+
+def in_place_has_no_overlap(settings: Settings) -> Iterator[Finding]:
+    """A warning for each target, since it surprises those who have not read about strategies."""
+    for linked in linked_targets(settings):
+        if not linked.overlaps:
+            what = "in-place has no overlap: devices are refused until they read Vault"
+            yield Finding((*linked.loc, "strategy"), what, fatal=False)

@@ -1,0 +1,45 @@
+"""Vobiz: trunk credentials and Endpoint users."""
+
+from row import API_KEY, NO_END, NOT_BY_US, Row
+
+from rotator_simulator.providers.vobiz import api as vobiz
+from rotator_simulator.providers.vobiz import endpoints as vobiz_endpoints
+from rotator_simulator.providers.vobiz.api import VobizApi
+
+_NO_SWITCH = "the provider documents no way to switch off a single one"
+
+
+ROWS = (
+    Row(
+        kind="vobiz",
+        word=vobiz.KIND,
+        account="MA_DEMO",
+        simulate=lambda account, clock: VobizApi([account], clock),
+        options={"auth_id": "MA_DEMO", "auth_token": API_KEY},
+        path="/api/v1/Account/MA_DEMO/",
+        gaps={"generate": "username and password are always those that were chosen here", "expire": NO_END},
+        page=100,
+        in_use={"delete_during_call": "conflict"},
+        strategies=("replace", "alternating", "in-place"),
+    ),
+    Row(
+        kind="vobiz-endpoint",
+        word=vobiz_endpoints.KIND,
+        account="MA_DEMO",
+        simulate=lambda account, clock: VobizApi([account], clock),
+        options={"auth_id": "MA_DEMO", "auth_token": API_KEY},
+        path="/api/v1/Account/MA_DEMO/",
+        gaps={
+            "create": NOT_BY_US,
+            "complete": NOT_BY_US,
+            "duplicate": NOT_BY_US,
+            "generate": NOT_BY_US,
+            "delete": NOT_BY_US,
+            "in use": NOT_BY_US,
+            "disable": _NO_SWITCH,
+            "re-enable": _NO_SWITCH,
+            "expire": NO_END,
+        },
+        page=100,
+    ),
+)
