@@ -1,9 +1,28 @@
 """Deciding: each check by itself, each reason to hold, and the same action for the same facts."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
+from core_facts import (
+    ALTERNATING,
+    ATTEMPT,
+    DAY,
+    ENTRY,
+    HOUR,
+    IN_PLACE,
+    NEW,
+    NOW,
+    OLD,
+    OTHER,
+    POLICY,
+    REQUEST,
+    STAGED,
+    TARGET,
+    attempt,
+    document,
+    facts,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from states import states  # every state that a state document can hold
@@ -32,65 +51,18 @@ from rotator.core.actions import (
 from rotator.core.decide import CHECKS, decide, draw_due_time
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.model import (
-    Attempt,
     Claim,
     ConsumerDocument,
     Credential,
     Ending,
-    LedgerEntry,
     Phase,
-    Policy,
     Purpose,
-    Request,
     Strategy,
-    Target,
-    TargetState,
 )
-from rotator.core.passwords import PasswordRules
-from rotator.core.schedule import Every, Window
+from rotator.core.schedule import Window
 from rotator.core.secret import Secret
 from rotator.core.staging import stage
 from rotator.testing import CHOSEN, GENERATED
-
-NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-POLICY = Policy("p", Every(90 * DAY), None, DAY, 7 * DAY, PasswordRules())
-TARGET = Target("office", "fake", Strategy.REPLACE, ("office",), "sip/office", POLICY)
-ALTERNATING = replace(TARGET, strategy=Strategy.ALTERNATING, usernames=("a", "b"))
-IN_PLACE = replace(TARGET, strategy=Strategy.IN_PLACE)
-OLD = Credential("fake", "old", "id-old", Secret("old password"), attempt="1")
-NEW = Credential("fake", "new", "id-new", Secret("new password"), attempt="2")
-STAGED = replace(NEW, id=None)
-OTHER = Credential("fake", "other", "id-other", Secret("other password"), attempt="0")
-ATTEMPT = Attempt("2", Purpose.ROTATE, Strategy.REPLACE, Phase.STAGED, STAGED, OLD, NOW, "schedule", "due")
-ENTRY = LedgerEntry(NEW, Ending.DELETE, NOW - DAY, NOW, 7 * DAY)
-REQUEST = Request(Purpose.ROTATE, "somebody", "because", NOW)
-
-
-def document(credential):
-    return ConsumerDocument(3, exists=True, username=credential.username, password=credential.password,
-                            credential_id=credential.id, attempt=credential.attempt)  # fmt: skip
-
-
-def facts(target=TARGET, consumer=None, **changes) -> Facts:
-    """A target at rest: `OLD` is published, nothing is due. `state_...` changes its state, the rest the facts."""
-    state = TargetState("office", published=OLD, last_rotation=NOW - DAY, next_rotation=NOW + 80 * DAY)
-    state = replace(state, scheduled_by=target.schedule_key)
-    state = replace(
-        state, **{name.removeprefix("state_"): v for name, v in changes.items() if name.startswith("state_")}
-    )
-    rest = {name: value for name, value in changes.items() if not name.startswith("state_")}
-    known = {
-        "holds_claim": True,
-        "capabilities": {"fake": CHOSEN},
-        "other_claim_remaining": timedelta(),
-        "now": NOW,
-    } | rest
-    return Facts(target=target, state=state, consumer=consumer or document(OLD), **known)
-
-
-def attempt(**changes):
-    return replace(ATTEMPT, **changes)
 
 
 def test_at_rest_nothing_is_done_until_the_rotation_is_due():
