@@ -133,10 +133,10 @@ class _PaperRun:
                 self._retire(ledger.after_disable(state, action.entry, facts.now))
             case do.Delete():
                 self._step(_last_step(action.entry, deletes=True), "its quarantine has ended")
-                self._retire(self._without(action.entry))
+                self._retire(ledger.after_removal(state, action.entry, deleted=True))
             case do.Forget():
                 self._step(_last_step(action.entry, deletes=False), "its quarantine has ended")
-                self._move(self._without(action.entry))
+                self._move(ledger.after_forget(state, action.entry))
             case _:
                 assert_never(action)
 
@@ -151,11 +151,6 @@ class _PaperRun:
 
     def _retire(self, state: TargetState) -> None:
         self.facts = replace(self.facts, state=state, retirements_left=self.facts.retirements_left - 1)
-
-    def _without(self, entry: LedgerEntry) -> TargetState:
-        # A look-up may have filled in the credential: the entry is known by all the rest.
-        left = tuple(e for e in self.facts.state.ledger if replace(e, credential=entry.credential) != entry)
-        return replace(self.facts.state, ledger=left)
 
     def _stage(self, action: do.Stage) -> None:
         request, name = action.request, action.credential.username or _NEW

@@ -97,13 +97,52 @@ def test_there_is_a_case_for_every_reason():
     assert set(HOLDS) == set(HoldReason)
 
 
-@pytest.mark.parametrize("reason", HoldReason)
-def test_every_reason_to_hold_is_reached_with_a_message_and_never_looks_back(reason):
-    held = decide(HOLDS[reason])
-    assert isinstance(held, Hold)
-    assert held.reason is reason
-    assert held.message or reason in (HoldReason.BACKING_OFF, HoldReason.PROPAGATING)
-    assert held.until is None or held.until > NOW
+FOREIGN = "sip/office is not what rotator published; put it right, or take it over: rotator rotate office --take-over"
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "wait"),
+    [
+        (HoldReason.CLAIMED, "other works on it", HOUR),
+        (
+            HoldReason.ACCOUNT_MISSING,
+            "gone is not in the configuration, but office still needs it: put it back",
+            80 * DAY,
+        ),
+        (HoldReason.CIRCUIT_OPEN, "calls to fake failed too often in a row and pause for a while", HOUR),
+        (
+            HoldReason.UNPROVED,
+            "fake does not accept the passwords that were set last: find out why, at the provider",
+            timedelta(seconds=10),
+        ),
+        (HoldReason.BACKING_OFF, "the last error", HOUR),
+        (HoldReason.PROPAGATING, "the last error", HOUR),
+        (HoldReason.FOREIGN_DOCUMENT, FOREIGN, 80 * DAY),
+        (HoldReason.RETIREMENTS_CAPPED, "no more credentials may be retired in this minute", 7 * DAY),
+        (HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential", HOUR),
+        (HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", 14 * HOUR),
+        (HoldReason.NOT_DUE, "nothing is due", 80 * DAY),
+    ],
+)
+def test_every_reason_to_hold_is_told_with_what_to_wait_for(reason, message, wait):
+    known = HOLDS[reason]
+    known = replace(known, state=replace(known.state, last_error="the last error"))
+    assert decide(known) == Hold(reason, message, NOW + wait)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        {"state_next_rotation": NOW + HOUR},
+        {"state_not_before": NOW + HOUR, "state_failures": 1, "state_next_rotation": NOW + DAY},
+        {"state_ledger": (replace(ENTRY, disabled_at=NOW - 7 * DAY, not_before=NOW + HOUR),)},
+        {"state_ledger": (replace(ENTRY, disable_at=NOW + HOUR),)},
+        {"state_ledger": (replace(ENTRY, disabled_at=NOW + HOUR - 7 * DAY),)},
+        {"open_circuits": {"other": NOW + HOUR}},
+    ],
+)
+def test_a_hold_ends_as_soon_as_anything_else_may_become_possible(moment):
+    assert decide(facts(**moment)).until == NOW + HOUR
 
 
 WAITING = {"state_attempt": attempt(), "state_not_before": NOW + HOUR}
@@ -297,24 +336,35 @@ UNDO = replace(REQUEST, purpose=Purpose.UNDO)
 
 
 @pytest.mark.parametrize(
-    ("ledger", "text"),
+    ("ledger", "reasons"),
     [
         ((), "no replaced credential is left"),
-        ((replace(ENTRY, credential=replace(NEW, password=None)),), "nobody knows its password"),
-        ((replace(ENTRY, credential=replace(NEW, account="gone"), disable_at=NOW + DAY),), "not in the configuration"),
-        ((replace(ENTRY, disable_at=NOW + DAY, quarantine=-DAY),), "quarantine has ended"),
+        ((replace(ENTRY, credential=replace(NEW, password=None)),), "new: nobody knows its password"),
+        (
+            (replace(ENTRY, credential=replace(NEW, account="gone"), disable_at=NOW + DAY),),
+            "new: its account gone is not in the configuration",
+        ),
+        ((replace(ENTRY, disable_at=NOW + DAY, quarantine=-DAY),), "new: its quarantine has ended"),
+        ((replace(ENTRY, credential=STAGED),), "new: it was never published"),
+        (
+            (replace(ENTRY, credential=STAGED), replace(ENTRY, credential=replace(OTHER, password=None))),
+            "other: nobody knows its password; new: it was never published",
+        ),
     ],
 )
-def test_an_undo_that_is_impossible_is_dropped_with_the_reason(ledger, text):
-    action = stage(facts(state_ledger=ledger, state_request=UNDO))
-    assert isinstance(action, Drop)
-    assert text in action.message
+def test_an_undo_that_is_impossible_is_dropped_with_the_reasons(ledger, reasons):
+    assert stage(facts(state_ledger=ledger, state_request=UNDO)) == Drop(f"nothing can be undone: {reasons}")
 
 
 def test_a_disabling_that_is_final_cannot_be_undone_and_what_waits_can():
     disabled = replace(ENTRY, disabled_at=NOW)
     final = facts(state_ledger=(disabled,), state_request=UNDO, capabilities={"fake": GENERATED})
-    assert "cannot undo that" in stage(final).message
+    reason = "nothing can be undone: new: it was disabled, and this provider cannot undo that"
+    assert stage(final) == Drop(reason)
+    forgotten = replace(disabled, ending=Ending.FORGET)
+    assert stage(facts(state_ledger=(forgotten,), state_request=UNDO, capabilities={"fake": GENERATED})) == Stage(
+        UNDO, NEW, OLD
+    )
     assert stage(facts(state_ledger=(disabled,), state_request=UNDO)) == Stage(UNDO, NEW, OLD)
 
 

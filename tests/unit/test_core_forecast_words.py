@@ -137,6 +137,11 @@ STEPS: dict[str, tuple[Facts, list[tuple[str, str]], str]] = {
         [("disable new", "its overlap ends"), ("disable other", "its overlap ends")],
         CAPPED,
     ),
+    "two credentials that were replaced at the same time": (
+        facts(state_ledger=(DISABLED, replace(DISABLED, credential=NEW)), retirements_left=2),
+        [("delete other", "its quarantine has ended"), ("delete new", "its quarantine has ended")],
+        "nothing is due",
+    ),
     "deletions within the cap of a minute": (
         facts(state_ledger=(DISABLED, ENTRY), retirements_left=1),
         [("delete other", "its quarantine has ended")],

@@ -140,6 +140,27 @@ def test_the_last_of_many_openings_is_found():
     assert window.place(wanted, rotated, 0.0) == datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
 
 
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("days", [1, 2, 3, 10, 31])
+def test_a_window_that_ends_at_the_very_age_limit_is_taken(days):
+    window = Window("0 2 * * *", HOUR)
+    wanted = NOON.replace(hour=3) + days * DAY
+    assert window.place(wanted, NOON, 0.5) == wanted - HOUR / 2
+    # A second earlier, that window is still open; the one before it is the last that has ended.
+    assert window.place(wanted - timedelta(seconds=1), NOON, 0.5) == wanted - timedelta(seconds=1)
+    early = wanted - HOUR - timedelta(seconds=1)
+    assert window.place(early, NOON, 0.5) == (wanted - DAY - HOUR / 2 if days > 1 else wanted - HOUR / 2)
+
+
+@pytest.mark.parametrize("minutes", range(1, 40))
+def test_of_windows_that_open_every_minute_the_last_one_before_the_age_limit_is_taken(minutes):
+    window = Window("* * * * *", timedelta(seconds=30))
+    wanted = NOON + timedelta(minutes=minutes, seconds=45)
+    assert window.place(wanted, NOON, 0.0) == NOON + timedelta(minutes=minutes)
+
+
 @given(window=st.none() | windows, now=near_turns, fraction=fractions)
 def test_a_target_that_was_never_rotated_is_due_at_once_or_in_the_next_window(window, now, fraction):
     due = first_due(window, now, fraction)
