@@ -240,6 +240,10 @@ ROTATION = (80 * DAY, "rotation", "policy p")
                 ROTATION,
             ],
         ),
+        (
+            facts(state_ledger=(replace(LIVE, not_before=NOW + HOUR, note="429"),)),
+            [(DAY, "disable new", "its overlap ends"), (8 * DAY, "delete new", "429"), ROTATION],
+        ),
         # Nobody disables a mere password, what is disabled already, or where that is impossible.
         (
             facts(state_ledger=(replace(LIVE, ending=Ending.FORGET),)),
@@ -299,20 +303,29 @@ def test_a_rotation_that_is_due_comes_now_or_when_the_window_opens():
 
 
 @pytest.mark.parametrize(
-    ("window", "earliest", "latest"),
+    ("window", "earliest", "latest", "why"),
     [
-        (None, NOW - DAY + 90 * DAY * (1 - SPREAD), NOW + 89 * DAY),
-        # The window of the last night before the 90 days are over.
-        (NIGHT, datetime(2026, 3, 26, 1, tzinfo=NOW.tzinfo), datetime(2026, 4, 4, 1, tzinfo=NOW.tzinfo)),
+        (None, NOW - DAY + 90 * DAY * (1 - SPREAD), NOW + 89 * DAY, "policy p"),
+        # The last windows that end before 81 and before 90 days are over; summer time begins between the two.
+        (
+            NIGHT,
+            datetime(2026, 3, 26, 2, tzinfo=NOW.tzinfo),
+            datetime(2026, 4, 4, 0, tzinfo=NOW.tzinfo),
+            "policy p; window 0 2 * * *, Europe/Berlin",
+        ),
     ],
 )
-def test_a_time_that_is_drawn_only_later_is_told_as_a_span(window, earliest, latest):
+def test_a_time_that_is_drawn_only_later_is_told_as_a_span(window, earliest, latest, why):
     target = replace(TARGET, policy=replace(POLICY, window=window))
     (event,) = forecast(facts(target, state_scheduled_by="another policy")).events
-    assert (event.what, event.at - NOW < 89 * DAY) == ("rotation", True)
-    assert abs(event.at - earliest) <= (timedelta(seconds=1) if window is None else DAY)
-    assert abs(event.until - latest) <= (timedelta(seconds=1) if window is None else DAY)
-    assert event.at < event.until
+    assert (event.what, event.why) == ("rotation", why)
+    assert abs(event.at - earliest) < timedelta(seconds=1)
+    assert abs(event.until - latest) < timedelta(seconds=1)
+
+
+def test_a_time_that_is_not_drawn_yet_is_not_taken_for_due():
+    long_ago = facts(state_last_rotation=NOW - 85 * DAY, state_scheduled_by="another policy")
+    assert forecast(long_ago).steps == ()
 
 
 def test_a_time_without_spread_is_told_as_one_moment():

@@ -103,3 +103,9 @@ def test_the_smallest_jump_is_one_in_either_direction():
         assert ClockReading(NOW + jump, 5.0).jump_since(earlier) == jump
     less = SMALLEST_JUMP - timedelta(microseconds=1)
     assert ClockReading(NOW + less, 5.0).jump_since(earlier) == timedelta()
+
+
+def test_without_a_base_only_the_provider_makes_anybody_wait():
+    backoff = Backoff(timedelta(), timedelta(hours=1))
+    assert backoff.delay(9, 0.5) == timedelta()
+    assert backoff.delay(9, 0.5, timedelta(seconds=7)) == timedelta(seconds=7)

@@ -344,6 +344,17 @@ def test_what_cannot_be_put_right_is_replaced_by_a_rotation_that_says_why():
     assert world.published_works
 
 
+def test_the_rotation_that_puts_it_right_stays_asked_for_until_it_can_be_staged():
+    world, engine, old = with_old_one_in_overlap()
+    while_sending(world, "disable", lambda _: old)
+    world.provider.faults["enable"] = [FakeFault.LOST_BEFORE]
+    world.store.unpublishable.add(world.target.path)
+    world.store.write_consumer = lambda *_: None
+    engine.look(world.target)
+    why = "a late call may have changed what is published"
+    assert world.state.request == Request(Purpose.ROTATE, "rotator", why, world.clock.now())
+
+
 def test_what_was_ended_for_good_is_replaced_too():
     world, engine, old = with_old_one_in_overlap(GENERATED)
     while_sending(world, "disable", lambda _: old)
