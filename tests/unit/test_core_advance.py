@@ -78,6 +78,8 @@ def test_the_staged_password_stays_through_every_event_of_an_attempt():
 def test_a_claim_that_was_not_given_back_makes_the_open_attempt_uncertain():
     assert advance.after_claim(opened(), CLAIM).attempt.uncertain
     assert not advance.after_claim(replace(opened(), claim=None), CLAIM).attempt.uncertain
+    assert advance.after_claim(TargetState("office"), CLAIM) == TargetState("office", claim=CLAIM)
+    assert advance.after_release(opened()) == replace(opened(), claim=None)
     assert advance.after_claim(replace(opened(uncertain=True), claim=None), CLAIM).attempt.uncertain
 
 
