@@ -19,15 +19,15 @@ _HEAD = """\
 # Chart `rotator`
 
 Runs [rotator](../../README.md) in Kubernetes: any number of replicas, no volume, no access to the Kubernetes API.
-`docs/operations.md` says how to install, upgrade and operate it.
+[docs/operations.md](../../docs/operations.md) describes how to install, upgrade and operate it.
 
     helm install rotator helm/rotator --namespace telephony --create-namespace \\
       --set image.repository=registry.example.com/rotator --set-file config=config.yaml
 
 Secrets are never values of this chart: the configuration refers to environment variables, files or Vault, and `env` and
-`secretFiles` name Secrets that exist already. Pods meet the Pod Security Standard "restricted".
+`secretFiles` name existing Secrets. The pods meet the Pod Security Standard "restricted".
 
-This page is written by `helm/readme.py` from `values.yaml`, and a test compares it.
+`helm/readme.py` writes this page from `values.yaml`, and a test compares it.
 
 ## Values
 
@@ -41,10 +41,10 @@ class ReadmeError(Exception):
 
 
 def described(values: Any, lines: list[str], path: str = "") -> Iterator[tuple[str, Any, str]]:
-    """Every value with its default and the comment above it.
+    """Yields every value with its default and the comment above it.
 
     Raises:
-        ReadmeError: a value has none.
+        ReadmeError: a value has no comment.
     """
     for key in values:
         name = f"{path}.{key}" if path else str(key)
@@ -59,7 +59,7 @@ def described(values: Any, lines: list[str], path: str = "") -> Iterator[tuple[s
 
 
 def _is_leaf(value: Any) -> bool:
-    """A rule of the network policy, or a map of labels."""
+    """Returns whether a map is shown as one value: a rule of the network policy, or a map of labels."""
     return "to" in value or any("/" in key or "_" in key for key in value)
 
 
@@ -81,7 +81,7 @@ def _default(value: Any) -> str:
 
 
 def readme() -> str:
-    """The text of the chart's README."""
+    """Returns the text of the chart's README."""
     text = (CHART / "values.yaml").read_text(encoding="utf-8")
     values = YAML().load(text)
     rows = [

@@ -1,5 +1,8 @@
-"""Rotates SIP and API passwords: staged in Vault first, put into force, proved, published, retired by the ledger."""
+"""Rotation of SIP and API passwords: staged in Vault first, put into force, proved, published, and then retired."""
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
-__version__ = version("rotator")
+try:
+    __version__ = version("rotator")
+except PackageNotFoundError:  # a checkout that was not installed; `__main__` says what to do
+    __version__ = ""

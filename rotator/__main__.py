@@ -1,5 +1,12 @@
-"""`python -m rotator` is the `rotator` command."""
+"""The `rotator` command as `python -m rotator`."""
 
-from rotator.cli import main
+import sys
+
+from rotator import __version__
+
+if not __version__:
+    sys.exit("rotator is not installed: run `pip install .` in the directory that holds its pyproject.toml")
+
+from rotator.cli import main  # needs the dependencies, which are not there either
 
 main()

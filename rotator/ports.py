@@ -1,6 +1,6 @@
-"""The seams of the engine: what it asks of a provider, of the store, of time and of the audit.
+"""The ports of the engine: what it asks of a provider, of the store, of time and of the audit.
 
-An adapter implements one of these protocols and imports nothing of the engine; `rotator.testing` has a fake of each.
+An adapter implements one of these protocols and imports nothing from the engine; `rotator.testing` has a fake of each.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from rotator.core.answers import Answer
+from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.model import Capabilities, ConsumerDocument, Credential, Proof, TargetState
 
 
@@ -21,20 +22,20 @@ class Provider(Protocol):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this kind of credential can do."""
+        """The abilities of this kind of credential."""
         ...
 
     @property
     def longest_call(self) -> timedelta:
-        """The bound within which every method returns, retries and waiting for the rate limiter included."""
+        """The longest time that a method takes, with retries and waiting for the rate limiter."""
         ...
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Looks in the provider's listing for `wanted`, and returns every match, or none.
 
-        Matches by id where `wanted.id` is set, else by username, else (a provider that generates) by the name that
+        Matches by id if `wanted.id` is set, else by username, else (a provider that generates) by the name that
         carries `wanted.attempt`. The empty tuple is only returned when the whole listing was read. Passwords are set
-        only where the provider hands them out.
+        only if the provider hands them out.
         """
         ...
 
@@ -52,7 +53,7 @@ class Provider(Protocol):
         ...
 
     def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:
-        """Brings a credential that an earlier create has made, whose answer was lost, to where `create` leaves it.
+        """Finishes a create whose answer was lost: brings the credential that it made to where `create` leaves it.
 
         `made` has the id that `find` returned. The answer carries the password that is in force.
         """
@@ -67,15 +68,15 @@ class Provider(Protocol):
         ...
 
     def expire(self, credential: Credential, at: datetime) -> Answer[None]:
-        """Has the provider end it at `at` by itself. Only called where `capabilities.expires`."""
+        """Has the provider end it at `at` by itself. Only called if `capabilities.expires`."""
         ...
 
     def disable(self, credential: Credential) -> Answer[None]:
-        """Stops it from authenticating. The read-back shows it, or the answer is not `Done`."""
+        """Stops it from authenticating. `Done` only if a read-back shows it."""
         ...
 
     def delete(self, credential: Credential) -> Answer[None]:
-        """Removes it. `Done` also where it was gone already and a listing confirms that."""
+        """Removes it. `Done`, too, if it was gone already and a listing confirms that."""
         ...
 
     def prove(self, credential: Credential) -> Answer[Proof]:
@@ -88,7 +89,7 @@ class StoreError(Exception):
 
 
 class Conflict(StoreError):
-    """Check-and-set failed: somebody else wrote first. Read again, decide again."""
+    """A check-and-set that lost: somebody else wrote first. Read again, decide again."""
 
 
 class StoreUnavailable(StoreError):
@@ -123,7 +124,7 @@ class Store(Protocol):
         ...
 
     def list_states(self) -> tuple[str, ...]:
-        """The names of all targets that have a state document, configured or not. Raises StoreError."""
+        """Lists the targets that have a state document, configured or not. Raises StoreError."""
         ...
 
     def read_consumer(self, path: str) -> ConsumerDocument:
@@ -131,9 +132,9 @@ class Store(Protocol):
         ...
 
     def check_publishable(self, path: str) -> None:
-        """Raises StoreDenied where the token may not write the consumer document.
+        """Raises StoreDenied if the token may not write the consumer document.
 
-        Asked before a provider hears of a new password, since afterwards it would be too late.
+        Called before a provider hears of a new password: afterwards it would be too late.
         """
         ...
 
@@ -146,23 +147,23 @@ class Store(Protocol):
 
 
 class Clock(Protocol):
-    """Time. Only the composition root makes a real one."""
+    """A source of time. Only the composition root makes a real one."""
 
     def now(self) -> datetime:
-        """The wall clock, aware, in UTC."""
+        """Returns the wall clock, aware, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never jump."""
+        """Returns seconds that never jump."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Waits; ends early when the process is asked to stop."""
+        """Waits; returns early if the process is asked to stop."""
         ...
 
 
 class Randomness(Protocol):
-    """Where passwords, ids and spread come from. Only the composition root makes a real one."""
+    """A source of passwords, ids and spread. Only the composition root makes a real one."""
 
     def choice(self, characters: str) -> str:
         """Draws one character uniformly, cryptographically strong."""
@@ -176,20 +177,20 @@ class Randomness(Protocol):
 class Audit(Protocol):
     """The record of every effect."""
 
-    def record(self, verb: str, target: str, outcome: str, **facts: str | float | bool | None) -> None:
+    def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: str | float | bool | None) -> None:
         """Adds one line. Facts are ids, names and reasons: never a value."""
         ...
 
 
 class Meter(Protocol):
-    """Counts the calls that leave the process."""
+    """A counter of the calls that leave the process."""
 
     def provider_request(self, account: str, verb: str, outcome: str, seconds: float) -> None:
-        """One request to a provider: `verb` such as `create`; `outcome` a status code or `timeout`, `reset` ..."""
+        """Counts a request to a provider: `verb` such as `create`, `outcome` a status code or `timeout`, `reset` ..."""
         ...
 
     def vault_request(self, operation: str, outcome: str, seconds: float) -> None:
-        """One request to Vault: `operation` such as `read_state`; `outcome` such as `ok`, `conflict`, `denied`."""
+        """Counts a request to Vault: `operation` such as `read_state`, `outcome` such as `ok`, `conflict`, `denied`."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The command line as a whole: its groups of commands, `--version`, and the one place where errors end."""
+"""The command line: its groups of commands, `--version`, and the one place that handles every error."""
 
 import sys
 from typing import Annotated
@@ -12,11 +12,11 @@ from rotator.cli.exits import MEANING, code_of
 from rotator.cli.printing import say
 from rotator.cli.report_commands import register as report_commands
 from rotator.cli.rotation_commands import register as rotation_commands
-from rotator.cli.sandbox_commands import register as sandbox_commands
+from rotator.cli.simulator_commands import register as simulator_commands
 
 _EXITS = "\n".join(f"{code.value:>5}  {meaning}" for code, meaning in MEANING.items())
 _EPILOG = f"\b\nExit codes:\n{_EXITS}"
-_GROUPS = (daemon_commands, rotation_commands, report_commands, check_commands, sandbox_commands)
+_GROUPS = (daemon_commands, rotation_commands, report_commands, check_commands, simulator_commands)
 
 
 def _version(wanted: bool) -> None:
@@ -34,7 +34,7 @@ def _root(
 
     \b
     Begin with:
-      rotator demo                    watch it work; needs nothing but this package
+      rotator demo                    watch it work, at simulated providers
       rotator check-config -c FILE    is the configuration right?
       rotator plan -c FILE            what would it do now, and next?
       rotator run -c FILE             do it, unattended
@@ -59,7 +59,7 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Runs the command that was typed, and exits with its code. No traceback reaches a terminal."""
+    """Runs the command and exits with its code. No traceback reaches a terminal."""
     try:
         typer.main.get_command(build())(prog_name="rotator")
     except Exception as error:  # noqa: BLE001 - the last resort

@@ -1,4 +1,4 @@
-"""What `rotator verify-audit` does: verifies the chain over all files, and says what is wrong and where."""
+"""`rotator verify-audit`: verifies the hash chain over all files and prints each problem with its place."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,12 +10,12 @@ from rotator.cli.printing import counted, print_json, print_lines
 from rotator.observe.chain import VerifyResult, verify
 
 
-class _Lines:
-    """The lines of all files in their order, and where each one stands."""
+class _AuditFiles:
+    """The lines of all files in order, and the file and line number of each."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._files = files
-        self._ends: list[tuple[int, Path]] = []  # how many lines there are up to the end of each file
+        self._ends: list[tuple[int, Path]] = []  # number of lines up to the end of each file
 
     def __iter__(self) -> Iterator[bytes]:
         count = 0
@@ -27,7 +27,7 @@ class _Lines:
             self._ends.append((count, path))
 
     def place(self, number: int) -> tuple[Path, int]:
-        """The file of the line `number`, counted over all files, and the line's number in it."""
+        """Returns the file of line `number`, which counts over all files, and the line's number in that file."""
         before = 0
         for end, path in self._ends:
             if number <= end:
@@ -37,8 +37,8 @@ class _Lines:
 
 
 def show_verification(files: Sequence[Path], after: str, anchor: str, output: Output) -> Exit:
-    """Prints what was found, and returns the exit code. Raises Refused where a file cannot be read."""
-    lines = _Lines(files)
+    """Prints the result and returns the exit code. Raises Refused if a file cannot be read."""
+    lines = _AuditFiles(files)
     try:
         result = verify(lines, after=after, anchor=anchor)
     except OSError as error:
@@ -50,17 +50,17 @@ def show_verification(files: Sequence[Path], after: str, anchor: str, output: Ou
     return Exit.DONE if result.ok else Exit.FAILED
 
 
-def _print(result: VerifyResult, lines: _Lines) -> None:
+def _print(result: VerifyResult, lines: _AuditFiles) -> None:
     for problem in result.problems:
         path, number = lines.place(problem.line)
         print_lines(f"{path}:{number}: {problem.what}")
     for chain in result.chains:
         print_lines(f"chain {chain.chain} ends with record {chain.seq}, hash {chain.hash}")
-    verdict = "as they were written" if result.ok else f"and {counted(len(result.problems), 'problem')}"
+    verdict = "unchanged" if result.ok else f"and {counted(len(result.problems), 'problem')}"
     print_lines(f"{counted(result.records, 'record')} {verdict}")
 
 
-def _document(result: VerifyResult, lines: _Lines) -> dict[str, Any]:
+def _document(result: VerifyResult, lines: _AuditFiles) -> dict[str, Any]:
     problems = []
     for problem in result.problems:
         path, number = lines.place(problem.line)

@@ -15,10 +15,9 @@ def register(app: typer.Typer) -> None:
 
 
 def check_config(config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
-    """Says whether the configuration is right.
+    """Checks the configuration and prints every mistake with its line, key and remedy.
 
-    What is wrong is named line by line. Environment variables and files that it refers to have to be there. It
-    connects to nothing.
+    Environment variables and files that it refers to must exist. Nothing is connected to.
 
     \b
     Examples:
@@ -27,8 +26,8 @@ def check_config(config: Config = DEFAULT_CONFIG, output: OutputOption = Output.
 
     \b
     Exit codes:
-      0  it can be used; there may be warnings
-      2  it cannot be used
+      0  the configuration is valid; there may be warnings
+      2  the configuration is invalid
     """
     from rotator.cli.configuration import show_check  # noqa: PLC0415 - takes half a second
 
@@ -39,13 +38,13 @@ def verify_audit(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...", help="The audit's files, the oldest first.", exists=True, dir_okay=False, readable=True
+            metavar="FILE...", help="The audit files, oldest first.", exists=True, dir_okay=False, readable=True
         ),
     ],
     after: Annotated[
         str,
         typer.Option(
-            "--after", metavar="HASH", help="The hash that the first record follows, where older files are not here."
+            "--after", metavar="HASH", help="The hash of the record before the first one, if older files are not given."
         ),
     ] = "",
     anchor: Annotated[
@@ -53,7 +52,7 @@ def verify_audit(
         typer.Option(
             "--anchor",
             metavar="HASH",
-            help="A hash that was noted elsewhere (/status shows the newest): without it, a cut end cannot be found.",
+            help="A hash noted elsewhere (/status shows the newest). Without it, a truncated end goes unnoticed.",
         ),
     ] = "",
     output: OutputOption = Output.TABLE,
@@ -67,9 +66,9 @@ def verify_audit(
 
     \b
     Exit codes:
-      0  every record is as it was written
-      1  something is wrong
-      2  wrong usage, or a file that cannot be read
+      0  every record is unchanged
+      1  a record was changed, removed or added
+      2  wrong usage, or a file cannot be read
     """
     from rotator.cli.audit import show_verification  # noqa: PLC0415
 

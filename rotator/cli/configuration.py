@@ -1,4 +1,4 @@
-"""What `rotator check-config` does: loads the configuration, and prints what is wrong or what it says."""
+"""`rotator check-config`: loads the configuration and prints its problems or a summary."""
 
 import os
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from rotator.settings.strength import bits
 
 
 def show_check(config: Path, output: Output) -> Exit:
-    """Prints what is wrong, or the summary, and returns the exit code."""
+    """Prints the problems or the summary and returns the exit code."""
     try:
         settings, warnings = check(config, os.environ)
     except ConfigError as error:
@@ -29,11 +29,11 @@ def show_check(config: Path, output: Output) -> Exit:
 
 
 def _wrong(problems: Iterable[ConfigProblem], output: Output) -> Exit:
-    found = [asdict(problem) for problem in problems]
+    documents = [asdict(problem) for problem in problems]
     if output is Output.JSON:
-        print_json({"ok": False, "problems": found, "warnings": [], "targets": [], "policies": []})
+        print_json({"ok": False, "problems": documents, "warnings": [], "targets": [], "policies": []})
     else:
-        print_lines(*(str(problem) for problem in problems), counted(len(found), "problem"))
+        print_lines(*(str(problem) for problem in problems), counted(len(documents), "problem"))
     return Exit.USAGE
 
 
@@ -56,8 +56,8 @@ def _print(config: Path, settings: Settings, warnings: tuple[ConfigProblem, ...]
     print_lines("")
     print_table(policies)
     print_lines("", *(f"warning: {warning}" for warning in warnings))
-    found = f"{counted(len(settings.core_targets()), 'target')}, {counted(len(warnings), 'warning')}"
-    print_lines(f"{config} can be used: {found}")
+    counts = f"{counted(len(settings.core_targets()), 'target')}, {counted(len(warnings), 'warning')}"
+    print_lines(f"{config} is valid: {counts}")
 
 
 def _rotation(policy: Policy) -> str:

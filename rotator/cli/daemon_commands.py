@@ -18,14 +18,14 @@ def register(app: typer.Typer) -> None:
 def run(config: Config = DEFAULT_CONFIG) -> None:
     """Runs the daemon until it is told to stop.
 
-    It prints logs on standard error, and the audit on standard output unless the configuration names a file. A Vault
-    that is sealed or unreachable at the start is waited for.
+    Logs go to standard error, the audit to standard output unless the configuration names a file. If Vault is sealed
+    or unreachable at the start, the daemon waits for it.
 
     \b
     Signals:
       SIGTERM, SIGINT   finish the current step and stop; a second one stops at once
-      SIGHUP            read the configuration again; a wrong one is refused, and the old one stays in force
-      SIGUSR1           rotate now: the targets that were asked for and still wait, else every target
+      SIGHUP            reload the configuration; an invalid one is refused and the old one stays in force
+      SIGUSR1           rotate now: the targets with a waiting request, or every target if there is none
       SIGUSR2           log the state of each target
 
     \b
@@ -36,20 +36,20 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
     \b
     Exit codes:
       0    stopped in time
-      2    the configuration cannot be used, or the address of the HTTP endpoint is taken
-      3    Vault is there and cannot be used: wrong mount, no rights
-      4    a step was still running when daemon.stop_within had passed
+      2    the configuration is invalid, or the address of the HTTP endpoint is in use
+      3    Vault answers but is unusable: wrong mount, missing rights
+      4    a step was still running after daemon.stop_within
       130  stopped at once by a second signal
     """
-    from rotator.daemon.root import Root  # noqa: PLC0415 - takes a second
+    from rotator.daemon.composition import Composition  # noqa: PLC0415 - takes a second
     from rotator.daemon.service import Service  # noqa: PLC0415
     from rotator.daemon.signals import Signals  # noqa: PLC0415
 
     stop = Event()
-    with Root(config, os.environ, stop) as root:
-        code = Service(root, Signals(), stop).run()
+    with Composition(config, os.environ, stop) as composition:
+        code = Service(composition, Signals(), stop).run()
     if code == Exit.OVERDUE:
-        # The step that still runs would hold up a normal end for as long as it likes.
+        # The step that is still running would delay a normal exit without limit.
         sys.stdout.flush()
         os._exit(code)
     raise typer.Exit(code)

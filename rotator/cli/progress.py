@@ -1,4 +1,4 @@
-"""Shows what happens to many targets while it happens: live on a terminal, else one line for each that ended."""
+"""Shows the progress of many targets: live on a terminal, otherwise one line for each that has ended."""
 
 import io
 import sys
@@ -12,8 +12,8 @@ from rich.live import Live as LiveDisplay
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from rotator.cli.foreground import Report, Result
 from rotator.cli.printing import console, safe
+from rotator.cli.request_runner import Result, RotationReport
 from rotator.core.model import Phase, Target, TargetState
 
 _PHASES = {
@@ -23,8 +23,8 @@ _PHASES = {
 }
 
 
-class Watch(Protocol):
-    """Somebody looks on. Every method may be called from any thread."""
+class ProgressObserver(Protocol):
+    """Receives the progress of targets. Every method may be called from any thread."""
 
     def seen(self, target: Target, state: TargetState) -> None:
         """A state was read or written."""
@@ -34,36 +34,36 @@ class Watch(Protocol):
         """A target waits."""
         ...
 
-    def ended(self, report: Report) -> None:
-        """A target's request has ended, well or not."""
+    def ended(self, report: RotationReport) -> None:
+        """A target's request has ended, successfully or not."""
         ...
 
 
-class Lines:
-    """For a pipe or a file: a line for each wait that is new, and for each end."""
+class ProgressLines:
+    """Progress for a pipe or a file: a line for each new wait and for each end."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._said: dict[str, str] = {}
+        self._last_wait: dict[str, str] = {}
 
     def seen(self, target: Target, state: TargetState) -> None:
-        """Says nothing: a state is written several times a second."""
+        """Prints nothing: a state is written several times a second."""
 
     def waits(self, target: Target, why: str) -> None:
-        """One line, unless the last one was the same."""
+        """Prints a line unless the last one was the same."""
         with self._lock:
-            if self._said.get(target.name) != why:
-                self._said[target.name] = why
+            if self._last_wait.get(target.name) != why:
+                self._last_wait[target.name] = why
                 _line(f"{target.name}: waits: {why}")
 
-    def ended(self, report: Report) -> None:
+    def ended(self, report: RotationReport) -> None:
         """One line."""
         with self._lock:
             _line(ending(report))
 
 
-class Live:
-    """For a terminal: a line for each target that is being worked on, and a bar for all of them."""
+class LiveProgress:
+    """Progress on a terminal: a line for each target in progress and a bar for all of them."""
 
     def __init__(self, shown_on: Console, total: int) -> None:
         self._lock = Lock()
@@ -77,21 +77,21 @@ class Live:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Shows it inside the block; nothing of it stays."""
+        """Displays the progress inside the block and removes it at the end."""
         with self._live:
             yield
 
     def seen(self, target: Target, state: TargetState) -> None:
-        """Shows how far the attempt has come."""
+        """Shows the phase of the attempt."""
         if state.attempt is not None:
             self._show(target, _PHASES[state.attempt.phase])
 
     def waits(self, target: Target, why: str) -> None:
-        """Shows why."""
+        """Shows why the target waits."""
         self._show(target, f"waits: {why}")
 
-    def ended(self, report: Report) -> None:
-        """Takes the target's line away; the result says what went wrong."""
+    def ended(self, report: RotationReport) -> None:
+        """Removes the target's line; the result says what went wrong."""
         with self._lock:
             self._ended.add(report.target.name)
             task = self._tasks.pop(report.target.name, None)
@@ -112,7 +112,7 @@ class Live:
 
 @contextmanager
 def screen() -> Iterator[Console]:
-    """Standard error for everybody: what others write there, such as logs, appears above what is shown live."""
+    """Shares standard error: what others write to it, such as logs, appears above the live display."""
     shared = console(sys.stderr)
     if not sys.stderr.isatty():
         yield shared
@@ -122,13 +122,13 @@ def screen() -> Iterator[Console]:
 
 
 class _Above(io.TextIOBase):
-    """A stream whose lines appear above what is shown live, unbroken: an audit record has to stay one line."""
+    """A stream whose lines appear above the live display, unwrapped: an audit record must stay one line."""
 
     def __init__(self, shown_on: Console) -> None:
         self._console, self._line, self._lock = shown_on, "", Lock()
 
     def write(self, text: str) -> int:
-        """Prints every line that is complete."""
+        """Prints every complete line."""
         with self._lock:
             *lines, self._line = (self._line + text).split("\n")
             for line in lines:
@@ -136,23 +136,23 @@ class _Above(io.TextIOBase):
         return len(text)
 
     def isatty(self) -> bool:
-        """True: there is none of these without a terminal."""
+        """Returns True: the stream only exists on a terminal."""
         return True
 
 
 @contextmanager
-def watching(shown_on: Console, total: int) -> Iterator[Watch]:
-    """Shows progress in the way that suits standard error."""
+def show_progress(shown_on: Console, total: int) -> Iterator[ProgressObserver]:
+    """Shows progress in the form that suits standard error."""
     if not shown_on.is_terminal:
-        yield Lines()
+        yield ProgressLines()
         return
-    live = Live(shown_on, total)
+    live = LiveProgress(shown_on, total)
     with live.shown():
         yield live
 
 
-def ending(report: Report) -> str:
-    """One line about how a request ended."""
+def ending(report: RotationReport) -> str:
+    """Returns one line about how a request ended."""
     head = f"{report.target.name}: {report.result.value}"
     if report.result in (Result.ROTATED, Result.UNDONE):
         by = " by another process" if report.elsewhere else ""

@@ -12,10 +12,10 @@ def register(app: typer.Typer) -> None:
 
 
 def status(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
-    """Shows what is published, replaced, and due next.
+    """Shows what is published, what was replaced, and what is due next.
 
-    It reads Vault, changes nothing, and asks no provider. Passwords are never shown. Without names: every target, and
-    state documents of targets that are not in the configuration any more.
+    Reads Vault only: nothing is changed and no provider is asked. Passwords are never shown. Without names it shows
+    every target, and the state documents of targets that are no longer in the configuration.
 
     \b
     Examples:
@@ -26,8 +26,8 @@ def status(targets: Names = None, config: Config = DEFAULT_CONFIG, output: Outpu
     \b
     Exit codes:
       0  done, whatever the states are
-      2  wrong usage, an unknown target, or a configuration that cannot be used
-      3  Vault cannot be used
+      2  wrong usage, an unknown target, or an invalid configuration
+      3  Vault is unusable
     """
     from rotator.cli.status import show_status  # noqa: PLC0415 - takes a second
 
@@ -35,10 +35,10 @@ def status(targets: Names = None, config: Config = DEFAULT_CONFIG, output: Outpu
 
 
 def plan(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
-    """Shows what would be done now and next, and does not do it.
+    """Shows what would be done now and next, without doing it.
 
-    It reads Vault, and asks providers only to list credentials: every other request is refused before it is sent.
-    What would follow a step is shown as if every call succeeded.
+    Reads Vault and lists credentials at providers; any other request is refused before it is sent. Each later step
+    is shown on the assumption that every call before it succeeds.
 
     \b
     Examples:
@@ -48,9 +48,9 @@ def plan(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputO
     \b
     Exit codes:
       0  done
-      1  a provider that had to be asked did not answer
-      2  wrong usage, an unknown target, or a configuration that cannot be used
-      3  Vault cannot be used
+      1  a provider did not answer
+      2  wrong usage, an unknown target, or an invalid configuration
+      3  Vault is unusable
     """
     from rotator.cli.plan import show_plan  # noqa: PLC0415 - takes a second
 

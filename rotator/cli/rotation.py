@@ -1,4 +1,4 @@
-"""What `rotate` and `undo` do: write requests to Vault, carry them out here, and print what came of them."""
+"""The work of `rotate` and `undo`: writes requests to Vault, carries them out here, and prints the results."""
 
 import getpass
 import os
@@ -11,20 +11,21 @@ from typing import Any
 from rich.console import Console
 
 from rotator.cli.exits import Exit, Refused
-from rotator.cli.foreground import Foreground, Report, Result, Wish
 from rotator.cli.options import Output
 from rotator.cli.printing import length_text, local, print_json, print_table, relative, safe, say, table
-from rotator.cli.progress import Watch, screen, watching
+from rotator.cli.progress import ProgressObserver, screen, show_progress
+from rotator.cli.request_runner import PendingRequest, RequestRunner, Result, RotationReport
 from rotator.cli.workplace import Workplace, chosen, opened
 from rotator.core.facts import Facts
+from rotator.core.holds import foreign_document_hold
 from rotator.core.model import Ending, LedgerEntry, Purpose, Request, Target, TargetState
-from rotator.core.staging import undo_refusal
+from rotator.core.undo import UndoImpossible, undo_candidate
 from rotator.ports import StoreError
 
 
 @dataclass(frozen=True, slots=True)
-class Rotation:
-    """What was typed after `rotator rotate`. No names: every target."""
+class RotateOptions:
+    """The arguments of `rotator rotate`. Without names: every target."""
 
     names: tuple[str, ...]
     reason: str
@@ -34,34 +35,38 @@ class Rotation:
 
 
 class _Watched:
-    """Hands every state to the watch, once there is one."""
+    """A link that hands every state to the watch, once there is one."""
 
-    watch: Watch | None = None
+    watch: ProgressObserver | None = None
 
     def seen(self, target: Target, state: TargetState) -> None:
         if self.watch is not None:
             self.watch.seen(target, state)
 
 
-def rotate_now(config: Path, rotation: Rotation, output: Output) -> Exit:
+def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
     """Rotates, prints the result, and returns the exit code. Raises ConfigError, StoreError, Refused."""
     watched = _Watched()
     with screen() as shown_on, opened(config, seen=watched.seen) as place:
-        targets = chosen(place.parts.targets, rotation.names)
+        targets = chosen(place.parts.targets, options.names)
         request = Request(
             Purpose.ROTATE,
             _who(),
-            rotation.reason,
+            options.reason,
             place.root.clock.now(),
-            compromised=rotation.compromised,
-            take_over=rotation.take_over,
+            compromised=options.compromised,
+            take_over=options.take_over,
         )
-        written = place.each(lambda target: _write(place, target, request), targets)
-        reports = (
-            _carried_out(place, shown_on, watched, written)
-            if rotation.wait
-            else [_only_written(item) for item in written]
-        )
+        items = place.each(lambda target: _write(place, target, request), targets)
+        if options.wait:
+            reports = _carry_out(place, shown_on, watched, items)
+        else:
+            reports = [
+                item
+                if isinstance(item, RotationReport)
+                else RotationReport(item.target, Result.REQUESTED, state=item.written)
+                for item in items
+            ]
         _print(reports, place.root.clock.now(), output)
         return _code(reports, place)
 
@@ -73,73 +78,62 @@ def undo_now(config: Path, name: str, reason: str, output: Output) -> Exit:
         (target,) = chosen(place.parts.targets, [name])
         say(undo_plan(place.parts.engine.facts(target)))
         request = Request(Purpose.UNDO, _who(), reason, place.root.clock.now())
-        reports = _carried_out(place, shown_on, watched, [_write(place, target, request)])
+        reports = _carry_out(place, shown_on, watched, [_write(place, target, request)])
         _print(reports, place.root.clock.now(), output)
         return _code(reports, place)
 
 
 def undo_plan(facts: Facts) -> str:
-    """What an undo would do, in one sentence.
+    """Returns what an undo would do, in one sentence.
 
     Raises:
         Refused: it is impossible now, and why.
     """
     name, attempt = facts.target.name, facts.state.attempt
     if attempt is not None:
-        since = f"since {attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
-        raise Refused(f"{name}: a {attempt.purpose.value} is open {since}; undo it when it has ended (rotator status)")
-    if not facts.undisturbed:
-        raise Refused(
-            f"{name}: {facts.target.path} is not what rotator published; put it right first, or take it over: "
-            f"rotator rotate {name} --take-over"
-        )
-    refusals = []
-    for entry in reversed(facts.state.ledger):
-        refusal = undo_refusal(entry, facts.capabilities.get(entry.credential.account), facts.now)
-        if refusal is None:
-            left = f"possible until {local(entry.ends_at, facts.now)}, {relative(entry.ends_at, facts.now)}"
-            return f"{name}: {entry.credential.username} is published again ({left})"
-        refusals.append(f"{entry.credential.username}: {refusal}")
-    raise Refused(f"{name}: nothing can be undone: " + ("; ".join(refusals) or "no replaced credential is left"))
+        what = "an undo" if attempt.purpose is Purpose.UNDO else "a rotation"
+        since = f"{attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        raise Refused(f"{name}: {what} has been open since {since}; wait for its end (rotator status), then undo it")
+    foreign = foreign_document_hold(facts)
+    if foreign is not None:
+        raise Refused(f"{name}: {foreign.message}")
+    candidate = undo_candidate(facts.state, facts.capabilities, facts.now)
+    if isinstance(candidate, UndoImpossible):
+        raise Refused(f"{name}: {candidate.reason}")
+    until = f"possible until {local(candidate.until, facts.now)}, {relative(candidate.until, facts.now)}"
+    return f"{name}: {candidate.entry.label} is published again ({until})"
 
 
-def _write(place: Workplace, target: Target, request: Request) -> Wish | Report:
+def _write(place: Workplace, target: Target, request: Request) -> PendingRequest | RotationReport:
     if place.stop.is_set():
-        return Report(target, Result.INTERRUPTED, "stopped before the request was written")
+        return RotationReport(target, Result.INTERRUPTED, "stopped before the request was written")
     try:
         state = place.parts.engine.request(target, request)
     except StoreError as error:
-        return Report(target, Result.VAULT, f"{error}; the request may not have been written")
-    return Wish(target, request.purpose, state, request.compromised)
+        return RotationReport(target, Result.VAULT, f"{error}; the request may not have been written")
+    return PendingRequest(target, request.purpose, state, request.compromised)
 
 
-def _only_written(item: Wish | Report) -> Report:
-    if isinstance(item, Report):
-        return item
-    return Report(item.target, Result.REQUESTED, state=item.before)
-
-
-def _carried_out(
-    place: Workplace, shown_on: Console, watched: _Watched, written: Sequence[Wish | Report]
-) -> list[Report]:
-    with watching(shown_on, len(written)) as watch:
+def _carry_out(
+    place: Workplace, shown_on: Console, watched: _Watched, items: Sequence[PendingRequest | RotationReport]
+) -> list[RotationReport]:
+    with show_progress(shown_on, len(items)) as watch:
         watched.watch = watch
-        foreground = Foreground(
+        runner = RequestRunner(
             place.parts.engine,
             place.root.clock,
-            place.stop,
             claim=place.parts.settings.daemon.claim,
             capabilities=place.parts.capabilities.__getitem__,
             tell=watch.waits,
         )
 
-        def carry_out(item: Wish | Report) -> Report:
-            report = foreground.carry_out(item) if isinstance(item, Wish) else item
+        def carry_out(item: PendingRequest | RotationReport) -> RotationReport:
+            report = runner.carry_out(item) if isinstance(item, PendingRequest) else item
             watch.ended(report)
             return report
 
         try:
-            return place.each(carry_out, written)
+            return place.each(carry_out, items)
         finally:
             watched.watch = None
 
@@ -151,7 +145,7 @@ def _who() -> str:
         return f"cli:{os.getuid()}"
 
 
-def _code(reports: Sequence[Report], place: Workplace) -> Exit:
+def _code(reports: Sequence[RotationReport], place: Workplace) -> Exit:
     results = {report.result for report in reports}
     if Result.INTERRUPTED in results and place.stop.is_set():
         say("stopped; what was requested stays in Vault, and the daemon carries it out")
@@ -161,15 +155,15 @@ def _code(reports: Sequence[Report], place: Workplace) -> Exit:
     return Exit.DONE if all(report.good for report in reports) else Exit.FAILED
 
 
-def _print(reports: Sequence[Report], now: datetime, output: Output) -> None:
+def _print(reports: Sequence[RotationReport], now: datetime, output: Output) -> None:
     if output is Output.JSON:
         print_json({"time": now.isoformat(), "targets": [_row(report) for report in reports]})
         return
-    made = table("Target", "Result", "Published", "Replaced", "Next rotation")
+    rows = table("Target", "Result", "Published", "Replaced", "Next rotation")
     for report in reports:
         result = report.result.value + (" elsewhere" if report.elsewhere else "")
-        made.add_row(safe(report.target.name), result, *_cells(report.state, now))
-    print_table(made)
+        rows.add_row(safe(report.target.name), result, *_cells(report.state, now))
+    print_table(rows)
     for report in reports:
         if report.message:
             say(f"{report.target.name}: {report.message}")
@@ -179,20 +173,19 @@ def _cells(state: TargetState | None, now: datetime) -> tuple[str, str, str]:
     if state is None:
         return "", "", ""
     published = state.published.username if state.published else "nothing yet"
-    replaced = [
-        f"{entry.credential.username}: {_standing(entry, now)}" for entry in state.ledger if entry.credential.username
-    ]
+    named = [entry for entry in state.ledger if entry.credential.username]
+    replaced = [f"{entry.credential.username}: {_acceptance(entry, now)}" for entry in named]
     following = relative(state.next_rotation, now) if state.next_rotation else ""
     return safe(published), safe(", ".join(replaced)), following
 
 
-def _standing(entry: LedgerEntry, now: datetime) -> str:
+def _acceptance(entry: LedgerEntry, now: datetime) -> str:
     if entry.ending is Ending.FORGET:
         return "its old password is refused"
     return "disabled" if entry.disabled else f"accepted for {length_text(entry.disable_at - now)}"
 
 
-def _row(report: Report) -> dict[str, Any]:
+def _row(report: RotationReport) -> dict[str, Any]:
     state = report.state
     published = state.published if state else None
     return {

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from rotator.cli.exits import Exit, Refused
-from rotator.cli.options import DEFAULT_CONFIG, Config, Names, Output, OutputOption, Reason
+from rotator.cli.options import DEFAULT_CONFIG, Config, Names, Output, OutputOption, ReasonOption
 
 
 def register(app: typer.Typer) -> None:
@@ -22,28 +22,28 @@ def rotate(
         bool,
         typer.Option(
             "--compromised",
-            help="The old password is known to somebody: it is disabled as soon as the new one is published, without "
-            "overlap, and deleted without quarantine. Devices are cut off until they read Vault again.",
+            help="The old password has leaked: disable it as soon as the new one is published, without overlap, and "
+            "delete it without quarantine. Devices are cut off until they read Vault again.",
         ),
     ] = False,
-    reason: Reason = "on demand",
+    reason: ReasonOption = "on demand",
     take_over: Annotated[
         bool,
-        typer.Option("--take-over", help="Overwrite a consumer document in Vault that somebody else has written."),
+        typer.Option("--take-over", help="Overwrite a consumer document that somebody else wrote."),
     ] = False,
     no_wait: Annotated[
         bool,
         typer.Option(
             "--no-wait",
-            help="Only write the request; the daemon carries it out at its next poll, or at once on SIGUSR1.",
+            help="Only write the request. The daemon carries it out at its next poll, or at once on SIGUSR1.",
         ),
     ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Rotates targets now, whatever their schedule says.
 
-    The request is first written to Vault, then carried out here. So it is not lost when this command ends early: the
-    daemon carries it out. Where the daemon is at work on a target already, this command waits and reports what it did.
+    The request is written to Vault before it is carried out here. If this command ends early, the daemon carries it
+    out. If the daemon is already working on a target, this command waits and reports what the daemon did.
 
     \b
     Examples:
@@ -56,33 +56,33 @@ def rotate(
     \b
     Exit codes:
       0    every target was rotated, or requested with --no-wait
-      1    a target was not rotated; what happens next is said beside it
-      2    wrong usage, an unknown target, or a configuration that cannot be used
-      3    Vault cannot be used
+      1    a target was not rotated; the output says what happens next
+      2    wrong usage, an unknown target, or an invalid configuration
+      3    Vault is unusable
       130  stopped by Ctrl-C; the requests stay in Vault
     """
     if bool(targets) is everything:
         text = (
-            "--all and names of targets exclude each other" if everything else "say which: names of targets, or --all"
+            "--all and target names exclude each other" if everything else "no target given: name targets, or use --all"
         )
         raise Refused(f"{text} (rotator status lists the targets)", Exit.USAGE)
-    from rotator.cli.rotation import Rotation, rotate_now  # noqa: PLC0415 - takes a second
+    from rotator.cli.rotation import RotateOptions, rotate_now  # noqa: PLC0415 - takes a second
 
-    wanted = Rotation(tuple(targets or ()), reason, compromised=compromised, take_over=take_over, wait=not no_wait)
+    wanted = RotateOptions(tuple(targets or ()), reason, compromised=compromised, take_over=take_over, wait=not no_wait)
     raise typer.Exit(rotate_now(config, wanted, output))
 
 
 def undo(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="The target's name.", show_default=False)],
     config: Config = DEFAULT_CONFIG,
-    reason: Reason = "on demand",
+    reason: ReasonOption = "on demand",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Publishes the last replaced credential again.
 
-    What had replaced it is retired in its turn. Possible until the quarantine of the replaced credential ends: then it
-    is deleted. Where the provider cannot enable a disabled credential again, only until it is disabled. `rotator
-    status` says until when.
+    The credential that replaced it is then retired instead. An undo is possible until the quarantine of the replaced
+    credential ends and it is deleted; if the provider cannot re-enable a disabled credential, only until it is
+    disabled. `rotator status` shows until when.
 
     \b
     Examples:
@@ -92,9 +92,9 @@ def undo(
     \b
     Exit codes:
       0    undone
-      1    it cannot be undone, or failed; the message says why
-      2    wrong usage, an unknown target, or a configuration that cannot be used
-      3    Vault cannot be used
+      1    it cannot be undone, or it failed; the message says why
+      2    wrong usage, an unknown target, or an invalid configuration
+      3    Vault is unusable
       130  stopped by Ctrl-C; the request stays in Vault
     """
     from rotator.cli.rotation import undo_now  # noqa: PLC0415

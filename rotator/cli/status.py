@@ -1,4 +1,4 @@
-"""What `rotator status` does: reads every state document, and prints what they say."""
+"""`rotator status`: reads every state document and prints a summary."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -85,7 +85,7 @@ def _next(row: Json, now: datetime) -> str:
 
 
 def _entry(entry: Json, now: datetime) -> str:
-    name = entry["username"] or entry["id"] or "a lost one"
+    name = entry["username"] or entry["id"] or "unknown username"
     if entry["ending"] == "forget":
         return f"password forgotten {_at(entry['ends_at'], now)}"
     end = "password forgotten" if entry["ending"] == "stand-by" else "deleted"
@@ -100,7 +100,7 @@ def _at(moment: str, now: datetime) -> str:
 
 
 def _remarks(row: Json, now: datetime) -> list[str]:
-    """What needs more room than a table has."""
+    """Returns the lines about a target that do not fit into the table."""
     remarks = []
     if row["attempt"] is not None:
         attempt = row["attempt"]
@@ -143,4 +143,4 @@ def _orphan(orphan: Json) -> str:
     left = [entry["username"] for entry in orphan["ledger"] if entry["username"]]
     published = orphan["published"]["username"] if orphan["published"] else "nothing"
     waiting = f"; not retired: {', '.join(left)}" if left else ""
-    return f"{orphan['name']}: not in the configuration, so nobody looks after it; published: {published}{waiting}"
+    return f"{orphan['name']}: not in the configuration, so it is left alone; published: {published}{waiting}"

@@ -1,1 +1,1 @@
-"""What `rotator` decides, without doing any of it: no clock, no randomness, no I/O."""
+"""The decisions of `rotator`, without the acts: no clock, no randomness, no I/O."""

@@ -1,11 +1,11 @@
-"""The state document after each event. Pure: every function takes a state and gives the next one."""
+"""The state document after each event. Pure: each function takes a state and returns the next one."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.actions import Stage
-from rotator.core.facts import same
-from rotator.core.ledger import LATE_COMMIT, at_once, recounted, replaced, strays_of, without
+from rotator.core.facts import is_same_credential
+from rotator.core.ledger import LATE_COMMIT, counted_from_now, end_now, replaced_entry, strays_entry, without_credential
 from rotator.core.model import (
     Attempt,
     Claim,
@@ -21,13 +21,13 @@ from rotator.core.model import (
 )
 from rotator.core.schedule import first_due, next_due
 from rotator.core.staging import SCHEDULED_BY
-from rotator.core.transitions import Event, Fate, next_phase
+from rotator.core.transitions import AttemptEvent, next_phase
 
 
-def scheduled(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
-    """The next rotation's time was drawn, for a new target or after a changed policy.
+def after_draw(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
+    """Stores the next rotation's time, drawn for a new target or after a changed policy.
 
-    What a clock that was ahead has stored is counted from now on, in full.
+    Times that a clock far ahead has stored are counted again from now, in full.
     """
     policy, last = target.policy, state.last_rotation
     if last is None:
@@ -35,21 +35,21 @@ def scheduled(state: TargetState, target: Target, now: datetime, fraction: float
     else:
         last = min(last, now)
         due = next_due(policy.schedule, policy.window, last, fraction)
-    entries = tuple(recounted(entry, now) for entry in state.ledger)
+    entries = tuple(counted_from_now(entry, now) for entry in state.ledger)
     return replace(state, next_rotation=due, last_rotation=last, ledger=entries, scheduled_by=target.schedule_key)
 
 
-def requested(state: TargetState, request: Request) -> TargetState:
-    """Somebody asked to act now: the back-off does not hold that up."""
+def after_request(state: TargetState, request: Request) -> TargetState:
+    """Takes up a request to act now. It ends the back-off."""
     if state.attempt is not None and _is_asked_for(state.attempt, request):
         return replace(state, attempt=_joined(state.attempt, request), not_before=None)
     return replace(state, request=_merged(state.request, request), not_before=None)
 
 
 def _is_asked_for(attempt: Attempt, request: Request) -> bool:
-    """True where the open attempt is what is asked for: a second one may not be opened beside it.
+    """True if the open attempt already does what is asked for, so that no second one has to follow.
 
-    A proved password may have been handed out long ago, and be the very one that is to be replaced.
+    A proved password may have been handed out long ago, and may be the very one that somebody wants replaced.
     """
     may_be_out = attempt.phase is Phase.PROVED and attempt.purpose is Purpose.ROTATE
     only_takes_over = request.take_over and not request.compromised
@@ -67,7 +67,7 @@ def _joined(attempt: Attempt, request: Request) -> Attempt:
 
 
 def _merged(waiting: Request | None, request: Request) -> Request:
-    """The later wish, with what an earlier one of the same purpose asked for beyond it."""
+    """Returns the later request, with what an earlier one of the same purpose asked for beyond it."""
     if waiting is None or waiting.purpose is not request.purpose:
         return request
     return replace(
@@ -77,23 +77,23 @@ def _merged(waiting: Request | None, request: Request) -> Request:
     )
 
 
-def dropped(state: TargetState, message: str, not_before: datetime) -> TargetState:
-    """A request, or a scheduled rotation, cannot be carried out as things are. An impossible undo is no failure."""
+def after_drop(state: TargetState, message: str, not_before: datetime) -> TargetState:
+    """Takes back a request or a due rotation that cannot be carried out. An impossible undo is no failure."""
     if state.request is not None and state.request.purpose is Purpose.UNDO:
         return replace(state, request=None, last_error=message)
-    return _failed(replace(state, request=None), message, not_before)
+    return _after_failure(replace(state, request=None), message, not_before)
 
 
-def delayed(state: TargetState, message: str, not_before: datetime) -> TargetState:
-    """What is due could not be looked into, or may not be started; it stays due."""
-    return _failed(state, message, not_before)
+def after_delay(state: TargetState, message: str, not_before: datetime) -> TargetState:
+    """Notes that what is due could not be looked into, or may not be started yet; it stays due."""
+    return _after_failure(state, message, not_before)
 
 
-def claimed(state: TargetState, claim: Claim) -> TargetState:
-    """This process works on the target from now on.
+def after_claim(state: TargetState, claim: Claim) -> TargetState:
+    """Claims the target for this process.
 
-    A claim that was never given back means that a process ended, or lost Vault, between a call and its record: what
-    it had asked the provider is unknown.
+    A claim that was never given back means that a process died, or lost Vault, between a call and its record: whether
+    the provider carried that call out is unknown.
     """
     attempt = state.attempt
     if attempt is not None and state.claim is not None:
@@ -101,14 +101,14 @@ def claimed(state: TargetState, claim: Claim) -> TargetState:
     return replace(state, claim=claim, attempt=attempt)
 
 
-def released(state: TargetState) -> TargetState:
-    """The claim is given back: everything that was asked of the provider is on record."""
+def after_release(state: TargetState) -> TargetState:
+    """Gives the claim back: everything that was asked of the provider is on record."""
     return replace(state, claim=None)
 
 
-def staged(state: TargetState, plan: Stage, attempt_id: str, credential: Credential, now: datetime) -> TargetState:
-    """An attempt is open. `credential` is the plan's, with the password and username that were made for it."""
-    next_phase(state.attempt.phase if state.attempt else None, Event.STAGE)
+def after_stage(state: TargetState, plan: Stage, attempt_id: str, credential: Credential, now: datetime) -> TargetState:
+    """Opens an attempt. `credential` is the plan's, with the password and username that were made for it."""
+    next_phase(state.attempt.phase if state.attempt else None, AttemptEvent.STAGE)
     request = plan.request
     attempt = Attempt(
         id=attempt_id,
@@ -127,9 +127,9 @@ def staged(state: TargetState, plan: Stage, attempt_id: str, credential: Credent
 
 
 def _strategy_of(plan: Stage, credential: Credential) -> Strategy:
-    """What kind of step this is: it is fixed here, so that a changed configuration cannot bend an open attempt."""
+    """Returns the strategy of the attempt. It is fixed here: a changed configuration must not bend an open attempt."""
     predecessor = plan.predecessor
-    if predecessor is not None and same(predecessor, credential):
+    if predecessor is not None and is_same_credential(predecessor, credential):
         return Strategy.IN_PLACE
     return Strategy.REPLACE if plan.credential.username == "" else Strategy.ALTERNATING
 
@@ -140,14 +140,14 @@ def _attempt(state: TargetState) -> Attempt:
     return state.attempt
 
 
-def _moved(state: TargetState, event: Event, **changes: object) -> TargetState:
+def _after_event(state: TargetState, event: AttemptEvent, **changes: object) -> TargetState:
     attempt = _attempt(state)
     phase = next_phase(attempt.phase, event)
     return replace(state, attempt=phase and replace(attempt, phase=phase, **changes))  # type: ignore[arg-type]
 
 
-def applied(state: TargetState, credential: Credential, now: datetime) -> TargetState:
-    """The provider answered that `credential` is in force."""
+def after_apply(state: TargetState, credential: Credential, now: datetime) -> TargetState:
+    """Records that the provider put `credential` into force."""
     before = _attempt(state).staged
     staged_now = replace(
         before,
@@ -157,34 +157,34 @@ def applied(state: TargetState, credential: Credential, now: datetime) -> Target
         uri=credential.uri or before.uri,
         enabled=True,
     )
-    moved = _moved(state, Event.APPLY, staged=staged_now, applied_at=now, refused=False)
+    moved = _after_event(state, AttemptEvent.APPLY, staged=staged_now, applied_at=now, refused=False)
     return replace(moved, not_before=None, last_error="")
 
 
-def proved(state: TargetState, how: str) -> TargetState:
-    """The provider was seen to accept the staged credential."""
-    return replace(_moved(state, Event.PROVE, proof=how), not_before=None, last_error="")
+def after_proof(state: TargetState, how: str) -> TargetState:
+    """Records that the provider was seen to accept the staged credential."""
+    return replace(_after_event(state, AttemptEvent.PROVE, proof=how), not_before=None, last_error="")
 
 
-def propagating(state: TargetState, message: str, until: datetime) -> TargetState:
-    """Not seen to be accepted yet, and still within the propagation window: no failure."""
+def after_early_proof(state: TargetState, message: str, until: datetime) -> TargetState:
+    """Waits on: the staged credential is not accepted yet, within the propagation window. That is no failure."""
     return replace(state, not_before=until, last_error=message, claim=None)
 
 
-def doubted(state: TargetState, message: str, not_before: datetime) -> TargetState:
-    """Not accepted when the propagation window had passed: the same password is applied again."""
-    return _failed(_moved(state, Event.DOUBT, uncertain=True), message, not_before)
+def after_failed_proof(state: TargetState, message: str, not_before: datetime) -> TargetState:
+    """Goes back to applying the same password: it was not accepted within the propagation window."""
+    return _after_failure(_after_event(state, AttemptEvent.DOUBT, uncertain=True), message, not_before)
 
 
-def setback(state: TargetState, message: str, not_before: datetime, *, uncertain: bool) -> TargetState:
-    """A step of the attempt did not succeed; it is tried again with the same password after the back-off."""
+def after_setback(state: TargetState, message: str, not_before: datetime, *, uncertain: bool) -> TargetState:
+    """Backs off after a step that did not succeed; it is tried again with the same password."""
     attempt = _attempt(state)
-    return _failed(
+    return _after_failure(
         replace(state, attempt=replace(attempt, uncertain=attempt.uncertain or uncertain)), message, not_before
     )
 
 
-def _failed(state: TargetState, message: str, not_before: datetime) -> TargetState:
+def _after_failure(state: TargetState, message: str, not_before: datetime) -> TargetState:
     return replace(
         state,
         failures=state.failures + 1,
@@ -195,63 +195,67 @@ def _failed(state: TargetState, message: str, not_before: datetime) -> TargetSta
     )
 
 
-def refused(state: TargetState, message: str) -> TargetState:
-    """The provider definitely refuses the staged password."""
+def after_refusal(state: TargetState, message: str) -> TargetState:
+    """Records that the provider definitely refuses the staged password."""
     return replace(state, attempt=replace(_attempt(state), refused=True), last_error=message)
 
 
-def restored(state: TargetState, now: datetime) -> TargetState:
-    """The old password of the one credential is certainly in force: the refused one can be discarded.
+def after_restore(state: TargetState, now: datetime) -> TargetState:
+    """Records that the old password of the one credential is certainly in force: the refused one can be discarded.
 
-    An earlier call may still come into force late, or for as long as the old password takes to do so. So the refused
-    one is kept a while; without an id, since an undo must not find it.
+    An earlier call may still take effect late, so the refused password is kept a while; without an id, by which an
+    undo tells that it was never published.
     """
     attempt = _attempt(state)
     kept = LedgerEntry(replace(attempt.staged, id=None), Ending.FORGET, now, now, LATE_COMMIT)
     return replace(state, attempt=replace(attempt, uncertain=False), ledger=(*state.ledger, kept))
 
 
-def abandoned(state: TargetState, now: datetime, not_before: datetime, *, strays: bool = False) -> TargetState:
-    """The refused password is discarded. What a lost call may have left behind goes into the ledger.
+def after_abandon(state: TargetState, now: datetime, not_before: datetime, *, strays: bool = False) -> TargetState:
+    """Discards the refused password. What a lost call may have left behind goes into the ledger.
 
-    A rotation that was asked for is asked for again; an undo is not. For `strays` see `closed`.
+    A rotation that somebody asked for is asked for again; an undo is not. For `strays` see `after_close`.
     """
     attempt = _attempt(state)
-    moved = _moved(state, Event.ABANDON)
-    wish = None
+    moved = _after_event(state, AttemptEvent.ABANDON)
+    again = None
     if attempt.purpose is Purpose.ROTATE and attempt.requested_by != SCHEDULED_BY:
-        wish = Request(
+        again = Request(
             attempt.purpose, attempt.requested_by, attempt.reason, now, attempt.compromised, attempt.take_over
         )
     ledger = moved.ledger
     if attempt.purpose is Purpose.UNDO:
         # It may have been enabled: the ledger disables it again.
-        ledger = tuple(replace(e, disabled_at=None) if same(e.credential, attempt.staged) else e for e in ledger)
+        ledger = tuple(
+            replace(e, disabled_at=None) if is_same_credential(e.credential, attempt.staged) else e for e in ledger
+        )
     elif attempt.strategy is not Strategy.IN_PLACE and (attempt.uncertain or attempt.staged.id is not None):
         ending = Ending.DELETE if attempt.strategy is Strategy.REPLACE else Ending.STAND_BY
-        kept = tuple(e for e in ledger if not same(e.credential, attempt.staged))
+        kept = tuple(e for e in ledger if not is_same_credential(e.credential, attempt.staged))
         left = replace(attempt.staged, password=None)  # never published: not to be brought back by an undo
         ledger = (*kept, LedgerEntry(left, ending, now, now + LATE_COMMIT, timedelta()))
         if strays and left.id is not None:
-            ledger = (*ledger, strays_of(attempt, now))
-    return _failed(replace(moved, ledger=ledger, request=state.request or wish), state.last_error, not_before)
+            ledger = (*ledger, strays_entry(attempt, now))
+    return _after_failure(replace(moved, ledger=ledger, request=state.request or again), state.last_error, not_before)
 
 
-def closed(state: TargetState, target: Target, now: datetime, fraction: float, *, strays: bool = False) -> TargetState:
-    """The staged credential is published; its predecessor waits in the ledger.
+def after_close(
+    state: TargetState, target: Target, now: datetime, fraction: float, *, strays: bool = False
+) -> TargetState:
+    """Closes the attempt, whose credential is published; its predecessor goes into the ledger.
 
     Args:
         strays: a create of this attempt may have been carried out more than once (a provider that generates does not
-            refuse the second): what was made beside the published one is to be removed.
+            refuse the second), and what was made beside the published credential must be removed.
     """
     attempt = _attempt(state)
-    moved = _moved(state, Event.CLOSE)
+    moved = _after_event(state, AttemptEvent.CLOSE)
     policy = target.policy
-    ledger = without(state.ledger, attempt.staged, Fate.REINSTATE)
+    ledger = without_credential(state.ledger, attempt.staged)
     if attempt.compromised:
-        ledger = tuple(at_once(e, now) for e in ledger)
-    entry = replaced(attempt, target, now)
-    added = (*((entry,) if entry else ()), *((strays_of(attempt, now),) if strays else ()))
+        ledger = tuple(end_now(e, now) for e in ledger)
+    entry = replaced_entry(attempt, target, now)
+    added = (*((entry,) if entry else ()), *((strays_entry(attempt, now),) if strays else ()))
     rotated = attempt.purpose is Purpose.ROTATE
     counts = state.counts
     if rotated:

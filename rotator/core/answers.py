@@ -1,6 +1,6 @@
-"""What a call to a provider can have led to: done, refused (definitely), retry (after), or unknown.
+"""The four answers to a call: done, refused (definitely), retry (after), or unknown.
 
-The four are kept apart because the next act differs: only a definite refusal may discard a staged password, only an
+They are kept apart because the next act differs: only a definite refusal may discard a staged password, only an
 unknown answer must be looked into, and only `Done` moves an attempt forward.
 """
 
@@ -13,7 +13,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Refusal(Enum):
-    """Why a provider definitely did not do what was asked."""
+    """A reason why a provider definitely did not do what was asked."""
 
     AUTHENTICATION = "authentication"  # the account's API key is wrong or expired: nothing works until it is replaced
     PERMISSION = "permission"  # the API key is known but may not do this; also a project that cannot be seen
@@ -26,23 +26,23 @@ class Refusal(Enum):
 
     @property
     def concerns_account(self) -> bool:
-        """True where no other request to the same account would fare better."""
+        """True if no other request to the same account would fare better."""
         return self in (Refusal.AUTHENTICATION, Refusal.PERMISSION)
 
 
 class Wait(Enum):
-    """Why a call is to be made again later although nothing is wrong with it."""
+    """A reason to make the same call again later, although nothing is wrong with it."""
 
     RATE_LIMITED = "rate_limited"  # 429: the request was not looked at
     IN_USE = "in_use"  # active calls hold the credential (Vobiz 409 on DELETE)
-    PARTIAL = "partial"  # done in some environments, not in all (Apinizer): send the same again
+    PARTIAL = "partial"  # done in some environments but not in all (Apinizer): send the same again
     NOT_YET = "not_yet"  # a proof that has not come yet: the change may still be propagating
     UNREACHABLE = "unreachable"  # no connection was made, so the request certainly never arrived
 
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T_co]):
-    """The provider did it; `value` is what it said."""
+    """The provider did it; `value` is its reply."""
 
     value: T_co
 
@@ -57,7 +57,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Not done, or not wholly, and worth repeating unchanged, not before `after` where the provider said so."""
+    """Not done, or not wholly, and worth repeating unchanged; not before `after`, if the provider said so."""
 
     why: Wait
     message: str

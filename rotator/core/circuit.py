@@ -1,4 +1,4 @@
-"""The circuit of one provider account: after too many failures in a row, only a single probe goes through at a time.
+"""The circuit breaker of one provider account. An open circuit lets nothing through but one probe at a time.
 
 One bad response must not break a fleet, and an account that refuses everything must not be hammered.
 """
@@ -9,30 +9,33 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """Closed while `failures` is below `threshold`. Times are monotonic seconds: a clock jump changes nothing."""
+    """Open from the failure that reaches `threshold` until a call succeeds.
+
+    Times are monotonic seconds: a clock jump changes nothing.
+    """
 
     threshold: int = 5
     open_for: timedelta = timedelta(minutes=5)
     failures: int = 0
-    closed_until: float = 0.0  # nothing goes through before this moment, once open
+    open_until: float = 0.0  # when the next probe may go out, while the circuit is open
 
     @property
     def is_open(self) -> bool:
         """True from the failure that reached the threshold until a probe succeeds."""
         return self.failures >= self.threshold
 
-    def remaining(self, at: float) -> timedelta:
-        """How long nothing goes through; zero where a call may be made."""
-        return timedelta(seconds=max(self.closed_until - at, 0.0)) if self.is_open else timedelta()
+    def wait(self, at: float) -> timedelta:
+        """Returns how long no call may be made; zero if one may be made now."""
+        return timedelta(seconds=max(self.open_until - at, 0.0)) if self.is_open else timedelta()
 
-    def probing(self, at: float) -> "Circuit":
-        """A call goes out. While open, the door is shut again behind it, so that it is the only one."""
-        return replace(self, closed_until=at + self.open_for.total_seconds()) if self.is_open else self
+    def after_call(self, at: float) -> "Circuit":
+        """Counts a call that goes out. If the circuit is open it is the probe: no other may follow for `open_for`."""
+        return replace(self, open_until=at + self.open_for.total_seconds()) if self.is_open else self
 
-    def failed(self, at: float) -> "Circuit":
-        """The account did not answer, or refused the account's key."""
-        return replace(self, failures=self.failures + 1, closed_until=at + self.open_for.total_seconds())
+    def after_failure(self, at: float) -> "Circuit":
+        """Counts a failure: no answer, or a refusal of the account's key."""
+        return replace(self, failures=self.failures + 1, open_until=at + self.open_for.total_seconds())
 
-    def succeeded(self) -> "Circuit":
-        """The account answered as it should."""
-        return replace(self, failures=0, closed_until=0.0)
+    def after_success(self) -> "Circuit":
+        """Closes the circuit: the account answered as it should."""
+        return replace(self, failures=0, open_until=0.0)

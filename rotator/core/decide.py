@@ -1,75 +1,97 @@
-"""Decides the one next thing to do for a target: a chain of small named checks; the first that answers wins.
+"""Decides the one next thing to do for a target: a chain of small named checks; the first that acts wins.
 
-Pure: the same facts always give the same action. Nothing here knows how an action is carried out.
+A check that declines says why: it answers a `Hold`, which is kept while the chain goes on. If no check acts, the hold
+whose reason weighs most is the answer. Pure: the same facts always give the same action. Nothing here knows how an
+action is carried out.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from rotator.core import ledger
 from rotator.core.actions import (
-    CLAIMED,
+    NEEDS_CLAIM,
     Abandon,
     Action,
     Apply,
     Close,
+    Decision,
     Delete,
     Disable,
+    DrawDueTime,
     Expire,
     Forget,
     Hold,
+    HoldReason,
     LookUp,
     Prove,
     Publish,
-    Reason,
     Restore,
-    Schedule,
     TakeClaim,
     Verb,
 )
-from rotator.core.backoff import waits
-from rotator.core.facts import Facts, key, open_attempt
+from rotator.core.backoff import is_waiting
+from rotator.core.facts import Facts, lookup_key
+from rotator.core.holds import account_hold, backoff_hold, foreign_document_hold
 from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
-from rotator.core.staging import idle_in_overlap, stage
+from rotator.core.staging import stage
 
-_SOON = timedelta(seconds=10)
+Check = Callable[[Facts], Decision | None]
+_WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
 
-Check = Callable[[Facts], Action | None]
 
-
-def decide(facts: Facts) -> Action:
-    """The next action for the target of `facts`. An effect is preceded by a claim that outlasts it."""
+def decide(facts: Facts) -> Decision:
+    """Returns the next action for the target of `facts`. An effect is preceded by a claim that outlasts it."""
+    elsewhere = claimed_elsewhere(facts)
+    if elsewhere is not None:
+        return elsewhere
+    holds: list[Hold] = []
     for check in CHECKS:
-        action = check(facts)
-        if action is not None:
-            return TakeClaim() if isinstance(action, CLAIMED) and not facts.claimed else action
-    return hold(facts)
+        answer = check(facts)
+        if isinstance(answer, Hold):
+            holds.append(answer)
+        elif answer is not None:
+            return TakeClaim() if isinstance(answer, NEEDS_CLAIM) and not facts.holds_claim else answer
+    weightiest = min(holds, key=lambda hold: _WEIGHT[hold.reason])
+    # Look again as soon as anything else may become possible.
+    moments = [weightiest.until, facts.state.next_rotation, facts.state.not_before, *facts.open_circuits.values()]
+    for entry in facts.state.ledger:
+        moments += [entry.not_before, entry.disable_at, entry.ends_at]
+    later = [moment for moment in moments if moment is not None and moment > facts.now]
+    return replace(weightiest, until=min(later, default=None))
 
 
-def claimed_elsewhere(facts: Facts) -> Action | None:
-    """Another process works on the target: leave it alone until its claim ends."""
+def claimed_elsewhere(facts: Facts) -> Hold | None:
+    """Holds while another process works on the target: nothing may be done until its claim ends."""
     claim = facts.state.claim
-    if claim is None or facts.taken <= timedelta():
+    if claim is None or facts.other_claim_remaining <= timedelta():
         return None
-    return Hold(Reason.CLAIMED, f"{claim.holder} works on it", facts.now + facts.taken)
+    return Hold(HoldReason.CLAIMED, f"{claim.holder} works on it", facts.now + facts.other_claim_remaining)
 
 
-def continue_attempt(facts: Facts) -> Action | None:
-    """An open attempt is carried to its end, with the password that was staged; it is never replaced."""
-    attempt = open_attempt(facts)
+def continue_attempt(facts: Facts) -> Decision | None:
+    """Carries an open attempt to its end with the password that was staged; never replaces it."""
+    attempt = facts.state.attempt
     if attempt is None:
         return None
+    hold = account_hold(facts, attempt.staged.account) or backoff_hold(facts)
+    if hold is not None:
+        return hold
     if attempt.phase is Phase.STAGED:
         return _discard(attempt) if attempt.refused else _apply(facts, attempt)
     if attempt.phase is Phase.APPLIED:
         return Prove(attempt.staged)
-    return _publish(facts, attempt)
+    if facts.consumer.names(attempt.staged):
+        return Close()
+    foreign = foreign_document_hold(facts)
+    return Publish(attempt.staged) if foreign is None or attempt.take_over else foreign
 
 
-def _apply(facts: Facts, attempt: Attempt) -> Action | None:
-    if not (facts.undisturbed or attempt.take_over or facts.consumer.names(attempt.staged)):
-        return None  # what was published elsewhere could not be replaced afterwards: `hold` says so
+def _apply(facts: Facts, attempt: Attempt) -> Decision:
+    foreign = foreign_document_hold(facts)
+    if foreign is not None and not attempt.take_over:
+        return foreign  # before the provider hears of the password: it could not be published afterwards
     if attempt.strategy is Strategy.IN_PLACE:
         return Apply(Verb.SET_PASSWORD, attempt.staged)
     if attempt.purpose is Purpose.UNDO:
@@ -82,11 +104,11 @@ def _apply(facts: Facts, attempt: Attempt) -> Action | None:
 
 
 def _create(facts: Facts, attempt: Attempt) -> Action:
-    """A create is not idempotent: after an answer that nobody saw, look before creating again."""
+    """Looks before creating again after a lost answer: a create is not idempotent."""
     create = Apply(Verb.CREATE, attempt.staged, attempt.predecessor)
     if not attempt.uncertain:
         return create
-    found = facts.found.get(key(attempt.staged))
+    found = facts.lookups.get(lookup_key(attempt.staged))
     if found is None:
         return LookUp(attempt.staged)
     if not found:
@@ -95,11 +117,11 @@ def _create(facts: Facts, attempt: Attempt) -> Action:
     return Apply(Verb.COMPLETE, made, attempt.predecessor)
 
 
-def _discard(attempt: Attempt) -> Action | None:
-    """The provider refuses the staged password. With nothing unknown behind it, it can simply go.
+def _discard(attempt: Attempt) -> Action:
+    """Discards a refused password. If every call of the attempt was answered, it can simply go.
 
-    An earlier call of the same attempt may have been carried out, though. A spare credential is then left to the
-    ledger; the one credential of `in-place` gets its old password back first, so that what is published is in force.
+    If an earlier call may have been carried out, a spare credential is left to the ledger; the one credential of
+    `in-place` first gets its old password back, so that what is published is in force.
     """
     if attempt.strategy is not Strategy.IN_PLACE or not attempt.uncertain:
         return Abandon()
@@ -108,162 +130,60 @@ def _discard(attempt: Attempt) -> Action | None:
     return Apply(Verb.SET_PASSWORD, attempt.staged)
 
 
-def _publish(facts: Facts, attempt: Attempt) -> Action | None:
-    if facts.consumer.names(attempt.staged):
-        return Close()
-    return Publish(attempt.staged) if facts.undisturbed or attempt.take_over else None
-
-
 def draw_due_time(facts: Facts) -> Action | None:
-    """The next rotation's time is drawn once and stored; again only after a change of the schedule, or of the clock."""
+    """Draws the next rotation's time once; again only if the schedule changed or a clock far ahead stored it."""
     state = facts.state
-    changed = state.scheduled_by != facts.target.schedule_key or ledger.ahead(state, facts.now)
-    return Schedule() if state.next_rotation is None or changed else None
+    changed = state.scheduled_by != facts.target.schedule_key or ledger.has_future_times(state, facts.now)
+    return DrawDueTime() if state.next_rotation is None or changed else None
 
 
-def retire(facts: Facts) -> Action | None:
-    """The ledger, and nothing else, is disabled and deleted; never what is published, staged or handed out."""
-    if not _handed_out_is_ours(facts):
-        return None
+def retire(facts: Facts) -> Decision | None:
+    """Retires what the ledger names, and nothing else; never what is published, staged or handed out."""
+    foreign = foreign_document_hold(facts)
+    if foreign is not None:
+        return foreign
     for entry in facts.state.ledger:
-        if _can_be_retired(facts, entry):
-            action = _retirement(facts, entry)
-            if action is not None:
-                return action
+        action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
+        if action is not None and facts.retirements_left <= 0:
+            return Hold(HoldReason.RETIREMENTS_CAPPED, "no more credentials may be retired in this minute")
+        if action is not None:
+            return action
     return None
 
 
-def _handed_out_is_ours(facts: Facts) -> bool:
-    attempt = facts.state.attempt
-    return facts.undisturbed or (attempt is not None and facts.consumer.names(attempt.staged))
-
-
-def _can_be_retired(facts: Facts, entry: LedgerEntry) -> bool:
-    known = entry.credential.account in facts.capabilities
-    return (
-        known
-        and not waits(entry.not_before, facts.now)
-        and entry.credential.account not in facts.closed
-        and facts.retirements_left > 0
-    )
+def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
+    account = entry.credential.account
+    reachable = account in facts.capabilities and account not in facts.open_circuits
+    return reachable and not is_waiting(entry.not_before, facts.now)
 
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
-    ended = entry.ends_at <= facts.now
+    can, ended = facts.capabilities[entry.credential.account], entry.ends_at <= facts.now
     if entry.ending is Ending.FORGET:
         return Forget(entry) if ended else None
-    if facts.protected(entry.credential):
+    if facts.is_protected(entry.credential):
         return None
     if entry.disable_at > facts.now:
-        return _expiry(facts, entry)
+        # A provider that can end credentials by itself is told at once when: it then does so even if we are down.
+        untold = entry.credential.id is not None and entry.expires_at is None
+        return Expire(entry) if untold and can.expires else None
     if entry.credential.id is None:
         return _trace(facts, entry)
-    if facts.capabilities[entry.credential.account].disables and not entry.disabled:
+    if can.disables and not entry.disabled:
         return Disable(entry)
-    return _end(facts, entry) if ended else None
-
-
-def _end(facts: Facts, entry: LedgerEntry) -> Action:
-    stays = entry.ending is Ending.STAND_BY or not facts.capabilities[entry.credential.account].deletes
-    return Forget(entry) if stays else Delete(entry)
-
-
-def _expiry(facts: Facts, entry: LedgerEntry) -> Action | None:
-    """A provider that can end a credential by itself is told at once when: it then does so even without us."""
-    unknown = entry.credential.id is None or entry.expires_at is not None
-    return None if unknown or not facts.capabilities[entry.credential.account].expires else Expire(entry)
+    stays = entry.ending is Ending.STAND_BY or not can.deletes
+    last = Forget(entry) if stays else Delete(entry)
+    return last if ended else None
 
 
 def _trace(facts: Facts, entry: LedgerEntry) -> Action:
-    """An entry without an id stems from a create whose answer was lost: whatever a listing shows for it is removed."""
-    found = facts.found.get(key(entry.credential))
+    """Removes whatever a listing shows for an entry without an id: it stems from a create with a lost answer."""
+    found = facts.lookups.get(lookup_key(entry.credential))
     if found is None:
         return LookUp(entry.credential, entry)
     named = {other.credential.id for other in facts.state.ledger}
-    strays = [stray for stray in found if stray.id not in named and not facts.protected(stray)]
+    strays = [stray for stray in found if stray.id not in named and not facts.is_protected(stray)]
     return Delete(entry, strays[0]) if strays else Forget(entry)
 
 
-CHECKS: tuple[Check, ...] = (claimed_elsewhere, continue_attempt, draw_due_time, retire, stage)
-
-
-def hold(facts: Facts) -> Hold:
-    """Why nothing is done now, and when to look again."""
-    reason, message, until = _why(facts)
-    later = [moment for moment in (until, *_moments(facts)) if moment is not None and moment > facts.now]
-    return Hold(reason, message, min(later, default=None))
-
-
-def _why(facts: Facts) -> tuple[Reason, str, datetime | None]:
-    for explain in (_why_account, _why_doubted, _why_backing_off, _why_foreign, _why_capped, _why_idle, _why_window):
-        found = explain(facts)
-        if found is not None:
-            return found
-    return Reason.NOT_DUE, "nothing is due", facts.state.next_rotation
-
-
-_Why = tuple[Reason, str, datetime | None] | None
-
-
-def _why_account(facts: Facts) -> _Why:
-    attempt = facts.state.attempt
-    account = attempt.staged.account if attempt else facts.target.account
-    if account not in facts.capabilities:
-        return Reason.ACCOUNT_MISSING, f"an attempt is open at {account}: put it back into the configuration", None
-    until = facts.closed.get(account)
-    return (Reason.CIRCUIT_OPEN, f"{account} failed too often in a row", until) if until else None
-
-
-def _why_doubted(facts: Facts) -> _Why:
-    account = facts.target.account
-    stands_in_the_way = facts.target.strategy is Strategy.IN_PLACE and facts.state.attempt is None
-    if account not in facts.doubted or not stands_in_the_way or not _wants_rotation(facts):
-        return None
-    return Reason.UNPROVED, f"passwords set at {account} are not accepted yet: look there first", facts.now + _SOON
-
-
-def _why_backing_off(facts: Facts) -> _Why:
-    if not facts.backing_off():
-        return None
-    if facts.state.attempt is not None and facts.state.attempt.phase is Phase.APPLIED and not facts.state.failures:
-        return Reason.PROPAGATING, facts.state.last_error, facts.state.not_before
-    return Reason.BACKING_OFF, facts.state.last_error, facts.state.not_before
-
-
-def _why_foreign(facts: Facts) -> _Why:
-    if _handed_out_is_ours(facts):
-        return None
-    what = "is not what rotator published" if facts.consumer.exists else "is gone"
-    remedy = f"put it right, or take it over: rotator rotate {facts.target.name} --take-over"
-    return Reason.FOREIGN_DOCUMENT, f"{facts.target.path} {what}; {remedy}", None
-
-
-def _why_capped(facts: Facts) -> _Why:
-    if facts.retirements_left > 0 or not any(entry.disable_at <= facts.now for entry in facts.state.ledger):
-        return None
-    return Reason.RETIREMENTS_CAPPED, "as many credentials as one minute may see were retired", None
-
-
-def _wants_rotation(facts: Facts) -> bool:
-    due = facts.state.next_rotation
-    return facts.state.request is not None or (due is not None and due <= facts.now)
-
-
-def _why_idle(facts: Facts) -> _Why:
-    until = idle_in_overlap(facts) if _wants_rotation(facts) else None
-    return (Reason.IDLE_IN_OVERLAP, "devices may still use the idle credential", until) if until else None
-
-
-def _why_window(facts: Facts) -> _Why:
-    window = facts.target.policy.window
-    if window is None or not _wants_rotation(facts) or window.contains(facts.now):
-        return None
-    return Reason.OUTSIDE_WINDOW, "due, and waits for the window to open", window.next_opening(facts.now)
-
-
-def _moments(facts: Facts) -> list[datetime | None]:
-    """Every moment at which something else may become possible."""
-    moments: list[datetime | None] = [facts.state.next_rotation, facts.state.not_before, *facts.closed.values()]
-    for entry in facts.state.ledger:
-        moments += [entry.not_before, entry.disable_at, entry.ends_at]
-    return moments
+CHECKS: tuple[Check, ...] = (continue_attempt, draw_due_time, retire, stage)

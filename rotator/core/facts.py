@@ -1,10 +1,9 @@
-"""What is known of a target at one moment: all that a decision may rest on."""
+"""The knowledge of a target at one moment: all that a decision may rest on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from rotator.core.backoff import waits
 from rotator.core.model import (
     Attempt,
     Capabilities,
@@ -18,11 +17,6 @@ from rotator.core.model import (
 )
 
 
-def key(wanted: Credential) -> str:
-    """Names a look-up: by id, else by username, else by the attempt that made it."""
-    return f"{wanted.account}/{wanted.id or wanted.username or wanted.attempt}"
-
-
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Gathered by the engine, judged by `decide`."""
@@ -31,37 +25,36 @@ class Facts:
     capabilities: Mapping[str, Capabilities]  # by provider account
     state: TargetState
     consumer: ConsumerDocument
-    holder: str  # this process
-    claimed: bool  # this process holds the claim, and for longer than any one effect can take
-    taken: timedelta  # for how much longer the claim of another process is respected
+    holds_claim: bool  # this process holds the claim, and for longer than any one effect can take
+    other_claim_remaining: timedelta  # how long another process's claim must still be respected
     now: datetime
-    found: Mapping[str, tuple[Credential, ...]] = field(default_factory=dict)  # look-ups of this look, by `key`
-    closed: Mapping[str, datetime] = field(default_factory=dict)  # accounts whose circuit is open, and until when
+    lookups: Mapping[str, tuple[Credential, ...]] = field(default_factory=dict)  # made in this look, by `lookup_key`
+    open_circuits: Mapping[str, datetime] = field(default_factory=dict)  # by account, until when nothing may be sent
     retirements_left: int = 1  # how many the cap for this minute still allows
-    doubted: frozenset[str] = frozenset()  # accounts where too many passwords were set in place and not proved
+    unproved_accounts: frozenset[str] = frozenset()  # accounts with too many passwords set in place and not proved
 
     @property
-    def undisturbed(self) -> bool:
-        """True where the consumer document is what was last published, or does not exist and nothing was published."""
+    def consumer_document_is_ours(self) -> bool:
+        """True if the consumer document is what was last published, or if there is neither of the two."""
         if self.state.published is None:
             return not self.consumer.exists
         return self.consumer.names(self.state.published)
 
-    def backing_off(self) -> bool:
-        """True while the back-off of the target lasts. A request to act now has already cleared it."""
-        return waits(self.state.not_before, self.now)
-
-    def protected(self, credential: Credential) -> bool:
-        """True where a credential must not be touched: it is published, or about to be, or handed out to devices."""
+    def is_protected(self, credential: Credential) -> bool:
+        """True if a credential must not be touched: it is published, staged, or handed out to devices."""
         attempt = self.state.attempt
         kept = (self.state.published, attempt.staged if attempt else None)
-        return any(other is not None and same(other, credential) for other in kept) or self.consumer.concerns(
-            credential
-        )
+        in_use = any(other is not None and is_same_credential(other, credential) for other in kept)
+        return in_use or self.consumer.concerns(credential)
 
 
-def same(one: Credential, other: Credential) -> bool:
-    """True where both are the same credential at the provider, whatever their passwords."""
+def lookup_key(wanted: Credential) -> str:
+    """Returns the key of a look-up: by id, else by username, else by the attempt that made the credential."""
+    return f"{wanted.account}/{wanted.id or wanted.username or wanted.attempt}"
+
+
+def is_same_credential(one: Credential, other: Credential) -> bool:
+    """True if both are the same credential at the provider, whatever their passwords."""
     if one.account != other.account:
         return False
     if one.id is not None and other.id is not None:
@@ -72,21 +65,12 @@ def same(one: Credential, other: Credential) -> bool:
     return one.id is None and other.id is None and one.attempt is not None and one.attempt == other.attempt
 
 
-def entry_of(state: TargetState, credential: Credential) -> LedgerEntry | None:
-    """The ledger's entry for `credential`, if there is one."""
-    return next((entry for entry in state.ledger if same(entry.credential, credential)), None)
+def ledger_entry_of(state: TargetState, credential: Credential) -> LedgerEntry | None:
+    """Returns the ledger's entry for `credential`, if there is one."""
+    return next((entry for entry in state.ledger if is_same_credential(entry.credential, credential)), None)
 
 
-def unproved_in_place(attempt: Attempt | None) -> bool:
-    """True where the provider may have a password in place of the published one, and was not seen to accept it."""
-    if attempt is None or attempt.strategy is not Strategy.IN_PLACE:
-        return False
-    return attempt.phase is Phase.APPLIED or (attempt.phase is Phase.STAGED and attempt.uncertain)
-
-
-def open_attempt(facts: Facts) -> Attempt | None:
-    """The open attempt where it can be worked on now: not backing off, its account known and its circuit not open."""
-    attempt = facts.state.attempt
-    if attempt is None or facts.backing_off() or attempt.staged.account in facts.closed:
-        return None
-    return attempt if attempt.staged.account in facts.capabilities else None
+def has_unproved_password(attempt: Attempt) -> bool:
+    """True if the provider may have a password in place of the published one that it was not seen to accept."""
+    may_be_set = attempt.phase is Phase.APPLIED or (attempt.phase is Phase.STAGED and attempt.uncertain)
+    return attempt.strategy is Strategy.IN_PLACE and may_be_set

@@ -1,27 +1,26 @@
-"""The ledger of the state document after each event. Pure, like `advance`."""
+"""The entries of the ledger, and the state document after each event that concerns one. Pure, like `advance`."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.facts import same
+from rotator.core.facts import is_same_credential
 from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Strategy, Target, TargetState
 from rotator.core.secret import Secret
-from rotator.core.transitions import Fate, Standing, next_standing
 
-# How long a create whose answer was lost may still be carried out by the provider. A guess, on the long side: no
+# The time for which a provider may still carry out a create whose answer was lost. A guess, on the long side: no
 # provider documents it, and all that it delays is the removal of a credential that nobody was told of.
 LATE_COMMIT = timedelta(minutes=10)
 
 
-def replaced(attempt: Attempt, target: Target, now: datetime) -> LedgerEntry | None:
-    """The entry of what an attempt replaced, if there is anything of it to retire or to keep."""
+def replaced_entry(attempt: Attempt, target: Target, now: datetime) -> LedgerEntry | None:
+    """Returns the entry for what an attempt replaced, if there is anything to retire or to keep."""
     predecessor = attempt.predecessor
     if predecessor is None:
         return None
     overlap, quarantine = target.policy.overlap, target.policy.quarantine
     if attempt.compromised:
         overlap = quarantine = timedelta()
-    if same(predecessor, attempt.staged):
+    if is_same_credential(predecessor, attempt.staged):
         known = predecessor.password is not None and predecessor.password != attempt.staged.password
         worth_keeping = known and not attempt.compromised
         return LedgerEntry(predecessor, Ending.FORGET, now, now, quarantine) if worth_keeping else None
@@ -31,30 +30,30 @@ def replaced(attempt: Attempt, target: Target, now: datetime) -> LedgerEntry | N
     return LedgerEntry(predecessor, ending, now, now + overlap, quarantine)
 
 
-def strays_of(attempt: Attempt, now: datetime) -> LedgerEntry:
-    """Whatever else the provider made for this attempt, looked for when no create can still be on its way."""
+def strays_entry(attempt: Attempt, now: datetime) -> LedgerEntry:
+    """Returns an entry for whatever else the provider made, to be looked for when no create can still be under way."""
     unknown = Credential(attempt.staged.account, username="", attempt=attempt.id)
     return LedgerEntry(unknown, Ending.DELETE, now, now + LATE_COMMIT, timedelta())
 
 
-def at_once(entry: LedgerEntry, now: datetime) -> LedgerEntry:
-    """No overlap, no quarantine: an emergency. A create that may still be on its way is waited for all the same."""
+def end_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
+    """Takes overlap and quarantine away, in an emergency. A create that may still be under way is waited for."""
     if entry.credential.id is None:
         return entry
     return replace(entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None)
 
 
-def ahead(state: TargetState, now: datetime) -> bool:
-    """True where something has happened tomorrow: it was stored by a clock that was wrong.
+def has_future_times(state: TargetState, now: datetime) -> bool:
+    """True if a stored time lies more than a day ahead: it was stored by a clock that was wrong.
 
-    By less than a day clocks may differ, or be set, without a harm that would last.
+    A smaller difference between two clocks does no lasting harm.
     """
     times = [state.last_rotation, *(time for entry in state.ledger for time in (entry.replaced_at, entry.disabled_at))]
     return any(time is not None and time > now + timedelta(days=1) for time in times)
 
 
-def recounted(entry: LedgerEntry, now: datetime) -> LedgerEntry:
-    """An entry with its overlap, or its quarantine, counted from now on where it began at a time still to come."""
+def counted_from_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
+    """Counts overlap and quarantine from now if they began at a time still to come."""
     early = max(entry.replaced_at - now, timedelta())
     disabled_at = min(entry.disabled_at, now) if entry.disabled_at is not None else None
     return replace(
@@ -62,58 +61,49 @@ def recounted(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     )
 
 
-def _standing(entry: LedgerEntry) -> Standing:
-    return Standing.DISABLED if entry.disabled else Standing.WAITING
+def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger without any entry of one credential."""
+    return tuple(entry for entry in ledger if not is_same_credential(entry.credential, credential))
 
 
-def without(ledger: tuple[LedgerEntry, ...], credential: Credential, fate: Fate) -> tuple[LedgerEntry, ...]:
-    """The ledger with nothing left of one credential."""
-    for entry in ledger:
-        if same(entry.credential, credential):
-            next_standing(_standing(entry), fate)
-    return tuple(entry for entry in ledger if not same(entry.credential, credential))
-
-
-def expiring(state: TargetState, entry: LedgerEntry, at: datetime) -> TargetState:
-    """The provider was told when to end a replaced credential, and does that by itself."""
+def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> TargetState:
+    """Records that the provider was told when to end a replaced credential by itself."""
     told = replace(entry, expires_at=at, failures=0, not_before=None, note="")
     return replace(state, ledger=_swapped(state.ledger, entry, told), claim=None)
 
 
-def disabled(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
-    """A replaced credential was disabled: its quarantine begins now, however late that is."""
-    next_standing(_standing(entry), Fate.DISABLE)
+def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
+    """Records that a replaced credential was disabled. Its quarantine begins now, however late that is."""
     ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="")
     counts = replace(state.counts, disabled=state.counts.disabled + 1)
     return replace(state, ledger=_swapped(state.ledger, entry, ended), counts=counts, claim=None)
 
 
-def given_password(state: TargetState, entry: LedgerEntry, password: Secret) -> TargetState:
-    """A password for a replaced credential that nobody knows one of, recorded before the provider hears of it."""
+def after_new_password(state: TargetState, entry: LedgerEntry, password: Secret) -> TargetState:
+    """Stores a new password for a replaced credential whose own nobody knows, before the provider hears of it."""
     known = replace(entry, credential=replace(entry.credential, password=password))
     return replace(state, ledger=_swapped(state.ledger, entry, known))
 
 
-def removed(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:
-    """A replaced credential is gone from the provider, and with it all that was kept of it."""
+def after_removal(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:
+    """Drops all entries of a replaced credential that is gone from the provider."""
     counts = replace(state.counts, deleted=state.counts.deleted + 1) if deleted else state.counts
-    ledger = without(state.ledger, entry.credential, Fate.REMOVE)
+    ledger = without_credential(state.ledger, entry.credential)
     return replace(state, ledger=ledger, counts=counts, claim=None)
 
 
-def forgotten(state: TargetState, entry: LedgerEntry) -> TargetState:
-    """This one entry has nothing left to do. Another of the same credential, with another ending, stays."""
-    next_standing(_standing(entry), Fate.REMOVE)
+def after_forget(state: TargetState, entry: LedgerEntry) -> TargetState:
+    """Drops this one entry. Another one of the same credential, with another ending, stays."""
     return replace(state, ledger=tuple(other for other in state.ledger if other != entry), claim=None)
 
 
-def stray_removed(state: TargetState) -> TargetState:
-    """What a lost create had left behind was deleted; there may be more, so that its entry stays."""
+def after_stray_removal(state: TargetState) -> TargetState:
+    """Counts a stray credential as deleted. There may be more of them, so the entry stays."""
     return replace(state, counts=replace(state.counts, deleted=state.counts.deleted + 1), claim=None)
 
 
-def retirement_postponed(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:
-    """It could not be disabled or deleted yet; it stays in the ledger for as long as it takes."""
+def after_postponement(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:
+    """Notes why a credential could not be retired yet; it stays in the ledger for as long as it takes."""
     later = replace(entry, failures=entry.failures + 1, not_before=not_before, note=note)
     return replace(state, ledger=_swapped(state.ledger, entry, later), claim=None)
 

@@ -1,4 +1,4 @@
-"""The words of `rotator` as types: targets, credentials, attempts, the ledger, and what Vault holds of them.
+"""The vocabulary of `rotator` as types: targets, credentials, attempts, the ledger, and the documents in Vault.
 
 Everything here is immutable. Times are aware; lengths of time are `timedelta`.
 """
@@ -15,7 +15,7 @@ SCHEMA_VERSION = 1
 
 
 class Strategy(Enum):
-    """How a target gets a new password."""
+    """A way for a target to get a new password."""
 
     REPLACE = "replace"  # create a new credential, later disable and delete the old one
     ALTERNATING = "alternating"  # two standing credentials; the idle one is set, enabled and published
@@ -35,7 +35,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What one kind of credential at a provider can do, and how it is shown to work."""
+    """The abilities of one kind of credential at a provider, and the proof that it works."""
 
     chooses_password: bool  # a create takes the password that we chose
     sets_password: bool  # the password of an existing credential can be changed
@@ -54,7 +54,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How often, when and how carefully: shared by the targets that name it."""
+    """A schedule with its window, overlap, quarantine and password rules, shared by the targets that name it."""
 
     name: str
     schedule: Schedule
@@ -77,7 +77,7 @@ class Target:
 
     @property
     def schedule_key(self) -> str:
-        """Names the schedule and window, so that a changed policy is noticed in the state document."""
+        """Names the schedule and window: the state document keeps it, and a changed policy is noticed by it."""
         return f"{self.policy.schedule} {self.policy.window}"
 
 
@@ -95,14 +95,14 @@ class Credential:
 
 
 class Purpose(Enum):
-    """What an attempt is for."""
+    """The purpose of an attempt."""
 
     ROTATE = "rotate"
     UNDO = "undo"  # publish a replaced credential again
 
 
 class Phase(Enum):
-    """How far an open attempt has come. After PROVED it is published and closed in one step."""
+    """The progress of an open attempt. After PROVED it is published and closed in one step."""
 
     STAGED = "staged"  # the password is in Vault; the provider may or may not have heard of it
     APPLIED = "applied"  # the provider answered that it is in force
@@ -123,7 +123,7 @@ class Attempt:
     requested_by: str
     reason: str
     compromised: bool = False
-    take_over: bool = False  # a consumer document that somebody else wrote is to be overwritten
+    take_over: bool = False  # overwrite a consumer document that somebody else wrote
     uncertain: bool = False  # a call was made whose answer nobody saw: the provider may know the password
     refused: bool = False  # the provider definitely refuses this password: discard it as soon as that is safe
     applied_at: datetime | None = None
@@ -131,7 +131,7 @@ class Attempt:
 
 
 class Ending(Enum):
-    """What becomes of a replaced credential after its quarantine."""
+    """The end of a replaced credential, after its quarantine."""
 
     DELETE = "delete"  # `replace`: it is deleted at the provider
     STAND_BY = "stand-by"  # `alternating`: it stays, disabled, and only its password is forgotten
@@ -150,8 +150,13 @@ class LedgerEntry:
     disabled_at: datetime | None = None
     failures: int = 0
     not_before: datetime | None = None
-    note: str = ""  # why the last try did not end it, such as active calls
+    note: str = ""  # why the last try failed, such as active calls
     expires_at: datetime | None = None  # the provider was told to end it then, by itself
+
+    @property
+    def label(self) -> str:
+        """The name that messages use."""
+        return self.credential.username or self.credential.id or "what a lost call may have created"
 
     @property
     def disabled(self) -> bool:
@@ -160,13 +165,13 @@ class LedgerEntry:
 
     @property
     def ends_at(self) -> datetime:
-        """When it is deleted or forgotten, provided that it is disabled on time."""
+        """The end of the quarantine, provided that the credential is disabled on time."""
         return (self.disabled_at or self.disable_at) + self.quarantine
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A wish to act now, kept in Vault until it is carried out."""
+    """A request to act now, kept in Vault until it is carried out."""
 
     purpose: Purpose
     requested_by: str
@@ -178,7 +183,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who works on a target just now. It saves double work; check-and-set is what decides."""
+    """A note of the process that works on a target. It saves double work; check-and-set is what decides."""
 
     holder: str
     until: datetime
@@ -186,7 +191,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Totals since the state document was made, so that metrics survive a restart."""
+    """Totals since the state document was made. Metrics are built from them and survive a restart."""
 
     succeeded: int = 0
     failed: int = 0
@@ -219,9 +224,9 @@ class TargetState:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerDocument:
-    """What devices read. The fields are None where the document is missing, deleted or not of our form."""
+    """The document that devices read. Its fields are None if it is missing, deleted or not of our form."""
 
-    version: int  # for check-and-set; 0 where nothing was ever written
+    version: int  # for check-and-set; 0 if nothing was ever written
     exists: bool
     username: str | None = None
     password: Secret | None = None
@@ -229,7 +234,7 @@ class ConsumerDocument:
     attempt: str | None = None
 
     def names(self, credential: Credential) -> bool:
-        """True where this document hands out exactly `credential`."""
+        """True if this document hands out exactly `credential`."""
         return (
             self.exists
             and credential.password is not None
@@ -239,7 +244,7 @@ class ConsumerDocument:
         )
 
     def concerns(self, credential: Credential) -> bool:
-        """True where this document hands out `credential`, with whatever password."""
+        """True if this document hands out `credential`, with whatever password."""
         if not self.exists:
             return False
         if self.credential_id is not None and credential.id is not None:

@@ -6,19 +6,19 @@ from string import ascii_lowercase, digits
 from rotator.core.model import Target
 
 _ALPHABET = ascii_lowercase + digits
-_LONGEST_BASE = 24  # no provider documents its longest username; 32 with the suffix has been seen to be taken
+_LONGEST_BASE = 24  # no provider documents a limit; 32 characters with the suffix have been accepted
 _SUFFIX = 8
 
 
 def new_attempt_id(choice: Callable[[str], str]) -> str:
-    """An id that is unique for all practical purposes: 62 bits."""
+    """Returns an id that is unique for all practical purposes: 62 bits."""
     return "".join(choice(_ALPHABET) for _ in range(12))
 
 
 def new_username(target: Target, choice: Callable[[str], str]) -> str:
-    """A username that nobody has: the configured one, or the target's name, and a random suffix of 41 bits.
+    """Returns a fresh username: the configured one, or the target's name, and a random suffix of 41 bits.
 
-    Letters and digits only, since that is what every provider takes (Vobiz, Create Credential: other characters "can
+    Letters and digits only, which every provider takes (Vobiz, Create Credential: other characters "can
     be rejected with a 400").
     """
     base = target.usernames[0] if target.usernames else target.name

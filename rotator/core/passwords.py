@@ -1,4 +1,4 @@
-"""Password rules: whether they can be met, and making a password under them.
+"""Password rules: checking whether they can be met, and making a password under them.
 
 A password is drawn uniformly among all that meet the rules (rejection sampling), so that its entropy is the logarithm
 of how many there are.
@@ -18,9 +18,9 @@ _TRIES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class PasswordRules:
-    """How a password is made. The minima count characters of each class; the alphabet is the union of the classes.
+    """The composition of a password: the minimum from each class of characters; the alphabet is their union.
 
-    A class whose minimum is 0 is still used, except symbols where `symbols` is empty.
+    A class whose minimum is 0 is still used; to leave symbols out, make `symbols` empty.
     """
 
     length: int = 20
@@ -34,7 +34,7 @@ class PasswordRules:
 
     @property
     def classes(self) -> tuple[tuple[str, int], ...]:
-        """Each class of characters with how many of it there must be at least."""
+        """Each class of characters with its minimum."""
         return (
             (string.ascii_lowercase, self.lower),
             (string.ascii_uppercase, self.upper),
@@ -44,7 +44,7 @@ class PasswordRules:
 
 
 def problems(rules: PasswordRules, limits: PasswordRules) -> tuple[str, ...]:
-    """Says why no password meets `rules` under a provider's `limits`; empty where they can be met."""
+    """Returns the reasons why no password meets `rules` under a provider's `limits`; empty if one can."""
     found = []
     required = rules.lower + rules.upper + rules.digits + rules.symbol
     if required > rules.length:
@@ -64,7 +64,7 @@ def problems(rules: PasswordRules, limits: PasswordRules) -> tuple[str, ...]:
 
 
 def meets(password: Secret, rules: PasswordRules) -> bool:
-    """True where the password is of the right length and has enough of each class and nothing else."""
+    """True if the password has the right length, enough of each class, and nothing else."""
     text = password.reveal()
     alphabet = "".join(characters for characters, _ in rules.classes)
     return (

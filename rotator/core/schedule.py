@@ -1,7 +1,7 @@
-"""When a target is due: intervals, cron expressions with a time zone, maintenance windows, spread.
+"""Due times: intervals, cron expressions with a time zone, maintenance windows, spread.
 
 A due time is computed once, stored, and never recomputed at a look: a random moment that is drawn again at each look
-would never come, or always.
+would never come, or come at once.
 """
 
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-SPREAD = 0.1  # of an interval: how much earlier than its end a rotation may fall due, so that a fleet spreads out
+SPREAD = 0.1  # of an interval: a rotation falls due this much early at most, which spreads a fleet out
 
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """A rotation whenever the published password reaches this age; never later, up to a tenth earlier."""
+    """A schedule by age: rotate when the published password reaches it, or up to a tenth earlier, never later."""
 
     interval: timedelta
 
     def due_after(self, moment: datetime, fraction: float) -> datetime:
-        """The due time after a rotation at `moment`; `fraction` in [0, 1) is the spread that was drawn."""
+        """Returns the due time after a rotation at `moment`; `fraction` in [0, 1) is the spread that was drawn."""
         return moment + self.interval * (1 - SPREAD * fraction)
 
     @property
@@ -32,13 +32,13 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """A rotation at the times of a cron expression, in its time zone."""
+    """A schedule by a cron expression, in its time zone."""
 
     expression: str
     timezone: str = "UTC"
 
     def due_after(self, moment: datetime, _fraction: float) -> datetime:
-        """The next time of the expression after `moment`. The spread is left out: the operator named the time."""
+        """Returns the next time of the expression after `moment`, without spread: the operator named the time."""
         return next_time(self.expression, self.timezone, moment)
 
     @property
@@ -58,26 +58,26 @@ Schedule: TypeAlias = Every | Cron
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """When scheduled rotations may start: `duration` from each time of the cron expression. Requests do not wait."""
+    """The times when scheduled rotations may start: `duration` from each time of the cron expression."""
 
     cron: str
     duration: timedelta
     timezone: str = "UTC"
 
     def contains(self, moment: datetime) -> bool:
-        """True where a window that opened at or before `moment` has not ended yet."""
+        """True if a window that opened at or before `moment` has not ended yet."""
         opening = next_time(self.cron, self.timezone, moment - self.duration)
         return opening <= moment
 
     def next_opening(self, moment: datetime) -> datetime:
-        """When the next window after `moment` opens."""
+        """Returns when the next window after `moment` opens."""
         return next_time(self.cron, self.timezone, moment)
 
     def place(self, wanted: datetime, not_before: datetime, fraction: float) -> datetime:
-        """The moment inside a window that suits `wanted` best.
+        """Returns the moment inside a window that suits `wanted` best.
 
-        `wanted` itself where it lies in a window; else a moment in the last window that ends before it (a password
-        is rotated ahead of its age limit rather than after it), or, where none is left, in the next one.
+        That is `wanted` itself if it lies in a window; else a moment in the last window that ends before it, since a
+        password is better rotated ahead of its age limit than after it; else one in the next window.
         """
         if self.contains(wanted):
             return wanted
@@ -87,14 +87,14 @@ class Window:
         return chosen + self.duration * fraction
 
     def _last_opening(self, after: datetime, before: datetime) -> datetime | None:
-        """The last opening after `after` of a window that ends by `before`.
+        """Returns the last opening after `after` of a window that ends by `before`.
 
-        Searched by halves: openings may be minutes or years apart, and there may be a million of them.
+        Searches by halves: openings may be minutes or years apart, and there may be a million of them.
         """
         latest = before - self.duration
         if self.next_opening(after) > latest:
             return None
-        low, high = after, latest  # what is sought comes after `low`, and not after `high`
+        low, high = after, latest  # the opening lies after `low`, and not after `high`
         while high - low > timedelta(minutes=1):  # no two openings are closer
             middle = low + (high - low) / 2
             if self.next_opening(middle) <= latest:
@@ -105,14 +105,14 @@ class Window:
 
 
 def next_time(expression: str, timezone: str, after: datetime) -> datetime:
-    """The first time of a cron expression strictly after `after`, in UTC.
+    """Returns the first time of a cron expression strictly after `after`, in UTC.
 
     Raises:
         ValueError: the expression is not one of five cron fields, or it never comes.
     """
     try:
-        # Where summer time ends, the second hour of the same name is searched as if it were the first, and a time
-        # that is past would be found again and again.
+        # When summer time ends, an hour comes twice; cronsim takes the second for the first and may give a time that
+        # is past.
         times = (time.astimezone(UTC) for time in CronSim(expression, after.astimezone(ZoneInfo(timezone))))
         return next(time for time in times if time > after)
     except (CronSimError, StopIteration) as error:
@@ -120,18 +120,18 @@ def next_time(expression: str, timezone: str, after: datetime) -> datetime:
 
 
 def first_due(window: Window | None, now: datetime, fraction: float) -> datetime:
-    """When a target that was never rotated is due: at once, or in the next window, spread over that window."""
+    """Returns the due time of a target that was never rotated: now, or spread over the next window."""
     if window is None or window.contains(now):
         return now
     return window.next_opening(now) + window.duration * fraction
 
 
 def next_due(schedule: Schedule, window: Window | None, rotated: datetime, fraction: float) -> datetime:
-    """When a target that was rotated at `rotated` is due again."""
+    """Returns the next due time of a target that was rotated at `rotated`."""
     wanted = schedule.due_after(rotated, fraction)
     if window is None or window.contains(wanted):
         return wanted
     if isinstance(schedule, Cron):
-        # Never ahead of its time: the expression would find the same time once more.
+        # Never earlier than its time: the expression would give the same time once more.
         return window.next_opening(wanted) + window.duration * fraction
     return window.place(wanted, rotated, fraction)

@@ -12,9 +12,9 @@ _MASK = "Secret(***)"
 
 @final
 class Secret:
-    """A value that must not be seen.
+    """A value that must never be seen.
 
-    Compared in constant time and only with another `Secret`; not hashable, so that it never becomes a key.
+    It compares in constant time, and only with another `Secret`; it is not hashable, lest it become a key.
     """
 
     __slots__ = ("_value",)
@@ -26,7 +26,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Returns the value itself: only for the provider's request and for Vault."""
+        """Returns the value itself, for the provider's request and for Vault only."""
         return self._value
 
     def __eq__(self, other: object) -> bool:
@@ -35,7 +35,7 @@ class Secret:
         return hmac.compare_digest(self._bytes(), other._bytes())
 
     def _bytes(self) -> bytes:
-        """Of any text there is: what people write into Vault need not be Unicode."""
+        """Encodes any text: what people write into Vault need not be valid Unicode."""
         return self._value.encode(errors="surrogatepass")
 
     def __bool__(self) -> bool:

@@ -1,37 +1,74 @@
-"""Whether a new attempt is opened now, and with which credential: the part of `decide` that starts things."""
+"""The check of `decide` that opens attempts: whether one is opened now, and with which credential."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import timedelta
 
-from rotator.core.actions import Action, Drop, LookUp, Stage
-from rotator.core.facts import Facts, entry_of, key
-from rotator.core.model import Capabilities, Credential, Ending, LedgerEntry, Purpose, Request, Strategy
+from rotator.core.actions import Action, Decision, Drop, Hold, HoldReason, LookUp, Stage
+from rotator.core.facts import Facts, ledger_entry_of, lookup_key
+from rotator.core.holds import account_hold, backoff_hold, foreign_document_hold
+from rotator.core.model import Credential, Purpose, Request, Strategy
+from rotator.core.undo import UndoImpossible, undo_candidate
 
 SCHEDULED_BY = "schedule"
+_SOON = timedelta(seconds=10)
 
 
-def stage(facts: Facts) -> Action | None:
-    """Opens an attempt where one is asked for or due, and nothing stands in its way."""
-    request = _wanted(facts)
-    if request is None or facts.state.attempt is not None or facts.target.account in facts.closed:
+def stage(facts: Facts) -> Decision | None:
+    """Opens an attempt if one is asked for or due, and nothing stands in its way."""
+    if facts.state.attempt is not None:
         return None
-    if facts.target.strategy is Strategy.IN_PLACE and facts.target.account in facts.doubted:
-        return None  # one provider that says done and means nothing must not cut a whole fleet off
-    if facts.backing_off() or not (facts.undisturbed or request.take_over):
-        return None
+    request = facts.state.request or _due(facts)
+    hold = account_hold(facts, facts.target.account) or _unproved_hold(facts, request) or backoff_hold(facts)
+    if hold is not None:
+        return hold
+    foreign = foreign_document_hold(facts)
+    if foreign is not None and (request is None or not request.take_over):
+        return foreign
+    if request is None:
+        return Hold(HoldReason.NOT_DUE, "nothing is due", facts.state.next_rotation)
     if request.purpose is Purpose.UNDO:
         return _undo(facts, request)
-    return _ROTATE[facts.target.strategy](facts, request)
+    return _idle_hold(facts, request) or _window_hold(facts) or _ROTATE[facts.target.strategy](facts, request)
 
 
-def _wanted(facts: Facts) -> Request | None:
-    if facts.state.request is not None:
-        return facts.state.request
-    due, window = facts.state.next_rotation, facts.target.policy.window
-    if due is None or due > facts.now or not (window is None or window.contains(facts.now)):
+def _due(facts: Facts) -> Request | None:
+    due = facts.state.next_rotation
+    if due is None or due > facts.now:
         return None
     why = f"due since {due:%Y-%m-%dT%H:%M:%SZ}" if facts.state.published else "first rotation"
     return Request(Purpose.ROTATE, SCHEDULED_BY, why, facts.now)
+
+
+def _unproved_hold(facts: Facts, request: Request | None) -> Hold | None:
+    """Holds if a provider says done but does not accept what was set: it must not cut a whole fleet off."""
+    account = facts.target.account
+    if request is None or facts.target.strategy is not Strategy.IN_PLACE or account not in facts.unproved_accounts:
+        return None
+    message = f"{account} does not accept the passwords that were set last: find out why, at the provider"
+    return Hold(HoldReason.UNPROVED, message, facts.now + _SOON)
+
+
+def _idle_hold(facts: Facts, request: Request) -> Hold | None:
+    """Holds while devices may still use the idle credential of `alternating`: its password must not be set.
+
+    After its overlap it is disabled first. A request does not wait for that, since it may not be possible.
+    """
+    if facts.target.strategy is not Strategy.ALTERNATING or request.compromised:
+        return None
+    idle = _idle(facts)
+    entry = None if isinstance(idle, LookUp) else ledger_entry_of(facts.state, idle)
+    if entry is None or entry.disabled or (entry.disable_at <= facts.now and facts.state.request is not None):
+        return None
+    return Hold(HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential", entry.disable_at)
+
+
+def _window_hold(facts: Facts) -> Hold | None:
+    """Holds what the schedule asks for until the window opens. Requests do not wait."""
+    window = facts.target.policy.window
+    if facts.state.request is not None or window is None or window.contains(facts.now):
+        return None
+    opening = window.next_opening(facts.now)
+    return Hold(HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", opening)
 
 
 def _replace(facts: Facts, request: Request) -> Action:
@@ -49,21 +86,17 @@ def _in_place(facts: Facts, request: Request) -> Action:
     if current is None:
         name = facts.target.usernames[0]
         return Drop(
-            f"{facts.target.account} has no credential {name!r}; in-place cannot create one: check the username"
+            f"{facts.target.account} has no credential {name!r}, and in-place cannot create one: check the username"
         )
     # A published credential that is gone, and was made anew by hand, is not what is replaced.
     gone = published is None or (published.account == current.account and published.id != current.id)
     return Stage(request, replace(current, password=None), current if gone else published)
 
 
-def _alternating(facts: Facts, request: Request) -> Action | None:
+def _alternating(facts: Facts, request: Request) -> Action:
     idle = _idle(facts)
     if isinstance(idle, LookUp):
         return idle
-    until = idle_in_overlap(facts)
-    # Once its overlap has passed it is disabled first; whoever asks does not wait for that where it cannot be done.
-    if until is not None and not request.compromised and (until > facts.now or facts.state.request is None):
-        return None
     predecessor = _predecessor(facts)
     return predecessor if isinstance(predecessor, LookUp) else Stage(request, idle, predecessor)
 
@@ -72,11 +105,11 @@ _ROTATE = {Strategy.REPLACE: _replace, Strategy.IN_PLACE: _in_place, Strategy.AL
 
 
 def _predecessor(facts: Facts, *, only_here: bool = False) -> Credential | LookUp | None:
-    """What the new credential will replace: the published one, or at the first rotation the configured one.
+    """Returns what the new credential will replace: the published one, or at the first rotation the configured one.
 
     Args:
-        only_here: the published one counts only if it is there, at the target's own account (`in-place` sets its
-            password).
+        only_here: the published one counts only if it exists at the target's own account, since `in-place` sets its
+            password.
     """
     published = facts.state.published
     if published is not None and not only_here:
@@ -88,30 +121,26 @@ def _predecessor(facts: Facts, *, only_here: bool = False) -> Credential | LookU
     if not facts.target.usernames:
         return None
     wanted = Credential(facts.target.account, _configured(facts))
-    found = facts.found.get(key(wanted))
-    if found is None:
-        return LookUp(wanted)
-    return _with_known_password(facts, found[0]) if found else None
+    found = facts.lookups.get(lookup_key(wanted))
+    if not found:
+        return LookUp(wanted) if found is None else None
+    # The password of an adopted credential is known only if the document that is taken over names it.
+    known = facts.consumer.password if facts.consumer.username == found[0].username else None
+    return replace(found[0], password=known)
 
 
 def _gone(facts: Facts, credential: Credential) -> bool | LookUp:
-    """True where the listing no longer has a credential that we knew. That is asked only after a failure."""
+    """True if the listing no longer has a credential that we knew. That is asked only after a failure."""
     if not facts.state.failures:
         return False
-    found = facts.found.get(key(credential))
+    found = facts.lookups.get(lookup_key(credential))
     return LookUp(credential) if found is None else not found
 
 
 def _configured(facts: Facts) -> str:
-    """The configured username that devices use: at a take-over the one that they are handed out, else the first."""
+    """Returns the configured username that devices use: at a take-over the one they are handed out, else the first."""
     handed_out = facts.consumer.username if facts.state.published is None else None
     return next((name for name in facts.target.usernames if name == handed_out), facts.target.usernames[0])
-
-
-def _with_known_password(facts: Facts, adopted: Credential) -> Credential:
-    """An adopted credential's password is only known where the consumer document that is taken over names it."""
-    known = facts.consumer.password if facts.consumer.username == adopted.username else None
-    return replace(adopted, password=known)
 
 
 def _idle(facts: Facts) -> Credential | LookUp:
@@ -124,39 +153,14 @@ def _idle(facts: Facts) -> Credential | LookUp:
         gone = _gone(facts, standby)
         if isinstance(gone, LookUp) or not gone:
             return gone or replace(standby, password=None)
-    found = facts.found.get(key(wanted))
+    found = facts.lookups.get(lookup_key(wanted))
     if found is None:
         return LookUp(wanted)
     return replace(found[0], password=None) if found else wanted
 
 
-def idle_in_overlap(facts: Facts) -> datetime | None:
-    """`alternating`: until when devices may still use the idle credential, so that its password must not be set."""
-    if facts.target.strategy is not Strategy.ALTERNATING:
-        return None
-    idle = _idle(facts)
-    entry = None if isinstance(idle, LookUp) else entry_of(facts.state, idle)
-    return entry.disable_at if entry is not None and not entry.disabled else None
-
-
 def _undo(facts: Facts, request: Request) -> Action:
-    refusals = []
-    for entry in reversed([entry for entry in facts.state.ledger if entry.credential.id is not None]):
-        refusal = undo_refusal(entry, facts.capabilities.get(entry.credential.account), facts.now)
-        if refusal is None:
-            return Stage(request, entry.credential, facts.state.published)
-        refusals.append(f"{entry.credential.username}: {refusal}")
-    return Drop("nothing can be undone: " + ("; ".join(refusals) or "the ledger is empty"))
-
-
-def undo_refusal(entry: LedgerEntry, can: Capabilities | None, now: datetime) -> str | None:
-    """Why a replaced credential cannot be published again; None where it can."""
-    if can is None:
-        return f"its account {entry.credential.account} is not in the configuration"
-    if entry.credential.password is None:
-        return "nobody knows its password"
-    if entry.disabled and not can.re_enables and entry.ending is not Ending.FORGET:
-        return "it was disabled, and this provider cannot undo that"
-    if entry.ends_at <= now:
-        return "its quarantine has ended"
-    return None
+    candidate = undo_candidate(facts.state, facts.capabilities, facts.now)
+    if isinstance(candidate, UndoImpossible):
+        return Drop(candidate.reason)
+    return Stage(request, candidate.entry.credential, facts.state.published)

@@ -1,7 +1,4 @@
-"""Every legal transition of an attempt and of a ledger entry, in one place.
-
-An illegal pair raises and changes nothing. `docs/architecture.md` draws its diagram from these tables.
-"""
+"""Every legal transition of an attempt, in one place. An illegal one raises and changes nothing."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -10,8 +7,8 @@ from types import MappingProxyType
 from rotator.core.model import Phase
 
 
-class Event(Enum):
-    """What can happen to an attempt."""
+class AttemptEvent(Enum):
+    """An event in the life of an attempt."""
 
     STAGE = "stage"  # the password was written to Vault
     APPLY = "apply"  # the provider answered that it is in force
@@ -21,41 +18,14 @@ class Event(Enum):
     ABANDON = "abandon"  # the provider definitely refused the password, so it is discarded
 
 
-class Standing(Enum):
-    """Where a replaced credential stands."""
-
-    WAITING = "waiting"  # still accepted, until the overlap ends
-    DISABLED = "disabled"  # refused, and can be brought back until the quarantine ends
-    GONE = "gone"  # no longer in the ledger
-
-
-class Fate(Enum):
-    """What can happen to a replaced credential."""
-
-    DISABLE = "disable"
-    REMOVE = "remove"  # deleted at the provider, or its password forgotten
-    REINSTATE = "reinstate"  # published again by an undo, or reused by `alternating`
-
-
-ATTEMPT: Mapping[tuple[Phase | None, Event], Phase | None] = MappingProxyType(
+ATTEMPT: Mapping[tuple[Phase | None, AttemptEvent], Phase | None] = MappingProxyType(
     {
-        (None, Event.STAGE): Phase.STAGED,
-        (Phase.STAGED, Event.APPLY): Phase.APPLIED,
-        (Phase.STAGED, Event.ABANDON): None,
-        (Phase.APPLIED, Event.DOUBT): Phase.STAGED,
-        (Phase.APPLIED, Event.PROVE): Phase.PROVED,
-        (Phase.PROVED, Event.CLOSE): None,
-    }
-)
-
-LEDGER: Mapping[tuple[Standing, Fate], Standing] = MappingProxyType(
-    {
-        (Standing.WAITING, Fate.DISABLE): Standing.DISABLED,
-        (Standing.WAITING, Fate.REMOVE): Standing.GONE,
-        (Standing.WAITING, Fate.REINSTATE): Standing.GONE,
-        (Standing.DISABLED, Fate.DISABLE): Standing.DISABLED,
-        (Standing.DISABLED, Fate.REMOVE): Standing.GONE,
-        (Standing.DISABLED, Fate.REINSTATE): Standing.GONE,
+        (None, AttemptEvent.STAGE): Phase.STAGED,
+        (Phase.STAGED, AttemptEvent.APPLY): Phase.APPLIED,
+        (Phase.STAGED, AttemptEvent.ABANDON): None,
+        (Phase.APPLIED, AttemptEvent.DOUBT): Phase.STAGED,
+        (Phase.APPLIED, AttemptEvent.PROVE): Phase.PROVED,
+        (Phase.PROVED, AttemptEvent.CLOSE): None,
     }
 )
 
@@ -64,8 +34,8 @@ class IllegalTransitionError(Exception):
     """A transition that the table does not have: a fault in `rotator`, never in the provider."""
 
 
-def next_phase(phase: Phase | None, event: Event) -> Phase | None:
-    """The phase after `event`; None stands for no open attempt.
+def next_phase(phase: Phase | None, event: AttemptEvent) -> Phase | None:
+    """Returns the phase after `event`; None stands for no open attempt.
 
     Raises:
         IllegalTransitionError: the table has no such pair.
@@ -74,15 +44,3 @@ def next_phase(phase: Phase | None, event: Event) -> Phase | None:
         return ATTEMPT[phase, event]
     except KeyError:
         raise IllegalTransitionError(f"attempt: {event.value} in phase {phase and phase.value}") from None
-
-
-def next_standing(standing: Standing, fate: Fate) -> Standing:
-    """Where a ledger entry stands after `fate`.
-
-    Raises:
-        IllegalTransitionError: the table has no such pair.
-    """
-    try:
-        return LEDGER[standing, fate]
-    except KeyError:
-        raise IllegalTransitionError(f"ledger: {fate.value} while {standing.value}") from None

@@ -1,4 +1,4 @@
-"""The real clock and the real randomness: made once, by the composition root, and handed to everything else."""
+"""The real clock and the real randomness, which the composition root creates once and hands to everything else."""
 
 import random
 import secrets
@@ -8,17 +8,17 @@ from threading import Event
 
 
 class SystemClock:
-    """Time as the machine has it. A sleep ends early once `stop` is set, so that a stop never waits for one."""
+    """The machine's time. A sleep ends early once `stop` is set, so a stop never waits for one."""
 
     def __init__(self, stop: Event) -> None:
         self._stop = stop
 
     def now(self) -> datetime:
-        """The wall clock, in UTC."""
+        """Returns the wall clock's time, in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that never jump."""
+        """Returns seconds that never jump."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -27,12 +27,12 @@ class SystemClock:
 
 
 class SystemRandomness:
-    """From the operating system."""
+    """The operating system's randomness."""
 
     def choice(self, characters: str) -> str:
-        """One character, cryptographically strong."""
+        """Returns one character, drawn by a cryptographically strong generator."""
         return secrets.choice(characters)
 
     def fraction(self) -> float:
-        """A number in [0, 1); for spread only."""
+        """Returns a number in [0, 1); only for spreading load."""
         return random.random()  # noqa: S311

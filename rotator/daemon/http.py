@@ -1,9 +1,10 @@
-"""The read-only HTTP endpoint: /metrics, /healthz, /readyz and /status. It changes nothing and holds no secret."""
+"""The read-only HTTP endpoint: /metrics, /healthz, /readyz and /status. It changes nothing and shows no secret."""
 
 import errno
 import json
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import structlog
 from waitress import wasyncore
 from waitress.server import create_server
 
-from rotator.observe.health import Health, Report
+from rotator.observe.health import Health, HealthReport
 from rotator.observe.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -23,13 +24,6 @@ _SECURITY = [
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
 ]
-_STATUS = {
-    200: "200 OK",
-    404: "404 Not Found",
-    405: "405 Method Not Allowed",
-    500: "500 Internal Server Error",
-    503: "503 Service Unavailable",
-}
 _THREADS = 4
 _LIMITS = {
     "threads": _THREADS,
@@ -43,18 +37,18 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class ListenError(Exception):
-    """The address cannot be listened on; the message says what to change."""
+    """The endpoint cannot listen on the address; the message says what to change."""
 
 
 class StatusServer:
     """Serves the four pages from a bounded pool of threads.
 
     Args:
-        host: an address of this machine; "" listens on all IPv4 addresses, "::" on all of both kinds.
-        port: 0 takes a free one; `port` says which.
-        metrics_render: the text of /metrics.
+        host: an address of this machine; "" listens on all IPv4 addresses, "::" on all IPv4 and IPv6 addresses.
+        port: 0 takes a free one, which the property `port` returns.
+        metrics_render: returns the text of /metrics.
         health: answers /healthz and /readyz.
-        status: the document of /status: fast, and without a call that leaves the process.
+        status: returns the document of /status, fast and without a call that leaves the process.
     """
 
     def __init__(
@@ -79,11 +73,11 @@ class StatusServer:
 
     @property
     def port(self) -> int:
-        """The port that is listened on, once started; before that the one that was asked for."""
+        """The port in use, once started; before that the requested one."""
         return int(self._server.effective_port) if self._server is not None else self._wanted
 
     def start(self) -> None:
-        """Listens and serves in a thread of its own; returns once connections are accepted.
+        """Serves in a thread of its own; returns once connections are accepted.
 
         Raises:
             ListenError: the address is taken, not of this machine, or not allowed.
@@ -102,7 +96,7 @@ class StatusServer:
         self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Stops accepting, lets requests in progress end for at most `timeout` seconds, and closes. Safe to repeat."""
+        """Stops accepting, gives requests in progress at most `timeout` seconds, and closes. Safe to repeat."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
@@ -117,23 +111,23 @@ class StatusServer:
         headers = [("Content-Type", kind), ("Content-Length", str(len(body))), *_SECURITY]
         if status == 405:
             headers.append(("Allow", "GET, HEAD"))
-        start_response(_STATUS[status], headers)
+        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [] if method == "HEAD" else [body]
 
     def _page(self, method: str, path: str) -> tuple[int, str, bytes]:
         if method not in ("GET", "HEAD"):
-            return 405, _JSON, _body({"error": "read-only: GET and HEAD are answered"})
+            return 405, _JSON, _body({"error": "this endpoint is read-only: use GET or HEAD"})
         page = self._pages.get(path)
         if page is None:
             return 404, _JSON, _body({"error": "no such page", "pages": sorted(self._pages)})
         try:
             return page()
-        except Exception:  # noqa: BLE001 - a page that fails must not take the others, or the process, with it
-            _log.exception("a page could not be made", path=path)
-            return 500, _JSON, _body({"error": "this page could not be made; the log says why"})
+        except Exception:  # noqa: BLE001 - a page that fails must not bring down the others, or the process
+            _log.exception("a page could not be rendered", path=path)
+            return 500, _JSON, _body({"error": "this page could not be rendered; the log says why"})
 
 
-def _report(report: Report) -> tuple[int, str, bytes]:
+def _report(report: HealthReport) -> tuple[int, str, bytes]:
     return (200 if report.ok else 503), _JSON, _body({"ok": report.ok, "reasons": list(report.reasons)})
 
 
@@ -159,9 +153,9 @@ def _advice(error: OSError | OverflowError) -> str:
     if isinstance(error, OverflowError):
         return "a port is a number from 0 to 65535"
     if error.errno == errno.EADDRINUSE:
-        return "another process has this port; stop it, or set another port (0 takes a free one)"
+        return "another process uses this port; stop it, or set another port (0 takes a free one)"
     if error.errno == errno.EACCES:
-        return "not allowed; ports below 1024 need a privilege: set a port above"
+        return "permission denied; ports below 1024 need a privilege: set a higher one"
     if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
         return "this machine has no such address; use 127.0.0.1, or 0.0.0.0 to be reached from elsewhere"
     return error.strerror or type(error).__name__

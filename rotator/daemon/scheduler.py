@@ -1,16 +1,16 @@
-"""When each target is looked at: the only import of APScheduler.
+"""The schedule of looks; the only import of APScheduler.
 
-Each target has one job. It runs at least once a poll, so that a request or another process's work is noticed, and
-earlier when its last look asked for that. A run that comes late is carried out, however late (`misfire_grace_time`
-None: APScheduler's default of one second would drop it silently); runs that piled up are one run (`coalesce`); a
-target is never looked at twice at once (`max_instances`). What was skipped all the same is counted by listeners.
+Each target has one job. It runs at least once a poll, which notices requests and the work of other processes, and
+earlier if its last look asked for that. A late run is carried out, however late (`misfire_grace_time` None:
+APScheduler's default of one second would drop it silently); runs that piled up become one run (`coalesce`); a target
+never has two looks at once (`max_instances`). Listeners count the runs that are skipped all the same.
 """
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -24,9 +24,9 @@ _MISSED = {
     EVENT_JOB_MAX_INSTANCES: "still_running",
     EVENT_JOB_ERROR: "error",
 }
-_BEAT = "beat"
-_BEAT_EVERY = timedelta(seconds=5)
-_SOONEST = timedelta(milliseconds=200)  # between two looks at one target, whatever the last one said
+_HEARTBEAT = "heartbeat"
+_HEARTBEAT_INTERVAL = timedelta(seconds=5)
+_SHORTEST_PAUSE = timedelta(milliseconds=200)  # between two looks at one target, whatever the last one said
 
 LookAt = Callable[[Target], datetime | None]
 
@@ -38,7 +38,7 @@ class Scheduler:
         self,
         *,
         look: LookAt,
-        beat: Callable[[], None],
+        heartbeat: Callable[[], None],
         missed: Callable[[str], None],
         clock: Clock,
         randomness: Randomness,
@@ -48,27 +48,30 @@ class Scheduler:
         """Wires a scheduler; nothing runs before `start`.
 
         Args:
-            look: looks at one target and says when to look again; None means with the next poll.
-            beat: called every 5 seconds by the scheduler's own loop, on a thread that looks never occupy.
-            missed: told why a run did not take place.
+            look: looks at one target and returns when to look again; None means with the next poll.
+            heartbeat: called every 5 seconds by the scheduler's own loop, on a thread that looks never occupy.
+            missed: called with the reason why a run did not take place.
         """
         self._look, self._clock, self._randomness, self._poll = look, clock, randomness, poll
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(workers), _BEAT: ThreadPoolExecutor(1)},
+            executors={"default": ThreadPoolExecutor(workers), _HEARTBEAT: ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
-        self._missed = missed
-        self._scheduler.add_listener(self._on_missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
-        self._beat_trigger = IntervalTrigger(seconds=_BEAT_EVERY.total_seconds())
-        self._scheduler.add_job(beat, self._beat_trigger, id=_BEAT, executor=_BEAT, next_run_time=clock.now())
+        self._scheduler.add_listener(
+            lambda event: missed(_MISSED[event.code]), EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR
+        )
+        self._heartbeat_trigger = IntervalTrigger(seconds=_HEARTBEAT_INTERVAL.total_seconds())
+        self._scheduler.add_job(
+            heartbeat, self._heartbeat_trigger, id=_HEARTBEAT, executor=_HEARTBEAT, next_run_time=clock.now()
+        )
 
     def start(self) -> None:
         """Begins to run looks."""
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Begins no further look; those that run are not waited for."""
+        """Begins no further look; does not wait for those that run."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
@@ -77,14 +80,14 @@ class Scheduler:
         self._scheduler.pause()
 
     def resume(self) -> None:
-        """Goes on after `pause`."""
+        """Continues after `pause`."""
         self._scheduler.resume()
 
     def set_targets(self, targets: Iterable[Target]) -> None:
-        """Looks at these targets from now on, the first time spread over one poll, and at no others."""
+        """Looks at these targets, and no others, from now on; the first looks are spread over a tenth of a poll."""
         wanted = {_job_id(target.name): target for target in targets}
         for job in self._scheduler.get_jobs():
-            if job.id != _BEAT and job.id not in wanted:
+            if job.id != _HEARTBEAT and job.id not in wanted:
                 job.remove()
         for job_id, target in wanted.items():
             first = self._clock.now() + self._poll * self._randomness.fraction() * 0.1
@@ -99,7 +102,7 @@ class Scheduler:
             self._at(name, self._clock.now())
 
     def after_jump(self) -> None:
-        """The wall clock was set: what was planned by the old one is planned anew."""
+        """Plans every look anew after the wall clock was set."""
         now = self._clock.now()
         for job in self._scheduler.get_jobs():
             with suppress(JobLookupError):  # a reload has just removed it
@@ -110,14 +113,11 @@ class Scheduler:
         following = self._look(target)
         now = self._clock.now()
         if following is not None and following < now + self._poll:
-            self._at(target.name, max(following, now + _SOONEST))
+            self._at(target.name, max(following, now + _SHORTEST_PAUSE))
 
     def _at(self, name: str, moment: datetime) -> None:
         with suppress(JobLookupError):  # the target was removed while it was looked at
             self._scheduler.modify_job(_job_id(name), next_run_time=moment)
-
-    def _on_missed(self, event: JobEvent) -> None:
-        self._missed(_MISSED[event.code])
 
 
 def _job_id(target: str) -> str:

@@ -1,30 +1,24 @@
-"""The daemon's life: start, look at targets, obey signals, reload, stop inside a bound."""
+"""The daemon's life: start, wait for Vault, obey signals, stop within a bound."""
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
-from threading import Event, Lock, Thread
-from typing import Any
+from threading import Event, Thread
 
 import structlog
 
 from rotator import __version__
-from rotator.core.jump import Reading
-from rotator.core.model import Purpose, Request, Target
-from rotator.daemon.board import Board
+from rotator.daemon.clock_watch import watch_clock
+from rotator.daemon.composition import Components, Composition
 from rotator.daemon.http import StatusServer
-from rotator.daemon.root import Parts, Root
+from rotator.daemon.looks import Looks
+from rotator.daemon.reload import Reload
+from rotator.daemon.rotate_now import rotate_now
 from rotator.daemon.scheduler import Scheduler
-from rotator.daemon.signals import Asked, Signals
-from rotator.engine import Outcome
+from rotator.daemon.signals import SignalRequest, Signals
+from rotator.daemon.snapshot import Snapshot
 from rotator.observe.health import Health
-from rotator.ports import StoreError, StoreUnavailable
-from rotator.settings import ConfigError
+from rotator.ports import StoreUnavailable
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
-_BUG_AGAIN = timedelta(minutes=1)  # after an unexpected error in one look
-_HEART = 5.0  # seconds between two comparisons of the clocks
-_VAULT_AGAIN = 5.0  # seconds between two tries to reach Vault at start
+_VAULT_INTERVAL = 5.0  # seconds between two attempts to reach Vault at the start
 
 # Exit codes: stopped in time; the embedded Vault ended; a step was still running when the bound had passed.
 STOPPED, FAILED, OVERDUE = 0, 3, 4
@@ -33,27 +27,31 @@ STOPPED, FAILED, OVERDUE = 0, 3, 4
 class Service:
     """Runs until it is asked to stop. One instance a process."""
 
-    def __init__(self, root: Root, signals: Signals, stop: Event) -> None:
-        """Wires the service; `run` starts it. `stop` is the event that ends every sleep of the root's clock."""
-        self._root, self._signals, self._stop = root, signals, stop
-        self._lock = Lock()  # of what runs, what it runs with, and whether more may begin
-        self._reloading = Lock()
-        self._board = Board(root)
-        self._running: set[str] = set()
+    def __init__(self, composition: Composition, signals: Signals, stop: Event) -> None:
+        """Wires the service; `run` starts it. `stop` is the event that ends every sleep of the process."""
+        self._composition, self._signals, self._stop = composition, signals, stop
         self._code = STOPPED
-        self._made: Parts | None = None
-        self.health = Health(root.clock)
-        daemon = root.settings.daemon
+        self._health = Health(composition.clock)
+        self._snapshot = Snapshot(composition)
+        self._looks = Looks(self._snapshot, self._health, composition.clock, stop)
+        daemon = composition.settings.daemon
         self._scheduler = Scheduler(
-            look=self._look,
-            beat=self._beat,
-            missed=root.metrics.missed_run,
-            clock=root.clock,
-            randomness=root.randomness,
+            look=self._looks.look,
+            heartbeat=self._heartbeat,
+            missed=composition.metrics.missed_run,
+            clock=composition.clock,
+            randomness=composition.randomness,
             workers=daemon.workers,
             poll=daemon.poll,
         )
-        self.http = StatusServer(daemon.listen.host, daemon.listen.port, root.metrics.render, self.health, self._status)
+        self._reload = Reload(composition, self._looks, self._scheduler, self._snapshot, self._health)
+        self._http = StatusServer(
+            daemon.listen.host,
+            daemon.listen.port,
+            composition.metrics.render,
+            self._health,
+            lambda: self._snapshot.document(self._looks.components),
+        )
 
     def run(self) -> int:
         """Runs until a signal asks to stop; returns the exit code.
@@ -64,10 +62,10 @@ class Service:
             ConfigError: a secret that lies in Vault cannot be used.
         """
         with self._signals.installed():
-            self.http.start()
-            _log.info("listening", host=self._root.settings.daemon.listen.host, port=self.http.port)
+            self._http.start()
+            _log.info("listening", host=self._composition.settings.daemon.listen.host, port=self._http.port)
             try:
-                self._configured(ok=True)
+                self._reload.record(ok=True)
                 if self._wait_for_vault():
                     self._begin()
                     self._obey()
@@ -76,43 +74,45 @@ class Service:
         return code
 
     @property
-    def _parts(self) -> Parts:
-        assert self._made is not None  # noqa: S101  # Vault was waited for
-        return self._made
-
-    def _status(self) -> Mapping[str, Any]:
-        return self._board.document(self._made)
-
-    def _begin(self) -> None:
-        Thread(target=self._watch_clock, name="clock-watch", daemon=True).start()
-        self._scheduler.set_targets(self._parts.targets)
-        self._scheduler.start()
-        _log.info("started", version=__version__, holder=self._root.holder, targets=len(self._parts.targets))
+    def _components(self) -> Components:
+        assert self._looks.components is not None  # noqa: S101  # Vault was waited for
+        return self._looks.components
 
     def _wait_for_vault(self) -> bool:
-        """True once Vault answers; False where a stop came first. Sealed or unreachable is waited for.
+        """Waits until Vault answers; returns False if a stop comes first. A sealed or unreachable Vault is waited for.
 
-        What else signals ask for meanwhile is kept, and carried out afterwards.
+        Other signals that arrive meanwhile are obeyed afterwards.
         """
-        kept: list[tuple[Asked, str]] = []
+        postponed: list[tuple[SignalRequest, str]] = []
+        looks = self._looks
         while not self._stop.is_set():
             try:
-                self._made = self._made or self._root.assemble(self._root.settings, seen=self._board.seen)
-                self._made.store.check()
+                looks.components = looks.components or self._composition.assemble(
+                    self._composition.settings, seen=self._snapshot.update_state
+                )
+                looks.components.store.check()
             except StoreUnavailable as error:
-                self.health.vault_failed(str(error))
-                self.health.beat()
+                self._health.vault_failed(str(error))
+                self._health.beat()
                 _log.warning("waiting for Vault", error=str(error))
-                asked = self._signals.wait(_VAULT_AGAIN)
-                if asked is not None and asked[0] is Asked.STOP:
+                asked = self._signals.wait(_VAULT_INTERVAL)
+                if asked is not None and asked[0] is SignalRequest.STOP:
                     return False
-                kept += [asked] if asked is not None else []
+                postponed += [asked] if asked is not None else []
             else:
-                self.health.vault_reached()
-                for what, by in kept:
+                self._health.vault_reached()
+                for what, by in postponed:
                     self._signals.ask(what, by)
                 return True
         return False
+
+    def _begin(self) -> None:
+        watch = (self._composition, self._scheduler, self._stop)
+        Thread(target=watch_clock, args=watch, name="clock-watch", daemon=True).start()
+        targets = self._components.targets
+        self._scheduler.set_targets(targets)
+        self._scheduler.start()
+        _log.info("started", version=__version__, holder=self._composition.holder, targets=len(targets))
 
     def _obey(self) -> None:
         while True:
@@ -120,182 +120,42 @@ class Service:
             if asked is None:
                 continue
             what, by = asked
-            if what is Asked.STOP:
+            if what is SignalRequest.STOP:
                 _log.info("stopping", by=by)
                 return
             Thread(target=self._carry_out, args=(what, by), name=what.value, daemon=True).start()
 
-    def _carry_out(self, what: Asked, by: str) -> None:
-        if what is Asked.RELOAD:
-            self.reload()
-        elif what is Asked.ROTATE:
-            self.rotate_now(by)
+    def _carry_out(self, what: SignalRequest, by: str) -> None:
+        if what is SignalRequest.RELOAD:
+            self._reload.reload()
+        elif what is SignalRequest.ROTATE:
+            rotate_now(self._components, self._scheduler, self._composition.clock, by)
         else:
-            self._report()
+            for row in self._snapshot.document(self._components)["targets"]:
+                _log.info("state", **row)
 
     def _end(self) -> int:
-        """Stops in order: no new look, the running ones to the end of their step, the endpoint last."""
-        with self._lock:
-            self._stop.set()
-            self._scheduler.stop()
-        settings = self._made.settings if self._made is not None else self._root.settings
-        in_time = self._wait_for_looks(settings.daemon.stop_within)
-        self.http.stop()
-        if self._made is not None:
-            self._made.close()
+        """Stops in order: no new look, the running ones after their step, the HTTP endpoint last."""
+        self._looks.stop(self._scheduler.stop)
+        components = self._looks.components
+        settings = components.settings if components is not None else self._composition.settings
+        in_time = self._looks.wait(settings.daemon.stop_within)
+        self._http.stop()
+        if components is not None:
+            components.close()
         if not in_time:
-            _log.error("a step was still running when stop_within had passed", targets=sorted(self._running))
+            _log.error("a step was still running when stop_within had passed", targets=self._looks.running())
             return OVERDUE
         _log.info("stopped")
         return self._code
 
-    def _wait_for_looks(self, within: timedelta) -> bool:
-        waited = Event()
-        for _ in range(int(within.total_seconds() / 0.05) + 1):
-            with self._lock:
-                if not self._running:
-                    return True
-            waited.wait(0.05)
-        return False
-
-    # Looks
-
-    def _look(self, target: Target) -> datetime | None:
-        with self._lock:  # in one, so that neither a stop nor a reload overlooks a look that has just begun
-            if self._stop.is_set():
-                return None
-            self._running.add(target.name)
-            engine = self._parts.engine
-        self.health.look_started(target.name)
-        try:
-            look = engine.look(target)
-        except Exception as error:  # noqa: BLE001
-            # A fault in rotator itself must not end the other targets' looks. The traceback shows no local variables,
-            # and what the redactor knows is cut out of the error's text, as out of every line.
-            _log.exception("BUG", target=target.name, kind=type(error).__name__)
-            return self._root.clock.now() + _BUG_AGAIN
-        finally:
-            self.health.look_finished(target.name)
-            with self._lock:
-                self._running.discard(target.name)
-        if look.outcome is Outcome.VAULT:
-            self.health.vault_failed(look.message)
-        else:
-            self.health.vault_reached()
-        self._board.looked(target, look)
-        return look.next_look
-
-    def _beat(self) -> None:
-        self.health.beat()
-        if not self._stop.is_set() and not self._root.embedded_runs():
+    def _heartbeat(self) -> None:
+        self._health.beat()
+        if not self._stop.is_set() and not self._composition.embedded_runs():
             _log.error("the embedded Vault ended by itself; stopping, so that a restart brings it back")
             self._code = FAILED
-            self._signals.ask(Asked.STOP, "embedded Vault ended")
-        open_accounts = set(self._parts.engine.gates.open_circuits())
-        for account in self._parts.capabilities:
-            self._root.metrics.circuit(account, is_open=account in open_accounts)
-        self._root.metrics.vault_token_expires(self._parts.client.token_expires_at())
-
-    def _watch_clock(self) -> None:
-        """On a thread of its own, since a clock that was set back stalls every timer that goes by it."""
-        clock = self._root.clock
-        last = Reading(clock.now(), clock.monotonic())
-        while not self._stop.wait(_HEART):
-            reading = Reading(clock.now(), clock.monotonic())
-            jump = reading.jump_since(last)
-            last = reading
-            if jump:
-                self._root.metrics.clock_jumped(forward=jump > timedelta())
-                self._root.audit.record("clock jump", "", "noticed", seconds=jump.total_seconds())
-                _log.error("the wall clock was set", seconds=jump.total_seconds())
-                self._scheduler.after_jump()
-
-    # What signals ask for
-
-    def rotate_now(self, by: str) -> None:
-        """Rotates the targets that were asked for and are still waiting, or else every target.
-
-        Nothing is rotated where no such target is found, and Vault does not say it of all.
-        """
-        parts = self._parts
-        with ThreadPoolExecutor(parts.settings.daemon.workers) as pool:
-            asked = dict(pool.map(self._asked_for, parts.targets))
-            waiting = [name for name, is_asked in asked.items() if is_asked]
-            if not waiting and None in asked.values():
-                _log.error("nothing is rotated: Vault does not say which targets were asked for; signal again", by=by)
-                return
-            if not waiting:
-                pool.map(lambda target: self._request(target, by), parts.targets)
-        self._scheduler.look_now(waiting or [target.name for target in parts.targets])
-        _log.info("rotating now", by=by, targets=len(waiting) or len(parts.targets), requested=bool(waiting))
-
-    def _asked_for(self, target: Target) -> tuple[str, bool | None]:
-        """Whether somebody asked to rotate it; None where Vault does not say."""
-        try:
-            return target.name, self._parts.store.read_state(target.name).state.request is not None
-        except StoreError as error:
-            _log.warning("request not read", target=target.name, error=str(error))
-            return target.name, None
-
-    def _request(self, target: Target, by: str) -> None:
-        request = Request(Purpose.ROTATE, by, f"signal {by}", self._root.clock.now())
-        try:
-            self._parts.engine.request(target, request)
-        except StoreError as error:
-            _log.error("request not written", target=target.name, error=str(error))
-
-    def reload(self) -> bool:
-        """Reads the configuration again. What is wrong is said, and the old one stays in force."""
-        with self._reloading:
-            if self._stop.is_set():
-                return False
-            try:
-                settings = self._root.reload()
-                parts = self._root.assemble(settings, seen=self._board.seen)
-                parts.store.check()
-            except (ConfigError, StoreError) as error:
-                self._configured(ok=False)
-                _log.error("configuration not reloaded; the old one stays in force", error=str(error))
-                return False
-            if not self._swapped(parts):
-                parts.close()
-                return False
-        self._configured(ok=True)
-        for key in self._root.fixed_differences(settings):
-            _log.warning("this change takes effect at the next start only", key=key)
-        _log.info("configuration reloaded", targets=len(parts.targets))
-        return True
-
-    def _swapped(self, parts: Parts) -> bool:
-        """Goes on with `parts` once the looks that run have ended; False where the process is to stop."""
-        old = self._parts
-        if not self._unless_stopping(self._scheduler.pause):
-            return False
-        self._wait_for_looks(old.settings.daemon.stop_within)
-
-        def swap() -> None:
-            self._made = parts
-            self._board.forget_all_but({target.name for target in parts.targets})
-            self._scheduler.set_targets(parts.targets)
-            self._scheduler.resume()
-            if not self._running:  # else a look still uses the old connections, which then end with the process
-                old.close()
-
-        return self._unless_stopping(swap)
-
-    def _unless_stopping(self, act: Callable[[], None]) -> bool:
-        with self._lock:
-            if self._stop.is_set():
-                return False
-            act()
-        return True
-
-    def _configured(self, *, ok: bool) -> None:
-        self._root.metrics.config_loaded(ok=ok)
-        self._root.audit.record("configuration", "", "loaded" if ok else "refused")
-        if ok:
-            self.health.configuration_loaded()
-
-    def _report(self) -> None:
-        for row in self._status()["targets"]:
-            _log.info("state", **row)
+            self._signals.ask(SignalRequest.STOP, "embedded Vault ended")
+        open_accounts = set(self._components.engine.throttles.open_circuits())
+        for account in self._components.capabilities:
+            self._composition.metrics.circuit(account, is_open=account in open_accounts)
+        self._composition.metrics.vault_token_expires(self._components.client.token_expires_at())

@@ -1,4 +1,4 @@
-"""What signals mean. Handlers only put a word into a queue; the main thread takes it out and acts.
+"""The meaning of signals. A handler only puts a request into a queue; the main thread takes it out and acts.
 
 SIGTERM and SIGINT stop after the current step; a second one stops at once. SIGHUP reloads the configuration, SIGUSR1
 rotates now, SIGUSR2 logs the state.
@@ -6,17 +6,18 @@ rotates now, SIGUSR2 logs the state.
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from enum import Enum
 from queue import Empty, SimpleQueue
+from threading import Event
 from types import FrameType
 
-AT_ONCE = 130  # exit code of a stop that was asked for twice
+AT_ONCE = 130  # exit code of a stop that was requested twice
 
 
-class Asked(Enum):
-    """What a signal asks for."""
+class SignalRequest(Enum):
+    """The request that a signal makes."""
 
     STOP = "stop"
     RELOAD = "reload"
@@ -25,46 +26,66 @@ class Asked(Enum):
 
 
 _MEANING = {
-    signal.SIGTERM: Asked.STOP,
-    signal.SIGINT: Asked.STOP,
-    signal.SIGHUP: Asked.RELOAD,
-    signal.SIGUSR1: Asked.ROTATE,
-    signal.SIGUSR2: Asked.REPORT,
+    signal.SIGTERM: SignalRequest.STOP,
+    signal.SIGINT: SignalRequest.STOP,
+    signal.SIGHUP: SignalRequest.RELOAD,
+    signal.SIGUSR1: SignalRequest.ROTATE,
+    signal.SIGUSR2: SignalRequest.REPORT,
 }
 
 
+@contextmanager
+def handled(by: Callable[[signal.Signals], None], numbers: Iterable[signal.Signals]) -> Iterator[None]:
+    """Handles signals inside the block and restores the former handlers after it. Main thread only."""
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        by(signal.Signals(number))
+
+    former = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def interruptible(stop: Event, again: Callable[[], object]) -> AbstractContextManager[None]:
+    """Sets `stop` at the first SIGINT or SIGTERM inside the block, and calls `again` at each further one."""
+
+    def handle(_number: signal.Signals) -> None:
+        if stop.is_set():
+            again()
+        stop.set()
+
+    return handled(handle, (signal.SIGINT, signal.SIGTERM))
+
+
 class Signals:
-    """The queue of what was asked for."""
+    """The queue of the requests that came by signal."""
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[tuple[Asked, str]] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[SignalRequest, str]] = SimpleQueue()
         self._stops = 0
 
-    def ask(self, asked: Asked, by: str) -> None:
-        """Puts a wish into the queue, as a signal does."""
+    def ask(self, asked: SignalRequest, by: str) -> None:
+        """Puts a request into the queue, as a signal does."""
         self._queue.put((asked, by))
 
-    def wait(self, seconds: float) -> tuple[Asked, str] | None:
-        """The next wish and the name of its signal; None where none came within so many seconds."""
+    def wait(self, seconds: float) -> tuple[SignalRequest, str] | None:
+        """Returns the next request and the name of its signal; None if none comes within so many seconds."""
         try:
             return self._queue.get(timeout=seconds)
         except Empty:
             return None
 
-    @contextmanager
-    def installed(self) -> Iterator[None]:
-        """Handles signals inside the block and puts the former handlers back after it. Main thread only."""
-        former = {number: signal.signal(number, self._handle) for number in _MEANING}
-        try:
-            yield
-        finally:
-            for number, handler in former.items():
-                signal.signal(number, handler)
+    def installed(self) -> AbstractContextManager[None]:
+        """Queues the signals that arrive inside the block. Main thread only."""
+        return handled(self._handle, _MEANING)
 
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        asked = _MEANING[signal.Signals(number)]
-        if asked is Asked.STOP:
+    def _handle(self, number: signal.Signals) -> None:
+        asked = _MEANING[number]
+        if asked is SignalRequest.STOP:
             self._stops += 1
             if self._stops > 1:
                 os._exit(AT_ONCE)
-        self._queue.put((asked, signal.Signals(number).name))
+        self._queue.put((asked, number.name))

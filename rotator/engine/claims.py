@@ -1,4 +1,4 @@
-"""When the claims of other processes end, by this process's own clock."""
+"""The claims of other processes, timed by this process's own clock."""
 
 from datetime import timedelta
 from threading import Lock
@@ -10,10 +10,9 @@ from rotator.ports import Clock
 class Claims:
     """Watches claims that this process did not make; thread-safe.
 
-    The clocks of two processes may differ by any amount, so that the time in a claim says nothing to anybody but its
-    holder. A claim is therefore respected for its whole length from the moment when it was first seen here, and anew
-    when its holder renewed it, as it does with every write. The processes of an installation have the same length of
-    claim configured.
+    The clocks of two processes may differ by any amount, so the time in a claim means nothing to anybody but its
+    holder. A claim is therefore respected for its whole length from the moment it is first seen here, and again each
+    time its holder renews it, as it does with every write. All processes of an installation configure the same length.
     """
 
     def __init__(self, clock: Clock, holder: str, length: timedelta) -> None:
@@ -22,7 +21,7 @@ class Claims:
         self._lock = Lock()
 
     def remaining(self, target: str, claim: Claim | None) -> timedelta:
-        """For how much longer the claim on a target is respected; zero: not."""
+        """Returns how long the claim on a target must still be respected."""
         now = self._clock.monotonic()
         with self._lock:
             if claim is None or claim.holder == self._holder:

@@ -1,4 +1,4 @@
-"""How patient and how careful the engine is."""
+"""The limits of the engine: how patient and how careful it is."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,7 +8,7 @@ from rotator.core.backoff import Backoff
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How patient and how careful the engine is."""
+    """Times and counts that bound what the engine does."""
 
     claim: timedelta = timedelta(seconds=60)
     backoff: Backoff = field(default_factory=Backoff)

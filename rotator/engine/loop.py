@@ -5,18 +5,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import assert_never
 
 from rotator.core import actions as do
 from rotator.core import advance
+from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
 from rotator.core.decide import decide
-from rotator.core.facts import Facts, same
+from rotator.core.facts import Facts, is_same_credential
 from rotator.core.model import Credential, Purpose, Request, Target, TargetState
+from rotator.engine.attempt_effects import reassert
 from rotator.engine.claims import Claims
-from rotator.engine.effects import Effects
-from rotator.engine.gates import Gates
+from rotator.engine.effects import carry_out
 from rotator.engine.limits import Limits
-from rotator.engine.session import Seen, Session
+from rotator.engine.provider_caller import ProviderCaller
+from rotator.engine.session import Session, StateObserver
+from rotator.engine.throttles import Throttles
 from rotator.ports import Audit, Clock, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable
 
 _MOST_STEPS = 60  # a whole life of a credential takes about a dozen; more is a fault that must not spin
@@ -28,12 +32,12 @@ CLAIM_MARGIN = timedelta(seconds=5)
 
 
 class Outcome(Enum):
-    """What one look led to, for the log's one line."""
+    """The outcome of one look, for the log's one line."""
 
     ROTATED = "rotated"
     UNDONE = "undone"
     RETIRED = "retired"  # something was disabled, deleted or forgotten
-    HELD = "held"  # nothing was to be done
+    HELD = "held"  # there was nothing to do
     WAITING = "waiting"  # an attempt is open and waits
     FAILED = "failed"  # a step failed; see the message
     CONTENDED = "contended"  # another process kept writing first
@@ -43,20 +47,20 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What came of one look at a target."""
+    """The result of one look at a target."""
 
     target: str
     outcome: Outcome
     message: str
-    verbs: tuple[str, ...]
-    state: TargetState | None  # None where Vault could not be asked at all
+    steps: tuple[do.Step, ...]  # what was done, in order
+    state: TargetState | None  # None if Vault could not be asked at all
     hold: do.Hold | None
-    next_look: datetime | None  # None: with the next poll
+    next_look: datetime | None  # None: at the next poll
     seconds: float
 
 
 class Engine:
-    """Brings targets forward. One instance serves all threads of a process."""
+    """Carries targets forward. One instance serves all threads of a process."""
 
     def __init__(
         self,
@@ -68,49 +72,49 @@ class Engine:
         audit: Audit,
         holder: str,
         limits: Limits,
-        seen: Seen,
+        observe: StateObserver,
         stopping: Callable[[], bool],
     ) -> None:
         """Wires one engine.
 
         Args:
             holder: names this process in claims; unique among all processes, restarts included.
-            seen: is told every state that is read or written.
+            observe: is told every state that is read or written.
             stopping: True from the moment when no further step may begin.
 
         Raises:
             ValueError: the claim would end before the longest call that it protects.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
-        self.gates = Gates(clock, circuit, limits.retirements_per_minute)
+        self.throttles = Throttles(clock, circuit, limits.retirements_per_minute)
         self._claims = Claims(clock, holder, limits.claim)
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
-        self._seen, self._stopping, self._audit = seen, stopping, audit
+        self._observe, self._stopping, self._audit = observe, stopping, audit
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
         longest = max((provider.longest_call for provider in providers.values()), default=timedelta())
         self._longest_effect = longest + CLAIM_MARGIN
         if limits.claim <= self._longest_effect:
-            raise ValueError(f"a claim has to be longer than {self._longest_effect}: the longest call and a margin")
-        self._effects = Effects(store, providers, clock, randomness, audit, self.gates, limits)
+            raise ValueError(f"a claim of {limits.claim} is too short: it must be longer than {self._longest_effect}")
+        self._caller = ProviderCaller(providers, clock, randomness, audit, self.throttles, limits)
 
     def look(self, target: Target) -> Look:
-        """Brings one target as far as it can be brought now. Never raises for what Vault or a provider did."""
+        """Takes every step that a target allows now. Never raises for what Vault or a provider did."""
         started = self._clock.monotonic()
-        verbs: list[str] = []
+        steps: list[do.Step] = []
         session: Session | None = None
         hold: do.Hold | None = None
         try:
             session = self._open(target)
-            hold, outcome = self._steps(session, verbs)
+            hold, outcome = self._steps(session, steps)
             message, next_look = (hold.message, hold.until) if hold else ("", self._clock.now() + _SOON)
         except StoreError as error:
-            passing = isinstance(error, StoreUnavailable | Conflict)  # the others last until somebody mends them
+            passing = isinstance(error, StoreUnavailable | Conflict)  # the others last until somebody repairs them
             outcome, message, next_look = Outcome.VAULT, str(error), self._clock.now() + _SOON if passing else None
         return Look(
             target=target.name,
             outcome=outcome,
             message=message,
-            verbs=tuple(verbs),
+            steps=tuple(steps),
             state=session.state if session else None,
             hold=hold,
             next_look=next_look,
@@ -118,15 +122,15 @@ class Engine:
         )
 
     def facts(self, target: Target) -> Facts:
-        """What is known of a target now, for `plan` and `status`. Raises StoreError."""
+        """Returns what is known of a target now, for `plan` and `status`. Raises StoreError."""
         return self._facts(self._open(target))
 
     def request(self, target: Target, request: Request) -> TargetState:
-        """Writes a request into the state document, so that it outlives this process. Raises StoreError."""
+        """Writes a request into the state document, where it outlives this process. Raises StoreError."""
         session = self._open(target)
         for attempt in range(_MOST_CONFLICTS):
             try:
-                session.write(advance.requested(session.state, request))
+                session.write(advance.after_request(session.state, request))
                 break
             except Conflict:
                 if attempt == _MOST_CONFLICTS - 1:
@@ -134,9 +138,9 @@ class Engine:
                 self._clock.sleep(_AFTER_CONFLICT)
                 session.read()
         self._audit.record(
-            f"request {request.purpose.value}",
+            AuditVerb.REQUEST_UNDO if request.purpose is Purpose.UNDO else AuditVerb.REQUEST_ROTATION,
             target.name,
-            "done",
+            AuditOutcome.DONE,
             requested_by=request.requested_by,
             reason=request.reason,
             compromised=request.compromised,
@@ -144,80 +148,85 @@ class Engine:
         return session.state
 
     def _open(self, target: Target) -> Session:
-        return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._seen)
+        return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._observe)
 
     def _facts(self, session: Session) -> Facts:
-        taken = self._claims.remaining(session.target.name, session.state.claim)
-        return session.facts(self._capabilities, self.gates, self._longest_effect, taken)
+        remaining = self._claims.remaining(session.target.name, session.state.claim)
+        return session.facts(self._capabilities, self.throttles, self._longest_effect, remaining)
 
-    def _steps(self, session: Session, verbs: list[str]) -> tuple[do.Hold | None, Outcome]:
+    def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
         conflicts = 0
         for _ in range(_MOST_STEPS):
             if self._stopping():
-                self._give_back(session)
+                self._release_claim(session)
                 return None, Outcome.STOPPED
             action = decide(self._facts(session))
             if isinstance(action, do.Hold):
-                self._give_back(session)
-                return action, _outcome(session.state, verbs, action)
+                self._release_claim(session)
+                return action, _outcome(session.state, steps, action)
             try:
-                name = _name(action, session.state)
-                self._effects.carry_out(session, action)
-                verbs.append(name)
+                attempt = session.state.attempt
+                carry_out(self._caller, session, action)
+                undone = action.step is do.Step.CLOSE and attempt is not None and attempt.purpose is Purpose.UNDO
+                steps.append(do.Step.UNDO if undone else action.step)
             except Conflict:
                 conflicts += 1
                 if conflicts > _MOST_CONFLICTS:
                     return None, Outcome.CONTENDED
                 self._clock.sleep(_AFTER_CONFLICT)
                 session.read()
-                self._make_good(session, action)
+                self._repair_late_call(session, action)
         return None, Outcome.CONTENDED
 
-    def _make_good(self, session: Session, action: do.Action) -> None:
-        """A process that was stopped between deciding and sending may have touched what another one published since.
+    def _repair_late_call(self, session: Session, action: do.Action) -> None:
+        """Repairs what a late call may have done to a credential that another process has published since.
 
-        Nobody can tell what came of that, so that what is published is put into force once more, or else replaced.
+        That happens if this process was paused between deciding and sending. Nobody can tell what came of the call,
+        so what is published is put into force once more, or else replaced.
         """
         touched, published = _touched(action), session.state.published
-        if touched is None or published is None or not same(touched, published):
+        if touched is None or published is None or not is_same_credential(touched, published):
             return
         attempt = session.state.attempt
-        under_way = attempt is not None and same(touched, attempt.staged)
+        under_way = attempt is not None and is_same_credential(touched, attempt.staged)
         harmless = isinstance(action, do.Apply) and touched.password == published.password
-        if not under_way and not harmless and not self._effects.put_into_force(session, published):
+        if not under_way and not harmless and not reassert(self._caller, session, published):
             why = "a late call may have changed what is published"
             request = Request(Purpose.ROTATE, "rotator", why, self._clock.now())
-            session.write(advance.requested(session.state, request))
-            self._audit.record("request rotate", session.target.name, "done", requested_by="rotator", reason=why)
+            session.write(advance.after_request(session.state, request))
+            self._audit.record(
+                AuditVerb.REQUEST_ROTATION, session.target.name, AuditOutcome.DONE, requested_by="rotator", reason=why
+            )
 
-    def _give_back(self, session: Session) -> None:
-        """Everything that was asked of the provider is on record by now, so the next process need not wait."""
+    def _release_claim(self, session: Session) -> None:
+        """Gives the claim back: everything asked of the provider is on record, so the next process need not wait."""
         if session.holds_claim:
-            with suppress(Conflict):  # somebody wrote since, so that the claim is no longer ours anyway
-                session.write(advance.released(session.state))
+            with suppress(Conflict):  # somebody else wrote since: the claim is no longer ours anyway
+                session.write(advance.after_release(session.state))
 
 
 def _touched(action: do.Action) -> Credential | None:
-    """The credential at the provider that an action changes."""
-    if isinstance(action, do.Apply | do.Restore):
-        return action.credential
-    if isinstance(action, do.Disable | do.Expire | do.Delete):
-        return action.entry.credential
-    return None
+    """Returns the credential at the provider that an action changes."""
+    match action:
+        case do.Apply() | do.Restore():
+            return action.credential
+        case do.Expire() | do.Disable() | do.Delete():
+            return action.entry.credential
+        case do.DrawDueTime() | do.TakeClaim() | do.LookUp() | do.Stage() | do.Drop() | do.Forget():
+            return None
+        case do.Prove() | do.Publish() | do.Close() | do.Abandon():
+            return None
+        case _:
+            assert_never(action)
 
 
-def _name(action: do.Action, state: TargetState) -> str:
-    undo = isinstance(action, do.Close) and state.attempt is not None and state.attempt.purpose is Purpose.UNDO
-    return "undo" if undo else type(action).__name__.lower()
-
-
-def _outcome(state: TargetState, verbs: list[str], hold: do.Hold) -> Outcome:
-    if state.failures and (hold.reason is do.Reason.BACKING_OFF or "apply" in verbs):
+def _outcome(state: TargetState, steps: list[do.Step], hold: do.Hold) -> Outcome:
+    if state.failures and (hold.reason is do.HoldReason.BACKING_OFF or do.Step.APPLY in steps):
         return Outcome.FAILED
-    if "undo" in verbs:
+    if do.Step.UNDO in steps:
         return Outcome.UNDONE
-    if "close" in verbs:
+    if do.Step.CLOSE in steps:
         return Outcome.ROTATED
     if state.attempt is not None:
         return Outcome.WAITING
-    return Outcome.RETIRED if {"disable", "delete", "forget"} & set(verbs) else Outcome.HELD
+    return Outcome.RETIRED if {do.Step.DISABLE, do.Step.DELETE, do.Step.FORGET} & set(steps) else Outcome.HELD

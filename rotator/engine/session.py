@@ -4,70 +4,70 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.facts import Facts, key
+from rotator.core.facts import Facts, lookup_key
 from rotator.core.model import Capabilities, Claim, ConsumerDocument, Credential, Target, TargetState
-from rotator.engine.gates import Gates
+from rotator.engine.throttles import Throttles
 from rotator.ports import Clock, Store
 
-Seen = Callable[[Target, TargetState], None]
+StateObserver = Callable[[Target, TargetState], None]
 
 
 class Session:
     """Reads both documents once, then knows them by what it wrote itself; a conflict makes it read again."""
 
-    def __init__(self, target: Target, store: Store, clock: Clock, holder: str, claim: timedelta, seen: Seen) -> None:
+    def __init__(
+        self, target: Target, store: Store, clock: Clock, holder: str, claim: timedelta, observe: StateObserver
+    ) -> None:
         self.target = target
-        self._store, self._clock, self._holder, self._claim_length, self._seen = store, clock, holder, claim, seen
-        self._claim_ends = 0.0  # monotonic: a clock jump must not stretch a claim
-        self.version = 0
-        self._found: dict[str, tuple[Credential, ...]] = {}
+        self._store, self._clock, self._holder, self._claim_length, self._observe = store, clock, holder, claim, observe
         self.read()
 
     def read(self) -> None:
         """Reads both documents; what was known before is forgotten, the claim included."""
         versioned = self._store.read_state(self.target.name)
         self.state, self.version = versioned.state, versioned.version
-        self._claim_ends = 0.0
-        self._found = {}
+        self._claim_ends = 0.0  # monotonic: a clock jump must not stretch a claim
+        self._lookups: dict[str, tuple[Credential, ...]] = {}
         self.read_consumer()
-        self._seen(self.target, self.state)
+        self._observe(self.target, self.state)
 
     def read_consumer(self) -> None:
         """Reads what devices are handed out."""
         self.consumer: ConsumerDocument = self._store.read_consumer(self.target.path)
 
     def write(self, state: TargetState) -> None:
-        """Writes the state document over the version that was read. Our claim, where it is kept, is renewed by that.
+        """Writes the state document over the version that was read. If we hold the claim, that renews it.
 
-        A claim that is not ours, be it left behind, stays as it is: only `take` replaces it, which notes that the
-        outcome of its holder's last call is unknown.
+        A claim that is not ours, even one left behind, stays as it is: only `write_claimed` replaces it.
 
         Raises:
             Conflict: somebody else wrote first; nothing is changed here.
             StoreError: it may or may not have been written.
         """
-        if self.holds_claim:
-            self.take(state)
+        if not self.holds_claim:
+            self._check_and_set(replace(state, claim=self.state.claim), claim_ends=0.0)
+        elif state.claim is None:
+            self._check_and_set(state, claim_ends=0.0)  # the claim is given back
         else:
-            self._write(replace(state, claim=self.state.claim), claim_ends=0.0)
+            self.write_claimed(state)
 
-    def take(self, state: TargetState) -> None:
-        """Writes the state document with our claim, or with none where `state` has none. Raises like `write`."""
-        if state.claim is None:
-            self._write(state, claim_ends=0.0)
-        else:
-            ends = self._clock.monotonic() + self._claim_length.total_seconds()
-            self._write(replace(state, claim=self.new_claim()), claim_ends=ends)
+    def write_claimed(self, state: TargetState) -> None:
+        """Writes the state document with a fresh claim of this process. Raises like `write`."""
+        ends = self._clock.monotonic() + self._claim_length.total_seconds()
+        self._check_and_set(replace(state, claim=self.new_claim()), claim_ends=ends)
 
-    def _write(self, state: TargetState, claim_ends: float) -> None:
+    def _check_and_set(self, state: TargetState, claim_ends: float) -> None:
         self.version = self._store.write_state(state, self.version)
         self.state, self._claim_ends = state, claim_ends
-        self._seen(self.target, state)
+        self._observe(self.target, state)
+
+    def check_publishable(self) -> None:
+        """Raises StoreDenied if the token may not write the consumer document."""
+        self._store.check_publishable(self.target.path)
 
     def publish(self, credential: Credential) -> None:
         """Writes the consumer document over what was read. Raises like `write`."""
-        now = self._clock.now()
-        version = self._store.write_consumer(self.target.path, credential, now, self.consumer)
+        version = self._store.write_consumer(self.target.path, credential, self._clock.now(), self.consumer)
         self.consumer = ConsumerDocument(
             version=version,
             exists=True,
@@ -77,46 +77,49 @@ class Session:
             attempt=credential.attempt,
         )
 
-    def found(self, wanted: Credential, matches: tuple[Credential, ...]) -> None:
-        """Remembers a look-up for the rest of this look."""
-        self._found[key(wanted)] = matches
+    def remember_lookup(self, wanted: Credential, matches: tuple[Credential, ...]) -> None:
+        """Keeps the result of a look-up for the rest of this look."""
+        self._lookups[lookup_key(wanted)] = matches
 
-    def forget_found(self) -> None:
-        """What was looked up is no longer so."""
-        self._found = {}
+    def forget_lookups(self) -> None:
+        """Drops every look-up: what was found has changed."""
+        self._lookups = {}
 
     def new_claim(self) -> Claim:
-        """A claim of this process, from now on."""
+        """Returns a claim of this process, from now on."""
         return Claim(self._holder, self._clock.now() + self._claim_length)
 
     @property
     def holds_claim(self) -> bool:
-        """True where the last thing this look wrote holds the claim."""
+        """True if the last thing that this look wrote holds the claim."""
         return self._claim_ends > 0.0
 
     def _claim_left(self, now: datetime) -> timedelta:
-        """How long our claim lasts by both clocks: a machine that was suspended may have stopped the monotonic one."""
+        """Returns how long our claim lasts by both clocks: a suspended machine may have stopped the monotonic one."""
         if not self.holds_claim or self.state.claim is None:
             return timedelta()
         return min(timedelta(seconds=self._claim_ends - self._clock.monotonic()), self.state.claim.until - now)
 
     def facts(
-        self, capabilities: Mapping[str, Capabilities], gates: Gates, longest_effect: timedelta, taken: timedelta
+        self,
+        capabilities: Mapping[str, Capabilities],
+        throttles: Throttles,
+        longest_effect: timedelta,
+        other_claim_remaining: timedelta,
     ) -> Facts:
-        """All that the next decision rests on. `taken`: for how much longer another process's claim is respected."""
+        """Returns all that the next decision rests on."""
         now: datetime = self._clock.now()
-        gates.noticed(self.target.name, self.state.attempt)
+        throttles.note_attempt(self.target.name, self.state.attempt)
         return Facts(
             target=self.target,
             capabilities=capabilities,
             state=self.state,
             consumer=self.consumer,
-            holder=self._holder,
-            claimed=self._claim_left(now) >= longest_effect,
-            taken=taken,
+            holds_claim=self._claim_left(now) >= longest_effect,
+            other_claim_remaining=other_claim_remaining,
             now=now,
-            found=dict(self._found),
-            closed=gates.closed(capabilities, now),
-            retirements_left=gates.retirements_left(),
-            doubted=gates.doubted(),
+            lookups=dict(self._lookups),
+            open_circuits=throttles.open_until(capabilities, now),
+            retirements_left=throttles.retirements_left(),
+            unproved_accounts=throttles.unproved_accounts(),
         )

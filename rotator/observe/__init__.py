@@ -1,1 +1,1 @@
-"""What an operator sees: logs, the audit, metrics, health and status. None of it ever holds a secret."""
+"""The views of an operator: logs, the audit, metrics, health and status. None of them ever shows a secret."""

@@ -1,9 +1,10 @@
-"""The audit: one JSON line for each effect, hash-chained (see `rotator.observe.chain`), to a file or to a stream."""
+"""The audit: one JSON line for each effect, hash-chained (see `rotator.observe.chain`), in a file or on a stream."""
 
 import fcntl
 import os
 import stat
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock
@@ -11,11 +12,11 @@ from typing import Protocol, TextIO
 
 import structlog
 
-from rotator.observe.chain import GENESIS, TORN, Entry, Position, Scalar, chained, parsed, torn_facts
+from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator.observe.chain import GENESIS, Entry, Position, Scalar, continue_chain, position_in, torn_facts
 from rotator.observe.redact import Redactor
 from rotator.ports import Clock, Randomness
 
-LOST = "lines_lost"
 _MOST_WAITING = 2_000  # records kept in memory while the file cannot be written
 _BLOCK = 65_536
 _log = structlog.stdlib.get_logger(__name__)
@@ -26,29 +27,29 @@ class AuditError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How the audit does: where its chain ends, and what could not be written yet."""
+class AuditStatus:
+    """The end of the audit's chain, and the records that could not be written yet."""
 
     position: Position
-    waiting: int = 0  # records in memory that wait to be written
-    problem: str = ""  # why they wait; empty where all is well
+    waiting: int = 0  # records in memory that are not written yet
+    problem: str = ""  # why not; empty if there is no problem
 
 
 class Sink(Protocol):
-    """Where lines go."""
+    """The place that lines are written to."""
 
     def append(self, position: Position, entries: tuple[Entry, ...]) -> Position:
-        """Writes records at the chain's end and returns the new end. Raises OSError or ValueError where it cannot."""
+        """Writes records at the chain's end and returns the new end. Raises OSError or ValueError if it cannot."""
         ...
 
 
 class AuditLog:
-    """Implements `ports.Audit`. Safe to use from any thread; several processes may share one file.
+    """Implements `ports.Audit`. Thread-safe; several processes may share one file.
 
-    `record` does not raise when the file cannot be written: the effect has already happened, and stopping half-way
-    would make matters worse. The record is kept in memory and written before the next one (twice where it is unknown
-    whether it was written); meanwhile `standing` names the problem. Where more are lost than memory keeps, a
-    `lines_lost` record says how many.
+    `record` does not raise if the file cannot be written: the effect has already happened, and stopping half-way would
+    make matters worse. The record stays in memory and is written before the next one (twice if it is unknown whether
+    it was written); meanwhile `status` names the problem. If memory overflows, a `lines_lost` record says how many
+    records were lost.
     """
 
     def __init__(self, sink: Sink, clock: Clock, randomness: Randomness, redactor: Redactor) -> None:
@@ -61,10 +62,10 @@ class AuditLog:
         self._problem = ""
         chain = "".join(randomness.choice("0123456789abcdef") for _ in range(16))
         self._position = Position(chain, -1, GENESIS)
-        self._write()  # nothing yet, but the chain of an existing file is found
+        self._write()  # no record, but it finds the chain in an existing file
 
-    def record(self, verb: str, target: str, outcome: str, **facts: Scalar) -> None:
-        """Adds one line and returns when it is on the disk, or kept in memory because that failed."""
+    def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: Scalar) -> None:
+        """Adds one line; returns once it is on the disk, or in memory because that failed."""
         safe = {name: self._scalar(value) for name, value in facts.items()}
         clean = self._redactor.clean
         with self._lock:
@@ -72,10 +73,10 @@ class AuditLog:
             self._write()
 
     @property
-    def standing(self) -> Standing:
-        """Where the chain ends, and what waits."""
+    def status(self) -> AuditStatus:
+        """The end of the chain, and what is not written yet."""
         with self._lock:
-            return Standing(self._position, len(self._waiting), self._problem)
+            return AuditStatus(self._position, len(self._waiting), self._problem)
 
     def _write(self) -> None:
         try:
@@ -84,7 +85,7 @@ class AuditLog:
             self._keep(error)
             return
         if self._problem:
-            _log.info("the audit is written again", records=len(self._waiting), lost=self._lost)
+            _log.info("the audit is being written again", records=len(self._waiting), lost=self._lost)
         self._waiting.clear()
         self._lost, self._problem = 0, ""
 
@@ -93,7 +94,7 @@ class AuditLog:
             self._waiting.popleft()
             self._lost += 1
         cause = _cause(error)
-        if cause != self._problem:  # said once, not for every record
+        if cause != self._problem:  # logged once, not for every record
             _log.error(
                 "the audit cannot be written: records are kept in memory", cause=cause, waiting=len(self._waiting)
             )
@@ -102,25 +103,33 @@ class AuditLog:
     def _lost_entry(self) -> tuple[Entry, ...]:
         if not self._lost:
             return ()
-        return (Entry(self._clock.now(), LOST, "", "lost", {"records": self._lost, "cause": self._problem}),)
+        return (
+            Entry(
+                self._clock.now(),
+                AuditVerb.LINES_LOST,
+                "",
+                AuditOutcome.NOTICED,
+                {"records": self._lost, "cause": self._problem},
+            ),
+        )
 
     def _scalar(self, value: object) -> Scalar:
-        """What may be written of a fact: never the content of an object that is not a scalar, such as a `Secret`."""
+        """Returns what may be written of a fact: only the type of an object that is no scalar, such as a `Secret`."""
         if value is None or isinstance(value, bool | int | str | float):
-            kept: Scalar = self._redactor.nested(value)
-            return kept
+            clean: Scalar = self._redactor.nested(value)
+            return clean
         return f"(not recorded: {type(value).__name__})"
 
 
 class StreamSink:
-    """Writes to a stream such as standard output. Every process starts a chain of its own there."""
+    """A stream such as standard output, on which every process starts a chain of its own."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def append(self, position: Position, entries: tuple[Entry, ...]) -> Position:
-        """Writes and flushes. Raises OSError, or ValueError where the stream is closed."""
-        lines, end = chained(position, entries)
+        """Writes and flushes. Raises OSError, or ValueError if the stream is closed."""
+        lines, end = continue_chain(position, entries)
         if lines:
             self._stream.write(lines)
             self._stream.flush()
@@ -128,11 +137,11 @@ class StreamSink:
 
 
 class FileSink:
-    """Appends to a file and continues the chain that is in it; every write is flushed to the disk.
+    """A file, whose chain it continues; every write is flushed to the disk.
 
-    The end is read again whenever somebody else has written, under a lock that all writers take (flock). A file that
-    was renamed or removed (logrotate) is left, and the chain goes on in the new one; `copytruncate` may lose lines and
-    is not to be used. A last line that a crash tore apart is kept, and the record after it says so.
+    All writers take a lock (flock), and read the end again whenever another one has written. If the file was renamed or
+    removed (logrotate), the chain continues in a new one; do not use `copytruncate`, which may lose lines. A last line
+    that a crash cut short is kept, and the record after it accounts for it.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
@@ -143,9 +152,9 @@ class FileSink:
         """
         self._path = path
         self._clock = clock
-        self._size = -1  # of the file after our own last write; -1: not known
-        self._patience = 5.0  # seconds for which another process's lock is waited for
-        self._held_up = False  # that was in vain the last time
+        self._size = -1  # of the file after our own last write; -1: unknown
+        self._patience = 5.0  # seconds to wait for another process's lock
+        self._lock_timed_out = False  # the last time
         try:
             self._file = self._open()
         except OSError as error:
@@ -155,7 +164,7 @@ class FileSink:
             ) from None
 
     def append(self, position: Position, entries: tuple[Entry, ...]) -> Position:
-        """Writes at the end of the chain in the file, or of `position` where the file is empty. Raises OSError."""
+        """Writes at the end of the chain in the file, or at `position` if the file is empty. Raises OSError."""
         while True:
             self._take_lock()
             try:
@@ -173,17 +182,17 @@ class FileSink:
         os.close(self._file)
 
     def _take_lock(self) -> None:
-        """Waits a bounded time, and once only: a rotation must not hang because a stranger holds the file."""
+        """Takes the lock, waiting once at most: a rotation must not hang because a stranger has locked the file."""
         pause, step = Event(), 0.005
-        for _ in range(1 if self._held_up else int(self._patience / step)):
+        for _ in range(1 if self._lock_timed_out else int(self._patience / step)):
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 pause.wait(step)
             else:
-                self._held_up = False
+                self._lock_timed_out = False
                 return
-        self._held_up = True
+        self._lock_timed_out = True
         raise OSError("another process holds its lock")
 
     def _open(self) -> int:
@@ -194,7 +203,7 @@ class FileSink:
             raise OSError("it is not a regular file")
         directory = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            os.fsync(directory)  # so that a file that was just created is still there after a power failure
+            os.fsync(directory)  # else a new file may be missing after a power failure
         finally:
             os.close(directory)
         return file
@@ -206,14 +215,14 @@ class FileSink:
 
     def _moved(self) -> bool:
         try:
-            there = self._path.stat()
+            current = self._path.stat()
         except FileNotFoundError:
             return True
-        return not os.path.samestat(there, os.fstat(self._file))
+        return not os.path.samestat(current, os.fstat(self._file))
 
     def _add(self, position: Position, entries: tuple[Entry, ...], size: int) -> Position:
         mended, position = ("", position) if size == self._size else self._mend(position, size)
-        lines, end = chained(position, entries)
+        lines, end = continue_chain(position, entries)
         rest = memoryview((mended + lines).encode())
         if rest:
             while rest:
@@ -223,37 +232,30 @@ class FileSink:
         return end
 
     def _mend(self, position: Position, size: int) -> tuple[str, Position]:
-        """Ends a last line that has no end, and says so in a record unless it was whole but for the newline."""
-        torn = _unended(self._file, size)
-        if not torn or parsed(torn) == position:
+        """Ends a last line without a newline, and accounts for it in a record unless only the newline was missing."""
+        torn = next(_lines_backwards(self._file, size))
+        if not torn or position_in(torn) == position:
             return ("\n" if torn else ""), position
-        line, end = chained(position, (Entry(self._clock.now(), TORN, "", "kept", torn_facts(torn)),))
+        line, end = continue_chain(
+            position, (Entry(self._clock.now(), AuditVerb.TORN_LINE, "", AuditOutcome.NOTICED, torn_facts(torn)),)
+        )
         return "\n" + line, end
 
 
+def _lines_backwards(file: int, size: int) -> Iterator[bytes]:
+    """Yields the lines of a file from its end; the first one is what follows the last newline."""
+    end, rest, length = size, b"", _BLOCK
+    while end > 0:
+        start = max(end - length, 0)
+        rest, *lines = (os.pread(file, end - start, start) + rest).split(b"\n")
+        yield from reversed(lines)
+        end, length = start, 8 * length
+    yield rest
+
+
 def _last_position(file: int, size: int) -> Position | None:
-    """Where the chain in a file ends: at its last line that is a record. None where it has none."""
-    length = _BLOCK
-    while True:
-        start = max(size - length, 0)
-        for line in reversed(os.pread(file, size - start, start).split(b"\n")):
-            position = parsed(line)
-            if position is not None:
-                return position
-        if start == 0:
-            return None
-        length *= 8
-
-
-def _unended(file: int, size: int) -> bytes:
-    """What follows the last newline."""
-    length = _BLOCK
-    while True:
-        start = max(size - length, 0)
-        _, newline, rest = os.pread(file, size - start, start).rpartition(b"\n")
-        if newline or start == 0:
-            return rest
-        length *= 8
+    """Returns where the chain in a file ends: at its last line that is a record; None if it has none."""
+    return next((end for line in _lines_backwards(file, size) if (end := position_in(line)) is not None), None)
 
 
 def _cause(error: OSError | ValueError) -> str:

@@ -1,6 +1,6 @@
-"""The list of all metrics: what they are called, what they mean, how they are labelled. docs/metrics.md is made of it.
+"""The list of all metrics with their names, meanings and labels. docs/metrics.md is generated from it.
 
-Labels are names of the configuration or words of the code: bounded, never an id or a text.
+Labels are names from the configuration or words of the code: bounded, never an id or free text.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ GRACE = timedelta(minutes=10)  # how late a retirement may be before it counts a
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One metric: what it is called, what it means, how it is labelled."""
+    """The name, meaning and labels of one metric."""
 
     name: str
     kind: str  # counter, gauge, summary or histogram
@@ -21,24 +21,24 @@ class Described:
 
 _TARGET = ("target",)
 METRICS = (
-    Described("rotator_build_info", "gauge", ("version",), "Always 1; the label is the version that runs."),
+    Described("rotator_build_info", "gauge", ("version",), "Always 1; the label is the running version."),
     Described(
         "rotator_rotations_total",
         "counter",
         ("target", "outcome"),
-        "Rotations that ended, by outcome (succeeded, failed, undone), since the state document was made.",
+        "Rotations that ended, by outcome (succeeded, failed, undone), since the state document was created.",
     ),
     Described(
         "rotator_retirements_total",
         "counter",
         ("target", "outcome"),
-        "Replaced credentials that were retired, by outcome (disabled, deleted), since the state document was made.",
+        "Replaced credentials that were retired, by outcome (disabled, deleted), since the state document was created.",
     ),
     Described(
         "rotator_rotation_duration_seconds",
         "summary",
         _TARGET,
-        "Duration of the rotations that succeeded, from staging to publishing, since the state document was made.",
+        "Duration of successful rotations, from staging to publishing, since the state document was created.",
     ),
     Described(
         "rotator_target_last_rotation_timestamp_seconds",
@@ -50,79 +50,78 @@ METRICS = (
         "rotator_target_next_rotation_timestamp_seconds",
         "gauge",
         _TARGET,
-        "When the next rotation is due; absent until that was drawn.",
+        "When the next rotation is due; absent until it is scheduled.",
     ),
     Described(
         "rotator_target_max_age_seconds",
         "gauge",
         _TARGET,
-        "The greatest age of a password under the policy, the wait for a maintenance window included: an age above it "
+        "The maximum age of a password under the policy, including the wait for a maintenance window: a higher age "
         "means that rotations fail or do not start.",
     ),
     Described(
-        "rotator_target_consecutive_failures", "gauge", _TARGET, "Failures in a row; 0 where the last run went well."
+        "rotator_target_consecutive_failures", "gauge", _TARGET, "Failures in a row; 0 if the last run succeeded."
     ),
     Described(
         "rotator_target_blocked",
         "gauge",
         ("target", "reason"),
-        "1 while a target waits for somebody or something else than its due time: foreign_document, idle_in_overlap, "
+        "1 while a target waits for a person, or for anything but its due time: foreign_document, idle_in_overlap, "
         "account_missing or passwords_not_accepted; absent otherwise.",
     ),
     Described(
         "rotator_last_look_timestamp_seconds",
         "gauge",
         _TARGET,
-        "When the target's state was last read or written by this process.",
+        "When this process last read or wrote the target's state.",
     ),
     Described(
         "rotator_attempt_open_timestamp_seconds",
         "gauge",
         _TARGET,
-        "When the open attempt was started; absent while none is open.",
+        "When the open attempt began; absent while none is open.",
     ),
     Described(
         "rotator_ledger_credentials",
         "gauge",
         ("target", "state"),
-        "Replaced credentials in the ledger: waiting (still accepted, to be disabled) or disabled (to be deleted).",
+        "Replaced credentials in the ledger: waiting (accepted until they are disabled) or disabled (not deleted yet).",
     ),
     Described(
         "rotator_retirement_overdue",
         "gauge",
         _TARGET,
-        f"Replaced credentials that should have been disabled, or deleted, more than {GRACE.seconds // 60} minutes "
-        "ago.",
+        f"Replaced credentials whose disabling or deletion is more than {GRACE.seconds // 60} minutes overdue.",
     ),
     Described(
         "rotator_circuit_open",
         "gauge",
         ("account",),
-        "1 while a provider account failed too often in a row and is only probed, else 0.",
+        "1 while a provider account has failed too often in a row and is only probed, else 0.",
     ),
     Described(
         "rotator_provider_requests_total",
         "counter",
         ("account", "verb", "outcome"),
-        "Requests to providers since start, by outcome: a status code, or what the network did.",
+        "Requests to providers since start, by outcome: a status code or a network error.",
     ),
     Described(
         "rotator_provider_request_duration_seconds",
         "histogram",
         ("account", "verb"),
-        "How long requests to providers took, since start.",
+        "Duration of requests to providers, since start.",
     ),
     Described(
         "rotator_vault_requests_total",
         "counter",
         ("operation", "outcome"),
-        "Requests to Vault since start, by outcome such as ok, conflict, denied, unavailable.",
+        "Requests to Vault since start, by outcome, such as ok, conflict, denied or unavailable.",
     ),
     Described(
         "rotator_vault_request_duration_seconds",
         "histogram",
         ("operation",),
-        "How long requests to Vault took, since start.",
+        "Duration of requests to Vault, since start.",
     ),
     Described(
         "rotator_vault_token_expiry_timestamp_seconds",
@@ -146,19 +145,19 @@ METRICS = (
         "rotator_config_last_reload_successful",
         "gauge",
         (),
-        "1 where the configuration was read without error the last time, 0 where the one before it is still in force.",
+        "1 if the last load of the configuration succeeded, 0 if the previous one is still in force.",
     ),
     Described(
         "rotator_config_last_reload_success_timestamp_seconds",
         "gauge",
         (),
-        "When the configuration that is in force was read.",
+        "When the configuration in force was loaded.",
     ),
     Described(
         "rotator_audit_last_sequence",
         "gauge",
         (),
-        "Number of the newest record of the audit's chain; it only falls when a new chain begins.",
+        "Number of the newest record in the audit's chain; it only falls when a new chain begins.",
     ),
     Described(
         "rotator_audit_waiting_records",
@@ -170,7 +169,7 @@ METRICS = (
 
 
 def documentation() -> str:
-    """The text of docs/metrics.md."""
+    """Returns the text of docs/metrics.md."""
     rows = []
     for each in METRICS:
         labels = ", ".join(f"`{label}`" for label in each.labels) or "-"
@@ -178,9 +177,9 @@ def documentation() -> str:
     head = (
         "# Metrics",
         "",
-        "Served at `/metrics`. What is said of a target comes from its state document in Vault, so that a restart does",
-        'not falsify it; the metrics that say "since start" begin at zero with the process. Times are Unix seconds.',
-        "This page is written by `rotator.observe.catalogue.documentation()`, and a test compares it.",
+        "Served at `/metrics`. The metrics of a target come from its state document in Vault, so a restart does not",
+        'change them; those that say "since start" begin at zero with the process. Times are Unix seconds. This page',
+        "is generated by `rotator.observe.catalogue.documentation()`, and a test compares it.",
         "",
         "| name | kind | labels | meaning |",
         "|---|---|---|---|",

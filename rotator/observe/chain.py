@@ -1,4 +1,4 @@
-"""The audit's records and the chain that they form. Pure: no file, no clock.
+"""The audit's records, and the hash chain that they form. Pure: no file, no clock.
 
 A record is the canonical JSON (sorted keys, no spaces, ASCII) of `chain` (an id drawn when the chain began), `seq`
 (from 0), `time`, `verb`, `target`, `outcome`, `facts` (scalars: who asked, why, attempt, credential id), `prev` (the
@@ -12,20 +12,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from rotator.core.audit_words import AuditVerb
+
 GENESIS = "0" * 64
-TORN = "torn_line"
 FIELDS = frozenset({"chain", "seq", "time", "verb", "target", "outcome", "facts", "prev", "hash"})
 
 Scalar: TypeAlias = str | float | bool | None
-Record: TypeAlias = dict[str, Any]
+AuditRecord: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The end of a chain. Kept outside the file (status, metrics), it is what shows that the file's end was cut off."""
+    """The end of a chain. A copy outside the file (status, metrics) reveals that the end of the file was cut off."""
 
     chain: str
-    seq: int  # of the last record; -1 where there is none yet
+    seq: int  # of the last record; -1 if there is none yet
     hash: str
 
 
@@ -40,21 +41,21 @@ class Entry:
     facts: Mapping[str, Scalar]
 
 
-def encoded(record: Mapping[str, Any]) -> str:
-    """The canonical JSON of a record."""
+def canonical_json(record: Mapping[str, Any]) -> str:
+    """Returns the canonical JSON of a record."""
     return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def digest(record: Mapping[str, Any]) -> str:
-    """The hash that a record must carry."""
-    return hashlib.sha256(encoded({k: v for k, v in record.items() if k != "hash"}).encode()).hexdigest()
+    """Returns the hash that a record must carry."""
+    return hashlib.sha256(canonical_json({k: v for k, v in record.items() if k != "hash"}).encode()).hexdigest()
 
 
-def chained(position: Position, entries: Iterable[Entry]) -> tuple[str, Position]:
-    """The lines of `entries` as they continue the chain at `position`, and where it ends then."""
+def continue_chain(position: Position, entries: Iterable[Entry]) -> tuple[str, Position]:
+    """Returns the lines of `entries` that continue the chain at `position`, and its new end."""
     lines = []
     for entry in entries:
-        record: Record = {
+        record: AuditRecord = {
             "chain": position.chain,
             "seq": position.seq + 1,
             "time": entry.time.isoformat(),
@@ -65,18 +66,18 @@ def chained(position: Position, entries: Iterable[Entry]) -> tuple[str, Position
             "prev": position.hash,
         }
         record["hash"] = digest(record)
-        lines.append(encoded(record) + "\n")
+        lines.append(canonical_json(record) + "\n")
         position = Position(position.chain, record["seq"], record["hash"])
     return "".join(lines), position
 
 
 def torn_facts(torn: bytes) -> dict[str, Scalar]:
-    """What the record after a torn line says of it, so that a line that was inserted cannot pass for a torn one."""
+    """Returns the facts of the record that accounts for a torn line: an inserted line cannot pass for a torn one."""
     return {"bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
 
 
-def shaped(line: bytes) -> Record | None:
-    """The record in `line` where it has the shape of one, whether or not it was changed."""
+def record_in(line: bytes) -> AuditRecord | None:
+    """Returns the record in `line`, whether or not it was changed; None if it does not have the form of one."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -87,25 +88,25 @@ def shaped(line: bytes) -> Record | None:
     return record if texts and type(record["seq"]) is int and record["seq"] >= 0 else None
 
 
-def intact(record: Record, line: bytes) -> bool:
-    """True where `line` is, to the byte, what was written: a second key of the same name would hide text."""
+def intact(record: AuditRecord, line: bytes) -> bool:
+    """Returns True if `line` is exactly what was written: a second key of the same name could hide text."""
     try:
-        return record["hash"] == digest(record) and encoded(record).encode() == line
+        return record["hash"] == digest(record) and canonical_json(record).encode() == line
     except ValueError:  # NaN, which is never written
         return False
 
 
-def parsed(line: bytes) -> Position | None:
-    """The position of the record in `line`; None where it is none or was changed."""
-    record = shaped(line)
+def position_in(line: bytes) -> Position | None:
+    """Returns the position of the record in `line`; None if it is no record, or was changed."""
+    record = record_in(line)
     if record is None or not intact(record, line):
         return None
     return Position(record["chain"], record["seq"], record["hash"])
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong at a line; lines count from 1."""
+class ChainProblem:
+    """A problem at a line; lines count from 1."""
 
     line: int
     what: str
@@ -113,28 +114,28 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """What `verify` found."""
+    """The result of `verify`."""
 
     ok: bool
     records: int  # intact ones
     chains: tuple[Position, ...]  # where each chain ends, in the order in which they begin
-    problems: tuple[Problem, ...]
+    problems: tuple[ChainProblem, ...]
 
 
 def verify(lines: Iterable[bytes | str], *, after: str = "", anchor: str = "") -> VerifyResult:
     """Finds lines that were removed, changed, reordered, duplicated or inserted, in one file or several in their order.
 
-    What cannot be found: a cut end, without an `anchor`; a whole chain that was removed or added; and a file that
-    somebody rewrote from some record on, hashes included, without an `anchor` at or after that record. The chain has no
-    key: it proves nothing against a writer of the file unless a hash is kept elsewhere, as `rotator status` and whoever
-    collects it do.
+    It cannot find a cut end without an `anchor`; a whole chain that was removed or added; or, without an `anchor` at or
+    after the place, a file that somebody rewrote from some record on, hashes included. The chain has no key: it proves
+    nothing against somebody who can write the file, unless a hash is kept elsewhere, such as the one in
+    `rotator status`.
 
     Args:
         lines: bytes as in the file (a file opened in binary mode), with or without the newline.
-        after: the hash that the first record must follow, where earlier files were verified or thrown away.
-        anchor: a hash that must be there: the newest one that was seen elsewhere.
+        after: the hash that the first record must follow, if earlier files were verified or thrown away.
+        anchor: a hash that must be present: the newest one that is known from elsewhere.
     """
-    check = _Check(after)
+    check = _ChainCheck(after)
     for number, line in enumerate(lines, 1):
         written = line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line
         check.line(number, written.removesuffix(b"\n"))
@@ -143,10 +144,10 @@ def verify(lines: Iterable[bytes | str], *, after: str = "", anchor: str = "") -
 
 @dataclass(slots=True)
 class _Chain:
-    """One chain as far as it was read."""
+    """One chain, up to the line that was read last."""
 
     following: int  # the number that the next record must have
-    hash: str | None  # that the next record must follow; None after a changed record
+    hash: str | None  # which the next record must follow; None after a changed record
     seen: dict[int, tuple[int, str]]  # number: line and hash of the first record that carries it
 
     @property
@@ -157,56 +158,54 @@ class _Chain:
 
 
 @dataclass(slots=True)
-class _Check:
+class _ChainCheck:
     after: str
     records: int = 0
     number: int = 0
     chains: dict[str, _Chain] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    strange: bytes | None = None  # the line before this one, where it was no record
+    problems: list[ChainProblem] = field(default_factory=list)
+    strange: tuple[int, bytes] | None = None  # the line before this one, if it was no record
 
     def line(self, number: int, line: bytes) -> None:
         """Takes the next line."""
         self.number = number
-        record = shaped(line)
+        record = record_in(line)
         whole = record is not None and intact(record, line)
         self._judge_strange(record if whole else None)
         if record is None:
-            self.strange = line
+            self.strange = (number, line)
         elif not whole:
             self._changed(record)
         else:
             self._whole(record)
 
     def result(self, anchor: str) -> VerifyResult:
-        """Sums up."""
-        self.number += 1
+        """Returns the result, after the last line."""
         self._judge_strange(None)
-        self.number -= 1
-        known = {held for chain in self.chains.values() for _, held in chain.seen.values()}
+        known = {record_hash for chain in self.chains.values() for _, record_hash in chain.seen.values()}
         if anchor and anchor not in known:
             self._problem(f"no record has the hash {anchor}: the end was cut off, or records were replaced")
         ends = tuple(Position(name, *chain.last) for name, chain in self.chains.items())
         return VerifyResult(not self.problems, self.records, ends, tuple(self.problems))
 
-    def _problem(self, what: str, *, back: int = 0) -> None:
-        self.problems.append(Problem(self.number - back, what))
+    def _problem(self, what: str) -> None:
+        self.problems.append(ChainProblem(self.number, what))
 
-    def _judge_strange(self, record: Record | None) -> None:
-        """A line that is no record is accepted only where the record after it accounts for it."""
-        torn, self.strange = self.strange, None
-        if torn is None:
+    def _judge_strange(self, record: AuditRecord | None) -> None:
+        """Accepts a line that is no record only if the record after it accounts for it."""
+        if self.strange is None:
             return
-        if record is None or record["verb"] != TORN or record["facts"] != torn_facts(torn):
-            self._problem("this is no audit record: it was inserted or damaged", back=1)
+        (number, torn), self.strange = self.strange, None
+        if record is None or record["verb"] != AuditVerb.TORN_LINE or record["facts"] != torn_facts(torn):
+            self.problems.append(ChainProblem(number, "this is no audit record: it was inserted or damaged"))
 
-    def _changed(self, record: Record) -> None:
+    def _changed(self, record: AuditRecord) -> None:
         self._problem(f"record {record['seq']} was changed after it was written")
         chain = self.chains.get(record["chain"])
         if chain is not None and record["seq"] == chain.following:
             chain.following, chain.hash = chain.following + 1, None
 
-    def _whole(self, record: Record) -> None:
+    def _whole(self, record: AuditRecord) -> None:
         self.records += 1
         chain = self.chains.get(record["chain"])
         if chain is None:
@@ -216,7 +215,7 @@ class _Check:
         else:
             self._next(record, chain)
 
-    def _begin(self, record: Record) -> None:
+    def _begin(self, record: AuditRecord) -> None:
         seq, prev = record["seq"], record["prev"]
         continued = bool(self.after) and not self.chains and prev == self.after
         if seq > 0 and not continued:
@@ -230,7 +229,7 @@ class _Check:
             self._problem("the first record of a chain names one before it")
         self.chains[record["chain"]] = _Chain(seq + 1, record["hash"], {seq: (self.number, record["hash"])})
 
-    def _earlier(self, record: Record, chain: _Chain) -> None:
+    def _earlier(self, record: AuditRecord, chain: _Chain) -> None:
         seq = record["seq"]
         line, known = chain.seen.setdefault(seq, (self.number, record["hash"]))
         if line == self.number:
@@ -238,9 +237,9 @@ class _Check:
         elif known == record["hash"]:
             self._problem(f"record {seq} is a copy of line {line}")
         else:
-            self._problem(f"record {seq} is there twice, with another content in line {line}")
+            self._problem(f"record {seq} appears twice, with different content in line {line}")
 
-    def _next(self, record: Record, chain: _Chain) -> None:
+    def _next(self, record: AuditRecord, chain: _Chain) -> None:
         seq = record["seq"]
         if seq > chain.following:
             gap = f"records {chain.following} to {seq - 1} are" if seq - 1 > chain.following else f"record {seq - 1} is"

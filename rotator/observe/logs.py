@@ -1,7 +1,7 @@
-"""Logs: one JSON object on each line, or lines for a person, on standard error. Libraries' lines pass through here too.
+"""Logs on standard error: a JSON object on each line, or lines for a person. Libraries' lines pass here too.
 
-Nothing else writes to standard error, also not a traceback of a thread that died: each line is redacted first, no
-traceback shows local variables, and the loggers that would print URLs are kept at WARNING whatever level is asked for.
+Nothing else writes to standard error, not even the traceback of a thread that died. Each line is redacted first, no
+traceback shows local variables, and the loggers that would print URLs stay at WARNING whatever the level.
 """
 
 import logging
@@ -15,43 +15,43 @@ from typing import Any, Literal, TextIO, TypeAlias, get_args
 
 import structlog
 
+from rotator.observe.controls import visible
 from rotator.observe.redact import Redactor
 from rotator.ports import Clock
 
 Format: TypeAlias = Literal["auto", "json", "console"]
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
-LOUD = ("apscheduler", "hvac", "werkzeug")  # at WARNING unless DEBUG is asked for
+LOUD = ("apscheduler", "hvac", "werkzeug")  # at WARNING unless the level is DEBUG
 URLS = ("httpcore", "httpx", "requests", "urllib3", "waitress")  # log URLs or requests: never below WARNING
-_LIBRARIES = {"waitress.queue": logging.ERROR}  # says at WARNING that a second probe waits for a thread
+_LIBRARIES = {"waitress.queue": logging.ERROR}  # warns whenever a second probe waits for a thread
 _FIRST = ("timestamp", "level", "logger", "event")
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
 _log = structlog.stdlib.get_logger(__name__)
 _runs = structlog.stdlib.get_logger("rotator.run")
-_Event: TypeAlias = MutableMapping[str, Any]
+_LogEvent: TypeAlias = MutableMapping[str, Any]
 _ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def configure(level: str, form: str, redactor: Redactor, clock: Clock, stream: TextIO | None = None) -> None:
-    """Sends all logging of the process, structlog's and the standard library's, to `stream`. Safe to call again.
+    """Sends all logging of the process, structlog's and the standard library's, to `stream`. May be called again.
 
     Args:
         level: one of `Level`.
         form: one of `Format`; `auto` is `console` on a terminal and `json` elsewhere.
-        redactor: what it knows is cut out of every line.
+        redactor: cuts the secrets that it knows out of every line.
         clock: stamps the lines.
-        stream: standard error where None: standard output belongs to the commands' results.
+        stream: None means standard error; standard output is for the results of commands.
 
     Raises:
-        ValueError: `level` or `form` is none of those.
+        ValueError: `level` or `form` is unknown.
     """
     _check("level", level, get_args(Level))
     _check("format", form, get_args(Format))
     target = sys.stderr if stream is None else stream
     _configure_structlog(clock)
-    handler = _Handler(target)
+    handler = _LineHandler(target)
     handler.setFormatter(_formatter(form, target, redactor, clock))
     root = logging.getLogger()
-    for old in root.handlers[:]:  # also those of others: they would print what is not redacted
+    for old in root.handlers[:]:  # also those of libraries, which would print unredacted lines
         root.removeHandler(old)
     root.addHandler(handler)
     _set_levels(logging.getLevelNamesMapping()[level.upper()])
@@ -71,15 +71,13 @@ def log_run(
     next_look: datetime | None = None,
     error: str = "",
 ) -> None:
-    """The one line of each run of a target.
-
-    A run that did something is INFO, one that failed WARNING, one that found nothing to do DEBUG.
+    """Logs the one line of each run of a target: INFO if it did something, WARNING if it failed, DEBUG otherwise.
 
     Args:
-        verbs: what was done, in order.
+        verbs: the steps that were carried out, in order.
         attempt: the open or just closed attempt.
         credential: the id of the credential that was acted on.
-        error: what went wrong, without values.
+        error: the reason of a failure, without values.
     """
     facts = {
         "target": target,
@@ -96,11 +94,11 @@ def log_run(
         (_runs.info if verbs else _runs.debug)("run", **facts)
 
 
-class _Handler(logging.StreamHandler[TextIO]):
-    """Writes lines; its own trouble never prints the record, which is not redacted yet."""
+class _LineHandler(logging.StreamHandler[TextIO]):
+    """A handler whose own errors never print the record, which is not redacted yet."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 - logging's signature
-        """Says that a line was lost, and why by the error's type alone. Nothing is left to do if that fails too."""
+        """Writes that a line was lost, with nothing but the type of the error. Gives up if that fails too."""
         error = sys.exc_info()[0]
         name = error.__name__ if error is not None else "error"
         try:
@@ -129,7 +127,7 @@ def _configure_structlog(clock: Clock) -> None:
 
 
 def _shared(clock: Clock) -> list[structlog.types.Processor]:
-    def stamp(_logger: Any, _name: str, event: _Event) -> _Event:
+    def stamp(_logger: Any, _name: str, event: _LogEvent) -> _LogEvent:
         event["timestamp"] = clock.now().isoformat(timespec="milliseconds")
         return event
 
@@ -142,8 +140,8 @@ def _shared(clock: Clock) -> list[structlog.types.Processor]:
 
 
 def _formatter(form: str, stream: TextIO, redactor: Redactor, clock: Clock) -> logging.Formatter:
-    def redact(_logger: Any, _name: str, event: _Event) -> _Event:
-        cleaned: _Event = redactor.nested(dict(event))
+    def redact(_logger: Any, _name: str, event: _LogEvent) -> _LogEvent:
+        cleaned: _LogEvent = redactor.nested(dict(event))
         return cleaned
 
     terminal = stream.isatty()
@@ -167,17 +165,17 @@ def _formatter(form: str, stream: TextIO, redactor: Redactor, clock: Clock) -> l
     )
 
 
-def _ordered(_logger: Any, _name: str, event: _Event) -> _Event:
-    """The keys that every line has come first."""
+def _ordered(_logger: Any, _name: str, event: _LogEvent) -> _LogEvent:
+    """Puts the keys that every line has first."""
     return {key: event[key] for key in _FIRST if key in event} | {k: v for k, v in event.items() if k not in _FIRST}
 
 
-def _printable(_logger: Any, _name: str, event: _Event) -> _Event:
-    """Control characters are shown, not obeyed: a remote message must not rewrite an operator's terminal."""
+def _printable(_logger: Any, _name: str, event: _LogEvent) -> _LogEvent:
+    """Makes control characters visible: a remote message must not control an operator's terminal."""
     for key, value in event.items():
         if isinstance(value, str):
-            shown = value.translate(_CONTROLS)
-            event[key] = shown if key in ("exception", "stack") else shown.replace("\n", "\\n")
+            line = visible(value, keep="\t\n")
+            event[key] = line if key in ("exception", "stack") else line.replace("\n", "\\n")
     return event
 
 
@@ -194,9 +192,9 @@ def _set_levels(level: int) -> None:
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
-        sys.__excepthook__(kind, error, trace)  # no text of ours in it
+        sys.__excepthook__(kind, error, trace)  # its text holds no secret
         return
-    _log.critical("uncaught error: this is a fault of rotator", exc_info=(kind, error, trace))
+    _log.critical("uncaught error: this is a bug in rotator", exc_info=(kind, error, trace))
 
 
 def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
@@ -204,4 +202,4 @@ def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
         return
     info: _ExcInfo = (args.exc_type, args.exc_value, args.exc_traceback)
     name = args.thread.name if args.thread is not None else "unknown"
-    _log.critical("uncaught error in a thread: this is a fault of rotator", thread=name, exc_info=info)
+    _log.critical("uncaught error in a thread: this is a bug in rotator", thread=name, exc_info=info)

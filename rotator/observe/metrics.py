@@ -1,7 +1,7 @@
 """Metrics for Prometheus; the only import of prometheus_client.
 
-What is said of a target is rendered from its state document, so that a restart does not falsify it; only the counters
-of requests, jumps and missed runs begin at zero with the process. `rotator.observe.catalogue` lists them all.
+The metrics of a target are rendered from its state document, so a restart does not change them; only the counters of
+requests, clock jumps and missed runs begin at zero with the process. `rotator.observe.catalogue` lists all metrics.
 """
 
 import re
@@ -17,42 +17,41 @@ from prometheus_client.registry import Collector
 
 from rotator.core.model import LedgerEntry, Policy, Target, TargetState
 from rotator.core.schedule import Cron
-from rotator.observe.audit import Standing
+from rotator.observe.audit import AuditStatus
 from rotator.observe.catalogue import GRACE, METRICS
 from rotator.ports import Clock
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
-_MOST_SERIES = 500  # of one metric that an adapter labels
+_MOST_SERIES = 500  # of one metric with labels from an adapter
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 
 _BY_NAME = {described.name: described for described in METRICS}
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _TargetSnapshot:
     """The latest snapshot of a target."""
 
     state: TargetState
     policy: Policy
-    max_age: timedelta  # of `policy`; kept because a cron expression takes a while to walk through
+    max_age: timedelta  # of `policy`; kept because a cron expression is slow to evaluate
     at: datetime
 
 
 class Metrics:
-    """Implements `ports.Meter` on a registry of its own. Safe to use from any thread."""
+    """Implements `ports.Meter` on a registry of its own. Thread-safe."""
 
     def __init__(self, clock: Clock, version: str) -> None:
         self._clock = clock
         self._version = version
         self._lock = Lock()
-        self._targets: dict[str, _Seen] = {}
+        self._targets: dict[str, _TargetSnapshot] = {}
         self._blocked: dict[str, str] = {}
         self._circuits: dict[str, bool] = {}
         self._simple: dict[str, float] = {}  # gauges without a label
-        self._audit: Callable[[], Standing] | None = None
+        self._audit: Callable[[], AuditStatus] | None = None
         self._registry = CollectorRegistry()
         self._provider_requests = _counter(self._registry, "rotator_provider_requests_total")
         self._provider_seconds = _histogram(self._registry, "rotator_provider_request_duration_seconds")
@@ -61,32 +60,32 @@ class Metrics:
         self._missed = _counter(self._registry, "rotator_scheduler_missed_runs_total")
         self._jumps = _counter(self._registry, "rotator_clock_jumps_total")
         self._bounds = _Bounds()
-        # From the first scrape on: `increase()` does not see a counter that begins with its first event.
+        # These exist from the first scrape on: `increase()` misses the event with which a counter appears.
         for direction in ("forward", "backward"):
             self._jumps.labels(direction)
         for reason in ("missed", "still_running", "error"):
             self._missed.labels(reason)
 
     def provider_request(self, account: str, verb: str, outcome: str, seconds: float) -> None:
-        """One request to a provider."""
+        """Counts one request to a provider."""
         verb, outcome = self._bounds.words("provider", account, verb, outcome)
         self._provider_requests.labels(account, verb, outcome).inc()
         self._provider_seconds.labels(account, verb).observe(seconds)
 
     def vault_request(self, operation: str, outcome: str, seconds: float) -> None:
-        """One request to Vault."""
+        """Counts one request to Vault."""
         operation, outcome = self._bounds.words("vault", "", operation, outcome)
         self._vault_requests.labels(operation, outcome).inc()
         self._vault_seconds.labels(operation).observe(seconds)
 
-    def seen(self, target: Target, state: TargetState) -> None:
-        """Keeps the newest state document of a target: called whenever it was read or written."""
+    def update(self, target: Target, state: TargetState) -> None:
+        """Keeps the newest state document of a target, after every read and write."""
         with self._lock:
             known = self._targets.get(target.name)
         same = known is not None and known.policy == target.policy
         age = known.max_age if known is not None and same else max_age(target.policy)
         with self._lock:
-            self._targets[target.name] = _Seen(state, target.policy, age, self._clock.now())
+            self._targets[target.name] = _TargetSnapshot(state, target.policy, age, self._clock.now())
 
     def forget(self, target: str) -> None:
         """Drops a target that is no longer configured."""
@@ -95,28 +94,28 @@ class Metrics:
             self._blocked.pop(target, None)
 
     def blocked(self, target: str, reason: str | None) -> None:
-        """Says why a target cannot be worked on (the words of `core.actions.Reason`), or that it can (None)."""
+        """Sets the word for why a target is blocked; None if it is not."""
         with self._lock:
             if reason is None:
                 self._blocked.pop(target, None)
             else:
-                self._blocked[target] = _NOT_WORD.sub("_", reason.lower()).strip("_")[:64]
+                self._blocked[target] = reason
 
     def circuit(self, account: str, *, is_open: bool) -> None:
-        """Whether the circuit of a provider account is open."""
+        """Sets whether the circuit of a provider account is open."""
         with self._lock:
             self._circuits[account] = is_open
 
     def missed_run(self, reason: str) -> None:
-        """The scheduler skipped a run."""
+        """Counts a run that the scheduler skipped."""
         self._missed.labels(*self._bounds.words("missed", "", reason)).inc()
 
     def clock_jumped(self, *, forward: bool) -> None:
-        """The wall clock jumped."""
+        """Counts a jump of the wall clock."""
         self._jumps.labels("forward" if forward else "backward").inc()
 
     def config_loaded(self, *, ok: bool) -> None:
-        """The configuration was read, with or without success."""
+        """Sets whether the last load of the configuration succeeded."""
         with self._lock:
             self._simple["rotator_config_last_reload_successful"] = float(ok)
             if ok:
@@ -124,7 +123,7 @@ class Metrics:
                 self._simple["rotator_config_last_reload_success_timestamp_seconds"] = now
 
     def vault_token_expires(self, at: datetime | None) -> None:
-        """When the Vault token expires; None: never."""
+        """Sets when the Vault token expires; None if it never does."""
         name = "rotator_vault_token_expiry_timestamp_seconds"
         with self._lock:
             if at is None:
@@ -132,18 +131,18 @@ class Metrics:
             else:
                 self._simple[name] = at.timestamp()
 
-    def follow_audit(self, standing: Callable[[], Standing]) -> None:
-        """From now on asks at each scrape how the audit does."""
-        self._audit = standing
+    def follow_audit(self, status: Callable[[], AuditStatus]) -> None:
+        """Asks for the audit's status at each scrape."""
+        self._audit = status
 
     def render(self) -> bytes:
-        """The page that Prometheus scrapes, of `CONTENT_TYPE`."""
-        return generate_latest(_Page(self._families))
+        """Returns the page that Prometheus scrapes, in the format of `CONTENT_TYPE`."""
+        return generate_latest(_ScrapePage(self._families))
 
     def _families(self) -> Iterator[Metric]:
         yield from self._durable()
         for family in self._registry.collect():
-            # Without the time at which each counter was made: one more series beside each.
+            # Drop the creation time of each counter, which would double the series.
             family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
             yield family
 
@@ -153,9 +152,9 @@ class Metrics:
             targets, blocked = dict(self._targets), dict(self._blocked)
             circuits, simple = dict(self._circuits), dict(self._simple)
         if self._audit is not None:
-            standing = self._audit()
-            simple["rotator_audit_last_sequence"] = float(standing.position.seq)
-            simple["rotator_audit_waiting_records"] = float(standing.waiting)
+            status = self._audit()
+            simple["rotator_audit_last_sequence"] = float(status.position.seq)
+            simple["rotator_audit_waiting_records"] = float(status.waiting)
         yield _gauge("rotator_build_info", [((self._version,), 1.0)])
         yield from _of_targets(targets, now)
         yield _gauge("rotator_target_blocked", [((name, why), 1.0) for name, why in blocked.items()])
@@ -165,10 +164,10 @@ class Metrics:
 
 
 def max_age(policy: Policy) -> timedelta:
-    """The greatest age that a password can have under a policy while everything works.
+    """Returns the greatest age that a password reaches under a policy while everything works.
 
-    With a window: the schedule's own, or the longest gap between two openings where that is more, and the length of the
-    window, in which the rotation is spread.
+    With a window it is the schedule's longest interval, or the longest gap between two openings if that is more, plus
+    the length of the window, over which rotations are spread.
     """
     window = policy.window
     if window is None:
@@ -177,30 +176,30 @@ def max_age(policy: Policy) -> timedelta:
 
 
 def overdue(entry: LedgerEntry, now: datetime) -> bool:
-    """True where a replaced credential should have been disabled, or deleted, more than `GRACE` ago."""
+    """Returns True if a replaced credential should have been disabled, or deleted, more than `GRACE` ago."""
     return now > (entry.ends_at if entry.disabled else entry.disable_at) + GRACE
 
 
-class _Page(Collector):
-    """Renders what is known at the moment of the scrape."""
+class _ScrapePage(Collector):
+    """The metrics as they are at the moment of the scrape."""
 
     def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
         self._families = families
 
     def collect(self) -> Iterable[Metric]:
-        """The families, as of now."""
+        """Returns the families, as of now."""
         return self._families()
 
 
 class _Bounds:
-    """Keeps labels that come from adapters bounded, whatever an adapter says."""
+    """A limit on the labels that come from adapters, whatever an adapter sends."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._known: dict[str, set[tuple[str, ...]]] = {}
 
     def words(self, metric: str, account: str, *words: str) -> tuple[str, ...]:
-        """The words as labels: `other` for what is no word, and for all once there are `_MOST_SERIES` series."""
+        """Returns the words as labels: `other` for what is no word, and for all beyond `_MOST_SERIES` series."""
         safe = tuple(word if _WORD.fullmatch(word) else "other" for word in words)
         with self._lock:
             known = self._known.setdefault(metric, set())
@@ -213,21 +212,22 @@ class _Bounds:
 _Samples = list[tuple[tuple[str, ...], float]]
 
 
-def _of_targets(targets: dict[str, _Seen], now: datetime) -> Iterator[Metric]:
-    """The families with the label `target`."""
+def _of_targets(targets: dict[str, _TargetSnapshot], now: datetime) -> Iterator[Metric]:
+    """Yields the families with the label `target`."""
     yield _counts("rotator_rotations_total", targets, ("succeeded", "failed", "undone"))
     yield _counts("rotator_retirements_total", targets, ("disabled", "deleted"))
     yield _durations(targets)
     for name, value in _GAUGES.items():
         known = [((target,), value(seen, now)) for target, seen in targets.items()]
         yield _gauge(name, [(labels, number) for labels, number in known if number is not None])
-    ledgers = [
-        (name, state, _ledger(seen, state)) for name, seen in targets.items() for state in ("waiting", "disabled")
-    ]
-    yield _gauge("rotator_ledger_credentials", [((name, state), float(count)) for name, state, count in ledgers])
+    counts: _Samples = []
+    for name, seen in targets.items():
+        disabled = sum(entry.disabled for entry in seen.state.ledger)
+        counts += [((name, "waiting"), len(seen.state.ledger) - disabled), ((name, "disabled"), disabled)]
+    yield _gauge("rotator_ledger_credentials", counts)
 
 
-_GAUGES: dict[str, Callable[[_Seen, datetime], float | None]] = {
+_GAUGES: dict[str, Callable[[_TargetSnapshot, datetime], float | None]] = {
     "rotator_target_last_rotation_timestamp_seconds": lambda seen, _: _stamp(seen.state.last_rotation),
     "rotator_target_next_rotation_timestamp_seconds": lambda seen, _: _stamp(seen.state.next_rotation),
     "rotator_target_max_age_seconds": lambda seen, _: seen.max_age.total_seconds(),
@@ -244,11 +244,7 @@ def _stamp(moment: datetime | None) -> float | None:
     return moment.timestamp() if moment is not None else None
 
 
-def _ledger(seen: _Seen, state: str) -> int:
-    return sum(entry.disabled == (state == "disabled") for entry in seen.state.ledger)
-
-
-def _counts(name: str, targets: dict[str, _Seen], outcomes: tuple[str, ...]) -> Metric:
+def _counts(name: str, targets: dict[str, _TargetSnapshot], outcomes: tuple[str, ...]) -> Metric:
     described = _BY_NAME[name]
     family = CounterMetricFamily(name, described.help, labels=described.labels)
     for target, seen in targets.items():
@@ -257,7 +253,7 @@ def _counts(name: str, targets: dict[str, _Seen], outcomes: tuple[str, ...]) -> 
     return family
 
 
-def _durations(targets: dict[str, _Seen]) -> Metric:
+def _durations(targets: dict[str, _TargetSnapshot]) -> Metric:
     described = _BY_NAME["rotator_rotation_duration_seconds"]
     family = SummaryMetricFamily(described.name, described.help, labels=described.labels)
     for target, seen in targets.items():

@@ -1,7 +1,7 @@
 """The second line of defence against printing a secret: known values are cut out of text. The first is `Secret`.
 
-A value is known once it was given to a `Redactor`. It is found in the forms in which it commonly appears: as it is, in
-JSON, in a Python repr, percent-encoded and in base64; so is whatever follows `Bearer` or `Basic`.
+A `Redactor` knows the values that were added to it. It finds them in their common forms: as they are, in JSON, in a
+Python repr, percent-encoded and in base64. It also removes whatever follows `Bearer` or `Basic`.
 """
 
 import base64
@@ -28,7 +28,7 @@ _SCHEME = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE
 
 
 class Redactor:
-    """Holds the newest `capacity` secrets and cuts their values out of text. Safe to use from any thread."""
+    """The newest `capacity` secrets, and a filter that cuts their values out of text. Thread-safe."""
 
     __slots__ = ("_by_start", "_capacity", "_known", "_lock")
 
@@ -39,7 +39,7 @@ class Redactor:
         self._lock = Lock()
 
     def add(self, *secrets: Secret | None) -> None:
-        """Makes values known. None and values of fewer than `SHORTEST` characters are passed over."""
+        """Adds values, except None and those of fewer than `SHORTEST` characters."""
         for secret in secrets:
             value = secret.reveal() if secret is not None else ""
             if len(value) >= SHORTEST:
@@ -47,20 +47,20 @@ class Redactor:
                     self._remember(value)
 
     def learn(self, state: TargetState) -> None:
-        """Makes every password of a state document known."""
+        """Adds every password of a state document."""
         self.add(*(credential.password for credential in _credentials(state)))
 
     def clean(self, text: str) -> str:
         """Replaces every known value in `text`, then cuts the text to a bounded length."""
         whole = len(text)
-        text = text[: 4 * LONGEST_TEXT]  # ten megabytes are not searched; what this cut may split is cut off below
+        text = text[: 4 * LONGEST_TEXT]  # do not search ten megabytes; a value that this cut splits is cut off below
         for form in sorted(self._found(text), key=len, reverse=True):
             text = text.replace(form, MASK)
         text = _SCHEME.sub(rf"\1 {MASK}", text)
         return text if whole <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}... (cut: {whole} characters)"
 
     def nested(self, value: Any, depth: int = 0) -> Any:
-        """The same for every string inside `value`; what is not of JSON's types becomes its cleaned repr."""
+        """Cleans every string inside `value`; an object that is not of JSON's types becomes its cleaned repr."""
         if value is None or isinstance(value, bool | int):
             return value
         if isinstance(value, float):
@@ -79,7 +79,7 @@ class Redactor:
         return MASK
 
     def _found(self, text: str) -> set[str]:
-        """The forms that occur in `text`; its cost does not grow with the number of known values."""
+        """Returns the forms that occur in `text`, at a cost that does not grow with the number of known values."""
         with self._lock:
             return {
                 form
@@ -112,7 +112,7 @@ class Redactor:
 
 
 def names_secret(key: str) -> bool:
-    """True where the value under `key` is hidden whatever it is: `password`, `X-Vault-Token`, `clientSecret`."""
+    """Returns True if every value under `key` is hidden: `password`, `X-Vault-Token`, `clientSecret`."""
     words = [word.lower() for word in _NOT_WORDS.split(key) if word]
     if not words:
         return False
@@ -120,7 +120,7 @@ def names_secret(key: str) -> bool:
 
 
 def _forms(value: str) -> frozenset[str]:
-    """The ways in which `value` is commonly written down."""
+    """Returns the forms in which `value` is commonly written."""
     written = value.encode(errors="surrogatepass")
     forms = {
         value,
@@ -137,7 +137,7 @@ def _forms(value: str) -> frozenset[str]:
 
 
 def _credentials(state: TargetState) -> list[Credential]:
-    """Every credential of a state document."""
+    """Returns every credential of a state document."""
     attempt = state.attempt
     open_ones = (attempt.staged, attempt.predecessor) if attempt is not None else ()
     some = (state.published, state.standby, *open_ones, *(entry.credential for entry in state.ledger))
@@ -145,8 +145,8 @@ def _credentials(state: TargetState) -> list[Credential]:
 
 
 def _text(value: object) -> str:
-    """The repr of anything, also of an object whose repr fails."""
+    """Returns the repr of anything, even of an object whose repr fails."""
     try:
         return value if isinstance(value, str) else repr(value)
-    except Exception as error:  # noqa: BLE001 - a line is logged whatever an object's repr does
+    except Exception as error:  # noqa: BLE001 - the line is logged even if the repr of an object fails
         return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"

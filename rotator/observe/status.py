@@ -1,7 +1,7 @@
-"""What `rotator` knows of its targets, as a document for `/status` and `rotator status --output json`. Pure.
+"""The status document, for `/status` and `rotator status --output json`. Pure.
 
-The document is built key by key, so that nothing gets into it by being added to the model. Times are ISO 8601 in UTC,
-lengths of time are seconds; what is not known is null. Its keys are stable:
+It is built key by key, so a field that is added to the model does not appear in it by accident. Times are ISO 8601 in
+UTC, lengths of time are seconds, and unknown values are null. Its keys are stable:
 
 * `version`, `time`, `holder` (this process), `targets`, `orphans`, `audit`.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
@@ -14,20 +14,20 @@ lengths of time are seconds; what is not known is null. Its keys are stable:
   `credential` (`account`, `id`, `username`).
 * of each entry of `ledger`: `account`, `id`, `username`, `ending`, `replaced_at`, `disable_at`, `disabled_at`,
   `ends_at`, `undo_until` (null where it cannot be undone), `undo_refused` (why not), `overdue`, `failures`, `note`.
-* `waiting`: `reason`, `message`, `until`; null where the target was not looked at yet.
+* `waiting`: `reason`, `message`, `until`; null until the first look at the target.
 * `request`: `purpose`, `requested_by`, `reason`, `at`, `compromised`, `take_over`.
 * `claim`: `holder`, `until`, `ours`.
 * `orphans`: state documents of targets that are not configured: `name`, `published`, `attempt`, `ledger`.
-* `audit`: `chain`, `sequence`, `hash` (to be kept elsewhere: `verify` finds a cut end against it), `waiting`,
+* `audit`: `chain`, `sequence`, `hash` (keep it elsewhere: with it, `rotator verify-audit` finds a cut end), `waiting`,
   `problem`.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from rotator.core.actions import Hold, Reason
+from rotator.core.actions import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
     Capabilities,
@@ -38,31 +38,33 @@ from rotator.core.model import (
     Target,
     TargetState,
 )
-from rotator.core.staging import undo_refusal
-from rotator.observe.audit import Standing
+from rotator.core.undo import UndoCandidate, UndoImpossible, undo_candidate, undo_refusal
+from rotator.observe.audit import AuditStatus
 from rotator.observe.metrics import max_age, overdue
 
-Json: TypeAlias = dict[str, Any]
-# Holds that need somebody, or something outside, to change; the others end by themselves.
-_BLOCKING = frozenset({Reason.ACCOUNT_MISSING, Reason.CIRCUIT_OPEN, Reason.FOREIGN_DOCUMENT, Reason.UNPROVED})
+JsonObject: TypeAlias = dict[str, Any]
+# Holds that end only if a person or something outside changes; the others end by themselves.
+_BLOCKING = frozenset(
+    {HoldReason.ACCOUNT_MISSING, HoldReason.CIRCUIT_OPEN, HoldReason.FOREIGN_DOCUMENT, HoldReason.UNPROVED}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the state documents do not say."""
+    """The facts that the state documents do not contain."""
 
     holder: str
     version: str
     kinds: Mapping[str, str]  # provider account: its type, such as `vobiz`
     capabilities: Mapping[str, Capabilities]  # by provider account
-    holds: Mapping[str, Hold] = field(default_factory=dict)  # by target: how its last look ended
-    audit: Standing | None = None
+    holds: Mapping[str, Hold] = field(default_factory=dict)  # by target: the result of its last look
+    audit: AuditStatus | None = None
 
 
 def status_document(
     targets: Iterable[Target], states: Mapping[str, TargetState], now: datetime, around: Surroundings
-) -> Json:
-    """The whole document; targets in the order given, orphans by name. A target without a state was never looked at."""
+) -> JsonObject:
+    """Returns the whole document, with targets in the given order and orphans by name. States may be missing."""
     configured = list(targets)
     names = {target.name for target in configured}
     orphans = [state for name, state in sorted(states.items()) if name not in names]
@@ -78,7 +80,7 @@ def status_document(
     }
 
 
-def _target(target: Target, state: TargetState, now: datetime, around: Surroundings) -> Json:
+def _target(target: Target, state: TargetState, now: datetime, around: Surroundings) -> JsonObject:
     hold = around.holds.get(target.name)
     since = state.last_rotation
     return {
@@ -96,7 +98,7 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         "last_rotation": _time(since),
         "next_rotation": {"at": _time(state.next_rotation), "why": _why_next(target, state)},
         "attempt": _attempt(state.attempt),
-        "ledger": [_entry(entry, now, around) for entry in state.ledger],
+        "ledger": _ledger(state, now, around),
         "failures": state.failures,
         "back_off_until": _time(state.not_before),
         "last_error": state.last_error or None,
@@ -127,27 +129,28 @@ def _why_next(target: Target, state: TargetState) -> str:
     return f"policy {target.policy.name}{within}" + ("" if state.published is not None else ", first rotation")
 
 
-def _orphan(state: TargetState, now: datetime, around: Surroundings) -> Json:
+def _orphan(state: TargetState, now: datetime, around: Surroundings) -> JsonObject:
+    out_of_reach = {"undo_until": None, "undo_refused": "its target is not in the configuration"}
     return {
         "name": state.target,
         "published": _published(state),
         "attempt": _attempt(state.attempt),
-        "ledger": [_entry(entry, now, around) for entry in state.ledger],
+        "ledger": [entry | out_of_reach for entry in _ledger(state, now, around)],
     }
 
 
-def _credential(credential: Credential) -> Json:
+def _credential(credential: Credential) -> JsonObject:
     return {"account": credential.account, "id": credential.id, "username": credential.username or None}
 
 
-def _published(state: TargetState) -> Json | None:
+def _published(state: TargetState) -> JsonObject | None:
     if state.published is None:
         return None
     known = {"attempt": state.published.attempt, "since": _time(state.last_rotation)}
     return _credential(state.published) | known
 
 
-def _attempt(attempt: Attempt | None) -> Json | None:
+def _attempt(attempt: Attempt | None) -> JsonObject | None:
     if attempt is None:
         return None
     return {
@@ -164,16 +167,24 @@ def _attempt(attempt: Attempt | None) -> Json | None:
     }
 
 
-def _entry(entry: LedgerEntry, now: datetime, around: Surroundings) -> Json:
-    can = around.capabilities.get(entry.credential.account)
-    refused = undo_refusal(entry, can, now)
+def _ledger(state: TargetState, now: datetime, around: Surroundings) -> list[JsonObject]:
+    candidate = undo_candidate(state, around.capabilities, now)
+    chosen = None if isinstance(candidate, UndoImpossible) else candidate
+    return [_entry(entry, chosen, now, around) for entry in state.ledger]
+
+
+def _entry(entry: LedgerEntry, candidate: UndoCandidate | None, now: datetime, around: Surroundings) -> JsonObject:
+    until = candidate.until if candidate is not None and candidate.entry == entry else None
+    refused = undo_refusal(entry, around.capabilities.get(entry.credential.account), now)
+    if candidate is not None and refused is None and until is None:
+        refused = f"an undo publishes {candidate.entry.label} again: it is newer"
     return _credential(entry.credential) | {
         "ending": entry.ending.value,
         "replaced_at": _time(entry.replaced_at),
         "disable_at": _time(entry.disable_at),
         "disabled_at": _time(entry.disabled_at),
         "ends_at": _time(entry.ends_at),
-        "undo_until": _time(_undo_until(entry, can)) if refused is None else None,
+        "undo_until": _time(until),
         "undo_refused": refused,
         "overdue": overdue(entry, now),
         "failures": entry.failures,
@@ -181,18 +192,11 @@ def _entry(entry: LedgerEntry, now: datetime, around: Surroundings) -> Json:
     }
 
 
-def _undo_until(entry: LedgerEntry, can: Capabilities | None) -> datetime:
-    """The end of the quarantine; where disabling is terminal, its moment. The rule itself is `undo_refusal`'s."""
-    disabled = replace(entry, disabled_at=entry.disable_at)
-    terminal = undo_refusal(disabled, can, entry.replaced_at) is not None
-    return entry.disable_at if terminal else entry.ends_at
-
-
-def _hold(hold: Hold | None) -> Json | None:
+def _hold(hold: Hold | None) -> JsonObject | None:
     return {"reason": hold.reason.value, "message": hold.message, "until": _time(hold.until)} if hold else None
 
 
-def _request(request: Request | None) -> Json | None:
+def _request(request: Request | None) -> JsonObject | None:
     if request is None:
         return None
     return {
@@ -205,13 +209,13 @@ def _request(request: Request | None) -> Json | None:
     }
 
 
-def _claim(claim: Claim | None, now: datetime, holder: str) -> Json | None:
+def _claim(claim: Claim | None, now: datetime, holder: str) -> JsonObject | None:
     if claim is None or claim.until <= now:
         return None
     return {"holder": claim.holder, "until": _time(claim.until), "ours": claim.holder == holder}
 
 
-def _counts(state: TargetState) -> Json:
+def _counts(state: TargetState) -> JsonObject:
     counts = state.counts
     return {
         "succeeded": counts.succeeded,
@@ -223,13 +227,13 @@ def _counts(state: TargetState) -> Json:
     }
 
 
-def _audit(standing: Standing) -> Json:
+def _audit(status: AuditStatus) -> JsonObject:
     return {
-        "chain": standing.position.chain,
-        "sequence": standing.position.seq,
-        "hash": standing.position.hash,
-        "waiting": standing.waiting,
-        "problem": standing.problem or None,
+        "chain": status.position.chain,
+        "sequence": status.position.seq,
+        "hash": status.position.hash,
+        "waiting": status.waiting,
+        "problem": status.problem or None,
     }
 
 

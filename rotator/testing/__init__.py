@@ -2,7 +2,7 @@
 
 from rotator.testing.clock import FakeClock, FakeRandomness
 from rotator.testing.crash import Crash, CrashPoints
-from rotator.testing.provider import CHOSEN, GENERATED, FakeProvider, Fault
+from rotator.testing.provider import CHOSEN, GENERATED, FakeFault, FakeProvider
 from rotator.testing.records import MemoryAudit, NullMeter
 from rotator.testing.store import MemoryStore
 
@@ -12,9 +12,9 @@ __all__ = [
     "Crash",
     "CrashPoints",
     "FakeClock",
+    "FakeFault",
     "FakeProvider",
     "FakeRandomness",
-    "Fault",
     "MemoryAudit",
     "MemoryStore",
     "NullMeter",

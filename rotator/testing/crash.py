@@ -1,11 +1,11 @@
-"""Cutting a run at any boundary between two effects."""
+"""Crash points: a run is cut at any boundary between two effects."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 class Crash(BaseException):
-    """The process ends here. Not an `Exception`: nothing may catch it and go on."""
+    """The end of the process. Not an `Exception`: nothing may catch it and go on."""
 
 
 class CrashPoints:
@@ -20,7 +20,7 @@ class CrashPoints:
         self._watch = watch
 
     def reach(self, label: str) -> None:
-        """A boundary. Raises Crash where it is the chosen one."""
+        """Passes a boundary. Raises Crash if it is the chosen one."""
         self.passed.append(label)
         if self._watch is not None:
             self._watch(label)
@@ -29,7 +29,7 @@ class CrashPoints:
 
     @contextmanager
     def around(self, label: str) -> Iterator[None]:
-        """One effect: a boundary before it, and one after it, when it is carried out and its answer not yet seen."""
+        """Passes a boundary before an effect, and one after it, when its answer is not seen yet."""
         self.reach(f"before {label}")
         yield
         self.reach(f"after {label}")

@@ -1,4 +1,4 @@
-"""A provider account in memory, with the capabilities, faults and crash points that a test wants."""
+"""A provider account in memory, with the capabilities, faults and crash points that a test asks for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -31,8 +31,8 @@ GENERATED = replace(
 )
 
 
-class Fault(Enum):
-    """What goes wrong with one call."""
+class FakeFault(Enum):
+    """A fault of one call."""
 
     LOST_BEFORE = "unknown, and not carried out"
     LOST_AFTER = "unknown, and carried out"
@@ -43,7 +43,7 @@ class Fault(Enum):
 
 
 @dataclass(slots=True)
-class Held:
+class FakeCredential:
     """One credential at the fake provider."""
 
     id: str
@@ -62,24 +62,24 @@ class FakeProvider:
     def __init__(self, capabilities: Capabilities = CHOSEN, account: str = "fake") -> None:
         self.capabilities = capabilities
         self.longest_call = timedelta(seconds=20)
-        self.held: dict[str, Held] = {}
+        self.credentials: dict[str, FakeCredential] = {}
         self.points = CrashPoints()
-        self.faults: dict[str, list[Fault]] = {}  # by verb, one for each further call
+        self.faults: dict[str, list[FakeFault]] = {}  # by verb, one for each further call
         self.calls: list[str] = []
-        self.slow_to_accept = 0  # how many proofs come too early
+        self.slow_to_accept = 0  # so many proofs come too early
         self._account = account
         self._next = 0
 
-    def add(self, username: str, password: str = "unknown") -> Held:  # noqa: S107
-        """A credential that was there before."""
+    def add(self, username: str, password: str = "unknown") -> FakeCredential:  # noqa: S107
+        """Adds a credential that was there before."""
         self._next += 1
-        held = Held(f"id-{self._next}", username, Secret(password), "")
-        self.held[held.id] = held
+        held = FakeCredential(f"id-{self._next}", username, Secret(password), "")
+        self.credentials[held.id] = held
         return held
 
     def accepts(self, username: str | None, password: Secret | None) -> bool:
-        """True where a device with these would be let in."""
-        return any(h.username == username and h.password == password and h.enabled for h in self.held.values())
+        """True if a device with these would be let in."""
+        return any(h.username == username and h.password == password and h.enabled for h in self.credentials.values())
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Lists."""
@@ -94,12 +94,12 @@ class FakeProvider:
         return self._do("complete", lambda: self._set(made))
 
     def expire(self, credential: Credential, at: datetime) -> Answer[None]:
-        """Notes the end; `pass_time` brings it about."""
+        """Notes when to end it; `pass_time` does so."""
         return self._do("expire", lambda: self._expire(credential, at))
 
     def pass_time(self, now: datetime) -> None:
-        """What was told to expire does."""
-        for held in self.held.values():
+        """Ends every credential whose time has come."""
+        for held in self.credentials.values():
             if held.expires_at is not None and held.expires_at <= now:
                 held.enabled, held.expired = False, True
 
@@ -129,33 +129,33 @@ class FakeProvider:
         fault = planned.pop(0) if planned else None
         with self.points.around(verb):
             answer = _FAULTS[fault] if fault in _FAULTS else carry_out()
-        return Unknown("the answer was lost") if fault is Fault.LOST_AFTER else answer
+        return Unknown("the answer was lost") if fault is FakeFault.LOST_AFTER else answer
 
-    def _matching(self, wanted: Credential) -> list[Held]:
+    def _matching(self, wanted: Credential) -> list[FakeCredential]:
         if wanted.id is not None:
-            return [held for held in self.held.values() if held.id == wanted.id]
+            return [held for held in self.credentials.values() if held.id == wanted.id]
         if wanted.username:
-            return [held for held in self.held.values() if held.username == wanted.username]
-        return [held for held in self.held.values() if held.name and held.name == wanted.attempt]
+            return [held for held in self.credentials.values() if held.username == wanted.username]
+        return [held for held in self.credentials.values() if held.name and held.name == wanted.attempt]
 
-    def _shown(self, held: Held) -> Credential:
+    def _shown(self, held: FakeCredential) -> Credential:
         password = held.password if self.capabilities.generates_password else None
         return Credential(
             self._account, held.username, held.id, password, attempt=held.name or None, enabled=held.enabled
         )
 
     def _create(self, staged: Credential) -> Answer[Credential]:
-        if any(held.username == staged.username for held in self.held.values() if staged.username):
+        if any(held.username == staged.username for held in self.credentials.values() if staged.username):
             return Refused(Refusal.DUPLICATE, "the username is taken")
         self._next += 1
         username = staged.username or f"generated{self._next}"
         password = staged.password or Secret(f"generated-password-{self._next}")
-        held = Held(f"id-{self._next}", username, password, staged.attempt or "")
-        self.held[held.id] = held
+        held = FakeCredential(f"id-{self._next}", username, password, staged.attempt or "")
+        self.credentials[held.id] = held
         return Done(replace(staged, id=held.id, username=username, password=password))
 
     def _set(self, credential: Credential) -> Answer[Credential]:
-        held = self.held.get(credential.id or "")
+        held = self.credentials.get(credential.id or "")
         if held is None:
             return Refused(Refusal.NOT_FOUND, "no such credential")
         if held.expired:
@@ -166,24 +166,24 @@ class FakeProvider:
         return Done(replace(credential, password=held.password))
 
     def _expire(self, credential: Credential, at: datetime) -> Answer[None]:
-        held = self.held.get(credential.id or "")
+        held = self.credentials.get(credential.id or "")
         if held is None:
             return Refused(Refusal.NOT_FOUND, "no such credential")
         held.expires_at = at
         return Done(None)
 
     def _disable(self, credential: Credential) -> Answer[None]:
-        held = self.held.get(credential.id or "")
+        held = self.credentials.get(credential.id or "")
         if held is None:
             return Refused(Refusal.NOT_FOUND, "no such credential")
         held.enabled, held.expired = False, not self.capabilities.re_enables
         return Done(None)
 
     def _delete(self, credential: Credential) -> Answer[None]:
-        held = self.held.get(credential.id or "")
+        held = self.credentials.get(credential.id or "")
         if held is not None and held.busy:
             return Retry(Wait.IN_USE, "active calls")
-        self.held.pop(credential.id or "", None)
+        self.credentials.pop(credential.id or "", None)
         return Done(None)
 
     def _prove(self, credential: Credential) -> Answer[Proof]:
@@ -194,10 +194,10 @@ class FakeProvider:
         return Done(CHOSEN.proof) if accepted else Retry(Wait.NOT_YET, "not accepted")
 
 
-_FAULTS: dict[Fault | None, Answer[Any]] = {
-    Fault.LOST_BEFORE: Unknown("the answer was lost"),
-    Fault.UNREACHABLE: Retry(Wait.UNREACHABLE, "no connection"),
-    Fault.RATE_LIMITED: Retry(Wait.RATE_LIMITED, "too many requests", timedelta(seconds=7)),
-    Fault.REFUSED: Refused(Refusal.INVALID, "the content was refused"),
-    Fault.UNAUTHORIZED: Refused(Refusal.AUTHENTICATION, "the API key was refused"),
+_FAULTS: dict[FakeFault | None, Answer[Any]] = {
+    FakeFault.LOST_BEFORE: Unknown("the answer was lost"),
+    FakeFault.UNREACHABLE: Retry(Wait.UNREACHABLE, "no connection"),
+    FakeFault.RATE_LIMITED: Retry(Wait.RATE_LIMITED, "too many requests", timedelta(seconds=7)),
+    FakeFault.REFUSED: Refused(Refusal.INVALID, "the content was refused"),
+    FakeFault.UNAUTHORIZED: Refused(Refusal.AUTHENTICATION, "the API key was refused"),
 }

@@ -1,41 +1,43 @@
-"""An audit that is kept in memory, and a meter that counts nothing."""
+"""An audit in memory, and a meter that counts nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from rotator.core.audit_words import AuditOutcome, AuditVerb
 
 Fact = str | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class MemoryRecord:
     """One audit line."""
 
-    verb: str
+    verb: AuditVerb
     target: str
-    outcome: str
+    outcome: AuditOutcome
     facts: Mapping[str, Fact]
 
 
 @dataclass(slots=True)
 class MemoryAudit:
-    """Keeps every record."""
+    """An audit that keeps every record."""
 
-    records: list[Record] = field(default_factory=list)
+    records: list[MemoryRecord] = field(default_factory=list)
 
-    def record(self, verb: str, target: str, outcome: str, **facts: Fact) -> None:
-        """Adds one."""
-        self.records.append(Record(verb, target, outcome, facts))
+    def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: Fact) -> None:
+        """Adds one record."""
+        self.records.append(MemoryRecord(verb, target, outcome, facts))
 
-    def verbs(self, target: str) -> list[str]:
-        """What was done to one target, in order."""
+    def verbs(self, target: str) -> list[AuditVerb]:
+        """Returns what was done to one target, in order."""
         return [record.verb for record in self.records if record.target == target]
 
 
 class NullMeter:
-    """Counts nothing."""
+    """A meter that counts nothing."""
 
     def provider_request(self, account: str, verb: str, outcome: str, seconds: float) -> None:
-        """Nothing."""
+        """Counts nothing."""
 
     def vault_request(self, operation: str, outcome: str, seconds: float) -> None:
-        """Nothing."""
+        """Counts nothing."""

@@ -10,7 +10,7 @@ from rotator.testing.crash import CrashPoints
 
 
 class MemoryStore:
-    """Holds both documents of every target. One instance outlives the processes of a test, as Vault does."""
+    """A store of both documents of every target. One instance outlives the processes of a test, as Vault does."""
 
     def __init__(self) -> None:
         self.states: dict[str, Versioned] = {}
@@ -22,12 +22,12 @@ class MemoryStore:
         self._lock = Lock()
 
     def read_state(self, target: str) -> Versioned:
-        """The state document, or a fresh one."""
+        """Returns the state document, or a fresh one."""
         self._fail()
         return self.states.get(target, Versioned(TargetState(target), 0))
 
     def write_state(self, state: TargetState, version: int) -> int:
-        """Check-and-set."""
+        """Writes by check-and-set."""
         self._fail()
         with self.points.around("write state"), self._lock:
             current = self.states.get(state.target, Versioned(state, 0)).version
@@ -38,21 +38,21 @@ class MemoryStore:
         return version + 1
 
     def list_states(self) -> tuple[str, ...]:
-        """Every target that was ever written."""
+        """Returns every target that was ever written."""
         return tuple(sorted(self.states))
 
     def read_consumer(self, path: str) -> ConsumerDocument:
-        """What devices read."""
+        """Returns what devices read."""
         self._fail()
         return self.consumers.get(path, ConsumerDocument(0, exists=False))
 
     def check_publishable(self, path: str) -> None:
-        """Denied for the paths in `unpublishable`."""
+        """Raises StoreDenied for the paths in `unpublishable`."""
         if path in self.unpublishable:
             raise StoreDenied(f"the token may not write {path}")
 
     def write_consumer(self, path: str, credential: Credential, at: datetime, over: ConsumerDocument) -> int:  # noqa: ARG002
-        """Check-and-set."""
+        """Writes by check-and-set."""
         self._fail()
         if path in self.unpublishable:
             raise StoreDenied(f"the token may not write {path}")
@@ -72,7 +72,7 @@ class MemoryStore:
         return current + 1
 
     def tamper(self, path: str, username: str) -> None:
-        """Somebody else writes the consumer document."""
+        """Changes the consumer document as somebody else would."""
         current = self.consumers.get(path, ConsumerDocument(0, exists=False))
         self.consumers[path] = replace(current, version=current.version + 1, exists=True, username=username)
 

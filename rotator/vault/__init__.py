@@ -1,1 +1,1 @@
-"""Vault and OpenBao: logging in, the two documents of each target, and a server for who has none."""
+"""Vault and OpenBao: logging in, the two documents of each target, and a server for those without one."""

@@ -1,11 +1,11 @@
-"""The ways to log in to Vault: what each one needs, and how a token is got with it.
+"""The ways to log in to Vault, and the token that each one yields.
 
-The descriptions (`Token`, `TokenFile`, `AppRole`, `Kubernetes`, `Jwt`) are plain facts. `Authenticator` carries one of
-them out through a `Gate`, which the client implements, so that nothing here knows how Vault is reached.
+`Token`, `TokenFile`, `AppRole`, `Kubernetes` and `Jwt` only describe a way. `Authenticator` logs in through a
+`TokenApi`, which the client implements, and knows nothing about how Vault is reached.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -16,21 +16,21 @@ from rotator.ports import StoreDenied, StoreUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token given once. It is renewed while Vault allows it, and cannot be replaced after its end."""
+    """A fixed token. It is renewed for as long as Vault allows, and cannot be replaced once it has expired."""
 
     token: Secret
 
 
 @dataclass(frozen=True, slots=True)
 class TokenFile:
-    """A file that somebody else (Vault Agent) keeps a valid token in. Read again when it changes, or after a 403."""
+    """A file in which another program (Vault Agent) keeps a valid token. Read again when it changes, or after a 403."""
 
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class AppRole:
-    """AppRole. With `wrapped`, `secret_id` is a wrapping token: unwrapped once, and the secret id kept in memory."""
+    """A role and its secret id. If `wrapped`, `secret_id` is a wrapping token, which is unwrapped once."""
 
     role_id: str
     secret_id: Secret
@@ -40,7 +40,7 @@ class AppRole:
 
 @dataclass(frozen=True, slots=True)
 class Kubernetes:
-    """A pod's service account. The file is read at every login, because kubelet replaces it."""
+    """A pod's service account. Its token file is read at every login, because the kubelet replaces it."""
 
     role: str
     jwt_path: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
@@ -49,7 +49,7 @@ class Kubernetes:
 
 @dataclass(frozen=True, slots=True)
 class Jwt:
-    """A signed token of another issuer, in a file that is read at every login."""
+    """A JWT from another issuer, in a file that is read at every login."""
 
     role: str
     token_path: Path
@@ -60,31 +60,31 @@ Method: TypeAlias = Token | TokenFile | AppRole | Kubernetes | Jwt
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """A token as Vault described it. `lifetime` counts from the answer; None: the token never ends."""
+class LoginToken:
+    """A token as Vault described it. `lifetime` counts from the answer; None if the token never expires."""
 
     token: Secret
     lifetime: timedelta | None
     renewable: bool
 
 
-class Gate(Protocol):
-    """What logging in needs of Vault. Every method raises StoreError."""
+class TokenApi(Protocol):
+    """The requests to Vault that logging in needs. Every method raises StoreError."""
 
-    def login(self, path: str, fields: Mapping[str, str]) -> Grant:
+    def login(self, path: str, fields: Mapping[str, str]) -> LoginToken:
         """Posts `fields` to the login path of an authentication method."""
         ...
 
-    def look_up(self, token: Secret) -> Grant:
-        """Asks what is left of `token`. Raises StoreDenied where it is revoked, expired, or may not ask."""
+    def look_up(self, token: Secret) -> LoginToken:
+        """Asks for the remaining lifetime of `token`. Raises StoreDenied if it is revoked, expired, or may not ask."""
         ...
 
-    def renew(self, token: Secret) -> Grant:
+    def renew(self, token: Secret) -> LoginToken:
         """Extends `token`."""
         ...
 
     def unwrap(self, token: Secret) -> Mapping[str, Any]:
-        """Takes what a wrapping token holds; it can be taken once."""
+        """Returns the content of a wrapping token, which can be unwrapped only once."""
         ...
 
 
@@ -92,7 +92,7 @@ _Stamp: TypeAlias = tuple[int, int, int]
 
 
 class Authenticator:
-    """Carries out one method. Not thread-safe: its owner holds a lock."""
+    """Logs in by one method. Not thread-safe: the caller holds a lock."""
 
     def __init__(self, method: Method) -> None:
         self._method = method
@@ -101,47 +101,46 @@ class Authenticator:
 
     @property
     def makes_tokens(self) -> bool:
-        """True where another login gives another token; False where the token comes from outside."""
+        """True if another login gives another token; False if the token comes from outside."""
         return not isinstance(self._method, Token | TokenFile)
 
     def changed(self) -> bool:
-        """True where the token file is not the one that was read last."""
+        """Returns True if the token file has changed since it was last read."""
         return isinstance(self._method, TokenFile) and _stamp(self._method.path) != self._seen
 
-    def login(self, gate: Gate) -> Grant:
-        """Gets a token. Raises StoreDenied where Vault refuses, StoreUnavailable where it may work later."""
+    def login(self, api: TokenApi) -> LoginToken:
+        """Returns a token. Raises StoreDenied if Vault refuses, StoreUnavailable if it may work later."""
         match self._method:
             case Token(token):
-                return gate.look_up(token)
+                return api.look_up(token)
             case TokenFile(path):
                 self._seen = _stamp(path)
-                found = gate.look_up(_read(path))
-                # Whoever writes the file renews what is in it; we only read it again.
-                return Grant(found.token, found.lifetime, renewable=False)
+                # The program that writes the file renews the token; we only read it again.
+                return replace(api.look_up(_read(path)), renewable=False)
             case AppRole(role_id=role_id, mount=mount):
-                secret_id = self._app_role_secret(self._method, gate)
-                return gate.login(f"auth/{mount}/login", {"role_id": role_id, "secret_id": secret_id.reveal()})
+                secret_id = self._app_role_secret(self._method, api)
+                return api.login(f"auth/{mount}/login", {"role_id": role_id, "secret_id": secret_id.reveal()})
             case Kubernetes(role, path, mount) | Jwt(role, path, mount):
-                return gate.login(f"auth/{mount}/login", {"role": role, "jwt": _read(path).reveal()})
+                return api.login(f"auth/{mount}/login", {"role": role, "jwt": _read(path).reveal()})
 
-    def _app_role_secret(self, method: AppRole, gate: Gate) -> Secret:
+    def _app_role_secret(self, method: AppRole, api: TokenApi) -> Secret:
         if not method.wrapped:
             return method.secret_id
         if self._secret_id is None:
-            held = gate.unwrap(method.secret_id).get("secret_id")
-            if not isinstance(held, str):
+            secret_id = api.unwrap(method.secret_id).get("secret_id")
+            if not isinstance(secret_id, str):
                 raise StoreDenied("the wrapping token holds no secret_id: wrap the answer of .../role/NAME/secret-id")
-            self._secret_id = Secret(held)
+            self._secret_id = Secret(secret_id)
         return self._secret_id
 
 
 def _stamp(path: Path) -> _Stamp | None:
-    """What tells one content of a file from the next without reading it; None where there is none."""
+    """Returns what distinguishes one version of a file from the next without reading it; None if it is missing."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return (found.st_mtime_ns, found.st_ino, found.st_size)
+    return (status.st_mtime_ns, status.st_ino, status.st_size)
 
 
 def _read(path: Path) -> Secret:
@@ -150,5 +149,5 @@ def _read(path: Path) -> Secret:
     except (OSError, UnicodeDecodeError) as error:
         raise StoreUnavailable(f"the token file {path} cannot be read ({type(error).__name__})") from None
     if not text:
-        raise StoreUnavailable(f"the token file {path} is empty: it is expected to hold one token")
+        raise StoreUnavailable(f"the token file {path} is empty: it must hold one token")
     return Secret(text)

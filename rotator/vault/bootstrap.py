@@ -1,7 +1,7 @@
-"""The first start of an embedded server: initialised, configured, and its root token given back.
+"""The first start of an embedded server: it is initialised and configured, and its root token is revoked.
 
-It can be interrupted at any point and begun again, except between Vault's answer to the initialisation and the file
-that holds it; then there is nothing in the server yet that could be lost.
+It may be interrupted at any point and repeated, except between the answer to the initialisation and the file that holds
+it; at that point the server holds no data that could be lost.
 """
 
 import os
@@ -10,37 +10,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from rotator.core.secret import Secret
+from rotator.ports import Clock, StoreError
 from rotator.vault.auth import AppRole
 from rotator.vault.policy import consumer_policy, rotator_policy
 from rotator.vault.process import EmbeddedError
+from rotator.vault.transport import Connection, open_session
 
+_TIMEOUT = 30.0  # seconds for one administrative request
 _ROOT = "root-token"
 _ROLES = ("rotator", "consumer")
 _README = """\
 This directory is rotator's own OpenBao server. Whoever can read it can read every password in it: keep it private.
 
-  seal.key            opens the server at each start; without it the data is lost. Back it up apart from raft/.
-  recovery-key        makes a new root token (bao operator generate-root); rotator never needs it.
-  rotator-*-id        with these rotator logs in (AppRole).
-  consumer-*-id       with these devices may read the published passwords, and nothing else.
-  raft/               the data, encrypted under seal.key.
-  server.log          what the server says; it holds no secrets.
+  seal.key            unseals the server at each start; without it the data are lost. Back it up apart from raft/.
+  recovery-key        creates a new root token (bao operator generate-root); rotator never needs it.
+  rotator-*-id        log rotator in (AppRole).
+  consumer-*-id       log a device in, which may read the published passwords and nothing else.
+  raft/               the data, encrypted with seal.key.
+  server.log          the server's output; it holds no secrets.
 
-The root token was revoked when everything had been set up.
+The root token was revoked once everything had been set up.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is set up in the server.
+class ServerSetup:
+    """The content of a new server.
 
     Attributes:
         mount: of the KV v2 secrets engine.
-        state_prefix: where the state documents are, below the mount.
-        consumer_paths: where rotator may write consumer documents, below the mount; they may end in `*`.
+        state_prefix: of the state documents, below the mount.
+        consumer_paths: of the consumer documents that rotator may write, below the mount; they may end in `*`.
     """
 
     mount: str = "secret"
@@ -48,33 +49,34 @@ class Plan:
     consumer_paths: tuple[str, ...] = ("*",)
 
 
-class Admin:
-    """The few administrative requests, under the root token. Raises EmbeddedError for every answer but success."""
+class VaultAdmin:
+    """Sends the few administrative requests. Raises EmbeddedError for every answer but success."""
 
-    def __init__(self, address: str, root: Secret | None = None) -> None:
+    def __init__(self, address: str, clock: Clock, root: Secret | None = None) -> None:
+        self.root = root
         self._address = address
-        self._root = root
-        self._session = requests.Session()
-        self._session.trust_env = False  # the server is on this machine: no proxy
+        self._session = open_session(Connection(address, timeout=_TIMEOUT), clock)
 
     def call(self, verb: str, path: str, body: Mapping[str, Any] | None = None, also: int = 200) -> dict[str, Any]:
-        """Sends one request; `also` is one more status that counts as success."""
-        headers = {} if self._root is None else {"X-Vault-Token": self._root.reveal()}
+        """Sends one request, under the root token if there is one; `also` is one more status that counts as success."""
+        headers = {} if self.root is None else {"X-Vault-Token": self.root.reveal()}
         url = f"{self._address}/v1/{path}"
         try:
-            answer = self._session.request(verb, url, json=body, headers=headers, timeout=30, allow_redirects=False)
-            found = answer.json() if answer.content else {}
-        except requests.RequestException as error:
+            answer = self._session.request(
+                verb, url, json=body, headers=headers, timeout=_TIMEOUT, allow_redirects=False
+            )
+            document = answer.json() if answer.content else {}
+        except (StoreError, ValueError) as error:
             raise EmbeddedError(f"the embedded server does not answer at {path} ({type(error).__name__})") from None
         if answer.status_code not in {200, 204, also}:
             raise EmbeddedError(f"the embedded server answers {answer.status_code} at {path}")
-        return found if isinstance(found, dict) else {}
+        return document if isinstance(document, dict) else {}
 
     def health(self) -> int:
-        """The status code of /sys/health: 200 ready, 501 not initialised, 503 sealed; 0 where nothing answers yet."""
+        """Returns the status of /sys/health: 200 ready, 501 not initialised, 503 sealed; 0 if nothing answers yet."""
         try:
-            return self._session.get(f"{self._address}/v1/sys/health", timeout=5).status_code
-        except requests.RequestException:
+            return self._session.request("GET", f"{self._address}/v1/sys/health", timeout=5).status_code
+        except StoreError:
             return 0
 
     def close(self) -> None:
@@ -82,40 +84,36 @@ class Admin:
         self._session.close()
 
 
-def initialise(address: str, directory: Path) -> None:
-    """Makes the server's keys, and keeps the recovery key and the root token in files."""
-    admin = Admin(address)
-    made = admin.call("PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1})
-    admin.close()
+def initialise(admin: VaultAdmin, directory: Path) -> None:
+    """Creates the server's keys and the root token, and keeps the recovery key and the token in files."""
+    keys = admin.call("PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1})
     write_private(directory / "README", _README.encode())
-    write_private(directory / "recovery-key", made["recovery_keys"][0].encode())
-    write_private(directory / _ROOT, made["root_token"].encode())
+    write_private(directory / "recovery-key", keys["recovery_keys"][0].encode())
+    write_private(directory / _ROOT, keys["root_token"].encode())
 
 
-def configure(address: str, directory: Path, plan: Plan) -> Secret | None:
-    """Sets up what `plan` says, where that was not finished, and returns the root token; None when there is none."""
+def configure(admin: VaultAdmin, directory: Path, setup: ServerSetup) -> None:
+    """Creates what `setup` names, unless an earlier start has finished that, and gives `admin` the root token."""
+    # The consumer's secret id is the last file that `_set_up` writes.
+    complete = (directory / f"{_ROLES[-1]}-secret-id").exists()
     file = directory / _ROOT
-    if not file.exists():
-        if not all((directory / f"{role}-secret-id").exists() for role in _ROLES):
-            raise EmbeddedError(f"the first start in {directory} was cut off before it held anything: remove it")
-        return None
-    root = Secret(file.read_text())
-    if not _complete(directory):
-        _set_up(Admin(address, root), directory, plan)
-    return root
+    if file.exists():
+        admin.root = Secret(file.read_text())
+        if not complete:
+            _set_up(admin, directory, setup)
+    elif not complete:
+        raise EmbeddedError(f"the first start in {directory} was cut off before any data was written: remove it")
 
 
-def revoke_root(address: str, directory: Path, root: Secret) -> None:
-    """Gives the root token back, and then forgets it."""
-    admin = Admin(address, root)
+def revoke_root(admin: VaultAdmin, directory: Path) -> None:
+    """Revokes the root token, and then removes its file."""
     # 403: it was revoked before, and only the file was left.
     admin.call("POST", "auth/token/revoke-self", also=403)
-    admin.close()
     (directory / _ROOT).unlink()
 
 
 def credentials(directory: Path, role: str) -> AppRole:
-    """How `role`, "rotator" or "consumer", logs in."""
+    """Returns the login of `role`, "rotator" or "consumer"."""
     role_id = (directory / f"{role}-role-id").read_text()
     return AppRole(role_id, Secret((directory / f"{role}-secret-id").read_text()))
 
@@ -130,18 +128,13 @@ def write_private(path: Path, content: bytes) -> None:
     draft.replace(path)
 
 
-def _complete(directory: Path) -> bool:
-    # The consumer's secret id is the last file that `_set_up` writes.
-    return (directory / f"{_ROLES[-1]}-secret-id").exists()
-
-
-def _set_up(admin: Admin, directory: Path, plan: Plan) -> None:
-    # 400: it is there already, from a start that was cut off.
-    admin.call("POST", f"sys/mounts/{plan.mount}", {"type": "kv", "options": {"version": "2"}}, also=400)
+def _set_up(admin: VaultAdmin, directory: Path, setup: ServerSetup) -> None:
+    # 400: it exists already, from a start that was cut off.
+    admin.call("POST", f"sys/mounts/{setup.mount}", {"type": "kv", "options": {"version": "2"}}, also=400)
     admin.call("POST", "sys/auth/approle", {"type": "approle"}, also=400)
     policies = {
-        "rotator": rotator_policy(plan.mount, plan.state_prefix, plan.consumer_paths),
-        "consumer": consumer_policy(plan.mount, plan.state_prefix, plan.consumer_paths),
+        "rotator": rotator_policy(setup.mount, setup.state_prefix, setup.consumer_paths),
+        "consumer": consumer_policy(setup.mount, setup.state_prefix, setup.consumer_paths),
     }
     for role in _ROLES:
         admin.call("PUT", f"sys/policies/acl/{role}", {"policy": policies[role]})
@@ -151,4 +144,3 @@ def _set_up(admin: Admin, directory: Path, plan: Plan) -> None:
         secret_id = admin.call("POST", f"auth/approle/role/{role}/secret-id")["data"]["secret_id"]
         write_private(directory / f"{role}-role-id", role_id.encode())
         write_private(directory / f"{role}-secret-id", secret_id.encode())
-    admin.close()

@@ -1,43 +1,42 @@
 """Requests to Vault under a token that is kept valid: the only module that knows hvac.
 
-hvac's adapter is used rather than its `Client`, which takes tokens and certificates from the environment by itself.
+It uses hvac's adapter rather than its `Client`, which silently takes tokens and certificates from the environment.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
-import requests
 from hvac import exceptions as hvac_errors
 from hvac.adapters import JSONAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock, Conflict, Meter, Randomness, StoreDenied, StoreError, StoreUnavailable
-from rotator.vault.auth import Authenticator, Grant, Method
+from rotator.vault.auth import Authenticator, LoginToken, Method
 from rotator.vault.tokens import NEW, Tokens
 from rotator.vault.transport import Connection, open_session
 
 T = TypeVar("T")
 
 _ATTEMPTS = 6
-_PATIENCE = 5.0  # seconds after which nothing is begun again
+_PATIENCE = 5.0  # seconds after which no further attempt begins
 _FIRST_PAUSE = 0.1  # seconds; doubled each time
 _REQUESTS_IN_AN_ATTEMPT = 10  # renew, unwrap, log in, act, act again, look up, log in, act, act again, read back
 _LOGINS_IN_AN_ATTEMPT = 2
 _PAUSES_FOR_A_NEW_TOKEN = 5
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
-_BROKEN = "the answer is not one of Vault's: is something else listening there, or a proxy in between?"
+_BROKEN = "the answer is not Vault's: is something else listening there, or is a proxy in between?"
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One kind of request: its name for the metrics, its path and what a policy must allow for it.
+class VaultRequest:
+    """One kind of request: its name in the metrics, its path, and the capabilities that a policy must grant for it.
 
-    `rule` is the path as it stands in a policy, where that differs from `path`; `refusal` says what a 403 means where
-    no capability on that path would help.
+    `rule` is the path as a policy has it, if that differs from `path`; `refusal` says what a 403 means if no capability
+    on that path would help.
     """
 
     operation: str
@@ -48,7 +47,7 @@ class Call:
     refusal: str = ""
 
     def denied(self) -> StoreDenied:
-        """A 403 as an operator needs to read it."""
+        """Returns the error for a 403, with the policy rule that an operator has to add."""
         if not self.capabilities:
             return StoreDenied(self.refusal or f"Vault refuses {self.operation} at {self.path}")
         lacks, where = " or ".join(self.capabilities), self.rule or self.path
@@ -58,7 +57,7 @@ class Call:
 
 
 class Absent(Exception):
-    """404 by Vault itself: nothing is there, or only a deleted `version` (0: there never was one)."""
+    """A 404 from Vault itself: there is nothing, or only a deleted `version` (0: there never was one)."""
 
     def __init__(self, version: int) -> None:
         super().__init__(version)
@@ -68,14 +67,14 @@ class Absent(Exception):
 class VaultClient:
     """Sends requests under a token that it keeps valid. Thread-safe; logs in when first used.
 
-    What goes wrong is raised as a StoreError: Conflict, StoreUnavailable, StoreDenied with the path and the missing
-    capability, or StoreError itself where the mount or the namespace does not exist.
+    It raises only StoreError: Conflict, StoreUnavailable, StoreDenied with the path and the missing capability, or
+    StoreError itself if the mount or the namespace does not exist.
     """
 
     def __init__(
         self, connection: Connection, method: Method, *, clock: Clock, randomness: Randomness, meter: Meter
     ) -> None:
-        """Opens no connection yet. Raises StoreError where the CA file cannot be used."""
+        """Opens no connection yet. Raises StoreError if the CA file is unusable."""
         self._connection = connection
         self._session = open_session(connection, clock)
         self._clock = clock
@@ -85,28 +84,29 @@ class VaultClient:
 
     @property
     def longest_call(self) -> timedelta:
-        """The bound within which `retried` returns: logging in, reading back and a silent server included."""
+        """The bound within which `retry` returns, with logins, reading back and a silent server included."""
         one = self._connection.connect_timeout + self._connection.timeout
         return timedelta(seconds=_PATIENCE + _LOGINS_IN_AN_ATTEMPT * NEW + _REQUESTS_IN_AN_ATTEMPT * one)
 
     def token_expires_at(self) -> datetime | None:
-        """When the token in force ends; None before the first request and for a token without an end."""
+        """Returns when the token in force expires; None before the first request and for one that never expires."""
         return self._tokens.expires_at()
 
     def nonce(self) -> str:
-        """A fresh name for one write."""
+        """Returns a new name for one write."""
         return "".join(self._randomness.choice(_CHARACTERS) for _ in range(20))
 
     def pause(self, seconds: float) -> None:
-        """Waits; ends early when the process is asked to stop."""
+        """Waits; returns early if the process is asked to stop."""
         self._clock.sleep(seconds)
 
     def close(self) -> None:
-        """Closes the connections. The token is left to end by itself: other calls may still use it."""
+        """Closes the connections. The token is left to expire: other requests may still use it."""
         self._session.close()
 
-    def retried(self, action: Callable[[], T]) -> T:
-        """Runs `action`, again after StoreUnavailable, for about five seconds; then raises the last one."""
+    @property
+    def retry(self) -> Retrying:
+        """Calls a function, and again after StoreUnavailable, for about five seconds: `retry(function, *arguments)`."""
         began = self._clock.monotonic()
 
         def enough(state: RetryCallState) -> bool:
@@ -115,92 +115,89 @@ class VaultClient:
         def pause(state: RetryCallState) -> float:
             return float(_FIRST_PAUSE * 2 ** (state.attempt_number - 1) * (0.5 + self._randomness.fraction()))
 
-        retrying = Retrying(
+        return Retrying(
             retry=retry_if_exception_type(StoreUnavailable),
             stop=enough,
             wait=pause,
             sleep=self._clock.sleep,
             reraise=True,
         )
-        return retrying(action)
 
-    def request(self, call: Call, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Sends one request under our token; once more after a 403 that was the token's fault.
+    def request(self, request: VaultRequest, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Sends one request under our token, and again after a 403 that was the token's fault.
 
         Raises Absent besides StoreError.
         """
-        token = self._tokens.current()
-        try:
-            return self._under(token, call, body)
-        except StoreDenied:
-            if not self._tokens.replaced(token):
-                raise
-        return self._under(self._tokens.current(), call, body)
-
-    def _under(self, token: Secret, call: Call, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Sends one request; again after a 403 for a token that was just made: a standby may not know it yet."""
-        for _ in range(_PAUSES_FOR_A_NEW_TOKEN):
+        token, pauses, replaced = self._tokens.current(), 0, False
+        while True:
             try:
-                return self._send(call, token, body)
+                return self._send(request, token, body)
             except StoreDenied:
-                if not self._tokens.is_new():
+                if self._tokens.is_new() and pauses < _PAUSES_FOR_A_NEW_TOKEN:  # a standby may not know it yet
+                    pauses += 1
+                    self._clock.sleep(NEW / _PAUSES_FOR_A_NEW_TOKEN)
+                elif not replaced and self._tokens.renew_after_refusal(token):
+                    token, pauses, replaced = self._tokens.current(), 0, True
+                else:
                     raise
-                self._clock.sleep(NEW / _PAUSES_FOR_A_NEW_TOKEN)
-        return self._send(call, token, body)
 
-    # The gate: what logging in is made of.
+    # TokenApi: the requests that logging in needs.
 
-    def login(self, path: str, fields: Mapping[str, str]) -> Grant:
+    def login(self, path: str, fields: Mapping[str, str]) -> LoginToken:
         """Logs in. A refusal comes as 400 or as 403, depending on the method."""
-        return _granted(self._send(Call("login", "post", path), None, fields))
+        return _login_token(self._send(VaultRequest("login", "post", path), None, fields))
 
-    def look_up(self, token: Secret) -> Grant:
-        """Asks what is left of a token."""
+    def look_up(self, token: Secret) -> LoginToken:
+        """Asks for the remaining lifetime of a token."""
         try:
-            answer = self._send(Call("look_up", "get", "auth/token/lookup-self"), token)
+            answer = self._send(VaultRequest("look_up", "get", "auth/token/lookup-self"), token)
         except StoreDenied:
             raise StoreDenied(
                 "the Vault token is revoked or expired, or its policy does not allow it to read auth/token/lookup-self"
             ) from None
-        ttl, renewable = found(int, answer, "data", "ttl"), answer["data"].get("renewable") is True
+        ttl, renewable = extract(int, answer, "data", "ttl"), answer["data"].get("renewable") is True
         ends = answer["data"].get("expire_time") is not None
-        return Grant(token, timedelta(seconds=ttl) if ends else None, renewable)
+        return LoginToken(token, timedelta(seconds=ttl) if ends else None, renewable)
 
-    def renew(self, token: Secret) -> Grant:
-        """Extends a token by the lease it was made with."""
-        return _granted(self._send(Call("renew", "post", "auth/token/renew-self"), token, {}))
+    def renew(self, token: Secret) -> LoginToken:
+        """Extends a token by the lease that it was issued with."""
+        return _login_token(self._send(VaultRequest("renew", "post", "auth/token/renew-self"), token, {}))
 
     def unwrap(self, token: Secret) -> Mapping[str, Any]:
-        """Takes what a wrapping token holds."""
+        """Returns the content of a wrapping token."""
         try:
-            answer = self._send(Call("unwrap", "post", "sys/wrapping/unwrap"), token, {})
+            answer = self._send(VaultRequest("unwrap", "post", "sys/wrapping/unwrap"), token, {})
         except StoreDenied:
             raise StoreDenied(
-                "the wrapped secret_id is expired or was unwrapped before; if it was not by us, somebody has it: "
+                "the wrapped secret_id has expired or was unwrapped before; if not by rotator, somebody else has it: "
                 "revoke it and wrap a new one"
             ) from None
-        return dict(found(dict, answer, "data"))
+        return dict(extract(dict, answer, "data"))
 
     # One request.
 
-    def _send(self, call: Call, token: Secret | None, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Sends one request and counts it. What the libraries raised is dropped: it quotes bodies and headers."""
+    def _send(
+        self, request: VaultRequest, token: Secret | None, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Sends one request and counts it. The libraries' own errors are dropped: they quote bodies and headers."""
         began = self._clock.monotonic()
         failure: Exception
         try:
             adapter = self._adapter(token)
-            url = f"/v1/{quote(call.path)}"
-            answer = getattr(adapter, call.verb)(url) if body is None else adapter.post(url, json=dict(body))
-        except (hvac_errors.VaultError, requests.RequestException) as error:
-            failure = self._translated(call, error)
+            url = f"/v1/{quote(request.path)}"
+            answer = getattr(adapter, request.verb)(url) if body is None else adapter.post(url, json=dict(body))
+        except hvac_errors.VaultError as error:
+            failure = _vault_failure(request, error)
+        except StoreError as error:
+            failure = error
         else:
-            if isinstance(answer, requests.Response) and answer.status_code == 204:
+            if getattr(answer, "status_code", None) == 204:  # hvac hands on the response as it is
                 answer = {}
             if isinstance(answer, dict):
-                self._count(call, "ok", began)
+                self._count(request, "ok", began)
                 return answer
-            failure = StoreUnavailable(f"{call.path}: {_BROKEN}")
-        self._count(call, _outcome(failure), began)
+            failure = StoreUnavailable(f"{request.path}: {_BROKEN}")
+        self._count(request, _OUTCOMES.get(type(failure), "error"), began)
         raise failure
 
     def _adapter(self, token: Secret | None) -> JSONAdapter:
@@ -215,20 +212,8 @@ class VaultClient:
             strict_http=True,  # GET with list=true: some proxies refuse the verb LIST
         )
 
-    def _count(self, call: Call, outcome: str, began: float) -> None:
-        self._meter.vault_request(call.operation, outcome, self._clock.monotonic() - began)
-
-    def _translated(self, call: Call, error: Exception) -> Exception:
-        if isinstance(error, hvac_errors.VaultError):
-            return _vault_failure(call, error)
-        address = self._connection.address
-        if isinstance(error, requests.exceptions.SSLError):
-            return StoreUnavailable(f"{address}: TLS: the certificate is not trusted; give the authority as ca_file")
-        if isinstance(error, requests.exceptions.Timeout):
-            return StoreUnavailable(f"{address}: no answer within {self._connection.timeout:g} s")
-        if isinstance(error, requests.exceptions.ConnectionError | requests.exceptions.ChunkedEncodingError):
-            return StoreUnavailable(f"{address}: cannot be reached, or broke off")
-        return StoreError(f"{address}: the request cannot be sent ({type(error).__name__}): check address and token")
+    def _count(self, request: VaultRequest, outcome: str, began: float) -> None:
+        self._meter.vault_request(request.operation, outcome, self._clock.monotonic() - began)
 
 
 _DOWN = "Vault is sealed, not initialised or down"
@@ -236,50 +221,53 @@ _FAILURES: Mapping[type[hvac_errors.VaultError], str] = {
     hvac_errors.VaultDown: _DOWN,
     hvac_errors.VaultNotInitialized: _DOWN,
     hvac_errors.RateLimitExceeded: "Vault asks to slow down (429)",
-    hvac_errors.InternalServerError: "Vault failed (500), as it does for a moment after it was unsealed",
-    hvac_errors.BadGateway: "the proxy before Vault cannot reach it (502)",
+    hvac_errors.InternalServerError: "Vault failed (500), which is normal for a moment after it was unsealed",
+    hvac_errors.BadGateway: "the proxy in front of Vault cannot reach it (502)",
 }
 
 
-def _vault_failure(call: Call, error: hvac_errors.VaultError) -> Exception:
-    """What an error status means. Vault's own words are looked at, never repeated."""
+def _vault_failure(request: VaultRequest, error: hvac_errors.VaultError) -> Exception:
+    """Returns the error for a status. Vault's own words are read, and never repeated."""
     match error:
         case hvac_errors.Forbidden() | hvac_errors.Unauthorized():
-            return call.denied()
+            return request.denied()
         case hvac_errors.InvalidRequest():
-            return _invalid(call, error)
+            return _invalid(request, error)
         case hvac_errors.InvalidPath():
-            return _missing(call, error)
-    what = _FAILURES.get(type(error), "an answer that Vault does not give in health: " + type(error).__name__)
-    return StoreUnavailable(f"{call.path}: {what}")
+            return _missing(request, error)
+    what = _FAILURES.get(type(error), "not an answer of a healthy Vault: " + type(error).__name__)
+    return StoreUnavailable(f"{request.path}: {what}")
 
 
-def _invalid(call: Call, error: hvac_errors.VaultError) -> Exception:
-    """400: a lost check-and-set, a login that is refused, or a mount that is not KV v2."""
+def _invalid(request: VaultRequest, error: hvac_errors.VaultError) -> Exception:
+    """Returns the error for a 400: a lost check-and-set, a refused login, or a mount that is not KV v2."""
     if any("check-and-set" in str(word) for word in error.errors or ()):
-        return Conflict(f"{call.path}: somebody else wrote first")
-    if not call.capabilities:
-        return StoreDenied(f"Vault refuses what was given for {call.operation} at {call.path}")
-    return StoreError(f"{call.path}: Vault refuses the request as invalid: is this a KV v2 mount?")
+        return Conflict(f"{request.path}: somebody else wrote first")
+    if not request.capabilities:
+        return StoreDenied(f"Vault refuses the values sent for {request.operation} at {request.path}")
+    return StoreError(f"{request.path}: Vault refuses the request as invalid: is this a KV v2 mount?")
 
 
-def _missing(call: Call, error: hvac_errors.VaultError) -> Exception:
-    """404 of three kinds: nothing there, no such mount or namespace, or not from Vault at all."""
+def _missing(request: VaultRequest, error: hvac_errors.VaultError) -> Exception:
+    """Returns the error for a 404: nothing is there, no such mount or namespace, or not from Vault at all."""
     if not isinstance(error.json, dict):
-        return StoreUnavailable(f"{call.path}: {_BROKEN}")
+        return StoreUnavailable(f"{request.path}: {_BROKEN}")
     if error.errors:
-        return StoreError(f"{call.path}: there is no such mount, authentication method or namespace in this Vault")
+        return StoreError(f"{request.path}: there is no such mount, authentication method or namespace in this Vault")
     metadata = (error.json.get("data") or {}).get("metadata") or {}
     return Absent(metadata.get("version", 0))
 
 
-def _outcome(failure: Exception) -> str:
-    names = {Absent: "absent", Conflict: "conflict", StoreDenied: "denied", StoreUnavailable: "unavailable"}
-    return names.get(type(failure), "error")
+_OUTCOMES: Mapping[type[Exception], str] = {
+    Absent: "absent",
+    Conflict: "conflict",
+    StoreDenied: "denied",
+    StoreUnavailable: "unavailable",
+}
 
 
-def found(kind: type[T], answer: Any, *keys: str) -> T:
-    """Follows `keys` into an answer. Raises StoreUnavailable where it is not of Vault's form."""
+def extract(kind: type[T], answer: Any, *keys: str) -> T:
+    """Returns what is under `keys` in an answer. Raises StoreUnavailable if the answer does not have Vault's form."""
     for key in keys:
         answer = answer.get(key) if isinstance(answer, dict) else None
     if not isinstance(answer, kind):
@@ -287,7 +275,7 @@ def found(kind: type[T], answer: Any, *keys: str) -> T:
     return answer
 
 
-def _granted(answer: dict[str, Any]) -> Grant:
-    token, seconds = found(str, answer, "auth", "client_token"), found(int, answer, "auth", "lease_duration")
+def _login_token(answer: dict[str, Any]) -> LoginToken:
+    token, seconds = extract(str, answer, "auth", "client_token"), extract(int, answer, "auth", "lease_duration")
     lifetime = timedelta(seconds=seconds) if seconds > 0 else None
-    return Grant(Secret(token), lifetime, answer["auth"].get("renewable") is True)
+    return LoginToken(Secret(token), lifetime, answer["auth"].get("renewable") is True)

@@ -1,24 +1,31 @@
-"""A real OpenBao server for who has none: in memory for demo and tests, or persistent and unsealed by itself."""
+"""An OpenBao server for those without one: in memory for demo and tests, or persistent and unsealed by itself."""
 
 import contextlib
 import secrets
 import socket
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock
 from rotator.vault.auth import AppRole
-from rotator.vault.bootstrap import Admin, Plan, configure, credentials, initialise, revoke_root, write_private
+from rotator.vault.bootstrap import (
+    ServerSetup,
+    VaultAdmin,
+    configure,
+    credentials,
+    initialise,
+    revoke_root,
+    write_private,
+)
 from rotator.vault.process import EmbeddedError, ServerProcess, find_server, in_use, lock
 
 _READY_PATIENCE = 60.0  # seconds; a start takes one or two
 _STEP = 0.02
-_OURS = {"seal.key", "raft"}  # one of them is in every folder that was used before
-_EMPTY = {"lock", "lost+found"}  # what a look whether it is in use, or a new volume, leaves in an empty one
-_LOG_LIMIT = 1024 * 1024  # bytes; a longer log is set aside at the next start
+_SERVER_FILES = {"seal.key", "raft"}  # one of them is in every folder that was used before
+_IGNORED_FILES = {"lock", "lost+found"}  # `in_use` leaves the one in an empty folder, a new volume has the other
+_LOG_LIMIT = 1024 * 1024  # bytes; a longer log is rotated at the next start
 
 _CONFIG = """\
 {storage}
@@ -39,23 +46,23 @@ _RAFT = 'storage "raft" {{\n  path = "{directory}/raft"\n  node_id = "rotator"\n
 
 
 class EmbeddedVault:
-    """OpenBao on the loopback interface, with the mount, the policies and the logins of `Plan` set up.
+    """OpenBao on the loopback interface, with the mount, the policies and the logins of `ServerSetup`.
 
-    It ends with `stop`, and with this process however that ends. A context manager.
+    It ends with `stop`, and with this process, however that ends. A context manager.
     """
 
-    def __init__(self, data_dir: Path | None, clock: Clock, plan: Plan | None = None, port: int = 0) -> None:
+    def __init__(self, data_dir: Path | None, clock: Clock, setup: ServerSetup | None = None, port: int = 0) -> None:
         """Starts nothing yet.
 
         Args:
-            data_dir: where everything is kept; None: in memory, gone with `stop`.
+            data_dir: holds all data; None keeps them in memory until `stop`.
             clock: for waiting.
-            plan: what is set up at the first start; later starts leave it as it is.
-            port: of the API on 127.0.0.1; 0: any that is free.
+            setup: created at the first start; later starts change nothing.
+            port: of the API on 127.0.0.1; 0 takes any free one.
         """
         self._data_dir = data_dir
         self._clock = clock
-        self._plan = plan or Plan()
+        self._setup = setup or ServerSetup()
         self._port = port
         self._exit = contextlib.ExitStack()
         self._directory = Path()
@@ -65,12 +72,12 @@ class EmbeddedVault:
 
     @property
     def address(self) -> str:
-        """Where the API is, once started."""
+        """The address of the API, once started."""
         return self._address
 
     @property
     def log_file(self) -> Path:
-        """What the server printed; without secrets."""
+        """The server's output, which holds no secrets."""
         return self._directory / "server.log"
 
     @property
@@ -80,57 +87,55 @@ class EmbeddedVault:
         return self._process.pid
 
     def running(self) -> bool:
-        """False where the server that was started here has ended."""
+        """Returns False if the server was started here and has ended."""
         return self._process is None or self._process.running()
 
     @property
     def root_token(self) -> Secret:
-        """Only in memory: a persistent server has revoked it. Raises EmbeddedError there."""
+        """The root token of a server in memory. Raises EmbeddedError for a persistent one, which has revoked it."""
         if self._root is None:
             raise EmbeddedError("a persistent server has no root token: make one with the recovery key")
         return self._root
 
     def rotator_login(self) -> AppRole:
-        """How `rotator` logs in."""
+        """Returns the login of `rotator`."""
         return credentials(self._directory, "rotator")
 
     def consumer_login(self) -> AppRole:
-        """How a device logs in, which may read the consumer documents and nothing else."""
+        """Returns the login of a device, which may read the consumer documents and nothing else."""
         return credentials(self._directory, "consumer")
 
     def attach(self) -> bool:
-        """Uses the server that another process runs on the same directory and port; False where there is none."""
+        """Uses the server that another process runs on the same directory and port; returns False if there is none."""
         if self._data_dir is None or not in_use(self._data_dir):
             return False
         self._directory, self._address = self._data_dir.absolute(), f"http://127.0.0.1:{self._port}"
         return True
 
     def start(self) -> Self:
-        """Returns when the server is unsealed and set up. Raises EmbeddedError."""
+        """Starts the server; returns once it is unsealed and set up. Raises EmbeddedError."""
         with contextlib.ExitStack() as undo:
             self._exit = undo
             self._directory = self._prepared()
-            held = undo.enter_context(lock(self._directory, self._clock))
+            lock_file = undo.enter_context(lock(self._directory, self._clock))
             self._write_config()
             command = [str(find_server()), "server", f"-config={self._directory}/server.hcl"]
-            # HOME, because OpenBao looks there; nothing else: our own environment may hold API keys.
-            home = {"HOME": str(self._directory)}
-            self._process = ServerProcess(command, self.log_file, held, home)
+            # OpenBao needs HOME; it gets nothing else, because our own environment may hold API keys.
+            environment = {"HOME": str(self._directory)}
+            self._process = ServerProcess(command, self.log_file, lock_file, environment)
             undo.callback(self._process.stop)
             self._make_ready()
             self._exit = undo.pop_all()
         return self
 
     def stop(self) -> None:
-        """Ends the server gracefully, within ten seconds; one in memory leaves nothing behind."""
+        """Stops the server, if necessary by force after ten seconds; one in memory leaves nothing behind."""
         self._exit.close()
 
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _prepared(self) -> Path:
@@ -138,9 +143,9 @@ class EmbeddedVault:
             return Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="rotator-vault-")))
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            there = {entry.name for entry in self._data_dir.iterdir()}
-            if there - _EMPTY and not there & _OURS:
-                raise EmbeddedError(f"data_dir {self._data_dir} holds other things: name a folder of its own")
+            names = {entry.name for entry in self._data_dir.iterdir()}
+            if names - _IGNORED_FILES and not names & _SERVER_FILES:
+                raise EmbeddedError(f"data_dir {self._data_dir} holds other files: name a folder of its own")
             self._data_dir.chmod(0o700)
         except OSError as error:
             raise EmbeddedError(f"data_dir {self._data_dir} cannot be used: {error.strerror}") from None
@@ -149,7 +154,9 @@ class EmbeddedVault:
     def _write_config(self) -> None:
         directory = self._directory
         if any(character in str(directory) for character in '"\\${}\n'):
-            raise EmbeddedError(f"data_dir {directory} holds a character that OpenBao's configuration cannot: move it")
+            raise EmbeddedError(
+                f"data_dir {directory} has a character in its name that OpenBao's configuration cannot express: move it"
+            )
         _make_key(directory / "seal.key", fresh=not (directory / "raft").exists())
         port, cluster_port = _free_ports(self._port)
         storage = 'storage "inmem" {}'
@@ -163,31 +170,31 @@ class EmbeddedVault:
         self._address = f"http://127.0.0.1:{port}"
 
     def _make_ready(self) -> None:
-        admin = Admin(self._address)
+        admin = VaultAdmin(self._address, self._clock)
         self._exit.callback(admin.close)
-        # 503: initialised before, and unsealing itself.
+        # 503: initialised by an earlier start, and unsealing itself.
         if self._wait_for(admin, {200, 501, 503}) == 501:
-            initialise(self._address, self._directory)
+            initialise(admin, self._directory)
         self._wait_for(admin, {200})
-        root = configure(self._address, self._directory, self._plan)
+        configure(admin, self._directory, self._setup)
         if self._data_dir is None:
-            self._root = root
-        elif root is not None:
-            revoke_root(self._address, self._directory, root)
+            self._root = admin.root
+        elif admin.root is not None:
+            revoke_root(admin, self._directory)
 
-    def _wait_for(self, admin: Admin, wanted: set[int]) -> int:
-        assert self._process is not None  # noqa: S101  # called after the start
+    def _wait_for(self, admin: VaultAdmin, wanted: set[int]) -> int:
+        assert self._process is not None  # noqa: S101  # the process was started
         end = self._clock.monotonic() + _READY_PATIENCE
         while (status := admin.health()) not in wanted:
             if not self._process.running():
-                raise EmbeddedError(f"the embedded server ended at its start{self._saved_log()}")
+                raise EmbeddedError(f"the embedded server ended while it was starting{self._log_hint()}")
             if self._clock.monotonic() > end:
-                raise EmbeddedError(f"the embedded server is not ready after {_READY_PATIENCE:g} s{self._saved_log()}")
+                raise EmbeddedError(f"the embedded server is not ready after {_READY_PATIENCE:g} s{self._log_hint()}")
             self._clock.sleep(_STEP)
         return status
 
-    def _saved_log(self) -> str:
-        """Where to look; for a server in memory the last line, because its directory goes away."""
+    def _log_hint(self) -> str:
+        """Returns where the log is, or its last line if the server is in memory: its directory will be removed."""
         if self._data_dir is not None:
             return f": see {self.log_file}"
         lines = self.log_file.read_text(errors="replace").strip().splitlines()
@@ -195,22 +202,22 @@ class EmbeddedVault:
 
 
 def _make_key(path: Path, *, fresh: bool) -> None:
-    """The key that opens the server at each start. Raises EmbeddedError where there is data and the key is gone."""
+    """Creates the key that unseals the server at each start. Raises EmbeddedError if there are data and no key."""
     if path.exists():
         return
     if not fresh:
-        raise EmbeddedError(f"{path} is missing, and the data cannot be read without it: bring it back from a backup")
+        raise EmbeddedError(f"{path} is missing, and the data cannot be read without it: restore it from a backup")
     write_private(path, secrets.token_bytes(32))
 
 
 def _free_ports(port: int) -> tuple[int, int]:
-    """A port for the API and one for the cluster's own use. Raises EmbeddedError where `port` is taken."""
+    """Returns a port for the API and one for the cluster's own use. Raises EmbeddedError if `port` is not available."""
     with socket.socket() as api, socket.socket() as cluster:
-        # A connection that lingers from the last run must not keep the port.
+        # A lingering connection of the last run must not keep the port occupied.
         api.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             api.bind(("127.0.0.1", port))
         except OSError as error:
-            raise EmbeddedError(f"port {port} on 127.0.0.1 cannot be had: {error.strerror}") from None
+            raise EmbeddedError(f"port {port} on 127.0.0.1 is not available: {error.strerror}") from None
         cluster.bind(("127.0.0.1", 0))
         return api.getsockname()[1], cluster.getsockname()[1]

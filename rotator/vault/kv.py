@@ -1,7 +1,7 @@
-"""Documents of a KV v2 mount, written by check-and-set, through lost answers and standbys that lag.
+"""Documents of a KV v2 mount, written by check-and-set in spite of lost answers and standbys that lag.
 
-A standby of a cluster answers reads and judges check-and-set from stale state: what is read is never older than what
-this process has seen, and a conflict is looked into before it is believed.
+A standby of a cluster answers reads and checks writes against stale state. So a read never returns an older version
+than this process has seen, and a conflict is verified before it is believed.
 """
 
 import threading
@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rotator.ports import Conflict, StoreUnavailable
-from rotator.vault.client import Absent, Call, VaultClient, found
+from rotator.vault.client import Absent, VaultClient, VaultRequest, extract
 
 _STANDBY_LAG = 0.15  # seconds; measured on a healthy cluster: 0.08 in the median, 0.11 at most
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """What is at a path. `data` is None where nothing is, or where the latest version was deleted or destroyed."""
+class KvDocument:
+    """The document at a path. `data` is None if there is none, or if its latest version was deleted or destroyed."""
 
     data: Mapping[str, Any] | None = field(repr=False)
-    version: int  # of the latest version, deleted or not; 0 where nothing was ever written
+    version: int  # of the latest version, deleted or not; 0 if nothing was ever written
 
 
 class KeyValue:
@@ -33,76 +33,74 @@ class KeyValue:
         self._newest: dict[str, int] = {}  # version by path; it only ever grows
 
     def kind(self) -> tuple[str, str]:
-        """The type of the secrets engine and the version in its options, such as ("kv", "2").
+        """Returns the type of the secrets engine and the version in its options, such as ("kv", "2").
 
-        Any token with a right on something below the mount may ask. StoreDenied where the mount is missing, too:
-        Vault does not tell the two apart.
+        Any token with a right on something below the mount may ask. Raises StoreDenied also if the mount is missing:
+        Vault does not distinguish the two.
         """
         refusal = (
             f"the mount {self._mount}/ does not exist, or the Vault token has no right on anything in it: enable it "
             f"(vault secrets enable -path={self._mount} -version=2 kv), or give the token the policy of "
             "config/vault-policy.hcl"
         )
-        call = Call("check", "get", f"sys/internal/ui/mounts/{self._mount}", refusal=refusal)
-        answer = self._client.retried(lambda: self._client.request(call))
-        options = found(dict, answer, "data").get("options") or {}
-        return found(str, answer, "data", "type"), str(options.get("version", "1"))
+        request = VaultRequest("check", "get", f"sys/internal/ui/mounts/{self._mount}", refusal=refusal)
+        answer = self._client.retry(self._client.request, request)
+        options = extract(dict, answer, "data").get("options") or {}
+        return extract(str, answer, "data", "type"), str(options.get("version", "1"))
 
-    def read(self, operation: str, path: str) -> Document:
-        """Reads a document, never an older version than one that was seen or written here."""
-        return self._client.retried(lambda: self._newest_of(operation, path))
+    def read(self, operation: str, path: str) -> KvDocument:
+        """Reads a document, never an older version than one that this process has read or written."""
+        return self._client.retry(self._newest_of, operation, path)
 
     def write(self, operation: str, path: str, data: Mapping[str, Any], cas: int) -> int:
         """Writes `data` over version `cas` and returns the new version.
 
-        A write whose answer was lost is sent again with the same `cas`; where that conflicts, what is there is read
-        and is taken for ours if it is exactly `data`. So `data` should name the write, unless writing the same twice
-        means the same.
+        A write whose answer was lost is sent again with the same `cas`. If that conflicts, the document is read, and
+        counts as ours if it is exactly `data`. So `data` should identify the write, unless writing it twice does no
+        harm.
         """
-        version = self._client.retried(lambda: self._write_once(operation, path, data, cas))
-        self._saw(path, version)
-        return version
+        return self._client.retry(self._write_once, operation, path, data, cas)
 
     def list(self, operation: str, folder: str) -> tuple[str, ...]:
-        """The names directly below `folder`; those of folders end in a slash."""
+        """Returns the names directly below `folder`; those of folders end in a slash."""
         path = f"{self._mount}/metadata/{folder}"
-        call = Call(operation, "list", path, ("list",), rule=f"{path}/*")
+        request = VaultRequest(operation, "list", path, ("list",), rule=f"{path}/*")
         try:
-            answer = self._client.retried(lambda: self._client.request(call))
+            answer = self._client.retry(self._client.request, request)
         except Absent:
             return ()
-        return tuple(found(list, answer, "data", "keys"))
+        return tuple(extract(list, answer, "data", "keys"))
 
     def capabilities(self, operation: str, path: str) -> frozenset[str]:
-        """What the token may do at a path of Vault's API."""
-        call = Call(operation, "post", "sys/capabilities-self", ("update",))
-        answer = self._client.retried(lambda: self._client.request(call, {"paths": [path]}))
-        return frozenset(found(list, answer, "data", path))
+        """Returns the capabilities of the token on a path of Vault's API."""
+        request = VaultRequest(operation, "post", "sys/capabilities-self", ("update",))
+        answer = self._client.retry(self._client.request, request, {"paths": [path]})
+        return frozenset(extract(list, answer, "data", path))
 
     def limit_versions(self, operation: str, path: str, count: int) -> None:
-        """Makes Vault keep only the last `count` versions of a document, which need not exist yet."""
-        call = Call(operation, "post", f"{self._mount}/metadata/{path}", ("create", "update"))
-        self._client.retried(lambda: self._client.request(call, {"max_versions": count}))
+        """Has Vault keep only the last `count` versions of a document, which need not exist yet."""
+        request = VaultRequest(operation, "post", f"{self._mount}/metadata/{path}", ("create", "update"))
+        self._client.retry(self._client.request, request, {"max_versions": count})
 
-    def _get(self, operation: str, path: str) -> Document:
-        call = Call(operation, "get", f"{self._mount}/data/{path}", ("read",))
+    def _get(self, operation: str, path: str) -> KvDocument:
+        request = VaultRequest(operation, "get", f"{self._mount}/data/{path}", ("read",))
         try:
-            answer = self._client.request(call)
+            answer = self._client.request(request)
         except Absent as absent:
-            return Document(None, absent.version)
-        return Document(found(dict, answer, "data", "data"), found(int, answer, "data", "metadata", "version"))
+            return KvDocument(None, absent.version)
+        return KvDocument(extract(dict, answer, "data", "data"), extract(int, answer, "data", "metadata", "version"))
 
-    def _newest_of(self, operation: str, path: str) -> Document:
+    def _newest_of(self, operation: str, path: str) -> KvDocument:
         document = self._get(operation, path)
         if not self._saw(path, document.version):
             raise StoreUnavailable(
-                f"{self._mount}/{path}: stale standby: it shows version {document.version} after a newer one was seen; "
+                f"{self._mount}/{path}: stale standby: it returns version {document.version} after a newer one; "
                 "if the document was removed or restored on purpose, restart rotator"
             )
         return document
 
     def _saw(self, path: str, version: int) -> bool:
-        """Remembers the newest version of a path. False: `version` is older."""
+        """Remembers the newest version of a path; returns False if `version` is older."""
         with self._lock:
             if version < self._newest.get(path, 0):
                 return False
@@ -110,22 +108,24 @@ class KeyValue:
             return True
 
     def _write_once(self, operation: str, path: str, data: Mapping[str, Any], cas: int) -> int:
-        call = Call(operation, "post", f"{self._mount}/data/{path}", ("create", "update"))
+        request = VaultRequest(operation, "post", f"{self._mount}/data/{path}", ("create", "update"))
         try:
-            answer = self._client.request(call, {"data": data, "options": {"cas": cas}})
+            answer = self._client.request(request, {"data": data, "options": {"cas": cas}})
+            version = extract(int, answer, "data", "version")
         except Conflict as conflict:
-            return self._settled(operation, path, data, cas, conflict)
-        return found(int, answer, "data", "version")
+            version = self._settled(operation, path, data, cas, conflict)
+        self._saw(path, version)
+        return version
 
     def _settled(self, operation: str, path: str, data: Mapping[str, Any], cas: int, conflict: Conflict) -> int:
-        """What a conflict means: ours after all, real, or (on a standby that lags) nothing yet."""
+        """Returns the version if the conflicting write was ours. A standby may also report a false conflict."""
         self._client.pause(_STANDBY_LAG)
-        there = self._get(operation, path)
-        if there.version == cas + 1 and there.data == data:
-            return there.version
-        if there.version > cas:
+        document = self._get(operation, path)
+        if document.version == cas + 1 and document.data == data:
+            return document.version
+        if document.version > cas:
             raise conflict
         raise StoreUnavailable(
-            f"{self._mount}/{path}: stale standby: it refuses a write over version {cas} and shows version "
-            f"{there.version}; or the document was removed since it was read"
+            f"{self._mount}/{path}: stale standby: it refuses a write over version {cas} and returns version "
+            f"{document.version}; or the document was removed since it was read"
         )

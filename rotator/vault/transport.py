@@ -1,7 +1,7 @@
-"""How Vault is reached: TLS that is always verified, and a bound on every request as a whole.
+"""The connection to Vault: TLS is always verified, and every request as a whole is bounded in time.
 
 The bound matters because the timeouts of `requests` count only the silence between two bytes: an answer that drips
-would hold a thread for ever.
+would hold a thread forever. This is the only module that knows `requests` and `urllib3`.
 """
 
 import http.client
@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from rotator.ports import Clock, StoreError
+from rotator.ports import Clock, StoreError, StoreUnavailable
 
 _LARGEST_ANSWER = 16 * 1024 * 1024  # bytes; Vault's own limit for one request is 32 MiB, for one document about 1 MiB
 _CONNECTIONS = 32
@@ -26,13 +26,13 @@ _CONNECTIONS = 32
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where Vault is.
+    """The address of Vault and the bounds of a request.
 
     Attributes:
         address: such as https://vault:8200, without a path.
         namespace: the namespace that every path is in; empty for the root namespace.
         ca_file: PEM file of the only authorities to trust; None: those of the system.
-        connect_timeout: seconds for one connection to be made.
+        connect_timeout: seconds for opening one connection.
         timeout: seconds for one whole answer, from the request's last byte to the answer's last byte.
     """
 
@@ -44,16 +44,41 @@ class Connection:
 
 
 def open_session(connection: Connection, clock: Clock) -> requests.Session:
-    """A thread-safe session. Raises StoreError where the CA file cannot be used."""
-    session = requests.Session()
+    """Opens a thread-safe session, whose `request` raises StoreError. Raises StoreError if the CA file is unusable."""
+    session = _VaultSession(connection)
     session.verify = True if connection.ca_file is None else _checked(connection.ca_file)
-    # With an own CA, REQUESTS_CA_BUNDLE in the environment would silently win over it; and no proxy is asked to
-    # carry plain HTTP, which is meant for the same machine only.
+    # REQUESTS_CA_BUNDLE in the environment would silently override our own CA; and plain HTTP, which is for the same
+    # machine only, must not go through a proxy.
     session.trust_env = connection.ca_file is None and connection.address.startswith("https:")
     adapter = _BoundedAdapter(connection.timeout, clock)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+class _VaultSession(requests.Session):
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        try:
+            return super().request(*args, **kwargs)
+        except requests.RequestException as error:
+            failure = _failure(self._connection, error)
+        raise failure  # outside of the handler: the original error quotes bodies and headers
+
+
+def _failure(connection: Connection, error: requests.RequestException) -> StoreError:
+    address = connection.address
+    match error:
+        case requests.exceptions.SSLError():
+            return StoreUnavailable(f"{address}: TLS: the certificate is not trusted; give the authority as ca_file")
+        case requests.exceptions.Timeout():
+            return StoreUnavailable(f"{address}: no answer within {connection.timeout:g} s")
+        case requests.exceptions.ConnectionError() | requests.exceptions.ChunkedEncodingError():
+            return StoreUnavailable(f"{address}: cannot be reached, or broke off")
+    return StoreError(f"{address}: the request cannot be sent ({type(error).__name__}): check address and token")
 
 
 def _checked(ca_file: Path) -> str:
@@ -64,8 +89,8 @@ def _checked(ca_file: Path) -> str:
     return str(ca_file)
 
 
-class _Reader(io.RawIOBase):
-    """Reads a socket until a point in time and up to a size, whatever arrives in between."""
+class _BoundedReader(io.RawIOBase):
+    """Reads a socket until a deadline and up to a size."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, left: Callable[[], float]) -> None:
         self._raw = raw
@@ -93,19 +118,19 @@ class _Reader(io.RawIOBase):
 
 
 class _Source:
-    """What `http.client` takes for a socket: it only ever calls `makefile`."""
+    """A stand-in for the socket that `http.client` reads from: it only ever calls `makefile`."""
 
     def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
         self._sock = sock
         self._left = left
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self._sock.makefile("rb", buffering=0), self._sock, self._left))
+        return io.BufferedReader(_BoundedReader(self._sock.makefile("rb", buffering=0), self._sock, self._left))
 
 
 def _response_class(timeout: float, clock: Clock) -> type[http.client.HTTPResponse]:
     class Response(http.client.HTTPResponse):
-        """An answer whose time runs from here: the request has just been sent."""
+        """An answer whose time begins here: the request has just been sent."""
 
         def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
             end = clock.monotonic() + timeout
@@ -115,7 +140,7 @@ def _response_class(timeout: float, clock: Clock) -> type[http.client.HTTPRespon
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """The adapter of `requests`, on connections whose answers are bounded. It never sends anything twice."""
+    """The adapter of `requests` with bounded answers. It never sends anything twice."""
 
     def __init__(self, timeout: float, clock: Clock) -> None:
         answer = _response_class(timeout, clock)

@@ -1,6 +1,6 @@
-"""What one simulated provider account holds: its credentials, their history, active calls and registrations.
+"""One simulated provider account: its credentials, their history, active calls and registrations.
 
-In memory and thread-safe. It knows nothing of HTTP, of SIP messages or of any one provider's words.
+Kept in memory and thread-safe. It knows nothing of HTTP, of SIP messages, or of any one provider's terms.
 """
 
 import threading
@@ -14,79 +14,79 @@ from types import MappingProxyType
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock
-from rotator_simulator.validity import Spans
+from rotator_simulator.validity import PasswordPeriods
 
-Extra = str | int | float | bool | None
-"""What a provider keeps with a credential beside the common facts: an alias, a description, a connection's id."""
-
-
-class Missing(Exception):
-    """There is no credential with this id, or no call."""
+ExtraValue = str | int | float | bool | None
+"""A value that a provider keeps with a credential beside the common ones: an alias, a connection's id."""
 
 
-class Taken(Exception):
-    """The username is in use in this account."""
+class NotFound(Exception):
+    """No credential or call has this id."""
 
 
-class InUse(Exception):
-    """Active calls hold the credential."""
+class UsernameTaken(Exception):
+    """Another credential of this account has the username."""
 
 
-class Event(Enum):
-    """What can happen to a credential."""
+class CredentialInUse(Exception):
+    """Active calls use the credential."""
+
+
+class CredentialEvent(Enum):
+    """An event in the life of a credential."""
 
     CREATED = "created"
     SET = "set"  # its password was changed
     ENABLED = "enabled"
     DISABLED = "disabled"
-    LIMITED = "limited"  # an end was set for it, or lifted
+    LIMITED = "limited"  # its expiry was set or removed
     DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """One line of the history, for the demo's display and for tests."""
+class HistoryEntry:
+    """One event in an account's history."""
 
     at: datetime
-    event: Event
+    event: CredentialEvent
     kind: str
     id: str
     username: str
-    name: str  # what a client named it where the provider makes the username; else empty
+    name: str  # the client's name for it, if the provider generates usernames; else empty
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A credential as the provider holds it at one moment."""
+class SimulatedCredential:
+    """A credential as the provider stores it."""
 
     id: str
-    kind: str  # the provider's own word: `credential`, `endpoint`
+    kind: str  # the provider's own term: `credential`, `endpoint`
     username: str
     password: Secret
     enabled: bool
     created: datetime
     updated: datetime
-    ends: datetime | None = None  # from then on it authenticates nobody, without anybody's doing
-    extra: Mapping[str, Extra] = field(default_factory=lambda: MappingProxyType({}))
+    ends: datetime | None = None  # it expires by itself then
+    extra: Mapping[str, ExtraValue] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
 class Propagation:
-    """How late the SIP side follows the API, in seconds.
+    """The delay, in seconds, with which the SIP side follows the API.
 
-    Where `new` is the larger of the two, there is a moment at which neither password is accepted.
+    If `new` is larger than `old`, neither password is accepted for a moment.
     """
 
-    old: float = 0.0  # what was changed, disabled or deleted is still accepted for this long
-    new: float = 0.0  # what was set, enabled or created is refused for this long
+    old: float = 0.0  # a password that was changed, disabled or deleted is still accepted for this long
+    new: float = 0.0  # a password that was set, enabled or created is refused for this long
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the SIP side knows of a username at one moment."""
+class LoginState:
+    """What the SIP side accepts for a username at one moment."""
 
     passwords: tuple[Secret, ...] = ()  # each of them is accepted
-    disabled: bool = False  # there is such a credential, and it is disabled
+    disabled: bool = False  # the username exists, and is disabled
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +98,20 @@ class Binding:
     agent: str
 
 
-class Account:
+class SimulatedAccount:
     """One provider account. Usernames are unique among the credentials of one kind."""
 
     def __init__(self, name: str, token: Secret, clock: Clock) -> None:
-        """Makes an account without credentials; `name` is what the provider calls it, such as `MA_DEMO`."""
+        """Creates an account without credentials; `name` is the provider's, such as `MA_DEMO`."""
         self.name = name
         self.token = token
         self._clock = clock
         self._lock = threading.RLock()
-        self._records: dict[str, Record] = {}
-        self._spans = Spans(clock)
-        self._history: list[Happening] = []
+        self._credentials: dict[str, SimulatedCredential] = {}
+        self._periods = PasswordPeriods(clock)
+        self._history: list[HistoryEntry] = []
         self._calls: dict[str, str] = {}
-        self._strangers: set[str] = set()
+        self._unrelated: set[str] = set()
         self._bindings: dict[str, dict[str, Binding]] = {}
 
     def create(
@@ -119,42 +119,49 @@ class Account:
         kind: str,
         username: str,
         password: Secret,
-        extra: Mapping[str, Extra] | None = None,
+        extra: Mapping[str, ExtraValue] | None = None,
         *,
         identity: str | None = None,
-    ) -> Record:
-        """Adds an enabled credential; its id is made up unless `identity` says it. Raises Taken."""
+    ) -> SimulatedCredential:
+        """Adds an enabled credential, under a random id unless `identity` gives one. Raises UsernameTaken."""
         with self._lock:
-            if any(r.kind == kind and r.username == username for r in self._records.values()):
-                raise Taken(username)
+            if any(other.username == username for other in self.credentials(kind)):
+                raise UsernameTaken(username)
             now = self._clock.now()
-            facts = MappingProxyType(dict(extra or {}))
-            identity = identity or str(uuid.uuid4())
-            record = Record(identity, kind, username, password, enabled=True, created=now, updated=now, extra=facts)
-            self._records[record.id] = record
-            self._open(record)
-            self._note(Event.CREATED, record)
-            return record
+            credential = SimulatedCredential(
+                identity or str(uuid.uuid4()),
+                kind,
+                username,
+                password,
+                enabled=True,
+                created=now,
+                updated=now,
+                extra=MappingProxyType(dict(extra or {})),
+            )
+            self._credentials[credential.id] = credential
+            self._periods.open(credential.id, username, password, None)
+            self._record(CredentialEvent.CREATED, credential)
+            return credential
 
-    def get(self, kind: str, identity: str) -> Record:
-        """The credential with this id. Raises Missing."""
+    def get(self, kind: str, identity: str) -> SimulatedCredential:
+        """Returns the credential with this id. Raises NotFound."""
         with self._lock:
-            record = self._records.get(identity)
-            if record is None or record.kind != kind:
-                raise Missing(identity)
-            return record
+            credential = self._credentials.get(identity)
+            if credential is None or credential.kind != kind:
+                raise NotFound(identity)
+            return credential
 
-    def records(self, kind: str | None = None) -> tuple[Record, ...]:
-        """The credentials of one kind, or all of them, oldest first."""
+    def credentials(self, kind: str | None = None) -> tuple[SimulatedCredential, ...]:
+        """Returns the credentials of one kind, or all of them, oldest first."""
         with self._lock:
-            return tuple(record for record in self._records.values() if kind in (None, record.kind))
+            return tuple(one for one in self._credentials.values() if kind in (None, one.kind))
 
-    def named(self, username: str) -> Record:
-        """The credential with this username, of whatever kind. Raises Missing."""
-        for record in self.records():
-            if record.username == username:
-                return record
-        raise Missing(username)
+    def by_username(self, username: str) -> SimulatedCredential:
+        """Returns the credential with this username, of any kind. Raises NotFound."""
+        for credential in self.credentials():
+            if credential.username == username:
+                return credential
+        raise NotFound(username)
 
     def update(
         self,
@@ -163,9 +170,9 @@ class Account:
         *,
         password: Secret | None = None,
         enabled: bool | None = None,
-        extra: Mapping[str, Extra] | None = None,
-    ) -> Record:
-        """Changes what is given and leaves the rest. Raises Missing."""
+        extra: Mapping[str, ExtraValue] | None = None,
+    ) -> SimulatedCredential:
+        """Changes what is given and keeps the rest. Raises NotFound."""
         with self._lock:
             old = self.get(kind, identity)
             new = replace(
@@ -175,126 +182,116 @@ class Account:
                 updated=self._clock.now(),
                 extra=MappingProxyType({**old.extra, **(extra or {})}),
             )
-            self._records[identity] = new
-            self._follow(old, new)
+            self._credentials[identity] = new
+            # To set the same password again changes nothing on the SIP side.
+            if (old.enabled, old.password) != (new.enabled, new.password):
+                self._periods.close(old.id, old.username)
+                if new.enabled:
+                    self._periods.open(new.id, new.username, new.password, new.ends)
             if password is not None:
-                self._note(Event.SET, new)
+                self._record(CredentialEvent.SET, new)
             if old.enabled != new.enabled:
-                self._note(Event.ENABLED if new.enabled else Event.DISABLED, new)
+                self._record(CredentialEvent.ENABLED if new.enabled else CredentialEvent.DISABLED, new)
             return new
 
-    def end_at(self, kind: str, identity: str, at: datetime | None) -> Record:
-        """Has a credential end by itself at that moment; None lifts an end that has not come. Raises Missing."""
+    def end_at(self, kind: str, identity: str, at: datetime | None) -> SimulatedCredential:
+        """Sets the moment at which a credential expires; None removes one that has not come. Raises NotFound."""
         with self._lock:
-            record = replace(self.get(kind, identity), ends=at, updated=self._clock.now())
-            self._records[identity] = record
-            self._spans.limit(record.id, record.username, at)
-            self._note(Event.LIMITED, record)
-            return record
+            credential = replace(self.get(kind, identity), ends=at, updated=self._clock.now())
+            self._credentials[identity] = credential
+            self._periods.limit(credential.id, credential.username, at)
+            self._record(CredentialEvent.LIMITED, credential)
+            return credential
 
-    def stir(self) -> None:
-        """Something that nobody knows comes to the top of every listing, or goes from it again, by turns.
+    def change_listing(self) -> None:
+        """Adds one unrelated credential of each kind at the top of the listings, or removes them again, in turn.
 
-        It lets nobody in and leaves no history: it only moves what a client is just reading page by page.
+        They authenticate nobody and leave no history: they only shift the pages that a client is reading.
         """
         with self._lock:
-            if self._strangers:
-                self._records = {key: held for key, held in self._records.items() if key not in self._strangers}
-                self._strangers = set()
+            if self._unrelated:
+                self._credentials = {key: one for key, one in self._credentials.items() if key not in self._unrelated}
+                self._unrelated = set()
                 return
-            tops = {record.kind: record for record in reversed(self._records.values())}
-            made = {one.id: one for one in map(_stranger, tops.values())}
-            self._strangers = set(made)
-            self._records = made | self._records
+            by_kind = {credential.kind: credential for credential in reversed(self._credentials.values())}
+            added = {one.id: one for one in map(_unrelated, by_kind.values())}
+            self._unrelated = set(added)
+            self._credentials = added | self._credentials
 
     def delete(self, kind: str, identity: str, *, disconnect: bool = False) -> None:
-        """Removes the credential and its registrations. `disconnect` ends its calls. Raises Missing, InUse."""
+        """Removes a credential and its registrations; `disconnect` ends its calls. Raises NotFound, CredentialInUse."""
         with self._lock:
-            record = self.get(kind, identity)
+            credential = self.get(kind, identity)
             if not disconnect and identity in self._calls.values():
-                raise InUse(identity)
-            self._calls = {call: held for call, held in self._calls.items() if held != identity}
-            del self._records[identity]
-            self._close(record)
-            self._bindings.pop(record.username, None)
-            self._note(Event.DELETED, record)
+                raise CredentialInUse(identity)
+            self._calls = {call: user for call, user in self._calls.items() if user != identity}
+            del self._credentials[identity]
+            self._periods.close(identity, credential.username)
+            self._bindings.pop(credential.username, None)
+            self._record(CredentialEvent.DELETED, credential)
 
-    def history(self) -> tuple[Happening, ...]:
-        """Everything that happened, in order."""
+    def history(self) -> tuple[HistoryEntry, ...]:
+        """Returns every event so far, in order."""
         with self._lock:
             return tuple(self._history)
 
     def start_call(self, identity: str) -> str:
-        """Starts a call that holds the credential until it ends, and returns the call's id. Raises Missing."""
+        """Starts a call that uses a credential until it ends, and returns the call's id. Raises NotFound."""
         with self._lock:
-            if identity not in self._records:
-                raise Missing(identity)
+            if identity not in self._credentials:
+                raise NotFound(identity)
             call = str(uuid.uuid4())
             self._calls[call] = identity
             return call
 
     def end_call(self, call: str) -> None:
-        """Ends a call. Raises Missing."""
+        """Ends a call. Raises NotFound."""
         with self._lock:
             if self._calls.pop(call, None) is None:
-                raise Missing(call)
+                raise NotFound(call)
 
     def calls(self) -> Mapping[str, int]:
-        """How many active calls each credential id holds."""
+        """Counts the active calls of each credential id."""
         with self._lock:
             return Counter(self._calls.values())
 
-    def judge(self, username: str, propagation: Propagation = Propagation()) -> Verdict:
-        """Which passwords the SIP side accepts for a username now."""
+    def login_state(self, username: str, propagation: Propagation = Propagation()) -> LoginState:
+        """Returns what the SIP side accepts for a username now."""
         with self._lock:
-            valid = self._spans.valid(username, old=propagation.old, new=propagation.new)
-            held = [record for record in self._records.values() if record.username == username]
-            alive = any(record.enabled and not self.has_ended(record) for record in held)
-            return Verdict(valid, disabled=bool(held) and not alive)
+            valid = self._periods.valid(username, old=propagation.old, new=propagation.new)
+            same_name = [one for one in self._credentials.values() if one.username == username]
+            usable = any(one.enabled and not self.has_ended(one) for one in same_name)
+            return LoginState(valid, disabled=bool(same_name) and not usable)
 
-    def has_ended(self, record: Record) -> bool:
-        """True where its end has come by itself."""
-        return record.ends is not None and record.ends <= self._clock.now()
+    def has_ended(self, credential: SimulatedCredential) -> bool:
+        """Tells whether a credential has expired."""
+        return credential.ends is not None and credential.ends <= self._clock.now()
 
     def accepts(self, username: str, password: Secret) -> bool:
-        """True where an enabled credential has this username and password, propagation left aside."""
-        return any(password == valid for valid in self.judge(username).passwords)
+        """Tells whether an enabled credential has this username and password, propagation ignored."""
+        return any(password == valid for valid in self.login_state(username).passwords)
 
     def bind(self, username: str, contact: str, seconds: float, agent: str) -> None:
         """Registers a contact for so many seconds; 0 removes it."""
         with self._lock:
-            found = self._bindings.setdefault(username, {})
-            found.pop(contact, None)
+            bindings = self._bindings.setdefault(username, {})
+            bindings.pop(contact, None)
             if seconds > 0:
-                found[contact] = Binding(contact, self._clock.monotonic() + seconds, agent)
+                bindings[contact] = Binding(contact, self._clock.monotonic() + seconds, agent)
 
     def bindings(self, username: str) -> tuple[Binding, ...]:
-        """The contacts that are registered now."""
+        """Returns the contacts that are registered now."""
         with self._lock:
             now = self._clock.monotonic()
-            return tuple(found for found in self._bindings.get(username, {}).values() if found.until > now)
+            return tuple(one for one in self._bindings.get(username, {}).values() if one.until > now)
 
-    def _open(self, record: Record) -> None:
-        self._spans.open(record.id, record.username, record.password, record.ends)
-
-    def _close(self, record: Record) -> None:
-        self._spans.close(record.id, record.username)
-
-    def _follow(self, old: Record, new: Record) -> None:
-        # The same password set again opens nothing: the SIP side sees no change.
-        if (old.enabled, old.password) == (new.enabled, new.password):
-            return
-        self._close(old)
-        if new.enabled:
-            self._open(new)
-
-    def _note(self, event: Event, record: Record) -> None:
-        name = str(record.extra.get("name") or "")
-        self._history.append(Happening(self._clock.now(), event, record.kind, record.id, record.username, name))
+    def _record(self, event: CredentialEvent, credential: SimulatedCredential) -> None:
+        name = str(credential.extra.get("name") or "")
+        entry = HistoryEntry(self._clock.now(), event, credential.kind, credential.id, credential.username, name)
+        self._history.append(entry)
 
 
-def _stranger(like: Record) -> Record:
-    """A credential of somebody else that is as good as another for a listing."""
+def _unrelated(like: SimulatedCredential) -> SimulatedCredential:
     name = f"stranger{uuid.uuid4().hex}"
-    facts = {key: name if key == "name" else value for key, value in like.extra.items()}
-    return replace(like, id=str(uuid.uuid4()), username=name, extra=MappingProxyType(facts))
+    extra = {key: name if key == "name" else value for key, value in like.extra.items()}
+    return replace(like, id=str(uuid.uuid4()), username=name, extra=MappingProxyType(extra))

@@ -1,8 +1,8 @@
-"""The HTTP server of the sandbox: keep-alive, one thread for each connection, and honest ways to break one.
+"""The HTTP server of the simulator: keep-alive, a thread for each connection, and several ways to break one.
 
-The standard library's server and not Werkzeug's: that one closes every connection after one answer (so a client's
-pool would never be exercised), reads on from a socket after the application has closed it, ends the process when
-the port is taken, and prints each request.
+It is based on the standard library and not on Werkzeug, whose server closes every connection after one response (which
+would never exercise a client's pool), reads on from a socket that the application has closed, ends the process if the
+port is taken, and prints each request.
 """
 
 import io
@@ -13,6 +13,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeAlias
@@ -21,28 +22,28 @@ from wsgiref.types import WSGIApplication
 
 from werkzeug.wrappers import Response
 
-from rotator_simulator.faults import ON_THE_WIRE, SPOILT, Fault, Kind
+from rotator_simulator.faults import INJECTED, ON_THE_WIRE, FaultKind, SimulatedFault
 
 _LOG = logging.getLogger("rotator_simulator")
 _LARGEST_REQUEST = 1_000_000
-_NOW = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends a reset
+_LINGER_ZERO = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends a reset
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request as the server saw it, without headers and bodies."""
+    """One request and its status, without headers and bodies."""
 
     method: str
     path: str
-    status: int  # as the application answered it, whether or not the answer got through
-    fault: str | None  # what was done to the answer on the wire
+    status: int  # the application's, even if the response was lost
+    fault: str | None  # what happened to the response on the wire
 
 
 @dataclass(frozen=True, slots=True)
-class Witnessed:
-    """A request and the application's answer in full, for a test that holds both against a contract.
+class RecordedExchange:
+    """A request and the application's response in full, for a test that compares both with a contract.
 
-    It carries keys and passwords as they crossed the socket, so that it is shown to a `Watch` and kept nowhere.
+    It carries keys and passwords as they crossed the socket: an `ExchangeObserver` sees it, and nothing stores it.
     """
 
     method: str
@@ -53,17 +54,17 @@ class Witnessed:
     status: int
     answer_headers: Mapping[str, str] = field(repr=False)
     answer: bytes = field(repr=False)
-    spoilt: bool  # a planned fault took the answer's place, so that nothing of it is the provider's
+    replaced: bool  # by a planned fault: the response is not the provider's
 
 
-Watch: TypeAlias = Callable[[Witnessed], None]
-"""Is shown every request, in the thread that serves it; must not raise."""
+ExchangeObserver: TypeAlias = Callable[[RecordedExchange], None]
+"""Called with every exchange, in the thread that serves it; must not raise."""
 
 
-class WireServer(ThreadingHTTPServer):
+class HttpServer(ThreadingHTTPServer):
     """Serves a WSGI application on a loopback address."""
 
-    daemon_threads = False  # `stop` joins them, so that nothing outlives a test
+    daemon_threads = False  # `stop` joins them: no thread outlives a test
     allow_reuse_address = True
     request_queue_size = 128
 
@@ -72,57 +73,51 @@ class WireServer(ThreadingHTTPServer):
         address: tuple[str, int],
         application: WSGIApplication,
         stopping: threading.Event,
-        watch: Watch | None = None,
+        observe: ExchangeObserver | None = None,
     ) -> None:
-        """Binds and listens. Raises OSError where the port is taken."""
+        """Binds and listens. Raises OSError if the port is taken."""
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.application = application
         self.stopping = stopping
-        self.watch = watch
+        self.observe = observe
         self.journal: deque[Exchange] = deque(maxlen=100_000)
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        super().__init__(address, _Handler)
+        super().__init__(address, _RequestHandler)
 
     def stop(self) -> None:
-        """Stops listening, breaks every connection and waits for its threads. `stopping` is set before."""
+        """Stops listening, breaks every connection and waits for the threads. Set `stopping` first."""
         self.shutdown()
         with self._lock:
             for connection in self._open:
-                _end(connection)
+                with suppress(OSError):  # the client may have closed it already
+                    connection.shutdown(socket.SHUT_RDWR)
         self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serves a connection in a thread of its own, and remembers it until it is closed."""
+        """Serves a connection in a thread of its own, and keeps track of it until it is closed."""
         with self._lock:
             self._open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Closes a connection. The base class would say goodbye first, and a reset would not be one any more."""
+        """Closes a connection at once. The base class shuts it down first, which would prevent a reset."""
         with self._lock:
             self._open.discard(request)
         request.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base class's signature
-        """Logs what ended a connection early; a client that went away is no news, anything else is a fault of ours."""
-        gone = isinstance(sys.exc_info()[1], OSError)
-        _LOG.log(logging.DEBUG if gone else logging.ERROR, "a connection ended early", exc_info=not gone)
+        """Logs why a connection ended early: if the client did not close it, the server has a bug."""
+        by_client = isinstance(sys.exc_info()[1], OSError)
+        _LOG.log(logging.DEBUG if by_client else logging.ERROR, "a connection ended early", exc_info=not by_client)
 
 
-def _end(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # its client was faster
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Carries requests to the application, and answers back as the planned fault says."""
+class _RequestHandler(BaseHTTPRequestHandler):
+    """Passes requests to the application, and its responses back, broken if a fault is planned."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: WireServer
+    server: HttpServer
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("do_"):
@@ -134,25 +129,25 @@ class _Handler(BaseHTTPRequestHandler):
         if body is None:
             self.send_error(413, "send a Content-Length of at most 1 MB")
             return
-        spoilt: list[Fault] = []
-        environ = {**self._environ(body), SPOILT: spoilt}
+        injected: list[SimulatedFault] = []
+        environ = {**self._environ(body), INJECTED: injected}
         answer = Response.from_app(self.server.application, environ, buffered=True)
-        fault = next((fault for fault in spoilt if fault.kind in ON_THE_WIRE), None)
+        fault = next((fault for fault in injected if fault.kind in ON_THE_WIRE), None)
         kind = fault.kind.value if fault else None
         self.server.journal.append(Exchange(self.command, environ["PATH_INFO"], answer.status_code, kind))
         _LOG.debug("%s %s: %d%s", self.command, environ["PATH_INFO"], answer.status_code, f", {kind}" if kind else "")
-        if self.server.watch is not None:
-            self.server.watch(self._witnessed(body, answer, spoilt=bool(spoilt)))
+        if self.server.observe is not None:
+            self.server.observe(self._exchange(body, answer, replaced=bool(injected)))
         if fault is None:
             self._send(answer)
         else:
-            # A drip comes to its end: closing after it would be a second fault, for the connection's next request.
-            self.close_connection = fault.kind is not Kind.DRIP
+            # A drip is a complete response: to close the connection after it would be a second fault.
+            self.close_connection = fault.kind is not FaultKind.DRIP
             self._break(fault, answer)
 
-    def _witnessed(self, body: bytes, answer: Response, *, spoilt: bool) -> Witnessed:
+    def _exchange(self, body: bytes, answer: Response, *, replaced: bool) -> RecordedExchange:
         url = urlsplit(self.path)
-        return Witnessed(
+        return RecordedExchange(
             self.command,
             url.path,
             url.query,
@@ -161,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer.status_code,
             dict(answer.headers.items()),
             answer.get_data(),
-            spoilt,
+            replaced,
         )
 
     def _body(self) -> bytes | None:
@@ -211,18 +206,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(answer.get_data())))
         self.end_headers()
 
-    def _break(self, fault: Fault, answer: Response) -> None:
-        if fault.kind is Kind.HALF:
+    def _break(self, fault: SimulatedFault, answer: Response) -> None:
+        if fault.kind is FaultKind.HALF:
             self._head(answer)
             self.wfile.write(answer.get_data()[: len(answer.get_data()) // 2])
             return
-        if fault.kind is Kind.DRIP:
+        if fault.kind is FaultKind.DRIP:
             self._head(answer)
             self._drip(answer.get_data(), fault.seconds)
             return
-        if fault.kind is Kind.SILENCE:
+        if fault.kind is FaultKind.SILENCE:
             self.server.stopping.wait(fault.seconds)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NOW)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
 
     def _drip(self, body: bytes, seconds: float) -> None:
         for index in range(len(body)):
@@ -231,4 +226,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[index : index + 1])
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Says nothing: `_serve` logs what may be logged."""
+        """Logs nothing: `_serve` logs what may be logged."""

@@ -1,7 +1,7 @@
-"""A SIP registrar over UDP that knows the simulated accounts: who may register is what the accounts hold now.
+"""A SIP registrar over UDP: whoever has a credential of a simulated account may register.
 
-Digest authentication as a registrar does it (RFC 3261, 10.3 and 22; RFC 7616): own nonces that grow stale, nonce
-counts that may not go back, and answers that are repeated when a request is retransmitted.
+Digest authentication by the standards (RFC 3261, 10.3 and 22; RFC 7616): nonces that become stale, nonce counts that
+must not go back, and the same response again if a request is retransmitted.
 """
 
 import logging
@@ -18,8 +18,8 @@ from rotator.fields.network import HostPort
 from rotator.ports import Clock
 from rotator.providers.sip import codec as sipcodec
 from rotator.providers.sip.codec import DigestInput, Message
-from rotator_simulator.account import Account, Propagation, Verdict
-from rotator_simulator.faults import REGISTER, Faults, Kind
+from rotator_simulator.account import LoginState, Propagation, SimulatedAccount
+from rotator_simulator.faults import REGISTER, FaultInjector, FaultKind
 
 _LOG = logging.getLogger("rotator_simulator")
 _PHRASES = {
@@ -36,11 +36,11 @@ _DEFAULT_EXPIRES = "3600"
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """How the registrar behaves. May be exchanged at run time."""
+class RegistrarOptions:
+    """How the registrar behaves. May be replaced at run time."""
 
     algorithms: tuple[str, ...] = ("MD5",)  # offered in this order
-    quality: bool = True  # qop=auth is offered
+    qop: bool = True  # qop=auth is offered
     nonce_lifetime: float = 60.0  # seconds until a nonce is stale
     propagation: Propagation = field(default_factory=Propagation)
 
@@ -51,28 +51,27 @@ class _Nonce:
     count: int = 0
 
 
-class Registrar:
+class SimulatedRegistrar:
     """Answers REGISTER on one UDP port. Counts, by username, whom it accepted and refused."""
 
     def __init__(
         self,
-        realms: Callable[[], Mapping[str, Account]],
+        realms: Callable[[], Mapping[str, SimulatedAccount]],
         clock: Clock,
-        faults: Faults,
+        injector: FaultInjector,
         *,
         bind: str = "127.0.0.1",
         port: int = 0,
-        manner: Manner | None = None,
+        options: RegistrarOptions | None = None,
     ) -> None:
-        """Binds the port. `realms` names the realms and the account of each. Raises OSError where it is taken.
+        """Binds the port. `realms` returns the account of each realm. Raises OSError if the port is taken.
 
-        Of the faults, those for the verb `register` are honoured: `silence` (no answer to this datagram) and any
-        status.
+        Of the faults, those for the verb `register` apply: `silence` (no response to this datagram) and any status.
         """
-        self.manner = manner or Manner()
+        self.options = options or RegistrarOptions()
         self._realms = realms
         self._clock = clock
-        self._faults = faults
+        self._injector = injector
         self._socket = socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((bind, port))
         self._stopping = threading.Event()
@@ -94,7 +93,7 @@ class Registrar:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops answering and frees the port. Also where it was never started."""
+        """Stops answering and frees the port, even if it was never started."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._socket.sendto(b"", self._socket.getsockname())  # wakes the thread, which waits for a datagram
@@ -102,12 +101,12 @@ class Registrar:
         self._socket.close()
 
     def accepted(self) -> Mapping[str, int]:
-        """How many times each username was accepted; retransmissions are not counted."""
+        """Counts how often each username was accepted, without retransmissions."""
         with self._lock:
             return dict(self._accepted)
 
     def refused(self) -> Mapping[str, int]:
-        """How many times each username was refused, with whatever password; a first challenge is not counted."""
+        """Counts how often each username was refused, with any password, without first challenges."""
         with self._lock:
             return dict(self._refused)
 
@@ -116,7 +115,7 @@ class Registrar:
             try:
                 datagram, source = self._socket.recvfrom(65535)
             except ConnectionError:
-                continue  # a client was gone before our answer came; the system reports it here
+                continue  # the client closed its socket before the response came; the system reports it here
             try:
                 answer = self._answer(sipcodec.parse(datagram), source)
                 if answer:
@@ -141,68 +140,69 @@ class Registrar:
         if message.method != "REGISTER":
             return _response(message, source, 405, [("Allow", "REGISTER")])
         realm, account = self._account(message)
-        for fault in self._faults.draw(account.name, REGISTER):
-            if fault.kind is Kind.SILENCE:
+        for fault in self._injector.draw(account.name, REGISTER):
+            if fault.kind is FaultKind.SILENCE:
                 return None
-            if fault.kind is Kind.STATUS:
+            if fault.kind is FaultKind.STATUS:
                 return _response(message, source, fault.status, [])
-        given = _credentials(message)
-        if given is None:
+        digest = _credentials(message)
+        if digest is None:
             return self._challenge(message, source, realm, stale=False)
-        return self._judge(message, source, account, given)
+        return self._authenticate(message, source, account, digest)
 
-    def _account(self, message: Message) -> tuple[str, Account]:
-        # By the realm that the credentials answer, by the domain that is registered for, else by the username.
+    def _account(self, message: Message) -> tuple[str, SimulatedAccount]:
+        # By the realm of the credentials, by the domain that is registered for, else by the username.
         realms = self._realms()
         if not realms:
             raise ValueError("no account has SIP users")
         user, domain = _user_and_domain(message.get("to"))
-        answered = (_credentials(message) or {}).get("realm", "")
-        for realm in (answered, domain):
+        for realm in ((_credentials(message) or {}).get("realm", ""), domain):
             if realm in realms:
                 return realm, realms[realm]
-        holding = (item for item in realms.items() if any(r.username == user for r in item[1].records()))
-        return next(holding, next(iter(realms.items())))
+        of_user = (item for item in realms.items() if any(one.username == user for one in item[1].credentials()))
+        return next(of_user, next(iter(realms.items())))
 
-    def _judge(self, message: Message, source: tuple[str, int], account: Account, given: dict[str, str]) -> bytes:
-        username = given.get("username", "")
-        if _user_and_domain(message.get("to"))[0] != username or given.get("uri") != message.uri:
+    def _authenticate(
+        self, message: Message, source: tuple[str, int], account: SimulatedAccount, digest: dict[str, str]
+    ) -> bytes:
+        username = digest.get("username", "")
+        if _user_and_domain(message.get("to"))[0] != username or digest.get("uri") != message.uri:
             return _response(message, source, 400, [])
-        verdict = account.judge(username, self.manner.propagation)
-        if not self._matches(verdict, given):
-            return self._refuse(message, source, verdict, given)
-        if not self._is_fresh(given):
-            return self._challenge(message, source, given.get("realm", ""), stale=True)
+        state = account.login_state(username, self.options.propagation)
+        if not self._matches(state, digest):
+            return self._refuse(message, source, state, digest)
+        if not self._is_fresh(digest):
+            return self._challenge(message, source, digest.get("realm", ""), stale=True)
         with self._lock:
             self._accepted[username] += 1
         return self._bind(message, source, account, username)
 
-    def _matches(self, verdict: Verdict, given: dict[str, str]) -> bool:
-        algorithm = given.get("algorithm", "MD5")
-        if algorithm.upper() not in sipcodec.HASHES or algorithm not in self.manner.algorithms:
+    def _matches(self, state: LoginState, digest: dict[str, str]) -> bool:
+        algorithm = digest.get("algorithm", "MD5")
+        if algorithm.upper() not in sipcodec.HASHES or algorithm not in self.options.algorithms:
             return False
-        inputs = (given.get(name, "") for name in ("realm", "uri", "nonce", "qop", "nc", "cnonce"))
+        inputs = (digest.get(name, "") for name in ("realm", "uri", "nonce", "qop", "nc", "cnonce"))
         realm, uri, nonce, quality, count, client_nonce = inputs
         proof = DigestInput(realm, "REGISTER", uri, nonce, algorithm, quality, count, client_nonce)
-        # The digest is compared as a Secret: in constant time.
-        response = Secret(given.get("response", ""))
-        username = given.get("username", "")
-        valid = [Secret(sipcodec.respond(username, password, proof)) for password in verdict.passwords]
-        return response in valid and bool(quality) is self.manner.quality
+        # Secrets are compared in constant time.
+        response = Secret(digest.get("response", ""))
+        username = digest.get("username", "")
+        valid = [Secret(sipcodec.respond(username, password, proof)) for password in state.passwords]
+        return response in valid and bool(quality) is self.options.qop
 
-    def _refuse(self, message: Message, source: tuple[str, int], verdict: Verdict, given: dict[str, str]) -> bytes:
+    def _refuse(self, message: Message, source: tuple[str, int], state: LoginState, digest: dict[str, str]) -> bytes:
         with self._lock:
-            self._refused[given.get("username", "")] += 1
-        if verdict.disabled and not verdict.passwords:
+            self._refused[digest.get("username", "")] += 1
+        if state.disabled and not state.passwords:
             return _response(message, source, 403, [])
-        return self._challenge(message, source, given.get("realm", ""), stale=False)
+        return self._challenge(message, source, digest.get("realm", ""), stale=False)
 
-    def _is_fresh(self, given: dict[str, str]) -> bool:
-        nonce = self._nonces.get(given.get("nonce", ""))
+    def _is_fresh(self, digest: dict[str, str]) -> bool:
+        nonce = self._nonces.get(digest.get("nonce", ""))
         if nonce is None or nonce.until <= self._clock.monotonic():
             return False
         try:
-            count = int(given["nc"], 16) if self.manner.quality else nonce.count + 1
+            count = int(digest["nc"], 16) if self.options.qop else nonce.count + 1
         except (KeyError, ValueError):
             return False
         fresh = count > nonce.count
@@ -211,22 +211,22 @@ class Registrar:
 
     def _challenge(self, message: Message, source: tuple[str, int], realm: str, *, stale: bool) -> bytes:
         nonce = secrets.token_hex(16)
-        self._nonces[nonce] = _Nonce(self._clock.monotonic() + self.manner.nonce_lifetime)
+        self._nonces[nonce] = _Nonce(self._clock.monotonic() + self.options.nonce_lifetime)
         while len(self._nonces) > _REMEMBERED:
             self._nonces.popitem(last=False)
-        quality = ', qop="auth"' if self.manner.quality else ""
+        quality = ', qop="auth"' if self.options.qop else ""
         old = ", stale=true" if stale else ""
         headers = [
             (
                 "WWW-Authenticate",
                 f"Digest realm={sipcodec.quote(realm)}, nonce={sipcodec.quote(nonce)}, algorithm={name}{quality}{old}",
             )
-            for name in self.manner.algorithms
+            for name in self.options.algorithms
         ]
         return _response(message, source, 401, headers)
 
-    def _bind(self, message: Message, source: tuple[str, int], account: Account, username: str) -> bytes:
-        # Without Contact nothing is bound, and the bindings are only told (RFC 3261, 10.2.3).
+    def _bind(self, message: Message, source: tuple[str, int], account: SimulatedAccount, username: str) -> bytes:
+        # Without Contact nothing is bound, and the response lists the bindings (RFC 3261, 10.2.3).
         for contact in message.all("contact"):
             uri, _, rest = contact.partition("<")[2].partition(">")
             expires = sipcodec.parameters(rest).get("expires") or message.get("expires") or _DEFAULT_EXPIRES

@@ -1,4 +1,4 @@
-"""`rotator sandbox`: the demo's surroundings without the demo, and a folder with all that one needs to try by hand."""
+"""`rotator sandbox`: the environment of the demo without the demo, and a folder with a configuration for it."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -10,26 +10,23 @@ from typing import Self
 from rotator.core.secret import Secret
 from rotator.ports import Clock, Randomness
 from rotator.vault.bootstrap import write_private
-from rotator_simulator.demo.environment import MOUNT, Site, write_configuration
-from rotator_simulator.demo.targets import ROWS, Pace
+from rotator_simulator.environment import MOUNT, PolicyTimes, SimulatedEnvironment, write_configuration
 
-_MARK = "# Written by `rotator sandbox`"
-_HEAD = (
-    _MARK
-    + """, anew at each of its starts. It holds no secret: they are in the file `env` beside it.
-# Copy it to keep your changes.
+_FIRST_LINE = "# Written by `rotator sandbox`"
+_HEADER = f"""{_FIRST_LINE}, and again at each of its starts: copy it to keep your changes.
+# The secrets that it refers to are in the file `env` beside it.
 """
-)
-# Days of a real policy, but grace periods that one can wait for.
-_PACE = Pace(every=90 * 24 * 3600, overlap=60, quarantine=60)
-_OWN_VAULT = {"embedded": {"data_dir": "vault-data", "port": 8200}}
+# Rotations as rare as in a real policy, and grace periods short enough to wait for.
+_TIMES = PolicyTimes(every=90 * 24 * 3600, overlap=60, quarantine=60)
+_EMBEDDED_VAULT = {"embedded": {"data_dir": "vault-data", "port": 8200}}
+_EXAMPLE = "office-phone"  # the target in the instructions
 
 
-class WorkshopError(Exception):
-    """It cannot be opened; the message says what to change."""
+class SandboxError(Exception):
+    """It cannot start; the message says what to change."""
 
 
-class Workshop:
+class Sandbox:
     """A context manager: serves from entry to exit; the folder stays."""
 
     def __init__(
@@ -42,34 +39,29 @@ class Workshop:
         http_port: int = 0,
         sip_port: int = 0,
     ) -> None:
-        """Prepares it. `folder` receives config.yaml and env; a port of 0 takes a free one."""
-        self._site = Site(clock, randomness, rows=ROWS, vault=vault, http_port=http_port, sip_port=sip_port)
+        """Starts nothing yet. `folder` is for config.yaml and env; a port of 0 takes a free one."""
+        self._environment = SimulatedEnvironment(clock, randomness, vault=vault, http_port=http_port, sip_port=sip_port)
         self._folder, self._ports = folder, (http_port, sip_port)
         self._exit = ExitStack()
-
-    @property
-    def site(self) -> Site:
-        """What is served."""
-        return self._site
 
     def __enter__(self) -> Self:
         """Starts, and writes the files.
 
         Raises:
-            WorkshopError: a port is taken, or the folder cannot be used.
+            SandboxError: a port is taken, or the folder cannot be used.
             EmbeddedError: OpenBao is not installed, or does not start.
         """
-        self._check_folder()
+        self._create_folder()
         with ExitStack() as undo:
             try:
-                undo.enter_context(self._site)
+                undo.enter_context(self._environment)
             except OSError as error:
                 tcp, udp = self._ports
-                raise WorkshopError(
-                    f"TCP port {tcp} or UDP port {udp} of 127.0.0.1 cannot be had: {error.strerror}; give others with "
-                    "--port and --sip-port (0 takes a free one)"
+                raise SandboxError(
+                    f"TCP port {tcp} or UDP port {udp} is not available on 127.0.0.1 ({error.strerror}): choose others "
+                    "with --port and --sip-port (0 takes a free one)"
                 ) from None
-            self._write()
+            self._write_files()
             self._exit = undo.pop_all()
         return self
 
@@ -79,75 +71,77 @@ class Workshop:
         self._exit.close()
 
     def instructions(self) -> list[str]:
-        """What there is, and what to type next."""
+        """Returns the addresses, and commands to try."""
+        environment, url = self._environment, self._environment.server.http_url
         config, env = quote(str(self._folder / "config.yaml")), quote(str(self._folder / "env"))
-        row, role = ROWS[0], ROWS[0].roles[0]
-        url = self._site.sandbox.http_url
+        target = next(one for one in environment.targets if one.name == _EXAMPLE)
+        account, username = environment.account_of(_EXAMPLE).name, target.usernames[0]
         return [
-            f"Simulated providers   {url} (accounts: {', '.join(self._site.accounts)})",
-            f"SIP registrar         {self._site.sandbox.sip_address} (UDP)",
-            f"OpenBao               {self._site.vault.address if self._site.vault else 'none: rotator run brings one'}",
+            f"Simulated providers   {url} (accounts: {', '.join(environment.accounts)})",
+            f"SIP registrar         {environment.server.sip_address} (UDP)",
+            f"OpenBao               {environment.vault.address if environment.has_vault else 'started by rotator run'}",
             f"Configuration         {config}",
-            f"Its secrets           {env} (readable by you alone)",
+            f"Secrets               {env} (only you can read it)",
             "",
             "In another terminal:",
             f"  set -a; . {env}; set +a",
             f"  export ROTATOR_CONFIG={config}",
             "  rotator check-config",
-            "  rotator plan",
-            *self._rotating(role.name, role.path),
+            *self._rotation_commands(target.path),
             "",
-            "What the simulated providers hold, what happened there, and who registered:",
+            "Show the simulated credentials, their history, and the registrations:",
             f"  curl -s {url}/_sandbox/state",
-            "The next create is carried out, and its answer lost:",
+            "Lose the answer to the next create, which is carried out:",
             *_post(f"{url}/_sandbox/faults", '{"fault": "lost-answer", "verb": "create"}'),
-            "The next two updates are answered 429, and all is well again:",
+            "Answer the next two updates with 429; remove all faults:",
             *_post(
                 f"{url}/_sandbox/faults", '{"fault": "rate-limited", "verb": "update", "times": 2, "retry_after": 5}'
             ),
             f"  curl -s -X DELETE {url}/_sandbox/faults",
-            "A call that holds a credential, so that it cannot be deleted, and the call's end (CALL is in the answer):",
-            *_post(f"{url}/_sandbox/calls", f'{{"account": "{row.login}", "username": "{role.usernames[0]}"}}'),
+            "Start a call, during which its credential cannot be deleted; end it (CALL is in the first answer):",
+            *_post(f"{url}/_sandbox/calls", f'{{"account": "{account}", "username": "{username}"}}'),
             f"  curl -s -X DELETE {url}/_sandbox/calls/CALL",
             "",
-            "Ctrl-C ends it; what was rotated is forgotten then.",
+            "Ctrl-C ends the sandbox and discards every rotation.",
         ]
 
-    def _rotating(self, target: str, path: str) -> list[str]:
-        if self._site.vault is None:
+    def _rotation_commands(self, path: str) -> list[str]:
+        if not self._environment.has_vault:
             return ["  rotator run"]
-        # The token goes through a pipe, so that no process list shows it.
+        # The token goes through a pipe: a process list would show an argument.
         read = f"printf 'X-Vault-Token: %s' \"$VAULT_TOKEN\" | curl -s -H @- $VAULT_ADDR/v1/{MOUNT}/data/{path}"
-        return [f"  rotator rotate {target}", "  rotator status", f"  {read}", "  rotator run"]
+        commands = ["rotator plan", f"rotator rotate {_EXAMPLE}", "rotator status", read, "rotator run"]
+        return [f"  {command}" for command in commands]
 
-    def _check_folder(self) -> None:
-        """Makes the folder, unless a configuration that is not ours is in it."""
+    def _create_folder(self) -> None:
+        """Creates the folder; refuses one with a configuration that the sandbox did not write."""
         config = self._folder / "config.yaml"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            foreign = config.exists() and not config.read_text(errors="replace").startswith(_MARK)
+            foreign = config.exists() and not config.read_text(errors="replace").startswith(_FIRST_LINE)
         except OSError as error:
-            raise WorkshopError(f"{self._folder} cannot be used: {error.strerror}; name another with --dir") from None
+            raise self._unusable(error) from None
         if foreign:
-            raise WorkshopError(f"{config} was not written by the sandbox: name another folder with --dir")
+            raise SandboxError(f"{config} was not written by the sandbox: choose another folder with --dir")
 
-    def _write(self) -> None:
+    def _write_files(self) -> None:
+        vault = None if self._environment.has_vault else _EMBEDDED_VAULT
+        variables = "".join(f"{name}={quote(value.reveal())}\n" for name, value in self._variables().items())
         try:
-            write_private(self._folder / "env", _environment_file(self._environment()).encode())
-            section = _OWN_VAULT if self._site.vault is None else None
-            write_configuration(self._folder / "config.yaml", self._site.configuration(_PACE, section), _HEAD)
+            write_private(self._folder / "env", variables.encode())
+            write_configuration(self._folder / "config.yaml", self._environment.configuration(_TIMES, vault), _HEADER)
         except OSError as error:
-            raise WorkshopError(f"{self._folder} cannot be used: {error.strerror}; name another with --dir") from None
+            raise self._unusable(error) from None
 
-    def _environment(self) -> Mapping[str, Secret]:
-        found = dict(self._site.environment())
-        if self._site.vault is not None:  # for curl and bao; rotator does not look at them
-            found |= {"VAULT_ADDR": Secret(self._site.vault.address), "VAULT_TOKEN": self._site.vault.root_token}
-        return found
+    def _unusable(self, error: OSError) -> SandboxError:
+        return SandboxError(f"{self._folder} cannot be used ({error.strerror}): choose another folder with --dir")
 
-
-def _environment_file(environment: Mapping[str, Secret]) -> str:
-    return "".join(f"{name}={quote(value.reveal())}\n" for name, value in environment.items())
+    def _variables(self) -> Mapping[str, Secret]:
+        if not self._environment.has_vault:
+            return self._environment.secrets()
+        vault = self._environment.vault  # its variables are for curl and bao; rotator does not read them
+        own = {"VAULT_ADDR": Secret(vault.address), "VAULT_TOKEN": vault.root_token}
+        return {**self._environment.secrets(), **own}
 
 
 def _post(url: str, body: str) -> list[str]:

@@ -1,89 +1,85 @@
-"""What one provider's simulation offers to the sandbox: a further provider is one further module with such a class."""
+"""The base of every provider's simulated HTTP API, and of what builds its responses."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, TypeVar
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, jsonify, request
 
-from rotator_simulator.account import Account
-from rotator_simulator.faults import ErrorBody
-from rotator_simulator.readings import adjusted
+from rotator_simulator.account import SimulatedAccount
+from rotator_simulator.readings import with_changes
+
+R = TypeVar("R")
+View = Callable[..., Response]
+"""Answers a request: called with the account and the ids in the path."""
 
 
-class SimulatedApi(Protocol):
+class Responses(ABC, Generic[R]):
+    """Builds a provider's responses under readings that may change at any time."""
+
+    def __init__(self, readings: R) -> None:
+        """Starts with these readings."""
+        self.readings = readings
+
+    @abstractmethod
+    def error(self, status: int, retry_after: int | None) -> Response:
+        """Returns the provider's own error response."""
+
+    def json(self, status: int, content: Any) -> Response:
+        """Returns a JSON response."""
+        response = jsonify(content)
+        response.status_code = status
+        return response
+
+    def body(self) -> dict[str, Any] | None:
+        """Returns the JSON object of the request; None if there is none."""
+        content = request.get_json(silent=True)
+        return content if isinstance(content, dict) else None
+
+
+class SimulatedApi(ABC, Generic[R]):
     """One provider's HTTP API over its simulated accounts."""
 
     name: str
     """The provider's name in lower case, such as `vobiz`: also the name of the blueprint."""
+    _responses: Responses[R]
 
-    @property
-    def accounts(self) -> tuple[Account, ...]:
-        """Every account it serves."""
-        ...
-
-    @property
-    def readings(self) -> Any:
-        """A frozen dataclass: how it reads what the provider's pages leave open or contradict, as in force now."""
-        ...
-
-    def read_as(self, **changes: Any) -> None:
-        """Changes some readings from the next request on. Raises ValueError on a name or value that there is not."""
-        ...
-
-    def blueprint(self) -> Blueprint:
-        """A fresh blueprint with the provider's routes."""
-        ...
-
-    def call(self) -> tuple[str, str]:
-        """The account's name and the verb of the Flask request at hand, for the faults."""
-        ...
-
-    @property
-    def error(self) -> ErrorBody:
-        """Makes the provider's own error answer."""
-        ...
-
-    def realms(self) -> Mapping[str, Account]:
-        """The SIP realms that are challenged with, and the account of each; empty where nothing is SIP here."""
-        ...
-
-
-R = TypeVar("R")
-
-
-class Answering(Protocol[R]):
-    """What makes a simulated provider's answers, under readings that may be replaced at any time."""
-
-    readings: R
-
-    def error(self, status: int, retry_after: int | None) -> Response:
-        """The provider's own error answer."""
-        ...
-
-
-class Simulation(Generic[R]):
-    """What every simulated API has: accounts, readings, and errors of its own."""
-
-    def __init__(self, accounts: Iterable[Account], answers: Answering[R]) -> None:
-        """Takes the accounts, whose names are unique, and what makes the answers."""
+    def __init__(self, accounts: Iterable[SimulatedAccount], responses: Responses[R]) -> None:
+        """Serves these accounts, whose names are unique."""
         self._accounts = {account.name: account for account in accounts}
-        self._own_answers = answers
+        self._responses = responses
+
+    @abstractmethod
+    def blueprint(self) -> Blueprint:
+        """Returns a new blueprint with the provider's routes."""
+
+    @abstractmethod
+    def call(self) -> tuple[str, str]:
+        """Returns the account's name and the verb of the current Flask request, for the faults."""
+
+    def realms(self) -> Mapping[str, SimulatedAccount]:
+        """Returns the account of each SIP realm; empty if the provider has no SIP users."""
+        return {}
 
     @property
-    def readings(self) -> R:
-        """The readings in force."""
-        return self._own_answers.readings
-
-    @property
-    def error(self) -> ErrorBody:
-        """Makes the provider's own error answer."""
-        return self._own_answers.error
-
-    @property
-    def accounts(self) -> tuple[Account, ...]:
+    def accounts(self) -> tuple[SimulatedAccount, ...]:
         """Every account it serves."""
         return tuple(self._accounts.values())
 
+    @property
+    def readings(self) -> R:
+        """How it reads what the provider's pages leave open or contradict: a frozen dataclass."""
+        return self._responses.readings
+
     def read_as(self, **changes: Any) -> None:
-        """Changes some readings from the next request on. Raises ValueError on a name or value that there is not."""
-        self._own_answers.readings = adjusted(self.readings, changes)
+        """Changes some readings from the next request on. Raises ValueError for an unknown name or a wrong value."""
+        self._responses.readings = with_changes(self.readings, changes)
+
+    def error(self, status: int, retry_after: int | None) -> Response:
+        """Returns the provider's own error response."""
+        return self._responses.error(status, retry_after)
+
+
+def verb() -> str:
+    """Returns the verb of the current Flask request: the first word of its endpoint's name."""
+    return (request.endpoint or "").rpartition(".")[2].partition("_")[0]

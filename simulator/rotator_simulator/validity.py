@@ -1,4 +1,4 @@
-"""For how long each password of a simulated credential lets somebody in, on the monotonic clock."""
+"""The periods in which each password of a simulated credential is accepted, on the monotonic clock."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,46 +8,46 @@ from rotator.ports import Clock
 
 
 @dataclass(slots=True)
-class _Span:
+class _Period:
     id: str
     password: Secret
     since: float
     until: float | None = None
 
 
-class Spans:
-    """When which password is in force. Its owner locks."""
+class PasswordPeriods:
+    """The periods of every password of an account. Its owner locks."""
 
     def __init__(self, clock: Clock) -> None:
-        """Starts without any."""
+        """Starts without any period."""
         self._clock = clock
-        self._by_username: dict[str, list[_Span]] = {}
+        self._by_username: dict[str, list[_Period]] = {}
 
     def open(self, identity: str, username: str, password: Secret, ends: datetime | None) -> None:
-        """From now on this password lets in, until `ends` if that is set."""
-        self._by_username.setdefault(username, []).append(_Span(identity, password, self._clock.monotonic()))
+        """Accepts this password from now on, until `ends` if that is set."""
+        self._by_username.setdefault(username, []).append(_Period(identity, password, self._clock.monotonic()))
         self.limit(identity, username, ends)
 
     def limit(self, identity: str, username: str, ends: datetime | None) -> None:
-        """What is in force ends then; None: not by itself."""
+        """Ends the current periods at that moment; None leaves them open."""
         left = None if ends is None else (ends - self._clock.now()).total_seconds()
-        for span in self._running(identity, username):
-            span.until = None if left is None else self._clock.monotonic() + max(left, 0.0)
+        for period in self._current(identity, username):
+            period.until = None if left is None else self._clock.monotonic() + max(left, 0.0)
 
     def close(self, identity: str, username: str) -> None:
-        """From now on nothing of it lets anybody in."""
-        for span in self._running(identity, username):
-            span.until = self._clock.monotonic()
+        """Ends the current periods now."""
+        for period in self._current(identity, username):
+            period.until = self._clock.monotonic()
 
     def valid(self, username: str, *, old: float, new: float) -> tuple[Secret, ...]:
-        """The passwords that are accepted now: each for `old` seconds after its end, and `new` after its beginning."""
+        """Returns the passwords accepted now: from `new` seconds after a period's start to `old` after its end."""
         now = self._clock.monotonic()
         return tuple(
-            span.password
-            for span in self._by_username.get(username, ())
-            if span.since + new <= now and (span.until is None or now < span.until + old)
+            period.password
+            for period in self._by_username.get(username, ())
+            if period.since + new <= now and (period.until is None or now < period.until + old)
         )
 
-    def _running(self, identity: str, username: str) -> list[_Span]:
-        now, spans = self._clock.monotonic(), self._by_username.get(username, ())
-        return [span for span in spans if span.id == identity and (span.until is None or span.until > now)]
+    def _current(self, identity: str, username: str) -> list[_Period]:
+        now, periods = self._clock.monotonic(), self._by_username.get(username, ())
+        return [one for one in periods if one.id == identity and (one.until is None or one.until > now)]

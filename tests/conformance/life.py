@@ -20,7 +20,7 @@ from world import ALTERNATING, DAY, IN_PLACE, REPLACE, World
 from rotator.core.answers import Done
 from rotator.core.model import Capabilities, Credential, Purpose
 from rotator.core.secret import Secret
-from rotator_simulator.http_server import Witnessed
+from rotator_simulator.http_server import RecordedExchange
 
 TARGETS = {target.strategy.value: target for target in (REPLACE, ALTERNATING, IN_PLACE)}
 MINUTE = timedelta(minutes=1)
@@ -83,7 +83,7 @@ class Life(World):
     def can(self) -> Capabilities:
         return self.provider.capabilities
 
-    def _watch(self, exchange: Witnessed) -> None:
+    def _watch(self, exchange: RecordedExchange) -> None:
         self.seen.append(_told(self.row, self.place, exchange))
 
     def open(self) -> None:
@@ -135,7 +135,7 @@ class Life(World):
         assert len(ours) == (2 if self.strategy == "alternating" else 1)
 
 
-def _told(row: Row, place: Place, exchange: Witnessed) -> str:
+def _told(row: Row, place: Place, exchange: RecordedExchange) -> str:
     """A request in words: no value but true and false, no id and no username."""
     names = {name for happened in place.account.history() for name in (happened.id, happened.username)}
     parts = exchange.path.removeprefix(row.path).split("/")
@@ -143,7 +143,7 @@ def _told(row: Row, place: Place, exchange: Witnessed) -> str:
     return f"{exchange.method} {path}{_body(exchange)} {exchange.status}"
 
 
-def _body(exchange: Witnessed) -> str:
+def _body(exchange: RecordedExchange) -> str:
     if not exchange.body:
         return ""
     given = json.loads(exchange.body)

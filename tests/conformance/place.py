@@ -18,9 +18,9 @@ from rotator.ports import Provider
 from rotator.providers.http.client import CallTimeouts, Http
 from rotator.providers.registry import KINDS
 from rotator.testing import FakeClock, FakeRandomness, NullMeter
-from rotator_simulator.account import Account, Record
-from rotator_simulator.http_server import Watch
-from rotator_simulator.server import Sandbox
+from rotator_simulator.account import SimulatedAccount, SimulatedCredential
+from rotator_simulator.http_server import ExchangeObserver
+from rotator_simulator.server import SimulatorServer
 
 KEY = Secret("the-right-key-K3y9x7")
 WRONG_KEY = Secret("a-wrong-key-W4z8q1")
@@ -63,15 +63,15 @@ class Twisted:
 class Place:
     """One account of one kind. Its clock is the test's, so that no wait takes time unless a socket waits."""
 
-    def __init__(self, row: Row, *, clock: Any = None, watch: Watch | None = None, **readings: Any) -> None:
+    def __init__(self, row: Row, *, clock: Any = None, watch: ExchangeObserver | None = None, **readings: Any) -> None:
         self.row = row
         self.clock = clock or FakeClock()
-        self.account = Account(row.account, KEY, self.clock)
+        self.account = SimulatedAccount(row.account, KEY, self.clock)
         self.api = Twisted(row.simulate(self.account, self.clock))
         if readings:
             self.api.read_as(**readings)
-        self._before = {record.id for record in self.account.records()}
-        self.sandbox = Sandbox([self.api], self.clock, watch=watch)
+        self._before = {record.id for record in self.account.credentials()}
+        self.sandbox = SimulatorServer([self.api], self.clock, observe=watch)
         self._https: list[Http] = []
         self._numbers = itertools.count(1)
 
@@ -112,7 +112,7 @@ class Place:
         """A credential that was there before, whose password is known."""
         username = username or f"phone{next(self._numbers)}"
         self.row.add(self, username, password)
-        record = self.account.records(self.row.word)[-1]
+        record = self.account.credentials(self.row.word)[-1]
         return Credential("prod", username, self.row.identity(record), password)
 
     def staged(self) -> Credential:
@@ -127,13 +127,13 @@ class Place:
         here = [one for one in self.records() if one.username == "predecessor"]
         return Credential("prod", "predecessor", self.row.identity(here[0])) if here else self.add("predecessor", THIRD)
 
-    def held(self, credential: Credential) -> Record | None:
+    def held(self, credential: Credential) -> SimulatedCredential | None:
         """The record with the credential's id."""
         return next((one for one in self.records() if self.row.identity(one) == credential.id), None)
 
-    def records(self) -> tuple[Record, ...]:
+    def records(self) -> tuple[SimulatedCredential, ...]:
         """Every credential of the kind that this test put there."""
-        found = self.account.records(self.row.word)
+        found = self.account.credentials(self.row.word)
         return tuple(one for one in found if one.id not in self._before and not one.username.startswith("stranger"))
 
     def accepts(self, credential: Credential) -> bool:
@@ -149,7 +149,7 @@ class Place:
         """Nothing that a test put there is left, and nothing goes wrong any more."""
         self.sandbox.faults.clear()
         self.api.twist = None
-        for record in self.account.records(self.row.word):
+        for record in self.account.credentials(self.row.word):
             if record.id not in self._before:
                 self.account.delete(self.row.word, record.id, disconnect=True)
 
@@ -157,7 +157,7 @@ class Place:
 
     def secrets(self) -> list[Secret]:
         """Every key, and every password that the provider holds or was given here."""
-        return [KEY, WRONG_KEY, FIRST, SECOND, THIRD, *(record.password for record in self.account.records())]
+        return [KEY, WRONG_KEY, FIRST, SECOND, THIRD, *(record.password for record in self.account.credentials())]
 
     def checked(self, answer: Answer[Any]) -> Answer[Any]:
         """The answer, whose message holds no secret in any form and no part of a body."""

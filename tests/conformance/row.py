@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock
-from rotator_simulator.account import Account, Record
+from rotator_simulator.account import SimulatedAccount, SimulatedCredential
 from rotator_simulator.simulated_api import SimulatedApi
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Row:
     options: Mapping[str, Any]  # its section of the configuration, with `API_KEY` for each secret and no base_url
     word: str  # the simulation's for such a credential
     account: str  # what the simulation calls the account
-    simulate: Callable[[Account, Clock], SimulatedApi]
+    simulate: Callable[[SimulatedAccount, Clock], SimulatedApi]
     path: str  # of the account, as it begins that of each request
     gaps: Mapping[str, str]  # what of `FEATURES` in the suite it cannot do, and why
     base: str = ""  # of the API, below the sandbox
@@ -41,7 +41,7 @@ class Row:
     extra: Mapping[str, Any] = field(default_factory=dict)  # what the simulation keeps beside the common facts
     add: Callable[["Place", str, Secret], None] = _create  # puts a credential there, as somebody else would
     accepts: Callable[["Place", str, Secret], bool] = _accepted_by_sip  # who uses these is let in, everywhere
-    identity: Callable[[Record], str] = lambda record: record.id  # the credential's id in our documents
+    identity: Callable[[SimulatedCredential], str] = lambda record: record.id  # the credential's id in our documents
     page: int | None = None  # the longest page of its listing; None: it is one piece
     in_use: Mapping[str, Any] | None = None  # the readings under which active calls hold a credential; None: none do
     shows_passwords: bool = False  # so that even a read-back tells a wrong one

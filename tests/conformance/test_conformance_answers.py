@@ -20,7 +20,7 @@ from rotator.daemon.clock import SystemClock
 from rotator.observe.redact import Redactor
 from rotator.ports import Provider
 from rotator.providers.http.client import CallTimeouts
-from rotator_simulator.faults import CATALOGUE, ON_THE_WIRE, Kind, named
+from rotator_simulator.faults import CATALOGUE, ON_THE_WIRE, FaultKind, fault_named
 
 LATE = {"latency", "late-answer"}
 HURRIED = CallTimeouts(connect=0.3, read=0.2, write=0.3, pool=0.3, total=0.4)
@@ -68,8 +68,8 @@ def other_host() -> Any:
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_under_every_fault_the_answer_is_true_and_the_same_again_ends_as_wanted(place, name):
-    fault = named(name, **({"seconds": 0.02} if name in LATE else {}))
-    waits = fault.kind in ON_THE_WIRE - {Kind.RESET, Kind.HALF}
+    fault = fault_named(name, **({"seconds": 0.02} if name in LATE else {}))
+    waits = fault.kind in ON_THE_WIRE - {FaultKind.RESET, FaultKind.HALF}
     provider = place.open(timeouts=QUICK) if waits else place.honest
     for verb, asked in situations(place):
         for times in (1,) if waits else (1, None):
@@ -91,7 +91,7 @@ def test_under_every_fault_the_answer_is_true_and_the_same_again_ends_as_wanted(
 def test_being_told_to_slow_down_is_passed_on_wherever_it_is_said(place, seconds):
     for verb, asked in situations(place):
         one = verb.prepare(place)
-        place.sandbox.faults.plan(named("rate-limited", retry_after=seconds), verb=asked, times=None)
+        place.sandbox.faults.plan(fault_named("rate-limited", retry_after=seconds), verb=asked, times=None)
         found = Asked(place, verb, place.honest, one)
         assert isinstance(found.answer, Retry | Unknown), (verb, asked, found.answer)
         if place.api.asked[-1] == asked:
@@ -104,7 +104,7 @@ def test_the_first_request_that_is_told_to_slow_down_is_a_retry_for_certain(plac
     for verb in VERBS.values():
         if verb.able(place.honest.capabilities):
             one = verb.prepare(place)
-            place.sandbox.faults.plan(named("rate-limited", retry_after=3000), times=None)
+            place.sandbox.faults.plan(fault_named("rate-limited", retry_after=3000), times=None)
             found = Asked(place, verb, place.honest, one)
             assert isinstance(found.answer, Retry), (verb, found.answer)
             assert (found.answer.why, found.answer.after) == (Wait.RATE_LIMITED, timedelta(seconds=3000))

@@ -14,7 +14,7 @@ from rotator.core.model import Capabilities, Credential, Strategy
 from rotator.providers.http.client import ReadOnlyViolation
 from rotator.providers.registry import KINDS
 from rotator.providers.strategies import unsupported
-from rotator_simulator.faults import named
+from rotator_simulator.faults import fault_named
 
 LOST = ("lost-answer", "error-after-commit", "half-body", "empty-after-commit", "html-after-commit")
 FEATURES: dict[str, Callable[[Capabilities], bool]] = {
@@ -291,7 +291,7 @@ def test_a_silent_registrar_or_gateway_proves_nothing(place):
     provider = place.open(proves=True)
     one = place.add()
     for verb in ("register", "gateway"):
-        place.sandbox.faults.plan(named("unavailable"), verb=verb, times=None)
+        place.sandbox.faults.plan(fault_named("unavailable"), verb=verb, times=None)
     answer = place.within(provider, lambda: provider.prove(one))
     assert not isinstance(answer, Done)
     assert place.accepts(replace(one, password=FIRST))

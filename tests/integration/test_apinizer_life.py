@@ -17,7 +17,7 @@ from rotator.core.passwords import PasswordRules, generate
 from rotator.core.secret import Secret
 from rotator.engine import Outcome
 from rotator.testing import FakeRandomness
-from rotator_simulator.faults import Plan, named
+from rotator_simulator.faults import PlannedFault, fault_named
 
 MINUTE = timedelta(minutes=1)
 FIELDS = {
@@ -77,8 +77,8 @@ class Life(World):
 
     def shown(self, username: str) -> dict:
         """What the API shows of a credential, without what is its own."""
-        record = self.place.account.named(username)
-        fields = self.place.api._held[record.id]
+        record = self.place.account.by_username(username)
+        fields = self.place.api._details[record.id]
         return {**fields.fields, "access": sorted(fields.access)}
 
 
@@ -188,7 +188,7 @@ def test_alternating_takes_turns_and_never_makes_a_third(generation):
 
 def test_alternating_makes_the_second_one_with_all_that_the_first_has():
     with life("alternating") as world:
-        world.place.account.delete("credential", world.place.account.named("officeb").id)
+        world.place.account.delete("credential", world.place.account.by_username("officeb").id)
         engine = world.engine()
         world.until_rotated(engine)
         assert world.consumer.username == "officeb"
@@ -257,9 +257,9 @@ def test_a_partial_deployment_is_sent_again_with_the_same_password_and_is_visibl
 
 def test_an_environment_that_never_takes_it_holds_the_publication_back():
     with life() as world:
-        world.place.sandbox.faults.plan(named("partial-deployment", environment="production"), verb="create")
+        world.place.sandbox.faults.plan(fault_named("partial-deployment", environment="production"), verb="create")
         world.place.sandbox.faults.plan(
-            named("partial-deployment", environment="production"), verb="update", times=None
+            fault_named("partial-deployment", environment="production"), verb="update", times=None
         )
         engine = world.engine()
         world.settle(engine, 2 * timedelta(hours=1))
@@ -270,7 +270,7 @@ def test_an_environment_that_never_takes_it_holds_the_publication_back():
             "production": False,
             "staging": True,
         }
-        assert engine.gates.open_circuits() == ()
+        assert engine.throttles.open_circuits() == ()
         world.place.sandbox.faults.clear()
         world.until_rotated(engine)
         assert world.published_works
@@ -294,7 +294,7 @@ def test_what_is_disabled_only_in_part_is_not_disabled_yet():
 # -- lost answers
 
 
-class AtCall(Plan):
+class AtCall(PlannedFault):
     """One fault at the n-th call of the API, whichever it is."""
 
     def __init__(self, fault, number):
@@ -321,7 +321,7 @@ def test_a_fault_at_any_call_leaves_neither_an_orphan_nor_a_lost_grant(strategy,
         with life(strategy, NEW if number % 2 else OLD, lenient=True) as world:
             if strategy != "in-place":
                 world.watching()
-            planned = AtCall(named(fault), number)
+            planned = AtCall(fault_named(fault), number)
             world.place.sandbox.faults._plans.append(planned)
             engine = world.engine()
             world.until_rotated(engine)
@@ -350,7 +350,7 @@ def test_a_project_that_cannot_be_seen_stops_the_account_and_says_what_to_check(
         world.until_rotated(engine)
         world.place.api.read_as(**{reading: False})
         world.settle(engine, DAY + timedelta(hours=3))
-        assert engine.gates.open_circuits() == ("fake",)
+        assert engine.throttles.open_circuits() == ("fake",)
         (entry,) = world.state.ledger
         assert not entry.disabled
         assert "letter case" in entry.note
@@ -363,7 +363,7 @@ def test_a_project_that_cannot_be_seen_stops_the_account_and_says_what_to_check(
 
 def test_a_username_that_another_project_has_is_not_taken_from_it():
     with life("alternating") as world:
-        world.place.account.delete("credential", world.place.account.named("officeb").id)
+        world.place.account.delete("credential", world.place.account.by_username("officeb").id)
         world.place.api.add("Elsewhere", "officeb", Secret("theirs"))
         engine = world.engine()
         look = engine.look(world.target)
@@ -375,7 +375,9 @@ def test_a_username_that_another_project_has_is_not_taken_from_it():
 
 def test_an_expired_predecessor_is_not_copied():
     with life() as world:
-        world.place.api._held[world.place.account.named("office").id].fields["expireDate"] = "2020-01-01T00:00:00.000Z"
+        world.place.api._details[world.place.account.by_username("office").id].fields["expireDate"] = (
+            "2020-01-01T00:00:00.000Z"
+        )
         world.engine().look(world.target)
         assert "expireDate" in world.state.last_error
         assert set(world.ours) == {"office"}

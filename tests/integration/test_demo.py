@@ -16,16 +16,16 @@ import pytest
 import typer
 
 import rotator_simulator.demo.run as demo_module
-from rotator.cli import sandbox_commands
 from rotator.daemon.clock import SystemClock, SystemRandomness
-from rotator_simulator.clients.sip_device import Habits
-from rotator_simulator.demo.evidence import distinct, passwords_of
-from rotator_simulator.demo.run import Demo, DemoError, Production
-from rotator_simulator.demo.targets import Pace
+from rotator_simulator import commands
+from rotator_simulator.demo.measure import passwords_of
+from rotator_simulator.demo.run import Demo, DemoError, DemoOptions
+from rotator_simulator.devices.device import DeviceTiming
+from rotator_simulator.environment import PolicyTimes
 
 COMMAND = [sys.executable, "-m", "rotator", "demo"]
-NO_OVERLAP = Pace(every=9, overlap=0, quarantine=5, propagation=0)
-SLOW = Habits(interval=0.3, refresh=60.0, retry=0.2, patience=3.0, overlap=6.0)
+NO_OVERLAP = PolicyTimes(every=9, overlap=0, quarantine=5, propagation=0)
+SLOW = DeviceTiming(interval=0.3, refresh=60.0, retry=0.2, patience=3.0, overlap=6.0)
 
 
 class Run:
@@ -119,7 +119,7 @@ def test_the_whole_demo_keeps_every_promise(run) -> None:
 
 
 def in_order(text: str, target: str, username: str) -> list[str]:
-    """What is told of one credential: first words only, each once; without what the demo itself does."""
+    """The events of one credential, each once, without the actions of the demo itself."""
     lines = [line.split() for line in text.splitlines() if f" {target} " in line and f"{username}," in line]
     return list(dict.fromkeys(words[3] for words in lines if words[3] not in ("not", "call")))
 
@@ -139,26 +139,21 @@ def test_a_stop_ends_it_soon_and_leaves_nothing(run, number: signal.Signals, mom
     assert demo.nothing_is_left()
 
 
-def play(production: Production) -> None:
-    stop = Event()
-    Demo(production, SystemClock(stop), SystemRandomness(), stop, lambda _: None).run()
+class RecordedDemo(Demo):
+    """A demo that can be asked afterwards."""
 
+    runs: ClassVar[list["RecordedDemo"]] = []
 
-class Kept(Demo):
-    """The demo, and a way to ask it afterwards."""
-
-    performances: ClassVar[list["Kept"]] = []
-
-    def __init__(self, *parts: Any) -> None:
-        super().__init__(*parts)
-        self.performances.append(self)
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.runs.append(self)
 
 
 def test_without_the_promised_overlap_devices_are_cut_off_and_the_command_fails(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(demo_module, "Demo", Kept)
-    monkeypatch.setattr(demo_module, "Production", lambda seconds: Production(9, pace=NO_OVERLAP, habits=SLOW))
+    monkeypatch.setattr(demo_module, "Demo", RecordedDemo)
+    monkeypatch.setattr(demo_module, "DemoOptions", lambda seconds: DemoOptions(9, times=NO_OVERLAP, timing=SLOW))
     with pytest.raises(typer.Exit) as ended:
-        sandbox_commands.demo(duration=40)
+        commands.demo(duration=40)
     assert ended.value.exit_code == 1
     shown = capsys.readouterr().out
     wrong = [line for line in shown.splitlines() if line.startswith("  WRONG ")]
@@ -166,27 +161,21 @@ def test_without_the_promised_overlap_devices_are_cut_off_and_the_command_fails(
     assert all("cut off: " in line and "within the overlap of 6 s" in line for line in wrong)
     assert shown.splitlines()[-1].startswith("RESULT: FAILED")
     # What was searched for, searched for once more by other means.
-    demo = Kept.performances.pop()
-    known = distinct(password for account in demo._site.accounts.values() for password in passwords_of(account))
-    assert len(known) > 10
+    demo = RecordedDemo.runs.pop()
+    passwords = [one.reveal() for account in demo._environment.accounts.values() for one in passwords_of(account)]
+    assert len(set(passwords)) > 10
     text = "\n".join((shown, *demo._processes))
     assert "bao server" in text
-    assert not [secret for secret in known if secret.reveal() in text]
+    assert not [password for password in passwords if password in text]
 
 
 def test_a_daemon_that_does_not_start_is_reported_with_its_reason() -> None:
-    impossible = Pace(every=2, overlap=4, quarantine=1)
+    impossible = PolicyTimes(every=2, overlap=4, quarantine=1)
+    stop = Event()
+    demo = Demo(DemoOptions(times=impossible), SystemClock(stop), SystemRandomness(), stop, lambda _: None)
     with pytest.raises(DemoError, match="the daemon ended at its start") as caught:
-        play(Production(pace=impossible))
+        demo.run()
     assert "does not end before the next rotation" in str(caught.value)
-
-
-def test_a_missing_extra_is_said_and_not_a_traceback() -> None:
-    script = "import sys; sys.modules['flask'] = None; sys.argv[1:] = ['demo']; from rotator.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
-    assert "pip install 'rotator[sandbox]'" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_a_duration_in_which_nothing_can_be_shown_is_refused() -> None:
@@ -196,9 +185,9 @@ def test_a_duration_in_which_nothing_can_be_shown_is_refused() -> None:
 
 
 SHOW = """
-from rotator.cli.sandbox_commands import _show
-from rotator.sandbox.demo_story import Line, Tone
-_show(Line(1.0, "desk", "published", "x" * 200 + " [bold]", Tone.GOOD))
+from rotator_simulator.commands import _show
+from rotator_simulator.demo.timeline import LineStyle, TimelineEntry
+_show(TimelineEntry(1.0, "desk", "published", "x" * 200 + " [bold]", LineStyle.GOOD))
 """
 
 

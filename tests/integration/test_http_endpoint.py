@@ -79,7 +79,7 @@ def test_healthz_says_whether_the_loop_makes_progress(served: Served) -> None:
     served.clock.advance(BEAT + timedelta(seconds=1))
     status, _, body = served.ask("/healthz")
     assert status == 503
-    assert json.loads(body)["reasons"] == ["the scheduler has not come round for 181 s; 180 s are allowed"]
+    assert json.loads(body)["reasons"] == ["the scheduler's loop has been stuck for 181 s; 180 s are allowed"]
 
 
 def test_readyz_says_what_is_missing(served: Served) -> None:
@@ -239,7 +239,7 @@ def test_a_port_in_use_is_refused_with_what_to_change(served: Served) -> None:
     port = served.server.port
     other = StatusServer("127.0.0.1", port, served.metrics.render, served.health, dict)
     with pytest.raises(
-        ListenError, match=rf"cannot listen on '127\.0\.0\.1', port {port}: another process has this port; .*\(0 takes"
+        ListenError, match=rf"cannot listen on '127\.0\.0\.1', port {port}: another process uses this port; .*\(0 takes"
     ):
         other.start()
 

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 COMMAND = [sys.executable, "-m", "rotator", "sandbox", "--port", "0", "--sip-port", "0"]
-LAST = "Ctrl-C ends it"
+LAST = "Ctrl-C ends the sandbox"
 
 
 class Served:
@@ -144,7 +144,7 @@ def test_ctrl_c_ends_it_well_and_leaves_the_folder_only(serve, words: tuple[str,
 def test_without_vault_the_configuration_brings_its_own(serve) -> None:
     served = serve("--no-vault")
     text = served.ready()
-    assert "rotator run brings one" in text
+    assert "started by rotator run" in text
     done = shell(served.commands("check-config"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "embedded" in (served.directory / "config.yaml").read_text()
@@ -167,7 +167,7 @@ def test_a_configuration_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     command = [*COMMAND, "--dir", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert "was not written by the sandbox: name another folder with --dir" in done.stderr
+    assert "was not written by the sandbox: choose another folder with --dir" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
     assert (tmp_path / "config.yaml").read_text() == "vault: {address: https://vault}\n"
 

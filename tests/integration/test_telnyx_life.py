@@ -37,7 +37,7 @@ class Life(World):
             audit=self.audit,
             holder="test",
             limits=Limits(backoff=Backoff(timedelta(seconds=10), timedelta(minutes=10))),
-            seen=lambda target, state: None,
+            observe=lambda target, state: None,
             stopping=lambda: False,
         )
 

@@ -1,8 +1,5 @@
 """`python -m pytest tests/proof` prints at its end what was explored: provider, strategy, kind of fault, violations.
 
-    python -m pytest tests/proof            the short run, minutes
-    python -m pytest tests/proof --long     more cuts, more examples, more readings of the providers' pages
-
 A test says what it explores with the fixture `tally`; the counts travel in its report, so that they survive xdist.
 """
 
@@ -11,7 +8,6 @@ from collections import Counter
 import pytest
 
 _KEY = "proof"
-_LONGEST = 3600  # seconds that one test of the long run may take
 _tallies: pytest.StashKey["Tally"] = pytest.StashKey()
 
 
@@ -29,22 +25,6 @@ class Tally:
     def rows(self, *, failed: bool) -> list[list[str | int]]:
         """Rows of plain values: provider, strategy, kind, runs, violations."""
         return [[*key, runs, int(failed and key == self._last)] for key, runs in self.runs.items()]
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", default=False, help="the proof with more cuts and examples")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("long", default=False):
-        for item in items:
-            item.add_marker(pytest.mark.timeout(_LONGEST), append=False)
-
-
-@pytest.fixture(scope="session")
-def long(pytestconfig: pytest.Config) -> bool:
-    """True for the long run."""
-    return bool(pytestconfig.getoption("long", default=False))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from promises import Promises
 from simulated import SETUPS, SimulatedWorld, Trouble
 from world import DAY
 
-from rotator.core.jump import Reading
+from rotator.core.clock_jump import ClockReading
 from rotator.core.model import Target
 
 FLEET, BESIDE = 24, 3
@@ -82,7 +82,7 @@ def test_an_account_that_refuses_everything_is_left_alone_and_the_others_go_on(s
     before, done = wire.requests, fleet.rotations(fleet.two)
     audited = len(fleet.world.audit.records)
     fleet.tick([*fleet.one, *fleet.two])
-    assert fleet.engine.gates.open_circuits() == ("one",)
+    assert fleet.engine.throttles.open_circuits() == ("one",)
     assert fleet.failed_since(audited) <= limits.circuit_failures
     fleet.world.clock.advance(timedelta(seconds=5))
     fleet.tick(fleet.two)
@@ -103,7 +103,7 @@ def test_an_account_that_refuses_everything_is_left_alone_and_the_others_go_on(s
     for _ in range(40):
         fleet.world.clock.advance(timedelta(minutes=5))
         fleet.tick(fleet.one)
-    assert fleet.engine.gates.open_circuits() == ()
+    assert fleet.engine.throttles.open_circuits() == ()
     assert all(fleet.state(target).attempt is None for target in fleet.one)
     assert fleet.rotations(fleet.one) == 2 * len(fleet.one)
 
@@ -119,9 +119,9 @@ def test_a_clock_a_month_ahead_retires_no_more_than_the_cap_at_once(setup, tally
     fleet.world.clock.advance(timedelta(minutes=1))
     fleet.tick([*fleet.one, *fleet.two])
     clock, cap = fleet.world.clock, fleet.world.limits.retirements_per_minute
-    earlier = Reading(clock.now(), clock.monotonic())
+    earlier = ClockReading(clock.now(), clock.monotonic())
     clock.jump(30 * DAY)
-    assert Reading(clock.now(), clock.monotonic()).jump_since(earlier) == 30 * DAY
+    assert ClockReading(clock.now(), clock.monotonic()).jump_since(earlier) == 30 * DAY
     for _ in range(8):
         before = fleet.retired()
         for _ in range(3):

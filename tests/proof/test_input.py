@@ -1,4 +1,8 @@
-"""Whatever is typed, configured or answered: an exit code that is documented, no traceback, no secret."""
+"""Whatever is typed, configured or answered: an exit code that is documented, no traceback, no secret.
+
+The keys of the configuration and the names in it are no secrets, and a message names them. A value may be a secret that
+was pasted into the wrong place: none is repeated.
+"""
 
 import copy
 import json
@@ -8,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from lives import REST
 from promises import Promises
@@ -24,8 +28,11 @@ REFERENCES = ("VOBIZ_AUTH_TOKEN", "ROTATOR_SECRET_ID", "VAULT_TOKEN", "APINIZER_
 ODD = st.one_of(
     st.sampled_from([SENTINEL, "", "0s", "a/b", "x" * 300, "\u202e", "\0", "* * * * *", [], {}, None, True, -1, 1e300]),
     st.text(max_size=12),
-    st.dictionaries(st.sampled_from([SENTINEL, "env", "vault", "x"]), st.text(max_size=5), max_size=2),
+    st.dictionaries(st.sampled_from(["env", "vault", "x"]), st.sampled_from([SENTINEL, "", "y"]), max_size=2),
 )
+NAMES = ("name", "path", "username")
+REMOVED = "(removed)"
+DAMAGE = st.lists(st.tuples(st.integers(0, 9999), st.just(REMOVED) | ODD), max_size=3)
 COMMANDS = ("check-config", "status", "plan", "rotate", "undo", "verify-audit")
 WORDS = st.one_of(
     st.sampled_from(
@@ -33,7 +40,7 @@ WORDS = st.one_of(
     ),
     st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8),
 )
-QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+UNSHRUNK = (Phase.explicit, Phase.generate)  # an example takes so long that shrinking it would outlast the timeout
 
 
 def ran(capfd, monkeypatch, *words: str) -> tuple[int, str]:
@@ -64,27 +71,42 @@ def secrets_set(monkeypatch):
         monkeypatch.setenv(name, SENTINEL)
 
 
-def test_no_configuration_makes_a_traceback(capfd, monkeypatch, tmp_path, secrets_set, tally, long):
+@pytest.fixture
+def checked(capfd, monkeypatch, tmp_path, secrets_set):
+    """`check-config` on a configuration: its exit code, and everything that it printed."""
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls/ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    file = tmp_path / "config.yaml"
+
+    def check(data: Any, *options: str) -> tuple[int, str]:
+        file.write_text(json.dumps(data), encoding="utf-8")
+        return ran(capfd, monkeypatch, "check-config", "--config", str(file), *options)
+
+    return check
+
+
+def is_name(container: Any, key: Any) -> bool:
+    """True for what says which credential or document is meant; `usernames` is the only list of text."""
+    return key in NAMES or (isinstance(container, list) and isinstance(container[key], str))
+
+
+def test_no_configuration_makes_a_traceback(checked, tally, long):
     """The full example with up to three values replaced or removed: it is right, or exit code 2 says what is wrong."""
     codes = set()
 
-    @settings(max_examples=500 if long else 60, deadline=None, database=None, suppress_health_check=QUIET)
-    @given(st.data())
-    def explore(drawn):
+    @settings(max_examples=500 if long else 60, phases=UNSHRUNK)
+    @example([], ())
+    @given(DAMAGE, st.sampled_from([(), ("--output", "json")]))
+    def explore(damage, output):
         tally("-", "-", "configuration damaged")
         data = copy.deepcopy(FULL)
-        for _ in range(drawn.draw(st.integers(0, 3))):
-            container, key = drawn.draw(st.sampled_from(range(10_000)).map(lambda n: _pick(data, n)))
-            if drawn.draw(st.booleans()):
-                container[key] = drawn.draw(ODD)
-            else:
+        for number, value in damage:
+            container, key = _pick(data, number)
+            if value == REMOVED:
                 del container[key]
-        (tmp_path / "tls").mkdir(exist_ok=True)
-        (tmp_path / "tls/ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
-        file = tmp_path / "config.yaml"
-        file.write_text(json.dumps(data), encoding="utf-8")
-        output = drawn.draw(st.sampled_from([(), ("--output", "json")]))
-        code, printed = ran(capfd, monkeypatch, "check-config", "--config", str(file), *output)
+            elif value != SENTINEL or not is_name(container, key):
+                container[key] = value
+        code, printed = checked(data, *output)
         codes.add(code)
         assert code in (0, 2), printed
         assert "Traceback" not in printed
@@ -93,6 +115,24 @@ def test_no_configuration_makes_a_traceback(capfd, monkeypatch, tmp_path, secret
 
     explore()
     assert codes == {0, 2}
+
+
+def test_a_value_is_not_repeated_wherever_it_stands(checked, tally):
+    for number in range(len(places(FULL))):
+        data = copy.deepcopy(FULL)
+        container, key = _pick(data, number)
+        if not is_name(container, key):
+            tally("-", "-", "secret in place of a value")
+            container[key] = SENTINEL
+            _, printed = checked(data)
+            assert SENTINEL not in printed
+
+
+def test_a_name_is_repeated_to_say_which_one_is_wrong(checked):
+    """Once taken for a leak: no configuration is to hold a secret as the name of a provider."""
+    code, printed = checked({**FULL, "providers": {SENTINEL: ""}})
+    assert code == 2
+    assert f"providers.{SENTINEL}: must be a mapping" in printed
 
 
 def _pick(data: Any, number: int) -> tuple[Any, Any]:
@@ -104,7 +144,7 @@ def test_nothing_that_is_typed_makes_a_traceback(capfd, monkeypatch, tmp_path, t
     """Any words after any command, where there is no configuration to go on with."""
     monkeypatch.chdir(tmp_path)
 
-    @settings(max_examples=500 if long else 60, deadline=None, database=None, suppress_health_check=QUIET)
+    @settings(max_examples=500 if long else 60, phases=UNSHRUNK)
     @given(st.sampled_from(COMMANDS), st.lists(WORDS, max_size=4))
     def explore(command, words):
         tally("-", "-", "words typed")
@@ -145,13 +185,7 @@ ANSWERS = st.lists(st.one_of(CARRIED_OUT, NOT_CARRIED_OUT, UNREADABLE), min_size
 def test_no_answer_of_a_provider_breaks_a_promise(setup, tally, long, caplog):
     """Answers of any form, to requests that were carried out or not, in a rotation; then the provider is well again."""
 
-    @settings(
-        max_examples=300 if long else 15,
-        deadline=None,
-        database=None,
-        phases=(Phase.generate,),
-        suppress_health_check=QUIET,
-    )
+    @settings(max_examples=300 if long else 15, phases=UNSHRUNK)
     @given(st.integers(0, 4), ANSWERS)
     def explore(after, answers):
         tally(setup.kind, setup.strategy.value, "answers of any form")

@@ -208,8 +208,6 @@ def test_no_order_of_events_breaks_a_promise(setup, tally, long):
         settings=settings(
             max_examples=300 if long else 20,
             stateful_step_count=60 if long else 40,
-            deadline=None,
-            database=None,
             phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),
         ),

@@ -17,7 +17,8 @@ from rotator.core import advance, decide, ledger
 from rotator.core.answers import Done, Refusal, Refused, Unknown
 from rotator.core.model import Phase, Purpose
 from rotator.core.secret import Secret
-from rotator.engine import effects, session
+from rotator.engine import attempt_effects, ledger_effects, session
+from rotator.engine.provider_caller import ProviderCaller
 from rotator.ports import Conflict, Versioned
 from rotator.providers.vobiz import api as vobiz_api
 from rotator.testing import MemoryStore
@@ -53,67 +54,64 @@ def publish_before_apply(patch) -> None:
 def fresh_password_after_an_unknown_answer(patch) -> None:
     made = iter(range(10_000))
 
-    def setback(state, message, not_before, *, uncertain):
+    def after_setback(state, message, not_before, *, uncertain):
         after = original(state, message, not_before, uncertain=uncertain)
         staged = replace(after.attempt.staged, password=Secret(f"Another1$password{next(made)}"))
         return replace(after, attempt=replace(after.attempt, staged=staged)) if uncertain else after
 
-    original = advance.setback
-    patch.setattr(advance, "setback", setback)
+    original = advance.after_setback
+    patch.setattr(advance, "after_setback", after_setback)
 
 
 def attempt_replaced_while_unknown(patch) -> None:
-    def setback(state, message, not_before, *, uncertain):
+    def after_setback(state, message, not_before, *, uncertain):
         after = original(state, message, not_before, uncertain=uncertain)
         return replace(after, attempt=None) if uncertain and after.attempt.purpose is Purpose.ROTATE else after
 
-    original = advance.setback
-    patch.setattr(advance, "setback", setback)
+    original = advance.after_setback
+    patch.setattr(advance, "after_setback", after_setback)
 
 
 def no_proof_before_publishing(patch) -> None:
-    def prove(self, current, action):
-        current.write(advance.proved(current.state, "taken on trust"))
+    def prove(caller, current, action):
+        current.write(advance.after_proof(current.state, "taken on trust"))
 
-    patch.setattr(effects.Effects, "_prove", prove)
+    patch.setattr(attempt_effects, "prove", prove)
 
 
 def staged_only_after_applying(patch) -> None:
-    def staged(state, plan, attempt_id, credential, now):
+    def after_stage(state, plan, attempt_id, credential, now):
         without = original(state, plan, attempt_id, credential, now)
         return replace(without, attempt=replace(without.attempt, staged=credential)) if credential.id else state
 
-    original = advance.staged
-    patch.setattr(advance, "staged", staged)
+    original = advance.after_stage
+    patch.setattr(advance, "after_stage", after_stage)
 
 
 # -- what a lost answer leaves behind
 
 
 def uncertain_mark_skipped(patch) -> None:
-    def setback(state, message, not_before, *, uncertain):
+    def after_setback(state, message, not_before, *, uncertain):
         return original(state, message, not_before, uncertain=False)
 
-    original = advance.setback
-    patch.setattr(advance, "setback", setback)
+    original = advance.after_setback
+    patch.setattr(advance, "after_setback", after_setback)
 
 
 def a_dead_process_is_not_suspected(patch) -> None:
-    patch.setattr(advance, "claimed", lambda state, claim: replace(state, claim=claim))
+    patch.setattr(advance, "after_claim", lambda state, claim: replace(state, claim=claim))
 
 
 def unknown_taken_for_done(patch) -> None:
-    def apply(self, current, action):
-        ask = self._ask
-        self._ask = lambda account, call: _believed(ask(account, call), action.credential)
-        try:
-            original(self, current, action)
-        finally:
-            self._ask = ask
+    def apply(caller, current, action):
+        with pytest.MonkeyPatch.context() as believing:
+            believing.setattr(ProviderCaller, "ask", lambda *asked: _believed(ask(*asked), action.credential))
+            original(caller, current, action)
 
-    original = effects.Effects._apply
-    patch.setattr(effects.Effects, "_apply", apply)
-    patch.setattr(effects.Effects, "_prove", lambda self, current, _: current.write(advance.proved(current.state, "")))
+    original, ask = attempt_effects.apply, ProviderCaller.ask
+    patch.setattr(attempt_effects, "apply", apply)
+    no_proof_before_publishing(patch)
 
 
 def _believed(answer, credential):
@@ -125,41 +123,41 @@ def unknown_taken_for_refused(patch) -> None:
         answer = original(self, account, call)
         return Refused(Refusal.INVALID, answer.message) if isinstance(answer, Unknown) else answer
 
-    original = effects.Effects._ask
-    patch.setattr(effects.Effects, "_ask", ask)
+    original = ProviderCaller.ask
+    patch.setattr(ProviderCaller, "ask", ask)
 
 
 def abandoned_without_a_trace(patch) -> None:
-    def abandoned(state, now, not_before, *, strays=False):
+    def after_abandon(state, now, not_before, *, strays=False):
         return replace(original(state, now, not_before, strays=strays), ledger=state.ledger)
 
-    original = advance.abandoned
-    patch.setattr(advance, "abandoned", abandoned)
+    original = advance.after_abandon
+    patch.setattr(advance, "after_abandon", after_abandon)
 
 
 # -- what is replaced
 
 
 def deleted_by_age_instead_of_by_ledger(patch) -> None:
-    def delete(self, current, action):
-        provider = self._providers[action.entry.credential.account]
+    def delete(caller, current, action):
+        provider = caller.providers[action.entry.credential.account]
         everything = vobiz_api.search(provider._http.call(), provider._resource, lambda item: True)
         for item in everything.value if isinstance(everything, Done) else ():
             if not current.consumer.concerns(item.credential(action.entry.credential.account)):
                 provider.delete(item.credential(action.entry.credential.account))
-        original(self, current, action)
+        original(caller, current, action)
 
-    original = effects.Effects._delete
-    patch.setattr(effects.Effects, "_delete", delete)
+    original = ledger_effects.delete
+    patch.setattr(ledger_effects, "delete", delete)
 
 
 def retired_before_the_overlap_ends(patch) -> None:
-    def replaced(attempt, target, now):
+    def replaced_entry(attempt, target, now):
         entry = original(attempt, target, now)
         return entry and replace(entry, disable_at=entry.disable_at - timedelta(hours=1))
 
-    original = ledger.replaced
-    patch.setattr(advance, "replaced", replaced)
+    original = ledger.replaced_entry
+    patch.setattr(advance, "replaced_entry", replaced_entry)
 
 
 def the_overlap_is_not_waited_for(patch) -> None:
@@ -171,24 +169,24 @@ def the_overlap_is_not_waited_for(patch) -> None:
 
 
 def the_predecessor_is_forgotten(patch) -> None:
-    patch.setattr(advance, "replaced", lambda attempt, target, now: None)
+    patch.setattr(advance, "replaced_entry", lambda attempt, target, now: None)
 
 
 def published_again_without_being_enabled(patch) -> None:
-    def apply(self, current, action):
+    def apply(caller, current, action):
         if action.verb is do.Verb.ENABLE:
-            current.write(advance.applied(current.state, action.credential, self._clock.now()))
+            current.write(advance.after_apply(current.state, action.credential, caller.clock.now()))
         else:
-            original(self, current, action)
+            original(caller, current, action)
 
-    original = effects.Effects._apply
-    patch.setattr(effects.Effects, "_apply", apply)
+    original = attempt_effects.apply
+    patch.setattr(attempt_effects, "apply", apply)
     no_proof_before_publishing(patch)
 
 
 def what_is_published_again_stays_in_the_ledger(patch) -> None:
-    patch.setattr(advance, "without", lambda entries, credential, fate: entries)
-    patch.setattr(decide.Facts, "protected", lambda self, credential: False)
+    patch.setattr(advance, "without_credential", lambda entries, credential: entries)
+    patch.setattr(decide.Facts, "is_protected", lambda self, credential: False)
 
 
 # -- more than one process
@@ -209,15 +207,15 @@ def no_check_and_set(patch) -> None:
 
 
 def a_conflict_is_overwritten(patch) -> None:
-    def write(self, state, claim_ends):
+    def check_and_set(self, state, claim_ends):
         try:
             original(self, state, claim_ends)
         except Conflict:
             self.version = self._store.read_state(self.target.name).version
             original(self, state, claim_ends)
 
-    original = session.Session._write
-    patch.setattr(session.Session, "_write", write)
+    original = session.Session._check_and_set
+    patch.setattr(session.Session, "_check_and_set", check_and_set)
 
 
 MUTANTS: dict[Callable[..., None], tuple[Check, ...]] = {

@@ -17,7 +17,7 @@ from stage import TOKEN, stage_on
 
 from rotator.core.secret import Secret
 from rotator.providers.http.client import CallTimeouts
-from rotator_simulator.faults import named
+from rotator_simulator.faults import fault_named
 
 STOP_WITHIN = 32.0  # seconds, as configured; a call to a provider may take 31
 CALL = CallTimeouts().longest_call.total_seconds()
@@ -69,7 +69,7 @@ def settled(stage, target, rotations):
 
     patiently(done, lambda: stage.state(target))
     assert stage.works(f"sip/{target}")
-    assert [record.username for record in stage.account.records()] == [stage.published(f"sip/{target}").username]
+    assert [record.username for record in stage.account.credentials()] == [stage.published(f"sip/{target}").username]
 
 
 def stopped(daemon):
@@ -141,7 +141,7 @@ def at_vault(stage, mode):
         configured(stage, target, vault=wire.address)
         daemon = stage.start()
         settled(stage, target, 1)
-        stage.sandbox.faults.plan(named("latency", seconds=1.0), verb="create")
+        stage.sandbox.faults.plan(fault_named("latency", seconds=1.0), verb="create")
         daemon.send(signal.SIGUSR1)
         opened = patiently(lambda: stage.state(target).attempt, "an attempt is open")
         wire.mode = mode

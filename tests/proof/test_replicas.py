@@ -8,7 +8,7 @@ from bao import eventually, running_bao
 from raft import running_raft
 from stage import stage_on
 
-from rotator_simulator.faults import named
+from rotator_simulator.faults import fault_named
 
 TARGETS = 60
 TAKEOVER = 90.0  # seconds: the claim of a dead one (37), an election (5), a poll, and the rest of the work
@@ -24,7 +24,7 @@ def bao():
 @pytest.fixture
 def stage(bao, tmp_path):
     with stage_on(bao, tmp_path) as made:
-        made.sandbox.faults.plan(named("latency", seconds=LATENCY), times=None)
+        made.sandbox.faults.plan(fault_named("latency", seconds=LATENCY), times=None)
         yield made
 
 
@@ -44,7 +44,7 @@ def once_each(stage, names):
     """Every target rotated exactly once, and nothing at the provider that is not named in Vault."""
     assert [stage.state(name).counts.succeeded for name in names] == [1] * len(names)
     published = {stage.published(f"sip/{name}").credential_id for name in names}
-    assert {record.id for record in stage.account.records()} == published
+    assert {record.id for record in stage.account.credentials()} == published
 
 
 @pytest.mark.parametrize("replicas", [1, 2, 3])
@@ -99,7 +99,7 @@ def test_three_replicas_on_three_nodes_lose_a_replica_and_the_leader_and_rotate_
     cluster = tmp_path / "raft"
     cluster.mkdir()
     with running_raft(cluster, standby_reads=True) as raft, stage_on(raft, tmp_path) as stage:
-        stage.sandbox.faults.plan(named("latency", seconds=LATENCY), times=None)
+        stage.sandbox.faults.plan(fault_named("latency", seconds=LATENCY), times=None)
         leader = raft.leader()
         replicas = []
         for node in [leader, *raft.standbys()]:

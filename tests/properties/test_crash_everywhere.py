@@ -93,8 +93,8 @@ def test_a_cut_at_any_boundary_loses_nothing(setup, scenario):
         assert state.attempt is None, where
         assert state.ledger == (), where
         named = {state.published.id, state.standby.id if state.standby else None}
-        assert set(world.provider.held) <= named, f"an orphan is left after {where}"
-        assert sum(held.enabled for held in world.provider.held.values()) == 1, where
+        assert set(world.provider.credentials) <= named, f"an orphan is left after {where}"
+        assert sum(held.enabled for held in world.provider.credentials.values()) == 1, where
         if where is None:
             break
     assert cut >= 3

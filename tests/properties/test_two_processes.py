@@ -8,14 +8,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from interleave import Interleaving, Invariants
 from processes import SkewedClock, process
 from world import ALTERNATING, DAY, IN_PLACE, REPLACE, World
 
 from rotator.core.model import Purpose
-from rotator.testing import CHOSEN, GENERATED, Fault
+from rotator.testing import CHOSEN, GENERATED, FakeFault
 
 SETUPS = {
     "replace": (REPLACE, CHOSEN),
@@ -71,8 +72,8 @@ def at_rest(world: World, setup: str, where: object) -> None:
     assert state.request is None, where
     assert state.ledger == (), where
     named = {state.published.id, state.standby.id if state.standby else None}
-    assert set(world.provider.held) <= named, f"an orphan is left: {where}"
-    assert sum(held.enabled for held in world.provider.held.values()) == 1, where
+    assert set(world.provider.credentials) <= named, f"an orphan is left: {where}"
+    assert sum(held.enabled for held in world.provider.credentials.values()) == 1, where
 
 
 def rotations(world: World) -> int:
@@ -130,13 +131,15 @@ STEP = st.one_of(
     st.tuples(st.just("step"), st.integers(0, 1), st.integers(1, 12)),
     st.tuples(st.just("time"), st.sampled_from([1, 15, 70]), st.just(0)),
     st.tuples(st.just("crash"), st.integers(0, 1), st.just(0)),
-    st.tuples(st.just("fault"), st.sampled_from(["create", "set_password", "enable", "find"]), st.sampled_from(Fault)),
-    st.tuples(st.just("fault"), st.sampled_from(["disable", "delete", "prove"]), st.sampled_from(Fault)),
+    st.tuples(
+        st.just("fault"), st.sampled_from(["create", "set_password", "enable", "find"]), st.sampled_from(FakeFault)
+    ),
+    st.tuples(st.just("fault"), st.sampled_from(["disable", "delete", "prove"]), st.sampled_from(FakeFault)),
     st.tuples(st.just("request"), st.sampled_from(Purpose), st.booleans()),
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150)
 @given(
     setup=st.sampled_from(sorted(SETUPS)),
     scenario=st.sampled_from(SCENARIOS),

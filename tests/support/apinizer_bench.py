@@ -16,10 +16,10 @@ from rotator.daemon.clock import SystemClock
 from rotator.providers.apinizer.credentials import ApinizerCredentials
 from rotator.providers.http.client import Http
 from rotator.testing import FakeClock, FakeRandomness
-from rotator_simulator.account import Account
+from rotator_simulator.account import SimulatedAccount
 from rotator_simulator.providers.apinizer.api import ApinizerApi
 from rotator_simulator.providers.apinizer.common import ApinizerReadings
-from rotator_simulator.server import Sandbox
+from rotator_simulator.server import SimulatorServer
 
 PROJECT = "Pay ments"
 BASE = "/apiops/projects/Pay%20ments/credentials/"
@@ -107,16 +107,16 @@ def apinizer(handler, **options):
 class Place:
     """A simulated installation with one project, and `rotator`'s view of it."""
 
-    sandbox: Sandbox
+    sandbox: SimulatorServer
     api: ApinizerApi
-    account: Account
+    account: SimulatedAccount
     provider: ApinizerCredentials
     http: Http
     meter: Counted
 
     def held(self) -> dict[str, bool]:
         """What the project holds: which username is enabled."""
-        return {record.username: record.enabled for record in self.account.records()}
+        return {record.username: record.enabled for record in self.account.credentials()}
 
     def lets_in(self, username: str, password: Secret | str, proxy: str | None = None) -> dict[str, bool]:
         """Which environment accepts the password."""
@@ -146,7 +146,10 @@ def place(
     """A place whose exchanges are held against the contract. `proof`: `probe` or `token` at production's gateway."""
     wall = SystemClock(Event())
     clock = clock or FakeClock()
-    account, other = Account(PROJECT, Secret(TOKEN), clock), Account("Elsewhere", Secret("other-token"), clock)
+    account, other = (
+        SimulatedAccount(PROJECT, Secret(TOKEN), clock),
+        SimulatedAccount("Elsewhere", Secret("other-token"), clock),
+    )
     made = ApinizerReadings(envelope=generation, **readings)
     api = ApinizerApi(
         [account, other], clock, environments=ENVIRONMENTS, groups={"All": ["Orders", "Invoices"]}, readings=made
@@ -154,7 +157,7 @@ def place(
     contract = _contract(lenient)
     contract.problems.clear()
     contract.seen.clear()
-    with Sandbox([api], wall, watch=contract.watch) as sandbox:
+    with SimulatorServer([api], wall, observe=contract.watch) as sandbox:
         gateway = f"{sandbox.http_url}/gateway/production"
         urls = {"probe": {"probe_url": f"{gateway}/Orders"}, "token": {"gateway_url": gateway}, None: {}}[proof]
         own = {"base_url": sandbox.http_url, "project": PROJECT, "email": "new@example.com", "full_name": "New"}

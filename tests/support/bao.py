@@ -13,11 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 import requests
+from ports import free_port
 
 from rotator.core.secret import Secret
 from rotator.testing import FakeRandomness
 from rotator.vault.auth import AppRole, Method, Token
-from rotator.vault.bootstrap import Admin
+from rotator.vault.bootstrap import VaultAdmin
 from rotator.vault.client import VaultClient
 from rotator.vault.embedded import EmbeddedVault
 from rotator.vault.store import VaultStore
@@ -74,7 +75,7 @@ class Bao:
     def __init__(self, server: EmbeddedVault) -> None:
         self.server = server
         self.address = server.address
-        self.root = Admin(server.address, server.root_token)
+        self.root = VaultAdmin(server.address, TravelClock(), server.root_token)
         self.recovery_key = (server.log_file.parent / "recovery-key").read_text()
         self.roles = 0
 
@@ -108,7 +109,7 @@ class Bao:
         self.call("PUT", "sys/seal")
 
     def unseal(self) -> None:
-        Admin(self.address).call("PUT", "sys/unseal", {"key": self.recovery_key})
+        VaultAdmin(self.address, TravelClock()).call("PUT", "sys/unseal", {"key": self.recovery_key})
 
     def client(self, method: Method | None = None, address: str = "", **options: Any) -> "Session":
         """A client, by default under the root token."""
@@ -132,7 +133,7 @@ class Session:
 @contextmanager
 def running_bao() -> Iterator[Bao]:
     """An OpenBao in memory, with the mount `secret`."""
-    with EmbeddedVault(None, TravelClock()) as server:
+    with EmbeddedVault(None, TravelClock(), port=free_port()) as server:
         bao = Bao(server)
         yield bao
         bao.root.close()

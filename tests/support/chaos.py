@@ -25,13 +25,15 @@ from rotator.core.model import TargetState
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
 from rotator.ports import StoreError, StoreUnavailable
-from rotator_simulator.account import Account, Propagation
-from rotator_simulator.clients.sip_device import Device, Fleet, Given, Habits
-from rotator_simulator.faults import named
-from rotator_simulator.http_server import Witnessed
+from rotator_simulator.account import Propagation, SimulatedAccount
+from rotator_simulator.devices.device import DeviceTiming, PublishedCredential
+from rotator_simulator.devices.fleet import Fleet
+from rotator_simulator.devices.sip_phone import SipPhone
+from rotator_simulator.faults import fault_named
+from rotator_simulator.http_server import RecordedExchange
 from rotator_simulator.providers.vobiz.api import KIND, VobizApi
-from rotator_simulator.registrar import Manner
-from rotator_simulator.server import Sandbox
+from rotator_simulator.registrar import RegistrarOptions
+from rotator_simulator.server import SimulatorServer
 
 EVERY, OVERLAP, QUARANTINE = 7.0, 3.0, 1.0  # seconds, of the one policy
 CLAIM = 37.0  # the shortest that the configuration's check allows: a call to a provider may take 31 s
@@ -85,7 +87,7 @@ class Witness:
         self.sent: list[tuple[str, str]] = []  # id or username, password
         self._lock = Lock()
 
-    def __call__(self, seen: Witnessed) -> None:
+    def __call__(self, seen: RecordedExchange) -> None:
         if seen.method in {"POST", "PUT"} and b'"password"' in seen.body:
             body = json.loads(seen.body)
             of = body.get("username") or seen.path.rstrip("/").rpartition("/")[2]
@@ -98,7 +100,7 @@ class Ground:
 
     def __init__(self, stage: Stage, witness: Witness, parts: list[Part], standby_lag: float) -> None:
         self.stage, self.witness, self.parts = stage, witness, parts
-        self.account: Account = stage.account
+        self.account: SimulatedAccount = stage.account
         self.initial: set[str] = set()
         self.scraped: list[str] = []
         self.interrupted: Counter[str] = Counter()  # what was under way at each kill, by how far it had come
@@ -117,21 +119,21 @@ class Ground:
         self.initial.add(password)
         return self.account.create(KIND, username, Secret(password)).id
 
-    def _device(self, part: Part, number: int, clock: SystemClock, standby_lag: float) -> Device:
-        def read() -> Given:
+    def _device(self, part: Part, number: int, clock: SystemClock, standby_lag: float) -> SipPhone:
+        def read() -> PublishedCredential:
             found = self.stage.published(part.path)
             if not found.exists:
                 raise StoreError("not published yet")
-            return Given(found.username, found.password, "")
+            return PublishedCredential(found.username, found.password, "")
 
         # In place there is no overlap by nature, and a kill between the two steps is healed when the claim ends.
-        habits = Habits(
+        timing = DeviceTiming(
             interval=0.4,
             refresh=1.0,
             patience=OVERLAP + 17.0 if part.overlaps else 3 * CLAIM,
             overlap=OVERLAP - standby_lag if part.overlaps else None,
         )
-        return Device(f"{part.name}-{number}", read, self.stage.sandbox.sip_address, clock, habits)
+        return SipPhone(f"{part.name}-{number}", read, self.stage.sandbox.sip_address, clock, timing)
 
     def configure(self, **changes: Any) -> Path:
         """A schedule of seconds, in which everything that is due comes by itself."""
@@ -149,7 +151,7 @@ class Ground:
     def slow_provider(self, seed: int) -> None:
         """Makes each call take long enough for a kill to fall into it, before or after it is carried out."""
         for number, fault in enumerate(("latency", "late-answer")):
-            delay = named(fault, seconds=0.15)
+            delay = fault_named(fault, seconds=0.15)
             self.stage.sandbox.faults.plan(delay, times=None, probability=0.5, seed=seed + number)
 
     def amid_work(self, daemon: Daemon) -> None:
@@ -229,7 +231,7 @@ class Ground:
             "cut through": dict(self.interrupted),
             "logins": devices.accepted,
             "refused": devices.refused,
-            "unread": devices.unread,
+            "unread": devices.failed_reads,
             **more,
         }
         return ", ".join(f"{name}: {value}" for name, value in figures.items())
@@ -301,8 +303,10 @@ class Watcher:
 def ground(bao: Any, folder: Path, parts: list[Part], *, standby_lag: float = 0.0) -> Iterator[Ground]:
     """A stage with the cast `parts`, without daemons yet. `standby_lag`: by how much a read of Vault may be stale."""
     clock, witness = SystemClock(Event()), Witness()
-    api = VobizApi([Account(ACCOUNT, Secret(TOKEN), clock)], clock)
-    with Sandbox([api], clock, manner=Manner(propagation=Propagation()), watch=witness) as sandbox:
+    api = VobizApi([SimulatedAccount(ACCOUNT, Secret(TOKEN), clock)], clock)
+    with SimulatorServer(
+        [api], clock, registrar_options=RegistrarOptions(propagation=Propagation()), observe=witness
+    ) as sandbox:
         stage = Stage(bao, sandbox, folder)
         made = Ground(stage, witness, parts, standby_lag)
         made.fleet.start()

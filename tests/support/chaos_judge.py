@@ -15,7 +15,7 @@ from chaos import EVERY, OVERLAP, Ground, Part
 
 from rotator.core.schedule import SPREAD
 from rotator.observe.chain import verify
-from rotator_simulator.account import Event, Happening
+from rotator_simulator.account import CredentialEvent, HistoryEntry
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def overlap_kept(ground: Ground) -> Iterator[str]:
                 yield f"{part.name}: {one.username} was {happening.event.value} {after:.1f} s after it was published"
 
 
-def _touching(history: tuple[Happening, ...], one: Publication, end: datetime | None) -> Iterator[Happening]:
-    bad = {Event.SET, Event.DISABLED, Event.DELETED}
+def _touching(history: tuple[HistoryEntry, ...], one: Publication, end: datetime | None) -> Iterator[HistoryEntry]:
+    bad = {CredentialEvent.SET, CredentialEvent.DISABLED, CredentialEvent.DELETED}
     for happening in history:
         if happening.id == one.id and happening.event in bad and one.at <= happening.at < (end or happening.at):
             yield happening
@@ -93,7 +93,7 @@ def no_orphans(ground: Ground) -> Iterator[str]:
     for part, state in zip(ground.parts, ground.states(), strict=True):
         held = [state.published, state.standby, *(entry.credential for entry in state.ledger)]
         known |= {credential.id for credential in held if credential is not None and credential.id is not None}
-        for record in ground.account.records():
+        for record in ground.account.credentials():
             if (
                 part.owns(record.username)
                 and record.enabled
@@ -101,10 +101,10 @@ def no_orphans(ground: Ground) -> Iterator[str]:
             ):
                 yield f"{part.name}: {record.username} is still enabled"
         if part.strategy == "replace":
-            made = sum(h.event is Event.CREATED and part.owns(h.username) for h in ground.account.history())
+            made = sum(h.event is CredentialEvent.CREATED and part.owns(h.username) for h in ground.account.history())
             if made != state.counts.succeeded + 1:
                 yield f"{part.name}: {made - 1} credentials were made for {state.counts.succeeded} rotations"
-    for record in ground.account.records():
+    for record in ground.account.credentials():
         if record.id not in known | ground.strangers:
             yield f"{record.username} is named by no document"
 
@@ -112,7 +112,7 @@ def no_orphans(ground: Ground) -> Iterator[str]:
 def strangers_untouched(ground: Ground) -> Iterator[str]:
     """What belongs to somebody else at the same account is as it was."""
     for happening in ground.account.history():
-        if happening.id in ground.strangers and happening.event is not Event.CREATED:
+        if happening.id in ground.strangers and happening.event is not CredentialEvent.CREATED:
             yield f"{happening.username} was {happening.event.value}"
 
 
@@ -127,7 +127,7 @@ def devices_served(ground: Ground) -> Iterator[str]:
     """No device was cut off, and each was let in."""
     seen = ground.fleet.report()
     yield from seen.cut_off
-    yield from (f"{name} was never registered" for name in seen.silent)
+    yield from (f"{name} was never registered" for name in seen.never_accepted)
 
 
 def audit_whole(ground: Ground) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Holds what crosses the sandbox's socket against an OpenAPI contract: each request that was sent, each answer to it.
 
     contract = Contract.load("telnyx")  # tests/contracts/telnyx.yaml
-    with Sandbox([api], clock, watch=contract.watch) as sandbox: ...
+    with SimulatorServer([api], clock, observe=contract.watch) as sandbox: ...
     contract.verify()  # raises ContractBroken; also where nothing was seen
 
 Which exchanges a contract is for is told by the path of its first server. An answer that a planned fault took the place
@@ -19,7 +19,7 @@ from openapi_core import OpenAPI
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockRequest, MockResponse
 
-from rotator_simulator.http_server import Witnessed
+from rotator_simulator.http_server import RecordedExchange
 
 FOLDER = Path(__file__).parent.parent / "contracts"
 _HOST = "https://contract.test"
@@ -58,17 +58,17 @@ class Contract:
         """Reads `tests/contracts/<name>.yaml`."""
         return cls((FOLDER / f"{name}.yaml").read_text(), lenient=lenient)
 
-    def concerns(self, exchange: Witnessed) -> bool:
+    def concerns(self, exchange: RecordedExchange) -> bool:
         """True where the contract is meant for this exchange."""
         return exchange.path.startswith(f"{self.base}/")
 
-    def check(self, exchange: Witnessed) -> None:
+    def check(self, exchange: RecordedExchange) -> None:
         """Judges one exchange. Raises ContractBroken."""
         where = f"{exchange.method} {exchange.path} ({exchange.status})"
         request = _request(exchange)
         if not (self._lenient and 400 <= exchange.status < 500):
             self._check_request(exchange, request, where)
-        if exchange.spoilt:
+        if exchange.replaced:
             return
         try:
             self._api.validate_response(request, _response(exchange))
@@ -76,7 +76,7 @@ class Contract:
             raise ContractBroken(f"{where}: the answer: {_said(error)}") from None
         self.seen[f"{exchange.method} {exchange.status}"] += 1
 
-    def _check_request(self, exchange: Witnessed, request: MockRequest, where: str) -> None:
+    def _check_request(self, exchange: RecordedExchange, request: MockRequest, where: str) -> None:
         try:
             self._api.validate_request(request)
         except OpenAPIError as error:
@@ -85,7 +85,7 @@ class Contract:
         if unknown:
             raise ContractBroken(f"{where}: the request: the query has {', '.join(sorted(unknown))}")
 
-    def _queries(self, exchange: Witnessed) -> set[str]:
+    def _queries(self, exchange: RecordedExchange) -> set[str]:
         """The names that the query may have: openapi-core looks only for those that it knows."""
         for path, operations in self._operations:
             if path.fullmatch(exchange.path) and exchange.method.lower() in operations:
@@ -96,7 +96,7 @@ class Contract:
                 return {one["name"] for one in resolved if one["in"] == "query"}
         return set()
 
-    def watch(self, exchange: Witnessed) -> None:
+    def watch(self, exchange: RecordedExchange) -> None:
         """Judges an exchange that the contract is meant for, and keeps what is wrong for `verify`: the hook."""
         if not self.concerns(exchange):
             return
@@ -121,7 +121,7 @@ def _parsed(text: str) -> OpenAPI:
     return OpenAPI.from_dict(yaml.safe_load(text))
 
 
-def _request(exchange: Witnessed) -> MockRequest:
+def _request(exchange: RecordedExchange) -> MockRequest:
     headers = dict(exchange.headers)
     content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     return MockRequest(
@@ -135,7 +135,7 @@ def _request(exchange: Witnessed) -> MockRequest:
     )
 
 
-def _response(exchange: Witnessed) -> MockResponse:
+def _response(exchange: RecordedExchange) -> MockResponse:
     headers = dict(exchange.answer_headers)
     return MockResponse(exchange.answer, exchange.status, headers, headers.get("Content-Type", ""))
 

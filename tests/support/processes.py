@@ -39,7 +39,7 @@ def process(
         audit=world.audit,
         holder=name or f"process-{world.processes}",
         limits=world.limits,
-        seen=lambda target, state: None,
+        observe=lambda target, state: None,
         stopping=lambda: world.stopping,
     )
 

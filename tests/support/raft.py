@@ -2,7 +2,6 @@
 
 import contextlib
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 import requests
 from bao import Session
+from ports import free_port
 
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
@@ -206,8 +206,7 @@ def running_raft(folder: Path, *, standby_reads: bool) -> Iterator[Raft]:
     """Three nodes. `standby_reads`: what OpenBao does unless `disable_standby_reads` is set."""
     key = folder / "seal.key"
     key.write_bytes(secrets.token_bytes(32))
-    ports = _free_ports(6)
-    apis, clusters = ports[:3], ports[3:]
+    apis, clusters = ([free_port() for _ in range(3)] for _ in range(2))
     nodes = []
     for number in range(3):
         joins = "".join(
@@ -232,11 +231,3 @@ def running_raft(folder: Path, *, standby_reads: bool) -> Iterator[Raft]:
     finally:
         for node in nodes:
             node.kill()
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]

@@ -24,17 +24,16 @@ from rotator.engine import Engine, Limits
 from rotator.fields.network import HostPort
 from rotator.ports import Clock, Provider
 from rotator.providers.http.client import Http
-from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
 from rotator.testing import CrashPoints, NullMeter
-from rotator_simulator.account import Account, Missing, Propagation, Record
-from rotator_simulator.faults import Faults
+from rotator_simulator.account import NotFound, Propagation, SimulatedAccount, SimulatedCredential
+from rotator_simulator.faults import FaultInjector
 from rotator_simulator.providers.apinizer.api import ApinizerApi
 from rotator_simulator.providers.telnyx import api as telnyx_api
 from rotator_simulator.providers.telnyx import connections as telnyx_connections
 from rotator_simulator.providers.telnyx.api import TelnyxApi
 from rotator_simulator.providers.vobiz.api import VobizApi
-from rotator_simulator.registrar import Manner, Registrar
+from rotator_simulator.registrar import RegistrarOptions, SimulatedRegistrar
 
 BASE = "http://127.0.0.1:1"
 TOKEN = Secret("the-proofs-token-tK8s")
@@ -135,9 +134,9 @@ class Simulated:
     clock: Any
     wire: Wire
     api: Any
-    options: AccountOptions
-    account: Account
-    names: Callable[[Record], str]  # what our documents call the credential's id
+    options: Any
+    account: SimulatedAccount
+    names: Callable[[SimulatedCredential], str]  # what our documents call the credential's id
     record_kind: str
     lag: Propagation = field(default_factory=Propagation)
     bystanders: set[str] = field(default_factory=set)
@@ -166,7 +165,7 @@ class Simulated:
             return False
         if isinstance(self.api, ApinizerApi):
             return self.api.lets_in("production", username, password, "Orders")
-        return any(password == valid for valid in self.account.judge(username, self.lag).passwords)
+        return any(password == valid for valid in self.account.login_state(username, self.lag).passwords)
 
     def held(self) -> Mapping[str, Held]:
         """Everything that is there, by the id that our documents use."""
@@ -177,7 +176,7 @@ class Simulated:
                 record.enabled and not self.account.has_ended(record),
                 str(record.extra.get("name") or ""),
             )
-            for record in self.account.records(self.record_kind)
+            for record in self.account.credentials(self.record_kind)
         }
 
     def pass_time(self, now: datetime) -> None:
@@ -194,7 +193,7 @@ class Simulated:
 
     def busy(self, number: int) -> None:
         """An active call holds one of the credentials; deleting that is answered as its pages say."""
-        ids = [record.id for record in self.account.records(self.record_kind)]
+        ids = [record.id for record in self.account.credentials(self.record_kind)]
         self.account.start_call(ids[number % len(ids)])
 
     def quiet(self) -> None:
@@ -202,7 +201,7 @@ class Simulated:
         self.wire.troubles.clear()
         self.wire.plan = None
         for call in list(self.account._calls):
-            with suppress(Missing):
+            with suppress(NotFound):
                 self.account.end_call(call)
 
 
@@ -211,9 +210,9 @@ class _Realms:
 
     def __init__(self) -> None:
         self.clock: Any = None
-        self.realms: dict[str, Account] = {}
+        self.realms: dict[str, SimulatedAccount] = {}
 
-    def serve(self, realms: Mapping[str, Account], clock: Any) -> None:
+    def serve(self, realms: Mapping[str, SimulatedAccount], clock: Any) -> None:
         if clock is not self.clock:
             self.clock, self.realms = clock, {}
         self.realms |= realms
@@ -232,9 +231,11 @@ _current = _Realms()
 
 
 @cache
-def registrar() -> Registrar:
+def registrar() -> SimulatedRegistrar:
     """A registrar on a free UDP port, for the rest of this process."""
-    made = Registrar(lambda: _current.realms, _current, Faults(), manner=Manner(propagation=LAG))
+    made = SimulatedRegistrar(
+        lambda: _current.realms, _current, FaultInjector(), options=RegistrarOptions(propagation=LAG)
+    )
     made._thread.daemon = True
     made.start()
     return made
@@ -248,7 +249,7 @@ def _application(api: Any) -> Flask:
 
 def vobiz(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
     """A Vobiz account whose passwords are proved by a SIP REGISTER."""
-    account = Account(f"MA_{name}", TOKEN, clock)
+    account = SimulatedAccount(f"MA_{name}", TOKEN, clock)
     api = VobizApi([account], clock)
     api.read_as(**readings)
     _current.serve(api.realms(), clock)
@@ -260,7 +261,7 @@ def vobiz(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
 
 def telnyx(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
     """A Telnyx account with a connection, whose passwords are proved by a SIP REGISTER."""
-    account, domain = Account(name, TOKEN, clock), f"{name}.sip.telnyx.com"
+    account, domain = SimulatedAccount(name, TOKEN, clock), f"{name}.sip.telnyx.com"
     api = TelnyxApi([account], clock)
     api.read_as(**readings)
     _current.serve({domain: account}, clock)
@@ -275,7 +276,7 @@ def telnyx(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
 
 def apinizer(kind: str, name: str, clock: Any, **readings: Any) -> Simulated:
     """An Apinizer project whose passwords are proved at the gateway of one environment."""
-    account = Account(name, TOKEN, clock)
+    account = SimulatedAccount(name, TOKEN, clock)
     api = ApinizerApi([account], clock)
     api.read_as(**readings)
     options = account_options(
@@ -397,7 +398,7 @@ class SimulatedWorld(World):
             audit=self.audit,
             holder=f"process-{self.processes}",
             limits=limits or self.limits,
-            seen=lambda target, state: None,
+            observe=lambda target, state: None,
             stopping=lambda: self.stopping,
         )
 

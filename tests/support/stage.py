@@ -18,9 +18,9 @@ from rotator.core.model import TargetState
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
 from rotator.vault.policy import rotator_policy
-from rotator_simulator.account import Account
+from rotator_simulator.account import SimulatedAccount
 from rotator_simulator.providers.vobiz.api import VobizApi
-from rotator_simulator.server import Sandbox
+from rotator_simulator.server import SimulatorServer
 
 TOKEN = "sentinel-vobiz-token-9f2c"
 ACCOUNT = "MA_TEST"
@@ -29,9 +29,9 @@ ACCOUNT = "MA_TEST"
 class Stage:
     """What the tests of the daemon stand on. Targets are written with `configure`."""
 
-    def __init__(self, bao: Bao, sandbox: Sandbox, folder: Path) -> None:
+    def __init__(self, bao: Bao, sandbox: SimulatorServer, folder: Path) -> None:
         self.bao, self.sandbox, self.folder = bao, sandbox, folder
-        self.account: Account = sandbox.accounts[ACCOUNT]
+        self.account: SimulatedAccount = sandbox.accounts[ACCOUNT]
         self.config = folder / "config.yaml"
         self.audit_file = folder / "audit.jsonl"
         self.vault = bao.client()
@@ -169,7 +169,7 @@ class Daemon:
 def stage_on(bao: Bao, folder: Path) -> Iterator[Stage]:
     """A stage with one Vobiz account."""
     clock = SystemClock(Event())
-    with Sandbox([VobizApi([Account(ACCOUNT, Secret(TOKEN), clock)], clock)], clock) as sandbox:
+    with SimulatorServer([VobizApi([SimulatedAccount(ACCOUNT, Secret(TOKEN), clock)], clock)], clock) as sandbox:
         stage = Stage(bao, sandbox, folder)
         try:
             yield stage

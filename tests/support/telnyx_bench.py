@@ -12,9 +12,9 @@ from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.providers.http.client import CallTimeouts, Http
 from rotator.providers.registry import KINDS
-from rotator_simulator.account import Account
+from rotator_simulator.account import SimulatedAccount
 from rotator_simulator.providers.telnyx.api import TelnyxApi
-from rotator_simulator.server import Sandbox
+from rotator_simulator.server import SimulatorServer
 
 KEY = Secret("KEY0123-sandbox")
 FIRST, SECOND = Secret("Tlx!2025$SecureP"), Secret("Other+2026*SecureP")
@@ -30,14 +30,14 @@ class World:
 
     def __init__(self, *, clock=None, timeouts=None, register=True, key=KEY, lenient=False, **readings):
         self.clock = clock or SystemClock(Event())
-        self.account = Account("TELNYX", KEY, self.clock)
+        self.account = SimulatedAccount("TELNYX", KEY, self.clock)
         self.account.create(
             "connection", "officetrunk1", FIRST, {"connection_name": "Office trunk"}, identity=CONNECTION
         )
         self.api = TelnyxApi([self.account], self.clock)
         self.api.read_as(**readings)
         self.contract = Contract.load("telnyx", lenient=lenient)
-        self.sandbox = Sandbox([self.api], self.clock, watch=self.contract.watch)
+        self.sandbox = SimulatorServer([self.api], self.clock, observe=self.contract.watch)
         self.meter = Counted()
         self._register, self._key, self._timeouts = register, key, timeouts or CallTimeouts()
         self._https = []
@@ -68,11 +68,11 @@ class World:
     @property
     def records(self):
         """The telephony credentials, oldest first."""
-        return self.account.records("telephony")
+        return self.account.credentials("telephony")
 
     def held(self, identity):
         """What the provider holds under an id."""
-        return next((record for record in self.account.records() if record.id == identity), None)
+        return next((record for record in self.account.credentials() if record.id == identity), None)
 
     def add(self, name="somebody else's", username="gencredOld", password=FIRST):
         """A telephony credential that somebody made."""

@@ -63,7 +63,7 @@ class World:
             audit=self.audit,
             holder=f"process-{self.processes}",
             limits=self.limits,
-            seen=lambda target, state: None,
+            observe=lambda target, state: None,
             stopping=lambda: self.stopping,
         )
 

@@ -6,7 +6,8 @@ import logging
 import httpx
 import pytest
 from apinizer_bench import access, apinizer, credential, deployed, entry, good, listing, staged
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from provider_bench import PASSWORD, TOKEN
 
@@ -106,9 +107,7 @@ KINDS = [
     {"probe_url": "https://gw.example.test/x"},
     {"gateway_url": "https://gw.example.test"},
 ]
-MANY = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
+MANY = examples(40)
 
 
 def call(provider, method):

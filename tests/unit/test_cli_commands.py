@@ -1,4 +1,4 @@
-"""The commands that need no Vault; the help; the last resort; the start without the packages of the sandbox."""
+"""The commands that need no Vault; the help; the last resort; the start without the simulator."""
 
 import json
 import subprocess
@@ -10,7 +10,8 @@ import pytest
 from cli_bench import Typed, typist
 
 from rotator import __version__
-from rotator.observe.chain import GENESIS, Entry, Position, chained
+from rotator.cli import simulator_commands
+from rotator.observe.chain import GENESIS, Entry, Position, continue_chain
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -25,7 +26,7 @@ def typed(monkeypatch, capfd) -> Typed:
 @pytest.fixture
 def audit(tmp_path) -> Path:
     now = datetime(2026, 1, 5, tzinfo=UTC)
-    lines, _ = chained(Position("c1", -1, GENESIS), [Entry(now, "stage", f"t{n}", "done", {}) for n in range(5)])
+    lines, _ = continue_chain(Position("c1", -1, GENESIS), [Entry(now, "stage", f"t{n}", "done", {}) for n in range(5)])
     file = tmp_path / "audit.jsonl"
     file.write_text(lines)
     return file
@@ -51,7 +52,7 @@ def test_check_config_sums_up_what_is_right(typed):
     assert printed.code == 0, printed.out
     for text in ("office-phone", "vobiz-prod", "sip/office-phone", "every 90 d", "20 characters, 122 bits"):
         assert text in printed.out
-    assert printed.out.endswith("minimal.yaml can be used: 1 target, 0 warnings\n")
+    assert printed.out.endswith("minimal.yaml is valid: 1 target, 0 warnings\n")
     document = typed("check-config", "-c", str(CONFIG / "minimal.yaml"), "-o", "json").json
     assert document["ok"]
     assert document["policies"][0]["password_entropy_bits"] > 120
@@ -83,7 +84,7 @@ def test_check_config_without_the_environment_says_what_is_missing(typed, monkey
 def test_an_audit_as_it_was_written(typed, audit):
     printed = typed("verify-audit", str(audit))
     assert printed.code == 0
-    assert printed.out.endswith("5 records as they were written\n")
+    assert printed.out.endswith("5 records unchanged\n")
     assert typed("verify-audit", str(audit), "-o", "json").json["chains"][0]["sequence"] == 4
 
 
@@ -133,14 +134,20 @@ def test_the_import_is_light_and_needs_no_flask():
 
 
 @pytest.mark.parametrize("command", ["demo", "sandbox"])
-def test_without_the_extra_the_demo_says_what_to_install(command):
-    script = f"""
-import sys
-sys.modules["flask"] = None
-sys.argv = ["rotator", "{command}"]
-from rotator.cli import main
-main()
-"""
-    child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
-    assert child.returncode == 1
-    assert child.stderr == "rotator: this command needs more packages: pip install 'rotator[sandbox]'\n"
+@pytest.mark.parametrize("options", [[], ["--duration", "60", "--port=1", "--unknown"]])
+def test_without_the_simulator_its_commands_say_what_to_install(typed, monkeypatch, command, options):
+    monkeypatch.setattr(simulator_commands, "entry_points", lambda **_: ())
+    outcome = typed(command, *options)
+    assert outcome.code == 1
+    remedy = "from the root of a checkout: pip install . ./simulator"
+    assert outcome.err == f"rotator: rotator {command} needs the simulator; {remedy}\n"
+
+
+@pytest.mark.parametrize("command", ["demo", "sandbox"])
+def test_without_the_simulator_its_commands_stand_in_the_help(typed, monkeypatch, command):
+    monkeypatch.setattr(simulator_commands, "entry_points", lambda **_: ())
+    line = next(line for line in typed("--help").out.splitlines() if line.startswith(f"  {command} "))
+    assert "needs the simulator" in line
+    text = typed(command, "--help").out
+    assert "pip install . ./simulator" in text
+    assert "1  the simulator is not installed" in text

@@ -5,7 +5,7 @@ import random
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.core import passwords
@@ -40,7 +40,6 @@ def can_be_met(rules):
     return meets(Secret(least.ljust(rules.length, "a")), rules)
 
 
-@settings(deadline=None)
 @given(rule_sets)
 def test_a_password_is_made_under_all_rules_that_leave_enough_of_them_and_meets_them(rules):
     if strength.odds(rules) >= 0.01:  # what the settings let pass
@@ -55,13 +54,11 @@ def test_rules_that_cannot_be_met_raise(rules):
         generate(rules, DRAW)
 
 
-@settings(deadline=None)
 @given(rule_sets)
 def test_the_odds_are_zero_exactly_where_the_rules_cannot_be_met(rules):
     assert (strength.odds(rules) > 0) is can_be_met(rules)
 
 
-@settings(deadline=None)
 @given(rule_sets, limit_sets)
 def test_problems_are_named_exactly_where_no_password_would_do(rules, limits):
     fits = limits.shortest <= rules.length <= limits.longest
@@ -89,7 +86,6 @@ def test_what_does_not_meet_the_rules_is_seen(text):
     assert not meets(Secret(text), PasswordRules())
 
 
-@settings(deadline=None)
 @given(length=st.integers(1, 5), lower=minima, upper=minima, digits=minima, symbol=st.integers(0, 2))
 def test_entropy_is_the_logarithm_of_how_many_passwords_there_are(length, lower, upper, digits, symbol):
     rules = PasswordRules(length=length, lower=lower, upper=upper, digits=digits, symbol=symbol, symbols="!@")

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.core import schedule
@@ -52,7 +53,6 @@ def test_the_turns_of_the_clock(zone, expression, after, expected):
     assert next_time(expression, zone, moment) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
 
-@settings(deadline=None)
 @given(zone=st.sampled_from(ZONES), expression=st.sampled_from(EXPRESSIONS), moment=near_turns)
 def test_the_next_time_is_always_later_and_leaves_none_out(zone, expression, moment):
     found = next_time(expression, zone, moment)
@@ -62,7 +62,6 @@ def test_the_next_time_is_always_later_and_leaves_none_out(zone, expression, mom
     assert next_time(expression, zone, middle) == found
 
 
-@settings(deadline=None)
 @given(zone=st.sampled_from(ZONES), expression=st.sampled_from(EXPRESSIONS[:5]), start=st.sampled_from(TURNS))
 def test_iterating_over_a_turn_terminates_and_never_comes_twice_in_one_local_minute(zone, expression, start):
     moment, end, seen = start - 2 * DAY, start + 2 * DAY, []
@@ -81,7 +80,6 @@ def test_what_is_no_cron_expression_says_so(expression):
         next_time(expression, "UTC", TURNS[0])
 
 
-@settings(deadline=None)
 @given(days=st.integers(1, 400), moment=near_turns, fraction=fractions)
 def test_an_interval_is_never_exceeded_and_undercut_by_a_tenth_at_most(days, moment, fraction):
     due = Every(timedelta(days=days)).due_after(moment, fraction)
@@ -97,7 +95,6 @@ windows = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(window=windows, moment=near_turns)
 def test_a_window_contains_its_opening_and_not_its_end(window, moment):
     opening = window.next_opening(moment)
@@ -110,7 +107,6 @@ def test_a_window_contains_its_opening_and_not_its_end(window, moment):
         assert not any(window.contains(moment + (opening - moment) * part / 7) for part in range(7))
 
 
-@settings(deadline=None)
 @given(window=windows, moment=near_turns, ahead=st.floats(0, 100), fraction=fractions)
 def test_a_moment_is_placed_inside_a_window_and_by_the_age_limit_where_one_ends_before_it(
     window, moment, ahead, fraction
@@ -144,7 +140,6 @@ def test_the_last_of_many_openings_is_found():
     assert window.place(wanted, rotated, 0.0) == datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
 
 
-@settings(deadline=None)
 @given(window=st.none() | windows, now=near_turns, fraction=fractions)
 def test_a_target_that_was_never_rotated_is_due_at_once_or_in_the_next_window(window, now, fraction):
     due = first_due(window, now, fraction)
@@ -156,7 +151,7 @@ def test_a_target_that_was_never_rotated_is_due_at_once_or_in_the_next_window(wi
         assert due < window.next_opening(now) + window.duration
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     plan=st.one_of(
         st.builds(Every, st.sampled_from((DAY, 7 * DAY, 90 * DAY))),
@@ -175,7 +170,6 @@ def test_rotating_whenever_it_is_due_always_goes_forward(plan, window, rotated, 
         moment = due
 
 
-@settings(deadline=None)
 @given(moment=near_turns, fraction=fractions, zone=st.sampled_from(ZONES), expression=st.sampled_from(EXPRESSIONS[:6]))
 def test_a_cron_schedule_is_not_spread(moment, fraction, zone, expression):
     assert Cron(expression, zone).due_after(moment, fraction) == next_time(expression, zone, moment)

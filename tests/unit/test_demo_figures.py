@@ -1,4 +1,4 @@
-"""The demo's verdict: every promise that can be broken, broken once; and the search for secrets finds them."""
+"""The demo's verdict: it names each broken promise, and the search for secrets finds them."""
 
 import base64
 import json
@@ -8,27 +8,36 @@ from urllib.parse import quote
 import pytest
 
 from rotator.core.secret import Secret
-from rotator_simulator.clients.sip_device import FleetReport
-from rotator_simulator.demo.report import Figures, Left, Outcome, Rotations, Search, search, summary, verdict
+from rotator_simulator.demo.report import (
+    CredentialCheck,
+    Measurements,
+    RotationCounts,
+    ScenarioResults,
+    SecretSearch,
+    failures,
+    search,
+    summary,
+)
+from rotator_simulator.devices.fleet import FleetReport
 
 FLEET = FleetReport(4, 100, 100, 0, 0, 0, 0.1, (), ())
-FINE = Figures(
+FINE = Measurements(
     seconds=40.0,
-    rotations={"replace": Rotations(5, 0, 1), "in-place": Rotations(3, 1, 0)},
+    rotations={"replace": RotationCounts(5, 0, 1), "in-place": RotationCounts(3, 1, 0)},
     never_rotated=(),
     overlapping=FLEET,
     others=replace(FLEET, refused=9, longest_gap=0.8),
     patience=3.0,
-    left=Left(7, 7, (), 2, ()),
-    search=Search(30, 1000, ("the audit",), ()),
-    scenes=Outcome(("it was shown",), (), ()),
+    credentials=CredentialCheck(7, 7, (), 2, ()),
+    search=SecretSearch(30, 1000, ("the audit",), ()),
+    scenarios=ScenarioResults(("it was shown",), (), ()),
     daemon_ended=False,
 )
 VALUE = 'p"ass/w\\ord!2$Kd'
 
 
 def test_nothing_is_wrong_where_every_promise_was_kept() -> None:
-    assert verdict(FINE) == ()
+    assert failures(FINE) == ()
     assert summary(FINE)[-1] == "RESULT: no device was cut off, no credential was left over, no secret was found"
 
 
@@ -37,18 +46,24 @@ def test_nothing_is_wrong_where_every_promise_was_kept() -> None:
     [
         (replace(FINE, overlapping=replace(FLEET, cut_off=("desk: refused for 5 s",))), "cut off: desk"),
         (replace(FINE, others=replace(FLEET, cut_off=("door: refused for 5 s",))), "cut off: door"),
-        (replace(FINE, overlapping=replace(FLEET, silent=("desk",))), "never registered: desk"),
-        (replace(FINE, others=replace(FLEET, silent=("door",))), "never registered: door"),
-        (replace(FINE, left=replace(FINE.left, orphans=("phone9",))), "left over"),
-        (replace(FINE, left=replace(FINE.left, unusable=("lobby",))), "nothing that the provider accepts: lobby"),
+        (replace(FINE, overlapping=replace(FLEET, never_accepted=("desk",))), "never logged in: desk"),
+        (replace(FINE, others=replace(FLEET, never_accepted=("door",))), "never logged in: door"),
+        (replace(FINE, credentials=replace(FINE.credentials, orphans=("phone9",))), "left over"),
+        (
+            replace(FINE, credentials=replace(FINE.credentials, unusable=("lobby",))),
+            "the provider accepts: lobby",
+        ),
         (replace(FINE, search=replace(FINE.search, leaks=("the audit",))), "a secret was found in the audit"),
         (replace(FINE, never_rotated=("lobby",)), "never rotated: lobby"),
-        (replace(FINE, scenes=Outcome((), (), ("rotator undo lobby ended with exit code 1",))), "exit code 1"),
+        (
+            replace(FINE, scenarios=ScenarioResults((), (), ("rotator undo lobby ended with exit code 1",))),
+            "exit code 1",
+        ),
         (replace(FINE, daemon_ended=True), "the daemon ended by itself"),
     ],
 )
-def test_each_broken_promise_is_named_and_fails_the_demo(broken: Figures, word: str) -> None:
-    wrong = verdict(broken)
+def test_each_broken_promise_is_named_and_fails_the_demo(broken: Measurements, word: str) -> None:
+    wrong = failures(broken)
     assert len(wrong) == 1
     assert word in wrong[0]
     lines = summary(broken)
@@ -58,16 +73,16 @@ def test_each_broken_promise_is_named_and_fails_the_demo(broken: Figures, word: 
 
 def test_the_summary_tells_what_was_measured() -> None:
     text = "\n".join(summary(FINE))
-    assert "replace 5, in-place 3; undone 1; steps that failed and were done again 1" in text
+    assert "replace 5, in-place 3; undone 1; steps that failed and were retried 1" in text
     assert "tried 100, accepted 100, refused 9" in text
     assert "at the provider 7, named in Vault 7, orphans 0; targets with a working password 2 of 2" in text
-    assert "30 passwords, keys and tokens searched for in 1000 characters: leaks found 0" in text
+    assert "searched for 30 passwords, keys and tokens in 1000 characters: leaks found 0" in text
 
 
-def test_a_scene_that_found_no_time_is_said_and_is_no_failure() -> None:
-    short = replace(FINE, scenes=Outcome((), ("an undo",), ()))
+def test_a_scenario_that_found_no_time_is_shown_and_is_no_failure() -> None:
+    short = replace(FINE, scenarios=ScenarioResults((), ("an undo",), ()))
     assert any("not shown" in line and "an undo" in line for line in summary(short))
-    assert verdict(short) == ()
+    assert failures(short) == ()
 
 
 @pytest.mark.parametrize(

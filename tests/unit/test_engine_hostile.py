@@ -10,19 +10,19 @@ import pytest
 from processes import SkewedClock, at, process
 from world import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, World
 
-from rotator.core.actions import Reason
+from rotator.core.actions import HoldReason
 from rotator.core.answers import Refusal, Refused
 from rotator.core.model import Ending, Phase, Purpose, Strategy
 from rotator.core.schedule import Every
 from rotator.engine import Outcome
 from rotator.ports import Conflict
-from rotator.testing import CHOSEN, GENERATED, FakeProvider, Fault
+from rotator.testing import CHOSEN, GENERATED, FakeFault, FakeProvider
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 def enabled(world):
-    return sorted(held.username for held in world.provider.held.values() if held.enabled)
+    return sorted(held.username for held in world.provider.credentials.values() if held.enabled)
 
 
 def rotated(target=REPLACE, capabilities=CHOSEN):
@@ -45,7 +45,7 @@ def rotated(target=REPLACE, capabilities=CHOSEN):
 def test_a_refused_password_that_cannot_be_taken_back_is_tried_again_with_back_off():
     world = World(IN_PLACE)
     world.provider.add("office")  # nobody knows its password, so that it cannot be restored
-    world.provider.faults["set_password"] = [Fault.LOST_BEFORE] + [Fault.REFUSED] * 1000
+    world.provider.faults["set_password"] = [FakeFault.LOST_BEFORE] + [FakeFault.REFUSED] * 1000
     world.settle(world.engine(), 6 * HOUR)
     assert world.state.attempt is not None
     assert world.provider.calls.count("set_password") < 60
@@ -55,7 +55,7 @@ def test_a_clock_set_back_while_a_change_propagates_does_not_ask_twice_a_second_
     world = World()
     world.provider.slow_to_accept = 10_000
     engine = world.engine()
-    assert engine.look(world.target).hold.reason is Reason.PROPAGATING
+    assert engine.look(world.target).hold.reason is HoldReason.PROPAGATING
     world.clock.jump(-30 * DAY)
     world.settle(engine, 3 * HOUR)
     assert world.provider.calls.count("prove") < 400
@@ -67,8 +67,8 @@ def test_a_clock_set_back_while_a_change_propagates_does_not_ask_twice_a_second_
 def test_a_listing_refused_at_staging_is_not_asked_again_at_once_though_the_ledger_names_the_same_username():
     world = World(ALTERNATING)
     world.provider.add("officea")
-    world.provider.faults["create"] = [Fault.LOST_AFTER, Fault.REFUSED]
-    world.provider.faults["complete"] = [Fault.REFUSED]
+    world.provider.faults["create"] = [FakeFault.LOST_AFTER, FakeFault.REFUSED]
+    world.provider.faults["complete"] = [FakeFault.REFUSED]
     engine = world.engine()
     for _ in range(8):
         engine.look(world.target)
@@ -76,7 +76,7 @@ def test_a_listing_refused_at_staging_is_not_asked_again_at_once_though_the_ledg
             break
         world.clock.advance(MINUTE)
     assert world.state.ledger[0].credential.username == "officeb"
-    world.provider.faults["find"] = [Fault.RATE_LIMITED] * 1000
+    world.provider.faults["find"] = [FakeFault.RATE_LIMITED] * 1000
     before = world.provider.calls.count("find")
     world.clock.advance(MINUTE)
     engine.look(world.target)
@@ -98,7 +98,7 @@ def test_conflicts_that_do_not_end_are_not_met_by_looking_again_at_once():
 
 def test_a_back_off_written_by_a_clock_that_was_far_ahead_does_not_hold_for_ever():
     world = World()
-    world.provider.faults["create"] = [Fault.UNREACHABLE]
+    world.provider.faults["create"] = [FakeFault.UNREACHABLE]
     world.clock.jump(3650 * DAY)
     engine = world.engine()
     engine.look(world.target)
@@ -112,25 +112,25 @@ def test_a_back_off_written_by_a_clock_that_was_far_ahead_does_not_hold_for_ever
 
 def test_an_attempt_whose_account_left_the_configuration_waits_and_says_so():
     world = World()
-    world.provider.faults["create"] = [Fault.LOST_AFTER]
+    world.provider.faults["create"] = [FakeFault.LOST_AFTER]
     world.engine().look(world.target)
     world.clock.advance(HOUR)
     moved = replace(world.target, account="other")
     without = process(world, providers={"other": FakeProvider(account="other")})
     look = without.look(moved)
-    assert look.hold.reason is Reason.ACCOUNT_MISSING
+    assert look.hold.reason is HoldReason.ACCOUNT_MISSING
     assert "fake" in look.message
     world.until_rotated(world.engine())
     assert world.published_works
-    assert len(world.provider.held) == 1
+    assert len(world.provider.credentials) == 1
 
 
 def test_an_in_place_credential_deleted_after_an_unknown_answer_does_not_block_for_ever():
     world, engine = rotated(IN_PLACE)
-    world.provider.faults["set_password"] = [Fault.LOST_BEFORE]
+    world.provider.faults["set_password"] = [FakeFault.LOST_BEFORE]
     world.request(engine)
     engine.look(world.target)
-    world.provider.held.clear()
+    world.provider.credentials.clear()
     world.settle(engine, 2 * HOUR)
     assert world.state.attempt is None
     again = world.provider.add("office")
@@ -142,7 +142,7 @@ def test_an_in_place_credential_deleted_after_an_unknown_answer_does_not_block_f
 
 def test_an_in_place_credential_made_anew_by_hand_is_adopted_again():
     world, engine = rotated(IN_PLACE)
-    world.provider.held.clear()
+    world.provider.credentials.clear()
     again = world.provider.add("office")
     world.request(engine)
     world.settle(engine, 2 * HOUR)
@@ -153,7 +153,7 @@ def test_an_in_place_credential_made_anew_by_hand_is_adopted_again():
 
 def test_an_idle_credential_deleted_by_hand_is_made_again():
     world, engine = rotated(ALTERNATING)
-    del world.provider.held[world.state.standby.id]
+    del world.provider.credentials[world.state.standby.id]
     before = world.consumer.username
     world.request(engine)
     world.settle(engine, 3 * HOUR)
@@ -164,7 +164,7 @@ def test_an_idle_credential_deleted_by_hand_is_made_again():
 @pytest.mark.parametrize("target", [REPLACE, ALTERNATING])
 def test_a_published_credential_deleted_by_hand_is_replaced_at_the_next_rotation(target):
     world, engine = rotated(target)
-    del world.provider.held[world.consumer.credential_id]
+    del world.provider.credentials[world.consumer.credential_id]
     world.request(engine)
     world.settle(engine, 20 * DAY)
     assert world.published_works
@@ -185,11 +185,11 @@ def test_forgetting_a_replaced_password_does_not_forget_the_credential_that_wait
     engine.look(world.target)
     assert len(enabled(world)) == 2
     world.settle(engine, 20 * DAY)
-    assert old not in world.provider.held
+    assert old not in world.provider.credentials
     assert enabled(world) == [world.consumer.username]
 
 
-@pytest.mark.parametrize("first_answer", [Fault.LOST_BEFORE])
+@pytest.mark.parametrize("first_answer", [FakeFault.LOST_BEFORE])
 def test_a_generating_provider_that_carries_out_a_lost_create_late_leaves_no_orphan(first_answer):
     world = World(capabilities=GENERATED)
     world.provider.faults["create"] = [first_answer]
@@ -198,47 +198,47 @@ def test_a_generating_provider_that_carries_out_a_lost_create_late_leaves_no_orp
     staged = world.state.attempt.staged
     world.until_rotated(engine)
     world.provider._create(staged)  # the first request arrives after all
-    assert len(world.provider.held) == 2
+    assert len(world.provider.credentials) == 2
     world.settle(engine, HOUR)
-    assert list(world.provider.held) == [world.consumer.credential_id]
+    assert list(world.provider.credentials) == [world.consumer.credential_id]
     assert world.state.ledger == ()
     assert world.published_works
 
 
 def test_both_creates_of_one_attempt_carried_out_leave_one_credential():
     world = World(capabilities=GENERATED)
-    world.provider.faults["create"] = [Fault.LOST_AFTER]
+    world.provider.faults["create"] = [FakeFault.LOST_AFTER]
     engine = world.engine()
     engine.look(world.target)
     world.provider._create(world.state.attempt.staged)
     world.provider._create(world.state.attempt.staged)
-    assert len(world.provider.held) == 3
+    assert len(world.provider.credentials) == 3
     world.until_rotated(engine)
     world.settle(engine, HOUR)
-    assert list(world.provider.held) == [world.consumer.credential_id]
+    assert list(world.provider.credentials) == [world.consumer.credential_id]
     assert world.published_works
 
 
 def test_every_stray_of_an_abandoned_attempt_is_removed():
     world = World(capabilities=GENERATED)
-    world.provider.faults["create"] = [Fault.LOST_AFTER, Fault.REFUSED]
+    world.provider.faults["create"] = [FakeFault.LOST_AFTER, FakeFault.REFUSED]
     engine = world.engine()
     engine.look(world.target)
     staged = world.state.attempt.staged
-    hidden = dict(world.provider.held)
-    world.provider.held.clear()  # the listing does not show it yet
+    hidden = dict(world.provider.credentials)
+    world.provider.credentials.clear()  # the listing does not show it yet
     world.clock.advance(HOUR)
     engine.look(world.target)
     assert world.state.ledger
-    world.provider.held.update(hidden)
+    world.provider.credentials.update(hidden)
     world.provider._create(staged)
     world.settle(engine, HOUR)
-    assert list(world.provider.held) == [world.consumer.credential_id]
+    assert list(world.provider.credentials) == [world.consumer.credential_id]
 
 
 def test_an_emergency_does_not_stop_waiting_for_a_create_that_may_still_come():
     world = World(capabilities=GENERATED)
-    world.provider.faults["create"] = [Fault.LOST_BEFORE]
+    world.provider.faults["create"] = [FakeFault.LOST_BEFORE]
     engine = world.engine()
     engine.look(world.target)
     staged = world.state.attempt.staged
@@ -247,7 +247,7 @@ def test_an_emergency_does_not_stop_waiting_for_a_create_that_may_still_come():
     engine.look(world.target)
     world.provider._create(staged)
     world.settle(engine, HOUR)
-    assert list(world.provider.held) == [world.consumer.credential_id]
+    assert list(world.provider.credentials) == [world.consumer.credential_id]
 
 
 def test_an_alternating_target_moved_to_another_account_leaves_nothing_standing_at_the_old_one():
@@ -260,7 +260,7 @@ def test_an_alternating_target_moved_to_another_account_leaves_nothing_standing_
     world.request(engine)
     engine.look(world.target)
     world.settle(engine, 20 * DAY)
-    assert published not in world.provider.held
+    assert published not in world.provider.credentials
     assert other.accepts(world.consumer.username, world.consumer.password)
 
 
@@ -280,7 +280,7 @@ def test_an_emergency_that_joined_a_scheduled_attempt_outlives_its_refusal():
     world = World()
     world.provider.add("office")
     engine = world.engine()
-    world.provider.faults["create"] = [Fault.UNREACHABLE, Fault.REFUSED]
+    world.provider.faults["create"] = [FakeFault.UNREACHABLE, FakeFault.REFUSED]
     engine.look(world.target)
     world.request(engine, compromised=True)
     world.settle(engine, 2 * HOUR)
@@ -313,7 +313,7 @@ def test_undo_asked_for_twice_is_undone_once():
     before = world.consumer.username
     world.request(engine)
     engine.look(world.target)
-    world.provider.faults["enable"] = [Fault.UNREACHABLE]
+    world.provider.faults["enable"] = [FakeFault.UNREACHABLE]
     world.request(engine, Purpose.UNDO)
     engine.look(world.target)
     assert world.state.attempt.purpose is Purpose.UNDO
@@ -326,7 +326,7 @@ def test_undo_asked_for_twice_is_undone_once():
 def test_undo_never_publishes_a_password_that_the_provider_refused():
     world, engine = rotated(ALTERNATING)
     good = world.consumer
-    world.provider.faults["set_password"] = [Fault.LOST_AFTER, Fault.REFUSED]
+    world.provider.faults["set_password"] = [FakeFault.LOST_AFTER, FakeFault.REFUSED]
     world.request(engine)
     engine.look(world.target)
     for _ in range(6):
@@ -345,7 +345,7 @@ def test_undo_reaches_the_published_predecessor_past_an_abandoned_attempt():
     before = world.consumer.username
     world.request(engine)
     engine.look(world.target)
-    world.provider.faults["create"] = [Fault.LOST_BEFORE, Fault.REFUSED]
+    world.provider.faults["create"] = [FakeFault.LOST_BEFORE, FakeFault.REFUSED]
     world.request(engine)
     for _ in range(6):
         engine.look(world.target)
@@ -389,13 +389,13 @@ def test_a_claim_left_by_a_crash_is_not_lost_by_a_write_that_is_no_effect():
     # The account's circuit is open at the next process, whose policy was changed: it only draws a due time.
     other = process(world)
     for _ in range(world.limits.circuit_failures):
-        other.gates.sending("fake")
-        other.gates.answered("fake", Refused(Refusal.AUTHENTICATION, "the API key was refused"))
+        other.throttles.admit_call("fake")
+        other.throttles.learn_from("fake", Refused(Refusal.AUTHENTICATION, "the API key was refused"))
     changed = replace(world.target, policy=replace(POLICY, schedule=Every(2 * DAY)))
     other.look(changed)
     world.until_rotated(world.engine())
     world.settle(world.engine(), 5 * DAY)
-    assert set(world.provider.held) == {world.consumer.credential_id}
+    assert set(world.provider.credentials) == {world.consumer.credential_id}
 
 
 def test_a_process_whose_clock_is_ahead_does_not_act_beside_one_that_works():
@@ -405,7 +405,7 @@ def test_a_process_whose_clock_is_ahead_does_not_act_beside_one_that_works():
     looks = []
     at(world, "before create", lambda: looks.append(ahead.look(world.target)))
     assert engine.look(world.target).outcome is Outcome.ROTATED
-    assert looks[0].hold.reason is Reason.CLAIMED
+    assert looks[0].hold.reason is HoldReason.CLAIMED
 
 
 def test_a_claim_left_by_a_process_whose_clock_was_far_ahead_ends_all_the_same():
@@ -415,7 +415,7 @@ def test_a_claim_left_by_a_process_whose_clock_was_far_ahead_ends_all_the_same()
     assert world.crash(lambda: ahead.look(world.target)) == "before create"
     world.cut_at(0)
     engine = world.engine()
-    assert engine.look(world.target).hold.reason is Reason.CLAIMED
+    assert engine.look(world.target).hold.reason is HoldReason.CLAIMED
     world.clock.advance(world.limits.claim)
     assert engine.look(world.target).outcome is Outcome.ROTATED
 
@@ -515,7 +515,7 @@ def test_a_strategy_changed_in_the_middle_of_an_attempt_does_not_bend_it():
         for after in (REPLACE, ALTERNATING, IN_PLACE):
             world, engine = rotated(before)
             for verb in ("create", "set_password"):
-                world.provider.faults[verb] = [Fault.LOST_AFTER]
+                world.provider.faults[verb] = [FakeFault.LOST_AFTER]
             world.request(engine)
             engine.look(world.target)
             staged = world.state.attempt.staged
@@ -556,7 +556,7 @@ def test_a_late_disable_of_what_an_undo_published_again_is_made_good(target):
     world.cut_at(0)
     assert world.consumer.username == old.username
     assert world.published_works
-    assert "put into force" in world.audit.verbs("office")
+    assert "reassert" in world.audit.verbs("office")
 
 
 def test_a_late_delete_of_what_an_undo_published_again_leads_to_a_rotation():

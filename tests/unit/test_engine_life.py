@@ -6,18 +6,18 @@ from datetime import timedelta
 import pytest
 from world import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, World
 
-from rotator.core.actions import Reason
+from rotator.core.actions import HoldReason
 from rotator.core.model import Phase, Purpose
 from rotator.core.schedule import Every
 from rotator.engine import Outcome
 from rotator.ports import Conflict, StoreDenied, StoreUnavailable
-from rotator.testing import GENERATED, Fault
+from rotator.testing import GENERATED, FakeFault
 
 MINUTE = timedelta(minutes=1)
 
 
 def enabled(world):
-    return sorted(held.username for held in world.provider.held.values() if held.enabled)
+    return sorted(held.username for held in world.provider.credentials.values() if held.enabled)
 
 
 def test_first_rotation_creates_and_publishes():
@@ -40,9 +40,9 @@ def test_replace_keeps_the_old_one_for_the_overlap_then_disables_then_deletes_it
     assert old.enabled
     world.settle(engine, 2 * MINUTE)
     assert not old.enabled
-    assert old.id in world.provider.held
+    assert old.id in world.provider.credentials
     world.settle(engine, 7 * DAY)
-    assert old.id not in world.provider.held
+    assert old.id not in world.provider.credentials
     assert world.state.ledger == ()
     assert world.published_works
 
@@ -81,7 +81,7 @@ def test_alternating_sets_the_idle_one_and_later_disables_the_other():
     world.settle(engine, 2 * DAY)
     assert not first.enabled
     world.settle(engine, 8 * DAY)
-    assert set(world.provider.held) == {first.id, second.id}
+    assert set(world.provider.credentials) == {first.id, second.id}
     world.request(engine)
     engine.look(world.target)
     assert world.consumer.username == "officea"
@@ -96,7 +96,7 @@ def test_alternating_waits_while_devices_may_still_use_the_idle_one():
     engine.look(world.target)
     world.request(engine)
     look = engine.look(world.target)
-    assert look.hold.reason is Reason.IDLE_IN_OVERLAP
+    assert look.hold.reason is HoldReason.IDLE_IN_OVERLAP
     world.settle(engine, DAY + MINUTE)
     assert world.state.counts.succeeded == 3
 
@@ -117,7 +117,7 @@ def test_in_place_keeps_the_username_and_can_be_undone():
     assert world.published_works
     world.settle(engine, 8 * DAY)
     assert world.state.ledger == ()
-    assert len(world.provider.held) == 1
+    assert len(world.provider.credentials) == 1
 
 
 def test_in_place_without_its_credential_says_so_and_sets_nothing():
@@ -144,7 +144,7 @@ def test_undo_publishes_the_old_one_again_from_overlap_and_from_quarantine(after
     assert world.published_works
     world.settle(engine, 9 * DAY)
     assert enabled(world) == [old.username]
-    assert new.credential_id not in world.provider.held
+    assert new.credential_id not in world.provider.credentials
 
 
 def test_undo_of_what_nobody_knows_is_refused_with_the_reason():
@@ -167,7 +167,7 @@ def test_compromised_disables_and_deletes_the_old_one_as_soon_as_the_new_is_publ
     engine.look(world.target)
     world.request(engine, compromised=True)
     engine.look(world.target)
-    assert list(world.provider.held) == [world.consumer.credential_id]
+    assert list(world.provider.credentials) == [world.consumer.credential_id]
     assert world.state.ledger == ()
 
 
@@ -178,15 +178,15 @@ def test_active_calls_postpone_the_deletion_for_as_long_as_it_takes():
     engine.look(world.target)
     old.busy = True
     world.settle(engine, 30 * DAY, most=20_000)
-    assert old.id in world.provider.held
+    assert old.id in world.provider.credentials
     assert world.state.ledger[0].note == "active calls"
     old.busy = False
     world.settle(engine, DAY)
-    assert old.id not in world.provider.held
+    assert old.id not in world.provider.credentials
 
 
 @pytest.mark.parametrize("target", [REPLACE, ALTERNATING, IN_PLACE])
-@pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.parametrize("fault", list(FakeFault))
 def test_every_fault_while_applying_ends_in_a_published_credential_that_works(target, fault):
     world = World(target)
     world.provider.add(target.usernames[0])
@@ -195,7 +195,7 @@ def test_every_fault_while_applying_ends_in_a_published_credential_that_works(ta
     engine = world.engine()
     world.until_rotated(engine)
     assert world.published_works
-    if fault in (Fault.LOST_AFTER, Fault.LOST_BEFORE):
+    if fault in (FakeFault.LOST_AFTER, FakeFault.LOST_BEFORE):
         assert len({r.facts["attempt"] for r in world.audit.records if "attempt" in r.facts}) == 1
 
 
@@ -207,7 +207,7 @@ def test_a_refusal_after_an_unknown_answer_leaves_nothing_behind(target):
     engine.look(world.target)
     before = world.consumer
     for verb in ("create", "complete", "set_password"):
-        world.provider.faults[verb] = [Fault.LOST_AFTER, Fault.REFUSED]
+        world.provider.faults[verb] = [FakeFault.LOST_AFTER, FakeFault.REFUSED]
     world.settle(engine, 2 * DAY)
     world.request(engine)
     world.settle(engine, 10 * DAY)
@@ -218,9 +218,9 @@ def test_a_refusal_after_an_unknown_answer_leaves_nothing_behind(target):
 
 def test_a_provider_that_generates_is_found_again_by_the_attempts_name():
     world = World(capabilities=GENERATED)
-    world.provider.faults["create"] = [Fault.LOST_AFTER]
+    world.provider.faults["create"] = [FakeFault.LOST_AFTER]
     world.until_rotated(world.engine())
-    assert len(world.provider.held) == 1
+    assert len(world.provider.credentials) == 1
     assert world.published_works
 
 
@@ -231,13 +231,13 @@ def test_a_provider_that_can_is_told_at_once_when_the_old_one_is_to_end():
     old = world.consumer.credential_id
     world.request(engine)
     engine.look(world.target)
-    assert world.provider.held[old].expires_at == world.state.ledger[0].disable_at
+    assert world.provider.credentials[old].expires_at == world.state.ledger[0].disable_at
     world.clock.advance(2 * DAY)
     world.provider.pass_time(world.clock.now())
-    assert world.provider.held[old].expired
+    assert world.provider.credentials[old].expired
     assert world.published_works
     world.settle(engine, 9 * DAY)
-    assert old not in world.provider.held
+    assert old not in world.provider.credentials
 
 
 def test_undo_in_the_overlap_takes_the_end_back_and_after_it_says_why_not():
@@ -249,7 +249,7 @@ def test_undo_in_the_overlap_takes_the_end_back_and_after_it_says_why_not():
     engine.look(world.target)
     world.request(engine, Purpose.UNDO)
     assert engine.look(world.target).outcome is Outcome.UNDONE
-    assert world.provider.held[old.credential_id].expires_at is None
+    assert world.provider.credentials[old.credential_id].expires_at is None
     assert world.consumer.username == old.username
     world.settle(engine, 2 * DAY)
     world.request(engine, Purpose.UNDO)
@@ -282,7 +282,7 @@ def test_a_document_that_somebody_else_wrote_is_not_overwritten_until_asked():
     world.store.tamper("sip/office", "byhand")
     world.request(engine)
     look = engine.look(world.target)
-    assert look.hold.reason is Reason.FOREIGN_DOCUMENT
+    assert look.hold.reason is HoldReason.FOREIGN_DOCUMENT
     assert "--take-over" in look.message
     assert world.consumer.username == "byhand"
     world.request(engine, take_over=True)
@@ -395,7 +395,7 @@ def test_a_claim_of_another_process_is_respected_until_it_ends():
     assert world.crash(lambda: engine.look(world.target)) == "before create"
     other = world.engine()
     look = other.look(world.target)
-    assert look.hold.reason is Reason.CLAIMED
+    assert look.hold.reason is HoldReason.CLAIMED
     world.clock.advance(world.limits.claim)
     assert other.look(world.target).outcome is Outcome.ROTATED
 
@@ -403,14 +403,14 @@ def test_a_claim_of_another_process_is_respected_until_it_ends():
 def test_the_circuit_opens_after_failures_in_a_row_and_closes_by_one_probe():
     world = World()
     world.limits = replace(world.limits, circuit_failures=3, circuit_open_for=timedelta(minutes=20))
-    world.provider.faults["find"] = [Fault.UNAUTHORIZED] * 5
+    world.provider.faults["find"] = [FakeFault.UNAUTHORIZED] * 5
     engine = world.engine()
     held = world.settle(engine, timedelta(minutes=5), most=50)
-    assert held.hold.reason is Reason.CIRCUIT_OPEN
+    assert held.hold.reason is HoldReason.CIRCUIT_OPEN
     assert world.provider.calls.count("find") == 3
     world.settle(engine, timedelta(hours=2))
     assert world.published_works
-    assert engine.gates.open_circuits() == ()
+    assert engine.throttles.open_circuits() == ()
 
 
 def test_retirements_are_capped_when_the_clock_jumps():
@@ -465,5 +465,5 @@ def test_a_target_moved_to_another_strategy_retires_what_it_had():
     engine.look(world.target)
     assert world.consumer.username in ALTERNATING.usernames
     world.settle(engine, 9 * DAY)
-    assert old.credential_id not in world.provider.held
+    assert old.credential_id not in world.provider.credentials
     assert world.published_works

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rotator.core.audit_words import AuditVerb
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.observe.audit import AuditError, AuditLog, FileSink, StreamSink
-from rotator.observe.chain import GENESIS, TORN, Position, VerifyResult, digest, encoded, verify
+from rotator.observe.chain import GENESIS, Position, VerifyResult, canonical_json, digest, verify
 from rotator.observe.redact import Redactor
 from rotator.testing import FakeClock, FakeRandomness
 
@@ -76,7 +77,7 @@ def test_a_record_says_what_when_to_what_and_why_and_is_chained() -> None:
     assert (first["time"], first["seq"], first["prev"]) == ("2026-01-05T12:00:00+00:00", 0, GENESIS)
     assert (second["seq"], second["prev"], second["chain"]) == (1, first["hash"], first["chain"])
     assert second["hash"] == digest(second)
-    assert log.standing.position == Position(first["chain"], 1, second["hash"])
+    assert log.status.position == Position(first["chain"], 1, second["hash"])
 
 
 def test_no_value_gets_into_the_audit_whatever_it_is_wrapped_in() -> None:
@@ -152,7 +153,7 @@ def test_a_line_that_was_replaced_together_with_its_hash_is_found() -> None:
     lines = made(5)
     forged = json.loads(lines[2]) | {"target": "fax"}
     forged["hash"] = digest(forged)
-    lines[2] = encoded(forged) + "\n"
+    lines[2] = canonical_json(forged) + "\n"
     assert problems(verify(lines)) == [(4, "record 3 does not follow record 2: one of them was replaced")]
 
 
@@ -181,8 +182,8 @@ def test_a_number_that_is_there_twice_with_another_content_is_found() -> None:
     lines = made(4)
     forged = json.loads(lines[1]) | {"outcome": "refused"}
     forged["hash"] = digest(forged)
-    found = problems(verify([*lines[:3], encoded(forged), *lines[3:]]))
-    assert found == [(4, "record 1 is there twice, with another content in line 2")]
+    found = problems(verify([*lines[:3], canonical_json(forged), *lines[3:]]))
+    assert found == [(4, "record 1 appears twice, with different content in line 2")]
 
 
 @pytest.mark.parametrize("strange", [b"", b"hello", b"{}", b"\xff\x00", b"[" * 100_000, b'{"seq":NaN}'])
@@ -257,7 +258,7 @@ def test_a_file_is_made_for_its_owner_and_group_and_a_second_start_continues_its
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o640
     again = audit_file(path, seed=2)
-    assert again.standing.position.seq == 0
+    assert again.status.position.seq == 0
     again.record("two", "phone", "done")
     assert [record["seq"] for record in records_of(path)] == [0, 1]
     assert len(verify(lines_of(path)).chains) == 1
@@ -279,7 +280,7 @@ def test_a_line_torn_by_a_crash_is_kept_and_accounted_for(tmp_path: Path, cut: i
         assert result.chains[0].seq == 3
     else:
         assert path.read_bytes().startswith(whole[:-cut] + b"\n")
-        assert json.loads(lines_of(path)[3])["verb"] == TORN
+        assert json.loads(lines_of(path)[3])["verb"] == AuditVerb.TORN_LINE
 
 
 def test_a_line_that_was_inserted_does_not_pass_for_a_torn_one(tmp_path: Path) -> None:
@@ -343,7 +344,7 @@ from rotator.testing import FakeClock, FakeRandomness
 log = AuditLog(FileSink(Path(sys.argv[1]), FakeClock()), FakeClock(), FakeRandomness(int(sys.argv[2])), Redactor())
 for number in range(50):
     log.record("x", "process " + sys.argv[2], "done", number=number)
-assert log.standing.waiting == 0
+assert log.status.waiting == 0
 """
 
 
@@ -370,13 +371,13 @@ def test_a_full_disk_stops_nothing_and_the_records_are_written_later(
 
     monkeypatch.setattr(os, "write", full)
     log.record("during", "phone", "done")
-    assert (log.standing.waiting, log.standing.problem) == (1, "No space left on device")
+    assert (log.status.waiting, log.status.problem) == (1, "No space left on device")
     monkeypatch.undo()
     log.record("after", "phone", "done")
-    assert (log.standing.waiting, log.standing.problem) == (0, "")
+    assert (log.status.waiting, log.status.problem) == (0, "")
     assert verify(lines_of(path)).ok
     verbs = [json.loads(line)["verb"] for line in lines_of(path) if line.endswith(b"}\n")]
-    assert verbs == ["before", TORN, "during", "after"]
+    assert verbs == ["before", AuditVerb.TORN_LINE, "during", "after"]
 
 
 def test_more_than_memory_keeps_is_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,7 +413,7 @@ def test_a_stranger_who_holds_the_file_delays_a_record_but_hangs_nobody(tmp_path
     with path.open("rb") as stranger:
         fcntl.flock(stranger, fcntl.LOCK_EX)
         log.record("x", "phone", "done")
-        assert log.standing.problem == "another process holds its lock"
+        assert log.status.problem == "another process holds its lock"
         sink._patience = 3600.0  # waited for once only: each record more would hold up a rotation
         log.record("delete", "phone", "done")
     log.record("y", "phone", "done")
@@ -426,7 +427,7 @@ def test_a_directory_that_vanishes_is_a_problem_that_passes(tmp_path: Path) -> N
     (directory / "audit").unlink()
     directory.rmdir()
     log.record("x", "phone", "done")
-    assert log.standing.waiting == 1
+    assert log.status.waiting == 1
     directory.mkdir()
     log.record("y", "phone", "done")
     assert [record["seq"] for record in records_of(directory / "audit")] == [0, 1]

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from rotator.core.actions import Reason
 from rotator.core.model import (
     Attempt,
     Counts,
@@ -25,7 +24,7 @@ from rotator.core.model import (
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Cron, Every, Schedule, Window, next_due
 from rotator.core.secret import Secret
-from rotator.observe.audit import Standing
+from rotator.observe.audit import AuditStatus
 from rotator.observe.catalogue import METRICS, documentation
 from rotator.observe.chain import Position
 from rotator.observe.metrics import Metrics, max_age
@@ -89,7 +88,7 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         failures=2,
         counts=Counts(succeeded=7, failed=3, undone=1, disabled=5, deleted=4, seconds=12.5),
     )
-    source.seen(target(), state)
+    source.update(target(), state)
     seen = scrape(source)
     stamp = now.timestamp()
     expected = {
@@ -117,17 +116,17 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
 def test_a_restart_says_the_same_and_nothing_is_counted_twice() -> None:
     state = TargetState("phone", counts=Counts(succeeded=7, seconds=12.5))
     before, after = metrics(), metrics()
-    before.seen(target(), state)
+    before.update(target(), state)
     for _ in range(3):
-        after.seen(target(), state)
+        after.update(target(), state)
     assert scrape(before) == scrape(after)
 
 
 def test_what_is_not_known_is_absent_and_a_forgotten_target_too() -> None:
     source = metrics()
-    source.seen(target(), TargetState("phone"))
-    source.seen(target("other"), TargetState("other"))
-    source.blocked("other", Reason.CIRCUIT_OPEN.value)
+    source.update(target(), TargetState("phone"))
+    source.update(target("other"), TargetState("other"))
+    source.blocked("other", "circuit_open")
     source.forget("other")
     names = {name for name, labels in scrape(source)}
     assert "rotator_target_last_rotation_timestamp_seconds" not in names
@@ -141,7 +140,7 @@ def test_a_retirement_is_overdue_after_a_grace_and_the_clock_alone_makes_it_so()
     source, now = metrics(clock), clock.now()
     to_disable = entry(now, disable_in=timedelta(hours=1))
     to_delete = entry(now, disable_in=-9 * DAY, disabled=timedelta(hours=1) - 7 * DAY)
-    source.seen(target(), TargetState("phone", ledger=(to_disable, to_delete)))
+    source.update(target(), TargetState("phone", ledger=(to_disable, to_delete)))
     key = ("rotator_retirement_overdue", ("phone",))
     clock.advance(timedelta(hours=1, minutes=9))
     assert scrape(source)[key] == 0
@@ -190,10 +189,10 @@ def test_the_process_says_how_it_does_itself() -> None:
     source.clock_jumped(forward=True)
     source.clock_jumped(forward=False)
     source.vault_token_expires(clock.now())
-    source.blocked("phone", Reason.FOREIGN_DOCUMENT.value)
+    source.blocked("phone", "foreign_document")
     source.blocked("fax", "x")
     source.blocked("fax", None)
-    source.follow_audit(lambda: Standing(Position("c", 41, "h"), 3, "full"))
+    source.follow_audit(lambda: AuditStatus(Position("c", 41, "h"), 3, "full"))
     seen = scrape(source)
     expected = {
         ("rotator_build_info", ("1.2.3",)): 1,
@@ -205,7 +204,7 @@ def test_the_process_says_how_it_does_itself() -> None:
         ("rotator_clock_jumps_total", ("forward",)): 1,
         ("rotator_clock_jumps_total", ("backward",)): 1,
         ("rotator_vault_token_expiry_timestamp_seconds", ()): stamp + 86_400,
-        ("rotator_target_blocked", ("phone", "consumer_document_changed_by_somebody_else")): 1,
+        ("rotator_target_blocked", ("phone", "foreign_document")): 1,
         ("rotator_audit_last_sequence", ()): 41,
         ("rotator_audit_waiting_records", ()): 3,
     }
@@ -223,7 +222,7 @@ def test_no_password_of_any_state_is_in_a_scrape() -> None:
     state = TargetState(
         "phone", credential("pub"), credential("by"), attempt, (entry(now, disable_in=DAY),), last_error=SENTINEL
     )
-    source.seen(target(), state)
+    source.update(target(), state)
     assert SENTINEL.encode() not in source.render()
 
 
@@ -253,8 +252,8 @@ def test_no_rotation_by_the_schedule_comes_later_than_the_greatest_age(days: int
 
 def test_a_changed_policy_changes_the_greatest_age() -> None:
     source = metrics()
-    source.seen(target(), TargetState("phone"))
-    source.seen(replace(target(), policy=policy(Every(DAY))), TargetState("phone"))
+    source.update(target(), TargetState("phone"))
+    source.update(replace(target(), policy=policy(Every(DAY))), TargetState("phone"))
     assert scrape(source)["rotator_target_max_age_seconds", ("phone",)] == 86_400
 
 
@@ -266,10 +265,10 @@ def _exposed(source: Metrics) -> Iterable[tuple[str, str, str]]:
 
 def test_every_metric_that_is_exposed_is_in_the_list_and_the_other_way_round() -> None:
     source = metrics()
-    source.seen(target(), TargetState("phone"))
+    source.update(target(), TargetState("phone"))
     source.config_loaded(ok=True)
     source.vault_token_expires(FakeClock().now())
-    source.follow_audit(lambda: Standing(Position("c", 0, "h")))
+    source.follow_audit(lambda: AuditStatus(Position("c", 0, "h")))
     assert set(_exposed(source)) == {(each.name, each.kind, each.help) for each in METRICS}
 
 

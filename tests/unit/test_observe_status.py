@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rotator.core.actions import Hold, Reason
+from rotator.core.actions import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
     Claim,
@@ -27,7 +27,7 @@ from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret
 from rotator.observe import status
-from rotator.observe.audit import Standing
+from rotator.observe.audit import AuditStatus
 from rotator.observe.chain import Position
 from rotator.observe.status import Surroundings, status_document
 from rotator.testing import CHOSEN, GENERATED, FakeClock
@@ -86,7 +86,7 @@ def only(state: TargetState, around: Surroundings = AROUND, target: Target = TAR
 
 
 def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
-    said = only(full_state(), replace(AROUND, holds={"phone": Hold(Reason.BACKING_OFF, "refused", NOW)}))
+    said = only(full_state(), replace(AROUND, holds={"phone": Hold(HoldReason.BACKING_OFF, "refused", NOW)}))
     now = NOW.isoformat()
     assert said == {
         "name": "phone",
@@ -169,8 +169,8 @@ def _keys(value: Any) -> set[str]:
 def test_every_key_is_documented() -> None:
     around = replace(
         AROUND,
-        audit=Standing(Position("c", 4, "h"), 1, "full"),
-        holds={"phone": Hold(Reason.NOT_DUE, "nothing is due")},
+        audit=AuditStatus(Position("c", 4, "h"), 1, "full"),
+        holds={"phone": Hold(HoldReason.NOT_DUE, "nothing is due")},
     )
     document = status_document([TARGET], {"phone": full_state(), "gone": full_state()}, NOW, around)
     words = {key for key in _keys(document) if f"`{key}`" not in (status.__doc__ or "")}
@@ -194,7 +194,9 @@ def test_states_of_targets_that_are_not_configured_are_listed_as_orphans() -> No
     document = status_document([TARGET], {"phone": full_state(), "gone": orphan}, NOW, AROUND)
     (said,) = document["orphans"]
     assert (said["name"], said["published"]["username"], said["attempt"]["id"]) == ("gone", "pub", "a1")
-    assert [held["username"] for held in said["ledger"]] == ["old"]
+    assert [(held["username"], held["undo_until"], held["undo_refused"]) for held in said["ledger"]] == [
+        ("old", None, "its target is not in the configuration")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -223,11 +225,11 @@ def test_it_says_until_when_a_replaced_credential_can_come_back_or_why_not(
     ("state", "hold", "word"),
     [
         (TargetState("phone"), None, "never rotated"),
-        (TargetState("phone", published=credential("pub")), Hold(Reason.NOT_DUE, "nothing is due"), "idle"),
+        (TargetState("phone", published=credential("pub")), Hold(HoldReason.NOT_DUE, "nothing is due"), "idle"),
         (replace(full_state(), failures=0), None, "rotating"),
-        (full_state(), Hold(Reason.BACKING_OFF, "x"), "failing"),
-        (full_state(), Hold(Reason.CIRCUIT_OPEN, "x"), "blocked"),
-        (TargetState("phone", published=credential("pub")), Hold(Reason.FOREIGN_DOCUMENT, "x"), "blocked"),
+        (full_state(), Hold(HoldReason.BACKING_OFF, "x"), "failing"),
+        (full_state(), Hold(HoldReason.CIRCUIT_OPEN, "x"), "blocked"),
+        (TargetState("phone", published=credential("pub")), Hold(HoldReason.FOREIGN_DOCUMENT, "x"), "blocked"),
     ],
 )
 def test_one_word_says_how_a_target_is(state: TargetState, hold: Hold | None, word: str) -> None:

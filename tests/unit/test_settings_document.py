@@ -3,7 +3,8 @@
 import warnings
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.settings.document import SyntaxProblem, YamlDocument, parse
@@ -113,7 +114,7 @@ def test_no_parser_error_is_left_in_the_chain():
     assert caught.value.__context__ is None
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.text(alphabet="ab:-[]{},&*!|>'\"%@`#?\n\t 01\\~", max_size=60) | st.text(max_size=60))
 def test_any_text_is_read_or_refused(text):
     """Nothing but a SyntaxProblem comes out."""

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from settings_bench import CONFIG, ENVIRON, SENTINEL
 
@@ -98,14 +99,14 @@ def is_explained(outcome: Outcome) -> None:
         assert SENTINEL not in " ".join(str(warning) for warning in warnings)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(400)
 @given(damaged())
 def test_no_damage_to_the_data_makes_a_traceback(folder, data):
     """Wrong types, missing and unknown keys, secrets in wrong places, everywhere in the full example."""
     is_explained(loaded(json.dumps(data), folder))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(200)
 @given(st.data())
 def test_no_damage_to_the_text_makes_a_traceback(folder, data):
     """Characters removed, inserted and moved anywhere in the file."""
@@ -125,7 +126,7 @@ SECRETS = [
 ]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(200)
 @given(
     st.sampled_from(SECRETS),
     st.recursive(

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from provider_bench import PASSWORD, TOKEN, Bench, account_options, answer, credential, provider_on, script
 
@@ -120,9 +121,7 @@ RESPONSES = st.builds(
     HEADERS,
 )
 FAULTS = st.sampled_from([httpx.ConnectError(TOKEN), httpx.ReadTimeout(PASSWORD), httpx.ReadError(TOKEN)])
-MANY = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
+MANY = examples(60)
 
 
 def endlessly(steps):

@@ -5,7 +5,8 @@ import logging
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from provider_bench import PASSWORD, TOKEN, credential, endpoints, script, shown, vobiz
 
@@ -111,9 +112,7 @@ def response(status, content, headers):
 
 RESPONSES = st.builds(response, STATUS, CONTENT, HEADERS)
 METHODS = ["find", "create", "set_password", "enable", "disable", "delete", "prove"]
-MANY = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
+MANY = examples(60)
 
 
 def call(provider, method):

@@ -1,4 +1,4 @@
-"""The real daemon and the real commands, as processes of their own, as an operator would run them."""
+"""The real daemon and the real commands, each in a process of its own."""
 
 import os
 import signal
@@ -10,24 +10,21 @@ from pathlib import Path
 from rotator.core.secret import Secret
 from rotator.vault.process import ServerProcess
 
-_COMMAND = (sys.executable, "-P", "-m", "rotator")  # -P: a file of the current folder must not stand in for a module
-_PATIENCE = 10.0  # seconds for a command to end when it is asked to
+_COMMAND = (sys.executable, "-P", "-m", "rotator")  # -P: no file in the current folder replaces a module
+_PATIENCE = 10.0  # seconds for a command to end after SIGTERM
 
 
 class DaemonProcess:
-    """`rotator run` on a configuration. It ends with `stop`, and with this process however that ends (Linux)."""
+    """`rotator run`. It ends with `stop`, or with this process, however that ends (on Linux)."""
 
-    def __init__(self, config: Path, log: Path, environment: Mapping[str, Secret]) -> None:
-        """Starts it. What it prints goes to `log`; the secrets reach it in its environment and nowhere else."""
-        held = (log.parent / "daemon.lock").open("ab")
-        try:
+    def __init__(self, config: Path, log: Path, secrets: Mapping[str, Secret]) -> None:
+        """Starts it. Its output goes to `log`; the secrets are in its environment and nowhere else."""
+        with (log.parent / "daemon.lock").open("ab") as lock:
             command = [*_COMMAND, "run", "--config", str(config)]
-            self._process = ServerProcess(command, log, held, _environment(environment))
-        finally:
-            held.close()
+            self._process = ServerProcess(command, log, lock, _environment(secrets))
 
     def running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Tells whether it still runs."""
         return self._process.running()
 
     def rotate_now(self) -> None:
@@ -35,38 +32,38 @@ class DaemonProcess:
         os.kill(self._process.pid, signal.SIGUSR1)
 
     def stop(self) -> None:
-        """Sends SIGTERM and waits for its end."""
+        """Sends SIGTERM and waits for the end."""
         self._process.stop()
 
 
-class Operator:
-    """Runs commands of `rotator`, and keeps what they printed."""
+class CommandRunner:
+    """Runs commands of `rotator`, and keeps their output in a file."""
 
-    def __init__(self, config: Path, output: Path, environment: Mapping[str, Secret]) -> None:
-        """`output` is a file that everything the commands print is added to."""
-        self._config, self._output, self._environment = config, output, _environment(environment)
-        self._running: list[subprocess.Popen[bytes]] = []
+    def __init__(self, config: Path, output: Path, secrets: Mapping[str, Secret]) -> None:
+        """Appends the output of every command to `output`."""
+        self._config, self._output, self._environment = config, output, _environment(secrets)
+        self._started: list[subprocess.Popen[bytes]] = []
 
-    def begin(self, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
         """Starts `rotator WORDS --config ...`."""
         with self._output.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603  # our own command
+            process = subprocess.Popen(  # noqa: S603 - our own command
                 [*_COMMAND, *words, "--config", str(self._config)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env=self._environment,
-                start_new_session=True,  # Ctrl-C is for the demo, which ends what it began
+                start_new_session=True,  # Ctrl-C is for the demo, which then ends its processes
             )
-        self._running.append(process)
+        self._started.append(process)
         return process
 
     def stop(self) -> None:
-        """Ends what still runs."""
-        for process in self._running:
+        """Ends the commands that still run."""
+        for process in self._started:
             if process.poll() is None:
                 process.terminate()
-        for process in self._running:
+        for process in self._started:
             try:
                 process.wait(_PATIENCE)
             except subprocess.TimeoutExpired:

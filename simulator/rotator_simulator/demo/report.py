@@ -1,134 +1,132 @@
-"""What the demo measured, what is wrong with it, and how it is told. Judging is pure."""
+"""The measurements of the demo, the verdict on them, and the summary. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from rotator.core.secret import Secret
 from rotator.observe.redact import LONGEST_TEXT, Redactor
-from rotator_simulator.clients.sip_device import FleetReport
+from rotator_simulator.devices.fleet import FleetReport
 
-_OVERLAP = 1024  # characters by which the pieces of a long line overlap: more than any form of a secret is long
+_OVERLAP = 1024  # characters by which the pieces of a long line overlap: more than any form of a secret has
 
 
 @dataclass(frozen=True, slots=True)
-class Rotations:
-    """The counts of all state documents of one strategy."""
+class RotationCounts:
+    """The counts in the state documents of one strategy."""
 
     succeeded: int = 0
     undone: int = 0
-    setbacks: int = 0  # steps that failed and were done again later
+    retried: int = 0  # steps that failed at first
 
-    def __add__(self, other: "Rotations") -> "Rotations":
-        return Rotations(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+    def __add__(self, other: "RotationCounts") -> "RotationCounts":
+        return RotationCounts(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """The credentials at the end."""
+class CredentialCheck:
+    """The credentials at the providers, compared with the documents in Vault."""
 
     at_provider: int
-    named: int  # of them, in a document in Vault
+    in_vault: int  # of them, in a document
     orphans: tuple[str, ...]  # usernames of the others
     targets: int
-    unusable: tuple[str, ...]  # targets for which Vault holds no credential that the provider accepts
+    unusable: tuple[str, ...]  # targets for which Vault has no credential that the provider accepts
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """The search for secrets."""
+class SecretSearch:
+    """The result of a search for secrets."""
 
     secrets: int
     characters: int
     places: tuple[str, ...]
-    leaks: tuple[str, ...]  # where one was found
+    leaks: tuple[str, ...]  # places where one was found
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of the scenes."""
+class ScenarioResults:
+    """The results of the scenarios."""
 
-    shown: tuple[str, ...]  # what came of each one that reached its end, in words
-    missing: tuple[str, ...]  # the scenes that did not
-    problems: tuple[str, ...]  # what went wrong in them
+    completed: tuple[str, ...]  # a sentence about each
+    unfinished: tuple[str, ...]  # names
+    problems: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Measurements:
     """Everything that was measured."""
 
     seconds: float
-    rotations: Mapping[str, Rotations]  # by strategy
+    rotations: Mapping[str, RotationCounts]  # by strategy
     never_rotated: tuple[str, ...]  # targets
     overlapping: FleetReport  # devices that are promised an overlap
-    others: FleetReport  # `in-place`, and the target of the emergency
-    patience: float  # seconds of refusal after which those count as cut off
-    left: Left
-    search: Search
-    scenes: Outcome
-    daemon_ended: bool  # before it was asked to
+    others: FleetReport  # of `in-place` targets, and of the emergency's target
+    patience: float  # seconds of refusal after which the others count as cut off
+    credentials: CredentialCheck
+    search: SecretSearch
+    scenarios: ScenarioResults
+    daemon_ended: bool  # before it was told to
 
 
-def search(texts: Mapping[str, str], secrets: list[Secret]) -> Search:
-    """Looks for every secret, in all forms in which one is commonly written, in every text."""
+def search(texts: Mapping[str, str], secrets: list[Secret]) -> SecretSearch:
+    """Searches every text for every secret, in all forms in which secrets are commonly written."""
     redactor = Redactor(capacity=len(secrets) + 1)
     redactor.add(*secrets)
     leaks = tuple(place for place, text in texts.items() if any(redactor.clean(p) != p for p in _pieces(text)))
-    return Search(len(secrets), sum(map(len, texts.values())), tuple(texts), leaks)
+    return SecretSearch(len(secrets), sum(map(len, texts.values())), tuple(texts), leaks)
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """A text in pieces that are searched whole."""
+    """Splits a text into pieces that the redactor searches whole."""
     for line in dict.fromkeys(text.splitlines()):
         for start in range(0, max(len(line), 1), LONGEST_TEXT - _OVERLAP):
             yield line[start : start + LONGEST_TEXT]
 
 
-def verdict(figures: Figures) -> tuple[str, ...]:
-    """What is wrong, in words; empty where every promise was kept."""
-    wrong = [f"cut off: {what}" for what in (*figures.overlapping.cut_off, *figures.others.cut_off)]
-    wrong += [f"never registered: {name}" for name in (*figures.overlapping.silent, *figures.others.silent)]
-    wrong += [f"left over at the provider, and named nowhere: {name}" for name in figures.left.orphans]
-    wrong += [f"Vault holds nothing that the provider accepts: {name}" for name in figures.left.unusable]
-    wrong += [f"a secret was found in {place}" for place in figures.search.leaks]
-    wrong += [f"never rotated: {name}" for name in figures.never_rotated]
-    wrong += figures.scenes.problems
-    if figures.daemon_ended:
-        wrong.append("the daemon ended by itself")
-    return tuple(wrong)
+def failures(measured: Measurements) -> tuple[str, ...]:
+    """Returns every broken promise, as a sentence; empty if all were kept."""
+    both = (measured.overlapping, measured.others)
+    found = [f"cut off: {what}" for fleet in both for what in fleet.cut_off]
+    found += [f"never logged in: {name}" for fleet in both for name in fleet.never_accepted]
+    found += [f"left over at the provider, and in no document: {name}" for name in measured.credentials.orphans]
+    found += [f"Vault has no credential that the provider accepts: {name}" for name in measured.credentials.unusable]
+    found += [f"a secret was found in {place}" for place in measured.search.leaks]
+    found += [f"never rotated: {name}" for name in measured.never_rotated]
+    found += measured.scenarios.problems
+    if measured.daemon_ended:
+        found.append("the daemon ended by itself")
+    return tuple(found)
 
 
-def summary(figures: Figures) -> list[str]:
-    """The figures as lines; the last one is the result."""
+def summary(measured: Measurements) -> list[str]:
+    """Returns the lines of the summary; the last one is the verdict."""
+    wrong = failures(measured)
     rows = [
-        ("rotations", _rotations(figures.rotations)),
-        ("devices, overlap", _devices(figures.overlapping)),
-        ("devices, no overlap", f"{_devices(figures.others)} ({figures.patience:g} s and more)"),
-        ("", "in-place and an emergency have no overlap: a device is refused until it has read Vault again"),
-        ("credentials", _credentials(figures.left)),
-        ("secrets", _secrets(figures.search)),
-        ("", f"in {', '.join(figures.search.places)}"),
-        *(("shown", what) for what in figures.scenes.shown),
-        *(("not shown", f"{what}: the time was too short") for what in figures.scenes.missing),
+        ("rotations", _rotations(measured.rotations)),
+        ("devices, overlap", _devices(measured.overlapping)),
+        ("devices, no overlap", f"{_devices(measured.others)} (refused for {measured.patience:g} s or longer)"),
+        ("", "without an overlap (in-place, emergency) a device is refused until it reads Vault again"),
+        ("credentials", _credentials(measured.credentials)),
+        ("secrets", _secrets(measured.search)),
+        ("", f"in {', '.join(measured.search.places)}"),
+        *(("shown", what) for what in measured.scenarios.completed),
+        *(("not shown", f"{name}: the time was too short") for name in measured.scenarios.unfinished),
+        *(("WRONG", what) for what in wrong),
     ]
-    wrong = verdict(figures)
-    return [
-        f"Measured in {figures.seconds:.0f} seconds:",
-        *(f"  {name:<19} {what}" for name, what in rows),
-        *(f"  {'WRONG':<19} {what}" for what in wrong),
-        _result(wrong),
-    ]
-
-
-def _result(wrong: tuple[str, ...]) -> str:
+    verdict = "no device was cut off, no credential was left over, no secret was found"
     if wrong:
-        return f"RESULT: FAILED, {len(wrong)} {'thing is' if len(wrong) == 1 else 'things are'} wrong (see above)"
-    return "RESULT: no device was cut off, no credential was left over, no secret was found"
+        verdict = f"FAILED, {len(wrong)} {'thing is' if len(wrong) == 1 else 'things are'} wrong (see above)"
+    return [
+        f"Measured in {measured.seconds:.0f} seconds:",
+        *(f"  {name:<19} {what}" for name, what in rows),
+        f"RESULT: {verdict}",
+    ]
 
 
-def _rotations(by_strategy: Mapping[str, Rotations]) -> str:
-    total = sum(by_strategy.values(), Rotations())
+def _rotations(by_strategy: Mapping[str, RotationCounts]) -> str:
+    total = sum(by_strategy.values(), RotationCounts())
     each = ", ".join(f"{name} {counts.succeeded}" for name, counts in by_strategy.items())
-    return f"{each}; undone {total.undone}; steps that failed and were done again {total.setbacks}"
+    return f"{each}; undone {total.undone}; steps that failed and were retried {total.retried}"
 
 
 def _devices(fleet: FleetReport) -> str:
@@ -139,15 +137,15 @@ def _devices(fleet: FleetReport) -> str:
     )
 
 
-def _credentials(left: Left) -> str:
+def _credentials(check: CredentialCheck) -> str:
     return (
-        f"at the provider {left.at_provider}, named in Vault {left.named}, orphans {len(left.orphans)}; "
-        f"targets with a working password {left.targets - len(left.unusable)} of {left.targets}"
+        f"at the provider {check.at_provider}, named in Vault {check.in_vault}, orphans {len(check.orphans)}; "
+        f"targets with a working password {check.targets - len(check.unusable)} of {check.targets}"
     )
 
 
-def _secrets(found: Search) -> str:
+def _secrets(result: SecretSearch) -> str:
     return (
-        f"{found.secrets} passwords, keys and tokens searched for in {found.characters} characters: "
-        f"leaks found {len(found.leaks)}"
+        f"searched for {result.secrets} passwords, keys and tokens in {result.characters} characters: "
+        f"leaks found {len(result.leaks)}"
     )

@@ -1,232 +1,216 @@
-"""`rotator demo`: the real daemon rotates at simulated providers into a real OpenBao, with seconds instead of days.
+"""The run of `rotator demo`: the real daemon rotates at simulated providers into a real OpenBao, in seconds.
 
-Nothing in it is played but the providers and the devices: the daemon is `rotator run` in a process of its own, the
-operator's commands are `rotator rotate` and `rotator undo`, and the figures at the end are measured from outside.
+Only the providers and the devices are simulated: the daemon is `rotator run` in a process of its own, the commands are
+`rotator rotate` and `rotator undo`, and the figures at the end are measured from outside.
 """
 
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
-from rotator.core.secret import Secret
 from rotator.ports import Clock, Randomness, StoreUnavailable
-from rotator.vault.auth import AppRole
 from rotator.vault.store import VaultStore
 from rotator_simulator.account import Propagation
-from rotator_simulator.clients.sip_device import Consumer, Fleet, Given, Habits
-from rotator_simulator.demo.environment import Site, write_configuration
-from rotator_simulator.demo.evidence import Documents, command_lines, distinct, page, passwords_of
-from rotator_simulator.demo.processes import DaemonProcess, Operator
-from rotator_simulator.demo.report import Figures, search
-from rotator_simulator.demo.scenarios import Script
-from rotator_simulator.demo.targets import ROWS, Pace, Role, Row
-from rotator_simulator.demo.timeline import Line, Story, Tone
-from rotator_simulator.registrar import Manner
+from rotator_simulator.demo.measure import VaultDocuments, all_secrets, command_lines, page
+from rotator_simulator.demo.processes import CommandRunner, DaemonProcess
+from rotator_simulator.demo.report import Measurements, search
+from rotator_simulator.demo.scenarios import Scenarios
+from rotator_simulator.demo.timeline import LineStyle, Timeline, TimelineEntry
+from rotator_simulator.devices.device import Device, DeviceTiming, PublishedCredential
+from rotator_simulator.devices.fleet import Fleet
+from rotator_simulator.environment import PolicyTimes, SimulatedEnvironment, write_configuration
+from rotator_simulator.registrar import RegistrarOptions
+from rotator_simulator.simulation import SimulatedTarget
 
-_TICK = 0.1  # seconds between two looks at what happened
+_TICK = 0.1  # seconds between two checks for events
 _FIRST_WITHIN = 20.0  # seconds for the first rotation of every target
-_PROCESSES_EVERY = 10  # ticks between two looks at the process list
+_PROCESSES_EVERY = 10  # ticks between two readings of the process list
 _DAEMON = {
     "poll": "1s",
     "workers": 8,
     "backoff": {"base": "1s", "cap": "2s"},
     "retirements_per_minute": 1000,
 }
-_PACE = Pace(every=9, overlap=4, quarantine=5)
-# What is promised to the devices stands here, apart from the policy, so that a policy can break the promise.
-_HABITS = Habits(interval=0.5, refresh=1.5, retry=0.2, patience=4.0, overlap=4.0)
-# The SIP side follows the API a little later, as it does in life.
-_MANNER = Manner(propagation=Propagation(old=0.3, new=0.3))
+
+
+_TIMES = PolicyTimes(every=9, overlap=4, quarantine=5)
+# The overlap that devices are promised is stated here, apart from the policy: a policy can break the promise.
+_TIMING = DeviceTiming(interval=0.5, refresh=1.5, retry=0.2, patience=4.0, overlap=4.0)
+# Like a real one, the registrar lags a little behind the API.
+_REGISTRAR = RegistrarOptions(propagation=Propagation(old=0.3, new=0.3))
 
 
 @dataclass(frozen=True, slots=True)
-class Production:
-    """How the demo is staged. The defaults are what `rotator demo` plays."""
+class DemoOptions:
+    """The parameters of the demo. The tests break promises with others."""
 
     seconds: float = 40.0
-    rows: tuple[Row, ...] = ROWS
-    pace: Pace = _PACE
-    habits: Habits = _HABITS
-    manner: Manner = _MANNER
-
-
-Tell = Callable[[Line], None]
+    times: PolicyTimes = _TIMES
+    timing: DeviceTiming = _TIMING
 
 
 class DemoError(Exception):
-    """It could not be played; the message says what the daemon said last."""
+    """The daemon did not start; the message has its last lines."""
 
 
 class Demo:
-    """One performance."""
+    """One run."""
 
-    def __init__(self, production: Production, clock: Clock, randomness: Randomness, stop: Event, tell: Tell) -> None:
-        """Prepares it; `tell` shows a line as it happens, `stop` ends the performance early."""
-        self._production, self._clock, self._randomness = production, clock, randomness
-        self._stop, self._tell = stop, tell
-        self._told: list[str] = []
+    def __init__(
+        self,
+        options: DemoOptions,
+        clock: Clock,
+        randomness: Randomness,
+        stop: Event,
+        show: Callable[[TimelineEntry], None],
+    ) -> None:
+        """Starts nothing yet; `show` prints an entry as it happens, `stop` ends the run early."""
+        self._options, self._clock = options, clock
+        self._stop, self._print = stop, show
+        self._environment = SimulatedEnvironment(clock, randomness, registrar_options=_REGISTRAR)
+        self._shown: list[str] = []
         self._processes: set[str] = set()
         self._fleets: tuple[Fleet, ...] = ()
         self._exit = ExitStack()
 
-    def run(self) -> Figures | None:
-        """Plays it and returns what was measured; None where it was stopped. Leaves no process and no file behind.
+    def run(self) -> Measurements | None:
+        """Returns the measurements, or None if it was stopped. Leaves no process and no file behind.
 
         Raises:
             EmbeddedError: OpenBao is not installed, or does not start.
             DemoError: the daemon did not start.
         """
         with ExitStack() as self._exit:
-            self._began, self._began_at = self._clock.monotonic(), self._clock.now()
-            self._begin()
-            self._play()
+            self._start()
+            self._watch()
             if self._stop.is_set():
                 return None
             if not self._fleets:
                 last = (self._folder / "daemon.log").read_text(errors="replace").strip().splitlines()[-3:]
                 raise DemoError("\n".join(["the daemon ended at its start:", *last]))
-            return self._measured()
+            return self._measure()
 
-    def _begin(self) -> None:
-        self._scene("starting", "OpenBao in memory, the simulated providers, the daemon")
-        production = self._production
+    def _start(self) -> None:
+        self._began, began = self._clock.monotonic(), self._clock.now()
+        self._announce("starting", "OpenBao in memory, the simulated providers, the daemon")
         self._folder = Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="rotator-demo-")))
-        site = Site(self._clock, self._randomness, rows=production.rows, manner=production.manner)
-        self._site = self._exit.enter_context(site)
-        self._config, self._listen = self._folder / "config.yaml", f"127.0.0.1:{_free_port()}"
-        document = self._site.configuration(production.pace)
+        environment = self._exit.enter_context(self._environment)
+        config, audit, self._listen = self._folder / "config.yaml", self._folder / "audit.jsonl", _free_address()
+        document = environment.configuration(self._options.times)
         document["daemon"] = {"listen": self._listen, **_DAEMON}
         document["log"] = {"level": "debug", "format": "json"}
-        document["audit"] = {"file": str(self._folder / "audit.jsonl")}
-        write_configuration(self._config, document)
-        self._roles = tuple(role for row in production.rows for role in row.roles)
-        accounts = self._site.accounts.values()
-        self._story = Story(self._folder / "audit.jsonl", accounts, self._roles, self._began_at)
-        environment = self._site.environment()
-        self._daemon = DaemonProcess(self._config, self._folder / "daemon.log", environment)
+        document["audit"] = {"file": str(audit)}
+        write_configuration(config, document)
+        self._timeline = Timeline(audit, environment, began)
+        self._daemon = DaemonProcess(config, self._folder / "daemon.log", environment.secrets())
         self._exit.callback(self._daemon.stop)
-        operator = Operator(self._config, self._folder / "operator.log", environment)
-        self._exit.callback(operator.stop)
-        self._script = Script(self._site, self._story, self._daemon, operator, self._elapsed, self._show)
+        commands = CommandRunner(config, self._folder / "commands.log", environment.secrets())
+        self._exit.callback(commands.stop)
+        self._scenarios = Scenarios(environment, self._timeline, self._daemon, commands, self._elapsed, self._show)
 
-    def _play(self) -> None:
-        """Goes on until the time is up, counted from the moment when the devices are plugged in."""
+    def _watch(self) -> None:
+        """Shows events until the time is up, which counts from the start of the devices."""
         end, ticks = float("inf"), 0
         while self._elapsed() < end and self._daemon.running() and not self._stop.is_set():
             self._clock.sleep(_TICK)
-            for line in self._story.news():
-                self._show(line)
-            self._script.step()
-            if not self._fleets and (self._ready() or self._elapsed() > _FIRST_WITHIN):
-                self._plug_in()
-                end = self._elapsed() + self._production.seconds
+            self._show_new_entries()
+            self._scenarios.step()
+            if not self._fleets and (self._all_published() or self._elapsed() > _FIRST_WITHIN):
+                self._start_devices()
+                end = self._elapsed() + self._options.seconds
             if ticks % _PROCESSES_EVERY == 0:
                 self._processes |= command_lines()
             ticks += 1
 
-    def _ready(self) -> bool:
-        return all(self._story.published(role.name) for role in self._roles)
+    def _all_published(self) -> bool:
+        return all(self._timeline.published(target.name) for target in self._environment.targets)
 
-    def _plug_in(self) -> None:
-        """Starts the devices: they read what is published under the consumer's login, and nothing else."""
-        assert self._site.vault is not None  # noqa: S101  # the demo's site has one
-        client, store = self._site.store(self._site.vault.consumer_login())
+    def _start_devices(self) -> None:
+        """Starts the devices: they log in to Vault as consumers, which may read what is published and nothing else."""
+        client, store = self._environment.store(self._environment.vault.consumer_login())
         self._exit.callback(client.close)
-        habits = self._production.habits
-        without = replace(habits, overlap=None)
-        overlapping: list[Consumer] = []
-        others: list[Consumer] = []
-        for row in self._production.rows:
-            for role in row.roles:
-                made = self._devices(row, role, store, habits if role.overlaps else without)
-                (overlapping if role.overlaps else others).extend(made)
+        overlapping: list[Device] = []
+        others: list[Device] = []
+        for target in self._environment.targets:
+            (overlapping if target.overlaps else others).extend(self._devices(target, store))
         self._fleets = (Fleet(overlapping, self._clock, threads=2), Fleet(others, self._clock, threads=2))
         for fleet in self._fleets:
             fleet.start()
             self._exit.callback(fleet.stop)
-        number = len(overlapping) + len(others)
-        self._scene(
-            "plugged in", f"{number} phones and API clients, which log in every {habits.interval:g} s from now on"
-        )
+        number, interval = len(overlapping) + len(others), self._options.timing.interval
+        self._announce("devices", f"{number} phones and API clients log in every {interval:g} s from now on")
 
-    def _devices(self, row: Row, role: Role, store: VaultStore, habits: Habits) -> Iterator[Consumer]:
-        def read() -> Given:
-            document = store.read_consumer(role.path)
+    def _devices(self, target: SimulatedTarget, store: VaultStore) -> list[Device]:
+        def read() -> PublishedCredential:
+            document = store.read_consumer(target.path)
             if document.username is None or document.password is None:
                 raise StoreUnavailable("nothing is published yet")
-            return Given(document.username, document.password, domain="")
+            return PublishedCredential(document.username, document.password, domain="")
 
-        for number in range(1, role.devices + 1):
-            device = row.plug(f"{role.name}-{number}", read, self._site.place(), self._clock, habits)
+        create, addresses = self._environment.simulation_of(target.name).device, self._environment.addresses
+        timing = self._options.timing if target.overlaps else replace(self._options.timing, overlap=None)
+        names = [f"{target.name}-{number + 1}" for number in range(target.devices)]
+        devices = [create(name, read, addresses, self._clock, timing) for name in names]
+        for device in devices:
             self._exit.callback(device.close)
-            yield device
+        return devices
 
-    def _measured(self) -> Figures:
-        assert self._site.vault is not None  # noqa: S101  # the demo's site has one
-        self._scene("ending", "the devices are unplugged, the daemon is stopped, everything is counted")
+    def _measure(self) -> Measurements:
+        self._announce("stopping", "the devices and the daemon, to count everything")
         seconds = self._elapsed()
-        overlapping, others = (fleet.report() for fleet in self._unplugged())
+        for fleet in self._fleets:
+            fleet.stop()
+        overlapping, others = (fleet.report() for fleet in self._fleets)
         pages = {name: page(f"http://{self._listen}/{name}") for name in ("metrics", "status")}
         daemon_ended = not self._daemon.running()
         self._daemon.stop()
-        for line in self._story.news():
-            self._show(line)
-        login = self._site.vault.rotator_login()
-        documents = Documents(self._site, login)
-        return Figures(
+        self._show_new_entries()
+        documents = VaultDocuments(self._environment)
+        return Measurements(
             seconds=seconds,
-            rotations=documents.rotations(self._production.rows),
-            never_rotated=documents.never_rotated(self._production.rows),
+            rotations=documents.rotations(),
+            never_rotated=documents.never_rotated(),
             overlapping=overlapping,
             others=others,
-            patience=self._production.habits.patience,
-            left=documents.left(self._site),
-            search=search({**self._texts(), **pages}, self._secrets(documents, login)),
-            scenes=self._script.outcome(),
+            patience=self._options.timing.patience,
+            credentials=documents.compare(),
+            search=search({**self._texts(), **pages}, all_secrets(self._environment, documents)),
+            scenarios=self._scenarios.results(),
             daemon_ended=daemon_ended,
         )
 
-    def _unplugged(self) -> tuple[Fleet, ...]:
-        for fleet in self._fleets:
-            fleet.stop()
-        return self._fleets
-
     def _texts(self) -> dict[str, str]:
-        """Everything that was written while it ran, but for files that are there to keep secrets."""
-        assert self._site.vault is not None  # noqa: S101  # the demo's site has one
+        """Returns everything that was written during the run, except files that are meant to hold secrets."""
         files = {
             "the daemon's log at level debug": self._folder / "daemon.log",
             "the audit": self._folder / "audit.jsonl",
-            "the operator's terminal": self._folder / "operator.log",
-            "the configuration": self._config,
-            "OpenBao's log": self._site.vault.log_file,
+            "the output of the commands": self._folder / "commands.log",
+            "the configuration": self._folder / "config.yaml",
+            "OpenBao's log": self._environment.vault.log_file,
         }
-        found = {name: file.read_text(errors="replace") if file.exists() else "" for name, file in files.items()}
-        return {**found, "process lists": "\n".join(self._processes), "this output": "\n".join(self._told)}
-
-    def _secrets(self, documents: Documents, login: AppRole) -> list[Secret]:
-        assert self._site.vault is not None  # noqa: S101  # the demo's site has one
-        accounts = self._site.accounts.values()
-        passwords = [password for account in accounts for password in passwords_of(account)]
-        keys = [*(account.token for account in accounts), login.secret_id, self._site.vault.root_token]
-        return distinct([*passwords, *documents.passwords(), *keys, self._site.vault.consumer_login().secret_id])
+        texts = {name: file.read_text(errors="replace") if file.exists() else "" for name, file in files.items()}
+        return {**texts, "process lists": "\n".join(self._processes), "this output": "\n".join(self._shown)}
 
     def _elapsed(self) -> float:
         return self._clock.monotonic() - self._began
 
-    def _scene(self, what: str, detail: str) -> None:
-        self._show(Line(self._elapsed(), "", what, detail, Tone.SCENE))
+    def _announce(self, event: str, detail: str) -> None:
+        self._show(TimelineEntry(self._elapsed(), "", event, detail, LineStyle.DEMO))
 
-    def _show(self, line: Line) -> None:
-        self._told.append(str(line))
-        self._tell(line)
+    def _show_new_entries(self) -> None:
+        for entry in self._timeline.new_entries():
+            self._show(entry)
+
+    def _show(self, entry: TimelineEntry) -> None:
+        self._shown.append(str(entry))
+        self._print(entry)
 
 
-def _free_port() -> int:
+def _free_address() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        return f"127.0.0.1:{probe.getsockname()[1]}"

@@ -1,107 +1,107 @@
-"""What happens, as it happens: from rotator's own audit, and from the simulated providers' side of the same events."""
+"""The events of the demo as they happen, from rotator's audit and from the simulated providers' histories."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from rotator_simulator.account import Account, Event, Happening
-from rotator_simulator.demo.targets import Role
+from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator_simulator.account import CredentialEvent, HistoryEntry
+from rotator_simulator.environment import SimulatedEnvironment
 
 
-class Tone(Enum):
-    """How a line is meant, for whoever shows colours."""
+class LineStyle(Enum):
+    """The colours of a line at a terminal."""
 
-    PLAIN = "plain"
-    GOOD = "good"
-    WAITS = "waits"
-    BAD = "bad"
-    SCENE = "scene"  # what the demo itself does
+    PLAIN = ""
+    GOOD = "green"
+    WAITING = "yellow"
+    BAD = "bold red"
+    DEMO = "bold cyan"  # an action of the demo itself
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TimelineEntry:
     """One event."""
 
     seconds: float  # since the demo began
-    who: str  # the target, or empty
-    what: str
+    target: str  # may be empty
+    event: str
     detail: str = ""
-    tone: Tone = Tone.PLAIN
+    style: LineStyle = LineStyle.PLAIN
 
     def __str__(self) -> str:
-        return f"{self.seconds:6.2f} s  {self.who:<15} {self.what:<13} {self.detail}".rstrip()
+        return f"{self.seconds:6.2f} s  {self.target:<15} {self.event:<13} {self.detail}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class AuditedStep:
     """One record of the audit."""
 
     at: datetime
-    verb: str
+    verb: str  # an `AuditVerb`
     target: str
-    outcome: str
+    outcome: str  # an `AuditOutcome`
     facts: Mapping[str, Any]
 
     def fact(self, name: str) -> str:
-        """A fact as text; empty where there is none."""
+        """Returns a fact as text; empty if the record has none of this name."""
         value = self.facts.get(name)
         return "" if value is None else str(value)
 
 
-_PROVIDER_SAYS = {
-    Event.CREATED: "created",
-    Event.SET: "password set",
-    Event.ENABLED: "enabled",
-    Event.DISABLED: "disabled",
-    Event.LIMITED: "end set",
-    Event.DELETED: "deleted",
+_PROVIDER_EVENTS = {
+    CredentialEvent.CREATED: "created",
+    CredentialEvent.SET: "password set",
+    CredentialEvent.ENABLED: "enabled",
+    CredentialEvent.DISABLED: "disabled",
+    CredentialEvent.LIMITED: "expiry set",
+    CredentialEvent.DELETED: "deleted",
 }
-_ROTATOR_SAYS = {
-    ("stage", "done"): ("staged", "in Vault's state document, before the provider hears of it"),
-    ("prove", "done"): ("proved", "the provider accepts it"),
-    ("prove", "retry"): ("not yet", "the provider does not accept it yet"),
-    ("publish", "done"): ("published", "devices read it from now on"),
-    ("forget", "done"): ("forgotten", "the password before it"),
+_ROTATOR_EVENTS: dict[tuple[str, str], tuple[str, str]] = {
+    (AuditVerb.STAGE, AuditOutcome.DONE): ("staged", "written to Vault before the provider is called"),
+    (AuditVerb.PROVE, AuditOutcome.DONE): ("proved", "accepted by the provider"),
+    (AuditVerb.PROVE, AuditOutcome.RETRY): ("not yet", "not accepted by the provider yet"),
+    (AuditVerb.PUBLISH, AuditOutcome.DONE): ("published", "read by devices from now on"),
+    (AuditVerb.FORGET, AuditOutcome.DONE): ("forgotten", "its previous password"),
 }
-_OUTCOMES = {"retry": "waits", "unknown": "no answer"}
-_SILENT = {"close", "configuration"}
-_AT_PROVIDER = {"create", "complete", "set_password", "enable", "restore", "expire", "disable", "delete"}
+_OUTCOMES: dict[str, str] = {AuditOutcome.RETRY: "waiting", AuditOutcome.UNKNOWN: "no answer"}
+_REQUESTS: dict[str, str] = {AuditVerb.REQUEST_ROTATION: "rotation", AuditVerb.REQUEST_UNDO: "undo"}
+_SILENT = {AuditVerb.CLOSE, AuditVerb.LOAD_CONFIGURATION}
+_AT_PROVIDER = {
+    *(AuditVerb.CREATE, AuditVerb.COMPLETE, AuditVerb.SET_PASSWORD, AuditVerb.ENABLE, AuditVerb.RESTORE),
+    *(AuditVerb.EXPIRE, AuditVerb.DISABLE, AuditVerb.DELETE),
+}
 
 
-class Story:
+class Timeline:
     """Reads the audit file and the histories as they grow. For one thread."""
 
-    def __init__(self, audit: Path, accounts: Iterable[Account], roles: Iterable[Role], began: datetime) -> None:
-        """Begins with what happens after this."""
-        self.records: list[Noted] = []
-        self._audit, self._read, self._rest = audit, 0, b""
-        self._told = {account.name: len(account.history()) for account in accounts}
-        self._accounts = tuple(accounts)
-        roles = tuple(roles)
-        self._names = tuple(role.name for role in roles)
-        self._targets = {username: role.name for role in roles for username in role.usernames}
+    def __init__(self, audit: Path, environment: SimulatedEnvironment, began: datetime) -> None:
+        """Begins with the events after this."""
+        self.records: list[AuditedStep] = []
+        self._audit, self._offset, self._rest = audit, 0, b""
+        self._accounts = tuple(environment.accounts.values())
+        self._seen = {account.name: len(account.history()) for account in self._accounts}
+        self._names = tuple(target.name for target in environment.targets)
+        self._targets = {username: target.name for target in environment.targets for username in target.usernames}
         self._began = began
 
-    def news(self) -> list[Line]:
-        """What happened since the last call, in the order in which it happened."""
-        happenings = self._new_happenings()  # first: what rotator recorded before one of them is then read with it
+    def new_entries(self) -> list[TimelineEntry]:
+        """Returns the events since the last call, in order."""
+        history = self._new_history()  # first: the audit then has every record that was written before these events
         records = self._new_records()
         for record in records:
             self._targets.setdefault(record.fact("username"), record.target)
-        told = [line for record in records if (line := self._told_by_rotator(record)) is not None]
-        seen = [self._told_by_provider(happening) for happening in happenings]
-        return sorted((*told, *seen), key=lambda line: line.seconds)
+        by_rotator = [entry for record in records if (entry := self._rotator_entry(record)) is not None]
+        by_provider = [self._provider_entry(event) for event in history]
+        return sorted((*by_rotator, *by_provider), key=lambda entry: entry.seconds)
 
-    def seconds(self, at: datetime) -> float:
-        """A moment as seconds since the demo began."""
-        return (at - self._began).total_seconds()
-
-    def found(self, verb: str, outcome: str, **facts: str) -> list[Noted]:
-        """The records of this verb and outcome with these facts (`target` included), oldest first."""
+    def find(self, verb: AuditVerb, outcome: AuditOutcome = AuditOutcome.DONE, **facts: str) -> list[AuditedStep]:
+        """Returns the records of this verb and outcome with these facts (`target` included), oldest first."""
         target = facts.pop("target", None)
         return [
             record
@@ -111,58 +111,59 @@ class Story:
             and all(record.fact(name) == value for name, value in facts.items())
         ]
 
-    def published(self, target: str) -> Noted | None:
-        """The newest publication for a target."""
-        found = self.found("publish", "done", target=target)
-        return found[-1] if found else None
+    def published(self, target: str) -> AuditedStep | None:
+        """Returns the newest publication for a target."""
+        records = self.find(AuditVerb.PUBLISH, target=target)
+        return records[-1] if records else None
 
-    def _new_records(self) -> list[Noted]:
+    def _new_records(self) -> list[AuditedStep]:
         try:
             with self._audit.open("rb") as file:
-                file.seek(self._read)
+                file.seek(self._offset)
                 content = file.read()
         except FileNotFoundError:  # the daemon has not begun yet
             return []
-        self._read += len(content)
+        self._offset += len(content)
         *lines, self._rest = (self._rest + content).split(b"\n")
-        records = [_noted(json.loads(line)) for line in lines]
+        records = [_parsed(json.loads(line)) for line in lines]
         self.records += records
         return records
 
-    def _new_happenings(self) -> list[Happening]:
-        found: list[Happening] = []
+    def _new_history(self) -> list[HistoryEntry]:
+        events: list[HistoryEntry] = []
         for account in self._accounts:
             history = account.history()
-            found += history[self._told[account.name] :]
-            self._told[account.name] = len(history)
-        return found
+            events += history[self._seen[account.name] :]
+            self._seen[account.name] = len(history)
+        return events
 
-    def _told_by_provider(self, happening: Happening) -> Line:
-        who = self._targets.get(happening.username) or self._named(happening.name)
-        what = _PROVIDER_SAYS[happening.event]
-        return Line(self.seconds(happening.at), who, what, f"{happening.username}, at the provider")
+    def _provider_entry(self, event: HistoryEntry) -> TimelineEntry:
+        target = self._targets.get(event.username)
+        if target is None:  # the provider generated the username, but the name has the target in it
+            target = next((name for name in self._names if name in event.name.split("/")), "")
+        detail = f"{event.username}, at the provider"
+        return TimelineEntry(self._seconds(event.at), target, _PROVIDER_EVENTS[event.event], detail)
 
-    def _named(self, name: str) -> str:
-        """The target that a name given by rotator carries: a username that the provider makes is told of later."""
-        return next((target for target in self._names if target in name.split("/")), "")
+    def _rotator_entry(self, record: AuditedStep) -> TimelineEntry | None:
+        if record.verb in _SILENT or (record.verb in _AT_PROVIDER and record.outcome == AuditOutcome.DONE):
+            return None  # the provider's history has what was done there
+        at, name = self._seconds(record.at), record.fact("username") or "a new credential"
+        if record.verb in _REQUESTS:
+            detail = f"{_REQUESTS[record.verb]}: {record.fact('reason')}"
+            return TimelineEntry(at, record.target, "requested", detail)
+        event, meaning = _ROTATOR_EVENTS.get((record.verb, record.outcome), ("", ""))
+        if event:
+            style = LineStyle.GOOD if record.verb == AuditVerb.PUBLISH else LineStyle.PLAIN
+            return TimelineEntry(at, record.target, event, f"{name}, {meaning}", style)
+        event = _OUTCOMES.get(record.outcome, record.outcome)
+        detail = f"{record.verb} {name}: {record.fact('detail') or record.fact('reason')}"
+        style = LineStyle.BAD if record.outcome == AuditOutcome.REFUSED else LineStyle.WAITING
+        return TimelineEntry(at, record.target, event, detail, style)
 
-    def _told_by_rotator(self, record: Noted) -> Line | None:
-        if record.verb in _SILENT or (record.verb in _AT_PROVIDER and record.outcome == "done"):
-            return None  # the provider's own history tells of what was done there
-        at, name = self.seconds(record.at), record.fact("username") or "its attempt"
-        if record.verb.startswith("request "):
-            return Line(at, record.target, "asked for", f"{record.verb[8:]}: {record.fact('reason')}")
-        what, why = _ROTATOR_SAYS.get((record.verb, record.outcome), ("", ""))
-        if what:
-            tone = Tone.GOOD if record.verb == "publish" else Tone.PLAIN
-            return Line(at, record.target, what, f"{name}, {why}", tone)
-        why = record.fact("detail") or record.fact("reason")
-        tone = Tone.BAD if record.outcome == "refused" else Tone.WAITS
-        return Line(
-            at, record.target, _OUTCOMES.get(record.outcome, record.outcome), f"{record.verb} {name}: {why}", tone
-        )
+    def _seconds(self, at: datetime) -> float:
+        return (at - self._began).total_seconds()
 
 
-def _noted(record: Mapping[str, Any]) -> Noted:
+def _parsed(record: Mapping[str, Any]) -> AuditedStep:
     at = datetime.fromisoformat(record["time"])
-    return Noted(at, record["verb"], record["target"], record["outcome"], record["facts"])
+    return AuditedStep(at, record["verb"], record["target"], record["outcome"], record["facts"])

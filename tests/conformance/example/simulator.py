@@ -1,48 +1,43 @@
 """The API of a door intercom, simulated."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
 from rotator.core.secret import Secret
-from rotator_simulator.account import Account, Missing, Record, Taken
-from rotator_simulator.simulated_api import Simulation
+from rotator_simulator.account import NotFound, SimulatedAccount, SimulatedCredential, UsernameTaken
+from rotator_simulator.simulated_api import Responses, SimulatedApi, View, verb
 
 USER = "user"
 
 
 @dataclass(frozen=True, slots=True)
 class IntercomReadings:
-    """Nothing is left open by the pages of a made-up provider."""
+    """The pages of a made-up provider leave nothing open."""
 
 
-@dataclass
-class _Answers:
-    readings: IntercomReadings
+class IntercomResponses(Responses[IntercomReadings]):
+    """The intercom's responses."""
 
     def error(self, status: int, retry_after: int | None) -> Response:
-        answer = jsonify(error={"code": "INTERCOM_ERROR", "message": "no"})
-        answer.status_code = status
+        response = self.json(status, {"error": {"code": "INTERCOM_ERROR"}})
         if retry_after is not None:
-            answer.headers["Retry-After"] = str(retry_after)
-        return answer
+            response.headers["Retry-After"] = str(retry_after)
+        return response
 
 
-class IntercomApi(Simulation[IntercomReadings]):
+class IntercomApi(SimulatedApi[IntercomReadings]):
     """The users of one intercom."""
 
     name = "intercom"
 
-    def __init__(self, accounts: Iterable[Account]) -> None:
-        super().__init__(accounts, _Answers(IntercomReadings()))
-
-    def realms(self) -> Mapping[str, Account]:
-        return {}
+    def __init__(self, accounts: Iterable[SimulatedAccount]) -> None:
+        super().__init__(accounts, IntercomResponses(IntercomReadings()))
 
     def call(self) -> tuple[str, str]:
-        return self.accounts[0].name, (request.endpoint or "").rpartition(".")[2].partition("_")[0]
+        return self.accounts[0].name, verb()
 
     def blueprint(self) -> Blueprint:
         routes = Blueprint(self.name, __name__)
@@ -55,37 +50,35 @@ class IntercomApi(Simulation[IntercomReadings]):
             routes.add_url_rule(rule, endpoint, self._authorized(view), methods=[method])
         return routes
 
-    def _authorized(self, view: Any) -> Any:
-        def answer(**ids: str) -> Response:
+    def _authorized(self, view: View) -> View:
+        def respond(**ids: str) -> Response:
             if Secret(request.headers.get("X-Api-Key", "")) != self.accounts[0].token:
                 return self.error(401, None)
             try:
-                return view(self.accounts[0], **ids)
-            except Missing:
+                return view(self.accounts[0], self._responses.body() or {}, **ids)
+            except NotFound:
                 return self.error(404, None)
-            except Taken:
+            except UsernameTaken:
                 return self.error(409, None)
 
-        return answer
+        return respond
 
-    def _list(self, account: Account) -> Response:
-        return jsonify(users=[_shown(record) for record in account.records(USER)])
+    def _list(self, account: SimulatedAccount, _: dict[str, Any]) -> Response:
+        return self._responses.json(200, {"users": [_written(user) for user in account.credentials(USER)]})
 
-    def _create(self, account: Account) -> Response:
-        body = request.get_json()
-        answer = jsonify(_shown(account.create(USER, body["username"], Secret(body["password"]))))
-        answer.status_code = 201
-        return answer
+    def _create(self, account: SimulatedAccount, body: dict[str, Any]) -> Response:
+        user = account.create(USER, body["username"], Secret(body["password"]))
+        return self._responses.json(201, _written(user))
 
-    def _update(self, account: Account, identity: str) -> Response:
-        body = request.get_json()
+    def _update(self, account: SimulatedAccount, body: dict[str, Any], identity: str) -> Response:
         password = Secret(body["password"]) if body.get("password") else None
-        return jsonify(_shown(account.update(USER, identity, password=password, enabled=body["enabled"])))
+        user = account.update(USER, identity, password=password, enabled=body["enabled"])
+        return self._responses.json(200, _written(user))
 
-    def _delete(self, account: Account, identity: str) -> Response:
+    def _delete(self, account: SimulatedAccount, _: dict[str, Any], identity: str) -> Response:
         account.delete(USER, identity, disconnect=True)
         return Response(status=204)
 
 
-def _shown(record: Record) -> dict[str, Any]:
-    return {"id": record.id, "username": record.username, "enabled": record.enabled}
+def _written(user: SimulatedCredential) -> dict[str, Any]:
+    return {"id": user.id, "username": user.username, "enabled": user.enabled}

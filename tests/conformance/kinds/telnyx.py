@@ -4,7 +4,7 @@ from row import API_KEY, NO_END, NOT_BY_US, Row
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock
-from rotator_simulator.account import Account
+from rotator_simulator.account import SimulatedAccount
 from rotator_simulator.providers.telnyx import api as telnyx_credentials
 from rotator_simulator.providers.telnyx import connections as telnyx_connections
 from rotator_simulator.providers.telnyx.api import TelnyxApi
@@ -12,7 +12,7 @@ from rotator_simulator.providers.telnyx.api import TelnyxApi
 CONNECTION = "1494404757140276705"
 
 
-def _telnyx(account: Account, clock: Clock) -> TelnyxApi:
+def _telnyx(account: SimulatedAccount, clock: Clock) -> TelnyxApi:
     account.create(
         telnyx_connections.KIND, "officetrunk", Secret("Tr5nk-before-us"), {"connection_name": "o"}, identity=CONNECTION
     )

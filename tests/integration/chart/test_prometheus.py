@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from bao import eventually, running_bao
 from chart_bench import CHART, of_kind, rendered
+from ports import free_port
 from stage import Stage, stage_on
 from test_alerts import SERIES, promtool
 
@@ -30,9 +30,7 @@ class Prometheus:
     def __init__(self, folder: Path, scraped: str, rules: dict[str, Any]) -> None:
         program = shutil.which("prometheus")
         assert program, "prometheus is not installed: apt-get install prometheus"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         (folder / "rules.json").write_text(json.dumps(rules))
         settings = {

@@ -21,7 +21,7 @@ def test_an_unreachable_vault_is_said_at_once(stage, typed, words):
     printed = typed(*words)
     assert printed.code == 3
     assert printed.out == ""
-    assert printed.err.startswith("rotator: Vault cannot be used: ")
+    assert printed.err.startswith("rotator: Vault is unusable: ")
     assert "127.0.0.1:9" in printed.err
     assert "Traceback" not in printed.err
 
@@ -43,7 +43,7 @@ def test_a_mount_of_version_1_is_refused(stage, bao, typed, monkeypatch):
     stage.configure([OFFICE], vault={"mount": "old", "auth": {"method": "token", "token": {"env": "ROOT"}}})
     printed = typed("rotate", "office")
     assert printed.code == 3
-    assert "the mount old/ is KV version 1, and KV version 2 is needed" in printed.err
+    assert "the mount old/ is KV version 1, and rotator needs KV version 2" in printed.err
 
 
 def test_a_token_without_rights_is_told_which_one_it_lacks(stage, bao, typed, monkeypatch):
@@ -60,7 +60,7 @@ def test_a_wrong_configuration_names_file_line_and_key(stage, typed):
     stage.configure([{**OFFICE, "stratgy": "replace"}])
     printed = typed("rotate", "office")
     assert printed.code == 2
-    assert "the configuration cannot be used" in printed.err
+    assert "the configuration is invalid" in printed.err
     assert f"{stage.config}:" in printed.err
     assert "did you mean 'strategy'" in printed.err
 
@@ -85,7 +85,7 @@ def test_run_says_what_is_wrong_in_one_message(stage):
         out, err = child.communicate(timeout=30)
     assert child.returncode == 2
     assert out == b""
-    assert err.startswith(b"rotator: the configuration cannot be used:\n")
+    assert err.startswith(b"rotator: the configuration is invalid:\n")
 
 
 def test_a_reader_that_goes_away_is_no_error(stage):

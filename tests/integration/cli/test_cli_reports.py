@@ -87,7 +87,7 @@ def test_status_shows_state_documents_that_nobody_configured(stage, typed):
     assert typed("rotate", "--all").code == 0
     stage.configure([OFFICE])
     printed = typed("status")
-    assert "lobby: not in the configuration, so nobody looks after it; published: lobby" in printed.out
+    assert "lobby: not in the configuration, so it is left alone; published: lobby" in printed.out
     assert [orphan["name"] for orphan in typed("status", "-o", "json").json["orphans"]] == ["lobby"]
     assert typed("status", "office", "-o", "json").json["orphans"] == []
 

@@ -109,7 +109,7 @@ def test_undo_is_refused_while_an_attempt_is_open(stage, typed):
     assert typed("rotate", "office").code == 1
     printed = typed("undo", "office")
     assert printed.code == 1
-    assert "office: a rotate is open since" in printed.err
+    assert "office: a rotation has been open since" in printed.err
     assert stage.state("office").request is None
 
 
@@ -231,6 +231,6 @@ def test_unknown_names_are_refused_with_a_suggestion(stage, typed):
 
 def test_it_has_to_be_said_which(stage, typed):
     stage.configure([OFFICE])
-    assert "say which: names of targets, or --all" in typed("rotate").err
+    assert "no target given: name targets, or use --all" in typed("rotate").err
     assert "exclude each other" in typed("rotate", "--all", "office").err
     assert typed("rotate").code == 2

@@ -13,7 +13,7 @@ from stage import TOKEN
 
 from rotator.core.model import Claim
 from rotator.core.secret import Secret
-from rotator_simulator.faults import named
+from rotator_simulator.faults import fault_named
 
 
 def replacing(name):
@@ -41,7 +41,7 @@ def test_rotates_retires_and_stops(stage):
     rotated(stage, "life")
     assert stage.works("sip/life")
     eventually(lambda: not stage.state("life").ledger, "the old credential is gone")
-    assert [record.username for record in stage.account.records()] == [stage.published("sip/life").username]
+    assert [record.username for record in stage.account.credentials()] == [stage.published("sip/life").username]
     assert daemon.stop() == 0
     verbs = [line["verb"] for line in stage.audit() if line["target"] == "life"]
     assert verbs == ["stage", "create", "prove", "publish", "close", "disable", "delete"]
@@ -49,7 +49,7 @@ def test_rotates_retires_and_stops(stage):
 
 def test_sigterm_in_the_middle_then_a_new_start_carries_the_same_password_to_its_end(stage):
     stage.configure([replacing("middle")])
-    stage.sandbox.faults.plan(named("latency", seconds=2.0), verb="create")
+    stage.sandbox.faults.plan(fault_named("latency", seconds=2.0), verb="create")
     daemon = stage.start()
     eventually(lambda: stage.state("middle").attempt, "an attempt is open")
     assert daemon.stop() == 0
@@ -61,12 +61,12 @@ def test_sigterm_in_the_middle_then_a_new_start_carries_the_same_password_to_its
     rotated(stage, "middle")
     assert stage.published("sip/middle").password == attempt.staged.password
     assert stage.works("sip/middle")
-    assert len(stage.account.records()) == 1
+    assert len(stage.account.credentials()) == 1
 
 
 def test_kill_in_the_middle_is_carried_on_when_the_claim_ends(stage):
     stage.configure([replacing("killed")])
-    stage.sandbox.faults.plan(named("latency", seconds=1.0), verb="create")
+    stage.sandbox.faults.plan(fault_named("latency", seconds=1.0), verb="create")
     daemon = stage.start()
     eventually(lambda: stage.state("killed").attempt, "an attempt is open")
     assert daemon.stop(signal.SIGKILL) == -signal.SIGKILL
@@ -81,7 +81,7 @@ def test_kill_in_the_middle_is_carried_on_when_the_claim_ends(stage):
     stage.vault.store.write_state(replace(state.state, claim=None, attempt=attempt), state.version)
     rotated(stage, "killed")
     assert stage.published("sip/killed").password == staged.password
-    assert len(stage.account.records()) == 1
+    assert len(stage.account.credentials()) == 1
 
 
 def test_a_second_stop_ends_at_once(stage):
@@ -100,7 +100,7 @@ def test_sigusr1_rotates_now_and_the_audit_says_why(stage):
     rotated(stage, "now")
     daemon.send(signal.SIGUSR1)
     rotated(stage, "now", 2)
-    request = next(line for line in stage.audit() if line["verb"] == "request rotate")
+    request = next(line for line in stage.audit() if line["verb"] == "request_rotation")
     assert request["facts"]["requested_by"] == "SIGUSR1"
     staged = [line for line in stage.audit() if line["verb"] == "stage"][-1]
     assert staged["facts"]["reason"] == "signal SIGUSR1"
@@ -165,7 +165,7 @@ def test_bad_answers_are_bounded_seen_in_the_metrics_and_lose_nothing(stage, fau
     assert stage.works(f"sip/{name}")
     assert daemon.metric("rotator_provider_requests_total") is not None
     eventually(lambda: not stage.state(name).ledger, "the old one is retired")
-    assert len(stage.account.records()) == 1
+    assert len(stage.account.credentials()) == 1
 
 
 def test_a_sealed_vault_is_waited_for_and_the_probes_tell_the_truth(stage):
@@ -181,7 +181,7 @@ def test_a_sealed_vault_is_waited_for_and_the_probes_tell_the_truth(stage):
         proxy.tamper = lambda seen: seen
         rotated(stage, "sealed")
         # The first rotation may be open already when the request comes, and is then what was asked for.
-        eventually(lambda: "request rotate" in [line["verb"] for line in stage.audit()], "the signal was kept")
+        eventually(lambda: "request_rotation" in [line["verb"] for line in stage.audit()], "the signal was kept")
         assert daemon.code_of("/readyz") == 200
         assert daemon.stop() == 0
 

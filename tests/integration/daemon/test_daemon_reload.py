@@ -3,7 +3,6 @@
 import json
 import resource
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from bao import FaultyProxy, eventually
+from ports import free_port
 
 KEPT = "configuration not reloaded; the old one stays in force"
 
@@ -54,12 +54,9 @@ def test_such_a_key_at_a_reload_leaves_the_old_configuration_in_force(stage):
 
 @pytest.mark.parametrize("other", ["moved", "given up"])
 def test_an_embedded_vault_is_not_changed_by_a_reload(stage, tmp_path, other):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     stage.configure([replacing("embedded")])
     document = json.loads(stage.config.read_text())
-    own = {"embedded": {"data_dir": str(tmp_path / "data"), "port": port}}
+    own = {"embedded": {"data_dir": str(tmp_path / "data"), "port": free_port()}}
     stage.config.write_text(json.dumps(document | {"vault": own}))
     daemon = stage.start()
     daemon.wait_for("started")
@@ -95,9 +92,9 @@ def test_sigusr1_rotates_nothing_where_vault_does_not_say_what_was_asked_for(sta
         )
         daemon.send(signal.SIGUSR1)
         daemon.wait_for("request not read")
-        daemon.wait_for("nothing is rotated: Vault does not say which targets were asked for; signal again")
+        daemon.wait_for("nothing is rotated: Vault did not return all requests; send the signal again")
     assert stage.rotations("other") == 1
-    assert not [line for line in stage.audit() if line["verb"] == "request rotate"]
+    assert not [line for line in stage.audit() if line["verb"] == "request_rotation"]
 
 
 def test_a_closed_standard_output_is_no_place_for_the_audit(stage):
@@ -110,7 +107,7 @@ def test_a_closed_standard_output_is_no_place_for_the_audit(stage):
         command, shell=True, env=stage.environ, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2
-    assert "standard output, and that is closed: open it, or set audit.file" in done.stderr
+    assert "standard output, which is closed: open it, or set audit.file" in done.stderr
 
 
 def test_a_crash_dumps_no_memory(stage):

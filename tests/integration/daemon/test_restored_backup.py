@@ -56,7 +56,7 @@ def test_an_old_backup_names_a_deleted_credential_and_a_rotation_makes_a_new_one
     third.send(signal.SIGUSR1)
     settled(stage, "restored", 2)
     assert stage.works("sip/restored")
-    left = {record.username for record in stage.account.records()}
+    left = {record.username for record in stage.account.credentials()}
     assert left == {stage.published("sip/restored").username, lost}
 
 
@@ -80,4 +80,4 @@ def test_in_place_is_made_whole_by_a_rotation(stage):
     third.send(signal.SIGUSR1)
     settled(stage, "lobby", 2)
     assert stage.works("sip/lobby")
-    assert {record.username for record in stage.account.records()} == {"lobby"}
+    assert {record.username for record in stage.account.credentials()} == {"lobby"}

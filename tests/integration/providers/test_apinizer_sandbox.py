@@ -8,7 +8,7 @@ from provider_bench import PASSWORD
 
 from rotator.core.answers import Done, Refusal, Refused, Unknown, Wait
 from rotator.core.secret import Secret
-from rotator_simulator.faults import named
+from rotator_simulator.faults import fault_named
 
 BOTH = pytest.mark.parametrize("generation", GENERATIONS)
 FIRST = "first-password"
@@ -97,6 +97,6 @@ def test_nothing_that_the_wire_does_is_taken_for_an_answer(fault):
         found.http._options = replace(found.http._options, timeouts=replace(found.http._options.timeouts, read=0.3))
         found.api.add(PROJECT, "client1", Secret(FIRST), [ORDERS])
         changes = {"seconds": 0.6} if fault == "drip" else {}
-        found.sandbox.faults.plan(named(fault, **changes), verb="update", times=None)
+        found.sandbox.faults.plan(fault_named(fault, **changes), verb="update", times=None)
         answer = found.provider.set_password(credential())
         assert isinstance(answer, Unknown), answer

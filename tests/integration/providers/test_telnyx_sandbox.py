@@ -257,7 +257,7 @@ def test_no_path_through_the_code_sends_active():
     bodies = []
     with World() as world:
         watch = world.contract.watch
-        world.sandbox._server.watch = lambda seen: (bodies.append(seen.body), watch(seen))
+        world.sandbox._server.observe = lambda seen: (bodies.append(seen.body), watch(seen))
         record = world.add()
         for provider, one in (
             (world.telephony, Credential("prod", "gencredOld", record.id, FIRST, attempt="a")),

@@ -13,10 +13,10 @@ from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.providers.http.client import Http
 from rotator.providers.registry import KINDS
-from rotator_simulator.account import Account
-from rotator_simulator.http_server import Witnessed
+from rotator_simulator.account import SimulatedAccount
+from rotator_simulator.http_server import RecordedExchange
 from rotator_simulator.providers.vobiz.api import VobizApi
-from rotator_simulator.server import Sandbox
+from rotator_simulator.server import SimulatorServer
 
 TOKEN, FIRST, SECOND = Secret("sandbox-token-1"), Secret("Vbz!2025$SecureP"), Secret("Other+2026*SecureP")
 READINGS = [
@@ -30,11 +30,11 @@ READINGS = [
 @pytest.fixture(params=READINGS, ids=lambda readings: ",".join(readings) or "the prose")
 def world(request):
     clock = SystemClock(Event())
-    account = Account("MA_DEMO", TOKEN, clock)
+    account = SimulatedAccount("MA_DEMO", TOKEN, clock)
     api = VobizApi([account], clock)
     api.read_as(**request.param)
     contract = Contract.load("vobiz")
-    with Sandbox([api], clock, watch=contract.watch) as sandbox:
+    with SimulatorServer([api], clock, observe=contract.watch) as sandbox:
 
         def made(kind):
             options = account_options(kind, TOKEN, base_url=sandbox.http_url, auth_id="MA_DEMO")
@@ -78,7 +78,7 @@ def test_an_endpoint_is_updated_by_the_contract(world):
 def exchange(method, path, *, body=b"", status=200, answer=b"{}", query=""):
     headers = {"X-Auth-ID": "MA_DEMO", "X-Auth-Token": "t"} | ({"Content-Type": "application/json"} if body else {})
     kind = {"Content-Type": "application/json"}
-    return Witnessed(method, path, query, headers, body, status, kind, answer, spoilt=False)
+    return RecordedExchange(method, path, query, headers, body, status, kind, answer, replaced=False)
 
 
 ACCOUNT = "/api/v1/Account/MA_DEMO"

@@ -15,10 +15,10 @@ from rotator.daemon.clock import SystemClock
 from rotator.providers.http.client import CallTimeouts, Http, ReadOnlyViolation
 from rotator.providers.registry import KINDS
 from rotator.testing import FakeClock, FakeRandomness
-from rotator_simulator.account import Account
+from rotator_simulator.account import SimulatedAccount
 from rotator_simulator.faults import CATALOGUE
 from rotator_simulator.providers.vobiz.api import VobizApi
-from rotator_simulator.server import Sandbox
+from rotator_simulator.server import SimulatorServer
 
 TOKEN, FIRST, SECOND = Secret("sandbox-token-1"), Secret("Vbz!2025$SecureP"), Secret("Other+2026*SecureP")
 QUICK = CallTimeouts(connect=1, read=0.1, write=1, pool=1, total=30)
@@ -31,10 +31,10 @@ class World:
         self, kind="vobiz", *, timeouts=None, register=True, clock=None, token=TOKEN, auth_id="MA_DEMO", **readings
     ):
         self.real = SystemClock(Event())
-        self.account = Account("MA_DEMO", TOKEN, self.real)
+        self.account = SimulatedAccount("MA_DEMO", TOKEN, self.real)
         self.api = VobizApi([self.account], self.real)
         self.api.read_as(**readings)
-        self.sandbox = Sandbox([self.api], self.real)
+        self.sandbox = SimulatorServer([self.api], self.real)
         self.meter = Counted()
         registrar = self.sandbox.sip_address if register else None
         self._keys = {"key": token, "auth_id": auth_id, "registrar": registrar}
@@ -57,7 +57,7 @@ class World:
         self.sandbox.stop()
 
     def held(self, identity):
-        return next((record for record in self.account.records() if record.id == identity), None)
+        return next((record for record in self.account.credentials() if record.id == identity), None)
 
     @property
     def writes(self):
@@ -116,7 +116,7 @@ def test_the_whole_life_of_a_credential_under_every_reading(readings):
         assert provider.delete(changed) == Done(None)
         assert provider.delete(changed) == Done(None)
         assert provider.find(changed) == Done(())
-        assert [record.username for record in world.account.records()] == ["somebodyelse"]
+        assert [record.username for record in world.account.credentials()] == ["somebodyelse"]
         for method in (provider.set_password, provider.enable, provider.disable):
             assert method(changed).why is Refusal.NOT_FOUND
 
@@ -257,7 +257,7 @@ def happened(world, record, what):
 
 def untouched(world, record):
     held = world.held(record.id)
-    return held is not None and held.enabled and held.password == FIRST and len(world.account.records()) == 1
+    return held is not None and held.enabled and held.password == FIRST and len(world.account.credentials()) == 1
 
 
 @pytest.mark.parametrize("times", [1, None])

@@ -19,7 +19,7 @@ from rotator.core.model import Credential, TargetState
 from rotator.core.secret import Secret
 from rotator.ports import StoreDenied
 from rotator.vault import embedded, process
-from rotator.vault.bootstrap import Admin, Plan, credentials
+from rotator.vault.bootstrap import ServerSetup, VaultAdmin, credentials
 from rotator.vault.embedded import EmbeddedVault
 from rotator.vault.process import EmbeddedError, find_server
 from rotator.vault.store import VaultStore
@@ -147,11 +147,11 @@ def test_nobody_else_can_read_the_directory(persistent: EmbeddedVault, tmp_path:
 def test_the_root_token_is_revoked_and_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     roots: list[Secret] = []
     real = embedded.revoke_root
-    monkeypatch.setattr(embedded, "revoke_root", lambda *args: roots.append(args[2]) or real(*args))
+    monkeypatch.setattr(embedded, "revoke_root", lambda admin, *rest: roots.append(admin.root) or real(admin, *rest))
     with EmbeddedVault(tmp_path, TravelClock()) as server:
         assert not (tmp_path / "root-token").exists()
         with pytest.raises(EmbeddedError, match="answers 403"):
-            Admin(server.address, roots[0]).call("GET", "auth/token/lookup-self")
+            VaultAdmin(server.address, TravelClock(), roots[0]).call("GET", "auth/token/lookup-self")
         with pytest.raises(EmbeddedError, match="has no root token"):
             _ = server.root_token
     kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
@@ -168,16 +168,16 @@ def test_a_first_start_that_was_cut_off_is_finished_by_the_next(
     class Cut(Exception):
         pass
 
-    real = Admin.call
+    real = VaultAdmin.call
 
-    def call(self: Admin, verb: str, path: str, *rest: Any, **more: Any) -> dict[str, Any]:
+    def call(self: VaultAdmin, verb: str, path: str, *rest: Any, **more: Any) -> dict[str, Any]:
         answer = real(self, verb, path, *rest, **more)
         if step in path:
             raise Cut
         return answer
 
     with monkeypatch.context() as patch:
-        patch.setattr(Admin, "call", call)
+        patch.setattr(VaultAdmin, "call", call)
         with pytest.raises(Cut):
             EmbeddedVault(tmp_path, TravelClock()).start()
     with EmbeddedVault(tmp_path, TravelClock()) as server:
@@ -192,9 +192,9 @@ def test_a_start_that_was_cut_off_before_its_keys_were_kept_says_what_to_do(
         patch.setattr(
             embedded,
             "initialise",
-            lambda address, _: Admin(address).call("PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1}),
+            lambda admin, _: admin.call("PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1}),
         )
-        with pytest.raises(EmbeddedError, match="was cut off before it held anything: remove it"):
+        with pytest.raises(EmbeddedError, match="was cut off before any data was written: remove it"):
             EmbeddedVault(tmp_path, TravelClock()).start()
 
 
@@ -217,7 +217,7 @@ def test_a_wrong_seal_key_ends_in_a_bounded_time_and_points_to_the_log(tmp_path:
 
 def test_a_given_port_is_used_and_a_taken_one_is_an_error(bao: Bao, tmp_path: Path) -> None:
     taken = int(bao.address.rsplit(":", 1)[1])
-    with pytest.raises(EmbeddedError, match=f"port {taken} on 127.0.0.1 cannot be had"):
+    with pytest.raises(EmbeddedError, match=f"port {taken} on 127.0.0.1 is not available"):
         EmbeddedVault(tmp_path, TravelClock(), port=taken).start()
 
 
@@ -243,8 +243,8 @@ def test_in_memory_nothing_is_left_behind() -> None:
 
 
 def test_another_mount_and_other_paths_can_be_planned() -> None:
-    plan = Plan(mount="voice", state_prefix="ops/state", consumer_paths=("phones/*",))
-    with EmbeddedVault(None, TravelClock(), plan) as server:
+    setup = ServerSetup(mount="voice", state_prefix="ops/state", consumer_paths=("phones/*",))
+    with EmbeddedVault(None, TravelClock(), setup) as server:
         session = client(server)
         store = VaultStore(session.client, "voice", "ops/state")
         store.check()

@@ -17,7 +17,7 @@ from bao import DROP, Bao, FaultyProxy, Once, Session, changed
 from rotator.core.secret import Secret
 from rotator.ports import StoreDenied, StoreError, StoreUnavailable
 from rotator.vault.auth import AppRole, Jwt, Kubernetes, Method, Token, TokenFile
-from rotator.vault.client import Call
+from rotator.vault.client import VaultRequest
 
 
 def use(session: Session) -> None:
@@ -150,7 +150,9 @@ class TestAppRole:
     def test_a_wrong_secret_id_is_refused_without_being_quoted(self, bao: Bao, policy: str) -> None:
         role = replace(bao.app_role(policy), secret_id=Secret("not-the-secret-id"))
         session = bao.client(role)
-        with pytest.raises(StoreDenied, match="Vault refuses what was given for login at auth/approle/login") as caught:
+        with pytest.raises(
+            StoreDenied, match="Vault refuses the values sent for login at auth/approle/login"
+        ) as caught:
             use(session)
         assert "not-the-secret-id" not in repr(caught.value)
         assert caught.value.__context__ is None
@@ -214,7 +216,7 @@ class TestWrappedSecretId:
     def test_one_that_somebody_else_unwrapped_is_reported_as_such(self, bao: Bao, policy: str) -> None:
         method = self.wrapped(bao, policy)
         use(bao.client(method))
-        with pytest.raises(StoreDenied, match="expired or was unwrapped before; if it was not by us, somebody has it"):
+        with pytest.raises(StoreDenied, match="unwrapped before; if not by rotator, somebody else has it"):
             use(bao.client(method))
 
     def test_what_holds_no_secret_id_is_refused(self, bao: Bao, policy: str) -> None:
@@ -291,7 +293,7 @@ class TestTokenFile:
         with pytest.raises(StoreUnavailable, match=r"token cannot be read \(FileNotFoundError\)"):
             use(bao.client(TokenFile(tmp_path / "token")))
         (tmp_path / "empty").write_text("\n")
-        with pytest.raises(StoreUnavailable, match="is empty: it is expected to hold one token"):
+        with pytest.raises(StoreUnavailable, match="is empty: it must hold one token"):
             use(bao.client(TokenFile(tmp_path / "empty")))
 
     def test_a_file_that_goes_away_does_not_stop_a_token_that_works(
@@ -313,7 +315,7 @@ def signed(bao: Bao) -> str:
     bao.call("POST", "identity/oidc/role/r", {"key": "k", "client_id": "rotator", "ttl": "1h"})
     bao.policy("issue", 'path "identity/oidc/token/r" { capabilities = ["read"] }')
     entity = bao.client(bao.app_role("issue")).client
-    token = entity.request(Call("issue", "get", "identity/oidc/token/r"))["data"]["token"]
+    token = entity.request(VaultRequest("issue", "get", "identity/oidc/token/r"))["data"]["token"]
     bao.call("POST", "sys/auth/jwt", {"type": "jwt"})
     keys = f"{bao.address}/v1/identity/oidc/.well-known/keys"
     bao.call("POST", "auth/jwt/config", {"jwks_url": keys, "bound_issuer": f"{bao.address}/v1/identity/oidc"})

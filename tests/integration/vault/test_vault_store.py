@@ -14,7 +14,7 @@ from rotator.core.model import Claim, ConsumerDocument, Credential, TargetState
 from rotator.core.secret import Secret
 from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, StoreUnavailable
 from rotator.vault.auth import Token
-from rotator.vault.client import Call
+from rotator.vault.client import VaultRequest
 from rotator.vault.policy import rotator_policy
 
 AT = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -142,7 +142,7 @@ class TestDocuments:
 
     def test_a_state_that_cannot_be_read_names_path_and_field(self, bao: Bao, session: Session, name: str) -> None:
         bao.call("POST", f"secret/data/rotator/state/{name}", {"data": {"schema": 1, "target": 5}})
-        with pytest.raises(StoreCorrupt, match=f"secret/rotator/state/{name}: field target: expected text"):
+        with pytest.raises(StoreCorrupt, match=f"secret/rotator/state/{name}: field target: expected str"):
             session.store.read_state(name)
 
     def test_a_state_that_was_copied_to_another_name_is_not_taken(self, bao: Bao, session: Session, name: str) -> None:
@@ -321,7 +321,7 @@ class TestStart:
     def test_a_kv_v1_mount_is_refused_with_the_reason(self, bao: Bao) -> None:
         bao.call("POST", "sys/mounts/old", {"type": "kv", "options": {"version": "1"}}, also=400)
         with pytest.raises(
-            StoreError, match=r"old/ is KV version 1, and KV version 2 is needed.*enable-versioning old/"
+            StoreError, match=r"old/ is KV version 1, and rotator needs KV version 2.*enable-versioning old/"
         ):
             bao.client(mount="old").store.check()
 
@@ -357,7 +357,7 @@ class TestStart:
         bao.call("POST", f"secret/data/sip/{name}", {"data": {"token": "kept-by-others", "empty": "", "number": 5}})
         assert session.store.read_key(f"sip/{name}", "token") == Secret("kept-by-others")
         for key in ("missing", "empty", "number"):
-            with pytest.raises(StoreError, match=f"has no text under '{key}': put the secret there"):
+            with pytest.raises(StoreError, match=f"holds no text under the key '{key}': store the secret there"):
                 session.store.read_key(f"sip/{name}", key)
 
     def test_a_namespace_is_used_and_a_missing_one_is_named(self, bao: Bao) -> None:
@@ -466,7 +466,7 @@ def test_the_policy_opens_nothing_else(bao: Bao, policy: str) -> None:
     session = bao.client(bao.app_role(policy))
     for path in ("secret/data/other/x", "sys/policies/acl/root", "auth/approle/role", "secret/metadata/sip/x"):
         with pytest.raises(StoreDenied):
-            session.client.request(Call("other", "get", path))
+            session.client.request(VaultRequest("other", "get", path))
 
 
 def test_requests_are_counted_by_operation_and_outcome(session: Session, name: str) -> None:

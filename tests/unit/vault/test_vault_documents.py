@@ -1,7 +1,8 @@
 """The JSON form of the two documents."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,35 @@ def test_times_are_written_in_utc(state: model.TargetState) -> None:
     assert written is None or written.endswith("+00:00")
 
 
+def test_the_format_of_a_state_document_does_not_change() -> None:
+    credential = model.Credential("acc", "user", "id", Secret("p"), "sip:u@example.org", "a1")
+    attempt = model.Attempt(
+        "a2",
+        model.Purpose.ROTATE,
+        model.Strategy.IN_PLACE,
+        model.Phase.APPLIED,
+        credential,
+        None,
+        AT,
+        "schedule",
+        "due",
+    )
+    entry = model.LedgerEntry(credential, model.Ending.STAND_BY, AT, AT, timedelta(days=7, microseconds=1))
+    state = model.TargetState(
+        "phone",
+        published=credential,
+        attempt=attempt,
+        ledger=(entry,),
+        last_rotation=AT.astimezone(timezone(timedelta(hours=2))),
+        request=model.Request(model.Purpose.UNDO, "ann", "", AT),
+        claim=model.Claim("h1", AT),
+        counts=model.Counts(succeeded=3, seconds=1.5),
+    )
+    written = encode_state(state, "w")
+    assert json.dumps(written, indent=1) == (Path(__file__).parent / "state_document.json").read_text().strip()
+    assert decode_state(written) == state
+
+
 def full() -> dict[str, Any]:
     credential = model.Credential("acc", "user", "id", Secret("hidden-value"), attempt="a1")
     attempt = model.Attempt(
@@ -54,20 +84,23 @@ def put(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("failures", "hidden-value", "field failures: expected a whole number"),
-        ("failures", True, "field failures: expected a whole number"),
-        ("last_rotation", "hidden-value", "field last_rotation: expected a time in ISO 8601"),
-        ("last_rotation", "2026-01-05T12:00:00", "field last_rotation: expected a time in ISO 8601"),
-        ("attempt.phase", "hidden-value", "field attempt.phase: expected one of staged, applied, proved"),
-        ("attempt.phase", ["hidden-value"], "field attempt.phase: expected one of staged, applied, proved"),
-        ("attempt.staged.password", 7, "field attempt.staged.password: expected text"),
-        ("attempt.staged.hidden", "hidden-value", "field attempt.staged.hidden: not known to this rotator"),
+        ("failures", "hidden-value", "field failures: expected int"),
+        ("failures", True, "field failures: expected int"),
+        ("last_rotation", "hidden-value", "field last_rotation: expected datetime.datetime | None"),
+        ("last_rotation", "2026-01-05T12:00:00", "field last_rotation: expected datetime.datetime | None"),
+        ("attempt.phase", "hidden-value", "field attempt.phase: expected Phase"),
+        ("attempt.phase", ["hidden-value"], "field attempt.phase: expected Phase"),
+        ("attempt.staged.password", 7, "field attempt.staged.password: expected rotator.core.secret.Secret | None"),
+        ("attempt.staged.hidden", "hidden-value", "field attempt.staged: unknown to this rotator: hidden"),
         ("attempt.id", ..., "field attempt.id: missing"),
-        ("ledger.0.quarantine", float("inf"), "field ledger[0].quarantine: expected a number"),
-        ("ledger.0.quarantine", 1e300, "field ledger[0].quarantine: expected a length of time in seconds"),
-        ("ledger.0.credential", None, "field ledger[0].credential: expected an object"),
-        ("ledger", {"hidden-value": 1}, "field ledger: expected a list"),
-        ("counts.seconds", "hidden-value", "field counts.seconds: expected a number"),
+        ("ledger.0.quarantine", float("inf"), "field ledger[0].quarantine: expected timedelta"),
+        ("ledger.0.quarantine", 1e300, "field ledger[0].quarantine: expected timedelta"),
+        ("ledger.0.credential", None, "field ledger[0].credential: expected Credential"),
+        ("ledger", {"hidden-value": 1}, "field ledger: expected tuple"),
+        ("counts.seconds", "hidden-value", "field counts.seconds: expected float"),
+        ("counts.seconds", 10**400, "field counts.seconds: expected float"),
+        ("counts", "hidden-value", "field counts: expected Counts"),
+        ("hidden", "hidden-value", "field document: unknown to this rotator: hidden"),
         ("target", ..., "field target: missing"),
         ("schema", ..., "field schema: expected the number of a schema"),
         ("schema", True, "field schema: expected the number of a schema"),

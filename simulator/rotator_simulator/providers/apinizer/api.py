@@ -1,7 +1,7 @@
-"""The Management API of Apinizer as its pages describe it, in both generations (`ApinizerReadings`), and its gateway.
+"""The Management API of Apinizer as its pages describe it, in both forms (`ApinizerReadings`), and its gateway.
 
-A project is an `Account` whose token is the access token. Every change is deployed to every environment, and what an
-environment does not get, its gateway does not know: `apinizer_gateway` asks the environments and not the API.
+A project is a `SimulatedAccount` whose token is the access token. Every change is deployed to every environment, and
+the gateway (`gateway`) accepts what was deployed, not what the API holds.
 """
 
 import threading
@@ -13,44 +13,44 @@ from flask import Blueprint, Response, request
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock
-from rotator_simulator.account import Account, Missing, Record
+from rotator_simulator.account import NotFound, SimulatedAccount, SimulatedCredential
 from rotator_simulator.faults import GATEWAY, deployment_fault
 from rotator_simulator.providers.apinizer.common import (
     FIELDS,
     LABELS,
-    Access,
-    Answers,
+    ApiAccess,
     ApinizerReadings,
-    Deployed,
-    Environments,
-    body,
-    lacking,
+    ApinizerResponses,
+    DeployedCredential,
+    GatewayEnvironments,
+    missing_field,
     moment,
     problem,
-    wanted_access,
+    requested_access,
 )
 from rotator_simulator.providers.apinizer.gateway import GatewayRoutes
-from rotator_simulator.simulated_api import Simulation
+from rotator_simulator.simulated_api import SimulatedApi, verb
 
 KIND = "credential"
 
 
 @dataclass(slots=True)
-class _Held:
-    """What the API keeps of a credential beside the account's record."""
+class _Details:
+    """What the API keeps of a credential beside the common facts."""
 
     fields: dict[str, Any]
-    access: list[Access] = field(default_factory=list)
+    access: list[ApiAccess] = field(default_factory=list)
 
 
-class ApinizerApi(Simulation[ApinizerReadings]):
+class ApinizerApi(SimulatedApi[ApinizerReadings]):
     """Serves any number of projects of one installation."""
 
     name = "apinizer"
+    _responses: ApinizerResponses
 
     def __init__(
         self,
-        accounts: Iterable[Account],
+        accounts: Iterable[SimulatedAccount],
         clock: Clock,
         *,
         environments: Iterable[str] = ("production", "staging"),
@@ -58,63 +58,59 @@ class ApinizerApi(Simulation[ApinizerReadings]):
         groups: Mapping[str, Iterable[str]] | None = None,
         readings: ApinizerReadings | None = None,
     ) -> None:
-        """Makes it; `groups` names the API proxies of each group."""
-        self._answers = Answers(readings or ApinizerReadings())
-        super().__init__(accounts, self._answers)
+        """Serves these accounts; `groups` lists the API proxies of each group."""
+        super().__init__(accounts, ApinizerResponses(readings or ApinizerReadings()))
         self._proxies = frozenset(proxies)
         self._groups = {name: frozenset(members) for name, members in (groups or {}).items()}
-        self._environments = Environments(tuple(environments), clock)
-        self._held: dict[str, _Held] = {}
+        self._environments = GatewayEnvironments(tuple(environments), clock)
+        self._details: dict[str, _Details] = {}
         self._lock = threading.RLock()
 
-    def realms(self) -> Mapping[str, Account]:
-        """Nothing is SIP here."""
-        return {}
-
     def call(self) -> tuple[str, str]:
-        """The project and the verb: `create`, `list`, `update`, `delete`, `grants`, `grant`, `revoke` or `gateway`."""
-        verb = (request.endpoint or "").rpartition(".")[2].partition("_")[0]
-        return str((request.view_args or {}).get("project", "")), verb
+        """Returns the project and the verb, which may also be `grants`, `grant`, `revoke` or `gateway`."""
+        return str((request.view_args or {}).get("project", "")), verb()
 
-    def add(self, project: str, username: str, password: Secret, access: Iterable[Access] = (), **fields: Any) -> None:
-        """Makes a credential as an operator would at the console, deployed everywhere.
+    def add(
+        self, project: str, username: str, password: Secret, access: Iterable[ApiAccess] = (), **fields: Any
+    ) -> None:
+        """Creates a credential as an operator would at the console, deployed to every environment.
 
         Args:
             access: `("Orders", "API_PROXY")` and the like.
-            fields: email, fullName, roleNameList and so on; made up where they are missing.
+            fields: email, fullName, roleNameList and so on; missing ones get defaults.
         """
         with self._lock:
             account = self._accounts[project]
-            record = account.create(KIND, username, password)
-            self._held[record.id] = _Held({**_made_up(username), **fields}, list(access))
+            credential = account.create(KIND, username, password)
+            self._details[credential.id] = _Details({**_default_fields(username), **fields}, list(access))
             for environment in self._environments.names:
-                self._deploy(environment, account.get(KIND, record.id))
+                self._deploy(environment, account.get(KIND, credential.id))
 
     def lets_in(self, environment: str, username: str, password: Secret, proxy: str | None = None) -> bool:
-        """True where the environment's gateway accepts the password now, and for `proxy` if one is named."""
+        """Tells whether the environment's gateway accepts the password now, and for `proxy` if one is named."""
         with self._lock:
-            known = self.known(environment, username, password)
-            return known is not None and (proxy is None or self.may(known, proxy))
+            credential = self.log_in(environment, username, password)
+            return credential is not None and (proxy is None or self.may_call(credential, proxy))
 
-    def known(self, environment: str, username: str, password: Secret) -> Deployed | None:
-        """What an environment's gateway knows of a username, where this is its password and it may be used."""
-        known = self._environments.known(environment, username)
-        if known is None or known.password != password:
+    def log_in(self, environment: str, username: str, password: Secret) -> DeployedCredential | None:
+        """Returns the credential if an environment's gateway accepts this username and password."""
+        credential = self._environments.deployed(environment, username)
+        if credential is None or credential.password != password:
             return None
-        usable = known.enabled or not self.readings.enabled_enforced
-        alive = known.expires is None or known.expires > self._environments.clock.now()
-        return known if usable and alive else None
+        enabled = credential.enabled or not self.readings.enabled_enforced
+        expired = credential.expires is not None and credential.expires <= self._environments.clock.now()
+        return credential if enabled and not expired else None
 
-    def may(self, known: Deployed, proxy: str) -> bool:
-        """True where access to the proxy, or to a group that has it, was granted."""
+    def may_call(self, credential: DeployedCredential, proxy: str) -> bool:
+        """Tells whether access to the proxy, or to a group with it, was granted."""
         groups = {name for name, members in self._groups.items() if proxy in members}
         return any(
             (kind == "API_PROXY" and name == proxy) or (kind == "API_PROXY_GROUP" and name in groups)
-            for name, kind in known.access
+            for name, kind in credential.access
         )
 
     def blueprint(self) -> Blueprint:
-        """The routes of the API, each with its trailing slash, and of the gateway."""
+        """Returns the routes of the API, each with its trailing slash, and of the gateway."""
         routes = Blueprint(self.name, __name__)
         base = "/apiops/projects/<project>/credentials/"
         one, access = f"{base}<username>/", f"{base}<username>/access/"
@@ -131,7 +127,7 @@ class ApinizerApi(Simulation[ApinizerReadings]):
         for method, path, name, view in table:
             routes.add_url_rule(path, name, self._guarded(view), methods=[method], strict_slashes=True)
         for number, path in enumerate((base, one, access)):
-            # Flask would redirect to the path with the slash; no such redirect is documented.
+            # Flask would redirect to the path with the slash, which is not documented.
             methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
             routes.add_url_rule(path[:-1], f"refuse_slash_{number}", _nowhere, methods=methods)
         GatewayRoutes(self, self._environments.names, self._proxies).add_to(routes, GATEWAY)
@@ -141,13 +137,13 @@ class ApinizerApi(Simulation[ApinizerReadings]):
         def guarded(project: str, **rest: str) -> Response:
             account = self._accounts.get(project)
             tokens = [known.token for known in self.accounts]
-            given = Secret(request.headers.get("Authorization", "").removeprefix("Bearer "))
-            if not any(given == token for token in tokens):
-                return self._answers.bad_token()
-            if account is None or given != account.token or not self.readings.project_visible:
-                return self._answers.no_project(project)
+            sent = Secret(request.headers.get("Authorization", "").removeprefix("Bearer "))
+            if not any(sent == token for token in tokens):
+                return self._responses.bad_token()
+            if account is None or sent != account.token or not self.readings.project_visible:
+                return self._responses.no_project(project)
             if not self.readings.permitted:
-                return self._answers.no_permission(project)
+                return self._responses.no_permission(project)
             with self._lock:
                 return view(account, **rest)
 
@@ -155,126 +151,129 @@ class ApinizerApi(Simulation[ApinizerReadings]):
 
     # -- credentials
 
-    def _list(self, account: Account) -> Response:
-        shown = [self._shown(record) for record in account.records(KIND)]
-        return self._answers.success(resultList=shown)
+    def _body(self) -> dict[str, Any]:
+        return self._responses.body() or {}
 
-    def _shown(self, record: Record) -> dict[str, Any]:
-        held = self._held.get(record.id)  # None: `Account.stir` has put it there
-        fields = _made_up(record.username) if held is None else held.fields
-        return {**fields, "username": record.username, "password": None, "enabled": record.enabled}
+    def _list(self, account: SimulatedAccount) -> Response:
+        items = [self._as_json(credential) for credential in account.credentials(KIND)]
+        return self._responses.success(resultList=items)
 
-    def _create(self, account: Account) -> Response:
-        given = body()
-        if found := problem(given):
-            return self._answers.refusal(400, found)
-        if any(record.username == given["username"] for other in self.accounts for record in other.records(KIND)):
-            return self._answers.taken()
-        record = account.create(KIND, given["username"], Secret(given["password"]))
-        if given.get("enabled") is False:
-            record = account.update(KIND, record.id, enabled=False)
+    def _as_json(self, credential: SimulatedCredential) -> dict[str, Any]:
+        details = self._details.get(credential.id)  # None: added by `change_listing`
+        fields = _default_fields(credential.username) if details is None else details.fields
+        return {**fields, "username": credential.username, "password": None, "enabled": credential.enabled}
+
+    def _create(self, account: SimulatedAccount) -> Response:
+        body = self._body()
+        if error := problem(body):
+            return self._responses.refusal(400, error)
+        if any(one.username == body["username"] for other in self.accounts for one in other.credentials(KIND)):
+            return self._responses.username_taken()
+        credential = account.create(KIND, body["username"], Secret(body["password"]))
+        if body.get("enabled") is False:
+            credential = account.update(KIND, credential.id, enabled=False)
         defaults: dict[str, Any] = {"description": None, "roleNameList": [], "ipList": [], "expireDate": None}
-        self._held[record.id] = _Held({**defaults, **{key: given[key] for key in FIELDS if key in given}})
-        return self._deployed(record)
+        self._details[credential.id] = _Details({**defaults, **{key: body[key] for key in FIELDS if key in body}})
+        return self._deployed(credential)
 
-    def _replace(self, account: Account) -> Response:
-        given = body()
-        if found := problem(given) or lacking(given):
-            return self._answers.refusal(400, found)
-        record = _find(account, given["username"])
-        if record is None:
-            return self._answers.no_credential(given["username"])
-        record = account.update(KIND, record.id, password=Secret(given["password"]), enabled=given["enabled"])
-        self._held[record.id].fields = {key: given[key] for key in FIELDS}
-        return self._deployed(record)
+    def _replace(self, account: SimulatedAccount) -> Response:
+        body = self._body()
+        if error := problem(body) or missing_field(body):
+            return self._responses.refusal(400, error)
+        credential = _find(account, body["username"])
+        if credential is None:
+            return self._responses.no_credential(body["username"])
+        credential = account.update(KIND, credential.id, password=Secret(body["password"]), enabled=body["enabled"])
+        self._details[credential.id].fields = {key: body[key] for key in FIELDS}
+        return self._deployed(credential)
 
-    def _set_password(self, account: Account, username: str) -> Response:
-        password = body().get("password")
+    def _set_password(self, account: SimulatedAccount, username: str) -> Response:
+        password = self._body().get("password")
         if not isinstance(password, str) or not password:
-            return self._answers.refusal(400, "Credential password can not be empty!")
-        record = _find(account, username)
-        if record is None:
-            return self._answers.no_credential(username)
-        return self._deployed(account.update(KIND, record.id, password=Secret(password)))
+            return self._responses.refusal(400, "Credential password can not be empty!")
+        credential = _find(account, username)
+        if credential is None:
+            return self._responses.no_credential(username)
+        return self._deployed(account.update(KIND, credential.id, password=Secret(password)))
 
-    def _delete(self, account: Account, username: str) -> Response:
-        record = _find(account, username)
-        if record is None:
-            return self._answers.no_credential(username)
-        account.delete(KIND, record.id, disconnect=True)
-        del self._held[record.id]
-        return self._deployed(record, undone=True)
+    def _delete(self, account: SimulatedAccount, username: str) -> Response:
+        credential = _find(account, username)
+        if credential is None:
+            return self._responses.no_credential(username)
+        account.delete(KIND, credential.id, disconnect=True)
+        del self._details[credential.id]
+        return self._deployed(credential, removed=True)
 
     # -- access
 
-    def _list_access(self, account: Account, username: str) -> Response:
-        record = _find(account, username)
-        if record is None:
-            return self._answers.no_credential(username)
-        access = [{"name": name, "type": kind} for name, kind in self._held[record.id].access]
-        return self._answers.success(resultList=access)
+    def _list_access(self, account: SimulatedAccount, username: str) -> Response:
+        credential = _find(account, username)
+        if credential is None:
+            return self._responses.no_credential(username)
+        access = [{"name": name, "type": kind} for name, kind in self._details[credential.id].access]
+        return self._responses.success(resultList=access)
 
-    def _grant(self, account: Account, username: str) -> Response:
-        record, wanted = _find(account, username), wanted_access(body())
-        if record is None:
-            return self._answers.no_credential(username)
+    def _grant(self, account: SimulatedAccount, username: str) -> Response:
+        credential, wanted = _find(account, username), requested_access(self._body())
+        if credential is None:
+            return self._responses.no_credential(username)
         if wanted is None:
-            return self._answers.refusal(400, "Credential access object name can not be empty!")
-        held = self._held[record.id]
+            return self._responses.refusal(400, "Credential access object name can not be empty!")
+        details = self._details[credential.id]
         for name, kind in wanted:
             label = f"{LABELS[kind]} (name:{name})"
             if name not in (self._proxies if kind == "API_PROXY" else self._groups):
                 text = f"{label} is not found or user does not have privilege to access it!"
-                return self._answers.refusal(400, text)
-            if (name, kind) in held.access:
-                return self._answers.refusal(400, f"Credential (username:{username}) has already access to {label}!")
-        held.access += wanted
-        return self._deployed(record)
+                return self._responses.refusal(400, text)
+            if (name, kind) in details.access:
+                return self._responses.refusal(400, f"Credential (username:{username}) has already access to {label}!")
+        details.access += wanted
+        return self._deployed(credential)
 
-    def _revoke(self, account: Account, username: str) -> Response:
-        record, wanted = _find(account, username), wanted_access(body())
-        if record is None:
-            return self._answers.no_credential(username)
-        held = self._held[record.id]
-        held.access = [access for access in held.access if access not in (wanted or ())]
-        return self._deployed(record)
+    def _revoke(self, account: SimulatedAccount, username: str) -> Response:
+        credential, wanted = _find(account, username), requested_access(self._body())
+        if credential is None:
+            return self._responses.no_credential(username)
+        details = self._details[credential.id]
+        details.access = [access for access in details.access if access not in (wanted or ())]
+        return self._deployed(credential)
 
     # -- deployment
 
-    def _deployed(self, record: Record, *, undone: bool = False) -> Response:
-        """Deploys a change to every environment but those that a fault spares, and says what came of it."""
+    def _deployed(self, credential: SimulatedCredential, *, removed: bool = False) -> Response:
+        """Deploys a change to every environment, except those that a fault leaves out, and reports the result."""
         fault, names = deployment_fault(), self._environments.names
         failed: frozenset[str] = frozenset()
         if fault is not None:
             failed = frozenset((fault.environment or names[-1],) if fault.deployment == "partial" else names)
         for name in names:
             if name not in failed:
-                self._deploy(name, None if undone else record, record.username)
+                self._deploy(name, None if removed else credential, credential.username)
         reported = failed if fault is not None and fault.deployment == "partial" else frozenset()
-        result = self._answers.deployed(names, reported, fault, undone=undone)
-        return self._answers.success(deploymentResult=result)
+        result = self._responses.deployed(names, reported, fault, removed=removed)
+        return self._responses.success(deploymentResult=result)
 
-    def _deploy(self, environment: str, record: Record | None, username: str = "") -> None:
+    def _deploy(self, environment: str, credential: SimulatedCredential | None, username: str = "") -> None:
         deployed = None
-        if record is not None:
-            held = self._held[record.id]
-            expires = moment(held.fields["expireDate"])
-            deployed = Deployed(record.password, record.enabled, expires, frozenset(held.access))
-        name = username if record is None else record.username
+        if credential is not None:
+            details = self._details[credential.id]
+            expires = moment(details.fields["expireDate"])
+            deployed = DeployedCredential(credential.password, credential.enabled, expires, frozenset(details.access))
+        name = username if credential is None else credential.username
         self._environments.deploy(environment, name, deployed, self.readings.gateway_delay)
 
 
-def _made_up(username: str) -> dict[str, Any]:
+def _default_fields(username: str) -> dict[str, Any]:
     known = {"email": f"{username}@example.com", "fullName": username, "description": ""}
     return {**known, "roleNameList": [], "ipList": [], "expireDate": None}
 
 
-def _find(account: Account, username: str) -> Record | None:
+def _find(account: SimulatedAccount, username: str) -> SimulatedCredential | None:
     try:
-        record = account.named(username)
-    except Missing:
+        credential = account.by_username(username)
+    except NotFound:
         return None
-    return record if record.kind == KIND else None
+    return credential if credential.kind == KIND else None
 
 
 def _nowhere(**_: str) -> Response:

@@ -1,6 +1,7 @@
-"""The simulated Apinizer's gateway: one address for each environment, which knows what was deployed there.
+"""The simulated Apinizer's gateway: one address for each environment, with the credentials deployed there.
 
-`/gateway/<environment>/<API proxy>` takes HTTP Basic or a token; `/gateway/<environment>/credential/token` issues one.
+`/gateway/<environment>/<API proxy>` accepts HTTP Basic or a token;
+`/gateway/<environment>/credential/token` issues tokens.
 """
 
 import base64
@@ -12,23 +13,23 @@ from typing import Protocol
 from flask import Blueprint, Response, jsonify, request
 
 from rotator.core.secret import Secret
-from rotator_simulator.providers.apinizer.common import ApinizerReadings, Deployed
+from rotator_simulator.providers.apinizer.common import ApinizerReadings, DeployedCredential
 
 
 class DataPlane(Protocol):
-    """What the gateway asks: `ApinizerApi`."""
+    """What the gateway needs of `ApinizerApi`."""
 
     @property
     def readings(self) -> ApinizerReadings:
         """The readings in force."""
         ...
 
-    def known(self, environment: str, username: str, password: Secret) -> Deployed | None:
-        """What an environment knows of a username, where this is its password and it may be used."""
+    def log_in(self, environment: str, username: str, password: Secret) -> DeployedCredential | None:
+        """Returns the credential if an environment accepts this username and password."""
         ...
 
-    def may(self, known: Deployed, proxy: str) -> bool:
-        """True where access to the proxy was granted."""
+    def may_call(self, credential: DeployedCredential, proxy: str) -> bool:
+        """Tells whether access to the proxy was granted."""
         ...
 
 
@@ -36,52 +37,52 @@ class GatewayRoutes:
     """The routes of the data plane."""
 
     def __init__(self, plane: DataPlane, environments: Collection[str], proxies: Collection[str]) -> None:
-        """Makes them; nothing was issued yet."""
+        """Starts without any token."""
         self._plane, self._environments, self._proxies = plane, environments, proxies
-        self._tokens: dict[tuple[str, str], tuple[str, Deployed]] = {}  # by environment and token
+        self._tokens: dict[tuple[str, str], tuple[str, DeployedCredential]] = {}  # by environment and token
         self._numbers = itertools.count(1)
 
     def add_to(self, routes: Blueprint, verb: str) -> None:
-        """Adds them to a blueprint; their names begin with `verb`."""
+        """Adds the routes to a blueprint; their names begin with `verb`."""
         base = "/gateway/<environment>"
         routes.add_url_rule(f"{base}/credential/token", f"{verb}_token", self._issue, methods=["POST"])
         routes.add_url_rule(f"{base}/<proxy>", f"{verb}_proxy", self._proxy, methods=["GET"])
 
     def _proxy(self, environment: str, proxy: str) -> Response:
         if environment not in self._environments or proxy not in self._proxies:
-            return _said(404, "API Proxy is not found")
+            return _fault(404, "API Proxy is not found")
         if not self._plane.readings.proxies_ask:
             return jsonify(proxy=proxy)
-        known = self._by_token(environment) or self._by_password(environment)
-        if known is None:
-            return _said(401, "Authentication failed")
-        return jsonify(proxy=proxy) if self._plane.may(known, proxy) else _said(403, "Access denied")
+        credential = self._by_token(environment) or self._by_password(environment)
+        if credential is None:
+            return _fault(401, "Authentication failed")
+        return jsonify(proxy=proxy) if self._plane.may_call(credential, proxy) else _fault(403, "Access denied")
 
-    def _by_password(self, environment: str) -> Deployed | None:
-        given = _basic()
-        return self._plane.known(environment, *given) if given is not None else None
+    def _by_password(self, environment: str) -> DeployedCredential | None:
+        login = _basic()
+        return self._plane.log_in(environment, *login) if login is not None else None
 
-    def _by_token(self, environment: str) -> Deployed | None:
+    def _by_token(self, environment: str) -> DeployedCredential | None:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        found = self._tokens.get((environment, token))
-        return found[1] if found is not None else None
+        issued = self._tokens.get((environment, token))
+        return issued[1] if issued is not None else None
 
     def _issue(self, environment: str) -> Response:
         header, form = "Authorization" in request.headers, "client_id" in request.form
         if request.form.get("grant_type") != "client_credentials":
-            return _refused(400, "unsupported_grant_type")
+            return _oauth_error(400, "unsupported_grant_type")
         if header and form:
-            return _refused(400, "invalid_request")
-        given = (request.form["client_id"], Secret(request.form.get("client_secret", ""))) if form else _basic()
-        known = None if given is None else self._plane.known(environment, *given)
-        if given is None or known is None:
-            return _refused(401, "invalid_client")
+            return _oauth_error(400, "invalid_request")
+        login = (request.form["client_id"], Secret(request.form.get("client_secret", ""))) if form else _basic()
+        credential = None if login is None else self._plane.log_in(environment, *login)
+        if login is None or credential is None:
+            return _oauth_error(401, "invalid_client")
         if self._plane.readings.delete_previous:
-            for key in [key for key, (owner, _) in self._tokens.items() if owner == given[0] and key[0] == environment]:
+            for key in [key for key, (owner, _) in self._tokens.items() if owner == login[0] and key[0] == environment]:
                 del self._tokens[key]
-        token = f"token-{next(self._numbers)}-of-{given[0]}"
-        self._tokens[environment, token] = (given[0], known)
-        return jsonify(access_token=token, token_type="Bearer", expires_in=3600)  # noqa: S106 - a word of OAuth
+        token = f"token-{next(self._numbers)}-of-{login[0]}"
+        self._tokens[environment, token] = (login[0], credential)
+        return jsonify(access_token=token, token_type="Bearer", expires_in=3600)  # noqa: S106 - a term of OAuth
 
 
 def _basic() -> tuple[str, Secret] | None:
@@ -93,13 +94,13 @@ def _basic() -> tuple[str, Secret] | None:
     return (username, Secret(password)) if scheme == "Basic" and colon else None
 
 
-def _said(status: int, text: str) -> Response:
+def _fault(status: int, text: str) -> Response:
     answer = jsonify(fault={"message": text})
     answer.status_code = status
     return answer
 
 
-def _refused(status: int, error: str) -> Response:
+def _oauth_error(status: int, error: str) -> Response:
     answer = jsonify(error=error)
     answer.status_code = status
     return answer

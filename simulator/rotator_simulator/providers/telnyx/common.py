@@ -1,17 +1,18 @@
-"""What the simulated Telnyx resources share: the readings of what its pages leave open, its envelopes, its spelling.
+"""The parts that both simulated Telnyx resources share: the readings, the envelopes, the formats.
 
-The numbers T1 to T6 in comments are the traps of the page Delete a credential.
+The numbers T1 to T6 in comments are the traps in the page Delete a credential.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from flask import Response, jsonify, request
+from flask import Response, request
 
 from rotator.ports import Clock
-from rotator_simulator.account import Account
+from rotator_simulator.account import SimulatedAccount, SimulatedCredential
+from rotator_simulator.simulated_api import Responses
 
 _PROBLEMS = {
     400: ("10015", "Bad Request"),
@@ -34,83 +35,73 @@ class TelnyxReadings:
     expired_as: Literal["boolean", "text"] = "boolean"
     """`expired` as a boolean, or as the text that older examples show: "false" is true to Python."""
     expired_lags: bool = False
-    """True: `expired` says false for ever, whatever `expires_at` says; the registrar knows better."""
+    """True: `expired` stays false after `expires_at`, although the registrar refuses the credential."""
     moments: Literal["zone", "fraction", "naive"] = "zone"
     """`2020-06-18T21:32:38Z`, with `.000Z`, or without a zone (T4)."""
     rounds_moments: bool = False
-    """True: an end is kept to the whole second below."""
+    """True: `expires_at` is rounded down to a whole second."""
     filters: Literal["exact", "contains", "ignored"] = "exact"
     """How `filter[name]`, `filter[tag]` and `filter[sip_username]` match. Not documented."""
     filters_refused: bool = False
-    """True: a listing with a filter is answered 400."""
+    """True: a listing with a filter is refused with 400."""
     default_page: int = 50
-    """The page size where none is asked for: 50 on one page, 20 on another."""
+    """The default page size: 50 on one page of the documentation, 20 on another."""
     longest_page: int = _LONGEST_PAGE
-    """What a larger page is cut to."""
+    """The size that a larger page is reduced to."""
     newest_first: bool = True
     """The order of the listings."""
     meta: bool = True
-    """False: the listing's `meta` lacks the totals."""
+    """False: the listing has no `meta`."""
     null_lifts_end: Literal["accepted", "refused", "ignored"] = "accepted"
-    """What an `expires_at` of null does. Not documented."""
+    """The effect of an `expires_at` of null. Not documented."""
     past_end: Literal["accepted", "refused", "ignored"] = "accepted"
-    """What an `expires_at` that has passed does. Not documented."""
+    """The effect of an `expires_at` in the past. Not documented."""
     expired_update: Literal["object", "list"] = "object"
-    """`errors` of the 422 that answers the update of an expired credential: an object, as documented, or a list."""
+    """`errors` in the 422 for an update of an expired credential: an object, as documented, or a list."""
     delete_in_use: bool = False
-    """True: a credential with active calls is not deleted (10021). Not documented for it."""
+    """True: a credential with active calls is not deleted (10021). Not documented."""
 
 
-View = Callable[..., Response]
-"""Answers a request: called with the account and the ids in the path."""
-
-
-class Answers:
-    """Makes the answers of one simulated Telnyx under the readings in force."""
+class TelnyxResponses(Responses[TelnyxReadings]):
+    """Builds Telnyx's responses."""
 
     def __init__(self, clock: Clock, readings: TelnyxReadings) -> None:
-        """Starts with these readings; they may be replaced at any time."""
-        self.readings = readings
+        """Starts with these readings."""
+        super().__init__(readings)
         self.clock = clock
 
     def error(self, status: int, retry_after: int | None, detail: str = "See the documentation") -> Response:
-        """The error envelope (Telnyx, Error codes). Seconds to wait stand in `x-ratelimit-reset`, nowhere else."""
+        """Returns the error envelope (Telnyx, Error codes). The seconds to wait are in `x-ratelimit-reset` only."""
         code, title = _PROBLEMS.get(status, ("10007", "Unexpected error"))
         url = f"https://developers.telnyx.com/docs/overview/errors/{code}"
         problem = {"code": code, "title": title, "detail": detail, "meta": {"url": url}}
-        answer = self.plain(status, {"errors": [problem]})
+        answer = self.json(status, {"errors": [problem]})
         if retry_after is not None:
             answer.headers["x-ratelimit-remaining"] = "0"
             answer.headers["x-ratelimit-reset"] = str(retry_after)
         return answer
 
     def expired(self) -> Response:
-        """The refusal to update what has expired: `errors` is an object there (Telephony credentials)."""
-        said = "can't update credentials in expired status"
+        """Returns the refusal to update an expired credential (Telephony credentials)."""
+        detail = "can't update credentials in expired status"
         if self.readings.expired_update == "list":
-            return self.error(422, None, said)
-        return self.plain(422, {"errors": {"status": said}})
+            return self.error(422, None, detail)
+        return self.json(422, {"errors": {"status": detail}})
 
-    def body(self) -> dict[str, Any] | None:
-        """The JSON object of the request; None where there is none."""
-        given = request.get_json(silent=True)
-        return given if isinstance(given, dict) else None
+    def data(self, status: int, item: Mapping[str, Any]) -> Response:
+        """Returns an object in its envelope."""
+        return self.json(status, {"data": dict(item)})
 
-    def data(self, status: int, shown: Mapping[str, Any]) -> Response:
-        """An object in its envelope."""
-        return self.plain(status, {"data": dict(shown)})
+    def json(self, status: int, content: Any) -> Response:
+        """Returns a JSON response with the headers of the rate limit (Telnyx, Rate limiting)."""
+        response = super().json(status, content)
+        response.headers["x-ratelimit-limit"] = str(_LIMIT)
+        response.headers["x-ratelimit-remaining"] = str(_LIMIT - 1)
+        response.headers["x-ratelimit-reset"] = "1"
+        return response
 
-    def plain(self, status: int, content: Any) -> Response:
-        """A JSON answer with the headers of the rate limit (Telnyx, Rate limiting)."""
-        made = jsonify(content)
-        made.status_code = status
-        made.headers["x-ratelimit-limit"] = str(_LIMIT)
-        made.headers["x-ratelimit-remaining"] = str(_LIMIT - 1)
-        made.headers["x-ratelimit-reset"] = "1"
-        return made
-
-    def page(self, found: list[dict[str, Any]], default: int) -> Response:
-        """The page of a listing that was asked for."""
+    def page(self, items: list[dict[str, Any]], default: int) -> Response:
+        """Returns the requested page of a listing."""
         try:
             number = int(request.args.get("page[number]", "1"))
             size = int(request.args.get("page[size]", str(default)))
@@ -119,26 +110,26 @@ class Answers:
         if number < 1 or not 1 <= size <= _LONGEST_PAGE:
             return self.error(400, None)
         size = min(size, self.readings.longest_page)
-        pages = -(-len(found) // size)
-        meta = {"total_pages": pages, "total_results": len(found), "page_number": number, "page_size": size}
-        shown = found[(number - 1) * size : number * size]
-        return self.plain(200, {"data": shown, "meta": meta} if self.readings.meta else {"data": shown})
+        pages = -(-len(items) // size)
+        meta = {"total_pages": pages, "total_results": len(items), "page_number": number, "page_size": size}
+        page = items[(number - 1) * size : number * size]
+        return self.json(200, {"data": page, "meta": meta} if self.readings.meta else {"data": page})
 
     def stamp(self, moment: datetime) -> str:
-        """A time as the readings have it."""
+        """Formats a time as the readings say."""
         text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
         if self.readings.moments == "fraction":
             return f"{text}.{moment.microsecond // 1000:03d}Z"
         return text if self.readings.moments == "naive" else f"{text}Z"
 
-    def ordered(self, account: Account, kind: str) -> list[Any]:
-        """The records of one kind in the order of the listings."""
-        records = list(account.records(kind))
-        return records[::-1] if self.readings.newest_first else records
+    def ordered(self, account: SimulatedAccount, kind: str) -> list[SimulatedCredential]:
+        """Returns the credentials of one kind in the order of the listings."""
+        credentials = list(account.credentials(kind))
+        return credentials[::-1] if self.readings.newest_first else credentials
 
 
-def matches(wanted: str | None, held: str, how: str) -> bool:
-    """True where a filter lets something through."""
+def matches(wanted: str | None, value: str, how: str) -> bool:
+    """Tells whether a value passes a filter."""
     if wanted is None or how == "ignored":
         return True
-    return wanted == held if how == "exact" else wanted.lower() in held.lower()
+    return wanted == value if how == "exact" else wanted.lower() in value.lower()

@@ -6,23 +6,24 @@ from typing import Any
 from flask import Response, request
 
 from rotator.core.secret import Secret
-from rotator_simulator.account import Account, Record, Taken
-from rotator_simulator.providers.telnyx.common import Answers, View, matches
+from rotator_simulator.account import SimulatedAccount, SimulatedCredential, UsernameTaken
+from rotator_simulator.providers.telnyx.common import TelnyxResponses, matches
+from rotator_simulator.simulated_api import View
 
 KIND = "connection"
-_ON_IT = "telephony"
+_USERS = "telephony"  # the kind of the credentials that belong to a connection
 _USERNAME = re.compile(r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}")
 
 
-class Connections:
-    """The five verbs."""
+class ConnectionRoutes:
+    """The routes of the five verbs."""
 
-    def __init__(self, answers: Answers) -> None:
-        """Makes the resource; `answers` knows the readings in force."""
-        self._answers = answers
+    def __init__(self, responses: TelnyxResponses) -> None:
+        """Builds the responses by `responses`, under the readings in force."""
+        self._responses = responses
 
     def routes(self) -> tuple[tuple[str, str, str, View], ...]:
-        """Method, path, name (its first word is the verb) and view of each route."""
+        """Returns the method, path, name (its first word is the verb) and view of each route."""
         return (
             ("POST", "credential_connections", "create_connection", self._create),
             ("GET", "credential_connections", "list_connections", self._list),
@@ -31,76 +32,76 @@ class Connections:
             ("DELETE", "credential_connections/<identity>", "delete_connection", self._delete),
         )
 
-    def _create(self, account: Account) -> Response:
-        given = self._answers.body() or {}
-        lacking = [name for name in ("user_name", "password", "connection_name") if not given.get(name)]
-        problem = _problem(given) or (f"{', '.join(lacking)} required" if lacking else None)
+    def _create(self, account: SimulatedAccount) -> Response:
+        body = self._responses.body() or {}
+        missing = [name for name in ("user_name", "password", "connection_name") if not body.get(name)]
+        problem = _problem(body) or (f"{', '.join(missing)} required" if missing else None)
         if problem:
-            return self._answers.error(422, None, problem)
-        extra = {"connection_name": str(given["connection_name"])}
+            return self._responses.error(422, None, problem)
+        extra = {"connection_name": str(body["connection_name"])}
         number = str(1_494_404_757_140_276_705 + len(account.history()))
         try:
-            record = account.create(KIND, given["user_name"], Secret(given["password"]), extra, identity=number)
-        except Taken:
-            return self._answers.error(422, None, "user_name is taken")
-        return self._answers.data(201, self._shown(record))
+            credential = account.create(KIND, body["user_name"], Secret(body["password"]), extra, identity=number)
+        except UsernameTaken:
+            return self._responses.error(422, None, "user_name is taken")
+        return self._responses.data(201, self._as_json(credential))
 
-    def _list(self, account: Account) -> Response:
+    def _list(self, account: SimulatedAccount) -> Response:
         contains = request.args.get("filter[connection_name][contains]")
         if contains is not None and len(contains) < 3:
-            return self._answers.error(400, None, "at least three characters")
-        found = [
-            self._shown(record)
-            for record in self._answers.ordered(account, KIND)
-            if matches(contains, str(record.extra["connection_name"]), "contains")
+            return self._responses.error(400, None, "at least three characters")
+        items = [
+            self._as_json(credential)
+            for credential in self._responses.ordered(account, KIND)
+            if matches(contains, str(credential.extra["connection_name"]), "contains")
         ]
-        return self._answers.page(found, default=250)
+        return self._responses.page(items, default=250)
 
-    def _get(self, account: Account, identity: str) -> Response:
-        return self._answers.data(200, self._shown(account.get(KIND, identity)))
+    def _get(self, account: SimulatedAccount, identity: str) -> Response:
+        return self._responses.data(200, self._as_json(account.get(KIND, identity)))
 
-    def _update(self, account: Account, identity: str) -> Response:
-        given = self._answers.body() or {}
-        record = account.get(KIND, identity)
-        problem = _problem(given)
-        if given.get("user_name", record.username) != record.username:
-            problem = "the sandbox keeps a user_name for ever"
+    def _update(self, account: SimulatedAccount, identity: str) -> Response:
+        body = self._responses.body() or {}
+        credential = account.get(KIND, identity)
+        problem = _problem(body)
+        if body.get("user_name", credential.username) != credential.username:
+            problem = "the simulator does not change a user_name"
         if problem:
-            return self._answers.error(422, None, problem)
-        secret = Secret(given["password"]) if "password" in given else None
-        active: bool | None = given.get("active")
-        extra = {name: given[name] for name in ("connection_name",) if name in given}
-        record = account.update(KIND, record.id, password=secret, enabled=active, extra=extra)
+            return self._responses.error(422, None, problem)
+        secret = Secret(body["password"]) if "password" in body else None
+        active: bool | None = body.get("active")
+        extra = {name: body[name] for name in ("connection_name",) if name in body}
+        credential = account.update(KIND, credential.id, password=secret, enabled=active, extra=extra)
         if active is not None:
-            # The whole connection, with everything on it.
-            for one in account.records(_ON_IT):
-                if one.extra["connection_id"] == record.id:
-                    account.update(_ON_IT, one.id, enabled=active)
-        return self._answers.data(200, self._shown(record))
+            # The whole connection, with every credential that belongs to it.
+            for one in account.credentials(_USERS):
+                if one.extra["connection_id"] == credential.id:
+                    account.update(_USERS, one.id, enabled=active)
+        return self._responses.data(200, self._as_json(credential))
 
-    def _delete(self, account: Account, identity: str) -> Response:
-        shown = self._shown(account.get(KIND, identity))
+    def _delete(self, account: SimulatedAccount, identity: str) -> Response:
+        item = self._as_json(account.get(KIND, identity))
         account.delete(KIND, identity, disconnect=True)
-        return self._answers.data(200, shown)  # with the password
+        return self._responses.data(200, item)  # with the password
 
-    def _shown(self, record: Record) -> dict[str, Any]:
+    def _as_json(self, credential: SimulatedCredential) -> dict[str, Any]:
         return {
-            "id": record.id,
+            "id": credential.id,
             "record_type": "credential_connection",
-            "active": record.enabled,
-            "user_name": record.username,
-            "password": record.password.reveal(),
-            "connection_name": record.extra["connection_name"],
-            "created_at": self._answers.stamp(record.created),
-            "updated_at": self._answers.stamp(record.updated),
+            "active": credential.enabled,
+            "user_name": credential.username,
+            "password": credential.password.reveal(),
+            "connection_name": credential.extra["connection_name"],
+            "created_at": self._responses.stamp(credential.created),
+            "updated_at": self._responses.stamp(credential.updated),
         }
 
 
-def _problem(given: dict[str, Any]) -> str | None:
-    """Why a body is refused; None where it is taken."""
-    username, password = given.get("user_name", "good"), given.get("password", "good-enough")
+def _problem(body: dict[str, Any]) -> str | None:
+    """Returns why a body is refused; None if it is accepted."""
+    username, password = body.get("user_name", "good"), body.get("password", "good-enough")
     if not isinstance(username, str) or not _USERNAME.fullmatch(username):
-        return "user_name has 4 to 32 letters and digits, a letter among the first five"
+        return "user_name must have 4 to 32 letters and digits, a letter among the first five"
     if not isinstance(password, str) or not 8 <= len(password) <= 128:
-        return "password has 8 to 128 characters"
-    return None if isinstance(given.get("active", True), bool) else "active is true or false"
+        return "password must have 8 to 128 characters"
+    return None if isinstance(body.get("active", True), bool) else "active must be true or false"

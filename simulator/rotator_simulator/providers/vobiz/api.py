@@ -1,7 +1,7 @@
-"""The Vobiz API as its pages describe it, each contradiction readable both ways (`VobizReadings`).
+"""The Vobiz API as its pages describe it, with both readings of each contradiction (`VobizReadings`).
 
-Trunk credentials (Vobiz, Create / Update / Delete Credential) are here; `Endpoint` users are in `vobiz_endpoints`.
-The numbers V1 to V11 in comments are the traps that those pages hold.
+This module has trunk credentials (Vobiz, Create / Update / Delete Credential); `endpoints` has the `Endpoint` users.
+The numbers V1 to V11 in comments are the traps in those pages.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,64 +11,65 @@ from flask import Blueprint, Response, request
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock
-from rotator_simulator.account import Account, InUse, Missing, Record, Taken
-from rotator_simulator.providers.vobiz.common import Answers, View, VobizReadings, realm, stamp
-from rotator_simulator.providers.vobiz.endpoints import Endpoints
-from rotator_simulator.simulated_api import Simulation
+from rotator_simulator.account import CredentialInUse, NotFound, SimulatedAccount, SimulatedCredential, UsernameTaken
+from rotator_simulator.providers.vobiz.common import VobizReadings, VobizResponses, realm, stamp
+from rotator_simulator.providers.vobiz.endpoints import EndpointRoutes
+from rotator_simulator.simulated_api import SimulatedApi, View, verb
 
 KIND = "credential"
 _SYMBOLS = "~!@#$%^&*()_+"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-class VobizApi(Simulation[VobizReadings]):
+class VobizApi(SimulatedApi[VobizReadings]):
     """Serves any number of Vobiz accounts."""
 
     name = "vobiz"
+    _responses: VobizResponses
 
-    def __init__(self, accounts: Iterable[Account], clock: Clock, readings: VobizReadings | None = None) -> None:
-        """Makes it; a reading can be changed at any time by `read_as`."""
-        self._answers = Answers(clock, readings or VobizReadings())
-        super().__init__(accounts, self._answers)
+    def __init__(
+        self, accounts: Iterable[SimulatedAccount], clock: Clock, readings: VobizReadings | None = None
+    ) -> None:
+        """Serves these accounts; `read_as` changes a reading at any time."""
+        super().__init__(accounts, VobizResponses(clock, readings or VobizReadings()))
 
-    def realms(self) -> Mapping[str, Account]:
-        """The realm that each account's users are challenged with, trunk credentials and endpoints alike."""
+    def realms(self) -> Mapping[str, SimulatedAccount]:
+        """Returns the account of each realm, the same for trunk credentials and endpoints."""
         return {realm(account, self.readings.challenge_realm): account for account in self.accounts}
 
     def call(self) -> tuple[str, str]:
-        """The account's name and the verb of the request: `create`, `list`, `get`, `update` or `delete`."""
-        verb = (request.endpoint or "").rpartition(".")[2].partition("_")[0]
-        return str((request.view_args or {}).get("auth_id", "")), verb
+        """Returns the account's name and the verb: `create`, `list`, `get`, `update` or `delete`."""
+        return str((request.view_args or {}).get("auth_id", "")), verb()
 
     def blueprint(self) -> Blueprint:
-        """The routes of both resources, and the refusal of what is spelt differently."""
+        """Returns the routes of both resources, and refusals of other spellings."""
         routes = Blueprint(self.name, __name__)
         base = "/api/v1/Account/<auth_id>"
         self._route(routes, "POST", f"{base}/credentials", "create_credential", self._create)
         self._route(routes, "GET", f"{base}/trunks/credentials", "list_credentials", self._list)
         self._route(routes, "PUT", f"{base}/credentials/<identity>", "update_credential", self._update)
         self._route(routes, "DELETE", f"{base}/credentials/<identity>", "delete_credential", self._delete)
-        for method, path, name, view in Endpoints(self._answers).routes():
+        for method, path, name, view in EndpointRoutes(self._responses).routes():
             self._route(routes, method, f"{base}/{path}", name, view)
         for number, path in enumerate(("Endpoint", "Endpoint/<identity>")):
-            # Flask would redirect to the path with the slash; Vobiz has no such path.
+            # Flask would redirect to the path with the slash, which Vobiz does not do.
             routes.add_url_rule(f"{base}/{path}", f"refuse_slash_{number}", _nowhere, methods=_METHODS)
         routes.add_url_rule("/api/v1/account/<path:rest>", "refuse_case", self._lower_case, methods=_METHODS)
         return routes
 
     def _route(self, routes: Blueprint, method: str, rule: str, name: str, view: View) -> None:
-        # The view gets the authenticated account instead of its name.
+        # The view receives the authenticated account instead of its name.
         def authenticated(auth_id: str, **rest: str) -> Response:
             account = self._accounts.get(request.headers.get("X-Auth-ID", ""))
             if account is None or account.token != Secret(request.headers.get("X-Auth-Token", "")):
-                return self._answers.error(401, None)
-            # Another account's path cannot be told from one that there is not (V7).
-            return view(account, **rest) if account.name == auth_id else self._answers.error(404, None)
+                return self._responses.error(401, None)
+            # The path of another account looks like one that does not exist (V7).
+            return view(account, **rest) if account.name == auth_id else self._responses.error(404, None)
 
         routes.add_url_rule(rule, name, authenticated, methods=[method])
 
-    def _lower_case(self, rest: str) -> Response:  # noqa: ARG002 - the path that nobody looks at
-        return self._answers.error(self.readings.lowercase_status, None)
+    def _lower_case(self, rest: str) -> Response:  # noqa: ARG002 - part of the route
+        return self._responses.error(self.readings.lowercase_status, None)
 
     def _password_problem(self, password: Any) -> tuple[str, str] | None:
         if not isinstance(password, str) or not password:
@@ -84,93 +85,92 @@ class VobizApi(Simulation[VobizReadings]):
             return f"Password must be alphanumeric with at least one of {_SYMBOLS}", "WEAK_PASSWORD"
         return None
 
-    def _create(self, account: Account) -> Response:
-        given = self._answers.body()
-        if given is None or set(given) - {"username", "password"}:  # nothing else is accepted at creation (V2)
-            return self._answers.error(400, None)
-        if problem := self._answers.username_problem(given.get("username")):
-            return self._answers.error(400, None, {"username": problem})
-        password = given.get("password")
-        if found := self._password_problem(password):
-            return self._answers.invalid("password", *found, password)
+    def _create(self, account: SimulatedAccount) -> Response:
+        body = self._responses.body()
+        if body is None or set(body) - {"username", "password"}:  # a create accepts no other field (V2)
+            return self._responses.error(400, None)
+        if problem := self._responses.username_problem(body.get("username")):
+            return self._responses.error(400, None, {"username": problem})
+        password = body.get("password")
+        if refusal := self._password_problem(password):
+            return self._responses.invalid("password", *refusal, password)
         try:
-            record = account.create(KIND, given["username"], Secret(str(password)))
-        except Taken:
-            return self._answers.plain(409, {"error": "Username already exists", "code": 409})  # V9
-        return self._answers.plain(self.readings.create_status, self._shown(account, record))
+            credential = account.create(KIND, body["username"], Secret(str(password)))
+        except UsernameTaken:
+            return self._responses.json(409, {"error": "Username already exists", "code": 409})  # V9
+        return self._responses.json(self.readings.create_status, self._as_json(account, credential))
 
-    def _list(self, account: Account) -> Response:
+    def _list(self, account: SimulatedAccount) -> Response:
         try:
             limit, offset = int(request.args.get("limit", "20")), int(request.args.get("offset", "0"))
         except ValueError:
-            return self._answers.error(400, None)
+            return self._responses.error(400, None)
         if limit < 1 or offset < 0:
-            return self._answers.error(400, None)
+            return self._responses.error(400, None)
         limit = min(limit, self.readings.list_longest_page)
-        records = account.records(KIND)
-        shown = [self._listed(account, record) for record in records[offset : offset + limit]]
-        meta = {"limit": limit, "offset": offset, self.readings.total_key: len(records)}
-        return self._answers.plain(200, {"meta": meta, "objects": shown})
+        credentials = account.credentials(KIND)
+        shown = [self._list_item(account, credential) for credential in credentials[offset : offset + limit]]
+        meta = {"limit": limit, "offset": offset, self.readings.total_key: len(credentials)}
+        return self._responses.json(200, {"meta": meta, "objects": shown})
 
-    def _update(self, account: Account, identity: str) -> Response:
-        given = self._answers.body()
-        if given is None or set(given) - {"password", "enabled", "description"}:  # the username is immutable
-            return self._answers.error(400, None)
-        if not isinstance(given.get("enabled", True), bool):
-            return self._answers.invalid("enabled", "Must be a boolean", "INVALID_TYPE", given["enabled"])
+    def _update(self, account: SimulatedAccount, identity: str) -> Response:
+        body = self._responses.body()
+        if body is None or set(body) - {"password", "enabled", "description"}:  # the username is immutable
+            return self._responses.error(400, None)
+        if not isinstance(body.get("enabled", True), bool):
+            return self._responses.invalid("enabled", "Must be a boolean", "INVALID_TYPE", body["enabled"])
         try:
-            record = account.get(KIND, identity)
-            return self._apply(account, record, given)
-        except Missing:
-            return self._answers.error(404, None)
+            return self._apply(account, account.get(KIND, identity), body)
+        except NotFound:
+            return self._responses.error(404, None)
 
-    def _apply(self, account: Account, record: Record, given: dict[str, Any]) -> Response:
+    def _apply(self, account: SimulatedAccount, credential: SimulatedCredential, body: dict[str, Any]) -> Response:
         without = self.readings.put_without_password
-        if "password" in given or without == "refused":
-            password = given.get("password")
-            if found := self._password_problem(password):
-                return self._answers.invalid("password", *found, password)
+        if "password" in body or without == "refused":
+            password = body.get("password")
+            if refusal := self._password_problem(password):
+                return self._responses.invalid("password", *refusal, password)
         elif without == "ignored":
-            return self._answers.plain(200, self._shown(account, record))
-        secret = Secret(given["password"]) if "password" in given else None
-        enabled = given.get("enabled") if self.readings.enabled_honoured else None
+            return self._responses.json(200, self._as_json(account, credential))
+        secret = Secret(body["password"]) if "password" in body else None
+        enabled = body.get("enabled") if self.readings.enabled_honoured else None
         if enabled is None and secret is not None and self.readings.put_password_enables:
             enabled = True
-        description = {"description": str(given["description"])} if "description" in given else None
-        changed_record = account.update(KIND, record.id, password=secret, enabled=enabled, extra=description)
-        return self._answers.plain(200, self._shown(account, changed_record))
+        description = {"description": str(body["description"])} if "description" in body else None
+        changed = account.update(KIND, credential.id, password=secret, enabled=enabled, extra=description)
+        return self._responses.json(200, self._as_json(account, changed))
 
-    def _delete(self, account: Account, identity: str) -> Response:
+    def _delete(self, account: SimulatedAccount, identity: str) -> Response:
         try:
             account.delete(KIND, identity, disconnect=self.readings.delete_during_call == "disconnect")
-        except Missing:
-            return self._answers.error(404, None)
-        except InUse:
-            return self._answers.error(409, None)
+        except NotFound:
+            return self._responses.error(404, None)
+        except CredentialInUse:
+            return self._responses.error(409, None)
         if self.readings.delete_status == 200:
-            return self._answers.plain(200, "Credential deleted")
+            return self._responses.json(200, "Credential deleted")
         return Response(status=204)
 
-    def _shown(self, account: Account, record: Record) -> dict[str, Any]:
+    def _as_json(self, account: SimulatedAccount, credential: SimulatedCredential) -> dict[str, Any]:
         return {
-            "id": record.id,
+            "id": credential.id,
             "account_id": account.name,
-            "username": record.username,
+            "username": credential.username,
             "password": "<redacted>",  # V4
             "realm": realm(account, self.readings.realm_form),
-            "enabled": record.enabled,
-            "created_at": stamp(record.created),
-            "updated_at": stamp(record.updated),
+            "enabled": credential.enabled,
+            "created_at": stamp(credential.created),
+            "updated_at": stamp(credential.updated),
         }
 
-    def _listed(self, account: Account, record: Record) -> dict[str, Any]:
-        shown = self._shown(account, record)
+    def _list_item(self, account: SimulatedAccount, credential: SimulatedCredential) -> dict[str, Any]:
+        shown = self._as_json(account, credential)
         if self.readings.short_items:
             for name in ("account_id", "password", "realm"):
                 del shown[name]
-            shown["description"] = record.extra.get("description", "")
+            shown["description"] = credential.extra.get("description", "")
         if self.readings.list_reveals_password:
-            shown["password"] = record.password.reveal()
+            shown["password"] = credential.password.reveal()
         return shown
 
 

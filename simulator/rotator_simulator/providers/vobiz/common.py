@@ -1,20 +1,21 @@
-"""What the simulated Vobiz resources share: the readings of its contradictions, its error shapes, its spelling.
+"""The parts that both simulated Vobiz resources share: the readings, the error responses, the formats.
 
-The numbers V1 to V11 are the traps that Vobiz's pages on credentials hold.
+The numbers V1 to V11 are the traps in Vobiz's pages on credentials.
 """
 
 import hashlib
 import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from flask import Response, jsonify, request
+from flask import Response, jsonify
 
 from rotator.ports import Clock
-from rotator_simulator.account import Account
+from rotator_simulator.account import SimulatedAccount
+from rotator_simulator.simulated_api import Responses
 
 _CODES = {
     400: ("BAD_REQUEST", "The request cannot be understood"),
@@ -30,59 +31,55 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class VobizReadings:
-    """How to read what the pages leave open. The defaults are the prose, and of two rules the stricter one."""
+    """How to read what the pages leave open. The defaults follow the prose, and the stricter of two rules."""
 
     put_without_password: Literal["accepted", "refused", "ignored"] = "accepted"  # noqa: S105 - no password
     """Prose: every field is optional. OpenAPI of the same page: `password` is required (V1)."""
     enabled_honoured: bool = True
     """False: `enabled` changes nothing, password or not. The OpenAPI block does not know the field (V1)."""
     put_password_enables: bool = False
-    """True: a `PUT` with a password and without `enabled` enables the credential. Not said anywhere."""
+    """True: a `PUT` with a password and without `enabled` enables the credential. Not documented."""
     create_status: Literal[201, 200] = 201
     """Prose 201, OpenAPI 200 (V5)."""
     delete_status: Literal[204, 200] = 204
     """Prose 204, OpenAPI also 200 with a JSON string (V5)."""
     delete_during_call: Literal["conflict", "disconnect"] = "conflict"
-    """409 while calls are active, or they are cut off (V6)."""
+    """409 while calls are active, or the calls are disconnected (V6)."""
     total_key: Literal["total", "total_count"] = "total"
-    """Newer and older generation of the listing's `meta`."""
+    """The newer and the older form of the listing's `meta`."""
     short_items: bool = False
-    """True: the older generation of the listing, without account, realm and password, with description."""
+    """True: the older form of the listing, without account, realm and password, with description."""
     list_reveals_password: bool = False
-    """True: the listing holds the password itself, as a public client reports."""
+    """True: the listing shows the password itself, as a public client reports."""
     list_longest_page: int = 100
-    """The largest `limit`; a larger one is cut to it. Not documented for this listing."""
+    """The largest `limit`; a larger one is reduced to it. Not documented for this listing."""
     username_underscore_allowed: bool = False
-    """The examples hold underscores, the warning says that they can be rejected (V8); the hyphen goes along."""
+    """The examples have underscores, the warning says that they can be rejected (V8); the hyphen follows."""
     password_longest: int | None = 20
-    """The console's form ends at 20, the API's pages name no end (None)."""
+    """The console's form takes 20 at most, the API's pages name no limit (None)."""
     password_symbol_required: bool = True
     """The console wants alphanumerics and at least one of its symbols, the API's pages only 8 characters."""
     empty_not_found: bool = False
     """True: a 404 has no body at all."""
     lowercase_status: Literal[404, 401] = 404
-    """How `/account/` in lower case is refused."""
+    """The status for `/account/` in lower case."""
     realm_form: Literal["account", "trunk"] = "account"
-    """The `realm` that the API shows: by account (V11), or by trunk as on the console's page."""
+    """The `realm` in the API: by account (V11), or by trunk as on the console's page."""
     challenge_realm: Literal["account", "trunk"] = "account"
-    """The realm that the registrar asks with, whatever the API shows."""
+    """The realm in the registrar's challenge, whatever the API shows."""
 
 
-View = Callable[..., Response]
-"""Answers a request: called with the account and the ids in the path."""
-
-
-class Answers:
-    """Makes the answers of one simulated Vobiz under the readings in force."""
+class VobizResponses(Responses[VobizReadings]):
+    """Builds Vobiz's responses."""
 
     def __init__(self, clock: Clock, readings: VobizReadings) -> None:
-        """Starts with these readings; they may be replaced at any time."""
-        self.readings = readings
+        """Starts with these readings."""
+        super().__init__(readings)
         self._clock = clock
         self._numbers = itertools.count(1)
 
     def error(self, status: int, retry_after: int | None, details: Mapping[str, Any] | None = None) -> Response:
-        """The global error envelope (Vobiz, Errors)."""
+        """Returns the global error envelope (Vobiz, Errors)."""
         if status == 404 and self.readings.empty_not_found:
             return Response(status=404)
         code, message = _CODES.get(status, ("INTERNAL_ERROR", "Something went wrong"))
@@ -99,35 +96,24 @@ class Answers:
         return answer
 
     def invalid(self, field: str, message: str, code: str, value: Any) -> Response:
-        """A 422 that echoes the rejected value, a password included (Vobiz, Errors: `details.errors`)."""
+        """Returns a 422 that echoes the rejected value, even a password (Vobiz, Errors: `details.errors`)."""
         item = {"field": field, "message": message, "code": code, "value": value}
         return self.error(422, None, {"errors": [item]})
 
-    def body(self) -> dict[str, Any] | None:
-        """The JSON object of the request; None where there is none."""
-        given = request.get_json(silent=True)
-        return given if isinstance(given, dict) else None
-
-    def plain(self, status: int, content: Any) -> Response:
-        """A JSON answer."""
-        made = jsonify(content)
-        made.status_code = status
-        return made
-
     def username_problem(self, username: Any) -> str | None:
-        """Why this username is refused with 400 (V8); None where it is taken."""
-        also = "_-" if self.readings.username_underscore_allowed else ""
-        if isinstance(username, str) and re.fullmatch(f"[A-Za-z0-9{also}]+", username):
+        """Returns why this username is refused with 400 (V8); None if it is accepted."""
+        more = "_-" if self.readings.username_underscore_allowed else ""
+        if isinstance(username, str) and re.fullmatch(f"[A-Za-z0-9{more}]+", username):
             return None
         return "Username must be alphanumeric"
 
 
-def realm(account: Account, form: str) -> str:
-    """The SIP realm of an account, by its own name or by the first eight characters of its trunk's id."""
+def realm(account: SimulatedAccount, form: str) -> str:
+    """Returns the SIP realm of an account, by its name or by the first eight characters of its trunk's id."""
     trunk = hashlib.sha256(account.name.encode()).hexdigest()[:8]
     return f"{account.name if form == 'account' else trunk}.sip.vobiz.ai"
 
 
 def stamp(moment: datetime) -> str:
-    """A time as Vobiz writes it: UTC, microseconds, `Z`."""
+    """Formats a time as Vobiz does: UTC, microseconds, `Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

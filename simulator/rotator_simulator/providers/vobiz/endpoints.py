@@ -1,6 +1,6 @@
-"""Vobiz `Endpoint` users: SIP users with passwords, without an `enabled` flag (Vobiz, Endpoint pages).
+"""Vobiz `Endpoint` users: SIP users with a password and without an `enabled` flag (Vobiz, Endpoint pages).
 
-Trailing slashes and the capital E are part of every path. An update is a POST answered 202 with an empty body.
+The trailing slash and the capital E belong to every path. An update is a POST; its response is a 202 without a body.
 """
 
 from collections.abc import Callable
@@ -9,22 +9,23 @@ from typing import Any
 from flask import Response, request
 
 from rotator.core.secret import Secret
-from rotator_simulator.account import Account, Missing, Record, Taken
-from rotator_simulator.providers.vobiz.common import Answers, View, stamp
+from rotator_simulator.account import NotFound, SimulatedAccount, SimulatedCredential, UsernameTaken
+from rotator_simulator.providers.vobiz.common import VobizResponses, stamp
+from rotator_simulator.simulated_api import View
 
 KIND = "endpoint"
 _CHANGEABLE = {"password", "alias", "application", "allow_voice", "allow_message", "allow_video"}
 
 
-class Endpoints:
-    """The five verbs."""
+class EndpointRoutes:
+    """The routes of the five verbs."""
 
-    def __init__(self, answers: Answers) -> None:
-        """Makes the resource; `answers` knows the readings in force."""
-        self._answers = answers
+    def __init__(self, responses: VobizResponses) -> None:
+        """Builds the responses by `responses`, under the readings in force."""
+        self._responses = responses
 
     def routes(self) -> tuple[tuple[str, str, str, View], ...]:
-        """Method, path below the account, name (its first word is the verb) and view of each route."""
+        """Returns the method, path below the account, name (its first word is the verb) and view of each route."""
         return (
             ("POST", "Endpoint/", "create_endpoint", self._create),
             ("GET", "Endpoint/", "list_endpoints", self._list),
@@ -33,65 +34,67 @@ class Endpoints:
             ("DELETE", "Endpoint/<identity>/", "delete_endpoint", self._delete),
         )
 
-    def _create(self, account: Account) -> Response:
-        given = self._answers.body() or {}
+    def _create(self, account: SimulatedAccount) -> Response:
+        body = self._responses.body() or {}
         problems = {}
-        if problem := self._answers.username_problem(given.get("username")):
+        if problem := self._responses.username_problem(body.get("username")):
             problems["username"] = problem
-        problems |= _password_problem(given.get("password"))
+        problems |= _password_problem(body.get("password"))
         if problems:
             return self._invalid(problems)
-        extra = {"alias": str(given.get("alias", given["username"])), "application": given.get("application")}
+        extra = {"alias": str(body.get("alias", body["username"])), "application": body.get("application")}
         try:
-            record = account.create(KIND, given["username"], Secret(given["password"]), extra)
-        except Taken:
-            return self._answers.plain(409, {"error": "Username already exists", "code": 409})
-        shown = {"alias": record.extra["alias"], "endpoint_id": record.id, "username": record.username}
-        return self._answers.plain(self._answers.readings.create_status, shown)
+            credential = account.create(KIND, body["username"], Secret(body["password"]), extra)
+        except UsernameTaken:
+            return self._responses.json(409, {"error": "Username already exists", "code": 409})
+        shown = {"alias": credential.extra["alias"], "endpoint_id": credential.id, "username": credential.username}
+        return self._responses.json(self._responses.readings.create_status, shown)
 
-    def _list(self, account: Account) -> Response:
+    def _list(self, account: SimulatedAccount) -> Response:
         try:
             limit, offset = int(request.args.get("limit", "20")), int(request.args.get("offset", "0"))
         except ValueError:
-            return self._invalid({"limit": "limit and offset are numbers"})
+            return self._invalid({"limit": "limit and offset must be numbers"})
         if limit < 1 or offset < 0:
-            return self._invalid({"limit": "limit is 1 or more, offset 0 or more"})
-        found = [record for record in account.records(KIND) if _matches(record)]
-        page = found[offset : offset + limit]
-        meta = {"limit": limit, "offset": offset, "total_count": len(found), "next": None, "previous": None}
-        return self._answers.plain(200, {"meta": meta, "objects": [_shown(account, record) for record in page]})
+            return self._invalid({"limit": "limit must be 1 or more, offset 0 or more"})
+        matching = [credential for credential in account.credentials(KIND) if _matches(credential)]
+        page = matching[offset : offset + limit]
+        meta = {"limit": limit, "offset": offset, "total_count": len(matching), "next": None, "previous": None}
+        return self._responses.json(
+            200, {"meta": meta, "objects": [_as_json(account, credential) for credential in page]}
+        )
 
-    def _get(self, account: Account, identity: str) -> Response:
+    def _get(self, account: SimulatedAccount, identity: str) -> Response:
         try:
-            return self._answers.plain(200, _shown(account, account.get(KIND, identity)))
-        except Missing:
+            return self._responses.json(200, _as_json(account, account.get(KIND, identity)))
+        except NotFound:
             return Response(status=404)
 
-    def _update(self, account: Account, identity: str) -> Response:
-        given = self._answers.body() or {}
-        locked = sorted(set(given) - _CHANGEABLE)
+    def _update(self, account: SimulatedAccount, identity: str) -> Response:
+        body = self._responses.body() or {}
+        locked = sorted(set(body) - _CHANGEABLE)
         problems = {name: f"{name} cannot be changed" for name in locked}
-        if "password" in given:
-            problems |= _password_problem(given["password"])
+        if "password" in body:
+            problems |= _password_problem(body["password"])
         if problems:
             return self._invalid(problems)
-        secret = Secret(given["password"]) if "password" in given else None
-        extra = {name: value for name, value in given.items() if name != "password"}
+        secret = Secret(body["password"]) if "password" in body else None
+        extra = {name: value for name, value in body.items() if name != "password"}
         try:
             account.update(KIND, identity, password=secret, extra=extra)
-        except Missing:
+        except NotFound:
             return Response(status=404)
         return Response(status=202)
 
-    def _delete(self, account: Account, identity: str) -> Response:
+    def _delete(self, account: SimulatedAccount, identity: str) -> Response:
         try:
             account.delete(KIND, identity, disconnect=True)  # registered devices are disconnected at once
-        except Missing:
+        except NotFound:
             return Response(status=404)
         return Response(status=204)
 
     def _invalid(self, details: dict[str, str]) -> Response:
-        return self._answers.plain(400, {"error": "invalid request parameters", "details": details})
+        return self._responses.json(400, {"error": "invalid request parameters", "details": details})
 
 
 def _password_problem(password: Any) -> dict[str, str]:
@@ -100,13 +103,13 @@ def _password_problem(password: Any) -> dict[str, str]:
     return {"password": "password must be at least 8 characters"}
 
 
-def _matches(record: Record) -> bool:
-    alias = str(record.extra.get("alias", ""))
-    application = record.extra.get("application")
+def _matches(credential: SimulatedCredential) -> bool:
+    alias = str(credential.extra.get("alias", ""))
+    application = credential.extra.get("application")
     tests: dict[str, Callable[[str], bool]] = {
-        "username__exact": record.username.__eq__,
-        "username__contains": record.username.__contains__,
-        "username__startswith": record.username.startswith,
+        "username__exact": credential.username.__eq__,
+        "username__contains": credential.username.__contains__,
+        "username__startswith": credential.username.startswith,
         "alias__exact": alias.__eq__,
         "alias__contains": alias.__contains__,
         "application_id__exact": str(application).__eq__,
@@ -115,18 +118,18 @@ def _matches(record: Record) -> bool:
     return all(test(request.args[name]) for name, test in tests.items() if name in request.args)
 
 
-def _shown(account: Account, record: Record) -> dict[str, Any]:
+def _as_json(account: SimulatedAccount, credential: SimulatedCredential) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "endpoint_id": record.id,
-        "username": record.username,
-        "alias": record.extra.get("alias"),
-        "application": record.extra.get("application"),
+        "endpoint_id": credential.id,
+        "username": credential.username,
+        "alias": credential.extra.get("alias"),
+        "application": credential.extra.get("application"),
         "domain": "registrar.vobiz.ai",
-        "sip_uri": f"sip:{record.username}@registrar.vobiz.ai",
-        "created_at": stamp(record.created),
+        "sip_uri": f"sip:{credential.username}@registrar.vobiz.ai",
+        "created_at": stamp(credential.created),
         "sip_registered": "false",  # text, not a boolean
     }
-    shown |= {name: record.extra.get(name, True) for name in ("allow_voice", "allow_message", "allow_video")}
-    for binding in account.bindings(record.username)[-1:]:
+    shown |= {name: credential.extra.get(name, True) for name in ("allow_voice", "allow_message", "allow_video")}
+    for binding in account.bindings(credential.username)[-1:]:
         shown |= {"sip_registered": "true", "sip_contact": binding.contact, "sip_user_agent": binding.agent}
     return shown

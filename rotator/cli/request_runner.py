@@ -1,0 +1,165 @@
+"""Carries requests to their end in this process, while others (the daemon) may work on the same targets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from rotator.core.actions import Hold, HoldReason, Step
+from rotator.core.model import Capabilities, Ending, Purpose, Target, TargetState
+from rotator.engine import Engine, Look, Outcome
+from rotator.ports import Clock
+
+# Longer than a lost answer takes to be looked into (the first back-offs), besides claim and propagation.
+_PATIENCE = timedelta(minutes=3)
+_SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=1)
+# Reasons that pass within the patience; with the others the request waits in Vault for somebody, or for days.
+_PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.RETIREMENTS_CAPPED})
+
+
+class Result(Enum):
+    """The fate of a request."""
+
+    ROTATED = "rotated"
+    UNDONE = "undone"
+    REQUESTED = "requested"  # only written: the daemon carries it out
+    FAILED = "failed"
+    WAITING = "waiting"  # for something that takes longer than anybody watches
+    INTERRUPTED = "interrupted"  # Ctrl-C
+    VAULT = "vault"  # Vault could not be asked
+
+
+@dataclass(frozen=True, slots=True)
+class RotationReport:
+    """The result of the request for one target."""
+
+    target: Target
+    result: Result
+    message: str = ""
+    state: TargetState | None = None
+    seconds: float = 0.0
+    elsewhere: bool = False  # another process carried it out
+
+    @property
+    def good(self) -> bool:
+        """True if nothing failed."""
+        return self.result in (Result.ROTATED, Result.UNDONE, Result.REQUESTED)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRequest:
+    """A request that was written to Vault."""
+
+    target: Target
+    purpose: Purpose
+    written: TargetState  # the state document that it was written into
+    compromised: bool = False
+
+    def is_carried_out(self, state: TargetState) -> bool:
+        """True if a rotation, or an undo, has ended since. The counts only grow, whoever did it."""
+        if self.purpose is Purpose.UNDO:
+            return state.counts.undone > self.written.counts.undone
+        return state.counts.succeeded > self.written.counts.succeeded
+
+
+class RequestRunner:
+    """Looks at targets until their requests are carried out. Thread-safe."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        *,
+        claim: timedelta,
+        capabilities: Callable[[str], Capabilities],
+        tell: Callable[[Target, str], None],
+    ) -> None:
+        """Wires it.
+
+        Args:
+            claim: how long another process's claim may last after that process has died.
+            capabilities: those of a provider account.
+            tell: is told what a target waits for.
+        """
+        self._engine, self._clock, self._claim = engine, clock, claim
+        self._capabilities, self._tell = capabilities, tell
+
+    def carry_out(self, request: PendingRequest) -> RotationReport:
+        """Returns when the request is carried out, has failed, or must wait longer than anybody watches."""
+        began = self._clock.monotonic()
+        patience = _PATIENCE + self._claim + self._capabilities(request.target.account).propagation
+        while True:
+            look = self._engine.look(request.target)
+            now, seconds = self._clock.now(), self._clock.monotonic() - began
+            judged = judge(request, look, now)
+            if judged is None and seconds > patience.total_seconds():
+                judged = Result.WAITING, _waits_for(look)
+            if judged is not None:
+                ended_here = Step.CLOSE in look.steps or Step.UNDO in look.steps
+                elsewhere = judged[0] in (Result.ROTATED, Result.UNDONE) and not ended_here
+                return RotationReport(request.target, *judged, look.state, seconds, elsewhere)
+            self._tell(request.target, _waits_for(look))
+            # Never a long pause: another process may be done at any moment.
+            pause = look.next_look - now if look.next_look is not None else _LONGEST_PAUSE
+            self._clock.sleep(min(max(pause, _SHORTEST_PAUSE), _LONGEST_PAUSE).total_seconds())
+
+
+def judge(request: PendingRequest, look: Look, now: datetime) -> tuple[Result, str] | None:
+    """Returns what a look means for the request; None if it is still being carried out."""
+    if look.outcome is Outcome.VAULT:
+        return Result.VAULT, look.message
+    if look.state is not None and request.is_carried_out(look.state):
+        return _judge_end(request, look.state, now)
+    if look.outcome is Outcome.STOPPED:
+        return Result.INTERRUPTED, "stopped between two steps; the request stays in Vault, and the daemon goes on"
+    if look.hold is None or look.state is None:
+        return None
+    return _judge_hold(request, look.hold, look.state)
+
+
+def _judge_end(request: PendingRequest, state: TargetState, now: datetime) -> tuple[Result, str] | None:
+    if request.purpose is Purpose.UNDO:
+        return Result.UNDONE, ""
+    late = [
+        entry
+        for entry in state.ledger
+        if entry.ending is not Ending.FORGET and not entry.disabled and entry.disable_at <= now
+    ]
+    if not late or not request.compromised:
+        return Result.ROTATED, ""
+    failed = [entry for entry in late if entry.failures]
+    if not failed:
+        return None
+    names = ", ".join(f"{entry.credential.username} ({entry.note})" for entry in failed)
+    return Result.FAILED, f"rotated, but still accepted by the provider: {names}; the daemon tries again"
+
+
+def _judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> tuple[Result, str] | None:
+    uncertain = state.attempt is not None and state.attempt.uncertain
+    if hold.reason in _PASSING:
+        return None
+    if hold.reason is HoldReason.BACKING_OFF:
+        # An unknown answer is looked into, and one that failed before the request says nothing about it.
+        if uncertain or state.counts.failed == request.written.counts.failed:
+            return None
+        return Result.FAILED, f"{hold.message}; {_what_is_next(state)}"
+    if hold.reason is HoldReason.NOT_DUE:
+        return Result.FAILED, state.last_error or "it could not be carried out and was taken back; the audit says why"
+    result = Result.FAILED if hold.reason is HoldReason.FOREIGN_DOCUMENT else Result.WAITING
+    return result, f"{hold.message}; the request stays in Vault, and the daemon carries it out when that is over"
+
+
+def _what_is_next(state: TargetState) -> str:
+    if state.attempt is not None:
+        return "the attempt stays open, and the daemon tries the same password again"
+    if state.request is not None:
+        return "the request stays in Vault, and the daemon tries again"
+    return "the request was taken back"
+
+
+def _waits_for(look: Look) -> str:
+    if look.hold is None:
+        return "another process writes at the same time"
+    if look.hold.reason is HoldReason.BACKING_OFF:
+        return f"looks again soon: {look.hold.message}"
+    return look.hold.message or look.hold.reason.value

@@ -1,0 +1,37 @@
+"""`rotator demo` and `rotator sandbox`: the simulator, a distribution of its own, provides them as entry points."""
+
+from importlib.metadata import entry_points
+
+import typer
+
+from rotator.cli.exits import Refused
+
+_SUMMARIES = {
+    "demo": "Rotates passwords at simulated providers (needs the simulator).",
+    "sandbox": "Serves simulated providers to try rotator by hand (needs the simulator).",
+}
+_HELP = """{summary}
+
+The simulator is not installed. From the root of a checkout: pip install . ./simulator
+
+\b
+Exit codes:
+  1  the simulator is not installed
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands; if the simulator is not installed, commands that say what to install."""
+    for name, summary in _SUMMARIES.items():
+        installed = entry_points(group="rotator.commands", name=name)
+        if installed:
+            app.command(name)(next(iter(installed)).load())
+        else:
+            options = {"ignore_unknown_options": True, "allow_extra_args": True}
+            app.command(name, help=_HELP.format(summary=summary), context_settings=options)(_refuse)
+
+
+def _refuse(context: typer.Context) -> None:
+    raise Refused(
+        f"rotator {context.info_name} needs the simulator; from the root of a checkout: pip install . ./simulator"
+    )

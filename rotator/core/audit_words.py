@@ -1,0 +1,72 @@
+"""The words of the audit: verbs and outcomes. `docs/audit.md` lists them.
+
+A word is part of the audit's format: people search for it for years. It is written out here, and renaming a class or a
+function changes no line.
+"""
+
+from enum import StrEnum
+from typing import Self, assert_never
+
+from rotator.core.answers import Answer, Done, Refused, Retry, Unknown
+
+
+class _Word(StrEnum):
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+
+class AuditVerb(_Word):
+    """A word for what was done."""
+
+    STAGE = "stage", "An attempt was opened: the new password is in the state document."
+    CREATE = "create", "The provider was asked to create the staged credential."
+    COMPLETE = "complete", "A create with a lost answer was found at the provider and finished."
+    SET_PASSWORD = "set_password", "The provider was asked to set the staged password."
+    ENABLE = "enable", "The provider was asked to enable a credential again, for an undo."
+    PROVE = "prove", "The provider was asked whether it accepts the staged credential."
+    PUBLISH = "publish", "The consumer document was written: devices read the new credential."
+    CLOSE = "close", "The attempt ended well; `proof` says how the credential was proved."
+    RESTORE = "restore", "The old password of an `in-place` credential was set again, after a refusal."
+    ABANDON = "abandon", "The attempt was given up, since the provider refuses the staged password."
+    DROP = "drop", "A request, or a due rotation, was taken back, since it cannot be carried out."
+    REASSERT = "reassert", "What is published was set and enabled once more, after a late call may have changed it."
+    EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."
+    DISABLE = "disable", "The provider was asked to disable a replaced credential."
+    DELETE = "delete", "The provider was asked to delete a replaced credential."
+    FORGET = "forget", "A ledger entry with nothing left to do, and the password in it, were removed."
+    REQUEST_ROTATION = "request_rotation", "Somebody asked for a rotation; the request is in the state document."
+    REQUEST_UNDO = "request_undo", "Somebody asked for an undo; the request is in the state document."
+    LOAD_CONFIGURATION = "load_configuration", "The daemon read its configuration, at start or on SIGHUP."
+    CLOCK_JUMP = "clock_jump", "The wall clock was set, by `seconds`."
+    TORN_LINE = "torn_line", "The line before this record was cut short, by a crash perhaps, and is kept as it is."
+    LINES_LOST = "lines_lost", "So many `records` were lost, since the audit could not be written for too long."
+
+
+class AuditOutcome(_Word):
+    """A word for what came of it."""
+
+    DONE = "done", "It was done; the provider, or Vault, confirmed it."
+    REFUSED = "refused", "It was definitely not done; `detail` or `reason` says why."
+    RETRY = "retry", "It was not done, or not wholly, and will be repeated; `detail` says why."
+    UNKNOWN = "unknown", "Nobody can tell whether it was done: the answer was lost. It is looked into next."
+    NOTICED = "noticed", "It happened by itself, and was noticed."
+
+
+def outcome_of(answer: Answer[object]) -> AuditOutcome:
+    """Returns the word for a provider's answer."""
+    match answer:
+        case Done():
+            return AuditOutcome.DONE
+        case Refused():
+            return AuditOutcome.REFUSED
+        case Retry():
+            return AuditOutcome.RETRY
+        case Unknown():
+            return AuditOutcome.UNKNOWN
+        case _:
+            assert_never(answer)

@@ -1,0 +1,257 @@
+"""The forecast of a target: what would be done now, step by step, as if every call succeeded, and what comes later.
+
+It decides as the engine does (`decide`) and moves the state as the engine does (`advance`, `ledger`), on paper only.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from rotator.core import actions as do
+from rotator.core import advance, ledger
+from rotator.core.decide import decide
+from rotator.core.facts import Facts
+from rotator.core.model import (
+    ConsumerDocument,
+    Credential,
+    Ending,
+    LedgerEntry,
+    Purpose,
+    Strategy,
+    Target,
+    TargetState,
+)
+from rotator.core.schedule import Cron, first_due, next_due
+from rotator.core.secret import Secret
+
+_MOST_STEPS = 60
+_NEW = "(new)"
+_LARGEST_FRACTION = 1 - 1e-9  # the spread is drawn from [0, 1)
+_APPLIED_BY = {
+    do.Verb.CREATE: "create",
+    do.Verb.SET_PASSWORD: "set the password of",
+    do.Verb.ENABLE: "enable",
+    do.Verb.COMPLETE: "complete",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastStep:
+    """Something that would be done now."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastEvent:
+    """Something that would be done later: at `at`, or between `at` and `until` if the time is not drawn yet."""
+
+    at: datetime
+    what: str
+    why: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The forecast for one target."""
+
+    target: Target
+    steps: tuple[ForecastStep, ...]
+    waits_for: str  # why nothing (more) is done now
+    events: tuple[ForecastEvent, ...]  # in the order of time
+    notes: tuple[str, ...]
+    needs: Credential | None = None  # the forecast ends here until the facts hold this look-up
+
+
+def forecast(facts: Facts) -> Forecast:
+    """Returns the forecast for the target of `facts`."""
+    run = _PaperRun(facts)
+    for _ in range(_MOST_STEPS):
+        run.carry_out(decide(replace(run.facts, holds_claim=True)))  # on paper nobody has to take a claim
+        if run.ended:
+            break
+    events = tuple(sorted(_events(run.facts, drawn_anew=run.drawn_anew), key=lambda event: event.at))
+    return Forecast(facts.target, tuple(run.steps), run.waits_for, events, tuple(_notes(facts)), run.needs)
+
+
+class _PaperRun:
+    """Moves the facts on by one action after the other, and tells each as a step."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.steps: list[ForecastStep] = []
+        self.waits_for = ""
+        self.needs: Credential | None = None
+        self.drawn_anew = False
+        self.ended = False
+
+    def carry_out(self, action: do.Decision) -> None:  # noqa: C901, PLR0912 - a case for each action
+        """Takes one step."""
+        facts, state = self.facts, self.facts.state
+        match action:
+            case do.Hold():
+                self._end(action.message or action.reason.value)
+            case do.TakeClaim():
+                self._end("")
+            case do.Drop():
+                self._end(f"it cannot be carried out: {action.message}")
+            case do.LookUp():
+                self.needs, wanted = action.wanted, action.wanted
+                self._step(f"look up {wanted.username or wanted.id} at {wanted.account}", "what follows depends on it")
+                self._end("the answer of the provider")
+            case do.DrawDueTime():
+                self.drawn_anew = True
+                self._move(advance.after_draw(state, facts.target, facts.now, 0.0))
+            case do.Stage():
+                self._stage(action)
+            case do.Apply():
+                self._apply(action)
+            case do.Prove():
+                proof = facts.capabilities[action.credential.account].proof
+                self._step("prove that the provider accepts it", f"by {proof}")
+                self._move(advance.after_proof(state, str(proof)))
+            case do.Publish():
+                self._publish(action.credential)
+            case do.Close():
+                self.drawn_anew = True
+                self._move(advance.after_close(state, facts.target, facts.now, 0.0))
+            case do.Abandon():
+                self._step("discard the staged password; a new one is tried after a pause", state.last_error)
+                self._end("")
+            case do.Restore():
+                self._step(f"set the old password of {action.credential.username} again", state.last_error)
+                self._end("")
+            case do.Expire():
+                entry = action.entry
+                self._step(f"tell {entry.credential.account} when {entry.label} ends", "it then ends by itself")
+                self._move(ledger.after_expire(state, entry, entry.disable_at))
+            case do.Disable():
+                self._step(f"disable {action.entry.label}", _why_disabled(facts, action.entry))
+                self._retire(ledger.after_disable(state, action.entry, facts.now))
+            case do.Delete():
+                self._step(_last_step(action.entry, deletes=True), "its quarantine has ended")
+                self._retire(self._without(action.entry))
+            case do.Forget():
+                self._step(_last_step(action.entry, deletes=False), "its quarantine has ended")
+                self._move(self._without(action.entry))
+            case _:
+                assert_never(action)
+
+    def _step(self, what: str, why: str = "") -> None:
+        self.steps.append(ForecastStep(what, why))
+
+    def _end(self, waits_for: str) -> None:
+        self.waits_for, self.ended = waits_for, True
+
+    def _move(self, state: TargetState) -> None:
+        self.facts = replace(self.facts, state=state)
+
+    def _retire(self, state: TargetState) -> None:
+        self.facts = replace(self.facts, state=state, retirements_left=self.facts.retirements_left - 1)
+
+    def _without(self, entry: LedgerEntry) -> TargetState:
+        # A look-up may have filled in the credential: the entry is known by all the rest.
+        left = tuple(e for e in self.facts.state.ledger if replace(e, credential=entry.credential) != entry)
+        return replace(self.facts.state, ledger=left)
+
+    def _stage(self, action: do.Stage) -> None:
+        request, name = action.request, action.credential.username or _NEW
+        password = action.credential.password or Secret(_NEW)
+        credential = replace(action.credential, username=name, password=password, attempt=_NEW)
+        what, secret = ("rotation", "a new password")
+        if request.purpose is Purpose.UNDO:
+            what, secret = ("undo", "its old password")
+        whose = "a new credential" if name == _NEW else name
+        urgent = ", as compromised" if request.compromised else ""
+        self._step(
+            f"open the {what}: stage {secret} for {whose} in Vault",
+            f"{request.reason} ({request.requested_by}{urgent})",
+        )
+        self._move(advance.after_stage(self.facts.state, action, _NEW, credential, self.facts.now))
+
+    def _apply(self, action: do.Apply) -> None:
+        credential, attempt = action.credential, self.facts.state.attempt
+        name = "it" if credential.username == _NEW else credential.username
+        why = "its last answer is unknown" if attempt and attempt.uncertain else ""
+        self._step(f"{_APPLIED_BY[action.verb]} {name} at {credential.account}", why)
+        applied = replace(credential, id=credential.id or _NEW)
+        self._move(advance.after_apply(self.facts.state, applied, self.facts.now))
+
+    def _publish(self, credential: Credential) -> None:
+        self._step(f"publish it at {self.facts.target.path}", "devices read it there")
+        published = ConsumerDocument(
+            version=self.facts.consumer.version + 1,
+            exists=True,
+            username=credential.username,
+            password=credential.password,
+            credential_id=credential.id,
+            attempt=credential.attempt,
+        )
+        self.facts = replace(self.facts, consumer=published)
+
+
+def _events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:
+    """Yields what the state that was reached leads to later."""
+    for entry in facts.state.ledger:
+        can = facts.capabilities.get(entry.credential.account)
+        if entry.ending is not Ending.FORGET and not entry.disabled and can is not None and can.disables:
+            at = max(entry.disable_at, entry.not_before or entry.disable_at, facts.now)
+            yield ForecastEvent(at, f"disable {entry.label}", _why_disabled(facts, entry))
+        at = max(entry.ends_at, entry.not_before or entry.ends_at, facts.now)
+        what = _last_step(entry, deletes=entry.ending is Ending.DELETE)
+        yield ForecastEvent(at, what, entry.note or "its quarantine ends")
+    if facts.state.next_rotation is not None and facts.state.attempt is None:
+        yield _next_rotation(facts, facts.state.next_rotation, drawn_anew=drawn_anew)
+
+
+def _why_disabled(facts: Facts, entry: LedgerEntry) -> str:
+    can = facts.capabilities.get(entry.credential.account)
+    for_good = can is not None and not can.re_enables
+    return "its overlap ends" + ("; this cannot be undone at this provider" if for_good else "")
+
+
+def _last_step(entry: LedgerEntry, *, deletes: bool) -> str:
+    if deletes:
+        return f"delete {entry.label}"
+    which = "the old password" if entry.ending is Ending.FORGET else "the password"
+    return f"forget {which} of {entry.label}"
+
+
+def _next_rotation(facts: Facts, due: datetime, *, drawn_anew: bool) -> ForecastEvent:
+    state, policy, now = facts.state, facts.target.policy, facts.now
+    what = "rotation" if state.published else "first rotation"
+    why = _why_then(facts.target)
+    if not drawn_anew:
+        if due <= now and policy.window is not None:
+            due = policy.window.next_opening(now)
+        return ForecastEvent(max(due, now), what, why)
+    last = state.last_rotation
+    earliest, latest = (
+        first_due(policy.window, now, fraction)
+        if last is None
+        else next_due(policy.schedule, policy.window, last, fraction)
+        for fraction in (0.0, _LARGEST_FRACTION)
+    )
+    earliest, latest = min(earliest, latest), max(earliest, latest)
+    return ForecastEvent(earliest, what, why, latest if latest - earliest > timedelta(seconds=1) else None)
+
+
+def _why_then(target: Target) -> str:
+    schedule, window = target.policy.schedule, target.policy.window
+    why = f"policy {target.policy.name}"
+    if isinstance(schedule, Cron):
+        why += f": cron {schedule.expression}, {schedule.timezone}"
+    return f"{why}; window {window.cron}, {window.timezone}" if window else why
+
+
+def _notes(facts: Facts) -> Iterable[str]:
+    target = facts.target
+    if target.strategy is Strategy.IN_PLACE:
+        yield "in-place has no overlap: devices are cut off from a rotation until they read Vault again"
+    elif not facts.capabilities[target.account].re_enables:
+        yield f"disabling at {target.account} cannot be undone: an undo is possible only during the overlap"
+    if target.strategy is Strategy.REPLACE:
+        yield "replace: every rotation changes the username"

@@ -1,0 +1,36 @@
+"""The obstacles that more than one check of `decide` has to respect. Each answers the `Hold` that says so, or None."""
+
+from rotator.core.actions import Hold, HoldReason
+from rotator.core.backoff import is_waiting
+from rotator.core.facts import Facts
+from rotator.core.model import Phase
+
+
+def account_hold(facts: Facts, account: str) -> Hold | None:
+    """Holds if nothing may be sent to a provider account."""
+    if account not in facts.capabilities:
+        message = f"{account} is not in the configuration, but {facts.target.name} still needs it: put it back"
+        return Hold(HoldReason.ACCOUNT_MISSING, message)
+    if account in facts.open_circuits:
+        message = f"calls to {account} failed too often in a row and pause for a while"
+        return Hold(HoldReason.CIRCUIT_OPEN, message, facts.open_circuits[account])
+    return None
+
+
+def backoff_hold(facts: Facts) -> Hold | None:
+    """Holds while the target waits after a failure, or for a password to propagate."""
+    if not is_waiting(facts.state.not_before, facts.now):
+        return None
+    state = facts.state
+    propagating = state.attempt is not None and state.attempt.phase is Phase.APPLIED and not state.failures
+    return Hold(HoldReason.PROPAGATING if propagating else HoldReason.BACKING_OFF, state.last_error, state.not_before)
+
+
+def foreign_document_hold(facts: Facts) -> Hold | None:
+    """Holds if the consumer document names neither what was published last nor what is staged now."""
+    attempt = facts.state.attempt
+    if facts.consumer_document_is_ours or (attempt is not None and facts.consumer.names(attempt.staged)):
+        return None
+    what = "is not what rotator published" if facts.consumer.exists else "is gone"
+    remedy = f"put it right, or take it over: rotator rotate {facts.target.name} --take-over"
+    return Hold(HoldReason.FOREIGN_DOCUMENT, f"{facts.target.path} {what}; {remedy}")

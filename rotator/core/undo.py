@@ -1,0 +1,58 @@
+"""The rule for an undo: which replaced credential it publishes again, until when, or why there is none.
+
+The engine, `rotator undo` and the status all ask here, and none of them promises what another refuses.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from rotator.core.model import Capabilities, Ending, LedgerEntry, TargetState
+
+
+@dataclass(frozen=True, slots=True)
+class UndoCandidate:
+    """The replaced credential that an undo publishes again."""
+
+    entry: LedgerEntry
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UndoImpossible:
+    """No replaced credential can be published again; `reason` names each with what forbids it."""
+
+    reason: str
+
+
+def undo_candidate(
+    state: TargetState, capabilities: Mapping[str, Capabilities], now: datetime
+) -> UndoCandidate | UndoImpossible:
+    """Returns the newest entry of the ledger that can be published again, or the reasons why none can."""
+    refusals = []
+    for entry in reversed(state.ledger):
+        can = capabilities.get(entry.credential.account)
+        refusal = undo_refusal(entry, can, now)
+        if refusal is None and can is not None:
+            return UndoCandidate(entry, entry.disable_at if _ends_when_disabled(entry, can) else entry.ends_at)
+        refusals.append(f"{entry.label}: {refusal}")
+    return UndoImpossible("nothing can be undone: " + ("; ".join(refusals) or "no replaced credential is left"))
+
+
+def undo_refusal(entry: LedgerEntry, can: Capabilities | None, now: datetime) -> str | None:
+    """Returns why a replaced credential cannot be published again; None if it can."""
+    if can is None:
+        return f"its account {entry.credential.account} is not in the configuration"
+    if entry.credential.id is None:
+        return "it was never published"
+    if entry.credential.password is None:
+        return "nobody knows its password"
+    if entry.disabled and _ends_when_disabled(entry, can):
+        return "it was disabled, and this provider cannot undo that"
+    if entry.ends_at <= now:
+        return "its quarantine has ended"
+    return None
+
+
+def _ends_when_disabled(entry: LedgerEntry, can: Capabilities) -> bool:
+    return not can.re_enables and entry.ending is not Ending.FORGET

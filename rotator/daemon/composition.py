@@ -1,0 +1,258 @@
+"""The composition root: the one place that creates real clocks, connections and adapters, and wires them together."""
+
+import os
+import resource
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from threading import Event
+from typing import Any, Self, TextIO
+
+from rotator import __version__
+from rotator.core.model import Capabilities, Target, TargetState
+from rotator.core.secret import Secret
+from rotator.daemon.clock import SystemClock, SystemRandomness
+from rotator.engine import Engine, Limits
+from rotator.observe.audit import AuditError, AuditLog, FileSink, Sink, StreamSink
+from rotator.observe.logs import configure
+from rotator.observe.metrics import Metrics
+from rotator.observe.redact import Redactor
+from rotator.ports import Provider
+from rotator.providers.http.client import Http
+from rotator.providers.options import AccountOptions
+from rotator.providers.registry import KINDS
+from rotator.settings import ConfigError, ConfigProblem, Settings, load
+from rotator.settings.vault import (
+    AppRoleAuth,
+    EmbeddedVaultSettings,
+    JwtAuth,
+    KubernetesAuth,
+    RemoteVaultSettings,
+    TokenAuth,
+    TokenFileAuth,
+    VaultAuth,
+)
+from rotator.vault.auth import AppRole, Jwt, Kubernetes, Method, Token, TokenFile
+from rotator.vault.bootstrap import ServerSetup
+from rotator.vault.client import VaultClient
+from rotator.vault.embedded import EmbeddedVault as Server
+from rotator.vault.store import VaultStore
+from rotator.vault.transport import Connection
+
+StateListener = Callable[[Target, TargetState], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """Everything that is built from one configuration; a reload builds it anew."""
+
+    settings: Settings
+    targets: tuple[Target, ...]
+    client: VaultClient
+    store: VaultStore
+    providers: Mapping[str, Provider]
+    engine: Engine
+    connections: ExitStack
+
+    @property
+    def capabilities(self) -> Mapping[str, Capabilities]:
+        """The capabilities of each account's kind of credential."""
+        return {name: provider.capabilities for name, provider in self.providers.items()}
+
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        """The type of each account, such as `vobiz`."""
+        return {name: account.type for name, account in self.settings.providers.items()}
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self.connections.close()
+
+
+class Composition:
+    """Everything that lives as long as the process. A context manager, which stops the embedded Vault at its end."""
+
+    def __init__(
+        self, config: Path, environ: Mapping[str, str], stop: Event, *, read_only: bool = False, quiet: bool = False
+    ) -> None:
+        """Reads the configuration and sets up logging and the audit.
+
+        Args:
+            stop: set when the process is to stop; it ends every sleep.
+            read_only: nothing is written, to a provider or to Vault.
+            quiet: for a command that prints its own result: only warnings and errors are logged, an audit without a
+                file goes to standard error instead of standard output, and the embedded Vault of a running daemon is
+                used.
+
+        Raises:
+            ConfigError: the configuration cannot be used.
+            AuditError: the audit has no usable destination.
+        """
+        _dump_no_core()
+        self._config, self._environ, self._stop = config, environ, stop
+        self._read_only, self._quiet = read_only, quiet
+        self.clock = SystemClock(stop)
+        self.randomness = SystemRandomness()
+        self.settings = self._load()
+        self.redactor = Redactor()
+        level = self.settings.log.level.value
+        configure(
+            "warning" if quiet and level == "info" else level,
+            self.settings.log.format.value,
+            self.redactor,
+            self.clock,
+        )
+        self.metrics = Metrics(self.clock, __version__)
+        nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
+        self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
+        self.audit = AuditLog(self._sink(), self.clock, self.randomness, self.redactor)
+        self.metrics.follow_audit(lambda: self.audit.status)
+        self._exit = ExitStack()
+        self._server: Server | None = None
+
+    def __enter__(self) -> Self:
+        vault = self.settings.vault
+        if isinstance(vault, EmbeddedVaultSettings):
+            self._server = self._started(vault)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def embedded_runs(self) -> bool:
+        """Returns False if this process started an embedded Vault and it has ended by itself."""
+        return self._server is None or self._server.running()
+
+    def reload(self) -> Settings:
+        """Reads the configuration file again. Raises ConfigError, also if an embedded Vault changes."""
+        settings, old = self._load(), self.settings.vault
+        if settings.vault != old and EmbeddedVaultSettings in (type(settings.vault), type(old)):
+            what = "a reload cannot change an embedded Vault, or switch between it and another Vault"
+            raise ConfigError([ConfigProblem(str(self._config), None, None, "vault", what, "restart rotator")])
+        return settings
+
+    def _load(self) -> Settings:
+        return load(self._config, self._environ)
+
+    def changes_that_need_a_restart(self, new: Settings) -> tuple[str, ...]:
+        """Returns the sections in which `new` differs although a reload does not apply them."""
+        old = self.settings
+        fixed = {
+            "daemon.listen": old.daemon.listen != new.daemon.listen,
+            "daemon.workers": old.daemon.workers != new.daemon.workers,
+            "daemon.poll": old.daemon.poll != new.daemon.poll,
+            "log": old.log != new.log,
+            "audit": old.audit != new.audit,
+        }
+        return tuple(name for name, differs in fixed.items() if differs)
+
+    def assemble(self, settings: Settings, *, seen: StateListener) -> Components:
+        """Builds everything that depends on the configuration. Connects only to Vault, and only if it holds a secret.
+
+        Raises:
+            StoreError: a secret that lies in Vault cannot be read, or Vault's CA file cannot be used.
+            ConfigError: such a secret, or an account's CA file, cannot be used.
+        """
+        with ExitStack() as undo:
+            client = self._client(settings)
+            undo.callback(client.close)
+            store = VaultStore(client, settings.vault.mount, settings.vault.state_prefix)
+            providers = {
+                name: self._provider(name, account, store, undo) for name, account in settings.providers.items()
+            }
+            engine = Engine(
+                store=store,
+                providers=providers,
+                clock=self.clock,
+                randomness=self.randomness,
+                audit=self.audit,
+                holder=self.holder,
+                limits=_limits(settings),
+                observe=seen,
+                stopping=self._stop.is_set,
+            )
+            return Components(settings, settings.core_targets(), client, store, providers, engine, undo.pop_all())
+
+    def _provider(self, name: str, account: AccountOptions, store: VaultStore, undo: ExitStack) -> Provider:
+        options = account.with_secrets(store.read_key)
+        self.redactor.add(*options.secrets)
+        try:
+            http = Http(options.http(name, read_only=self._read_only), self.clock, self.metrics)
+            undo.callback(http.close)
+            return KINDS[options.type](options, http, self.randomness)
+        except ValueError as error:  # what only shows once the secrets are there; its text holds no value
+            problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
+        raise ConfigError([problem])
+
+    def _sink(self) -> Sink:
+        file = self.settings.audit.file
+        if file is not None and not self._read_only:  # a read-only command records nothing, and may lack the rights
+            return FileSink(file, self.clock)
+        stream: TextIO | None = sys.stderr if self._quiet else sys.stdout  # None: closed by the parent process
+        if stream is None:
+            raise AuditError("the audit goes to standard output, which is closed: open it, or set audit.file")
+        return StreamSink(stream)
+
+    def _started(self, vault: EmbeddedVaultSettings) -> Server:
+        setup = ServerSetup(mount=vault.mount, state_prefix=vault.state_prefix)
+        server = Server(vault.embedded.data_dir, self.clock, setup, vault.embedded.port)
+        return server if self._quiet and server.attach() else self._exit.enter_context(server)
+
+    def _client(self, settings: Settings) -> VaultClient:
+        vault = settings.vault
+        if isinstance(vault, RemoteVaultSettings):
+            connection = Connection(
+                vault.address,
+                vault.namespace or "",
+                vault.ca_file,
+                vault.connect_timeout.total_seconds(),
+                vault.timeout.total_seconds(),
+            )
+            method = _method(vault.auth)
+        else:
+            assert self._server is not None  # noqa: S101  # entered before
+            connection = Connection(self._server.address)
+            method = self._server.rotator_login()
+        self.redactor.add(*(value for value in _values(method) if isinstance(value, Secret)))
+        return VaultClient(connection, method, clock=self.clock, randomness=self.randomness, meter=self.metrics)
+
+
+def _dump_no_core() -> None:
+    """Keeps a crash from writing the memory, with every password in it, to a file. Child processes inherit this."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+
+
+def _limits(settings: Settings) -> Limits:
+    daemon = settings.daemon
+    return Limits(
+        claim=daemon.claim,
+        backoff=daemon.backoff.core(),
+        circuit_failures=daemon.circuit.failures,
+        circuit_open_for=daemon.circuit.open_for,
+        retirements_per_minute=daemon.retirements_per_minute,
+    )
+
+
+def _values(options: Any) -> Iterator[Any]:
+    for field in fields(options):
+        yield getattr(options, field.name)
+
+
+def _method(auth: VaultAuth) -> Method:
+    match auth:
+        case TokenAuth():
+            return Token(auth.token.value)
+        case TokenFileAuth():
+            return TokenFile(auth.file)
+        case AppRoleAuth():
+            reference = auth.wrapped_secret_id or auth.secret_id
+            assert reference is not None  # noqa: S101  # the model requires one
+            return AppRole(auth.role_id, reference.value, auth.wrapped_secret_id is not None, auth.mount)
+        case KubernetesAuth():
+            return Kubernetes(auth.role, auth.jwt_file, auth.mount)
+        case JwtAuth():
+            return Jwt(auth.role, auth.jwt_file, auth.mount)

@@ -1,0 +1,75 @@
+"""The reload of the configuration while the daemon runs."""
+
+from threading import Lock
+
+import structlog
+
+from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator.daemon.composition import Components, Composition
+from rotator.daemon.looks import Looks
+from rotator.daemon.scheduler import Scheduler
+from rotator.daemon.snapshot import Snapshot
+from rotator.observe.health import Health
+from rotator.ports import StoreError
+from rotator.settings import ConfigError
+
+_log = structlog.stdlib.get_logger("rotator.daemon")
+
+
+class Reload:
+    """Puts a configuration that was read again into force, between two looks."""
+
+    def __init__(
+        self, composition: Composition, looks: Looks, scheduler: Scheduler, snapshot: Snapshot, health: Health
+    ) -> None:
+        self._composition, self._looks, self._scheduler = composition, looks, scheduler
+        self._snapshot, self._health = snapshot, health
+        self._lock = Lock()  # one reload at a time
+
+    def reload(self) -> None:
+        """Reads the configuration again. If anything is wrong, it logs why and the old one stays in force."""
+        with self._lock:
+            if self._looks.stopping:
+                return
+            try:
+                settings = self._composition.reload()
+                components = self._composition.assemble(settings, seen=self._snapshot.update_state)
+                components.store.check()
+            except (ConfigError, StoreError) as error:
+                self.record(ok=False)
+                _log.error("configuration not reloaded; the old one stays in force", error=str(error))
+                return
+            if not self._replace(components):
+                components.close()
+                return
+        self.record(ok=True)
+        for key in self._composition.changes_that_need_a_restart(settings):
+            _log.warning("this change takes effect at the next start only", key=key)
+        _log.info("configuration reloaded", targets=len(components.targets))
+
+    def record(self, *, ok: bool) -> None:
+        """Records that a configuration was loaded or refused."""
+        self._composition.metrics.config_loaded(ok=ok)
+        self._composition.audit.record(
+            AuditVerb.LOAD_CONFIGURATION, "", AuditOutcome.DONE if ok else AuditOutcome.REFUSED
+        )
+        if ok:
+            self._health.configuration_loaded()
+
+    def _replace(self, components: Components) -> bool:
+        """Replaces the components once the running looks have ended; returns False if the process is stopping."""
+        old = self._looks.components
+        assert old is not None  # noqa: S101  # the daemon obeys signals once it has reached Vault
+        if not self._looks.unless_stopping(self._scheduler.pause):
+            return False
+        self._looks.wait(old.settings.daemon.stop_within)
+
+        def replace() -> None:
+            self._looks.components = components
+            self._snapshot.forget_all_but({target.name for target in components.targets})
+            self._scheduler.set_targets(components.targets)
+            self._scheduler.resume()
+            if not self._looks.running():  # else a look still uses the old connections, which then end with the process
+                old.close()
+
+        return self._looks.unless_stopping(replace)

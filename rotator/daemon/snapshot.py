@@ -1,0 +1,78 @@
+"""The latest state and look of each target: the source of metrics, `/status` and the one log line for each run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rotator import __version__
+from rotator.core.actions import Hold, HoldReason
+from rotator.core.model import Target, TargetState
+from rotator.daemon.composition import Components, Composition
+from rotator.engine import Look, Outcome
+from rotator.observe.logs import log_run
+from rotator.observe.status import Surroundings, status_document
+
+_BLOCKED = {
+    HoldReason.FOREIGN_DOCUMENT: "foreign_document",
+    HoldReason.IDLE_IN_OVERLAP: "idle_in_overlap",
+    HoldReason.ACCOUNT_MISSING: "account_missing",
+    HoldReason.UNPROVED: "passwords_not_accepted",
+}
+_FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
+
+
+class Snapshot:
+    """A cache of what Vault holds. Used by the threads of the looks and of the HTTP endpoint."""
+
+    def __init__(self, composition: Composition) -> None:
+        self._composition = composition
+        self._states: dict[str, TargetState] = {}
+        self._holds: dict[str, Hold] = {}
+
+    def update_state(self, target: Target, state: TargetState) -> None:
+        """Takes in a state document that was read or written."""
+        self._composition.redactor.learn(state)
+        self._composition.metrics.update(target, state)
+        self._states[target.name] = state
+
+    def update_look(self, target: Target, look: Look) -> None:
+        """Takes in a look that has ended."""
+        if look.hold is not None:
+            self._holds[target.name] = look.hold
+        else:
+            self._holds.pop(target.name, None)
+        self._composition.metrics.blocked(target.name, _BLOCKED.get(look.hold.reason) if look.hold else None)
+        attempt = look.state.attempt if look.state else None
+        published = look.state.published if look.state else None
+        log_run(
+            target.name,
+            look.outcome.value,
+            look.steps,
+            attempt=attempt.id if attempt else (published.attempt if published else None),
+            credential=published.id if published else None,
+            seconds=look.seconds,
+            next_look=look.next_look,
+            error=look.message if look.outcome in _FAILED else "",
+        )
+
+    def forget_all_but(self, names: set[str]) -> None:
+        """Forgets the targets that are no longer configured."""
+        for gone in set(self._states) - names:
+            self._composition.metrics.forget(gone)
+            self._states.pop(gone, None)
+            self._holds.pop(gone, None)
+
+    def document(self, components: Components | None) -> Mapping[str, Any]:
+        """Returns the status document, without a call that leaves the process.
+
+        `components` is None until Vault was reached.
+        """
+        around = Surroundings(
+            holder=self._composition.holder,
+            version=__version__,
+            kinds=components.kinds if components else {},
+            capabilities=components.capabilities if components else {},
+            holds=dict(self._holds),
+            audit=self._composition.audit.status,
+        )
+        targets = components.targets if components else self._composition.settings.core_targets()
+        return status_document(targets, dict(self._states), self._composition.clock.now(), around)

@@ -1,0 +1,224 @@
+"""The effects on a target and its open attempt: each is carried out, and what came of it goes to the state document."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, assert_never
+
+from rotator.core import actions as do
+from rotator.core import advance, ledger
+from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
+from rotator.core.model import Attempt, Credential, Purpose
+from rotator.core.naming import new_attempt_id, new_username
+from rotator.core.passwords import generate
+from rotator.engine.provider_caller import ProviderCaller, message_of
+from rotator.engine.session import Session
+from rotator.ports import Provider, StoreDenied
+
+_SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
+
+
+def draw_due_time(caller: ProviderCaller, session: Session) -> None:
+    """Draws the next rotation's time."""
+    fraction = caller.randomness.fraction()
+    session.write(advance.after_draw(session.state, session.target, caller.clock.now(), fraction))
+
+
+def take_claim(session: Session) -> None:
+    """Takes the claim, or renews it."""
+    if session.holds_claim:  # it only runs out: nothing was lost in between
+        session.write(session.state)
+    else:
+        session.write_claimed(advance.after_claim(session.state, session.new_claim()))
+    session.read_consumer()  # an effect rests on what devices are handed out now, not on what they were before
+
+
+def look_up(caller: ProviderCaller, session: Session, action: do.LookUp) -> None:
+    """Looks a credential up in the provider's listing."""
+    answer = caller.ask(action.wanted.account, lambda provider: provider.find(action.wanted))
+    if isinstance(answer, Done):
+        session.remember_lookup(action.wanted, answer.value)
+        return
+    state, later = session.state, caller.next_try(session.state.failures + 1, answer)
+    if action.entry is not None:
+        session.write(ledger.after_postponement(state, action.entry, message_of(answer), later))
+    elif state.attempt is not None:
+        session.write(advance.after_setback(state, message_of(answer), later, uncertain=True))
+    else:
+        session.write(advance.after_delay(state, message_of(answer), later))
+
+
+def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
+    """Opens the attempt, with a password and a username that are made here unless the provider makes them."""
+    try:
+        session.check_publishable()
+    except StoreDenied as error:
+        later = caller.next_try(session.state.failures + 1)
+        session.write(advance.after_delay(session.state, str(error), later))
+        return
+    attempt_id, credential = new_attempt_id(caller.randomness.choice), action.credential
+    if action.request.purpose is Purpose.ROTATE:
+        credential = replace(credential, attempt=attempt_id)
+        if not caller.providers[credential.account].capabilities.generates_password:
+            choice = caller.randomness.choice
+            username = credential.username or new_username(session.target, choice)
+            password = generate(session.target.policy.password, choice)
+            credential = replace(credential, username=username, password=password)
+    claimed = advance.after_claim(session.state, session.new_claim())
+    session.write_claimed(advance.after_stage(claimed, action, attempt_id, credential, caller.clock.now()))
+    _record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
+
+
+def drop(caller: ProviderCaller, session: Session, action: do.Drop) -> None:
+    """Takes back what cannot be carried out."""
+    caller.record(AuditVerb.DROP, session.target, AuditOutcome.REFUSED, reason=action.message)
+    later = caller.next_try(session.state.failures + 1)
+    session.write(advance.after_drop(session.state, action.message, later))
+
+
+def apply(caller: ProviderCaller, session: Session, action: do.Apply) -> None:
+    """Puts the staged credential into force at the provider."""
+    verb, call = _application(session.target.name, action)
+    answer = caller.ask(action.credential.account, call)
+    if isinstance(answer, Done) and answer.value.password is None:
+        answer = Unknown("the provider does not say which password is in force")
+    _record(caller, session, verb, outcome_of(answer), action.credential, message_of(answer))
+    if isinstance(answer, Done):
+        session.write(advance.after_apply(session.state, answer.value, caller.clock.now()))
+    elif isinstance(answer, Refused) and not answer.why.concerns_account:
+        _refuse(caller, session, answer)
+    else:
+        _set_back(caller, session, answer)
+
+
+def _application(target: str, action: do.Apply) -> tuple[AuditVerb, Callable[[Provider], Answer[Credential]]]:
+    credential = action.credential
+    match action.verb:
+        case do.Verb.CREATE:
+            return AuditVerb.CREATE, lambda provider: provider.create(credential, target, action.like)
+        case do.Verb.COMPLETE:
+            return AuditVerb.COMPLETE, lambda provider: provider.complete(credential, action.like)
+        case do.Verb.SET_PASSWORD:
+            return AuditVerb.SET_PASSWORD, lambda provider: provider.set_password(credential)
+        case do.Verb.ENABLE:
+            return AuditVerb.ENABLE, lambda provider: provider.enable(credential)
+        case _:
+            assert_never(action.verb)
+
+
+def _refuse(caller: ProviderCaller, session: Session, answer: Refused) -> None:
+    attempt = session.state.attempt
+    # Our own create, whose answer was lost, has arrived after all and took the username: the next look finds it.
+    own_create = answer.why is Refusal.DUPLICATE and attempt is not None and attempt.uncertain
+    # A password that is refused again, while it is being discarded, can be neither applied nor discarded.
+    again = attempt is not None and attempt.refused
+    if own_create or again:
+        _set_back(caller, session, answer)
+    else:
+        session.write(advance.after_refusal(session.state, answer.message))
+
+
+def _set_back(caller: ProviderCaller, session: Session, answer: Answer[Any]) -> None:
+    uncertain = isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is Wait.PARTIAL)
+    later = caller.next_try(session.state.failures + 1, answer)
+    session.write(advance.after_setback(session.state, message_of(answer), later, uncertain=uncertain))
+
+
+def reassert(caller: ProviderCaller, session: Session, published: Credential) -> bool:
+    """Sets and enables what is published, after something may have changed it; False if that is not certain."""
+    if published.account not in caller.providers:
+        return False
+    answer = caller.ask(
+        published.account,
+        lambda provider: (
+            provider.enable(published) if provider.capabilities.re_enables else provider.set_password(published)
+        ),
+    )
+    _record(caller, session, AuditVerb.REASSERT, outcome_of(answer), published, message_of(answer))
+    return isinstance(answer, Done)
+
+
+def restore(caller: ProviderCaller, session: Session, action: do.Restore) -> None:
+    """Brings the old password of the one credential back."""
+    answer = caller.ask(action.credential.account, lambda provider: provider.set_password(action.credential))
+    _record(caller, session, AuditVerb.RESTORE, outcome_of(answer), action.credential, message_of(answer))
+    gone = isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND  # then no password of it is in force
+    if isinstance(answer, Done) or gone:
+        session.write(advance.after_restore(session.state, caller.clock.now()))
+    else:
+        _set_back(caller, session, answer)
+
+
+def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
+    """Shows that the provider accepts the staged credential; within the propagation window "not yet" is no failure."""
+    provider, now = caller.providers[action.credential.account], caller.clock.now()
+    answer = provider.prove(action.credential)
+    _record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
+    if isinstance(answer, Done):
+        session.write(advance.after_proof(session.state, str(answer.value)))
+        return
+    later = caller.next_try(session.state.failures + 1, answer)
+    not_asked = isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is not Wait.NOT_YET)
+    if not_asked or (isinstance(answer, Refused) and answer.why.concerns_account):
+        # Asking changes nothing, so nothing is uncertain after it.
+        session.write(advance.after_setback(session.state, message_of(answer), later, uncertain=False))
+        return
+    elapsed = now - ((session.state.attempt and session.state.attempt.applied_at) or now)
+    if abs(elapsed) < provider.capabilities.propagation:  # further back: the clock was set
+        until = now + min(max(elapsed, _SHORTEST_LOOK), _LONGEST_LOOK)
+        session.write(advance.after_early_proof(session.state, message_of(answer), until))
+    else:
+        session.write(advance.after_failed_proof(session.state, message_of(answer), later))
+
+
+def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> None:
+    """Writes the consumer document."""
+    try:
+        session.publish(action.credential)
+    except StoreDenied as error:
+        _record(caller, session, AuditVerb.PUBLISH, AuditOutcome.REFUSED, action.credential, str(error))
+        later = caller.next_try(session.state.failures + 1)
+        session.write(advance.after_setback(session.state, str(error), later, uncertain=False))
+        return
+    _record(caller, session, AuditVerb.PUBLISH, AuditOutcome.DONE, action.credential)
+
+
+def close(caller: ProviderCaller, session: Session) -> None:
+    """Closes the attempt; its predecessor goes into the ledger."""
+    attempt, fraction = session.state.attempt, caller.randomness.fraction()
+    strays = _may_have_strays(caller, attempt)
+    session.write(advance.after_close(session.state, session.target, caller.clock.now(), fraction, strays=strays))
+    if attempt is not None:
+        facts = _who_and_why(attempt) | {"proof": attempt.proof}
+        caller.record(AuditVerb.CLOSE, session.target, AuditOutcome.DONE, attempt.staged, **facts)
+
+
+def abandon(caller: ProviderCaller, session: Session) -> None:
+    """Gives the attempt up; what it may have left at the provider goes into the ledger."""
+    attempt, why = session.state.attempt, session.state.last_error
+    _record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, attempt.staged if attempt else None, why)
+    now, later = caller.clock.now(), caller.next_try(session.state.failures + 1)
+    session.write(advance.after_abandon(session.state, now, later, strays=_may_have_strays(caller, attempt)))
+
+
+def _may_have_strays(caller: ProviderCaller, attempt: Attempt | None) -> bool:
+    if attempt is None or not attempt.uncertain or attempt.purpose is not Purpose.ROTATE:
+        return False
+    return caller.providers[attempt.staged.account].capabilities.generates_password
+
+
+def _record(
+    caller: ProviderCaller,
+    session: Session,
+    verb: AuditVerb,
+    outcome: AuditOutcome,
+    credential: Credential | None,
+    detail: str = "",
+) -> None:
+    facts = _who_and_why(session.state.attempt) if session.state.attempt else {}
+    caller.record(verb, session.target, outcome, credential, detail=detail, **facts)
+
+
+def _who_and_why(attempt: Attempt) -> dict[str, str]:
+    return {"attempt": attempt.id, "requested_by": attempt.requested_by, "reason": attempt.reason}

@@ -1,0 +1,88 @@
+"""The effects on replaced credentials: each entry of the ledger is expired, disabled, deleted, and forgotten."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from rotator.core import actions as do
+from rotator.core import ledger
+from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
+from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
+from rotator.core.model import LedgerEntry
+from rotator.core.passwords import generate
+from rotator.engine.provider_caller import ProviderCaller, message_of
+from rotator.engine.session import Session
+
+# The longest wait before deleting a credential in use is tried again: calls end, and a try costs one request.
+_IN_USE_AGAIN = timedelta(minutes=5)
+
+
+def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
+    """Tells the provider when to end a replaced credential."""
+    entry = action.entry
+    answer = caller.ask(entry.credential.account, lambda provider: provider.expire(entry.credential, entry.disable_at))
+    _record(caller, session, AuditVerb.EXPIRE, entry, answer)
+    if isinstance(answer, Done):
+        session.write(ledger.after_expire(session.state, entry, entry.disable_at))
+    elif _was_refused(answer, Refusal.NOT_FOUND):
+        session.write(ledger.after_removal(session.state, entry, deleted=False))
+    else:
+        _postpone(caller, session, entry, answer)
+
+
+def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> None:
+    """Disables a replaced credential, or makes a password for it if the provider needs one to do so."""
+    entry, account = action.entry, action.entry.credential.account
+    if not caller.throttles.admit_retirement():
+        return
+    answer = caller.ask(account, lambda provider: provider.disable(entry.credential))
+    _record(caller, session, AuditVerb.DISABLE, entry, answer)
+    needs_password = _was_refused(answer, Refusal.UNSUPPORTED) and entry.credential.password is None
+    if isinstance(answer, Done):
+        session.write(ledger.after_disable(session.state, entry, caller.clock.now()))
+    elif _was_refused(answer, Refusal.NOT_FOUND):
+        session.write(ledger.after_removal(session.state, entry, deleted=False))
+    elif needs_password and caller.providers[account].capabilities.sets_password:
+        password = generate(session.target.policy.password, caller.randomness.choice)
+        session.write(ledger.after_new_password(session.state, entry, password))
+    else:
+        _postpone(caller, session, entry, answer)
+
+
+def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
+    """Deletes a replaced credential, or a stray one that a lost create has left behind."""
+    entry, credential = action.entry, action.stray or action.entry.credential
+    if not caller.throttles.admit_retirement():
+        return
+    answer = caller.ask(entry.credential.account, lambda provider: provider.delete(credential))
+    _record(caller, session, AuditVerb.DELETE, replace(entry, credential=credential), answer)
+    if isinstance(answer, Done) and action.stray is not None:
+        session.write(ledger.after_stray_removal(session.state))
+        session.forget_lookups()
+    elif isinstance(answer, Done):
+        session.write(ledger.after_removal(session.state, entry, deleted=True))
+    else:
+        _postpone(caller, session, entry, answer)
+
+
+def forget(caller: ProviderCaller, session: Session, action: do.Forget) -> None:
+    """Takes an entry out of the ledger."""
+    session.write(ledger.after_forget(session.state, action.entry))
+    caller.record(AuditVerb.FORGET, session.target, AuditOutcome.DONE, action.entry.credential)
+
+
+def _was_refused(answer: Answer[Any], why: Refusal) -> bool:
+    return isinstance(answer, Refused) and answer.why is why
+
+
+def _postpone(caller: ProviderCaller, session: Session, entry: LedgerEntry, answer: Answer[Any]) -> None:
+    later = caller.next_try(entry.failures + 1, answer)
+    if isinstance(answer, Retry) and answer.why is Wait.IN_USE:
+        later = min(later, caller.clock.now() + _IN_USE_AGAIN)
+    session.write(ledger.after_postponement(session.state, entry, message_of(answer), later))
+
+
+def _record(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry, answer: Answer[Any]) -> None:
+    reason = f"replaced {entry.replaced_at:%Y-%m-%dT%H:%M:%SZ}"
+    outcome, detail = outcome_of(answer), message_of(answer)
+    caller.record(verb, session.target, outcome, entry.credential, reason=reason, detail=detail)

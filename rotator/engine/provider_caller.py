@@ -1,0 +1,62 @@
+"""Calls to providers: held back by the circuits, timed after failures, recorded in the audit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from rotator.core.answers import Answer, Done, Retry, Unknown, Wait
+from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator.core.model import Credential, Target
+from rotator.engine.limits import Limits
+from rotator.engine.throttles import Throttles
+from rotator.ports import Audit, Clock, Provider, Providers, Randomness
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCaller:
+    """The tools that every effect needs besides its session. Shared by all looks of a process."""
+
+    providers: Providers
+    clock: Clock
+    randomness: Randomness
+    audit: Audit
+    throttles: Throttles
+    limits: Limits
+
+    def ask(self, account: str, call: Callable[[Provider], Answer[T]]) -> Answer[T]:
+        """Calls the provider of an account, unless its circuit is open; the circuit learns from the answer."""
+        if not self.throttles.admit_call(account):
+            return Retry(Wait.UNREACHABLE, f"not sent: another call tries whether {account} works again")
+        answer = call(self.providers[account])
+        self.throttles.learn_from(account, answer)
+        return answer
+
+    def next_try(self, failures: int, answer: Answer[object] | None = None) -> datetime:
+        """Returns when to try again after so many failures in a row; a provider's Retry-After is obeyed."""
+        asked = answer.after if isinstance(answer, Retry | Unknown) else None
+        return self.clock.now() + self.limits.backoff.delay(failures, self.randomness.fraction(), asked)
+
+    def record(
+        self,
+        verb: AuditVerb,
+        target: Target,
+        outcome: AuditOutcome,
+        credential: Credential | None = None,
+        *,
+        detail: str = "",
+        **facts: str | None,
+    ) -> None:
+        """Adds a record to the audit; an empty detail is left out."""
+        if credential is not None:
+            facts |= {"credential": credential.id, "username": credential.username, "account": credential.account}
+        if detail:
+            facts["detail"] = detail
+        self.audit.record(verb, target.name, outcome, **facts)
+
+
+def message_of(answer: Answer[object]) -> str:
+    """Returns what went wrong, for people; empty if nothing did."""
+    return "" if isinstance(answer, Done) else answer.message

@@ -1,0 +1,101 @@
+"""Limits that hold for a whole process: the circuit of each account, and the cap on retirements.
+
+Kept in memory only: after a restart both start anew, and neither decides about a credential.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from threading import Lock
+
+from rotator.core.answers import Answer, Refused, Retry, Unknown, Wait
+from rotator.core.circuit import Circuit
+from rotator.core.facts import has_unproved_password
+from rotator.core.model import Attempt
+from rotator.ports import Clock
+
+_MINUTE = 60.0
+
+
+class Throttles:
+    """Shared by all looks of one process; thread-safe."""
+
+    def __init__(self, clock: Clock, circuit: Circuit, retirements_per_minute: int) -> None:
+        self._clock = clock
+        self._new = circuit
+        self._circuits: dict[str, Circuit] = {}
+        self._cap = retirements_per_minute
+        self._retired: deque[float] = deque()
+        self._unproved: dict[str, str] = {}  # by target, the account
+        self._lock = Lock()
+
+    def open_until(self, accounts: Iterable[str], now: datetime) -> Mapping[str, datetime]:
+        """Returns the accounts to which nothing may be sent now, each with when the next probe may go out."""
+        at = self._clock.monotonic()
+        with self._lock:
+            waits = {name: self._circuits.get(name, self._new).wait(at) for name in accounts}
+        return {name: now + wait for name, wait in waits.items() if wait > timedelta()}
+
+    def open_circuits(self) -> tuple[str, ...]:
+        """Returns the accounts whose circuit is open, even if a probe may go out now."""
+        with self._lock:
+            return tuple(sorted(name for name, circuit in self._circuits.items() if circuit.is_open))
+
+    def admit_call(self, account: str) -> bool:
+        """Returns True if a call may go out now; while the circuit is open, that is one probe at a time."""
+        at = self._clock.monotonic()
+        with self._lock:
+            circuit = self._circuits.get(account, self._new)
+            if circuit.wait(at) > timedelta():
+                return False
+            self._circuits[account] = circuit.after_call(at)
+        return True
+
+    def learn_from(self, account: str, answer: Answer[object]) -> None:
+        """Counts an answer in the account's circuit. Being told to slow down says nothing about health."""
+        at = self._clock.monotonic()
+        if isinstance(answer, Retry) and answer.why is Wait.RATE_LIMITED:
+            return
+        with self._lock:
+            circuit = self._circuits.get(account, self._new)
+            self._circuits[account] = circuit.after_failure(at) if _is_failure(answer) else circuit.after_success()
+
+    def note_attempt(self, target: str, attempt: Attempt | None) -> None:
+        """Remembers whether a target has a password in place that is not proved yet."""
+        with self._lock:
+            if attempt is not None and has_unproved_password(attempt):
+                self._unproved[target] = attempt.staged.account
+            else:
+                self._unproved.pop(target, None)
+
+    def unproved_accounts(self) -> frozenset[str]:
+        """Returns the accounts with as many unproved passwords in place as failures open a circuit."""
+        with self._lock:
+            counted = Counter(self._unproved.values())
+        return frozenset(account for account, number in counted.items() if number >= self._new.threshold)
+
+    def retirements_left(self) -> int:
+        """Returns how many credentials may still be disabled or deleted in this minute."""
+        at = self._clock.monotonic()
+        with self._lock:
+            return self._left(at)
+
+    def admit_retirement(self) -> bool:
+        """Takes one of this minute's retirements; False if none is left."""
+        at = self._clock.monotonic()
+        with self._lock:
+            if self._left(at) <= 0:
+                return False
+            self._retired.append(at)
+        return True
+
+    def _left(self, at: float) -> int:
+        while self._retired and self._retired[0] <= at - _MINUTE:
+            self._retired.popleft()
+        return self._cap - len(self._retired)
+
+
+def _is_failure(answer: Answer[object]) -> bool:
+    if isinstance(answer, Refused):
+        return answer.why.concerns_account
+    return isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is Wait.UNREACHABLE)

@@ -1,1 +1,0 @@
-"""The devices and API clients that log in with what is published."""

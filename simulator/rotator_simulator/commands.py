@@ -1,0 +1,119 @@
+"""`rotator demo` and `rotator sandbox`, which `rotator` finds by the entry points of this distribution."""
+
+import sys
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rotator.cli.exits import Exit, Interrupted, Refused
+from rotator.cli.printing import console, print_lines, safe
+
+if TYPE_CHECKING:
+    from rotator_simulator.demo.timeline import TimelineEntry
+
+_SHORTEST, _LONGEST = 35, 3600
+_Duration = Annotated[
+    int,
+    typer.Option(
+        "--duration", min=_SHORTEST, max=_LONGEST, metavar="SECONDS", help="How long the devices are watched."
+    ),
+]
+_Port = Annotated[
+    int,
+    typer.Option("--port", min=0, max=65535, help="TCP port of the simulated APIs on 127.0.0.1; 0 takes a free one."),
+]
+_SipPort = Annotated[
+    int,
+    typer.Option(
+        "--sip-port", min=0, max=65535, help="UDP port of the SIP registrar on 127.0.0.1; 0 takes a free one."
+    ),
+]
+_Vault = Annotated[
+    bool, typer.Option("--vault/--no-vault", help="Serve OpenBao, too, or let rotator run start its own.")
+]
+_Dir = Annotated[Path, typer.Option("--dir", metavar="PATH", help="The folder for the configuration and its secrets.")]
+
+
+def demo(duration: _Duration = 40) -> None:
+    """Rotates passwords at simulated providers while simulated devices log in. Needs no network.
+
+    The daemon and OpenBao are real, and seconds stand for days. Simulated phones and API clients read Vault and log in
+    all the time. Their passwords are rotated at each provider by each of its strategies: on schedule, by a signal,
+    during a call, with an answer that is lost, in an emergency, and back by an undo. A summary of what was measured
+    follows.
+
+    \b
+    Examples:
+      rotator demo
+      rotator demo --duration 120
+
+    \b
+    Exit codes:
+      0    no device was cut off, no credential left over, no secret found in any output
+      1    one of these happened; the lines marked WRONG say which
+      130  stopped by Ctrl-C
+    """
+    from rotator.daemon.clock import SystemClock, SystemRandomness  # noqa: PLC0415 - takes a second
+    from rotator.daemon.signals import interruptible  # noqa: PLC0415
+    from rotator_simulator.demo.report import failures, summary  # noqa: PLC0415
+    from rotator_simulator.demo.run import Demo, DemoError, DemoOptions  # noqa: PLC0415
+
+    stop = Event()
+    run = Demo(DemoOptions(seconds=duration), SystemClock(stop), SystemRandomness(), stop, _show)
+    try:
+        with interruptible(stop, _stop_at_once):
+            measured = run.run()
+    except DemoError as error:
+        raise Refused(str(error)) from None
+    if measured is None:
+        raise Interrupted
+    print_lines("", *summary(measured))
+    if failures(measured):
+        raise typer.Exit(Exit.FAILED)
+
+
+def sandbox(
+    port: _Port = 8400,
+    sip_port: _SipPort = 5060,
+    vault: _Vault = True,  # noqa: FBT002 - Typer's form
+    directory: _Dir = Path("rotator-sandbox"),
+) -> None:
+    """Serves simulated providers, a SIP registrar and OpenBao, to try rotator by hand.
+
+    Writes a configuration for them and prints commands to try. Everything listens on 127.0.0.1 and is gone at the end,
+    except the folder with the configuration.
+
+    \b
+    Examples:
+      rotator sandbox
+      rotator sandbox --port 0 --sip-port 0 --dir /tmp/sandbox
+
+    \b
+    Exit codes:
+      0  ended by Ctrl-C
+      1  a port is taken, or the folder cannot be used
+    """
+    from rotator.daemon.clock import SystemClock, SystemRandomness  # noqa: PLC0415 - takes a second
+    from rotator.daemon.signals import interruptible  # noqa: PLC0415
+    from rotator_simulator.sandbox import Sandbox, SandboxError  # noqa: PLC0415
+
+    stop = Event()
+    served = Sandbox(SystemClock(stop), SystemRandomness(), directory, vault=vault, http_port=port, sip_port=sip_port)
+    try:
+        with interruptible(stop, _stop_at_once), served:
+            print_lines(*served.instructions())
+            sys.stdout.flush()
+            stop.wait()
+    except SandboxError as error:
+        raise Refused(str(error)) from None
+
+
+def _show(entry: "TimelineEntry") -> None:
+    # Rich leaves out the colours if this is no terminal, or if NO_COLOR is set.
+    console(sys.stdout).print(safe(str(entry)), style=entry.style.value, soft_wrap=True)
+
+
+def _stop_at_once() -> None:
+    raise Interrupted  # rather than end the process: processes and folders still have to be removed

@@ -1,0 +1,185 @@
+"""The environment of the demo and the sandbox: simulated providers with credentials, and OpenBao in memory."""
+
+import io
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ruamel.yaml import YAML
+
+from rotator.core.passwords import PasswordRules, generate
+from rotator.core.secret import Secret
+from rotator.fields.times import duration_text
+from rotator.ports import Clock, Randomness
+from rotator.testing import NullMeter
+from rotator.vault.auth import Method
+from rotator.vault.client import VaultClient
+from rotator.vault.embedded import EmbeddedVault
+from rotator.vault.store import VaultStore
+from rotator.vault.transport import Connection
+from rotator_simulator.account import SimulatedAccount
+from rotator_simulator.providers import simulations
+from rotator_simulator.registrar import RegistrarOptions
+from rotator_simulator.server import SimulatorServer
+from rotator_simulator.simulated_api import SimulatedApi
+from rotator_simulator.simulation import Addresses, SimulatedTarget, Simulation
+
+MOUNT, STATE_PREFIX = "secret", "rotator/state"
+_SECRET_ID = "ROTATOR_SECRET_ID"  # noqa: S105 - the name of a variable
+_TOKEN_LENGTH = 40
+_TOKEN_CHARACTERS = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # noqa: S105 - no token
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTimes:
+    """The policy of all targets, in whole seconds."""
+
+    every: int
+    overlap: int
+    quarantine: int
+    propagation: int = 2  # of every account: how long the provider may lag behind a change
+
+
+class SimulatedEnvironment:
+    """A context manager: everything starts on entry and is gone after the exit."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        randomness: Randomness,
+        *,
+        vault: bool = True,
+        http_port: int = 0,
+        sip_port: int = 0,
+        registrar_options: RegistrarOptions | None = None,
+    ) -> None:
+        """Starts nothing yet; a port of 0 takes a free one. `vault` False: without OpenBao."""
+        self.simulations = simulations()
+        self.targets = tuple(target for simulation in self.simulations for target in simulation.targets)
+        self.accounts: dict[str, SimulatedAccount] = {}
+        self._vault = EmbeddedVault(None, clock) if vault else None
+        self._clock, self._randomness = clock, randomness
+        self._ports, self._registrar_options = (http_port, sip_port), registrar_options
+        self._apis = self._create_apis()
+        self._exit = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Starts.
+
+        Raises:
+            OSError: a port is taken.
+            EmbeddedError: OpenBao is not installed, or does not start.
+        """
+        http_port, sip_port = self._ports
+        with ExitStack() as undo:
+            # The ports first: they may be taken, and OpenBao needs two seconds.
+            self.server = SimulatorServer(
+                self._apis,
+                self._clock,
+                http_port=http_port,
+                sip_port=sip_port,
+                registrar_options=self._registrar_options,
+            )
+            undo.enter_context(self.server)
+            if self._vault is not None:
+                undo.enter_context(self._vault)
+            self._exit = undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit.close()
+
+    @property
+    def has_vault(self) -> bool:
+        """False if it was created without OpenBao."""
+        return self._vault is not None
+
+    @property
+    def vault(self) -> EmbeddedVault:
+        """The OpenBao of this environment."""
+        assert self._vault is not None  # noqa: S101 - the caller asked for one
+        return self._vault
+
+    @property
+    def addresses(self) -> Addresses:
+        """The addresses of the simulator, once it has started."""
+        return Addresses(self.server.http_url, self.server.sip_address)
+
+    def simulation_of(self, target: str) -> Simulation:
+        """Returns the simulation with the target of this name."""
+        return next(one for one in self.simulations if any(its.name == target for its in one.targets))
+
+    def account_of(self, target: str) -> SimulatedAccount:
+        """Returns the account with the credentials of this target."""
+        return self.accounts[self.simulation_of(target).account]
+
+    def secrets(self) -> Mapping[str, Secret]:
+        """Returns the environment variables that the configuration refers to."""
+        keys = {one.key_variable: self.accounts[one.account].token for one in self.simulations}
+        return {**keys, _SECRET_ID: self.vault.rotator_login().secret_id} if self.has_vault else keys
+
+    def configuration(self, times: PolicyTimes, vault: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Returns a configuration of `rotator` for this environment; without OpenBao, `vault` is its section."""
+        policy = {"every": times.every, "overlap": times.overlap, "quarantine": times.quarantine}
+        limits = {"rate_limit": "50/s", "propagation": f"{times.propagation}s"}
+        return {
+            "vault": dict(self._vault_section() if vault is None else vault),
+            "providers": {
+                one.name: {"type": one.type, **one.settings(self.addresses), **limits} for one in self.simulations
+            },
+            "policies": {"default": {name: duration_text(timedelta(seconds=value)) for name, value in policy.items()}},
+            "targets": [_target(one.name, target) for one in self.simulations for target in one.targets],
+        }
+
+    def store(self, method: Method) -> tuple[VaultClient, VaultStore]:
+        """Returns a client that logs in to OpenBao by `method`, for the caller to close, and its store."""
+        connection = Connection(self.vault.address)
+        client = VaultClient(connection, method, clock=self._clock, randomness=self._randomness, meter=NullMeter())
+        return client, VaultStore(client, MOUNT, STATE_PREFIX)
+
+    def _vault_section(self) -> Mapping[str, Any]:
+        role = self.vault.rotator_login().role_id
+        auth = {"method": "approle", "role_id": role, "secret_id": {"env": _SECRET_ID}}
+        return {"address": self.vault.address, "auth": auth, "mount": MOUNT, "state_prefix": STATE_PREFIX}
+
+    def _create_apis(self) -> tuple[SimulatedApi[Any], ...]:
+        """Creates the simulated providers, their accounts, and the credentials that exist from the start."""
+        by_api: dict[Any, dict[str, SimulatedAccount]] = {}
+        for one in self.simulations:
+            if one.account not in self.accounts:
+                token = Secret("".join(self._randomness.choice(_TOKEN_CHARACTERS) for _ in range(_TOKEN_LENGTH)))
+                self.accounts[one.account] = SimulatedAccount(one.account, token, self._clock)
+            by_api.setdefault(one.api, {})[one.account] = self.accounts[one.account]
+        apis = {create: create(accounts.values(), self._clock) for create, accounts in by_api.items()}
+        for one in self.simulations:
+            for username in (name for target in one.targets for name in target.usernames):
+                password = generate(PasswordRules(), self._randomness.choice)
+                one.seed(apis[one.api], self.accounts[one.account], username, password)
+        return tuple(apis.values())
+
+
+def _target(provider: str, target: SimulatedTarget) -> dict[str, Any]:
+    first, *others = target.usernames
+    return {
+        "name": target.name,
+        "provider": provider,
+        "strategy": target.strategy.value,
+        "credential": {"usernames": [first, *others]} if others else {"username": first},
+        "path": target.path,
+    }
+
+
+def write_configuration(path: Path, document: Mapping[str, Any], header: str = "") -> None:
+    """Writes a configuration as YAML below the comment `header`."""
+    text = io.StringIO()
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.dump(dict(document), text)
+    path.write_text(header + text.getvalue())

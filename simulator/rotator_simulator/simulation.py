@@ -1,0 +1,62 @@
+"""The description of one simulated type of provider account, from which the demo and the sandbox are set up."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rotator.core.model import Strategy
+from rotator.core.secret import Secret
+from rotator.fields.network import HostPort
+from rotator.ports import Clock
+from rotator_simulator.account import SimulatedAccount
+from rotator_simulator.devices.device import Device, DeviceTiming, ReadPublished
+from rotator_simulator.devices.sip_phone import SipPhone
+from rotator_simulator.simulated_api import SimulatedApi
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedTarget:
+    """A target of the demo's configuration."""
+
+    name: str
+    strategy: Strategy
+    usernames: tuple[str, ...]  # of credentials that exist from the start, with passwords that nobody knows
+    devices: int = 2  # simulated phones or API clients that use it
+    emergency: bool = False  # the demo declares it compromised, which ends every overlap
+
+    @property
+    def overlaps(self) -> bool:
+        """True if its devices are promised that old and new are both accepted for a while."""
+        return self.strategy is not Strategy.IN_PLACE and not self.emergency
+
+    @property
+    def path(self) -> str:
+        """The path of its consumer document, below the mount."""
+        return f"sip/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The addresses of a running simulator."""
+
+    api: str  # base URL of every simulated API
+    registrar: HostPort
+
+
+def _sip_phone(name: str, read: ReadPublished, addresses: Addresses, clock: Clock, timing: DeviceTiming) -> Device:
+    return SipPhone(name, read, addresses.registrar, clock, timing)
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """One type of provider account. The module `simulation` of each provider's folder lists its own."""
+
+    name: str  # of the account in the configuration
+    type: str  # of the account in the configuration
+    api: Callable[[Iterable[SimulatedAccount], Clock], SimulatedApi[Any]]
+    account: str  # its name at the provider; simulations that share the name share the account
+    key_variable: str  # the environment variable of its API key
+    settings: Callable[[Addresses], Mapping[str, Any]]  # the rest of the account in the configuration
+    seed: Callable[[Any, SimulatedAccount, str, Secret], None]  # adds a credential as its owner did before rotator
+    targets: tuple[SimulatedTarget, ...]
+    device: Callable[[str, ReadPublished, Addresses, Clock, DeviceTiming], Device] = _sip_phone

@@ -1,0 +1,100 @@
+"""The forecast: the engine then does the same, what is looked up is asked for, and what comes later has its time."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from world import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, World
+
+from rotator.core.facts import lookup_key
+from rotator.core.forecast import Forecast, forecast
+from rotator.core.model import Purpose
+from rotator.core.schedule import SPREAD, Window
+from rotator.testing import CHOSEN, GENERATED
+
+HOUR = timedelta(hours=1)
+WORDS = {
+    "open": "stage", "create": "create", "set": "set_password", "enable": "enable", "prove": "prove",
+    "publish": "publish", "tell": "expire", "disable": "disable", "delete": "delete", "forget": "forget",
+}  # fmt: skip
+
+
+def forecast_of(world: World) -> Forecast:
+    """The forecast, with every look-up that it needs answered by the provider."""
+    facts = world.engine().facts(world.target)
+    while (plan := forecast(facts)).needs is not None:
+        answer = world.provider.find(plan.needs)
+        facts = replace(facts, lookups={**facts.lookups, lookup_key(plan.needs): answer.value})
+    return plan
+
+
+@pytest.mark.parametrize("purpose", [None, *Purpose])
+@pytest.mark.parametrize("capabilities", [CHOSEN, GENERATED])
+@pytest.mark.parametrize("target", [REPLACE, ALTERNATING, IN_PLACE])
+def test_the_engine_does_what_was_forecast(target, capabilities, purpose):
+    if capabilities is GENERATED and target is not REPLACE:
+        return
+    world = World(target, capabilities)
+    if capabilities is CHOSEN:
+        for username in target.usernames:
+            world.provider.add(username)
+    if purpose is not None:
+        world.engine().look(target)
+        world.settle(world.engine(), 2 * DAY)
+        world.request(world.engine())
+        world.engine().look(target)
+        world.request(world.engine(), purpose, compromised=purpose is Purpose.ROTATE)
+    before = len(world.audit.records)
+    plan = forecast_of(world)
+    world.engine().look(target)
+    done = [record.verb for record in world.audit.records[before:] if record.verb != "close"]
+    assert [WORDS[step.what.split()[0]] for step in plan.steps] == done
+    assert done
+    assert ("compromised" in plan.steps[0].why) is (purpose is Purpose.ROTATE)
+    assert forecast_of(world).steps == ()
+
+
+def test_a_look_up_ends_the_forecast_until_the_facts_hold_it():
+    plan = forecast(World(IN_PLACE).engine().facts(IN_PLACE))
+    assert plan.needs.username == "office"
+    assert plan.steps[-1].what == "look up office at fake"
+    assert forecast_of(World(IN_PLACE)).waits_for.startswith(
+        "it cannot be carried out: fake has no credential 'office'"
+    )
+
+
+def test_what_comes_later_is_in_the_order_of_time():
+    world = World()
+    world.provider.add("office")
+    plan = forecast_of(world)
+    now = world.clock.now()
+    assert [(timedelta(hours=round((event.at - now) / HOUR)), event.what) for event in plan.events] == [
+        (DAY, "disable office"),
+        (8 * DAY, "delete office"),
+        (90 * DAY * (1 - SPREAD), "rotation"),
+    ]
+    assert abs(plan.events[-1].until - now - 90 * DAY) < timedelta(seconds=1)
+    world.engine().look(world.target)
+    assert forecast_of(world).events[-1].until is None
+    assert forecast_of(world).waits_for == "nothing is due"
+
+
+def test_a_due_rotation_comes_when_the_window_opens():
+    window = Window("0 2 * * *", timedelta(hours=1))
+    world = World(replace(REPLACE, policy=replace(POLICY, window=window)))
+    world.engine().look(world.target)
+    plan = forecast_of(world)
+    assert window.contains(plan.events[0].at)
+    assert plan.events[0].why == "policy quarterly; window 0 2 * * *, UTC"
+
+
+def test_the_notes_say_what_cannot_be_helped():
+    assert forecast_of(World(REPLACE, GENERATED)).notes == (
+        "disabling at fake cannot be undone: an undo is possible only during the overlap",
+        "replace: every rotation changes the username",
+    )
+    world = World(IN_PLACE)
+    world.provider.add("office")
+    assert forecast_of(world).notes == (
+        "in-place has no overlap: devices are cut off from a rotation until they read Vault again",
+    )

@@ -1,0 +1,84 @@
+"""The throttles of a process under many threads."""
+
+from datetime import timedelta
+from threading import Barrier, Thread
+
+from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.circuit import Circuit
+from rotator.engine.throttles import Throttles
+from rotator.testing import FakeClock
+
+
+class MeetingClock(FakeClock):
+    """Two threads read it at the same moment, so that both have judged before either has acted."""
+
+    def __init__(self):
+        super().__init__()
+        self.barrier = Barrier(2, timeout=5)
+
+    def monotonic(self):
+        self.barrier.wait()
+        return super().monotonic()
+
+
+def test_two_threads_do_not_share_the_last_retirement_of_a_minute():
+    throttles = Throttles(MeetingClock(), Circuit(), retirements_per_minute=1)
+    taken = []
+    threads = [Thread(target=lambda: taken.append(throttles.admit_retirement())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(taken) == [False, True]
+
+
+def test_two_threads_do_not_both_probe_an_account():
+    clock = MeetingClock()
+    clock.barrier = Barrier(1)
+    throttles = Throttles(clock, Circuit(threshold=1), retirements_per_minute=1)
+    throttles.learn_from("fake", Unknown("timeout"))
+    clock.advance(timedelta(minutes=5))
+    clock.barrier = Barrier(2, timeout=5)
+    sent = []
+    threads = [Thread(target=lambda: sent.append(throttles.admit_call("fake"))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(sent) == [False, True]
+
+
+def test_retirements_are_counted_by_the_minute_of_a_clock_that_never_jumps():
+    clock = FakeClock()
+    throttles = Throttles(clock, Circuit(), retirements_per_minute=2)
+    assert [throttles.admit_retirement() for _ in range(3)] == [True, True, False]
+    clock.jump(timedelta(days=30))
+    assert throttles.retirements_left() == 0
+    clock.advance(timedelta(seconds=60))
+    assert throttles.retirements_left() == 2
+
+
+def test_which_answers_open_a_circuit():
+    for answer, opens in (
+        (Unknown("timeout"), True),
+        (Refused(Refusal.AUTHENTICATION, "key"), True),
+        (Refused(Refusal.PERMISSION, "project"), True),
+        (Retry(Wait.UNREACHABLE, "no connection"), True),
+        (Retry(Wait.RATE_LIMITED, "429"), False),
+        (Retry(Wait.IN_USE, "calls"), False),
+        (Refused(Refusal.INVALID, "rule"), False),
+        (Done(None), False),
+    ):
+        clock = FakeClock()
+        throttles = Throttles(clock, Circuit(threshold=1), retirements_per_minute=1)
+        throttles.admit_call("fake")
+        throttles.learn_from("fake", answer)
+        assert bool(throttles.open_until(["fake"], clock.now())) is opens, answer
+        assert throttles.open_circuits() == (("fake",) if opens else ())
+
+
+def test_accounts_do_not_open_each_others_circuits():
+    clock = FakeClock()
+    throttles = Throttles(clock, Circuit(threshold=1), retirements_per_minute=1)
+    throttles.learn_from("one", Unknown("timeout"))
+    assert list(throttles.open_until(["one", "two"], clock.now())) == ["one"]
