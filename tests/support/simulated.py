@@ -24,6 +24,7 @@ from rotator.engine import Engine, Limits
 from rotator.fields.network import HostPort
 from rotator.ports import Clock, Provider
 from rotator.providers.http.client import Http
+from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
 from rotator.testing import CrashPoints, NullMeter
 from rotator_simulator.account import NotFound, Propagation, SimulatedAccount, SimulatedCredential
@@ -134,7 +135,7 @@ class Simulated:
     clock: Any
     wire: Wire
     api: Any
-    options: Any
+    options: AccountOptions
     account: SimulatedAccount
     names: Callable[[SimulatedCredential], str]  # what our documents call the credential's id
     record_kind: str
