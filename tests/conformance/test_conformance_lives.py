@@ -1,11 +1,11 @@
 """The whole life for each kind and strategy, and the tables that are written from it."""
 
 import pytest
-from kinds import ROWS
+from kinds import ALL
 from life import lived
 from tables import GUIDE, LIFECYCLE, REMEDY, guide, lifecycle
 
-LIVES = [(row.kind, strategy) for row in ROWS for strategy in row.strategies]
+LIVES = [(row.kind, strategy) for row in ALL.values() for strategy in row.strategies]
 
 
 @pytest.mark.parametrize(("kind", "strategy"), LIVES)
