@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from rotator.core.actions import Stage
 from rotator.core.facts import is_same_credential
-from rotator.core.ledger import LATE_COMMIT, counted_from_now, end_now, replaced_entry, strays_entry, without_credential
+from rotator.core.ledger import LATE_COMMIT, count_from_now, end_now, replaced_entry, strays_entry, without_credential
 from rotator.core.model import (
     Attempt,
     Claim,
@@ -35,15 +35,15 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
     else:
         last = min(last, now)
         due = next_due(policy.schedule, policy.window, last, fraction)
-    entries = tuple(counted_from_now(entry, now) for entry in state.ledger)
+    entries = tuple(count_from_now(entry, now) for entry in state.ledger)
     return replace(state, next_rotation=due, last_rotation=last, ledger=entries, scheduled_by=target.schedule_key)
 
 
 def after_request(state: TargetState, request: Request) -> TargetState:
     """Takes up a request to act now. It ends the back-off."""
     if state.attempt is not None and _is_asked_for(state.attempt, request):
-        return replace(state, attempt=_joined(state.attempt, request), not_before=None)
-    return replace(state, request=_merged(state.request, request), not_before=None)
+        return replace(state, attempt=_join(state.attempt, request), not_before=None)
+    return replace(state, request=_merge(state.request, request), not_before=None)
 
 
 def _is_asked_for(attempt: Attempt, request: Request) -> bool:
@@ -56,7 +56,7 @@ def _is_asked_for(attempt: Attempt, request: Request) -> bool:
     return attempt.purpose is request.purpose and (not may_be_out or only_takes_over)
 
 
-def _joined(attempt: Attempt, request: Request) -> Attempt:
+def _join(attempt: Attempt, request: Request) -> Attempt:
     return replace(
         attempt,
         requested_by=request.requested_by,
@@ -66,7 +66,7 @@ def _joined(attempt: Attempt, request: Request) -> Attempt:
     )
 
 
-def _merged(waiting: Request | None, request: Request) -> Request:
+def _merge(waiting: Request | None, request: Request) -> Request:
     """Returns the later request, with what an earlier one of the same purpose asked for beyond it."""
     if waiting is None or waiting.purpose is not request.purpose:
         return request

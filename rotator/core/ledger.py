@@ -52,7 +52,7 @@ def has_future_times(state: TargetState, now: datetime) -> bool:
     return any(time is not None and time > now + timedelta(days=1) for time in times)
 
 
-def counted_from_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
+def count_from_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     """Counts overlap and quarantine from now if they began at a time still to come."""
     early = max(entry.replaced_at - now, timedelta())
     disabled_at = min(entry.disabled_at, now) if entry.disabled_at is not None else None
@@ -69,20 +69,20 @@ def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) 
 def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> TargetState:
     """Records that the provider was told when to end a replaced credential by itself."""
     told = replace(entry, expires_at=at, failures=0, not_before=None, note="")
-    return replace(state, ledger=_swapped(state.ledger, entry, told), claim=None)
+    return replace(state, ledger=_swap(state.ledger, entry, told), claim=None)
 
 
 def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
     """Records that a replaced credential was disabled. Its quarantine begins now, however late that is."""
     ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="")
     counts = replace(state.counts, disabled=state.counts.disabled + 1)
-    return replace(state, ledger=_swapped(state.ledger, entry, ended), counts=counts, claim=None)
+    return replace(state, ledger=_swap(state.ledger, entry, ended), counts=counts, claim=None)
 
 
 def after_new_password(state: TargetState, entry: LedgerEntry, password: Secret) -> TargetState:
     """Stores a new password for a replaced credential whose own nobody knows, before the provider hears of it."""
     known = replace(entry, credential=replace(entry.credential, password=password))
-    return replace(state, ledger=_swapped(state.ledger, entry, known))
+    return replace(state, ledger=_swap(state.ledger, entry, known))
 
 
 def after_removal(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:
@@ -105,8 +105,8 @@ def after_stray_removal(state: TargetState) -> TargetState:
 def after_postponement(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:
     """Notes why a credential could not be retired yet; it stays in the ledger for as long as it takes."""
     later = replace(entry, failures=entry.failures + 1, not_before=not_before, note=note)
-    return replace(state, ledger=_swapped(state.ledger, entry, later), claim=None)
+    return replace(state, ledger=_swap(state.ledger, entry, later), claim=None)
 
 
-def _swapped(ledger: tuple[LedgerEntry, ...], old: LedgerEntry, new: LedgerEntry) -> tuple[LedgerEntry, ...]:
+def _swap(ledger: tuple[LedgerEntry, ...], old: LedgerEntry, new: LedgerEntry) -> tuple[LedgerEntry, ...]:
     return tuple(new if entry == old else entry for entry in ledger)

@@ -65,8 +65,7 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
             username = credential.username or new_username(session.target, choice)
             password = generate(session.target.policy.password, choice)
             credential = replace(credential, username=username, password=password)
-    claimed = advance.after_claim(session.state, session.new_claim())
-    session.write_claimed(advance.after_stage(claimed, action, attempt_id, credential, caller.clock.now()))
+    session.write_claimed(advance.after_stage(session.state, action, attempt_id, credential, caller.clock.now()))
     _record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
 
 

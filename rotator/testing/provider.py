@@ -83,7 +83,7 @@ class FakeProvider:
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Lists."""
-        return self._do("find", lambda: Done(tuple(self._shown(held) for held in self._matching(wanted))))
+        return self._do("find", lambda: Done(tuple(self._as_credential(held) for held in self._matching(wanted))))
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Creates."""
@@ -138,7 +138,7 @@ class FakeProvider:
             return [held for held in self.credentials.values() if held.username == wanted.username]
         return [held for held in self.credentials.values() if held.name and held.name == wanted.attempt]
 
-    def _shown(self, held: FakeCredential) -> Credential:
+    def _as_credential(self, held: FakeCredential) -> Credential:
         password = held.password if self.capabilities.generates_password else None
         return Credential(
             self._account, held.username, held.id, password, attempt=held.name or None, enabled=held.enabled

@@ -398,3 +398,8 @@ def test_any_state_whatever_gives_an_action_the_same_each_time_and_nothing_in_us
         assert state.attempt is None
     if isinstance(action, Hold):
         assert action.until is None or action.until > known.now
+
+
+def test_a_rotation_is_due_from_its_very_moment():
+    assert isinstance(decide(facts(state_next_rotation=NOW)), Stage)
+    assert isinstance(decide(facts(state_next_rotation=NOW + timedelta(seconds=1))), Hold)

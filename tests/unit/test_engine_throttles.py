@@ -82,3 +82,15 @@ def test_accounts_do_not_open_each_others_circuits():
     throttles = Throttles(clock, Circuit(threshold=1), retirements_per_minute=1)
     throttles.learn_from("one", Unknown("timeout"))
     assert list(throttles.open_until(["one", "two"], clock.now())) == ["one"]
+
+
+def test_being_told_to_slow_down_neither_opens_nor_closes_a_circuit():
+    clock = FakeClock()
+    throttles = Throttles(clock, Circuit(threshold=2), retirements_per_minute=1)
+    throttles.learn_from("fake", Unknown("timeout"))
+    throttles.learn_from("fake", Retry(Wait.RATE_LIMITED, "429"))
+    assert throttles.open_circuits() == ()
+    throttles.learn_from("fake", Unknown("timeout"))
+    assert throttles.open_circuits() == ("fake",)
+    throttles.learn_from("fake", Retry(Wait.RATE_LIMITED, "429"))
+    assert throttles.open_circuits() == ("fake",)

@@ -1,0 +1,135 @@
+"""Each answer of a provider, and what the state document says after it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from world import ALTERNATING, IN_PLACE, REPLACE, World
+
+from rotator.core.answers import Answer, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.model import Attempt, Claim, Credential, Phase, Purpose, Strategy
+from rotator.engine.claims import Claims
+from rotator.testing import GENERATED, FakeClock, FakeFault
+
+MINUTE = timedelta(minutes=1)
+
+
+def after(method: str, answer: Answer, world: World) -> Attempt | None:
+    """The attempt after a look in which the provider gives `answer` to every call of `method`."""
+    setattr(world.provider, method, lambda *_: answer)
+    world.engine().look(world.target)
+    return world.state.attempt
+
+
+@pytest.mark.parametrize(
+    ("answer", "uncertain"),
+    [
+        (Unknown("timeout"), True),
+        (Retry(Wait.PARTIAL, "in one environment of two"), True),
+        (Retry(Wait.UNREACHABLE, "no connection"), False),
+        (Retry(Wait.RATE_LIMITED, "429"), False),
+        (Refused(Refusal.PERMISSION, "the project cannot be seen"), False),
+    ],
+)
+def test_only_what_may_have_been_carried_out_leaves_the_attempt_uncertain(answer, uncertain):
+    world = World()
+    attempt = after("create", answer, world)
+    assert (attempt.phase, attempt.uncertain, attempt.refused) == (Phase.STAGED, uncertain, False)
+    assert (world.state.failures, world.state.last_error) == (1, answer.message)
+
+
+def test_a_username_that_is_taken_refuses_a_create_unless_our_own_may_have_taken_it():
+    taken = Refused(Refusal.DUPLICATE, "the username is taken")
+    world = World()
+    assert after("create", taken, world) is None
+    world = World()
+    world.provider.faults["create"] = [FakeFault.LOST_BEFORE]
+    world.engine().look(world.target)
+    world.clock.advance(MINUTE)
+    attempt = after("create", taken, world)
+    assert (attempt.uncertain, attempt.refused, world.state.failures) == (True, False, 2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "failures"),
+    [
+        (Unknown("timeout"), 1),
+        (Retry(Wait.RATE_LIMITED, "429"), 1),
+        (Refused(Refusal.AUTHENTICATION, "the API key was refused"), 1),
+        (Refused(Refusal.OTHER, "not accepted"), 0),
+        (Retry(Wait.NOT_YET, "not accepted yet"), 0),
+    ],
+)
+def test_a_proof_that_could_not_be_tried_is_a_failure_and_one_that_comes_too_early_is_none(answer, failures):
+    world = World()
+    attempt = after("prove", answer, world)
+    assert (attempt.phase, attempt.uncertain, world.state.failures) == (Phase.APPLIED, False, failures)
+
+
+def test_a_restore_that_finds_nothing_to_restore_is_done():
+    world = World(IN_PLACE)
+    world.provider.add("office")
+    world.engine().look(world.target)
+    world.provider.faults["set_password"] = [FakeFault.LOST_BEFORE, FakeFault.REFUSED]
+    world.request(world.engine())
+    world.engine().look(world.target)
+    world.clock.advance(MINUTE)
+    world.cut_at(0, lambda label: world.provider.credentials.clear() if label == "after set_password" else None)
+    world.engine().look(world.target)
+    assert world.state.attempt is None
+
+
+def test_only_an_uncertain_create_at_a_provider_that_generates_is_searched_for_strays():
+    world = World(ALTERNATING)
+    world.provider.faults["create"] = [FakeFault.LOST_AFTER]
+    world.until_rotated(world.engine())
+    assert not any(entry.credential.username == "" for entry in world.state.ledger)
+
+
+def test_a_claim_is_respected_for_its_whole_length_from_when_it_was_seen_and_again_when_it_is_renewed():
+    clock = FakeClock()
+    claims = Claims(clock, "me", MINUTE)
+    claim = Claim("other", clock.now())
+    assert claims.remaining("phone", claim) == MINUTE
+    clock.advance(MINUTE / 4)
+    assert claims.remaining("phone", claim) == MINUTE * 3 / 4
+    assert claims.remaining("office", claim) == MINUTE
+    renewed = replace(claim, until=clock.now())
+    assert claims.remaining("phone", renewed) == MINUTE
+    clock.advance(2 * MINUTE)
+    assert claims.remaining("phone", renewed) == timedelta()
+    assert claims.remaining("phone", Claim("me", clock.now())) == timedelta()
+    assert claims.remaining("phone", None) == timedelta()
+    assert claims.remaining("phone", renewed) == MINUTE
+
+
+def test_passwords_in_place_that_are_not_proved_hold_their_account():
+    world = World(IN_PLACE)
+    throttles = world.engine().throttles
+    staged = Credential("fake", "office")
+    attempt = Attempt(
+        "1", Purpose.ROTATE, Strategy.IN_PLACE, Phase.APPLIED, staged, None, world.clock.now(), "me", "because"
+    )
+    for number in range(world.limits.circuit_failures - 1):
+        throttles.note_attempt(f"target-{number}", attempt)
+    for harmless in (replace(attempt, strategy=REPLACE.strategy), replace(attempt, phase=Phase.STAGED), None):
+        throttles.note_attempt("last", harmless)
+        assert throttles.unproved_accounts() == frozenset()
+    throttles.note_attempt("last", replace(attempt, phase=Phase.STAGED, uncertain=True))
+    assert throttles.unproved_accounts() == {"fake"}
+    throttles.note_attempt("target-0", replace(attempt, phase=Phase.PROVED))
+    assert throttles.unproved_accounts() == frozenset()
+
+
+@pytest.mark.parametrize("capabilities", [GENERATED, replace(GENERATED, expires=False)])
+def test_a_replaced_credential_that_somebody_deleted_leaves_the_ledger_and_is_not_counted(capabilities):
+    world = World(capabilities=capabilities)
+    engine = world.engine()
+    engine.look(world.target)
+    old = world.consumer.credential_id
+    world.request(engine)
+    world.cut_at(0, lambda label: world.provider.credentials.pop(old, None) if label == "after prove" else None)
+    engine.look(world.target)
+    world.settle(engine, timedelta(days=2))
+    assert world.state.ledger == ()
+    assert world.state.counts.deleted == 0

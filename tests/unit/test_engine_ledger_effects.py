@@ -1,0 +1,161 @@
+"""The effects on replaced credentials: after each answer, the ledger, the audit and the provider's calls."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from effect_bench import NOW, EffectBench, after_failures, naming
+from world import DAY
+
+from rotator.core.actions import Delete, Disable, Expire, Forget
+from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.model import Credential, Ending, LedgerEntry, TargetState
+from rotator.core.passwords import meets
+from rotator.core.secret import Secret
+from rotator.testing import CHOSEN
+
+OLD = Credential("fake", "old", "id-old", Secret("old password"), attempt="1")
+STRAY = Credential("fake", "stray", "id-stray", attempt="1")
+ENTRY = LedgerEntry(OLD, Ending.DELETE, NOW - DAY, NOW, 7 * DAY, failures=1, note="earlier")
+PAUSED = replace(ENTRY, not_before=NOW)
+OTHER = replace(ENTRY, credential=replace(OLD, username="other", id="id-other"))
+ADOPTED = replace(ENTRY, credential=replace(OLD, password=None))
+STATE = TargetState("office", ledger=(PAUSED, OTHER))
+GONE = Refused(Refusal.NOT_FOUND, "no such credential")
+UNSUPPORTED = Refused(Refusal.UNSUPPORTED, "it cannot be disabled")
+LOST = Unknown("timeout")
+FACTS = {"reason": "replaced 2026-01-04T12:00:00Z", **naming(OLD)}
+
+
+@pytest.mark.parametrize(
+    ("action", "call"),
+    [
+        (Expire(PAUSED), ("expire", OLD, NOW)),
+        (Disable(PAUSED), ("disable", OLD)),
+        (Delete(PAUSED), ("delete", OLD)),
+    ],
+)
+def test_the_provider_is_asked_once_and_the_audit_says_what_came_of_it(action, call):
+    for answer, outcome, detail in (
+        (Done(None), "done", {}),
+        (GONE, "refused", {"detail": "no such credential"}),
+        (Retry(Wait.IN_USE, "active calls"), "retry", {"detail": "active calls"}),
+        (LOST, "unknown", {"detail": "timeout"}),
+    ):
+        bench = EffectBench(STATE, answer)
+        bench.carry_out(action)
+        assert bench.provider.calls == [call]
+        assert bench.recorded == (call[0], outcome, FACTS | detail)
+
+
+def test_what_is_done_is_in_the_ledger_without_what_failed_before():
+    settled = replace(PAUSED, failures=0, not_before=None, note="")
+    told = EffectBench(STATE).carry_out(Expire(PAUSED))
+    assert told.ledger == (replace(settled, expires_at=NOW), OTHER)
+    disabled = EffectBench(STATE).carry_out(Disable(PAUSED))
+    assert disabled.ledger == (replace(settled, disabled_at=NOW), OTHER)
+    deleted = EffectBench(STATE).carry_out(Delete(PAUSED))
+    assert deleted.ledger == (OTHER,)
+    assert (disabled.counts.disabled, deleted.counts.deleted) == (1, 1)
+    assert told.claim is disabled.claim is deleted.claim is None
+
+
+@pytest.mark.parametrize("action", [Expire(PAUSED), Disable(PAUSED)])
+def test_what_is_gone_already_leaves_the_ledger_and_is_not_counted_as_deleted(action):
+    state = EffectBench(STATE, GONE).carry_out(action)
+    assert (state.ledger, state.counts.deleted, state.claim) == ((OTHER,), 0, None)
+
+
+@pytest.mark.parametrize("action", [Expire(PAUSED), Disable(PAUSED), Delete(PAUSED)])
+@pytest.mark.parametrize(
+    ("answer", "again"),
+    [
+        (LOST, after_failures(2)),
+        (Retry(Wait.RATE_LIMITED, "429", timedelta(hours=2)), NOW + timedelta(hours=2)),
+        (Refused(Refusal.PERMISSION, "not allowed"), after_failures(2)),
+    ],
+)
+def test_what_failed_is_tried_again_later(action, answer, again):
+    state = EffectBench(STATE, answer).carry_out(action)
+    assert state.ledger == (replace(PAUSED, failures=2, not_before=again, note=answer.message), OTHER)
+    assert state.claim is None
+
+
+def test_a_credential_in_use_is_asked_to_go_every_five_minutes_and_not_less_often():
+    busy = Retry(Wait.IN_USE, "active calls")
+    soon = EffectBench(STATE, busy).carry_out(Delete(PAUSED)).ledger[0]
+    assert soon.not_before == after_failures(2)
+    often = replace(ENTRY, failures=9)
+    late = EffectBench(TargetState("office", ledger=(often,)), busy).carry_out(Delete(often)).ledger[0]
+    assert late.not_before == NOW + timedelta(minutes=5)
+    limited = Retry(Wait.RATE_LIMITED, "429")
+    assert EffectBench(TargetState("office", ledger=(often,)), limited).carry_out(Delete(often)).ledger[
+        0
+    ].not_before > NOW + timedelta(minutes=5)
+
+
+def test_a_provider_that_disables_by_setting_a_password_gets_one_that_is_stored_first():
+    bench = EffectBench(TargetState("office", ledger=(ADOPTED, OTHER)), UNSUPPORTED)
+    stored, other = bench.carry_out(Disable(ADOPTED)).ledger
+    assert other == OTHER
+    assert stored == replace(ADOPTED, credential=replace(OLD, password=stored.credential.password))
+    assert meets(stored.credential.password, bench.session.target.policy.password)
+    assert bench.session.holds_claim
+
+
+@pytest.mark.parametrize(
+    ("entry", "capabilities", "answer"),
+    [
+        (ENTRY, CHOSEN, UNSUPPORTED),  # it has a password
+        (ADOPTED, replace(CHOSEN, sets_password=False), UNSUPPORTED),
+        (ADOPTED, CHOSEN, Refused(Refusal.INVALID, "no")),
+    ],
+)
+def test_otherwise_a_refusal_to_disable_is_only_noted(entry, capabilities, answer):
+    state = TargetState("office", ledger=(entry,))
+    (noted,) = EffectBench(state, answer, capabilities=capabilities).carry_out(Disable(entry)).ledger
+    assert noted == replace(entry, failures=2, not_before=after_failures(2), note=answer.message)
+
+
+@pytest.mark.parametrize("action", [Disable(PAUSED), Delete(PAUSED)])
+def test_beyond_the_cap_of_a_minute_nothing_is_asked_written_or_recorded(action):
+    bench = EffectBench(STATE)
+    bench.throttles.admit_retirement()
+    before = bench.session.state
+    assert bench.carry_out(action) == before
+    assert (bench.provider.calls, bench.audit.records) == ([], [])
+    assert EffectBench(STATE).throttles.retirements_left() == 1
+
+
+@pytest.mark.parametrize("action", [Disable(PAUSED), Delete(PAUSED)])
+def test_a_retirement_counts_whatever_came_of_it(action):
+    bench = EffectBench(STATE, LOST)
+    bench.carry_out(action)
+    assert bench.throttles.retirements_left() == 0
+
+
+def test_a_stray_is_deleted_counted_and_looked_for_again():
+    unknown = replace(ENTRY, credential=Credential("fake", "", attempt="1"))
+    bench = EffectBench(TargetState("office", ledger=(unknown,)))
+    bench.session.remember_lookup(unknown.credential, (STRAY,))
+    state = bench.carry_out(Delete(unknown, STRAY))
+    assert bench.provider.calls == [("delete", STRAY)]
+    assert bench.recorded == ("delete", "done", FACTS | naming(STRAY))
+    assert (state.ledger, state.counts.deleted, state.claim) == ((unknown,), 1, None)
+    capabilities = {"fake": CHOSEN}
+    known = bench.session.facts(capabilities, bench.throttles, timedelta(), timedelta())
+    assert known.lookups == {}
+
+
+def test_a_stray_that_could_not_be_deleted_postpones_its_entry():
+    unknown = replace(ENTRY, credential=Credential("fake", "", attempt="1"))
+    state = EffectBench(TargetState("office", ledger=(unknown,)), LOST).carry_out(Delete(unknown, STRAY))
+    assert state.ledger == (replace(unknown, failures=2, not_before=after_failures(2), note="timeout"),)
+    assert state.counts.deleted == 0
+
+
+def test_forgetting_asks_nobody_and_is_recorded():
+    bench = EffectBench(STATE)
+    state = bench.carry_out(Forget(PAUSED))
+    assert (state.ledger, state.claim, bench.provider.calls) == ((OTHER,), None, [])
+    assert bench.recorded == ("forget", "done", naming(OLD))
