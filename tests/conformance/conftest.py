@@ -1,4 +1,4 @@
-"""`--write-tables` writes the tables in docs/ anew from what the tests see; without it they have to be as committed."""
+"""`--write-tables` writes the tables in README and docs/ from what the tests see; without it, they are compared."""
 
 import pytest
 from kinds import ALL
@@ -9,7 +9,9 @@ from rotator.providers import registry
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-tables", action="store_true", default=False, help="write the generated tables in docs/")
+    parser.addoption(
+        "--write-tables", action="store_true", default=False, help="write the generated tables in README and docs/"
+    )
 
 
 @pytest.fixture
