@@ -29,7 +29,7 @@ def check_config(config: Config = DEFAULT_CONFIG, output: OutputOption = Output.
       0  the configuration is valid; there may be warnings
       2  the configuration is invalid
     """
-    from rotator.cli.configuration import show_check  # noqa: PLC0415 - takes half a second
+    from rotator.cli.check_config import show_check  # noqa: PLC0415 - takes half a second
 
     raise typer.Exit(show_check(config, output))
 
@@ -70,6 +70,6 @@ def verify_audit(
       1  a record was changed, removed or added
       2  wrong usage, or a file cannot be read
     """
-    from rotator.cli.audit import show_verification  # noqa: PLC0415
+    from rotator.cli.verify_audit import show_verification  # noqa: PLC0415
 
     raise typer.Exit(show_verification(files, after, anchor, output))

@@ -28,13 +28,13 @@ MEANING = {
     Exit.USAGE: "wrong usage, or an invalid configuration",
     Exit.VAULT: "Vault is unusable: unreachable, sealed, missing rights, not KV version 2",
     Exit.OVERDUE: "run: a step was still running after daemon.stop_within",
-    Exit.BUG: "an unexpected error: a fault of rotator",
+    Exit.BUG: "an unexpected error: a bug in rotator",
     Exit.STOPPED: "stopped by Ctrl-C or a signal",
 }
 """The meanings as `rotator --help` and docs/cli.md give them."""
 
 
-class Refused(Exception):
+class CommandError(Exception):
     """A command cannot be carried out; `text` says why, `code` is the exit code."""
 
     def __init__(self, text: str, code: Exit = Exit.FAILED) -> None:
@@ -58,7 +58,7 @@ def code_of(error: Exception, say: Callable[[str], None]) -> Exit:
     match error:
         case Interrupted():
             text, code = "stopped", Exit.STOPPED
-        case Refused():
+        case CommandError():
             code = error.code
         case ConfigError():
             text = "the configuration is invalid:\n" + "\n".join(f"  {problem}" for problem in error.problems)
@@ -74,7 +74,7 @@ def code_of(error: Exception, say: Callable[[str], None]) -> Exit:
 
 def _bug(error: Exception) -> str:
     """Returns one line for a person; the traceback goes to the log, redacted, and never to a terminal."""
-    what = f"unexpected error ({type(error).__name__} in {_place(error)}): this is a fault of rotator"
+    what = f"unexpected error ({type(error).__name__} in {_place(error)}): this is a bug in rotator"
     if sys.stderr.isatty():
         return f"{what}; add 2>rotator.log to write the traceback to a file"
     _log_bug(error)

@@ -29,7 +29,7 @@ def status(targets: Names = None, config: Config = DEFAULT_CONFIG, output: Outpu
       2  wrong usage, an unknown target, or an invalid configuration
       3  Vault is unusable
     """
-    from rotator.cli.status import show_status  # noqa: PLC0415 - takes a second
+    from rotator.cli.show_status import show_status  # noqa: PLC0415 - takes a second
 
     show_status(config, targets, output)
 
@@ -52,6 +52,6 @@ def plan(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputO
       2  wrong usage, an unknown target, or an invalid configuration
       3  Vault is unusable
     """
-    from rotator.cli.plan import show_plan  # noqa: PLC0415 - takes a second
+    from rotator.cli.show_plan import show_plan  # noqa: PLC0415 - takes a second
 
     raise typer.Exit(show_plan(config, targets, output))

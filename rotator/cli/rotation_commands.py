@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from rotator.cli.exits import Exit, Refused
+from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import DEFAULT_CONFIG, Config, Names, Output, OutputOption, ReasonOption
 
 
@@ -65,8 +65,8 @@ def rotate(
         text = (
             "--all and target names exclude each other" if everything else "no target given: name targets, or use --all"
         )
-        raise Refused(f"{text} (rotator status lists the targets)", Exit.USAGE)
-    from rotator.cli.rotation import RotateOptions, rotate_now  # noqa: PLC0415 - takes a second
+        raise CommandError(f"{text} (rotator status lists the targets)", Exit.USAGE)
+    from rotator.cli.rotate import RotateOptions, rotate_now  # noqa: PLC0415 - takes a second
 
     wanted = RotateOptions(tuple(targets or ()), reason, compromised=compromised, take_over=take_over, wait=not no_wait)
     raise typer.Exit(rotate_now(config, wanted, output))
@@ -97,6 +97,6 @@ def undo(
       3    Vault is unusable
       130  stopped by Ctrl-C; the request stays in Vault
     """
-    from rotator.cli.rotation import undo_now  # noqa: PLC0415
+    from rotator.cli.rotate import undo_now  # noqa: PLC0415
 
     raise typer.Exit(undo_now(config, target, reason, output))

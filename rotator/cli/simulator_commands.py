@@ -4,7 +4,7 @@ from importlib.metadata import entry_points
 
 import typer
 
-from rotator.cli.exits import Refused
+from rotator.cli.exits import CommandError
 
 _SUMMARIES = {
     "demo": "Rotates passwords at simulated providers (needs the simulator).",
@@ -32,6 +32,6 @@ def register(app: typer.Typer) -> None:
 
 
 def _refuse(context: typer.Context) -> None:
-    raise Refused(
+    raise CommandError(
         f"rotator {context.info_name} needs the simulator; from the root of a checkout: pip install . ./simulator"
     )

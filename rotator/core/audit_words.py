@@ -10,7 +10,7 @@ from typing import Self, assert_never
 from rotator.core.answers import Answer, Done, Refused, Retry, Unknown
 
 
-class _Word(StrEnum):
+class _DescribedWord(StrEnum):
     meaning: str
 
     def __new__(cls, value: str, meaning: str) -> Self:
@@ -20,7 +20,7 @@ class _Word(StrEnum):
         return member
 
 
-class AuditVerb(_Word):
+class AuditVerb(_DescribedWord):
     """A word for what was done."""
 
     STAGE = "stage", "An attempt was opened: the new password is in the state document."
@@ -47,7 +47,7 @@ class AuditVerb(_Word):
     LINES_LOST = "lines_lost", "So many `records` were lost, since the audit could not be written for too long."
 
 
-class AuditOutcome(_Word):
+class AuditOutcome(_DescribedWord):
     """A word for what came of it."""
 
     DONE = "done", "It was done; the provider, or Vault, confirmed it."

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from rotator.core.backoff import Backoff
+from rotator.core.circuit import Circuit
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,6 @@ class Limits:
 
     claim: timedelta = timedelta(seconds=60)
     backoff: Backoff = field(default_factory=Backoff)
-    circuit_failures: int = 5
-    circuit_open_for: timedelta = timedelta(minutes=5)
+    circuit_failures: int = Circuit().threshold
+    circuit_open_for: timedelta = Circuit().open_for
     retirements_per_minute: int = 10

@@ -44,9 +44,9 @@ def _bounded(least: timedelta) -> TextField:
         except ValueError:
             raise invalid("is not a duration", _DURATION_REMEDY) from None
         if length < least:
-            raise invalid("is too short", f"at least {duration_text(least)}")
+            raise invalid("is too short", f"set at least {duration_text(least)}")
         if length > LONGEST:
-            raise invalid("is too long", f"at most {duration_text(LONGEST)}")
+            raise invalid("is too long", f"set at most {duration_text(LONGEST)}")
         return length
 
     return TextField(read, {"pattern": _DURATION, "examples": ["90d", "24h", "5s", "1h30m"]}, _DURATION_REMEDY)

@@ -15,7 +15,7 @@ from ruamel.yaml.reader import ReaderError
 from rotator.settings.problems import Loc
 
 Plain: TypeAlias = "dict[str, Plain] | list[Plain] | str | int | float | bool | None"
-Position: TypeAlias = tuple[int, int]  # line and column, both counted from 1
+TextPosition: TypeAlias = tuple[int, int]  # line and column, both counted from 1
 
 _DEEPEST = 30
 _MOST_VALUES = 300_000  # a few lines of nested anchors can stand for more values than memory holds
@@ -46,7 +46,7 @@ _SYNTAX = (
 class SyntaxProblem(Exception):
     """The text is not acceptable YAML. `position` is None if the line is not known."""
 
-    def __init__(self, position: Position | None, loc: Loc, what: str, remedy: str) -> None:
+    def __init__(self, position: TextPosition | None, loc: Loc, what: str, remedy: str) -> None:
         super().__init__(what)
         self.position, self.loc, self.what, self.remedy = position, loc, what, remedy
 
@@ -56,9 +56,9 @@ class YamlDocument:
     """The data of a file, and the position of each part."""
 
     data: Plain
-    positions: dict[Loc, Position] = field(default_factory=dict)
+    positions: dict[Loc, TextPosition] = field(default_factory=dict)
 
-    def position(self, loc: Loc) -> Position | None:
+    def position(self, loc: Loc) -> TextPosition | None:
         """Returns the position of `loc`, or of the nearest part around it; None for a missing key at the top level."""
         while loc and loc not in self.positions:
             loc = loc[:-1]
@@ -120,7 +120,7 @@ class _NodeReader:
     """Turns nodes into plain data and records their positions."""
 
     def __init__(self) -> None:
-        self.positions: dict[Loc, Position] = {}
+        self.positions: dict[Loc, TextPosition] = {}
         self._values = 0
 
     def read(self, node: Node, loc: Loc) -> Plain:
@@ -150,7 +150,7 @@ class _NodeReader:
         return data
 
 
-def _position(node: Node) -> Position:
+def _position(node: Node) -> TextPosition:
     return node.start_mark.line + 1, node.start_mark.column + 1
 
 

@@ -74,7 +74,7 @@ def _finding(details: ErrorDetails, document: YamlDocument) -> Iterator[Finding]
     if kind == INVALID:
         yield Finding(loc, context["what"], context["remedy"])
     elif kind == "extra_forbidden":
-        yield Finding(loc, "unknown key", suggest(loc[-1], _fields(steps[:-1]), "keys"))
+        yield Finding(loc, "unknown key", suggest(loc[-1], _annotation(steps[:-1]).model_fields, "keys"))
     elif kind == "missing":
         what = "has no value" if (*loc[:-1], loc[-1]) in document.positions else "is missing"
         yield Finding(loc, what, _example(steps))
@@ -83,7 +83,8 @@ def _finding(details: ErrorDetails, document: YamlDocument) -> Iterator[Finding]
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
         yield _unknown_kind(steps, loc, value)
     elif kind in ("greater_than_equal", "less_than_equal"):
-        yield Finding(loc, "is out of range", _range(context))
+        limit = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
+        yield Finding(loc, "is out of range", f"set {limit}")
     elif not (kind == "too_short" and value):  # with a value, it only counts the valid items
         yield Finding(loc, *_PLAIN.get(kind, ("is invalid", "see the description of this key in config/schema.json")))
 
@@ -92,10 +93,6 @@ def _plain_loc(steps: Loc) -> Loc:
     """Returns the place in the file: without the tags of union members, and without pydantic's mark for a key."""
     sections = _sections()
     return tuple(step for step in steps if step not in sections and step != "[key]")
-
-
-def _range(context: Mapping[str, Any]) -> str:
-    return f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
 
 
 def _unknown_kind(steps: Loc, loc: Loc, value: Any) -> Finding:
@@ -115,11 +112,6 @@ def _choices(steps: Loc) -> tuple[str, tuple[str, ...]]:
     return tags[0][0], tuple(value for _, value in tags)
 
 
-def _fields(steps: Loc) -> tuple[str, ...]:
-    """Returns the keys that are known at `steps`."""
-    return tuple(_annotation(steps).model_fields)
-
-
 def _example(steps: Loc) -> str:
     """Returns the remedy for a missing key: an example of it."""
     section = _annotation(steps[:-1])
@@ -134,13 +126,9 @@ def _annotation(steps: Loc) -> Any:
     for step in steps:
         if step in sections:
             here = sections[str(step)]
-        elif _is_section(here):
+        elif isinstance(here, type) and issubclass(here, Section):
             here = _bare(here.model_fields[str(step)].annotation)
         else:
             arguments = get_args(here)  # of a mapping, or of a list
             here = _bare(arguments[1] if get_origin(here) is dict else arguments[0])
     return here
-
-
-def _is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, Section)

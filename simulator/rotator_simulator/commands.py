@@ -7,36 +7,38 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rotator.cli.exits import Exit, Interrupted, Refused
+from rotator.cli.exits import CommandError, Exit, Interrupted
 from rotator.cli.printing import console, print_lines, safe
 
 if TYPE_CHECKING:
     from rotator_simulator.demo.timeline import TimelineEntry
 
 _SHORTEST, _LONGEST = 35, 3600
-_Duration = Annotated[
+_DurationOption = Annotated[
     int,
     typer.Option(
         "--duration", min=_SHORTEST, max=_LONGEST, metavar="SECONDS", help="How long the devices are watched."
     ),
 ]
-_Port = Annotated[
+_PortOption = Annotated[
     int,
     typer.Option("--port", min=0, max=65535, help="TCP port of the simulated APIs on 127.0.0.1; 0 takes a free one."),
 ]
-_SipPort = Annotated[
+_SipPortOption = Annotated[
     int,
     typer.Option(
         "--sip-port", min=0, max=65535, help="UDP port of the SIP registrar on 127.0.0.1; 0 takes a free one."
     ),
 ]
-_Vault = Annotated[
+_VaultOption = Annotated[
     bool, typer.Option("--vault/--no-vault", help="Serve OpenBao, too, or let rotator run start its own.")
 ]
-_Dir = Annotated[Path, typer.Option("--dir", metavar="PATH", help="The folder for the configuration and its secrets.")]
+_DirOption = Annotated[
+    Path, typer.Option("--dir", metavar="PATH", help="The folder for the configuration and its secrets.")
+]
 
 
-def demo(duration: _Duration = 40) -> None:
+def demo(duration: _DurationOption = 40) -> None:
     """Rotates passwords at simulated providers while simulated devices log in. Needs no network.
 
     The daemon and OpenBao are real, and seconds stand for days. Simulated phones and API clients read Vault and log in
@@ -66,7 +68,7 @@ def demo(duration: _Duration = 40) -> None:
         with interruptible(stop, _stop_at_once):
             measured = run.run()
     except DemoError as error:
-        raise Refused(str(error)) from None
+        raise CommandError(str(error)) from None
     if measured is None:
         raise Interrupted
     print_lines("", *summary(measured))
@@ -75,10 +77,10 @@ def demo(duration: _Duration = 40) -> None:
 
 
 def sandbox(
-    port: _Port = 8400,
-    sip_port: _SipPort = 5060,
-    vault: _Vault = True,  # noqa: FBT002 - Typer's form
-    directory: _Dir = Path("rotator-sandbox"),
+    port: _PortOption = 8400,
+    sip_port: _SipPortOption = 5060,
+    vault: _VaultOption = True,  # noqa: FBT002 - Typer's form
+    directory: _DirOption = Path("rotator-sandbox"),
 ) -> None:
     """Serves simulated providers, a SIP registrar and OpenBao, to try rotator by hand.
 
@@ -107,7 +109,7 @@ def sandbox(
             sys.stdout.flush()
             stop.wait()
     except SandboxError as error:
-        raise Refused(str(error)) from None
+        raise CommandError(str(error)) from None
 
 
 def _show(entry: "TimelineEntry") -> None:

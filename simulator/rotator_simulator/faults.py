@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlencode
 from flask import Blueprint, Response, request
 
 from rotator_simulator.readings import with_changes
+from rotator_simulator.simulated_api import SimulatedApi
 
 EVERYTHING = "*"
 REGISTER = "register"
@@ -190,33 +191,14 @@ class FaultInjector:
         return tuple(drawn)
 
 
-ErrorResponse = Callable[[int, int | None], Response]
-"""Returns a provider's own error response for a status and the seconds to wait (or None)."""
-
-
 def install(
-    blueprint: Blueprint,
-    injector: FaultInjector,
-    *,
-    call: Callable[[], tuple[str, str]],
-    error: ErrorResponse,
-    wait: Callable[[float], object],
-    change_listing: Callable[[str], None],
+    routes: Blueprint, injector: FaultInjector, api: SimulatedApi[Any], wait: Callable[[float], object]
 ) -> None:
-    """Injects the planned faults into every route of a provider's blueprint.
+    """Injects the planned faults into every route of a provider's API; `wait` returns early if the server stops."""
 
-    Args:
-        blueprint: the provider's routes.
-        injector: the plans.
-        call: names the account and the verb of the current request.
-        error: returns the provider's own error response.
-        wait: waits so many seconds, less if the server stops.
-        change_listing: changes the listing of the account of this name.
-    """
-
-    @blueprint.before_request
+    @routes.before_request
     def before() -> Response | None:
-        drawn = injector.draw(*call())
+        drawn = injector.draw(*api.call())
         request.environ[_DRAWN] = drawn
         wait(_delay(drawn, committed=False))
         fault = _other(drawn)
@@ -225,18 +207,18 @@ def install(
         if fault is None or fault.committed:
             return None
         never_sent = Response('{"message": "never carried out"}', mimetype="application/json")
-        return _inject(fault, never_sent, error)
+        return _inject(fault, never_sent, api)
 
-    @blueprint.after_request
+    @routes.after_request
     def after(response: Response) -> Response:
         drawn: tuple[SimulatedFault, ...] = request.environ.get(_DRAWN, ())
         wait(_delay(drawn, committed=True))
         fault = _other(drawn)
         if fault is not None and fault.kind is FaultKind.CHANGING_LISTING:
-            change_listing(call()[0])
+            api.change_listing(api.call()[0])
         if fault is None or not fault.committed or fault.kind in _RIGHT_RESPONSE:
             return response
-        return _inject(fault, response, error)
+        return _inject(fault, response, api)
 
 
 _DRAWN = "rotator_simulator.drawn"
@@ -263,12 +245,12 @@ def _other(drawn: Iterable[SimulatedFault]) -> SimulatedFault | None:
     return next((fault for fault in drawn if fault.kind is not FaultKind.DELAY), None)
 
 
-def _inject(fault: SimulatedFault, response: Response, error: ErrorResponse) -> Response:
+def _inject(fault: SimulatedFault, response: Response, api: SimulatedApi[Any]) -> Response:
     request.environ[INJECTED].append(fault)
     if fault.kind in ON_THE_WIRE:
         return response
     if fault.kind is FaultKind.STATUS:
-        return error(fault.status, fault.retry_after)
+        return api.error(fault.status, fault.retry_after)
     if fault.kind is FaultKind.HTML:
         return Response("<html><body><h1>Welcome to our portal</h1></body></html>", fault.status, mimetype="text/html")
     if fault.kind is FaultKind.HUGE:

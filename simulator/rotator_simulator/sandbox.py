@@ -41,7 +41,8 @@ class Sandbox:
     ) -> None:
         """Starts nothing yet. `folder` is for config.yaml and env; a port of 0 takes a free one."""
         self._environment = SimulatedEnvironment(clock, randomness, vault=vault, http_port=http_port, sip_port=sip_port)
-        self._folder, self._ports = folder, (http_port, sip_port)
+        # Absolute: the instructions are for another terminal, which may be in another folder.
+        self._folder, self._ports = folder.absolute(), (http_port, sip_port)
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -110,7 +111,7 @@ class Sandbox:
             return ["  rotator run"]
         # The token goes through a pipe: a process list would show an argument.
         read = f"printf 'X-Vault-Token: %s' \"$VAULT_TOKEN\" | curl -s -H @- $VAULT_ADDR/v1/{MOUNT}/data/{path}"
-        commands = ["rotator plan", f"rotator rotate {_EXAMPLE}", "rotator status", read, "rotator run"]
+        commands = [f"rotator plan {_EXAMPLE}", f"rotator rotate {_EXAMPLE}", "rotator status", read, "rotator run"]
         return [f"  {command}" for command in commands]
 
     def _create_folder(self) -> None:

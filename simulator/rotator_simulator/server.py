@@ -125,22 +125,11 @@ class SimulatorServer:
     def _realms(self) -> Mapping[str, SimulatedAccount]:
         return {realm: account for api in self.apis.values() for realm, account in api.realms().items()}
 
-    def _change_listing(self, account: str) -> None:
-        if account in self.accounts:
-            self.accounts[account].change_listing()
-
     def _application(self) -> Flask:
         application = Flask("rotator_simulator", static_folder=None)
         for api in self.apis.values():
             routes = api.blueprint()
-            install(
-                routes,
-                self.faults,
-                call=api.call,
-                error=api.error,
-                wait=self._stopping.wait,
-                change_listing=self._change_listing,
-            )
+            install(routes, self.faults, api, self._stopping.wait)
             application.register_blueprint(routes)
         application.register_blueprint(ControlApi(self.apis, self.faults, self.registrar).blueprint())
         return application

@@ -79,7 +79,17 @@ class SimulatedApi(ABC, Generic[R]):
         """Returns the provider's own error response."""
         return self._responses.error(status, retry_after)
 
+    def change_listing(self, account: str) -> None:
+        """Changes the listing of the account of this name, if there is one."""
+        if account in self._accounts:
+            self._accounts[account].change_listing()
+
 
 def verb() -> str:
     """Returns the verb of the current Flask request: the first word of its endpoint's name."""
     return (request.endpoint or "").rpartition(".")[2].partition("_")[0]
+
+
+def not_found(**_: str) -> Response:
+    """Answers a path that the provider does not have."""
+    return Response(status=404)

@@ -1,13 +1,17 @@
-"""`--write-tables` writes the tables in docs/ anew from what the tests see; without it they have to be as committed."""
+"""`--write-tables` writes the tables in README and docs/ from what the tests see; without it, they are compared."""
 
 import pytest
-from kinds import BY_KIND
+from kinds import ALL
 from place import Place
 from row import Row
 
+from rotator.providers import registry
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-tables", action="store_true", default=False, help="write the generated tables in docs/")
+    parser.addoption(
+        "--write-tables", action="store_true", default=False, help="write the generated tables in README and docs/"
+    )
 
 
 @pytest.fixture
@@ -16,10 +20,18 @@ def write_tables(pytestconfig: pytest.Config) -> bool:
     return bool(pytestconfig.getoption("write_tables", default=False))
 
 
-@pytest.fixture(params=BY_KIND)
+@pytest.fixture(autouse=True)
+def example_provider():
+    """The made-up provider is registered, as any other one is."""
+    registry.register("example")
+    yield
+    registry.KINDS.pop("intercom", None)
+
+
+@pytest.fixture(params=ALL)
 def row(request: pytest.FixtureRequest) -> Row:
     """Each kind in turn."""
-    return BY_KIND[request.param]
+    return ALL[request.param]
 
 
 @pytest.fixture

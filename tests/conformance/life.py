@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from kinds import BY_KIND
+from kinds import ALL
 from place import FIRST, Place
 from row import Row
 from world import ALTERNATING, DAY, IN_PLACE, REPLACE, World
@@ -163,7 +163,7 @@ def _cell(noted: list[Noted], *verbs: str) -> str:
 @cache
 def lived(kind: str, strategy: str) -> dict[str, str]:
     """Lives the whole life, asserts at each step what must be so, and returns what happened at each."""
-    life = Life(BY_KIND[kind], strategy)
+    life = Life(ALL[kind], strategy)
     with life.place:
         life.open()
         _first(life)

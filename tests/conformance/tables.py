@@ -1,5 +1,6 @@
 """The tables in docs/, made of what the suite saw and counted."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from life import STEPS, lived
 from place import Place
 
 ROOT = Path(__file__).parents[2]
-LIFECYCLE, GUIDE = ROOT / "docs/lifecycle.md", ROOT / "docs/adding-a-provider.md"
+LIFECYCLE, GUIDE, README = ROOT / "docs/lifecycle.md", ROOT / "docs/adding-a-provider.md", ROOT / "README.md"
 REMEDY = "the committed table is not what happens any more: run pytest tests/conformance --write-tables, and look at it"
 _TITLES = {
     "stage": "stage",
@@ -67,6 +68,16 @@ def lifecycle() -> str:
         f"{_PROVE}{table(['kind', 'configured', 'not configured'], list(_proofs()))}"
         f"{_GAPS}{table(['kind', 'cannot', 'because'], gaps)}"
     )
+
+
+def readme() -> str:
+    """README with the types of account that each strategy is for, in the last column of its table."""
+
+    def line(match: re.Match[str]) -> str:
+        types = ", ".join(f"`{row.kind}`" for row in ROWS if match[2] in row.strategies)
+        return f"{match[1]} {types} |"
+
+    return re.sub(r"(?m)^(\| `(replace|alternating|in-place)` \|.*\|)[^|]*\|$", line, README.read_text())
 
 
 def _proofs() -> Iterator[list[str]]:

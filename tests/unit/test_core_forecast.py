@@ -98,3 +98,17 @@ def test_the_notes_say_what_cannot_be_helped():
     assert forecast_of(world).notes == (
         "in-place has no overlap: devices are cut off from a rotation until they read Vault again",
     )
+
+
+@pytest.mark.parametrize(
+    ("target", "last"),
+    [(IN_PLACE, "forget the old password of office"), (ALTERNATING, "forget the password of officeb")],
+)
+def test_what_is_forgotten_is_named(target, last):
+    world = World(target)
+    for username in target.usernames:
+        world.provider.add(username)
+    world.engine().look(target)
+    world.request(world.engine())
+    world.settle(world.engine(), 2 * DAY)
+    assert last in [event.what for event in forecast_of(world).events]

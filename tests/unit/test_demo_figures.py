@@ -11,7 +11,6 @@ from rotator.core.secret import Secret
 from rotator_simulator.demo.report import (
     CredentialCheck,
     Measurements,
-    RotationCounts,
     ScenarioResults,
     SecretSearch,
     failures,
@@ -23,7 +22,9 @@ from rotator_simulator.devices.fleet import FleetReport
 FLEET = FleetReport(4, 100, 100, 0, 0, 0, 0.1, (), ())
 FINE = Measurements(
     seconds=40.0,
-    rotations={"replace": RotationCounts(5, 0, 1), "in-place": RotationCounts(3, 1, 0)},
+    rotations={"replace": 5, "in-place": 3},
+    undone=1,
+    retried=1,
     never_rotated=(),
     overlapping=FLEET,
     others=replace(FLEET, refused=9, longest_gap=0.8),

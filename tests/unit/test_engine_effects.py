@@ -9,7 +9,7 @@ from world import ALTERNATING, IN_PLACE, REPLACE, World
 from rotator.core.answers import Answer, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Attempt, Claim, Credential, Phase, Purpose, Strategy
 from rotator.engine.claims import Claims
-from rotator.testing import FakeClock, FakeFault
+from rotator.testing import GENERATED, FakeClock, FakeFault
 
 MINUTE = timedelta(minutes=1)
 
@@ -119,3 +119,17 @@ def test_passwords_in_place_that_are_not_proved_hold_their_account():
     assert throttles.unproved_accounts() == {"fake"}
     throttles.note_attempt("target-0", replace(attempt, phase=Phase.PROVED))
     assert throttles.unproved_accounts() == frozenset()
+
+
+@pytest.mark.parametrize("capabilities", [GENERATED, replace(GENERATED, expires=False)])
+def test_a_replaced_credential_that_somebody_deleted_leaves_the_ledger_and_is_not_counted(capabilities):
+    world = World(capabilities=capabilities)
+    engine = world.engine()
+    engine.look(world.target)
+    old = world.consumer.credential_id
+    world.request(engine)
+    world.cut_at(0, lambda label: world.provider.credentials.pop(old, None) if label == "after prove" else None)
+    engine.look(world.target)
+    world.settle(engine, timedelta(days=2))
+    assert world.state.ledger == ()
+    assert world.state.counts.deleted == 0

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from world import ALTERNATING, DAY, IN_PLACE, World
 
-from rotator.cli.exits import Refused
-from rotator.cli.rotation import undo_plan
+from rotator.cli.exits import CommandError
+from rotator.cli.rotate import undo_plan
 from rotator.core.model import Purpose
 from rotator.observe.status import Surroundings, status_document
 from rotator.testing import CHOSEN, GENERATED, FakeFault
@@ -45,7 +45,7 @@ def refused_after_a_lost_answer() -> World:
 def test_a_password_that_the_provider_refused_is_promised_by_nobody_and_all_say_why():
     world = refused_after_a_lost_answer()
     reason = "office: it was never published"
-    with pytest.raises(Refused, match=reason):
+    with pytest.raises(CommandError, match=reason):
         announced(world)
     (entry,) = ledger_in_status(world)
     assert (entry["undo_until"], f"office: {entry['undo_refused']}") == (None, reason)
@@ -105,7 +105,7 @@ def test_what_an_abandoned_create_may_have_left_is_named_and_was_never_published
         world.store.states["office"],
         state=replace(world.state, ledger=tuple(e for e in world.state.ledger if e.credential.id is None)),
     )
-    with pytest.raises(Refused, match="what a lost call may have created: it was never published"):
+    with pytest.raises(CommandError, match="what a lost call may have created: it was never published"):
         announced(world)
 
 
@@ -114,10 +114,10 @@ def test_the_announcement_waits_for_an_open_attempt_and_for_a_document_of_ours()
     engine = world.engine()
     engine.look(world.target)
     world.store.tamper("sip/office", "byhand")
-    with pytest.raises(Refused, match=r"sip/office is not what rotator published; .*--take-over"):
+    with pytest.raises(CommandError, match=r"sip/office is not what rotator published; .*--take-over"):
         announced(world)
     world.provider.faults["create"] = [FakeFault.UNREACHABLE]
     world.request(engine, take_over=True)
     engine.look(world.target)
-    with pytest.raises(Refused, match="a rotation has been open since"):
+    with pytest.raises(CommandError, match="a rotation has been open since"):
         announced(world)

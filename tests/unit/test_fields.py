@@ -58,9 +58,9 @@ def test_what_is_not_a_length_of_time_is_refused_with_examples(text):
     ("kind", "value", "message"),
     [
         (times.Duration, 90, "must be text; write it with units, such as '90d', '24h', '5s' or '1h30m'"),
-        (times.Duration, "0s", "is too short; at least 1s"),
-        (times.WindowLength, "59s", "is too short; at least 1m"),
-        (times.Grace, "999999999d", "is too long; at most 3650d"),
+        (times.Duration, "0s", "is too short; set at least 1s"),
+        (times.WindowLength, "59s", "is too short; set at least 1m"),
+        (times.Grace, "999999999d", "is too long; set at most 3650d"),
         (times.TimeZone, "Europe/Berln", "is not a time zone; did you mean 'Europe/Berlin'?"),
         (times.TimeZone, "europe/berlin", "is not a time zone; did you mean 'Europe/Berlin'?"),
         (times.TimeZone, "Europe", "is not a time zone; did you mean 'Europe/Rome'?"),

@@ -50,7 +50,8 @@ class ApinizerRecord:
         texts = {key: self.fields.get(key) for key in ("email", "fullName")}
         known = (
             all(isinstance(text, str) and text for text in texts.values())
-            and all(found is None or _is_text_list(found) for found in lists.values())
+            and all(isinstance(found, list | None) for found in lists.values())
+            and all(isinstance(item, str) for found in lists.values() for item in found or [])
             and isinstance(self.fields.get("description"), str | None)
             and isinstance(self.fields.get("expireDate", False), str | None)
         )
@@ -58,10 +59,6 @@ class ApinizerRecord:
             return None
         plain = {key: self.fields.get(key) for key in ("description", "expireDate")}
         return {**texts, **plain, **{key: found or [] for key, found in lists.items()}}
-
-
-def _is_text_list(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def usable_name(username: str) -> bool:

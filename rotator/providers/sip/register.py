@@ -60,14 +60,19 @@ def register(
         timeout: the bound in seconds for everything together, retransmissions included.
 
     Raises:
-        ValueError: username, domain or contact hold a control character.
+        ValueError: username, domain or contact contain a control character.
     """
     deadline = clock.monotonic() + timeout
     try:
         with _connected(registrar) as link:
-            where = domain or registrar.host
             dialogue = _Dialogue(
-                link, clock, deadline, username=username, domain=where, contact=contact, expires=expires
+                link,
+                clock,
+                deadline,
+                username=username,
+                domain=domain or registrar.host,
+                contact=contact,
+                expires=expires,
             )
             return _negotiate(dialogue, password)
     except socket.gaierror:
@@ -208,7 +213,7 @@ class _Dialogue:
         )
 
 
-# What a user part may hold unescaped (RFC 3261, 25.1).
+# The characters that a user part may contain unescaped (RFC 3261, 25.1).
 _USER_SAFE = "-_.!~*'()&=+$,;?/"
 
 

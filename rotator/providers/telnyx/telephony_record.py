@@ -17,6 +17,7 @@ FAR = datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC)
 """An end that stands for none, if null does not lift one; every library can read this date."""
 _NAME = re.compile(r"rotator/[^/]*/([a-z0-9]+)")
 _SECOND = timedelta(seconds=1)
+_TRUTH = {"true": True, "false": False}
 
 
 def name_of(target: str, attempt: str) -> str:
@@ -65,8 +66,8 @@ def read_credential(data: Any) -> TelephonyRecord | None:
     if not isinstance(data, dict):
         return None
     identity, username = api.read_id(data.get("id")), data.get("sip_username")
-    # A boolean, or the text of one, which older pages show: as text, "false" would be true.
-    expired = {True: True, False: False, "true": True, "false": False}.get(_hashable(data.get("expired")))
+    # A boolean, or the text of one, which older pages show.
+    expired = data.get("expired") if isinstance(data.get("expired"), bool) else _TRUTH.get(str(data.get("expired")))
     ends = api.read_moment(data.get("expires_at"))
     if (
         identity is None
@@ -87,7 +88,3 @@ def read_credential(data: Any) -> TelephonyRecord | None:
         expired,
         ends,
     )
-
-
-def _hashable(value: Any) -> bool | str | None:
-    return value if isinstance(value, bool | str) else None

@@ -1,7 +1,8 @@
 """The sources of the measurements: the documents in Vault, the providers' credentials, the secrets to search for."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import requests
@@ -9,8 +10,8 @@ import requests
 from rotator.core.model import Credential, Strategy, TargetState
 from rotator.core.secret import Secret
 from rotator.ports import StoreError
-from rotator_simulator.account import Propagation, SimulatedAccount, SimulatedCredential
-from rotator_simulator.demo.report import CredentialCheck, RotationCounts
+from rotator_simulator.account import Propagation, SimulatedAccount
+from rotator_simulator.demo.report import CredentialCheck
 from rotator_simulator.environment import SimulatedEnvironment
 
 _PAGE_TIMEOUT = 5.0  # seconds
@@ -35,14 +36,20 @@ class VaultDocuments:
                 self._published[target.name] = (consumer.username, consumer.password)
         client.close()
 
-    def rotations(self) -> Mapping[str, RotationCounts]:
-        """Returns the counts of the state documents by strategy."""
-        totals: dict[str, RotationCounts] = {}
+    def rotations(self) -> Mapping[str, int]:
+        """Counts the rotations by strategy."""
+        by_strategy: Counter[str] = Counter()
         for target in self._environment.targets:
-            counts = self._states[target.name].counts
-            one = RotationCounts(counts.succeeded, counts.undone, counts.failed)
-            totals[target.strategy.value] = totals.get(target.strategy.value, RotationCounts()) + one
-        return totals
+            by_strategy[target.strategy.value] += self._states[target.name].counts.succeeded
+        return by_strategy
+
+    def undone(self) -> int:
+        """Counts the undos."""
+        return sum(state.counts.undone for state in self._states.values())
+
+    def retried(self) -> int:
+        """Counts the steps that failed at first."""
+        return sum(state.counts.failed for state in self._states.values())
 
     def never_rotated(self) -> tuple[str, ...]:
         """Returns the targets without a single rotation."""
@@ -51,8 +58,8 @@ class VaultDocuments:
     def compare(self) -> CredentialCheck:
         """Compares the credentials at the providers with the documents."""
         existing = [one for account in self._environment.accounts.values() for one in account.credentials()]
-        known = list(self._credentials())
-        orphans = tuple(one.username for one in existing if not _is_known(one, known))
+        known = {key for one in self._credentials() for key in (one.id, one.username)}
+        orphans = tuple(one.username for one in existing if not known & {one.id, one.username})
         unusable = tuple(name for name in self._states if not self._is_usable(name))
         return CredentialCheck(len(existing), len(existing) - len(orphans), orphans, len(self._states), unusable)
 
@@ -76,10 +83,6 @@ class VaultDocuments:
             of_attempt = (state.attempt.staged, state.attempt.predecessor) if state.attempt else ()
             all_of_them = (state.published, state.standby, *of_attempt, *(entry.credential for entry in state.ledger))
             yield from (credential for credential in all_of_them if credential is not None)
-
-
-def _is_known(existing: SimulatedCredential, known: Iterable[Credential]) -> bool:
-    return any(one.id == existing.id or one.username == existing.username for one in known)
 
 
 def all_accepted_passwords(account: SimulatedAccount, username: str) -> tuple[Secret, ...]:

@@ -1,25 +1,13 @@
 """The measurements of the demo, the verdict on them, and the summary. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from rotator.core.secret import Secret
 from rotator.observe.redact import LONGEST_TEXT, Redactor
 from rotator_simulator.devices.fleet import FleetReport
 
 _OVERLAP = 1024  # characters by which the pieces of a long line overlap: more than any form of a secret has
-
-
-@dataclass(frozen=True, slots=True)
-class RotationCounts:
-    """The counts in the state documents of one strategy."""
-
-    succeeded: int = 0
-    undone: int = 0
-    retried: int = 0  # steps that failed at first
-
-    def __add__(self, other: "RotationCounts") -> "RotationCounts":
-        return RotationCounts(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +45,9 @@ class Measurements:
     """Everything that was measured."""
 
     seconds: float
-    rotations: Mapping[str, RotationCounts]  # by strategy
+    rotations: Mapping[str, int]  # by strategy
+    undone: int
+    retried: int  # steps that failed at first
     never_rotated: tuple[str, ...]  # targets
     overlapping: FleetReport  # devices that are promised an overlap
     others: FleetReport  # of `in-place` targets, and of the emergency's target
@@ -102,7 +92,7 @@ def summary(measured: Measurements) -> list[str]:
     """Returns the lines of the summary; the last one is the verdict."""
     wrong = failures(measured)
     rows = [
-        ("rotations", _rotations(measured.rotations)),
+        ("rotations", _rotations(measured)),
         ("devices, overlap", _devices(measured.overlapping)),
         ("devices, no overlap", f"{_devices(measured.others)} (refused for {measured.patience:g} s or longer)"),
         ("", "without an overlap (in-place, emergency) a device is refused until it reads Vault again"),
@@ -123,10 +113,9 @@ def summary(measured: Measurements) -> list[str]:
     ]
 
 
-def _rotations(by_strategy: Mapping[str, RotationCounts]) -> str:
-    total = sum(by_strategy.values(), RotationCounts())
-    each = ", ".join(f"{name} {counts.succeeded}" for name, counts in by_strategy.items())
-    return f"{each}; undone {total.undone}; steps that failed and were retried {total.retried}"
+def _rotations(measured: Measurements) -> str:
+    each = ", ".join(f"{strategy} {number}" for strategy, number in measured.rotations.items())
+    return f"{each}; undone {measured.undone}; steps that failed and were retried {measured.retried}"
 
 
 def _devices(fleet: FleetReport) -> str:

@@ -119,15 +119,13 @@ class Demo:
             self._clock.sleep(_TICK)
             self._show_new_entries()
             self._scenarios.step()
-            if not self._fleets and (self._all_published() or self._elapsed() > _FIRST_WITHIN):
+            all_published = all(self._timeline.published(target.name) for target in self._environment.targets)
+            if not self._fleets and (all_published or self._elapsed() > _FIRST_WITHIN):
                 self._start_devices()
                 end = self._elapsed() + self._options.seconds
             if ticks % _PROCESSES_EVERY == 0:
                 self._processes |= command_lines()
             ticks += 1
-
-    def _all_published(self) -> bool:
-        return all(self._timeline.published(target.name) for target in self._environment.targets)
 
     def _start_devices(self) -> None:
         """Starts the devices: they log in to Vault as consumers, which may read what is published and nothing else."""
@@ -173,6 +171,8 @@ class Demo:
         return Measurements(
             seconds=seconds,
             rotations=documents.rotations(),
+            undone=documents.undone(),
+            retried=documents.retried(),
             never_rotated=documents.never_rotated(),
             overlapping=overlapping,
             others=others,

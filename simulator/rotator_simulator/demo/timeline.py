@@ -125,7 +125,10 @@ class Timeline:
             return []
         self._offset += len(content)
         *lines, self._rest = (self._rest + content).split(b"\n")
-        records = [_parsed(json.loads(line)) for line in lines]
+        records = [
+            AuditedStep(datetime.fromisoformat(one["time"]), one["verb"], one["target"], one["outcome"], one["facts"])
+            for one in map(json.loads, lines)
+        ]
         self.records += records
         return records
 
@@ -162,8 +165,3 @@ class Timeline:
 
     def _seconds(self, at: datetime) -> float:
         return (at - self._began).total_seconds()
-
-
-def _parsed(record: Mapping[str, Any]) -> AuditedStep:
-    at = datetime.fromisoformat(record["time"])
-    return AuditedStep(at, record["verb"], record["target"], record["outcome"], record["facts"])

@@ -7,6 +7,7 @@ each one out, so that none can be forgotten, and none be claimed that works.
 from importlib import import_module
 from pathlib import Path
 
+from example.row import ROWS as EXAMPLE
 from row import Row
 
 from rotator.providers.registry import KINDS
@@ -19,3 +20,5 @@ PROVIDERS: dict[str, tuple[Row, ...]] = {
 BY_KIND: dict[str, Row] = {row.kind: row for rows in PROVIDERS.values() for row in rows}
 ROWS: tuple[Row, ...] = tuple(sorted(BY_KIND.values(), key=lambda row: [*KINDS].index(row.kind)))
 """Every kind, in the order of the registry."""
+ALL: dict[str, Row] = {row.kind: row for row in (*ROWS, *EXAMPLE)}
+"""Every kind, and the made-up one of the example."""

@@ -101,7 +101,7 @@ def test_a_reader_that_goes_away_is_no_error(stage):
 
 BROKEN = """
 import sys
-import rotator.cli.status as status
+import rotator.cli.show_status as status
 def explode(*_):
     raise ZeroDivisionError("hunter2-secret")
 status.show_status = explode

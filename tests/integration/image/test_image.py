@@ -143,7 +143,7 @@ def test_it_holds_what_runs_and_nothing_else(engine, capsys, tmp_path):
     }
     assert not {Path(name).name for name in files} & unwanted
     assert not [name for name in files if "/site-packages/pip/" in name or "/ensurepip/" in name or "/tests/" in name]
-    assert not [name for name in files if "simulator" in name or "/site-packages/flask/" in name]
+    assert not [name for name in files if "rotator_simulator" in name or "/site-packages/flask/" in name]
     assert {"python3.13", "rotator"} <= programs
     assert not [member.name for member in members if member.mode & 0o6000]  # setuid, setgid
     assert any(name.startswith("var/lib/dpkg/status.d/libc6") for name in files)  # for scanners

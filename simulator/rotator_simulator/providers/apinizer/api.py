@@ -29,7 +29,7 @@ from rotator_simulator.providers.apinizer.common import (
     requested_access,
 )
 from rotator_simulator.providers.apinizer.gateway import GatewayRoutes
-from rotator_simulator.simulated_api import SimulatedApi, verb
+from rotator_simulator.simulated_api import SimulatedApi, not_found, verb
 
 KIND = "credential"
 
@@ -129,7 +129,7 @@ class ApinizerApi(SimulatedApi[ApinizerReadings]):
         for number, path in enumerate((base, one, access)):
             # Flask would redirect to the path with the slash, which is not documented.
             methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-            routes.add_url_rule(path[:-1], f"refuse_slash_{number}", _nowhere, methods=methods)
+            routes.add_url_rule(path[:-1], f"refuse_slash_{number}", not_found, methods=methods)
         GatewayRoutes(self, self._environments.names, self._proxies).add_to(routes, GATEWAY)
         return routes
 
@@ -274,7 +274,3 @@ def _find(account: SimulatedAccount, username: str) -> SimulatedCredential | Non
     except NotFound:
         return None
     return credential if credential.kind == KIND else None
-
-
-def _nowhere(**_: str) -> Response:
-    return Response(status=404)

@@ -14,7 +14,7 @@ from rotator.ports import Clock
 from rotator_simulator.account import CredentialInUse, NotFound, SimulatedAccount, SimulatedCredential, UsernameTaken
 from rotator_simulator.providers.vobiz.common import VobizReadings, VobizResponses, realm, stamp
 from rotator_simulator.providers.vobiz.endpoints import EndpointRoutes
-from rotator_simulator.simulated_api import SimulatedApi, View, verb
+from rotator_simulator.simulated_api import SimulatedApi, View, not_found, verb
 
 KIND = "credential"
 _SYMBOLS = "~!@#$%^&*()_+"
@@ -53,7 +53,7 @@ class VobizApi(SimulatedApi[VobizReadings]):
             self._route(routes, method, f"{base}/{path}", name, view)
         for number, path in enumerate(("Endpoint", "Endpoint/<identity>")):
             # Flask would redirect to the path with the slash, which Vobiz does not do.
-            routes.add_url_rule(f"{base}/{path}", f"refuse_slash_{number}", _nowhere, methods=_METHODS)
+            routes.add_url_rule(f"{base}/{path}", f"refuse_slash_{number}", not_found, methods=_METHODS)
         routes.add_url_rule("/api/v1/account/<path:rest>", "refuse_case", self._lower_case, methods=_METHODS)
         return routes
 
@@ -172,7 +172,3 @@ class VobizApi(SimulatedApi[VobizReadings]):
         if self.readings.list_reveals_password:
             shown["password"] = credential.password.reveal()
         return shown
-
-
-def _nowhere(**_: str) -> Response:
-    return Response(status=404)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from rotator import __version__
+from rotator.cli.context import CommandContext, open_context, select_targets
 from rotator.cli.exits import Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import cell, length_text, local, print_json, print_lines, print_table, relative, table
-from rotator.cli.workplace import Workplace, chosen, opened
 from rotator.core.answers import Done
 from rotator.core.facts import lookup_key
 from rotator.core.forecast import Forecast, ForecastEvent, forecast
@@ -18,11 +18,11 @@ from rotator.core.model import Target
 
 
 def show_plan(config: Path, names: Sequence[str] | None, output: Output) -> Exit:
-    """Prints the plan, and returns the exit code. Raises ConfigError, StoreError, Refused."""
-    with opened(config, read_only=True) as place:
-        targets = chosen(place.parts.targets, names)
-        plans = place.read_each(lambda target: _forecast(place, target), targets)
-        now = place.root.clock.now()
+    """Prints the plan, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
+    with open_context(config, read_only=True) as context:
+        targets = select_targets(context.components.targets, names)
+        plans = context.read_each(lambda target: _forecast(context, target), targets)
+        now = context.composition.clock.now()
     if output is Output.JSON:
         print_json({"version": __version__, "time": now.isoformat(), "targets": [_row(plan) for plan in plans]})
     else:
@@ -31,14 +31,14 @@ def show_plan(config: Path, names: Sequence[str] | None, output: Output) -> Exit
     return Exit.FAILED if any(plan.needs for plan in plans) else Exit.DONE
 
 
-def _forecast(place: Workplace, target: Target) -> Forecast:
+def _forecast(context: CommandContext, target: Target) -> Forecast:
     """Asks the providers for what the forecast needs; if one does not answer, the forecast ends there and says why."""
-    facts = place.parts.engine.facts(target)
+    facts = context.components.engine.facts(target)
     while True:
         plan = forecast(facts)
         if plan.needs is None:
             return plan
-        answer = place.parts.providers[plan.needs.account].find(plan.needs)
+        answer = context.components.providers[plan.needs.account].find(plan.needs)
         if not isinstance(answer, Done):
             return replace(plan, waits_for=f"{plan.needs.account}: {answer.message}")
         facts = replace(facts, lookups={**facts.lookups, lookup_key(plan.needs): answer.value})

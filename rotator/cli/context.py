@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
-from rotator.cli.exits import Exit, Interrupted, Refused
+from rotator.cli.exits import CommandError, Exit, Interrupted
 from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components, Composition
 from rotator.daemon.signals import interruptible
@@ -21,16 +21,16 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Workplace:
+class CommandContext:
     """An open configuration whose Vault is usable."""
 
-    root: Composition
-    parts: Components
+    composition: Composition
+    components: Components
     stop: Event
 
     def each(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """Returns the results of `work` in order, on as many threads as the configuration allows."""
-        with ThreadPoolExecutor(self.parts.settings.daemon.workers) as pool:
+        with ThreadPoolExecutor(self.components.settings.daemon.workers) as pool:
             return list(pool.map(work, items))
 
     def read_each(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
@@ -48,9 +48,9 @@ class Workplace:
 
 
 @contextmanager
-def opened(
+def open_context(
     config: Path, *, read_only: bool = False, seen: Callable[[Target, TargetState], None] | None = None
-) -> Iterator[Workplace]:
+) -> Iterator[CommandContext]:
     """Opens the configuration and checks that Vault is usable.
 
     Args:
@@ -64,41 +64,41 @@ def opened(
     stop = Event()
     with (
         interruptible(stop, again=lambda: os._exit(Exit.STOPPED)),
-        Composition(config, os.environ, stop, read_only=read_only, quiet=True) as root,
+        Composition(config, os.environ, stop, read_only=read_only, quiet=True) as composition,
     ):
 
         def learn(target: Target, state: TargetState) -> None:
-            root.redactor.learn(state)
+            composition.redactor.learn(state)
             if seen is not None:
                 seen(target, state)
 
-        parts = root.assemble(root.settings, seen=learn)
+        components = composition.assemble(composition.settings, seen=learn)
         try:
-            _check(parts, stop)
-            yield Workplace(root, parts, stop)
+            _check(components, stop)
+            yield CommandContext(composition, components, stop)
         finally:
-            parts.close()
+            components.close()
 
 
-def _check(parts: Components, stop: Event) -> None:
+def _check(components: Components, stop: Event) -> None:
     try:
-        parts.store.check()
+        components.store.check()
     except StoreError:
         if stop.is_set():
             raise Interrupted from None
         raise
 
 
-def chosen(targets: Iterable[Target], names: Sequence[str] | None) -> tuple[Target, ...]:
+def select_targets(targets: Iterable[Target], names: Sequence[str] | None) -> tuple[Target, ...]:
     """Returns the targets of those names, each once, or all targets if no name is given.
 
     Raises:
-        Refused: a name is unknown.
+        CommandError: a name is unknown.
     """
     known = {target.name: target for target in targets}
     wanted = list(dict.fromkeys(names or known))
     unknown = [name for name in wanted if name not in known]
     if unknown:
         lines = [f"there is no target {name!r}: {suggest(name, known, 'targets')}" for name in unknown]
-        raise Refused("\n".join(lines), Exit.USAGE)
+        raise CommandError("\n".join(lines), Exit.USAGE)
     return tuple(known[name] for name in wanted)

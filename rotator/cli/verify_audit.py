@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rotator.cli.exits import Exit, Refused
+from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import counted, print_json, print_lines
 from rotator.observe.chain import VerifyResult, verify
@@ -37,12 +37,12 @@ class _AuditFiles:
 
 
 def show_verification(files: Sequence[Path], after: str, anchor: str, output: Output) -> Exit:
-    """Prints the result and returns the exit code. Raises Refused if a file cannot be read."""
+    """Prints the result and returns the exit code. Raises CommandError if a file cannot be read."""
     lines = _AuditFiles(files)
     try:
         result = verify(lines, after=after, anchor=anchor)
     except OSError as error:
-        raise Refused(f"{error.filename or 'a file'} cannot be read: {error.strerror}", Exit.USAGE) from None
+        raise CommandError(f"{error.filename or 'a file'} cannot be read: {error.strerror}", Exit.USAGE) from None
     if output is Output.JSON:
         print_json(_document(result, lines))
     else:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from rotator import __version__
+from rotator.cli.context import CommandContext, open_context, select_targets
 from rotator.cli.options import Output
 from rotator.cli.printing import cell, length_text, local, print_json, print_lines, print_table, relative, table, when
-from rotator.cli.workplace import Workplace, chosen, opened
 from rotator.core.actions import Hold
 from rotator.core.decide import decide
 from rotator.core.model import Target, TargetState
@@ -18,35 +18,37 @@ Json: TypeAlias = Mapping[str, Any]
 
 
 def show_status(config: Path, names: Sequence[str] | None, output: Output) -> None:
-    """Prints the status. Raises ConfigError, StoreError, Refused."""
-    with opened(config, read_only=True) as place:
-        document = _document(place, names)
+    """Prints the status. Raises ConfigError, StoreError, CommandError."""
+    with open_context(config, read_only=True) as context:
+        document = _document(context, names)
     if output is Output.JSON:
         print_json(document)
     else:
         _print(document)
 
 
-def _document(place: Workplace, names: Sequence[str] | None) -> Json:
-    targets = chosen(place.parts.targets, names)
+def _document(context: CommandContext, names: Sequence[str] | None) -> Json:
+    targets = select_targets(context.components.targets, names)
     states: dict[str, TargetState] = {}
     holds: dict[str, Hold] = {}
 
     def read(target: Target) -> None:
-        facts = place.parts.engine.facts(target)
+        facts = context.components.engine.facts(target)
         states[target.name] = facts.state
         action = decide(facts)
         if isinstance(action, Hold):
             holds[target.name] = action
 
-    place.read_each(read, targets)
+    context.read_each(read, targets)
     if not names:
-        known = {target.name for target in place.parts.targets}
-        others = [name for name in place.parts.store.list_states() if name not in known]
-        for name, found in zip(others, place.read_each(place.parts.store.read_state, others), strict=True):
+        known = {target.name for target in context.components.targets}
+        others = [name for name in context.components.store.list_states() if name not in known]
+        for name, found in zip(others, context.read_each(context.components.store.read_state, others), strict=True):
             states[name] = found.state
-    around = Surroundings(place.root.holder, __version__, place.parts.kinds, place.parts.capabilities, holds)
-    return status_document(targets, states, place.root.clock.now(), around)
+    around = Surroundings(
+        context.composition.holder, __version__, context.components.kinds, context.components.capabilities, holds
+    )
+    return status_document(targets, states, context.composition.clock.now(), around)
 
 
 def _print(document: Json) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 
 from rich.console import Console
 
-from rotator.cli.exits import Exit, Refused
+from rotator.cli.context import CommandContext, open_context, select_targets
+from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import length_text, local, print_json, print_table, relative, safe, say, table
 from rotator.cli.progress import ProgressObserver, screen, show_progress
 from rotator.cli.request_runner import PendingRequest, RequestRunner, Result, RotationReport
-from rotator.cli.workplace import Workplace, chosen, opened
 from rotator.core.facts import Facts
 from rotator.core.holds import foreign_document_hold
 from rotator.core.model import Ending, LedgerEntry, Purpose, Request, Target, TargetState
@@ -45,21 +45,21 @@ class _Watched:
 
 
 def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
-    """Rotates, prints the result, and returns the exit code. Raises ConfigError, StoreError, Refused."""
+    """Rotates, prints the result, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     watched = _Watched()
-    with screen() as shown_on, opened(config, seen=watched.seen) as place:
-        targets = chosen(place.parts.targets, options.names)
+    with screen() as shown_on, open_context(config, seen=watched.seen) as context:
+        targets = select_targets(context.components.targets, options.names)
         request = Request(
             Purpose.ROTATE,
             _who(),
             options.reason,
-            place.root.clock.now(),
+            context.composition.clock.now(),
             compromised=options.compromised,
             take_over=options.take_over,
         )
-        items = place.each(lambda target: _write(place, target, request), targets)
+        items = context.each(lambda target: _write(context, target, request), targets)
         if options.wait:
-            reports = _carry_out(place, shown_on, watched, items)
+            reports = _carry_out(context, shown_on, watched, items)
         else:
             reports = [
                 item
@@ -67,63 +67,65 @@ def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
                 else RotationReport(item.target, Result.REQUESTED, state=item.written)
                 for item in items
             ]
-        _print(reports, place.root.clock.now(), output)
-        return _code(reports, place)
+        _print(reports, context.composition.clock.now(), output)
+        return _code(reports, context)
 
 
 def undo_now(config: Path, name: str, reason: str, output: Output) -> Exit:
-    """Undoes, prints the result, and returns the exit code. Raises ConfigError, StoreError, Refused."""
+    """Undoes, prints the result, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     watched = _Watched()
-    with screen() as shown_on, opened(config, seen=watched.seen) as place:
-        (target,) = chosen(place.parts.targets, [name])
-        say(undo_plan(place.parts.engine.facts(target)))
-        request = Request(Purpose.UNDO, _who(), reason, place.root.clock.now())
-        reports = _carry_out(place, shown_on, watched, [_write(place, target, request)])
-        _print(reports, place.root.clock.now(), output)
-        return _code(reports, place)
+    with screen() as shown_on, open_context(config, seen=watched.seen) as context:
+        (target,) = select_targets(context.components.targets, [name])
+        say(undo_plan(context.components.engine.facts(target)))
+        request = Request(Purpose.UNDO, _who(), reason, context.composition.clock.now())
+        reports = _carry_out(context, shown_on, watched, [_write(context, target, request)])
+        _print(reports, context.composition.clock.now(), output)
+        return _code(reports, context)
 
 
 def undo_plan(facts: Facts) -> str:
     """Returns what an undo would do, in one sentence.
 
     Raises:
-        Refused: it is impossible now, and why.
+        CommandError: it is impossible now, and why.
     """
     name, attempt = facts.target.name, facts.state.attempt
     if attempt is not None:
         what = "an undo" if attempt.purpose is Purpose.UNDO else "a rotation"
         since = f"{attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
-        raise Refused(f"{name}: {what} has been open since {since}; wait for its end (rotator status), then undo it")
+        raise CommandError(
+            f"{name}: {what} has been open since {since}; wait for its end (rotator status), then undo it"
+        )
     foreign = foreign_document_hold(facts)
     if foreign is not None:
-        raise Refused(f"{name}: {foreign.message}")
+        raise CommandError(f"{name}: {foreign.message}")
     candidate = undo_candidate(facts.state, facts.capabilities, facts.now)
     if isinstance(candidate, UndoImpossible):
-        raise Refused(f"{name}: {candidate.reason}")
+        raise CommandError(f"{name}: {candidate.reason}")
     until = f"possible until {local(candidate.until, facts.now)}, {relative(candidate.until, facts.now)}"
     return f"{name}: {candidate.entry.label} is published again ({until})"
 
 
-def _write(place: Workplace, target: Target, request: Request) -> PendingRequest | RotationReport:
-    if place.stop.is_set():
+def _write(context: CommandContext, target: Target, request: Request) -> PendingRequest | RotationReport:
+    if context.stop.is_set():
         return RotationReport(target, Result.INTERRUPTED, "stopped before the request was written")
     try:
-        state = place.parts.engine.request(target, request)
+        state = context.components.engine.request(target, request)
     except StoreError as error:
         return RotationReport(target, Result.VAULT, f"{error}; the request may not have been written")
     return PendingRequest(target, request.purpose, state, request.compromised)
 
 
 def _carry_out(
-    place: Workplace, shown_on: Console, watched: _Watched, items: Sequence[PendingRequest | RotationReport]
+    context: CommandContext, shown_on: Console, watched: _Watched, items: Sequence[PendingRequest | RotationReport]
 ) -> list[RotationReport]:
     with show_progress(shown_on, len(items)) as watch:
         watched.watch = watch
         runner = RequestRunner(
-            place.parts.engine,
-            place.root.clock,
-            claim=place.parts.settings.daemon.claim,
-            capabilities=place.parts.capabilities.__getitem__,
+            context.components.engine,
+            context.composition.clock,
+            claim=context.components.settings.daemon.claim,
+            capabilities=context.components.capabilities.__getitem__,
             tell=watch.waits,
         )
 
@@ -133,7 +135,7 @@ def _carry_out(
             return report
 
         try:
-            return place.each(carry_out, items)
+            return context.each(carry_out, items)
         finally:
             watched.watch = None
 
@@ -145,9 +147,9 @@ def _who() -> str:
         return f"cli:{os.getuid()}"
 
 
-def _code(reports: Sequence[RotationReport], place: Workplace) -> Exit:
+def _code(reports: Sequence[RotationReport], context: CommandContext) -> Exit:
     results = {report.result for report in reports}
-    if Result.INTERRUPTED in results and place.stop.is_set():
+    if Result.INTERRUPTED in results and context.stop.is_set():
         say("stopped; what was requested stays in Vault, and the daemon carries it out")
         return Exit.STOPPED
     if Result.VAULT in results:
