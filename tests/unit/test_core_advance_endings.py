@@ -1,7 +1,7 @@
 """The end of an attempt, closed or abandoned: what is published, what the ledger gets, what is counted."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from core_facts import ALTERNATING, DAY, FIRST, HOUR, LATER, NEW, NOW, OLD, SECOND, TARGET, UNDO, opened
@@ -18,6 +18,7 @@ from rotator.core.model import (
     Strategy,
     TargetState,
 )
+from rotator.core.schedule import Window
 
 STANDING = replace(ALTERNATING, usernames=("old", "new"))
 
@@ -140,6 +141,15 @@ def test_after_closing_the_staged_credential_is_the_published_one_and_the_next_r
         next_rotation=LATER + 90 * DAY * 0.95,
         scheduled_by=TARGET.schedule_key,
         counts=Counts(succeeded=1, seconds=60.0),
+    )
+
+
+def test_the_next_rotation_is_drawn_within_the_window():
+    windowed = replace(TARGET, policy=replace(TARGET.policy, window=Window("0 2 * * *", HOUR)))
+    state = closed(windowed, fraction=0.5)
+    assert (state.next_rotation, state.scheduled_by) == (
+        datetime(2026, 3, 31, 2, 30, tzinfo=UTC),
+        windowed.schedule_key,
     )
 
 

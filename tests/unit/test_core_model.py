@@ -7,7 +7,7 @@ import pytest
 from core_facts import DAY, ENTRY, NEW, NOW, OLD, TARGET, attempt, document, facts
 
 from rotator.core.facts import has_unproved_password, is_same_credential, ledger_entry_of, lookup_key
-from rotator.core.model import ConsumerDocument, Credential, Phase, Strategy, TargetState
+from rotator.core.model import ConsumerDocument, Credential, Phase, Proof, Strategy, TargetState
 from rotator.core.schedule import Cron, Every, Window
 from rotator.core.secret import Secret
 
@@ -125,3 +125,8 @@ def test_the_schedule_key_changes_with_the_schedule_and_with_the_window():
     keys = [replace(TARGET, policy=policy).schedule_key for policy in policies]
     assert len(set(keys)) == len(keys)
     assert replace(TARGET, policy=policies[0]).schedule_key == keys[0]
+
+
+def test_a_proof_that_tries_no_password_says_so():
+    assert str(Proof("a SIP REGISTER", tries_password=True)) == "a SIP REGISTER"
+    assert str(Proof("its list", tries_password=False)) == "read-back without trying the password (its list)"

@@ -155,6 +155,14 @@ def test_publishing_writes_over_what_was_read_and_knows_what_it_wrote():
     assert bench.session.consumer == published
 
 
+def test_what_is_published_carries_the_time_of_this_clock(monkeypatch):
+    bench, times = Bench(), []
+    monkeypatch.setattr(bench.store, "write_consumer", lambda path, credential, at, over: times.append(at) or 9)
+    bench.clock.advance(timedelta(seconds=5))
+    bench.session.publish(NEW)
+    assert (times, bench.session.consumer.version) == ([NOW + timedelta(seconds=5)], 9)
+
+
 def test_a_document_that_may_not_be_written_is_noticed_beforehand():
     bench = Bench()
     bench.session.check_publishable()
