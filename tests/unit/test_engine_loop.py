@@ -9,7 +9,7 @@ from world import DAY, IN_PLACE, World
 
 from rotator.core.actions import Hold, HoldReason, Step
 from rotator.core.answers import Unknown
-from rotator.core.model import Attempt, Capabilities, Credential, Phase, Purpose, Request, Strategy, TargetState
+from rotator.core.model import Attempt, Capabilities, Claim, Credential, Phase, Purpose, Request, Strategy, TargetState
 from rotator.core.secret import Secret
 from rotator.engine import CLAIM_MARGIN, Engine, Look, Outcome
 from rotator.ports import Conflict, StoreCorrupt, StoreUnavailable, Versioned
@@ -58,6 +58,25 @@ def test_a_rotation_answers_with_its_steps_in_order_and_when_to_look_again():
     assert look == Look(
         "office", Outcome.ROTATED, "nothing is due", tuple(expected), world.state, hold, hold.until, 0.0
     )
+
+
+def test_an_undo_is_told_by_its_last_step():
+    world, engine = rotated()
+    world.request(engine)
+    engine.look(world.target)
+    world.request(engine, Purpose.UNDO)
+    steps = (Step.STAGE, Step.APPLY, Step.PROVE, Step.PUBLISH, Step.UNDO)
+    assert engine.look(world.target).steps == steps
+
+
+def test_a_failure_that_opens_the_circuit_is_told_once_and_then_the_attempt_waits():
+    world = World()
+    world.limits = replace(world.limits, circuit_failures=1)
+    world.provider.faults["create"] = [FakeFault.UNREACHABLE]
+    engine = world.engine()
+    for outcome in (Outcome.FAILED, Outcome.WAITING):
+        look = engine.look(world.target)
+        assert (look.outcome, look.hold.reason) == (outcome, HoldReason.CIRCUIT_OPEN)
 
 
 def test_a_look_says_how_long_it_took():
@@ -197,6 +216,20 @@ def engine_with(world: World, providers, observe=lambda *_: None) -> Engine:
         observe=observe,
         stopping=lambda: False,
     )
+
+
+def test_the_claims_of_others_are_timed_for_each_target_by_itself():
+    world = World()
+    other = replace(world.target, name="lobby", path="sip/lobby")
+    for name in ("office", "lobby"):
+        world.store.states[name] = Versioned(TargetState(name, claim=Claim(f"of {name}", world.clock.now())), 1)
+    engine = world.engine()
+    length = world.limits.claim
+    for target in (world.target, other):
+        assert engine.look(target).next_look == world.clock.now() + length
+    world.clock.advance(length / 4)
+    for target in (world.target, other):
+        assert engine.look(target).next_look == world.clock.now() + length * 3 / 4
 
 
 def test_every_state_that_is_read_or_written_is_observed_with_its_target():
