@@ -5,7 +5,7 @@ It decides as the engine does (`decide`) and moves the state as the engine does 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
 from rotator.core import actions as do
@@ -13,7 +13,6 @@ from rotator.core import advance, ledger
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
 from rotator.core.model import (
-    ConsumerDocument,
     Credential,
     Ending,
     LedgerEntry,
@@ -71,10 +70,10 @@ def forecast(facts: Facts) -> Forecast:
     run = _PaperRun(facts)
     for _ in range(_MOST_STEPS):
         run.carry_out(decide(replace(run.facts, holds_claim=True)))  # on paper nobody has to take a claim
-        if run.ended:
+        if run.waits_for is not None:
             break
     events = tuple(sorted(_events(run.facts, drawn_anew=run.drawn_anew), key=lambda event: event.at))
-    return Forecast(facts.target, tuple(run.steps), run.waits_for, events, tuple(_notes(facts)), run.needs)
+    return Forecast(facts.target, tuple(run.steps), run.waits_for or "", events, tuple(_notes(facts)), run.needs)
 
 
 class _PaperRun:
@@ -83,25 +82,24 @@ class _PaperRun:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.steps: list[ForecastStep] = []
-        self.waits_for = ""
+        self.waits_for: str | None = None  # None while there is a next step
         self.needs: Credential | None = None
         self.drawn_anew = False
-        self.ended = False
 
     def carry_out(self, action: do.Decision) -> None:  # noqa: C901, PLR0912 - a case for each action
         """Takes one step."""
         facts, state = self.facts, self.facts.state
         match action:
             case do.Hold():
-                self._end(action.message or action.reason.value)
+                self.waits_for = action.message or action.reason.value
             case do.TakeClaim():
-                self._end("")
+                self.waits_for = ""
             case do.Drop():
-                self._end(f"it cannot be carried out: {action.message}")
+                self.waits_for = f"it cannot be carried out: {action.message}"
             case do.LookUp():
                 self.needs, wanted = action.wanted, action.wanted
                 self._step(f"look up {wanted.username or wanted.id} at {wanted.account}", "what follows depends on it")
-                self._end("the answer of the provider")
+                self.waits_for = "the answer of the provider"
             case do.DrawDueTime():
                 self.drawn_anew = True
                 self._move(advance.after_draw(state, facts.target, facts.now, 0.0))
@@ -120,10 +118,10 @@ class _PaperRun:
                 self._move(advance.after_close(state, facts.target, facts.now, 0.0))
             case do.Abandon():
                 self._step("discard the staged password; a new one is tried after a pause", state.last_error)
-                self._end("")
+                self.waits_for = ""
             case do.Restore():
                 self._step(f"set the old password of {action.credential.username} again", state.last_error)
-                self._end("")
+                self.waits_for = ""
             case do.Expire():
                 entry = action.entry
                 self._step(f"tell {entry.credential.account} when {entry.label} ends", "it then ends by itself")
@@ -133,18 +131,15 @@ class _PaperRun:
                 self._retire(ledger.after_disable(state, action.entry, facts.now))
             case do.Delete():
                 self._step(_last_step(action.entry, deletes=True), "its quarantine has ended")
-                self._retire(self._without(action.entry))
+                self._retire(ledger.after_removal(state, action.entry, deleted=True))
             case do.Forget():
                 self._step(_last_step(action.entry, deletes=False), "its quarantine has ended")
-                self._move(self._without(action.entry))
+                self._move(ledger.after_forget(state, action.entry))
             case _:
                 assert_never(action)
 
-    def _step(self, what: str, why: str = "") -> None:
+    def _step(self, what: str, why: str) -> None:
         self.steps.append(ForecastStep(what, why))
-
-    def _end(self, waits_for: str) -> None:
-        self.waits_for, self.ended = waits_for, True
 
     def _move(self, state: TargetState) -> None:
         self.facts = replace(self.facts, state=state)
@@ -152,15 +147,10 @@ class _PaperRun:
     def _retire(self, state: TargetState) -> None:
         self.facts = replace(self.facts, state=state, retirements_left=self.facts.retirements_left - 1)
 
-    def _without(self, entry: LedgerEntry) -> TargetState:
-        # A look-up may have filled in the credential: the entry is known by all the rest.
-        left = tuple(e for e in self.facts.state.ledger if replace(e, credential=entry.credential) != entry)
-        return replace(self.facts.state, ledger=left)
-
     def _stage(self, action: do.Stage) -> None:
         request, name = action.request, action.credential.username or _NEW
         password = action.credential.password or Secret(_NEW)
-        credential = replace(action.credential, username=name, password=password, attempt=_NEW)
+        credential = replace(action.credential, username=name, password=password)
         what, secret = ("rotation", "a new password")
         if request.purpose is Purpose.UNDO:
             what, secret = ("undo", "its old password")
@@ -177,18 +167,16 @@ class _PaperRun:
         name = "it" if credential.username == _NEW else credential.username
         why = "its last answer is unknown" if attempt and attempt.uncertain else ""
         self._step(f"{_APPLIED_BY[action.verb]} {name} at {credential.account}", why)
-        applied = replace(credential, id=credential.id or _NEW)
-        self._move(advance.after_apply(self.facts.state, applied, self.facts.now))
+        self._move(advance.after_apply(self.facts.state, credential, self.facts.now))
 
     def _publish(self, credential: Credential) -> None:
         self._step(f"publish it at {self.facts.target.path}", "devices read it there")
-        published = ConsumerDocument(
-            version=self.facts.consumer.version + 1,
+        published = replace(
+            self.facts.consumer,
             exists=True,
             username=credential.username,
             password=credential.password,
             credential_id=credential.id,
-            attempt=credential.attempt,
         )
         self.facts = replace(self.facts, consumer=published)
 
@@ -236,7 +224,7 @@ def _next_rotation(facts: Facts, due: datetime, *, drawn_anew: bool) -> Forecast
         for fraction in (0.0, _LARGEST_FRACTION)
     )
     earliest, latest = min(earliest, latest), max(earliest, latest)
-    return ForecastEvent(earliest, what, why, latest if latest - earliest > timedelta(seconds=1) else None)
+    return ForecastEvent(earliest, what, why, latest if latest > earliest else None)
 
 
 def _why_then(target: Target) -> str:

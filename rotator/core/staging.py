@@ -88,9 +88,9 @@ def _in_place(facts: Facts, request: Request) -> Action:
         return Drop(
             f"{facts.target.account} has no credential {name!r}, and in-place cannot create one: check the username"
         )
-    # A published credential that is gone, and was made anew by hand, is not what is replaced.
-    gone = published is None or (published.account == current.account and published.id != current.id)
-    return Stage(request, replace(current, password=None), current if gone else published)
+    # What is published at another account is replaced; what is gone from this one, and was made anew by hand, is not.
+    elsewhere = published is not None and published.account != current.account
+    return Stage(request, replace(current, password=None), published if elsewhere else current)
 
 
 def _alternating(facts: Facts, request: Request) -> Action:

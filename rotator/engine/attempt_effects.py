@@ -126,8 +126,6 @@ def _set_back(caller: ProviderCaller, session: Session, answer: Answer[Any]) -> 
 
 def reassert(caller: ProviderCaller, session: Session, published: Credential) -> bool:
     """Sets and enables what is published, after something may have changed it; False if that is not certain."""
-    if published.account not in caller.providers:
-        return False
     answer = caller.ask(
         published.account,
         lambda provider: (

@@ -1,9 +1,28 @@
 """Deciding: each check by itself, each reason to hold, and the same action for the same facts."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
+from core_facts import (
+    ALTERNATING,
+    ATTEMPT,
+    DAY,
+    ENTRY,
+    HOUR,
+    IN_PLACE,
+    NEW,
+    NOW,
+    OLD,
+    OTHER,
+    POLICY,
+    REQUEST,
+    STAGED,
+    TARGET,
+    attempt,
+    document,
+    facts,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from states import states  # every state that a state document can hold
@@ -32,65 +51,18 @@ from rotator.core.actions import (
 from rotator.core.decide import CHECKS, decide, draw_due_time
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.model import (
-    Attempt,
     Claim,
     ConsumerDocument,
     Credential,
     Ending,
-    LedgerEntry,
     Phase,
-    Policy,
     Purpose,
-    Request,
     Strategy,
-    Target,
-    TargetState,
 )
-from rotator.core.passwords import PasswordRules
-from rotator.core.schedule import Every, Window
+from rotator.core.schedule import Window
 from rotator.core.secret import Secret
 from rotator.core.staging import stage
 from rotator.testing import CHOSEN, GENERATED
-
-NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-POLICY = Policy("p", Every(90 * DAY), None, DAY, 7 * DAY, PasswordRules())
-TARGET = Target("office", "fake", Strategy.REPLACE, ("office",), "sip/office", POLICY)
-ALTERNATING = replace(TARGET, strategy=Strategy.ALTERNATING, usernames=("a", "b"))
-IN_PLACE = replace(TARGET, strategy=Strategy.IN_PLACE)
-OLD = Credential("fake", "old", "id-old", Secret("old password"), attempt="1")
-NEW = Credential("fake", "new", "id-new", Secret("new password"), attempt="2")
-STAGED = replace(NEW, id=None)
-OTHER = Credential("fake", "other", "id-other", Secret("other password"), attempt="0")
-ATTEMPT = Attempt("2", Purpose.ROTATE, Strategy.REPLACE, Phase.STAGED, STAGED, OLD, NOW, "schedule", "due")
-ENTRY = LedgerEntry(NEW, Ending.DELETE, NOW - DAY, NOW, 7 * DAY)
-REQUEST = Request(Purpose.ROTATE, "somebody", "because", NOW)
-
-
-def document(credential):
-    return ConsumerDocument(3, exists=True, username=credential.username, password=credential.password,
-                            credential_id=credential.id, attempt=credential.attempt)  # fmt: skip
-
-
-def facts(target=TARGET, consumer=None, **changes) -> Facts:
-    """A target at rest: `OLD` is published, nothing is due. `state_...` changes its state, the rest the facts."""
-    state = TargetState("office", published=OLD, last_rotation=NOW - DAY, next_rotation=NOW + 80 * DAY)
-    state = replace(state, scheduled_by=target.schedule_key)
-    state = replace(
-        state, **{name.removeprefix("state_"): v for name, v in changes.items() if name.startswith("state_")}
-    )
-    rest = {name: value for name, value in changes.items() if not name.startswith("state_")}
-    known = {
-        "holds_claim": True,
-        "capabilities": {"fake": CHOSEN},
-        "other_claim_remaining": timedelta(),
-        "now": NOW,
-    } | rest
-    return Facts(target=target, state=state, consumer=consumer or document(OLD), **known)
-
-
-def attempt(**changes):
-    return replace(ATTEMPT, **changes)
 
 
 def test_at_rest_nothing_is_done_until_the_rotation_is_due():
@@ -125,13 +97,52 @@ def test_there_is_a_case_for_every_reason():
     assert set(HOLDS) == set(HoldReason)
 
 
-@pytest.mark.parametrize("reason", HoldReason)
-def test_every_reason_to_hold_is_reached_with_a_message_and_never_looks_back(reason):
-    held = decide(HOLDS[reason])
-    assert isinstance(held, Hold)
-    assert held.reason is reason
-    assert held.message or reason in (HoldReason.BACKING_OFF, HoldReason.PROPAGATING)
-    assert held.until is None or held.until > NOW
+FOREIGN = "sip/office is not what rotator published; put it right, or take it over: rotator rotate office --take-over"
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "wait"),
+    [
+        (HoldReason.CLAIMED, "other works on it", HOUR),
+        (
+            HoldReason.ACCOUNT_MISSING,
+            "gone is not in the configuration, but office still needs it: put it back",
+            80 * DAY,
+        ),
+        (HoldReason.CIRCUIT_OPEN, "calls to fake failed too often in a row and pause for a while", HOUR),
+        (
+            HoldReason.UNPROVED,
+            "fake does not accept the passwords that were set last: find out why, at the provider",
+            timedelta(seconds=10),
+        ),
+        (HoldReason.BACKING_OFF, "the last error", HOUR),
+        (HoldReason.PROPAGATING, "the last error", HOUR),
+        (HoldReason.FOREIGN_DOCUMENT, FOREIGN, 80 * DAY),
+        (HoldReason.RETIREMENTS_CAPPED, "no more credentials may be retired in this minute", 7 * DAY),
+        (HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential", HOUR),
+        (HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", 14 * HOUR),
+        (HoldReason.NOT_DUE, "nothing is due", 80 * DAY),
+    ],
+)
+def test_every_reason_to_hold_is_told_with_what_to_wait_for(reason, message, wait):
+    known = HOLDS[reason]
+    known = replace(known, state=replace(known.state, last_error="the last error"))
+    assert decide(known) == Hold(reason, message, NOW + wait)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        {"state_next_rotation": NOW + HOUR},
+        {"state_not_before": NOW + HOUR, "state_failures": 1, "state_next_rotation": NOW + DAY},
+        {"state_ledger": (replace(ENTRY, disabled_at=NOW - 7 * DAY, not_before=NOW + HOUR),)},
+        {"state_ledger": (replace(ENTRY, disable_at=NOW + HOUR),)},
+        {"state_ledger": (replace(ENTRY, disabled_at=NOW + HOUR - 7 * DAY),)},
+        {"open_circuits": {"other": NOW + HOUR}},
+    ],
+)
+def test_a_hold_ends_as_soon_as_anything_else_may_become_possible(moment):
+    assert decide(facts(**moment)).until == NOW + HOUR
 
 
 WAITING = {"state_attempt": attempt(), "state_not_before": NOW + HOUR}
@@ -325,24 +336,35 @@ UNDO = replace(REQUEST, purpose=Purpose.UNDO)
 
 
 @pytest.mark.parametrize(
-    ("ledger", "text"),
+    ("ledger", "reasons"),
     [
         ((), "no replaced credential is left"),
-        ((replace(ENTRY, credential=replace(NEW, password=None)),), "nobody knows its password"),
-        ((replace(ENTRY, credential=replace(NEW, account="gone"), disable_at=NOW + DAY),), "not in the configuration"),
-        ((replace(ENTRY, disable_at=NOW + DAY, quarantine=-DAY),), "quarantine has ended"),
+        ((replace(ENTRY, credential=replace(NEW, password=None)),), "new: nobody knows its password"),
+        (
+            (replace(ENTRY, credential=replace(NEW, account="gone"), disable_at=NOW + DAY),),
+            "new: its account gone is not in the configuration",
+        ),
+        ((replace(ENTRY, disable_at=NOW + DAY, quarantine=-DAY),), "new: its quarantine has ended"),
+        ((replace(ENTRY, credential=STAGED),), "new: it was never published"),
+        (
+            (replace(ENTRY, credential=STAGED), replace(ENTRY, credential=replace(OTHER, password=None))),
+            "other: nobody knows its password; new: it was never published",
+        ),
     ],
 )
-def test_an_undo_that_is_impossible_is_dropped_with_the_reason(ledger, text):
-    action = stage(facts(state_ledger=ledger, state_request=UNDO))
-    assert isinstance(action, Drop)
-    assert text in action.message
+def test_an_undo_that_is_impossible_is_dropped_with_the_reasons(ledger, reasons):
+    assert stage(facts(state_ledger=ledger, state_request=UNDO)) == Drop(f"nothing can be undone: {reasons}")
 
 
 def test_a_disabling_that_is_final_cannot_be_undone_and_what_waits_can():
     disabled = replace(ENTRY, disabled_at=NOW)
     final = facts(state_ledger=(disabled,), state_request=UNDO, capabilities={"fake": GENERATED})
-    assert "cannot undo that" in stage(final).message
+    reason = "nothing can be undone: new: it was disabled, and this provider cannot undo that"
+    assert stage(final) == Drop(reason)
+    forgotten = replace(disabled, ending=Ending.FORGET)
+    assert stage(facts(state_ledger=(forgotten,), state_request=UNDO, capabilities={"fake": GENERATED})) == Stage(
+        UNDO, NEW, OLD
+    )
     assert stage(facts(state_ledger=(disabled,), state_request=UNDO)) == Stage(UNDO, NEW, OLD)
 
 

@@ -69,16 +69,26 @@ def test_problems_are_named_exactly_where_no_password_would_do(rules, limits):
 @pytest.mark.parametrize(
     ("rules", "limits", "text"),
     [
-        (PasswordRules(length=3), ANYTHING, "minima add up to 4, which is more than length 3"),
-        (PasswordRules(length=7), PasswordRules(), "less than the 8 that the provider asks for"),
-        (PasswordRules(length=21), PasswordRules(longest=20), "more than the 20 that the provider takes"),
-        (PasswordRules(symbols=""), ANYTHING, "`symbols` is empty"),
-        (PasswordRules(symbol=0), PasswordRules(), "set `symbol` to 1 or more"),
-        (PasswordRules(symbols="!%&"), PasswordRules(), "the provider may refuse % &"),
+        (PasswordRules(length=3), ANYTHING, "the minima add up to 4, which is more than length 3"),
+        (PasswordRules(length=7), PasswordRules(), "length 7 is less than the 8 that the provider asks for"),
+        (PasswordRules(length=21), PasswordRules(longest=20), "length 21 is more than the 20 that the provider takes"),
+        (PasswordRules(symbols=""), ANYTHING, "a symbol is required but `symbols` is empty"),
+        (
+            PasswordRules(symbol=0),
+            PasswordRules(),
+            "the provider requires at least one symbol: set `symbol` to 1 or more",
+        ),
+        (PasswordRules(symbols="!&%"), PasswordRules(), "the provider may refuse % &; it takes !@$^*_+"),
     ],
 )
 def test_each_problem_says_what_would_be_right(rules, limits, text):
-    assert any(text in problem for problem in problems(rules, limits))
+    assert problems(rules, limits) == (text,)
+
+
+def test_rules_at_the_very_limits_are_no_problem():
+    limits = PasswordRules(shortest=8, longest=20)
+    assert problems(PasswordRules(length=8), limits) == problems(PasswordRules(length=20), limits) == ()
+    assert problems(PasswordRules(length=8, lower=5), limits) == ()
 
 
 @pytest.mark.parametrize("text", ["short", "a" * 20, "aA1" * 6 + "aa", "aA1!" * 5 + "x", "aA1 " * 5, "aA1é" * 5])

@@ -57,7 +57,7 @@ def test_the_turns_of_the_clock(zone, expression, after, expected):
 def test_the_next_time_is_always_later_and_leaves_none_out(zone, expression, moment):
     found = next_time(expression, zone, moment)
     assert found > moment
-    assert found.utcoffset() == timedelta()
+    assert found.tzinfo is UTC
     middle = moment + (found - moment) / 2
     assert next_time(expression, zone, middle) == found
 
@@ -138,6 +138,27 @@ def test_the_last_of_many_openings_is_found():
     window = Window("* * * 1 *", timedelta(seconds=30))
     rotated, wanted = datetime(2026, 1, 1, 0, 0, 5, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
     assert window.place(wanted, rotated, 0.0) == datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
+
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("days", [1, 2, 3, 10, 31])
+def test_a_window_that_ends_at_the_very_age_limit_is_taken(days):
+    window = Window("0 2 * * *", HOUR)
+    wanted = NOON.replace(hour=3) + days * DAY
+    assert window.place(wanted, NOON, 0.5) == wanted - HOUR / 2
+    # A second earlier, that window is still open; the one before it is the last that has ended.
+    assert window.place(wanted - timedelta(seconds=1), NOON, 0.5) == wanted - timedelta(seconds=1)
+    early = wanted - HOUR - timedelta(seconds=1)
+    assert window.place(early, NOON, 0.5) == (wanted - DAY - HOUR / 2 if days > 1 else wanted - HOUR / 2)
+
+
+@pytest.mark.parametrize("minutes", range(1, 40))
+def test_of_windows_that_open_every_minute_the_last_one_before_the_age_limit_is_taken(minutes):
+    window = Window("* * * * *", timedelta(seconds=30))
+    wanted = NOON + timedelta(minutes=minutes, seconds=45)
+    assert window.place(wanted, NOON, 0.0) == NOON + timedelta(minutes=minutes)
 
 
 @given(window=st.none() | windows, now=near_turns, fraction=fractions)

@@ -95,3 +95,17 @@ def test_a_jump_is_what_the_wall_clock_did_beyond_the_other(jumped, passed):
         assert abs(seen.total_seconds() - jumped) < 0.01
     elif abs(jumped) < SMALLEST_JUMP.total_seconds() - 1:
         assert seen == timedelta()
+
+
+def test_the_smallest_jump_is_one_in_either_direction():
+    earlier = ClockReading(NOW, 5.0)
+    for jump in (SMALLEST_JUMP, -SMALLEST_JUMP):
+        assert ClockReading(NOW + jump, 5.0).jump_since(earlier) == jump
+    less = SMALLEST_JUMP - timedelta(microseconds=1)
+    assert ClockReading(NOW + less, 5.0).jump_since(earlier) == timedelta()
+
+
+def test_without_a_base_only_the_provider_makes_anybody_wait():
+    backoff = Backoff(timedelta(), timedelta(hours=1))
+    assert backoff.delay(9, 0.5) == timedelta()
+    assert backoff.delay(9, 0.5, timedelta(seconds=7)) == timedelta(seconds=7)

@@ -177,7 +177,7 @@ def test_active_calls_postpone_the_deletion_for_as_long_as_it_takes():
     engine = world.engine()
     engine.look(world.target)
     old.busy = True
-    world.settle(engine, 30 * DAY, most=20_000)
+    world.settle(engine, 10 * DAY, most=1000)
     assert old.id in world.provider.credentials
     assert world.state.ledger[0].note == "active calls"
     old.busy = False

@@ -1,0 +1,93 @@
+"""The entries of the ledger: each event changes one of them, and a clock that was wrong spoils none."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from core_facts import CLAIM, DAY, FIRST, HOUR, LATER, NEW, NOW, OLD, SECOND, TARGET
+
+from rotator.core import advance, ledger
+from rotator.core.model import (
+    Counts,
+    TargetState,
+)
+from rotator.core.secret import Secret
+
+BOTH = TargetState("office", published=NEW, ledger=(FIRST, SECOND), claim=CLAIM)
+
+
+def test_two_entries_of_one_credential_do_not_get_in_each_others_way():
+    assert ledger.after_forget(BOTH, FIRST).ledger == (SECOND,)
+    disabled = ledger.after_disable(BOTH, SECOND, LATER)
+    assert disabled.ledger == (FIRST, replace(SECOND, disabled_at=LATER))
+    assert disabled.ledger[1].ends_at == LATER + DAY
+    postponed = ledger.after_postponement(BOTH, SECOND, "active calls", LATER)
+    assert postponed.ledger == (FIRST, replace(SECOND, failures=1, not_before=LATER, note="active calls"))
+    known = ledger.after_new_password(BOTH, SECOND, Secret("third"))
+    assert [entry.credential.password for entry in known.ledger] == [OLD.password, Secret("third")]
+    assert ledger.after_expire(BOTH, SECOND, NOW + DAY).ledger == (FIRST, replace(SECOND, expires_at=NOW + DAY))
+
+
+def test_what_is_gone_from_the_provider_leaves_nothing_in_the_ledger():
+    gone = ledger.after_removal(BOTH, SECOND, deleted=True)
+    assert (gone.ledger, gone.counts.deleted, gone.claim) == ((), 1, None)
+    assert ledger.after_removal(BOTH, SECOND, deleted=False).counts.deleted == 0
+    assert ledger.after_stray_removal(BOTH).ledger == (FIRST, SECOND)
+
+
+def test_a_due_time_far_ahead_is_drawn_again_and_so_is_all_that_was_counted_from_it():
+    ahead = NOW + 1000 * DAY
+    early = replace(SECOND, replaced_at=ahead, disable_at=ahead + DAY, disabled_at=ahead + HOUR)
+    state = TargetState("office", last_rotation=ahead, next_rotation=ahead + 80 * DAY, ledger=(FIRST, early))
+    assert ledger.has_future_times(state, NOW)
+    drawn = advance.after_draw(state, TARGET, NOW, 0.0)
+    assert (drawn.last_rotation, drawn.next_rotation) == (NOW, NOW + 90 * DAY)
+    assert drawn.ledger == (FIRST, replace(early, replaced_at=NOW, disable_at=NOW + DAY, disabled_at=NOW))
+    assert not ledger.has_future_times(drawn, NOW)
+
+
+@pytest.mark.parametrize(("ahead", "wrong"), [(DAY, False), (DAY + timedelta(microseconds=1), True)])
+def test_a_time_is_wrong_if_it_lies_more_than_a_day_ahead(ahead, wrong):
+    for state in (
+        TargetState("office", last_rotation=NOW + ahead),
+        TargetState("office", ledger=(FIRST, replace(FIRST, replaced_at=NOW + ahead))),
+        TargetState("office", ledger=(replace(FIRST, disabled_at=NOW + ahead),)),
+    ):
+        assert ledger.has_future_times(state, NOW) is wrong
+    assert not ledger.has_future_times(TargetState("office", ledger=(SECOND,)), NOW)
+
+
+def test_in_an_emergency_what_was_disabled_late_is_not_disabled_later_and_a_lost_create_is_waited_for():
+    over = replace(SECOND, disable_at=NOW - HOUR, not_before=LATER)
+    assert ledger.end_now(over, NOW) == replace(over, quarantine=timedelta(), not_before=None)
+    assert ledger.end_now(SECOND, NOW).disable_at == NOW
+    lost = replace(SECOND, credential=replace(OLD, id=None))
+    assert ledger.end_now(lost, NOW) == lost
+
+
+PAUSED = replace(SECOND, failures=2, not_before=LATER, note="active calls")
+
+
+@pytest.mark.parametrize(
+    ("after", "entries", "counts"),
+    [
+        (lambda s: ledger.after_expire(s, PAUSED, LATER), (replace(SECOND, expires_at=LATER),), Counts()),
+        (lambda s: ledger.after_disable(s, PAUSED, LATER), (replace(SECOND, disabled_at=LATER),), Counts(disabled=1)),
+        (
+            lambda s: ledger.after_postponement(s, PAUSED, "429", NOW),
+            (replace(PAUSED, failures=3, not_before=NOW, note="429"),),
+            Counts(),
+        ),
+        (lambda s: ledger.after_forget(s, PAUSED), (), Counts()),
+        (ledger.after_stray_removal, (PAUSED,), Counts(deleted=1)),
+    ],
+)
+def test_an_event_of_one_entry_changes_that_one_and_gives_the_claim_back(after, entries, counts):
+    state = TargetState("office", published=NEW, ledger=(FIRST, PAUSED), claim=CLAIM)
+    assert after(state) == replace(state, ledger=(FIRST, *entries), counts=counts, claim=None)
+
+
+def test_a_new_password_is_stored_and_the_claim_kept_since_the_provider_hears_of_it_next():
+    known = replace(PAUSED, credential=replace(OLD, password=Secret("third")))
+    state = TargetState("office", ledger=(FIRST, PAUSED), claim=CLAIM)
+    assert ledger.after_new_password(state, PAUSED, Secret("third")) == replace(state, ledger=(FIRST, known))

@@ -1,0 +1,418 @@
+"""One look: what it answers, when to look again, and what happens if somebody else writes first."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from world import DAY, IN_PLACE, World
+
+from rotator.core.actions import Hold, HoldReason, Step
+from rotator.core.answers import Unknown
+from rotator.core.model import Attempt, Capabilities, Credential, Phase, Purpose, Request, Strategy, TargetState
+from rotator.core.secret import Secret
+from rotator.engine import CLAIM_MARGIN, Engine, Look, Outcome
+from rotator.ports import Conflict, StoreCorrupt, StoreUnavailable, Versioned
+from rotator.testing import CHOSEN, GENERATED, FakeFault
+
+MINUTE = timedelta(minutes=1)
+
+
+def refuse_writes(world: World, number: int) -> list[Exception]:
+    """The next writes of the state document meet a conflict; returns those that are still to come."""
+    original = world.store.write_state
+    errors = [Conflict("stale") for _ in range(number)]
+
+    def write(state, version):
+        if errors:
+            raise errors.pop()
+        return original(state, version)
+
+    world.store.write_state = write
+    return errors
+
+
+def rotated() -> tuple[World, Engine]:
+    world = World()
+    engine = world.engine()
+    engine.look(world.target)
+    return world, engine
+
+
+# What a look answers
+
+
+def test_a_rotation_answers_with_its_steps_in_order_and_when_to_look_again():
+    world = World()
+    look = world.engine().look(world.target)
+    expected = [
+        Step.DRAW_DUE_TIME,
+        Step.LOOK_UP,
+        Step.STAGE,
+        Step.APPLY,
+        Step.PROVE,
+        Step.PUBLISH,
+        Step.CLOSE,
+    ]
+    hold = Hold(HoldReason.NOT_DUE, "nothing is due", world.state.next_rotation)
+    assert look == Look(
+        "office", Outcome.ROTATED, "nothing is due", tuple(expected), world.state, hold, hold.until, 0.0
+    )
+
+
+def test_a_look_says_how_long_it_took():
+    world = World()
+    world.cut_at(0, lambda label: world.clock.advance(timedelta(seconds=2)) if label == "before create" else None)
+    assert world.engine().look(world.target).seconds == 2.0
+
+
+def test_a_stop_before_the_first_step_answers_so_and_is_looked_at_again_soon():
+    world = World()
+    world.stopping = True
+    look = world.engine().look(world.target)
+    assert (look.outcome, look.message, look.steps, look.hold) == (Outcome.STOPPED, "", (), None)
+    assert look.next_look == world.clock.now() + timedelta(seconds=5)
+    assert look.state is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"), [(StoreUnavailable("sealed"), 5), (Conflict("stale"), 5), (StoreCorrupt("not ours"), None)]
+)
+def test_a_vault_that_cannot_be_asked_answers_with_its_message_and_no_state(error, seconds):
+    world = World()
+    world.store.failing = [error]
+    look = world.engine().look(world.target)
+    assert (look.target, look.outcome, look.message, look.state) == ("office", Outcome.VAULT, str(error), None)
+    assert (look.steps, look.hold) == ((), None)
+    assert look.next_look == (None if seconds is None else world.clock.now() + timedelta(seconds=seconds))
+
+
+def test_a_vault_that_fails_in_the_middle_answers_with_what_was_done_before():
+    world = World()
+    world.cut_at(
+        0, lambda label: world.store.failing.append(StoreUnavailable("sealed")) if label == "after create" else None
+    )
+    look = world.engine().look(world.target)
+    assert (look.outcome, look.message, look.hold) == (Outcome.VAULT, "sealed", None)
+    assert look.steps == (Step.DRAW_DUE_TIME, Step.LOOK_UP, Step.STAGE)
+    assert look.state == world.state
+
+
+def failing(verb: str, *faults: FakeFault) -> Callable[[World], None]:
+    return lambda world: world.provider.faults.update({verb: list(faults)})
+
+
+def asked(purpose: Purpose = Purpose.ROTATE, **flags: bool) -> Callable[[World], None]:
+    return lambda world: world.request(world.engine(), purpose, **flags)
+
+
+def later(by: timedelta) -> Callable[[World], None]:
+    return lambda world: world.clock.advance(by)
+
+
+def not_accepted(world: World) -> None:
+    world.request(world.engine())
+    world.provider.slow_to_accept = 1
+
+
+@pytest.mark.parametrize(
+    ("happens", "outcome"),
+    [
+        ([], Outcome.HELD),
+        ([asked()], Outcome.ROTATED),
+        ([asked(), failing("create", FakeFault.UNREACHABLE)], Outcome.FAILED),
+        ([asked(), failing("prove", FakeFault.UNREACHABLE)], Outcome.FAILED),
+        ([not_accepted], Outcome.WAITING),
+        ([later(DAY)], Outcome.RETIRED),
+        ([later(DAY), asked()], Outcome.ROTATED),
+        ([later(9 * DAY)], Outcome.RETIRED),
+        ([asked(Purpose.UNDO)], Outcome.UNDONE),
+        ([asked(compromised=True)], Outcome.ROTATED),
+    ],
+)
+def test_the_outcome_of_a_look(happens, outcome):
+    world, engine = rotated()
+    world.request(engine)
+    engine.look(world.target)
+    for event in happens:
+        event(world)
+    assert engine.look(world.target).outcome is outcome
+
+
+def test_forgetting_an_old_password_is_a_retirement_too():
+    world = World(IN_PLACE)
+    world.provider.add("office")
+    engine = world.engine()
+    engine.look(world.target)
+    world.request(engine)
+    engine.look(world.target)
+    world.clock.advance(7 * DAY)
+    look = engine.look(world.target)
+    assert (look.outcome, look.steps) == (Outcome.RETIRED, (Step.TAKE_CLAIM, Step.FORGET))
+
+
+def test_a_rotation_that_failed_before_is_rotated_in_the_end():
+    world, engine = rotated()
+    world.request(engine)
+    world.provider.faults["create"] = [FakeFault.UNREACHABLE]
+    assert engine.look(world.target).outcome is Outcome.FAILED
+    world.clock.advance(MINUTE)
+    assert engine.look(world.target).outcome is Outcome.ROTATED
+    assert world.state.claim is None
+
+
+# The claim
+
+
+def test_a_claim_has_to_be_longer_than_the_longest_call_with_its_margin():
+    world = World()
+    world.provider.longest_call = timedelta(seconds=20)
+    assert timedelta(seconds=5) == CLAIM_MARGIN
+    world.limits = replace(world.limits, claim=timedelta(seconds=25.001))
+    world.engine()
+    world.limits = replace(world.limits, claim=timedelta(seconds=25))
+    with pytest.raises(ValueError, match=r"a claim of 0:00:25 is too short: it must be longer than 0:00:25"):
+        world.engine()
+
+
+def test_the_longest_call_of_all_accounts_counts_and_without_accounts_only_the_margin():
+    world = World()
+    other = type(world.provider)(account="other")
+    other.longest_call = timedelta(seconds=90)
+    with pytest.raises(ValueError, match="longer than 0:01:35"):
+        engine_with(world, {"fake": world.provider, "other": other})
+    world.limits = replace(world.limits, claim=timedelta(seconds=6))
+    engine_with(world, {})
+
+
+def engine_with(world: World, providers, observe=lambda *_: None) -> Engine:
+    return Engine(
+        store=world.store,
+        providers=providers,
+        clock=world.clock,
+        randomness=world.randomness,
+        audit=world.audit,
+        holder="me",
+        limits=world.limits,
+        observe=observe,
+        stopping=lambda: False,
+    )
+
+
+def test_every_state_that_is_read_or_written_is_observed_with_its_target():
+    world, seen = World(), []
+    engine = engine_with(world, {"fake": world.provider}, lambda target, state: seen.append((target, state)))
+    engine.look(world.target)
+    assert {target.name for target, _ in seen} == {"office"}
+    assert seen[-1] == (world.target, world.state)
+    assert engine.facts(world.target).state == world.state
+
+
+# Requests
+
+
+@pytest.mark.parametrize(("purpose", "verb"), [(Purpose.ROTATE, "request_rotation"), (Purpose.UNDO, "request_undo")])
+def test_a_request_is_stored_returned_and_recorded(purpose, verb):
+    world, engine = rotated()
+    request = Request(purpose, "somebody", "because", world.clock.now(), compromised=True)
+    before = len(world.audit.records)
+    assert engine.request(world.target, request) == world.state
+    assert world.state.request == request
+    (record,) = world.audit.records[before:]
+    assert (record.verb, record.target, record.outcome) == (verb, "office", "done")
+    assert record.facts == {"requested_by": "somebody", "reason": "because", "compromised": True}
+
+
+def test_a_request_is_written_again_after_a_conflict_over_what_was_written_meanwhile():
+    world, engine = rotated()
+    refuse_writes(world, 4)
+    meanwhile = replace(world.state, last_error="written meanwhile")
+    world.store.states["office"] = Versioned(meanwhile, world.store.states["office"].version + 1)
+    started = world.clock.monotonic()
+    world.request(engine)
+    assert (world.state.request.reason, world.state.last_error) == ("because", "written meanwhile")
+    assert world.clock.monotonic() - started == pytest.approx(4 * 0.15)
+
+
+def test_a_request_that_meets_nothing_but_conflicts_fails():
+    world, engine = rotated()
+    left = refuse_writes(world, 6)
+    before = len(world.audit.records)
+    with pytest.raises(Conflict):
+        world.request(engine)
+    assert (len(left), len(world.audit.records)) == (1, before)
+
+
+# Conflicts
+
+
+@pytest.mark.parametrize(("conflicts", "outcome"), [(5, Outcome.ROTATED), (6, Outcome.CONTENDED)])
+def test_after_five_conflicts_a_look_gives_way(conflicts, outcome):
+    world = World()
+    left = refuse_writes(world, conflicts)
+    started = world.clock.monotonic()
+    look = world.engine().look(world.target)
+    assert (look.outcome, left) == (outcome, [])
+    assert world.clock.monotonic() - started == pytest.approx(5 * 0.15)
+    if outcome is Outcome.CONTENDED:
+        assert (look.message, look.hold, look.next_look) == ("", None, world.clock.now() + timedelta(seconds=5))
+
+
+def test_a_conflict_while_the_claim_is_given_back_is_no_failure():
+    world = World()
+    world.provider.faults["create"] = [FakeFault.LOST_BEFORE]
+    world.engine().look(world.target)
+    world.clock.advance(MINUTE)
+    write = world.store.write_state
+
+    def written_meanwhile(state, version):
+        if state.claim is None and state.attempt is not None and state.attempt.phase is Phase.APPLIED:
+            raise Conflict("stale")
+        return write(state, version)
+
+    world.store.write_state = written_meanwhile
+    world.cut_at(0, lambda label: setattr(world, "stopping", label == "after create" or world.stopping))
+    look = world.engine().look(world.target)
+    assert (look.outcome, look.steps[-1]) == (Outcome.STOPPED, Step.APPLY)
+    assert world.state.claim.holder == "process-2"
+
+
+# A call that comes late: meanwhile another process has published the credential that the call changes
+
+
+def while_sending(world: World, verb: str, publish: Callable[[TargetState], Credential], **changes) -> None:
+    """Between deciding and sending `verb`, another process publishes a credential and closes everything."""
+    send = getattr(world.provider, verb)
+
+    def send_late(*arguments):
+        setattr(world.provider, verb, send)
+        before = world.store.states["office"]
+        published = publish(before.state)
+        state = replace(before.state, published=published, ledger=(), attempt=None, request=None, claim=None)
+        world.store.states["office"] = Versioned(replace(state, **changes), before.version + 1)
+        world.store.write_consumer(world.target.path, published, world.clock.now(), world.consumer)
+        return send(*arguments)
+
+    setattr(world.provider, verb, send_late)
+    world.audit.records.clear()
+
+
+def with_old_one_in_overlap(capabilities: Capabilities = CHOSEN) -> tuple[World, Engine, Credential]:
+    """A target that was rotated, and the replaced credential, whose overlap has just ended."""
+    world = World(capabilities=capabilities)
+    engine = world.engine()
+    engine.look(world.target)
+    world.request(engine)
+    engine.look(world.target)
+    world.clock.advance(DAY)
+    return world, engine, world.state.ledger[0].credential
+
+
+def test_what_a_late_disable_switched_off_is_enabled_again_and_that_is_recorded():
+    world, engine, old = with_old_one_in_overlap()
+    while_sending(world, "disable", lambda _: old)
+    assert engine.look(world.target).outcome is Outcome.HELD
+    assert world.published_works
+    assert world.provider.calls[-1] == "enable"
+    assert world.audit.verbs("office") == ["disable", "reassert"]
+    assert world.audit.records[-1].outcome == "done"
+    assert world.audit.records[-1].facts == {"credential": old.id, "username": old.username, "account": "fake"}
+
+
+def test_at_a_provider_that_cannot_enable_the_password_is_set_again():
+    world, engine, old = with_old_one_in_overlap(replace(CHOSEN, re_enables=False))
+    world.provider.disable = lambda _: Unknown("timeout")
+    while_sending(world, "disable", lambda _: old)
+    engine.look(world.target)
+    assert world.provider.calls[-1] == "set_password"
+    assert world.audit.verbs("office") == ["disable", "reassert"]
+    assert world.published_works
+
+
+def test_what_cannot_be_put_right_is_replaced_by_a_rotation_that_says_why():
+    world, engine, old = with_old_one_in_overlap()
+    while_sending(world, "disable", lambda _: old)
+    world.provider.faults["enable"] = [FakeFault.LOST_BEFORE]
+    assert engine.look(world.target).outcome is Outcome.ROTATED
+    why = "a late call may have changed what is published"
+    _, reassert, request, *rotation = world.audit.records
+    assert (reassert.outcome, reassert.facts["detail"]) == ("unknown", "the answer was lost")
+    assert (request.verb, request.target, request.outcome) == ("request_rotation", "office", "done")
+    assert request.facts == {"requested_by": "rotator", "reason": why}
+    assert [record.verb for record in rotation] == ["stage", "create", "prove", "publish", "close"]
+    assert (rotation[0].facts["requested_by"], rotation[0].facts["reason"]) == ("rotator", why)
+    assert world.published_works
+
+
+def test_the_rotation_that_puts_it_right_stays_asked_for_until_it_can_be_staged():
+    world, engine, old = with_old_one_in_overlap()
+    while_sending(world, "disable", lambda _: old)
+    world.provider.faults["enable"] = [FakeFault.LOST_BEFORE]
+    world.store.unpublishable.add(world.target.path)
+    world.store.write_consumer = lambda *_: None
+    engine.look(world.target)
+    why = "a late call may have changed what is published"
+    assert world.state.request == Request(Purpose.ROTATE, "rotator", why, world.clock.now())
+
+
+def test_what_was_ended_for_good_is_replaced_too():
+    world, engine, old = with_old_one_in_overlap(GENERATED)
+    while_sending(world, "disable", lambda _: old)
+    assert engine.look(world.target).outcome is Outcome.ROTATED
+    assert world.published_works
+
+
+def test_an_attempt_that_is_under_way_with_it_puts_it_right_by_itself():
+    world, engine, old = with_old_one_in_overlap()
+    attempt = Attempt(
+        "9", Purpose.UNDO, Strategy.REPLACE, Phase.STAGED, old, None, world.clock.now(), "somebody", "because"
+    )
+    while_sending(world, "disable", lambda _: old, attempt=attempt)
+    engine.look(world.target)
+    assert world.audit.verbs("office") == ["disable", "enable", "prove", "close"]
+
+
+def test_a_late_call_to_a_credential_that_is_not_published_changes_nothing_of_it():
+    world, engine, _ = with_old_one_in_overlap()
+    while_sending(world, "disable", lambda state: state.published)
+    engine.look(world.target)
+    assert world.audit.verbs("office") == ["disable"]
+
+
+@pytest.mark.parametrize(("password", "verbs"), [(None, []), (Secret("another"), ["reassert"])])
+def test_a_password_set_late_is_harmless_if_it_is_the_published_one(password, verbs):
+    world = World(IN_PLACE)
+    world.provider.add("office")
+    engine = world.engine()
+    engine.look(world.target)
+    world.request(engine)
+    while_sending(
+        world,
+        "set_password",
+        lambda state: replace(state.published, password=password or state.attempt.staged.password),
+    )
+    engine.look(world.target)
+    assert world.audit.verbs("office") == ["stage", "set_password", *verbs]
+    assert world.published_works
+
+
+def test_a_password_restored_late_is_made_good():
+    world = World(IN_PLACE)
+    world.provider.add("office")
+    engine = world.engine()
+    engine.look(world.target)
+    world.request(engine)
+    world.provider.faults["set_password"] = [FakeFault.LOST_BEFORE, FakeFault.REFUSED]
+    engine.look(world.target)
+    world.clock.advance(MINUTE)
+    set_once = world.provider.set_password
+
+    def set_then_restore(credential):
+        answer = set_once(credential)
+        while_sending(world, "set_password", lambda state: replace(state.published, password=Secret("another")))
+        return answer
+
+    world.provider.set_password = set_then_restore
+    engine.look(world.target)
+    assert world.audit.verbs("office") == ["restore", "reassert"]
+    assert world.published_works

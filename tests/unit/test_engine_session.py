@@ -1,0 +1,191 @@
+"""What one look reads, writes and may rely on: the state document, the consumer document and the claim."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from world import REPLACE
+
+from rotator.core.answers import Unknown
+from rotator.core.circuit import Circuit
+from rotator.core.facts import lookup_key
+from rotator.core.model import Attempt, Claim, ConsumerDocument, Credential, Phase, Purpose, Strategy, TargetState
+from rotator.core.secret import Secret
+from rotator.engine.session import Session
+from rotator.engine.throttles import Throttles
+from rotator.ports import Conflict, StoreDenied, StoreUnavailable, Versioned
+from rotator.testing import CHOSEN, FakeClock, MemoryStore
+
+LENGTH = timedelta(seconds=60)
+NOW = FakeClock().now()
+LEFT_BEHIND = Claim("other", NOW - timedelta(hours=1))
+STATE = TargetState("office", last_error="earlier", claim=LEFT_BEHIND)
+CAPABILITIES = {"fake": CHOSEN}
+NEW = Credential("fake", "new", "id-new", Secret("new password"), attempt="2")
+
+
+class Bench:
+    """A session on a store whose state document somebody else has claimed, and left."""
+
+    def __init__(self) -> None:
+        self.clock, self.store = FakeClock(), MemoryStore()
+        self.store.states["office"] = Versioned(STATE, 4)
+        self.store.tamper(REPLACE.path, "byhand")
+        self.observed: list[tuple[str, TargetState]] = []
+        self.session = Session(
+            REPLACE,
+            self.store,
+            self.clock,
+            "me",
+            LENGTH,
+            lambda target, state: self.observed.append((target.name, state)),
+        )
+        self.throttles = Throttles(self.clock, Circuit(threshold=1), retirements_per_minute=3)
+
+    @property
+    def stored(self) -> TargetState:
+        return self.store.states["office"].state
+
+    def facts(self, longest_effect: timedelta = timedelta()):
+        return self.session.facts(CAPABILITIES, self.throttles, longest_effect, timedelta(seconds=7))
+
+    def holds(self, longest_effect: timedelta) -> bool:
+        return self.facts(longest_effect).holds_claim
+
+
+def test_what_is_read_and_written_is_known_and_observed():
+    bench = Bench()
+    assert bench.session.state == STATE
+    assert bench.session.consumer.username == "byhand"
+    bench.session.write(replace(STATE, last_error=""))
+    assert bench.session.state == bench.stored == replace(STATE, last_error="")
+    assert bench.observed == [("office", STATE), ("office", bench.stored)]
+    bench.session.write(STATE)
+    assert bench.store.states["office"].version == 6
+
+
+def test_a_write_without_the_claim_leaves_the_claim_of_another_as_it_is():
+    bench = Bench()
+    bench.session.write(replace(STATE, claim=None))
+    assert bench.stored.claim == LEFT_BEHIND
+    bench.session.write(replace(STATE, claim=Claim("me", NOW)))
+    assert bench.stored.claim == LEFT_BEHIND
+    assert not bench.session.holds_claim
+
+
+def test_a_claim_is_taken_renewed_by_every_write_and_given_back():
+    bench = Bench()
+    bench.session.write_claimed(STATE)
+    assert bench.stored.claim == Claim("me", NOW + LENGTH)
+    assert bench.session.holds_claim
+    bench.clock.advance(timedelta(seconds=50))
+    bench.session.write(replace(bench.session.state, last_error="x"))
+    assert bench.stored == replace(STATE, last_error="x", claim=Claim("me", NOW + timedelta(seconds=110)))
+    assert bench.holds(LENGTH)
+    bench.session.write(replace(bench.session.state, claim=None))
+    assert bench.stored.claim is None
+    assert not bench.session.holds_claim
+    bench.session.write(replace(STATE, claim=None))
+    assert bench.stored.claim is None
+
+
+def test_a_claim_protects_an_effect_that_ends_before_it():
+    bench = Bench()
+    assert not bench.holds(timedelta(seconds=1))
+    bench.session.write_claimed(STATE)
+    bench.clock.advance(timedelta(seconds=20))
+    assert bench.holds(timedelta(seconds=40))
+    assert not bench.holds(timedelta(seconds=40.001))
+
+
+@pytest.mark.parametrize("jump", [timedelta(seconds=20), timedelta(seconds=-20)])
+def test_a_clock_that_was_set_shortens_a_claim_and_never_stretches_it(jump):
+    bench = Bench()
+    bench.session.write_claimed(STATE)
+    bench.clock.jump(jump)
+    left = LENGTH - max(jump, timedelta())
+    assert bench.holds(left)
+    assert not bench.holds(left + timedelta(seconds=0.001))
+
+
+def test_reading_again_forgets_the_claim_and_what_was_looked_up():
+    bench = Bench()
+    bench.session.write_claimed(STATE)
+    bench.session.remember_lookup(NEW, (NEW,))
+    bench.store.tamper(REPLACE.path, "changed")
+    bench.session.read()
+    assert not bench.session.holds_claim
+    assert bench.facts().lookups == {}
+    assert bench.session.consumer.username == "changed"
+    assert len(bench.observed) == 3
+
+
+def test_a_write_that_came_second_changes_nothing_here():
+    bench = Bench()
+    bench.session.write_claimed(STATE)
+    bench.store.states["office"] = Versioned(replace(STATE, last_error="by another"), 9)
+    before = bench.session.state
+    with pytest.raises(Conflict):
+        bench.session.write(replace(before, last_error="mine"))
+    assert bench.session.state == before
+    assert len(bench.observed) == 2
+    bench.session.read()
+    bench.session.write(bench.session.state)
+    assert bench.store.states["office"].version == 10
+
+
+def test_a_write_whose_answer_was_lost_is_not_taken_for_done():
+    bench = Bench()
+    bench.store.losing = [StoreUnavailable("timeout")]
+    with pytest.raises(StoreUnavailable):
+        bench.session.write_claimed(STATE)
+    assert not bench.session.holds_claim
+
+
+def test_publishing_writes_over_what_was_read_and_knows_what_it_wrote():
+    bench = Bench()
+    bench.session.publish(NEW)
+    published = ConsumerDocument(
+        2, exists=True, username="new", password=NEW.password, credential_id="id-new", attempt="2"
+    )
+    assert bench.session.consumer == bench.store.consumers[REPLACE.path] == published
+    bench.store.tamper(REPLACE.path, "byhand")
+    with pytest.raises(Conflict):
+        bench.session.publish(NEW)
+    assert bench.session.consumer == published
+
+
+def test_what_is_published_carries_the_time_of_this_clock(monkeypatch):
+    bench, times = Bench(), []
+    monkeypatch.setattr(bench.store, "write_consumer", lambda path, credential, at, over: times.append(at) or 9)
+    bench.clock.advance(timedelta(seconds=5))
+    bench.session.publish(NEW)
+    assert (times, bench.session.consumer.version) == ([NOW + timedelta(seconds=5)], 9)
+
+
+def test_a_document_that_may_not_be_written_is_noticed_beforehand():
+    bench = Bench()
+    bench.session.check_publishable()
+    bench.store.unpublishable.add(REPLACE.path)
+    with pytest.raises(StoreDenied):
+        bench.session.check_publishable()
+
+
+def test_the_facts_are_what_was_read_looked_up_and_counted_in_this_process():
+    bench = Bench()
+    bench.session.write_claimed(STATE)
+    bench.session.remember_lookup(NEW, (NEW,))
+    bench.throttles.learn_from("fake", Unknown("timeout"))
+    bench.throttles.admit_retirement()
+    in_place = Attempt("2", Purpose.ROTATE, Strategy.IN_PLACE, Phase.APPLIED, NEW, None, NOW, "me", "due")
+    bench.session.write(replace(bench.session.state, attempt=in_place))
+    known = bench.facts()
+    assert (known.target, known.capabilities, known.now) == (REPLACE, CAPABILITIES, NOW)
+    assert (known.state, known.consumer) == (bench.session.state, bench.session.consumer)
+    assert (known.holds_claim, known.other_claim_remaining) == (True, timedelta(seconds=7))
+    assert known.lookups == {lookup_key(NEW): (NEW,)}
+    assert known.open_circuits == {"fake": NOW + timedelta(minutes=5)}
+    assert known.retirements_left == 2
+    assert known.unproved_accounts == {"fake"}
+    bench.session.forget_lookups()
+    assert (bench.facts().lookups, known.lookups != {}) == ({}, True)
