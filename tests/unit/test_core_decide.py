@@ -328,7 +328,7 @@ UNDO = replace(REQUEST, purpose=Purpose.UNDO)
     ("ledger", "text"),
     [
         ((), "no replaced credential is left"),
-        ((replace(ENTRY, credential=replace(NEW, password=None)),), "nobody knows its password"),
+        ((replace(ENTRY, credential=replace(NEW, password=None)),), "its password is unknown"),
         ((replace(ENTRY, credential=replace(NEW, account="gone"), disable_at=NOW + DAY),), "not in the configuration"),
         ((replace(ENTRY, disable_at=NOW + DAY, quarantine=-DAY),), "quarantine has ended"),
     ],

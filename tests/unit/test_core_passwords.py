@@ -69,9 +69,9 @@ def test_problems_are_named_exactly_where_no_password_would_do(rules, limits):
 @pytest.mark.parametrize(
     ("rules", "limits", "text"),
     [
-        (PasswordRules(length=3), ANYTHING, "minima add up to 4, which is more than length 3"),
-        (PasswordRules(length=7), PasswordRules(), "less than the 8 that the provider asks for"),
-        (PasswordRules(length=21), PasswordRules(longest=20), "more than the 20 that the provider takes"),
+        (PasswordRules(length=3), ANYTHING, "minimum counts add up to 4, more than length 3"),
+        (PasswordRules(length=7), PasswordRules(), "less than the 8 that the provider requires"),
+        (PasswordRules(length=21), PasswordRules(longest=20), "more than the 20 that the provider accepts"),
         (PasswordRules(symbols=""), ANYTHING, "`symbols` is empty"),
         (PasswordRules(symbol=0), PasswordRules(), "set `symbol` to 1 or more"),
         (PasswordRules(symbols="!%&"), PasswordRules(), "the provider may refuse % &"),
