@@ -1,4 +1,4 @@
-"""Rotation of SIP and API passwords: staged in Vault first, put into force, proved, published, and then retired."""
+"""Rotation of SIP and API passwords: staged in Vault first, then applied, proved, published, and retired."""
 
 from importlib.metadata import PackageNotFoundError, version
 

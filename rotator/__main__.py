@@ -5,8 +5,8 @@ import sys
 from rotator import __version__
 
 if not __version__:
-    sys.exit("rotator is not installed: run `pip install .` in the directory that holds its pyproject.toml")
+    sys.exit("rotator is not installed: run `pip install .` in the directory of its pyproject.toml")
 
-from rotator.cli import main  # needs the dependencies, which are not there either
+from rotator.cli import main  # needs the dependencies, which an uninstalled checkout lacks
 
 main()

@@ -1,4 +1,4 @@
-"""The ports of the engine: what it asks of a provider, of the store, of time and of the audit.
+"""The ports of the engine: provider, store, clock, randomness, audit and meter.
 
 An adapter implements one of these protocols and imports nothing from the engine; `rotator.testing` has a fake of each.
 """
@@ -14,9 +14,9 @@ from rotator.core.model import Capabilities, ConsumerDocument, Credential, Proof
 
 
 class Provider(Protocol):
-    """One provider account. Every method is safe to call twice with the same arguments and means the same.
+    """One provider account. Calling a method twice with the same arguments has the effect of calling it once.
 
-    No method raises for what the provider or the network did: it comes back as an `Answer`. Each one ends within
+    No method raises for a failure of the provider or the network: the `Answer` reports it. Each one ends within
     `longest_call`, whatever the provider does.
     """
 
@@ -31,31 +31,31 @@ class Provider(Protocol):
         ...
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
-        """Looks in the provider's listing for `wanted`, and returns every match, or none.
+        """Looks for `wanted` in the provider's listing, and returns every match, or none.
 
         Matches by id if `wanted.id` is set, else by username, else (a provider that generates) by the name that
-        carries `wanted.attempt`. The empty tuple is only returned when the whole listing was read. Passwords are set
-        only if the provider hands them out.
+        carries `wanted.attempt`. Returns the empty tuple only if the whole listing was read. The matches contain
+        passwords only if the provider shows them.
         """
         ...
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:
-        """Creates the credential, enabled, and returns it with its id. Never sent twice by itself.
+        """Creates the credential, enabled, and returns it with its id. The request is never sent twice automatically.
 
-        `Refused(DUPLICATE)` says that the username is taken.
+        `Refused(DUPLICATE)` means that the username is taken.
 
         Args:
-            staged: with the username and password that were chosen; a provider that generates them gets neither, and
-                gives the credential a name that carries `staged.attempt`.
+            staged: has the chosen username and password; a provider that generates them gets neither, and the
+                credential's name carries `staged.attempt`.
             target: the target's name, for names and descriptions.
-            like: the credential that it will replace; grants, roles and what else makes it useful are taken over.
+            like: the credential that it will replace, whose grants, roles and other settings the new one inherits.
         """
         ...
 
     def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:
-        """Finishes a create whose answer was lost: brings the credential that it made to where `create` leaves it.
+        """Finishes a create whose answer was lost: brings its credential to the state in which `create` leaves one.
 
-        `made` has the id that `find` returned. The answer carries the password that is in force.
+        `made` has the id that `find` returned. The answer contains the password in force.
         """
         ...
 
@@ -64,36 +64,36 @@ class Provider(Protocol):
         ...
 
     def enable(self, credential: Credential) -> Answer[Credential]:
-        """Enables it again, with the password `credential.password` in force and no end set by `expire`."""
+        """Enables the credential again, with `credential.password` in force and no end set by `expire`."""
         ...
 
     def expire(self, credential: Credential, at: datetime) -> Answer[None]:
-        """Has the provider end it at `at` by itself. Only called if `capabilities.expires`."""
+        """Tells the provider to end the credential at `at` by itself. Called only if `capabilities.expires`."""
         ...
 
     def disable(self, credential: Credential) -> Answer[None]:
-        """Stops it from authenticating. `Done` only if a read-back shows it."""
+        """Stops the credential from authenticating. `Done` only if a read-back shows that."""
         ...
 
     def delete(self, credential: Credential) -> Answer[None]:
-        """Removes it. `Done`, too, if it was gone already and a listing confirms that."""
+        """Removes the credential. Also `Done` if it no longer existed and a listing confirms that."""
         ...
 
     def prove(self, credential: Credential) -> Answer[Proof]:
-        """Shows that the provider accepts the credential, and returns the evidence. `Retry(NOT_YET)`: not yet seen."""
+        """Proves that the provider accepts the credential, and returns the evidence; `Retry(NOT_YET)` if not yet."""
         ...
 
 
 class StoreError(Exception):
-    """The store did not do what was asked. The message is for an operator and holds no value."""
+    """A request to the store failed. The message is for an operator and contains no value."""
 
 
 class Conflict(StoreError):
-    """A check-and-set that lost: somebody else wrote first. Read again, decide again."""
+    """A check-and-set that lost: somebody else wrote first. Read and decide again."""
 
 
 class StoreUnavailable(StoreError):
-    """Sealed, unreachable, without a leader, or too slow: it may work later. A write may or may not have happened."""
+    """Vault is sealed, unreachable, without a leader, or too slow. It may work later; a write may have happened."""
 
 
 class StoreDenied(StoreError):
@@ -101,19 +101,19 @@ class StoreDenied(StoreError):
 
 
 class StoreCorrupt(StoreError):
-    """A document cannot be read as ours; the message names the path and the field."""
+    """A document does not have our format; the message names the path and the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Versioned:
-    """A state document and its version. Version 0 with a fresh state: there is none yet."""
+    """A state document and its version. Version 0 with a fresh state: the document does not exist yet."""
 
     state: TargetState
     version: int
 
 
 class Store(Protocol):
-    """The two documents of each target. Every write is check-and-set and raises `Conflict` when it lost."""
+    """The two documents of each target. Every write is check-and-set and raises `Conflict` if it loses."""
 
     def read_state(self, target: str) -> Versioned:
         """Reads the state document. Raises StoreError."""
@@ -134,7 +134,7 @@ class Store(Protocol):
     def check_publishable(self, path: str) -> None:
         """Raises StoreDenied if the token may not write the consumer document.
 
-        Called before a provider hears of a new password: afterwards it would be too late.
+        Called before a provider gets a new password: afterwards it would be too late.
         """
         ...
 
@@ -147,7 +147,7 @@ class Store(Protocol):
 
 
 class Clock(Protocol):
-    """A source of time. Only the composition root makes a real one."""
+    """A source of time. Only the composition root creates a real one."""
 
     def now(self) -> datetime:
         """Returns the wall clock, aware, in UTC."""
@@ -158,12 +158,12 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Waits; returns early if the process is asked to stop."""
+        """Waits; returns early if the process must stop."""
         ...
 
 
 class Randomness(Protocol):
-    """A source of passwords, ids and spread. Only the composition root makes a real one."""
+    """A source of passwords, ids and spread. Only the composition root creates a real one."""
 
     def choice(self, characters: str) -> str:
         """Draws one character uniformly, cryptographically strong."""

@@ -7,8 +7,10 @@ What a long run finds becomes a fixed example of the test, so that the default r
 """
 
 import random
+from collections.abc import Iterator
 
 import pytest
+from bao import Bao, running_bao
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
@@ -43,12 +45,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.option.long:
         for item in items:
             item.add_marker(pytest.mark.timeout(_LONGEST), append=False)
+    else:
+        left_out = {item for item in items if item.get_closest_marker("long")}
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if terminalreporter.config.option.long:
         seed = terminalreporter.config.option.hypothesis_seed
         terminalreporter.line(f"to run this again: pytest --long --hypothesis-seed={seed}")
+
+
+@pytest.fixture(scope="session")
+def bao() -> Iterator[Bao]:
+    """One real OpenBao for all tests of a worker: each has names, or a mount, of its own."""
+    with running_bao() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The `rotator` command: one module for each group of commands. What a command needs is imported when it runs."""
+"""The `rotator` command: one module for each group of commands. A command imports what it needs when it runs."""
 
 from rotator.cli.app import main
 

@@ -34,10 +34,10 @@ def _root(
 
     \b
     Begin with:
-      rotator demo                    watch it work, at simulated providers
-      rotator check-config -c FILE    is the configuration right?
-      rotator plan -c FILE            what would it do now, and next?
-      rotator run -c FILE             do it, unattended
+      rotator demo                    watch it work with simulated providers
+      rotator check-config -c FILE    check the configuration
+      rotator plan -c FILE            see what it would do now and next
+      rotator run -c FILE             run it unattended
     """
 
 

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 def check_config(config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
     """Checks the configuration and prints every mistake with its line, key and remedy.
 
-    Environment variables and files that it refers to must exist. Nothing is connected to.
+    Environment variables and files that it refers to must exist. No connection is opened.
 
     \b
     Examples:
@@ -44,7 +44,7 @@ def verify_audit(
     after: Annotated[
         str,
         typer.Option(
-            "--after", metavar="HASH", help="The hash of the record before the first one, if older files are not given."
+            "--after", metavar="HASH", help="The hash of the record before the first one, if older files are left out."
         ),
     ] = "",
     anchor: Annotated[
@@ -52,7 +52,7 @@ def verify_audit(
         typer.Option(
             "--anchor",
             metavar="HASH",
-            help="A hash noted elsewhere (/status shows the newest). Without it, a truncated end goes unnoticed.",
+            help="A hash kept elsewhere (/status shows the newest). Without it, a truncated file goes unnoticed.",
         ),
     ] = "",
     output: OutputOption = Output.TABLE,

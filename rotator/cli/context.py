@@ -1,4 +1,4 @@
-"""Opens a configuration for a command: Vault, providers, targets, threads, and a stop by Ctrl-C."""
+"""Opens a configuration for a command: Vault, providers, targets, threads, and Ctrl-C."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,7 +34,7 @@ class CommandContext:
             return list(pool.map(work, items))
 
     def read_each(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """Does the same for work that only reads and may be interrupted.
+        """Does the same for work that only reads, and that Ctrl-C may interrupt.
 
         Raises:
             Interrupted: Ctrl-C was pressed.
@@ -54,7 +54,7 @@ def open_context(
     """Opens the configuration and checks that Vault is usable.
 
     Args:
-        read_only: only GET is sent to providers, and nothing is written to Vault.
+        read_only: send only GET to providers, and write nothing to Vault.
         seen: receives every state that is read or written.
 
     Raises:
@@ -90,7 +90,7 @@ def _check(components: Components, stop: Event) -> None:
 
 
 def select_targets(targets: Iterable[Target], names: Sequence[str] | None) -> tuple[Target, ...]:
-    """Returns the targets of those names, each once, or all targets if no name is given.
+    """Returns the targets with those names, each once, or all targets if there are no names.
 
     Raises:
         CommandError: a name is unknown.

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(config: Config = DEFAULT_CONFIG) -> None:
-    """Runs the daemon until it is told to stop.
+    """Runs the daemon until a signal stops it.
 
     Logs go to standard error, the audit to standard output unless the configuration names a file. If Vault is sealed
     or unreachable at the start, the daemon waits for it.
@@ -24,7 +24,7 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
     \b
     Signals:
       SIGTERM, SIGINT   finish the current step and stop; a second one stops at once
-      SIGHUP            reload the configuration; an invalid one is refused and the old one stays in force
+      SIGHUP            reload the configuration; if it is invalid, the old one stays in force
       SIGUSR1           rotate now: the targets with a waiting request, or every target if there is none
       SIGUSR2           log the state of each target
 
@@ -36,7 +36,7 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
     \b
     Exit codes:
       0    stopped in time
-      2    the configuration is invalid, or the address of the HTTP endpoint is in use
+      2    the configuration is invalid, or the HTTP endpoint's address is in use
       3    Vault answers but is unusable: wrong mount, missing rights
       4    a step was still running after daemon.stop_within
       130  stopped at once by a second signal

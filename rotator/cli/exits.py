@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 class Exit(IntEnum):
-    """Every exit code there is."""
+    """The exit codes."""
 
     DONE = 0
     FAILED = 1
@@ -24,14 +24,14 @@ class Exit(IntEnum):
 
 MEANING = {
     Exit.DONE: "done",
-    Exit.FAILED: "something failed, or could not be done",
+    Exit.FAILED: "something failed or was impossible",
     Exit.USAGE: "wrong usage, or an invalid configuration",
     Exit.VAULT: "Vault is unusable: unreachable, sealed, missing rights, not KV version 2",
     Exit.OVERDUE: "run: a step was still running after daemon.stop_within",
     Exit.BUG: "an unexpected error: a bug in rotator",
     Exit.STOPPED: "stopped by Ctrl-C or a signal",
 }
-"""The meanings as `rotator --help` and docs/cli.md give them."""
+"""The meanings of the exit codes in `rotator --help` and docs/cli.md."""
 
 
 class CommandError(Exception):
@@ -48,7 +48,7 @@ class Interrupted(Exception):
 
 def code_of(error: Exception, say: Callable[[str], None]) -> Exit:
     """Returns the exit code for an error that ended a command, and passes its message to `say`."""
-    # Here, so that `rotator --help` need not import them.
+    # Imported here because `rotator --help` does not need them.
     from rotator.daemon.http import ListenError  # noqa: PLC0415
     from rotator.observe.audit import AuditError  # noqa: PLC0415
     from rotator.ports import StoreError  # noqa: PLC0415
@@ -73,7 +73,7 @@ def code_of(error: Exception, say: Callable[[str], None]) -> Exit:
 
 
 def _bug(error: Exception) -> str:
-    """Returns one line for a person; the traceback goes to the log, redacted, and never to a terminal."""
+    """Returns one line for a person. The traceback goes to the log, redacted, and never to a terminal."""
     what = f"unexpected error ({type(error).__name__} in {_place(error)}): this is a bug in rotator"
     if sys.stderr.isatty():
         return f"{what}; add 2>rotator.log to write the traceback to a file"
@@ -94,7 +94,7 @@ def _log_bug(error: Exception) -> None:
 
 
 def _place(error: Exception) -> str:
-    """Returns the innermost line of our code in the traceback; the source text itself may hold anything."""
+    """Returns the innermost line of our code in the traceback, without the source text, which may contain anything."""
     ours = [
         frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(_PACKAGE)
     ]

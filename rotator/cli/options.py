@@ -10,7 +10,7 @@ DEFAULT_CONFIG = Path("/etc/rotator/config.yaml")
 
 
 class Output(Enum):
-    """How a result is printed."""
+    """The format of a printed result."""
 
     TABLE = "table"
     JSON = "json"

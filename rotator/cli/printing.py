@@ -17,7 +17,7 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def safe(text: str) -> str:
-    """Returns the text with control characters escaped: what stands in Vault must not rewrite a terminal."""
+    """Returns the text with control characters escaped: text from Vault must not control a terminal."""
     return visible(text)
 
 
@@ -39,7 +39,7 @@ def say(text: str) -> None:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """Wraps lines between words on a terminal; leaves them whole in a pipe or a file."""
+    """Wraps lines between words on a terminal, but not in a pipe or a file."""
     if stream.isatty():
         console(stream).print(text)
     else:
@@ -61,7 +61,7 @@ def table(*headings: str, times: str = "") -> Table:
     """Returns a table with a rule under its head. Narrow columns fold; nothing is truncated.
 
     Args:
-        times: the heading of the column of times, which is never folded.
+        times: the heading of the column of times, which never folds.
     """
     columns = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
     for heading in headings:
@@ -75,7 +75,7 @@ def print_table(content: Table) -> None:
 
 
 def length_text(length: timedelta) -> str:
-    """Returns a length of time in its two largest units: `3 d 4 h`, `12 min`, `5 s`. Never negative."""
+    """Formats a duration in its two largest units: `3 d 4 h`, `12 min`, `5 s`. Never negative."""
     rest, parts = max(round(length.total_seconds()), 0), []
     for unit, seconds in _UNITS:
         if rest >= seconds:
@@ -101,7 +101,7 @@ def relative(moment: datetime, now: datetime) -> str:
 
 
 def local(moment: datetime, now: datetime) -> str:
-    """Returns the local time: to the second and without the date if it is within the hour."""
+    """Returns the local time. A time within the hour has seconds and no date."""
     near = abs(moment - now) < timedelta(hours=1)
     return moment.astimezone().strftime("%H:%M:%S" if near else "%Y-%m-%d %H:%M")
 

@@ -1,4 +1,4 @@
-"""Shows the progress of many targets: live on a terminal, otherwise one line for each that has ended."""
+"""Shows the progress of many targets: live on a terminal, otherwise as one line for each that ends."""
 
 import io
 import sys
@@ -40,24 +40,24 @@ class ProgressObserver(Protocol):
 
 
 class ProgressLines:
-    """Progress for a pipe or a file: a line for each new wait and for each end."""
+    """Progress for a pipe or a file: a line when a target begins to wait and when it ends."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._last_wait: dict[str, str] = {}
 
     def seen(self, target: Target, state: TargetState) -> None:
-        """Prints nothing: a state is written several times a second."""
+        """Prints nothing: states are written several times a second."""
 
     def waits(self, target: Target, why: str) -> None:
-        """Prints a line unless the last one was the same."""
+        """Prints a line unless the last one had the same text."""
         with self._lock:
             if self._last_wait.get(target.name) != why:
                 self._last_wait[target.name] = why
                 _line(f"{target.name}: waits: {why}")
 
     def ended(self, report: RotationReport) -> None:
-        """One line."""
+        """Prints one line."""
         with self._lock:
             _line(ending(report))
 
@@ -91,7 +91,7 @@ class LiveProgress:
         self._show(target, f"waits: {why}")
 
     def ended(self, report: RotationReport) -> None:
-        """Removes the target's line; the result says what went wrong."""
+        """Removes the target's line. The result explains any failure."""
         with self._lock:
             self._ended.add(report.target.name)
             task = self._tasks.pop(report.target.name, None)
@@ -112,7 +112,7 @@ class LiveProgress:
 
 @contextmanager
 def screen() -> Iterator[Console]:
-    """Shares standard error: what others write to it, such as logs, appears above the live display."""
+    """Shares standard error: other output, such as logs, appears above the live display."""
     shared = console(sys.stderr)
     if not sys.stderr.isatty():
         yield shared
@@ -122,7 +122,7 @@ def screen() -> Iterator[Console]:
 
 
 class _Above(io.TextIOBase):
-    """A stream whose lines appear above the live display, unwrapped: an audit record must stay one line."""
+    """A stream whose lines appear above the live display. They are not wrapped: an audit record must stay one line."""
 
     def __init__(self, shown_on: Console) -> None:
         self._console, self._line, self._lock = shown_on, "", Lock()
@@ -136,7 +136,7 @@ class _Above(io.TextIOBase):
         return len(text)
 
     def isatty(self) -> bool:
-        """Returns True: the stream only exists on a terminal."""
+        """Returns True: the stream exists only on a terminal."""
         return True
 
 

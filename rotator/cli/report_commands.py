@@ -14,8 +14,8 @@ def register(app: typer.Typer) -> None:
 def status(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
     """Shows what is published, what was replaced, and what is due next.
 
-    Reads Vault only: nothing is changed and no provider is asked. Passwords are never shown. Without names it shows
-    every target, and the state documents of targets that are no longer in the configuration.
+    Only reads Vault: changes nothing and calls no provider. Passwords are never shown. Without names it shows every
+    target, and the state documents of targets that are no longer in the configuration.
 
     \b
     Examples:
@@ -35,10 +35,10 @@ def status(targets: Names = None, config: Config = DEFAULT_CONFIG, output: Outpu
 
 
 def plan(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
-    """Shows what would be done now and next, without doing it.
+    """Shows what rotator would do now and next, without doing it.
 
-    Reads Vault and lists credentials at providers; any other request is refused before it is sent. Each later step
-    is shown on the assumption that every call before it succeeds.
+    Reads Vault and lists credentials at providers; any other request is blocked before it is sent. Each step assumes
+    that every earlier call succeeds.
 
     \b
     Examples:

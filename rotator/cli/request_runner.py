@@ -1,4 +1,4 @@
-"""Carries requests to their end in this process, while others (the daemon) may work on the same targets."""
+"""Carries requests out in this process, while others (the daemon) may work on the same targets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from rotator.core.model import Capabilities, Ending, Purpose, Target, TargetStat
 from rotator.engine import Engine, Look, Outcome
 from rotator.ports import Clock
 
-# Longer than a lost answer takes to be looked into (the first back-offs), besides claim and propagation.
+# Longer than it takes to look into a lost answer (the first back-offs), in addition to claim and propagation.
 _PATIENCE = timedelta(minutes=3)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=1)
-# Reasons that pass within the patience; with the others the request waits in Vault for somebody, or for days.
+# Holds that end within the patience. With any other the request stays in Vault: it waits for a person, or for days.
 _PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.RETIREMENTS_CAPPED})
 
 
 class Result(Enum):
-    """The fate of a request."""
+    """The outcome of a request."""
 
     ROTATED = "rotated"
     UNDONE = "undone"
     REQUESTED = "requested"  # only written: the daemon carries it out
     FAILED = "failed"
-    WAITING = "waiting"  # for something that takes longer than anybody watches
+    WAITING = "waiting"  # for something that takes longer than a person watches
     INTERRUPTED = "interrupted"  # Ctrl-C
     VAULT = "vault"  # Vault could not be asked
 
@@ -52,11 +52,11 @@ class PendingRequest:
 
     target: Target
     purpose: Purpose
-    written: TargetState  # the state document that it was written into
+    written: TargetState  # the state document that contains it
     compromised: bool = False
 
     def is_carried_out(self, state: TargetState) -> bool:
-        """True if a rotation, or an undo, has ended since. The counts only grow, whoever did it."""
+        """True if a rotation or an undo has ended since, in any process: the counts only grow."""
         if self.purpose is Purpose.UNDO:
             return state.counts.undone > self.written.counts.undone
         return state.counts.succeeded > self.written.counts.succeeded
@@ -74,18 +74,18 @@ class RequestRunner:
         capabilities: Callable[[str], Capabilities],
         tell: Callable[[Target, str], None],
     ) -> None:
-        """Wires it.
+        """Wires the runner.
 
         Args:
-            claim: how long another process's claim may last after that process has died.
-            capabilities: those of a provider account.
-            tell: is told what a target waits for.
+            claim: how long the claim of a dead process may last.
+            capabilities: returns those of a provider account.
+            tell: receives what a target waits for.
         """
         self._engine, self._clock, self._claim = engine, clock, claim
         self._capabilities, self._tell = capabilities, tell
 
     def carry_out(self, request: PendingRequest) -> RotationReport:
-        """Returns when the request is carried out, has failed, or must wait longer than anybody watches."""
+        """Returns once the request is carried out, has failed, or must wait longer than a person watches."""
         began = self._clock.monotonic()
         patience = _PATIENCE + self._claim + self._capabilities(request.target.account).propagation
         while True:
@@ -111,7 +111,7 @@ def judge(request: PendingRequest, look: Look, now: datetime) -> tuple[Result, s
     if look.state is not None and request.is_carried_out(look.state):
         return _judge_end(request, look.state, now)
     if look.outcome is Outcome.STOPPED:
-        return Result.INTERRUPTED, "stopped between two steps; the request stays in Vault, and the daemon goes on"
+        return Result.INTERRUPTED, "stopped between two steps; the request stays in Vault, and the daemon continues it"
     if look.hold is None or look.state is None:
         return None
     return _judge_hold(request, look.hold, look.state)
@@ -139,27 +139,27 @@ def _judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> tupl
     if hold.reason in _PASSING:
         return None
     if hold.reason is HoldReason.BACKING_OFF:
-        # An unknown answer is looked into, and one that failed before the request says nothing about it.
+        # rotator looks into an unknown answer, and a failure before the request says nothing about it.
         if uncertain or state.counts.failed == request.written.counts.failed:
             return None
         return Result.FAILED, f"{hold.message}; {_what_is_next(state)}"
     if hold.reason is HoldReason.NOT_DUE:
-        return Result.FAILED, state.last_error or "it could not be carried out and was taken back; the audit says why"
+        return Result.FAILED, state.last_error or "the request was impossible and was dropped; the audit says why"
     result = Result.FAILED if hold.reason is HoldReason.FOREIGN_DOCUMENT else Result.WAITING
-    return result, f"{hold.message}; the request stays in Vault, and the daemon carries it out when that is over"
+    return result, f"{hold.message}; the request stays in Vault, and the daemon carries it out once that has passed"
 
 
 def _what_is_next(state: TargetState) -> str:
     if state.attempt is not None:
-        return "the attempt stays open, and the daemon tries the same password again"
+        return "the attempt stays open, and the daemon retries with the same password"
     if state.request is not None:
-        return "the request stays in Vault, and the daemon tries again"
-    return "the request was taken back"
+        return "the request stays in Vault, and the daemon retries it"
+    return "the request was dropped"
 
 
 def _waits_for(look: Look) -> str:
     if look.hold is None:
         return "another process writes at the same time"
     if look.hold.reason is HoldReason.BACKING_OFF:
-        return f"looks again soon: {look.hold.message}"
+        return f"retries soon: {look.hold.message}"
     return look.hold.message or look.hold.reason.value

@@ -1,4 +1,4 @@
-"""The work of `rotate` and `undo`: writes requests to Vault, carries them out here, and prints the results."""
+"""Implements `rotate` and `undo`: writes requests to Vault, carries them out here, and prints the results."""
 
 import getpass
 import os
@@ -35,7 +35,7 @@ class RotateOptions:
 
 
 class _Watched:
-    """A link that hands every state to the watch, once there is one."""
+    """Passes every state to the watch, once there is one."""
 
     watch: ProgressObserver | None = None
 
@@ -84,17 +84,17 @@ def undo_now(config: Path, name: str, reason: str, output: Output) -> Exit:
 
 
 def undo_plan(facts: Facts) -> str:
-    """Returns what an undo would do, in one sentence.
+    """Describes in one sentence what an undo would do.
 
     Raises:
-        CommandError: it is impossible now, and why.
+        CommandError: an undo is impossible now; the text says why.
     """
     name, attempt = facts.target.name, facts.state.attempt
     if attempt is not None:
         what = "an undo" if attempt.purpose is Purpose.UNDO else "a rotation"
         since = f"{attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
         raise CommandError(
-            f"{name}: {what} has been open since {since}; wait for its end (rotator status), then undo it"
+            f"{name}: {what} has been open since {since}; wait until it ends (rotator status), then undo it"
         )
     foreign = foreign_document_hold(facts)
     if foreign is not None:
@@ -103,7 +103,7 @@ def undo_plan(facts: Facts) -> str:
     if isinstance(candidate, UndoImpossible):
         raise CommandError(f"{name}: {candidate.reason}")
     until = f"possible until {local(candidate.until, facts.now)}, {relative(candidate.until, facts.now)}"
-    return f"{name}: {candidate.entry.label} is published again ({until})"
+    return f"{name}: publishing {candidate.entry.label} again ({until})"
 
 
 def _write(context: CommandContext, target: Target, request: Request) -> PendingRequest | RotationReport:
@@ -143,14 +143,14 @@ def _carry_out(
 def _who() -> str:
     try:
         return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):  # a container's user need not have a name
+    except (KeyError, OSError):  # the user of a container may have no name
         return f"cli:{os.getuid()}"
 
 
 def _code(reports: Sequence[RotationReport], context: CommandContext) -> Exit:
     results = {report.result for report in reports}
     if Result.INTERRUPTED in results and context.stop.is_set():
-        say("stopped; what was requested stays in Vault, and the daemon carries it out")
+        say("stopped; the requests stay in Vault, and the daemon carries them out")
         return Exit.STOPPED
     if Result.VAULT in results:
         return Exit.VAULT

@@ -22,8 +22,8 @@ def rotate(
         bool,
         typer.Option(
             "--compromised",
-            help="The old password has leaked: disable it as soon as the new one is published, without overlap, and "
-            "delete it without quarantine. Devices are cut off until they read Vault again.",
+            help="The old password has leaked: disable it as soon as the new one is published, without an overlap, and "
+            "delete it without a quarantine. Devices are cut off until they read Vault again.",
         ),
     ] = False,
     reason: ReasonOption = "on demand",
@@ -40,9 +40,9 @@ def rotate(
     ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Rotates targets now, whatever their schedule says.
+    """Rotates targets now, regardless of their schedule.
 
-    The request is written to Vault before it is carried out here. If this command ends early, the daemon carries it
+    Each request is written to Vault first and then carried out here. If this command ends early, the daemon carries it
     out. If the daemon is already working on a target, this command waits and reports what the daemon did.
 
     \b
@@ -80,9 +80,9 @@ def undo(
 ) -> None:
     """Publishes the last replaced credential again.
 
-    The credential that replaced it is then retired instead. An undo is possible until the quarantine of the replaced
-    credential ends and it is deleted; if the provider cannot re-enable a disabled credential, only until it is
-    disabled. `rotator status` shows until when.
+    The credential that replaced it is then retired instead. An undo is possible until the replaced credential's
+    quarantine ends and it is deleted; if the provider cannot re-enable a disabled credential, only until it is
+    disabled. `rotator status` shows the time.
 
     \b
     Examples:
@@ -92,7 +92,7 @@ def undo(
     \b
     Exit codes:
       0    undone
-      1    it cannot be undone, or it failed; the message says why
+      1    the undo was impossible or failed; the message says why
       2    wrong usage, an unknown target, or an invalid configuration
       3    Vault is unusable
       130  stopped by Ctrl-C; the request stays in Vault

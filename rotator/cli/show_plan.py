@@ -1,4 +1,4 @@
-"""The work of `rotator plan`: makes the forecast of each target, and prints it."""
+"""Implements `rotator plan`: makes the forecast of each target and prints it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ from rotator.core.model import Target
 
 
 def show_plan(config: Path, names: Sequence[str] | None, output: Output) -> Exit:
-    """Prints the plan, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
+    """Prints the plan and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     with open_context(config, read_only=True) as context:
         targets = select_targets(context.components.targets, names)
         plans = context.read_each(lambda target: _forecast(context, target), targets)
@@ -32,7 +32,7 @@ def show_plan(config: Path, names: Sequence[str] | None, output: Output) -> Exit
 
 
 def _forecast(context: CommandContext, target: Target) -> Forecast:
-    """Asks the providers for what the forecast needs; if one does not answer, the forecast ends there and says why."""
+    """Makes a forecast with look-ups at the providers. If one does not answer, the forecast ends there and says why."""
     facts = context.components.engine.facts(target)
     while True:
         plan = forecast(facts)

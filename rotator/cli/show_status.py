@@ -79,7 +79,7 @@ def _published(row: Json) -> str:
 
 def _next(row: Json, now: datetime) -> str:
     if row["next_rotation"]["at"] is None:
-        return "not drawn yet"
+        return "not scheduled yet"
     moment = datetime.fromisoformat(row["next_rotation"]["at"])
     if moment <= now:
         return f"due since\n{local(moment, now)}"
@@ -107,13 +107,13 @@ def _remarks(row: Json, now: datetime) -> list[str]:
     if row["attempt"] is not None:
         attempt = row["attempt"]
         since = when(datetime.fromisoformat(attempt["since"]), now)
-        doubt = ", and the provider's last answer is unknown" if attempt["uncertain"] else ""
-        remarks.append(f"{attempt['purpose']} open, {attempt['phase']}{doubt}: begun {since}, {attempt['reason']}")
+        doubt = ", provider's last answer unknown" if attempt["uncertain"] else ""
+        remarks.append(f"{attempt['purpose']} open, {attempt['phase']}{doubt}: started {since}, {attempt['reason']}")
     if row["request"] is not None:
         request = row["request"]
-        remarks.append(f"{request['purpose']} asked for by {request['requested_by']}: {request['reason']}")
+        remarks.append(f"{request['purpose']} requested by {request['requested_by']}: {request['reason']}")
     if row["claim"] is not None:
-        remarks.append(f"{row['claim']['holder']} works on it")
+        remarks.append(f"{row['claim']['holder']} is working on it")
     if row["state"] == "blocked":
         remarks.append(f"blocked: {row['waiting']['message']}")
     if row["last_error"] is not None:
@@ -128,13 +128,13 @@ def _failures(row: Json) -> str:
 
 
 def _again(row: Json, now: datetime) -> str:
-    return f", again {_at(row['back_off_until'], now)}" if row["back_off_until"] else ""
+    return f", next try {_at(row['back_off_until'], now)}" if row["back_off_until"] else ""
 
 
 def _about(entry: Json, now: datetime) -> list[str]:
     name = entry["username"] or entry["id"]
     if entry["undo_until"] is not None:
-        return [f"{name} can be brought back until {when(datetime.fromisoformat(entry['undo_until']), now)}"] + (
+        return [f"{name}: undo possible until {when(datetime.fromisoformat(entry['undo_until']), now)}"] + (
             [f"{name}: {entry['note']}"] if entry["note"] else []
         )
     overdue = "overdue: " if entry["overdue"] else ""
@@ -145,4 +145,4 @@ def _orphan(orphan: Json) -> str:
     left = [entry["username"] for entry in orphan["ledger"] if entry["username"]]
     published = orphan["published"]["username"] if orphan["published"] else "nothing"
     waiting = f"; not retired: {', '.join(left)}" if left else ""
-    return f"{orphan['name']}: not in the configuration, so it is left alone; published: {published}{waiting}"
+    return f"{orphan['name']}: not in the configuration, left alone; published: {published}{waiting}"

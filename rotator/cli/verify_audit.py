@@ -15,7 +15,7 @@ class _AuditFiles:
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._files = files
-        self._ends: list[tuple[int, Path]] = []  # number of lines up to the end of each file
+        self._ends: list[tuple[int, Path]] = []  # for each file, the number of lines up to its end
 
     def __iter__(self) -> Iterator[bytes]:
         count = 0
@@ -27,7 +27,7 @@ class _AuditFiles:
             self._ends.append((count, path))
 
     def place(self, number: int) -> tuple[Path, int]:
-        """Returns the file of line `number`, which counts over all files, and the line's number in that file."""
+        """Returns the file of line `number`, counted over all files, and the line's number in that file."""
         before = 0
         for end, path in self._ends:
             if number <= end:

@@ -1,1 +1,1 @@
-"""The decisions of `rotator`, without the acts: no clock, no randomness, no I/O."""
+"""The decisions of `rotator`, without side effects: no clock, no randomness, no I/O."""

@@ -9,16 +9,16 @@ from rotator.core.model import Credential, LedgerEntry, Request
 
 
 class HoldReason(Enum):
-    """A reason to do nothing now. If several apply, the one that stands first here is told."""
+    """A reason to do nothing now. If several apply, the one listed first here is reported."""
 
     CLAIMED = "claimed"  # another process works on the target
     ACCOUNT_MISSING = "account missing"  # an attempt is open at an account that left the configuration
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
-    UNPROVED = "passwords not accepted"  # the account took too many passwords in place that it does not accept yet
+    UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted yet
     BACKING_OFF = "backing off"  # after a failure
-    PROPAGATING = "propagating"  # applied, not yet seen to be accepted
+    PROPAGATING = "propagating"  # applied, not proved yet
     FOREIGN_DOCUMENT = "consumer document changed by somebody else"
-    RETIREMENTS_CAPPED = "retirements capped"  # as many as one minute may see were carried out
+    RETIREMENTS_CAPPED = "retirements capped"  # this minute's maximum was reached
     IDLE_IN_OVERLAP = "idle credential still in its overlap"
     OUTSIDE_WINDOW = "outside the window"
     NOT_DUE = "not due"
@@ -26,7 +26,7 @@ class HoldReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A decision to do nothing now, and to look again at `until`, or at the next poll if that is None."""
+    """A decision to do nothing now and to look again at `until`; None: at the next poll."""
 
     reason: HoldReason
     message: str
@@ -34,7 +34,7 @@ class Hold:
 
 
 class Step(StrEnum):
-    """The word for each action in the log."""
+    """The log's word for each action."""
 
     DRAW_DUE_TIME = "draw_due_time"
     TAKE_CLAIM = "take_claim"
@@ -56,14 +56,14 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DrawDueTime:
-    """Draws the next rotation's time and stores it."""
+    """Draws the time of the next rotation and stores it."""
 
     step: ClassVar = Step.DRAW_DUE_TIME
 
 
 @dataclass(frozen=True, slots=True)
 class TakeClaim:
-    """Records in the state document that this process works on the target, before any effect."""
+    """Records in the state document, before any effect, that this process works on the target."""
 
     step: ClassVar = Step.TAKE_CLAIM
 
@@ -74,12 +74,12 @@ class LookUp:
 
     step: ClassVar = Step.LOOK_UP
     wanted: Credential
-    entry: LedgerEntry | None = None  # on whose behalf; None: for the open attempt, or to open one
+    entry: LedgerEntry | None = None  # the entry that needs the answer; None: the open attempt, or one to open
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Opens an attempt. `credential` lacks what is made at staging: a password, and for `replace` the username."""
+    """Opens an attempt. `credential` lacks what staging generates: the password, and for `replace` the username."""
 
     step: ClassVar = Step.STAGE
     request: Request
@@ -89,34 +89,34 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Takes back a request that cannot be carried out, with the reason."""
+    """Drops a request that cannot be carried out, with the reason."""
 
     step: ClassVar = Step.DROP
     message: str
 
 
 class Verb(Enum):
-    """A way to put the open attempt's credential into force."""
+    """A way to apply the open attempt's credential."""
 
     CREATE = "create"
     SET_PASSWORD = "set_password"  # noqa: S105
     ENABLE = "enable"
-    COMPLETE = "complete"  # finish what a create with a lost answer has made, once a listing shows it
+    COMPLETE = "complete"  # finish a create whose answer was lost, once a listing shows the credential
 
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Puts the staged credential into force."""
+    """Puts the staged credential into force at the provider."""
 
     step: ClassVar = Step.APPLY
     verb: Verb
     credential: Credential
-    like: Credential | None = None  # a new credential takes over its grants, roles and the like
+    like: Credential | None = None  # a new credential inherits its grants, roles and the like
 
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """Brings the old password of `in-place` back for certain, after a refusal that follows an unknown answer."""
+    """Sets the old password of `in-place` again, after a refusal that follows an unknown answer."""
 
     step: ClassVar = Step.RESTORE
     credential: Credential
@@ -124,7 +124,7 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class Prove:
-    """Shows that the provider accepts the staged credential."""
+    """Proves that the provider accepts the staged credential."""
 
     step: ClassVar = Step.PROVE
     credential: Credential
@@ -140,21 +140,21 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Closes the attempt, whose credential is published, and puts its predecessor into the ledger."""
+    """Closes the attempt after its credential was published, and puts its predecessor into the ledger."""
 
     step: ClassVar = Step.CLOSE
 
 
 @dataclass(frozen=True, slots=True)
 class Abandon:
-    """Discards the refused password; what a lost call may have left at the provider goes into the ledger."""
+    """Discards the refused password. Whatever a lost call may have left at the provider goes into the ledger."""
 
     step: ClassVar = Step.ABANDON
 
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """Has the provider itself end a replaced credential when its overlap ends."""
+    """Tells the provider to end a replaced credential by itself when its overlap ends."""
 
     step: ClassVar = Step.EXPIRE
     entry: LedgerEntry
@@ -170,16 +170,16 @@ class Disable:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Ends the quarantine of a replaced credential, or removes what a lost create has left behind."""
+    """Ends the quarantine of a replaced credential, or removes what a lost create left behind."""
 
     step: ClassVar = Step.DELETE
     entry: LedgerEntry
-    stray: Credential | None = None  # a credential that a listing shows for an entry that knows none
+    stray: Credential | None = None  # a listed credential, for an entry that names only an attempt
 
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Takes an entry out of the ledger; nothing is left to do at the provider."""
+    """Removes an entry from the ledger; nothing is left to do at the provider."""
 
     step: ClassVar = Step.FORGET
     entry: LedgerEntry
@@ -204,5 +204,5 @@ Action: TypeAlias = (
 )
 Decision: TypeAlias = Action | Hold
 
-# Effects at a provider, or in the consumer document: never without a claim that outlasts them.
+# Effects at a provider or in the consumer document. Each needs a claim that outlasts it.
 NEEDS_CLAIM = (Apply, Restore, Prove, Publish, Close, Abandon, Expire, Disable, Delete, Forget)

@@ -25,9 +25,9 @@ from rotator.core.transitions import AttemptEvent, next_phase
 
 
 def after_draw(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
-    """Stores the next rotation's time, drawn for a new target or after a changed policy.
+    """Stores the time of the next rotation, drawn for a new target or after its policy changed.
 
-    Times that a clock far ahead has stored are counted again from now, in full.
+    Grace periods that a clock far ahead stored start again from now, in full.
     """
     policy, last = target.policy, state.last_rotation
     if last is None:
@@ -40,14 +40,14 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
 
 
 def after_request(state: TargetState, request: Request) -> TargetState:
-    """Takes up a request to act now. It ends the back-off."""
+    """Stores a request to act now. It ends the back-off."""
     if state.attempt is not None and _is_asked_for(state.attempt, request):
         return replace(state, attempt=_join(state.attempt, request), not_before=None)
     return replace(state, request=_merge(state.request, request), not_before=None)
 
 
 def _is_asked_for(attempt: Attempt, request: Request) -> bool:
-    """True if the open attempt already does what is asked for, so that no second one has to follow.
+    """True if the open attempt already does what the request asks for; then no second one has to follow.
 
     A proved password may have been handed out long ago, and may be the very one that somebody wants replaced.
     """
@@ -67,7 +67,7 @@ def _join(attempt: Attempt, request: Request) -> Attempt:
 
 
 def _merge(waiting: Request | None, request: Request) -> Request:
-    """Returns the later request, with what an earlier one of the same purpose asked for beyond it."""
+    """Returns the later request, with anything more that an earlier one of the same purpose asked for."""
     if waiting is None or waiting.purpose is not request.purpose:
         return request
     return replace(
@@ -78,22 +78,22 @@ def _merge(waiting: Request | None, request: Request) -> Request:
 
 
 def after_drop(state: TargetState, message: str, not_before: datetime) -> TargetState:
-    """Takes back a request or a due rotation that cannot be carried out. An impossible undo is no failure."""
+    """Drops a request or a due rotation that cannot be carried out. An impossible undo does not count as a failure."""
     if state.request is not None and state.request.purpose is Purpose.UNDO:
         return replace(state, request=None, last_error=message)
     return _after_failure(replace(state, request=None), message, not_before)
 
 
 def after_delay(state: TargetState, message: str, not_before: datetime) -> TargetState:
-    """Notes that what is due could not be looked into, or may not be started yet; it stays due."""
+    """Notes why a due action could not be looked into or may not start yet; it stays due."""
     return _after_failure(state, message, not_before)
 
 
 def after_claim(state: TargetState, claim: Claim) -> TargetState:
     """Claims the target for this process.
 
-    A claim that was never given back means that a process died, or lost Vault, between a call and its record: whether
-    the provider carried that call out is unknown.
+    A claim that was never released means that a process died, or lost Vault, between a call and its record: whether the
+    provider carried that call out is unknown.
     """
     attempt = state.attempt
     if attempt is not None and state.claim is not None:
@@ -102,12 +102,12 @@ def after_claim(state: TargetState, claim: Claim) -> TargetState:
 
 
 def after_release(state: TargetState) -> TargetState:
-    """Gives the claim back: everything that was asked of the provider is on record."""
+    """Releases the claim: every call to the provider is on record."""
     return replace(state, claim=None)
 
 
 def after_stage(state: TargetState, plan: Stage, attempt_id: str, credential: Credential, now: datetime) -> TargetState:
-    """Opens an attempt. `credential` is the plan's, with the password and username that were made for it."""
+    """Opens an attempt. `credential` is the plan's, with the generated password and username."""
     next_phase(state.attempt.phase if state.attempt else None, AttemptEvent.STAGE)
     request = plan.request
     attempt = Attempt(
@@ -127,7 +127,7 @@ def after_stage(state: TargetState, plan: Stage, attempt_id: str, credential: Cr
 
 
 def _strategy_of(plan: Stage, credential: Credential) -> Strategy:
-    """Returns the strategy of the attempt. It is fixed here: a changed configuration must not bend an open attempt."""
+    """Returns the attempt's strategy. It is fixed here: a changed configuration must not affect an open attempt."""
     predecessor = plan.predecessor
     if predecessor is not None and is_same_credential(predecessor, credential):
         return Strategy.IN_PLACE
@@ -162,12 +162,12 @@ def after_apply(state: TargetState, credential: Credential, now: datetime) -> Ta
 
 
 def after_proof(state: TargetState, how: str) -> TargetState:
-    """Records that the provider was seen to accept the staged credential."""
+    """Records the proof that the provider accepts the staged credential."""
     return replace(_after_event(state, AttemptEvent.PROVE, proof=how), not_before=None, last_error="")
 
 
 def after_early_proof(state: TargetState, message: str, until: datetime) -> TargetState:
-    """Waits on: the staged credential is not accepted yet, within the propagation window. That is no failure."""
+    """Waits: the staged credential is not accepted yet, within the propagation window. That is not a failure."""
     return replace(state, not_before=until, last_error=message, claim=None)
 
 
@@ -177,7 +177,7 @@ def after_failed_proof(state: TargetState, message: str, not_before: datetime) -
 
 
 def after_setback(state: TargetState, message: str, not_before: datetime, *, uncertain: bool) -> TargetState:
-    """Backs off after a step that did not succeed; it is tried again with the same password."""
+    """Backs off after a step that failed. It is tried again with the same password."""
     attempt = _attempt(state)
     return _after_failure(
         replace(state, attempt=replace(attempt, uncertain=attempt.uncertain or uncertain)), message, not_before
@@ -203,8 +203,8 @@ def after_refusal(state: TargetState, message: str) -> TargetState:
 def after_restore(state: TargetState, now: datetime) -> TargetState:
     """Records that the old password of the one credential is certainly in force: the refused one can be discarded.
 
-    An earlier call may still take effect late, so the refused password is kept a while; without an id, by which an
-    undo tells that it was never published.
+    An earlier call may still take effect late, so the ledger keeps the refused password for a while. The entry has no
+    id, which tells an undo that the password was never published.
     """
     attempt = _attempt(state)
     kept = LedgerEntry(replace(attempt.staged, id=None), Ending.FORGET, now, now, LATE_COMMIT)
@@ -212,9 +212,9 @@ def after_restore(state: TargetState, now: datetime) -> TargetState:
 
 
 def after_abandon(state: TargetState, now: datetime, not_before: datetime, *, strays: bool = False) -> TargetState:
-    """Discards the refused password. What a lost call may have left behind goes into the ledger.
+    """Discards the refused password. Whatever a lost call may have left behind goes into the ledger.
 
-    A rotation that somebody asked for is asked for again; an undo is not. For `strays` see `after_close`.
+    The request for a rotation is renewed; that for an undo is not. For `strays` see `after_close`.
     """
     attempt = _attempt(state)
     moved = _after_event(state, AttemptEvent.ABANDON)
@@ -232,7 +232,7 @@ def after_abandon(state: TargetState, now: datetime, not_before: datetime, *, st
     elif attempt.strategy is not Strategy.IN_PLACE and (attempt.uncertain or attempt.staged.id is not None):
         ending = Ending.DELETE if attempt.strategy is Strategy.REPLACE else Ending.STAND_BY
         kept = tuple(e for e in ledger if not is_same_credential(e.credential, attempt.staged))
-        left = replace(attempt.staged, password=None)  # never published: not to be brought back by an undo
+        left = replace(attempt.staged, password=None)  # never published, so an undo must not publish it
         ledger = (*kept, LedgerEntry(left, ending, now, now + LATE_COMMIT, timedelta()))
         if strays and left.id is not None:
             ledger = (*ledger, strays_entry(attempt, now))
@@ -242,11 +242,11 @@ def after_abandon(state: TargetState, now: datetime, not_before: datetime, *, st
 def after_close(
     state: TargetState, target: Target, now: datetime, fraction: float, *, strays: bool = False
 ) -> TargetState:
-    """Closes the attempt, whose credential is published; its predecessor goes into the ledger.
+    """Closes the attempt after its credential was published; its predecessor goes into the ledger.
 
     Args:
         strays: a create of this attempt may have been carried out more than once (a provider that generates does not
-            refuse the second), and what was made beside the published credential must be removed.
+            refuse the second), and every credential but the published one must be removed.
     """
     attempt = _attempt(state)
     moved = _after_event(state, AttemptEvent.CLOSE)

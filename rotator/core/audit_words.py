@@ -21,7 +21,7 @@ class _DescribedWord(StrEnum):
 
 
 class AuditVerb(_DescribedWord):
-    """A word for what was done."""
+    """The word for an effect."""
 
     STAGE = "stage", "An attempt was opened: the new password is in the state document."
     CREATE = "create", "The provider was asked to create the staged credential."
@@ -30,11 +30,11 @@ class AuditVerb(_DescribedWord):
     ENABLE = "enable", "The provider was asked to enable a credential again, for an undo."
     PROVE = "prove", "The provider was asked whether it accepts the staged credential."
     PUBLISH = "publish", "The consumer document was written: devices read the new credential."
-    CLOSE = "close", "The attempt ended well; `proof` says how the credential was proved."
+    CLOSE = "close", "The attempt succeeded; `proof` says how the credential was proved."
     RESTORE = "restore", "The old password of an `in-place` credential was set again, after a refusal."
-    ABANDON = "abandon", "The attempt was given up, since the provider refuses the staged password."
-    DROP = "drop", "A request, or a due rotation, was taken back, since it cannot be carried out."
-    REASSERT = "reassert", "What is published was set and enabled once more, after a late call may have changed it."
+    ABANDON = "abandon", "The attempt was abandoned, since the provider refuses the staged password."
+    DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out."
+    REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
     EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."
     DISABLE = "disable", "The provider was asked to disable a replaced credential."
     DELETE = "delete", "The provider was asked to delete a replaced credential."
@@ -43,18 +43,18 @@ class AuditVerb(_DescribedWord):
     REQUEST_UNDO = "request_undo", "Somebody asked for an undo; the request is in the state document."
     LOAD_CONFIGURATION = "load_configuration", "The daemon read its configuration, at start or on SIGHUP."
     CLOCK_JUMP = "clock_jump", "The wall clock was set, by `seconds`."
-    TORN_LINE = "torn_line", "The line before this record was cut short, by a crash perhaps, and is kept as it is."
-    LINES_LOST = "lines_lost", "So many `records` were lost, since the audit could not be written for too long."
+    TORN_LINE = "torn_line", "The line before this record is incomplete, perhaps after a crash, and was left as it is."
+    LINES_LOST = "lines_lost", "The audit could not be written for so long that `records` records were lost."
 
 
 class AuditOutcome(_DescribedWord):
-    """A word for what came of it."""
+    """The word for the outcome of an effect."""
 
-    DONE = "done", "It was done; the provider, or Vault, confirmed it."
+    DONE = "done", "It was done; the provider or Vault confirmed it."
     REFUSED = "refused", "It was definitely not done; `detail` or `reason` says why."
-    RETRY = "retry", "It was not done, or not wholly, and will be repeated; `detail` says why."
-    UNKNOWN = "unknown", "Nobody can tell whether it was done: the answer was lost. It is looked into next."
-    NOTICED = "noticed", "It happened by itself, and was noticed."
+    RETRY = "retry", "It was not done, or not completely, and will be repeated; `detail` says why."
+    UNKNOWN = "unknown", "It may have been done: the answer was lost. The next step finds out."
+    NOTICED = "noticed", "It happened by itself and was noticed."
 
 
 def outcome_of(answer: Answer[object]) -> AuditOutcome:

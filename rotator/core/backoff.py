@@ -1,19 +1,19 @@
-"""Back-off after failures: exponential, capped, jittered. The caller stores the result, so it is drawn once."""
+"""Back-off after failures: exponential, capped, jittered. The caller stores the result, so the jitter is drawn once."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-LONGEST_ASKED = timedelta(days=1)  # the most that a provider's Retry-After is obeyed
+LONGEST_ASKED = timedelta(days=1)  # the longest Retry-After of a provider that is obeyed
 
 
 def is_waiting(not_before: datetime | None, now: datetime) -> bool:
-    """True while a stored wait lasts. A wait that ends later than any can was stored by a clock that was wrong."""
+    """True while a stored wait lasts. A wait that ends impossibly late was stored by a wrong clock and is ignored."""
     return not_before is not None and now < not_before <= now + 2 * LONGEST_ASKED
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """A wait of `base` after the first failure, doubled after each further one, never longer than `cap`."""
+    """A wait of `base` after the first failure. It doubles with each further one and never exceeds `cap`."""
 
     base: timedelta = timedelta(seconds=30)
     cap: timedelta = timedelta(hours=1)
@@ -22,10 +22,10 @@ class Backoff:
         """Returns the wait after so many failures in a row.
 
         Args:
-            fraction: in [0, 1); spreads the wait over its upper half, lest a fleet return at the same time.
-            asked: the provider's Retry-After; obeyed, but for a day at most.
+            fraction: in [0, 1); spreads the wait over its upper half to keep a fleet from returning at the same time.
+            asked: the provider's Retry-After; obeyed, up to a day.
         """
-        # No more doublings than reach the cap: nothing overflows after many failures.
+        # Doubling stops at the cap, so nothing overflows after many failures.
         most = (self.cap // self.base).bit_length() if self.base else 0
         doublings = min(max(failures - 1, 0), most)
         wait = min(self.base * (1 << doublings), self.cap) * (0.5 + fraction / 2)

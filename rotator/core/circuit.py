@@ -1,6 +1,6 @@
 """The circuit breaker of one provider account. An open circuit lets nothing through but one probe at a time.
 
-One bad response must not break a fleet, and an account that refuses everything must not be hammered.
+One failing account must not break a fleet, and an account that refuses everything must not be hammered.
 """
 
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ class Circuit:
         return self.failures >= self.threshold
 
     def wait(self, at: float) -> timedelta:
-        """Returns how long no call may be made; zero if one may be made now."""
+        """Returns how long to wait before the next call; zero if one may go out now."""
         return timedelta(seconds=max(self.open_until - at, 0.0)) if self.is_open else timedelta()
 
     def after_call(self, at: float) -> "Circuit":

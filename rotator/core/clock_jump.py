@@ -1,9 +1,9 @@
-"""Noticing that the wall clock was set, by comparing it with a clock that never jumps."""
+"""Detects that the wall clock was set, by comparing it with a clock that never jumps."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-# More than NTP slews away between two looks, less than what would retire a credential early by any sensible overlap.
+# More than NTP slews between two looks, and too little to cut any sensible overlap noticeably short.
 SMALLEST_JUMP = timedelta(seconds=30)
 
 
@@ -15,6 +15,6 @@ class ClockReading:
     monotonic: float
 
     def jump_since(self, earlier: "ClockReading") -> timedelta:
-        """Returns by how much the wall clock was set since then, positive for forward; zero below `SMALLEST_JUMP`."""
+        """Returns how far the wall clock was set since then, positive for forward; zero below `SMALLEST_JUMP`."""
         drift = (self.wall - earlier.wall) - timedelta(seconds=self.monotonic - earlier.monotonic)
         return drift if abs(drift) >= SMALLEST_JUMP else timedelta()

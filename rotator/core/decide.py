@@ -1,8 +1,8 @@
-"""Decides the one next thing to do for a target: a chain of small named checks; the first that acts wins.
+"""Decides the next action for a target: a chain of small named checks; the first one that acts wins.
 
-A check that declines says why: it answers a `Hold`, which is kept while the chain goes on. If no check acts, the hold
-whose reason weighs most is the answer. Pure: the same facts always give the same action. Nothing here knows how an
-action is carried out.
+A check that declines returns a `Hold` with the reason, and the chain goes on. If no check acts, the hold with the most
+important reason is the answer. Pure: the same facts always give the same action. Nothing here knows how an action is
+carried out.
 """
 
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def decide(facts: Facts) -> Decision:
         elif answer is not None:
             return TakeClaim() if isinstance(answer, NEEDS_CLAIM) and not facts.holds_claim else answer
     weightiest = min(holds, key=lambda hold: _WEIGHT[hold.reason])
-    # Look again as soon as anything else may become possible.
+    # Look again as soon as another action may become possible.
     moments = [weightiest.until, facts.state.next_rotation, facts.state.not_before, *facts.open_circuits.values()]
     for entry in facts.state.ledger:
         moments += [entry.not_before, entry.disable_at, entry.ends_at]
@@ -67,11 +67,11 @@ def claimed_elsewhere(facts: Facts) -> Hold | None:
     claim = facts.state.claim
     if claim is None or facts.other_claim_remaining <= timedelta():
         return None
-    return Hold(HoldReason.CLAIMED, f"{claim.holder} works on it", facts.now + facts.other_claim_remaining)
+    return Hold(HoldReason.CLAIMED, f"{claim.holder} is working on it", facts.now + facts.other_claim_remaining)
 
 
 def continue_attempt(facts: Facts) -> Decision | None:
-    """Carries an open attempt to its end with the password that was staged; never replaces it."""
+    """Carries an open attempt to its end with the staged password, which is never replaced."""
     attempt = facts.state.attempt
     if attempt is None:
         return None
@@ -91,7 +91,7 @@ def continue_attempt(facts: Facts) -> Decision | None:
 def _apply(facts: Facts, attempt: Attempt) -> Decision:
     foreign = foreign_document_hold(facts)
     if foreign is not None and not attempt.take_over:
-        return foreign  # before the provider hears of the password: it could not be published afterwards
+        return foreign  # before the provider gets the password, which could not be published afterwards
     if attempt.strategy is Strategy.IN_PLACE:
         return Apply(Verb.SET_PASSWORD, attempt.staged)
     if attempt.purpose is Purpose.UNDO:
@@ -118,10 +118,10 @@ def _create(facts: Facts, attempt: Attempt) -> Action:
 
 
 def _discard(attempt: Attempt) -> Action:
-    """Discards a refused password. If every call of the attempt was answered, it can simply go.
+    """Discards a refused password, at once if every call of the attempt was answered.
 
-    If an earlier call may have been carried out, a spare credential is left to the ledger; the one credential of
-    `in-place` first gets its old password back, so that what is published is in force.
+    If an earlier call may have been carried out, the ledger takes a credential that devices do not use. The one
+    credential of `in-place` first gets its old password back, to put the published one into force again.
     """
     if attempt.strategy is not Strategy.IN_PLACE or not attempt.uncertain:
         return Abandon()
@@ -131,21 +131,21 @@ def _discard(attempt: Attempt) -> Action:
 
 
 def draw_due_time(facts: Facts) -> Action | None:
-    """Draws the next rotation's time once; again only if the schedule changed or a clock far ahead stored it."""
+    """Draws the time of the next rotation once; again only if the schedule changed or a clock far ahead stored it."""
     state = facts.state
     changed = state.scheduled_by != facts.target.schedule_key or ledger.has_future_times(state, facts.now)
     return DrawDueTime() if state.next_rotation is None or changed else None
 
 
 def retire(facts: Facts) -> Decision | None:
-    """Retires what the ledger names, and nothing else; never what is published, staged or handed out."""
+    """Retires what the ledger names and nothing else; never what is published, staged or in the consumer document."""
     foreign = foreign_document_hold(facts)
     if foreign is not None:
         return foreign
     for entry in facts.state.ledger:
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
         if action is not None and facts.retirements_left <= 0:
-            return Hold(HoldReason.RETIREMENTS_CAPPED, "no more credentials may be retired in this minute")
+            return Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
         if action is not None:
             return action
     return None
@@ -164,7 +164,7 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
     if facts.is_protected(entry.credential):
         return None
     if entry.disable_at > facts.now:
-        # A provider that can end credentials by itself is told at once when: it then does so even if we are down.
+        # Told in advance, the provider ends the credential even while rotator is down.
         untold = entry.credential.id is not None and entry.expires_at is None
         return Expire(entry) if untold and can.expires else None
     if entry.credential.id is None:
@@ -177,7 +177,7 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
 
 
 def _trace(facts: Facts, entry: LedgerEntry) -> Action:
-    """Removes whatever a listing shows for an entry without an id: it stems from a create with a lost answer."""
+    """Removes whatever a listing shows for an entry without an id, which comes from a create with a lost answer."""
     found = facts.lookups.get(lookup_key(entry.credential))
     if found is None:
         return LookUp(entry.credential, entry)

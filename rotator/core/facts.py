@@ -1,4 +1,4 @@
-"""The knowledge of a target at one moment: all that a decision may rest on."""
+"""The facts about a target at one moment: everything that a decision may depend on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,23 +25,23 @@ class Facts:
     capabilities: Mapping[str, Capabilities]  # by provider account
     state: TargetState
     consumer: ConsumerDocument
-    holds_claim: bool  # this process holds the claim, and for longer than any one effect can take
-    other_claim_remaining: timedelta  # how long another process's claim must still be respected
+    holds_claim: bool  # this process holds the claim for longer than any single effect can take
+    other_claim_remaining: timedelta  # how long to respect another process's claim
     now: datetime
     lookups: Mapping[str, tuple[Credential, ...]] = field(default_factory=dict)  # made in this look, by `lookup_key`
-    open_circuits: Mapping[str, datetime] = field(default_factory=dict)  # by account, until when nothing may be sent
-    retirements_left: int = 1  # how many the cap for this minute still allows
+    open_circuits: Mapping[str, datetime] = field(default_factory=dict)  # by account: when the next call may go out
+    retirements_left: int = 1  # how many this minute's cap still allows
     unproved_accounts: frozenset[str] = frozenset()  # accounts with too many passwords set in place and not proved
 
     @property
     def consumer_document_is_ours(self) -> bool:
-        """True if the consumer document is what was last published, or if there is neither of the two."""
+        """True if the consumer document contains what was last published, or if neither exists."""
         if self.state.published is None:
             return not self.consumer.exists
         return self.consumer.names(self.state.published)
 
     def is_protected(self, credential: Credential) -> bool:
-        """True if a credential must not be touched: it is published, staged, or handed out to devices."""
+        """True if a credential must not be touched: it is published, staged, or in the consumer document."""
         attempt = self.state.attempt
         kept = (self.state.published, attempt.staged if attempt else None)
         in_use = any(other is not None and is_same_credential(other, credential) for other in kept)
@@ -49,7 +49,7 @@ class Facts:
 
 
 def lookup_key(wanted: Credential) -> str:
-    """Returns the key of a look-up: by id, else by username, else by the attempt that made the credential."""
+    """Returns the key of a look-up: by id, else by username, else by the attempt that created the credential."""
     return f"{wanted.account}/{wanted.id or wanted.username or wanted.attempt}"
 
 
@@ -61,16 +61,16 @@ def is_same_credential(one: Credential, other: Credential) -> bool:
         return one.id == other.id
     if one.username and other.username:
         return one.username == other.username
-    # Of a lost create only the attempt is known; what a listing then shows for it may be more than one credential.
+    # After a lost create only the attempt is known, and a listing may show several credentials for it.
     return one.id is None and other.id is None and one.attempt is not None and one.attempt == other.attempt
 
 
 def ledger_entry_of(state: TargetState, credential: Credential) -> LedgerEntry | None:
-    """Returns the ledger's entry for `credential`, if there is one."""
+    """Returns the ledger entry of `credential`, if there is one."""
     return next((entry for entry in state.ledger if is_same_credential(entry.credential, credential)), None)
 
 
 def has_unproved_password(attempt: Attempt) -> bool:
-    """True if the provider may have a password in place of the published one that it was not seen to accept."""
+    """True if an unproved password may have replaced the published one at the provider."""
     may_be_set = attempt.phase is Phase.APPLIED or (attempt.phase is Phase.STAGED and attempt.uncertain)
     return attempt.strategy is Strategy.IN_PLACE and may_be_set

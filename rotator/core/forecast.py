@@ -1,6 +1,6 @@
-"""The forecast of a target: what would be done now, step by step, as if every call succeeded, and what comes later.
+"""The forecast of a target: the steps that would follow now if every call succeeded, and the events after that.
 
-It decides as the engine does (`decide`) and moves the state as the engine does (`advance`, `ledger`), on paper only.
+It decides (`decide`) and advances the state (`advance`, `ledger`) as the engine does, without effects.
 """
 
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ _APPLIED_BY = {
 
 @dataclass(frozen=True, slots=True)
 class ForecastStep:
-    """Something that would be done now."""
+    """A step that would be taken now."""
 
     what: str
     why: str
@@ -45,7 +45,7 @@ class ForecastStep:
 
 @dataclass(frozen=True, slots=True)
 class ForecastEvent:
-    """Something that would be done later: at `at`, or between `at` and `until` if the time is not drawn yet."""
+    """A later event: at `at`, or between `at` and `until` if its time has not been drawn yet."""
 
     at: datetime
     what: str
@@ -59,17 +59,17 @@ class Forecast:
 
     target: Target
     steps: tuple[ForecastStep, ...]
-    waits_for: str  # why nothing (more) is done now
-    events: tuple[ForecastEvent, ...]  # in the order of time
+    waits_for: str  # why nothing more happens now
+    events: tuple[ForecastEvent, ...]  # in chronological order
     notes: tuple[str, ...]
-    needs: Credential | None = None  # the forecast ends here until the facts hold this look-up
+    needs: Credential | None = None  # the forecast ends here until the facts include this look-up
 
 
 def forecast(facts: Facts) -> Forecast:
     """Returns the forecast for the target of `facts`."""
     run = _PaperRun(facts)
     for _ in range(_MOST_STEPS):
-        run.carry_out(decide(replace(run.facts, holds_claim=True)))  # on paper nobody has to take a claim
+        run.carry_out(decide(replace(run.facts, holds_claim=True)))  # a forecast needs no claim
         if run.waits_for is not None:
             break
     events = tuple(sorted(_events(run.facts, drawn_anew=run.drawn_anew), key=lambda event: event.at))
@@ -77,7 +77,7 @@ def forecast(facts: Facts) -> Forecast:
 
 
 class _PaperRun:
-    """Moves the facts on by one action after the other, and tells each as a step."""
+    """Advances the facts action by action, and notes each as a step."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
@@ -95,11 +95,11 @@ class _PaperRun:
             case do.TakeClaim():
                 self.waits_for = ""
             case do.Drop():
-                self.waits_for = f"it cannot be carried out: {action.message}"
+                self.waits_for = f"it is impossible: {action.message}"
             case do.LookUp():
                 self.needs, wanted = action.wanted, action.wanted
-                self._step(f"look up {wanted.username or wanted.id} at {wanted.account}", "what follows depends on it")
-                self.waits_for = "the answer of the provider"
+                self._step(f"look up {wanted.username or wanted.id} at {wanted.account}", "the next step depends on it")
+                self.waits_for = "the provider's answer"
             case do.DrawDueTime():
                 self.drawn_anew = True
                 self._move(advance.after_draw(state, facts.target, facts.now, 0.0))
@@ -182,7 +182,7 @@ class _PaperRun:
 
 
 def _events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:
-    """Yields what the state that was reached leads to later."""
+    """Yields the later events that follow from the final state."""
     for entry in facts.state.ledger:
         can = facts.capabilities.get(entry.credential.account)
         if entry.ending is not Ending.FORGET and not entry.disabled and can is not None and can.disables:

@@ -1,4 +1,4 @@
-"""The obstacles that more than one check of `decide` has to respect. Each answers the `Hold` that says so, or None."""
+"""The obstacles that several checks of `decide` share. Each function returns the `Hold` for one, or None."""
 
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.backoff import is_waiting
@@ -9,10 +9,10 @@ from rotator.core.model import Phase
 def account_hold(facts: Facts, account: str) -> Hold | None:
     """Holds if nothing may be sent to a provider account."""
     if account not in facts.capabilities:
-        message = f"{account} is not in the configuration, but {facts.target.name} still needs it: put it back"
+        message = f"{account} is not in the configuration, but {facts.target.name} still needs it: add it again"
         return Hold(HoldReason.ACCOUNT_MISSING, message)
     if account in facts.open_circuits:
-        message = f"calls to {account} failed too often in a row and pause for a while"
+        message = f"too many calls to {account} failed in a row: calls pause for a while"
         return Hold(HoldReason.CIRCUIT_OPEN, message, facts.open_circuits[account])
     return None
 
@@ -32,5 +32,5 @@ def foreign_document_hold(facts: Facts) -> Hold | None:
     if facts.consumer_document_is_ours or (attempt is not None and facts.consumer.names(attempt.staged)):
         return None
     what = "is not what rotator published" if facts.consumer.exists else "is gone"
-    remedy = f"put it right, or take it over: rotator rotate {facts.target.name} --take-over"
+    remedy = f"correct it, or take it over: rotator rotate {facts.target.name} --take-over"
     return Hold(HoldReason.FOREIGN_DOCUMENT, f"{facts.target.path} {what}; {remedy}")

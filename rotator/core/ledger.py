@@ -1,4 +1,4 @@
-"""The entries of the ledger, and the state document after each event that concerns one. Pure, like `advance`."""
+"""The ledger's entries, and the state document after each event that concerns one. Pure, like `advance`."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -7,13 +7,13 @@ from rotator.core.facts import is_same_credential
 from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
-# The time for which a provider may still carry out a create whose answer was lost. A guess, on the long side: no
-# provider documents it, and all that it delays is the removal of a credential that nobody was told of.
+# How long a provider may still carry out a create whose answer was lost. A generous guess: no provider documents it,
+# and it delays only the removal of a credential that no device ever received.
 LATE_COMMIT = timedelta(minutes=10)
 
 
 def replaced_entry(attempt: Attempt, target: Target, now: datetime) -> LedgerEntry | None:
-    """Returns the entry for what an attempt replaced, if there is anything to retire or to keep."""
+    """Returns the entry for the credential that an attempt replaced, if there is anything to retire or keep."""
     predecessor = attempt.predecessor
     if predecessor is None:
         return None
@@ -31,20 +31,20 @@ def replaced_entry(attempt: Attempt, target: Target, now: datetime) -> LedgerEnt
 
 
 def strays_entry(attempt: Attempt, now: datetime) -> LedgerEntry:
-    """Returns an entry for whatever else the provider made, to be looked for when no create can still be under way."""
+    """Returns an entry for any further credential that the provider created. It is due once no create is under way."""
     unknown = Credential(attempt.staged.account, username="", attempt=attempt.id)
     return LedgerEntry(unknown, Ending.DELETE, now, now + LATE_COMMIT, timedelta())
 
 
 def end_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
-    """Takes overlap and quarantine away, in an emergency. A create that may still be under way is waited for."""
+    """Removes overlap and quarantine, in an emergency. It still waits for a create that may be under way."""
     if entry.credential.id is None:
         return entry
     return replace(entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None)
 
 
 def has_future_times(state: TargetState, now: datetime) -> bool:
-    """True if a stored time lies more than a day ahead: it was stored by a clock that was wrong.
+    """True if a time that should be past lies more than a day ahead: a wrong clock stored it.
 
     A smaller difference between two clocks does no lasting harm.
     """
@@ -53,7 +53,7 @@ def has_future_times(state: TargetState, now: datetime) -> bool:
 
 
 def count_from_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
-    """Counts overlap and quarantine from now if they began at a time still to come."""
+    """Restarts overlap and quarantine now if they began at a time still to come."""
     early = max(entry.replaced_at - now, timedelta())
     disabled_at = min(entry.disabled_at, now) if entry.disabled_at is not None else None
     return replace(
@@ -62,7 +62,7 @@ def count_from_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
 
 
 def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) -> tuple[LedgerEntry, ...]:
-    """Returns the ledger without any entry of one credential."""
+    """Returns the ledger without the entries of one credential."""
     return tuple(entry for entry in ledger if not is_same_credential(entry.credential, credential))
 
 
@@ -73,27 +73,27 @@ def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> Target
 
 
 def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
-    """Records that a replaced credential was disabled. Its quarantine begins now, however late that is."""
+    """Records that a replaced credential was disabled. Its quarantine begins now, even if that is late."""
     ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="")
     counts = replace(state.counts, disabled=state.counts.disabled + 1)
     return replace(state, ledger=_swap(state.ledger, entry, ended), counts=counts, claim=None)
 
 
 def after_new_password(state: TargetState, entry: LedgerEntry, password: Secret) -> TargetState:
-    """Stores a new password for a replaced credential whose own nobody knows, before the provider hears of it."""
+    """Stores a new password for a replaced credential whose password is unknown, before the provider gets it."""
     known = replace(entry, credential=replace(entry.credential, password=password))
     return replace(state, ledger=_swap(state.ledger, entry, known))
 
 
 def after_removal(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:
-    """Drops all entries of a replaced credential that is gone from the provider."""
+    """Removes all entries of a replaced credential that no longer exists at the provider."""
     counts = replace(state.counts, deleted=state.counts.deleted + 1) if deleted else state.counts
     ledger = without_credential(state.ledger, entry.credential)
     return replace(state, ledger=ledger, counts=counts, claim=None)
 
 
 def after_forget(state: TargetState, entry: LedgerEntry) -> TargetState:
-    """Drops this one entry. Another one of the same credential, with another ending, stays."""
+    """Removes this one entry. Another entry of the same credential, with another ending, stays."""
     return replace(state, ledger=tuple(other for other in state.ledger if other != entry), claim=None)
 
 
@@ -103,7 +103,7 @@ def after_stray_removal(state: TargetState) -> TargetState:
 
 
 def after_postponement(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:
-    """Notes why a credential could not be retired yet; it stays in the ledger for as long as it takes."""
+    """Notes why a credential could not be retired yet; the entry stays for as long as it takes."""
     later = replace(entry, failures=entry.failures + 1, not_before=not_before, note=note)
     return replace(state, ledger=_swap(state.ledger, entry, later), claim=None)
 

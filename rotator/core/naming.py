@@ -1,4 +1,4 @@
-"""The names that `rotator` makes: attempt ids and, for `replace`, usernames."""
+"""The names that `rotator` generates: attempt ids and, for `replace`, usernames."""
 
 from collections.abc import Callable
 from string import ascii_lowercase, digits
@@ -11,12 +11,12 @@ _SUFFIX = 8
 
 
 def new_attempt_id(choice: Callable[[str], str]) -> str:
-    """Returns an id that is unique for all practical purposes: 62 bits."""
+    """Returns a random id of 62 bits, unique for all practical purposes."""
     return "".join(choice(_ALPHABET) for _ in range(12))
 
 
 def new_username(target: Target, choice: Callable[[str], str]) -> str:
-    """Returns a fresh username: the configured one, or the target's name, and a random suffix of 41 bits.
+    """Returns a new username: the configured one or the target's name, and a random suffix of 41 bits.
 
     Letters and digits only, which every provider takes (Vobiz, Create Credential: other characters "can
     be rejected with a 400").

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rotator.core.secret import Secret
 
-# Safe in SIP digest strings, URLs, forms, INI and XML files: no quote, backslash, #, %, &, :, ;, <, > or space.
+# Safe in SIP digests, URLs, forms, INI and XML files: no quote, backslash, #, %, &, :, ;, <, > or space.
 SAFE_SYMBOLS = "!@$^*_+"
 _LONGEST = 128
 _TRIES = 10_000
@@ -18,9 +18,9 @@ _TRIES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class PasswordRules:
-    """The composition of a password: the minimum from each class of characters; the alphabet is their union.
+    """The composition of a password: a minimum from each class of characters. The alphabet is their union.
 
-    A class whose minimum is 0 is still used; to leave symbols out, make `symbols` empty.
+    A class with minimum 0 is still used; to leave symbols out, make `symbols` empty.
     """
 
     length: int = 20
@@ -29,8 +29,8 @@ class PasswordRules:
     digits: int = 1
     symbol: int = 1
     symbols: str = SAFE_SYMBOLS
-    shortest: int = 8  # the fewest characters the provider takes
-    longest: int = _LONGEST  # the most characters the provider takes
+    shortest: int = 8  # the fewest characters that the provider accepts
+    longest: int = _LONGEST  # the most characters that the provider accepts
 
     @property
     def classes(self) -> tuple[tuple[str, int], ...]:
@@ -48,18 +48,18 @@ def problems(rules: PasswordRules, limits: PasswordRules) -> tuple[str, ...]:
     found = []
     required = rules.lower + rules.upper + rules.digits + rules.symbol
     if required > rules.length:
-        found.append(f"the minima add up to {required}, which is more than length {rules.length}")
+        found.append(f"the minimum counts add up to {required}, more than length {rules.length}")
     if rules.length < limits.shortest:
-        found.append(f"length {rules.length} is less than the {limits.shortest} that the provider asks for")
+        found.append(f"length {rules.length} is less than the {limits.shortest} that the provider requires")
     if rules.length > limits.longest:
-        found.append(f"length {rules.length} is more than the {limits.longest} that the provider takes")
+        found.append(f"length {rules.length} is more than the {limits.longest} that the provider accepts")
     if rules.symbol and not rules.symbols:
         found.append("a symbol is required but `symbols` is empty")
     if limits.symbol and not rules.symbol:
         found.append("the provider requires at least one symbol: set `symbol` to 1 or more")
     refused = sorted(set(rules.symbols) - set(limits.symbols))
     if refused:
-        found.append(f"the provider may refuse {' '.join(refused)}; it takes {limits.symbols}")
+        found.append(f"the provider may refuse {' '.join(refused)}; it accepts {limits.symbols}")
     return tuple(found)
 
 
@@ -75,7 +75,7 @@ def meets(password: Secret, rules: PasswordRules) -> bool:
 
 
 def generate(rules: PasswordRules, choice: Callable[[str], str]) -> Secret:
-    """Makes a password. `choice` draws one character of a text uniformly and must be cryptographically strong.
+    """Generates a password. `choice` draws one character of a text uniformly and must be cryptographically strong.
 
     Raises:
         ValueError: the rules cannot be met (`problems` says why).

@@ -1,7 +1,6 @@
 """Due times: intervals, cron expressions with a time zone, maintenance windows, spread.
 
-A due time is computed once, stored, and never recomputed at a look: a random moment that is drawn again at each look
-would never come, or come at once.
+A due time is drawn once and stored. Drawn again at each look, a random time would never come, or come at once.
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-SPREAD = 0.1  # of an interval: a rotation falls due this much early at most, which spreads a fleet out
+SPREAD = 0.1  # of an interval: a rotation is due up to this much earlier, which spreads a fleet
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Every:
     interval: timedelta
 
     def due_after(self, moment: datetime, fraction: float) -> datetime:
-        """Returns the due time after a rotation at `moment`; `fraction` in [0, 1) is the spread that was drawn."""
+        """Returns the due time after a rotation at `moment`; `fraction` in [0, 1) is the drawn spread."""
         return moment + self.interval * (1 - SPREAD * fraction)
 
     @property
@@ -74,10 +73,10 @@ class Window:
         return next_time(self.cron, self.timezone, moment)
 
     def place(self, wanted: datetime, not_before: datetime, fraction: float) -> datetime:
-        """Returns the moment inside a window that suits `wanted` best.
+        """Returns the best moment inside a window for a rotation that is due at `wanted`.
 
-        That is `wanted` itself if it lies in a window; else a moment in the last window that ends before it, since a
-        password is better rotated ahead of its age limit than after it; else one in the next window.
+        That is `wanted` itself if it lies in a window; otherwise a moment in the last window that ends before it, since
+        it is better to rotate before the age limit than after it; otherwise one in the next window.
         """
         if self.contains(wanted):
             return wanted
@@ -89,7 +88,7 @@ class Window:
     def _last_opening(self, after: datetime, before: datetime) -> datetime | None:
         """Returns the last opening after `after` of a window that ends by `before`.
 
-        Searches by halves: openings may be minutes or years apart, and there may be a million of them.
+        A binary search: openings may be minutes or years apart, and there may be a million of them.
         """
         latest = before - self.duration
         if self.next_opening(after) > latest:
@@ -108,11 +107,10 @@ def next_time(expression: str, timezone: str, after: datetime) -> datetime:
     """Returns the first time of a cron expression strictly after `after`, in UTC.
 
     Raises:
-        ValueError: the expression is not one of five cron fields, or it never comes.
+        ValueError: the expression does not have five cron fields, or describes a time that never occurs.
     """
     try:
-        # When summer time ends, an hour comes twice; cronsim takes the second for the first and may give a time that
-        # is past.
+        # An hour occurs twice when daylight saving time ends. cronsim confuses the two and may return a past time.
         times = (time.astimezone(UTC) for time in CronSim(expression, after.astimezone(ZoneInfo(timezone))))
         return next(time for time in times if time > after)
     except (CronSimError, StopIteration) as error:
@@ -132,6 +130,6 @@ def next_due(schedule: Schedule, window: Window | None, rotated: datetime, fract
     if window is None or window.contains(wanted):
         return wanted
     if isinstance(schedule, Cron):
-        # Never earlier than its time: the expression would give the same time once more.
+        # Never before its time: the expression would yield the same time again.
         return window.next_opening(wanted) + window.duration * fraction
     return window.place(wanted, rotated, fraction)

@@ -1,7 +1,7 @@
 """The only type that carries a password, a token or a key through `rotator`.
 
-A `Secret` cannot be printed, formatted, pickled or turned into JSON by accident; `reveal()` is the one way out, so
-that `grep -rn 'reveal()'` lists every place where a value leaves.
+A `Secret` cannot be printed, formatted, pickled or turned into JSON by accident. `reveal()` is the only way out:
+`grep -rn 'reveal()'` lists every place where a value leaves.
 """
 
 import hmac
@@ -14,7 +14,7 @@ _MASK = "Secret(***)"
 class Secret:
     """A value that must never be seen.
 
-    It compares in constant time, and only with another `Secret`; it is not hashable, lest it become a key.
+    It compares in constant time, and only with another `Secret`. It is not hashable, so it cannot become a key.
     """
 
     __slots__ = ("_value",)
@@ -22,7 +22,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         if not isinstance(value, str):
-            raise TypeError("a Secret carries text")
+            raise TypeError("a Secret contains text")
         self._value = value
 
     def reveal(self) -> str:
@@ -35,7 +35,7 @@ class Secret:
         return hmac.compare_digest(self._bytes(), other._bytes())
 
     def _bytes(self) -> bytes:
-        """Encodes any text: what people write into Vault need not be valid Unicode."""
+        """Encodes any text: people may write invalid Unicode into Vault."""
         return self._value.encode(errors="surrogatepass")
 
     def __bool__(self) -> bool:
@@ -48,4 +48,4 @@ class Secret:
         return _MASK
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise TypeError("a Secret is not pickled")
+        raise TypeError("a Secret cannot be pickled")

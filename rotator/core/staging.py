@@ -1,4 +1,4 @@
-"""The check of `decide` that opens attempts: whether one is opened now, and with which credential."""
+"""The check of `decide` that opens an attempt, and the credential that it stages."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +14,7 @@ _SOON = timedelta(seconds=10)
 
 
 def stage(facts: Facts) -> Decision | None:
-    """Opens an attempt if one is asked for or due, and nothing stands in its way."""
+    """Opens an attempt if one is requested or due and nothing prevents it."""
     if facts.state.attempt is not None:
         return None
     request = facts.state.request or _due(facts)
@@ -40,18 +40,18 @@ def _due(facts: Facts) -> Request | None:
 
 
 def _unproved_hold(facts: Facts, request: Request | None) -> Hold | None:
-    """Holds if a provider says done but does not accept what was set: it must not cut a whole fleet off."""
+    """Holds if a provider reports success but does not accept the new passwords: it must not cut off a whole fleet."""
     account = facts.target.account
     if request is None or facts.target.strategy is not Strategy.IN_PLACE or account not in facts.unproved_accounts:
         return None
-    message = f"{account} does not accept the passwords that were set last: find out why, at the provider"
+    message = f"{account} does not accept the passwords that were set last: find the cause at the provider"
     return Hold(HoldReason.UNPROVED, message, facts.now + _SOON)
 
 
 def _idle_hold(facts: Facts, request: Request) -> Hold | None:
-    """Holds while devices may still use the idle credential of `alternating`: its password must not be set.
+    """Holds while devices may still use the idle credential of `alternating`: its password must not change yet.
 
-    After its overlap it is disabled first. A request does not wait for that, since it may not be possible.
+    After the overlap it is disabled first. A request does not wait for that, since disabling may be impossible.
     """
     if facts.target.strategy is not Strategy.ALTERNATING or request.compromised:
         return None
@@ -63,7 +63,7 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
 
 
 def _window_hold(facts: Facts) -> Hold | None:
-    """Holds what the schedule asks for until the window opens. Requests do not wait."""
+    """Holds a scheduled rotation until the window opens. Requests do not wait."""
     window = facts.target.policy.window
     if facts.state.request is not None or window is None or window.contains(facts.now):
         return None
@@ -88,7 +88,8 @@ def _in_place(facts: Facts, request: Request) -> Action:
         return Drop(
             f"{facts.target.account} has no credential {name!r}, and in-place cannot create one: check the username"
         )
-    # What is published at another account is replaced; what is gone from this one, and was made anew by hand, is not.
+    # A credential published at another account is what is replaced. If somebody deleted the published one here and
+    # created it again, the one that is there now is.
     elsewhere = published is not None and published.account != current.account
     return Stage(request, replace(current, password=None), published if elsewhere else current)
 
@@ -105,10 +106,10 @@ _ROTATE = {Strategy.REPLACE: _replace, Strategy.IN_PLACE: _in_place, Strategy.AL
 
 
 def _predecessor(facts: Facts, *, only_here: bool = False) -> Credential | LookUp | None:
-    """Returns what the new credential will replace: the published one, or at the first rotation the configured one.
+    """Returns the credential that the new one will replace: the published one, or at first the configured one.
 
     Args:
-        only_here: the published one counts only if it exists at the target's own account, since `in-place` sets its
+        only_here: use the published one only if it exists at the target's own account, since `in-place` sets its
             password.
     """
     published = facts.state.published
@@ -124,13 +125,13 @@ def _predecessor(facts: Facts, *, only_here: bool = False) -> Credential | LookU
     found = facts.lookups.get(lookup_key(wanted))
     if not found:
         return LookUp(wanted) if found is None else None
-    # The password of an adopted credential is known only if the document that is taken over names it.
+    # The password of an adopted credential is known only if the document that is taken over contains it.
     known = facts.consumer.password if facts.consumer.username == found[0].username else None
     return replace(found[0], password=known)
 
 
 def _gone(facts: Facts, credential: Credential) -> bool | LookUp:
-    """True if the listing no longer has a credential that we knew. That is asked only after a failure."""
+    """True if the listing lacks a known credential. The provider is asked only after a failure."""
     if not facts.state.failures:
         return False
     found = facts.lookups.get(lookup_key(credential))
@@ -138,7 +139,7 @@ def _gone(facts: Facts, credential: Credential) -> bool | LookUp:
 
 
 def _configured(facts: Facts) -> str:
-    """Returns the configured username that devices use: at a take-over the one they are handed out, else the first."""
+    """Returns the configured username that devices use: at a take-over the one in their document, else the first."""
     handed_out = facts.consumer.username
     return next((name for name in facts.target.usernames if name == handed_out), facts.target.usernames[0])
 

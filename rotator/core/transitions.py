@@ -1,4 +1,4 @@
-"""Every legal transition of an attempt, in one place. An illegal one raises and changes nothing."""
+"""Every legal transition of an attempt, in one place. An illegal one raises an error and changes nothing."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -13,8 +13,8 @@ class AttemptEvent(Enum):
     STAGE = "stage"  # the password was written to Vault
     APPLY = "apply"  # the provider answered that it is in force
     DOUBT = "doubt"  # it could not be proved within the propagation window: apply the same password again
-    PROVE = "prove"  # the provider was seen to accept it
-    CLOSE = "close"  # the consumer document names it; the predecessor goes into the ledger
+    PROVE = "prove"  # a proof showed that the provider accepts it
+    CLOSE = "close"  # the consumer document contains it; the predecessor goes into the ledger
     ABANDON = "abandon"  # the provider definitely refused the password, so it is discarded
 
 
@@ -31,14 +31,14 @@ ATTEMPT: Mapping[tuple[Phase | None, AttemptEvent], Phase | None] = MappingProxy
 
 
 class IllegalTransitionError(Exception):
-    """A transition that the table does not have: a fault in `rotator`, never in the provider."""
+    """A transition that is not in the table: a bug in `rotator`, never a fault of the provider."""
 
 
 def next_phase(phase: Phase | None, event: AttemptEvent) -> Phase | None:
     """Returns the phase after `event`; None stands for no open attempt.
 
     Raises:
-        IllegalTransitionError: the table has no such pair.
+        IllegalTransitionError: the pair is not in the table.
     """
     try:
         return ATTEMPT[phase, event]

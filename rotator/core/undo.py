@@ -1,6 +1,6 @@
-"""The rule for an undo: which replaced credential it publishes again, until when, or why there is none.
+"""The rule for an undo: the replaced credential that it publishes again and the time limit, or the reason for none.
 
-The engine, `rotator undo` and the status all ask here, and none of them promises what another refuses.
+The engine, `rotator undo` and the status share this rule, so none of them promises what another refuses.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class UndoCandidate:
 
 @dataclass(frozen=True, slots=True)
 class UndoImpossible:
-    """No replaced credential can be published again; `reason` names each with what forbids it."""
+    """No replaced credential can be published again. `reason` gives the cause for each."""
 
     reason: str
 
@@ -46,7 +46,7 @@ def undo_refusal(entry: LedgerEntry, can: Capabilities | None, now: datetime) ->
     if entry.credential.id is None:
         return "it was never published"
     if entry.credential.password is None:
-        return "nobody knows its password"
+        return "its password is unknown"
     if entry.disabled and _ends_when_disabled(entry, can):
         return "it was disabled, and this provider cannot undo that"
     if entry.ends_at <= now:

@@ -1,4 +1,4 @@
-"""Carries out what the core decided; the only package that orders effects."""
+"""Carries out the core's decisions; the only package that orders effects."""
 
 from rotator.engine.limits import Limits
 from rotator.engine.loop import CLAIM_MARGIN, Engine, Look, Outcome

@@ -1,4 +1,4 @@
-"""The effects on a target and its open attempt: each is carried out, and what came of it goes to the state document."""
+"""The effects on a target and its open attempt. Each one is carried out, and its outcome goes to the state document."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,18 +20,18 @@ _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
 
 
 def draw_due_time(caller: ProviderCaller, session: Session) -> None:
-    """Draws the next rotation's time."""
+    """Draws the time of the next rotation."""
     fraction = caller.randomness.fraction()
     session.write(advance.after_draw(session.state, session.target, caller.clock.now(), fraction))
 
 
 def take_claim(session: Session) -> None:
     """Takes the claim, or renews it."""
-    if session.holds_claim:  # it only runs out: nothing was lost in between
+    if session.holds_claim:  # it is about to expire, and no call was lost in between
         session.write(session.state)
     else:
         session.write_claimed(advance.after_claim(session.state, session.new_claim()))
-    session.read_consumer()  # an effect rests on what devices are handed out now, not on what they were before
+    session.read_consumer()  # an effect depends on the consumer document of now, not of before
 
 
 def look_up(caller: ProviderCaller, session: Session, action: do.LookUp) -> None:
@@ -50,7 +50,7 @@ def look_up(caller: ProviderCaller, session: Session, action: do.LookUp) -> None
 
 
 def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
-    """Opens the attempt, with a password and a username that are made here unless the provider makes them."""
+    """Opens the attempt. Generates the password and the username, unless the provider does."""
     try:
         session.check_publishable()
     except StoreDenied as error:
@@ -70,7 +70,7 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
 
 
 def drop(caller: ProviderCaller, session: Session, action: do.Drop) -> None:
-    """Takes back what cannot be carried out."""
+    """Drops a request that cannot be carried out."""
     caller.record(AuditVerb.DROP, session.target, AuditOutcome.REFUSED, reason=action.message)
     later = caller.next_try(session.state.failures + 1)
     session.write(advance.after_drop(session.state, action.message, later))
@@ -125,7 +125,7 @@ def _set_back(caller: ProviderCaller, session: Session, answer: Answer[Any]) -> 
 
 
 def reassert(caller: ProviderCaller, session: Session, published: Credential) -> bool:
-    """Sets and enables what is published, after something may have changed it; False if that is not certain."""
+    """Sets and enables the published credential, which something may have changed; False if the result is uncertain."""
     answer = caller.ask(
         published.account,
         lambda provider: (
@@ -137,7 +137,7 @@ def reassert(caller: ProviderCaller, session: Session, published: Credential) ->
 
 
 def restore(caller: ProviderCaller, session: Session, action: do.Restore) -> None:
-    """Brings the old password of the one credential back."""
+    """Sets the old password of the one credential again."""
     answer = caller.ask(action.credential.account, lambda provider: provider.set_password(action.credential))
     _record(caller, session, AuditVerb.RESTORE, outcome_of(answer), action.credential, message_of(answer))
     gone = isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND  # then no password of it is in force
@@ -148,7 +148,7 @@ def restore(caller: ProviderCaller, session: Session, action: do.Restore) -> Non
 
 
 def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
-    """Shows that the provider accepts the staged credential; within the propagation window "not yet" is no failure."""
+    """Proves that the provider accepts the staged credential. "Not yet" is no failure within the propagation window."""
     provider, now = caller.providers[action.credential.account], caller.clock.now()
     answer = provider.prove(action.credential)
     _record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
@@ -158,7 +158,7 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     later = caller.next_try(session.state.failures + 1, answer)
     not_asked = isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is not Wait.NOT_YET)
     if not_asked or (isinstance(answer, Refused) and answer.why.concerns_account):
-        # Asking changes nothing, so nothing is uncertain after it.
+        # A proof changes nothing, so nothing is uncertain after it.
         session.write(advance.after_setback(session.state, message_of(answer), later, uncertain=False))
         return
     elapsed = now - ((session.state.attempt and session.state.attempt.applied_at) or now)
@@ -192,7 +192,7 @@ def close(caller: ProviderCaller, session: Session) -> None:
 
 
 def abandon(caller: ProviderCaller, session: Session) -> None:
-    """Gives the attempt up; what it may have left at the provider goes into the ledger."""
+    """Abandons the attempt; whatever it may have left at the provider goes into the ledger."""
     attempt, why = session.state.attempt, session.state.last_error
     _record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, attempt.staged if attempt else None, why)
     now, later = caller.clock.now(), caller.next_try(session.state.failures + 1)

@@ -8,11 +8,11 @@ from rotator.ports import Clock
 
 
 class Claims:
-    """Watches claims that this process did not make; thread-safe.
+    """Watches the claims of other processes; thread-safe.
 
-    The clocks of two processes may differ by any amount, so the time in a claim means nothing to anybody but its
-    holder. A claim is therefore respected for its whole length from the moment it is first seen here, and again each
-    time its holder renews it, as it does with every write. All processes of an installation configure the same length.
+    The clocks of two processes may differ by any amount, so the time in a claim means something only to its holder.
+    This process respects a claim for its whole length from when it first sees it, and again from each renewal; its
+    holder renews it with every write. All processes of an installation configure the same length.
     """
 
     def __init__(self, clock: Clock, holder: str, length: timedelta) -> None:
@@ -21,7 +21,7 @@ class Claims:
         self._lock = Lock()
 
     def remaining(self, target: str, claim: Claim | None) -> timedelta:
-        """Returns how long the claim on a target must still be respected."""
+        """Returns how long this process must still respect the claim on a target."""
         now = self._clock.monotonic()
         with self._lock:
             if claim is None or claim.holder == self._holder:

@@ -1,4 +1,4 @@
-"""The one place that knows which function carries out which action."""
+"""Maps each action to the function that carries it out, in one place."""
 
 from typing import assert_never
 
@@ -9,11 +9,11 @@ from rotator.engine.session import Session
 
 
 def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> None:  # noqa: C901, PLR0912 - all actions
-    """Carries out one action; it ends with a check-and-set write of what is now known.
+    """Carries out one action, which ends with a check-and-set write of what is now known.
 
     Raises:
-        Conflict: somebody else wrote first: read again, decide again.
-        StoreError: Vault could not be asked; what happened is looked into at the next look.
+        Conflict: somebody else wrote first: read and decide again.
+        StoreError: a request to Vault failed; the next look finds out what happened.
     """
     match action:
         case do.DrawDueTime():

@@ -1,4 +1,4 @@
-"""The effects on replaced credentials: each entry of the ledger is expired, disabled, deleted, and forgotten."""
+"""The effects on the ledger's replaced credentials: expire, disable, delete and forget."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +13,7 @@ from rotator.core.passwords import generate
 from rotator.engine.provider_caller import ProviderCaller, message_of
 from rotator.engine.session import Session
 
-# The longest wait before deleting a credential in use is tried again: calls end, and a try costs one request.
+# The longest back-off for a credential in use: calls end, and another try to delete it costs one request.
 _IN_USE_AGAIN = timedelta(minutes=5)
 
 
@@ -31,7 +31,7 @@ def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
 
 
 def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> None:
-    """Disables a replaced credential, or makes a password for it if the provider needs one to do so."""
+    """Disables a replaced credential, or generates a password for it if the provider requires one for that."""
     entry, account = action.entry, action.entry.credential.account
     if not caller.throttles.admit_retirement():
         return
@@ -50,7 +50,7 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
 
 
 def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
-    """Deletes a replaced credential, or a stray one that a lost create has left behind."""
+    """Deletes a replaced credential, or a stray one that a lost create left behind."""
     entry, credential = action.entry, action.stray or action.entry.credential
     if not caller.throttles.admit_retirement():
         return
@@ -66,7 +66,7 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
 
 
 def forget(caller: ProviderCaller, session: Session, action: do.Forget) -> None:
-    """Takes an entry out of the ledger."""
+    """Removes an entry from the ledger."""
     session.write(ledger.after_forget(session.state, action.entry))
     caller.record(AuditVerb.FORGET, session.target, AuditOutcome.DONE, action.entry.credential)
 

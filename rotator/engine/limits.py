@@ -1,4 +1,4 @@
-"""The limits of the engine: how patient and how careful it is."""
+"""The limits of the engine."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta

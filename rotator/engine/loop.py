@@ -23,12 +23,12 @@ from rotator.engine.session import Session, StateObserver
 from rotator.engine.throttles import Throttles
 from rotator.ports import Audit, Clock, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable
 
-_MOST_STEPS = 60  # a whole life of a credential takes about a dozen; more is a fault that must not spin
+_MOST_STEPS = 60  # the whole life of a credential takes about a dozen; a bug must not spin forever
 _MOST_CONFLICTS = 5
 _AFTER_CONFLICT = 0.15  # seconds: a standby of Vault may answer from a state that is up to 0.1 s old
 _SOON = timedelta(seconds=5)
 CLAIM_MARGIN = timedelta(seconds=5)
-"""By how much a claim outlasts the longest call that it protects, at least."""
+"""The minimum by which a claim outlasts the longest call that it protects."""
 
 
 class Outcome(Enum):
@@ -41,8 +41,8 @@ class Outcome(Enum):
     WAITING = "waiting"  # an attempt is open and waits
     FAILED = "failed"  # a step failed; see the message
     CONTENDED = "contended"  # another process kept writing first
-    STOPPED = "stopped"  # asked to stop between two steps
-    VAULT = "vault"  # Vault could not be asked
+    STOPPED = "stopped"  # stopped between two steps
+    VAULT = "vault"  # a request to Vault failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Look:
     outcome: Outcome
     message: str
     steps: tuple[do.Step, ...]  # what was done, in order
-    state: TargetState | None  # None if Vault could not be asked at all
+    state: TargetState | None  # None if the state document could not be read
     hold: do.Hold | None
     next_look: datetime | None  # None: at the next poll
     seconds: float
@@ -79,8 +79,8 @@ class Engine:
 
         Args:
             holder: names this process in claims; unique among all processes, restarts included.
-            observe: is told every state that is read or written.
-            stopping: True from the moment when no further step may begin.
+            observe: receives every state that is read or written.
+            stopping: returns True once no further step may begin.
 
         Raises:
             ValueError: the claim would end before the longest call that it protects.
@@ -98,7 +98,7 @@ class Engine:
         self._caller = ProviderCaller(providers, clock, randomness, audit, self.throttles, limits)
 
     def look(self, target: Target) -> Look:
-        """Takes every step that a target allows now. Never raises for what Vault or a provider did."""
+        """Takes every step that a target allows now. Never raises for a failure of Vault or a provider."""
         started = self._clock.monotonic()
         steps: list[do.Step] = []
         session: Session | None = None
@@ -108,7 +108,7 @@ class Engine:
             hold, outcome = self._steps(session, steps)
             message, next_look = (hold.message, hold.until) if hold else ("", self._clock.now() + _SOON)
         except StoreError as error:
-            passing = isinstance(error, StoreUnavailable | Conflict)  # the others last until somebody repairs them
+            passing = isinstance(error, StoreUnavailable | Conflict)  # others last until somebody fixes them
             outcome, message, next_look = Outcome.VAULT, str(error), self._clock.now() + _SOON if passing else None
         return Look(
             target=target.name,
@@ -122,7 +122,7 @@ class Engine:
         )
 
     def facts(self, target: Target) -> Facts:
-        """Returns what is known of a target now, for `plan` and `status`. Raises StoreError."""
+        """Returns the current facts about a target, for `plan` and `status`. Raises StoreError."""
         return self._facts(self._open(target))
 
     def request(self, target: Target, request: Request) -> TargetState:
@@ -181,8 +181,8 @@ class Engine:
     def _repair_late_call(self, session: Session, action: do.Action) -> None:
         """Repairs what a late call may have done to a credential that another process has published since.
 
-        That happens if this process was paused between deciding and sending. Nobody can tell what came of the call,
-        so what is published is put into force once more, or else replaced.
+        That happens if this process was paused between deciding and sending. The effect of the call is unknown, so the
+        published credential is applied again, or else replaced.
         """
         touched, published = _touched(action), session.state.published
         if touched is None or published is None or not is_same_credential(touched, published):
@@ -191,7 +191,7 @@ class Engine:
         under_way = attempt is not None and is_same_credential(touched, attempt.staged)
         harmless = isinstance(action, do.Apply) and touched.password == published.password
         if not under_way and not harmless and not reassert(self._caller, session, published):
-            why = "a late call may have changed what is published"
+            why = "a late call may have changed the published credential"
             request = Request(Purpose.ROTATE, "rotator", why, self._clock.now())
             session.write(advance.after_request(session.state, request))
             self._audit.record(
@@ -199,9 +199,9 @@ class Engine:
             )
 
     def _release_claim(self, session: Session) -> None:
-        """Gives the claim back: everything asked of the provider is on record, so the next process need not wait."""
+        """Releases the claim: every call to the provider is on record, so the next process need not wait."""
         if session.holds_claim:
-            with suppress(Conflict):  # somebody else wrote since: the claim is no longer ours anyway
+            with suppress(Conflict):  # somebody else has written since: the claim is no longer ours
                 session.write(advance.after_release(session.state))
 
 

@@ -1,4 +1,4 @@
-"""Calls to providers: held back by the circuits, timed after failures, recorded in the audit."""
+"""Calls to providers: blocked by open circuits, delayed after failures, recorded in the audit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ProviderCaller:
-    """The tools that every effect needs besides its session. Shared by all looks of a process."""
+    """Calls providers for every effect. Shared by all looks of a process."""
 
     providers: Providers
     clock: Clock
@@ -29,7 +29,7 @@ class ProviderCaller:
     def ask(self, account: str, call: Callable[[Provider], Answer[T]]) -> Answer[T]:
         """Calls the provider of an account, unless its circuit is open; the circuit learns from the answer."""
         if not self.throttles.admit_call(account):
-            return Retry(Wait.UNREACHABLE, f"not sent: another call tries whether {account} works again")
+            return Retry(Wait.UNREACHABLE, f"not sent: another call is testing whether {account} works again")
         answer = call(self.providers[account])
         self.throttles.learn_from(account, answer)
         return answer
@@ -49,7 +49,7 @@ class ProviderCaller:
         detail: str = "",
         **facts: str | None,
     ) -> None:
-        """Adds a record to the audit; an empty detail is left out."""
+        """Adds a record to the audit, without an empty detail."""
         if credential is not None:
             facts |= {"credential": credential.id, "username": credential.username, "account": credential.account}
         if detail:
@@ -58,5 +58,5 @@ class ProviderCaller:
 
 
 def message_of(answer: Answer[object]) -> str:
-    """Returns what went wrong, for people; empty if nothing did."""
+    """Returns what went wrong, in words; empty if nothing did."""
     return "" if isinstance(answer, Done) else answer.message

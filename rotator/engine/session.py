@@ -1,4 +1,4 @@
-"""One look at one target: what was read, what was written, and how long the claim still protects an effect."""
+"""One look at one target: the documents as read and written, and how long the claim still protects an effect."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,7 +13,7 @@ StateObserver = Callable[[Target, TargetState], None]
 
 
 class Session:
-    """Reads both documents once, then knows them by what it wrote itself; a conflict makes it read again."""
+    """Reads both documents once and tracks its own writes; after a conflict it reads them again."""
 
     def __init__(
         self, target: Target, store: Store, clock: Clock, holder: str, claim: timedelta, observe: StateObserver
@@ -23,7 +23,7 @@ class Session:
         self.read()
 
     def read(self) -> None:
-        """Reads both documents; what was known before is forgotten, the claim included."""
+        """Reads both documents and forgets everything else, including the claim."""
         versioned = self._store.read_state(self.target.name)
         self.state, self.version = versioned.state, versioned.version
         self._claim_ends = 0.0  # monotonic: a clock jump must not stretch a claim
@@ -32,13 +32,13 @@ class Session:
         self._observe(self.target, self.state)
 
     def read_consumer(self) -> None:
-        """Reads what devices are handed out."""
+        """Reads the consumer document."""
         self.consumer: ConsumerDocument = self._store.read_consumer(self.target.path)
 
     def write(self, state: TargetState) -> None:
-        """Writes the state document over the version that was read. If we hold the claim, that renews it.
+        """Writes the state document over the version that was read, and renews the claim if we hold it.
 
-        A claim that is not ours, even one left behind, stays as it is: only `write_claimed` replaces it.
+        A claim that is not ours stays as it is, even one left behind: only `write_claimed` replaces it.
 
         Raises:
             Conflict: somebody else wrote first; nothing is changed here.
@@ -47,7 +47,7 @@ class Session:
         if not self.holds_claim:
             self._check_and_set(replace(state, claim=self.state.claim), claim_ends=0.0)
         elif state.claim is None:
-            self._check_and_set(state, claim_ends=0.0)  # the claim is given back
+            self._check_and_set(state, claim_ends=0.0)  # the claim was released
         else:
             self.write_claimed(state)
 
@@ -78,24 +78,24 @@ class Session:
         )
 
     def remember_lookup(self, wanted: Credential, matches: tuple[Credential, ...]) -> None:
-        """Keeps the result of a look-up for the rest of this look."""
+        """Keeps a look-up's result for the rest of this look."""
         self._lookups[lookup_key(wanted)] = matches
 
     def forget_lookups(self) -> None:
-        """Drops every look-up: what was found has changed."""
+        """Drops every look-up, since the credentials have changed."""
         self._lookups = {}
 
     def new_claim(self) -> Claim:
-        """Returns a claim of this process, from now on."""
+        """Returns a claim of this process that begins now."""
         return Claim(self._holder, self._clock.now() + self._claim_length)
 
     @property
     def holds_claim(self) -> bool:
-        """True if the last thing that this look wrote holds the claim."""
+        """True if the last write of this look holds the claim."""
         return self._claim_ends > 0.0
 
     def _claim_left(self, now: datetime) -> timedelta:
-        """Returns how long our claim lasts by both clocks: a suspended machine may have stopped the monotonic one."""
+        """Returns how long our claim lasts by both clocks: while a machine sleeps, the monotonic clock may stop."""
         if self.state.claim is None:
             return timedelta()
         return min(timedelta(seconds=self._claim_ends - self._clock.monotonic()), self.state.claim.until - now)
@@ -107,7 +107,7 @@ class Session:
         longest_effect: timedelta,
         other_claim_remaining: timedelta,
     ) -> Facts:
-        """Returns all that the next decision rests on."""
+        """Returns everything that the next decision depends on."""
         now: datetime = self._clock.now()
         throttles.note_attempt(self.target.name, self.state.attempt)
         return Facts(

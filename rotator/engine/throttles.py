@@ -1,6 +1,6 @@
 """Limits that hold for a whole process: the circuit of each account, and the cap on retirements.
 
-Kept in memory only: after a restart both start anew, and neither decides about a credential.
+They are kept in memory only: a restart resets both, and neither decides about a credential.
 """
 
 from collections import Counter, deque
@@ -30,7 +30,7 @@ class Throttles:
         self._lock = Lock()
 
     def open_until(self, accounts: Iterable[str], now: datetime) -> Mapping[str, datetime]:
-        """Returns the accounts to which nothing may be sent now, each with when the next probe may go out."""
+        """Returns the accounts that may not be called now, each with the time of its next probe."""
         at = self._clock.monotonic()
         with self._lock:
             waits = {name: self._circuits.get(name, self._new).wait(at) for name in accounts}
@@ -42,7 +42,7 @@ class Throttles:
             return tuple(sorted(name for name, circuit in self._circuits.items() if circuit.is_open))
 
     def admit_call(self, account: str) -> bool:
-        """Returns True if a call may go out now; while the circuit is open, that is one probe at a time."""
+        """Returns True if a call may go out now. While the circuit is open, only one probe at a time may."""
         at = self._clock.monotonic()
         with self._lock:
             circuit = self._circuits.get(account, self._new)
@@ -52,7 +52,7 @@ class Throttles:
         return True
 
     def learn_from(self, account: str, answer: Answer[object]) -> None:
-        """Counts an answer in the account's circuit. Being told to slow down says nothing about health."""
+        """Counts an answer in the account's circuit. A rate limit says nothing about the account's health."""
         at = self._clock.monotonic()
         if isinstance(answer, Retry) and answer.why is Wait.RATE_LIMITED:
             return
@@ -69,7 +69,7 @@ class Throttles:
                 self._unproved.pop(target, None)
 
     def unproved_accounts(self) -> frozenset[str]:
-        """Returns the accounts with as many unproved passwords in place as failures open a circuit."""
+        """Returns the accounts whose unproved passwords are as many as the failures that open a circuit."""
         with self._lock:
             counted = Counter(self._unproved.values())
         return frozenset(account for account, number in counted.items() if number >= self._new.threshold)
@@ -81,7 +81,7 @@ class Throttles:
             return self._left(at)
 
     def admit_retirement(self) -> bool:
-        """Takes one of this minute's retirements; False if none is left."""
+        """Uses up one of this minute's retirements; False if none is left."""
         at = self._clock.monotonic()
         with self._lock:
             if self._left(at) <= 0:

@@ -1,1 +1,1 @@
-"""The types of configuration fields. Each one is written as text, has a JSON Schema and explains its errors."""
+"""The types of configuration fields. Each is parsed from text, has a JSON Schema and explains its errors."""

@@ -1,4 +1,4 @@
-"""Fields of the network: rates of requests, hosts with ports, URLs."""
+"""Network fields: request rates, hosts with ports, URLs."""
 
 import ipaddress
 import re
@@ -17,7 +17,7 @@ _HOST_PORT = rf"^({_HOST}):([0-9]{{1,5}})$"
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most `requests` in any stretch of time as long as `per`."""
+    """At most `requests` in any period of length `per`."""
 
     requests: int
     per: timedelta
@@ -25,7 +25,7 @@ class RateLimit:
     def __post_init__(self) -> None:
         """Raises ValueError for a limit that would never let a request through."""
         if self.requests < 1 or self.per < timedelta(milliseconds=1):
-            raise ValueError("a rate limit lets at least one request through, in a millisecond or more")
+            raise ValueError("a rate limit must allow at least one request, in a millisecond or more")
 
     def __str__(self) -> str:
         unit = next((unit for unit, seconds in _SECONDS.items() if self.per.total_seconds() == seconds), None)
@@ -40,14 +40,14 @@ def _rate(text: str) -> RateLimit:
 
 
 Rate = Annotated[
-    RateLimit, TextField(_rate, {"pattern": _RATE, "examples": ["5/s", "300/m"]}, "such as '5/s' or '300/m'")
+    RateLimit, TextField(_rate, {"pattern": _RATE, "examples": ["5/s", "300/m"]}, "write it as '5/s' or '300/m'")
 ]
 """A rate of requests, such as `5/s`."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostPort:
-    """A host name or an IP address, and a port. An IPv6 address stands without its brackets."""
+    """A host name or an IP address, and a port. An IPv6 address has no brackets here."""
 
     host: str
     port: int
@@ -57,7 +57,7 @@ class HostPort:
 
 
 def bracketed(host: str) -> str:
-    """Writes a host as URLs and SIP headers do: an IPv6 address in brackets."""
+    """Formats a host for URLs and SIP headers: an IPv6 address goes in brackets."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
@@ -99,18 +99,18 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
-Url = Annotated[str, TextField(_url, {"format": "uri", "pattern": "^https?://"}, "such as 'https://api.example.com'")]
-"""The beginning of a URL, without a slash at its end."""
+Url = Annotated[str, TextField(_url, {"format": "uri", "pattern": "^https?://"}, "write it as 'https://host'")]
+"""The beginning of a URL, without a trailing slash."""
 
 
 def _host(text: str) -> str:
     if not re.fullmatch(_HOST, text):
-        raise invalid("is not the name of a host", "such as 'vault.internal'")
+        raise invalid("is not a host name", "use a name such as 'vault.internal'")
     return text.lower().strip("[]")
 
 
-HostName = Annotated[str, TextField(_host, {"pattern": f"^({_HOST})$"}, "such as 'vault.internal'")]
-"""A host by name or address, without a port, as `urlsplit` gives it: in lower case, IPv6 without brackets."""
+HostName = Annotated[str, TextField(_host, {"pattern": f"^({_HOST})$"}, "use a name such as 'vault.internal'")]
+"""A host name or address without a port, in the form of `urlsplit`: lower case, IPv6 without brackets."""
 
 
 def is_loopback(host: str) -> bool:

@@ -1,7 +1,7 @@
 """References to secrets: `{env: NAME}`, `{file: PATH}`, `{vault: {path: PATH, key: KEY}}`. Never the secret itself.
 
-The environment and files are read while the configuration is loaded: a missing one is an error at start. A secret in
-Vault is read later, over a connection, by `resolve`.
+Environment variables and files are read while the configuration is loaded: a missing one is an error at start. A secret
+in Vault needs a connection; `resolve` reads it later.
 """
 
 import re
@@ -32,7 +32,7 @@ class Resolved:
     """A secret that has been read."""
 
     value: Secret
-    exposed: bool = False  # it lies in a file that every user of the machine can read
+    exposed: bool = False  # it is in a file that every user of the machine can read
 
     def resolve(self, _: VaultReader) -> "Resolved":
         """Returns itself."""
@@ -41,24 +41,24 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class InVault:
-    """A secret in Vault that has not been read yet, below the mount of the configuration."""
+    """A secret in Vault that has not been read yet. Its path is below the configured mount."""
 
     path: str
     key: str
 
     @property
     def value(self) -> Secret:
-        """Raises LookupError: `resolve` comes first."""
-        raise LookupError("a secret in Vault is used before it has been read")
+        """Raises LookupError: call `resolve` first."""
+        raise LookupError("a secret in Vault was used before it was read")
 
     def resolve(self, read: VaultReader) -> Resolved:
-        """Reads it. Raises what `read` raises."""
+        """Reads the secret. Raises what `read` raises."""
         return Resolved(read(self.path, self.key))
 
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    """Marks a field as a reference."""
+    """The annotation of a field that holds a reference."""
 
     from_vault: bool
 
@@ -101,7 +101,7 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _from_env(name: Any, context: LoadContext) -> Resolved:
     if not isinstance(name, str) or not re.fullmatch(_ENV_NAME, name):
-        raise invalid("env must be the name of an environment variable", "such as {env: VOBIZ_AUTH_TOKEN}")
+        raise invalid("env must be the name of an environment variable", "name one, such as {env: VOBIZ_AUTH_TOKEN}")
     label = f"environment variable {name}" if _USUAL_ENV_NAME.fullmatch(name) else "environment variable"
     value = context.environ.get(name)
     if value is None:
@@ -111,7 +111,7 @@ def _from_env(name: Any, context: LoadContext) -> Resolved:
 
 def _from_file(path: Any, context: LoadContext) -> Resolved:
     if not isinstance(path, str) or not path.strip() or "\0" in path:
-        raise invalid("file must be the path of a file", "such as {file: /run/secrets/vobiz-token}")
+        raise invalid("file must be the path of a file", "name one, such as {file: /run/secrets/vobiz-token}")
     file = context.directory / path
     label = f"the file {path}" if path.startswith("/") and path.isprintable() else "the file"
     try:
@@ -121,9 +121,8 @@ def _from_file(path: Any, context: LoadContext) -> Resolved:
         reason = error.strerror
     else:
         if content is None or len(content) > _LARGEST:
-            raise invalid(
-                f"{label} is not a regular file of at most 64 KiB", "give the path of a file with the secret alone"
-            )
+            what = f"{label} is not a regular file of at most 64 KiB"
+            raise invalid(what, "give the path of a file that contains only the secret")
         return Resolved(_single_line(_decoded(content, label), label), exposed=bool(mode & stat.S_IROTH))
     raise invalid(f"{label} cannot be read: {reason}", "check the path and its permissions")
 
@@ -146,11 +145,10 @@ def _decoded(content: bytes, label: str) -> str:
 def _single_line(text: str, label: str) -> Secret:
     value = text.rstrip("\r\n")
     if not value.strip():
-        raise invalid(f"{label} is empty", "store the secret in it")
+        raise invalid(f"{label} is empty", "put the secret in it")
     if not (value.isascii() and value.isprintable()):
-        raise invalid(
-            f"{label} contains line breaks or other characters that no header can carry", "store nothing but the secret"
-        )
+        what = f"{label} contains line breaks or other characters that a header cannot carry"
+        raise invalid(what, "store only the secret in it")
     return Secret(value)
 
 
@@ -171,7 +169,7 @@ _READERS: dict[str, Callable[[Any, LoadContext], Resolved | InVault]] = {
 }
 
 AnySecret = Annotated[Resolved | InVault, _Reference(from_vault=True)]
-"""A reference of any kind."""
+"""A reference of any form."""
 
 LocalSecret = Annotated[Resolved, _Reference(from_vault=False)]
-"""A reference to the environment or to a file: a secret for logging in to Vault cannot be kept there."""
+"""A reference to an environment variable or a file: the secret that logs in to Vault cannot be kept in Vault."""

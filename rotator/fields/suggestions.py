@@ -1,6 +1,6 @@
 """Remedies for unknown words.
 
-A value of the file is repeated only if it resembles one of the expected values: it is then a typing error. Any other
+A value from the file is repeated only if it resembles an expected value, since it is then a typing error. Any other
 value may be a password in the wrong place.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 
 def nearest(word: object, known: Iterable[str]) -> str | None:
-    """Returns the one of `known` that `word` was probably meant to be, if any."""
+    """Returns the word in `known` that was probably meant, if any."""
     if not isinstance(word, str) or len(word) > 64:
         return None
     names = {name.lower(): name for name in known}
@@ -18,7 +18,7 @@ def nearest(word: object, known: Iterable[str]) -> str | None:
 
 
 def suggest(word: object, known: Iterable[str], kind: str) -> str:
-    """Returns the remedy for an unknown word: the one that was probably meant, or all there are."""
+    """Returns the remedy for an unknown word: the word that was probably meant, or all known words."""
     names = sorted(known)
     match = nearest(word, names)
     if match is not None:

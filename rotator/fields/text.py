@@ -1,4 +1,4 @@
-"""Fields that are written as text: names and paths. `network` and `times` have those of their subjects."""
+"""Text fields: names and paths. `network` and `times` declare further ones."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 INVALID = "invalid"
-"""The type of the errors that `invalid` makes, among pydantic's."""
+"""The pydantic error type of every error from `invalid`."""
 VAULT_PATH = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$"
 _NAME = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
 _WORD = r"^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}$"
@@ -24,7 +24,7 @@ def invalid(what: str, remedy: str) -> PydanticCustomError:
 
 @dataclass(frozen=True, slots=True)
 class LoadContext:
-    """Everything beside its text that the meaning of a configuration file depends on."""
+    """Everything except its text that determines what a configuration file means."""
 
     environ: Mapping[str, str]
     directory: Path  # of the configuration file: relative paths start here
@@ -39,9 +39,9 @@ def context_of(info: ValidationInfo) -> LoadContext:
 
 @dataclass(frozen=True, slots=True, eq=False)  # hashed by identity: typing hashes what annotates a type
 class TextField:
-    """Marks a type as written in text: its parser and its JSON Schema.
+    """The annotation of a type that is written as text: its parser and its JSON Schema.
 
-    A value that has the type already, as Python code gives it, is taken as it is; a YAML file has no such values.
+    A value that already has the type is accepted unchanged. Only Python code passes such values; YAML has none.
     """
 
     read: Callable[[str], Any]
@@ -66,7 +66,7 @@ class TextField:
 
 
 def matching(pattern: str, what: str, remedy: str) -> TextField:
-    """Returns the mark of a text that has to match `pattern` as a whole."""
+    """Returns the annotation of a text that must match all of `pattern`."""
     expression = re.compile(pattern)
 
     def read(text: str) -> str:
@@ -81,40 +81,40 @@ Name = Annotated[
     str,
     matching(
         _NAME,
-        "is not a name that can stand in a Vault path",
+        "is not a name that a Vault path can contain",
         "use up to 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
     ),
 ]
-"""A name that can stand in a path of Vault."""
+"""A name that can be part of a Vault path."""
 
 VaultPath = Annotated[
     str,
     matching(
         VAULT_PATH,
-        "is not a path in Vault",
-        "use letters, digits, '-', '_' and '.' between single '/', without one at either end, such as 'sip/phone'",
+        "is not a Vault path",
+        "use letters, digits, '-', '_' and '.', with single '/' between the parts, such as 'sip/phone'",
     ),
 ]
-"""A path in Vault, without a slash at either end."""
+"""A Vault path, without a leading or trailing slash."""
 
 Word = Annotated[
     str,
     matching(
         _WORD,
-        "has a character that is not allowed here",
+        "contains a character that is not allowed here",
         "use letters, digits, '_', '.', '@', '+' and '-', without spaces",
     ),
 ]
-"""An identifier of some other system: a user name, a role, an account."""
+"""An identifier in another system: a user name, a role, an account."""
 
 UrlSegment = Annotated[
     str, matching(r"^[A-Za-z0-9_-]{1,64}$", "is not a valid id", "use letters, digits, '_' and '-' only")
 ]
-"""An id that a provider gave, such as that of an account, which becomes a part of URLs."""
+"""An id that a provider assigned, such as an account id. It becomes part of URLs."""
 
 
 class _PathField:
-    """Marks a path, which is read relative to the configuration file."""
+    """The annotation of a path. A relative path starts at the configuration file's folder."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Pydantic's hook."""
@@ -135,4 +135,4 @@ class _PathField:
 
 
 FilePath = Annotated[Path, _PathField()]
-"""A path; a relative one starts at the folder of the configuration file."""
+"""A path. A relative path starts at the configuration file's folder."""

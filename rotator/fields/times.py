@@ -1,4 +1,4 @@
-"""Fields of time: lengths, time zones, cron expressions."""
+"""Time fields: durations, time zones, cron expressions."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ def duration(text: str) -> timedelta:
     """Reads `90d`, `24h`, `5s`, `1h30m`: whole days, hours, minutes and seconds, in this order.
 
     Raises:
-        ValueError: it is written in another way.
+        ValueError: the text has another form.
     """
     match = re.fullmatch(_DURATION, text)
     if match is None:
@@ -28,7 +28,7 @@ def duration(text: str) -> timedelta:
 
 
 def duration_text(length: timedelta) -> str:
-    """Writes a length of time in the form that `duration` reads; fractions of a second are cut."""
+    """Formats a duration for `duration` to read. Fractions of a second are dropped."""
     rest, text = int(length.total_seconds()), ""
     for unit, seconds in _UNITS.items():
         if rest >= seconds:
@@ -53,27 +53,28 @@ def _bounded(least: timedelta) -> TextField:
 
 
 Duration = Annotated[timedelta, _bounded(timedelta(seconds=1))]
-"""A length of time of a second or more."""
+"""A duration of a second or more."""
 
 Grace = Annotated[timedelta, _bounded(timedelta())]
-"""A length of time that may be zero."""
+"""A duration that may be zero."""
 
 WindowLength = Annotated[timedelta, _bounded(timedelta(minutes=1))]
-"""A length of time of a minute or more: cron expressions count in minutes."""
+"""A duration of a minute or more: cron expressions count in minutes."""
 
 
 def _timezone(text: str) -> str:
     try:
         ZoneInfo(text)
-    except (ValueError, KeyError, OSError):  # unknown, not a name, or a folder of the database such as `Europe`
+    except (ValueError, KeyError, OSError):  # unknown, not a name, or a directory of the database such as `Europe`
         match = nearest(text, available_timezones())
     else:
         return text
-    raise invalid("is not a time zone", f"did you mean {match!r}?" if match else "such as 'Europe/Berlin' or 'UTC'")
+    remedy = f"did you mean {match!r}?" if match else "use a name such as 'Europe/Berlin' or 'UTC'"
+    raise invalid("is not a time zone", remedy)
 
 
 def _cron(text: str) -> str:
-    remedy = "such as '0 2 * * *' for every night at two: minute, hour, day of month, month, day of week"
+    remedy = "write minute, hour, day of month, month and day of week, such as '0 2 * * *' for 02:00 every night"
     if len(text.split()) != 5:
         raise invalid("is not a cron expression of five fields", remedy)
     try:
@@ -82,11 +83,11 @@ def _cron(text: str) -> str:
         field = str(error).rpartition(": Bad ")[2] if ": Bad " in str(error) else ""
     else:
         return text
-    raise invalid(f"the {field} is invalid or never comes" if field else "describes a time that never comes", remedy)
+    raise invalid(f"the {field} is invalid or never occurs" if field else "describes a time that never occurs", remedy)
 
 
-TimeZone = Annotated[str, TextField(_timezone, {"examples": ["Europe/Berlin"]}, "such as 'Europe/Berlin'")]
-"""A name of the time zone database."""
+TimeZone = Annotated[str, TextField(_timezone, {"examples": ["Europe/Berlin"]}, "use a name such as 'Europe/Berlin'")]
+"""A name from the time zone database."""
 
-CronText = Annotated[str, TextField(_cron, {"examples": ["0 2 * * *"]}, "such as '0 2 * * *', in quotes")]
+CronText = Annotated[str, TextField(_cron, {"examples": ["0 2 * * *"]}, "put five fields in quotes: '0 2 * * *'")]
 """A cron expression of five fields."""

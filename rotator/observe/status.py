@@ -122,9 +122,9 @@ def _state(state: TargetState, hold: Hold | None) -> str:
 def _why_next(target: Target, state: TargetState) -> str:
     request = state.request
     if request is not None:
-        return f"{request.purpose.value} asked for by {request.requested_by}: {request.reason or 'no reason given'}"
+        return f"{request.purpose.value} requested by {request.requested_by}: {request.reason or 'no reason given'}"
     if state.next_rotation is None:
-        return "not drawn yet"
+        return "not scheduled yet"
     within = " in its maintenance window" if target.policy.window is not None else ""
     return f"policy {target.policy.name}{within}" + ("" if state.published is not None else ", first rotation")
 

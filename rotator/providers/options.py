@@ -1,7 +1,7 @@
 """The options that the accounts of all providers share.
 
-The options of a kind of credential are its section of the configuration and, with the secrets read, what its adapter is
-built from: each key, default and rule is declared once, in the model.
+One model declares each key, default and rule of a kind of credential. It is the section of the configuration and, once
+its secrets are read, what the adapter is built from.
 """
 
 from abc import ABC, abstractmethod
@@ -27,17 +27,16 @@ class AccountOptions(Section, ABC):
     base_url: Url
     """The beginning of every URL of the provider's API. Change it only for a sandbox or a proxy."""
     rate_limit: Rate = RateLimit(5, timedelta(seconds=1))
-    """The most requests that are sent to this account, as `5/s`, `300/m` or `1000/h`; default 5/s. Providers that
+    """The maximum rate of requests to this account, such as `5/s`, `300/m` or `1000/h`; default 5/s. Providers that
     publish no limit still answer a burst with 429, and other programs often use the same account."""
     ca_file: FilePath | None = None
-    """A file of CA certificates (PEM) to verify the provider with, instead of the public ones: for a proxy of your
-    own."""
+    """A file of CA certificates (PEM) to verify the provider with, instead of the public CAs: for a private proxy."""
     allow_plain_http: tuple[HostName, ...] = ()
-    """Hosts that may be reached without TLS. Default none; loopback is always allowed. Passwords then cross the network
-    unprotected."""
+    """Hosts that may be reached without TLS; default none. Passwords then cross the network unprotected. Loopback is
+    always allowed."""
     propagation: Grace = timedelta(seconds=30)
-    """How long the provider may still answer from the old state after a change; default 30s, since no provider
-    publishes a time. Until it has passed, a credential that is not accepted yet does not count as refused."""
+    """How long after a change the provider may still answer from the old state; default 30s, since no provider
+    publishes a figure. Until then, a credential that is not accepted yet does not count as refused."""
 
     @classmethod
     def type_name(cls) -> str:
@@ -46,18 +45,18 @@ class AccountOptions(Section, ABC):
 
     @property
     def urls(self) -> Mapping[str, str]:
-        """Every URL that passwords are sent to, by its key."""
+        """Every URL that passwords are sent to, by configuration key."""
         return {"base_url": self.base_url}
 
     @property
     @abstractmethod
     def identity(self) -> tuple[str, ...]:
-        """Equal for two accounts in the configuration that share one set of usernames at the provider."""
+        """A key that is equal for accounts whose usernames are unique together at the provider."""
 
     @property
     @abstractmethod
     def capabilities(self) -> Capabilities:
-        """What the kind of credential can do. Needs no secret."""
+        """The abilities of this kind of credential. Needs no secret."""
 
     @abstractmethod
     def headers(self) -> Mapping[str, Secret]:
@@ -81,7 +80,7 @@ class AccountOptions(Section, ABC):
 
         Args:
             name: the label of its metrics.
-            read_only: every request but GET is refused.
+            read_only: refuse every request except GET.
         """
         return HttpOptions(
             account=name,
@@ -98,13 +97,13 @@ class SipAccountOptions(AccountOptions):
     """One account of a provider whose devices register by SIP."""
 
     registrar: Registrar | None = None
-    """Host and port of the SIP registrar at which a new password is proved by a REGISTER. Default none: the provider's
-    API is read back instead, which does not try the password."""
+    """Host and port of the SIP registrar that proves a new password by a REGISTER. Default none: the provider's API is
+    read back instead, which does not try the password."""
     domain: HostName | None = None
-    """The SIP domain of that REGISTER; default the realm of the credential, else the registrar's host."""
+    """The SIP domain of that REGISTER; default the credential's realm, or else the registrar's host."""
 
     def proof(self, read_back: str) -> Proof:
-        """Returns the proof by the registrar, or the read-back if there is none."""
+        """Returns the proof by the registrar, or by read-back if there is no registrar."""
         if self.registrar is not None:
             return Proof("SIP REGISTER", tries_password=True)
         return Proof(read_back, tries_password=False)

@@ -1,4 +1,4 @@
-"""Checks of Vault and the provider accounts: addresses, files, and the time that a call may take."""
+"""Checks of Vault and the provider accounts: addresses, files, and how long a call may take."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -20,7 +20,7 @@ _LONGEST_CALL: timedelta = CallTimeouts().longest_call
 
 
 def plain_http_is_allowed(settings: Settings) -> Iterator[Finding]:
-    """Passwords cross the network only under TLS, unless the host is named."""
+    """Passwords cross the network only over TLS, unless `allow_plain_http` names the host."""
     urls: list[tuple[Loc, str, tuple[str, ...]]] = []
     if isinstance(settings.vault, RemoteVaultSettings):
         urls.append((("vault", "address"), settings.vault.address, settings.vault.allow_plain_http))
@@ -29,7 +29,7 @@ def plain_http_is_allowed(settings: Settings) -> Iterator[Finding]:
     for loc, url, allowed in urls:
         host = urlsplit(url).hostname or ""
         if url.startswith("http:") and not is_loopback(host) and host not in allowed:
-            remedy = "use https, or name the host in allow_plain_http beside it"
+            remedy = "use https, or add the host to allow_plain_http in the same section"
             yield Finding(loc, "plain http would expose every password to the network", remedy)
 
 
@@ -37,7 +37,7 @@ def vault_address_is_bare(settings: Settings) -> Iterator[Finding]:
     """The paths of Vault's API are appended to the address."""
     vault = settings.vault
     if isinstance(vault, RemoteVaultSettings) and urlsplit(vault.address).path:
-        remedy = "give only scheme, host and port; the mount belongs in `mount`"
+        remedy = "give only scheme, host and port; the mount goes in `mount`"
         yield Finding(("vault", "address"), "must not have a path", remedy)
 
 
@@ -63,9 +63,9 @@ def _unusable(file: Path) -> str | None:
 
 
 def secret_files_are_private(settings: Settings) -> Iterator[Finding]:
-    """A warning for each secret in a file that every user can read."""
+    """Warns about each secret in a file that every user can read."""
     for loc in _exposed(settings, ()):
-        what = "every user of this machine can read the file of this secret"
+        what = "every user of this machine can read this secret's file"
         yield Finding(loc, what, "run chmod o-rwx; in Kubernetes, set defaultMode: 0440 on the volume", fatal=False)
 
 
@@ -85,15 +85,13 @@ def claim_outlasts_calls(settings: Settings) -> Iterator[Finding]:
     """A claim that ends during a call would let a second process act on the same target."""
     needed = _LONGEST_CALL + CLAIM_MARGIN
     if settings.daemon.claim <= needed:
-        what = (
-            f"is too short: a call to a provider may take {duration_text(_LONGEST_CALL)}, and a claim must outlast it"
-        )
-        yield Finding(("daemon", "claim"), what, f"set more than {duration_text(needed)}")
+        what = f"is too short: a provider call may take {duration_text(_LONGEST_CALL)}, and a claim must last longer"
+        yield Finding(("daemon", "claim"), what, f"set it to more than {duration_text(needed)}")
 
 
 def stop_lets_a_call_end(settings: Settings) -> Iterator[Finding]:
-    """A shorter stop would cut every call in progress, and leave its outcome unknown."""
+    """A shorter stop would cut calls in progress off and leave their outcomes unknown."""
     if settings.daemon.stop_within <= _LONGEST_CALL:
         longest = duration_text(_LONGEST_CALL)
-        what = f"is too short: a call to a provider may take {longest}, and a stop must not cut it"
-        yield Finding(("daemon", "stop_within"), what, f"set more than {longest}")
+        what = f"is too short: a provider call may take {longest}, and a stop must not cut it off"
+        yield Finding(("daemon", "stop_within"), what, f"set it to more than {longest}")

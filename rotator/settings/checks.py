@@ -1,4 +1,4 @@
-"""The checks between the parts of a configuration. Each yields its findings; `CHECKS` lists all of them."""
+"""The checks across sections of the configuration. Each yields its findings; `CHECKS` lists them all."""
 
 from collections.abc import Callable, Iterator
 
@@ -36,5 +36,5 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
 
 
 def all_findings(settings: Settings) -> tuple[Finding, ...]:
-    """Returns the findings of all checks, each once."""
+    """Returns the findings of all checks, without duplicates."""
     return tuple(dict.fromkeys(finding for check in CHECKS for finding in check(settings)))

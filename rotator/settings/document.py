@@ -1,6 +1,6 @@
 """YAML text as plain data, with the line and column of every key and value.
 
-Only the YAML that a configuration needs is accepted: mappings, lists, text, numbers, true and false, null, and anchors.
+Only the YAML that a configuration needs is accepted: mappings, lists, text, numbers, booleans, null, and anchors.
 Messages never quote the text, since it may contain a password.
 """
 
@@ -22,7 +22,7 @@ _MOST_VALUES = 300_000  # a few lines of nested anchors can stand for more value
 _TAG = "tag:yaml.org,2002:"
 _TRUE = "true"
 
-# The beginning of the parser's message, and its meaning for the author of a configuration.
+# The beginning of the parser's message, then the problem and the remedy in words for the file's author.
 _SYNTAX = (
     ("found character '\\t'", "a tab is not allowed here", "indent with spaces"),
     ("found character", "this character cannot begin a value", "put the value in quotes"),
@@ -33,7 +33,7 @@ _SYNTAX = (
     ),
     ("found undefined alias", "'*' refers to an anchor that does not exist", "put the value in quotes"),
     ("found undefined tag", "'!' begins a tag, and tags are not allowed", "put the value in quotes"),
-    ("expected <block end>", "the indentation does not match the lines above", "align it with the lines around it"),
+    ("expected <block end>", "the indentation does not match the lines above", "align it with the surrounding lines"),
     ("expected ',' or", "a bracket is not closed", "close it with ']' or '}'"),
     ("found unexpected end of stream", "a quote is not closed", "close it"),
     ("found unknown escape", "unknown escape after '\\'", "use single quotes"),
@@ -44,7 +44,7 @@ _SYNTAX = (
 
 
 class SyntaxProblem(Exception):
-    """The text is not acceptable YAML. `position` is None if the line is not known."""
+    """The text is not YAML that a configuration may use. `position` is None if the line is unknown."""
 
     def __init__(self, position: TextPosition | None, loc: Loc, what: str, remedy: str) -> None:
         super().__init__(what)
@@ -59,7 +59,7 @@ class YamlDocument:
     positions: dict[Loc, TextPosition] = field(default_factory=dict)
 
     def position(self, loc: Loc) -> TextPosition | None:
-        """Returns the position of `loc`, or of the nearest part around it; None for a missing key at the top level."""
+        """Returns the position of `loc` or of the innermost part that encloses it; None for a missing top-level key."""
         while loc and loc not in self.positions:
             loc = loc[:-1]
         return self.positions.get(loc) if loc else None
@@ -79,7 +79,7 @@ def parse(text: str) -> YamlDocument:
     """Reads one YAML document.
 
     Raises:
-        SyntaxProblem: it is not YAML, or uses more of YAML than a configuration needs.
+        SyntaxProblem: the text is not YAML, or uses more of YAML than a configuration needs.
     """
     root = _compose(text)
     if root is None:
@@ -98,7 +98,7 @@ def _compose(text: str) -> Node | None:
         problem = _explained(error, text)
     else:
         return root
-    # Not raised in the handler: no traceback may lead back to the parser's message.
+    # Not raised in the handler: no traceback may contain the parser's message.
     raise problem
 
 
@@ -144,7 +144,7 @@ class _NodeReader:
             here = (*loc, key.value)
             if key.value in data:
                 first = self.positions[here][0]
-                raise SyntaxProblem(_position(key), here, f"this key is already in line {first}", "keep one of the two")
+                raise SyntaxProblem(_position(key), here, f"this key is already on line {first}", "keep one of the two")
             self.positions[here] = _position(key)
             data[key.value] = self.read(value, here)
         return data

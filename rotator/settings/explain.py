@@ -1,4 +1,4 @@
-"""Pydantic's errors in the words of the configuration: place, problem, remedy."""
+"""Translates pydantic's errors for the author of a configuration: place, problem, remedy."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -56,7 +56,7 @@ _PLAIN = {
     "int_parsing_size": _NOT_A_NUMBER,
     "string_type": ("must be text", "put it in quotes"),
     "string_too_long": ("is too long", ""),
-    "string_pattern_mismatch": ("contains other characters than ASCII punctuation", "use symbols such as '!@$^*_+'"),
+    "string_pattern_mismatch": ("may contain ASCII punctuation only", "use symbols such as '!@$^*_+'"),
     "too_short": ("is empty", "give at least one"),
 }
 
@@ -85,12 +85,12 @@ def _finding(details: ErrorDetails, document: YamlDocument) -> Iterator[Finding]
     elif kind in ("greater_than_equal", "less_than_equal"):
         limit = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
         yield Finding(loc, "is out of range", f"set {limit}")
-    elif not (kind == "too_short" and value):  # with a value, it only counts the valid items
+    elif not (kind == "too_short" and value):  # of a list with items pydantic counts the valid ones only
         yield Finding(loc, *_PLAIN.get(kind, ("is invalid", "see the description of this key in config/schema.json")))
 
 
 def _plain_loc(steps: Loc) -> Loc:
-    """Returns the place in the file: without the tags of union members, and without pydantic's mark for a key."""
+    """Returns the place in the file, without the tags of union members and pydantic's marker for a key."""
     sections = _sections()
     return tuple(step for step in steps if step not in sections and step != "[key]")
 
@@ -120,7 +120,7 @@ def _example(steps: Loc) -> str:
 
 
 def _annotation(steps: Loc) -> Any:
-    """Returns the type that is expected at `steps`, a location as pydantic gives it."""
+    """Returns the type that is expected at `steps`, a location in pydantic's form."""
     here: Any = Settings
     sections = _sections()
     for step in steps:

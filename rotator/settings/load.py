@@ -1,4 +1,4 @@
-"""Reading a configuration file: YAML, its shape, the secrets it refers to, and the checks between its parts.
+"""Loads a configuration file: parses the YAML, validates it, reads its secrets, and runs the checks across sections.
 
 All problems are reported at once, with file, line and key. No message repeats a value that could be a secret.
 """
@@ -27,11 +27,11 @@ def check(path: Path, environ: Mapping[str, str]) -> tuple[Settings, tuple[Confi
     """Reads and checks the configuration at `path`, and returns it with its warnings.
 
     Args:
-        path: of the file.
-        environ: the environment for references of the form `{env: NAME}`.
+        path: the file.
+        environ: the environment that `{env: NAME}` refers to.
 
     Raises:
-        ConfigError: it cannot be used; the error names every problem.
+        ConfigError: the configuration is invalid; the error names every problem.
     """
     document = _document(path)
     settings = _settings(path, document, LoadContext(environ, path.absolute().parent))
@@ -51,9 +51,7 @@ def _document(path: Path) -> YamlDocument:
     if document.data is None:
         raise _error(path, "the file is empty", "start from config/minimal.yaml")
     if not isinstance(document.data, dict):
-        raise _error(
-            path, "the file is not a mapping", "begin its top-level lines with vault:, providers: and targets:", 1
-        )
+        raise _error(path, "the file is not a mapping", "begin it with the keys vault:, providers: and targets:", 1)
     return document
 
 
@@ -67,7 +65,7 @@ def _text(path: Path) -> str:
         reason = getattr(error, "strerror", None) or "not a path"
         raise _error(path, f"cannot be read: {reason}", "check the path and its permissions") from None
     if len(content) > _LARGEST:
-        raise _error(path, "is larger than 1 MiB", "is this the configuration?")
+        raise _error(path, "is larger than 1 MiB", "check that this is the configuration file")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""The sections of the configuration file: keys, defaults, and the reasons for the defaults."""
+"""The sections of the configuration file: keys, defaults, and reasons for the defaults."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -28,9 +28,9 @@ class WindowSettings(Section):
     cron: CronText
     """The times at which the window opens: a cron expression of five fields."""
     duration: WindowLength = Field(examples=["4h"])
-    """How long it stays open. Rotations are spread over it."""
+    """How long the window stays open. Rotations are spread over it."""
     timezone: TimeZone = "UTC"
-    """The time zone of `cron`; default UTC. Changes to and from summer time follow Debian's cron."""
+    """The time zone of `cron`; default UTC. Daylight saving changes are handled as in Debian's cron."""
 
     def core(self) -> Window:
         """Returns the window as the core defines it."""
@@ -38,10 +38,10 @@ class WindowSettings(Section):
 
 
 class PasswordSettings(Section):
-    """The rules for new passwords, which are drawn uniformly from all that meet them."""
+    """The rules for new passwords. Each is drawn uniformly from all passwords that meet them."""
 
     length: Count = Field(default=_RULES.length, ge=1, le=128)
-    """The number of characters; default 20, the longest that every provider and most phones are known to accept."""
+    """The number of characters; default 20, the most that every provider and most phones are known to accept."""
     lower: Count = Field(default=_RULES.lower, ge=0, le=128)
     """The minimum number of lower-case letters; default 1."""
     upper: Count = Field(default=_RULES.upper, ge=0, le=128)
@@ -51,7 +51,7 @@ class PasswordSettings(Section):
     symbol: Count = Field(default=_RULES.symbol, ge=0, le=128)
     """The minimum number of characters from `symbols`; default 1, since Vobiz's console requires one."""
     symbols: str = Field(default=_RULES.symbols, max_length=32, pattern=r"^[!-/:-@\[-`{-~]*$")
-    """The symbols to draw from. The default is safe in SIP digests, URLs, forms, INI and XML files. Empty: none."""
+    """The symbols to draw from; empty for none. The default is safe in SIP digests, URLs, forms, INI and XML files."""
 
     def core(self) -> PasswordRules:
         """Returns the rules as the core defines them."""
@@ -70,7 +70,7 @@ class PolicySettings(Section):
     either, passwords are rotated every 90 days."""
 
     every: Duration | None = None
-    """The maximum age of a password; default 90d. A rotation falls due up to a tenth earlier, to spread a fleet."""
+    """The maximum age of a password; default 90d. A rotation is due up to a tenth earlier, to spread a fleet."""
     cron: CronText | None = None
     """Rotate at the times of a cron expression instead of `every`."""
     timezone: TimeZone = "UTC"
@@ -78,9 +78,11 @@ class PolicySettings(Section):
     window: WindowSettings | None = None
     """The times at which scheduled rotations may start; default at any time."""
     overlap: Grace = timedelta(hours=24)
-    """How long old and new are both accepted; default 24h. Longer than the slowest device needs to read Vault again."""
+    """How long the old and the new credential are both accepted; default 24h. It must be longer than the slowest device
+    needs to read Vault again."""
     quarantine: Grace = timedelta(days=7)
-    """How long the old credential stays disabled, and can be enabled again, before it is deleted; default 7d."""
+    """How long the old credential stays disabled before it is deleted; default 7d. Until then it can be enabled
+    again."""
     password: PasswordSettings = Field(default_factory=PasswordSettings)
     """The rules for new passwords."""
 
@@ -114,11 +116,11 @@ class CredentialSettings(Section):
     username: Word | None = Field(default=None, examples=["officephone01"])
     """The credential that devices use now. With `replace` it is the first one to be replaced."""
     usernames: tuple[Word, ...] | None = Field(default=None, examples=[["officephonea", "officephoneb"]])
-    """The two standing credentials of `alternating`, which take turns."""
+    """The two permanent credentials of `alternating`, which take turns."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them."""
+        """Every configured username."""
         return ((self.username,) if self.username is not None else ()) + (self.usernames or ())
 
 
@@ -126,13 +128,13 @@ class TargetSettings(Section):
     """One secret that devices use."""
 
     name: Name = Field(examples=["office-phone"])
-    """Its name in commands, logs and metrics, and below the state prefix in Vault. It never changes."""
+    """The name in commands, logs and metrics, and below the state prefix in Vault. Never change it."""
     provider: str = Field(examples=["vobiz-prod"])
     """The provider account, by its name under `providers`."""
     strategy: Strategy = Field(examples=["replace"])
-    """`replace` creates a new credential with a new username each time; `alternating` switches between two standing
+    """`replace` creates a new credential with a new username each time; `alternating` switches between two permanent
     ones; `in-place` sets a new password on the only one, and devices are refused until they read Vault. There is no
-    default: it decides if the username changes and if there is an overlap."""
+    default: the strategy decides whether the username changes and whether there is an overlap."""
     credential: CredentialSettings = Field(default_factory=CredentialSettings, examples=["{username: officephone01}"])
     """The credential at the provider. Leave it out only if the provider generates the usernames."""
     path: VaultPath = Field(examples=["sip/office-phone"])
@@ -153,16 +155,16 @@ class TargetSettings(Section):
 
 
 class CircuitSettings(Section):
-    """The circuit breaker of each provider account: one bad answer must not break a fleet."""
+    """The circuit breaker of each provider account: one failing account must not break a fleet."""
 
     failures: Count = Field(default=_LIMITS.circuit_failures, ge=1, le=1000)
-    """The number of failures in a row after which the circuit opens: no traffic; default 5."""
+    """The number of failures in a row that opens the circuit, which stops all traffic; default 5."""
     open_for: Duration = _LIMITS.circuit_open_for
-    """How long it stays open before a single call probes the account; default 5m."""
+    """How long the circuit stays open before a single call probes the account; default 5m."""
 
 
 class BackoffSettings(Section):
-    """The wait of a target after a failure. It doubles with each failure and is kept in Vault."""
+    """The back-off of a target after a failure. It doubles with each failure and is kept in Vault."""
 
     base: Duration = _LIMITS.backoff.base
     """The wait after the first failure; default 30s."""
@@ -178,29 +180,30 @@ class DaemonSettings(Section):
     """The daemon."""
 
     listen: Listen = HostPort("127.0.0.1", 9464)
-    """The address of /metrics, /healthz, /readyz and /status, without authentication; default 127.0.0.1:9464. In a
-    container it has to be 0.0.0.0:9464, since probes and Prometheus come from outside; port 0 takes any free one."""
+    """The address of /metrics, /healthz, /readyz and /status, without authentication; default 127.0.0.1:9464. Use
+    0.0.0.0:9464 in a container, since probes and Prometheus connect from outside. Port 0 takes any free port."""
     workers: Count = Field(default=8, ge=1, le=64)
     """The number of targets that are worked on at the same time; default 8."""
     poll: Duration = timedelta(seconds=30)
-    """The interval between two looks at a target; default 30s. The next look also finds a `rotator rotate` without a
-    signal."""
+    """The interval between two looks at a target; default 30s. A look also finds requests from `rotator rotate` for
+    which no signal was sent."""
     claim: Duration = _LIMITS.claim
-    """How long a process reserves a target without renewing the claim; default 60s. After a crash, another process
-    takes over when it ends. It has to be longer than the longest call to a provider."""
+    """How long a claim reserves a target for a process unless renewed; default 60s. After a crash, another process
+    takes over when the claim ends. It must be longer than the longest call to a provider."""
     stop_within: Duration = timedelta(seconds=45)
-    """How long a stop may take; default 45s. The current step ends first; give the service manager a higher limit."""
+    """How long a stop may take; default 45s. The current step is finished first. Give the service manager a higher
+    limit."""
     retirements_per_minute: Count = Field(default=_LIMITS.retirements_per_minute, ge=1, le=10000)
-    """The maximum number of credentials that are disabled or deleted in one minute; default 10. It limits the damage of
-    a wrong clock."""
+    """The maximum number of credentials disabled or deleted in one minute; default 10. It limits the damage of a wrong
+    clock."""
     circuit: CircuitSettings = Field(default_factory=CircuitSettings)
     """The circuit breaker of each provider account."""
     backoff: BackoffSettings = Field(default_factory=BackoffSettings)
-    """The wait of a target after a failure."""
+    """The back-off of a target after a failure."""
 
 
 class LogLevel(Enum):
-    """The minimum severity of the lines that are written."""
+    """The minimum severity of a log line."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -229,16 +232,17 @@ class AuditSettings(Section):
     """The audit: one hash-chained JSON line for each effect, without secrets."""
 
     file: FilePath | None = None
-    """A file that is only appended to; default standard output, marked as audit."""
+    """An append-only file; default standard output, where each line is marked as audit."""
 
 
 class Settings(Section):
-    """The configuration of rotator. It refers to secrets, and never contains one."""
+    """The configuration of rotator. It refers to secrets and never contains one."""
 
     vault: VaultSettings
-    """The Vault of all documents."""
+    """The Vault that stores all documents."""
     providers: dict[Name, AnyAccountOptions] = Field(min_length=1)
-    """The provider accounts, each under a name of your choice. Vault keeps the name: do not change it lightly."""
+    """The provider accounts, each under a name of your choice. Documents in Vault refer to the name: do not change it
+    lightly."""
     policies: dict[Name, PolicySettings] = Field(default_factory=dict)
     """The schedules, grace periods and password rules, each under a name of your choice."""
     targets: tuple[TargetSettings, ...] = Field(min_length=1)
@@ -251,11 +255,11 @@ class Settings(Section):
     """The audit."""
 
     def policy(self, name: str) -> PolicySettings | None:
-        """Returns the policy of that name, if it exists; `default` always does."""
+        """Returns the policy with that name, if it exists; `default` always does."""
         return self.policies.get(name) or (PolicySettings() if name == DEFAULT_POLICY else None)
 
     def core_policies(self) -> Mapping[str, Policy]:
-        """Returns the policies as the core defines them, by name; `default` is always among them."""
+        """Returns the policies as the core defines them, by name, always including `default`."""
         policies = {DEFAULT_POLICY: PolicySettings(), **self.policies}
         return {name: policy.core(name) for name, policy in policies.items()}
 

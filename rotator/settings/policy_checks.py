@@ -1,4 +1,4 @@
-"""Checks of policies: password rules, overlaps, windows, waits."""
+"""Checks of policies: password rules, overlaps, windows, back-off."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,10 +13,10 @@ from rotator.settings.models import Settings
 from rotator.settings.problems import Finding
 from rotator.settings.targets import LinkedTarget, linked_targets
 
-_FEWEST_BITS = 50  # fewer can be searched offline from one sniffed SIP digest (MD5) within days
+_FEWEST_BITS = 50  # fewer can be found from one sniffed SIP digest (MD5), offline, within days
 _ENOUGH_BITS = 80
-_LOWEST_ODDS = 0.01  # of ten thousand draws, a hundred: all of them fail about once in 10**43 passwords
-_TIMES = 400  # the most times of a cron expression that are computed, and none after _END
+_LOWEST_ODDS = 0.01  # a hundred of ten thousand draws succeed; all of them fail about once in 10**43 passwords
+_TIMES = 400  # at most so many times of a cron expression are computed, and none after _END
 _END = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -25,26 +25,26 @@ def _with_chosen_passwords(settings: Settings) -> Iterator[LinkedTarget]:
 
 
 def passwords_can_be_made(settings: Settings) -> Iterator[Finding]:
-    """The rules can be met, and the provider accepts the passwords."""
+    """Some password meets the rules and is acceptable to the provider."""
     for linked in _with_chosen_passwords(settings):
         for what in problems(linked.policy.password.core(), linked.capabilities.password_limits):
-            remedy = f"change the rules to suit the {linked.account.type} account that a target with this policy uses"
+            remedy = f"change the rules to suit the {linked.account.type} account of a target with this policy"
             yield Finding(linked.policy_key("password"), what, remedy)
 
 
 def passwords_are_strong(settings: Settings) -> Iterator[Finding]:
-    """An error or a warning if the rules leave little entropy."""
+    """Reports an error or a warning if the rules leave little entropy."""
     for linked in _with_chosen_passwords(settings):
         bits = strength.bits(linked.policy.password.core())
         if 0 < bits < _ENOUGH_BITS:
             fatal = bits < _FEWEST_BITS
-            what = f"passwords by these rules have only {bits:.0f} bits of entropy"
-            remedy = f"make them longer: at least {_FEWEST_BITS} bits are required, and {_ENOUGH_BITS} advised"
+            what = f"passwords under these rules have only {bits:.0f} bits of entropy"
+            remedy = f"make them longer: at least {_FEWEST_BITS} bits are required and {_ENOUGH_BITS} recommended"
             yield Finding(linked.policy_key("password"), what, remedy, fatal)
 
 
 def passwords_can_be_drawn(settings: Settings) -> Iterator[Finding]:
-    """Passwords are drawn until one meets the rules: if hardly any does, drawing would not end."""
+    """Passwords are drawn until one meets the rules: if hardly any does, drawing does not end."""
     for linked in _with_chosen_passwords(settings):
         if 0 < strength.odds(linked.policy.password.core()) < _LOWEST_ODDS:
             what = "random passwords hardly ever meet these minimum counts"
@@ -52,15 +52,15 @@ def passwords_can_be_drawn(settings: Settings) -> Iterator[Finding]:
 
 
 def symbols_are_distinct(settings: Settings) -> Iterator[Finding]:
-    """A symbol that is written twice would be drawn twice as often."""
+    """A symbol listed twice would be drawn twice as often."""
     for linked in _with_chosen_passwords(settings):
         symbols = linked.policy.password.symbols
         if len(set(symbols)) < len(symbols):
-            yield Finding(linked.policy_key("password"), "a symbol occurs twice in symbols", "write each symbol once")
+            yield Finding(linked.policy_key("password"), "symbols contains a symbol twice", "list each symbol once")
 
 
 def overlap_outlasts_propagation(settings: Settings) -> Iterator[Finding]:
-    """The old one is not disabled while the provider may still refuse the new one."""
+    """The old credential is not disabled while the provider may still refuse the new one."""
     for linked in linked_targets(settings):
         needed = linked.account.propagation
         if linked.overlaps and linked.policy.overlap < needed:
@@ -75,7 +75,7 @@ def overlap_ends_before_next_rotation(settings: Settings) -> Iterator[Finding]:
         shortest = _shortest(linked.policy.schedule())
         if linked.overlaps and linked.policy.overlap >= shortest:
             overlap, next_one = duration_text(linked.policy.overlap), duration_text(shortest)
-            what = f"{overlap} is too long: the next rotation may come after {next_one}"
+            what = f"{overlap} is too long: the next rotation may follow after {next_one}"
             yield Finding(linked.policy_key("overlap"), what, "make it shorter, or rotate less often")
 
 
@@ -96,20 +96,20 @@ def _gaps(schedule: Cron) -> tuple[timedelta, ...]:
 
 
 def windows_open_often_enough(settings: Settings) -> Iterator[Finding]:
-    """A window that opens less often than passwords fall due lets them exceed their maximum age."""
+    """If a window opens less often than passwords are due, they exceed their maximum age."""
     for linked in linked_targets(settings):
         window, schedule = linked.policy.window, linked.policy.schedule()
         if window is None or not isinstance(schedule, Every):
             continue
         longest = max(_gaps(Cron(window.cron, window.timezone)))
         if longest > schedule.interval:
-            what = f"may stay closed for {duration_text(longest)}: passwords would get older than `every`"
-            remedy = "let it open more often, or rotate less often"
+            what = f"may stay closed for {duration_text(longest)}: passwords would become older than `every` allows"
+            remedy = "open the window more often, or rotate less often"
             yield Finding(linked.policy_key("window"), what, remedy, fatal=False)
 
 
 def backoff_grows(settings: Settings) -> Iterator[Finding]:
-    """The first wait is not longer than the longest."""
+    """The first back-off is not longer than the longest."""
     backoff = settings.daemon.backoff
     if backoff.base > backoff.cap:
-        yield Finding(("daemon", "backoff"), "base is longer than cap", "make base the shorter one")
+        yield Finding(("daemon", "backoff"), "base is longer than cap", "make base shorter than cap")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 Loc = tuple[str | int, ...]
-"""A place in the file: the keys and the positions in lists, from the top."""
+"""A place in the file: the keys and list positions from the top."""
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -42,7 +42,7 @@ class ConfigProblem:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. The text names every problem, one on each line, without any value."""
+    """The configuration is invalid. The text names every problem, one on each line, without any value."""
 
     def __init__(self, problems: Iterable[ConfigProblem]) -> None:
         self.problems = tuple(problems)
@@ -50,7 +50,7 @@ class ConfigError(Exception):
 
 
 def key_text(loc: Loc) -> str:
-    """Writes `loc` as `targets[0].policy`. A step that does not look like a key is not repeated."""
+    """Formats `loc` as `targets[0].policy`. A step that does not look like a key is not repeated."""
     text = ""
     for step in loc:
         if isinstance(step, int):

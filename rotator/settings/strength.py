@@ -1,4 +1,4 @@
-"""The exact strength of passwords by some rules, and the odds of drawing one."""
+"""The exact entropy of passwords under given rules, and the odds of drawing one."""
 
 import math
 import string
@@ -16,9 +16,9 @@ def bits(rules: PasswordRules) -> float:
 
 
 def odds(rules: PasswordRules) -> float:
-    """Returns the probability that a text drawn from the alphabet meets the rules. `generate` draws until one does."""
+    """Returns the probability that text drawn from the alphabet meets the rules. `generate` draws until one does."""
     size = sum(size for size, _ in _classes(rules))
-    # By logarithms: the counts are far beyond what a float holds.
+    # By logarithms: the counts are too large for a float.
     return 2 ** (bits(rules) - rules.length * math.log2(size)) if _count(rules) else 0.0
 
 
@@ -34,7 +34,7 @@ def _classes(rules: PasswordRules) -> tuple[tuple[int, int], ...]:
 
 @lru_cache  # many targets share one policy
 def _count(rules: PasswordRules) -> int:
-    """Counts the texts that have enough of each class: class by class, over the number of places that it takes."""
+    """Counts the texts with enough characters of each class: class by class, over the number of places each takes."""
     ways = [1] + [0] * rules.length
     for size, least in _classes(rules):
         ways = [

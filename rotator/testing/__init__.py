@@ -1,4 +1,4 @@
-"""Public fakes of every port: a store with crash points, a faulty provider, a clock that only moves when told to."""
+"""Public fakes of every port: a store with crash points, a faulty provider, a clock that moves only on command."""
 
 from rotator.testing.clock import FakeClock, FakeRandomness
 from rotator.testing.crash import Crash, CrashPoints

@@ -22,7 +22,7 @@ class FakeClock:
         return self._monotonic
 
     def sleep(self, seconds: float) -> None:
-        """Moves on without waiting."""
+        """Advances the clock without waiting."""
         self.advance(timedelta(seconds=seconds))
 
     def advance(self, by: timedelta) -> None:

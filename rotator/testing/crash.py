@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 
 class Crash(BaseException):
-    """The end of the process. Not an `Exception`: nothing may catch it and go on."""
+    """The end of the process. Not an `Exception`: no handler may catch it and go on."""
 
 
 class CrashPoints:
     """Counts the boundaries that a run passes, and ends it at the chosen one (from 1; 0: never).
 
-    `watch` is called at every boundary: it checks what must always hold.
+    `watch` is called at every boundary to check the invariants.
     """
 
     def __init__(self, at: int = 0, watch: Callable[[str], None] | None = None) -> None:
@@ -29,7 +29,7 @@ class CrashPoints:
 
     @contextmanager
     def around(self, label: str) -> Iterator[None]:
-        """Passes a boundary before an effect, and one after it, when its answer is not seen yet."""
+        """Passes a boundary before an effect, and another one after it, before its answer is seen."""
         self.reach(f"before {label}")
         yield
         self.reach(f"after {label}")

@@ -57,7 +57,7 @@ class FakeCredential:
 
 
 class FakeProvider:
-    """Keeps credentials; one instance outlives the processes of a test, as a provider does."""
+    """A provider account in memory. One instance outlives the processes of a test, as a provider does."""
 
     def __init__(self, capabilities: Capabilities = CHOSEN, account: str = "fake") -> None:
         self.capabilities = capabilities
@@ -66,19 +66,19 @@ class FakeProvider:
         self.points = CrashPoints()
         self.faults: dict[str, list[FakeFault]] = {}  # by verb, one for each further call
         self.calls: list[str] = []
-        self.slow_to_accept = 0  # so many proofs come too early
+        self.slow_to_accept = 0  # this many proofs come too early
         self._account = account
         self._next = 0
 
     def add(self, username: str, password: str = "unknown") -> FakeCredential:  # noqa: S107
-        """Adds a credential that was there before."""
+        """Adds an existing credential."""
         self._next += 1
         held = FakeCredential(f"id-{self._next}", username, Secret(password), "")
         self.credentials[held.id] = held
         return held
 
     def accepts(self, username: str | None, password: Secret | None) -> bool:
-        """True if a device with these would be let in."""
+        """True if a device could log in with these."""
         return any(h.username == username and h.password == password and h.enabled for h in self.credentials.values())
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
@@ -90,11 +90,11 @@ class FakeProvider:
         return self._do("create", lambda: self._create(staged))
 
     def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
-        """Sets the password, or says which one the provider made."""
+        """Sets the password, or returns the one that the provider generated."""
         return self._do("complete", lambda: self._set(made))
 
     def expire(self, credential: Credential, at: datetime) -> Answer[None]:
-        """Notes when to end it; `pass_time` does so."""
+        """Notes when the credential ends; `pass_time` ends it."""
         return self._do("expire", lambda: self._expire(credential, at))
 
     def pass_time(self, now: datetime) -> None:
@@ -104,7 +104,7 @@ class FakeProvider:
                 held.enabled, held.expired = False, True
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
-        """Sets, and enables."""
+        """Sets the password and enables the credential."""
         return self._do("set_password", lambda: self._set(credential))
 
     def enable(self, credential: Credential) -> Answer[Credential]:
@@ -120,7 +120,7 @@ class FakeProvider:
         return self._do("delete", lambda: self._delete(credential))
 
     def prove(self, credential: Credential) -> Answer[Proof]:
-        """Asks itself."""
+        """Returns a proof if the credential is accepted."""
         return self._do("prove", lambda: self._prove(credential))
 
     def _do(self, verb: str, carry_out: Callable[[], Answer[Any]]) -> Answer[Any]:

@@ -1,4 +1,4 @@
-"""A store in memory that judges check-and-set as KV v2 does, with crash points and planned failures."""
+"""A store in memory with the check-and-set of KV v2, crash points and planned failures."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -42,7 +42,7 @@ class MemoryStore:
         return tuple(sorted(self.states))
 
     def read_consumer(self, path: str) -> ConsumerDocument:
-        """Returns what devices read."""
+        """Returns the consumer document."""
         self._fail()
         return self.consumers.get(path, ConsumerDocument(0, exists=False))
 

@@ -169,11 +169,12 @@ class Place:
         return answer
 
     def within(self, provider: Provider, ask: Callable[[], Answer[Any]]) -> Answer[Any]:
-        """Asks, and sees that it ended within `longest_call`."""
+        """Asks, and sees that it ended within `longest_call`; by a real clock a busy machine adds to it."""
         began = self.clock.monotonic()
         answer = self.checked(ask())
         took = self.clock.monotonic() - began
-        assert took <= provider.longest_call.total_seconds(), f"it took {took:.2f} s"
+        slack = 0.0 if isinstance(self.clock, FakeClock) else 5.0
+        assert took <= provider.longest_call.total_seconds() + slack, f"it took {took:.2f} s"
         return answer
 
     def sent(self) -> list[str]:

@@ -9,7 +9,7 @@ from rotator.providers.registry import KINDS
 from rotator.settings import ConfigError, Settings, check, schema
 
 ENVIRON = {"INTERCOM_API_KEY": "key-of-the-door", "VAULT_TOKEN": "token"}
-REJECTED = "the intercom account would reject usernames made from this; it accepts [A-Za-z0-9]{1,32}"
+REJECTED = "the intercom account would reject usernames derived from this; choose one that matches [A-Za-z0-9]{1,32}"
 GOOD = """\
 vault:
   address: https://vault:8200

@@ -11,7 +11,6 @@ from rotator.core.model import Policy, Purpose, Request, Strategy, Target
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every
 from rotator.engine import Engine, Limits
-from rotator.providers.http.client import CallTimeouts
 from rotator.testing import FakeClock, FakeRandomness, MemoryAudit, MemoryStore
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -19,14 +18,13 @@ POLICY = Policy(
     name="quarterly", schedule=Every(90 * DAY), window=None, overlap=DAY, quarantine=7 * DAY, password=PasswordRules()
 )
 REPLACE = Target("office", "prod", Strategy.REPLACE, (), "sip/office", POLICY)
-QUICK = CallTimeouts(connect=1, read=0.2, write=1, pool=1, total=30)
 
 
 class Life(World):
     """One target at the sandbox; time passes only as the test has it."""
 
     def __init__(self, target=REPLACE, **readings):
-        super().__init__(clock=FakeClock(), timeouts=QUICK, register=False, **readings)
+        super().__init__(clock=FakeClock(), register=False, **readings)
         self.target, self.store, self.audit = target, MemoryStore(), MemoryAudit()
         kind = self.telephony if target.strategy is Strategy.REPLACE else self.connections
         self.engine = Engine(

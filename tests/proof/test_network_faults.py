@@ -10,27 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
-from bao import running_bao
 from chaos import patiently
 from chaos_wire import Mode, Wire
+from short_calls import CALL, STOP_WITHIN
 from stage import TOKEN, stage_on
 
 from rotator.core.secret import Secret
-from rotator.providers.http.client import CallTimeouts
 from rotator_simulator.faults import fault_named
 
-STOP_WITHIN = 32.0  # seconds, as configured; a call to a provider may take 31
-CALL = CallTimeouts().longest_call.total_seconds()
-VAULT_TIMEOUT = 3.0  # seconds for one answer of Vault, as configured
-VAULT_CALL = 7.0 + 10 * (2.0 + VAULT_TIMEOUT)  # what `VaultClient.longest_call` states for these timeouts
+VAULT_CONNECT, VAULT_TIMEOUT = 1.0, 2.0  # seconds for one connection to Vault and one answer of it, as configured
+VAULT_CALL = 7.0 + 10 * (VAULT_CONNECT + VAULT_TIMEOUT)  # what `VaultClient.longest_call` states for these timeouts
 LOAD = 15.0  # seconds that a machine with other work to do may add to any of these
 FAULTS = [mode for mode in Mode if mode is not Mode.THROUGH]
-
-
-@pytest.fixture(scope="module")
-def bao():
-    with running_bao() as server:
-        yield server
 
 
 @pytest.fixture
@@ -49,7 +40,11 @@ def configured(stage, target, *, vault="", provider=""):
     """One target, with a wire before Vault or before the provider."""
     stage.configure(
         [{"name": target, "strategy": "replace", "credential": {"username": target}, "path": f"sip/{target}"}],
-        vault={"timeout": f"{VAULT_TIMEOUT:g}s", "connect_timeout": "2s", **({"address": vault} if vault else {})},
+        vault={
+            "timeout": f"{VAULT_TIMEOUT:g}s",
+            "connect_timeout": f"{VAULT_CONNECT:g}s",
+            **({"address": vault} if vault else {}),
+        },
         daemon={"stop_within": f"{STOP_WITHIN:g}s", "circuit": {"failures": 1000}},
     )
     if provider:

@@ -4,15 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from bao import running_bao
 from chaos import Watcher, cast, ground, moment
 from chaos_judge import violations
-
-
-@pytest.fixture(scope="module")
-def bao():
-    with running_bao() as server:
-        yield server
 
 
 def storm(on, draw, kills):
@@ -35,7 +28,7 @@ def tear(file):
 
 @pytest.mark.timeout(1800)
 def test_killed_at_random_moments_loses_nothing_and_cuts_nobody_off(bao, tmp_path, draw, tally, long):
-    parts = cast("storm", 4)
+    parts = cast("storm", 3)
     with ground(bao, tmp_path, parts) as on, Watcher(on, parts) as watcher:
         on.configure()
         on.slow_provider(draw.randrange(10**6))
@@ -60,7 +53,7 @@ def test_killed_at_random_moments_loses_nothing_and_cuts_nobody_off(bao, tmp_pat
 
 @pytest.mark.timeout(600)
 def test_two_daemons_do_each_due_rotation_once_whichever_of_them_is_killed(bao, tmp_path, draw, tally):
-    parts = cast("twin", 4)
+    parts = cast("twin", 3)
     with ground(bao, tmp_path, parts) as on, Watcher(on, parts) as watcher:
         on.configure()
         on.slow_provider(draw.randrange(10**6))

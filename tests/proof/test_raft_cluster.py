@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from chaos import Watcher, cast, ground, patiently
 from chaos_judge import violations
+from examples import only_long
 from raft import running_raft
 
 from rotator.core.model import TargetState
@@ -21,7 +22,7 @@ LOGINS = 30
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("standby_reads", [True, False], ids=["standbys-answer", "disable_standby_reads"])
+@pytest.mark.parametrize("standby_reads", [True, *only_long(False)])
 def test_a_cluster_loses_its_leader_twice_and_no_stale_answer_does_harm(tmp_path, tally, standby_reads):
     cluster = tmp_path / "raft"
     cluster.mkdir()

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from bao import Bao, Session, running_bao
+from bao import Bao, Session
 from lives import cuts
 from simulated import SETUPS
 
@@ -51,12 +51,6 @@ class InBao(MemoryStore):
             self.consumers[path] = self._vault.read_consumer(path)
             self._lose()
         return written
-
-
-@pytest.fixture(scope="module")
-def bao():
-    with running_bao() as server:
-        yield server
 
 
 @pytest.mark.parametrize("kind", ["process killed at a boundary", "answer of Vault lost"])

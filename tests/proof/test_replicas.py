@@ -4,21 +4,18 @@ import signal
 import time
 
 import pytest
-from bao import eventually, running_bao
+import short_calls
+from bao import eventually
+from examples import only_long
 from raft import running_raft
 from stage import stage_on
 
 from rotator_simulator.faults import fault_named
 
 TARGETS = 60
-TAKEOVER = 90.0  # seconds: the claim of a dead one (37), an election (5), a poll, and the rest of the work
+CLAIM = f"{short_calls.CLAIM:g}s"
+TAKEOVER = short_calls.CLAIM + 50  # seconds: the claim of a dead one, an election (5), a poll, and the rest of the work
 LATENCY = 0.08  # seconds for each call to the provider: what a public API over a continent takes
-
-
-@pytest.fixture(scope="module")
-def bao():
-    with running_bao() as server:
-        yield server
 
 
 @pytest.fixture
@@ -47,7 +44,7 @@ def once_each(stage, names):
     assert {record.id for record in stage.account.credentials()} == published
 
 
-@pytest.mark.parametrize("replicas", [1, 2, 3])
+@pytest.mark.parametrize("replicas", [*only_long(1, 2), 3])
 def test_each_target_is_rotated_once_however_many_daemons_run(stage, replicas, tally):
     tally("vobiz", "replace", f"{replicas} daemons on {TARGETS} targets", TARGETS)
     names, targets = fleet(f"many{replicas}")
@@ -70,7 +67,7 @@ def test_each_target_is_rotated_once_however_many_daemons_run(stage, replicas, t
 def test_what_a_killed_daemon_leaves_is_carried_on_by_another_when_its_claim_ends(stage, tally):
     tally("vobiz", "replace", "one of two daemons killed in mid-rotation", TARGETS)
     names, targets = fleet("killed")
-    stage.configure(targets, daemon={"workers": 4, "claim": "37s"})
+    stage.configure(targets, daemon={"workers": 4, "claim": CLAIM})
     first = stage.start()
     first.wait_for("started")
     second = stage.start()
@@ -83,7 +80,7 @@ def test_what_a_killed_daemon_leaves_is_carried_on_by_another_when_its_claim_end
     eventually(at_work, "the first one is in the middle of a rotation")
     first.stop(signal.SIGKILL)
     killed = time.monotonic()
-    end = killed + 75
+    end = killed + TAKEOVER
     while not all_rotated(stage, names):
         assert time.monotonic() < end, "not carried on within the claim and a poll"
         assert second.process.poll() is None
@@ -105,7 +102,7 @@ def test_three_replicas_on_three_nodes_lose_a_replica_and_the_leader_and_rotate_
         for node in [leader, *raft.standbys()]:
             stage.config = stage.folder / f"config-{len(replicas)}.yaml"
             vault = {"address": node.address, "timeout": "3s", "connect_timeout": "2s"}
-            stage.configure(targets, daemon={"workers": 2, "claim": "37s"}, vault=vault)
+            stage.configure(targets, daemon={"workers": 2, "claim": CLAIM}, vault=vault)
             replicas.append(stage.start())
         eventually(lambda: any(stage.state(name).counts.succeeded for name in names), "the work has begun")
         replicas[1].stop(signal.SIGKILL)

@@ -24,7 +24,7 @@ from rotator.vault.embedded import EmbeddedVault
 from rotator.vault.store import VaultStore
 from rotator.vault.transport import Connection
 
-LIMIT = 20.0  # seconds that a test waits for something at most
+LIMIT = 60.0  # seconds that a test waits for something at most
 
 
 def eventually(condition: Callable[[], Any], what: str) -> Any:

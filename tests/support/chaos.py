@@ -19,6 +19,7 @@ from threading import Event, Lock, Thread
 from typing import Any, Self
 
 import psutil
+from short_calls import CLAIM, STOP_WITHIN
 from stage import ACCOUNT, TOKEN, Daemon, Stage
 
 from rotator.core.model import TargetState
@@ -36,7 +37,7 @@ from rotator_simulator.registrar import RegistrarOptions
 from rotator_simulator.server import SimulatorServer
 
 EVERY, OVERLAP, QUARANTINE = 7.0, 3.0, 1.0  # seconds, of the one policy
-CLAIM = 37.0  # the shortest that the configuration's check allows: a call to a provider may take 31 s
+LOAD = 57.0  # seconds that a machine with other work to do may add
 STRATEGIES = ("replace", "alternating", "in-place")
 _HISTORY = 5000  # versions of a consumer document that are kept, so that the whole run can be read afterwards
 
@@ -130,7 +131,7 @@ class Ground:
         timing = DeviceTiming(
             interval=0.4,
             refresh=1.0,
-            patience=OVERLAP + 17.0 if part.overlaps else 3 * CLAIM,
+            patience=(OVERLAP if part.overlaps else 3 * CLAIM) + LOAD,
             overlap=OVERLAP - standby_lag if part.overlaps else None,
         )
         return SipPhone(f"{part.name}-{number}", read, self.stage.sandbox.sip_address, clock, timing)
@@ -140,7 +141,7 @@ class Ground:
         policy = {"every": f"{EVERY:g}s", "overlap": f"{OVERLAP:g}s", "quarantine": f"{QUARANTINE:g}s"}
         daemon = {
             "claim": f"{CLAIM:g}s",
-            "stop_within": "32s",
+            "stop_within": f"{STOP_WITHIN:g}s",
             "workers": 4,
             "retirements_per_minute": 10000,
             **changes.pop("daemon", {}),
@@ -161,6 +162,7 @@ class Ground:
         while time.monotonic() < end:
             if any(s.attempt is not None and s.claim is not None and s.claim.holder == holder for s in self.states()):
                 return
+            Event().wait(0.05)
 
     def kill(self, daemon: Daemon) -> None:
         """SIGKILL, and a note of what it cut through."""
@@ -271,7 +273,7 @@ class Watcher:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stop.wait(0.02):
+        while not self._stop.wait(0.1):
             for part in self._parts:
                 try:
                     self._look(part)
@@ -324,7 +326,7 @@ def patiently(condition: Any, what: Any, limit: float = 120.0) -> Any:
     end = time.monotonic() + limit
     while not (value := condition()):
         assert time.monotonic() < end, f"not within {limit:g} s: {what() if callable(what) else what}"
-        time.sleep(0.05)
+        time.sleep(0.1)
     return value
 
 

@@ -189,7 +189,9 @@ class Simulated:
             self.api.add(self.account.name, username, password, [("Orders", "API_PROXY")])
         else:
             extra = {"connection_id": "17", "name": "", "tag": "", "connection_name": username}
-            self.account.create(self.record_kind, username, password, extra if isinstance(self.api, TelnyxApi) else None)
+            self.account.create(
+                self.record_kind, username, password, extra if isinstance(self.api, TelnyxApi) else None
+            )
         self.first = dict(self.held())
 
     def busy(self, number: int) -> None:

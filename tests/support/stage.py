@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import short_calls
 from bao import Bao, eventually
 
 from rotator.core.model import TargetState
@@ -41,7 +42,6 @@ class Stage:
             **os.environ,
             "SECRET_ID": self.login.secret_id.reveal(),
             "VOBIZ_TOKEN": TOKEN,
-            "COVERAGE_PROCESS_START": "",
         }
         self.daemons: list[Daemon] = []
 
@@ -105,14 +105,14 @@ class Stage:
 
 
 class Daemon:
-    """`rotator run` as a process. What it prints goes into files."""
+    """`rotator run` as a process, with the bounds of `short_calls`. What it prints goes into files."""
 
     def __init__(self, stage: Stage) -> None:
         number = len(stage.daemons)
         self.out, self.err = stage.folder / f"out-{number}", stage.folder / f"err-{number}"
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "rotator", "run", "--config", str(stage.config)],
+                [sys.executable, "-P", short_calls.__file__, "run", "--config", str(stage.config)],
                 env=stage.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -564,7 +564,7 @@ def test_the_read_back_sees_what_cannot_authenticate(shown, why):
 
 @pytest.mark.parametrize("project", ["", ".", "..", "a\nb", "a\u202eb", "x" * 256])
 def test_a_project_that_cannot_stand_in_a_path_is_refused(project):
-    with pytest.raises(ValueError, match="is not a project's name"):
+    with pytest.raises(ValueError, match="is not a project name"):
         account_options("apinizer", project=project)
 
 

@@ -62,8 +62,8 @@ def test_what_is_made_of_it(tmp_path):
     [
         ("    base_url: https://console.example.com\n", "", "base_url: is missing"),
         ("    project: Pay ments\n", "", "project: is missing"),
-        ("project: Pay ments", "project: a/b", "project: is not a project's name"),
-        ("project: Pay ments", "project: ..", "project: is not a project's name"),
+        ("project: Pay ments", "project: a/b", "project: is not a project name"),
+        ("project: Pay ments", "project: ..", "project: is not a project name"),
         ("{env: APINIZER_TOKEN}", "plain-token", "access_token: "),
         ("    full_name", "    gateway_url: https://gw.example.com\n    full_name", "exclude each other; keep one"),
         ("https://gateway.example", "http://gateway.example", "probe_url: plain http would expose"),
@@ -94,4 +94,4 @@ def test_a_username_is_one_in_all_projects_of_an_installation(tmp_path):
     )
     text = changed(GOOD, "targets:\n", f"{second}targets:\n") + target.replace("api/client", "api/second")
     (message,) = complaints(text, tmp_path)
-    assert "rotates a credential of the same name at the same account" in message
+    assert "rotates a credential with the same username at the same account" in message

@@ -46,7 +46,7 @@ def test_the_page_lists_every_exit_code():
 
 
 def test_every_help_has_examples():
-    assert all("Examples:" in shown(f"{command} --help") for command in commands())
+    assert all("Examples:" in text for words, text in written().items() if words != "--help")
 
 
 if __name__ == "__main__":

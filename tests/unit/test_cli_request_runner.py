@@ -72,7 +72,7 @@ def test_the_claim_of_a_process_that_died_is_outlived(bench):
     claimed_by(bench.world, "dead")
     began = bench.world.clock.now()
     assert bench.runner.carry_out(request).result is Result.ROTATED
-    assert bench.told[0] == "dead works on it"
+    assert bench.told[0] == "dead is working on it"
     assert bench.world.clock.now() - began >= bench.world.limits.claim
 
 
@@ -87,7 +87,7 @@ def test_an_unknown_answer_is_looked_into_and_not_reported_as_a_failure(bench):
     bench.world.provider.faults["create"] = [FakeFault.LOST_AFTER]
     report = bench.do()
     assert report.result is Result.ROTATED
-    assert any(text.startswith("looks again soon: the answer was lost") for text in bench.told)
+    assert any(text.startswith("retries soon: the answer was lost") for text in bench.told)
     assert bench.world.provider.calls.count("create") == 1
 
 
@@ -96,7 +96,7 @@ def test_a_refused_api_key_is_reported_at_once_with_what_happens_next(bench):
     report = bench.do()
     assert report.result is Result.FAILED
     assert report.message == (
-        "the API key was refused; the attempt stays open, and the daemon tries the same password again"
+        "the API key was refused; the attempt stays open, and the daemon retries with the same password"
     )
     assert bench.world.provider.calls.count("create") == 1
 
@@ -134,7 +134,7 @@ def test_what_cannot_be_done_at_all_is_dropped_and_said():
     bench = Bench(World(IN_PLACE))
     report = bench.do()
     assert report.result is Result.FAILED
-    assert report.message.endswith("check the username; the request was taken back")
+    assert report.message.endswith("check the username; the request was dropped")
 
 
 def test_compromised_is_only_done_when_the_old_one_is_refused(bench):
@@ -160,7 +160,7 @@ def test_an_undo_that_is_impossible_is_said(bench):
     assert bench.do().good
     report = bench.do(Purpose.UNDO)
     assert report.result is Result.FAILED
-    assert report.message == "nothing can be undone: office: nobody knows its password"
+    assert report.message == "nothing can be undone: office: its password is unknown"
 
 
 def test_a_stop_leaves_the_request(bench):

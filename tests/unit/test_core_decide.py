@@ -97,28 +97,28 @@ def test_there_is_a_case_for_every_reason():
     assert set(HOLDS) == set(HoldReason)
 
 
-FOREIGN = "sip/office is not what rotator published; put it right, or take it over: rotator rotate office --take-over"
+FOREIGN = "sip/office is not what rotator published; correct it, or take it over: rotator rotate office --take-over"
 
 
 @pytest.mark.parametrize(
     ("reason", "message", "wait"),
     [
-        (HoldReason.CLAIMED, "other works on it", HOUR),
+        (HoldReason.CLAIMED, "other is working on it", HOUR),
         (
             HoldReason.ACCOUNT_MISSING,
-            "gone is not in the configuration, but office still needs it: put it back",
+            "gone is not in the configuration, but office still needs it: add it again",
             80 * DAY,
         ),
-        (HoldReason.CIRCUIT_OPEN, "calls to fake failed too often in a row and pause for a while", HOUR),
+        (HoldReason.CIRCUIT_OPEN, "too many calls to fake failed in a row: calls pause for a while", HOUR),
         (
             HoldReason.UNPROVED,
-            "fake does not accept the passwords that were set last: find out why, at the provider",
+            "fake does not accept the passwords that were set last: find the cause at the provider",
             timedelta(seconds=10),
         ),
         (HoldReason.BACKING_OFF, "the last error", HOUR),
         (HoldReason.PROPAGATING, "the last error", HOUR),
         (HoldReason.FOREIGN_DOCUMENT, FOREIGN, 80 * DAY),
-        (HoldReason.RETIREMENTS_CAPPED, "no more credentials may be retired in this minute", 7 * DAY),
+        (HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached", 7 * DAY),
         (HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential", HOUR),
         (HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", 14 * HOUR),
         (HoldReason.NOT_DUE, "nothing is due", 80 * DAY),
@@ -347,7 +347,7 @@ UNDO = replace(REQUEST, purpose=Purpose.UNDO)
     ("ledger", "reasons"),
     [
         ((), "no replaced credential is left"),
-        ((replace(ENTRY, credential=replace(NEW, password=None)),), "new: nobody knows its password"),
+        ((replace(ENTRY, credential=replace(NEW, password=None)),), "new: its password is unknown"),
         (
             (replace(ENTRY, credential=replace(NEW, account="gone"), disable_at=NOW + DAY),),
             "new: its account gone is not in the configuration",
@@ -356,7 +356,7 @@ UNDO = replace(REQUEST, purpose=Purpose.UNDO)
         ((replace(ENTRY, credential=STAGED),), "new: it was never published"),
         (
             (replace(ENTRY, credential=STAGED), replace(ENTRY, credential=replace(OTHER, password=None))),
-            "other: nobody knows its password; new: it was never published",
+            "other: its password is unknown; new: it was never published",
         ),
     ],
 )

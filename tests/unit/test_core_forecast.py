@@ -58,9 +58,7 @@ def test_a_look_up_ends_the_forecast_until_the_facts_hold_it():
     plan = forecast(World(IN_PLACE).engine().facts(IN_PLACE))
     assert plan.needs.username == "office"
     assert plan.steps[-1].what == "look up office at fake"
-    assert forecast_of(World(IN_PLACE)).waits_for.startswith(
-        "it cannot be carried out: fake has no credential 'office'"
-    )
+    assert forecast_of(World(IN_PLACE)).waits_for.startswith("it is impossible: fake has no credential 'office'")
 
 
 def test_what_comes_later_is_in_the_order_of_time():

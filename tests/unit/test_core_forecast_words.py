@@ -36,7 +36,7 @@ GENERATING = {"fake": GENERATED}
 PROVE = ("prove that the provider accepts it", "by asking the fake")
 PUBLISH = ("publish it at sip/office", "devices read it there")
 APPLIED = [PROVE, PUBLISH]
-CAPPED = "no more credentials may be retired in this minute"
+CAPPED = "this minute's maximum of retired credentials is reached"
 
 STEPS: dict[str, tuple[Facts, list[tuple[str, str]], str]] = {
     "nothing": (facts(), [], "nothing is due"),
@@ -99,7 +99,7 @@ STEPS: dict[str, tuple[Facts, list[tuple[str, str]], str]] = {
     "undo that is impossible": (
         facts(state_request=UNDO),
         [],
-        "it cannot be carried out: nothing can be undone: no replaced credential is left",
+        "it is impossible: nothing can be undone: no replaced credential is left",
     ),
     "attempt that was not sent": (
         facts(state_attempt=attempt()),
@@ -172,8 +172,8 @@ STEPS: dict[str, tuple[Facts, list[tuple[str, str]], str]] = {
     ),
     "look-up": (
         facts(state_ledger=(replace(ENTRY, credential=STAGED),)),
-        [("look up new at fake", "what follows depends on it")],
-        "the answer of the provider",
+        [("look up new at fake", "the next step depends on it")],
+        "the provider's answer",
     ),
     "look-up without a username": (
         facts(
@@ -183,8 +183,8 @@ STEPS: dict[str, tuple[Facts, list[tuple[str, str]], str]] = {
             state_published=replace(OLD, username=""),
             consumer=ConsumerDocument(1, exists=True, username="", password=OLD.password, credential_id="id-old"),
         ),
-        [("look up id-old at fake", "what follows depends on it")],
-        "the answer of the provider",
+        [("look up id-old at fake", "the next step depends on it")],
+        "the provider's answer",
     ),
 }
 
@@ -195,7 +195,7 @@ def test_each_step_says_what_is_done_and_why(known, steps, waits_for):
     assert told.steps == tuple(ForecastStep(what, why) for what, why in steps)
     assert told.waits_for == waits_for
     assert told.target == known.target
-    assert (told.needs is not None) is (waits_for == "the answer of the provider")
+    assert (told.needs is not None) is (waits_for == "the provider's answer")
 
 
 def later(known: Facts) -> list[tuple[timedelta, str, str]]:

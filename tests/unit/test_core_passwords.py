@@ -69,16 +69,20 @@ def test_problems_are_named_exactly_where_no_password_would_do(rules, limits):
 @pytest.mark.parametrize(
     ("rules", "limits", "text"),
     [
-        (PasswordRules(length=3), ANYTHING, "the minima add up to 4, which is more than length 3"),
-        (PasswordRules(length=7), PasswordRules(), "length 7 is less than the 8 that the provider asks for"),
-        (PasswordRules(length=21), PasswordRules(longest=20), "length 21 is more than the 20 that the provider takes"),
+        (PasswordRules(length=3), ANYTHING, "the minimum counts add up to 4, more than length 3"),
+        (PasswordRules(length=7), PasswordRules(), "length 7 is less than the 8 that the provider requires"),
+        (
+            PasswordRules(length=21),
+            PasswordRules(longest=20),
+            "length 21 is more than the 20 that the provider accepts",
+        ),
         (PasswordRules(symbols=""), ANYTHING, "a symbol is required but `symbols` is empty"),
         (
             PasswordRules(symbol=0),
             PasswordRules(),
             "the provider requires at least one symbol: set `symbol` to 1 or more",
         ),
-        (PasswordRules(symbols="!&%"), PasswordRules(), "the provider may refuse % &; it takes !@$^*_+"),
+        (PasswordRules(symbols="!&%"), PasswordRules(), "the provider may refuse % &; it accepts !@$^*_+"),
     ],
 )
 def test_each_problem_says_what_would_be_right(rules, limits, text):

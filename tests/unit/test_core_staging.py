@@ -76,7 +76,7 @@ def test_a_rotation_that_was_never_drawn_is_not_due():
 def test_an_account_that_does_not_accept_what_was_set_gets_no_more_passwords_in_place():
     held = Hold(
         HoldReason.UNPROVED,
-        "fake does not accept the passwords that were set last: find out why, at the provider",
+        "fake does not accept the passwords that were set last: find the cause at the provider",
         NOW + timedelta(seconds=10),
     )
     unproved = {"unproved_accounts": frozenset({"fake"})}
@@ -89,16 +89,14 @@ def test_an_account_that_does_not_accept_what_was_set_gets_no_more_passwords_in_
 
 def test_a_document_of_somebody_else_is_only_overwritten_if_that_is_asked_for():
     foreign = {"consumer": document(NEW)}
-    message = (
-        "sip/office is not what rotator published; put it right, or take it over: rotator rotate office --take-over"
-    )
+    message = "sip/office is not what rotator published; correct it, or take it over: rotator rotate office --take-over"
     held = Hold(HoldReason.FOREIGN_DOCUMENT, message)
     assert stage(facts(**foreign)) == held
     assert stage(facts(**foreign, state_request=REQUEST)) == held
     assert stage(facts(**foreign, state_next_rotation=NOW)) == held
     assert isinstance(stage(facts(**foreign, state_request=replace(REQUEST, take_over=True))), Stage)
     gone = {"consumer": replace(document(OLD), exists=False)}
-    assert stage(facts(**gone)).message.startswith("sip/office is gone; put it right")
+    assert stage(facts(**gone)).message.startswith("sip/office is gone; correct it")
 
 
 def test_what_the_schedule_asks_for_waits_for_the_window_and_a_request_does_not():
@@ -253,5 +251,5 @@ def test_an_undo_stages_the_newest_entry_that_can_be_published():
     unknown = replace(live, credential=replace(OTHER, password=None))
     assert stage(facts(state_request=UNDO, state_ledger=(live, unknown))) == Stage(UNDO, NEW, OLD)
     both = (replace(live, credential=replace(NEW, id=None)), unknown)
-    reasons = "nothing can be undone: other: nobody knows its password; new: it was never published"
+    reasons = "nothing can be undone: other: its password is unknown; new: it was never published"
     assert stage(facts(state_request=UNDO, state_ledger=both)) == Drop(reasons)

@@ -228,7 +228,7 @@ def test_while_another_call_probes_the_account_nothing_is_sent_and_nothing_is_un
     bench = EffectBench(opened(), Done(NEW))
     for _ in range(5):
         bench.throttles.learn_from("fake", LOST)
-    answer = Retry(Wait.UNREACHABLE, "not sent: another call tries whether fake works again")
+    answer = Retry(Wait.UNREACHABLE, "not sent: another call is testing whether fake works again")
     assert bench.carry_out(APPLY) == set_back(answer, uncertain=False)
     assert bench.provider.calls == []
     assert bench.recorded == ("create", "retry", WHY | naming(STAGED) | {"detail": answer.message})

@@ -44,7 +44,7 @@ def rotated(target=REPLACE, capabilities=CHOSEN):
 
 def test_a_refused_password_that_cannot_be_taken_back_is_tried_again_with_back_off():
     world = World(IN_PLACE)
-    world.provider.add("office")  # nobody knows its password, so that it cannot be restored
+    world.provider.add("office")  # its password is unknown, so that it cannot be restored
     world.provider.faults["set_password"] = [FakeFault.LOST_BEFORE] + [FakeFault.REFUSED] * 1000
     world.settle(world.engine(), 6 * HOUR)
     assert world.state.attempt is not None

@@ -71,7 +71,7 @@ def test_what_cannot_be_put_right_is_replaced_by_a_rotation_that_says_why():
     while_sending(world, "disable", lambda _: old)
     world.provider.faults["enable"] = [FakeFault.LOST_BEFORE]
     assert engine.look(world.target).outcome is Outcome.ROTATED
-    why = "a late call may have changed what is published"
+    why = "a late call may have changed the published credential"
     _, reassert, request, *rotation = world.audit.records
     assert (reassert.outcome, reassert.facts["detail"]) == ("unknown", "the answer was lost")
     assert (request.verb, request.target, request.outcome) == ("request_rotation", "office", "done")
@@ -88,7 +88,7 @@ def test_the_rotation_that_puts_it_right_stays_asked_for_until_it_can_be_staged(
     world.store.unpublishable.add(world.target.path)
     world.store.write_consumer = lambda *_: None
     engine.look(world.target)
-    why = "a late call may have changed what is published"
+    why = "a late call may have changed the published credential"
     assert world.state.request == Request(Purpose.ROTATE, "rotator", why, world.clock.now())
 
 

@@ -154,7 +154,7 @@ def test_undo_of_what_nobody_knows_is_refused_with_the_reason():
     engine.look(world.target)
     world.request(engine, Purpose.UNDO)
     engine.look(world.target)
-    assert "nobody knows its password" in world.audit.records[-1].facts["reason"]
+    assert "its password is unknown" in world.audit.records[-1].facts["reason"]
     assert world.state.request is None
     assert world.published_works
 

@@ -72,7 +72,7 @@ def test_of_two_replaced_credentials_only_the_one_that_an_undo_publishes_is_prom
     older, newer = ledger_in_status(world)
     assert newer["undo_until"] is not None
     assert (older["undo_until"], older["undo_refused"]) == (None, f"an undo publishes {names[1]} again: it is newer")
-    assert f"{names[1]} is published again" in announced(world)
+    assert f"publishing {names[1]} again" in announced(world)
     world.request(engine, Purpose.UNDO)
     engine.look(world.target)
     assert world.consumer.username == names[1]

@@ -64,10 +64,10 @@ def test_what_is_not_a_length_of_time_is_refused_with_examples(text):
         (times.TimeZone, "Europe/Berln", "is not a time zone; did you mean 'Europe/Berlin'?"),
         (times.TimeZone, "europe/berlin", "is not a time zone; did you mean 'Europe/Berlin'?"),
         (times.TimeZone, "Europe", "is not a time zone; did you mean 'Europe/Rome'?"),
-        (times.TimeZone, "../etc/passwd", "is not a time zone; such as 'Europe/Berlin' or 'UTC'"),
+        (times.TimeZone, "../etc/passwd", "is not a time zone; use a name such as 'Europe/Berlin' or 'UTC'"),
         (network.Rate, "5", "is not a rate; write requests per second, minute or hour, such as '5/s' or '300/m'"),
         (network.Rate, "0/s", "is not a rate; write requests per second, minute or hour, such as '5/s' or '300/m'"),
-        (network.Rate, 5, "must be text; such as '5/s' or '300/m'"),
+        (network.Rate, 5, "must be text; write it as '5/s' or '300/m'"),
         (network.Registrar, "host", f"is not a host and a port; {HOST_PORT}"),
         (
             network.Registrar,
@@ -91,7 +91,7 @@ def test_what_is_not_a_length_of_time_is_refused_with_examples(text):
             "https://host/?token=x",
             f"must not contain a query, a fragment or a space; {URL}",
         ),
-        (network.HostName, "host:80", "is not the name of a host; such as 'vault.internal'"),
+        (network.HostName, "host:80", "is not a host name; use a name such as 'vault.internal'"),
         (FilePath, " ", "is not a path; give the path of a file"),
         (UrlSegment, "MA/1", "is not a valid id; use letters, digits, '_' and '-' only"),
     ],
@@ -104,13 +104,13 @@ def test_each_type_says_what_would_be_right(kind, value, message):
 @pytest.mark.parametrize("name", ["", "-a", "a-", "a b", "a/b", ".", "..", "a" * 64, "é", "a\n"])
 def test_names_that_cannot_stand_in_a_vault_path_are_refused(name):
     """Nothing that a path would read as something else."""
-    assert refusal(Name, name).startswith("is not a name that can stand in a Vault path; use up to 63 letters")
+    assert refusal(Name, name).startswith("is not a name that a Vault path can contain; use up to 63 letters")
 
 
 @pytest.mark.parametrize("path", ["", "/a", "a/", "a//b", "../a", "a/..", "./a", "a b", "a\n", "a?b"])
 def test_paths_that_vault_would_read_otherwise_are_refused(path):
     """No slash at an end, no empty or dotted part."""
-    assert refusal(VaultPath, path).startswith("is not a path in Vault; use letters, digits")
+    assert refusal(VaultPath, path).startswith("is not a Vault path; use letters, digits")
 
 
 @pytest.mark.parametrize("path", ["a", "sip/phone", "a.b/c_d-e", "_/1"])
@@ -124,9 +124,9 @@ def test_ordinary_paths_are_taken(path):
     [
         ("0 2 * *", "is not a cron expression of five fields"),
         ("0 0 2 * * *", "is not a cron expression of five fields"),
-        ("61 * * * *", "the minute is invalid or never comes"),
-        ("0 0 31 2 *", "the day-of-month is invalid or never comes"),
-        ("0 0 * * 1-", "the day-of-week is invalid or never comes"),
+        ("61 * * * *", "the minute is invalid or never occurs"),
+        ("0 0 31 2 *", "the day-of-month is invalid or never occurs"),
+        ("0 0 * * 1-", "the day-of-week is invalid or never occurs"),
         ("@daily", "is not a cron expression of five fields"),
     ],
 )
@@ -135,7 +135,7 @@ def test_cron_expressions_that_are_wrong_or_never_come_are_refused(expression, m
     said = refusal(times.CronText, expression)
 
     assert said.startswith(message)
-    assert "such as '0 2 * * *' for every night at two" in said
+    assert "such as '0 2 * * *' for 02:00 every night" in said
 
 
 @pytest.mark.parametrize("expression", ["0 2 * * *", "*/5 * * * *", "0 3 * * SUN#1", "0 0 29 2 *", "0 0 L * *"])

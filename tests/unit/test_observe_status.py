@@ -107,7 +107,7 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
         "age_seconds": 3 * 86_400.0,
         "max_age_seconds": 90 * 86_400.0 + 4 * 3_600,
         "last_rotation": "2026-01-02T12:00:00+00:00",
-        "next_rotation": {"at": "2026-03-26T12:00:00+00:00", "why": "undo asked for by bob: wrong one"},
+        "next_rotation": {"at": "2026-03-26T12:00:00+00:00", "why": "undo requested by bob: wrong one"},
         "attempt": {
             "id": "a1",
             "purpose": "rotate",
@@ -186,7 +186,7 @@ def test_a_target_that_was_never_looked_at_is_listed() -> None:
         None,
         None,
     )
-    assert said["next_rotation"] == {"at": None, "why": "not drawn yet"}
+    assert said["next_rotation"] == {"at": None, "why": "not scheduled yet"}
 
 
 def test_states_of_targets_that_are_not_configured_are_listed_as_orphans() -> None:
@@ -204,7 +204,7 @@ def test_states_of_targets_that_are_not_configured_are_listed_as_orphans() -> No
     [
         (entry(), NOW + 8 * DAY, None),
         (entry(disabled_at=NOW), NOW + 7 * DAY, None),
-        (entry(credential=credential("old", known=False)), None, "nobody knows its password"),
+        (entry(credential=credential("old", known=False)), None, "its password is unknown"),
         (entry(disabled_at=NOW - 8 * DAY), None, "its quarantine has ended"),
         (entry(credential=credential("t", account="tel")), NOW + DAY, None),
         (entry(credential=credential("t", account="tel"), disabled_at=NOW), None, "it was disabled, and this provider"),
@@ -244,7 +244,7 @@ def test_why_a_rotation_comes_next() -> None:
     wanted = only(TargetState("phone", request=asked, next_rotation=NOW))["next_rotation"]["why"]
     assert first == "policy quarterly in its maintenance window, first rotation"
     assert later == "policy quarterly in its maintenance window"
-    assert wanted == "rotate asked for by anna: no reason given"
+    assert wanted == "rotate requested by anna: no reason given"
 
 
 def test_a_claim_that_ran_out_is_no_claim_and_ones_own_is_named() -> None:

@@ -34,14 +34,16 @@ def two_accounts(kind: str, auth_id: str) -> str:
     return changed(GOOD, "policies:", f"{other}policies:") + second(username="phone01", provider="other")
 
 
-TWICE = "targets[0] rotates a credential of the same name at the same account; give each target its own credential"
+TWICE = (
+    "targets[0] rotates a credential with the same username at the same account; give each target its own credential"
+)
 INSIDE = (
     "config.yaml:18: targets[0].path: is inside vault.state_prefix, which only rotator may read; "
-    "keep the two apart, such as 'sip/...' and 'rotator/state'"
+    "keep the two apart, such as 'sip/phone' and 'rotator/state'"
 )
 AROUND = (
     "config.yaml:18: targets[0].path: contains vault.state_prefix, but devices may read this path; "
-    "keep the two apart, such as 'sip/...' and 'rotator/state'"
+    "keep the two apart, such as 'sip/phone' and 'rotator/state'"
 )
 
 
@@ -162,7 +164,7 @@ def test_usernames_that_would_be_made_are_tried_against_the_provider(tmp_path):
 
     assert others(tmp_path, GOOD, username_pattern=r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}") == []
     assert others(tmp_path, text, username_pattern=r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}") == [
-        "the vobiz account would reject usernames made from this"
+        "the vobiz account would reject usernames derived from this"
     ]
 
 

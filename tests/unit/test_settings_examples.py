@@ -74,18 +74,18 @@ def properties(part: Any) -> Iterator[tuple[str, Any]]:
 
 def test_every_key_is_described():
     """In the words of the code; a section that says the same of itself is not described twice."""
-    for key, described in properties(schema.schema()):
-        referred = schema.schema()["$defs"].get(described.get("$ref", "").removeprefix("#/$defs/"), {})
+    whole = schema.schema()
+    for key, described in properties(whole):
+        referred = whole["$defs"].get(described.get("$ref", "").removeprefix("#/$defs/"), {})
         assert described.get("description") or referred.get("description"), key
 
 
 def test_every_default_in_the_schema_is_a_value_that_the_schema_takes():
     """Written as in YAML: `90d`, not P90D."""
-    for key, described in properties(schema.schema()):
+    whole = schema.schema()
+    for key, described in properties(whole):
         if "default" in described:
-            errors = Draft202012Validator({**described, "$defs": schema.schema()["$defs"]}).iter_errors(
-                described["default"]
-            )
+            errors = Draft202012Validator({**described, "$defs": whole["$defs"]}).iter_errors(described["default"])
             assert [error.message for error in errors] == [], key
 
 

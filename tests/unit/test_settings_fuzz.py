@@ -99,14 +99,14 @@ def is_explained(outcome: Outcome) -> None:
         assert SENTINEL not in " ".join(str(warning) for warning in warnings)
 
 
-@examples(400)
+@examples(150)
 @given(damaged())
 def test_no_damage_to_the_data_makes_a_traceback(folder, data):
     """Wrong types, missing and unknown keys, secrets in wrong places, everywhere in the full example."""
     is_explained(loaded(json.dumps(data), folder))
 
 
-@examples(200)
+@examples(100)
 @given(st.data())
 def test_no_damage_to_the_text_makes_a_traceback(folder, data):
     """Characters removed, inserted and moved anywhere in the file."""
@@ -126,7 +126,7 @@ SECRETS = [
 ]
 
 
-@examples(200)
+@examples(100)
 @given(
     st.sampled_from(SECRETS),
     st.recursive(

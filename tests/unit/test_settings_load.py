@@ -23,8 +23,8 @@ from rotator.settings.vault import (
 )
 
 TOKEN = "auth_token: {env: VOBIZ_AUTH_TOKEN}"
-NO_MAPPING = "the file is not a mapping; begin its top-level lines with vault:, providers: and targets:"
-UNFIT = "line breaks or other characters that no header can carry; store nothing but the secret"
+NO_MAPPING = "the file is not a mapping; begin it with the keys vault:, providers: and targets:"
+UNFIT = "line breaks or other characters that a header cannot carry; store only the secret in it"
 WRAPPED = "{method: approle, role_id: r, wrapped_secret_id: {env: VAULT_TOKEN}}"
 PROJECTED = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 AUTH = "auth: {method: token, token: {env: VAULT_TOKEN}}"
@@ -80,7 +80,7 @@ def test_a_huge_file_is_refused(tmp_path):
     file = tmp_path / "config.yaml"
     file.write_bytes(b"#" * (1024 * 1024 + 1))
 
-    assert refused(file) == f"{file}: is larger than 1 MiB; is this the configuration?"
+    assert refused(file) == f"{file}: is larger than 1 MiB; check that this is the configuration file"
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def test_a_huge_file_is_refused(tmp_path):
         ("# nothing\n", "config.yaml: the file is empty; start from config/minimal.yaml"),
         (
             "- a\n- b\n",
-            "config.yaml:1: the file is not a mapping; begin its top-level lines with vault:, providers: and targets:",
+            "config.yaml:1: the file is not a mapping; begin it with the keys vault:, providers: and targets:",
         ),
         (
             "hello",
-            "config.yaml:1: the file is not a mapping; begin its top-level lines with vault:, providers: and targets:",
+            "config.yaml:1: the file is not a mapping; begin it with the keys vault:, providers: and targets:",
         ),
         ("vault:\n\taddress: x", "config.yaml:2: a tab is not allowed here; indent with spaces"),
-        (GOOD + "log: {}\nlog: {}\n", "config.yaml:21: log: this key is already in line 20; keep one of the two"),
+        (GOOD + "log: {}\nlog: {}\n", "config.yaml:21: log: this key is already on line 20; keep one of the two"),
     ],
 )
 def test_what_is_no_configuration_at_all(tmp_path, text, message):
@@ -169,12 +169,15 @@ def test_a_secret_that_is_not_there_is_an_error_at_load(tmp_path, mistake):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\n\n", "is empty; store the secret in it"),
-        (b"  \n", "is empty; store the secret in it"),
+        (b"\n\n", "is empty; put the secret in it"),
+        (b"  \n", "is empty; put the secret in it"),
         (b"one\ntwo\n", f"contains {UNFIT}"),
         ("pässword\n".encode(), f"contains {UNFIT}"),
         (b"\xff\xfe", "is not text in UTF-8; store the secret as text"),
-        (b"x" * 70_000, "is not a regular file of at most 64 KiB; give the path of a file with the secret alone"),
+        (
+            b"x" * 70_000,
+            "is not a regular file of at most 64 KiB; give the path of a file that contains only the secret",
+        ),
     ],
 )
 def test_a_file_that_holds_no_secret_is_an_error(tmp_path, content, message):
@@ -211,7 +214,7 @@ def test_a_secret_in_vault_is_read_by_the_caller(tmp_path):
         return Secret("from vault")
 
     assert account.auth_token == InVault("keys/vobiz", "token")  # type: ignore[attr-defined]
-    with pytest.raises(LookupError, match="before it has been read"):
+    with pytest.raises(LookupError, match="before it was read"):
         account.headers()
     assert account.capabilities.creates  # without the secret
     complete = account.with_secrets(read)
@@ -229,7 +232,7 @@ def test_a_file_that_everybody_can_read_is_a_warning(tmp_path):
     (warning,) = warnings_of(changed(GOOD, "{env: VOBIZ_AUTH_TOKEN}", "{file: token}"), tmp_path)
 
     assert str(warning).endswith(
-        "config.yaml:8: providers.prod.auth_token: every user of this machine can read the file of this secret; "
+        "config.yaml:8: providers.prod.auth_token: every user of this machine can read this secret's file; "
         "run chmod o-rwx; in Kubernetes, set defaultMode: 0440 on the volume"
     )
 

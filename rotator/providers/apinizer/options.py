@@ -17,10 +17,10 @@ from rotator.providers.options import AccountOptions
 
 BASIC_REQUEST = "HTTP Basic request through the gateway"
 TOKEN_REQUEST = "token request at the gateway"  # noqa: S105 - no token
-# No page states a rule. Without a colon, which HTTP Basic cannot carry, and without characters that a path encodes.
+# No page states a rule. This excludes the colon, which HTTP Basic cannot carry, and characters that a path encodes.
 _USERNAMES = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}"
-# No page states a policy beyond "not empty". Without what is awkward in configuration files, URLs and forms, and
-# without the `#` that separates username and password in the console's CSV import.
+# No page states a policy beyond "not empty". This excludes what is awkward in configuration files, URLs and forms, and
+# the `#` that separates username and password in the console's CSV import.
 _SYMBOLS = "!$()*+,-./=?@[]^_{|}~"
 
 _PROJECT = r"^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\]{1,255}$"
@@ -28,12 +28,12 @@ _PROJECT = r"^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\]{1,255}$"
 
 def _project(text: str) -> str:
     if not re.fullmatch(_PROJECT, text) or not text.isprintable():
-        raise invalid("is not a project's name", "write it as the console shows it")
+        raise invalid("is not a project name", "copy it from the console")
     return text
 
 
-ProjectName = Annotated[str, TextField(_project, {"pattern": _PROJECT}, "write it as the console shows it")]
-"""The name of a project: a part of every URL there, percent-encoded."""
+ProjectName = Annotated[str, TextField(_project, {"pattern": _PROJECT}, "copy it from the console")]
+"""A project's name. It is part of every URL of the project, percent-encoded."""
 
 
 class ApinizerOptions(AccountOptions):
@@ -44,20 +44,20 @@ class ApinizerOptions(AccountOptions):
     base_url: Url = Field(examples=["https://console.example.com"])
     """The address of the management console; `/apiops/` is appended."""
     project: ProjectName = Field(examples=["MyProject"])
-    """The project of the credentials. Letter case counts."""
+    """The project that contains the credentials. It is case-sensitive."""
     access_token: AnySecret = Field(examples=["{env: APINIZER_TOKEN}"])
-    """A reference to a Personal API Access Token. Never the token itself. Its user needs IDENTITY MANAGE and
+    """A reference to a Personal API Access Token, never the token itself. Its user needs IDENTITY MANAGE and
     DEPLOY_UNDEPLOY in the project."""
     email: str = Field(default="", max_length=254)
-    """The email address of a credential that replaces none; others take over their predecessor's. Default none."""
+    """The email address of a credential without a predecessor; others inherit their predecessor's. Default none."""
     full_name: str = Field(default="", max_length=255)
-    """The full name of a credential that replaces none; others take over their predecessor's. Default none."""
+    """The full name of a credential without a predecessor; others inherit their predecessor's. Default none."""
     probe_url: Url | None = None
-    """An API proxy that asks for HTTP Basic: a harmless GET there proves a new password. Default none: the API is read
+    """An API proxy that requires HTTP Basic: a harmless GET to it proves a new password. Default none: the API is read
     back instead, which does not try the password."""
     gateway_url: Url | None = None
-    """Instead of probe_url, the gateway whose token endpoint proves a new password. If the credential's token setting
-    ends the previous token, each proof ends the token that a client uses."""
+    """Instead of probe_url, the gateway whose token endpoint proves a new password. If a new token revokes the previous
+    one (a setting of the credential), each proof revokes the token that a client is using."""
 
     @model_validator(mode="after")
     def _one_proof(self) -> "ApinizerOptions":
@@ -107,5 +107,5 @@ class ApinizerOptions(AccountOptions):
         return {"Authorization": Secret(f"Bearer {self.access_token.value.reveal()}")}
 
     def path(self, *segments: str) -> str:
-        """Returns a path below the project's credentials. Every one ends with a slash."""
+        """Returns a path below the project's credentials. Each path ends with a slash."""
         return path("apiops", "projects", self.project, "credentials", *segments, end="/")

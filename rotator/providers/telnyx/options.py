@@ -14,7 +14,7 @@ from rotator.fields.text import UrlSegment
 from rotator.providers.options import SipAccountOptions
 
 TELEPHONY_USERNAMES = r"[A-Za-z0-9._-]{1,255}"
-"""Such as gencredXXXX; neither their form nor their length is documented."""
+"""Usernames such as gencredXXXX; neither their form nor their length is documented."""
 # Create a credential connection: 4 to 32 letters and digits, one of the first five a letter.
 _CONNECTION_USERNAMES = r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}"
 
@@ -26,14 +26,14 @@ class TelnyxBaseOptions(SipAccountOptions):
     """The beginning of every URL of the API; default https://api.telnyx.com/v2. Change it only for a sandbox or a
     proxy."""
     api_key: AnySecret = Field(examples=["{env: TELNYX_API_KEY}"])
-    """A reference to the account's API key, which begins with KEY. Never the key itself."""
+    """A reference to the account's API key, which begins with KEY; never the key itself."""
     domain: HostName = "sip.telnyx.com"
-    """The SIP domain that devices are told, and of the REGISTER that proves a password; default sip.telnyx.com. Other
+    """The SIP domain in the consumer document and in the REGISTER that proves a password; default sip.telnyx.com. Other
     regions have sip-eu, sip-ca and sip-au."""
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """See `AccountOptions`. All accounts register at one domain: a username means one credential."""
+        """See `AccountOptions`. All accounts register at one domain, so a username means one credential."""
         return (self.type, self.base_url)
 
     def headers(self) -> Mapping[str, Secret]:
@@ -43,7 +43,7 @@ class TelnyxBaseOptions(SipAccountOptions):
 
 class TelnyxOptions(TelnyxBaseOptions):
     """Telnyx telephony credentials of one connection (Telnyx, Create a credential): `replace` only. Telnyx generates
-    their usernames and passwords, and disabling one is final."""
+    their usernames and passwords. Disabling one is final."""
 
     type: Literal["telnyx"]
     """The provider: `telnyx` for telephony credentials."""
@@ -90,7 +90,7 @@ class TelnyxConnectionOptions(TelnyxBaseOptions):
             creates=False,
             proof=self.proof("shown with this password and active"),
             propagation=self.propagation,
-            # Create a credential connection: 8 to 128 characters, and nothing about which.
+            # Create a credential connection: 8 to 128 characters; which ones is not documented.
             password_limits=PasswordRules(shortest=8, longest=128, symbol=0),
             username_pattern=_CONNECTION_USERNAMES,
         )

@@ -16,7 +16,7 @@ from rotator.providers.options import SipAccountOptions
 
 # Create Credential: "Keep usernames alphanumeric. Dashes, underscores [...] can be rejected with a 400".
 _USERNAMES = r"[A-Za-z0-9]+"
-# The special characters that the console's form takes; whether the API takes others is not documented.
+# The special characters that the console's form accepts; whether the API accepts others is not documented.
 _CONSOLE_SYMBOLS = "~!@#$%^&*()_+"
 
 
@@ -26,13 +26,13 @@ class VobizBaseOptions(SipAccountOptions):
     base_url: Url = "https://api.vobiz.ai"
     """The beginning of every URL of the API; default https://api.vobiz.ai. Change it only for a sandbox or a proxy."""
     auth_id: UrlSegment = Field(examples=["MA_XXXXXXXX"])
-    """The account's id, `MA_...`, `SA_...` or `PA_...`: the header X-Auth-ID."""
+    """The account's id, `MA_...`, `SA_...` or `PA_...`, for the header X-Auth-ID."""
     auth_token: AnySecret = Field(examples=["{env: VOBIZ_AUTH_TOKEN}"])
-    """A reference to the account's token: the header X-Auth-Token. Never the token itself."""
+    """A reference to the account's token, for the header X-Auth-Token; never the token itself."""
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """See `AccountOptions`. Trunk credentials and Endpoints have separate usernames."""
+        """See `AccountOptions`. Usernames of trunk credentials and of Endpoints do not collide."""
         return (self.type, self.base_url, self.auth_id)
 
     def headers(self) -> Mapping[str, Secret]:
@@ -90,8 +90,8 @@ class VobizEndpointOptions(VobizBaseOptions):
             creates=False,
             proof=self.proof("the Endpoint exists"),
             propagation=self.propagation,
-            # Endpoint: 8 characters or more, nothing else. The upper limit and the characters are those of the trunk
-            # credentials' form in the same console: a guess on the safe side.
+            # Endpoint: 8 characters or more; nothing else is documented. The upper limit and the characters are those
+            # of the trunk credentials' form in the same console: a guess on the safe side.
             password_limits=PasswordRules(shortest=8, longest=20, symbol=0, symbols=_CONSOLE_SYMBOLS),
             username_pattern=_USERNAMES,
         )

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from rotator.observe.catalogue import METRICS
 
-pytestmark = pytest.mark.debian
+pytestmark = pytest.mark.ci
 
 RUNBOOK = "https://wiki.example.com/rotator/operations.md"
 PROMTOOL = shutil.which("promtool")

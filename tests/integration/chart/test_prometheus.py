@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bao import eventually, running_bao
+from bao import Bao, eventually
 from chart_bench import CHART, of_kind, rendered
 from ports import free_port
 from stage import Stage, stage_on
@@ -21,7 +21,7 @@ from test_alerts import SERIES, promtool
 from rotator.core.secret import Secret
 from rotator.observe.catalogue import METRICS
 
-pytestmark = pytest.mark.debian
+pytestmark = pytest.mark.ci
 
 
 class Prometheus:
@@ -83,9 +83,9 @@ class Prometheus:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(bao: Bao, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A daemon that has replaced one password and retired the old one, and has a second target."""
-    with running_bao() as bao, stage_on(bao, tmp_path_factory.mktemp("stage")) as made:
+    with stage_on(bao, tmp_path_factory.mktemp("stage")) as made:
         made.account.create("credential", "deskphone", Secret("old-password-1!"))
         targets = [
             {"name": name, "strategy": "replace", "credential": {"username": name}, "path": f"sip/{name}"}

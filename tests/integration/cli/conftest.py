@@ -1,15 +1,8 @@
 """A stage for the commands, and a way to type one."""
 
 import pytest
-from bao import running_bao
 from cli_bench import Typed, typist
 from stage import stage_on
-
-
-@pytest.fixture(scope="module")
-def bao():
-    with running_bao() as server:
-        yield server
 
 
 @pytest.fixture
@@ -21,7 +14,6 @@ def stage(bao, tmp_path):
 @pytest.fixture(autouse=True)
 def clean(bao):
     """Each test begins with nothing in Vault."""
-    yield
     for folder in ("rotator/state", "sip"):
         found = bao.call("LIST", f"secret/metadata/{folder}", also=404).get("data", {}).get("keys", [])
         for name in found:

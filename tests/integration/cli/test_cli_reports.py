@@ -62,7 +62,7 @@ def test_status_says_until_when_undo_is_possible(stage, typed):
     assert typed("rotate", "office").code == 0
     first = stage.published("sip/office").username
     assert typed("rotate", "office").code == 0
-    assert re.search(rf"office: {first} can be brought back until in (1 d 23 h|2 d) \(20", typed("status").out)
+    assert re.search(rf"office: {first}: undo possible until in (1 d 23 h|2 d) \(20", typed("status").out)
 
 
 def test_status_shows_failures_and_blocked_targets(stage, bao, typed):
@@ -73,8 +73,8 @@ def test_status_shows_failures_and_blocked_targets(stage, bao, typed):
     printed = typed("status")
     assert printed.code == 0
     assert "failing" in printed.out
-    assert "office: rotate asked for by cli:" in printed.out
-    assert "(once, again in " in printed.out
+    assert "office: rotate requested by cli:" in printed.out
+    assert "(once, next try in " in printed.out
     stage.sandbox.faults.clear()
     assert typed("rotate", "office").code == 0
     bao.call("POST", "secret/data/sip/office", {"data": {"username": "mine"}})
@@ -87,7 +87,7 @@ def test_status_shows_state_documents_that_nobody_configured(stage, typed):
     assert typed("rotate", "--all").code == 0
     stage.configure([OFFICE])
     printed = typed("status")
-    assert "lobby: not in the configuration, so it is left alone; published: lobby" in printed.out
+    assert "lobby: not in the configuration, left alone; published: lobby" in printed.out
     assert [orphan["name"] for orphan in typed("status", "-o", "json").json["orphans"]] == ["lobby"]
     assert typed("status", "office", "-o", "json").json["orphans"] == []
 
@@ -200,4 +200,4 @@ def test_tables_fit_every_terminal_and_say_the_same_without_colours(stage, typed
     assert "\x1b[3" not in written  # no colour
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written).replace("\r", "")
     table = plain.split("\n\n")[0].splitlines()
-    assert max(len(line.rstrip()) for line in table if "can be brought back" not in line) <= columns
+    assert max(len(line.rstrip()) for line in table if "undo possible until" not in line) <= columns

@@ -84,7 +84,7 @@ def test_undo_publishes_the_replaced_one_again(stage, typed):
     assert typed("rotate", "office").code == 0
     printed = typed("undo", "office", "--reason", "does not register", "-o", "json")
     assert printed.code == 0, printed.err
-    assert f"{first.username} is published again (possible until " in printed.err
+    assert f"{first.username} again (possible until " in printed.err
     assert printed.row("office")["result"] == "undone"
     assert stage.published("sip/office").username == first.username
     assert stage.works("sip/office")
@@ -97,7 +97,7 @@ def test_undo_says_why_it_is_impossible_and_asks_for_nothing(stage, typed):
     assert typed("rotate", "office").code == 0
     printed = typed("undo", "office")
     assert printed.code == 1
-    assert printed.err == "rotator: office: nothing can be undone: office: nobody knows its password\n"
+    assert printed.err == "rotator: office: nothing can be undone: office: its password is unknown\n"
     assert stage.state("office").request is None
 
 
@@ -205,7 +205,7 @@ def test_ctrl_c_leaves_the_request_in_vault_and_says_so(stage):
     with process(words, stage.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         eventually(lambda: stage.state("office").request is not None, "the request is written")
         line = b""
-        while b"works on it" not in line:
+        while b"is working on it" not in line:
             line = child.stderr.readline()
             assert line, "ended early"
         child.send_signal(signal.SIGINT)

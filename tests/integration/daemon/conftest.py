@@ -1,14 +1,7 @@
 """A real OpenBao and the sandbox for the tests of the daemon."""
 
 import pytest
-from bao import running_bao
 from stage import stage_on
-
-
-@pytest.fixture(scope="module")
-def bao():
-    with running_bao() as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The image: its Dockerfile is linted, its bill of materials made, and where there is an engine it is built and run."""
+"""The image: its Dockerfile is linted, its bill of materials made; `-m ci`: it is built and run by podman."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from bao import eventually, running_bao
+from bao import Bao, eventually
 from chart_bench import ROOT
 from stage import Stage, stage_on
 
@@ -61,6 +61,7 @@ def test_the_version_label_is_the_projects():
     assert f"\nARG VERSION={__version__}\n" in DOCKERFILE.read_text()
 
 
+@pytest.mark.ci
 @pytest.mark.timeout(320)  # the tool is installed from the index first
 def test_the_bill_of_materials_names_every_locked_package_with_its_hashes(tmp_path):
     file = tmp_path / "sbom.json"
@@ -75,11 +76,10 @@ def test_the_bill_of_materials_names_every_locked_package_with_its_hashes(tmp_pa
 
 @dataclass(frozen=True)
 class Engine:
-    """Podman with what it needs here, or why there is none."""
+    """Podman with what it needs here."""
 
     program: str
     environ: dict[str, str]
-    missing: str = ""
 
     def __call__(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         return run(self.program, *arguments, timeout=timeout, env=self.environ)
@@ -87,37 +87,25 @@ class Engine:
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """An engine that has built the image; or one whose `missing` says why not."""
+    """An engine that has built the image."""
     settings = tmp_path_factory.mktemp("engine") / "containers.conf"
     settings.write_text(CONTAINERS_CONF)
-    found = Engine(shutil.which("podman") or "", {**os.environ, "CONTAINERS_CONF": str(settings)})
+    program = shutil.which("podman")
+    assert program, "podman is not installed: apt-get install podman runc netavark"
+    found = Engine(program, {**os.environ, "CONTAINERS_CONF": str(settings)})
     base = _BASE[1] if _BASE else ""
-    if not found.program:
-        yield Engine("", {}, "podman is not installed: the image is linted, and neither built nor run")
-    elif found("image", "exists", base).returncode and found("pull", "--quiet", base, timeout=100).returncode:
-        yield Engine("", {}, f"{base} is not here and cannot be pulled (image/lookalike makes one): nothing is built")
-    else:
-        built = found(
-            *("build", "--network=host", "--isolation=chroot", "--pull=never", "--tag", IMAGE, str(ROOT)), timeout=900
-        )
-        assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
-        yield found
-        found("rmi", "--force", IMAGE)
+    assert found("image", "exists", base).returncode == 0, f"{base} is not here: podman pull {base}, or image/lookalike"
+    built = found(
+        *("build", "--network=host", "--isolation=chroot", "--pull=never", "--tag", IMAGE, str(ROOT)), timeout=900
+    )
+    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
+    yield found
+    found("rmi", "--force", IMAGE)
 
 
-def said_why(engine: Engine, capsys: pytest.CaptureFixture[str]) -> bool:
-    """True where nothing can be run; the reason is shown even where pytest captures output."""
-    if not engine.missing:
-        return False
-    with capsys.disabled():
-        print(f"\nNOT RUN: {engine.missing}")
-    return True
-
-
+@pytest.mark.ci
 @pytest.mark.timeout(1100)
-def test_it_holds_what_runs_and_nothing_else(engine, capsys, tmp_path):
-    if said_why(engine, capsys):
-        return
+def test_it_holds_what_runs_and_nothing_else(engine, tmp_path):
     made = engine("create", IMAGE).stdout.strip()
     archive = tmp_path / "image.tar"
     assert engine("export", "--output", str(archive), made).returncode == 0
@@ -149,26 +137,24 @@ def test_it_holds_what_runs_and_nothing_else(engine, capsys, tmp_path):
     assert any(name.startswith("var/lib/dpkg/status.d/libc6") for name in files)  # for scanners
 
 
+@pytest.mark.ci
 @pytest.mark.timeout(1100)
 @pytest.mark.parametrize("user", ["65532:65532", "12345:0"])
-def test_it_runs_read_only_as_an_arbitrary_user_without_any_capability(engine, capsys, user):
-    if said_why(engine, capsys):
-        return
+def test_it_runs_read_only_as_an_arbitrary_user_without_any_capability(engine, user):
     assert engine("run", "--rm", "--user", user, *LOCKED, IMAGE, "--version").stdout == f"rotator {__version__}\n"
     shell = engine("run", "--rm", "--user", user, *LOCKED, "--entrypoint", "/bin/sh", IMAGE, "-c", "true")
     assert shell.returncode == 127
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with running_bao() as bao, stage_on(bao, tmp_path) as made:
+def stage(bao: Bao, tmp_path: Path) -> Iterator[Stage]:
+    with stage_on(bao, tmp_path) as made:
         yield made
 
 
+@pytest.mark.ci
 @pytest.mark.timeout(1100)
-def test_the_daemon_rotates_in_it_obeys_exec_and_signals_without_a_shell_and_stops(engine, capsys, stage):
-    if said_why(engine, capsys):
-        return
+def test_the_daemon_rotates_in_it_obeys_exec_and_signals_without_a_shell_and_stops(engine, stage):
     stage.configure(
         [{"name": "boxed", "strategy": "replace", "credential": {"username": "boxed"}, "path": "sip/boxed"}],
         audit={"file": None},

@@ -110,7 +110,7 @@ def test_an_end_that_may_not_have_passed_is_set_some_seconds_ahead(reading):
 
 
 def test_what_a_lost_create_has_made_is_found_and_completed_and_the_rest_can_be_removed():
-    with World(register=False, timeouts=QUICK) as world:
+    with World(register=False) as world:
         world.sandbox.faults.plan("lost-answer", verb="create", times=2)
         for _ in range(2):
             assert isinstance(world.telephony.create(staged(), "office"), Unknown)
@@ -234,7 +234,7 @@ def test_a_connection_is_found_by_its_username_among_many(longest):
 
 
 def test_a_lost_answer_is_looked_into_by_the_password_that_is_shown():
-    with World(register=False, timeouts=QUICK, clock=FakeClock()) as world:
+    with World(register=False, clock=FakeClock()) as world:
         world.sandbox.faults.plan("lost-answer", verb="update", times=None)
         assert world.connections.set_password(trunk()).value.password == SECOND
         world.sandbox.faults.clear()
@@ -313,6 +313,7 @@ def is_true(world, record, what, answer):
 ALWAYS = [("create", None), ("disable", None), ("delete", None), ("find by attempt", None)]
 
 
+@pytest.mark.long  # the conformance suite does the same with fewer pages
 @pytest.mark.parametrize(("what", "times"), [(what, 1) for what in TELEPHONY] + ALWAYS)
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_under_every_fault_the_answer_is_true(name, what, times):
@@ -335,6 +336,7 @@ def test_under_every_fault_the_answer_is_true(name, what, times):
         world.contract.seen["fault"] += 1  # a fault may leave no answer to judge
 
 
+@pytest.mark.long  # as above
 @pytest.mark.parametrize("times", [1, None])
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_under_every_fault_a_connections_answer_is_true(name, times):
@@ -348,6 +350,7 @@ def test_under_every_fault_a_connections_answer_is_true(name, times):
         world.contract.seen["fault"] += 1
 
 
+@pytest.mark.long  # as above
 @pytest.mark.parametrize("name", CATALOGUE)
 @pytest.mark.parametrize("what", ["disable", "delete", "expire"])
 def test_the_same_again_after_a_fault_ends_as_wanted(name, what):

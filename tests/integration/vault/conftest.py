@@ -1,18 +1,11 @@
-"""One real OpenBao for all tests of a worker, and the policy that `rotator` is given."""
+"""The policy that `rotator` is given, and an authority for TLS."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bao import Bao, running_bao
+from bao import Bao
 
 POLICY = Path(__file__).parents[3] / "config" / "vault-policy.hcl"
-
-
-@pytest.fixture(scope="session")
-def bao() -> Iterator[Bao]:
-    with running_bao() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
