@@ -185,6 +185,20 @@ def test_nothing_is_applied_that_could_not_be_published_unless_it_is_to_be_taken
     assert decide(facts(state_attempt=attempt(refused=True), **foreign)) == Abandon()
 
 
+def test_a_document_that_hands_out_what_is_staged_is_nobody_elses():
+    staged = attempt(staged=NEW, uncertain=True)
+    assert decide(facts(state_attempt=staged, consumer=document(NEW))) == Apply(Verb.COMPLETE, NEW, OLD)
+    entry = replace(ENTRY, credential=OTHER)
+    waiting = facts(
+        state_attempt=staged,
+        consumer=document(NEW),
+        state_ledger=(entry,),
+        state_not_before=NOW + HOUR,
+        state_failures=1,
+    )
+    assert decide(waiting) == Disable(entry)
+
+
 def test_a_check_that_holds_does_not_keep_the_later_ones_from_acting():
     assert decide(facts(**WAITING)).reason is HoldReason.BACKING_OFF
     assert decide(facts(**WAITING, state_ledger=(replace(ENTRY, credential=OTHER),))) == Disable(
