@@ -1,5 +1,7 @@
 """`rotator demo` and `rotator sandbox`: the simulator, a distribution of its own, provides them as entry points."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import entry_points
 
 import typer
@@ -23,12 +25,20 @@ Exit codes:
 def register(app: typer.Typer) -> None:
     """Adds the commands; if the simulator is not installed, commands that say what to install."""
     for name, summary in _SUMMARIES.items():
-        installed = entry_points(group="rotator.commands", name=name)
-        if installed:
-            app.command(name)(next(iter(installed)).load())
+        command = _installed(name)
+        if command is not None:
+            app.command(name)(command)
         else:
             options = {"ignore_unknown_options": True, "allow_extra_args": True}
             app.command(name, help=_HELP.format(summary=summary), context_settings=options)(_refuse)
+
+
+def _installed(name: str) -> Callable[..., None] | None:
+    for entry in entry_points(group="rotator.commands", name=name):
+        with suppress(ImportError, AttributeError):  # a simulator of another version must not stop `rotator run`
+            command: Callable[..., None] = entry.load()
+            return command
+    return None
 
 
 def _refuse(context: typer.Context) -> None:

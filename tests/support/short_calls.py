@@ -4,12 +4,12 @@ Only the bound is another one: what waits for it waits in real time, and a test 
 """
 
 from rotator.cli import main
-from rotator.providers.http import Timeouts
+from rotator.providers.http.client import CallTimeouts
 
-BOUNDS = Timeouts(connect=3, read=5, write=5, pool=3, total=10)
+BOUNDS = CallTimeouts(connect=3, read=5, write=5, pool=3, total=10)
 CALL = BOUNDS.longest_call.total_seconds()
 STOP_WITHIN, CLAIM = CALL + 1, CALL + 7  # seconds: the shortest that the configuration's check allows
 
 if __name__ == "__main__":
-    Timeouts.__init__.__defaults__ = tuple(getattr(BOUNDS, name) for name in Timeouts.__slots__)
+    CallTimeouts.__init__.__defaults__ = tuple(getattr(BOUNDS, name) for name in CallTimeouts.__slots__)
     main()

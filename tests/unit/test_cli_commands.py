@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,7 @@ def test_a_cut_end_is_found_by_an_anchor(typed, audit):
     assert typed("verify-audit", str(audit)).code == 0
     printed = typed("verify-audit", str(audit), "--anchor", newest)
     assert printed.code == 1
-    assert "the end was cut off" in printed.out
+    assert "the file was truncated" in printed.out
 
 
 def test_an_audit_may_begin_after_files_that_are_gone(typed, audit):
@@ -141,6 +142,14 @@ def test_without_the_simulator_its_commands_say_what_to_install(typed, monkeypat
     assert outcome.code == 1
     remedy = "from the root of a checkout: pip install . ./simulator"
     assert outcome.err == f"rotator: rotator {command} needs the simulator; {remedy}\n"
+
+
+@pytest.mark.parametrize("value", ["rotator_simulator.no_such_module:demo", "rotator.cli:no_such_name"])
+def test_a_simulator_of_another_version_stops_no_other_command(typed, monkeypatch, value):
+    stale = EntryPoint("demo", value, "rotator.commands")
+    monkeypatch.setattr(simulator_commands, "entry_points", lambda **_: (stale,))
+    assert typed("check-config", "-c", str(CONFIG / "minimal.yaml")).code == 0
+    assert "needs the simulator" in typed("demo").err
 
 
 @pytest.mark.parametrize("command", ["demo", "sandbox"])
