@@ -25,7 +25,7 @@ def stage(facts: Facts) -> Decision | None:
     if foreign is not None and (request is None or not request.take_over):
         return foreign
     if request is None:
-        return Hold(HoldReason.NOT_DUE, "nothing is due", facts.state.next_rotation)
+        return Hold(HoldReason.NOT_DUE, "nothing is due")
     if request.purpose is Purpose.UNDO:
         return _undo(facts, request)
     return _idle_hold(facts, request) or _window_hold(facts) or _ROTATE[facts.target.strategy](facts, request)
