@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import helm_python
 import kubernetes_validate
 import pytest
-from chart_bench import CHART, VALUE_SETS, config, kinds, notes, of_kind, pod_of, rendered
+from rendered_chart import CHART, VALUE_SETS, config, kinds, notes, of_kind, pod_of, rendered
 from ruamel.yaml import YAML
 
 from rotator.cli.options import DEFAULT_CONFIG
