@@ -140,7 +140,7 @@ def _gone(facts: Facts, credential: Credential) -> bool | LookUp:
 
 def _configured(facts: Facts) -> str:
     """Returns the configured username that devices use: at a take-over the one in their document, else the first."""
-    handed_out = facts.consumer.username if facts.state.published is None else None
+    handed_out = facts.consumer.username
     return next((name for name in facts.target.usernames if name == handed_out), facts.target.usernames[0])
 
 

@@ -96,7 +96,7 @@ class Session:
 
     def _claim_left(self, now: datetime) -> timedelta:
         """Returns how long our claim lasts by both clocks: while a machine sleeps, the monotonic clock may stop."""
-        if not self.holds_claim or self.state.claim is None:
+        if self.state.claim is None:
             return timedelta()
         return min(timedelta(seconds=self._claim_ends - self._clock.monotonic()), self.state.claim.until - now)
 

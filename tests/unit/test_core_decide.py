@@ -177,6 +177,14 @@ def test_of_several_reasons_the_weightiest_is_told(known, reason):
     assert decide(known).reason is reason
 
 
+def test_nothing_is_applied_that_could_not_be_published_unless_it_is_to_be_taken_over():
+    foreign = {"consumer": document(OTHER)}
+    assert decide(facts(state_attempt=attempt(), **foreign)).reason is HoldReason.FOREIGN_DOCUMENT
+    taken = attempt(take_over=True)
+    assert decide(facts(state_attempt=taken, **foreign)) == Apply(Verb.CREATE, STAGED, OLD)
+    assert decide(facts(state_attempt=attempt(refused=True), **foreign)) == Abandon()
+
+
 def test_a_check_that_holds_does_not_keep_the_later_ones_from_acting():
     assert decide(facts(**WAITING)).reason is HoldReason.BACKING_OFF
     assert decide(facts(**WAITING, state_ledger=(replace(ENTRY, credential=OTHER),))) == Disable(

@@ -224,6 +224,25 @@ def test_a_username_that_our_own_lost_create_may_have_taken_is_looked_up_instead
     assert EffectBench(opened(uncertain=True), INVALID).carry_out(APPLY).attempt.refused
 
 
+def test_while_another_call_probes_the_account_nothing_is_sent_and_nothing_is_uncertain():
+    bench = EffectBench(opened(), Done(NEW))
+    for _ in range(5):
+        bench.throttles.learn_from("fake", LOST)
+    answer = Retry(Wait.UNREACHABLE, "not sent: another call is testing whether fake works again")
+    assert bench.carry_out(APPLY) == set_back(answer, uncertain=False)
+    assert bench.provider.calls == []
+    assert bench.recorded == ("create", "retry", WHY | naming(STAGED) | {"detail": answer.message})
+
+
+def test_the_circuit_learns_from_each_answer():
+    bench = EffectBench(opened(), LOST)
+    for _ in range(4):
+        bench.throttles.learn_from("fake", LOST)
+    assert bench.throttles.open_circuits() == ()
+    bench.carry_out(APPLY)
+    assert bench.throttles.open_circuits() == ("fake",)
+
+
 # Restoring
 
 

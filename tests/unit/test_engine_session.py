@@ -189,3 +189,16 @@ def test_the_facts_are_what_was_read_looked_up_and_counted_in_this_process():
     assert known.unproved_accounts == {"fake"}
     bench.session.forget_lookups()
     assert (bench.facts().lookups, known.lookups != {}) == ({}, True)
+
+
+def test_passwords_in_place_that_are_not_proved_are_counted_for_each_target_by_itself():
+    store, clock = MemoryStore(), FakeClock()
+    throttles = Throttles(clock, Circuit(threshold=2), retirements_per_minute=3)
+    in_place = Attempt("2", Purpose.ROTATE, Strategy.IN_PLACE, Phase.APPLIED, NEW, None, NOW, "me", "due")
+    unproved = []
+    for name in ("office", "lobby"):
+        store.states[name] = Versioned(TargetState(name, attempt=in_place), 1)
+        session = Session(replace(REPLACE, name=name), store, clock, "me", LENGTH, lambda *_: None)
+        known = session.facts(CAPABILITIES, throttles, timedelta(), timedelta())
+        unproved.append(known.unproved_accounts)
+    assert unproved == [frozenset(), {"fake"}]

@@ -134,7 +134,7 @@ def test_an_expired_api_key_is_said_and_the_attempt_stays(stage, typed):
     row = printed.row("office")
     assert row["result"] == "failed"
     assert "401" in row["message"]
-    assert "the daemon retries" in row["message"]
+    assert "the daemon retries it" in row["message"]
     stage.sandbox.faults.clear()
     assert typed("rotate", "office").code == 0
     assert stage.works("sip/office")
