@@ -38,4 +38,4 @@ class Circuit:
 
     def after_success(self) -> "Circuit":
         """Closes the circuit: the account answered as it should."""
-        return replace(self, failures=0, open_until=0.0)
+        return replace(self, failures=0)

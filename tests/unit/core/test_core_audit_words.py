@@ -9,7 +9,7 @@ import pytest
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(("words", "heading"), [(AuditVerb, "verb"), (AuditOutcome, "outcome")])

@@ -49,7 +49,7 @@ def test_events_lead_where_the_table_says_or_raise(phase, event):
 
 @pytest.mark.parametrize("event", [event for event in AttemptEvent if event is not AttemptEvent.STAGE])
 def test_without_an_attempt_there_is_nothing_to_move(event):
-    with pytest.raises(ValueError, match="no attempt is open"):
+    with pytest.raises(ValueError, match=r"^no attempt is open$"):
         EVENTS[event](TargetState("office"))
 
 

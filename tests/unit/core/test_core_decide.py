@@ -145,6 +145,19 @@ def test_a_hold_ends_as_soon_as_anything_else_may_become_possible(moment):
     assert decide(facts(**moment)).until == NOW + HOUR
 
 
+def test_a_hold_does_not_end_now_and_need_not_end_at_a_known_time():
+    assert decide(facts(state_not_before=NOW)).until == NOW + 80 * DAY
+    assert decide(facts(consumer=document(NEW), state_next_rotation=NOW)).until is None
+
+
+def test_a_claim_is_respected_for_as_long_as_it_has_to_be():
+    claim = Claim("other", NOW - DAY)
+    assert decide(facts(state_claim=claim)).reason is HoldReason.NOT_DUE
+    assert decide(facts(other_claim_remaining=HOUR)).reason is HoldReason.NOT_DUE
+    held = decide(facts(state_claim=claim, other_claim_remaining=timedelta(microseconds=1), state_request=REQUEST))
+    assert held.reason is HoldReason.CLAIMED
+
+
 WAITING = {"state_attempt": attempt(), "state_not_before": NOW + HOUR}
 WINDOWED = replace(ALTERNATING, policy=replace(POLICY, window=Window("0 2 * * *", HOUR)))
 
@@ -183,6 +196,20 @@ def test_nothing_is_applied_that_could_not_be_published_unless_it_is_to_be_taken
     taken = attempt(take_over=True)
     assert decide(facts(state_attempt=taken, **foreign)) == Apply(Verb.CREATE, STAGED, OLD)
     assert decide(facts(state_attempt=attempt(refused=True), **foreign)) == Abandon()
+
+
+def test_a_document_that_hands_out_what_is_staged_is_nobody_elses():
+    staged = attempt(staged=NEW, uncertain=True)
+    assert decide(facts(state_attempt=staged, consumer=document(NEW))) == Apply(Verb.COMPLETE, NEW, OLD)
+    entry = replace(ENTRY, credential=OTHER)
+    waiting = facts(
+        state_attempt=staged,
+        consumer=document(NEW),
+        state_ledger=(entry,),
+        state_not_before=NOW + HOUR,
+        state_failures=1,
+    )
+    assert decide(waiting) == Disable(entry)
 
 
 def test_a_check_that_holds_does_not_keep_the_later_ones_from_acting():
@@ -391,6 +418,7 @@ def test_the_first_adoption_of_two_standing_credentials_sets_the_one_that_is_not
 
 def test_the_due_time_is_drawn_once():
     assert draw_due_time(facts()) is None
+    assert draw_due_time(facts(state_last_rotation=NOW + 2 * DAY)) == DrawDueTime()
     assert len(CHECKS) == len(set(CHECKS))
 
 

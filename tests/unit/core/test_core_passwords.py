@@ -50,7 +50,7 @@ def test_a_password_is_made_under_all_rules_that_leave_enough_of_them_and_meets_
 def test_rules_that_cannot_be_met_raise(rules):
     assert not can_be_met(rules)
     assert strength.odds(rules) == 0
-    with pytest.raises(ValueError, match="no password meets the rules"):
+    with pytest.raises(ValueError, match=r"^no password meets the rules$"):
         generate(rules, DRAW)
 
 
@@ -122,3 +122,9 @@ def test_passwords_are_drawn_uniformly_among_those_that_meet_the_rules(monkeypat
         seen[text] = seen.get(text, 0) + 1
     assert len(seen) == 3**3 - 2**3
     assert sum((number - 400) ** 2 / 400 for number in seen.values()) < 42.3  # chi-square, 18 degrees, 0.1 %
+
+
+def test_every_character_is_offered_once():
+    offered: list[str] = []
+    generate(PasswordRules(), lambda characters: offered.append(characters) or DRAW(characters))
+    assert {len(characters) for characters in offered} == {len(set(offered[0]))} == {26 + 26 + 10 + 7}
