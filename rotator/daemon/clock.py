@@ -1,4 +1,4 @@
-"""The real clock and the real randomness, which the composition root creates once and hands to everything else."""
+"""The real clock and the real randomness. The composition root creates them once and passes them to everything else."""
 
 import random
 import secrets
@@ -22,7 +22,7 @@ class SystemClock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Waits for so many seconds, or until the process is asked to stop."""
+        """Waits, but only until the process is asked to stop."""
         self._stop.wait(max(seconds, 0.0))
 
 

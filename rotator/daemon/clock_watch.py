@@ -1,4 +1,4 @@
-"""The watch over the wall clock, which somebody may set while the daemon runs."""
+"""Watches for jumps of the wall clock, which somebody may set while the daemon runs."""
 
 from datetime import timedelta
 from threading import Event
@@ -15,9 +15,9 @@ _INTERVAL = 5.0  # seconds between two comparisons of the clocks
 
 
 def watch_clock(composition: Composition, scheduler: Scheduler, stop: Event) -> None:
-    """Reports every jump of the wall clock, and has the scheduler plan anew, until `stop` is set.
+    """Reports every jump of the wall clock and makes the scheduler plan again, until `stop` is set.
 
-    It needs a thread of its own, because a clock that was set back stalls every timer that follows it.
+    It needs its own thread, because a clock that was set back stalls every timer that follows it.
     """
     clock = composition.clock
     last = ClockReading(clock.now(), clock.monotonic())

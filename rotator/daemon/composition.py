@@ -73,7 +73,7 @@ class Components:
 
 
 class Composition:
-    """Everything that lives as long as the process. A context manager, which stops the embedded Vault at its end."""
+    """Everything that lives as long as the process. A context manager that stops the embedded Vault on exit."""
 
     def __init__(
         self, config: Path, environ: Mapping[str, str], stop: Event, *, read_only: bool = False, quiet: bool = False
@@ -81,14 +81,13 @@ class Composition:
         """Reads the configuration and sets up logging and the audit.
 
         Args:
-            stop: set when the process is to stop; it ends every sleep.
-            read_only: nothing is written, to a provider or to Vault.
-            quiet: for a command that prints its own result: only warnings and errors are logged, an audit without a
-                file goes to standard error instead of standard output, and the embedded Vault of a running daemon is
-                used.
+            stop: is set when the process must stop; it ends every sleep.
+            read_only: write nothing, neither to a provider nor to Vault.
+            quiet: for a command that prints its own result: log only warnings and errors, write an audit without a
+                file to standard error instead of standard output, and use the embedded Vault of a running daemon.
 
         Raises:
-            ConfigError: the configuration cannot be used.
+            ConfigError: the configuration is invalid.
             AuditError: the audit has no usable destination.
         """
         _dump_no_core()
@@ -123,11 +122,11 @@ class Composition:
         self._exit.close()
 
     def embedded_runs(self) -> bool:
-        """Returns False if this process started an embedded Vault and it has ended by itself."""
+        """Returns False if this process started an embedded Vault that has ended by itself."""
         return self._server is None or self._server.running()
 
     def reload(self) -> Settings:
-        """Reads the configuration file again. Raises ConfigError, also if an embedded Vault changes."""
+        """Reads the configuration file again. Raises ConfigError, also if the embedded Vault would change."""
         settings, old = self._load(), self.settings.vault
         if settings.vault != old and EmbeddedVaultSettings in (type(settings.vault), type(old)):
             what = "a reload cannot change an embedded Vault, or switch between it and another Vault"
@@ -138,7 +137,7 @@ class Composition:
         return load(self._config, self._environ)
 
     def changes_that_need_a_restart(self, new: Settings) -> tuple[str, ...]:
-        """Returns the sections in which `new` differs although a reload does not apply them."""
+        """Returns the changed sections of `new` that a reload does not apply."""
         old = self.settings
         fixed = {
             "daemon.listen": old.daemon.listen != new.daemon.listen,
@@ -150,11 +149,11 @@ class Composition:
         return tuple(name for name, differs in fixed.items() if differs)
 
     def assemble(self, settings: Settings, *, seen: StateListener) -> Components:
-        """Builds everything that depends on the configuration. Connects only to Vault, and only if it holds a secret.
+        """Builds everything that depends on the configuration. Connects only to Vault, and only to read secrets in it.
 
         Raises:
-            StoreError: a secret that lies in Vault cannot be read, or Vault's CA file cannot be used.
-            ConfigError: such a secret, or an account's CA file, cannot be used.
+            StoreError: a secret in Vault cannot be read, or Vault's CA file is unusable.
+            ConfigError: a secret in Vault or an account's CA file is unusable.
         """
         with ExitStack() as undo:
             client = self._client(settings)
@@ -183,7 +182,7 @@ class Composition:
             http = Http(options.http(name, read_only=self._read_only), self.clock, self.metrics)
             undo.callback(http.close)
             return KINDS[options.type](options, http, self.randomness)
-        except ValueError as error:  # what only shows once the secrets are there; its text holds no value
+        except ValueError as error:  # found only now that the secrets are known; its text contains no value
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])
 
@@ -221,7 +220,7 @@ class Composition:
 
 
 def _dump_no_core() -> None:
-    """Keeps a crash from writing the memory, with every password in it, to a file. Child processes inherit this."""
+    """Disables core dumps, which would contain every password. Child processes inherit this."""
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 

@@ -45,10 +45,10 @@ class StatusServer:
 
     Args:
         host: an address of this machine; "" listens on all IPv4 addresses, "::" on all IPv4 and IPv6 addresses.
-        port: 0 takes a free one, which the property `port` returns.
+        port: 0 takes any free port; the property `port` returns it.
         metrics_render: returns the text of /metrics.
         health: answers /healthz and /readyz.
-        status: returns the document of /status, fast and without a call that leaves the process.
+        status: returns the document of /status, quickly and without leaving the process.
     """
 
     def __init__(
@@ -73,14 +73,14 @@ class StatusServer:
 
     @property
     def port(self) -> int:
-        """The port in use, once started; before that the requested one."""
+        """The port in use once started; before that, the requested one."""
         return int(self._server.effective_port) if self._server is not None else self._wanted
 
     def start(self) -> None:
-        """Serves in a thread of its own; returns once connections are accepted.
+        """Serves in a separate thread; returns once connections are accepted.
 
         Raises:
-            ListenError: the address is taken, not of this machine, or not allowed.
+            ListenError: the address is in use, belongs to another machine, or is not allowed.
         """
         listening = _listen(self._host, self._wanted)
         self._server = create_server(
@@ -96,12 +96,12 @@ class StatusServer:
         self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Stops accepting, gives requests in progress at most `timeout` seconds, and closes. Safe to repeat."""
+        """Stops accepting connections, gives open requests at most `timeout` seconds, and closes. Safe to repeat."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
         self._server.task_dispatcher.shutdown(timeout=timeout)
-        # The sockets belong to the serving thread: it closes them, which also ends its loop.
+        # The sockets belong to the serving thread. It closes them, which also ends its loop.
         self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._map, ignore_all=True))
         thread.join(timeout)
 
@@ -122,7 +122,7 @@ class StatusServer:
             return 404, _JSON, _body({"error": "no such page", "pages": sorted(self._pages)})
         try:
             return page()
-        except Exception:  # noqa: BLE001 - a page that fails must not bring down the others, or the process
+        except Exception:  # noqa: BLE001 - one failing page must not bring down the others or the process
             _log.exception("a page could not be rendered", path=path)
             return 500, _JSON, _body({"error": "this page could not be rendered; the log says why"})
 
@@ -155,7 +155,7 @@ def _advice(error: OSError | OverflowError) -> str:
     if error.errno == errno.EADDRINUSE:
         return "another process uses this port; stop it, or set another port (0 takes a free one)"
     if error.errno == errno.EACCES:
-        return "permission denied; ports below 1024 need a privilege: set a higher one"
+        return "permission denied; ports below 1024 need privileges: set a higher one"
     if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
         return "this machine has no such address; use 127.0.0.1, or 0.0.0.0 to be reached from elsewhere"
     return error.strerror or type(error).__name__

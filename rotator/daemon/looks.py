@@ -1,4 +1,4 @@
-"""The looks at targets: which ones run, the components that they use, and whether more may begin."""
+"""The looks at targets: the running ones, their components, and the stop that lets no further one begin."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -18,16 +18,16 @@ _PAUSE_AFTER_A_BUG = timedelta(minutes=1)
 
 
 class Looks:
-    """Looks at targets. Thread-safe: a stop or a reload misses no look that has just begun."""
+    """Looks at targets. Thread-safe: a stop or a reload also sees a look that has just begun."""
 
     def __init__(self, snapshot: Snapshot, health: Health, clock: Clock, stop: Event) -> None:
         self._snapshot, self._health, self._clock, self._stop = snapshot, health, clock, stop
         self._condition = Condition()  # guards the components, what runs, and whether more may begin
         self._running: set[str] = set()
-        self.components: Components | None = None  # those in force; None until Vault was reached
+        self.components: Components | None = None  # the current ones; None until Vault was reached
 
     def look(self, target: Target) -> datetime | None:
-        """Looks at a target, and returns when to look again; None means with the next poll."""
+        """Looks at a target and returns when to look again; None: at the next poll."""
         with self._condition:
             if self._stop.is_set() or self.components is None:
                 return None
@@ -37,8 +37,8 @@ class Looks:
         try:
             look = engine.look(target)
         except Exception as error:  # noqa: BLE001
-            # A fault in rotator itself must not end the other targets' looks. The traceback shows no local variables,
-            # and the redactor cuts what it knows out of the error's text, as out of every line.
+            # A bug in rotator must not end the looks at other targets. The traceback shows no local variables, and the
+            # redactor removes known secrets from the error's text, as from every line.
             _log.exception("BUG", target=target.name, kind=type(error).__name__)
             return self._clock.now() + _PAUSE_AFTER_A_BUG
         finally:
@@ -64,12 +64,12 @@ class Looks:
             return sorted(self._running)
 
     def wait(self, within: timedelta) -> bool:
-        """Waits until no look runs; returns False if one still does when the time is up."""
+        """Waits until no look is running; returns False if one still is when the time is up."""
         with self._condition:
             return self._condition.wait_for(lambda: not self._running, within.total_seconds())
 
     def unless_stopping(self, action: Callable[[], None]) -> bool:
-        """Runs `action` while no look can begin and no stop can come; returns False if the process is stopping."""
+        """Runs `action` while no look or stop can begin; returns False if the process is stopping."""
         with self._condition:
             if self._stop.is_set():
                 return False
@@ -77,7 +77,7 @@ class Looks:
         return True
 
     def stop(self, action: Callable[[], None]) -> None:
-        """Lets no further look begin, wakes every sleep of the process, and runs `action` at the same moment."""
+        """Lets no further look begin and ends every sleep of the process; runs `action` in the same moment."""
         with self._condition:
             self._stop.set()
             action()

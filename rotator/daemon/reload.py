@@ -17,7 +17,7 @@ _log = structlog.stdlib.get_logger("rotator.daemon")
 
 
 class Reload:
-    """Puts a configuration that was read again into force, between two looks."""
+    """Puts a new configuration into force, between two looks."""
 
     def __init__(
         self, composition: Composition, looks: Looks, scheduler: Scheduler, snapshot: Snapshot, health: Health
@@ -27,7 +27,7 @@ class Reload:
         self._lock = Lock()  # one reload at a time
 
     def reload(self) -> None:
-        """Reads the configuration again. If anything is wrong, it logs why and the old one stays in force."""
+        """Reads the configuration again. If it is invalid, logs why; the old one stays in force."""
         with self._lock:
             if self._looks.stopping:
                 return
@@ -44,7 +44,7 @@ class Reload:
                 return
         self.record(ok=True)
         for key in self._composition.changes_that_need_a_restart(settings):
-            _log.warning("this change takes effect at the next start only", key=key)
+            _log.warning("this change takes effect only after a restart", key=key)
         _log.info("configuration reloaded", targets=len(components.targets))
 
     def record(self, *, ok: bool) -> None:
@@ -69,7 +69,7 @@ class Reload:
             self._snapshot.forget_all_but({target.name for target in components.targets})
             self._scheduler.set_targets(components.targets)
             self._scheduler.resume()
-            if not self._looks.running():  # else a look still uses the old connections, which then end with the process
+            if not self._looks.running():  # otherwise a look still uses the old connections; they end with the process
                 old.close()
 
         return self._looks.unless_stopping(replace)

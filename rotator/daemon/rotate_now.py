@@ -1,4 +1,4 @@
-"""The rotation that SIGUSR1 asks for."""
+"""The rotation that SIGUSR1 requests."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,9 +13,9 @@ _log = structlog.stdlib.get_logger("rotator.daemon")
 
 
 def rotate_now(components: Components, scheduler: Scheduler, clock: Clock, by: str) -> None:
-    """Rotates the targets that have a request waiting in Vault, or else every target.
+    """Rotates the targets with a waiting request in Vault, or every target if there is none.
 
-    If no request is found and some could not be read, nothing is rotated: "every target" may not be what was meant.
+    If there is none but some state documents could not be read, it rotates nothing: "every target" may be a mistake.
     """
 
     def requested(target: Target) -> bool | None:
@@ -36,7 +36,7 @@ def rotate_now(components: Components, scheduler: Scheduler, clock: Clock, by: s
         requests = list(pool.map(requested, targets))
         waiting = [target.name for target, has_request in zip(targets, requests, strict=True) if has_request]
         if not waiting and None in requests:
-            _log.error("nothing is rotated: Vault did not return all requests; send the signal again", by=by)
+            _log.error("nothing is rotated: some requests could not be read from Vault; send the signal again", by=by)
             return
         if not waiting:
             pool.map(request, targets)

@@ -1,9 +1,9 @@
 """The schedule of looks; the only import of APScheduler.
 
-Each target has one job. It runs at least once a poll, which notices requests and the work of other processes, and
-earlier if its last look asked for that. A late run is carried out, however late (`misfire_grace_time` None:
+Each target has one job. It runs at least once per poll, which notices requests and the work of other processes, and
+earlier if the last look asked for that. A late run is carried out, however late (`misfire_grace_time` None:
 APScheduler's default of one second would drop it silently); runs that piled up become one run (`coalesce`); a target
-never has two looks at once (`max_instances`). Listeners count the runs that are skipped all the same.
+never has two looks at once (`max_instances`). Listeners count the runs that are skipped anyway.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ _MISSED = {
 }
 _HEARTBEAT = "heartbeat"
 _HEARTBEAT_INTERVAL = timedelta(seconds=5)
-_SHORTEST_PAUSE = timedelta(milliseconds=200)  # between two looks at one target, whatever the last one said
+_SHORTEST_PAUSE = timedelta(milliseconds=200)  # between two looks at one target, whatever the last one returned
 
 LookAt = Callable[[Target], datetime | None]
 
@@ -48,9 +48,9 @@ class Scheduler:
         """Wires a scheduler; nothing runs before `start`.
 
         Args:
-            look: looks at one target and returns when to look again; None means with the next poll.
-            heartbeat: called every 5 seconds by the scheduler's own loop, on a thread that looks never occupy.
-            missed: called with the reason why a run did not take place.
+            look: looks at one target and returns when to look again; None: at the next poll.
+            heartbeat: called every 5 seconds by the scheduler's loop, on a thread that looks never occupy.
+            missed: called with the reason for a skipped run.
         """
         self._look, self._clock, self._randomness, self._poll = look, clock, randomness, poll
         self._scheduler = BackgroundScheduler(
@@ -67,16 +67,16 @@ class Scheduler:
         )
 
     def start(self) -> None:
-        """Begins to run looks."""
+        """Starts running looks."""
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Begins no further look; does not wait for those that run."""
+        """Starts no further look; does not wait for running ones."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
     def pause(self) -> None:
-        """Begins no look until `resume`."""
+        """Starts no look until `resume`."""
         self._scheduler.pause()
 
     def resume(self) -> None:
@@ -84,7 +84,7 @@ class Scheduler:
         self._scheduler.resume()
 
     def set_targets(self, targets: Iterable[Target]) -> None:
-        """Looks at these targets, and no others, from now on; the first looks are spread over a tenth of a poll."""
+        """Looks at exactly these targets from now on. The first looks are spread over a tenth of a poll."""
         wanted = {_job_id(target.name): target for target in targets}
         for job in self._scheduler.get_jobs():
             if job.id != _HEARTBEAT and job.id not in wanted:
@@ -102,10 +102,10 @@ class Scheduler:
             self._at(name, self._clock.now())
 
     def after_jump(self) -> None:
-        """Plans every look anew after the wall clock was set."""
+        """Plans every look again after the wall clock was set."""
         now = self._clock.now()
         for job in self._scheduler.get_jobs():
-            with suppress(JobLookupError):  # a reload has just removed it
+            with suppress(JobLookupError):  # a reload has just removed the target
                 job.modify(next_run_time=now)
         self._scheduler.wakeup()
 

@@ -1,4 +1,4 @@
-"""The daemon's life: start, wait for Vault, obey signals, stop within a bound."""
+"""The daemon's life: start, wait for Vault, obey signals, stop in bounded time."""
 
 from threading import Event, Thread
 
@@ -20,12 +20,12 @@ from rotator.ports import StoreUnavailable
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _VAULT_INTERVAL = 5.0  # seconds between two attempts to reach Vault at the start
 
-# Exit codes: stopped in time; the embedded Vault ended; a step was still running when the bound had passed.
+# Exit codes: stopped in time; the embedded Vault ended; a step was still running after `stop_within`.
 STOPPED, FAILED, OVERDUE = 0, 3, 4
 
 
 class Service:
-    """Runs until it is asked to stop. One instance a process."""
+    """Runs until it is asked to stop. One instance per process."""
 
     def __init__(self, composition: Composition, signals: Signals, stop: Event) -> None:
         """Wires the service; `run` starts it. `stop` is the event that ends every sleep of the process."""
@@ -54,12 +54,12 @@ class Service:
         )
 
     def run(self) -> int:
-        """Runs until a signal asks to stop; returns the exit code.
+        """Runs until a signal stops it; returns the exit code.
 
         Raises:
-            ListenError: the address of the HTTP endpoint is taken.
-            StoreError: Vault is there and cannot be used: wrong mount, no rights.
-            ConfigError: a secret that lies in Vault cannot be used.
+            ListenError: the HTTP endpoint's address is in use.
+            StoreError: Vault answers but is unusable: wrong mount, missing rights.
+            ConfigError: a secret in Vault is unusable.
         """
         with self._signals.installed():
             self._http.start()
@@ -79,7 +79,7 @@ class Service:
         return self._looks.components
 
     def _wait_for_vault(self) -> bool:
-        """Waits until Vault answers; returns False if a stop comes first. A sealed or unreachable Vault is waited for.
+        """Waits while Vault is sealed or unreachable; returns False if a stop comes first.
 
         Other signals that arrive meanwhile are obeyed afterwards.
         """
@@ -135,7 +135,7 @@ class Service:
                 _log.info("state", **row)
 
     def _end(self) -> int:
-        """Stops in order: no new look, the running ones after their step, the HTTP endpoint last."""
+        """Stops in order: no new looks; the running ones after their current step; the HTTP endpoint last."""
         self._looks.stop(self._scheduler.stop)
         components = self._looks.components
         settings = components.settings if components is not None else self._composition.settings
@@ -144,7 +144,7 @@ class Service:
         if components is not None:
             components.close()
         if not in_time:
-            _log.error("a step was still running when stop_within had passed", targets=self._looks.running())
+            _log.error("a step was still running after stop_within", targets=self._looks.running())
             return OVERDUE
         _log.info("stopped")
         return self._code
@@ -152,7 +152,7 @@ class Service:
     def _heartbeat(self) -> None:
         self._health.beat()
         if not self._stop.is_set() and not self._composition.embedded_runs():
-            _log.error("the embedded Vault ended by itself; stopping, so that a restart brings it back")
+            _log.error("the embedded Vault ended by itself; stopping, since only a restart brings it back")
             self._code = FAILED
             self._signals.ask(SignalRequest.STOP, "embedded Vault ended")
         open_accounts = set(self._components.engine.throttles.open_circuits())

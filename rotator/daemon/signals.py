@@ -1,4 +1,4 @@
-"""The meaning of signals. A handler only puts a request into a queue; the main thread takes it out and acts.
+"""The handling of signals. A handler only queues a request; the main thread takes it from the queue and acts.
 
 SIGTERM and SIGINT stop after the current step; a second one stops at once. SIGHUP reloads the configuration, SIGUSR1
 rotates now, SIGUSR2 logs the state.
@@ -17,7 +17,7 @@ AT_ONCE = 130  # exit code of a stop that was requested twice
 
 
 class SignalRequest(Enum):
-    """The request that a signal makes."""
+    """The request that a signal stands for."""
 
     STOP = "stop"
     RELOAD = "reload"
@@ -36,7 +36,7 @@ _MEANING = {
 
 @contextmanager
 def handled(by: Callable[[signal.Signals], None], numbers: Iterable[signal.Signals]) -> Iterator[None]:
-    """Handles signals inside the block and restores the former handlers after it. Main thread only."""
+    """Handles signals inside the block, and restores the previous handlers afterwards. Main thread only."""
 
     def handle(number: int, _frame: FrameType | None) -> None:
         by(signal.Signals(number))
@@ -61,7 +61,7 @@ def interruptible(stop: Event, again: Callable[[], object]) -> AbstractContextMa
 
 
 class Signals:
-    """The queue of the requests that came by signal."""
+    """The queue of requests from signals."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[tuple[SignalRequest, str]] = SimpleQueue()
@@ -72,7 +72,7 @@ class Signals:
         self._queue.put((asked, by))
 
     def wait(self, seconds: float) -> tuple[SignalRequest, str] | None:
-        """Returns the next request and the name of its signal; None if none comes within so many seconds."""
+        """Returns the next request and the name of its signal; None if none comes within `seconds`."""
         try:
             return self._queue.get(timeout=seconds)
         except Empty:

@@ -21,7 +21,7 @@ _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
 
 
 class Snapshot:
-    """A cache of what Vault holds. Used by the threads of the looks and of the HTTP endpoint."""
+    """A cache of the state documents in Vault. The threads of looks and of the HTTP endpoint use it."""
 
     def __init__(self, composition: Composition) -> None:
         self._composition = composition
@@ -29,13 +29,13 @@ class Snapshot:
         self._holds: dict[str, Hold] = {}
 
     def update_state(self, target: Target, state: TargetState) -> None:
-        """Takes in a state document that was read or written."""
+        """Stores a state document that was read or written."""
         self._composition.redactor.learn(state)
         self._composition.metrics.update(target, state)
         self._states[target.name] = state
 
     def update_look(self, target: Target, look: Look) -> None:
-        """Takes in a look that has ended."""
+        """Stores a look that has ended."""
         if look.hold is not None:
             self._holds[target.name] = look.hold
         else:
@@ -62,7 +62,7 @@ class Snapshot:
             self._holds.pop(gone, None)
 
     def document(self, components: Components | None) -> Mapping[str, Any]:
-        """Returns the status document, without a call that leaves the process.
+        """Returns the status document, without leaving the process.
 
         `components` is None until Vault was reached.
         """

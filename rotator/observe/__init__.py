@@ -1,1 +1,1 @@
-"""The views of an operator: logs, the audit, metrics, health and status. None of them ever shows a secret."""
+"""The operator's views: logs, audit, metrics, health and status. None of them shows a secret."""

@@ -28,15 +28,15 @@ class AuditError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AuditStatus:
-    """The end of the audit's chain, and the records that could not be written yet."""
+    """The end of the audit's chain, and the records not written yet."""
 
     position: Position
     waiting: int = 0  # records in memory that are not written yet
-    problem: str = ""  # why not; empty if there is no problem
+    problem: str = ""  # why they are not written; empty if there is no problem
 
 
 class Sink(Protocol):
-    """The place that lines are written to."""
+    """The destination of audit lines."""
 
     def append(self, position: Position, entries: tuple[Entry, ...]) -> Position:
         """Writes records at the chain's end and returns the new end. Raises OSError or ValueError if it cannot."""
@@ -47,9 +47,9 @@ class AuditLog:
     """Implements `ports.Audit`. Thread-safe; several processes may share one file.
 
     `record` does not raise if the file cannot be written: the effect has already happened, and stopping half-way would
-    make matters worse. The record stays in memory and is written before the next one (twice if it is unknown whether
-    it was written); meanwhile `status` names the problem. If memory overflows, a `lines_lost` record says how many
-    records were lost.
+    make matters worse. The record stays in memory and is written before the next one (twice if the first write may have
+    succeeded); meanwhile `status` names the problem. If memory overflows, a `lines_lost` record says how many records
+    were lost.
     """
 
     def __init__(self, sink: Sink, clock: Clock, randomness: Randomness, redactor: Redactor) -> None:
@@ -62,10 +62,10 @@ class AuditLog:
         self._problem = ""
         chain = "".join(randomness.choice("0123456789abcdef") for _ in range(16))
         self._position = Position(chain, -1, GENESIS)
-        self._write()  # no record, but it finds the chain in an existing file
+        self._write()  # writes no record, but finds the chain in an existing file
 
     def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: Scalar) -> None:
-        """Adds one line; returns once it is on the disk, or in memory because that failed."""
+        """Adds one line. Returns once it is on disk, or in memory if that fails."""
         safe = {name: self._scalar(value) for name, value in facts.items()}
         clean = self._redactor.clean
         with self._lock:
@@ -74,7 +74,7 @@ class AuditLog:
 
     @property
     def status(self) -> AuditStatus:
-        """The end of the chain, and what is not written yet."""
+        """The end of the chain, and the records not written yet."""
         with self._lock:
             return AuditStatus(self._position, len(self._waiting), self._problem)
 
@@ -114,7 +114,7 @@ class AuditLog:
         )
 
     def _scalar(self, value: object) -> Scalar:
-        """Returns what may be written of a fact: only the type of an object that is no scalar, such as a `Secret`."""
+        """Returns a scalar as it is, and only the type of any other object, such as a `Secret`."""
         if value is None or isinstance(value, bool | int | str | float):
             clean: Scalar = self._redactor.nested(value)
             return clean
@@ -122,7 +122,7 @@ class AuditLog:
 
 
 class StreamSink:
-    """A stream such as standard output, on which every process starts a chain of its own."""
+    """A stream such as standard output. Each process starts its own chain on it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -137,29 +137,29 @@ class StreamSink:
 
 
 class FileSink:
-    """A file, whose chain it continues; every write is flushed to the disk.
+    """A file. Continues the chain in it and flushes every write to disk.
 
-    All writers take a lock (flock), and read the end again whenever another one has written. If the file was renamed or
+    All writers take a lock (flock), and read the end again after another one has written. If the file was renamed or
     removed (logrotate), the chain continues in a new one; do not use `copytruncate`, which may lose lines. A last line
     that a crash cut short is kept, and the record after it accounts for it.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        """Opens the file, creating it with mode 0640 (less what the umask takes away).
+        """Opens the file, and creates it with mode 0640 (minus the umask) if it does not exist.
 
         Raises:
-            AuditError: it cannot be opened for writing.
+            AuditError: the file cannot be opened for writing.
         """
         self._path = path
         self._clock = clock
-        self._size = -1  # of the file after our own last write; -1: unknown
+        self._size = -1  # of the file after our last write; -1: unknown
         self._patience = 5.0  # seconds to wait for another process's lock
         self._lock_timed_out = False  # the last time
         try:
             self._file = self._open()
         except OSError as error:
             raise AuditError(
-                f"the audit file {path} cannot be opened: {_cause(error)}; name a file in a directory that rotator may "
+                f"the audit file {path} cannot be opened: {_cause(error)}; name a file in a directory that rotator can "
                 "write to, or use standard output"
             ) from None
 
@@ -182,7 +182,7 @@ class FileSink:
         os.close(self._file)
 
     def _take_lock(self) -> None:
-        """Takes the lock, waiting once at most: a rotation must not hang because a stranger has locked the file."""
+        """Takes the lock, but waits for it only once: a stranger that locks the file must not hang every rotation."""
         pause, step = Event(), 0.005
         for _ in range(1 if self._lock_timed_out else int(self._patience / step)):
             try:
@@ -203,7 +203,7 @@ class FileSink:
             raise OSError("it is not a regular file")
         directory = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            os.fsync(directory)  # else a new file may be missing after a power failure
+            os.fsync(directory)  # otherwise a new file may be missing after a power failure
         finally:
             os.close(directory)
         return file
@@ -243,7 +243,7 @@ class FileSink:
 
 
 def _lines_backwards(file: int, size: int) -> Iterator[bytes]:
-    """Yields the lines of a file from its end; the first one is what follows the last newline."""
+    """Yields the lines of a file backwards. The first one is the text after the last newline."""
     end, rest, length = size, b"", _BLOCK
     while end > 0:
         start = max(end - length, 0)
@@ -254,7 +254,7 @@ def _lines_backwards(file: int, size: int) -> Iterator[bytes]:
 
 
 def _last_position(file: int, size: int) -> Position | None:
-    """Returns where the chain in a file ends: at its last line that is a record; None if it has none."""
+    """Returns the end of the chain in a file: its last line that is a record; None if there is none."""
     return next((end for line in _lines_backwards(file, size) if (end := position_in(line)) is not None), None)
 
 

@@ -1,6 +1,6 @@
 """The list of all metrics with their names, meanings and labels. docs/metrics.md is generated from it.
 
-Labels are names from the configuration or words of the code: bounded, never an id or free text.
+Label values are names from the configuration or words from the code: bounded, never an id or free text.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ METRICS = (
         "rotator_target_last_rotation_timestamp_seconds",
         "gauge",
         _TARGET,
-        "When the published password came into force; absent before the first rotation.",
+        "When the published password was put into force; absent before the first rotation.",
     ),
     Described(
         "rotator_target_next_rotation_timestamp_seconds",
@@ -66,7 +66,7 @@ METRICS = (
         "rotator_target_blocked",
         "gauge",
         ("target", "reason"),
-        "1 while a target waits for a person, or for anything but its due time: foreign_document, idle_in_overlap, "
+        "1 while something other than the due time holds a target up: foreign_document, idle_in_overlap, "
         "account_missing or passwords_not_accepted; absent otherwise.",
     ),
     Described(
@@ -97,7 +97,7 @@ METRICS = (
         "rotator_circuit_open",
         "gauge",
         ("account",),
-        "1 while a provider account has failed too often in a row and is only probed, else 0.",
+        "1 while a provider account's circuit is open (too many calls failed in a row; only probes are sent), else 0.",
     ),
     Described(
         "rotator_provider_requests_total",
@@ -157,13 +157,13 @@ METRICS = (
         "rotator_audit_last_sequence",
         "gauge",
         (),
-        "Number of the newest record in the audit's chain; it only falls when a new chain begins.",
+        "Number of the newest record in the audit's chain; it falls only when a new chain begins.",
     ),
     Described(
         "rotator_audit_waiting_records",
         "gauge",
         (),
-        "Audit records that could not be written yet and are kept in memory.",
+        "Audit records in memory, because they could not be written yet.",
     ),
 )
 

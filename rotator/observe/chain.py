@@ -1,4 +1,4 @@
-"""The audit's records, and the hash chain that they form. Pure: no file, no clock.
+"""The audit's records and their hash chain. Pure: no file, no clock.
 
 A record is the canonical JSON (sorted keys, no spaces, ASCII) of `chain` (an id drawn when the chain began), `seq`
 (from 0), `time`, `verb`, `target`, `outcome`, `facts` (scalars: who asked, why, attempt, credential id), `prev` (the
@@ -23,7 +23,7 @@ AuditRecord: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The end of a chain. A copy outside the file (status, metrics) reveals that the end of the file was cut off."""
+    """The end of a chain. A copy outside the file (status, metrics) reveals a truncated file."""
 
     chain: str
     seq: int  # of the last record; -1 if there is none yet
@@ -32,7 +32,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A record before it has its place in a chain."""
+    """A record that has no place in a chain yet."""
 
     time: datetime
     verb: str
@@ -72,12 +72,12 @@ def continue_chain(position: Position, entries: Iterable[Entry]) -> tuple[str, P
 
 
 def torn_facts(torn: bytes) -> dict[str, Scalar]:
-    """Returns the facts of the record that accounts for a torn line: an inserted line cannot pass for a torn one."""
+    """Returns the facts that account for a torn line, so that an inserted line cannot pass for a torn one."""
     return {"bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
 
 
 def record_in(line: bytes) -> AuditRecord | None:
-    """Returns the record in `line`, whether or not it was changed; None if it does not have the form of one."""
+    """Returns the record in `line`, even if it was changed; None if the line does not have the form of a record."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -89,7 +89,7 @@ def record_in(line: bytes) -> AuditRecord | None:
 
 
 def intact(record: AuditRecord, line: bytes) -> bool:
-    """Returns True if `line` is exactly what was written: a second key of the same name could hide text."""
+    """Returns True if `line` is exactly the text that was written: a duplicate key could hide text."""
     try:
         return record["hash"] == digest(record) and canonical_json(record).encode() == line
     except ValueError:  # NaN, which is never written
@@ -97,7 +97,7 @@ def intact(record: AuditRecord, line: bytes) -> bool:
 
 
 def position_in(line: bytes) -> Position | None:
-    """Returns the position of the record in `line`; None if it is no record, or was changed."""
+    """Returns the position of the record in `line`; None if it is not a record or was changed."""
     record = record_in(line)
     if record is None or not intact(record, line):
         return None
@@ -117,23 +117,23 @@ class VerifyResult:
     """The result of `verify`."""
 
     ok: bool
-    records: int  # intact ones
-    chains: tuple[Position, ...]  # where each chain ends, in the order in which they begin
+    records: int  # the number of intact records
+    chains: tuple[Position, ...]  # the end of each chain, in the order in which they begin
     problems: tuple[ChainProblem, ...]
 
 
 def verify(lines: Iterable[bytes | str], *, after: str = "", anchor: str = "") -> VerifyResult:
-    """Finds lines that were removed, changed, reordered, duplicated or inserted, in one file or several in their order.
+    """Finds lines that were removed, changed, reordered, duplicated or inserted, in one file or several in order.
 
-    It cannot find a cut end without an `anchor`; a whole chain that was removed or added; or, without an `anchor` at or
-    after the place, a file that somebody rewrote from some record on, hashes included. The chain has no key: it proves
-    nothing against somebody who can write the file, unless a hash is kept elsewhere, such as the one in
-    `rotator status`.
+    It cannot find a truncated file without an `anchor`; a whole chain that was removed or added; or, without an
+    `anchor` at or after that record, a file that somebody rewrote from some record on, hashes included. The chain has
+    no key: it proves nothing against somebody who can write the file, unless a hash is kept elsewhere, such as the one
+    in `rotator status`.
 
     Args:
-        lines: bytes as in the file (a file opened in binary mode), with or without the newline.
-        after: the hash that the first record must follow, if earlier files were verified or thrown away.
-        anchor: a hash that must be present: the newest one that is known from elsewhere.
+        lines: bytes from the file (opened in binary mode), with or without the newline.
+        after: the hash that the first record must follow, if earlier files were verified or removed.
+        anchor: a hash that must be present: the newest one that was kept elsewhere.
     """
     check = _ChainCheck(after)
     for number, line in enumerate(lines, 1):
@@ -144,11 +144,11 @@ def verify(lines: Iterable[bytes | str], *, after: str = "", anchor: str = "") -
 
 @dataclass(slots=True)
 class _Chain:
-    """One chain, up to the line that was read last."""
+    """One chain, up to the last line read."""
 
-    following: int  # the number that the next record must have
-    hash: str | None  # which the next record must follow; None after a changed record
-    seen: dict[int, tuple[int, str]]  # number: line and hash of the first record that carries it
+    following: int  # the number of the next record
+    hash: str | None  # the hash that the next record must follow; None after a changed record
+    seen: dict[int, tuple[int, str]]  # number: line and hash of the first record with it
 
     @property
     def last(self) -> tuple[int, str]:
@@ -164,7 +164,7 @@ class _ChainCheck:
     number: int = 0
     chains: dict[str, _Chain] = field(default_factory=dict)
     problems: list[ChainProblem] = field(default_factory=list)
-    strange: tuple[int, bytes] | None = None  # the line before this one, if it was no record
+    strange: tuple[int, bytes] | None = None  # the previous line, if it was not a record
 
     def line(self, number: int, line: bytes) -> None:
         """Takes the next line."""
@@ -184,7 +184,7 @@ class _ChainCheck:
         self._judge_strange(None)
         known = {record_hash for chain in self.chains.values() for _, record_hash in chain.seen.values()}
         if anchor and anchor not in known:
-            self._problem(f"no record has the hash {anchor}: the end was cut off, or records were replaced")
+            self._problem(f"no record has the hash {anchor}: the file was truncated, or records were replaced")
         ends = tuple(Position(name, *chain.last) for name, chain in self.chains.items())
         return VerifyResult(not self.problems, self.records, ends, tuple(self.problems))
 
@@ -192,12 +192,12 @@ class _ChainCheck:
         self.problems.append(ChainProblem(self.number, what))
 
     def _judge_strange(self, record: AuditRecord | None) -> None:
-        """Accepts a line that is no record only if the record after it accounts for it."""
+        """Accepts a line that is not a record only if the record after it accounts for it."""
         if self.strange is None:
             return
         (number, torn), self.strange = self.strange, None
         if record is None or record["verb"] != AuditVerb.TORN_LINE or record["facts"] != torn_facts(torn):
-            self.problems.append(ChainProblem(number, "this is no audit record: it was inserted or damaged"))
+            self.problems.append(ChainProblem(number, "this is not an audit record: it was inserted or damaged"))
 
     def _changed(self, record: AuditRecord) -> None:
         self._problem(f"record {record['seq']} was changed after it was written")
@@ -220,13 +220,11 @@ class _ChainCheck:
         continued = bool(self.after) and not self.chains and prev == self.after
         if seq > 0 and not continued:
             what = f"records 0 to {seq - 1}" if seq > 1 else "record 0"
-            self._problem(
-                f"chain {record['chain']} begins with record {seq}: {what} of it are in an earlier file or gone"
-            )
+            self._problem(f"chain {record['chain']} begins with record {seq}: {what} must be in an earlier file")
         elif self.after and not self.chains and not continued:
             self._problem("the first record does not follow the earlier file")
         elif seq == 0 and prev != GENESIS:
-            self._problem("the first record of a chain names one before it")
+            self._problem("the first record of a chain refers to an earlier record")
         self.chains[record["chain"]] = _Chain(seq + 1, record["hash"], {seq: (self.number, record["hash"])})
 
     def _earlier(self, record: AuditRecord, chain: _Chain) -> None:
@@ -237,7 +235,7 @@ class _ChainCheck:
         elif known == record["hash"]:
             self._problem(f"record {seq} is a copy of line {line}")
         else:
-            self._problem(f"record {seq} appears twice, with different content in line {line}")
+            self._problem(f"record {seq} appears twice, with different content on line {line}")
 
     def _next(self, record: AuditRecord, chain: _Chain) -> None:
         seq = record["seq"]

@@ -11,7 +11,7 @@ from rotator.ports import Clock
 
 BEAT = timedelta(minutes=3)  # the longest pause of the scheduler's loop; one request to a very slow Vault takes two
 LOOK = timedelta(minutes=30)  # the longest look at one target, more than the bounds of all its calls together
-VAULT = timedelta(minutes=3)  # the longest failure of Vault before the process is not ready: an election is no outage
+VAULT = timedelta(minutes=3)  # how long Vault may fail before the process is not ready: an election is not an outage
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Health:
         self._vault_problem = ""
 
     def beat(self) -> None:
-        """Notes that the scheduler's loop has come round."""
+        """Notes that the scheduler's loop is running."""
         with self._lock:
             self._last_beat = self._clock.monotonic()
 
@@ -48,7 +48,7 @@ class Health:
             self._looks[target] = self._clock.monotonic()
 
     def look_finished(self, target: str) -> None:
-        """Notes that the look has ended, however it went."""
+        """Notes that the look has ended, successfully or not."""
         with self._lock:
             self._looks.pop(target, None)
 
@@ -58,12 +58,12 @@ class Health:
             self._configured = True
 
     def vault_reached(self) -> None:
-        """Notes that Vault answered as it should."""
+        """Notes a proper answer from Vault."""
         with self._lock:
             self._vault_at, self._vault_problem = self._clock.monotonic(), ""
 
     def vault_failed(self, problem: str) -> None:
-        """Notes that Vault did not answer, or not as it should; `problem` quotes no value."""
+        """Notes that Vault did not answer properly or at all; `problem` quotes no value."""
         with self._lock:
             self._vault_problem = problem
 
@@ -82,16 +82,16 @@ class Health:
         return HealthReport(not reasons, tuple(reasons))
 
     def ready(self) -> HealthReport:
-        """Fails until a configuration is loaded and Vault was reached, and if Vault fails for longer than allowed.
+        """Fails until a configuration is loaded and Vault was reached, and when Vault has failed for too long.
 
-        One failure does not count, nor does silence after a success: perhaps nothing was due.
+        A single failure does not count, nor does silence after a success: perhaps nothing was due.
         """
         with self._lock:
             since = None if self._vault_at is None else self._clock.monotonic() - self._vault_at
             configured, problem = self._configured, self._vault_problem
         reasons = [] if configured else ["no configuration is loaded yet"]
         if since is None:
-            reasons.append("Vault was not reached yet" + (f": {problem}" if problem else ""))
+            reasons.append("Vault has not been reached yet" + (f": {problem}" if problem else ""))
         elif problem and since > VAULT.total_seconds():
             reasons.append(f"Vault was last reached {since:.0f} s ago: {problem}")
         return HealthReport(not reasons, tuple(reasons))

@@ -1,7 +1,7 @@
-"""Logs on standard error: a JSON object on each line, or lines for a person. Libraries' lines pass here too.
+"""Logs on standard error: a JSON object on each line, or lines for a person. The libraries log through it, too.
 
 Nothing else writes to standard error, not even the traceback of a thread that died. Each line is redacted first, no
-traceback shows local variables, and the loggers that would print URLs stay at WARNING whatever the level.
+traceback shows local variables, and loggers that would print URLs stay at WARNING at any level.
 """
 
 import logging
@@ -37,7 +37,7 @@ def configure(level: str, form: str, redactor: Redactor, clock: Clock, stream: T
     Args:
         level: one of `Level`.
         form: one of `Format`; `auto` is `console` on a terminal and `json` elsewhere.
-        redactor: cuts the secrets that it knows out of every line.
+        redactor: removes known secrets from every line.
         clock: stamps the lines.
         stream: None means standard error; standard output is for the results of commands.
 
@@ -74,10 +74,10 @@ def log_run(
     """Logs the one line of each run of a target: INFO if it did something, WARNING if it failed, DEBUG otherwise.
 
     Args:
-        verbs: the steps that were carried out, in order.
-        attempt: the open or just closed attempt.
-        credential: the id of the credential that was acted on.
-        error: the reason of a failure, without values.
+        verbs: the steps carried out, in order.
+        attempt: the attempt that is open or was just closed.
+        credential: the id of the credential involved.
+        error: the reason for a failure, without values.
     """
     facts = {
         "target": target,
@@ -95,10 +95,10 @@ def log_run(
 
 
 class _LineHandler(logging.StreamHandler[TextIO]):
-    """A handler whose own errors never print the record, which is not redacted yet."""
+    """A handler whose errors never print the record, which is not redacted yet."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 - logging's signature
-        """Writes that a line was lost, with nothing but the type of the error. Gives up if that fails too."""
+        """Writes that a line was lost, with only the type of the error. Gives up if that fails, too."""
         error = sys.exc_info()[0]
         name = error.__name__ if error is not None else "error"
         try:
@@ -166,7 +166,7 @@ def _formatter(form: str, stream: TextIO, redactor: Redactor, clock: Clock) -> l
 
 
 def _ordered(_logger: Any, _name: str, event: _LogEvent) -> _LogEvent:
-    """Puts the keys that every line has first."""
+    """Puts the common keys first."""
     return {key: event[key] for key in _FIRST if key in event} | {k: v for k, v in event.items() if k not in _FIRST}
 
 
@@ -192,7 +192,7 @@ def _set_levels(level: int) -> None:
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
-        sys.__excepthook__(kind, error, trace)  # its text holds no secret
+        sys.__excepthook__(kind, error, trace)  # its text contains no secret
         return
     _log.critical("uncaught error: this is a bug in rotator", exc_info=(kind, error, trace))
 

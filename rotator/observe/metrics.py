@@ -1,7 +1,7 @@
 """Metrics for Prometheus; the only import of prometheus_client.
 
-The metrics of a target are rendered from its state document, so a restart does not change them; only the counters of
-requests, clock jumps and missed runs begin at zero with the process. `rotator.observe.catalogue` lists all metrics.
+A target's metrics are rendered from its state document, so a restart does not change them. Only the counters of
+requests, clock jumps and missed runs start at zero with the process. `rotator.observe.catalogue` lists all metrics.
 """
 
 import re
@@ -41,7 +41,7 @@ class _TargetSnapshot:
 
 
 class Metrics:
-    """Implements `ports.Meter` on a registry of its own. Thread-safe."""
+    """Implements `ports.Meter` on a private registry. Thread-safe."""
 
     def __init__(self, clock: Clock, version: str) -> None:
         self._clock = clock
@@ -60,7 +60,7 @@ class Metrics:
         self._missed = _counter(self._registry, "rotator_scheduler_missed_runs_total")
         self._jumps = _counter(self._registry, "rotator_clock_jumps_total")
         self._bounds = _Bounds()
-        # These exist from the first scrape on: `increase()` misses the event with which a counter appears.
+        # These exist from the first scrape on: `increase()` misses the event that creates a counter.
         for direction in ("forward", "backward"):
             self._jumps.labels(direction)
         for reason in ("missed", "still_running", "error"):
@@ -166,8 +166,8 @@ class Metrics:
 def max_age(policy: Policy) -> timedelta:
     """Returns the greatest age that a password reaches under a policy while everything works.
 
-    With a window it is the schedule's longest interval, or the longest gap between two openings if that is more, plus
-    the length of the window, over which rotations are spread.
+    With a window it is the schedule's longest interval or the longest gap between two openings, whichever is greater,
+    plus the length of the window, over which rotations are spread.
     """
     window = policy.window
     if window is None:
@@ -181,13 +181,13 @@ def overdue(entry: LedgerEntry, now: datetime) -> bool:
 
 
 class _ScrapePage(Collector):
-    """The metrics as they are at the moment of the scrape."""
+    """The metrics at the moment of a scrape."""
 
     def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
         self._families = families
 
     def collect(self) -> Iterable[Metric]:
-        """Returns the families, as of now."""
+        """Returns the current families."""
         return self._families()
 
 
@@ -199,7 +199,7 @@ class _Bounds:
         self._known: dict[str, set[tuple[str, ...]]] = {}
 
     def words(self, metric: str, account: str, *words: str) -> tuple[str, ...]:
-        """Returns the words as labels: `other` for what is no word, and for all beyond `_MOST_SERIES` series."""
+        """Returns the words as labels: `other` for anything that is not a word, and beyond `_MOST_SERIES` series."""
         safe = tuple(word if _WORD.fullmatch(word) else "other" for word in words)
         with self._lock:
             known = self._known.setdefault(metric, set())

@@ -1,7 +1,7 @@
-"""The second line of defence against printing a secret: known values are cut out of text. The first is `Secret`.
+"""The second line of defence against printing a secret: it removes known values from text. The first is `Secret`.
 
-A `Redactor` knows the values that were added to it. It finds them in their common forms: as they are, in JSON, in a
-Python repr, percent-encoded and in base64. It also removes whatever follows `Bearer` or `Basic`.
+A `Redactor` finds the values that were added to it in their common forms: plain, in JSON, in a Python repr,
+percent-encoded and in base64. It also removes whatever follows `Bearer` or `Basic`.
 """
 
 import base64
@@ -28,7 +28,7 @@ _SCHEME = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE
 
 
 class Redactor:
-    """The newest `capacity` secrets, and a filter that cuts their values out of text. Thread-safe."""
+    """The newest `capacity` secrets, and a filter that removes their values from text. Thread-safe."""
 
     __slots__ = ("_by_start", "_capacity", "_known", "_lock")
 
@@ -39,7 +39,7 @@ class Redactor:
         self._lock = Lock()
 
     def add(self, *secrets: Secret | None) -> None:
-        """Adds values, except None and those of fewer than `SHORTEST` characters."""
+        """Adds values, except None and those with fewer than `SHORTEST` characters."""
         for secret in secrets:
             value = secret.reveal() if secret is not None else ""
             if len(value) >= SHORTEST:
@@ -51,7 +51,7 @@ class Redactor:
         self.add(*(credential.password for credential in _credentials(state)))
 
     def clean(self, text: str) -> str:
-        """Replaces every known value in `text`, then cuts the text to a bounded length."""
+        """Replaces every known value in `text`, then truncates the text."""
         whole = len(text)
         text = text[: 4 * LONGEST_TEXT]  # do not search ten megabytes; a value that this cut splits is cut off below
         for form in sorted(self._found(text), key=len, reverse=True):
@@ -120,7 +120,7 @@ def names_secret(key: str) -> bool:
 
 
 def _forms(value: str) -> frozenset[str]:
-    """Returns the forms in which `value` is commonly written."""
+    """Returns the common written forms of `value`."""
     written = value.encode(errors="surrogatepass")
     forms = {
         value,
@@ -145,7 +145,7 @@ def _credentials(state: TargetState) -> list[Credential]:
 
 
 def _text(value: object) -> str:
-    """Returns the repr of anything, even of an object whose repr fails."""
+    """Returns the repr of any object, even if it fails."""
     try:
         return value if isinstance(value, str) else repr(value)
     except Exception as error:  # noqa: BLE001 - the line is logged even if the repr of an object fails

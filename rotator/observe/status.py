@@ -1,7 +1,7 @@
 """The status document, for `/status` and `rotator status --output json`. Pure.
 
-It is built key by key, so a field that is added to the model does not appear in it by accident. Times are ISO 8601 in
-UTC, lengths of time are seconds, and unknown values are null. Its keys are stable:
+It is built key by key, so a new field of the model does not appear in it by accident. Times are ISO 8601 in UTC,
+durations are seconds, and unknown values are null. Its keys are stable:
 
 * `version`, `time`, `holder` (this process), `targets`, `orphans`, `audit`.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
@@ -13,12 +13,12 @@ UTC, lengths of time are seconds, and unknown values are null. Its keys are stab
 * `attempt`: `id`, `purpose`, `phase`, `since`, `applied_at`, `uncertain`, `compromised`, `requested_by`, `reason`,
   `credential` (`account`, `id`, `username`).
 * of each entry of `ledger`: `account`, `id`, `username`, `ending`, `replaced_at`, `disable_at`, `disabled_at`,
-  `ends_at`, `undo_until` (null where it cannot be undone), `undo_refused` (why not), `overdue`, `failures`, `note`.
+  `ends_at`, `undo_until` (null if it cannot be undone), `undo_refused` (why not), `overdue`, `failures`, `note`.
 * `waiting`: `reason`, `message`, `until`; null until the first look at the target.
 * `request`: `purpose`, `requested_by`, `reason`, `at`, `compromised`, `take_over`.
 * `claim`: `holder`, `until`, `ours`.
 * `orphans`: state documents of targets that are not configured: `name`, `published`, `attempt`, `ledger`.
-* `audit`: `chain`, `sequence`, `hash` (keep it elsewhere: with it, `rotator verify-audit` finds a cut end), `waiting`,
+* `audit`: `chain`, `sequence`, `hash` (keep it elsewhere: it lets `rotator verify-audit` find a truncation), `waiting`,
   `problem`.
 """
 
@@ -43,7 +43,7 @@ from rotator.observe.audit import AuditStatus
 from rotator.observe.metrics import max_age, overdue
 
 JsonObject: TypeAlias = dict[str, Any]
-# Holds that end only if a person or something outside changes; the others end by themselves.
+# Holds that end only if a person or something outside rotator acts; the others end by themselves.
 _BLOCKING = frozenset(
     {HoldReason.ACCOUNT_MISSING, HoldReason.CIRCUIT_OPEN, HoldReason.FOREIGN_DOCUMENT, HoldReason.UNPROVED}
 )
@@ -51,7 +51,7 @@ _BLOCKING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The facts that the state documents do not contain."""
+    """The facts that are not in the state documents."""
 
     holder: str
     version: str
@@ -177,7 +177,7 @@ def _entry(entry: LedgerEntry, candidate: UndoCandidate | None, now: datetime, a
     until = candidate.until if candidate is not None and candidate.entry == entry else None
     refused = undo_refusal(entry, around.capabilities.get(entry.credential.account), now)
     if candidate is not None and refused is None and until is None:
-        refused = f"an undo publishes {candidate.entry.label} again: it is newer"
+        refused = f"an undo publishes {candidate.entry.label}, which is newer"
     return _credential(entry.credential) | {
         "ending": entry.ending.value,
         "replaced_at": _time(entry.replaced_at),

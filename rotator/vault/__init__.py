@@ -1,1 +1,1 @@
-"""Vault and OpenBao: logging in, the two documents of each target, and a server for those without one."""
+"""Vault and OpenBao: login, the two documents of each target, and an embedded server for those without one."""

@@ -1,7 +1,7 @@
-"""The ways to log in to Vault, and the token that each one yields.
+"""The methods of logging in to Vault, and the token that each one yields.
 
-`Token`, `TokenFile`, `AppRole`, `Kubernetes` and `Jwt` only describe a way. `Authenticator` logs in through a
-`TokenApi`, which the client implements, and knows nothing about how Vault is reached.
+`Token`, `TokenFile`, `AppRole`, `Kubernetes` and `Jwt` only describe a method. `Authenticator` logs in through a
+`TokenApi`, which the client implements, and knows nothing about the connection to Vault.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ class AppRole:
 
 @dataclass(frozen=True, slots=True)
 class Kubernetes:
-    """A pod's service account. Its token file is read at every login, because the kubelet replaces it."""
+    """A pod's service account. Its token file is read at every login, since the kubelet replaces it."""
 
     role: str
     jwt_path: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
@@ -61,7 +61,7 @@ Method: TypeAlias = Token | TokenFile | AppRole | Kubernetes | Jwt
 
 @dataclass(frozen=True, slots=True)
 class LoginToken:
-    """A token as Vault described it. `lifetime` counts from the answer; None if the token never expires."""
+    """A token as Vault describes it. `lifetime` counts from the answer; None: the token never expires."""
 
     token: Secret
     lifetime: timedelta | None
@@ -69,14 +69,14 @@ class LoginToken:
 
 
 class TokenApi(Protocol):
-    """The requests to Vault that logging in needs. Every method raises StoreError."""
+    """The requests to Vault for logging in. Every method raises StoreError."""
 
     def login(self, path: str, fields: Mapping[str, str]) -> LoginToken:
         """Posts `fields` to the login path of an authentication method."""
         ...
 
     def look_up(self, token: Secret) -> LoginToken:
-        """Asks for the remaining lifetime of `token`. Raises StoreDenied if it is revoked, expired, or may not ask."""
+        """Returns the remaining lifetime of `token`. Raises StoreDenied if it is revoked, expired, or may not ask."""
         ...
 
     def renew(self, token: Secret) -> LoginToken:
@@ -101,7 +101,7 @@ class Authenticator:
 
     @property
     def makes_tokens(self) -> bool:
-        """True if another login gives another token; False if the token comes from outside."""
+        """True if another login yields another token; False if the token comes from outside."""
         return not isinstance(self._method, Token | TokenFile)
 
     def changed(self) -> bool:
@@ -109,7 +109,7 @@ class Authenticator:
         return isinstance(self._method, TokenFile) and _stamp(self._method.path) != self._seen
 
     def login(self, api: TokenApi) -> LoginToken:
-        """Returns a token. Raises StoreDenied if Vault refuses, StoreUnavailable if it may work later."""
+        """Logs in and returns the token. Raises StoreDenied if Vault refuses, StoreUnavailable if it may work later."""
         match self._method:
             case Token(token):
                 return api.look_up(token)
@@ -129,13 +129,13 @@ class Authenticator:
         if self._secret_id is None:
             secret_id = api.unwrap(method.secret_id).get("secret_id")
             if not isinstance(secret_id, str):
-                raise StoreDenied("the wrapping token holds no secret_id: wrap the answer of .../role/NAME/secret-id")
+                raise StoreDenied("the wrapping token has no secret_id: wrap the answer of .../role/NAME/secret-id")
             self._secret_id = Secret(secret_id)
         return self._secret_id
 
 
 def _stamp(path: Path) -> _Stamp | None:
-    """Returns what distinguishes one version of a file from the next without reading it; None if it is missing."""
+    """Returns a stamp that changes with the file, without reading the file; None if it is missing."""
     try:
         status = path.stat()
     except OSError:
@@ -149,5 +149,5 @@ def _read(path: Path) -> Secret:
     except (OSError, UnicodeDecodeError) as error:
         raise StoreUnavailable(f"the token file {path} cannot be read ({type(error).__name__})") from None
     if not text:
-        raise StoreUnavailable(f"the token file {path} is empty: it must hold one token")
+        raise StoreUnavailable(f"the token file {path} is empty: it must contain one token")
     return Secret(text)

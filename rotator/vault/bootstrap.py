@@ -1,7 +1,7 @@
-"""The first start of an embedded server: it is initialised and configured, and its root token is revoked.
+"""The first start of an embedded server: initialises and configures it, then revokes the root token.
 
-It may be interrupted at any point and repeated, except between the answer to the initialisation and the file that holds
-it; at that point the server holds no data that could be lost.
+It may be interrupted anywhere and repeated, except between the answer to the initialisation and the file that stores
+it; at that point the server contains no data to lose.
 """
 
 import os
@@ -21,16 +21,16 @@ _TIMEOUT = 30.0  # seconds for one administrative request
 _ROOT = "root-token"
 _ROLES = ("rotator", "consumer")
 _README = """\
-This directory is rotator's own OpenBao server. Whoever can read it can read every password in it: keep it private.
+The data of rotator's embedded OpenBao server. Whoever can read this directory can read every password: keep it private.
 
-  seal.key            unseals the server at each start; without it the data are lost. Back it up apart from raft/.
+  seal.key            unseals the server at each start; without it the data is lost. Back it up separately from raft/.
   recovery-key        creates a new root token (bao operator generate-root); rotator never needs it.
   rotator-*-id        log rotator in (AppRole).
   consumer-*-id       log a device in, which may read the published passwords and nothing else.
   raft/               the data, encrypted with seal.key.
-  server.log          the server's output; it holds no secrets.
+  server.log          the server's output, which contains no secrets.
 
-The root token was revoked once everything had been set up.
+The root token was revoked after the setup.
 """
 
 
@@ -50,7 +50,7 @@ class ServerSetup:
 
 
 class VaultAdmin:
-    """Sends the few administrative requests. Raises EmbeddedError for every answer but success."""
+    """Sends the few administrative requests. Raises EmbeddedError for every answer except success."""
 
     def __init__(self, address: str, clock: Clock, root: Secret | None = None) -> None:
         self.root = root
@@ -58,7 +58,7 @@ class VaultAdmin:
         self._session = open_session(Connection(address, timeout=_TIMEOUT), clock)
 
     def call(self, verb: str, path: str, body: Mapping[str, Any] | None = None, also: int = 200) -> dict[str, Any]:
-        """Sends one request, under the root token if there is one; `also` is one more status that counts as success."""
+        """Sends one request, with the root token if there is one; `also` is a further status that means success."""
         headers = {} if self.root is None else {"X-Vault-Token": self.root.reveal()}
         url = f"{self._address}/v1/{path}"
         try:
@@ -67,9 +67,9 @@ class VaultAdmin:
             )
             document = answer.json() if answer.content else {}
         except (StoreError, ValueError) as error:
-            raise EmbeddedError(f"the embedded server does not answer at {path} ({type(error).__name__})") from None
+            raise EmbeddedError(f"the embedded server did not answer {path} ({type(error).__name__})") from None
         if answer.status_code not in {200, 204, also}:
-            raise EmbeddedError(f"the embedded server answers {answer.status_code} at {path}")
+            raise EmbeddedError(f"the embedded server answered {answer.status_code} to {path}")
         return document if isinstance(document, dict) else {}
 
     def health(self) -> int:
@@ -85,7 +85,7 @@ class VaultAdmin:
 
 
 def initialise(admin: VaultAdmin, directory: Path) -> None:
-    """Creates the server's keys and the root token, and keeps the recovery key and the token in files."""
+    """Creates the server's keys and the root token, and stores the recovery key and the token in files."""
     keys = admin.call("PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1})
     write_private(directory / "README", _README.encode())
     write_private(directory / "recovery-key", keys["recovery_keys"][0].encode())
@@ -93,7 +93,7 @@ def initialise(admin: VaultAdmin, directory: Path) -> None:
 
 
 def configure(admin: VaultAdmin, directory: Path, setup: ServerSetup) -> None:
-    """Creates what `setup` names, unless an earlier start has finished that, and gives `admin` the root token."""
+    """Gives `admin` the root token and creates everything in `setup`, unless an earlier start has finished that."""
     # The consumer's secret id is the last file that `_set_up` writes.
     complete = (directory / f"{_ROLES[-1]}-secret-id").exists()
     file = directory / _ROOT
@@ -102,12 +102,12 @@ def configure(admin: VaultAdmin, directory: Path, setup: ServerSetup) -> None:
         if not complete:
             _set_up(admin, directory, setup)
     elif not complete:
-        raise EmbeddedError(f"the first start in {directory} was cut off before any data was written: remove it")
+        raise EmbeddedError(f"the first start in {directory} was interrupted before it wrote any data: remove it")
 
 
 def revoke_root(admin: VaultAdmin, directory: Path) -> None:
-    """Revokes the root token, and then removes its file."""
-    # 403: it was revoked before, and only the file was left.
+    """Revokes the root token, then removes its file."""
+    # 403: the token was already revoked, and only the file was left.
     admin.call("POST", "auth/token/revoke-self", also=403)
     (directory / _ROOT).unlink()
 
@@ -119,7 +119,7 @@ def credentials(directory: Path, role: str) -> AppRole:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Writes a file that only its owner can read, wholly or not at all."""
+    """Writes a file that only its owner can read, atomically."""
     draft = path.with_name(path.name + ".new")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
@@ -129,7 +129,7 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def _set_up(admin: VaultAdmin, directory: Path, setup: ServerSetup) -> None:
-    # 400: it exists already, from a start that was cut off.
+    # 400: it already exists, from an interrupted start.
     admin.call("POST", f"sys/mounts/{setup.mount}", {"type": "kv", "options": {"version": "2"}}, also=400)
     admin.call("POST", "sys/auth/approle", {"type": "approle"}, also=400)
     policies = {

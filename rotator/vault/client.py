@@ -1,4 +1,4 @@
-"""Requests to Vault under a token that is kept valid: the only module that knows hvac.
+"""Requests to Vault with a token that is kept valid; the only import of hvac.
 
 It uses hvac's adapter rather than its `Client`, which silently takes tokens and certificates from the environment.
 """
@@ -28,15 +28,15 @@ _REQUESTS_IN_AN_ATTEMPT = 10  # renew, unwrap, log in, act, act again, look up, 
 _LOGINS_IN_AN_ATTEMPT = 2
 _PAUSES_FOR_A_NEW_TOKEN = 5
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
-_BROKEN = "the answer is not Vault's: is something else listening there, or is a proxy in between?"
+_BROKEN = "the answer is not from Vault: check the address, and any proxy in between"
 
 
 @dataclass(frozen=True, slots=True)
 class VaultRequest:
     """One kind of request: its name in the metrics, its path, and the capabilities that a policy must grant for it.
 
-    `rule` is the path as a policy has it, if that differs from `path`; `refusal` says what a 403 means if no capability
-    on that path would help.
+    `rule` is the path in a policy, if that differs from `path`; `refusal` explains a 403 if no capability on that path
+    would help.
     """
 
     operation: str
@@ -57,7 +57,7 @@ class VaultRequest:
 
 
 class Absent(Exception):
-    """A 404 from Vault itself: there is nothing, or only a deleted `version` (0: there never was one)."""
+    """A 404 from Vault itself: nothing exists, or only a deleted `version` (0: none ever existed)."""
 
     def __init__(self, version: int) -> None:
         super().__init__(version)
@@ -65,7 +65,7 @@ class Absent(Exception):
 
 
 class VaultClient:
-    """Sends requests under a token that it keeps valid. Thread-safe; logs in when first used.
+    """Sends requests with a token that it keeps valid. Thread-safe; logs in on first use.
 
     It raises only StoreError: Conflict, StoreUnavailable, StoreDenied with the path and the missing capability, or
     StoreError itself if the mount or the namespace does not exist.
@@ -74,7 +74,7 @@ class VaultClient:
     def __init__(
         self, connection: Connection, method: Method, *, clock: Clock, randomness: Randomness, meter: Meter
     ) -> None:
-        """Opens no connection yet. Raises StoreError if the CA file is unusable."""
+        """Prepares the client without connecting. Raises StoreError if the CA file is unusable."""
         self._connection = connection
         self._session = open_session(connection, clock)
         self._clock = clock
@@ -84,12 +84,12 @@ class VaultClient:
 
     @property
     def longest_call(self) -> timedelta:
-        """The bound within which `retry` returns, with logins, reading back and a silent server included."""
+        """The time within which `retry` returns, including logins, read-backs and a silent server."""
         one = self._connection.connect_timeout + self._connection.timeout
         return timedelta(seconds=_PATIENCE + _LOGINS_IN_AN_ATTEMPT * NEW + _REQUESTS_IN_AN_ATTEMPT * one)
 
     def token_expires_at(self) -> datetime | None:
-        """Returns when the token in force expires; None before the first request and for one that never expires."""
+        """Returns when the current token expires; None before the first request and for one that never expires."""
         return self._tokens.expires_at()
 
     def nonce(self) -> str:
@@ -97,16 +97,16 @@ class VaultClient:
         return "".join(self._randomness.choice(_CHARACTERS) for _ in range(20))
 
     def pause(self, seconds: float) -> None:
-        """Waits; returns early if the process is asked to stop."""
+        """Waits; returns early if the process must stop."""
         self._clock.sleep(seconds)
 
     def close(self) -> None:
-        """Closes the connections. The token is left to expire: other requests may still use it."""
+        """Closes the connections. Does not revoke the token, since other requests may still use it."""
         self._session.close()
 
     @property
     def retry(self) -> Retrying:
-        """Calls a function, and again after StoreUnavailable, for about five seconds: `retry(function, *arguments)`."""
+        """Retries a function for about five seconds after StoreUnavailable: `retry(function, *arguments)`."""
         began = self._clock.monotonic()
 
         def enough(state: RetryCallState) -> bool:
@@ -124,7 +124,7 @@ class VaultClient:
         )
 
     def request(self, request: VaultRequest, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Sends one request under our token, and again after a 403 that was the token's fault.
+        """Sends one request with our token, and again with a new one after a 403 that was the token's fault.
 
         Raises Absent besides StoreError.
         """
@@ -141,14 +141,14 @@ class VaultClient:
                 else:
                     raise
 
-    # TokenApi: the requests that logging in needs.
+    # TokenApi: the requests for logging in.
 
     def login(self, path: str, fields: Mapping[str, str]) -> LoginToken:
-        """Logs in. A refusal comes as 400 or as 403, depending on the method."""
+        """Logs in. A refusal is a 400 or a 403, depending on the method."""
         return _login_token(self._send(VaultRequest("login", "post", path), None, fields))
 
     def look_up(self, token: Secret) -> LoginToken:
-        """Asks for the remaining lifetime of a token."""
+        """Returns the remaining lifetime of a token."""
         try:
             answer = self._send(VaultRequest("look_up", "get", "auth/token/lookup-self"), token)
         except StoreDenied:
@@ -169,7 +169,7 @@ class VaultClient:
             answer = self._send(VaultRequest("unwrap", "post", "sys/wrapping/unwrap"), token, {})
         except StoreDenied:
             raise StoreDenied(
-                "the wrapped secret_id has expired or was unwrapped before; if not by rotator, somebody else has it: "
+                "the wrapped secret_id has expired or was already unwrapped; if not by rotator, somebody else has it: "
                 "revoke it and wrap a new one"
             ) from None
         return dict(extract(dict, answer, "data"))
@@ -201,7 +201,7 @@ class VaultClient:
         raise failure
 
     def _adapter(self, token: Secret | None) -> JSONAdapter:
-        # A fresh one for each request costs microseconds, and no thread can see another's token.
+        # A new one for each request costs microseconds, and no thread can see another's token.
         return JSONAdapter(
             base_uri=self._connection.address,
             token=None if token is None else token.reveal(),
@@ -221,13 +221,13 @@ _FAILURES: Mapping[type[hvac_errors.VaultError], str] = {
     hvac_errors.VaultDown: _DOWN,
     hvac_errors.VaultNotInitialized: _DOWN,
     hvac_errors.RateLimitExceeded: "Vault asks to slow down (429)",
-    hvac_errors.InternalServerError: "Vault failed (500), which is normal for a moment after it was unsealed",
+    hvac_errors.InternalServerError: "Vault failed (500), which is normal for a moment after unsealing",
     hvac_errors.BadGateway: "the proxy in front of Vault cannot reach it (502)",
 }
 
 
 def _vault_failure(request: VaultRequest, error: hvac_errors.VaultError) -> Exception:
-    """Returns the error for a status. Vault's own words are read, and never repeated."""
+    """Returns the error for a status. Vault's own message is read but never repeated."""
     match error:
         case hvac_errors.Forbidden() | hvac_errors.Unauthorized():
             return request.denied()
@@ -235,7 +235,7 @@ def _vault_failure(request: VaultRequest, error: hvac_errors.VaultError) -> Exce
             return _invalid(request, error)
         case hvac_errors.InvalidPath():
             return _missing(request, error)
-    what = _FAILURES.get(type(error), "not an answer of a healthy Vault: " + type(error).__name__)
+    what = _FAILURES.get(type(error), "not the answer of a healthy Vault: " + type(error).__name__)
     return StoreUnavailable(f"{request.path}: {what}")
 
 
@@ -245,11 +245,11 @@ def _invalid(request: VaultRequest, error: hvac_errors.VaultError) -> Exception:
         return Conflict(f"{request.path}: somebody else wrote first")
     if not request.capabilities:
         return StoreDenied(f"Vault refuses the values sent for {request.operation} at {request.path}")
-    return StoreError(f"{request.path}: Vault refuses the request as invalid: is this a KV v2 mount?")
+    return StoreError(f"{request.path}: Vault rejects the request as invalid: check that this is a KV v2 mount")
 
 
 def _missing(request: VaultRequest, error: hvac_errors.VaultError) -> Exception:
-    """Returns the error for a 404: nothing is there, no such mount or namespace, or not from Vault at all."""
+    """Returns the error for a 404: no such document, mount or namespace, or an answer that is not from Vault."""
     if not isinstance(error.json, dict):
         return StoreUnavailable(f"{request.path}: {_BROKEN}")
     if error.errors:
@@ -267,7 +267,7 @@ _OUTCOMES: Mapping[type[Exception], str] = {
 
 
 def extract(kind: type[T], answer: Any, *keys: str) -> T:
-    """Returns what is under `keys` in an answer. Raises StoreUnavailable if the answer does not have Vault's form."""
+    """Returns the value under `keys` in an answer. Raises StoreUnavailable if the answer does not have Vault's form."""
     for key in keys:
         answer = answer.get(key) if isinstance(answer, dict) else None
     if not isinstance(answer, kind):

@@ -1,7 +1,7 @@
 """The two documents as JSON, and back. Secrets are revealed to Vault here and nowhere else.
 
-A state document has the field names of the model, times in ISO 8601 in UTC, and lengths of time in seconds. Only
-`rotator` writes it, so anything unexpected in it is an error, which names the field and never a value.
+A state document has the field names of the model, times in ISO 8601 in UTC, and durations in seconds. Only `rotator`
+writes it, so anything unexpected in it is an error that names the field and never a value.
 """
 
 import math
@@ -22,30 +22,30 @@ _WRITER = "written_by"
 
 
 def encode_state(state: TargetState, writer: str) -> dict[str, Any]:
-    """Returns the state document. `writer` identifies this one write among those of other processes."""
+    """Returns the state document. `writer` distinguishes this write from those of other processes."""
     return {**_converter.unstructure(state), _WRITER: writer}
 
 
 def decode_state(document: Mapping[str, Any]) -> TargetState:
-    """Reads a state document. Raises StoreCorrupt naming the first field that is not as expected."""
+    """Reads a state document. Raises StoreCorrupt, which names the first unexpected field."""
     schema = document.get("schema")
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-        raise StoreCorrupt("field schema: expected the number of a schema")
+        raise StoreCorrupt("field schema: expected a schema number")
     if schema > SCHEMA_VERSION:
         raise StoreCorrupt(
-            f"field schema: written by a newer rotator (schema {schema}; this one knows up to {SCHEMA_VERSION}): "
+            f"field schema: written by a newer rotator (schema {schema}; this one supports up to {SCHEMA_VERSION}): "
             "upgrade this one"
         )
     try:
         return _converter.structure({key: value for key, value in document.items() if key != _WRITER}, TargetState)
     except BaseValidationError as error:
         problem, _, path = transform_error(error, "", _problem)[0].rpartition(" @ ")
-    # Outside of the handler, because the original error quotes values.
+    # Raised outside the handler, because the original error quotes values.
     raise StoreCorrupt(f"field {path.removeprefix('.') or 'document'}: {problem}")
 
 
 def encode_consumer(credential: Credential, at: datetime, existing: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the document that devices read: our own keys over those in `existing`, which people added.
+    """Returns the consumer document: our keys, and the keys in `existing` that people added.
 
     Raises ValueError if the credential has no password.
     """
@@ -87,7 +87,7 @@ def _problem(error: BaseException, kind: type | None) -> str:
 
 
 def _exactly(value: Any, kind: type) -> Any:
-    if type(value) is not kind:  # True is an int in Python, and is not one in JSON
+    if type(value) is not kind:  # True is an int in Python but not in JSON
         raise TypeError
     return value
 

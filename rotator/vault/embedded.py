@@ -1,4 +1,4 @@
-"""An OpenBao server for those without one: in memory for demo and tests, or persistent and unsealed by itself."""
+"""An embedded OpenBao server: in memory for the demo and tests, or persistent and self-unsealing."""
 
 import contextlib
 import secrets
@@ -23,8 +23,8 @@ from rotator.vault.process import EmbeddedError, ServerProcess, find_server, in_
 
 _READY_PATIENCE = 60.0  # seconds; a start takes one or two
 _STEP = 0.02
-_SERVER_FILES = {"seal.key", "raft"}  # one of them is in every folder that was used before
-_IGNORED_FILES = {"lock", "lost+found"}  # `in_use` leaves the one in an empty folder, a new volume has the other
+_SERVER_FILES = {"seal.key", "raft"}  # one of them is in every directory that was used before
+_IGNORED_FILES = {"lock", "lost+found"}  # `in_use` creates the first, and a new volume contains the second
 _LOG_LIMIT = 1024 * 1024  # bytes; a longer log is rotated at the next start
 
 _CONFIG = """\
@@ -48,17 +48,17 @@ _RAFT = 'storage "raft" {{\n  path = "{directory}/raft"\n  node_id = "rotator"\n
 class EmbeddedVault:
     """OpenBao on the loopback interface, with the mount, the policies and the logins of `ServerSetup`.
 
-    It ends with `stop`, and with this process, however that ends. A context manager.
+    It ends with `stop` or with this process, however that ends. A context manager.
     """
 
     def __init__(self, data_dir: Path | None, clock: Clock, setup: ServerSetup | None = None, port: int = 0) -> None:
-        """Starts nothing yet.
+        """Prepares the server without starting it.
 
         Args:
-            data_dir: holds all data; None keeps them in memory until `stop`.
+            data_dir: contains all data; None keeps it in memory until `stop`.
             clock: for waiting.
             setup: created at the first start; later starts change nothing.
-            port: of the API on 127.0.0.1; 0 takes any free one.
+            port: of the API on 127.0.0.1; 0 takes any free port.
         """
         self._data_dir = data_dir
         self._clock = clock
@@ -77,7 +77,7 @@ class EmbeddedVault:
 
     @property
     def log_file(self) -> Path:
-        """The server's output, which holds no secrets."""
+        """The server's output, which contains no secrets."""
         return self._directory / "server.log"
 
     @property
@@ -87,14 +87,14 @@ class EmbeddedVault:
         return self._process.pid
 
     def running(self) -> bool:
-        """Returns False if the server was started here and has ended."""
+        """Returns False if this object started the server and it has ended."""
         return self._process is None or self._process.running()
 
     @property
     def root_token(self) -> Secret:
         """The root token of a server in memory. Raises EmbeddedError for a persistent one, which has revoked it."""
         if self._root is None:
-            raise EmbeddedError("a persistent server has no root token: make one with the recovery key")
+            raise EmbeddedError("a persistent server has no root token: create one with the recovery key")
         return self._root
 
     def rotator_login(self) -> AppRole:
@@ -106,7 +106,7 @@ class EmbeddedVault:
         return credentials(self._directory, "consumer")
 
     def attach(self) -> bool:
-        """Uses the server that another process runs on the same directory and port; returns False if there is none."""
+        """Uses another process's server on the same directory and port; returns False if there is none."""
         if self._data_dir is None or not in_use(self._data_dir):
             return False
         self._directory, self._address = self._data_dir.absolute(), f"http://127.0.0.1:{self._port}"
@@ -120,7 +120,7 @@ class EmbeddedVault:
             lock_file = undo.enter_context(lock(self._directory, self._clock))
             self._write_config()
             command = [str(find_server()), "server", f"-config={self._directory}/server.hcl"]
-            # OpenBao needs HOME; it gets nothing else, because our own environment may hold API keys.
+            # OpenBao needs HOME. It gets nothing else, because our environment may contain API keys.
             environment = {"HOME": str(self._directory)}
             self._process = ServerProcess(command, self.log_file, lock_file, environment)
             undo.callback(self._process.stop)
@@ -129,7 +129,7 @@ class EmbeddedVault:
         return self
 
     def stop(self) -> None:
-        """Stops the server, if necessary by force after ten seconds; one in memory leaves nothing behind."""
+        """Stops the server, by force if it takes more than ten seconds. A server in memory leaves nothing behind."""
         self._exit.close()
 
     def __enter__(self) -> Self:
@@ -145,17 +145,17 @@ class EmbeddedVault:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             names = {entry.name for entry in self._data_dir.iterdir()}
             if names - _IGNORED_FILES and not names & _SERVER_FILES:
-                raise EmbeddedError(f"data_dir {self._data_dir} holds other files: name a folder of its own")
+                raise EmbeddedError(f"data_dir {self._data_dir} contains other files: use an empty directory")
             self._data_dir.chmod(0o700)
         except OSError as error:
-            raise EmbeddedError(f"data_dir {self._data_dir} cannot be used: {error.strerror}") from None
+            raise EmbeddedError(f"data_dir {self._data_dir} is unusable: {error.strerror}") from None
         return self._data_dir.absolute()
 
     def _write_config(self) -> None:
         directory = self._directory
         if any(character in str(directory) for character in '"\\${}\n'):
             raise EmbeddedError(
-                f"data_dir {directory} has a character in its name that OpenBao's configuration cannot express: move it"
+                f"data_dir {directory} contains a character that OpenBao's configuration cannot express: rename it"
             )
         _make_key(directory / "seal.key", fresh=not (directory / "raft").exists())
         port, cluster_port = _free_ports(self._port)
@@ -194,7 +194,7 @@ class EmbeddedVault:
         return status
 
     def _log_hint(self) -> str:
-        """Returns where the log is, or its last line if the server is in memory: its directory will be removed."""
+        """Returns the log's path, or its last line if the server is in memory, since that directory will be removed."""
         if self._data_dir is not None:
             return f": see {self.log_file}"
         lines = self.log_file.read_text(errors="replace").strip().splitlines()
@@ -202,18 +202,18 @@ class EmbeddedVault:
 
 
 def _make_key(path: Path, *, fresh: bool) -> None:
-    """Creates the key that unseals the server at each start. Raises EmbeddedError if there are data and no key."""
+    """Creates the key that unseals the server at each start. Raises EmbeddedError if there is data but no key."""
     if path.exists():
         return
     if not fresh:
-        raise EmbeddedError(f"{path} is missing, and the data cannot be read without it: restore it from a backup")
+        raise EmbeddedError(f"{path} is missing, and without it the data cannot be read: restore it from a backup")
     write_private(path, secrets.token_bytes(32))
 
 
 def _free_ports(port: int) -> tuple[int, int]:
-    """Returns a port for the API and one for the cluster's own use. Raises EmbeddedError if `port` is not available."""
+    """Returns a port for the API and one for the cluster. Raises EmbeddedError if `port` is not available."""
     with socket.socket() as api, socket.socket() as cluster:
-        # A lingering connection of the last run must not keep the port occupied.
+        # A lingering connection from the last run must not block the port.
         api.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             api.bind(("127.0.0.1", port))

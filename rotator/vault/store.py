@@ -24,18 +24,18 @@ class VaultStore:
     def check(self) -> None:
         """Logs in and checks that the mount is KV v2.
 
-        Raises StoreError, with what to do, if it is not: v1 silently ignores check-and-set.
+        Raises StoreError, with a remedy, if it is not: v1 silently ignores check-and-set.
         """
         kind, version = self._kv.kind()
         if kind != "kv" or version != "2":
             actual = f"KV version {version}" if kind == "kv" else f"a secrets engine of type {kind}"
             raise StoreError(
-                f"the mount {self._mount}/ is {actual}, and rotator needs KV version 2, for its check-and-set "
+                f"the mount {self._mount}/ is {actual}, but rotator needs the check-and-set of KV version 2 "
                 f"(vault kv enable-versioning {self._mount}/, or name another mount)"
             )
 
     def read_state(self, target: str) -> Versioned:
-        """Reads the state document; returns a new state if there is none. Raises StoreError."""
+        """Reads the state document; returns a new state if it does not exist. Raises StoreError."""
         path = self._state_path(target)
         document = self._kv.read("read_state", path)
         if document.data is None:
@@ -75,7 +75,7 @@ class VaultStore:
         """Reads one key of a document that somebody else maintains, such as a provider's API key. Raises StoreError."""
         value = (self._kv.read("read_secret", path).data or {}).get(key)
         if not isinstance(value, str) or not value:
-            raise StoreError(f"{self._mount}/{path} holds no text under the key {key!r}: store the secret there")
+            raise StoreError(f"{self._mount}/{path} has no text under the key {key!r}: store the secret there")
         return Secret(value)
 
     def write_consumer(self, path: str, credential: Credential, at: datetime, over: ConsumerDocument) -> int:

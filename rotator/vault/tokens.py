@@ -1,6 +1,6 @@
-"""The life of a Vault token: a login when first needed, a renewal at half its lease, another login before its end.
+"""The life of a Vault token: a login when first needed, renewal at half its lease, and another login before its end.
 
-There is no thread for it. Each request asks for `current()`, which costs nothing while the token is young.
+This needs no thread: each request calls `current()`, which costs nothing while the token is young.
 """
 
 import math
@@ -14,7 +14,7 @@ from rotator.vault.auth import Authenticator, LoginToken, TokenApi
 
 _SHORTEST_PAUSE = 1.0  # seconds between two renewals of a token that is about to expire
 NEW = 1.0
-"""Seconds for which a standby of a cluster may not know a new token; measured: 0.11 at most."""
+"""How many seconds a standby may not know a new token; measured maximum: 0.11."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class _Lease:
 
 
 class Tokens:
-    """The token in force. Thread-safe: one thread renews it while the others go on with the one they have."""
+    """The current token. Thread-safe: one thread renews it while the others keep using the old one."""
 
     def __init__(self, authenticator: Authenticator, api: TokenApi, clock: Clock) -> None:
         self._authenticator = authenticator
@@ -40,7 +40,7 @@ class Tokens:
         self._lease: _Lease | None = None
 
     def current(self) -> Secret:
-        """Returns the token to use now; logs in or renews if that is due. Raises StoreError."""
+        """Returns the token to use now; logs in or renews first if that is due. Raises StoreError."""
         lease = self._lease
         if lease is not None and self._fresh(lease):
             return lease.token
@@ -53,10 +53,10 @@ class Tokens:
             self._lock.release()
 
     def renew_after_refusal(self, refused: Secret) -> bool:
-        """Handles a 403 for `refused`: returns True if another token is in force now, which is worth another request.
+        """Handles a 403 for `refused`: returns True if there is another token now, which is worth another request.
 
-        Returns False if the token is valid, so that only a policy can be missing. Raises StoreDenied if Vault issues no
-        valid token.
+        Returns False if the token is valid, which means that its policy is missing a rule. Raises StoreDenied if Vault
+        issues no valid token.
         """
         with self._lock:
             if self._lease is not None and self._lease.token != refused:
@@ -68,12 +68,12 @@ class Tokens:
             return self._lease.token != refused
 
     def is_new(self) -> bool:
-        """Returns True if the token in force is so new that a standby may not know it yet."""
+        """Returns True if the current token is so new that a standby may not know it yet."""
         lease = self._lease
         return lease is not None and self._clock.monotonic() < lease.known_at
 
     def expires_at(self) -> datetime | None:
-        """Returns when the token in force expires; None before the first login and for one that never expires."""
+        """Returns when the current token expires; None before the first login and for one that never expires."""
         lease = self._lease
         if lease is None or math.isinf(lease.expires):
             return None
@@ -86,7 +86,7 @@ class Tokens:
         return self._clock.monotonic() < lease.expires
 
     def _good(self, token: Secret) -> bool:
-        """Returns whether Vault knows `token`. One that may not ask counts as bad: an extra login does no harm."""
+        """Returns True if Vault accepts `token`. One that may not ask counts as bad: an extra login is harmless."""
         try:
             self._api.look_up(token)
         except StoreDenied:
@@ -103,7 +103,7 @@ class Tokens:
         return lease
 
     def _next(self, lease: _Lease) -> _Lease:
-        """Returns the lease that follows one that is due. A failure only delays this while the token still works."""
+        """Returns the lease that follows one that is due. While the token still works, a failure only delays this."""
         try:
             return self._extended(lease)
         except StoreError:
@@ -118,7 +118,7 @@ class Tokens:
         renewed = self._renewed(lease)
         if renewed is None:
             return self._login()
-        # Near `max_ttl` Vault shortens the lease without saying so: only the granted lifetime shows it.
+        # Near `max_ttl` Vault silently shortens the lease: only the granted lifetime shows it.
         if renewed.expires - self._clock.monotonic() >= lease.full / 2 or not self._authenticator.makes_tokens:
             return renewed
         try:

@@ -1,7 +1,7 @@
-"""The connection to Vault: TLS is always verified, and every request as a whole is bounded in time.
+"""The connection to Vault: TLS is always verified, and the duration of every request is bounded.
 
-The bound matters because the timeouts of `requests` count only the silence between two bytes: an answer that drips
-would hold a thread forever. This is the only module that knows `requests` and `urllib3`.
+The bound matters because the timeouts of `requests` count only the silence between two bytes: a dripping answer would
+block a thread forever. This is the only import of `requests` and `urllib3`.
 """
 
 import http.client
@@ -31,9 +31,9 @@ class Connection:
     Attributes:
         address: such as https://vault:8200, without a path.
         namespace: the namespace that every path is in; empty for the root namespace.
-        ca_file: PEM file of the only authorities to trust; None: those of the system.
+        ca_file: PEM file of the only authorities to trust; None: the system's.
         connect_timeout: seconds for opening one connection.
-        timeout: seconds for one whole answer, from the request's last byte to the answer's last byte.
+        timeout: seconds for one complete answer, from the request's last byte to the answer's last byte.
     """
 
     address: str
@@ -47,8 +47,8 @@ def open_session(connection: Connection, clock: Clock) -> requests.Session:
     """Opens a thread-safe session, whose `request` raises StoreError. Raises StoreError if the CA file is unusable."""
     session = _VaultSession(connection)
     session.verify = True if connection.ca_file is None else _checked(connection.ca_file)
-    # REQUESTS_CA_BUNDLE in the environment would silently override our own CA; and plain HTTP, which is for the same
-    # machine only, must not go through a proxy.
+    # REQUESTS_CA_BUNDLE in the environment would silently override our CA file, and plain HTTP, which is only for the
+    # same machine, must not go through a proxy.
     session.trust_env = connection.ca_file is None and connection.address.startswith("https:")
     adapter = _BoundedAdapter(connection.timeout, clock)
     session.mount("https://", adapter)
@@ -66,18 +66,18 @@ class _VaultSession(requests.Session):
             return super().request(*args, **kwargs)
         except requests.RequestException as error:
             failure = _failure(self._connection, error)
-        raise failure  # outside of the handler: the original error quotes bodies and headers
+        raise failure  # outside the handler: the original error quotes bodies and headers
 
 
 def _failure(connection: Connection, error: requests.RequestException) -> StoreError:
     address = connection.address
     match error:
         case requests.exceptions.SSLError():
-            return StoreUnavailable(f"{address}: TLS: the certificate is not trusted; give the authority as ca_file")
+            return StoreUnavailable(f"{address}: TLS: the certificate is not trusted; set ca_file to its authority")
         case requests.exceptions.Timeout():
             return StoreUnavailable(f"{address}: no answer within {connection.timeout:g} s")
         case requests.exceptions.ConnectionError() | requests.exceptions.ChunkedEncodingError():
-            return StoreUnavailable(f"{address}: cannot be reached, or broke off")
+            return StoreUnavailable(f"{address}: unreachable, or the connection broke")
     return StoreError(f"{address}: the request cannot be sent ({type(error).__name__}): check address and token")
 
 
@@ -118,7 +118,7 @@ class _BoundedReader(io.RawIOBase):
 
 
 class _Source:
-    """A stand-in for the socket that `http.client` reads from: it only ever calls `makefile`."""
+    """A stand-in for the socket of `http.client`, which only ever calls `makefile`."""
 
     def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
         self._sock = sock
@@ -130,7 +130,7 @@ class _Source:
 
 def _response_class(timeout: float, clock: Clock) -> type[http.client.HTTPResponse]:
     class Response(http.client.HTTPResponse):
-        """An answer whose time begins here: the request has just been sent."""
+        """An answer whose time starts now: the request has just been sent."""
 
         def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
             end = clock.monotonic() + timeout
@@ -140,7 +140,7 @@ def _response_class(timeout: float, clock: Clock) -> type[http.client.HTTPRespon
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """The adapter of `requests` with bounded answers. It never sends anything twice."""
+    """An adapter for `requests` with bounded answers. It never sends anything twice."""
 
     def __init__(self, timeout: float, clock: Clock) -> None:
         answer = _response_class(timeout, clock)

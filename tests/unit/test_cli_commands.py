@@ -105,7 +105,7 @@ def test_a_cut_end_is_found_by_an_anchor(typed, audit):
     assert typed("verify-audit", str(audit)).code == 0
     printed = typed("verify-audit", str(audit), "--anchor", newest)
     assert printed.code == 1
-    assert "the end was cut off" in printed.out
+    assert "the file was truncated" in printed.out
 
 
 def test_an_audit_may_begin_after_files_that_are_gone(typed, audit):

@@ -71,7 +71,7 @@ def test_of_two_replaced_credentials_only_the_one_that_an_undo_publishes_is_prom
         engine.look(world.target)
     older, newer = ledger_in_status(world)
     assert newer["undo_until"] is not None
-    assert (older["undo_until"], older["undo_refused"]) == (None, f"an undo publishes {names[1]} again: it is newer")
+    assert (older["undo_until"], older["undo_refused"]) == (None, f"an undo publishes {names[1]}, which is newer")
     assert f"publishing {names[1]} again" in announced(world)
     world.request(engine, Purpose.UNDO)
     engine.look(world.target)

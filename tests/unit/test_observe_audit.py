@@ -183,7 +183,7 @@ def test_a_number_that_is_there_twice_with_another_content_is_found() -> None:
     forged = json.loads(lines[1]) | {"outcome": "refused"}
     forged["hash"] = digest(forged)
     found = problems(verify([*lines[:3], canonical_json(forged), *lines[3:]]))
-    assert found == [(4, "record 1 appears twice, with different content in line 2")]
+    assert found == [(4, "record 1 appears twice, with different content on line 2")]
 
 
 @pytest.mark.parametrize("strange", [b"", b"hello", b"{}", b"\xff\x00", b"[" * 100_000, b'{"seq":NaN}'])
@@ -191,14 +191,14 @@ def test_an_inserted_line_is_found(strange: bytes) -> None:
     lines = [line.encode() for line in made(3)]
     for at in range(4):
         found = problems(verify([*lines[:at], strange + b"\n", *lines[at:]]))
-        assert found == [(at + 1, "this is no audit record: it was inserted or damaged")]
+        assert found == [(at + 1, "this is not an audit record: it was inserted or damaged")]
 
 
 def test_a_cut_head_is_found_unless_the_earlier_file_is_known() -> None:
     lines = made(6)
     (line, what), *rest = problems(verify(lines[3:]))
     assert (line, rest) == (1, [])
-    assert "begins with record 3: records 0 to 2 of it are in an earlier file or gone" in what
+    assert "begins with record 3: records 0 to 2 must be in an earlier file" in what
     end_of_earlier = verify(lines[:3]).chains[-1].hash
     assert verify(lines[3:], after=end_of_earlier).ok
     assert not verify(lines[4:], after=end_of_earlier).ok
@@ -210,7 +210,7 @@ def test_a_cut_end_is_found_against_a_hash_kept_elsewhere_only() -> None:
     known = verify(lines).chains[-1].hash
     assert verify(lines[:4]).ok
     found = problems(verify(lines[:4], anchor=known))
-    assert found == [(4, f"no record has the hash {known}: the end was cut off, or records were replaced")]
+    assert found == [(4, f"no record has the hash {known}: the file was truncated, or records were replaced")]
     assert verify(lines, anchor=verify(lines[:4]).chains[-1].hash).ok, "the file may have grown since"
 
 
@@ -291,7 +291,7 @@ def test_a_line_that_was_inserted_does_not_pass_for_a_torn_one(tmp_path: Path) -
     lines = lines_of(path)
     assert verify(lines).ok
     lines[1] = b"something else\n"
-    assert problems(verify(lines)) == [(2, "this is no audit record: it was inserted or damaged")]
+    assert problems(verify(lines)) == [(2, "this is not an audit record: it was inserted or damaged")]
 
 
 @pytest.mark.parametrize("rubbish", [b"\x00" * 10, b"rubbish", b"rubbish\n", b"y" * 300_000])
@@ -442,5 +442,5 @@ def test_a_file_that_cannot_be_opened_is_refused_at_start_with_advice(tmp_path: 
         os.mkfifo(path)
     else:
         path = path / "audit"
-    with pytest.raises(AuditError, match=r"cannot be opened: .*; name a file in a directory that rotator may write to"):
+    with pytest.raises(AuditError, match=r"cannot be opened: .*; name a file in a directory that rotator can write to"):
         FileSink(path, FakeClock())

@@ -85,9 +85,9 @@ def test_one_failure_of_vault_does_not_make_it_unready_nor_does_silence(clock: F
 
 def test_it_is_not_ready_before_configuration_and_vault_are_there(clock: FakeClock) -> None:
     health = Health(clock)
-    assert health.ready().reasons == ("no configuration is loaded yet", "Vault was not reached yet")
+    assert health.ready().reasons == ("no configuration is loaded yet", "Vault has not been reached yet")
     health.configuration_loaded()
     health.vault_failed("connection refused")
-    assert health.ready().reasons == ("Vault was not reached yet: connection refused",)
+    assert health.ready().reasons == ("Vault has not been reached yet: connection refused",)
     health.vault_reached()
     assert health.ready().ok

@@ -43,7 +43,7 @@ def test_a_mount_of_version_1_is_refused(stage, bao, typed, monkeypatch):
     stage.configure([OFFICE], vault={"mount": "old", "auth": {"method": "token", "token": {"env": "ROOT"}}})
     printed = typed("rotate", "office")
     assert printed.code == 3
-    assert "the mount old/ is KV version 1, and rotator needs KV version 2" in printed.err
+    assert "the mount old/ is KV version 1, but rotator needs the check-and-set of KV version 2" in printed.err
 
 
 def test_a_token_without_rights_is_told_which_one_it_lacks(stage, bao, typed, monkeypatch):

@@ -134,7 +134,7 @@ def test_an_expired_api_key_is_said_and_the_attempt_stays(stage, typed):
     row = printed.row("office")
     assert row["result"] == "failed"
     assert "401" in row["message"]
-    assert "the daemon tries" in row["message"]
+    assert "the daemon retries it" in row["message"]
     stage.sandbox.faults.clear()
     assert typed("rotate", "office").code == 0
     assert stage.works("sip/office")
@@ -212,7 +212,7 @@ def test_ctrl_c_leaves_the_request_in_vault_and_says_so(stage):
         out, err = child.communicate(timeout=30)
     assert child.returncode == 130, err
     assert b"interrupted" in out
-    assert b"what was requested stays in Vault" in err
+    assert b"the requests stay in Vault" in err
     assert b"Traceback" not in err
     assert stage.state("office").request is not None
 

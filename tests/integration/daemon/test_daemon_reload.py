@@ -36,7 +36,7 @@ def test_a_key_in_vault_that_ends_with_a_line_break_is_a_mistake_of_the_configur
     assert daemon.process.wait(30) == 2
     said = daemon.err.read_text()
     assert "providers.vobiz: " in said
-    assert "does the secret end with a line break?" in said
+    assert "check that the secret has no line break" in said
     assert "Traceback" not in said
     assert "sentinel-key-4711" not in said
 
@@ -92,7 +92,7 @@ def test_sigusr1_rotates_nothing_where_vault_does_not_say_what_was_asked_for(sta
         )
         daemon.send(signal.SIGUSR1)
         daemon.wait_for("request not read")
-        daemon.wait_for("nothing is rotated: Vault did not return all requests; send the signal again")
+        daemon.wait_for("nothing is rotated: some requests could not be read from Vault; send the signal again")
     assert stage.rotations("other") == 1
     assert not [line for line in stage.audit() if line["verb"] == "request_rotation"]
 

@@ -14,7 +14,7 @@ def test_a_folder_with_other_things_in_it_is_refused_and_left_as_it_is(tmp_path:
     folder = tmp_path / "shared"
     folder.mkdir(mode=0o755)
     (folder / "letters.txt").write_text("not ours")
-    with pytest.raises(EmbeddedError, match="holds other files: name a folder of its own"):
+    with pytest.raises(EmbeddedError, match="contains other files: use an empty directory"):
         EmbeddedVault(folder, SystemClock(Event())).start()
     assert folder.stat().st_mode & 0o777 == 0o755
     assert [file.name for file in folder.iterdir()] == ["letters.txt"]

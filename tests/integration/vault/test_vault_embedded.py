@@ -121,7 +121,7 @@ def test_a_kill_of_the_server_itself_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_one_directory_serves_one_process(persistent: EmbeddedVault, tmp_path: Path) -> None:
-    with pytest.raises(EmbeddedError, match="is in use by another rotator: stop it, or give this one a data_dir"):
+    with pytest.raises(EmbeddedError, match="is in use by another rotator: stop it, or set another data_dir"):
         EmbeddedVault(tmp_path / "data", TravelClock()).start()
     client(persistent).store.check()
 
@@ -150,7 +150,7 @@ def test_the_root_token_is_revoked_and_forgotten(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(embedded, "revoke_root", lambda admin, *rest: roots.append(admin.root) or real(admin, *rest))
     with EmbeddedVault(tmp_path, TravelClock()) as server:
         assert not (tmp_path / "root-token").exists()
-        with pytest.raises(EmbeddedError, match="answers 403"):
+        with pytest.raises(EmbeddedError, match="answered 403"):
             VaultAdmin(server.address, TravelClock(), roots[0]).call("GET", "auth/token/lookup-self")
         with pytest.raises(EmbeddedError, match="has no root token"):
             _ = server.root_token
@@ -194,7 +194,7 @@ def test_a_start_that_was_cut_off_before_its_keys_were_kept_says_what_to_do(
             "initialise",
             lambda admin, _: admin.call("PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1}),
         )
-        with pytest.raises(EmbeddedError, match="was cut off before any data was written: remove it"):
+        with pytest.raises(EmbeddedError, match="was interrupted before it wrote any data: remove it"):
             EmbeddedVault(tmp_path, TravelClock()).start()
 
 
@@ -202,7 +202,7 @@ def test_a_lost_seal_key_is_named(tmp_path: Path) -> None:
     with EmbeddedVault(tmp_path, TravelClock()):
         pass
     (tmp_path / "seal.key").unlink()
-    with pytest.raises(EmbeddedError, match=r"seal\.key is missing, and the data cannot be read without it"):
+    with pytest.raises(EmbeddedError, match=r"seal\.key is missing, and without it the data cannot be read"):
         EmbeddedVault(tmp_path, TravelClock()).start()
 
 
@@ -223,7 +223,7 @@ def test_a_given_port_is_used_and_a_taken_one_is_an_error(bao: Bao, tmp_path: Pa
 
 def test_a_directory_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EmbeddedError, match="cannot be used"):
+    with pytest.raises(EmbeddedError, match="is unusable"):
         EmbeddedVault(tmp_path / "file" / "data", TravelClock()).start()
 
 

@@ -216,12 +216,12 @@ class TestWrappedSecretId:
     def test_one_that_somebody_else_unwrapped_is_reported_as_such(self, bao: Bao, policy: str) -> None:
         method = self.wrapped(bao, policy)
         use(bao.client(method))
-        with pytest.raises(StoreDenied, match="unwrapped before; if not by rotator, somebody else has it"):
+        with pytest.raises(StoreDenied, match="already unwrapped; if not by rotator, somebody else has it"):
             use(bao.client(method))
 
     def test_what_holds_no_secret_id_is_refused(self, bao: Bao, policy: str) -> None:
         token = bao.wrap("sys/wrapping/wrap", {"something": "else"})
-        with pytest.raises(StoreDenied, match="holds no secret_id"):
+        with pytest.raises(StoreDenied, match="has no secret_id"):
             use(bao.client(replace(bao.app_role(policy), secret_id=token, wrapped=True)))
 
 
@@ -293,7 +293,7 @@ class TestTokenFile:
         with pytest.raises(StoreUnavailable, match=r"token cannot be read \(FileNotFoundError\)"):
             use(bao.client(TokenFile(tmp_path / "token")))
         (tmp_path / "empty").write_text("\n")
-        with pytest.raises(StoreUnavailable, match="is empty: it must hold one token"):
+        with pytest.raises(StoreUnavailable, match="is empty: it must contain one token"):
             use(bao.client(TokenFile(tmp_path / "empty")))
 
     def test_a_file_that_goes_away_does_not_stop_a_token_that_works(

@@ -87,7 +87,7 @@ def test_the_environment_neither_weakens_nor_breaks_an_own_authority(
 
 def test_an_unknown_authority_is_refused_before_a_token_is_sent(bao: Bao, tls_address: str) -> None:
     session = bao.client(address=tls_address)
-    with pytest.raises(StoreUnavailable, match="the certificate is not trusted; give the authority as ca_file"):
+    with pytest.raises(StoreUnavailable, match="the certificate is not trusted; set ca_file to its authority"):
         session.store.check()
     assert {outcome for _, outcome in session.meter.requests} == {"unavailable"}
     session.client.close()

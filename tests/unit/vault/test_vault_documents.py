@@ -102,8 +102,8 @@ def put(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("counts", "hidden-value", "field counts: expected Counts"),
         ("hidden", "hidden-value", "field document: unknown to this rotator: hidden"),
         ("target", ..., "field target: missing"),
-        ("schema", ..., "field schema: expected the number of a schema"),
-        ("schema", True, "field schema: expected the number of a schema"),
+        ("schema", ..., "field schema: expected a schema number"),
+        ("schema", True, "field schema: expected a schema number"),
         ("schema", 99, "field schema: written by a newer rotator"),
     ],
 )
