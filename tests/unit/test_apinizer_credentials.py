@@ -499,7 +499,7 @@ def test_a_request_that_is_turned_away_is_not_yet_proved(status):
 
 def test_a_proxy_that_lets_in_anybody_shows_nothing():
     provider, network = apinizer(answers_in_turn(answer(200), answer(200), listing(entry())), probe_url=PROBE)
-    method = "listed and enabled; the gateway asks for no password at this address"
+    method = "listed and enabled; the gateway does not ask for a password at this address"
     assert provider.prove(credential()) == Done(Proof(method, tries_password=False))
     assert network.request_lines[-1] == f"GET {BASE}"
 

@@ -47,7 +47,7 @@ def test_what_is_no_url_is_refused_and_says_what_would_be_right(url):
 
 @pytest.mark.parametrize("url", [f"https://u:{TOKEN}@h", f"https://h/?key={TOKEN}", f"https://h/#{TOKEN}"])
 def test_a_url_with_a_secret_in_it_is_refused_without_repeating_it(url):
-    with pytest.raises(ValueError, match="must not hold") as caught:
+    with pytest.raises(ValueError, match="must not contain") as caught:
         make(base_url=url)
     assert TOKEN not in str(caught.value)
 

@@ -21,14 +21,14 @@ _LONGEST = 255
 
 @dataclass(frozen=True, slots=True)
 class ApinizerRecord:
-    """One credential as the project's listing shows it. Its `password` is ignored, whether null or not."""
+    """One credential in the project's listing. Its `password` is ignored, whether null or not."""
 
     username: str
     enabled: bool
     fields: Mapping[str, Any]
 
     def credential(self, account: str) -> Credential:
-        """Returns the credential that it describes: its id is its username, and its password is not known."""
+        """Returns the credential that it describes. The id is the username, and the password is unknown."""
         return Credential(account, self.username, self.username, enabled=self.enabled)
 
     def expired(self, now: datetime) -> bool:
@@ -41,7 +41,7 @@ class ApinizerRecord:
         return date is not None and (date if date.tzinfo else date.replace(tzinfo=UTC)) <= now
 
     def carried(self) -> Mapping[str, Any] | None:
-        """Returns the fields that a full update or a successor takes over; None if the listing does not show all.
+        """Returns the fields that a full update or a successor inherits; None if the listing does not show all of them.
 
         An update "requires all fields" (Update Credential): without the IP list, for example, it would allow any
         address.
@@ -62,7 +62,7 @@ class ApinizerRecord:
 
 
 def usable_name(username: str) -> bool:
-    """Returns True if a username can stand in a path."""
+    """Returns True if a username can be part of a path."""
     return username.isprintable() and username not in ("", ".", "..") and len(username) <= _LONGEST
 
 
@@ -74,7 +74,7 @@ def list_credentials(call: HttpCall, options: ApinizerOptions) -> Answer[Mapping
     items = [_read(row) for row in whole.value]
     found = {item.username: item for item in items if item is not None}
     if len(found) < len(items):
-        return Unknown("the listing cannot be read: an entry has no username, no enabled, or occurs twice")
+        return Unknown("the listing is unreadable: an entry lacks username or enabled, or occurs twice")
     return Done(MappingProxyType(found))
 
 
@@ -95,5 +95,5 @@ def rows(call: HttpCall, where: str, verb: str, username: str) -> Answer[list[di
         return answer
     found = answer.value.get("resultList")
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-        return Unknown("the listing cannot be read: it is not of the documented form")
+        return Unknown("the listing cannot be read: it does not have the documented form")
     return Done(found)

@@ -1,8 +1,8 @@
 """The parts of Telnyx's API that telephony credentials and credential connections share: objects, listings, times.
 
 The facts are from Telnyx's pages on both resources, Error codes and Rate limiting. Every answer about either resource
-contains its password in plain text, also the answer to a DELETE and every page of a listing: it becomes a `Secret` at
-once.
+contains its password in plain text, even the answer to a DELETE and every page of a listing. It becomes a `Secret`
+immediately.
 """
 
 import re
@@ -25,22 +25,22 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _LONGEST_TEXT = 1024
 _LONGEST_MOMENT = 40
 _PAGE = 250  # the largest `page[size]`; the default is 50 on one page and 20 on another
-_UNREADABLE = "the listing cannot be read: it is not of the documented form"
+_UNREADABLE = "the listing cannot be read: it does not have the documented form"
 _HINTS = {
     401: "Telnyx's codes: 10009 a wrong key, 20002 a revoked one, 20012 an inactive account",
-    404: "is the base URL https://api.telnyx.com/v2, and the connection's id right?",
+    404: "check the base URL (https://api.telnyx.com/v2) and the connection's id",
 }
 
 T = TypeVar("T", bound=Identified)
 
 
 def usable_id(credential: Credential) -> str | None:
-    """Returns the credential's id if it can stand in a path."""
+    """Returns the credential's id if it can be part of a path."""
     return credential.id if credential.id is not None and _ID.fullmatch(credential.id) else None
 
 
 def read_id(found: Any) -> str | None:
-    """Reads an id: text, or a number if it is that of a connection."""
+    """Reads an id: text, or a number for a connection."""
     if isinstance(found, int) and not isinstance(found, bool):
         found = str(found)
     return found if isinstance(found, str) and _ID.fullmatch(found) else None
@@ -57,10 +57,10 @@ def is_word(found: Any) -> bool:
 
 
 def read_moment(text: Any) -> datetime | None:
-    """Reads a time, with a zone and a fraction or without either; None if it cannot be read.
+    """Reads a time, with a zone and a fraction or without; None if it is unreadable.
 
     The examples of one object have both forms (Delete a credential). A time without a zone counts as UTC, which no page
-    says; `write_moment` always writes a zone, and the result is compared with the time in the answer.
+    confirms; `write_moment` always writes a zone, and the result is compared with the time in the answer.
     """
     if not isinstance(text, str) or len(text) > _LONGEST_MOMENT:
         return None
@@ -72,33 +72,33 @@ def read_moment(text: Any) -> datetime | None:
 
 
 def write_moment(moment: datetime) -> str:
-    """Writes a time as RFC 3339 defines it, in UTC, in whole seconds."""
+    """Formats a time by RFC 3339, in UTC, in whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def data_of(reply: HttpReply) -> Any:
-    """Returns the content of an answer that is `ok`: Telnyx wraps it in `data`."""
+    """Returns the content of an answer that is `ok`, which Telnyx wraps in `data`."""
     return reply.body.get("data") if reply.ok and isinstance(reply.body, dict) else None
 
 
 def failed(reply: HttpReply) -> Failure:
-    """Returns the meaning of an answer that is not `ok`."""
+    """Interprets an answer that is not `ok`."""
     answer, hint = failure(reply), _HINTS.get(reply.status)
     return replace(answer, message=f"{answer.message}; {hint}") if hint else answer
 
 
 def failure_of(reply: HttpReply | Retry | Unknown) -> Failure | None:
-    """Returns why a request was not carried out, or perhaps not; None if the provider reports success."""
+    """Returns why a request was not or may not have been carried out; None if the provider reports success."""
     if not isinstance(reply, HttpReply):
         return reply
     return None if reply.ok else failed(reply)
 
 
 class TelnyxResource(Generic[T]):
-    """One kind of object at Telnyx: its paths, reading it, finding one."""
+    """One kind of object at Telnyx: its paths, and how to read and find one."""
 
     def __init__(self, name: str, read: Callable[[Any], T | None]) -> None:
-        """Takes the name in the path, and the function that reads an object and returns None if it cannot."""
+        """Takes the name in the path, and a function that reads an object and returns None if it cannot."""
         self._name, self._read = name, read
 
     def path(self, credential: Credential | None = None) -> str:
@@ -106,12 +106,12 @@ class TelnyxResource(Generic[T]):
         return path(self._name) if credential is None else path(self._name, credential.id or "")
 
     def answered(self, reply: HttpReply, credential: Credential) -> T | None:
-        """Returns the object that an answer is about; None if it is another one than the credential."""
+        """Returns the object in an answer; None if it is not the credential's."""
         found = self._read(data_of(reply))
         return found if found is not None and found.id == credential.id else None
 
     def get(self, call: HttpCall, credential: Credential) -> Answer[T]:
-        """Reads one by its id."""
+        """Reads one object by its id."""
         reply = call.send(HttpRequest("get", "GET", self.path(credential)))
         if not isinstance(reply, HttpReply):
             return reply
@@ -121,7 +121,7 @@ class TelnyxResource(Generic[T]):
         return Done(found) if found is not None else failed(reply)
 
     def by_id(self, call: HttpCall, wanted: Credential) -> Answer[tuple[T, ...]]:
-        """Returns the one with this id, or none if the whole listing lacks it as well."""
+        """Returns the object with this id, or none if the whole listing lacks it as well."""
         if usable_id(wanted) is None:
             return self.search(call, lambda item: item.id == wanted.id)
         found = self.get(call, wanted)
@@ -130,13 +130,13 @@ class TelnyxResource(Generic[T]):
         return Done(()) if isinstance(found, Refused) and found.why is Refusal.NOT_FOUND else found
 
     def missing(self, call: HttpCall, credential: Credential, reply: HttpReply) -> Failure:
-        """Returns the meaning of a 404: `Refused(NOT_FOUND)` only if the whole listing was read and lacks it."""
+        """Interprets a 404: `Refused(NOT_FOUND)` only if the whole listing was read and lacks the object."""
         return missing(self.search(call, lambda item: item.id == credential.id), failed(reply), "the object")
 
     def search(
         self, call: HttpCall, wanted: Callable[[T], bool], filters: Mapping[str, str] = MappingProxyType({})
     ) -> Answer[tuple[T, ...]]:
-        """Returns every item of the listing that is `wanted`, whether or not the provider honours the filters."""
+        """Returns every item of the listing that is `wanted`, even if the provider ignores the filters."""
 
         def read_page(pages: int, _: int) -> ListingPage[T] | Failure | None:
             asked: dict[str, str | int] = {**filters, "page[number]": pages + 1, "page[size]": _PAGE}
