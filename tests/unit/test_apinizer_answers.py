@@ -204,7 +204,7 @@ def test_errors_are_classified(response, why):
 
 def test_a_project_that_is_not_there_says_what_to_check():
     message = failed(reply(answer(404)), "client1").message
-    for word in ("letter case", "token", "IDENTITY", "DEPLOY_UNDEPLOY", "base URL"):
+    for word in ("case-sensitive", "token", "IDENTITY", "DEPLOY_UNDEPLOY", "base URL"):
         assert word in message
 
 
