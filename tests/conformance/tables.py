@@ -35,8 +35,8 @@ its overlap ended, and not afterwards.
 _PROVE = """
 ## How a password is proved
 
-With a registrar or a gateway in the configuration, the proof is a log-in with the password, and a wrong password fails it.
-Without one it is a read-back, and is always called that.
+If a registrar or a gateway is configured, the proof is a log-in with the password, and a wrong password fails it.
+Otherwise it is a read-back, and is always called that.
 
 """
 _GAPS = """
