@@ -57,7 +57,7 @@ class CredentialKind(ABC):
         """Not offered."""
         return self._not_offered
 
-    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
+    def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Not offered."""
         return self._not_offered
 

@@ -167,7 +167,7 @@ def test_a_configuration_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     command = [*COMMAND, "--dir", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert "was not written by the sandbox: choose another folder with --dir" in done.stderr
+    assert "was not written by the sandbox: choose another directory with --dir" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
     assert (tmp_path / "config.yaml").read_text() == "vault: {address: https://vault}\n"
 
@@ -177,7 +177,7 @@ def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     command = [*COMMAND, "--dir", str(tmp_path / "file" / "below")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert "cannot be used" in done.stderr
+    assert "is unusable" in done.stderr
     assert "--dir" in done.stderr
 
 

@@ -50,15 +50,15 @@ class ApinizerRecord:
         texts = {key: self.fields.get(key) for key in ("email", "fullName")}
         known = (
             all(isinstance(text, str) and text for text in texts.values())
-            and all(isinstance(found, list | None) for found in lists.values())
-            and all(isinstance(item, str) for found in lists.values() for item in found or [])
+            and all(isinstance(entries, list | None) for entries in lists.values())
+            and all(isinstance(item, str) for entries in lists.values() for item in entries or [])
             and isinstance(self.fields.get("description"), str | None)
             and isinstance(self.fields.get("expireDate", False), str | None)
         )
         if not known:
             return None
         plain = {key: self.fields.get(key) for key in ("description", "expireDate")}
-        return {**texts, **plain, **{key: found or [] for key, found in lists.items()}}
+        return {**texts, **plain, **{key: entries or [] for key, entries in lists.items()}}
 
 
 def usable_name(username: str) -> bool:
@@ -72,10 +72,10 @@ def list_credentials(call: HttpCall, options: ApinizerOptions) -> Answer[Mapping
     if not isinstance(whole, Done):
         return whole
     items = [_read(row) for row in whole.value]
-    found = {item.username: item for item in items if item is not None}
-    if len(found) < len(items):
+    by_username = {item.username: item for item in items if item is not None}
+    if len(by_username) < len(items):
         return Unknown("the listing is unreadable: an entry lacks username or enabled, or occurs twice")
-    return Done(MappingProxyType(found))
+    return Done(MappingProxyType(by_username))
 
 
 def _read(row: Mapping[str, Any]) -> ApinizerRecord | None:
@@ -93,7 +93,7 @@ def rows(call: HttpCall, where: str, verb: str, username: str) -> Answer[list[di
     answer = accepted(reply, username)
     if not isinstance(answer, Done):
         return answer
-    found = answer.value.get("resultList")
-    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+    entries = answer.value.get("resultList")
+    if not isinstance(entries, list) or not all(isinstance(row, dict) for row in entries):
         return Unknown("the listing cannot be read: it does not have the documented form")
-    return Done(found)
+    return Done(entries)

@@ -59,10 +59,10 @@ class ApinizerCredentials(CredentialKind):
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Reads the project's listing, since no page documents a request for a single credential."""
-        found = api.list_credentials(self._http.call(), self._options)
-        if not isinstance(found, Done):
-            return found
-        item = found.value.get(_name(wanted))
+        listed = api.list_credentials(self._http.call(), self._options)
+        if not isinstance(listed, Done):
+            return listed
+        item = listed.value.get(_name(wanted))
         return Done(() if item is None else (item.credential(wanted.account),))
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:
@@ -81,18 +81,18 @@ class ApinizerCredentials(CredentialKind):
         answer = self._write(call, request, staged.username)
         if not isinstance(answer, Done):
             return self._duplicate(call, staged, answer)
-        made = replace(staged, id=staged.username, enabled=True)
-        return self._granted(call, made, inheritance.value.access, "the credential exists")
+        created = replace(staged, id=staged.username, enabled=True)
+        return self._granted(call, created, inheritance.value.access, "the credential exists")
 
-    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:
+    def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:
         """Sets the password, which the lost create may not have set, and grants the access of `like`."""
-        if made.password is None or not api.usable_name(_name(made)):
+        if created.password is None or not api.usable_name(_name(created)):
             return _UNUSABLE
         call = self._http.call()
-        inherited = self._access_of(call, made, like)
+        inherited = self._access_of(call, created, like)
         if not isinstance(inherited, Done):
             return inherited
-        answer = self._bring_into_force(call, made, "complete")
+        answer = self._bring_into_force(call, created, "complete")
         if not isinstance(answer, Done):
             return answer
         return self._granted(call, answer.value, inherited.value, "the password is set")
@@ -118,7 +118,8 @@ class ApinizerCredentials(CredentialKind):
     def delete(self, credential: Credential) -> Answer[None]:
         """Removes the credential and its grants. 400 "was not found" counts if the project's listing lacks it as well.
 
-        An environment that kept it is reported only once: afterwards the API no longer knows it. It was disabled before.
+        An environment that kept it is reported only once, since the API then no longer knows it. It was disabled
+        before.
         """
         name = _name(credential)
         if not api.usable_name(name):
@@ -180,16 +181,18 @@ class ApinizerCredentials(CredentialKind):
             _Inheritance({**fields, "description": target, "roleNameList": [], "ipList": [], "expireDate": None})
         )
 
-    def _access_of(self, call: HttpCall, made: Credential, like: Credential | None) -> Answer[tuple[AccessGrant, ...]]:
-        if like is None or like.account != made.account:
+    def _access_of(
+        self, call: HttpCall, created: Credential, like: Credential | None
+    ) -> Answer[tuple[AccessGrant, ...]]:
+        if like is None or like.account != created.account:
             return Done(())
         return grants(call, self._options, _name(like))
 
     def _granted(
-        self, call: HttpCall, made: Credential, access: tuple[AccessGrant, ...], done: str
+        self, call: HttpCall, created: Credential, access: tuple[AccessGrant, ...], done: str
     ) -> Answer[Credential]:
-        answer = _after(grant_access(call, self._options, made.username, access), done)
-        return Done(made) if isinstance(answer, Done) else answer
+        answer = _after(grant_access(call, self._options, created.username, access), done)
+        return Done(created) if isinstance(answer, Done) else answer
 
     # -- writing and reading back
 
@@ -213,8 +216,10 @@ class ApinizerCredentials(CredentialKind):
             answer = self._update(call, verb, item.value, password, enabled=True)
         if not isinstance(answer, Done):
             return answer
-        shown = self._read_back(call, credential, enabled=True)
-        return Done(replace(credential, id=_name(credential), enabled=True)) if isinstance(shown, Done) else shown
+        read_back = self._read_back(call, credential, enabled=True)
+        return (
+            Done(replace(credential, id=_name(credential), enabled=True)) if isinstance(read_back, Done) else read_back
+        )
 
     def _update(
         self, call: HttpCall, verb: str, item: ApinizerRecord, password: Secret, *, enabled: bool
@@ -236,10 +241,10 @@ class ApinizerCredentials(CredentialKind):
         return envelope.outcome(reply, username, (*sent, *self._options.secrets))
 
     def _entry(self, call: HttpCall, credential: Credential) -> Answer[ApinizerRecord]:
-        found = api.list_credentials(call, self._options)
-        if not isinstance(found, Done):
-            return found
-        item = found.value.get(_name(credential))
+        listed = api.list_credentials(call, self._options)
+        if not isinstance(listed, Done):
+            return listed
+        item = listed.value.get(_name(credential))
         if item is not None and api.usable_name(item.username):
             return Done(item)
         return Refused(
@@ -257,16 +262,16 @@ class ApinizerCredentials(CredentialKind):
     def _duplicate(self, call: HttpCall, staged: Credential, answer: Failure) -> Answer[Credential]:
         """Checks the listing for the name: a create of a taken one may be rejected with an undocumented message."""
         if isinstance(answer, Refused) and answer.why is Refusal.INVALID:
-            found = api.list_credentials(call, self._options)
-            if isinstance(found, Done) and staged.username in found.value:
+            listed = api.list_credentials(call, self._options)
+            if isinstance(listed, Done) and staged.username in listed.value:
                 return Refused(Refusal.DUPLICATE, f"{answer.message}; the username is taken")
         return answer
 
     def _confirm_deleted(self, call: HttpCall, name: str) -> Answer[None]:
-        found = api.list_credentials(call, self._options)
-        if not isinstance(found, Done):
-            return unconfirmed("the provider reports the credential deleted, but no listing confirms it", found)
-        if name in found.value:
+        listed = api.list_credentials(call, self._options)
+        if not isinstance(listed, Done):
+            return unconfirmed("the provider reports the credential deleted, but no listing confirms it", listed)
+        if name in listed.value:
             return Unknown("the provider reports the credential deleted, but its listing still shows it")
         return Done(None)
 

@@ -83,8 +83,8 @@ def documented_error(reply: HttpReply, username: str) -> DocumentedError | None:
 
 def _meaning(text: str, username: str) -> DocumentedError | None:
     for meaning, pattern in _TEXTS:
-        found = pattern.fullmatch(text)
-        if found and found.groupdict().get("username", username) == username:
+        match = pattern.fullmatch(text)
+        if match and match.groupdict().get("username", username) == username:
             return meaning
     return None
 
@@ -173,10 +173,10 @@ def _entries(result: Any) -> list[dict[str, Any]] | None:
 
 def _names(entries: Iterable[Mapping[str, Any]], hidden: tuple[Secret, ...]) -> Iterator[str]:
     """Yields their names if they look like names: nothing else of a body is ever repeated."""
-    found = dict.fromkeys(_name(entry, hidden) for entry in entries)
-    yield from list(found)[:_MOST_NAMES]
-    if len(found) > _MOST_NAMES:
-        yield f"{len(found) - _MOST_NAMES} more"
+    names = dict.fromkeys(_name(entry, hidden) for entry in entries)
+    yield from list(names)[:_MOST_NAMES]
+    if len(names) > _MOST_NAMES:
+        yield f"{len(names) - _MOST_NAMES} more"
 
 
 def _name(entry: Mapping[str, Any], hidden: tuple[Secret, ...]) -> str:

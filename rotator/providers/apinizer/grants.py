@@ -33,9 +33,9 @@ def grants(call: HttpCall, options: ApinizerOptions, username: str) -> Answer[tu
     whole = rows(call, options.path(username, "access"), "list_access", username)
     if not isinstance(whole, Done):
         return whole
-    found = [_read(row) for row in whole.value]
-    known = tuple(dict.fromkeys(grant for grant in found if grant is not None))
-    if None in found:
+    parsed = [_read(row) for row in whole.value]
+    known = tuple(dict.fromkeys(grant for grant in parsed if grant is not None))
+    if None in parsed:
         return Unknown("the list of grants cannot be read: it does not have the documented form")
     return Done(known)
 

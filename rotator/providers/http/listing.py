@@ -42,7 +42,7 @@ ReadPage: TypeAlias = Callable[[int, int], ListingPage[T] | Failure | None]
 @dataclass(slots=True)
 class _Whole(Generic[T]):
     ids: set[str] = field(default_factory=set)
-    found: list[T] = field(default_factory=list)
+    matches: list[T] = field(default_factory=list)
     pages: int = 0
 
 
@@ -53,9 +53,9 @@ def search(read: ReadPage[T], wanted: Callable[[T], bool]) -> Answer[tuple[T, ..
     listing is read again.
     """
     whole = _read_stable(read, wanted)
-    if isinstance(whole, Done) and whole.value.pages > 1 and not whole.value.found:
+    if isinstance(whole, Done) and whole.value.pages > 1 and not whole.value.matches:
         whole = _read_stable(read, wanted)
-    return Done(tuple(whole.value.found)) if isinstance(whole, Done) else whole
+    return Done(tuple(whole.value.matches)) if isinstance(whole, Done) else whole
 
 
 def _read_stable(read: ReadPage[T], wanted: Callable[[T], bool]) -> Answer[_Whole[T]]:
@@ -78,7 +78,7 @@ def _read_whole(read: ReadPage[T], wanted: Callable[[T], bool]) -> Answer[_Whole
         if len(fresh) < len(page.items) or (whole.pages and page.total != total):
             return None
         whole.ids |= fresh
-        whole.found += filter(wanted, page.items)
+        whole.matches += filter(wanted, page.items)
         whole.pages, total = whole.pages + 1, page.total
         if len(whole.ids) == total or (total is None and not page.items):
             return Done(whole)

@@ -89,8 +89,8 @@ def codes(body: Any) -> tuple[str, ...]:
     Shapes: `{"error": {"code": ...}}`, `{"error": ..., "code": ...}` (Vobiz, Errors and Create Credential) and
     `{"errors": [{"code": ...}]}` (Telnyx).
     """
-    found = (str(code) for code in _candidates(body) if isinstance(code, str | int) and not isinstance(code, bool))
-    return tuple(dict.fromkeys(code for code in found if _CODE.fullmatch(code)))[:_MOST_CODES]
+    candidates = (str(code) for code in _candidates(body) if isinstance(code, str | int) and not isinstance(code, bool))
+    return tuple(dict.fromkeys(code for code in candidates if _CODE.fullmatch(code)))[:_MOST_CODES]
 
 
 def _candidates(body: Any) -> Iterator[Any]:

@@ -93,10 +93,10 @@ def encode(start: str, headers: Iterable[tuple[str, str]]) -> bytes:
 
 def parameters(text: str) -> dict[str, str]:
     """Returns the `name=value` pairs of a header, unquoted, names in lower case; the first of equal names wins."""
-    found: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     for name, quoted, bare in _PARAMETER.findall(text):
-        found.setdefault(name.lower(), bare or re.sub(r"\\(.)", r"\1", quoted))
-    return found
+        pairs.setdefault(name.lower(), bare or re.sub(r"\\(.)", r"\1", quoted))
+    return pairs
 
 
 def scheme_of(value: str) -> str:
@@ -127,15 +127,15 @@ def challenges(message: Message, header: str) -> tuple[Challenge, ...]:
 
 
 def _challenge(value: str) -> Challenge | None:
-    found = parameters(value)
-    offered = [item.strip().lower() for item in found.get("qop", "").split(",") if item.strip()]
-    algorithm, nonce = found.get("algorithm", "MD5"), found.get("nonce", "")
+    values = parameters(value)
+    offered = [item.strip().lower() for item in values.get("qop", "").split(",") if item.strip()]
+    algorithm, nonce = values.get("algorithm", "MD5"), values.get("nonce", "")
     if scheme_of(value) != "digest" or not nonce or algorithm.upper() not in HASHES:
         return None
     if offered and "auth" not in offered:
         return None
-    stale = found.get("stale", "").lower() == "true"
-    return Challenge(found.get("realm", ""), nonce, algorithm, bool(offered), found.get("opaque"), stale)
+    stale = values.get("stale", "").lower() == "true"
+    return Challenge(values.get("realm", ""), nonce, algorithm, bool(offered), values.get("opaque"), stale)
 
 
 @dataclass(frozen=True, slots=True)

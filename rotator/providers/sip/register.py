@@ -121,10 +121,10 @@ def _final(status: int, *, answered: bool) -> RegisterResult:
 def _connected(registrar: HostPort) -> Iterator[socket.socket]:
     # Connected, so that datagrams from anywhere else are dropped and a closed port is reported.
     try:
-        found = socket.getaddrinfo(registrar.host, registrar.port, type=socket.SOCK_DGRAM)
+        addresses = socket.getaddrinfo(registrar.host, registrar.port, type=socket.SOCK_DGRAM)
     except UnicodeError:  # an empty label, or one of more than 63 characters
         raise socket.gaierror from None
-    family, kind, protocol, _, address = found[0]
+    family, kind, protocol, _, address = addresses[0]
     with socket.socket(family, kind, protocol) as link:
         link.connect(address)
         yield link

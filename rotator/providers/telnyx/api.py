@@ -39,21 +39,21 @@ def usable_id(credential: Credential) -> str | None:
     return credential.id if credential.id is not None and _ID.fullmatch(credential.id) else None
 
 
-def read_id(found: Any) -> str | None:
+def read_id(value: Any) -> str | None:
     """Reads an id: text, or a number for a connection."""
-    if isinstance(found, int) and not isinstance(found, bool):
-        found = str(found)
-    return found if isinstance(found, str) and _ID.fullmatch(found) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
 
 
-def read_secret(found: Any) -> Secret | None:
+def read_secret(value: Any) -> Secret | None:
     """Reads a password."""
-    return Secret(found) if is_word(found) else None
+    return Secret(value) if is_word(value) else None
 
 
-def is_word(found: Any) -> bool:
+def is_word(value: Any) -> bool:
     """Returns True for text of a reasonable length, without control characters."""
-    return isinstance(found, str) and 0 < len(found) <= _LONGEST_TEXT and found.isprintable()
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_TEXT and value.isprintable()
 
 
 def read_moment(text: Any) -> datetime | None:
@@ -65,8 +65,8 @@ def read_moment(text: Any) -> datetime | None:
     if not isinstance(text, str) or len(text) > _LONGEST_MOMENT:
         return None
     try:
-        found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
@@ -107,8 +107,8 @@ class TelnyxResource(Generic[T]):
 
     def answered(self, reply: HttpReply, credential: Credential) -> T | None:
         """Returns the object in an answer; None if it is not the credential's."""
-        found = self._read(data_of(reply))
-        return found if found is not None and found.id == credential.id else None
+        item = self._read(data_of(reply))
+        return item if item is not None and item.id == credential.id else None
 
     def get(self, call: HttpCall, credential: Credential) -> Answer[T]:
         """Reads one object by its id."""
@@ -117,17 +117,17 @@ class TelnyxResource(Generic[T]):
             return reply
         if reply.status == 404:
             return self.missing(call, credential, reply)
-        found = self.answered(reply, credential)
-        return Done(found) if found is not None else failed(reply)
+        item = self.answered(reply, credential)
+        return Done(item) if item is not None else failed(reply)
 
     def by_id(self, call: HttpCall, wanted: Credential) -> Answer[tuple[T, ...]]:
         """Returns the object with this id, or none if the whole listing lacks it as well."""
         if usable_id(wanted) is None:
             return self.search(call, lambda item: item.id == wanted.id)
-        found = self.get(call, wanted)
-        if isinstance(found, Done):
-            return Done((found.value,))
-        return Done(()) if isinstance(found, Refused) and found.why is Refusal.NOT_FOUND else found
+        answer = self.get(call, wanted)
+        if isinstance(answer, Done):
+            return Done((answer.value,))
+        return Done(()) if isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND else answer
 
     def missing(self, call: HttpCall, credential: Credential, reply: HttpReply) -> Failure:
         """Interprets a 404: `Refused(NOT_FOUND)` only if the whole listing was read and lacks the object."""

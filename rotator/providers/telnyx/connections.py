@@ -56,10 +56,10 @@ class TelnyxConnections(SipCredentialKind):
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Gets the connection by its id, or reads the listing, which has no filter for the username."""
-        found = self._search(self._http.call(), wanted)
-        if not isinstance(found, Done):
-            return found
-        return Done(tuple(self._credential(record, wanted.account) for record in found.value))
+        answer = self._search(self._http.call(), wanted)
+        if not isinstance(answer, Done):
+            return answer
+        return Done(tuple(self._credential(record, wanted.account) for record in answer.value))
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
         """Sets the password. Only the password that Telnyx shows afterwards counts, not the answer."""
@@ -81,10 +81,10 @@ class TelnyxConnections(SipCredentialKind):
         return self.set_password(credential)
 
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
-        found = self._search(call, credential)
-        if not isinstance(found, Done):
-            return found
-        same = [record for record in found.value if record.username == credential.username]
+        answer = self._search(call, credential)
+        if not isinstance(answer, Done):
+            return answer
+        same = [record for record in answer.value if record.username == credential.username]
         if not any(record.password is not None and record.password == credential.password for record in same):
             return Retry(Wait.NOT_YET, "the provider does not yet show the connection with this password")
         if not any(record.active for record in same):
@@ -106,7 +106,7 @@ class TelnyxConnections(SipCredentialKind):
 
     def _read_back(self, call: HttpCall, credential: Credential, lost: Failure | None) -> Answer[Credential]:
         """Reads the connection after an inconclusive answer: its password shows whether the request was carried out."""
-        found = self._resource.get(call, credential)
-        if isinstance(found, Done) and found.value.password == credential.password:
-            return Done(self._with_facts(credential, found.value))
+        answer = self._resource.get(call, credential)
+        if isinstance(answer, Done) and answer.value.password == credential.password:
+            return Done(self._with_facts(credential, answer.value))
         return lost or Unknown("the provider did not answer with the connection and does not show the new password")

@@ -45,11 +45,11 @@ class TelnyxTelephony(SipCredentialKind):
         A filter that matches nothing proves nothing: no page documents how it matches, or how soon it includes a new
         credential.
         """
-        found = self._search(self._http.call(), wanted)
-        if not isinstance(found, Done):
-            return found
+        answer = self._search(self._http.call(), wanted)
+        if not isinstance(answer, Done):
+            return answer
         now = self._http.clock.now()
-        alive_first = sorted(found.value, key=lambda record: (record.ended(now), record.id))
+        alive_first = sorted(answer.value, key=lambda record: (record.ended(now), record.id))
         return Done(tuple(self._credential(record, wanted.account) for record in alive_first))
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
@@ -65,22 +65,28 @@ class TelnyxTelephony(SipCredentialKind):
             return reply
         if not reply.ok:
             return api.failed(reply)
-        made = read_credential(api.data_of(reply))
-        if made is None or made.password is None or made.name != name or not made.lasts() or not self._is_here(made):
+        record = read_credential(api.data_of(reply))
+        if (
+            record is None
+            or record.password is None
+            or record.name != name
+            or not record.lasts()
+            or not self._is_here(record)
+        ):
             # The engine searches for its name, and completes or removes it.
             return Unknown(f"the provider answered {reply.status} without the new credential")
-        return Done(self._with_facts(staged, made))
+        return Done(self._with_facts(staged, record))
 
-    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
+    def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Reads the password of a credential whose create got no answer, and removes its end if it has one."""
-        if api.usable_id(made) is None:
+        if api.usable_id(created) is None:
             return _UNUSABLE
-        answer = self._lasting(self._http.call(), made)
+        answer = self._lasting(self._http.call(), created)
         if not isinstance(answer, Done):
             return answer
         if not self._is_here(answer.value):
             return Refused(Refusal.OTHER, "the credential belongs to another connection: was connection_id changed?")
-        return self._usable(made, answer.value)
+        return self._usable(created, answer.value)
 
     def enable(self, credential: Credential) -> Answer[Credential]:
         """Removes an end in the future. An end in the past is final."""
@@ -103,11 +109,11 @@ class TelnyxTelephony(SipCredentialKind):
         if api.usable_id(credential) is None:
             return _UNUSABLE
         call = self._http.call()
-        found = self._resource.get(call, credential)
-        if not isinstance(found, Done):
-            return found
+        current = self._resource.get(call, credential)
+        if not isinstance(current, Done):
+            return current
         now = self._http.clock.now()
-        if found.value.ended(now):
+        if current.value.ended(now):
             return Done(None)
         answer = self._patch(call, "disable", credential, api.write_moment(now), lambda record: record.ended(now))
         # The provider may reject or ignore an end that is not in the future.
@@ -142,10 +148,10 @@ class TelnyxTelephony(SipCredentialKind):
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
         if api.usable_id(credential) is None or credential.password is None:
             return _UNUSABLE
-        found = self._resource.get(call, credential)
-        if not isinstance(found, Done):
-            return found
-        record = found.value
+        answer = self._resource.get(call, credential)
+        if not isinstance(answer, Done):
+            return answer
+        record = answer.value
         same = record.username == credential.username and record.password == credential.password
         if not same or record.ended(self._http.clock.now()):
             return Retry(Wait.NOT_YET, "the provider does not yet show the credential with this password and unexpired")
@@ -157,9 +163,9 @@ class TelnyxTelephony(SipCredentialKind):
         filters, matches = _criterion(wanted)
         if not filters:
             return Refused(Refusal.INVALID, "there is no id, username or attempt to search for")
-        found = self._resource.search(call, matches, filters)
-        rejected = isinstance(found, Refused) and found.why is Refusal.INVALID
-        return self._resource.search(call, matches) if rejected or found == Done(()) else found
+        answer = self._resource.search(call, matches, filters)
+        rejected = isinstance(answer, Refused) and answer.why is Refusal.INVALID
+        return self._resource.search(call, matches) if rejected or answer == Done(()) else answer
 
     def _is_here(self, record: TelephonyRecord) -> bool:
         return record.resource == f"connection:{self._options.connection_id}"
@@ -175,10 +181,15 @@ class TelnyxTelephony(SipCredentialKind):
             enabled=not record.ended(self._http.clock.now()),
         )
 
-    def _with_facts(self, staged: Credential, made: TelephonyRecord) -> Credential:
+    def _with_facts(self, staged: Credential, record: TelephonyRecord) -> Credential:
         """Returns the credential with the username and password that the provider generated."""
         return replace(
-            staged, username=made.username, id=made.id, password=made.password, uri=self._options.domain, enabled=True
+            staged,
+            username=record.username,
+            id=record.id,
+            password=record.password,
+            uri=self._options.domain,
+            enabled=True,
         )
 
     def _usable(self, credential: Credential, record: TelephonyRecord) -> Answer[Credential]:
@@ -190,10 +201,10 @@ class TelnyxTelephony(SipCredentialKind):
 
     def _lasting(self, call: HttpCall, credential: Credential) -> Answer[TelephonyRecord]:
         """Removes the end. No page says whether null does that; a distant date certainly does."""
-        found = self._resource.get(call, credential)
-        if not isinstance(found, Done) or found.value.lasts():
-            return found
-        if found.value.ended(self._http.clock.now()):
+        current = self._resource.get(call, credential)
+        if not isinstance(current, Done) or current.value.lasts():
+            return current
+        if current.value.ended(self._http.clock.now()):
             return _EXPIRED
         answer = self._patch(call, "enable", credential, None, TelephonyRecord.lasts)
         if isinstance(answer, Refused) and answer.why in (Refusal.INVALID, Refusal.UNSUPPORTED):
@@ -224,12 +235,12 @@ class TelnyxTelephony(SipCredentialKind):
         self, call: HttpCall, credential: Credential, holds: Callable[[TelephonyRecord], bool], failed: Failure | None
     ) -> Answer[TelephonyRecord]:
         """Reads the credential after an inconclusive answer, or a rejection that may mean that it has expired."""
-        found = self._resource.get(call, credential)
-        if not isinstance(found, Done):
-            return failed or found
-        if holds(found.value):
-            return found
-        if found.value.ended(self._http.clock.now()):
+        answer = self._resource.get(call, credential)
+        if not isinstance(answer, Done):
+            return failed or answer
+        if holds(answer.value):
+            return answer
+        if answer.value.ended(self._http.clock.now()):
             return _EXPIRED
         return failed or Refused(Refusal.UNSUPPORTED, "the provider accepted the request and ignored it")
 

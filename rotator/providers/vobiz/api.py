@@ -57,17 +57,17 @@ def read_object(body: Any, resource: VobizResource) -> VobizRecord | None:
     """Reads an object; None if a required field is missing or has the wrong type."""
     if not isinstance(body, dict):
         return None
-    found, username, enabled, realm = (body.get(key) for key in (resource.key, "username", "enabled", "realm"))
-    if isinstance(found, int) and not isinstance(found, bool):
-        found = str(found)
-    if not isinstance(found, str) or not _ID.fullmatch(found):
+    identity, username, enabled, realm = (body.get(key) for key in (resource.key, "username", "enabled", "realm"))
+    if isinstance(identity, int) and not isinstance(identity, bool):
+        identity = str(identity)
+    if not isinstance(identity, str) or not _ID.fullmatch(identity):
         return None
     if not isinstance(username, str) or not username.isprintable() or not 0 < len(username) <= _LONGEST_NAME:
         return None
     if resource.switchable and not isinstance(enabled, bool):
         return None
     named = realm if isinstance(realm, str) and len(realm) <= _LONGEST_NAME and _REALM.fullmatch(realm) else ""
-    return VobizRecord(found, username, bool(enabled) if resource.switchable else True, named)
+    return VobizRecord(identity, username, bool(enabled) if resource.switchable else True, named)
 
 
 def failed(reply: HttpReply) -> Failure:
@@ -80,10 +80,10 @@ def search(
     call: HttpCall, resource: VobizResource, wanted: Callable[[VobizRecord], bool]
 ) -> Answer[tuple[VobizRecord, ...]]:
     """Returns every object that is `wanted`; the empty tuple only after the whole listing was certainly read."""
-    found = listing.search(lambda _, items: _read_page(call, resource, _PAGE, items), wanted)
-    if isinstance(found, Refused) and found.why is Refusal.INVALID:
+    answer = listing.search(lambda _, items: _read_page(call, resource, _PAGE, items), wanted)
+    if isinstance(answer, Refused) and answer.why is Refusal.INVALID:
         return listing.search(lambda _, items: _read_page(call, resource, _DEFAULT_PAGE, items), wanted)
-    return found
+    return answer
 
 
 def _read_page(call: HttpCall, resource: VobizResource, size: int, offset: int) -> ListingPage[VobizRecord] | Failure:

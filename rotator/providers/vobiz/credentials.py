@@ -37,10 +37,10 @@ class VobizCredentials(SipCredentialKind):
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Reads the listing, since no page documents a request for a single credential."""
-        found = self._search(self._http.call(), wanted)
-        if not isinstance(found, Done):
-            return found
-        return Done(tuple(item.credential(wanted.account) for item in found.value))
+        listed = self._search(self._http.call(), wanted)
+        if not isinstance(listed, Done):
+            return listed
+        return Done(tuple(item.credential(wanted.account) for item in listed.value))
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Creates the credential with the chosen password. 200 and 201 both mean success (Create Credential)."""
@@ -56,9 +56,9 @@ class VobizCredentials(SipCredentialKind):
             return Refused(Refusal.DUPLICATE, f"the provider answered {reply.status}: the username is taken")
         return self._created(reply, staged) if reply.ok else api.failed(reply)
 
-    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
+    def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Sets the password, since nothing shows whether the lost create set it."""
-        return self.set_password(made)
+        return self.set_password(created)
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
         """Sets the password and enables the credential if it is disabled."""
@@ -111,10 +111,10 @@ class VobizCredentials(SipCredentialKind):
         return Done(None) if reply.status == 204 or (reply.ok and isinstance(reply.body, str)) else api.failed(reply)
 
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
-        found = self._search(call, credential)
-        if not isinstance(found, Done):
-            return found
-        if not any(item.username == credential.username and item.enabled for item in found.value):
+        listed = self._search(call, credential)
+        if not isinstance(listed, Done):
+            return listed
+        if not any(item.username == credential.username and item.enabled for item in listed.value):
             return Retry(Wait.NOT_YET, "the listing does not yet show the credential enabled and with this username")
         return Done(Proof(f"listed and enabled; {reason}", tries_password=False))
 
@@ -128,12 +128,12 @@ class VobizCredentials(SipCredentialKind):
         return self._options.path("credentials", credential.id or "")
 
     def _created(self, reply: HttpReply, staged: Credential) -> Answer[Credential]:
-        made = api.read_object(reply.body, self._resource)
-        if made is None or made.username != staged.username:
+        record = api.read_object(reply.body, self._resource)
+        if record is None or record.username != staged.username:
             return Unknown(f"the provider answered {reply.status} without the new credential")
-        if not made.enabled:
+        if not record.enabled:
             return Unknown("the provider created the credential disabled")
-        return Done(replace(staged, id=made.id, uri=made.realm, enabled=True))
+        return Done(replace(staged, id=record.id, uri=record.realm, enabled=True))
 
     def _put(self, call: HttpCall, verb: str, credential: Credential, body: Mapping[str, Any]) -> HttpReply | Failure:
         reply = call.send(HttpRequest(verb, "PUT", self._path(credential), body=body))
@@ -176,15 +176,15 @@ class VobizCredentials(SipCredentialKind):
         if not isinstance(reply, HttpReply):
             return reply
         answered = self._object(reply, credential)
-        found = self._search(call, credential)
-        if not isinstance(found, Done):
-            return unconfirmed("the provider reported success, but the change could not be read back", found)
-        if not found.value:
+        listed = self._search(call, credential)
+        if not isinstance(listed, Done):
+            return unconfirmed("the provider reported success, but the change could not be read back", listed)
+        if not listed.value:
             return Unknown("the provider reported success, but the listing does not show the credential")
-        if found.value[0].enabled is on:
+        if listed.value[0].enabled is on:
             # The listing says nothing about a password that was sent along; the answer to the request must.
             evident = answered is not None or not on
-            return Done(found.value[0]) if evident else Unknown("the provider did not answer with the credential")
+            return Done(listed.value[0]) if evident else Unknown("the provider did not answer with the credential")
         if answered is not None and answered.enabled is on:
             return Retry(Wait.NOT_YET, "the provider reported success, but the listing does not yet show the change")
         return Refused(Refusal.UNSUPPORTED, "the provider accepted the request and ignored it")

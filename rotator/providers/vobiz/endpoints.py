@@ -35,10 +35,10 @@ class VobizEndpoints(SipCredentialKind):
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Gets the Endpoint by its id, or reads the listing."""
-        found = self._search(self._http.call(), wanted)
-        if not isinstance(found, Done):
-            return found
-        return Done(tuple(item.credential(wanted.account) for item in found.value))
+        listed = self._search(self._http.call(), wanted)
+        if not isinstance(listed, Done):
+            return listed
+        return Done(tuple(item.credential(wanted.account) for item in listed.value))
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
         """Sets the password. The answer is 202 without a body: accepted, but perhaps not in force yet."""
@@ -60,10 +60,10 @@ class VobizEndpoints(SipCredentialKind):
         return self.set_password(credential)
 
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
-        found = self._search(call, credential)
-        if not isinstance(found, Done):
-            return found
-        if not any(item.username == credential.username for item in found.value):
+        listed = self._search(call, credential)
+        if not isinstance(listed, Done):
+            return listed
+        if not any(item.username == credential.username for item in listed.value):
             return Retry(Wait.NOT_YET, "the provider does not yet show an Endpoint with this id and username")
         return Done(Proof(f"the Endpoint exists; {reason}", tries_password=False))
 
@@ -86,5 +86,5 @@ class VobizEndpoints(SipCredentialKind):
         return self._options.path("Endpoint", credential.id or "", end="/")
 
     def _missing(self, call: HttpCall, credential: Credential, reply: HttpReply) -> Failure:
-        found = api.search(call, self._resource, lambda item: item.id == credential.id)
-        return missing(found, api.failed(reply), "the Endpoint")
+        listed = api.search(call, self._resource, lambda item: item.id == credential.id)
+        return missing(listed, api.failed(reply), "the Endpoint")
