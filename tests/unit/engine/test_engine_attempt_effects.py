@@ -229,6 +229,7 @@ def test_while_another_call_probes_the_account_nothing_is_sent_and_nothing_is_un
     for _ in range(5):
         bench.throttles.learn_from("fake", LOST)
     answer = Retry(Wait.UNREACHABLE, "not sent: another call is testing whether fake works again")
+    assert bench.caller.ask("fake", lambda provider: provider.find(STAGED)) == answer
     assert bench.carry_out(APPLY) == set_back(answer, uncertain=False)
     assert bench.provider.calls == []
     assert bench.recorded == ("create", "retry", WHY | naming(STAGED) | {"detail": answer.message})
