@@ -52,10 +52,10 @@ class Provider(Protocol):
         """
         ...
 
-    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:
+    def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:
         """Finishes a create whose answer was lost: brings its credential to the state in which `create` leaves one.
 
-        `made` has the id that `find` returned. The answer contains the password in force.
+        `created` has the id that `find` returned. The answer contains the password in force.
         """
         ...
 

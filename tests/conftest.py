@@ -10,9 +10,9 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from bao import Bao, running_bao
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
+from openbao_server import Bao, running_bao
 
 _LONGEST = 3600  # seconds that one test of a long run may take
 
@@ -65,12 +65,12 @@ def bao() -> Iterator[Bao]:
 
 
 @pytest.fixture(scope="session")
-def long(pytestconfig: pytest.Config) -> bool:
+def long_run(pytestconfig: pytest.Config) -> bool:
     """True for a long run."""
     return pytestconfig.option.long
 
 
 @pytest.fixture
-def draw(pytestconfig: pytest.Config) -> random.Random:
+def random_source(pytestconfig: pytest.Config) -> random.Random:
     """What a test draws from by itself."""
     return random.Random(int(pytestconfig.option.hypothesis_seed or 0))

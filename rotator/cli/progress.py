@@ -65,18 +65,18 @@ class ProgressLines:
 class LiveProgress:
     """Progress on a terminal: a line for each target in progress and a bar for all of them."""
 
-    def __init__(self, shown_on: Console, total: int) -> None:
+    def __init__(self, display: Console, total: int) -> None:
         self._lock = Lock()
         text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
         self._each = Progress(SpinnerColumn(), text, TimeElapsedColumn())
         self._all = Progress(BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("ended"), TimeElapsedColumn())
         self._count = self._all.add_task("", total=total)
-        self._live = LiveDisplay(Group(self._each, self._all), console=shown_on, transient=True)
+        self._live = LiveDisplay(Group(self._each, self._all), console=display, transient=True)
         self._tasks: dict[str, TaskID] = {}
         self._ended: set[str] = set()
 
     @contextmanager
-    def shown(self) -> Iterator[None]:
+    def visible(self) -> Iterator[None]:
         """Displays the progress inside the block and removes it at the end."""
         with self._live:
             yield
@@ -124,8 +124,8 @@ def screen() -> Iterator[Console]:
 class _Above(io.TextIOBase):
     """A stream whose lines appear above the live display. They are not wrapped: an audit record must stay one line."""
 
-    def __init__(self, shown_on: Console) -> None:
-        self._console, self._line, self._lock = shown_on, "", Lock()
+    def __init__(self, display: Console) -> None:
+        self._console, self._line, self._lock = display, "", Lock()
 
     def write(self, text: str) -> int:
         """Prints every complete line."""
@@ -141,13 +141,13 @@ class _Above(io.TextIOBase):
 
 
 @contextmanager
-def show_progress(shown_on: Console, total: int) -> Iterator[ProgressObserver]:
+def show_progress(display: Console, total: int) -> Iterator[ProgressObserver]:
     """Shows progress in the form that suits standard error."""
-    if not shown_on.is_terminal:
+    if not display.is_terminal:
         yield ProgressLines()
         return
-    live = LiveProgress(shown_on, total)
-    with live.shown():
+    live = LiveProgress(display, total)
+    with live.visible():
         yield live
 
 

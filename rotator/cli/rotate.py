@@ -47,7 +47,7 @@ class _Watched:
 def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
     """Rotates, prints the result, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     watched = _Watched()
-    with screen() as shown_on, open_context(config, seen=watched.seen) as context:
+    with screen() as display, open_context(config, seen=watched.seen) as context:
         targets = select_targets(context.components.targets, options.names)
         request = Request(
             Purpose.ROTATE,
@@ -59,7 +59,7 @@ def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
         )
         items = context.each(lambda target: _write(context, target, request), targets)
         if options.wait:
-            reports = _carry_out(context, shown_on, watched, items)
+            reports = _carry_out(context, display, watched, items)
         else:
             reports = [
                 item
@@ -74,11 +74,11 @@ def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
 def undo_now(config: Path, name: str, reason: str, output: Output) -> Exit:
     """Undoes, prints the result, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     watched = _Watched()
-    with screen() as shown_on, open_context(config, seen=watched.seen) as context:
+    with screen() as display, open_context(config, seen=watched.seen) as context:
         (target,) = select_targets(context.components.targets, [name])
         say(undo_plan(context.components.engine.facts(target)))
         request = Request(Purpose.UNDO, _who(), reason, context.composition.clock.now())
-        reports = _carry_out(context, shown_on, watched, [_write(context, target, request)])
+        reports = _carry_out(context, display, watched, [_write(context, target, request)])
         _print(reports, context.composition.clock.now(), output)
         return _code(reports, context)
 
@@ -117,9 +117,9 @@ def _write(context: CommandContext, target: Target, request: Request) -> Pending
 
 
 def _carry_out(
-    context: CommandContext, shown_on: Console, watched: _Watched, items: Sequence[PendingRequest | RotationReport]
+    context: CommandContext, display: Console, watched: _Watched, items: Sequence[PendingRequest | RotationReport]
 ) -> list[RotationReport]:
-    with show_progress(shown_on, len(items)) as watch:
+    with show_progress(display, len(items)) as watch:
         watched.watch = watch
         runner = RequestRunner(
             context.components.engine,

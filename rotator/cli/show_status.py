@@ -43,8 +43,8 @@ def _document(context: CommandContext, names: Sequence[str] | None) -> Json:
     if not names:
         known = {target.name for target in context.components.targets}
         others = [name for name in context.components.store.list_states() if name not in known]
-        for name, found in zip(others, context.read_each(context.components.store.read_state, others), strict=True):
-            states[name] = found.state
+        for name, versioned in zip(others, context.read_each(context.components.store.read_state, others), strict=True):
+            states[name] = versioned.state
     around = Surroundings(
         context.composition.holder, __version__, context.components.kinds, context.components.capabilities, holds
     )
@@ -53,16 +53,16 @@ def _document(context: CommandContext, names: Sequence[str] | None) -> Json:
 
 def _print(document: Json) -> None:
     now = datetime.fromisoformat(document["time"])
-    made = table("Target", "State", "Published", "Next rotation", "Replaced", times="Next rotation")
+    summary = table("Target", "State", "Published", "Next rotation", "Replaced", times="Next rotation")
     for row in document["targets"]:
-        made.add_row(
+        summary.add_row(
             cell(f"{row['name']}\n{row['strategy']}"),
             row["state"],
             cell(_published(row)),
             cell(_next(row, now)),
             cell("\n".join(_entry(entry, now) for entry in row["ledger"])),
         )
-    print_table(made)
+    print_table(summary)
     for row in document["targets"]:
         print_lines(*(f"{row['name']}: {line}" for line in _remarks(row, now)))
     for orphan in document["orphans"]:

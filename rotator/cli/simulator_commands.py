@@ -1,4 +1,4 @@
-"""`rotator demo` and `rotator sandbox`: the simulator, a distribution of its own, provides them as entry points."""
+"""`rotator demo` and `rotator sandbox`: the simulator, a separate distribution, provides them as entry points."""
 
 from collections.abc import Callable
 from contextlib import suppress

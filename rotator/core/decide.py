@@ -108,13 +108,13 @@ def _create(facts: Facts, attempt: Attempt) -> Action:
     create = Apply(Verb.CREATE, attempt.staged, attempt.predecessor)
     if not attempt.uncertain:
         return create
-    found = facts.lookups.get(lookup_key(attempt.staged))
-    if found is None:
+    matches = facts.lookups.get(lookup_key(attempt.staged))
+    if matches is None:
         return LookUp(attempt.staged)
-    if not found:
+    if not matches:
         return create
-    made = replace(attempt.staged, id=found[0].id, username=found[0].username)
-    return Apply(Verb.COMPLETE, made, attempt.predecessor)
+    created = replace(attempt.staged, id=matches[0].id, username=matches[0].username)
+    return Apply(Verb.COMPLETE, created, attempt.predecessor)
 
 
 def _discard(attempt: Attempt) -> Action:
@@ -178,11 +178,11 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
 
 def _trace(facts: Facts, entry: LedgerEntry) -> Action:
     """Removes whatever a listing shows for an entry without an id, which comes from a create with a lost answer."""
-    found = facts.lookups.get(lookup_key(entry.credential))
-    if found is None:
+    matches = facts.lookups.get(lookup_key(entry.credential))
+    if matches is None:
         return LookUp(entry.credential, entry)
     named = {other.credential.id for other in facts.state.ledger}
-    strays = [stray for stray in found if stray.id not in named and not facts.is_protected(stray)]
+    strays = [stray for stray in matches if stray.id not in named and not facts.is_protected(stray)]
     return Delete(entry, strays[0]) if strays else Forget(entry)
 
 

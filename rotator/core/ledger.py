@@ -68,8 +68,8 @@ def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) 
 
 def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> TargetState:
     """Records that the provider was told when to end a replaced credential by itself."""
-    told = replace(entry, expires_at=at, failures=0, not_before=None, note="")
-    return replace(state, ledger=_swap(state.ledger, entry, told), claim=None)
+    expiring = replace(entry, expires_at=at, failures=0, not_before=None, note="")
+    return replace(state, ledger=_swap(state.ledger, entry, expiring), claim=None)
 
 
 def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:

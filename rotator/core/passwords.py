@@ -45,22 +45,22 @@ class PasswordRules:
 
 def problems(rules: PasswordRules, limits: PasswordRules) -> tuple[str, ...]:
     """Returns the reasons why no password meets `rules` under a provider's `limits`; empty if one can."""
-    found = []
+    reasons = []
     required = rules.lower + rules.upper + rules.digits + rules.symbol
     if required > rules.length:
-        found.append(f"the minimum counts add up to {required}, more than length {rules.length}")
+        reasons.append(f"the minimum counts add up to {required}, more than length {rules.length}")
     if rules.length < limits.shortest:
-        found.append(f"length {rules.length} is less than the {limits.shortest} that the provider requires")
+        reasons.append(f"length {rules.length} is less than the {limits.shortest} that the provider requires")
     if rules.length > limits.longest:
-        found.append(f"length {rules.length} is more than the {limits.longest} that the provider accepts")
+        reasons.append(f"length {rules.length} is more than the {limits.longest} that the provider accepts")
     if rules.symbol and not rules.symbols:
-        found.append("a symbol is required but `symbols` is empty")
+        reasons.append("a symbol is required but `symbols` is empty")
     if limits.symbol and not rules.symbol:
-        found.append("the provider requires at least one symbol: set `symbol` to 1 or more")
+        reasons.append("the provider requires at least one symbol: set `symbol` to 1 or more")
     refused = sorted(set(rules.symbols) - set(limits.symbols))
     if refused:
-        found.append(f"the provider may refuse {' '.join(refused)}; it accepts {limits.symbols}")
-    return tuple(found)
+        reasons.append(f"the provider may refuse {' '.join(refused)}; it accepts {limits.symbols}")
+    return tuple(reasons)
 
 
 def meets(password: Secret, rules: PasswordRules) -> bool:

@@ -122,20 +122,20 @@ def _predecessor(facts: Facts, *, only_here: bool = False) -> Credential | LookU
     if not facts.target.usernames:
         return None
     wanted = Credential(facts.target.account, _configured(facts))
-    found = facts.lookups.get(lookup_key(wanted))
-    if not found:
-        return LookUp(wanted) if found is None else None
+    matches = facts.lookups.get(lookup_key(wanted))
+    if not matches:
+        return LookUp(wanted) if matches is None else None
     # The password of an adopted credential is known only if the document that is taken over contains it.
-    known = facts.consumer.password if facts.consumer.username == found[0].username else None
-    return replace(found[0], password=known)
+    known = facts.consumer.password if facts.consumer.username == matches[0].username else None
+    return replace(matches[0], password=known)
 
 
 def _gone(facts: Facts, credential: Credential) -> bool | LookUp:
     """True if the listing lacks a known credential. The provider is asked only after a failure."""
     if not facts.state.failures:
         return False
-    found = facts.lookups.get(lookup_key(credential))
-    return LookUp(credential) if found is None else not found
+    matches = facts.lookups.get(lookup_key(credential))
+    return LookUp(credential) if matches is None else not matches
 
 
 def _configured(facts: Facts) -> str:
@@ -154,10 +154,10 @@ def _idle(facts: Facts) -> Credential | LookUp:
         gone = _gone(facts, standby)
         if isinstance(gone, LookUp) or not gone:
             return gone or replace(standby, password=None)
-    found = facts.lookups.get(lookup_key(wanted))
-    if found is None:
+    matches = facts.lookups.get(lookup_key(wanted))
+    if matches is None:
         return LookUp(wanted)
-    return replace(found[0], password=None) if found else wanted
+    return replace(matches[0], password=None) if matches else wanted
 
 
 def _undo(facts: Facts, request: Request) -> Action:

@@ -47,7 +47,7 @@ StateListener = Callable[[Target, TargetState], None]
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """Everything that is built from one configuration; a reload builds it anew."""
+    """Everything that is built from one configuration; a reload builds it again."""
 
     settings: Settings
     targets: tuple[Target, ...]

@@ -1,9 +1,9 @@
 """The schedule of looks; the only import of APScheduler.
 
-Each target has one job. It runs at least once per poll, which notices requests and the work of other processes, and
-earlier if the last look asked for that. A late run is carried out, however late (`misfire_grace_time` None:
+Each target has one job. It runs at least once a poll, which notices requests and the work of other processes, and
+earlier if its last look asked for that. A late run is carried out, however late (`misfire_grace_time` None:
 APScheduler's default of one second would drop it silently); runs that piled up become one run (`coalesce`); a target
-never has two looks at once (`max_instances`). Listeners count the runs that are skipped anyway.
+never has two looks at once (`max_instances`). Listeners count the runs that are skipped all the same.
 """
 
 from collections.abc import Callable, Iterable

@@ -54,7 +54,7 @@ class Redactor:
         """Replaces every known value in `text`, then truncates the text."""
         whole = len(text)
         text = text[: 4 * LONGEST_TEXT]  # do not search ten megabytes; a value that this cut splits is cut off below
-        for form in sorted(self._found(text), key=len, reverse=True):
+        for form in sorted(self._forms_in(text), key=len, reverse=True):
             text = text.replace(form, MASK)
         text = _SCHEME.sub(rf"\1 {MASK}", text)
         return text if whole <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}... (cut: {whole} characters)"
@@ -78,7 +78,7 @@ class Redactor:
             return self.nested(value, depth)
         return MASK
 
-    def _found(self, text: str) -> set[str]:
+    def _forms_in(self, text: str) -> set[str]:
         """Returns the forms that occur in `text`, at a cost that does not grow with the number of known values."""
         with self._lock:
             return {

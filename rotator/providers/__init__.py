@@ -1,1 +1,1 @@
-"""The providers: one module for each kind of credential, one table that names them, one way to HTTP and one to SIP."""
+"""The providers: a package for each, the shared HTTP and SIP clients, and the registry that lists them all."""

@@ -1,4 +1,4 @@
-"""The adapter of every kind of credential: it refuses verbs that the kind lacks, and proves SIP passwords by SIP."""
+"""The base of all adapters: refuses verbs that a kind of credential lacks, and proves SIP passwords by SIP."""
 
 from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
@@ -15,18 +15,18 @@ from rotator.providers.sip.proof import by_register
 
 
 class CredentialKind(ABC):
-    """One kind of credential at one account: a `ports.Provider` once its subclass has the verbs that it offers.
+    """One kind of credential at one account. A subclass adds the verbs that it offers and is then a `ports.Provider`.
 
-    A verb that the subclass does not override is answered `Refused(UNSUPPORTED)`, without a request.
+    A verb that it does not override returns `Refused(UNSUPPORTED)` without sending a request.
     """
 
     options_model: ClassVar[type[AccountOptions]]
-    """Its section of the configuration; `type` there selects this kind."""
+    """The model of its section in the configuration; `type` there selects this kind."""
     not_offered: ClassVar[str]
-    """Why a verb that is not overridden is refused."""
+    """The reason for refusing a verb that is not overridden."""
 
     def __init__(self, options: AccountOptions, http: Http, randomness: Randomness) -> None:
-        """Connects to nothing yet. The options are of `options_model`, with their secrets read."""
+        """Prepares the adapter without connecting. The options are of `options_model`, with their secrets read."""
         self._http, self._randomness = http, randomness
         self._capabilities = options.capabilities
         self._not_offered = Refused(Refusal.UNSUPPORTED, self.not_offered)
@@ -38,7 +38,7 @@ class CredentialKind(ABC):
 
     @property
     def longest_call(self) -> timedelta:
-        """The bound within which every method returns."""
+        """The time within which every method returns."""
         return self._http.longest_call
 
     @abstractmethod
@@ -47,7 +47,7 @@ class CredentialKind(ABC):
 
     @abstractmethod
     def enable(self, credential: Credential) -> Answer[Credential]:
-        """See `ports.Provider`; every kind offers it: a kind that is never disabled puts the password in force."""
+        """See `ports.Provider`; every kind offers it. One that is never disabled puts the password into force."""
 
     @abstractmethod
     def prove(self, credential: Credential) -> Answer[Proof]:
@@ -57,7 +57,7 @@ class CredentialKind(ABC):
         """Not offered."""
         return self._not_offered
 
-    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
+    def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Not offered."""
         return self._not_offered
 
@@ -82,46 +82,46 @@ class SipCredentialKind(CredentialKind):
     """A kind of credential that devices register with."""
 
     def __init__(self, options: SipAccountOptions, http: Http, randomness: Randomness) -> None:
-        """Connects to nothing yet."""
+        """Prepares the adapter without connecting."""
         super().__init__(options, http, randomness)
         self._registrar, self._domain = options.registrar, options.domain
 
     def prove(self, credential: Credential) -> Answer[Proof]:
-        """Registers with the password if a registrar is configured, and else reads the provider's API back."""
+        """Registers with the password if a registrar is configured; otherwise reads the provider's API back."""
         call = self._http.call()
         if self._registrar is None:
             return self._read_back_proof(call, credential, "no SIP registrar is configured")
         answer = by_register(self._http, call, credential, self._registrar, self._domain)
         if answer is not None:
             return answer
-        return self._read_back_proof(call, credential, "the SIP registrar asks for no password")
+        return self._read_back_proof(call, credential, "the SIP registrar does not ask for a password")
 
     @abstractmethod
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
-        """Returns what the provider shows of it; `reason` says why the password itself is not tried."""
+        """Returns what the provider's API shows; `reason` says why the password itself is not tried."""
 
 
 def missing(listed: Answer[tuple[object, ...]], failure: Failure, what: str) -> Failure:
-    """Returns the meaning of a 404: `Refused(NOT_FOUND)` only if the whole listing was read and lacks the credential.
+    """Interprets a 404: `Refused(NOT_FOUND)` only if the whole listing was read and lacks the credential.
 
     Args:
-        listed: the listing's entries with its id.
-        failure: the meaning of the 404 if the listing shows the credential all the same.
+        listed: the listing's entries with the credential's id.
+        failure: the meaning of the 404 if the listing does show the credential.
         what: the credential, in words.
     """
     if not isinstance(listed, Done):
-        return unconfirmed("the provider answered 404, and no listing confirms it", listed)
+        return unconfirmed("the provider answered 404, but no listing confirms it", listed)
     return (
         failure if listed.value else Refused(Refusal.NOT_FOUND, f"{what} does not exist, and the listing confirms it")
     )
 
 
 def deleted(answer: Failure) -> Done[None] | Failure:
-    """Returns what a failure means to a delete: a credential that does not exist is deleted."""
+    """Interprets a failed delete: a credential that does not exist is deleted."""
     return Done(None) if isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND else answer
 
 
 def unconfirmed(message: str, why: Failure) -> Unknown:
-    """Returns the answer for a change that could not be read back; a wait that the provider asks for is passed on."""
+    """Returns the answer for a change that could not be read back, with any wait that the provider asked for."""
     after = why.after if isinstance(why, Retry | Unknown) else None
     return Unknown(f"{message}: {why.message}", after)

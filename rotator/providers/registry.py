@@ -1,4 +1,4 @@
-"""The registry of providers: adding one takes its folder and a line here."""
+"""The registry of providers: adding one takes its folder and one line here."""
 
 from importlib import import_module
 from typing import Annotated, Any, Union
@@ -25,7 +25,7 @@ register("rotator.providers.apinizer")
 
 
 class _RegisteredKind:
-    """Marks the options of any registered kind; `type` selects one."""
+    """The annotation for the options of any registered kind; `type` selects one."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Pydantic's hook."""
@@ -39,4 +39,4 @@ def _tag(data: Any) -> str | None:
 
 
 AnyAccountOptions = Annotated[AccountOptions, _RegisteredKind()]
-"""The options of an account of any kind; `type` says which."""
+"""The options of an account of any kind; `type` selects the kind."""

@@ -4,7 +4,7 @@ from rotator.core.model import Capabilities, Strategy
 
 
 def unsupported(strategy: Strategy, can: Capabilities) -> str | None:
-    """Returns why a kind of credential cannot be rotated by `strategy`; None if it can."""
+    """Returns why `strategy` cannot rotate a kind of credential; None if it can."""
     lacking = [phrase for phrase, able in _needs(strategy, can) if not able]
     if not lacking:
         return None
@@ -15,10 +15,10 @@ def unsupported(strategy: Strategy, can: Capabilities) -> str | None:
 
 def _needs(strategy: Strategy, can: Capabilities) -> tuple[tuple[str, bool], ...]:
     match strategy:
-        case Strategy.REPLACE:  # a disable that cannot be undone will do: the plan and the status say so
+        case Strategy.REPLACE:  # disabling may be final: the plan and the status say so
             return (
                 ("creates credentials", can.creates),
-                ("accepts or generates a password on creating", can.chooses_password or can.generates_password),
+                ("accepts or generates a password on creation", can.chooses_password or can.generates_password),
                 ("disables them", can.disables),
                 ("deletes them", can.deletes),
                 ("lists them", can.lists),

@@ -24,7 +24,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     account_checks.secret_files_are_private,
     account_checks.claim_outlasts_calls,
     account_checks.stop_lets_a_call_end,
-    policy_checks.passwords_can_be_made,
+    policy_checks.passwords_can_be_generated,
     policy_checks.passwords_are_strong,
     policy_checks.passwords_can_be_drawn,
     policy_checks.symbols_are_distinct,

@@ -24,7 +24,7 @@ def _with_chosen_passwords(settings: Settings) -> Iterator[LinkedTarget]:
     return (linked for linked in linked_targets(settings) if not linked.capabilities.generates_password)
 
 
-def passwords_can_be_made(settings: Settings) -> Iterator[Finding]:
+def passwords_can_be_generated(settings: Settings) -> Iterator[Finding]:
     """Some password meets the rules and is acceptable to the provider."""
     for linked in _with_chosen_passwords(settings):
         for what in problems(linked.policy.password.core(), linked.capabilities.password_limits):

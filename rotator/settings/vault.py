@@ -83,8 +83,8 @@ class JwtAuth(Section):
 
 
 def _method(data: Any) -> str | None:
-    found = data.get("method") if isinstance(data, dict) else None
-    return f"method={found}" if isinstance(found, str) else None
+    method = data.get("method") if isinstance(data, dict) else None
+    return f"method={method}" if isinstance(method, str) else None
 
 
 VaultAuth = Annotated[

@@ -73,9 +73,9 @@ class FakeProvider:
     def add(self, username: str, password: str = "unknown") -> FakeCredential:  # noqa: S107
         """Adds an existing credential."""
         self._next += 1
-        held = FakeCredential(f"id-{self._next}", username, Secret(password), "")
-        self.credentials[held.id] = held
-        return held
+        stored = FakeCredential(f"id-{self._next}", username, Secret(password), "")
+        self.credentials[stored.id] = stored
+        return stored
 
     def accepts(self, username: str | None, password: Secret | None) -> bool:
         """True if a device could log in with these."""
@@ -83,15 +83,15 @@ class FakeProvider:
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Lists."""
-        return self._do("find", lambda: Done(tuple(self._as_credential(held) for held in self._matching(wanted))))
+        return self._do("find", lambda: Done(tuple(self._as_credential(stored) for stored in self._matching(wanted))))
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Creates."""
         return self._do("create", lambda: self._create(staged))
 
-    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
+    def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Sets the password, or returns the one that the provider generated."""
-        return self._do("complete", lambda: self._set(made))
+        return self._do("complete", lambda: self._set(created))
 
     def expire(self, credential: Credential, at: datetime) -> Answer[None]:
         """Notes when the credential ends; `pass_time` ends it."""
@@ -99,9 +99,9 @@ class FakeProvider:
 
     def pass_time(self, now: datetime) -> None:
         """Ends every credential whose time has come."""
-        for held in self.credentials.values():
-            if held.expires_at is not None and held.expires_at <= now:
-                held.enabled, held.expired = False, True
+        for stored in self.credentials.values():
+            if stored.expires_at is not None and stored.expires_at <= now:
+                stored.enabled, stored.expired = False, True
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
         """Sets the password and enables the credential."""
@@ -133,55 +133,55 @@ class FakeProvider:
 
     def _matching(self, wanted: Credential) -> list[FakeCredential]:
         if wanted.id is not None:
-            return [held for held in self.credentials.values() if held.id == wanted.id]
+            return [stored for stored in self.credentials.values() if stored.id == wanted.id]
         if wanted.username:
-            return [held for held in self.credentials.values() if held.username == wanted.username]
-        return [held for held in self.credentials.values() if held.name and held.name == wanted.attempt]
+            return [stored for stored in self.credentials.values() if stored.username == wanted.username]
+        return [stored for stored in self.credentials.values() if stored.name and stored.name == wanted.attempt]
 
-    def _as_credential(self, held: FakeCredential) -> Credential:
-        password = held.password if self.capabilities.generates_password else None
+    def _as_credential(self, stored: FakeCredential) -> Credential:
+        password = stored.password if self.capabilities.generates_password else None
         return Credential(
-            self._account, held.username, held.id, password, attempt=held.name or None, enabled=held.enabled
+            self._account, stored.username, stored.id, password, attempt=stored.name or None, enabled=stored.enabled
         )
 
     def _create(self, staged: Credential) -> Answer[Credential]:
-        if any(held.username == staged.username for held in self.credentials.values() if staged.username):
+        if any(stored.username == staged.username for stored in self.credentials.values() if staged.username):
             return Refused(Refusal.DUPLICATE, "the username is taken")
         self._next += 1
         username = staged.username or f"generated{self._next}"
         password = staged.password or Secret(f"generated-password-{self._next}")
-        held = FakeCredential(f"id-{self._next}", username, password, staged.attempt or "")
-        self.credentials[held.id] = held
-        return Done(replace(staged, id=held.id, username=username, password=password))
+        stored = FakeCredential(f"id-{self._next}", username, password, staged.attempt or "")
+        self.credentials[stored.id] = stored
+        return Done(replace(staged, id=stored.id, username=username, password=password))
 
     def _set(self, credential: Credential) -> Answer[Credential]:
-        held = self.credentials.get(credential.id or "")
-        if held is None:
+        stored = self.credentials.get(credential.id or "")
+        if stored is None:
             return Refused(Refusal.NOT_FOUND, "no such credential")
-        if held.expired:
+        if stored.expired:
             return Refused(Refusal.EXPIRED, "it has expired")
         if self.capabilities.sets_password and credential.password is not None:
-            held.password = credential.password
-        held.enabled, held.expires_at = True, None
-        return Done(replace(credential, password=held.password))
+            stored.password = credential.password
+        stored.enabled, stored.expires_at = True, None
+        return Done(replace(credential, password=stored.password))
 
     def _expire(self, credential: Credential, at: datetime) -> Answer[None]:
-        held = self.credentials.get(credential.id or "")
-        if held is None:
+        stored = self.credentials.get(credential.id or "")
+        if stored is None:
             return Refused(Refusal.NOT_FOUND, "no such credential")
-        held.expires_at = at
+        stored.expires_at = at
         return Done(None)
 
     def _disable(self, credential: Credential) -> Answer[None]:
-        held = self.credentials.get(credential.id or "")
-        if held is None:
+        stored = self.credentials.get(credential.id or "")
+        if stored is None:
             return Refused(Refusal.NOT_FOUND, "no such credential")
-        held.enabled, held.expired = False, not self.capabilities.re_enables
+        stored.enabled, stored.expired = False, not self.capabilities.re_enables
         return Done(None)
 
     def _delete(self, credential: Credential) -> Answer[None]:
-        held = self.credentials.get(credential.id or "")
-        if held is not None and held.busy:
+        stored = self.credentials.get(credential.id or "")
+        if stored is not None and stored.busy:
             return Retry(Wait.IN_USE, "active calls")
         self.credentials.pop(credential.id or "", None)
         return Done(None)

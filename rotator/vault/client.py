@@ -47,7 +47,7 @@ class VaultRequest:
     refusal: str = ""
 
     def denied(self) -> StoreDenied:
-        """Returns the error for a 403, with the policy rule that an operator has to add."""
+        """Returns the error for a 403, with the policy rule that an operator must add."""
         if not self.capabilities:
             return StoreDenied(self.refusal or f"Vault refuses {self.operation} at {self.path}")
         lacks, where = " or ".join(self.capabilities), self.rule or self.path
@@ -126,7 +126,7 @@ class VaultClient:
     def request(self, request: VaultRequest, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Sends one request with our token, and again with a new one after a 403 that was the token's fault.
 
-        Raises Absent besides StoreError.
+        Raises Absent in addition to StoreError.
         """
         token, pauses, replaced = self._tokens.current(), 0, False
         while True:

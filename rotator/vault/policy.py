@@ -6,24 +6,24 @@
 from collections.abc import Iterable
 
 _HEADER = """\
-# All that rotator needs in Vault, and nothing more: two kinds of documents and its own token.
+# The minimum that rotator needs in Vault: two kinds of documents and its own token.
 # Write it with:  vault policy write rotator vault-policy.hcl
 # `{mount}` is vault.mount of the configuration and `{prefix}` is vault.state_prefix.
 
-# The state documents. Only rotator may read them: they hold staged and replaced passwords. To Vault even their first
+# The state documents. Only rotator may read them: they contain staged and replaced passwords. To Vault even their first
 # version is an update, because the number of versions to keep is set before it is written.
 path "{mount}/data/{prefix}/*" {{
   capabilities = ["read", "update"]
 }}
 
-# The number of versions of a state document that Vault keeps (create, update), and the names of all of them (list).
+# The number of versions that Vault keeps of a state document (create, update), and the list of all of them (list).
 path "{mount}/metadata/{prefix}/*" {{
   capabilities = ["create", "update", "list"]
 }}
 """
 
 _CONSUMER = """
-# The consumer documents, which devices read: one rule for each folder that the targets name in `path`.
+# The consumer documents, which devices read: one rule for each folder in the targets' `path`.
 path "{mount}/data/{path}" {{
   capabilities = ["create", "read", "update"]
 }}
@@ -37,8 +37,8 @@ _KEYS = """
 """
 
 _OWN = """
-# Its own token: how long it lasts, renewing it, and what it may do. Before a provider hears of a new password, rotator
-# asks whether it may write the consumer document.
+# The token itself: its lifetime, renewal, and capabilities. Before a provider gets a new password, rotator checks
+# that it may write the consumer document.
 path "auth/token/lookup-self" {
   capabilities = ["read"]
 }

@@ -1,1 +1,1 @@
-"""Simulated providers, their registrar and devices: what the demo and the tests run on. Bound to loopback only."""
+"""Simulated providers, a registrar and devices, for the demo and the tests. Bound to loopback only."""

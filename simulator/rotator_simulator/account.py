@@ -17,7 +17,7 @@ from rotator.ports import Clock
 from rotator_simulator.validity import PasswordPeriods
 
 ExtraValue = str | int | float | bool | None
-"""A value that a provider keeps with a credential beside the common ones: an alias, a connection's id."""
+"""A provider's additional value of a credential: an alias, a connection's id."""
 
 
 class NotFound(Exception):
@@ -66,7 +66,7 @@ class SimulatedCredential:
     enabled: bool
     created: datetime
     updated: datetime
-    ends: datetime | None = None  # it expires by itself then
+    ends: datetime | None = None  # when it expires by itself
     extra: Mapping[str, ExtraValue] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -83,7 +83,7 @@ class Propagation:
 
 @dataclass(frozen=True, slots=True)
 class LoginState:
-    """What the SIP side accepts for a username at one moment."""
+    """The passwords that the SIP side accepts for a username at one moment."""
 
     passwords: tuple[Secret, ...] = ()  # each of them is accepted
     disabled: bool = False  # the username exists, and is disabled
@@ -172,7 +172,7 @@ class SimulatedAccount:
         enabled: bool | None = None,
         extra: Mapping[str, ExtraValue] | None = None,
     ) -> SimulatedCredential:
-        """Changes what is given and keeps the rest. Raises NotFound."""
+        """Changes the given fields. Raises NotFound."""
         with self._lock:
             old = self.get(kind, identity)
             new = replace(
@@ -183,7 +183,7 @@ class SimulatedAccount:
                 extra=MappingProxyType({**old.extra, **(extra or {})}),
             )
             self._credentials[identity] = new
-            # To set the same password again changes nothing on the SIP side.
+            # Setting the same password again changes nothing on the SIP side.
             if (old.enabled, old.password) != (new.enabled, new.password):
                 self._periods.close(old.id, old.username)
                 if new.enabled:
@@ -195,7 +195,7 @@ class SimulatedAccount:
             return new
 
     def end_at(self, kind: str, identity: str, at: datetime | None) -> SimulatedCredential:
-        """Sets the moment at which a credential expires; None removes one that has not come. Raises NotFound."""
+        """Sets when a credential expires; None removes an end that has not come yet. Raises NotFound."""
         with self._lock:
             credential = replace(self.get(kind, identity), ends=at, updated=self._clock.now())
             self._credentials[identity] = credential
@@ -204,9 +204,9 @@ class SimulatedAccount:
             return credential
 
     def change_listing(self) -> None:
-        """Adds one unrelated credential of each kind at the top of the listings, or removes them again, in turn.
+        """Adds an unrelated credential of each kind at the top of the listings; the next call removes them again.
 
-        They authenticate nobody and leave no history: they only shift the pages that a client is reading.
+        They authenticate nobody and leave no history. They only shift the pages that a client is reading.
         """
         with self._lock:
             if self._unrelated:
@@ -251,12 +251,12 @@ class SimulatedAccount:
                 raise NotFound(call)
 
     def calls(self) -> Mapping[str, int]:
-        """Counts the active calls of each credential id."""
+        """Returns the number of active calls of each credential id."""
         with self._lock:
             return Counter(self._calls.values())
 
     def login_state(self, username: str, propagation: Propagation = Propagation()) -> LoginState:
-        """Returns what the SIP side accepts for a username now."""
+        """Returns the passwords that the SIP side accepts for a username now."""
         with self._lock:
             valid = self._periods.valid(username, old=propagation.old, new=propagation.new)
             same_name = [one for one in self._credentials.values() if one.username == username]
@@ -264,15 +264,15 @@ class SimulatedAccount:
             return LoginState(valid, disabled=bool(same_name) and not usable)
 
     def has_ended(self, credential: SimulatedCredential) -> bool:
-        """Tells whether a credential has expired."""
+        """Returns True if a credential has expired."""
         return credential.ends is not None and credential.ends <= self._clock.now()
 
     def accepts(self, username: str, password: Secret) -> bool:
-        """Tells whether an enabled credential has this username and password, propagation ignored."""
+        """Returns True if an enabled credential has this username and password, regardless of propagation."""
         return any(password == valid for valid in self.login_state(username).passwords)
 
     def bind(self, username: str, contact: str, seconds: float, agent: str) -> None:
-        """Registers a contact for so many seconds; 0 removes it."""
+        """Registers a contact for `seconds`; 0 removes it."""
         with self._lock:
             bindings = self._bindings.setdefault(username, {})
             bindings.pop(contact, None)
@@ -280,7 +280,7 @@ class SimulatedAccount:
                 bindings[contact] = Binding(contact, self._clock.monotonic() + seconds, agent)
 
     def bindings(self, username: str) -> tuple[Binding, ...]:
-        """Returns the contacts that are registered now."""
+        """Returns the contacts registered now."""
         with self._lock:
             now = self._clock.monotonic()
             return tuple(one for one in self._bindings.get(username, {}).values() if one.until > now)

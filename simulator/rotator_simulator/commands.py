@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 _SHORTEST, _LONGEST = 35, 3600
 _DurationOption = Annotated[
     int,
-    typer.Option(
-        "--duration", min=_SHORTEST, max=_LONGEST, metavar="SECONDS", help="How long the devices are watched."
-    ),
+    typer.Option("--duration", min=_SHORTEST, max=_LONGEST, metavar="SECONDS", help="How long to watch the devices."),
 ]
 _PortOption = Annotated[
     int,
@@ -31,10 +29,10 @@ _SipPortOption = Annotated[
     ),
 ]
 _VaultOption = Annotated[
-    bool, typer.Option("--vault/--no-vault", help="Serve OpenBao, too, or let rotator run start its own.")
+    bool, typer.Option("--vault/--no-vault", help="Serve OpenBao as well, or let rotator run start its own.")
 ]
 _DirOption = Annotated[
-    Path, typer.Option("--dir", metavar="PATH", help="The folder for the configuration and its secrets.")
+    Path, typer.Option("--dir", metavar="PATH", help="The directory for the configuration and its secrets.")
 ]
 
 
@@ -42,9 +40,8 @@ def demo(duration: _DurationOption = 40) -> None:
     """Rotates passwords at simulated providers while simulated devices log in. Needs no network.
 
     The daemon and OpenBao are real, and seconds stand for days. Simulated phones and API clients read Vault and log in
-    all the time. Their passwords are rotated at each provider by each of its strategies: on schedule, by a signal,
-    during a call, with an answer that is lost, in an emergency, and back by an undo. A summary of what was measured
-    follows.
+    all the time. Their passwords are rotated with every strategy of each provider: on schedule, on a signal, during a
+    call, with a lost answer, in an emergency, and back by an undo. It ends with a summary of the measurements.
 
     \b
     Examples:
@@ -53,8 +50,8 @@ def demo(duration: _DurationOption = 40) -> None:
 
     \b
     Exit codes:
-      0    no device was cut off, no credential left over, no secret found in any output
-      1    one of these happened; the lines marked WRONG say which
+      0    no device was cut off, no credential was left over, no output contained a secret
+      1    one of these failed; the lines marked WRONG say which
       130  stopped by Ctrl-C
     """
     from rotator.daemon.clock import SystemClock, SystemRandomness  # noqa: PLC0415 - takes a second
@@ -84,8 +81,8 @@ def sandbox(
 ) -> None:
     """Serves simulated providers, a SIP registrar and OpenBao, to try rotator by hand.
 
-    Writes a configuration for them and prints commands to try. Everything listens on 127.0.0.1 and is gone at the end,
-    except the folder with the configuration.
+    Writes a configuration for them and prints commands to try. Everything listens on 127.0.0.1 and disappears at the
+    end, except the directory with the configuration.
 
     \b
     Examples:
@@ -95,7 +92,7 @@ def sandbox(
     \b
     Exit codes:
       0  ended by Ctrl-C
-      1  a port is taken, or the folder cannot be used
+      1  a port is in use, or the directory is unusable
     """
     from rotator.daemon.clock import SystemClock, SystemRandomness  # noqa: PLC0415 - takes a second
     from rotator.daemon.signals import interruptible  # noqa: PLC0415
@@ -113,9 +110,9 @@ def sandbox(
 
 
 def _show(entry: "TimelineEntry") -> None:
-    # Rich leaves out the colours if this is no terminal, or if NO_COLOR is set.
+    # Rich leaves out the colours if this is not a terminal, or if NO_COLOR is set.
     console(sys.stdout).print(safe(str(entry)), style=entry.style.value, soft_wrap=True)
 
 
 def _stop_at_once() -> None:
-    raise Interrupted  # rather than end the process: processes and folders still have to be removed
+    raise Interrupted  # does not end this process: child processes and directories must still be removed

@@ -1,6 +1,6 @@
 """The control API of the simulator: `/_sandbox/state`, `/faults`, `/calls` and `/readings`, in JSON.
 
-It shows no password. Every change needs `Content-Type: application/json`, which no web page can send unnoticed.
+It shows no password. Every change needs `Content-Type: application/json`, which a web page cannot send unnoticed.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class ControlApi:
     def __init__(
         self, apis: Mapping[str, SimulatedApi[Any]], injector: FaultInjector, registrar: SimulatedRegistrar
     ) -> None:
-        """Controls these parts of one simulator."""
+        """Takes the parts of the simulator to control."""
         self._apis = apis
         self._injector = injector
         self._registrar = registrar

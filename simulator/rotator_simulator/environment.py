@@ -45,7 +45,7 @@ class PolicyTimes:
 
 
 class SimulatedEnvironment:
-    """A context manager: everything starts on entry and is gone after the exit."""
+    """A context manager: starts everything on entry and removes it on exit."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class SimulatedEnvironment:
         sip_port: int = 0,
         registrar_options: RegistrarOptions | None = None,
     ) -> None:
-        """Starts nothing yet; a port of 0 takes a free one. `vault` False: without OpenBao."""
+        """Prepares the environment without starting it. Port 0 takes any free port. `vault` False: without OpenBao."""
         self.simulations = simulations()
         self.targets = tuple(target for simulation in self.simulations for target in simulation.targets)
         self.accounts: dict[str, SimulatedAccount] = {}
@@ -76,7 +76,7 @@ class SimulatedEnvironment:
         """
         http_port, sip_port = self._ports
         with ExitStack() as undo:
-            # The ports first: they may be taken, and OpenBao needs two seconds.
+            # The ports first: they may be in use, and OpenBao takes two seconds.
             self.server = SimulatorServer(
                 self._apis,
                 self._clock,
@@ -112,7 +112,7 @@ class SimulatedEnvironment:
         return Addresses(self.server.http_url, self.server.sip_address)
 
     def simulation_of(self, target: str) -> Simulation:
-        """Returns the simulation with the target of this name."""
+        """Returns the simulation that has this target."""
         return next(one for one in self.simulations if any(its.name == target for its in one.targets))
 
     def account_of(self, target: str) -> SimulatedAccount:
@@ -125,7 +125,7 @@ class SimulatedEnvironment:
         return {**keys, _SECRET_ID: self.vault.rotator_login().secret_id} if self.has_vault else keys
 
     def configuration(self, times: PolicyTimes, vault: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Returns a configuration of `rotator` for this environment; without OpenBao, `vault` is its section."""
+        """Returns a configuration for this environment. Without OpenBao, `vault` is the section of that name."""
         policy = {"every": times.every, "overlap": times.overlap, "quarantine": times.quarantine}
         limits = {"rate_limit": "50/s", "propagation": f"{times.propagation}s"}
         return {

@@ -1,8 +1,8 @@
 """Faults that a simulated provider commits on purpose: planned, repeatable and counted.
 
 A plan names the calls (by account and verb), the fault, and how often it happens: on the next `times` calls, for ever,
-or with a probability drawn from a seed, which makes a run repeatable. Plans apply in the order in which they were made;
-all delays that apply add up, and of the other faults only the first one happens.
+or with a probability, drawn from a seed to make a run repeatable. Plans apply in the order in which they were added.
+All delays that apply add up; of the other faults only the first one happens.
 """
 
 import random
@@ -25,16 +25,16 @@ GATEWAY = "gateway"
 """The verb of requests to a simulated API gateway. `*` leaves it out, for the same reason."""
 VERBS = (EVERYTHING, "create", "list", "get", "update", "delete", "grants", "grant", "revoke", REGISTER, GATEWAY)
 REDIRECT_TARGET = "/_sandbox/elsewhere"
-"""The target of every redirect, which counts who follows it."""
+"""The target of every redirect, which counts the clients that follow it."""
 INJECTED = "rotator_simulator.injected"
 """The key in the WSGI environment of the list of faults that replaced the response, for the HTTP server."""
 _HUGE = 10_000_000
 
 
 class FaultKind(Enum):
-    """What goes wrong."""
+    """A kind of fault."""
 
-    DELAY = "delay"  # a right response, late
+    DELAY = "delay"  # a correct response, late
     STATUS = "status"  # the provider's own error response; 429 and 503 may carry Retry-After
     RESET = "reset"  # the connection is reset instead of a response
     SILENCE = "silence"  # the connection stays open without a response
@@ -45,7 +45,7 @@ class FaultKind(Enum):
     HUGE = "huge"  # a body of 10 MB
     REDIRECT = "redirect"  # 307 to another address
     REPEATED_PAGE = "repeated-page"  # every page of a listing is the first one
-    CHANGING_LISTING = "changing-listing"  # a right response, after which the listing changes
+    CHANGING_LISTING = "changing-listing"  # a correct response, after which the listing changes
     DEPLOYMENT = "deployment"  # accepted, but not deployed to an environment (Apinizer only)
 
 
@@ -55,7 +55,7 @@ _OF_LISTINGS = frozenset({FaultKind.REPEATED_PAGE, FaultKind.CHANGING_LISTING})
 _RIGHT_RESPONSE = _OF_LISTINGS | {FaultKind.DEPLOYMENT}
 """The faults that leave the provider's own response in place."""
 _PAGE_PARAMETERS = ("offset", "page[number]")
-"""The query parameters that choose a page, at any of the providers."""
+"""The query parameters of all providers that select a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ CATALOGUE: Mapping[str, SimulatedFault] = {
     "null-deployment": SimulatedFault(FaultKind.DEPLOYMENT, committed=True, deployment="null"),
     "empty-deployment": SimulatedFault(FaultKind.DEPLOYMENT, committed=True, deployment="empty"),
 }
-"""The faults by the names that `/_sandbox/faults` takes."""
+"""The faults by their names in `/_sandbox/faults`."""
 
 
 class PlannedFault:
@@ -116,7 +116,7 @@ class PlannedFault:
         self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose
 
     def applies(self, account: str, verb: str) -> bool:
-        """Tells whether the fault happens on this call, and counts it."""
+        """Returns True if the fault happens on this call, and counts it."""
         matches = self.verb == verb or (self.verb == EVERYTHING and verb not in (REGISTER, GATEWAY))
         matches = matches and (verb == "list" or self.fault.kind not in _OF_LISTINGS)
         matches = matches and self.account in (EVERYTHING, account)
@@ -151,8 +151,8 @@ class FaultInjector:
             fault: a `SimulatedFault`, or its name in `CATALOGUE`.
             verb: one of `VERBS`; `register` takes only silences and statuses.
             account: the provider account's name, or `*`.
-            times: how many calls it affects; None: every one from now on.
-            probability: of affecting a call that matches.
+            times: how many calls it affects; None: every call from now on.
+            probability: of affecting a matching call.
             seed: of the draws for `probability`.
 
         Raises:
@@ -225,7 +225,7 @@ _DRAWN = "rotator_simulator.drawn"
 
 
 def _ask_for_first_page() -> None:
-    # Before anything has parsed the query.
+    # Nothing has parsed the query yet.
     kept = [(name, value) for name, value in parse_qsl(request.query_string.decode()) if name not in _PAGE_PARAMETERS]
     request.environ["QUERY_STRING"] = urlencode(kept)
     request.query_string = request.environ["QUERY_STRING"].encode()
@@ -264,7 +264,7 @@ def fault_named(name: str, **changes: Any) -> SimulatedFault:
     """Returns the fault `name` of the catalogue with some fields changed.
 
     Raises:
-        ValueError: an unknown fault or field, or a wrong value; the message lists the right ones.
+        ValueError: the fault, a field or a value is invalid; the message lists the valid ones.
     """
     if name not in CATALOGUE:
         raise ValueError(f"there is no fault {name!r}; use one of {', '.join(CATALOGUE)}")

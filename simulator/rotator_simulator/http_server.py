@@ -1,8 +1,8 @@
-"""The HTTP server of the simulator: keep-alive, a thread for each connection, and several ways to break one.
+"""The simulator's HTTP server: keep-alive, a thread for each connection, and several ways to break one.
 
 It is based on the standard library and not on Werkzeug, whose server closes every connection after one response (which
-would never exercise a client's pool), reads on from a socket that the application has closed, ends the process if the
-port is taken, and prints each request.
+would never exercise a client's pool), keeps reading from a socket that the application has closed, ends the process if
+the port is taken, and prints each request.
 """
 
 import io
@@ -43,7 +43,7 @@ class Exchange:
 class RecordedExchange:
     """A request and the application's response in full, for a test that compares both with a contract.
 
-    It carries keys and passwords as they crossed the socket: an `ExchangeObserver` sees it, and nothing stores it.
+    It contains keys and passwords as they crossed the socket: an `ExchangeObserver` sees it, and nothing stores it.
     """
 
     method: str
@@ -95,7 +95,7 @@ class HttpServer(ThreadingHTTPServer):
         self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serves a connection in a thread of its own, and keeps track of it until it is closed."""
+        """Serves a connection in its own thread, and keeps track of it until it is closed."""
         with self._lock:
             self._open.add(request)
         super().process_request(request, client_address)
@@ -107,7 +107,7 @@ class HttpServer(ThreadingHTTPServer):
         request.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base class's signature
-        """Logs why a connection ended early: if the client did not close it, the server has a bug."""
+        """Logs why a connection ended early. If the client did not close it, the server has a bug."""
         by_client = isinstance(sys.exc_info()[1], OSError)
         _LOG.log(logging.DEBUG if by_client else logging.ERROR, "a connection ended early", exc_info=not by_client)
 
@@ -141,7 +141,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
         if fault is None:
             self._send(answer)
         else:
-            # A drip is a complete response: to close the connection after it would be a second fault.
+            # A drip is a complete response: closing the connection after it would be a second fault.
             self.close_connection = fault.kind is not FaultKind.DRIP
             self._break(fault, answer)
 

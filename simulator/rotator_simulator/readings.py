@@ -1,4 +1,4 @@
-"""Changes to the fields of a frozen dataclass by name, with the values checked: they come from curl."""
+"""Changes fields of a frozen dataclass by name, and checks the values, which come from curl."""
 
 from dataclasses import fields, replace
 from types import NoneType, UnionType
@@ -11,7 +11,7 @@ def with_changes(original: R, changes: dict[str, Any]) -> R:
     """Returns a copy of a frozen dataclass with some fields changed.
 
     Raises:
-        ValueError: an unknown field or a wrong value; the message says what would be right.
+        ValueError: a field is unknown or a value is invalid; the message lists the valid ones.
     """
     types = get_type_hints(type(original))
     names = [item.name for item in fields(original)]  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""A SIP registrar over UDP: whoever has a credential of a simulated account may register.
+"""A SIP registrar over UDP: accepts every valid credential of the simulated accounts.
 
-Digest authentication by the standards (RFC 3261, 10.3 and 22; RFC 7616): nonces that become stale, nonce counts that
-must not go back, and the same response again if a request is retransmitted.
+Digest authentication by the standards (RFC 3261, 10.3 and 22; RFC 7616): nonces become stale, nonce counts must not
+decrease, and a retransmitted request gets the same response again.
 """
 
 import logging
@@ -37,7 +37,7 @@ _DEFAULT_EXPIRES = "3600"
 
 @dataclass(frozen=True, slots=True)
 class RegistrarOptions:
-    """How the registrar behaves. May be replaced at run time."""
+    """The behaviour of the registrar. May be replaced at run time."""
 
     algorithms: tuple[str, ...] = ("MD5",)  # offered in this order
     qop: bool = True  # qop=auth is offered
@@ -52,7 +52,7 @@ class _Nonce:
 
 
 class SimulatedRegistrar:
-    """Answers REGISTER on one UDP port. Counts, by username, whom it accepted and refused."""
+    """Answers REGISTER on one UDP port. Counts acceptances and refusals by username."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class SimulatedRegistrar:
 
     @property
     def address(self) -> HostPort:
-        """Where it listens."""
+        """The address that it listens on."""
         host, port = self._socket.getsockname()[:2]
         return HostPort(str(host), int(port))
 
@@ -101,12 +101,12 @@ class SimulatedRegistrar:
         self._socket.close()
 
     def accepted(self) -> Mapping[str, int]:
-        """Counts how often each username was accepted, without retransmissions."""
+        """Returns how often each username was accepted, without retransmissions."""
         with self._lock:
             return dict(self._accepted)
 
     def refused(self) -> Mapping[str, int]:
-        """Counts how often each username was refused, with any password, without first challenges."""
+        """Returns how often each username was refused, with any password, without first challenges."""
         with self._lock:
             return dict(self._refused)
 

@@ -1,4 +1,4 @@
-"""`rotator sandbox`: the environment of the demo without the demo, and a folder with a configuration for it."""
+"""`rotator sandbox`: the demo's environment without the demo, and a directory with a configuration for it."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -13,21 +13,21 @@ from rotator.vault.bootstrap import write_private
 from rotator_simulator.environment import MOUNT, PolicyTimes, SimulatedEnvironment, write_configuration
 
 _FIRST_LINE = "# Written by `rotator sandbox`"
-_HEADER = f"""{_FIRST_LINE}, and again at each of its starts: copy it to keep your changes.
-# The secrets that it refers to are in the file `env` beside it.
+_HEADER = f"""{_FIRST_LINE}, which overwrites it at every start: copy it to keep your changes.
+# The secrets that it refers to are in the file `env` next to it.
 """
-# Rotations as rare as in a real policy, and grace periods short enough to wait for.
+# Rotations are as rare as in a real policy, and grace periods are short enough to wait for.
 _TIMES = PolicyTimes(every=90 * 24 * 3600, overlap=60, quarantine=60)
 _EMBEDDED_VAULT = {"embedded": {"data_dir": "vault-data", "port": 8200}}
 _EXAMPLE = "office-phone"  # the target in the instructions
 
 
 class SandboxError(Exception):
-    """It cannot start; the message says what to change."""
+    """The sandbox cannot start; the message says what to change."""
 
 
 class Sandbox:
-    """A context manager: serves from entry to exit; the folder stays."""
+    """A context manager that serves from entry to exit. The directory stays."""
 
     def __init__(
         self,
@@ -39,17 +39,17 @@ class Sandbox:
         http_port: int = 0,
         sip_port: int = 0,
     ) -> None:
-        """Starts nothing yet. `folder` is for config.yaml and env; a port of 0 takes a free one."""
+        """Prepares the sandbox without starting it. `folder` is for config.yaml and env; port 0 takes any free port."""
         self._environment = SimulatedEnvironment(clock, randomness, vault=vault, http_port=http_port, sip_port=sip_port)
-        # Absolute: the instructions are for another terminal, which may be in another folder.
+        # Absolute: the instructions are for another terminal, possibly in another directory.
         self._folder, self._ports = folder.absolute(), (http_port, sip_port)
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
-        """Starts, and writes the files.
+        """Starts everything and writes the files.
 
         Raises:
-            SandboxError: a port is taken, or the folder cannot be used.
+            SandboxError: a port is in use, or the directory is unusable.
             EmbeddedError: OpenBao is not installed, or does not start.
         """
         self._create_folder()
@@ -92,14 +92,14 @@ class Sandbox:
             "",
             "Show the simulated credentials, their history, and the registrations:",
             f"  curl -s {url}/_sandbox/state",
-            "Lose the answer to the next create, which is carried out:",
+            "Lose the answer to the next create, although it is carried out:",
             *_post(f"{url}/_sandbox/faults", '{"fault": "lost-answer", "verb": "create"}'),
             "Answer the next two updates with 429; remove all faults:",
             *_post(
                 f"{url}/_sandbox/faults", '{"fault": "rate-limited", "verb": "update", "times": 2, "retry_after": 5}'
             ),
             f"  curl -s -X DELETE {url}/_sandbox/faults",
-            "Start a call, during which its credential cannot be deleted; end it (CALL is in the first answer):",
+            "Start a call, which keeps its credential from being deleted; end it (CALL is in the first answer):",
             *_post(f"{url}/_sandbox/calls", f'{{"account": "{account}", "username": "{username}"}}'),
             f"  curl -s -X DELETE {url}/_sandbox/calls/CALL",
             "",
@@ -109,13 +109,13 @@ class Sandbox:
     def _rotation_commands(self, path: str) -> list[str]:
         if not self._environment.has_vault:
             return ["  rotator run"]
-        # The token goes through a pipe: a process list would show an argument.
+        # The token goes through a pipe, since a process list would show an argument.
         read = f"printf 'X-Vault-Token: %s' \"$VAULT_TOKEN\" | curl -s -H @- $VAULT_ADDR/v1/{MOUNT}/data/{path}"
         commands = [f"rotator plan {_EXAMPLE}", f"rotator rotate {_EXAMPLE}", "rotator status", read, "rotator run"]
         return [f"  {command}" for command in commands]
 
     def _create_folder(self) -> None:
-        """Creates the folder; refuses one with a configuration that the sandbox did not write."""
+        """Creates the directory; refuses one with a configuration that the sandbox did not write."""
         config = self._folder / "config.yaml"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ class Sandbox:
         except OSError as error:
             raise self._unusable(error) from None
         if foreign:
-            raise SandboxError(f"{config} was not written by the sandbox: choose another folder with --dir")
+            raise SandboxError(f"{config} was not written by the sandbox: choose another directory with --dir")
 
     def _write_files(self) -> None:
         vault = None if self._environment.has_vault else _EMBEDDED_VAULT
@@ -135,7 +135,7 @@ class Sandbox:
             raise self._unusable(error) from None
 
     def _unusable(self, error: OSError) -> SandboxError:
-        return SandboxError(f"{self._folder} cannot be used ({error.strerror}): choose another folder with --dir")
+        return SandboxError(f"{self._folder} is unusable ({error.strerror}): choose another directory with --dir")
 
     def _variables(self) -> Mapping[str, Secret]:
         if not self._environment.has_vault:

@@ -10,7 +10,7 @@ here `http://127.0.0.1:8400`, and the account `MA_DEMO`:
     curl -s http://127.0.0.1:8400/_sandbox/faults -H 'Content-Type: application/json' \
         -d '{"fault": "rate-limited", "verb": "update", "times": 2, "retry_after": 5}'
 
-    # Lose the response to the next create, which is carried out; delay a third of all listings, for ever
+    # Lose the response to the next create, although it is carried out; delay a third of all listings from now on
     curl -s http://127.0.0.1:8400/_sandbox/faults -H 'Content-Type: application/json' \
         -d '{"fault": "lost-answer", "verb": "create"}'
     curl -s http://127.0.0.1:8400/_sandbox/faults -H 'Content-Type: application/json' \
@@ -48,7 +48,7 @@ from rotator_simulator.simulated_api import SimulatedApi
 
 
 class SimulatorServer:
-    """Simulated providers on real sockets. A context manager: started on entry, stopped on exit."""
+    """Simulated providers on real sockets. A context manager: starts on entry, stops on exit."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class SimulatorServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops serving, breaks open connections and ends every wait. To be called once, after `start`."""
+        """Stops serving, breaks open connections and ends every wait. Call it once, after `start`."""
         self._stopping.set()
         self._server.stop()
         self._thread.join()

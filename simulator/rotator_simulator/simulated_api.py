@@ -1,4 +1,4 @@
-"""The base of every provider's simulated HTTP API, and of what builds its responses."""
+"""The base classes of every provider's simulated HTTP API and of its responses."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +15,7 @@ View = Callable[..., Response]
 
 
 class Responses(ABC, Generic[R]):
-    """Builds a provider's responses under readings that may change at any time."""
+    """Builds a provider's responses by readings that may change at any time."""
 
     def __init__(self, readings: R) -> None:
         """Starts with these readings."""
@@ -68,7 +68,7 @@ class SimulatedApi(ABC, Generic[R]):
 
     @property
     def readings(self) -> R:
-        """How it reads what the provider's pages leave open or contradict: a frozen dataclass."""
+        """The readings of what the provider's pages leave open or contradict: a frozen dataclass."""
         return self._responses.readings
 
     def read_as(self, **changes: Any) -> None:

@@ -20,13 +20,13 @@ class SimulatedTarget:
 
     name: str
     strategy: Strategy
-    usernames: tuple[str, ...]  # of credentials that exist from the start, with passwords that nobody knows
+    usernames: tuple[str, ...]  # of credentials that exist from the start, with unknown passwords
     devices: int = 2  # simulated phones or API clients that use it
     emergency: bool = False  # the demo declares it compromised, which ends every overlap
 
     @property
     def overlaps(self) -> bool:
-        """True if its devices are promised that old and new are both accepted for a while."""
+        """True if its devices are promised an overlap."""
         return self.strategy is not Strategy.IN_PLACE and not self.emergency
 
     @property
@@ -49,7 +49,7 @@ def _sip_phone(name: str, read: ReadPublished, addresses: Addresses, clock: Cloc
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """One type of provider account. The module `simulation` of each provider's folder lists its own."""
+    """One type of provider account. The module `simulation` in each provider's folder lists those of the provider."""
 
     name: str  # of the account in the configuration
     type: str  # of the account in the configuration
@@ -57,6 +57,6 @@ class Simulation:
     account: str  # its name at the provider; simulations that share the name share the account
     key_variable: str  # the environment variable of its API key
     settings: Callable[[Addresses], Mapping[str, Any]]  # the rest of the account in the configuration
-    seed: Callable[[Any, SimulatedAccount, str, Secret], None]  # adds a credential as its owner did before rotator
+    seed: Callable[[Any, SimulatedAccount, str, Secret], None]  # adds a credential that existed before rotator
     targets: tuple[SimulatedTarget, ...]
     device: Callable[[str, ReadPublished, Addresses, Clock, DeviceTiming], Device] = _sip_phone

@@ -16,7 +16,7 @@ class _Period:
 
 
 class PasswordPeriods:
-    """The periods of every password of an account. Its owner locks."""
+    """The periods of every password of an account. The caller must hold a lock."""
 
     def __init__(self, clock: Clock) -> None:
         """Starts without any period."""

@@ -1,9 +1,9 @@
 """`--write-tables` writes the tables in README and docs/ from what the tests see; without it, they are compared."""
 
 import pytest
+from account_under_test import AccountUnderTest
+from kind_description import KindDescription
 from kinds import ALL
-from place import Place
-from row import Row
 
 from rotator.providers import registry
 
@@ -29,13 +29,13 @@ def example_provider():
 
 
 @pytest.fixture(params=ALL)
-def row(request: pytest.FixtureRequest) -> Row:
+def description(request: pytest.FixtureRequest) -> KindDescription:
     """Each kind in turn."""
     return ALL[request.param]
 
 
 @pytest.fixture
-def place(row: Row):
+def account(description: KindDescription):
     """An account of it."""
-    with Place(row) as opened:
+    with AccountUnderTest(description) as opened:
         yield opened

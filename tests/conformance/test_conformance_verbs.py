@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from account_under_test import FIRST, SECOND, THIRD, WRONG_KEY, AccountUnderTest, done_value
 from kinds import ALL
-from place import FIRST, SECOND, THIRD, WRONG_KEY, Place, value
-from verbs import HOUR, VERBS, Verb
+from verb_checks import HOUR, VERBS, VerbCheck
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Capabilities, Credential, Strategy
@@ -31,107 +31,116 @@ FEATURES: dict[str, Callable[[Capabilities], bool]] = {
 """What a kind may be unable to do, by what its `Capabilities` say."""
 
 
-def able(place: Place) -> Iterator[Verb]:
-    """The verbs that the kind has; each finds the place as it was."""
+def supported_verbs(account: AccountUnderTest) -> Iterator[VerbCheck]:
+    """The verbs that the kind has; each finds the account as it was."""
     for verb in VERBS.values():
-        if verb.able(place.honest.capabilities):
+        if verb.able(account.provider.capabilities):
             yield verb
-            place.wipe()
+            account.wipe()
 
 
 def test_every_kind_has_a_row_and_every_row_is_a_kind():
     assert list(ALL) == list(KINDS)
 
 
-def test_the_listed_gaps_are_those_of_the_capabilities(place):
-    can = place.honest.capabilities
+def test_the_listed_gaps_are_those_of_the_capabilities(account):
+    can = account.provider.capabilities
     derived = {name for name, has in FEATURES.items() if not has(can)}
-    derived |= {"pages"} if place.row.page is None else set()
-    derived |= {"in use"} if place.row.in_use is None else set()
-    derived |= set() if place.open(proves=True).capabilities.proof.tries_password else {"prove"}
-    assert set(place.row.gaps) == derived
-    assert all(place.row.gaps.values())
+    derived |= {"pages"} if account.description.page is None else set()
+    derived |= {"in use"} if account.description.in_use is None else set()
+    derived |= set() if account.open_provider(proves=True).capabilities.proof.tries_password else {"prove"}
+    assert set(account.description.gaps) == derived
+    assert all(account.description.gaps.values())
 
 
-def test_what_is_a_gap_is_refused_as_unsupported_and_nothing_is_sent(place):
+def test_what_is_a_gap_is_refused_as_unsupported_and_nothing_is_sent(account):
     for verb in VERBS.values():
-        if not verb.able(place.honest.capabilities):
-            one, _, before = place.add(), place.like(), place.snapshot()
-            sent = len(place.sent())
-            answer = place.within(place.honest, lambda verb=verb, one=one: verb.ask(place, place.honest, one))
+        if not verb.able(account.provider.capabilities):
+            one, _, before = account.add(), account.predecessor(), account.snapshot()
+            sent = len(account.sent_methods())
+            answer = account.ask_in_time(
+                account.provider, lambda verb=verb, one=one: verb.ask(account, account.provider, one)
+            )
             assert isinstance(answer, Refused), verb
             assert answer.why is Refusal.UNSUPPORTED, verb
-            assert (place.snapshot(), len(place.sent())) == (before, sent), verb
+            assert (account.snapshot(), len(account.sent_methods())) == (before, sent), verb
 
 
-def test_an_end_by_disabling_is_final_where_re_enabling_is_a_gap(place):
-    can = place.honest.capabilities
+def test_an_end_by_disabling_is_final_where_re_enabling_is_a_gap(account):
+    can = account.provider.capabilities
     if not can.disables:
-        assert {"disable", "re-enable"} <= set(place.row.gaps)
+        assert {"disable", "re-enable"} <= set(account.description.gaps)
         return
-    one = place.add()
-    value(place.honest.disable(one))
-    place.clock.advance(HOUR)
-    again = place.honest.enable(one)
+    one = account.add()
+    done_value(account.provider.disable(one))
+    account.clock.advance(HOUR)
+    again = account.provider.enable(one)
     assert isinstance(again, Done) is can.re_enables
-    assert place.accepts(one) is can.re_enables
+    assert account.accepts(one) is can.re_enables
     if not can.re_enables:
         assert again.why is Refusal.EXPIRED
 
 
-def test_who_chooses_the_password_is_as_declared(place):
-    can = place.honest.capabilities
+def test_who_chooses_the_password_is_as_declared(account):
+    can = account.provider.capabilities
     if can.creates:
-        staged = place.staged()
-        made = value(place.honest.create(staged, "office", place.like()))
+        staged = account.staged()
+        made = done_value(account.provider.create(staged, "office", account.predecessor()))
         assert (made.password == staged.password) is can.chooses_password
         assert (made.username == staged.username) is not can.generates_password
     assert can.chooses_password is not can.generates_password
 
 
-def test_the_strategies_are_those_that_are_listed(place):
-    can = place.honest.capabilities
-    assert tuple(strategy.value for strategy in Strategy if unsupported(strategy, can) is None) == place.row.strategies
+def test_the_strategies_are_those_that_are_listed(account):
+    can = account.provider.capabilities
+    assert (
+        tuple(strategy.value for strategy in Strategy if unsupported(strategy, can) is None)
+        == account.description.strategies
+    )
 
 
-def test_done_is_true_and_twice_means_the_same(place):
-    for verb in able(place):
-        one, bystander = verb.prepare(place), place.add("bystander", THIRD)
-        first = place.within(place.honest, lambda verb=verb, one=one: verb.ask(place, place.honest, one))
-        assert verb.holds(place, one, value(first)), verb
+def test_done_is_true_and_twice_means_the_same(account):
+    for verb in supported_verbs(account):
+        one, bystander = verb.prepare(account), account.add("bystander", THIRD)
+        first = account.ask_in_time(
+            account.provider, lambda verb=verb, one=one: verb.ask(account, account.provider, one)
+        )
+        assert verb.holds(account, one, done_value(first)), verb
         if verb.name == "create":
             continue  # the next test
-        before = place.snapshot()
-        second = place.within(place.honest, lambda verb=verb, one=one: verb.ask(place, place.honest, one))
-        assert verb.holds(place, one, value(second)), verb
-        assert place.snapshot().keys() == before.keys()
-        assert place.accepts(bystander), verb
+        before = account.snapshot()
+        second = account.ask_in_time(
+            account.provider, lambda verb=verb, one=one: verb.ask(account, account.provider, one)
+        )
+        assert verb.holds(account, one, done_value(second)), verb
+        assert account.snapshot().keys() == before.keys()
+        assert account.accepts(bystander), verb
         if verb.name != "disable":  # where a password goes along, it may be another one that nobody keeps
-            assert place.snapshot() == before, verb
+            assert account.snapshot() == before, verb
 
 
-def test_a_second_create_is_a_duplicate_where_the_username_is_ours(place):
-    can = place.honest.capabilities
+def test_a_second_create_is_a_duplicate_where_the_username_is_ours(account):
+    can = account.provider.capabilities
     if not can.creates:
         return
-    staged = place.staged()
-    made = value(place.honest.create(staged, "office", place.like()))
-    again = place.checked(place.honest.create(staged, "office", place.like()))
+    staged = account.staged()
+    made = done_value(account.provider.create(staged, "office", account.predecessor()))
+    again = account.without_secrets(account.provider.create(staged, "office", account.predecessor()))
     if can.chooses_password:
         assert again.why is Refusal.DUPLICATE
-        assert place.accepts(made)
+        assert account.accepts(made)
     else:
-        found = value(place.honest.find(staged))
-        assert {one.id for one in found} == {made.id, value(again).id}
+        found = done_value(account.provider.find(staged))
+        assert {one.id for one in found} == {made.id, done_value(again).id}
 
 
-def test_what_is_not_there_is_told_from_what_is(place):
-    one = place.add()
+def test_what_is_not_there_is_told_from_what_is(account):
+    one = account.add()
     gone = replace(one, id="no-such-id", username="nosuchuser")
-    for verb in able(place):
+    for verb in supported_verbs(account):
         if verb.name == "create":
             continue
-        answer = place.within(place.honest, lambda verb=verb: verb.ask(place, place.honest, gone))
+        answer = account.ask_in_time(account.provider, lambda verb=verb: verb.ask(account, account.provider, gone))
         if verb.name == "find":
             assert answer == Done(())
         elif verb.name == "delete":
@@ -143,12 +152,12 @@ def test_what_is_not_there_is_told_from_what_is(place):
 
 
 @pytest.mark.parametrize("fault", ["error", "forbidden", "empty", "html", "rate-limited"])
-def test_that_it_is_not_there_is_never_believed_without_a_listing(place, fault):
-    gone = replace(place.add(), id="no-such-id", username="nosuchuser")
-    place.sandbox.faults.plan(fault, verb="list", times=None)
+def test_that_it_is_not_there_is_never_believed_without_a_listing(account, fault):
+    gone = replace(account.add(), id="no-such-id", username="nosuchuser")
+    account.sandbox.faults.plan(fault, verb="list", times=None)
     for verb in VERBS.values():
-        if verb.able(place.honest.capabilities) and verb.name != "create":
-            answer = place.checked(verb.ask(place, place.honest, gone))
+        if verb.able(account.provider.capabilities) and verb.name != "create":
+            answer = account.without_secrets(verb.ask(account, account.provider, gone))
             assert not isinstance(answer, Done), verb
             assert getattr(answer, "why", None) is not Refusal.NOT_FOUND, verb
             if fault == "rate-limited":
@@ -156,99 +165,101 @@ def test_that_it_is_not_there_is_never_believed_without_a_listing(place, fault):
 
 
 @pytest.mark.parametrize("how", ["wrong key", "unauthorized", "forbidden"])
-def test_a_key_that_may_not_is_a_refusal_that_concerns_the_account(place, how):
-    provider = place.open(key=WRONG_KEY) if how == "wrong key" else place.honest
-    for verb in able(place):
-        one = verb.prepare(place)
-        before = place.snapshot()
+def test_a_key_that_may_not_is_a_refusal_that_concerns_the_account(account, how):
+    provider = account.open_provider(key=WRONG_KEY) if how == "wrong key" else account.provider
+    for verb in supported_verbs(account):
+        one = verb.prepare(account)
+        before = account.snapshot()
         if how != "wrong key":
-            place.sandbox.faults.plan(how, times=None)
-        answer = place.within(provider, lambda verb=verb, one=one: verb.ask(place, provider, one))
+            account.sandbox.faults.plan(how, times=None)
+        answer = account.ask_in_time(provider, lambda verb=verb, one=one: verb.ask(account, provider, one))
         assert isinstance(answer, Refused), (verb, answer)
         assert answer.why.concerns_account, verb
         assert how == "forbidden" or answer.why is Refusal.AUTHENTICATION
-        assert place.snapshot() == before, verb
+        assert account.snapshot() == before, verb
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_a_create_whose_answer_is_lost_is_found_and_completed(place, fault):
-    if not place.honest.capabilities.creates:
-        assert "create" in place.row.gaps
+def test_a_create_whose_answer_is_lost_is_found_and_completed(account, fault):
+    if not account.provider.capabilities.creates:
+        assert "create" in account.description.gaps
         return
-    staged = place.staged()
-    place.like()
-    before = len(place.records())
-    place.sandbox.faults.plan(fault, verb="create")
-    answer = place.checked(place.honest.create(staged, "office", place.like()))
+    staged = account.staged()
+    account.predecessor()
+    before = len(account.records())
+    account.sandbox.faults.plan(fault, verb="create")
+    answer = account.without_secrets(account.provider.create(staged, "office", account.predecessor()))
     assert isinstance(answer, Unknown), answer
-    (found,) = value(place.honest.find(replace(staged, password=None)))
-    made = value(place.honest.complete(replace(staged, id=found.id, username=found.username), place.like()))
-    assert place.accepts(made)
+    (found,) = done_value(account.provider.find(replace(staged, password=None)))
+    made = done_value(
+        account.provider.complete(replace(staged, id=found.id, username=found.username), account.predecessor())
+    )
+    assert account.accepts(made)
     assert made.password is not None
-    assert len(place.records()) == before + 1
+    assert len(account.records()) == before + 1
 
 
-def test_a_create_that_was_never_carried_out_leaves_nothing_to_find(place):
-    if not place.honest.capabilities.creates:
-        assert "create" in place.row.gaps
+def test_a_create_that_was_never_carried_out_leaves_nothing_to_find(account):
+    if not account.provider.capabilities.creates:
+        assert "create" in account.description.gaps
         return
-    staged = place.staged()
-    place.sandbox.faults.plan("reset", verb="create")
-    assert isinstance(place.honest.create(staged, "office", place.like()), Unknown)
-    assert value(place.honest.find(replace(staged, password=None))) == ()
-    assert place.sent().count("POST") == 1
+    staged = account.staged()
+    account.sandbox.faults.plan("reset", verb="create")
+    assert isinstance(account.provider.create(staged, "office", account.predecessor()), Unknown)
+    assert done_value(account.provider.find(replace(staged, password=None))) == ()
+    assert account.sent_methods().count("POST") == 1
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_any_other_write_is_sent_again_after_a_lost_answer_and_ends_as_wanted(place, fault):
-    for verb in able(place):
+def test_any_other_write_is_sent_again_after_a_lost_answer_and_ends_as_wanted(account, fault):
+    for verb in supported_verbs(account):
         if not verb.writes or verb.name == "create":
             continue
-        one = verb.prepare(place)
+        one = verb.prepare(account)
         for asked in ("update", "delete", "grant"):
-            place.sandbox.faults.plan(fault, verb=asked)
-        answer = place.checked(verb.ask(place, place.honest, one))
+            account.sandbox.faults.plan(fault, verb=asked)
+        answer = account.without_secrets(verb.ask(account, account.provider, one))
         assert not isinstance(answer, Refused), verb
-        again = place.checked(verb.ask(place, place.honest, one))
-        again = again if isinstance(again, Done) else place.checked(verb.ask(place, place.honest, one))
-        assert verb.holds(place, one, value(again)), verb
+        again = account.without_secrets(verb.ask(account, account.provider, one))
+        again = again if isinstance(again, Done) else account.without_secrets(verb.ask(account, account.provider, one))
+        assert verb.holds(account, one, done_value(again)), verb
 
 
-def test_active_calls_postpone_a_deletion(row):
-    with Place(row, **(row.in_use or {})) as place:
-        if row.in_use is None:
-            assert "in use" in row.gaps
+def test_active_calls_postpone_a_deletion(description):
+    with AccountUnderTest(description, **(description.in_use or {})) as account:
+        if description.in_use is None:
+            assert "in use" in description.gaps
             return
-        one = place.add()
-        call = place.account.start_call(one.id)
-        answer = place.checked(place.honest.delete(one))
+        one = account.add()
+        call = account.simulated.start_call(one.id)
+        answer = account.without_secrets(account.provider.delete(one))
         assert isinstance(answer, Retry)
         assert answer.why is Wait.IN_USE
-        assert place.accepts(one)
-        place.account.end_call(call)
-        assert place.honest.delete(one) == Done(None)
-        assert place.held(one) is None
+        assert account.accepts(one)
+        account.simulated.end_call(call)
+        assert account.provider.delete(one) == Done(None)
+        assert account.record_of(one) is None
 
 
-def test_a_read_only_provider_sends_nothing_but_get(place):
-    provider = place.open(read_only=True)
-    for verb in able(place):
-        one = verb.prepare(place)
-        before, sent = place.snapshot(), len(place.sent())
+def test_a_read_only_provider_sends_nothing_but_get(account):
+    provider = account.open_provider(read_only=True)
+    for verb in supported_verbs(account):
+        one = verb.prepare(account)
+        before, sent = account.snapshot(), len(account.sent_methods())
         try:
-            answer = verb.ask(place, provider, one)
+            answer = verb.ask(account, provider, one)
         except ReadOnlyViolation:
             assert verb.writes, verb
         else:  # there was nothing to be written
-            assert not isinstance(answer, Done) or verb.holds(place, one, answer.value), verb
-        assert set(place.sent()[sent:]) <= {"GET"}, verb
-        assert place.snapshot() == before, verb
+            assert not isinstance(answer, Done) or verb.holds(account, one, answer.value), verb
+        assert set(account.sent_methods()[sent:]) <= {"GET"}, verb
+        assert account.snapshot() == before, verb
 
 
 # -- the proof
 
 
-def wrong(one: Credential) -> dict[str, Credential]:
+def mistaken(one: Credential) -> dict[str, Credential]:
     """Credentials that do not work, each by one mistake."""
     return {
         "another password": replace(one, password=SECOND),
@@ -256,42 +267,42 @@ def wrong(one: Credential) -> dict[str, Credential]:
     }
 
 
-def test_a_proof_is_given_for_the_right_password_and_no_other(place):
-    provider = place.open(proves=True)
-    if "prove" in place.row.gaps:
+def test_a_proof_is_given_for_the_right_password_and_no_other(account):
+    provider = account.open_provider(proves=True)
+    if "prove" in account.description.gaps:
         return  # the next test
-    one = place.add()
-    assert value(place.within(provider, lambda: provider.prove(one))).tries_password
-    for mistake, other in wrong(one).items():
-        answer = place.within(provider, lambda other=other: provider.prove(other))
+    one = account.add()
+    assert done_value(account.ask_in_time(provider, lambda: provider.prove(one))).tries_password
+    for mistake, other in mistaken(one).items():
+        answer = account.ask_in_time(provider, lambda other=other: provider.prove(other))
         assert isinstance(answer, Retry), mistake
         assert answer.why is Wait.NOT_YET
     if provider.capabilities.disables:
-        value(provider.disable(one))
+        done_value(provider.disable(one))
         assert provider.prove(one).why is Wait.NOT_YET
     assert isinstance(provider.prove(replace(one, password=None)), Refused)
 
 
-def test_a_read_back_does_not_claim_to_try_the_password(place):
-    provider = place.honest
+def test_a_read_back_does_not_claim_to_try_the_password(account):
+    provider = account.provider
     assert not provider.capabilities.proof.tries_password
-    one = place.add()
-    assert not value(provider.prove(one)).tries_password
-    for mistake, other in wrong(one).items():
-        tells = place.row.shows_passwords or mistake != "another password"
+    one = account.add()
+    assert not done_value(provider.prove(one)).tries_password
+    for mistake, other in mistaken(one).items():
+        tells = account.description.shows_passwords or mistake != "another password"
         assert isinstance(provider.prove(other), Done) is not tells, mistake
     if provider.capabilities.disables:
-        value(provider.disable(one))
+        done_value(provider.disable(one))
         assert not isinstance(provider.prove(one), Done)
 
 
-def test_a_silent_registrar_or_gateway_proves_nothing(place):
-    if "prove" in place.row.gaps:
+def test_a_silent_registrar_or_gateway_proves_nothing(account):
+    if "prove" in account.description.gaps:
         return  # neither is asked
-    provider = place.open(proves=True)
-    one = place.add()
+    provider = account.open_provider(proves=True)
+    one = account.add()
     for verb in ("register", "gateway"):
-        place.sandbox.faults.plan(fault_named("unavailable"), verb=verb, times=None)
-    answer = place.within(provider, lambda: provider.prove(one))
+        account.sandbox.faults.plan(fault_named("unavailable"), verb=verb, times=None)
+    answer = account.ask_in_time(provider, lambda: provider.prove(one))
     assert not isinstance(answer, Done)
-    assert place.accepts(replace(one, password=FIRST))
+    assert account.accepts(replace(one, password=FIRST))

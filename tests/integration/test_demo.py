@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import psutil
 import pytest
 import typer
-from examples import only_long
+from long_runs import only_long
 
 import rotator_simulator.demo.run as demo_module
 from rotator.daemon.clock import SystemClock, SystemRandomness
@@ -30,7 +30,7 @@ NO_OVERLAP = PolicyTimes(every=9, overlap=0, quarantine=5, propagation=0)
 SLOW = DeviceTiming(interval=0.3, refresh=60.0, retry=0.2, patience=60.0, overlap=30.0)
 
 
-class Run:
+class DemoProcess:
     """The demo as a process of its own, in a session and with temporary files of its own."""
 
     def __init__(self, folder: Path, *words: str) -> None:
@@ -65,11 +65,11 @@ class Run:
 
 
 @pytest.fixture
-def run(tmp_path: Path):
-    started: list[Run] = []
+def start_demo(tmp_path: Path):
+    started: list[DemoProcess] = []
 
-    def begin(*words: str) -> Run:
-        started.append(Run(tmp_path, *words))
+    def begin(*words: str) -> DemoProcess:
+        started.append(DemoProcess(tmp_path, *words))
         return started[-1]
 
     yield begin
@@ -86,8 +86,8 @@ def numbers(text: str, name: str) -> dict[str, float]:
     return {word: float(value) for word, value in re.findall(r"([A-Za-z-]+) ([0-9]+(?:\.[0-9]+)?)", row)}
 
 
-def test_the_whole_demo_keeps_every_promise(run) -> None:
-    demo = run()
+def test_the_whole_demo_keeps_every_promise(start_demo) -> None:
+    demo = start_demo()
     demo.watch(limit=100)
     text = demo.text()
     assert demo.process.returncode == 0, text
@@ -134,8 +134,8 @@ def in_order(text: str, target: str, username: str) -> list[str]:
         *only_long((signal.SIGINT, "starting"), (signal.SIGTERM, "SIGUSR1")),
     ],
 )
-def test_a_stop_ends_it_soon_and_leaves_nothing(run, number: signal.Signals, moment: str) -> None:
-    demo = run()
+def test_a_stop_ends_it_soon_and_leaves_nothing(start_demo, number: signal.Signals, moment: str) -> None:
+    demo = start_demo()
     demo.watch(limit=60, until=moment)
     asked = time.monotonic()
     os.killpg(demo.process.pid, number)  # as a terminal does: to everybody in the foreground

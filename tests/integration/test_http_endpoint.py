@@ -23,7 +23,7 @@ SENTINEL = "Sentinel-Value-77"
 Status = Callable[[], dict[str, Any]]
 
 
-class Served:
+class RunningEndpoint:
     """A running endpoint."""
 
     def __init__(self, status: Status = lambda: {"targets": []}, host: str = "127.0.0.1") -> None:
@@ -51,8 +51,8 @@ class Served:
 
 
 @pytest.fixture
-def served() -> Iterator[Served]:
-    made = Served()
+def endpoint() -> Iterator[RunningEndpoint]:
+    made = RunningEndpoint()
     yield made
     made.server.stop()
 
@@ -65,39 +65,41 @@ def eventually(condition: Callable[[], bool]) -> None:
         threading.Event().wait(0.01)
 
 
-def test_metrics_are_served_in_the_form_that_prometheus_reads(served: Served) -> None:
-    status, headers, body = served.ask("/metrics")
+def test_metrics_are_served_in_the_form_that_prometheus_reads(endpoint: RunningEndpoint) -> None:
+    status, headers, body = endpoint.ask("/metrics")
     assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     names = {family.name for family in text_string_to_metric_families(body.decode())}
     assert "rotator_build_info" in names
 
 
-def test_healthz_says_whether_the_loop_makes_progress(served: Served) -> None:
-    status, headers, body = served.ask("/healthz")
+def test_healthz_says_whether_the_loop_makes_progress(endpoint: RunningEndpoint) -> None:
+    status, headers, body = endpoint.ask("/healthz")
     assert (status, json.loads(body)) == (200, {"ok": True, "reasons": []})
     assert headers["content-type"] == "application/json; charset=utf-8"
-    served.clock.advance(BEAT + timedelta(seconds=1))
-    status, _, body = served.ask("/healthz")
+    endpoint.clock.advance(BEAT + timedelta(seconds=1))
+    status, _, body = endpoint.ask("/healthz")
     assert status == 503
     assert json.loads(body)["reasons"] == ["the scheduler's loop has been stuck for 181 s; 180 s are allowed"]
 
 
-def test_readyz_says_what_is_missing(served: Served) -> None:
-    status, _, body = served.ask("/readyz")
+def test_readyz_says_what_is_missing(endpoint: RunningEndpoint) -> None:
+    status, _, body = endpoint.ask("/readyz")
     assert (status, len(json.loads(body)["reasons"])) == (503, 2)
-    served.health.configuration_loaded()
-    served.health.vault_reached()
-    assert served.ask("/readyz")[0] == 200
+    endpoint.health.configuration_loaded()
+    endpoint.health.vault_reached()
+    assert endpoint.ask("/readyz")[0] == 200
 
 
-def test_status_is_the_document(served: Served) -> None:
-    status, _, body = served.ask("/status?pretty=1")
+def test_status_is_the_document(endpoint: RunningEndpoint) -> None:
+    status, _, body = endpoint.ask("/status?pretty=1")
     assert (status, json.loads(body)) == (200, {"targets": []})
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "/status", "/nothing"])
-def test_every_answer_is_uncached_unsniffed_and_says_nothing_of_the_server(served: Served, path: str) -> None:
-    _, headers, _ = served.ask(path)
+def test_every_answer_is_uncached_unsniffed_and_says_nothing_of_the_server(
+    endpoint: RunningEndpoint, path: str
+) -> None:
+    _, headers, _ = endpoint.ask(path)
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
@@ -106,19 +108,19 @@ def test_every_answer_is_uncached_unsniffed_and_says_nothing_of_the_server(serve
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics/", "/status/../metrics", "/%2e%2e/etc/passwd", "/STATUS"])
-def test_any_other_path_is_not_found(served: Served, path: str) -> None:
-    status, _, body = served.ask(path)
+def test_any_other_path_is_not_found(endpoint: RunningEndpoint, path: str) -> None:
+    status, _, body = endpoint.ask(path)
     assert (status, json.loads(body)["pages"]) == (404, ["/healthz", "/metrics", "/readyz", "/status"])
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
-def test_nothing_but_reading_is_allowed(served: Served, method: str) -> None:
-    status, headers, _ = served.ask("/status", method, b"{}")
+def test_nothing_but_reading_is_allowed(endpoint: RunningEndpoint, method: str) -> None:
+    status, headers, _ = endpoint.ask("/status", method, b"{}")
     assert (status, headers["allow"]) == (405, "GET, HEAD")
 
 
-def test_head_has_the_headers_of_get_and_no_body(served: Served) -> None:
-    got, asked = served.ask("/status"), served.ask("/status", "HEAD")
+def test_head_has_the_headers_of_get_and_no_body(endpoint: RunningEndpoint) -> None:
+    got, asked = endpoint.ask("/status"), endpoint.ask("/status", "HEAD")
     assert (asked[0], asked[2]) == (200, b"")
     assert asked[1]["content-length"] == got[1]["content-length"] == str(len(got[2]))
 
@@ -132,38 +134,40 @@ def test_head_has_the_headers_of_get_and_no_body(served: Served) -> None:
         b"GET\r\n\r\n",
     ],
 )
-def test_oversized_and_garbled_requests_are_refused_and_the_next_one_is_served(served: Served, request_: bytes) -> None:
-    assert served.raw(request_)[:10] in (b"", b"HTTP/1.1 4", b"HTTP/1.0 4")
-    assert served.ask("/healthz")[0] == 200
+def test_oversized_and_garbled_requests_are_refused_and_the_next_one_is_served(
+    endpoint: RunningEndpoint, request_: bytes
+) -> None:
+    assert endpoint.raw(request_)[:10] in (b"", b"HTTP/1.1 4", b"HTTP/1.0 4")
+    assert endpoint.ask("/healthz")[0] == 200
 
 
 def test_a_page_that_fails_is_an_error_without_its_cause_and_takes_nothing_with_it() -> None:
     def broken() -> dict[str, Any]:
         raise RuntimeError(SENTINEL)
 
-    served = Served(broken)
+    endpoint = RunningEndpoint(broken)
     try:
-        status, _, body = served.ask("/status")
+        status, _, body = endpoint.ask("/status")
         assert status == 500
         assert SENTINEL.encode() not in body
-        assert served.ask("/metrics")[0] == 200
+        assert endpoint.ask("/metrics")[0] == 200
     finally:
-        served.server.stop()
+        endpoint.server.stop()
 
 
 def test_a_secret_that_strays_into_the_document_is_not_served() -> None:
-    served = Served(lambda: {"oops": Secret(SENTINEL)})
+    endpoint = RunningEndpoint(lambda: {"oops": Secret(SENTINEL)})
     try:
-        status, _, body = served.ask("/status")
+        status, _, body = endpoint.ask("/status")
         assert status == 500
         assert SENTINEL.encode() not in body
     finally:
-        served.server.stop()
+        endpoint.server.stop()
 
 
-def test_more_clients_than_threads_are_all_answered(served: Served) -> None:
+def test_more_clients_than_threads_are_all_answered(endpoint: RunningEndpoint) -> None:
     answers: list[int] = []
-    clients = [threading.Thread(target=lambda: answers.append(served.ask("/metrics")[0])) for _ in range(30)]
+    clients = [threading.Thread(target=lambda: answers.append(endpoint.ask("/metrics")[0])) for _ in range(30)]
     for client in clients:
         client.start()
     for client in clients:
@@ -172,10 +176,10 @@ def test_more_clients_than_threads_are_all_answered(served: Served) -> None:
     assert sum(thread.name.startswith("waitress-") for thread in threading.enumerate()) == 4
 
 
-def test_silent_connections_do_not_keep_others_from_being_answered(served: Served) -> None:
-    silent = [socket.create_connection((served.host, served.server.port), timeout=5) for _ in range(20)]
+def test_silent_connections_do_not_keep_others_from_being_answered(endpoint: RunningEndpoint) -> None:
+    silent = [socket.create_connection((endpoint.host, endpoint.server.port), timeout=5) for _ in range(20)]
     try:
-        assert served.ask("/healthz")[0] == 200
+        assert endpoint.ask("/healthz")[0] == 200
     finally:
         for connection in silent:
             connection.close()
@@ -189,19 +193,19 @@ def test_stopping_lets_a_request_in_progress_end_and_frees_the_port() -> None:
         assert go_on.wait(10)
         return {"slow": True}
 
-    served = Served(slow)
+    endpoint = RunningEndpoint(slow)
     answers: list[tuple[int, bytes]] = []
-    client = threading.Thread(target=lambda: answers.append(served.ask("/status")[::2]))
+    client = threading.Thread(target=lambda: answers.append(endpoint.ask("/status")[::2]))
     client.start()
     assert asked.wait(10)
-    stopping = threading.Thread(target=served.server.stop)
+    stopping = threading.Thread(target=endpoint.server.stop)
     stopping.start()
     go_on.set()
     for thread in (stopping, client):
         thread.join(timeout=20)
     assert [(status, json.loads(body)) for status, body in answers] == [(200, {"slow": True})]
-    port = served.server.port
-    again = StatusServer("127.0.0.1", port, served.metrics.render, served.health, dict)
+    port = endpoint.server.port
+    again = StatusServer("127.0.0.1", port, endpoint.metrics.render, endpoint.health, dict)
     again.start()
     assert again.port == port
     again.stop()
@@ -215,29 +219,29 @@ def test_stopping_ends_in_time_though_a_page_hangs() -> None:
         release.wait(30)
         return {}
 
-    served = Served(hanging)
-    with closing(socket.create_connection((served.host, served.server.port), timeout=5)) as client:
+    endpoint = RunningEndpoint(hanging)
+    with closing(socket.create_connection((endpoint.host, endpoint.server.port), timeout=5)) as client:
         client.sendall(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n")
         assert asked.wait(10)
         began = time.monotonic()
-        served.server.stop(timeout=0.3)
+        endpoint.server.stop(timeout=0.3)
         assert time.monotonic() - began < 5
     release.set()
     eventually(lambda: not any(thread.name == "http" for thread in threading.enumerate()))
 
 
 def test_stopping_twice_or_before_the_start_is_harmless() -> None:
-    served = Served()
-    served.server.stop()
-    served.server.stop()
-    StatusServer("127.0.0.1", 0, served.metrics.render, served.health, dict).stop()
+    endpoint = RunningEndpoint()
+    endpoint.server.stop()
+    endpoint.server.stop()
+    StatusServer("127.0.0.1", 0, endpoint.metrics.render, endpoint.health, dict).stop()
     with pytest.raises(ConnectionRefusedError):
-        served.ask("/healthz")
+        endpoint.ask("/healthz")
 
 
-def test_a_port_in_use_is_refused_with_what_to_change(served: Served) -> None:
-    port = served.server.port
-    other = StatusServer("127.0.0.1", port, served.metrics.render, served.health, dict)
+def test_a_port_in_use_is_refused_with_what_to_change(endpoint: RunningEndpoint) -> None:
+    port = endpoint.server.port
+    other = StatusServer("127.0.0.1", port, endpoint.metrics.render, endpoint.health, dict)
     with pytest.raises(
         ListenError, match=rf"cannot listen on '127\.0\.0\.1', port {port}: another process uses this port; .*\(0 takes"
     ):
@@ -262,8 +266,8 @@ def test_an_address_that_cannot_be_listened_on_is_refused_with_what_to_change(
 
 
 def test_ipv6_works() -> None:
-    served = Served(host="::1")
+    endpoint = RunningEndpoint(host="::1")
     try:
-        assert served.ask("/healthz")[0] == 200
+        assert endpoint.ask("/healthz")[0] == 200
     finally:
-        served.server.stop()
+        endpoint.server.stop()

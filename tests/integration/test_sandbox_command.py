@@ -19,7 +19,7 @@ COMMAND = [sys.executable, "-m", "rotator", "sandbox", "--port", "0", "--sip-por
 LAST = "Ctrl-C ends the sandbox"
 
 
-class Served:
+class SandboxProcess:
     """The sandbox as a process of its own."""
 
     def __init__(self, folder: Path, *words: str) -> None:
@@ -58,11 +58,11 @@ class Served:
 
 
 @pytest.fixture
-def serve(tmp_path: Path):
-    started: list[Served] = []
+def start_sandbox(tmp_path: Path):
+    started: list[SandboxProcess] = []
 
-    def begin(*words: str) -> Served:
-        started.append(Served(tmp_path, *words))
+    def begin(*words: str) -> SandboxProcess:
+        started.append(SandboxProcess(tmp_path, *words))
         return started[-1]
 
     yield begin
@@ -81,46 +81,46 @@ def shell(script: str, **more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_what_it_prints_can_be_typed_and_rotates_a_password(serve) -> None:
-    served = serve()
-    served.ready()
-    done = shell(served.commands("check-config", "plan", "rotate office-phone", "status"))
+def test_what_it_prints_can_be_typed_and_rotates_a_password(start_sandbox) -> None:
+    sandbox = start_sandbox()
+    sandbox.ready()
+    done = shell(sandbox.commands("check-config", "plan", "rotate office-phone", "status"))
     assert done.returncode == 0, done.stdout + done.stderr
-    known = served.environment()
+    known = sandbox.environment()
     headers = {"X-Vault-Token": known["VAULT_TOKEN"]}
     address = f"{known['VAULT_ADDR']}/v1/secret/data/sip/office-phone"
     document = requests.get(address, headers=headers, timeout=10).json()["data"]["data"]
     assert document["username"].startswith("officephone01")
     assert document["username"] != "officephone01"
-    url = next(word for word in served.text().split() if word.startswith("http://"))
+    url = next(word for word in sandbox.text().split() if word.startswith("http://"))
     state = requests.get(f"{url}/_sandbox/state", timeout=10).json()
     held = {each["username"]: each["enabled"] for each in state["accounts"]["MA_DEMO"]["credentials"]}
     assert held[document["username"]]
     for secret in (document["password"], known["VOBIZ_AUTH_TOKEN"], known["ROTATOR_SECRET_ID"], known["VAULT_TOKEN"]):
-        assert secret not in served.text() + done.stdout + done.stderr
+        assert secret not in sandbox.text() + done.stdout + done.stderr
 
 
-def test_secrets_are_in_one_private_file_and_in_no_command_line(serve) -> None:
-    served = serve()
-    text = served.ready()
-    assert stat.S_IMODE(served.directory.stat().st_mode) == 0o700
-    assert stat.S_IMODE((served.directory / "env").stat().st_mode) == 0o600
-    assert sorted(path.name for path in served.directory.iterdir()) == ["config.yaml", "env"]
-    family = psutil.Process(served.process.pid)
+def test_secrets_are_in_one_private_file_and_in_no_command_line(start_sandbox) -> None:
+    sandbox = start_sandbox()
+    text = sandbox.ready()
+    assert stat.S_IMODE(sandbox.directory.stat().st_mode) == 0o700
+    assert stat.S_IMODE((sandbox.directory / "env").stat().st_mode) == 0o600
+    assert sorted(path.name for path in sandbox.directory.iterdir()) == ["config.yaml", "env"]
+    family = psutil.Process(sandbox.process.pid)
     lines = [" ".join(each.cmdline()) for each in (family, *family.children(recursive=True))]
     assert any("bao" in line for line in lines)
-    secrets = [value for name, value in served.environment().items() if name != "VAULT_ADDR"]
+    secrets = [value for name, value in sandbox.environment().items() if name != "VAULT_ADDR"]
     assert len(secrets) == 5
     for secret in secrets:
         assert not [
-            where for where in (text, *lines, (served.directory / "config.yaml").read_text()) if secret in where
+            where for where in (text, *lines, (sandbox.directory / "config.yaml").read_text()) if secret in where
         ]
 
 
-def test_the_printed_faults_and_calls_are_taken(serve) -> None:
-    served = serve("--no-vault")
-    served.ready()
-    printed = served.text().replace("\\\n", "").splitlines()
+def test_the_printed_faults_and_calls_are_taken(start_sandbox) -> None:
+    sandbox = start_sandbox("--no-vault")
+    sandbox.ready()
+    printed = sandbox.text().replace("\\\n", "").splitlines()
     posts = [shlex.split(line) for line in printed if line.startswith("  curl") and " -d " in line]
     assert len(posts) == 3
     for words in posts:
@@ -129,35 +129,35 @@ def test_the_printed_faults_and_calls_are_taken(serve) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("--no-vault",)])
-def test_ctrl_c_ends_it_well_and_leaves_the_folder_only(serve, words: tuple[str, ...]) -> None:
-    served = serve(*words)
-    served.ready()
-    children = psutil.Process(served.process.pid).children(recursive=True)
+def test_ctrl_c_ends_it_well_and_leaves_the_folder_only(start_sandbox, words: tuple[str, ...]) -> None:
+    sandbox = start_sandbox(*words)
+    sandbox.ready()
+    children = psutil.Process(sandbox.process.pid).children(recursive=True)
     assert bool(children) is (words == ())
-    os.killpg(served.process.pid, signal.SIGINT)
-    assert served.process.wait(20) == 0
+    os.killpg(sandbox.process.pid, signal.SIGINT)
+    assert sandbox.process.wait(20) == 0
     assert not [child for child in children if child.is_running()]
-    assert list(served.temporary.iterdir()) == []
-    assert "Traceback" not in served.text()
+    assert list(sandbox.temporary.iterdir()) == []
+    assert "Traceback" not in sandbox.text()
 
 
-def test_without_vault_the_configuration_brings_its_own(serve) -> None:
-    served = serve("--no-vault")
-    text = served.ready()
+def test_without_vault_the_configuration_brings_its_own(start_sandbox) -> None:
+    sandbox = start_sandbox("--no-vault")
+    text = sandbox.ready()
     assert "started by rotator run" in text
-    done = shell(served.commands("check-config"))
+    done = shell(sandbox.commands("check-config"))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "embedded" in (served.directory / "config.yaml").read_text()
+    assert "embedded" in (sandbox.directory / "config.yaml").read_text()
 
 
-def test_it_starts_again_over_its_own_folder(serve, tmp_path: Path) -> None:
-    first = serve()
+def test_it_starts_again_over_its_own_folder(start_sandbox, tmp_path: Path) -> None:
+    first = start_sandbox()
     first.ready()
     before = first.environment()
     first.process.terminate()
     assert first.process.wait(20) == 0
     (tmp_path / "tmp").rmdir()
-    second = serve()
+    second = start_sandbox()
     second.ready()
     assert second.environment()["VOBIZ_AUTH_TOKEN"] != before["VOBIZ_AUTH_TOKEN"]
 
@@ -167,7 +167,7 @@ def test_a_configuration_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     command = [*COMMAND, "--dir", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert "was not written by the sandbox: choose another folder with --dir" in done.stderr
+    assert "was not written by the sandbox: choose another directory with --dir" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
     assert (tmp_path / "config.yaml").read_text() == "vault: {address: https://vault}\n"
 
@@ -177,7 +177,7 @@ def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     command = [*COMMAND, "--dir", str(tmp_path / "file" / "below")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert "cannot be used" in done.stderr
+    assert "is unusable" in done.stderr
     assert "--dir" in done.stderr
 
 

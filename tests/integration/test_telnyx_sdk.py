@@ -4,7 +4,7 @@ import json
 
 import pytest
 import telnyx
-from telnyx_bench import CONNECTION, HOUR, KEY, World
+from telnyx_fixtures import CONNECTION, HOUR, KEY, TelnyxSandbox
 
 from rotator.testing import FakeClock
 
@@ -12,61 +12,61 @@ READINGS = [{}, {"moments": "naive"}, {"moments": "fraction", "newest_first": Fa
 
 
 @pytest.fixture(params=READINGS, ids=lambda readings: "".join(map(str, readings.values())) or "as it is")
-def world(request):
+def sandbox(request):
     # Not strict about requests that are refused: some are sent to see that they are.
-    with World(clock=FakeClock(), lenient=True, **request.param) as running:
+    with TelnyxSandbox(clock=FakeClock(), lenient=True, **request.param) as running:
         yield running
 
 
 @pytest.fixture
-def sdk(world):
-    with telnyx.Telnyx(api_key=KEY.reveal(), base_url=f"{world.sandbox.http_url}/v2", max_retries=0) as client:
+def sdk(sandbox):
+    with telnyx.Telnyx(api_key=KEY.reveal(), base_url=f"{sandbox.sandbox.http_url}/v2", max_retries=0) as client:
         yield client
 
 
-def checked(model):
+def assert_valid(model):
     """What the SDK read, with each of its fields validated: it reads leniently by itself."""
     return type(model).model_validate(json.loads(model.model_dump_json()), strict=True)
 
 
-def test_a_telephony_credential_lives(sdk, world):
+def test_a_telephony_credential_lives(sdk, sandbox):
     made = sdk.telephony_credentials.create(connection_id=CONNECTION, name="office", tag="t1").data
-    checked(made)
+    assert_valid(made)
     assert made.sip_username.startswith("gencred")
-    assert world.account.accepts(made.sip_username, world.records[0].password)
-    assert made.sip_password == world.records[0].password.reveal()
+    assert sandbox.account.accepts(made.sip_username, sandbox.records[0].password)
+    assert made.sip_password == sandbox.records[0].password.reveal()
     assert made.expired is False
     assert made.resource_id == f"connection:{CONNECTION}"
 
     assert sdk.telephony_credentials.retrieve(made.id).data == made
-    end = (world.clock.now() + HOUR).isoformat()
+    end = (sandbox.clock.now() + HOUR).isoformat()
     changed = sdk.telephony_credentials.update(made.id, name="renamed", expires_at=end).data
     assert (changed.name, changed.expired) == ("renamed", False)
     assert changed.expires_at.startswith("2026-01-05T13:00:00")
 
-    world.clock.advance(2 * HOUR)
+    sandbox.clock.advance(2 * HOUR)
     assert sdk.telephony_credentials.retrieve(made.id).data.expired is True
     with pytest.raises(telnyx.UnprocessableEntityError) as refused:
         sdk.telephony_credentials.update(made.id, name="too late")
     assert refused.value.body == {"errors": {"status": "can't update credentials in expired status"}}
 
     deleted = sdk.telephony_credentials.delete(made.id).data
-    checked(deleted)
+    assert_valid(deleted)
     assert deleted.sip_password == made.sip_password
     with pytest.raises(telnyx.NotFoundError):
         sdk.telephony_credentials.retrieve(made.id)
 
 
-def test_listings_are_paged_and_filtered(sdk, world):
+def test_listings_are_paged_and_filtered(sdk, sandbox):
     made = [
         sdk.telephony_credentials.create(connection_id=CONNECTION, name=f"phone {number}", tag=f"tag{number % 2}").data
         for number in range(7)
     ]
     for item in sdk.telephony_credentials.list(page_size=3):
-        checked(item)
+        assert_valid(item)
     listed = [item.id for item in sdk.telephony_credentials.list(page_size=3)]
     assert sorted(listed) == sorted(item.id for item in made)
-    assert world.lines.count("GET /v2/telephony_credentials") == 6
+    assert sandbox.request_lines.count("GET /v2/telephony_credentials") == 6
     first = sdk.telephony_credentials.list(page_size=3)
     assert (first.meta.page_number, first.meta.total_pages) == (1, 3)
 
@@ -80,11 +80,11 @@ def test_listings_are_paged_and_filtered(sdk, world):
     assert named(resource_id="connection:other") == []
 
 
-def test_a_connection_lives(sdk, world):
+def test_a_connection_lives(sdk, sandbox):
     made = sdk.credential_connections.create(
         user_name="branchtrunk1", password="branch-password", connection_name="Branch"
     ).data
-    checked(made)
+    assert_valid(made)
     assert (made.active, made.password) == (True, "branch-password")
     changed = sdk.credential_connections.update(made.id, password="another-password").data
     assert changed.password == "another-password"
@@ -98,16 +98,16 @@ def test_a_connection_lives(sdk, world):
         sdk.credential_connections.retrieve(made.id)
 
 
-def test_a_connection_that_is_switched_off_takes_its_credentials_along(sdk, world):
+def test_a_connection_that_is_switched_off_takes_its_credentials_along(sdk, sandbox):
     made = sdk.telephony_credentials.create(connection_id=CONNECTION).data
-    password = world.records[0].password
+    password = sandbox.records[0].password
     assert sdk.credential_connections.update(CONNECTION, active=False).data.active is False
-    assert not world.account.accepts(made.sip_username, password)
+    assert not sandbox.account.accepts(made.sip_username, password)
     sdk.credential_connections.update(CONNECTION, active=True)
-    assert world.account.accepts(made.sip_username, password)
+    assert sandbox.account.accepts(made.sip_username, password)
 
 
-def test_errors_are_those_that_the_sdk_knows(sdk, world):
+def test_errors_are_those_that_the_sdk_knows(sdk, sandbox):
     with pytest.raises(telnyx.UnprocessableEntityError):
         sdk.telephony_credentials.create(connection_id="no-such-connection")
     with pytest.raises(telnyx.UnprocessableEntityError):
@@ -116,7 +116,7 @@ def test_errors_are_those_that_the_sdk_knows(sdk, world):
         sdk.credential_connections.update(CONNECTION, password="short")
     with pytest.raises(telnyx.BadRequestError):
         sdk.telephony_credentials.list(page_size=251)
-    world.sandbox.faults.plan("rate-limited", verb="list")
+    sandbox.sandbox.faults.plan("rate-limited", verb="list")
     with pytest.raises(telnyx.RateLimitError) as limited:
         sdk.telephony_credentials.list()
     assert limited.value.body["errors"][0]["code"] == "10011"
@@ -126,8 +126,8 @@ def test_errors_are_those_that_the_sdk_knows(sdk, world):
         wrong.telephony_credentials.list()
 
 
-def test_a_repeated_create_makes_orphans_which_is_why_ours_is_never_repeated(world):
-    world.sandbox.faults.plan("error-after-commit", verb="create", times=2)
-    with telnyx.Telnyx(api_key=KEY.reveal(), base_url=f"{world.sandbox.http_url}/v2", max_retries=2) as eager:
+def test_a_repeated_create_makes_orphans_which_is_why_ours_is_never_repeated(sandbox):
+    sandbox.sandbox.faults.plan("error-after-commit", verb="create", times=2)
+    with telnyx.Telnyx(api_key=KEY.reveal(), base_url=f"{sandbox.sandbox.http_url}/v2", max_retries=2) as eager:
         eager.telephony_credentials.create(connection_id=CONNECTION, name="one")
-    assert len(world.records) == 3
+    assert len(sandbox.records) == 3

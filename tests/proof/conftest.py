@@ -1,6 +1,6 @@
 """`python -m pytest tests/proof` prints at its end what was explored: provider, strategy, kind of fault, violations.
 
-A test says what it explores with the fixture `tally`; the counts travel in its report, so that they survive xdist.
+A test says what it explores with the fixture `count_run`; the counts travel in its report, so that they survive xdist.
 """
 
 from collections import Counter
@@ -8,10 +8,10 @@ from collections import Counter
 import pytest
 
 _KEY = "proof"
-_tallies: pytest.StashKey["Tally"] = pytest.StashKey()
+_counters: pytest.StashKey["RunCounter"] = pytest.StashKey()
 
 
-class Tally:
+class RunCounter:
     """Counts runs. Called before each: where the test fails, the last one that was counted is the violation."""
 
     def __init__(self) -> None:
@@ -28,16 +28,16 @@ class Tally:
 
 
 @pytest.fixture
-def tally(request: pytest.FixtureRequest) -> Tally:
+def count_run(request: pytest.FixtureRequest) -> RunCounter:
     """Counts one more run: called with provider, strategy and kind of fault."""
-    return request.node.stash.setdefault(_tallies, Tally())
+    return request.node.stash.setdefault(_counters, RunCounter())
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
-    tally = item.stash.get(_tallies, None)
-    if call.when == "call" and tally is not None:
-        item.user_properties.append((_KEY, tally.rows(failed=call.excinfo is not None)))
+    count_run = item.stash.get(_counters, None)
+    if call.when == "call" and count_run is not None:
+        item.user_properties.append((_KEY, count_run.rows(failed=call.excinfo is not None)))
     return (yield)
 
 

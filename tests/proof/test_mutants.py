@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from lives import cuts
-from simulated import SETUPS
-from twins import switches
+from faulted_lifecycles import fault_at_each_boundary
+from simulated_accounts import SETUPS
+from two_processes import switches
 
 from rotator.core import actions as do
 from rotator.core import advance, decide, ledger
@@ -26,14 +26,14 @@ from rotator.testing import MemoryStore
 REPLACE, ALTERNATING, IN_PLACE = SETUPS[:3]
 LOST = "answer lost, again and again"
 KILLED = "process killed at a boundary"
-Check = Callable[[], Iterator[str]]
+MutantCheck = Callable[[], Iterator[str]]
 
 
-def lives(setup, scenario: str, kind: str = KILLED) -> Check:
-    return lambda: cuts(setup, scenario, kind)
+def lives(setup, scenario: str, kind: str = KILLED) -> MutantCheck:
+    return lambda: fault_at_each_boundary(setup, scenario, kind)
 
 
-def twins(setup, scenario: str = "due") -> Check:
+def twins(setup, scenario: str = "due") -> MutantCheck:
     return lambda: switches(setup, scenario, timedelta(), stride=2)
 
 
@@ -218,7 +218,7 @@ def a_conflict_is_overwritten(patch) -> None:
     patch.setattr(session.Session, "_check_and_set", check_and_set)
 
 
-MUTANTS: dict[Callable[..., None], tuple[Check, ...]] = {
+MUTANTS: dict[Callable[..., None], tuple[MutantCheck, ...]] = {
     publish_before_apply: (lives(REPLACE, "rotation"),),
     fresh_password_after_an_unknown_answer: (lives(REPLACE, "rotation", LOST),),
     attempt_replaced_while_unknown: (lives(REPLACE, "rotation", LOST),),
@@ -241,20 +241,20 @@ MUTANTS: dict[Callable[..., None], tuple[Check, ...]] = {
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
-def test_a_broken_protocol_is_caught(mutant, tally):
+def test_a_broken_protocol_is_caught(mutant, count_run):
     """Whatever breaks a promise has to break a check."""
     for check in MUTANTS[mutant]:
         with pytest.MonkeyPatch.context() as patch:
             mutant(patch)
             caught = broken(check)
-        tally("-", "-", "broken protocols, to be caught")
+        count_run("-", "-", "broken protocols, to be caught")
         if caught:
             print(caught)
             return
     pytest.fail(f"{mutant.__name__.replace('_', ' ')}: nobody noticed")
 
 
-def broken(check: Check) -> str | None:
+def broken(check: MutantCheck) -> str | None:
     """What the check says, or None where all of it passes. An error that is no assertion is not a catch."""
     try:
         for _ in check():
@@ -267,6 +267,6 @@ def broken(check: Check) -> str | None:
 @pytest.mark.parametrize(
     "check", {id(check): check for checks in MUTANTS.values() for check in checks}.values(), ids=lambda _: ""
 )
-def test_the_same_checks_pass_where_nothing_is_broken(check, tally):
+def test_the_same_checks_pass_where_nothing_is_broken(check, count_run):
     """So that none of them catches everything."""
     assert broken(check) is None

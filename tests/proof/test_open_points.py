@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from lives import REST
-from promises import Promises
-from simulated import SETUPS, SimulatedWorld, Trouble
+from faulted_lifecycles import REST
+from invariants import InvariantChecker
+from simulated_accounts import SETUPS, RequestFault, SimulatedHarness
 
 from rotator.core.ledger import LATE_COMMIT
 
@@ -14,27 +14,27 @@ MINUTE = timedelta(minutes=1)
 
 def test_a_refused_password_that_may_yet_come_into_force_is_kept_for_a_while():
     """In place: set, answer lost, then refused. The old password is brought back, but which one arrives last?"""
-    world = SimulatedWorld(IN_PLACE)
-    engine, promises = world.engine(), Promises(world)
-    world.cut_at(0, promises)
-    world.until_rotated(engine)
-    world.settle(engine, REST)
-    world.request(engine)
-    wire, account = world.provider.wire, world.provider.account
-    wire.troubles = [Trouble.LOST_ANSWER] * 4
-    engine.look(world.target)
-    refused = world.state.attempt.staged
-    wire.troubles = [Trouble.REFUSED]
-    world.clock.advance(timedelta(seconds=11))
-    engine.look(world.target)
-    assert world.state.attempt is None
-    assert world.state.counts.succeeded == 1
-    kept = [entry.credential.password for entry in world.state.ledger]
+    harness = SimulatedHarness(IN_PLACE)
+    engine, invariants = harness.engine(), InvariantChecker(harness)
+    harness.cut_at(0, invariants)
+    harness.until_rotated(engine)
+    harness.settle(engine, REST)
+    harness.request(engine)
+    transport, account = harness.provider.transport, harness.provider.account
+    transport.faults = [RequestFault.LOST_ANSWER] * 4
+    engine.look(harness.target)
+    refused = harness.state.attempt.staged
+    transport.faults = [RequestFault.REFUSED]
+    harness.clock.advance(timedelta(seconds=11))
+    engine.look(harness.target)
+    assert harness.state.attempt is None
+    assert harness.state.counts.succeeded == 1
+    kept = [entry.credential.password for entry in harness.state.ledger]
     assert refused.password in kept
     # A request that the network delivers now is not a password that nobody knows.
     account.update("credential", refused.id, password=refused.password)
-    world.clock.advance(timedelta(seconds=10))
-    promises("when the late request was carried out")
-    world.settle(engine, LATE_COMMIT + MINUTE)
-    world.settle(engine, REST)
-    promises.at_rest("the end")
+    harness.clock.advance(timedelta(seconds=10))
+    invariants("when the late request was carried out")
+    harness.settle(engine, LATE_COMMIT + MINUTE)
+    harness.settle(engine, REST)
+    invariants.at_rest("the end")

@@ -4,19 +4,19 @@ import subprocess
 import sys
 
 import pytest
-from chaos import Watcher, cast, ground, moment
-from chaos_judge import violations
+from killed_daemons import PublicationWatcher, daemon_run, random_pause, run_targets
+from run_verdict import violations
 
 
-def storm(on, draw, kills):
+def storm(on, random_source, kills):
     """Daemons one after the other, each killed at a random moment: at its start, while it waits, or amid its work."""
     for number in range(kills):
-        daemon = on.stage.start()
+        daemon = on.environment.start()
         if number % 4 == 0:
-            moment(draw, 0.5, 2.0)
+            random_pause(random_source, 0.5, 2.0)
         else:
-            on.amid_work(daemon)
-            moment(draw, 0.0, 1.5)
+            on.wait_for_open_attempt(daemon)
+            random_pause(random_source, 0.0, 1.5)
         on.kill(daemon)
 
 
@@ -27,50 +27,50 @@ def tear(file):
 
 
 @pytest.mark.timeout(1800)
-def test_killed_at_random_moments_loses_nothing_and_cuts_nobody_off(bao, tmp_path, draw, tally, long):
-    parts = cast("storm", 3)
-    with ground(bao, tmp_path, parts) as on, Watcher(on, parts) as watcher:
+def test_killed_at_random_moments_loses_nothing_and_cuts_nobody_off(bao, tmp_path, random_source, count_run, long_run):
+    targets = run_targets("storm", 3)
+    with daemon_run(bao, tmp_path, targets) as on, PublicationWatcher(on, targets) as watcher:
         on.configure()
-        on.slow_provider(draw.randrange(10**6))
+        on.slow_provider(random_source.randrange(10**6))
         while True:
-            storm(on, draw, 8)
-            tear(on.stage.audit_file)
-            daemon = on.stage.start()
+            storm(on, random_source, 8)
+            tear(on.environment.audit_file)
+            daemon = on.environment.start()
             on.heal(daemon)
-            if on.rotations() >= (300 if long else 25):
+            if on.rotations() >= (300 if long_run else 25):
                 break
             on.kill(daemon)
         on.come_to_rest(daemon)
-        on.count(tally, "SIGKILL at a random moment")
+        on.count(count_run, "SIGKILL at a random moment")
         print(on.figures(looks=watcher.looks))
         assert violations(on) == []
         assert watcher.found == []
         assert on.rotations() >= 25
         assert on.interrupted
         assert any(line["verb"] == "torn_line" for line in on.audit_lines())
-        damage_is_found(on.stage.audit_file, tmp_path / "damaged.jsonl")
+        damage_is_found(on.environment.audit_file, tmp_path / "damaged.jsonl")
 
 
 @pytest.mark.timeout(600)
-def test_two_daemons_do_each_due_rotation_once_whichever_of_them_is_killed(bao, tmp_path, draw, tally):
-    parts = cast("twin", 3)
-    with ground(bao, tmp_path, parts) as on, Watcher(on, parts) as watcher:
+def test_two_daemons_do_each_due_rotation_once_whichever_of_them_is_killed(bao, tmp_path, random_source, count_run):
+    targets = run_targets("twin", 3)
+    with daemon_run(bao, tmp_path, targets) as on, PublicationWatcher(on, targets) as watcher:
         on.configure()
-        on.slow_provider(draw.randrange(10**6))
-        first, second = on.stage.start(), on.stage.start()
+        on.slow_provider(random_source.randrange(10**6))
+        first, second = on.environment.start(), on.environment.start()
         on.heal(first, second)
-        on.amid_work(first)
-        moment(draw, 0.0, 0.3)
+        on.wait_for_open_attempt(first)
+        random_pause(random_source, 0.0, 0.3)
         on.kill(first)
-        third = on.stage.start()
-        on.amid_work(third)
-        on.amid_work(second)
-        moment(draw, 0.0, 0.3)
+        third = on.environment.start()
+        on.wait_for_open_attempt(third)
+        on.wait_for_open_attempt(second)
+        random_pause(random_source, 0.0, 0.3)
         on.kill(second)
-        fourth = on.stage.start()
+        fourth = on.environment.start()
         on.heal(third, fourth)
         on.come_to_rest(third, fourth)
-        on.count(tally, "two daemons, SIGKILL of one, then of the other")
+        on.count(count_run, "two daemons, SIGKILL of one, then of the other")
         print(on.figures(looks=watcher.looks))
         assert violations(on) == []
         assert watcher.found == []

@@ -7,10 +7,10 @@ import time
 from dataclasses import replace
 
 import pytest
-from chaos import Watcher, cast, ground, patiently
-from chaos_judge import violations
-from examples import only_long
-from raft import running_raft
+from killed_daemons import PublicationWatcher, daemon_run, run_targets, wait_until
+from long_runs import only_long
+from raft_cluster import running_raft_cluster
+from run_verdict import violations
 
 from rotator.core.model import TargetState
 from rotator.vault.policy import rotator_policy
@@ -23,18 +23,22 @@ LOGINS = 30
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("standby_reads", [True, *only_long(False)])
-def test_a_cluster_loses_its_leader_twice_and_no_stale_answer_does_harm(tmp_path, tally, standby_reads):
-    cluster = tmp_path / "raft"
-    cluster.mkdir()
-    parts = cast("raft", 3)
-    with running_raft(cluster, standby_reads=standby_reads) as raft:
-        conflicts = false_conflicts(raft)
+def test_a_cluster_loses_its_leader_twice_and_no_stale_answer_does_harm(tmp_path, count_run, standby_reads):
+    folder = tmp_path / "raft"
+    folder.mkdir()
+    targets = run_targets("raft", 3)
+    with running_raft_cluster(folder, standby_reads=standby_reads) as cluster:
+        conflicts = false_conflicts(cluster)
         assert (conflicts > 0) is standby_reads
-        refused = first_refusals(raft, raft.app_role(raft.policy("own", rotator_policy("secret", "own/state", ["*"]))))
-        with ground(raft, tmp_path, parts, standby_lag=STALE) as on:
-            with Watcher(on, [part for part in parts if part.overlaps]) as watcher:
-                figures = lives(on, raft)
-            on.count(tally, f"raft, {'stale standbys' if standby_reads else 'no stale reads'}: leader killed, sealed")
+        refused = first_refusals(
+            cluster, cluster.app_role(cluster.policy("own", rotator_policy("secret", "own/state", ["*"])))
+        )
+        with daemon_run(cluster, tmp_path, targets, standby_lag=STALE) as on:
+            with PublicationWatcher(on, [target for target in targets if target.overlaps]) as watcher:
+                figures = lives(on, cluster)
+            on.count(
+                count_run, f"raft, {'stale standbys' if standby_reads else 'no stale reads'}: leader killed, sealed"
+            )
             stale = {
                 "false conflicts": f"{conflicts} of {2 * CYCLES}",
                 "tokens unknown at first": f"{refused} of {LOGINS}",
@@ -44,18 +48,18 @@ def test_a_cluster_loses_its_leader_twice_and_no_stale_answer_does_harm(tmp_path
             assert watcher.found == []
 
 
-def lives(on, raft):
+def lives(on, cluster):
     """Two daemons at two standbys, while the leader is killed and its successor is sealed."""
-    daemons = [started_at(on, node.address) for node in raft.standbys()]
+    daemons = [started_at(on, node.address) for node in cluster.standbys()]
     on.heal(*daemons)
-    killed = raft.leader()
-    after_kill = recovery(on, raft, killed, killed.kill)
+    killed = cluster.leader()
+    after_kill = recovery(on, cluster, killed, killed.kill)
     killed.start()
-    raft.wait_whole()
-    sealed = raft.leader()
-    after_seal = recovery(on, raft, sealed, lambda: raft.seal(sealed))
-    raft.unseal(sealed)
-    raft.wait_whole()
+    cluster.wait_whole()
+    sealed = cluster.leader()
+    after_seal = recovery(on, cluster, sealed, lambda: cluster.seal(sealed))
+    cluster.unseal(sealed)
+    cluster.wait_whole()
     on.heal(*daemons)
     refused = sum(vault_conflicts(daemon) for daemon in daemons)
     on.come_to_rest(*daemons)
@@ -64,22 +68,22 @@ def lives(on, raft):
 
 def started_at(on, address):
     """A daemon that talks to the node at `address`; each has a configuration file of its own."""
-    on.stage.config = on.stage.folder / f"config-{len(on.stage.daemons)}.yaml"
+    on.environment.config = on.environment.folder / f"config-{len(on.environment.daemons)}.yaml"
     on.configure(vault={"address": address, "timeout": "3s", "connect_timeout": "2s"})
-    return on.stage.start()
+    return on.environment.start()
 
 
-def recovery(on, raft, lost, lose):
+def recovery(on, cluster, lost, lose):
     """Loses the leader, and waits until rotations go on; how long that took."""
     began = time.monotonic()
     lose()
-    raft.successor(lost)
+    cluster.successor(lost)
     elected = time.monotonic() - began
-    on.stage.vault = raft.client()
+    on.environment.vault = cluster.client()
     before = {state.target: state.counts.succeeded for state in on.states()}
-    patiently(lambda: any(s.counts.succeeded > before[s.target] for s in on.states()), "a rotation", RECOVERY)
+    wait_until(lambda: any(s.counts.succeeded > before[s.target] for s in on.states()), "a rotation", RECOVERY)
     first = time.monotonic() - began
-    patiently(lambda: all(s.counts.succeeded > before[s.target] for s in on.states()), "every target", RECOVERY)
+    wait_until(lambda: all(s.counts.succeeded > before[s.target] for s in on.states()), "every target", RECOVERY)
     every = time.monotonic() - began
     assert every < RECOVERY
     return f"a leader in {elected:.1f} s, a rotation in {first:.1f} s, one of each target in {every:.1f} s"
@@ -92,9 +96,9 @@ def vault_conflicts(daemon):
     return sum(int(float(line.rsplit(" ", 1)[1])) for line in counted)
 
 
-def false_conflicts(raft):
+def false_conflicts(cluster):
     """Right writes at a standby, each at once after the one before: none may fail; how many it refused at first."""
-    session = raft.client()
+    session = cluster.client()
     store, version = session.store, 0
     for number in range(2 * CYCLES):
         written = store.write_state(replace(TargetState("alone"), failures=number), version)
@@ -106,11 +110,11 @@ def false_conflicts(raft):
     return session.meter.count("write_state", "conflict")
 
 
-def first_refusals(raft, role):
+def first_refusals(cluster, role):
     """Logins at a standby, for which the leader makes the token: that the standby learns of it later is no refusal."""
     refused = 0
     for _ in range(LOGINS):
-        session = raft.client(role)
+        session = cluster.client(role)
         session.store.check()
         refused += session.meter.count("check", "denied")
     return refused

@@ -3,9 +3,9 @@
 import itertools
 
 import pytest
-from bao import Bao, Session
-from lives import cuts
-from simulated import SETUPS
+from faulted_lifecycles import fault_at_each_boundary
+from openbao_server import Bao, VaultAccess
+from simulated_accounts import SETUPS
 
 from rotator.core.model import ConsumerDocument, Credential, TargetState
 from rotator.ports import Versioned
@@ -23,7 +23,7 @@ class InBao(MemoryStore):
         super().__init__()
         mount = f"kv{next(_numbers)}"
         bao.call("POST", f"sys/mounts/{mount}", {"type": "kv", "options": {"version": "2"}})
-        self._vault = Session(Token(bao.server.root_token), bao.address, mount=mount).store
+        self._vault = VaultAccess(Token(bao.server.root_token), bao.address, mount=mount).store
 
     def read_state(self, target: str) -> Versioned:
         self._fail()
@@ -55,8 +55,8 @@ class InBao(MemoryStore):
 
 @pytest.mark.parametrize("kind", ["process killed at a boundary", "answer of Vault lost"])
 @pytest.mark.parametrize("setup", SAMPLE, ids=str)
-def test_the_same_holds_with_a_real_vault(setup, kind, bao, tally, long):
+def test_the_same_holds_with_a_real_vault(setup, kind, bao, count_run, long_run):
     """Whatever memory forgives, an encoded document and its versions do not."""
-    for scenario in ("rotation", "undo from quarantine", "retirement") if long else ("rotation",):
-        for _ in cuts(setup, scenario, kind, store=lambda: InBao(bao)):
-            tally(setup.kind, setup.strategy.value, f"{kind}, a real OpenBao")
+    for scenario in ("rotation", "undo from quarantine", "retirement") if long_run else ("rotation",):
+        for _ in fault_at_each_boundary(setup, scenario, kind, store=lambda: InBao(bao)):
+            count_run(setup.kind, setup.strategy.value, f"{kind}, a real OpenBao")

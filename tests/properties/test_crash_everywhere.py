@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from world import ALTERNATING, DAY, IN_PLACE, REPLACE, World
+from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
 from rotator.core.model import Purpose
 from rotator.testing import CHOSEN, GENERATED
@@ -17,18 +17,18 @@ SETUPS = {
 }
 
 
-class Watch:
+class BoundaryCheck:
     """What must hold at every boundary (design, section 6)."""
 
-    def __init__(self, world: World, *, overlapping: bool) -> None:
-        self.world, self.overlapping = world, overlapping
+    def __init__(self, harness: EngineHarness, *, overlapping: bool) -> None:
+        self.harness, self.overlapping = harness, overlapping
         self.staged: dict[str, object] = {}
 
     def __call__(self, label: str) -> None:
-        world = self.world
-        accepts = world.provider.accepts
-        consumer = world.store.consumers.get(world.target.path)
-        state = world.store.states[world.target.name].state if world.store.states else None
+        harness = self.harness
+        accepts = harness.provider.accepts
+        consumer = harness.store.consumers.get(harness.target.path)
+        state = harness.store.states[harness.target.name].state if harness.store.states else None
         attempt = state.attempt if state else None
         if consumer is not None:
             published = accepts(consumer.username, consumer.password)
@@ -41,34 +41,34 @@ class Watch:
             self._nothing_in_use_is_retired(label)
 
     def _nothing_in_use_is_retired(self, label: str) -> None:
-        state = self.world.state
+        state = self.harness.state
         assert state.ledger, f"{label} without a ledger"
 
 
-def prepared(setup: str, scenario: str) -> World:
+def prepared(setup: str, scenario: str) -> EngineHarness:
     target, capabilities = SETUPS[setup]
-    world = World(replace(target), capabilities)
+    harness = EngineHarness(replace(target), capabilities)
     if capabilities is CHOSEN:
-        world.provider.add(target.usernames[0])
-    engine = world.engine()
+        harness.provider.add(target.usernames[0])
+    engine = harness.engine()
     if scenario != "first":
-        engine.look(world.target)
-        world.settle(engine, 2 * DAY)
-        world.request(engine)
-        engine.look(world.target)
+        engine.look(harness.target)
+        harness.settle(engine, 2 * DAY)
+        harness.request(engine)
+        engine.look(harness.target)
     if scenario == "undo":
-        world.request(engine, Purpose.UNDO)
+        harness.request(engine, Purpose.UNDO)
     elif scenario == "undo from quarantine":
-        world.settle(engine, DAY + timedelta(minutes=1))
-        world.request(engine, Purpose.UNDO)
+        harness.settle(engine, DAY + timedelta(minutes=1))
+        harness.request(engine, Purpose.UNDO)
     elif scenario == "compromised":
-        world.request(engine, compromised=True)
+        harness.request(engine, compromised=True)
     elif scenario == "retirement":
-        world.clock.advance(9 * DAY)
+        harness.clock.advance(9 * DAY)
     elif scenario == "rotation":
-        world.settle(engine, 2 * DAY)
-        world.request(engine)
-    return world
+        harness.settle(engine, 2 * DAY)
+        harness.request(engine)
+    return harness
 
 
 SCENARIOS = ["first", "rotation", "undo", "undo from quarantine", "compromised", "retirement"]
@@ -80,21 +80,21 @@ def test_a_cut_at_any_boundary_loses_nothing(setup, scenario):
     cut = 0
     while True:
         cut += 1
-        world = prepared(setup, scenario)
-        watch = Watch(world, overlapping=setup != "in-place")
-        world.cut_at(cut, watch)
-        engine = world.engine()
-        where = world.crash(lambda: engine.look(world.target))  # noqa: B023
-        world.cut_at(0, watch)
-        recovering = world.engine()
-        world.settle(recovering, 10 * DAY)
-        state = world.state
-        assert world.published_works, where
+        harness = prepared(setup, scenario)
+        watch = BoundaryCheck(harness, overlapping=setup != "in-place")
+        harness.cut_at(cut, watch)
+        engine = harness.engine()
+        where = harness.crash(lambda: engine.look(harness.target))  # noqa: B023
+        harness.cut_at(0, watch)
+        recovering = harness.engine()
+        harness.settle(recovering, 10 * DAY)
+        state = harness.state
+        assert harness.published_works, where
         assert state.attempt is None, where
         assert state.ledger == (), where
         named = {state.published.id, state.standby.id if state.standby else None}
-        assert set(world.provider.credentials) <= named, f"an orphan is left after {where}"
-        assert sum(held.enabled for held in world.provider.credentials.values()) == 1, where
+        assert set(harness.provider.credentials) <= named, f"an orphan is left after {where}"
+        assert sum(held.enabled for held in harness.provider.credentials.values()) == 1, where
         if where is None:
             break
     assert cut >= 3

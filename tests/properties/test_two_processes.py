@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from examples import examples
+from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 from hypothesis import given
 from hypothesis import strategies as st
-from interleave import Interleaving, Invariants
-from processes import SkewedClock, process
-from world import ALTERNATING, DAY, IN_PLACE, REPLACE, World
+from interleaving import BoundaryInvariants, Interleaving
+from long_runs import examples
+from process_variants import SkewedClock, start_process
 
 from rotator.core.model import Purpose
 from rotator.testing import CHOSEN, GENERATED, FakeFault
@@ -29,55 +29,55 @@ SKEWS = (timedelta(), timedelta(minutes=-10), timedelta(minutes=10))
 APART = max(SKEWS) - min(SKEWS)
 
 
-def prepared(setup: str, scenario: str) -> World:
+def prepared(setup: str, scenario: str) -> EngineHarness:
     target, capabilities = SETUPS[setup]
-    world = World(replace(target), capabilities)
+    harness = EngineHarness(replace(target), capabilities)
     if capabilities is CHOSEN:
-        world.provider.add(target.usernames[0])
+        harness.provider.add(target.usernames[0])
     if scenario == "first":
-        return world
-    engine = world.engine()
-    engine.look(world.target)
-    world.settle(engine, 2 * DAY)
-    world.request(engine)
-    engine.look(world.target)
+        return harness
+    engine = harness.engine()
+    engine.look(harness.target)
+    harness.settle(engine, 2 * DAY)
+    harness.request(engine)
+    engine.look(harness.target)
     if scenario == "due":
-        world.settle(engine, 20 * DAY)
-        world.clock.advance(90 * DAY)
+        harness.settle(engine, 20 * DAY)
+        harness.clock.advance(90 * DAY)
     elif scenario == "retirement":
-        world.clock.advance(9 * DAY)
+        harness.clock.advance(9 * DAY)
     elif scenario == "undo":
-        world.request(engine, Purpose.UNDO)
+        harness.request(engine, Purpose.UNDO)
     else:
-        world.request(engine, compromised=True)
-    return world
+        harness.request(engine, compromised=True)
+    return harness
 
 
-def run_of(world: World, skew: timedelta):
+def run_of(harness: EngineHarness, skew: timedelta):
     """What one process does: it looks a few times, as a scheduler makes it."""
-    engine = process(world, clock=SkewedClock(world, skew))
+    engine = start_process(harness, clock=SkewedClock(harness, skew))
 
     def run():
         for _ in range(3):
-            engine.look(world.target)
+            engine.look(harness.target)
 
     return run
 
 
-def at_rest(world: World, setup: str, where: object) -> None:
+def at_rest(harness: EngineHarness, setup: str, where: object) -> None:
     """After everything has come to rest: what must hold then."""
-    state = world.state
-    assert world.published_works, where
+    state = harness.state
+    assert harness.published_works, where
     assert state.attempt is None, where
     assert state.request is None, where
     assert state.ledger == (), where
     named = {state.published.id, state.standby.id if state.standby else None}
-    assert set(world.provider.credentials) <= named, f"an orphan is left: {where}"
-    assert sum(held.enabled for held in world.provider.credentials.values()) == 1, where
+    assert set(harness.provider.credentials) <= named, f"an orphan is left: {where}"
+    assert sum(held.enabled for held in harness.provider.credentials.values()) == 1, where
 
 
-def rotations(world: World) -> int:
-    return world.state.counts.succeeded if world.store.states else 0
+def rotations(harness: EngineHarness) -> int:
+    return harness.state.counts.succeeded if harness.store.states else 0
 
 
 @pytest.mark.parametrize("skew", SKEWS)
@@ -88,11 +88,11 @@ def test_any_two_switches_between_two_processes_do_the_work_once(setup, scenario
     while True:
         second, first_ended = 0, False
         while True:
-            world = prepared(setup, scenario)
-            before, calls = rotations(world), list(world.provider.calls)
-            invariants = Invariants(world, overlapping=setup != "in-place", apart=APART)
-            turns = Interleaving(world, invariants)
-            one, other = turns.start(run_of(world, timedelta())), turns.start(run_of(world, skew))
+            harness = prepared(setup, scenario)
+            before, calls = rotations(harness), list(harness.provider.calls)
+            invariants = BoundaryInvariants(harness, overlapping=setup != "in-place", apart=APART)
+            turns = Interleaving(harness, invariants)
+            one, other = turns.start(run_of(harness, timedelta())), turns.start(run_of(harness, skew))
             try:
                 first_ended = _steps(one, first)
                 second_ended = _steps(other, second)
@@ -102,11 +102,11 @@ def test_any_two_switches_between_two_processes_do_the_work_once(setup, scenario
                 turns.end()
             where = (setup, scenario, skew, first, second)
             wanted = {"first": 1, "due": 1, "compromised": 1}.get(scenario, 0)
-            assert rotations(world) - before == wanted, where
-            assert world.provider.calls.count("create") - calls.count("create") <= 1, where
-            world.store.points = world.provider.points = type(turns.turns)(watch=invariants)
-            world.settle(world.engine(), 20 * DAY)
-            at_rest(world, setup, where)
+            assert rotations(harness) - before == wanted, where
+            assert harness.provider.calls.count("create") - calls.count("create") <= 1, where
+            harness.store.points = harness.provider.points = type(turns.turns)(watch=invariants)
+            harness.settle(harness.engine(), 20 * DAY)
+            at_rest(harness, setup, where)
             explored += 1
             if second_ended:
                 break
@@ -147,32 +147,32 @@ STEP = st.one_of(
     schedule=st.lists(STEP, max_size=40),
 )
 def test_any_schedule_of_two_processes_keeps_the_promises(setup, scenario, skews, schedule):
-    world = prepared(setup, scenario)
-    invariants = Invariants(world, overlapping=setup != "in-place", apart=APART)
-    turns = Interleaving(world, invariants)
-    client = process(world, name="command line")
-    pair = [turns.start(run_of(world, skew)) for skew in skews]
+    harness = prepared(setup, scenario)
+    invariants = BoundaryInvariants(harness, overlapping=setup != "in-place", apart=APART)
+    turns = Interleaving(harness, invariants)
+    client = start_process(harness, name="command line")
+    pair = [turns.start(run_of(harness, skew)) for skew in skews]
     try:
         for what, one, two in schedule:
             if what == "step":
                 if pair[one].ended:
-                    pair[one] = turns.start(run_of(world, skews[one]))
+                    pair[one] = turns.start(run_of(harness, skews[one]))
                 _steps(pair[one], two)
             elif what == "crash":
                 pair[one].kill()
-                pair[one] = turns.start(run_of(world, skews[one]))
+                pair[one] = turns.start(run_of(harness, skews[one]))
             elif what == "time":
                 turns.pass_time(timedelta(seconds=one))
             elif what == "fault":
-                world.provider.faults.setdefault(one, []).append(two)
+                harness.provider.faults.setdefault(one, []).append(two)
             else:
-                world.request(client, one, compromised=two and one is Purpose.ROTATE)
+                harness.request(client, one, compromised=two and one is Purpose.ROTATE)
         turns.finish()
     finally:
         turns.end()
-    world.provider.faults.clear()
-    world.store.points = world.provider.points = type(turns.turns)(watch=invariants)
-    engine = world.engine()
-    world.settle(engine, 20 * DAY)
-    world.settle(engine, 20 * DAY)
-    at_rest(world, setup, schedule)
+    harness.provider.faults.clear()
+    harness.store.points = harness.provider.points = type(turns.turns)(watch=invariants)
+    engine = harness.engine()
+    harness.settle(engine, 20 * DAY)
+    harness.settle(engine, 20 * DAY)
+    at_rest(harness, setup, schedule)

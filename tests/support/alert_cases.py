@@ -116,7 +116,7 @@ CASES = (
         _PHONE,
         "warning",
         "Rotating phone fails",
-        "3 failures in a row. What is published still works; the next try waits longer.",
+        "3 failures in a row. The published password still works; the back-off grows with each try.",
         quiet={_FAILURES: "2x60"},
     ),
     Case(
@@ -127,7 +127,7 @@ CASES = (
         {"target": "phone", "reason": "foreign_document"},
         "warning",
         "phone is blocked: foreign_document",
-        "rotator does nothing for phone until somebody acts; the runbook has what to do.",
+        "rotator does nothing for phone until somebody acts; the runbook says how.",
         quiet={_blocked("idle_in_overlap"): "1x60"},
     ),
     Case(
@@ -148,7 +148,7 @@ CASES = (
         "59m",
         _PHONE,
         "warning",
-        "Old credentials of phone are still accepted, or still there",
+        "Replaced credentials of phone are not retired",
         "2 should have been disabled or deleted by now.",
         quiet={_LATE: "1x30 0x1 1x30 0x60"},
     ),
@@ -160,7 +160,7 @@ CASES = (
         {"account": "prod"},
         "critical",
         "The circuit of provider account prod is open",
-        "Its calls failed several times in a row. A single call probes now and then; the others wait.",
+        "Its calls failed several times in a row. Single calls probe it; all others wait.",
         quiet={_CIRCUIT: "1x6 0x60"},
     ),
     Case(
@@ -204,7 +204,7 @@ CASES = (
         _ONE | {"direction": "forward"},
         "warning",
         "The clock of a:9464 was set forward",
-        "Grace periods go by the clock. Retirements are capped; check that the time is right now.",
+        "Grace periods follow the clock. Retirements are capped; check that the time is right now.",
         quiet={_series("rotator_clock_jumps_total", 'direction="forward"'): "0x200"},
     ),
     Case(
@@ -215,7 +215,7 @@ CASES = (
         _ONE | {"direction": "backward"},
         "warning",
         "The clock of a:9464 was set backward",
-        "Grace periods go by the clock. Retirements are capped; check that the time is right now.",
+        "Grace periods follow the clock. Retirements are capped; check that the time is right now.",
     ),
     Case(
         "RotatorAuditNotWritten",
@@ -236,7 +236,7 @@ CASES = (
         _ONE,
         "warning",
         "a:9464 runs with an old configuration",
-        "The new one cannot be used; the log says why.",
+        "The new one is invalid; the log says why.",
         quiet={_CONFIG: "1x60"},
     ),
 )

@@ -1,8 +1,8 @@
 """What Apinizer's answers are taken for: flags, deployments, documented texts, in both generations."""
 
 import pytest
-from apinizer_bench import GENERATIONS, NEW, OLD, PROJECT, bad, deployed, environments, good, pods
-from provider_bench import PASSWORD, TOKEN, answer
+from apinizer_fixtures import GENERATIONS, NEW, OLD, PROJECT, deployed, environments, failure, pods, success
+from provider_fixtures import PASSWORD, TOKEN, answer
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
@@ -26,27 +26,27 @@ def judged(response, **fields):
 @BOTH
 @RESULTS
 def test_everything_says_success(generation, result):
-    assert judged(good(generation, deploymentResult=result())) == Done(None)
+    assert judged(success(generation, deploymentResult=result())) == Done(None)
 
 
 @BOTH
 @RESULTS
 def test_one_environment_that_failed_is_a_partial_failure_that_is_named(generation, result):
-    found = judged(good(generation, deploymentResult=result("staging")))
+    found = judged(success(generation, deploymentResult=result("staging")))
     assert (found.why, "not deployed to staging;" in found.message) == (Wait.PARTIAL, True)
 
 
 @BOTH
 @RESULTS
 def test_the_success_of_the_whole_does_not_hide_an_environment_that_failed(generation, result):
-    found = judged(good(generation, deploymentResult=result("production", success=True)))
+    found = judged(success(generation, deploymentResult=result("production", success=True)))
     assert found.why is Wait.PARTIAL
     assert "production" in found.message
 
 
 @RESULTS
 def test_a_failure_of_the_whole_counts_although_no_environment_is_named_as_failed(result):
-    found = judged(good(deploymentResult=result(success=False)))
+    found = judged(success(deploymentResult=result(success=False)))
     assert (found.why, "as a whole" in found.message) == (Wait.PARTIAL, True)
 
 
@@ -62,29 +62,29 @@ def test_a_failure_of_the_whole_counts_although_no_environment_is_named_as_faile
     ],
 )
 def test_an_empty_deployment_proves_nothing(generation, result):
-    assert judged(good(generation, deploymentResult=result)) == Retry(Wait.PARTIAL, NOWHERE)
+    assert judged(success(generation, deploymentResult=result)) == Retry(Wait.PARTIAL, NOWHERE)
 
 
 @BOTH
 def test_a_missing_deployment_proves_nothing(generation):
-    assert judged(good(generation)) == Retry(Wait.PARTIAL, NOWHERE)
+    assert judged(success(generation)) == Retry(Wait.PARTIAL, NOWHERE)
 
 
 @pytest.mark.parametrize("value", ["true", 1, None, "SUCCESS", {}])
 def test_an_environment_is_only_believed_with_a_true(value):
     results = [{"environmentName": "production", "success": value}]
-    found = judged(good(deploymentResult={"success": True, "environmentResults": results}))
+    found = judged(success(deploymentResult={"success": True, "environmentResults": results}))
     assert found.why is Wait.PARTIAL
 
 
 def test_both_lists_are_judged_where_both_are_there():
     result = environments() | {"detailList": pods("staging")["detailList"]}
-    assert judged(good(deploymentResult=result)).why is Wait.PARTIAL
+    assert judged(success(deploymentResult=result)).why is Wait.PARTIAL
 
 
 @pytest.mark.parametrize("result", [[], "ok", 7, {"environmentResults": "all"}, {"detailList": ["production"]}])
 def test_a_deployment_that_cannot_be_read_is_unknown(result):
-    assert isinstance(judged(good(deploymentResult=result)), Unknown)
+    assert isinstance(judged(success(deploymentResult=result)), Unknown)
 
 
 @pytest.mark.parametrize(
@@ -114,14 +114,14 @@ def test_a_flag_that_says_no_because_of_an_environment_is_a_partial_failure():
 )
 def test_what_does_not_look_like_the_name_of_an_environment_is_not_shown(name):
     results = [{"environmentName": name, "success": False}]
-    found = judged(good(deploymentResult={"success": False, "environmentResults": results}))
+    found = judged(success(deploymentResult={"success": False, "environmentResults": results}))
     assert "an unnamed environment" in found.message
     assert not (isinstance(name, str) and name and name in found.message)
 
 
 def test_names_are_cut_and_counted():
     names = [f"environment-{number}-with-a-rather-long-name" for number in range(9)]
-    found = judged(good(deploymentResult=environments(*names, names=names)))
+    found = judged(success(deploymentResult=environments(*names, names=names)))
     assert "environment-0-with-a-rather-long," in found.message
     assert "4 more" in found.message
     assert len(found.message) < 300
@@ -151,7 +151,7 @@ TEXTS = [
 @BOTH
 @pytest.mark.parametrize(("text", "meaning"), TEXTS)
 def test_the_documented_texts_are_understood_in_either_generation(generation, text, meaning):
-    assert documented_error(reply(bad(text, generation)), "client1") is meaning
+    assert documented_error(reply(failure(text, generation)), "client1") is meaning
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_the_documented_texts_are_understood_in_either_generation(generation, te
     ],
 )
 def test_a_text_that_only_resembles_one_is_none_of_them(text):
-    assert documented_error(reply(bad(text)), "client1") is None
+    assert documented_error(reply(failure(text)), "client1") is None
 
 
 @pytest.mark.parametrize("body", [None, [], "x", {"error_description": 7}, {"error_description": None}])
@@ -178,22 +178,22 @@ def test_a_body_without_a_text_says_nothing(body):
     ("response", "why"),
     [
         (
-            bad(f"Project({PROJECT}) was not found or user does not have privilege to access it!", OLD, 404),
+            failure(f"Project({PROJECT}) was not found or user does not have privilege to access it!", OLD, 404),
             "PERMISSION",
         ),
-        (bad(f"Project ({PROJECT}) is not found!", NEW), "PERMISSION"),
-        (bad("User does not have required permission for this operation!", NEW), "PERMISSION"),
-        (bad(NOT_FOUND, OLD, 404), "PERMISSION"),
+        (failure(f"Project ({PROJECT}) is not found!", NEW), "PERMISSION"),
+        (failure("User does not have required permission for this operation!", NEW), "PERMISSION"),
+        (failure(NOT_FOUND, OLD, 404), "PERMISSION"),
         (answer(404), "PERMISSION"),
         (answer(403), "PERMISSION"),
-        (bad("Invalid token", OLD, 401), "AUTHENTICATION"),
-        (bad("Token was expired!", NEW, 400), "AUTHENTICATION"),
+        (failure("Invalid token", OLD, 401), "AUTHENTICATION"),
+        (failure("Token was expired!", NEW, 400), "AUTHENTICATION"),
         (answer(401), "AUTHENTICATION"),
-        (bad("There is already a credential has this name!"), "DUPLICATE"),
-        (bad("duplicate", OLD, 409, "duplicate_name"), "DUPLICATE"),
-        (bad(NOT_FOUND), "INVALID"),
-        (bad("Credential password can not be empty!"), "INVALID"),
-        (bad("Project (x) is not found!", NEW, 200), "PERMISSION"),
+        (failure("There is already a credential has this name!"), "DUPLICATE"),
+        (failure("duplicate", OLD, 409, "duplicate_name"), "DUPLICATE"),
+        (failure(NOT_FOUND), "INVALID"),
+        (failure("Credential password can not be empty!"), "INVALID"),
+        (failure("Project (x) is not found!", NEW, 200), "PERMISSION"),
     ],
 )
 def test_errors_are_classified(response, why):
@@ -204,25 +204,25 @@ def test_errors_are_classified(response, why):
 
 def test_a_project_that_is_not_there_says_what_to_check():
     message = failed(reply(answer(404)), "client1").message
-    for word in ("letter case", "token", "IDENTITY", "DEPLOY_UNDEPLOY", "base URL"):
+    for word in ("case-sensitive", "token", "IDENTITY", "DEPLOY_UNDEPLOY", "base URL"):
         assert word in message
 
 
-@pytest.mark.parametrize("response", [bad("x", OLD, 404), bad(NOT_FOUND), bad("Invalid token", OLD, 401)])
+@pytest.mark.parametrize("response", [failure("x", OLD, 404), failure(NOT_FOUND), failure("Invalid token", OLD, 401)])
 def test_after_a_lost_try_no_error_is_definite(response):
     assert isinstance(failed(reply(response, uncertain=True), "client1"), Unknown)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 302])
 def test_a_servers_error_is_unknown_whatever_it_says(status):
-    assert isinstance(judged(bad(NOT_FOUND, OLD, status)), Unknown)
+    assert isinstance(judged(failure(NOT_FOUND, OLD, status)), Unknown)
     assert isinstance(judged(answer(status, {"success": True, "deploymentResult": environments()})), Unknown)
 
 
 def test_no_text_is_ever_repeated():
     for text in (PASSWORD, f"Project ({TOKEN}) is not found!", f"Credential (username: {TOKEN}) was not found!"):
-        assert text not in failed(reply(bad(text)), "client1").message
-        assert TOKEN not in failed(reply(bad(text)), "client1").message
+        assert text not in failed(reply(failure(text)), "client1").message
+        assert TOKEN not in failed(reply(failure(text)), "client1").message
 
 
 def test_a_right_answer_would_be_done():

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from apinizer_bench import (
+from apinizer_fixtures import (
     ALL,
     BASE,
     CARRIED,
@@ -15,16 +15,16 @@ from apinizer_bench import (
     ORDERS,
     access,
     apinizer,
-    bad,
     credential,
     deployed,
     entry,
     environments,
-    good,
+    failure,
     listing,
     staged,
+    success,
 )
-from provider_bench import PASSWORD, TOKEN, account_options, answer, script
+from provider_fixtures import PASSWORD, TOKEN, account_options, answer, answers_in_turn
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Proof, Strategy
@@ -44,15 +44,15 @@ def put(username="client1", enabled=True, password=PASSWORD):
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_find_reads_the_listing_and_names_it_by_its_username(generation):
-    provider, bench = apinizer(script(listing(entry("other"), entry(enabled=False), generation=generation)))
+    provider, network = apinizer(answers_in_turn(listing(entry("other"), entry(enabled=False), generation=generation)))
     (found,) = provider.find(credential()).value
     assert (found.username, found.id, found.password, found.enabled) == ("client1", "client1", None, False)
-    assert bench.lines == [f"GET {BASE}"]
-    assert bench.sent[0].headers["Authorization"] == f"Bearer {TOKEN}"
+    assert network.request_lines == [f"GET {BASE}"]
+    assert network.sent[0].headers["Authorization"] == f"Bearer {TOKEN}"
 
 
 def test_nothing_is_found_only_after_the_whole_listing_was_read():
-    provider, _ = apinizer(script(listing(entry("other"))))
+    provider, _ = apinizer(answers_in_turn(listing(entry("other"))))
     assert provider.find(credential()) == Done(())
 
 
@@ -75,7 +75,7 @@ def test_nothing_is_found_only_after_the_whole_listing_was_read():
     ],
 )
 def test_a_listing_that_is_not_of_the_documented_form_shows_nothing(body):
-    provider, _ = apinizer(script(answer(200, body)))
+    provider, _ = apinizer(answers_in_turn(answer(200, body)))
     assert isinstance(provider.find(credential()), Unknown)
 
 
@@ -91,10 +91,10 @@ def test_create_takes_over_what_the_api_shows_and_ends_with_the_grants_seen():
         deployed(),
         access(ALL, ORDERS),
     ]
-    provider, bench = apinizer(script(*steps))
+    provider, network = apinizer(answers_in_turn(*steps))
     made = provider.create(staged(), "billing", credential())
     assert made == Done(replace(staged(), id="client2", enabled=True))
-    assert bench.lines == [
+    assert network.request_lines == [
         f"GET {BASE}",
         f"GET {BASE}client1/access/",
         f"POST {BASE}",
@@ -103,29 +103,29 @@ def test_create_takes_over_what_the_api_shows_and_ends_with_the_grants_seen():
         f"GET {BASE}client2/access/",
     ]
     asked = [{"name": "Orders", "type": "API_PROXY"}, {"name": "All", "type": "API_PROXY_GROUP"}]
-    assert bench.bodies == [put("client2"), {"credentialAccessList": asked}]
+    assert network.bodies == [put("client2"), {"credentialAccessList": asked}]
 
 
 def test_without_a_predecessor_the_configured_names_stand():
-    provider, bench = apinizer(script(deployed(), access()), email="a@b.c", full_name="Team")
+    provider, network = apinizer(answers_in_turn(deployed(), access()), email="a@b.c", full_name="Team")
     assert isinstance(provider.create(staged(), "billing"), Done)
     fields = {"email": "a@b.c", "fullName": "Team", "description": "billing", "roleNameList": [], "ipList": []}
-    assert bench.bodies == [
+    assert network.bodies == [
         {**fields, "expireDate": None, "username": "client2", "password": PASSWORD, "enabled": True}
     ]
 
 
 @pytest.mark.parametrize("options", [{}, {"email": "a@b.c"}, {"full_name": "Team"}])
 def test_without_a_predecessor_and_without_names_nothing_is_sent(options):
-    provider, bench = apinizer(script(), **options)
+    provider, network = apinizer(answers_in_turn(), **options)
     found = provider.create(staged(), "billing")
-    assert (found.why, "email and full_name" in found.message, bench.sent) == (Refusal.INVALID, True, [])
+    assert (found.why, "email and full_name" in found.message, network.sent) == (Refusal.INVALID, True, [])
 
 
 def test_a_predecessor_at_another_account_hands_nothing_over():
-    provider, bench = apinizer(script(deployed(), access()), email="a@b.c", full_name="Team")
+    provider, network = apinizer(answers_in_turn(deployed(), access()), email="a@b.c", full_name="Team")
     assert isinstance(provider.create(staged(), "t", replace(credential(), account="elsewhere")), Done)
-    assert bench.lines[0] == f"POST {BASE}"
+    assert network.request_lines[0] == f"POST {BASE}"
 
 
 @pytest.mark.parametrize(
@@ -140,20 +140,20 @@ def test_a_predecessor_at_another_account_hands_nothing_over():
         ([listing(entry(ipList=[7]))], Refusal.INVALID),
         ([listing(entry(expireDate=7))], Refusal.INVALID),
         ([answer(404)], Refusal.PERMISSION),
-        ([listing(entry()), bad("x")], Refusal.INVALID),
+        ([listing(entry()), failure("x")], Refusal.INVALID),
     ],
 )
 def test_what_cannot_be_taken_over_whole_is_not_begun(steps, why):
-    provider, bench = apinizer(script(*steps))
+    provider, network = apinizer(answers_in_turn(*steps))
     assert provider.create(staged(), "t", credential()).why is why
-    assert all(line.startswith("GET ") for line in bench.lines)
+    assert all(line.startswith("GET ") for line in network.request_lines)
 
 
 def test_lists_that_are_null_are_empty_ones():
     steps = [listing(entry(roleNameList=None, ipList=None, description=None)), access(), deployed(), access()]
-    provider, bench = apinizer(script(*steps))
+    provider, network = apinizer(answers_in_turn(*steps))
     assert isinstance(provider.create(staged(), "t", credential()), Done)
-    assert (bench.bodies[0]["roleNameList"], bench.bodies[0]["ipList"], bench.bodies[0]["description"]) == (
+    assert (network.bodies[0]["roleNameList"], network.bodies[0]["ipList"], network.bodies[0]["description"]) == (
         [],
         [],
         None,
@@ -163,42 +163,44 @@ def test_lists_that_are_null_are_empty_ones():
 @pytest.mark.parametrize(
     "response",
     [
-        bad("There is already a credential has this name!"),
-        bad("This username is already used by another credential. Choose a different username.", NEW),
-        bad("dup", status=409, error="duplicate_name"),
+        failure("There is already a credential has this name!"),
+        failure("This username is already used by another credential. Choose a different username.", NEW),
+        failure("dup", status=409, error="duplicate_name"),
     ],
 )
 def test_a_username_that_is_taken_is_a_duplicate(response):
-    provider, _ = apinizer(script(response), email="a@b.c", full_name="T")
+    provider, _ = apinizer(answers_in_turn(response), email="a@b.c", full_name="T")
     assert provider.create(staged(), "t").why is Refusal.DUPLICATE
 
 
 def test_a_rejection_in_other_words_is_a_duplicate_where_the_listing_has_the_name():
-    provider, _ = apinizer(script(bad("Kullanici var!"), listing(entry("client2"))), email="a@b.c", full_name="T")
+    provider, _ = apinizer(
+        answers_in_turn(failure("Kullanici var!"), listing(entry("client2"))), email="a@b.c", full_name="T"
+    )
     assert provider.create(staged(), "t").why is Refusal.DUPLICATE
-    provider, _ = apinizer(script(bad("Kullanici var!"), listing()), email="a@b.c", full_name="T")
+    provider, _ = apinizer(answers_in_turn(failure("Kullanici var!"), listing()), email="a@b.c", full_name="T")
     assert provider.create(staged(), "t").why is Refusal.INVALID
 
 
 def test_a_create_is_never_sent_twice():
     for error in (httpx.ReadTimeout(""), httpx.ReadError(""), httpx.RemoteProtocolError("")):
-        provider, bench = apinizer(script(error), email="a@b.c", full_name="T")
+        provider, network = apinizer(answers_in_turn(error), email="a@b.c", full_name="T")
         assert isinstance(provider.create(staged(), "t"), Unknown)
-        assert len(bench.sent) == 1
+        assert len(network.sent) == 1
 
 
 def test_a_partial_create_is_a_partial_failure():
-    provider, _ = apinizer(script(deployed("staging")), email="a@b.c", full_name="T")
+    provider, _ = apinizer(answers_in_turn(deployed("staging")), email="a@b.c", full_name="T")
     assert provider.create(staged(), "t").why is Wait.PARTIAL
 
 
 AFTERWARDS = [
     answer(401),
     answer(404),
-    bad("x"),
+    failure("x"),
     answer(429),
     answer(500),
-    good(),
+    success(),
     answer(200, []),
     httpx.ConnectError(""),
 ]
@@ -226,16 +228,24 @@ def test_once_it_is_there_nothing_counts_as_refused(step, position):
 
 def test_grants_that_are_not_shown_afterwards_are_a_partial_failure():
     steps = [listing(entry()), access(ORDERS, ALL), deployed(), access(), deployed(), access(ORDERS)]
-    provider, _ = apinizer(script(*steps))
+    provider, _ = apinizer(answers_in_turn(*steps))
     found = provider.create(staged(), "t", credential())
     assert (found.why, "1 of its grants" in found.message) == (Wait.PARTIAL, True)
 
 
 def test_grants_are_given_one_by_one_where_some_are_there_already():
-    steps = [listing(entry()), access(ORDERS, INVOICES), deployed(), access(), bad(GRANTED), bad(GRANTED), deployed()]
-    provider, bench = apinizer(script(*steps, access(ORDERS, INVOICES)))
+    steps = [
+        listing(entry()),
+        access(ORDERS, INVOICES),
+        deployed(),
+        access(),
+        failure(GRANTED),
+        failure(GRANTED),
+        deployed(),
+    ]
+    provider, network = apinizer(answers_in_turn(*steps, access(ORDERS, INVOICES)))
     assert isinstance(provider.create(staged(), "t", credential()), Done)
-    names = [[one["name"] for one in body["credentialAccessList"]] for body in bench.bodies[1:]]
+    names = [[one["name"] for one in body["credentialAccessList"]] for body in network.bodies[1:]]
     assert names == [["Orders", "Invoices"], ["Orders"], ["Invoices"]]
 
 
@@ -243,9 +253,9 @@ def test_grants_are_given_one_by_one_where_some_are_there_already():
     "rows", [[{}], [{"name": "x"}], [{"name": 7, "type": "API_PROXY"}], [{"name": "x", "type": "b"}]]
 )
 def test_grants_that_cannot_be_read_are_not_guessed(rows):
-    provider, bench = apinizer(script(listing(entry()), good(resultList=rows)))
+    provider, network = apinizer(answers_in_turn(listing(entry()), success(resultList=rows)))
     assert isinstance(provider.create(staged(), "t", credential()), Unknown)
-    assert "POST" not in "".join(bench.lines)
+    assert "POST" not in "".join(network.request_lines)
 
 
 # -- complete
@@ -260,16 +270,21 @@ def test_complete_sets_the_password_and_grants_what_is_missing():
         access(ALL),
         deployed(),
     ]
-    provider, bench = apinizer(script(*steps, access(ORDERS, ALL)))
+    provider, network = apinizer(answers_in_turn(*steps, access(ORDERS, ALL)))
     made = replace(staged(), id="client2")
     assert provider.complete(made, credential()) == Done(replace(made, enabled=True))
-    assert bench.bodies == [{"password": PASSWORD}, {"credentialAccessList": [{"name": "Orders", "type": "API_PROXY"}]}]
+    assert network.bodies == [
+        {"password": PASSWORD},
+        {"credentialAccessList": [{"name": "Orders", "type": "API_PROXY"}]},
+    ]
 
 
 def test_complete_without_a_predecessor_grants_nothing():
-    provider, bench = apinizer(script(listing(entry("client2")), deployed(), listing(entry("client2")), access()))
+    provider, network = apinizer(
+        answers_in_turn(listing(entry("client2")), deployed(), listing(entry("client2")), access())
+    )
     assert isinstance(provider.complete(replace(staged(), id="client2")), Done)
-    assert [line.split()[0] for line in bench.lines] == ["GET", "PATCH", "GET", "GET"]
+    assert [line.split()[0] for line in network.request_lines] == ["GET", "PATCH", "GET", "GET"]
 
 
 # -- set_password and enable
@@ -279,73 +294,73 @@ def test_complete_without_a_predecessor_grants_nothing():
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_the_password_of_an_enabled_one_is_set_without_touching_anything_else(method, generation):
     shown = listing(entry(), generation=generation)
-    provider, bench = apinizer(script(shown, deployed(generation=generation), shown))
+    provider, network = apinizer(answers_in_turn(shown, deployed(generation=generation), shown))
     assert getattr(provider, method)(credential()) == Done(credential())
-    assert bench.lines == [f"GET {BASE}", f"PATCH {BASE}client1/", f"GET {BASE}"]
-    assert bench.bodies == [{"password": PASSWORD}]
+    assert network.request_lines == [f"GET {BASE}", f"PATCH {BASE}client1/", f"GET {BASE}"]
+    assert network.bodies == [{"password": PASSWORD}]
 
 
 @pytest.mark.parametrize("method", ["set_password", "enable"])
 def test_a_disabled_one_is_enabled_by_the_full_update_with_its_own_password(method):
-    provider, bench = apinizer(script(listing(entry(enabled=False)), deployed(), listing(entry())))
+    provider, network = apinizer(answers_in_turn(listing(entry(enabled=False)), deployed(), listing(entry())))
     assert isinstance(getattr(provider, method)(credential()), Done)
-    assert bench.lines[1] == f"PUT {BASE}"
-    assert bench.bodies == [put()]
+    assert network.request_lines[1] == f"PUT {BASE}"
+    assert network.bodies == [put()]
 
 
 def test_one_that_is_still_disabled_is_a_partial_failure():
     shown = listing(entry(enabled=False))
-    provider, _ = apinizer(script(shown, deployed(), shown))
+    provider, _ = apinizer(answers_in_turn(shown, deployed(), shown))
     found = provider.set_password(credential())
     assert (found.why, "shows the credential disabled" in found.message) == (Wait.PARTIAL, True)
 
 
 def test_a_partial_deployment_is_not_done():
-    provider, _ = apinizer(script(listing(entry()), deployed("staging")))
+    provider, _ = apinizer(answers_in_turn(listing(entry()), deployed("staging")))
     found = provider.set_password(credential())
     assert (found.why, "staging" in found.message) == (Wait.PARTIAL, True)
 
 
 def test_one_that_the_listing_lacks_is_not_found_and_may_have_been_moved():
     for method in ("set_password", "enable", "disable"):
-        provider, bench = apinizer(script(listing()))
+        provider, network = apinizer(answers_in_turn(listing()))
         found = getattr(provider, method)(credential())
         assert (found.why, "Move to Global" in found.message) == (Refusal.NOT_FOUND, True)
-        assert len(bench.sent) == 1
+        assert len(network.sent) == 1
 
 
 def test_one_that_is_listed_and_not_found_is_a_contradiction():
-    provider, _ = apinizer(script(listing(entry()), bad(NOT_FOUND)))
+    provider, _ = apinizer(answers_in_turn(listing(entry()), failure(NOT_FOUND)))
     assert isinstance(provider.set_password(credential()), Unknown)
 
 
 def test_a_read_back_that_fails_is_no_refusal():
-    provider, _ = apinizer(script(listing(entry()), deployed(), answer(401)))
+    provider, _ = apinizer(answers_in_turn(listing(entry()), deployed(), answer(401)))
     found = provider.set_password(credential())
     assert isinstance(found, Retry)
     assert found.why is Wait.PARTIAL
 
 
 def test_a_refusal_after_a_lost_try_is_unknown():
-    provider, bench = apinizer(
-        script(listing(entry()), httpx.ReadError(""), bad("Credential password can not be empty!"))
+    provider, network = apinizer(
+        answers_in_turn(listing(entry()), httpx.ReadError(""), failure("Credential password can not be empty!"))
     )
     assert isinstance(provider.set_password(credential()), Unknown)
-    assert len(bench.sent) == 3
+    assert len(network.sent) == 3
 
 
 @pytest.mark.parametrize("method", ["set_password", "enable", "complete"])
 @pytest.mark.parametrize("made", [credential(password=None), credential(".."), credential(""), credential("a\nb")])
 def test_without_a_password_or_a_usable_name_nothing_is_sent(method, made):
-    provider, bench = apinizer(script())
+    provider, network = apinizer(answers_in_turn())
     assert getattr(provider, method)(made).why is Refusal.INVALID
-    assert bench.sent == []
+    assert network.sent == []
 
 
 def test_names_are_percent_encoded():
-    provider, bench = apinizer(script(listing(entry("a b/c@x")), deployed(), listing(entry("a b/c@x"))))
+    provider, network = apinizer(answers_in_turn(listing(entry("a b/c@x")), deployed(), listing(entry("a b/c@x"))))
     assert isinstance(provider.set_password(credential("a b/c@x")), Done)
-    assert bench.lines[1] == f"PATCH {BASE}a%20b%2Fc%40x/"
+    assert network.request_lines[1] == f"PATCH {BASE}a%20b%2Fc%40x/"
 
 
 # -- disable
@@ -354,10 +369,10 @@ def test_names_are_percent_encoded():
 def test_disable_sets_a_password_that_nobody_keeps():
     sent = []
     for _ in range(2):
-        provider, bench = apinizer(script(listing(entry()), deployed(), listing(entry(enabled=False))))
+        provider, network = apinizer(answers_in_turn(listing(entry()), deployed(), listing(entry(enabled=False))))
         provider._randomness._random.seed(len(sent))
         assert provider.disable(credential()) == Done(None)
-        (body,) = bench.bodies
+        (body,) = network.bodies
         assert {**body, "password": PASSWORD} == put(enabled=False)
         sent.append(body["password"])
     assert len({*sent, PASSWORD}) == 3
@@ -367,28 +382,28 @@ def test_disable_sets_a_password_that_nobody_keeps():
 def test_disable_needs_no_password_and_repeats_where_it_is_shown_disabled_already():
     """An environment that an earlier try did not reach still has the old one."""
     shown = listing(entry(enabled=False))
-    provider, bench = apinizer(script(shown, deployed(), shown))
+    provider, network = apinizer(answers_in_turn(shown, deployed(), shown))
     assert provider.disable(credential(password=None)) == Done(None)
-    assert bench.lines[1] == f"PUT {BASE}"
+    assert network.request_lines[1] == f"PUT {BASE}"
 
 
 @pytest.mark.parametrize(
     ("steps", "why"),
     [
         ([listing(entry()), deployed("production")], Wait.PARTIAL),
-        ([listing(entry()), good(deploymentResult=None)], Wait.PARTIAL),
+        ([listing(entry()), success(deploymentResult=None)], Wait.PARTIAL),
         ([listing(entry()), deployed(), listing(entry())], Wait.PARTIAL),
     ],
 )
 def test_what_may_still_be_in_force_is_not_disabled(steps, why):
-    provider, _ = apinizer(script(*steps))
+    provider, _ = apinizer(answers_in_turn(*steps))
     assert provider.disable(credential()).why is why
 
 
 def test_an_update_that_would_open_it_to_any_address_is_not_sent():
-    provider, bench = apinizer(script(listing({k: v for k, v in entry().items() if k != "ipList"})))
+    provider, network = apinizer(answers_in_turn(listing({k: v for k, v in entry().items() if k != "ipList"})))
     assert provider.disable(credential()).why is Refusal.INVALID
-    assert len(bench.sent) == 1
+    assert len(network.sent) == 1
 
 
 # -- delete
@@ -396,21 +411,23 @@ def test_an_update_that_would_open_it_to_any_address_is_not_sent():
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_delete(generation):
-    provider, bench = apinizer(script(deployed(generation=generation)))
+    provider, network = apinizer(answers_in_turn(deployed(generation=generation)))
     assert provider.delete(credential()) == Done(None)
-    assert bench.lines == [f"DELETE {BASE}client1/"]
-    assert bench.bodies == []
+    assert network.request_lines == [f"DELETE {BASE}client1/"]
+    assert network.bodies == []
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_400_was_not_found_is_done_where_the_listing_lacks_it(generation):
-    provider, _ = apinizer(script(bad(NOT_FOUND, generation), listing(entry("other"), generation=generation)))
+    provider, _ = apinizer(
+        answers_in_turn(failure(NOT_FOUND, generation), listing(entry("other"), generation=generation))
+    )
     assert provider.delete(credential()) == Done(None)
 
 
 @pytest.mark.parametrize("second", [listing(entry()), answer(404), answer(500), answer(401), answer(200, {"x": 1})])
 def test_400_was_not_found_alone_is_not_done(second):
-    steps = [bad(NOT_FOUND)]
+    steps = [failure(NOT_FOUND)]
     provider, _ = apinizer(lambda _: steps.pop(0) if steps else second)
     assert isinstance(provider.delete(credential()), Unknown)
 
@@ -418,42 +435,42 @@ def test_400_was_not_found_alone_is_not_done(second):
 @pytest.mark.parametrize(
     "response",
     [
-        bad("Project(Pay ments) was not found or user does not have privilege to access it!", status=404),
-        bad(NOT_FOUND, status=404),
+        failure("Project(Pay ments) was not found or user does not have privilege to access it!", status=404),
+        failure(NOT_FOUND, status=404),
         answer(404),
-        bad("Project (Pay ments) is not found!", NEW),
-        bad("User does not have required permission for this operation!", NEW),
+        failure("Project (Pay ments) is not found!", NEW),
+        failure("User does not have required permission for this operation!", NEW),
     ],
 )
 def test_a_project_that_cannot_be_seen_is_never_a_deleted_credential(response):
-    provider, bench = apinizer(script(response))
+    provider, network = apinizer(answers_in_turn(response))
     found = provider.delete(credential())
-    assert (found.why, found.why.concerns_account, len(bench.sent)) == (Refusal.PERMISSION, True, 1)
+    assert (found.why, found.why.concerns_account, len(network.sent)) == (Refusal.PERMISSION, True, 1)
 
 
 def test_another_credential_that_was_not_found_says_nothing_of_this_one():
-    provider, bench = apinizer(script(bad("Credential (username: other) was not found!")))
+    provider, network = apinizer(answers_in_turn(failure("Credential (username: other) was not found!")))
     assert provider.delete(credential()).why is Refusal.INVALID
-    assert len(bench.sent) == 1
+    assert len(network.sent) == 1
 
 
 def test_a_partial_removal_is_told_once_and_then_done():
-    steps = [deployed("staging"), bad(NOT_FOUND), listing()]
-    provider, _ = apinizer(script(*steps))
+    steps = [deployed("staging"), failure(NOT_FOUND), listing()]
+    provider, _ = apinizer(answers_in_turn(*steps))
     assert provider.delete(credential()).why is Wait.PARTIAL
     assert provider.delete(credential()) == Done(None)
 
 
 @pytest.mark.parametrize("result", [None, environments(names=())])
 def test_one_that_was_deployed_nowhere_is_gone_when_the_listing_says_so(result):
-    provider, _ = apinizer(script(good(deploymentResult=result), listing()))
+    provider, _ = apinizer(answers_in_turn(success(deploymentResult=result), listing()))
     assert provider.delete(credential()) == Done(None)
-    provider, _ = apinizer(script(good(deploymentResult=result), listing(entry())))
+    provider, _ = apinizer(answers_in_turn(success(deploymentResult=result), listing(entry())))
     assert isinstance(provider.delete(credential()), Unknown)
 
 
 def test_a_delete_whose_answer_was_lost_is_asked_again():
-    provider, _ = apinizer(script(httpx.ReadError(""), bad(NOT_FOUND), listing()))
+    provider, _ = apinizer(answers_in_turn(httpx.ReadError(""), failure(NOT_FOUND), listing()))
     assert provider.delete(credential()) == Done(None)
 
 
@@ -465,42 +482,44 @@ PROBE, GATEWAY = "https://gw.example.test/orders", "https://gw.example.test"
 
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 404, 405])
 def test_a_request_that_is_let_in_only_with_the_password_proves_it(status):
-    provider, bench = apinizer(script(answer(status), answer(401)), probe_url=PROBE)
+    provider, network = apinizer(answers_in_turn(answer(status), answer(401)), probe_url=PROBE)
     method = f"HTTP Basic request through the gateway: {status} with the password, 401 without"
     assert provider.prove(credential()) == Done(Proof(method, tries_password=True))
-    assert [str(request.url) for request in bench.sent] == [PROBE, PROBE]
-    assert bench.sent[0].headers["Authorization"].startswith("Basic ")
-    assert "Authorization" not in bench.sent[1].headers
-    assert TOKEN not in "".join(str(request.headers) for request in bench.sent)
+    assert [str(request.url) for request in network.sent] == [PROBE, PROBE]
+    assert network.sent[0].headers["Authorization"].startswith("Basic ")
+    assert "Authorization" not in network.sent[1].headers
+    assert TOKEN not in "".join(str(request.headers) for request in network.sent)
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_request_that_is_turned_away_is_not_yet_proved(status):
-    provider, _ = apinizer(script(answer(status)), probe_url=PROBE)
+    provider, _ = apinizer(answers_in_turn(answer(status)), probe_url=PROBE)
     assert provider.prove(credential()).why is Wait.NOT_YET
 
 
 def test_a_proxy_that_lets_in_anybody_shows_nothing():
-    provider, bench = apinizer(script(answer(200), answer(200), listing(entry())), probe_url=PROBE)
-    method = "listed and enabled; the gateway asks for no password at this address"
+    provider, network = apinizer(answers_in_turn(answer(200), answer(200), listing(entry())), probe_url=PROBE)
+    method = "listed and enabled; the gateway does not ask for a password at this address"
     assert provider.prove(credential()) == Done(Proof(method, tries_password=False))
-    assert bench.lines[-1] == f"GET {BASE}"
+    assert network.request_lines[-1] == f"GET {BASE}"
 
 
 @pytest.mark.parametrize("steps", [[answer(500)], [answer(200), answer(500)], [answer(200), httpx.ReadTimeout("")]])
 def test_a_gateway_that_fails_proves_nothing(steps):
-    provider, _ = apinizer(script(*steps, *[httpx.ReadTimeout("")] * 3), probe_url=PROBE)
+    provider, _ = apinizer(answers_in_turn(*steps, *[httpx.ReadTimeout("")] * 3), probe_url=PROBE)
     found = provider.prove(credential())
     assert isinstance(found, Unknown) or "anybody" in getattr(found, "value", "")
     assert not isinstance(found, Done)
 
 
 def test_a_token_that_is_issued_proves_it_and_the_secret_stands_in_the_header_only():
-    provider, bench = apinizer(script(answer(200, {"access_token": "t", "token_type": "Bearer"})), gateway_url=GATEWAY)
+    provider, network = apinizer(
+        answers_in_turn(answer(200, {"access_token": "t", "token_type": "Bearer"})), gateway_url=GATEWAY
+    )
     assert provider.prove(credential()) == Done(
         Proof("token request at the gateway: a token was issued", tries_password=True)
     )
-    (request,) = bench.sent
+    (request,) = network.sent
     assert (request.method, str(request.url)) == ("POST", f"{GATEWAY}/credential/token")
     assert request.content == b"grant_type=client_credentials"
     assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
@@ -511,7 +530,7 @@ def test_a_token_that_is_issued_proves_it_and_the_secret_stands_in_the_header_on
     [answer(401), answer(403), answer(400, {"error": "invalid_client"}), answer(400, {"error": "invalid_grant"})],
 )
 def test_no_token_is_not_yet_proved(response):
-    provider, _ = apinizer(script(response), gateway_url=GATEWAY)
+    provider, _ = apinizer(answers_in_turn(response), gateway_url=GATEWAY)
     assert provider.prove(credential()).why is Wait.NOT_YET
 
 
@@ -520,7 +539,7 @@ def test_no_token_is_not_yet_proved(response):
     [answer(200, {}), answer(200, {"access_token": ""}), answer(200, {"access_token": 7}), answer(400, {"error": "x"})],
 )
 def test_any_other_answer_of_the_token_endpoint_proves_nothing(response):
-    provider, _ = apinizer(script(response), gateway_url=GATEWAY)
+    provider, _ = apinizer(answers_in_turn(response), gateway_url=GATEWAY)
     found = provider.prove(credential())
     assert not isinstance(found, Done)
     assert getattr(found, "why", None) is not Wait.NOT_YET
@@ -528,20 +547,20 @@ def test_any_other_answer_of_the_token_endpoint_proves_nothing(response):
 
 def test_a_token_is_asked_for_once():
     """Each one that is issued may end the token that a client uses."""
-    provider, bench = apinizer(script(httpx.ReadTimeout("")), gateway_url=GATEWAY)
+    provider, network = apinizer(answers_in_turn(httpx.ReadTimeout("")), gateway_url=GATEWAY)
     assert isinstance(provider.prove(credential()), Unknown)
-    assert len(bench.sent) == 1
+    assert len(network.sent) == 1
 
 
 @pytest.mark.parametrize("made", [credential(password=None), credential("a:b")])
 def test_what_http_basic_cannot_carry_is_not_tried(made):
-    provider, bench = apinizer(script(), probe_url=PROBE)
+    provider, network = apinizer(answers_in_turn(), probe_url=PROBE)
     assert provider.prove(made).why is Refusal.INVALID
-    assert bench.sent == []
+    assert network.sent == []
 
 
 def test_the_read_back_does_not_try_the_password_and_says_why():
-    provider, _ = apinizer(script(listing(entry(expireDate="2027-01-01T00:00:00.000Z"))))
+    provider, _ = apinizer(answers_in_turn(listing(entry(expireDate="2027-01-01T00:00:00.000Z"))))
     method = "listed and enabled; no gateway is configured"
     assert provider.prove(credential()) == Done(Proof(method, tries_password=False))
 
@@ -555,7 +574,7 @@ def test_the_read_back_does_not_try_the_password_and_says_why():
     ],
 )
 def test_the_read_back_sees_what_cannot_authenticate(shown, why):
-    provider, _ = apinizer(script(shown))
+    provider, _ = apinizer(answers_in_turn(shown))
     assert provider.prove(credential()).why is why
 
 
@@ -575,8 +594,8 @@ def test_two_proofs_exclude_each_other():
 
 def test_plain_http_to_the_gateway_has_to_be_allowed():
     with pytest.raises(ValueError, match="use https"):
-        apinizer(script(), probe_url="http://gw.internal/x")
-    apinizer(script(), probe_url="http://gw.internal/x", allow_plain_http=("gw.internal",))
+        apinizer(answers_in_turn(), probe_url="http://gw.internal/x")
+    apinizer(answers_in_turn(), probe_url="http://gw.internal/x", allow_plain_http=("gw.internal",))
 
 
 def test_every_strategy_is_possible():
@@ -603,7 +622,7 @@ def test_the_proof_and_the_propagation_follow_the_options():
 
 
 def test_an_end_is_not_set_beforehand():
-    provider, bench = apinizer(script())
-    assert provider.expire(credential(), bench.clock.now()).why is Refusal.UNSUPPORTED
+    provider, network = apinizer(answers_in_turn())
+    assert provider.expire(credential(), network.clock.now()).why is Refusal.UNSUPPORTED
     assert provider.capabilities.expires is False
-    assert isinstance(provider.expire(credential(), bench.clock.now()), Refused)
+    assert isinstance(provider.expire(credential(), network.clock.now()), Refused)

@@ -5,11 +5,11 @@ import logging
 
 import httpx
 import pytest
-from apinizer_bench import access, apinizer, credential, deployed, entry, good, listing, staged
-from examples import examples
+from apinizer_fixtures import access, apinizer, credential, deployed, entry, listing, staged, success
 from hypothesis import given
 from hypothesis import strategies as st
-from provider_bench import PASSWORD, TOKEN
+from long_runs import examples
+from provider_fixtures import PASSWORD, TOKEN
 
 from rotator.core.answers import Done, Refused, Retry, Unknown, Wait
 
@@ -72,7 +72,7 @@ ANYTHING = st.recursive(
 def nearly_right(draw):
     """A right answer with some parts replaced by anything: where wrong answers are believed."""
     shown = entry() | draw(st.dictionaries(KEYS, LEAVES, max_size=2))
-    right = draw(st.sampled_from([deployed(), listing(shown), access(("Orders", "API_PROXY")), good(resultList=[])]))
+    right = draw(st.sampled_from([deployed(), listing(shown), access(("Orders", "API_PROXY")), success(resultList=[])]))
     body = right.json() | draw(st.dictionaries(KEYS, ANYTHING, max_size=2))
     if draw(st.booleans()) and isinstance(body.get("deploymentResult"), dict):
         body["deploymentResult"] |= draw(st.dictionaries(KEYS, ANYTHING, max_size=2))
@@ -130,12 +130,12 @@ def endlessly(steps):
     return handle
 
 
-def check(result, bench, caplog):
+def check(result, network, caplog):
     assert isinstance(result, Done | Refused | Retry | Unknown)
-    text = repr(result) + caplog.text + repr(bench.meter.requests)
+    text = repr(result) + caplog.text + repr(network.meter.requests)
     for secret in (PASSWORD, TOKEN):
         assert secret not in text.replace(f"='{secret}", "")  # a provider may call a credential so
-    assert bench.clock.monotonic() - 1000 <= bench.http.longest_call.total_seconds()
+    assert network.clock.monotonic() - 1000 <= network.http.longest_call.total_seconds()
     if not isinstance(result, Done):
         assert PASSWORD not in result.message
         assert TOKEN not in result.message
@@ -148,8 +148,8 @@ def check(result, bench, caplog):
 def test_nothing_is_raised_leaked_or_unbounded(method, steps, options, caplog):
     caplog.clear()
     caplog.set_level(logging.DEBUG)
-    provider, bench = apinizer(endlessly(list(steps)), **options)
-    check(call(provider, method), bench, caplog)
+    provider, network = apinizer(endlessly(list(steps)), **options)
+    check(call(provider, method), network, caplog)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -209,6 +209,6 @@ def test_a_deletion_is_only_done_where_the_answer_or_the_listing_says_so(answers
 
 def test_the_secrets_of_these_tests_would_be_seen(caplog):
     """The check is not blind."""
-    _, bench = apinizer(lambda _: listing())
+    _, network = apinizer(lambda _: listing())
     with pytest.raises(AssertionError):
-        check(Unknown(f"it said {TOKEN}"), bench, caplog)
+        check(Unknown(f"it said {TOKEN}"), network, caplog)

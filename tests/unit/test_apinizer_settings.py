@@ -1,8 +1,8 @@
 """An Apinizer account in the configuration: its keys, its mistakes, and what is made of it."""
 
 import pytest
-from provider_bench import Bench, script
-from settings_bench import SENTINEL, changed, complaints, load_text
+from provider_fixtures import FakeNetwork, answers_in_turn
+from settings_texts import SENTINEL, changed, complaints, load_text
 
 from rotator.providers.apinizer.credentials import ApinizerCredentials
 from rotator.providers.apinizer.options import ApinizerOptions
@@ -52,7 +52,7 @@ def test_what_is_made_of_it(tmp_path):
     assert options.secrets == (options.access_token.value,)
     made = options.http("gateway")
     assert made.headers["Authorization"].reveal() == f"Bearer {SENTINEL}"
-    provider = KINDS["apinizer"](options, Bench(script()).http, FakeRandomness())
+    provider = KINDS["apinizer"](options, FakeNetwork(answers_in_turn()).http, FakeRandomness())
     assert isinstance(provider, ApinizerCredentials)
     assert provider.capabilities == options.capabilities
 

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
-from cli_bench import Typed, typist
+from command_runner import RunCommand, command_runner
 
 from rotator import __version__
 from rotator.cli import simulator_commands
@@ -18,10 +18,10 @@ CONFIG = Path(__file__).parents[2] / "config"
 
 
 @pytest.fixture
-def typed(monkeypatch, capfd) -> Typed:
+def run_command(monkeypatch, capfd) -> RunCommand:
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("VOBIZ_AUTH_TOKEN", "sentinel-token")
-    return typist(monkeypatch, capfd)
+    return command_runner(monkeypatch, capfd)
 
 
 @pytest.fixture
@@ -33,91 +33,91 @@ def audit(tmp_path) -> Path:
     return file
 
 
-def test_the_version(typed):
-    assert typed("--version").out == f"rotator {__version__}\n"
+def test_the_version(run_command):
+    assert run_command("--version").out == f"rotator {__version__}\n"
 
 
-def test_no_command_shows_the_help(typed):
-    printed = typed()
+def test_no_command_shows_the_help(run_command):
+    printed = run_command()
     assert "Commands:" in printed.out + printed.err
 
 
-def test_a_misspelt_command_is_refused_with_a_suggestion(typed):
-    printed = typed("rotat")
+def test_a_misspelt_command_is_refused_with_a_suggestion(run_command):
+    printed = run_command("rotat")
     assert printed.code == 2
     assert "Did you mean 'rotate'?" in printed.err
 
 
-def test_check_config_sums_up_what_is_right(typed):
-    printed = typed("check-config", "-c", str(CONFIG / "minimal.yaml"))
+def test_check_config_sums_up_what_is_right(run_command):
+    printed = run_command("check-config", "-c", str(CONFIG / "minimal.yaml"))
     assert printed.code == 0, printed.out
     for text in ("office-phone", "vobiz-prod", "sip/office-phone", "every 90 d", "20 characters, 122 bits"):
         assert text in printed.out
     assert printed.out.endswith("minimal.yaml is valid: 1 target, 0 warnings\n")
-    document = typed("check-config", "-c", str(CONFIG / "minimal.yaml"), "-o", "json").json
+    document = run_command("check-config", "-c", str(CONFIG / "minimal.yaml"), "-o", "json").json
     assert document["ok"]
     assert document["policies"][0]["password_entropy_bits"] > 120
     assert "sentinel" not in json.dumps(document)
 
 
-def test_check_config_names_every_problem(typed, tmp_path):
+def test_check_config_names_every_problem(run_command, tmp_path):
     file = tmp_path / "config.yaml"
     text = (
         (CONFIG / "minimal.yaml").read_text().replace("strategy: replace", "strategy: replac").replace("auth_id", "id")
     )
     file.write_text(text)
-    printed = typed("check-config", "-c", str(file))
+    printed = run_command("check-config", "-c", str(file))
     assert printed.code == 2
     assert printed.out.count(f"{file}:") >= 2
     assert "did you mean 'replace'?" in printed.out
-    document = typed("check-config", "-c", str(file), "-o", "json")
+    document = run_command("check-config", "-c", str(file), "-o", "json")
     assert document.code == 2
     assert {"file", "line", "column", "key", "what", "remedy"} == set(document.json["problems"][0])
 
 
-def test_check_config_without_the_environment_says_what_is_missing(typed, monkeypatch):
+def test_check_config_without_the_environment_says_what_is_missing(run_command, monkeypatch):
     monkeypatch.delenv("VOBIZ_AUTH_TOKEN")
-    printed = typed("check-config", "-c", str(CONFIG / "minimal.yaml"))
+    printed = run_command("check-config", "-c", str(CONFIG / "minimal.yaml"))
     assert printed.code == 2
     assert "VOBIZ_AUTH_TOKEN" in printed.out
 
 
-def test_an_audit_as_it_was_written(typed, audit):
-    printed = typed("verify-audit", str(audit))
+def test_an_audit_as_it_was_written(run_command, audit):
+    printed = run_command("verify-audit", str(audit))
     assert printed.code == 0
     assert printed.out.endswith("5 records unchanged\n")
-    assert typed("verify-audit", str(audit), "-o", "json").json["chains"][0]["sequence"] == 4
+    assert run_command("verify-audit", str(audit), "-o", "json").json["chains"][0]["sequence"] == 4
 
 
-def test_what_is_wrong_with_an_audit_has_its_file_and_line(typed, audit):
+def test_what_is_wrong_with_an_audit_has_its_file_and_line(run_command, audit):
     lines = audit.read_text().splitlines(keepends=True)
     later = audit.with_name("later.jsonl")
     audit.write_text("".join(lines[:3]))
     later.write_text(lines[3] + lines[4].replace("t4", "t9"))
-    printed = typed("verify-audit", str(audit), str(later))
+    printed = run_command("verify-audit", str(audit), str(later))
     assert printed.code == 1
     assert f"{later}:2: record 4 was changed after it was written\n" in printed.out
-    assert typed("verify-audit", str(audit), str(later), "-o", "json").json["problems"][0]["line"] == 2
+    assert run_command("verify-audit", str(audit), str(later), "-o", "json").json["problems"][0]["line"] == 2
 
 
-def test_a_cut_end_is_found_by_an_anchor(typed, audit):
-    newest = typed("verify-audit", str(audit), "-o", "json").json["chains"][0]["hash"]
+def test_a_cut_end_is_found_by_an_anchor(run_command, audit):
+    newest = run_command("verify-audit", str(audit), "-o", "json").json["chains"][0]["hash"]
     audit.write_text("".join(audit.read_text().splitlines(keepends=True)[:4]))
-    assert typed("verify-audit", str(audit)).code == 0
-    printed = typed("verify-audit", str(audit), "--anchor", newest)
+    assert run_command("verify-audit", str(audit)).code == 0
+    printed = run_command("verify-audit", str(audit), "--anchor", newest)
     assert printed.code == 1
     assert "the file was truncated" in printed.out
 
 
-def test_an_audit_may_begin_after_files_that_are_gone(typed, audit):
+def test_an_audit_may_begin_after_files_that_are_gone(run_command, audit):
     lines = audit.read_text().splitlines(keepends=True)
     audit.write_text("".join(lines[2:]))
-    assert typed("verify-audit", str(audit)).code == 1
-    assert typed("verify-audit", str(audit), "--after", json.loads(lines[1])["hash"]).code == 0
+    assert run_command("verify-audit", str(audit)).code == 1
+    assert run_command("verify-audit", str(audit), "--after", json.loads(lines[1])["hash"]).code == 0
 
 
-def test_an_audit_that_is_not_there_is_wrong_usage(typed, tmp_path):
-    assert typed("verify-audit", str(tmp_path / "none")).code == 2
+def test_an_audit_that_is_not_there_is_wrong_usage(run_command, tmp_path):
+    assert run_command("verify-audit", str(tmp_path / "none")).code == 2
 
 
 LIGHT = """
@@ -136,27 +136,27 @@ def test_the_import_is_light_and_needs_no_flask():
 
 @pytest.mark.parametrize("command", ["demo", "sandbox"])
 @pytest.mark.parametrize("options", [[], ["--duration", "60", "--port=1", "--unknown"]])
-def test_without_the_simulator_its_commands_say_what_to_install(typed, monkeypatch, command, options):
+def test_without_the_simulator_its_commands_say_what_to_install(run_command, monkeypatch, command, options):
     monkeypatch.setattr(simulator_commands, "entry_points", lambda **_: ())
-    outcome = typed(command, *options)
+    outcome = run_command(command, *options)
     assert outcome.code == 1
     remedy = "from the root of a checkout: pip install . ./simulator"
     assert outcome.err == f"rotator: rotator {command} needs the simulator; {remedy}\n"
 
 
 @pytest.mark.parametrize("value", ["rotator_simulator.no_such_module:demo", "rotator.cli:no_such_name"])
-def test_a_simulator_of_another_version_stops_no_other_command(typed, monkeypatch, value):
+def test_a_simulator_of_another_version_stops_no_other_command(run_command, monkeypatch, value):
     stale = EntryPoint("demo", value, "rotator.commands")
     monkeypatch.setattr(simulator_commands, "entry_points", lambda **_: (stale,))
-    assert typed("check-config", "-c", str(CONFIG / "minimal.yaml")).code == 0
-    assert "needs the simulator" in typed("demo").err
+    assert run_command("check-config", "-c", str(CONFIG / "minimal.yaml")).code == 0
+    assert "needs the simulator" in run_command("demo").err
 
 
 @pytest.mark.parametrize("command", ["demo", "sandbox"])
-def test_without_the_simulator_its_commands_stand_in_the_help(typed, monkeypatch, command):
+def test_without_the_simulator_its_commands_stand_in_the_help(run_command, monkeypatch, command):
     monkeypatch.setattr(simulator_commands, "entry_points", lambda **_: ())
-    line = next(line for line in typed("--help").out.splitlines() if line.startswith(f"  {command} "))
+    line = next(line for line in run_command("--help").out.splitlines() if line.startswith(f"  {command} "))
     assert "needs the simulator" in line
-    text = typed(command, "--help").out
+    text = run_command(command, "--help").out
     assert "pip install . ./simulator" in text
     assert "1  the simulator is not installed" in text

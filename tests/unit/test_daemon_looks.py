@@ -16,7 +16,7 @@ PHONE: Any = SimpleNamespace(name="phone")
 SOON = timedelta(seconds=20)
 
 
-class Engine:
+class BlockingEngine:
     """Looks until it is released; `error` is raised instead of an answer."""
 
     def __init__(self) -> None:
@@ -32,12 +32,12 @@ class Engine:
 
 
 @pytest.fixture
-def engine() -> Engine:
-    return Engine()
+def engine() -> BlockingEngine:
+    return BlockingEngine()
 
 
 @pytest.fixture
-def looks(engine: Engine) -> Looks:
+def looks(engine: BlockingEngine) -> Looks:
     clock = FakeClock(datetime(2026, 1, 5, tzinfo=UTC))
     snapshot: Any = SimpleNamespace(update_look=lambda target, look: None)
     looks = Looks(snapshot, Health(clock), clock, threading.Event())
@@ -45,7 +45,7 @@ def looks(engine: Engine) -> Looks:
     return looks
 
 
-def test_a_wait_ends_with_the_last_look(looks: Looks, engine: Engine) -> None:
+def test_a_wait_ends_with_the_last_look(looks: Looks, engine: BlockingEngine) -> None:
     thread = threading.Thread(target=looks.look, args=(PHONE,))
     thread.start()
     assert engine.begun.wait(20)
@@ -57,7 +57,7 @@ def test_a_wait_ends_with_the_last_look(looks: Looks, engine: Engine) -> None:
     thread.join()
 
 
-def test_after_a_stop_nothing_begins(looks: Looks, engine: Engine) -> None:
+def test_after_a_stop_nothing_begins(looks: Looks, engine: BlockingEngine) -> None:
     done: list[str] = []
     assert looks.unless_stopping(lambda: done.append("before"))
     looks.stop(lambda: done.append("stop"))
@@ -67,7 +67,7 @@ def test_after_a_stop_nothing_begins(looks: Looks, engine: Engine) -> None:
     assert not engine.begun.is_set()
 
 
-def test_a_fault_in_a_look_is_tried_again_and_leaves_nothing_running(looks: Looks, engine: Engine) -> None:
+def test_a_fault_in_a_look_is_tried_again_and_leaves_nothing_running(looks: Looks, engine: BlockingEngine) -> None:
     engine.error = RuntimeError("a fault")
     engine.released.set()
     assert looks.look(PHONE) == datetime(2026, 1, 5, 0, 1, tzinfo=UTC)

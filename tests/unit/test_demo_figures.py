@@ -47,15 +47,15 @@ def test_nothing_is_wrong_where_every_promise_was_kept() -> None:
     [
         (replace(FINE, overlapping=replace(FLEET, cut_off=("desk: refused for 5 s",))), "cut off: desk"),
         (replace(FINE, others=replace(FLEET, cut_off=("door: refused for 5 s",))), "cut off: door"),
-        (replace(FINE, overlapping=replace(FLEET, never_accepted=("desk",))), "never logged in: desk"),
-        (replace(FINE, others=replace(FLEET, never_accepted=("door",))), "never logged in: door"),
-        (replace(FINE, credentials=replace(FINE.credentials, orphans=("phone9",))), "left over"),
+        (replace(FINE, overlapping=replace(FLEET, never_accepted=("desk",))), "a device never logged in: desk"),
+        (replace(FINE, others=replace(FLEET, never_accepted=("door",))), "a device never logged in: door"),
+        (replace(FINE, credentials=replace(FINE.credentials, orphans=("phone9",))), "in no document"),
         (
             replace(FINE, credentials=replace(FINE.credentials, unusable=("lobby",))),
-            "the provider accepts: lobby",
+            "the provider accepts for lobby",
         ),
         (replace(FINE, search=replace(FINE.search, leaks=("the audit",))), "a secret was found in the audit"),
-        (replace(FINE, never_rotated=("lobby",)), "never rotated: lobby"),
+        (replace(FINE, never_rotated=("lobby",)), "a target was never rotated: lobby"),
         (
             replace(FINE, scenarios=ScenarioResults((), (), ("rotator undo lobby ended with exit code 1",))),
             "exit code 1",

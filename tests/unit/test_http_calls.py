@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from provider_bench import PASSWORD, SECOND, TOKEN, Bench, answer, script
+from provider_fixtures import PASSWORD, SECOND, TOKEN, FakeNetwork, answer, answers_in_turn
 
 from rotator.core.answers import Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
@@ -29,61 +29,61 @@ BUSY = [429, 502, 503, 504]
 
 
 def send(request, *steps, **options):
-    bench = Bench(script(*steps), options)
-    return bench.http.call().send(request), bench
+    network = FakeNetwork(answers_in_turn(*steps), options)
+    return network.http.call().send(request), network
 
 
 def test_the_request_carries_the_header_the_secret_body_and_no_compression():
-    reply, bench = send(PUT, answer(200, {"id": "x"}))
-    sent = bench.sent[0]
+    reply, network = send(PUT, answer(200, {"id": "x"}))
+    sent = network.sent[0]
     assert reply == HttpReply(200, {"id": "x"})
     assert sent.headers["x-auth-token"] == TOKEN
     assert sent.headers["accept-encoding"] == "identity"
     assert sent.headers["content-type"] == "application/json"
-    assert bench.bodies == [{"password": PASSWORD}]
+    assert network.bodies == [{"password": PASSWORD}]
 
 
 def test_secrets_are_revealed_at_any_depth_of_the_body():
     body = {"a": {"b": [Secret(PASSWORD), "plain", 1, None]}}
-    _, bench = send(HttpRequest("x", "PUT", "/x", body=body), answer(200, {}))
-    assert bench.bodies == [{"a": {"b": [PASSWORD, "plain", 1, None]}}]
+    _, network = send(HttpRequest("x", "PUT", "/x", body=body), answer(200, {}))
+    assert network.bodies == [{"a": {"b": [PASSWORD, "plain", 1, None]}}]
 
 
 @pytest.mark.parametrize("request_", [GET, PUT])
 @pytest.mark.parametrize("fault", [*NEVER_MADE, *LOST], ids=lambda fault: type(fault).__name__)
 def test_what_means_the_same_twice_is_sent_again(request_, fault):
-    reply, bench = send(request_, fault, answer(200, {}))
+    reply, network = send(request_, fault, answer(200, {}))
     assert reply.ok
-    assert len(bench.sent) == 2
+    assert len(network.sent) == 2
 
 
 @pytest.mark.parametrize("status", BUSY)
 @pytest.mark.parametrize("request_", [GET, PUT])
 def test_a_busy_provider_is_asked_again(request_, status):
-    reply, bench = send(request_, answer(status), answer(200, {}))
+    reply, network = send(request_, answer(status), answer(200, {}))
     assert reply.ok
-    assert len(bench.sent) == 2
+    assert len(network.sent) == 2
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 307, 400, 401, 403, 404, 409, 422, 500, 501])
 def test_any_other_answer_is_taken_at_once(status):
-    reply, bench = send(PUT, answer(status))
+    reply, network = send(PUT, answer(status))
     assert reply == HttpReply(status)
-    assert len(bench.sent) == 1
+    assert len(network.sent) == 1
 
 
 @pytest.mark.parametrize("fault", LOST, ids=lambda fault: type(fault).__name__)
 def test_a_create_whose_answer_is_lost_is_not_sent_twice(fault):
-    reply, bench = send(CREATE, fault)
+    reply, network = send(CREATE, fault)
     assert isinstance(reply, Unknown)
-    assert len(bench.sent) == 1
+    assert len(network.sent) == 1
 
 
 @pytest.mark.parametrize("status", [*BUSY, 500])
 def test_a_create_that_is_answered_at_all_is_not_sent_twice(status):
-    reply, bench = send(CREATE, answer(status))
+    reply, network = send(CREATE, answer(status))
     assert reply.status == status
-    assert len(bench.sent) == 1
+    assert len(network.sent) == 1
 
 
 @pytest.mark.parametrize("fault", NEVER_MADE, ids=lambda fault: type(fault).__name__)
@@ -95,16 +95,16 @@ def test_a_create_is_sent_again_where_the_connection_was_never_made(fault):
 
 @pytest.mark.parametrize("request_", [GET, PUT, CREATE])
 def test_no_connection_at_all_is_a_retry_after_a_bounded_number_of_tries(request_):
-    reply, bench = send(request_, *[httpx.ConnectError("no")] * 10)
+    reply, network = send(request_, *[httpx.ConnectError("no")] * 10)
     assert isinstance(reply, Retry)
     assert reply.why is Wait.UNREACHABLE
-    assert len(bench.sent) == 4
-    assert bench.meter.outcomes == [(request_.verb, "refused_connection")] * 4
+    assert len(network.sent) == 4
+    assert network.meter.outcomes == [(request_.verb, "refused_connection")] * 4
 
 
 def test_the_waits_between_the_tries_double():
-    _, bench = send(GET, *[httpx.ConnectError("no")] * 4)
-    assert bench.clock.monotonic() - 1000 == pytest.approx(0.5 + 1 + 2)
+    _, network = send(GET, *[httpx.ConnectError("no")] * 4)
+    assert network.clock.monotonic() - 1000 == pytest.approx(0.5 + 1 + 2)
 
 
 @pytest.mark.parametrize("last", [httpx.ConnectError("no"), httpx.PoolTimeout("no")])
@@ -150,18 +150,18 @@ def test_reading_is_never_uncertain():
     ],
 )
 def test_it_waits_as_long_as_it_is_asked_to(status, headers, seconds):
-    reply, bench = send(GET, answer(status, headers=headers), answer(200, {}))
+    reply, network = send(GET, answer(status, headers=headers), answer(200, {}))
     assert reply.ok
-    assert bench.clock.monotonic() - 1000 == pytest.approx(seconds)
+    assert network.clock.monotonic() - 1000 == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("headers", [{"Retry-After": "30"}, {"Retry-After": "999999999"}, {"x-ratelimit-reset": "60"}])
 def test_a_wait_beyond_the_bound_is_handed_back_at_once(headers):
-    reply, bench = send(PUT, answer(429, headers=headers))
+    reply, network = send(PUT, answer(429, headers=headers))
     failed = failure(reply)
     assert isinstance(failed, Retry)
     assert failed.after == timedelta(seconds=int(next(iter(headers.values()))))
-    assert bench.clock.monotonic() == 1000
+    assert network.clock.monotonic() == 1000
 
 
 def test_a_503_that_asks_for_long_is_unknown_and_says_after_when():
@@ -170,54 +170,54 @@ def test_a_503_that_asks_for_long_is_unknown_and_says_after_when():
 
 
 def test_a_call_of_many_requests_ends_within_its_total():
-    bench = Bench(lambda _: answer(429, headers={"Retry-After": "3"}))
-    call = bench.http.call()
+    network = FakeNetwork(lambda _: answer(429, headers={"Retry-After": "3"}))
+    call = network.http.call()
     for _ in range(20):
         call.send(GET)
-    assert bench.clock.monotonic() - 1000 <= 30
+    assert network.clock.monotonic() - 1000 <= 30
     assert call.left >= 0
 
 
 def test_nothing_is_sent_once_the_time_is_up():
-    bench = Bench(script())
-    call = bench.http.call()
-    bench.clock.advance(31 * SECOND)
+    network = FakeNetwork(answers_in_turn())
+    call = network.http.call()
+    network.clock.advance(31 * SECOND)
     assert isinstance(call.send(PUT), Retry)
-    assert bench.sent == []
-    assert bench.meter.requests == []
+    assert network.sent == []
+    assert network.meter.requests == []
 
 
 def test_a_stop_ends_the_tries_at_once():
-    bench = Bench(script(answer(503), answer(503)))
-    bench.clock.sleep = lambda _: None  # as when the process is asked to stop
-    reply = bench.http.call().send(PUT)
+    network = FakeNetwork(answers_in_turn(answer(503), answer(503)))
+    network.clock.sleep = lambda _: None  # as when the process is asked to stop
+    reply = network.http.call().send(PUT)
     assert reply.status == 503
-    assert len(bench.sent) == 1
+    assert len(network.sent) == 1
 
 
 def test_requests_keep_to_the_rate_and_wait_by_the_clock():
-    bench = Bench(lambda _: answer(200, {}), {"rate_limit": RateLimit(5, SECOND)})
-    call = bench.http.call()
+    network = FakeNetwork(lambda _: answer(200, {}), {"rate_limit": RateLimit(5, SECOND)})
+    call = network.http.call()
     for _ in range(20):
         assert call.send(GET).ok
-    assert 3 <= bench.clock.monotonic() - 1000 <= 3.2
+    assert 3 <= network.clock.monotonic() - 1000 <= 3.2
 
 
 def test_a_rate_that_leaves_no_time_is_a_retry_and_nothing_was_sent():
-    bench = Bench(lambda _: answer(200, {}), {"rate_limit": RateLimit(1, timedelta(hours=1))})
-    assert bench.http.call().send(PUT).ok
-    reply = bench.http.call().send(PUT)
+    network = FakeNetwork(lambda _: answer(200, {}), {"rate_limit": RateLimit(1, timedelta(hours=1))})
+    assert network.http.call().send(PUT).ok
+    reply = network.http.call().send(PUT)
     assert isinstance(reply, Retry)
     assert reply.why is Wait.RATE_LIMITED
-    assert len(bench.sent) == 1
-    assert bench.clock.monotonic() == 1000
+    assert len(network.sent) == 1
+    assert network.clock.monotonic() == 1000
 
 
 def test_waiting_for_a_turn_ends_with_the_process():
-    bench = Bench(lambda _: answer(200, {}), {"rate_limit": RateLimit(1, 10 * SECOND)})
-    assert bench.http.call().send(GET).ok
-    bench.clock.sleep = lambda _: None
-    assert isinstance(bench.http.call().send(GET), Retry)
+    network = FakeNetwork(lambda _: answer(200, {}), {"rate_limit": RateLimit(1, 10 * SECOND)})
+    assert network.http.call().send(GET).ok
+    network.clock.sleep = lambda _: None
+    assert isinstance(network.http.call().send(GET), Retry)
 
 
 @pytest.mark.parametrize("limit", [(0, SECOND), (1, timedelta()), (1, timedelta(microseconds=1))])
@@ -237,17 +237,17 @@ def test_a_rate_that_lets_nothing_through_is_refused(limit):
     ],
 )
 def test_a_body_that_is_not_json_is_unknown(content, outcome):
-    reply, bench = send(GET, httpx.Response(200, content=content))
+    reply, network = send(GET, httpx.Response(200, content=content))
     assert not reply.ok
     assert isinstance(failure(reply), Unknown)
-    assert bench.meter.outcomes == [("list", outcome)]
+    assert network.meter.outcomes == [("list", outcome)]
 
 
 def test_a_body_that_is_too_large_is_unknown_and_not_asked_for_again():
-    reply, bench = send(GET, httpx.Response(200, content=b" " * (LARGEST_BODY + 1)))
+    reply, network = send(GET, httpx.Response(200, content=b" " * (LARGEST_BODY + 1)))
     assert isinstance(reply, Unknown)
     assert "larger than 1048576 bytes" in reply.message
-    assert bench.meter.outcomes == [("list", "too_large")]
+    assert network.meter.outcomes == [("list", "too_large")]
 
 
 def test_a_body_of_just_the_largest_size_is_read():
@@ -264,34 +264,34 @@ def test_a_compressed_body_that_nobody_asked_for_is_not_unpacked():
 
 @pytest.mark.parametrize("target", ["https://evil.test/", "/elsewhere", "b:0", "//", "http://[", "\x7f"])
 def test_a_redirect_is_not_followed_and_says_that_the_base_url_is_wrong(target):
-    reply, bench = send(PUT, answer(307, headers={"Location": target}))
+    reply, network = send(PUT, answer(307, headers={"Location": target}))
     failed = failure(reply)
     assert isinstance(failed, Unknown)
     assert "base_url" in failed.message
     assert "evil" not in failed.message
-    assert len(bench.sent) == 1
+    assert len(network.sent) == 1
 
 
 def test_cookies_are_not_kept():
-    _, bench = send(GET, answer(503, headers={"Set-Cookie": "a=b"}), answer(200, {}))
-    assert "cookie" not in bench.sent[1].headers
+    _, network = send(GET, answer(503, headers={"Set-Cookie": "a=b"}), answer(200, {}))
+    assert "cookie" not in network.sent[1].headers
 
 
 def test_every_request_is_metered_with_its_verb_outcome_and_time():
     def slow(_):
-        bench.clock.advance(2 * SECOND)
+        network.clock.advance(2 * SECOND)
         return answer(200, {})
 
-    bench = Bench(script(httpx.ReadTimeout("no"), httpx.ReadError("no"), slow))
-    bench.http.call().send(GET)
-    assert bench.meter.outcomes == [("list", "timeout"), ("list", "reset"), ("list", "200")]
-    assert bench.meter.requests[-1] == ("prod", "list", "200", 2.0)
+    network = FakeNetwork(answers_in_turn(httpx.ReadTimeout("no"), httpx.ReadError("no"), slow))
+    network.http.call().send(GET)
+    assert network.meter.outcomes == [("list", "timeout"), ("list", "reset"), ("list", "200")]
+    assert network.meter.requests[-1] == ("prod", "list", "200", 2.0)
 
 
 @pytest.mark.parametrize(("status", "label"), [(200, "200"), (429, "429"), (299, "2xx"), (499, "4xx"), (777, "7xx")])
 def test_a_status_that_nobody_knows_makes_no_label_of_its_own(status, label):
-    _, bench = send(CREATE, answer(status))
-    assert bench.meter.outcomes == [("create", label)]
+    _, network = send(CREATE, answer(status))
+    assert network.meter.outcomes == [("create", label)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Rules on names: a word means one thing in the whole tree."""
+"""A name means one thing: no type is declared in two places, and no module of the tests has another one's name."""
 
 import ast
 from collections import defaultdict
@@ -7,10 +7,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SOURCES = (ROOT / "rotator", ROOT / "simulator" / "rotator_simulator")
+TESTS = ROOT / "tests"
+EXAMPLE = TESTS / "conformance" / "example"  # a provider's folder, with the modules that each provider has
 
 
 def declared(module: ast.Module) -> Iterator[str]:
-    """The types that a module declares: classes and aliases, without the underscore of private ones."""
+    """Yields the types that a module declares: classes and aliases, without the underscore of private ones."""
     for node in module.body:
         match node:
             case ast.ClassDef(name=name):
@@ -24,8 +26,19 @@ def declared(module: ast.Module) -> Iterator[str]:
 
 def test_a_type_name_is_declared_once_in_the_tree() -> None:
     places = defaultdict(list)
-    for folder in SOURCES:
+    for folder in (*SOURCES, TESTS):
         for file in sorted(folder.rglob("*.py")):
             for name in declared(ast.parse(file.read_text())):
                 places[name].append(str(file.relative_to(ROOT)))
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_a_module_of_the_tests_has_a_name_of_its_own() -> None:
+    places = defaultdict(list)
+    for folder in (*SOURCES, TESTS):
+        for file in sorted(folder.rglob("*.py")):
+            if file.parent != EXAMPLE:
+                places[file.stem].append(file)
+    ours = {name: files for name, files in places.items() if any(TESTS in file.parents for file in files)}
+    shared = {name: files for name, files in ours.items() if len(files) > 1}
+    assert shared.keys() == {"__init__", "conftest"}

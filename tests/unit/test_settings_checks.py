@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from settings_bench import ENVIRON, GOOD, changed, complaints, mistakes, warnings_of
+from settings_texts import ENVIRON, GOOD, changed, complaints, mistakes, warnings_of
 
 from rotator.core.passwords import PasswordRules, generate
 from rotator.fields.text import LoadContext

@@ -3,9 +3,9 @@
 import warnings
 
 import pytest
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from long_runs import examples
 
 from rotator.settings.document import SyntaxProblem, YamlDocument, parse
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from settings_bench import CONFIG, SENTINEL, changed, check_text, complaints, load_text, mistakes
+from settings_texts import CONFIG, SENTINEL, changed, check_text, complaints, load_text, mistakes
 
 from rotator.settings import schema
 from rotator.settings.document import parse

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from settings_bench import CONFIG, ENVIRON, SENTINEL
+from long_runs import examples
+from settings_texts import CONFIG, ENVIRON, SENTINEL
 
 from rotator.settings import ConfigError, ConfigProblem, Settings, check
 from rotator.settings.document import parse
@@ -74,10 +74,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-Outcome = ConfigError | tuple[Settings, tuple[ConfigProblem, ...]]
+LoadOutcome = ConfigError | tuple[Settings, tuple[ConfigProblem, ...]]
 
 
-def loaded(text: str, folder: Path) -> Outcome:
+def loaded(text: str, folder: Path) -> LoadOutcome:
     file = folder / "config.yaml"
     file.write_text(text, encoding="utf-8", errors="surrogatepass")
     try:
@@ -86,7 +86,7 @@ def loaded(text: str, folder: Path) -> Outcome:
         return error
 
 
-def is_explained(outcome: Outcome) -> None:
+def is_explained(outcome: LoadOutcome) -> None:
     """Whatever is said holds no secret; an error has whole sentences, each on one line."""
     if isinstance(outcome, ConfigError):
         assert SENTINEL not in f"{outcome} {outcome!r}"

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from settings_bench import ENVIRON, GOOD, SENTINEL, changed, check_text, complaints, load_text, mistakes, warnings_of
+from settings_texts import ENVIRON, GOOD, SENTINEL, changed, check_text, complaints, load_text, mistakes, warnings_of
 
 from rotator.core.model import Policy, Strategy, Target
 from rotator.core.passwords import PasswordRules

@@ -6,10 +6,19 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from provider_bench import PASSWORD, TOKEN, Bench, account_options, answer, credential, provider_on, script
+from long_runs import examples
+from provider_fixtures import (
+    PASSWORD,
+    TOKEN,
+    FakeNetwork,
+    account_options,
+    answer,
+    answers_in_turn,
+    credential,
+    provider_on,
+)
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
@@ -23,13 +32,13 @@ ONE, MANY_OF = "/telephony_credentials/id-1", "/telephony_credentials"
 
 
 def telephony(handler):
-    bench = Bench(handler)
-    return provider_on(bench, "telnyx"), bench
+    network = FakeNetwork(handler)
+    return provider_on(network, "telnyx"), network
 
 
 def connections(handler):
-    bench = Bench(handler)
-    return provider_on(bench, "telnyx-connection"), bench
+    network = FakeNetwork(handler)
+    return provider_on(network, "telnyx-connection"), network
 
 
 def shown(identity="id-1", **more):
@@ -57,8 +66,8 @@ def page(*objects, total=None, number=1):
     return answer(200, {"data": list(objects), "meta": meta})
 
 
-def asked(bench):
-    return [f"{request.method} {request.url.path}" for request in bench.sent]
+def asked(network):
+    return [f"{request.method} {request.url.path}" for request in network.sent]
 
 
 METHODS = {
@@ -143,11 +152,11 @@ def endlessly(steps):
 def test_nothing_is_raised_leaked_or_unbounded(make, method, steps, caplog):
     caplog.clear()
     caplog.set_level(logging.DEBUG)
-    provider, bench = make(endlessly(list(steps)))
+    provider, network = make(endlessly(list(steps)))
     result = METHODS[method](provider)
     assert isinstance(result, Done | Refused | Retry | Unknown)
-    assert bench.clock.monotonic() - 1000 <= bench.http.longest_call.total_seconds()
-    said = caplog.text + repr(bench.meter.requests) + ("" if isinstance(result, Done) else result.message)
+    assert network.clock.monotonic() - 1000 <= network.http.longest_call.total_seconds()
+    said = caplog.text + repr(network.meter.requests) + ("" if isinstance(result, Done) else result.message)
     for secret in (PASSWORD, TOKEN):
         assert secret not in said
         # Ids, names and attempts are shown, and nothing keeps a provider from calling them by a password.
@@ -219,15 +228,15 @@ def test_an_object_with_a_wrong_part_is_not_believed(method, wrong):
     ids=str,
 )
 def test_a_create_that_brings_something_else_is_looked_for_by_its_name(wrong):
-    provider, bench = telephony(lambda _: answer(201, {"data": shown(**wrong)}))
+    provider, network = telephony(lambda _: answer(201, {"data": shown(**wrong)}))
     assert isinstance(METHODS["create"](provider), Unknown)
-    assert len(bench.sent) == 1
+    assert len(network.sent) == 1
 
 
 def test_a_create_is_never_sent_twice_and_carries_the_attempt_and_no_password():
-    provider, bench = telephony(lambda _: answer(503))
+    provider, network = telephony(lambda _: answer(503))
     assert isinstance(METHODS["create"](provider), Unknown)
-    assert bench.bodies == [
+    assert network.bodies == [
         {"connection_id": "conn1", "name": f"rotator/office/{ATTEMPT}", "tag": f"rotator-{ATTEMPT}"}
     ]
 
@@ -241,10 +250,10 @@ def test_the_text_false_does_not_mean_expired():
 
 @pytest.mark.parametrize("ends", ["2026-01-05T12:00:00", "2026-01-05T12:00:00.000Z", "2026-01-05T13:00:00+01:00"])
 def test_an_end_that_has_come_counts_even_where_expired_lags(ends):
-    provider, bench = telephony(lambda _: data(expires_at=ends))
+    provider, network = telephony(lambda _: data(expires_at=ends))
     assert provider.disable(credential()) == Done(None)
     assert METHODS["enable"](provider).why is Refusal.EXPIRED
-    assert {request.method for request in bench.sent} == {"GET"}
+    assert {request.method for request in network.sent} == {"GET"}
 
 
 @pytest.mark.parametrize(
@@ -264,9 +273,9 @@ def test_other_moments_are_not(text):
 
 def test_errors_as_an_object_are_an_answer_like_any_other():
     refused = answer(422, {"errors": {"status": "can't update credentials in expired status"}})
-    provider, _ = telephony(script(refused, data(expired=True)))
+    provider, _ = telephony(answers_in_turn(refused, data(expired=True)))
     assert provider.expire(credential(), AT).why is Refusal.EXPIRED
-    provider, _ = telephony(script(refused, data()))
+    provider, _ = telephony(answers_in_turn(refused, data()))
     result = provider.expire(credential(), AT)
     assert result.why is Refusal.INVALID
     assert "can't" not in result.message
@@ -282,31 +291,31 @@ def test_the_limit_is_that_of_the_header():
 
 def test_a_delete_shows_the_password_once_more_and_nothing_of_it_is_kept(caplog):
     caplog.set_level(logging.DEBUG)
-    provider, bench = telephony(script(data()))
+    provider, network = telephony(answers_in_turn(data()))
     assert provider.delete(credential()) == Done(None)
-    assert PASSWORD not in caplog.text + repr(bench.meter.requests)
+    assert PASSWORD not in caplog.text + repr(network.meter.requests)
 
 
 def test_a_404_is_believed_with_the_listing_only():
     gone = answer(404, {"errors": [{"code": "10005", "title": "Resource not found"}]})
-    provider, bench = telephony(script(gone, page(shown("id-2"))))
+    provider, network = telephony(answers_in_turn(gone, page(shown("id-2"))))
     assert provider.delete(credential()) == Done(None)
-    assert asked(bench) == [f"DELETE {ONE}", f"GET {MANY_OF}"]
-    provider, _ = telephony(script(gone, page(shown())))
+    assert asked(network) == [f"DELETE {ONE}", f"GET {MANY_OF}"]
+    provider, _ = telephony(answers_in_turn(gone, page(shown())))
     assert provider.delete(credential()).why is Refusal.OTHER
-    provider, _ = telephony(script(gone, answer(200, {"data": "?"})))
+    provider, _ = telephony(answers_in_turn(gone, answer(200, {"data": "?"})))
     assert isinstance(provider.delete(credential()), Unknown)
 
 
 @pytest.mark.parametrize("identity", ["", "..", "a/b", "a?b"])
 @pytest.mark.parametrize("make", [telephony, connections])
 def test_an_id_that_cannot_stand_in_a_path_is_not_sent(make, identity):
-    provider, bench = make(script(page()))
+    provider, network = make(answers_in_turn(page()))
     for method in ("complete", "enable", "expire", "disable", "delete", "set_password"):
         more = (AT,) if method == "expire" else ()
         assert isinstance(getattr(provider, method)(credential(identity), *more), Refused)
     assert provider.find(credential(identity)) == Done(())
-    assert len(bench.sent) == 1
+    assert len(network.sent) == 1
 
 
 @MANY
@@ -336,25 +345,25 @@ def test_absence_is_only_stated_after_a_listing_that_adds_up(pages, total, hones
 
 
 def test_a_connection_is_patched_with_its_password_and_nothing_else():
-    provider, bench = connections(script(data()))
+    provider, network = connections(answers_in_turn(data()))
     assert provider.set_password(credential()).value.password == Secret(PASSWORD)
-    assert bench.bodies == [{"password": PASSWORD}]
+    assert network.bodies == [{"password": PASSWORD}]
 
 
 @pytest.mark.parametrize("said", [{"password": "another-one"}, {"password": None}, {"id": "id-2"}])
 def test_a_connection_that_shows_another_password_is_read_back(said):
-    provider, bench = connections(script(data(**said), data()))
+    provider, network = connections(answers_in_turn(data(**said), data()))
     assert isinstance(provider.set_password(credential()), Done)
-    assert asked(bench)[1:] == ["GET /credential_connections/id-1"]
+    assert asked(network)[1:] == ["GET /credential_connections/id-1"]
     provider, _ = connections(lambda _: data(**said))
     assert isinstance(provider.set_password(credential()), Unknown)
 
 
 def test_what_a_connection_cannot_do_is_refused_without_a_request():
-    provider, bench = connections(script())
+    provider, network = connections(answers_in_turn())
     for method in ("create", "complete", "expire", "disable", "delete"):
         assert METHODS[method](provider).why is Refusal.UNSUPPORTED
-    assert bench.sent == []
+    assert network.sent == []
 
 
 @pytest.mark.parametrize("wrong", ["", "a b", "../x", "x" * 65 * 2])

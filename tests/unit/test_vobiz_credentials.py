@@ -5,16 +5,16 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from provider_bench import (
+from provider_fixtures import (
     CREDENTIALS,
     PASSWORD,
     TRUNKS,
     account_options,
     answer,
+    answers_in_turn,
     credential,
     listing,
-    script,
-    shown,
+    trunk_json,
     vobiz,
 )
 
@@ -50,12 +50,12 @@ def test_an_auth_id_that_cannot_stand_in_a_path_is_refused(auth_id):
 
 @pytest.mark.parametrize("status", [200, 201])
 def test_create_sends_only_username_and_password_and_takes_id_and_realm(status):
-    provider, bench = vobiz(script(answer(status, shown("new-id", "office1"))))
+    provider, network = vobiz(answers_in_turn(answer(status, trunk_json("new-id", "office1"))))
     staged = credential(None, "office1", attempt="a1")
     assert provider.create(staged, "office") == Done(replace(staged, id="new-id", uri="MA_TEST.sip.vobiz.ai"))
-    assert bench.lines == [f"POST {CREDENTIALS}"]
-    assert bench.bodies == [{"username": "office1", "password": PASSWORD}]
-    assert bench.meter.outcomes == [("create", str(status))]
+    assert network.request_lines == [f"POST {CREDENTIALS}"]
+    assert network.bodies == [{"username": "office1", "password": PASSWORD}]
+    assert network.meter.outcomes == [("create", str(status))]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_create_sends_only_username_and_password_and_takes_id_and_realm(status):
     ],
 )
 def test_create_of_a_taken_username_is_a_duplicate(taken):
-    provider, _ = vobiz(script(taken))
+    provider, _ = vobiz(answers_in_turn(taken))
     refused(provider.create(credential(None, "office1"), "office"), Refusal.DUPLICATE)
 
 
@@ -79,36 +79,36 @@ def test_create_of_a_taken_username_is_a_duplicate(taken):
         {},
         [],
         "created",
-        shown(identity=None),
-        shown(identity=""),
-        shown(identity="../x"),
-        shown(identity={"a": 1}),
-        shown(identity=True),
-        shown("id-1", "somebodyelse"),
-        shown("id-1", 7),
-        shown("id-1", "office1", enabled=None),
-        shown("id-1", "office1", enabled="true"),
-        shown("id-1", "office1", enabled=False),
+        trunk_json(identity=None),
+        trunk_json(identity=""),
+        trunk_json(identity="../x"),
+        trunk_json(identity={"a": 1}),
+        trunk_json(identity=True),
+        trunk_json("id-1", "somebodyelse"),
+        trunk_json("id-1", 7),
+        trunk_json("id-1", "office1", enabled=None),
+        trunk_json("id-1", "office1", enabled="true"),
+        trunk_json("id-1", "office1", enabled=False),
     ],
 )
 def test_create_whose_answer_does_not_show_the_credential_is_unknown(body):
-    provider, _ = vobiz(script(answer(201, body)))
+    provider, _ = vobiz(answers_in_turn(answer(201, body)))
     assert isinstance(provider.create(credential(None, "office1"), "office"), Unknown)
 
 
 def test_create_takes_an_id_that_is_a_number():
-    provider, _ = vobiz(script(answer(201, shown(4711, "office1"))))
+    provider, _ = vobiz(answers_in_turn(answer(201, trunk_json(4711, "office1"))))
     assert provider.create(credential(None, "office1"), "office").value.id == "4711"
 
 
 def test_create_is_sent_once_when_its_answer_is_lost():
-    provider, bench = vobiz(script(httpx.ReadTimeout("no")))
+    provider, network = vobiz(answers_in_turn(httpx.ReadTimeout("no")))
     assert isinstance(provider.create(credential(None, "office1"), "office"), Unknown)
-    assert len(bench.sent) == 1
+    assert len(network.sent) == 1
 
 
 def test_a_realm_that_is_no_host_is_left_out():
-    provider, _ = vobiz(script(answer(201, shown("n", "office1", realm="a b\r\nc"))))
+    provider, _ = vobiz(answers_in_turn(answer(201, trunk_json("n", "office1", realm="a b\r\nc"))))
     assert provider.create(credential(None, "office1"), "office").value.uri == ""
 
 
@@ -118,7 +118,7 @@ def test_a_rejected_password_that_is_echoed_is_not_repeated():
         "status": "error",
         "error": {"code": "VALIDATION_ERROR", "message": PASSWORD, "details": {"errors": [echo]}},
     }
-    provider, _ = vobiz(script(answer(422, body)))
+    provider, _ = vobiz(answers_in_turn(answer(422, body)))
     message = refused(provider.create(credential(None, "office1"), "office"), Refusal.INVALID)
     assert "VALIDATION_ERROR" in message
     assert PASSWORD not in message
@@ -129,19 +129,19 @@ def test_a_rejected_password_that_is_echoed_is_not_repeated():
 
 @pytest.mark.parametrize("total", ["total", "total_count"])
 def test_find_by_username_and_by_id(total):
-    objects = [shown("id-1", "phone1"), shown("id-2", "phone2", enabled=False, password="in clear")]
-    provider, bench = vobiz(lambda _: listing(*objects, total=total))
+    objects = [trunk_json("id-1", "phone1"), trunk_json("id-2", "phone2", enabled=False, password="in clear")]
+    provider, network = vobiz(lambda _: listing(*objects, total=total))
     by_name = provider.find(credential(None, "phone2")).value
     by_id = provider.find(credential("id-2", "whatever")).value
     assert by_name == by_id
     assert (by_name[0].id, by_name[0].username, by_name[0].enabled) == ("id-2", "phone2", False)
     assert by_name[0].password is None
     assert by_name[0].uri == "MA_TEST.sip.vobiz.ai"
-    assert bench.lines == [LIST, LIST]
+    assert network.request_lines == [LIST, LIST]
 
 
 def test_find_of_what_is_not_there_is_empty():
-    provider, _ = vobiz(lambda _: listing(shown("id-2", "phone2")))
+    provider, _ = vobiz(lambda _: listing(trunk_json("id-2", "phone2")))
     assert provider.find(credential("id-1", "phone2")) == Done(())
 
 
@@ -169,25 +169,25 @@ def pages(objects, *, cut=100, total="total"):
     return handle
 
 
-MANY = [shown(f"id-{n}", f"phone{n}") for n in range(250)]
+MANY = [trunk_json(f"id-{n}", f"phone{n}") for n in range(250)]
 
 
 @pytest.mark.parametrize("cut", [1, 7, 20, 100, 1000])
 def test_all_pages_are_read_however_long_they_are(cut):
     few = MANY[:45]
-    provider, bench = vobiz(pages(few, cut=cut))
+    provider, network = vobiz(pages(few, cut=cut))
     assert [found.id for found in provider.find(credential("id-44")).value] == ["id-44"]
-    assert len(bench.sent) == -(-45 // min(cut, 100))
+    assert len(network.sent) == -(-45 // min(cut, 100))
 
 
 def test_absence_from_a_listing_of_several_pages_is_read_twice():
-    provider, bench = vobiz(pages(MANY))
+    provider, network = vobiz(pages(MANY))
     assert provider.find(credential("no")) == Done(())
-    assert len(bench.sent) == 6
+    assert len(network.sent) == 6
 
 
 def test_an_entry_that_moves_past_the_reader_between_two_pages_is_found():
-    before, after = MANY[:150], [*MANY[1:150], shown("late", "late")]
+    before, after = MANY[:150], [*MANY[1:150], trunk_json("late", "late")]
     calls = []
 
     def handle(request):
@@ -208,9 +208,9 @@ def test_a_limit_that_is_rejected_is_not_insisted_on():
 
 
 def test_a_listing_that_is_always_rejected_is_refused():
-    provider, bench = vobiz(lambda _: answer(400))
+    provider, network = vobiz(lambda _: answer(400))
     refused(provider.find(credential()), Refusal.INVALID)
-    assert len(bench.sent) == 2
+    assert len(network.sent) == 2
 
 
 @pytest.mark.parametrize("meta", [{}, {"limit": 100, "offset": 0}, None, "x"])
@@ -219,37 +219,37 @@ def test_without_a_total_an_empty_page_is_the_end(meta):
         offset = int(request.url.params["offset"])
         return answer(200, {"meta": meta, "objects": MANY[:30][offset : offset + 20]})
 
-    provider, bench = vobiz(handle)
+    provider, network = vobiz(handle)
     assert len(provider.find(credential("id-29")).value) == 1
-    assert len(bench.sent) == 3
+    assert len(network.sent) == 3
 
 
 @pytest.mark.parametrize("with_total", [True, False])
 def test_a_page_that_repeats_for_ever_is_noticed(with_total):
     same = {"meta": {"total": 1000} if with_total else {}, "objects": MANY[:100]}
-    provider, bench = vobiz(lambda _: answer(200, same))
+    provider, network = vobiz(lambda _: answer(200, same))
     assert isinstance(provider.find(credential("no")), Unknown)
-    assert len(bench.sent) == 6
+    assert len(network.sent) == 6
 
 
 def test_a_listing_without_end_is_bounded():
     def handle(request):
         offset = int(request.url.params["offset"])
-        return answer(200, {"meta": {}, "objects": [shown(f"id-{offset + n}", "x") for n in range(100)]})
+        return answer(200, {"meta": {}, "objects": [trunk_json(f"id-{offset + n}", "x") for n in range(100)]})
 
-    provider, bench = vobiz(handle)
+    provider, network = vobiz(handle)
     result = provider.find(credential("no"))
     assert isinstance(result, Unknown)
-    assert len(bench.sent) == 200
+    assert len(network.sent) == 200
 
 
 def test_a_listing_that_changes_each_time_is_unknown():
     totals = iter(range(200, 1000))
-    provider, bench = vobiz(
+    provider, network = vobiz(
         lambda request: listing(*MANY[int(request.url.params["offset"]) :][:100], count=next(totals))
     )
     assert isinstance(provider.find(credential("no")), Unknown)
-    assert len(bench.sent) == 6
+    assert len(network.sent) == 6
 
 
 def test_a_listing_that_changes_once_is_read_again():
@@ -274,17 +274,17 @@ def test_a_listing_that_changes_once_is_read_again():
         {"meta": {"total": 0}, "objects": None},
         {"meta": {"total": 0}, "objects": {}},
         {"meta": {"total": 1}, "objects": []},
-        {"meta": {"total": 0}, "objects": [shown()]},
+        {"meta": {"total": 0}, "objects": [trunk_json()]},
         {"meta": {"total": "0"}, "objects": []},
         {"meta": {"total": -1}, "objects": []},
-        {"meta": {"total": True}, "objects": [shown()]},
+        {"meta": {"total": True}, "objects": [trunk_json()]},
         {"meta": {"total": None}, "objects": []},
         {"meta": {"total": 0, "total_count": "x"}, "objects": []},
-        {"meta": {"total": 2}, "objects": [shown(), shown()]},
-        {"meta": {"total": 2}, "objects": [shown(), None]},
+        {"meta": {"total": 2}, "objects": [trunk_json(), trunk_json()]},
+        {"meta": {"total": 2}, "objects": [trunk_json(), None]},
         {"meta": {"total": 1}, "objects": [{"id": "id-9"}]},
-        {"meta": {"total": 1}, "objects": [shown("id-9", username="a\nb")]},
-        {"meta": {"total": 1}, "objects": [shown("id-9", username="")]},
+        {"meta": {"total": 1}, "objects": [trunk_json("id-9", username="a\nb")]},
+        {"meta": {"total": 1}, "objects": [trunk_json("id-9", username="")]},
     ],
 )
 def test_a_listing_of_another_form_is_never_taken_for_empty(body):
@@ -308,19 +308,19 @@ def test_a_refused_key_or_path_is_named_with_what_to_check(status, why):
 
 
 def test_set_password_sends_only_the_password():
-    provider, bench = vobiz(script(answer(200, shown())))
+    provider, network = vobiz(answers_in_turn(answer(200, trunk_json())))
     assert provider.set_password(credential()) == Done(credential(uri="MA_TEST.sip.vobiz.ai"))
-    assert bench.lines == [f"PUT {ONE}"]
-    assert bench.bodies == [{"password": PASSWORD}]
-    assert bench.meter.outcomes == [("set_password", "200")]
+    assert network.request_lines == [f"PUT {ONE}"]
+    assert network.bodies == [{"password": PASSWORD}]
+    assert network.meter.outcomes == [("set_password", "200")]
 
 
 def test_set_password_enables_what_is_disabled_with_the_same_password():
-    provider, bench = vobiz(
-        script(answer(200, shown(enabled=False)), answer(200, shown()), listing(shown())),
+    provider, network = vobiz(
+        answers_in_turn(answer(200, trunk_json(enabled=False)), answer(200, trunk_json()), listing(trunk_json())),
     )
     assert isinstance(provider.set_password(credential(enabled=False)), Done)
-    assert bench.bodies == [{"password": PASSWORD}, {"enabled": True, "password": PASSWORD}]
+    assert network.bodies == [{"password": PASSWORD}, {"enabled": True, "password": PASSWORD}]
 
 
 @pytest.mark.parametrize(
@@ -332,145 +332,154 @@ def test_set_password_enables_what_is_disabled_with_the_same_password():
         [httpx.ConnectError("no")] * 4,
         [answer(429, headers={"Retry-After": "100"})],
         [answer(500)],
-        [answer(200, shown(enabled=False)), listing(shown(enabled=False))] * 2,
+        [answer(200, trunk_json(enabled=False)), listing(trunk_json(enabled=False))] * 2,
     ],
     ids=["401", "422", "404", "no connection", "429", "500", "ignored"],
 )
 def test_once_the_password_is_set_nothing_is_refused_any_more(then):
-    provider, _ = vobiz(script(answer(200, shown(enabled=False)), *then))
+    provider, _ = vobiz(answers_in_turn(answer(200, trunk_json(enabled=False)), *then))
     result = provider.set_password(credential())
     assert isinstance(result, Unknown)
     assert "the password is set" in result.message
 
 
-@pytest.mark.parametrize("body", [None, {}, [], "ok", shown("other"), shown(enabled=None), {"error": "x"}])
+@pytest.mark.parametrize("body", [None, {}, [], "ok", trunk_json("other"), trunk_json(enabled=None), {"error": "x"}])
 def test_set_password_whose_answer_does_not_show_the_credential_is_unknown(body):
-    provider, _ = vobiz(script(answer(200, body)))
+    provider, _ = vobiz(answers_in_turn(answer(200, body)))
     assert isinstance(provider.set_password(credential()), Unknown)
 
 
 @pytest.mark.parametrize("absent", NOT_FOUND)
 def test_set_password_of_what_is_gone_is_not_found_where_the_listing_confirms_it(absent):
-    provider, _ = vobiz(script(absent, listing(shown("other", "other"))))
+    provider, _ = vobiz(answers_in_turn(absent, listing(trunk_json("other", "other"))))
     refused(provider.set_password(credential()), Refusal.NOT_FOUND)
 
 
 def test_a_404_for_what_is_listed_is_not_believed():
-    provider, _ = vobiz(script(answer(404), listing(shown())))
+    provider, _ = vobiz(answers_in_turn(answer(404), listing(trunk_json())))
     assert "letter case" in refused(provider.set_password(credential()), Refusal.OTHER)
 
 
 def test_a_404_after_a_lost_answer_for_what_is_listed_is_unknown():
-    provider, _ = vobiz(script(httpx.ReadTimeout("no"), answer(404), listing(shown())))
+    provider, _ = vobiz(answers_in_turn(httpx.ReadTimeout("no"), answer(404), listing(trunk_json())))
     assert isinstance(provider.set_password(credential()), Unknown)
 
 
 @pytest.mark.parametrize("then", [[answer(500)], [answer(401)], [httpx.ConnectError("no")] * 4, [answer(200, "x")]])
 def test_a_404_that_no_listing_confirms_is_unknown(then):
-    provider, _ = vobiz(script(answer(404), *then))
+    provider, _ = vobiz(answers_in_turn(answer(404), *then))
     assert isinstance(provider.set_password(credential()), Unknown)
 
 
 @pytest.mark.parametrize("identity", [None, "", "..", "a/b", "a?b", "a b", "ü", "a" * 200])
 def test_an_id_that_cannot_stand_in_a_path_is_never_sent(identity):
-    provider, bench = vobiz(script())
+    provider, network = vobiz(answers_in_turn())
     for method in (provider.set_password, provider.enable, provider.disable, provider.delete):
         refused(method(credential(identity)), Refusal.INVALID)
-    assert bench.sent == []
+    assert network.sent == []
 
 
 def test_nothing_is_set_or_created_without_a_password():
-    provider, bench = vobiz(script())
+    provider, network = vobiz(answers_in_turn())
     refused(provider.set_password(credential(password=None)), Refusal.INVALID)
     refused(provider.create(credential(None, password=None), "t"), Refusal.INVALID)
-    assert bench.sent == []
+    assert network.sent == []
 
 
 # -- disable and enable
 
 
 def test_disable_sends_enabled_alone_and_reads_back():
-    provider, bench = vobiz(script(answer(200, shown(enabled=False)), listing(shown(enabled=False))))
+    provider, network = vobiz(
+        answers_in_turn(answer(200, trunk_json(enabled=False)), listing(trunk_json(enabled=False)))
+    )
     assert provider.disable(credential()) == Done(None)
-    assert bench.lines == [f"PUT {ONE}", LIST]
-    assert bench.bodies == [{"enabled": False}]
-    assert bench.meter.outcomes == [("disable", "200"), ("list", "200")]
+    assert network.request_lines == [f"PUT {ONE}", LIST]
+    assert network.bodies == [{"enabled": False}]
+    assert network.meter.outcomes == [("disable", "200"), ("list", "200")]
 
 
 @pytest.mark.parametrize(
     "first",
-    [[answer(400)], [answer(422)], [answer(200, shown()), listing(shown())], [answer(200, {}), listing(shown())]],
+    [
+        [answer(400)],
+        [answer(422)],
+        [answer(200, trunk_json()), listing(trunk_json())],
+        [answer(200, {}), listing(trunk_json())],
+    ],
 )
 def test_disable_falls_back_to_the_password_it_knows_where_it_was_rejected_or_ignored(first):
-    provider, bench = vobiz(script(*first, answer(200, shown(enabled=False)), listing(shown(enabled=False))))
+    provider, network = vobiz(
+        answers_in_turn(*first, answer(200, trunk_json(enabled=False)), listing(trunk_json(enabled=False)))
+    )
     assert provider.disable(credential()) == Done(None)
-    assert bench.bodies == [{"enabled": False}, {"enabled": False, "password": PASSWORD}]
+    assert network.bodies == [{"enabled": False}, {"enabled": False, "password": PASSWORD}]
 
 
-@pytest.mark.parametrize("first", [[answer(400)], [answer(422)], [answer(200, shown()), listing(shown())]])
+@pytest.mark.parametrize("first", [[answer(400)], [answer(422)], [answer(200, trunk_json()), listing(trunk_json())]])
 def test_disable_with_a_password_that_nobody_knows_says_what_to_do(first):
-    provider, bench = vobiz(script(*first))
+    provider, network = vobiz(answers_in_turn(*first))
     assert "set one first" in refused(provider.disable(credential(password=None)), Refusal.UNSUPPORTED)
-    assert bench.bodies == [{"enabled": False}]
+    assert network.bodies == [{"enabled": False}]
 
 
 def test_disable_that_is_ignored_with_the_password_too_is_unsupported():
-    provider, _ = vobiz(script(*[answer(200, shown()), listing(shown())] * 2))
+    provider, _ = vobiz(answers_in_turn(*[answer(200, trunk_json()), listing(trunk_json())] * 2))
     refused(provider.disable(credential()), Refusal.UNSUPPORTED)
 
 
 def test_disable_that_the_listing_does_not_show_yet_is_tried_later():
-    provider, bench = vobiz(script(answer(200, shown(enabled=False)), listing(shown())))
+    provider, network = vobiz(answers_in_turn(answer(200, trunk_json(enabled=False)), listing(trunk_json())))
     result = provider.disable(credential())
     assert isinstance(result, Retry)
     assert result.why is Wait.NOT_YET
-    assert len(bench.bodies) == 1
+    assert len(network.bodies) == 1
 
 
 @pytest.mark.parametrize(
     "then", [[answer(500)], [answer(401)], [httpx.ConnectError("no")] * 4, [listing()], [answer(200, "x")]]
 )
 def test_disable_that_cannot_be_read_back_is_unknown(then):
-    provider, _ = vobiz(script(answer(200, shown(enabled=False)), *then))
+    provider, _ = vobiz(answers_in_turn(answer(200, trunk_json(enabled=False)), *then))
     assert isinstance(provider.disable(credential()), Unknown)
 
 
 def test_disable_that_may_have_acted_is_not_refused():
-    provider, bench = vobiz(script(httpx.ReadTimeout("no"), answer(422)))
+    provider, network = vobiz(answers_in_turn(httpx.ReadTimeout("no"), answer(422)))
     assert isinstance(provider.disable(credential()), Unknown)
-    assert len(bench.sent) == 2
+    assert len(network.sent) == 2
 
 
 @pytest.mark.parametrize(("status", "why"), [(401, Refusal.AUTHENTICATION), (403, Refusal.PERMISSION)])
 def test_disable_that_is_refused_for_good_is_not_tried_with_the_password(status, why):
-    provider, bench = vobiz(script(answer(status)))
+    provider, network = vobiz(answers_in_turn(answer(status)))
     refused(provider.disable(credential()), why)
-    assert len(bench.sent) == 1
+    assert len(network.sent) == 1
 
 
 def test_enable_puts_the_password_in_force_with_it():
-    provider, bench = vobiz(script(answer(200, shown()), listing(shown())))
+    provider, network = vobiz(answers_in_turn(answer(200, trunk_json()), listing(trunk_json())))
     assert provider.enable(credential(enabled=False)) == Done(credential(enabled=True))
-    assert bench.bodies == [{"enabled": True, "password": PASSWORD}]
+    assert network.bodies == [{"enabled": True, "password": PASSWORD}]
 
 
 def test_enable_is_tried_without_the_password_where_it_was_ignored_with_it():
-    off, on = shown(enabled=False), shown()
-    provider, bench = vobiz(script(answer(200, off), listing(off), answer(200, on), listing(on)))
+    off, on = trunk_json(enabled=False), trunk_json()
+    provider, network = vobiz(answers_in_turn(answer(200, off), listing(off), answer(200, on), listing(on)))
     assert isinstance(provider.enable(credential()), Done)
-    assert bench.bodies == [{"enabled": True, "password": PASSWORD}, {"enabled": True}]
+    assert network.bodies == [{"enabled": True, "password": PASSWORD}, {"enabled": True}]
 
 
-@pytest.mark.parametrize("body", [None, {}, "ok", shown("other")])
+@pytest.mark.parametrize("body", [None, {}, "ok", trunk_json("other")])
 def test_enable_whose_answer_shows_nothing_does_not_vouch_for_the_password(body):
-    provider, _ = vobiz(script(answer(200, body), listing(shown())))
+    provider, _ = vobiz(answers_in_turn(answer(200, body), listing(trunk_json())))
     assert isinstance(provider.enable(credential()), Unknown)
 
 
 def test_enable_without_a_known_password():
-    provider, bench = vobiz(script(answer(200, shown()), listing(shown())))
+    provider, network = vobiz(answers_in_turn(answer(200, trunk_json()), listing(trunk_json())))
     assert isinstance(provider.enable(credential(password=None)), Done)
-    assert bench.bodies == [{"enabled": True}]
+    assert network.bodies == [{"enabled": True}]
 
 
 # -- delete
@@ -478,21 +487,21 @@ def test_enable_without_a_known_password():
 
 @pytest.mark.parametrize("gone", [answer(204), answer(200, "Credential deleted")])
 def test_delete(gone):
-    provider, bench = vobiz(script(gone))
+    provider, network = vobiz(answers_in_turn(gone))
     assert provider.delete(credential()) == Done(None)
-    assert bench.lines == [f"DELETE {ONE}"]
+    assert network.request_lines == [f"DELETE {ONE}"]
 
 
 @pytest.mark.parametrize(
     "strange", [answer(200), answer(200, {"status": "error"}), answer(202), answer(200, text="<html>")]
 )
 def test_delete_that_is_answered_as_no_page_says_is_unknown(strange):
-    provider, _ = vobiz(script(strange))
+    provider, _ = vobiz(answers_in_turn(strange))
     assert isinstance(provider.delete(credential()), Unknown)
 
 
 def test_delete_during_calls_waits():
-    provider, _ = vobiz(script(answer(409, {"status": "error"}, headers={"Retry-After": "60"})))
+    provider, _ = vobiz(answers_in_turn(answer(409, {"status": "error"}, headers={"Retry-After": "60"})))
     result = provider.delete(credential())
     assert isinstance(result, Retry)
     assert result.why is Wait.IN_USE
@@ -502,13 +511,13 @@ def test_delete_during_calls_waits():
 
 @pytest.mark.parametrize("absent", NOT_FOUND)
 def test_delete_of_what_is_gone_is_done_where_the_listing_confirms_it(absent):
-    provider, bench = vobiz(script(absent, listing(shown("other", "phone1"))))
+    provider, network = vobiz(answers_in_turn(absent, listing(trunk_json("other", "phone1"))))
     assert provider.delete(credential()) == Done(None)
-    assert bench.lines == [f"DELETE {ONE}", LIST]
+    assert network.request_lines == [f"DELETE {ONE}", LIST]
 
 
 def test_delete_of_what_is_still_listed_is_not_done():
-    provider, _ = vobiz(script(answer(404), listing(shown())))
+    provider, _ = vobiz(answers_in_turn(answer(404), listing(trunk_json())))
     refused(provider.delete(credential()), Refusal.OTHER)
 
 
@@ -516,12 +525,12 @@ def test_delete_of_what_is_still_listed_is_not_done():
     "then", [[answer(500)], [answer(404)], [answer(200, {"objects": "x"})], [listing(count=3)] * 3, [answer(200)]]
 )
 def test_delete_that_no_whole_listing_confirms_is_unknown(then):
-    provider, _ = vobiz(script(answer(404), *then))
+    provider, _ = vobiz(answers_in_turn(answer(404), *then))
     assert isinstance(provider.delete(credential()), Unknown)
 
 
 def test_delete_whose_answer_was_lost_is_asked_again():
-    provider, _ = vobiz(script(httpx.ReadError("no"), answer(404), listing()))
+    provider, _ = vobiz(answers_in_turn(httpx.ReadError("no"), answer(404), listing()))
     assert provider.delete(credential()) == Done(None)
 
 
@@ -529,13 +538,15 @@ def test_delete_whose_answer_was_lost_is_asked_again():
 
 
 def test_the_read_back_does_not_try_the_password_and_says_why():
-    provider, _ = vobiz(script(listing(shown())))
+    provider, _ = vobiz(answers_in_turn(listing(trunk_json())))
     proof = provider.prove(credential()).value
     assert proof == Proof("listed and enabled; no SIP registrar is configured", tries_password=False)
     assert str(proof).startswith("read-back without trying the password (")
 
 
-@pytest.mark.parametrize("entries", [[], [shown(enabled=False)], [shown(username="other")], [shown("other")]])
+@pytest.mark.parametrize(
+    "entries", [[], [trunk_json(enabled=False)], [trunk_json(username="other")], [trunk_json("other")]]
+)
 def test_what_is_not_listed_enabled_and_by_this_name_is_not_proved_yet(entries):
     provider, _ = vobiz(lambda _: listing(*entries))
     result = provider.prove(credential())
@@ -544,17 +555,17 @@ def test_what_is_not_listed_enabled_and_by_this_name_is_not_proved_yet(entries):
 
 
 def test_a_listing_that_fails_proves_nothing():
-    provider, _ = vobiz(script(answer(500)))
+    provider, _ = vobiz(answers_in_turn(answer(500)))
     assert isinstance(provider.prove(credential()), Unknown)
 
 
 def test_the_longest_call_is_that_of_the_connection():
-    provider, bench = vobiz(script())
-    assert provider.longest_call == bench.http.longest_call
+    provider, network = vobiz(answers_in_turn())
+    assert provider.longest_call == network.http.longest_call
 
 
 def test_every_method_ends_within_the_longest_call_when_the_provider_is_always_busy():
-    provider, bench = vobiz(lambda _: answer(503, headers={"Retry-After": "2"}))
+    provider, network = vobiz(lambda _: answer(503, headers={"Retry-After": "2"}))
     for method in (
         provider.find,
         provider.set_password,
@@ -563,6 +574,6 @@ def test_every_method_ends_within_the_longest_call_when_the_provider_is_always_b
         provider.delete,
         provider.prove,
     ):
-        started = bench.clock.monotonic()
+        started = network.clock.monotonic()
         method(credential())
-        assert bench.clock.monotonic() - started <= provider.longest_call.total_seconds()
+        assert network.clock.monotonic() - started <= provider.longest_call.total_seconds()

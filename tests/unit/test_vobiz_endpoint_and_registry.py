@@ -6,7 +6,17 @@ from itertools import product
 
 import httpx
 import pytest
-from provider_bench import ENDPOINTS, PASSWORD, TOKEN, Bench, account_options, answer, credential, endpoints, script
+from provider_fixtures import (
+    ENDPOINTS,
+    PASSWORD,
+    TOKEN,
+    FakeNetwork,
+    account_options,
+    answer,
+    answers_in_turn,
+    credential,
+    endpoints,
+)
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Proof, Strategy
@@ -31,109 +41,109 @@ def listing(*objects):
 
 
 def test_set_password_is_a_post_that_is_accepted_with_an_empty_body():
-    provider, bench = endpoints(script(answer(202)))
+    provider, network = endpoints(answers_in_turn(answer(202)))
     assert provider.set_password(credential()) == Done(credential())
-    assert bench.lines == [f"POST {ONE}"]
-    assert bench.bodies == [{"password": PASSWORD}]
+    assert network.request_lines == [f"POST {ONE}"]
+    assert network.bodies == [{"password": PASSWORD}]
 
 
 @pytest.mark.parametrize("status", [200, 201])
 def test_set_password_takes_an_object_too(status):
-    provider, _ = endpoints(script(answer(status, {"message": "changed"})))
+    provider, _ = endpoints(answers_in_turn(answer(status, {"message": "changed"})))
     assert isinstance(provider.set_password(credential()), Done)
 
 
 @pytest.mark.parametrize("strange", [answer(200), answer(204), answer(200, text="<html>"), answer(200, {"error": "x"})])
 def test_set_password_that_is_answered_otherwise_is_unknown(strange):
-    provider, _ = endpoints(script(strange))
+    provider, _ = endpoints(answers_in_turn(strange))
     assert isinstance(provider.set_password(credential()), Unknown)
 
 
 def test_set_password_means_the_same_twice_and_is_sent_again():
-    provider, bench = endpoints(script(httpx.ReadTimeout("no"), answer(202)))
+    provider, network = endpoints(answers_in_turn(httpx.ReadTimeout("no"), answer(202)))
     assert isinstance(provider.set_password(credential()), Done)
-    assert len(bench.sent) == 2
+    assert len(network.sent) == 2
 
 
 def test_set_password_that_is_rejected_does_not_repeat_the_echo():
     body = {"error": "invalid request parameters", "details": {"password": PASSWORD}}
-    provider, _ = endpoints(script(answer(400, body)))
+    provider, _ = endpoints(answers_in_turn(answer(400, body)))
     result = provider.set_password(credential())
     assert result.why is Refusal.INVALID
     assert PASSWORD not in result.message
 
 
 def test_a_404_without_a_body_is_not_found_where_the_listing_confirms_it():
-    provider, bench = endpoints(script(answer(404), listing(user("id-2"))))
+    provider, network = endpoints(answers_in_turn(answer(404), listing(user("id-2"))))
     assert provider.set_password(credential()).why is Refusal.NOT_FOUND
-    assert bench.lines == [f"POST {ONE}", LIST]
+    assert network.request_lines == [f"POST {ONE}", LIST]
 
 
 def test_a_404_for_what_is_listed_names_the_path():
-    provider, _ = endpoints(script(answer(404), listing(user())))
+    provider, _ = endpoints(answers_in_turn(answer(404), listing(user())))
     result = provider.set_password(credential())
     assert result.why is Refusal.OTHER
     assert "letter case" in result.message
 
 
 def test_find_by_id_gets_it_and_by_name_lists():
-    provider, bench = endpoints(script(answer(200, user()), listing(user("id-9", "other"), user())))
+    provider, network = endpoints(answers_in_turn(answer(200, user()), listing(user("id-9", "other"), user())))
     assert provider.find(credential()).value[0].username == "phone1"
     assert provider.find(credential(None)).value[0].id == "id-1"
-    assert bench.lines == [f"GET {ONE}", LIST]
+    assert network.request_lines == [f"GET {ONE}", LIST]
 
 
 def test_find_believes_a_404_only_with_the_listing():
-    provider, _ = endpoints(script(answer(404), listing(), answer(404), answer(500)))
+    provider, _ = endpoints(answers_in_turn(answer(404), listing(), answer(404), answer(500)))
     assert provider.find(credential()) == Done(())
     assert isinstance(provider.find(credential()), Unknown)
 
 
 @pytest.mark.parametrize("body", [None, {}, [], user("id-2"), {"endpoint_id": "id-1"}])
 def test_find_of_an_answer_that_is_not_this_endpoint_is_unknown(body):
-    provider, _ = endpoints(script(answer(200, body)))
+    provider, _ = endpoints(answers_in_turn(answer(200, body)))
     assert isinstance(provider.find(credential()), Unknown)
 
 
 @pytest.mark.parametrize("identity", ["", "..", "a/b", "a?b"])
 def test_an_id_that_cannot_stand_in_a_path_is_not_sent(identity):
-    provider, bench = endpoints(script(listing()))
+    provider, network = endpoints(answers_in_turn(listing()))
     assert provider.set_password(credential(identity)).why is Refusal.INVALID
     assert provider.find(credential(identity)) == Done(())
-    assert bench.lines == [LIST]
+    assert network.request_lines == [LIST]
 
 
 def test_the_read_back_does_not_try_the_password():
-    provider, _ = endpoints(script(answer(200, user())))
+    provider, _ = endpoints(answers_in_turn(answer(200, user())))
     assert not provider.prove(credential()).value.tries_password
 
 
 def test_another_username_under_this_id_is_no_proof():
-    provider, _ = endpoints(script(answer(200, user(username="other"))))
+    provider, _ = endpoints(answers_in_turn(answer(200, user(username="other"))))
     assert provider.prove(credential()).why is Wait.NOT_YET
 
 
 def test_enable_puts_the_password_in_force():
-    provider, bench = endpoints(script(answer(202)))
+    provider, network = endpoints(answers_in_turn(answer(202)))
     assert isinstance(provider.enable(credential()), Done)
-    assert bench.bodies == [{"password": PASSWORD}]
+    assert network.bodies == [{"password": PASSWORD}]
 
 
 def test_what_an_endpoint_cannot_do_is_refused_without_a_request():
-    provider, bench = endpoints(script())
+    provider, network = endpoints(answers_in_turn())
     for result in (provider.create(credential(), "t"), provider.disable(credential()), provider.delete(credential())):
         assert isinstance(result, Refused)
         assert result.why is Refusal.UNSUPPORTED
         assert "in-place" in result.message
-    assert bench.sent == []
+    assert network.sent == []
 
 
 def test_no_answer_from_the_registrar_is_a_retry():
-    provider, bench = endpoints(script(), registrar=HostPort("no-such-host.invalid", 5060))
+    provider, network = endpoints(answers_in_turn(), registrar=HostPort("no-such-host.invalid", 5060))
     result = provider.prove(credential())
     assert isinstance(result, Retry)
     assert result.why is Wait.UNREACHABLE
-    assert bench.meter.outcomes == [("prove", "timeout")]
+    assert network.meter.outcomes == [("prove", "timeout")]
 
 
 # -- the table
@@ -143,10 +153,10 @@ VOBIZ = ("vobiz", "vobiz-endpoint")
 
 @pytest.mark.parametrize("name", VOBIZ)
 def test_a_row_builds_a_provider_that_says_what_the_row_says(name):
-    options, bench = account_options(name), Bench(script())
-    provider = KINDS[name](options, bench.http, FakeRandomness())
+    options, network = account_options(name), FakeNetwork(answers_in_turn())
+    provider = KINDS[name](options, network.http, FakeRandomness())
     assert provider.capabilities == options.capabilities
-    assert bench.sent == []
+    assert network.sent == []
     assert {key: value.reveal() for key, value in options.headers().items()} == {
         "X-Auth-ID": "MA_TEST",
         "X-Auth-Token": TOKEN,

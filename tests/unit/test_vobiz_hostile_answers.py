@@ -5,10 +5,10 @@ import logging
 
 import httpx
 import pytest
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from provider_bench import PASSWORD, TOKEN, credential, endpoints, script, shown, vobiz
+from long_runs import examples
+from provider_fixtures import PASSWORD, TOKEN, answers_in_turn, credential, endpoints, trunk_json, vobiz
 
 from rotator.core.answers import Done, Refused, Retry, Unknown
 
@@ -45,7 +45,7 @@ ANYTHING = st.recursive(
 @st.composite
 def nearly_right(draw):
     """A right answer with some parts replaced by anything: where wrong answers are believed."""
-    one = shown() | draw(st.dictionaries(WORDS, LEAVES, max_size=2))
+    one = trunk_json() | draw(st.dictionaries(WORDS, LEAVES, max_size=2))
     page = {"meta": {"total": draw(st.integers(0, 2))}, "objects": draw(st.lists(st.just(one) | ANYTHING, max_size=2))}
     return draw(st.sampled_from([one, page, page, {"meta": draw(ANYTHING), "objects": [one]}]))
 
@@ -133,13 +133,13 @@ def endlessly(steps):
     return handle
 
 
-def check(result, bench, caplog):
+def check(result, network, caplog):
     assert isinstance(result, Done | Refused | Retry | Unknown)
-    text = repr(result) + caplog.text + repr(bench.meter.requests)
+    text = repr(result) + caplog.text + repr(network.meter.requests)
     for secret in (PASSWORD, TOKEN):
         # Ids and usernames are shown, and nothing keeps a provider from calling a credential by its password.
         assert secret not in text.replace(f"username='{secret}", "").replace(f"id='{secret}", "")
-    assert bench.clock.monotonic() - 1000 <= bench.http.longest_call.total_seconds()
+    assert network.clock.monotonic() - 1000 <= network.http.longest_call.total_seconds()
     if not isinstance(result, Done):
         assert PASSWORD not in result.message
         assert TOKEN not in result.message
@@ -153,8 +153,8 @@ def check(result, bench, caplog):
 def test_nothing_is_raised_leaked_or_unbounded(make, method, steps, caplog):
     caplog.clear()
     caplog.set_level(logging.DEBUG)
-    provider, bench = make(endlessly(list(steps)))
-    check(call(provider, method), bench, caplog)
+    provider, network = make(endlessly(list(steps)))
+    check(call(provider, method), network, caplog)
 
 
 @pytest.mark.parametrize("make", [vobiz, endpoints])
@@ -186,7 +186,7 @@ def test_absence_is_only_stated_after_a_listing_that_adds_up(pages, total):
         asked.append(int(request.url.params["offset"]))
         page = pages[(len(asked) - 1) % len(pages)]
         meta = {} if total is None else {"total": total}
-        return httpx.Response(200, json={"meta": meta, "objects": [shown(f"id-{n}", f"phone{n}") for n in page]})
+        return httpx.Response(200, json={"meta": meta, "objects": [trunk_json(f"id-{n}", f"phone{n}") for n in page]})
 
     provider, _ = vobiz(handle)
     result = provider.find(credential("id-5", "phone5"))
@@ -200,5 +200,7 @@ def test_absence_is_only_stated_after_a_listing_that_adds_up(pages, total):
 
 def test_the_secrets_of_these_tests_would_be_seen():
     """The search is not blind: an error that quoted the body would be found."""
-    provider, _ = vobiz(script(httpx.Response(422, json={"error": {"code": "VALIDATION_ERROR", "message": PASSWORD}})))
+    provider, _ = vobiz(
+        answers_in_turn(httpx.Response(422, json={"error": {"code": "VALIDATION_ERROR", "message": PASSWORD}}))
+    )
     assert "VALIDATION_ERROR" in call(provider, "create").message

@@ -1,4 +1,4 @@
-{{/* The full name: the release's, with the chart's where that does not say it already. */}}
+{{/* The full name: the release's, followed by the chart's unless the release's contains it. */}}
 {{- define "rotator.fullname" -}}
 {{- if contains .Chart.Name .Release.Name -}}
 {{- .Release.Name | trunc 52 | trimSuffix "-" -}}
@@ -24,7 +24,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.serviceAccount.create -}}
 {{- .Values.serviceAccount.name | default (include "rotator.fullname" .) -}}
 {{- else -}}
-{{- required "serviceAccount.name: needed where serviceAccount.create is false" .Values.serviceAccount.name -}}
+{{- required "serviceAccount.name: required if serviceAccount.create is false" .Values.serviceAccount.name -}}
 {{- end -}}
 {{- end -}}
 
@@ -58,7 +58,7 @@ work in this pod. Everything else is checked by rotator itself, at its start.
 {{- $daemon := $config.daemon | default dict -}}
 {{- $vault := $config.vault | default dict -}}
 {{- if $vault.embedded -}}
-{{- fail "config: vault.embedded keeps its data in a folder, and these pods have none; name a server in vault.address" -}}
+{{- fail "config: vault.embedded needs a disk, and these pods have none; name a server in vault.address" -}}
 {{- end -}}
 {{- if ($config.audit | default dict).file -}}
 {{- fail "config: audit.file needs a disk, and these pods have none; leave it out, and the audit goes to standard output" -}}

@@ -21,14 +21,14 @@ _LONGEST = 255
 
 @dataclass(frozen=True, slots=True)
 class ApinizerRecord:
-    """One credential as the project's listing shows it. Its `password` is ignored, whether null or not."""
+    """One credential in the project's listing. Its `password` is ignored, whether null or not."""
 
     username: str
     enabled: bool
     fields: Mapping[str, Any]
 
     def credential(self, account: str) -> Credential:
-        """Returns the credential that it describes: its id is its username, and its password is not known."""
+        """Returns the credential that it describes. The id is the username, and the password is unknown."""
         return Credential(account, self.username, self.username, enabled=self.enabled)
 
     def expired(self, now: datetime) -> bool:
@@ -41,7 +41,7 @@ class ApinizerRecord:
         return date is not None and (date if date.tzinfo else date.replace(tzinfo=UTC)) <= now
 
     def carried(self) -> Mapping[str, Any] | None:
-        """Returns the fields that a full update or a successor takes over; None if the listing does not show all.
+        """Returns the fields that a full update or a successor inherits; None if the listing does not show all of them.
 
         An update "requires all fields" (Update Credential): without the IP list, for example, it would allow any
         address.
@@ -50,19 +50,19 @@ class ApinizerRecord:
         texts = {key: self.fields.get(key) for key in ("email", "fullName")}
         known = (
             all(isinstance(text, str) and text for text in texts.values())
-            and all(isinstance(found, list | None) for found in lists.values())
-            and all(isinstance(item, str) for found in lists.values() for item in found or [])
+            and all(isinstance(entries, list | None) for entries in lists.values())
+            and all(isinstance(item, str) for entries in lists.values() for item in entries or [])
             and isinstance(self.fields.get("description"), str | None)
             and isinstance(self.fields.get("expireDate", False), str | None)
         )
         if not known:
             return None
         plain = {key: self.fields.get(key) for key in ("description", "expireDate")}
-        return {**texts, **plain, **{key: found or [] for key, found in lists.items()}}
+        return {**texts, **plain, **{key: entries or [] for key, entries in lists.items()}}
 
 
 def usable_name(username: str) -> bool:
-    """Returns True if a username can stand in a path."""
+    """Returns True if a username can be part of a path."""
     return username.isprintable() and username not in ("", ".", "..") and len(username) <= _LONGEST
 
 
@@ -72,10 +72,10 @@ def list_credentials(call: HttpCall, options: ApinizerOptions) -> Answer[Mapping
     if not isinstance(whole, Done):
         return whole
     items = [_read(row) for row in whole.value]
-    found = {item.username: item for item in items if item is not None}
-    if len(found) < len(items):
-        return Unknown("the listing cannot be read: an entry has no username, no enabled, or occurs twice")
-    return Done(MappingProxyType(found))
+    by_username = {item.username: item for item in items if item is not None}
+    if len(by_username) < len(items):
+        return Unknown("the listing is unreadable: an entry lacks username or enabled, or occurs twice")
+    return Done(MappingProxyType(by_username))
 
 
 def _read(row: Mapping[str, Any]) -> ApinizerRecord | None:
@@ -93,7 +93,7 @@ def rows(call: HttpCall, where: str, verb: str, username: str) -> Answer[list[di
     answer = accepted(reply, username)
     if not isinstance(answer, Done):
         return answer
-    found = answer.value.get("resultList")
-    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-        return Unknown("the listing cannot be read: it is not of the documented form")
-    return Done(found)
+    entries = answer.value.get("resultList")
+    if not isinstance(entries, list) or not all(isinstance(row, dict) for row in entries):
+        return Unknown("the listing cannot be read: it does not have the documented form")
+    return Done(entries)

@@ -1,12 +1,12 @@
 """Apinizer credentials in a project, named by their usernames: strategies `replace`, `alternating` and `in-place`.
 
-A successor takes over the fields of its predecessor that the API shows: email, full name, description, roles, IP list,
+A successor inherits the fields of its predecessor that the API shows: email, full name, description, roles, IP list,
 expiry and the grants within the project. The API does not show metadata and their secrets, token settings, keys and
-certificates, passwords of single environments, the link to an organization, geographic rules, grants outside of the
+certificates, passwords of single environments, the link to an organization, geographic rules, and grants outside the
 project: set them by hand, or use `in-place`.
 
 Setting a password (PATCH) changes nothing else. Enabling and disabling need a full update (PUT), which sets all fields
-of the listing and may drop the rest: it is sent only if `enabled` has to change. It also sets a password: a disabled
+of the listing and may drop the rest, so it is sent only if `enabled` must change. It also sets a password: a disabled
 credential gets a random one that is not kept, and enabling it restores the one in the ledger.
 """
 
@@ -33,12 +33,12 @@ from rotator.providers.http.replies import Failure, HttpReply
 T = TypeVar("T")
 
 _RANDOM = PasswordRules(length=64)
-_UNUSABLE = Refused(Refusal.INVALID, "the credential has no username or no password that could be sent")
+_UNUSABLE = Refused(Refusal.INVALID, "the credential lacks a username or a password that can be sent")
 
 
 @dataclass(frozen=True, slots=True)
 class _Inheritance:
-    """The fields and the access that a successor takes over."""
+    """The fields and the access that a successor inherits."""
 
     fields: Mapping[str, Any]
     access: tuple[AccessGrant, ...] = ()
@@ -52,21 +52,21 @@ class ApinizerCredentials(CredentialKind):
     not_offered = "the end of an Apinizer credential cannot be set in advance"
 
     def __init__(self, options: ApinizerOptions, http: Http, randomness: Randomness) -> None:
-        """Connects to nothing yet."""
+        """Prepares the adapter without connecting."""
         super().__init__(options, http, randomness)
         self._options = options
         self._gateway = Gateway(options, http)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
-        """Reads the project's listing: no page documents a request for a single credential."""
-        found = api.list_credentials(self._http.call(), self._options)
-        if not isinstance(found, Done):
-            return found
-        item = found.value.get(_name(wanted))
+        """Reads the project's listing, since no page documents a request for a single credential."""
+        listed = api.list_credentials(self._http.call(), self._options)
+        if not isinstance(listed, Done):
+            return listed
+        item = listed.value.get(_name(wanted))
         return Done(() if item is None else (item.credential(wanted.account),))
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:
-        """Creates it with all fields of `like` that the API shows, and grants it the same access.
+        """Creates the credential with all fields of `like` that the API shows, and grants it the same access.
 
         Once it exists, nothing counts as refused any more: `complete` adds what is missing.
         """
@@ -81,32 +81,32 @@ class ApinizerCredentials(CredentialKind):
         answer = self._write(call, request, staged.username)
         if not isinstance(answer, Done):
             return self._duplicate(call, staged, answer)
-        made = replace(staged, id=staged.username, enabled=True)
-        return self._granted(call, made, inheritance.value.access, "the credential exists")
+        created = replace(staged, id=staged.username, enabled=True)
+        return self._granted(call, created, inheritance.value.access, "the credential exists")
 
-    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:
+    def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:
         """Sets the password, which the lost create may not have set, and grants the access of `like`."""
-        if made.password is None or not api.usable_name(_name(made)):
+        if created.password is None or not api.usable_name(_name(created)):
             return _UNUSABLE
         call = self._http.call()
-        inherited = self._access_of(call, made, like)
+        inherited = self._access_of(call, created, like)
         if not isinstance(inherited, Done):
             return inherited
-        answer = self._bring_into_force(call, made, "complete")
+        answer = self._bring_into_force(call, created, "complete")
         if not isinstance(answer, Done):
             return answer
         return self._granted(call, answer.value, inherited.value, "the password is set")
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
-        """Sets the password, and enables the credential if it is disabled."""
+        """Sets the password and enables the credential if it is disabled."""
         return self._set(credential, "set_password")
 
     def enable(self, credential: Credential) -> Answer[Credential]:
-        """Enables it with its own password: by a full update if it is disabled, else by setting the password."""
+        """Enables the credential with its password: by a full update if it is disabled, else by setting that."""
         return self._set(credential, "enable")
 
     def disable(self, credential: Credential) -> Answer[None]:
-        """Disables it, and sets a random password: the old one is dead even if `enabled` is ignored."""
+        """Disables the credential and sets a random password, so the old one is dead even if `enabled` is ignored."""
         call = self._http.call()
         item = self._entry(call, credential)
         if not isinstance(item, Done):
@@ -116,9 +116,10 @@ class ApinizerCredentials(CredentialKind):
         return self._read_back(call, credential, enabled=False) if isinstance(answer, Done) else answer
 
     def delete(self, credential: Credential) -> Answer[None]:
-        """Removes it and its grants. 400 "was not found" is believed if the project's listing lacks it as well.
+        """Removes the credential and its grants. 400 "was not found" counts if the project's listing lacks it as well.
 
-        An environment that kept it is reported once; afterwards the API does not know it, and it was disabled before.
+        An environment that kept it is reported only once, since the API then no longer knows it. It was disabled
+        before.
         """
         name = _name(credential)
         if not api.usable_name(name):
@@ -134,13 +135,13 @@ class ApinizerCredentials(CredentialKind):
         return answer
 
     def prove(self, credential: Credential) -> Answer[Proof]:
-        """Tries the password at the gateway if one is configured, and else reads the listing."""
+        """Tries the password at the gateway if one is configured; otherwise reads the listing."""
         call, reason = self._http.call(), "no gateway is configured"
         answer = self._gateway.accepts(credential, call.left)
         if answer is not None:
             return answer
         if self._options.probe_url:
-            reason = "the gateway asks for no password at this address"
+            reason = "the gateway does not ask for a password at this address"
         item = self._entry(call, credential)
         if not isinstance(item, Done):
             missing = isinstance(item, Refused) and item.why is Refusal.NOT_FOUND
@@ -165,7 +166,7 @@ class ApinizerCredentials(CredentialKind):
         if not isinstance(fields, Done):
             return fields
         if item.value.expired(self._http.clock.now()):
-            message = f"the expireDate of {like.username!r} has passed, and a successor would have the same"
+            message = f"the expireDate of {like.username!r} has passed, and a successor would inherit it"
             message += ": set a later one in the console"
             return Refused(Refusal.EXPIRED, message)
         inherited = grants(call, self._options, _name(like))
@@ -173,23 +174,25 @@ class ApinizerCredentials(CredentialKind):
 
     def _without_predecessor(self, target: str) -> Answer[_Inheritance]:
         if not self._options.email or not self._options.full_name:
-            message = "set email and full_name: the API requires both, and there is no predecessor to take them from"
+            message = "set email and full_name: the API requires both, and there is no predecessor to inherit them from"
             return Refused(Refusal.INVALID, message)
         fields = {"email": self._options.email, "fullName": self._options.full_name}
         return Done(
             _Inheritance({**fields, "description": target, "roleNameList": [], "ipList": [], "expireDate": None})
         )
 
-    def _access_of(self, call: HttpCall, made: Credential, like: Credential | None) -> Answer[tuple[AccessGrant, ...]]:
-        if like is None or like.account != made.account:
+    def _access_of(
+        self, call: HttpCall, created: Credential, like: Credential | None
+    ) -> Answer[tuple[AccessGrant, ...]]:
+        if like is None or like.account != created.account:
             return Done(())
         return grants(call, self._options, _name(like))
 
     def _granted(
-        self, call: HttpCall, made: Credential, access: tuple[AccessGrant, ...], done: str
+        self, call: HttpCall, created: Credential, access: tuple[AccessGrant, ...], done: str
     ) -> Answer[Credential]:
-        answer = _after(grant_access(call, self._options, made.username, access), done)
-        return Done(made) if isinstance(answer, Done) else answer
+        answer = _after(grant_access(call, self._options, created.username, access), done)
+        return Done(created) if isinstance(answer, Done) else answer
 
     # -- writing and reading back
 
@@ -199,7 +202,7 @@ class ApinizerCredentials(CredentialKind):
         return self._bring_into_force(self._http.call(), credential, verb)
 
     def _bring_into_force(self, call: HttpCall, credential: Credential, verb: str) -> Answer[Credential]:
-        """Sets the password by the request that changes least: PATCH if it is enabled, else the full PUT."""
+        """Sets the password with the request that changes least: PATCH if it is enabled, else the full PUT."""
         item = self._entry(call, credential)
         if not isinstance(item, Done):
             return item
@@ -213,8 +216,10 @@ class ApinizerCredentials(CredentialKind):
             answer = self._update(call, verb, item.value, password, enabled=True)
         if not isinstance(answer, Done):
             return answer
-        shown = self._read_back(call, credential, enabled=True)
-        return Done(replace(credential, id=_name(credential), enabled=True)) if isinstance(shown, Done) else shown
+        read_back = self._read_back(call, credential, enabled=True)
+        return (
+            Done(replace(credential, id=_name(credential), enabled=True)) if isinstance(read_back, Done) else read_back
+        )
 
     def _update(
         self, call: HttpCall, verb: str, item: ApinizerRecord, password: Secret, *, enabled: bool
@@ -236,10 +241,10 @@ class ApinizerCredentials(CredentialKind):
         return envelope.outcome(reply, username, (*sent, *self._options.secrets))
 
     def _entry(self, call: HttpCall, credential: Credential) -> Answer[ApinizerRecord]:
-        found = api.list_credentials(call, self._options)
-        if not isinstance(found, Done):
-            return found
-        item = found.value.get(_name(credential))
+        listed = api.list_credentials(call, self._options)
+        if not isinstance(listed, Done):
+            return listed
+        item = listed.value.get(_name(credential))
         if item is not None and api.usable_name(item.username):
             return Done(item)
         return Refused(
@@ -255,19 +260,19 @@ class ApinizerCredentials(CredentialKind):
         return _after(Done(None) if isinstance(item, Done) else item, "the provider reported success")
 
     def _duplicate(self, call: HttpCall, staged: Credential, answer: Failure) -> Answer[Credential]:
-        """Looks in the listing if the name is taken: a create may be rejected with an undocumented text."""
+        """Checks the listing for the name: a create of a taken one may be rejected with an undocumented message."""
         if isinstance(answer, Refused) and answer.why is Refusal.INVALID:
-            found = api.list_credentials(call, self._options)
-            if isinstance(found, Done) and staged.username in found.value:
+            listed = api.list_credentials(call, self._options)
+            if isinstance(listed, Done) and staged.username in listed.value:
                 return Refused(Refusal.DUPLICATE, f"{answer.message}; the username is taken")
         return answer
 
     def _confirm_deleted(self, call: HttpCall, name: str) -> Answer[None]:
-        found = api.list_credentials(call, self._options)
-        if not isinstance(found, Done):
-            return unconfirmed("the provider reports it deleted, and no listing confirms it", found)
-        if name in found.value:
-            return Unknown("the provider reports it deleted, but its listing still shows it")
+        listed = api.list_credentials(call, self._options)
+        if not isinstance(listed, Done):
+            return unconfirmed("the provider reports the credential deleted, but no listing confirms it", listed)
+        if name in listed.value:
+            return Unknown("the provider reports the credential deleted, but its listing still shows it")
         return Done(None)
 
 
@@ -284,7 +289,7 @@ def _carried(item: ApinizerRecord) -> Done[Mapping[str, Any]] | Refused:
 
 
 def _after(answer: Answer[T], done: str) -> Done[T] | Retry | Unknown:
-    """Returns the answer of a step that follows a successful write. It is never a refusal: the rest is tried again."""
+    """Returns the answer of a step after a successful write. It is never a refusal: the rest is tried again."""
     if isinstance(answer, Done):
         return answer
     message = f"{done}, but: {answer.message}"

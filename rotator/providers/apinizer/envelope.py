@@ -2,8 +2,8 @@
 
 The facts are from Apinizer's pages Create, Update, List and Delete Credential, Change Credential Password, Grant Access
 and Get Granted Access List, as of Dec 2025 (`success`, `error_description`) and of Jul 2026 (`status`,
-`resultMessage`). No page says which version of the product answers in which way: each is understood everywhere.
-Texts are compared with the documented ones, and none is ever repeated.
+`resultMessage`). No page says which version of the product uses which form, so both are understood everywhere.
+Messages are compared with the documented ones and never repeated.
 """
 
 import re
@@ -16,10 +16,10 @@ from rotator.core.secret import Secret
 from rotator.providers.http.replies import Failure, HttpReply, failure, settled
 
 MOVED = "or was it moved to the admin project (Move to Global)?"
-NOWHERE = "the change is stored, but the answer names no environment in which it is in force: is the project deployed?"
+NOWHERE = "the change is stored, but the answer names no environment in which it is in force: deploy the project"
 _PROJECT_ADVICE = (
-    "check the project's name (letter case counts), that the access token's user may IDENTITY MANAGE and "
-    "DEPLOY_UNDEPLOY in it, and the base URL"
+    "check the base URL, the project's name (it is case-sensitive), and that the access token's user has "
+    "IDENTITY MANAGE and DEPLOY_UNDEPLOY in it"
 )
 _LONGEST_TEXT = 1000
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}")
@@ -68,10 +68,10 @@ _TEXTS: tuple[tuple[DocumentedError, re.Pattern[str]], ...] = tuple(
 
 
 def documented_error(reply: HttpReply, username: str) -> DocumentedError | None:
-    """Returns the error in an answer, by a documented text about this username or by the status."""
+    """Returns the error in an answer, by a documented message about this username or by the status."""
     if reply.status >= 500:
         return None
-    if reply.status == 404:  # every path is inside of the project: it never speaks of a credential (Delete Credential)
+    if reply.status == 404:  # every path is inside the project: a 404 never means the credential (Delete Credential)
         return DocumentedError.NO_PROJECT
     body = reply.body if isinstance(reply.body, dict) else {}
     for text in (body.get("error_description"), body.get("resultMessage")):
@@ -83,8 +83,8 @@ def documented_error(reply: HttpReply, username: str) -> DocumentedError | None:
 
 def _meaning(text: str, username: str) -> DocumentedError | None:
     for meaning, pattern in _TEXTS:
-        found = pattern.fullmatch(text)
-        if found and found.groupdict().get("username", username) == username:
+        match = pattern.fullmatch(text)
+        if match and match.groupdict().get("username", username) == username:
             return meaning
     return None
 
@@ -100,13 +100,13 @@ _REFUSALS: Mapping[DocumentedError, tuple[Refusal, str]] = {
 
 
 def failed(reply: HttpReply, username: str) -> Failure:
-    """Returns the meaning of an answer that is no success."""
+    """Interprets an answer that is not a success."""
     meaning = documented_error(reply, username)
     if meaning is not None and meaning in _REFUSALS and (reply.ok or reply.status >= 400):
         why, advice = _REFUSALS[meaning]
         return settled(reply, Refused(why, f"the provider answered {reply.status}: {advice}"))
     if reply.ok:
-        return Unknown(f"the provider answered {reply.status}, neither as a success nor with a documented error")
+        return Unknown(f"the provider answered {reply.status} with neither a success nor a documented error")
     return failure(reply)
 
 
@@ -125,8 +125,8 @@ _FLAGS: tuple[tuple[str, bool | str], ...] = (("success", True), ("status", "SUC
 def outcome(reply: HttpReply, username: str, hidden: Iterable[Secret]) -> Done[None] | Failure:
     """Returns the result of a write: status, flag, the deployment and every environment must all report success.
 
-    `Retry(PARTIAL)`: it is stored, but perhaps not in force everywhere. A `deploymentResult` that is null or names no
-    environment counts as that, since it proves nothing.
+    `Retry(PARTIAL)`: the change is stored, but may not be in force everywhere. A `deploymentResult` that is null or
+    names no environment proves nothing and counts as partial, too.
 
     Args:
         reply: the answer.
@@ -148,7 +148,7 @@ def _deployed(result: Any, hidden: tuple[Secret, ...]) -> Done[None] | Failure:
         return Retry(Wait.PARTIAL, NOWHERE)
     entries = _entries(result)
     if entries is None:
-        return Unknown("the result of the deployment cannot be read: it is not of a documented form")
+        return Unknown("the result of the deployment is unreadable: it does not have a documented form")
     failures = [entry for entry in entries if entry.get("success") is not True]
     if failures:
         names = ", ".join(_names(failures, hidden))
@@ -159,7 +159,7 @@ def _deployed(result: Any, hidden: tuple[Secret, ...]) -> Done[None] | Failure:
 
 
 def _entries(result: Any) -> list[dict[str, Any]] | None:
-    """Returns every environment (Dec 2025) and every pod (Jul 2026) of the result; None if it cannot be read."""
+    """Returns every environment (Dec 2025) and every pod (Jul 2026) in the result; None if it is unreadable."""
     if not isinstance(result, dict):
         return None
     entries: list[dict[str, Any]] = []
@@ -173,10 +173,10 @@ def _entries(result: Any) -> list[dict[str, Any]] | None:
 
 def _names(entries: Iterable[Mapping[str, Any]], hidden: tuple[Secret, ...]) -> Iterator[str]:
     """Yields their names if they look like names: nothing else of a body is ever repeated."""
-    found = dict.fromkeys(_name(entry, hidden) for entry in entries)
-    yield from list(found)[:_MOST_NAMES]
-    if len(found) > _MOST_NAMES:
-        yield f"{len(found) - _MOST_NAMES} more"
+    names = dict.fromkeys(_name(entry, hidden) for entry in entries)
+    yield from list(names)[:_MOST_NAMES]
+    if len(names) > _MOST_NAMES:
+        yield f"{len(names) - _MOST_NAMES} more"
 
 
 def _name(entry: Mapping[str, Any], hidden: tuple[Secret, ...]) -> str:

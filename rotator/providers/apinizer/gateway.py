@@ -1,6 +1,6 @@
 """The proof that an Apinizer gateway accepts a username and a password.
 
-One address stands for one environment. The result of the deployment, when the password is set, covers the others.
+One address tests one environment. The result of the deployment, when the password is set, covers the others.
 """
 
 import base64
@@ -17,20 +17,20 @@ _TURNED_AWAY = (401, 403)
 
 
 class Gateway:
-    """The gateway of one environment, asked by `probe_url` or by its token endpoint."""
+    """The gateway of one environment, tested at `probe_url` or at its token endpoint."""
 
     def __init__(self, options: ApinizerOptions, http: Http) -> None:
-        """Connects to nothing yet. Raises ValueError if the address cannot be used."""
+        """Prepares the client without connecting. Raises ValueError if the address is unusable."""
         self._by_token = options.gateway_url is not None
         url = options.probe_url or options.gateway_url
         self._http = http.elsewhere(url) if url is not None else None
 
     def accepts(self, credential: Credential, within: float) -> Answer[Proof] | None:
-        """Tries the password. None: there is no gateway to ask, or it asks nobody for a password."""
+        """Tries the password. Returns None if no gateway is configured, or it does not ask for a password."""
         if self._http is None:
             return None
         if credential.password is None or ":" in credential.username:
-            message = "the password is not known, or HTTP Basic cannot carry the username"
+            message = "the password is unknown, or HTTP Basic cannot carry the username"
             return Refused(Refusal.INVALID, message)
         authorization = {"Authorization": basic(credential.username, credential.password)}
         call = self._http.call(within)
@@ -43,7 +43,7 @@ def basic(username: str, password: Secret) -> Secret:
 
 
 def _by_request(call: HttpCall, authorization: dict[str, Secret]) -> Answer[Proof] | None:
-    """Sends a GET with the password, and if that is let in another one without: only the difference proves anything.
+    """Sends a GET with the password and, if that is let in, another one without: only the difference is a proof.
 
     401 and 403 mean a wrong password, or grants that are not in force yet. Any other answer below 500, even a redirect
     or a 404 from behind the gateway, means that the request was let in.
@@ -64,7 +64,7 @@ def _by_request(call: HttpCall, authorization: dict[str, Secret]) -> Answer[Proo
 
 
 def _asked(call: HttpCall, headers: dict[str, Secret]) -> HttpReply | Failure:
-    """Returns the gateway's answer, or a failure if the gateway itself is in trouble."""
+    """Returns the gateway's answer, or a failure if the gateway itself fails."""
     reply = call.send(HttpRequest("prove", "GET", "", headers=headers))
     if isinstance(reply, HttpReply) and (not 200 <= reply.status < 500 or reply.status in (408, 429)):
         return failure(reply)
@@ -72,7 +72,7 @@ def _asked(call: HttpCall, headers: dict[str, Secret]) -> HttpReply | Failure:
 
 
 def _by_token(call: HttpCall, authorization: dict[str, Secret]) -> Answer[Proof]:
-    """Asks for a token. Id and secret go in the header alone: both there and in the form is an `invalid_request`."""
+    """Requests a token. Id and secret go only into the header: in the form as well they are an `invalid_request`."""
     form = {"grant_type": "client_credentials"}
     # Sent once: each new token may end the previous one.
     request = HttpRequest("prove", "POST", "/credential/token", form=form, headers=authorization, repeatable=False)

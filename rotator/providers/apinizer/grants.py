@@ -1,4 +1,4 @@
-"""The access of an Apinizer credential to API proxies: reading it, and granting that of its predecessor.
+"""The access of an Apinizer credential to API proxies: reads it, and grants a successor the same.
 
 The facts are from Apinizer's pages Get Granted Access List ("only shows accesses within the project") and Grant Access
 ("cannot grant access that already exists").
@@ -22,7 +22,7 @@ _TYPE = re.compile(r"[A-Z][A-Z_]{0,39}")
 
 @dataclass(frozen=True, slots=True)
 class AccessGrant:
-    """Access to one API proxy, or to one group of them."""
+    """Access to one API proxy or to one group of them."""
 
     name: str
     type: str  # API_PROXY or API_PROXY_GROUP
@@ -33,10 +33,10 @@ def grants(call: HttpCall, options: ApinizerOptions, username: str) -> Answer[tu
     whole = rows(call, options.path(username, "access"), "list_access", username)
     if not isinstance(whole, Done):
         return whole
-    found = [_read(row) for row in whole.value]
-    known = tuple(dict.fromkeys(grant for grant in found if grant is not None))
-    if None in found:
-        return Unknown("the list of grants cannot be read: it is not of the documented form")
+    parsed = [_read(row) for row in whole.value]
+    known = tuple(dict.fromkeys(grant for grant in parsed if grant is not None))
+    if None in parsed:
+        return Unknown("the list of grants cannot be read: it does not have the documented form")
     return Done(known)
 
 
@@ -68,7 +68,7 @@ def grant_access(
 
 
 def _grant(call: HttpCall, options: ApinizerOptions, username: str, missing: list[AccessGrant]) -> Done[None] | Failure:
-    """Grants all at once, or one by one if the provider answers that some are granted already."""
+    """Grants everything at once, or one by one if the provider answers that some of it is granted already."""
     body = {"credentialAccessList": [{"name": grant.name, "type": grant.type} for grant in missing]}
     reply = call.send(HttpRequest("grant", "PUT", options.path(username, "access"), body=body))
     if not isinstance(reply, HttpReply):

@@ -1,7 +1,7 @@
 """A call to a provider: one method's requests under one deadline, each repeated only if that is safe.
 
-A connection that was never made is tried again for every request, a lost answer only if sending the request twice means
-the same as sending it once.
+If no connection was made, any request is tried again. After a lost answer, a request is repeated only if sending it
+twice has the same effect as sending it once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,17 +29,17 @@ class HttpRequest:
 
     verb: str  # the label of its metrics, such as `create` or `list`
     method: str
-    path: str  # below the base URL, made with `path()`
+    path: str  # below the base URL, built with `path()`
     query: Mapping[str, str | int] = field(default_factory=dict)
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     form: Mapping[str, str] | None = None  # sent as a form, in place of `body`
-    headers: Mapping[str, Secret] = field(default_factory=dict, repr=False)  # beside those of the account
+    headers: Mapping[str, Secret] = field(default_factory=dict, repr=False)  # in addition to the account's
     repeatable: bool = True  # False: sending it twice could act twice
 
 
 @dataclass(frozen=True, slots=True)
 class LostTry:
-    """A try without a whole answer."""
+    """A try without a complete answer."""
 
     message: str
     outcome: str | None  # for the meter; None: nothing was sent, so nothing is counted
@@ -52,7 +52,7 @@ Try: TypeAlias = HttpReply | LostTry
 
 
 def path(*segments: str, end: str = "") -> str:
-    """Joins segments to a path, each percent-encoded; `end` is "/" if the API asks for it.
+    """Joins segments into a path, each percent-encoded; `end` is "/" if the API requires it.
 
     Raises:
         ValueError: a segment is empty, or `.` or `..`, which would lead to another resource.
@@ -78,7 +78,7 @@ class HttpCall:
 
     @property
     def left(self) -> float:
-        """Seconds until the deadline, never less than zero."""
+        """Returns the seconds until the deadline, never less than zero."""
         return max(self._deadline - self._clock.monotonic(), 0.0)
 
     def send(self, request: HttpRequest) -> HttpReply | Retry | Unknown:
@@ -86,11 +86,11 @@ class HttpCall:
 
         Returns:
             HttpReply: any answer, errors included; `uncertain` if an earlier try was lost.
-            Retry: it was certainly never sent.
-            Unknown: it was sent, or may have been, without a whole answer.
+            Retry: the request was certainly never sent.
+            Unknown: the request was or may have been sent, without a complete answer.
 
         Raises:
-            ReadOnlyViolation: it is not a GET, and the connection is read-only.
+            ReadOnlyViolation: the request is not a GET, and the connection is read-only.
         """
         tries: list[Try] = []
 
@@ -115,7 +115,7 @@ class HttpCall:
 
 
 class _Stopping(Exception):
-    """The process is asked to stop: no further try."""
+    """The process must stop: no further try."""
 
 
 def _wait(state: RetryCallState) -> float:
@@ -132,7 +132,7 @@ def _worth_repeating(request: HttpRequest, tried: Try) -> bool:
 
 
 def _conclusion(request: HttpRequest, tries: Sequence[Try]) -> HttpReply | Retry | Unknown:
-    """Returns the meaning of all tries. A write that may have acted once stays uncertain, whatever came later."""
+    """Interprets all tries together. A write that may have acted once stays uncertain, whatever followed."""
     last = tries[-1]
     uncertain = request.method != "GET" and any(_may_have_acted(tried) for tried in tries[:-1])
     if isinstance(last, HttpReply):

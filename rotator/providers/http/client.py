@@ -1,9 +1,8 @@
 """The HTTP client of the providers: bounded in time and size, metered and rate-limited; no secret leaks from it.
 
 Only this module imports httpx. A provider opens an `HttpCall` for each of its methods and sends requests through it;
-all of them together end within `CallTimeouts.total`. The result is an `HttpReply` that was read to its end, or `Retry`
-(certainly never sent) or `Unknown` (sent, and no whole answer). No part of a body, a URL's query or a header gets into
-a message.
+all of them together end within `CallTimeouts.total`. The result is a complete `HttpReply`, or `Retry` (certainly never
+sent) or `Unknown` (sent, without a complete answer). No part of a body, a URL's query or a header gets into a message.
 """
 
 import json
@@ -33,7 +32,7 @@ from rotator.providers.http.rate_limit import Pacer
 from rotator.providers.http.replies import HttpReply, parse
 
 LARGEST_BODY = 1024 * 1024
-"""Bytes of an answer that are read at most."""
+"""The maximum size of an answer, in bytes."""
 _MARGIN = 1.0  # seconds of local work beyond the deadline
 _HEADER_VALUE = re.compile(r"[!-~]+")
 _STATUSES = frozenset(HTTPStatus)
@@ -49,17 +48,17 @@ class ReadOnlyViolation(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class CallTimeouts:
-    """Limits in seconds. The first four bound one operation of a socket each, `total` bounds a whole `HttpCall`."""
+    """Limits in seconds. Each of the first four bounds one socket operation, `total` a whole `HttpCall`."""
 
     connect: float = 5.0
     read: float = 10.0  # of silence
     write: float = 10.0
-    pool: float = 5.0  # until one of our own connections is free
+    pool: float = 5.0  # until one of our connections is free
     total: float = 30.0
 
     @property
     def longest_call(self) -> timedelta:
-        """The bound of one `HttpCall` with all its waiting; only name resolution has its own limits, the system's."""
+        """The maximum duration of an `HttpCall`, including waits. Name resolution is extra: the system limits it."""
         return timedelta(seconds=self.total + _MARGIN)
 
 
@@ -72,27 +71,27 @@ class HttpOptions:
     headers: Mapping[str, Secret] = field(repr=False)  # sent with every request: the API key
     rate_limit: RateLimit | None = None
     ca_file: Path | None = None  # trust this authority and no other
-    allow_plain_http: tuple[str, ...] = ()  # hosts, beside this machine
+    allow_plain_http: tuple[str, ...] = ()  # hosts, in addition to this machine
     read_only: bool = False
     timeouts: CallTimeouts = field(default_factory=CallTimeouts)
 
 
 class Http:
-    """One provider account's connections, headers, pace and deadline. Used by any number of threads."""
+    """One provider account's connections, headers, rate limit and deadline. Thread-safe."""
 
     def __init__(
         self, options: HttpOptions, clock: Clock, meter: Meter, transport: httpx.BaseTransport | None = None
     ) -> None:
-        """Checks the options; connects to nothing yet.
+        """Checks the options without connecting.
 
         Args:
-            options: address, API key and rate.
+            options: address, API key and rate limit.
             clock: for deadlines and waiting.
             meter: counts every request.
             transport: replaces the network in tests.
 
         Raises:
-            ValueError: the URL, a header's value or the CA file cannot be used; the message holds no value.
+            ValueError: the URL, a header's value or the CA file is unusable; the message contains no value.
         """
         self.clock = clock
         self._options, self._meter, self._test_transport = options, meter, transport
@@ -101,8 +100,8 @@ class Http:
         _check_headers(options.headers)
         self._pacer = Pacer(options.rate_limit, clock)
         self._deadline = Deadline(clock)
-        # Not httpx.Client: it would read proxies and .netrc from the environment, keep cookies, log URLs, and parse the
-        # target of a redirect even if it does not follow it. A transport does none of these.
+        # Not httpx.Client, which reads proxies and .netrc from the environment, keeps cookies, logs URLs, and parses
+        # the target of a redirect even if it does not follow it. A transport does none of that.
         inner = transport if transport is not None else _Network(_trust(options.ca_file), self._deadline)
         self._transport = _ReadOnly(inner) if options.read_only else inner
 
@@ -112,16 +111,16 @@ class Http:
         return self._options.timeouts.longest_call
 
     def elsewhere(self, base_url: str) -> "Http":
-        """Returns a client for another address, such as a gateway: without the API key and the rate limit.
+        """Returns a client for another address, such as a gateway, without the API key and the rate limit.
 
-        It is closed together with this one. Raises ValueError as the constructor does.
+        It is closed together with this one. Raises ValueError like the constructor.
         """
         options = replace(self._options, base_url=base_url, headers={}, rate_limit=None)
         self._others.append(Http(options, self.clock, self._meter, self._test_transport))
         return self._others[-1]
 
     def call(self, within: float = math.inf) -> HttpCall:
-        """Begins a call, which ends within `CallTimeouts.total` seconds, or `within` seconds if that is less."""
+        """Begins a call that ends within `CallTimeouts.total` seconds, or `within` seconds if that is less."""
         return HttpCall(self, self.clock, self.clock.monotonic() + min(self._options.timeouts.total, within))
 
     def count(self, verb: str, outcome: str, seconds: float) -> None:
@@ -138,9 +137,9 @@ class Http:
         """Sends `request` once, when the rate limit allows it and before `deadline`."""
         left = deadline - self.clock.monotonic()
         if left <= 0:
-            return LostTry("no time was left to send it", None, sent=False, again=False)
+            return LostTry("there was no time left to send it", None, sent=False, again=False)
         if not self._pacer.admit(left):
-            message = "the account's own rate limit left no time to send it"
+            message = "the account's rate limit left no time to send it"
             return LostTry(message, None, sent=False, again=False, why=Wait.RATE_LIMITED)
         self._deadline.set(deadline)
         started = self.clock.monotonic()
@@ -198,7 +197,7 @@ class Http:
 
 
 class _Network(httpx.HTTPTransport):
-    """httpx's transport on sockets that keep the deadline. It has no parameter for them, so its pool is replaced."""
+    """httpx's transport with sockets that keep the deadline. It has no parameter for them, so its pool is replaced."""
 
     def __init__(self, trust: ssl.SSLContext, deadline: Deadline) -> None:
         super().__init__(verify=trust, trust_env=False)
@@ -212,7 +211,7 @@ class _Network(httpx.HTTPTransport):
 
 
 class _ReadOnly(httpx.BaseTransport):
-    """Refuses every request but GET."""
+    """Refuses every request except GET."""
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self._inner = inner
@@ -227,7 +226,7 @@ class _ReadOnly(httpx.BaseTransport):
 
 
 def _lost(error: httpx.HTTPError) -> LostTry:
-    # Their texts are not used: a protocol error quotes the answer.
+    # The errors' texts are not used: a protocol error quotes the answer.
     if isinstance(error, httpx.ConnectTimeout):
         return LostTry("no connection was made in time", "timeout", sent=False)
     if isinstance(error, httpx.PoolTimeout):
@@ -238,8 +237,8 @@ def _lost(error: httpx.HTTPError) -> LostTry:
             return LostTry(message, "untrusted", sent=False, again=False)
         return LostTry("no connection was made", "refused_connection", sent=False)
     if isinstance(error, httpx.TimeoutException):
-        return LostTry("no whole answer came in time", "timeout", sent=True)
-    return LostTry("the connection broke before a whole answer had come", "reset", sent=True)
+        return LostTry("no complete answer came in time", "timeout", sent=True)
+    return LostTry("the connection broke before the answer was complete", "reset", sent=True)
 
 
 def _untrusted(error: BaseException | None) -> bool:
@@ -253,7 +252,7 @@ def _untrusted(error: BaseException | None) -> bool:
 def _status_label(reply: HttpReply) -> str:
     if not reply.readable and 200 <= reply.status < 300:
         return "unreadable"
-    # Other numbers are counted by class: a provider cannot create arbitrarily many labels.
+    # Other numbers are counted by class, so a provider cannot create arbitrarily many labels.
     return str(reply.status) if reply.status in _STATUSES else f"{reply.status // 100}xx"
 
 
@@ -277,11 +276,11 @@ def _checked_url(options: HttpOptions) -> str:
     except (httpx.InvalidURL, TypeError):
         raise ValueError("the base URL is not a URL: write it as https://host or https://host:port/path") from None
     if url.scheme not in ("http", "https") or not url.host or url.port == 0 or (url.port or 1) > 65535:
-        raise ValueError("the base URL must begin with https:// and name a host, and a port below 65536 if any")
+        raise ValueError("the base URL must begin with https://, a host, and optionally a port below 65536")
     if url.userinfo or url.query or url.fragment:
-        raise ValueError("the base URL must not hold a user, a password, a query or a fragment")
+        raise ValueError("the base URL must not contain a user, a password, a query or a fragment")
     if url.scheme == "http" and url.host not in options.allow_plain_http and not is_loopback(url.host):
-        raise ValueError(f"plain http:// to {url.host} would show the API key to the network: use https://")
+        raise ValueError(f"plain http:// to {url.host} would expose the API key to the network: use https://")
     return str(url).rstrip("/")
 
 
@@ -289,8 +288,8 @@ def _check_headers(headers: Mapping[str, Secret]) -> None:
     for name, value in headers.items():
         if not all(_HEADER_VALUE.fullmatch(word) for word in value.reveal().split(" ")):
             raise ValueError(
-                f"the value of the header {name} is empty or contains characters that no header can carry: "
-                "does the secret end with a line break?"
+                f"the value of the header {name} is empty or contains characters that a header cannot carry: "
+                "check that the secret has no line break"
             )
 
 

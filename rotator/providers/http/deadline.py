@@ -1,7 +1,7 @@
-"""Sockets that keep a deadline: no single operation outlasts it, however slowly the other side drips.
+"""Sockets that keep a deadline: no operation outlasts it, however slowly the other side drips.
 
 The timeouts of httpx bound one operation each. A server that sends one byte of a header every few seconds, or one
-interim answer after another, never exceeds them: so the time that is left bounds every operation as well.
+interim answer after another, never exceeds them. So the remaining time bounds every operation as well.
 """
 
 import math
@@ -24,15 +24,15 @@ class Deadline:
         self._of_thread = threading.local()
 
     def set(self, at: float) -> None:
-        """Sets it for the calling thread, on the scale of `Clock.monotonic`."""
+        """Sets the deadline of the calling thread, on the scale of `Clock.monotonic`."""
         self._of_thread.at = at
 
     def left(self) -> float:
-        """Seconds until then, zero or less once it has passed."""
+        """Returns the seconds until the deadline; zero or less once it has passed."""
         return float(getattr(self._of_thread, "at", math.inf)) - self._clock.monotonic()
 
     def cut(self, timeout: float | None, expired: type[Exception]) -> float:
-        """Returns the timeout of one operation, never more than is left. Raises `expired` if nothing is left."""
+        """Returns the timeout of one operation, at most the remaining time. Raises `expired` if none remains."""
         left = self.left()
         if left <= 0:
             raise expired("the deadline has passed")
@@ -42,7 +42,7 @@ class Deadline:
 class BoundedBackend(httpcore.NetworkBackend):
     """Opens TCP connections under a deadline, trying every address of a name.
 
-    Resolving the name is up to the system, whose own limits (resolv.conf: 5 s and 2 tries for each server) come on top.
+    The system resolves the name, and its limits (resolv.conf: 5 s and 2 tries for each server) are extra.
     """
 
     def __init__(self, deadline: Deadline) -> None:
@@ -60,8 +60,8 @@ class BoundedBackend(httpcore.NetworkBackend):
         """Connects to the first address that answers.
 
         Raises:
-            httpcore.ConnectError: none does, or there is none.
-            httpcore.ConnectTimeout: the last one tried did not answer in time.
+            httpcore.ConnectError: no address answers, or there is none.
+            httpcore.ConnectTimeout: the last address did not answer in time.
         """
         problem: Exception = httpcore.ConnectError("the name has no address")
         for address in _addresses(host, port):
@@ -77,10 +77,10 @@ class BoundedBackend(httpcore.NetworkBackend):
 
 def _addresses(host: str, port: int) -> tuple[str, ...]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError("the name cannot be resolved") from error
-    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in addresses))
 
 
 class _BoundedStream(httpcore.NetworkStream):
@@ -102,7 +102,7 @@ class _BoundedStream(httpcore.NetworkStream):
         try:
             cut = self._deadline.cut(timeout, httpcore.ConnectTimeout)
         except httpcore.ConnectTimeout:
-            self.close()  # httpcore closes only what has got as far as a connection
+            self.close()  # httpcore closes only established connections
             raise
         return _BoundedStream(self._inner.start_tls(ssl_context, server_hostname, cut), self._deadline)
 

@@ -1,7 +1,7 @@
-"""Reading a listing of several pages to its end, with a check that its pages fit together.
+"""Reads all pages of a listing, and checks that the pages fit together.
 
 A provider may send shorter pages than requested or repeat one, and somebody may add or remove an item meanwhile. So a
-reading counts only if its pages fit together, and an item that is absent is searched for once more.
+reading counts only if its pages fit together, and an absent item is searched for once more.
 """
 
 from collections.abc import Callable
@@ -32,30 +32,30 @@ class ListingPage(Generic[T]):
     """One page."""
 
     items: tuple[T, ...]
-    total: int | None  # of the items on all pages; None if the provider does not tell
+    total: int | None  # number of items on all pages; None if the provider does not report it
 
 
 ReadPage: TypeAlias = Callable[[int, int], ListingPage[T] | Failure | None]
-"""Reads the page after so many pages and so many items; returns None if the answer is another page."""
+"""Reads the page after that many pages and items; returns None if the answer is a different page."""
 
 
 @dataclass(slots=True)
 class _Whole(Generic[T]):
     ids: set[str] = field(default_factory=set)
-    found: list[T] = field(default_factory=list)
+    matches: list[T] = field(default_factory=list)
     pages: int = 0
 
 
 def search(read: ReadPage[T], wanted: Callable[[T], bool]) -> Answer[tuple[T, ...]]:
-    """Returns every item that is `wanted`; the empty tuple only after the whole listing was read for certain.
+    """Returns every item that is `wanted`; the empty tuple only after the whole listing was certainly read.
 
-    While a listing of several pages is read, an item can move from a page not yet read to one already read: if nothing
-    was found, all of it is read again.
+    While the pages are read, an item can move from an unread page to one already read. So if nothing matches, the whole
+    listing is read again.
     """
     whole = _read_stable(read, wanted)
-    if isinstance(whole, Done) and whole.value.pages > 1 and not whole.value.found:
+    if isinstance(whole, Done) and whole.value.pages > 1 and not whole.value.matches:
         whole = _read_stable(read, wanted)
-    return Done(tuple(whole.value.found)) if isinstance(whole, Done) else whole
+    return Done(tuple(whole.value.matches)) if isinstance(whole, Done) else whole
 
 
 def _read_stable(read: ReadPage[T], wanted: Callable[[T], bool]) -> Answer[_Whole[T]]:
@@ -63,11 +63,11 @@ def _read_stable(read: ReadPage[T], wanted: Callable[[T], bool]) -> Answer[_Whol
         whole = _read_whole(read, wanted)
         if whole is not None:
             return whole
-    return Unknown("the pages of the listing do not fit together, or it changes while it is read")
+    return Unknown("the pages of the listing do not fit together, or it changed while it was read")
 
 
 def _read_whole(read: ReadPage[T], wanted: Callable[[T], bool]) -> Answer[_Whole[T]] | None:
-    """Reads all pages; returns None if they do not fit together, as when an item was added meanwhile."""
+    """Reads all pages; returns None if they do not fit together, for example because an item was added meanwhile."""
     whole: _Whole[T] = _Whole()
     total: int | None = None
     while len(whole.ids) < _MOST_ITEMS:
@@ -78,7 +78,7 @@ def _read_whole(read: ReadPage[T], wanted: Callable[[T], bool]) -> Answer[_Whole
         if len(fresh) < len(page.items) or (whole.pages and page.total != total):
             return None
         whole.ids |= fresh
-        whole.found += filter(wanted, page.items)
+        whole.matches += filter(wanted, page.items)
         whole.pages, total = whole.pages + 1, page.total
         if len(whole.ids) == total or (total is None and not page.items):
             return Done(whole)

@@ -1,4 +1,4 @@
-"""The rate limit of a provider account, and waiting that ends when the process is asked to stop."""
+"""The rate limit of a provider account, and waits that end when the process must stop."""
 
 from datetime import timedelta
 from threading import Lock
@@ -10,17 +10,17 @@ from rotator.ports import Clock
 
 
 def slept(clock: Clock, seconds: float) -> bool:
-    """Waits. Returns False if the wait ended early because the process is asked to stop."""
+    """Waits. Returns False if the wait ended early because the process must stop."""
     started = clock.monotonic()
     clock.sleep(seconds)
     return clock.monotonic() - started >= seconds / 2
 
 
 class Pacer:
-    """Admits requests of all threads at the account's rate.
+    """Admits requests from all threads at the account's rate.
 
-    Only pyrate-limiter's bucket is used, which counts and is told the time: its `Limiter` sleeps and reads time by
-    itself, and could neither be stopped nor bounded by a call's deadline.
+    Only pyrate-limiter's bucket is used, which counts and takes the time as an argument. Its `Limiter` sleeps and reads
+    the clock itself, so it could neither be stopped nor bounded by a call's deadline.
     """
 
     def __init__(self, limit: RateLimit | None, clock: Clock) -> None:
@@ -30,7 +30,7 @@ class Pacer:
         self._bucket = InMemoryBucket([Rate(limit.requests, interval)]) if limit else None
 
     def admit(self, within: float) -> bool:
-        """Waits for a turn, `within` seconds at most. Returns False if there is none in time or the process stops."""
+        """Waits for a turn, at most `within` seconds. Returns False if none comes in time or the process stops."""
         deadline = self._clock.monotonic() + within
         while (wait := self._turn()) > 0:
             if self._clock.monotonic() + wait > deadline or not slept(self._clock, wait):
@@ -48,5 +48,5 @@ class Pacer:
             if self._bucket.put(item):
                 return 0.0
             wait = self._bucket.waiting(item)
-            # An InMemoryBucket is synchronous, though its base class may also answer with an awaitable.
+            # An InMemoryBucket is synchronous, although its base class may also return an awaitable.
             return max(wait, 1) / 1000 if isinstance(wait, int) else 1.0

@@ -15,14 +15,14 @@ from typing import Any, TypeAlias
 
 from rotator.core.answers import Refusal, Refused, Retry, Unknown, Wait
 
-# Words of capitals joined by underscores, or a short number. No password that the rules allow looks like one: it is
-# longer than the number and has other characters than capitals and underscores.
+# Capitals joined by underscores, or a short number. No password under the rules looks like one: it is longer than the
+# number and contains more than capitals and underscores.
 _CODE = re.compile(r"[A-Z]{2,20}(?:_[A-Z]{2,20}){1,4}|[0-9]{1,6}")
 _MOST_CODES = 3
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 Failure: TypeAlias = Refused | Retry | Unknown
-"""Every answer but `Done`."""
+"""Any answer except `Done`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class HttpReply:
     status: int
     body: Any = field(default=None, repr=False)
     readable: bool = True  # False: there was a body, and it was not JSON
-    after: timedelta | None = None  # Retry-After, or what stands for it
+    after: timedelta | None = None  # from Retry-After or its equivalent
     uncertain: bool = False  # an earlier try of the same write got no answer and may have acted
 
     @property
@@ -54,7 +54,7 @@ def parse(status: int, content: bytes, headers: Mapping[str, str], now: datetime
 
 
 def _finite(text: str) -> float:
-    """NaN and Infinity are no JSON, and 1e999 is a number that could not be sent back (Apinizer's full PUT)."""
+    """Rejects NaN and Infinity, which are not JSON, and 1e999, which could not be sent back (Apinizer's full PUT)."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError("not a finite number")
@@ -64,7 +64,7 @@ def _finite(text: str) -> float:
 def wait_asked_for(status: int, headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """Returns the wait that the provider asks for: Retry-After (seconds or a date), or `x-ratelimit-reset` on a 429.
 
-    `x-ratelimit-reset` counts seconds (Telnyx, Rate Limiting). An unreadable header counts as none.
+    `x-ratelimit-reset` counts seconds (Telnyx, Rate Limiting). An unreadable header is ignored.
     """
     text = headers.get("retry-after", "").strip()
     if status == 429:
@@ -79,18 +79,18 @@ def wait_asked_for(status: int, headers: Mapping[str, str], now: datetime) -> ti
         return None
     try:
         return max(timedelta(), (date if date.tzinfo else date.replace(tzinfo=UTC)) - now)
-    except OverflowError:  # a date at the edge of the calendar, moved beyond it by its zone
+    except OverflowError:  # a date at the edge of the calendar, which its zone moves beyond it
         return None
 
 
 def codes(body: Any) -> tuple[str, ...]:
-    """Returns the error codes in a body of any known shape, but only those of a form that no secret has.
+    """Returns the error codes in a body of any known shape, but only codes that cannot be a secret.
 
     Shapes: `{"error": {"code": ...}}`, `{"error": ..., "code": ...}` (Vobiz, Errors and Create Credential) and
     `{"errors": [{"code": ...}]}` (Telnyx).
     """
-    found = (str(code) for code in _candidates(body) if isinstance(code, str | int) and not isinstance(code, bool))
-    return tuple(dict.fromkeys(code for code in found if _CODE.fullmatch(code)))[:_MOST_CODES]
+    candidates = (str(code) for code in _candidates(body) if isinstance(code, str | int) and not isinstance(code, bool))
+    return tuple(dict.fromkeys(code for code in candidates if _CODE.fullmatch(code)))[:_MOST_CODES]
 
 
 def _candidates(body: Any) -> Iterator[Any]:
@@ -105,12 +105,12 @@ def _candidates(body: Any) -> Iterator[Any]:
 
 
 def failure(reply: HttpReply) -> Failure:
-    """Returns the meaning of an answer that is not `ok`, unless the provider's own pages define another one."""
+    """Interprets an answer that is not `ok`, unless the provider's pages give it another meaning."""
     return settled(reply, _definite(reply))
 
 
 def settled(reply: HttpReply, definite: Failure) -> Failure:
-    """Returns `definite`, or `Unknown` if an earlier try of the same write got no answer: that one may have acted."""
+    """Returns `definite`, or `Unknown` if an earlier try of the same write got no answer and may have acted."""
     if reply.uncertain:
         return Unknown(f"{definite.message}; an earlier try of the same request got no answer and may have acted")
     return definite
@@ -121,9 +121,9 @@ def _definite(reply: HttpReply) -> Failure:
         return _client_error(reply)
     answered = _answered(reply)
     if 200 <= reply.status < 300:
-        return Unknown(f"{answered} with a body that is not of the documented form: check base_url")
+        return Unknown(f"{answered} with a body that does not have the documented form: check base_url")
     if 300 <= reply.status < 400:
-        return Unknown(f"{answered}, a redirect, which is never followed with credentials: correct base_url")
+        return Unknown(f"{answered}, a redirect, which rotator never follows with credentials: correct base_url")
     return Unknown(answered, after=reply.after)
 
 
@@ -134,7 +134,7 @@ _REFUSALS: Mapping[int, tuple[Refusal, str]] = {
     403: (Refusal.PERMISSION, "the API key is not allowed to do this, or the account is inactive"),
     404: (Refusal.OTHER, "check base_url and the account's id"),
     405: (Refusal.OTHER, "check base_url"),
-    409: (Refusal.OTHER, "it conflicts with the present state"),
+    409: (Refusal.OTHER, "it conflicts with the current state"),
     422: (Refusal.INVALID, "the content of the request was rejected"),
 }
 

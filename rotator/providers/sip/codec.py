@@ -20,12 +20,12 @@ HASHES: dict[str, Callable[[bytes], str]] = {
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
     "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
 }
-"""The supported digest algorithms by their name in a challenge; the `-sess` variants are not among them."""
+"""The supported digest algorithms by their name in a challenge; the `-sess` variants are not supported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A SIP request or response without its body. Header names are in lower case and in their long form."""
+    """A SIP request or response without its body. Header names are lower-case and in their long form."""
 
     start: str
     headers: tuple[tuple[str, str], ...]
@@ -35,7 +35,7 @@ class Message:
         return tuple(value for key, value in self.headers if key == name)
 
     def get(self, name: str) -> str:
-        """Returns the first value of a header, or the empty text."""
+        """Returns the first value of a header, or an empty string."""
         return next(iter(self.all(name)), "")
 
     @property
@@ -47,7 +47,7 @@ class Message:
 
     @property
     def method(self) -> str:
-        """The method of a request; the empty text for a response."""
+        """The method of a request; an empty string for a response."""
         parts = self.start.split(" ")
         return parts[0] if len(parts) == 3 and parts[2] == "SIP/2.0" else ""
 
@@ -61,7 +61,7 @@ def parse(datagram: bytes) -> Message:
     """Reads the start line and headers; the body is left out.
 
     Raises:
-        ValueError: it is not SIP, or it has an unreasonable number of headers.
+        ValueError: the datagram is not SIP, or has an unreasonable number of headers.
     """
     head = datagram.partition(b"\r\n\r\n")[0].decode("utf-8", errors="replace")
     start, _, rest = head.partition("\r\n")
@@ -87,16 +87,16 @@ def encode(start: str, headers: Iterable[tuple[str, str]]) -> bytes:
     """
     lines = [start, *(f"{name}: {value}" for name, value in headers), "Content-Length: 0"]
     if any(ord(character) < 32 or ord(character) == 127 for line in lines for character in line):
-        raise ValueError("a control character cannot stand in a SIP header: check username, domain and contact")
+        raise ValueError("a SIP header cannot contain a control character: check username, domain and contact")
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 def parameters(text: str) -> dict[str, str]:
-    """Returns the `name=value` pairs of a header, quotes removed, names in lower case; the first of a name wins."""
-    found: dict[str, str] = {}
+    """Returns the `name=value` pairs of a header, unquoted, names in lower case; the first of equal names wins."""
+    pairs: dict[str, str] = {}
     for name, quoted, bare in _PARAMETER.findall(text):
-        found.setdefault(name.lower(), bare or re.sub(r"\\(.)", r"\1", quoted))
-    return found
+        pairs.setdefault(name.lower(), bare or re.sub(r"\\(.)", r"\1", quoted))
+    return pairs
 
 
 def scheme_of(value: str) -> str:
@@ -110,10 +110,10 @@ class Challenge:
 
     realm: str
     nonce: str
-    algorithm: str  # as the registrar spelt it; it is echoed
+    algorithm: str  # in the registrar's spelling, which is echoed
     quality: bool  # qop=auth was offered
     opaque: str | None
-    stale: bool  # the nonce was too old, the password was not judged
+    stale: bool  # the nonce was too old, so the password was not checked
 
 
 def challenges(message: Message, header: str) -> tuple[Challenge, ...]:
@@ -127,20 +127,20 @@ def challenges(message: Message, header: str) -> tuple[Challenge, ...]:
 
 
 def _challenge(value: str) -> Challenge | None:
-    found = parameters(value)
-    offered = [item.strip().lower() for item in found.get("qop", "").split(",") if item.strip()]
-    algorithm, nonce = found.get("algorithm", "MD5"), found.get("nonce", "")
+    values = parameters(value)
+    offered = [item.strip().lower() for item in values.get("qop", "").split(",") if item.strip()]
+    algorithm, nonce = values.get("algorithm", "MD5"), values.get("nonce", "")
     if scheme_of(value) != "digest" or not nonce or algorithm.upper() not in HASHES:
         return None
     if offered and "auth" not in offered:
         return None
-    stale = found.get("stale", "").lower() == "true"
-    return Challenge(found.get("realm", ""), nonce, algorithm, bool(offered), found.get("opaque"), stale)
+    stale = values.get("stale", "").lower() == "true"
+    return Challenge(values.get("realm", ""), nonce, algorithm, bool(offered), values.get("opaque"), stale)
 
 
 @dataclass(frozen=True, slots=True)
 class DigestInput:
-    """The inputs of a digest beside username and password (RFC 7616, 3.4.1). An empty `quality` is RFC 2069's form."""
+    """The inputs of a digest except username and password (RFC 7616, 3.4.1). An empty `quality` is RFC 2069's form."""
 
     realm: str
     method: str
@@ -156,7 +156,7 @@ def respond(username: str, password: Secret, inputs: DigestInput) -> str:
     """Returns the digest `response` in hexadecimal.
 
     Raises:
-        KeyError: an algorithm that is not in `HASHES`.
+        KeyError: the algorithm is not in `HASHES`.
     """
     hashed = HASHES[inputs.algorithm.upper()]
     first = hashed(f"{username}:{inputs.realm}:{password.reveal()}".encode())
@@ -170,7 +170,7 @@ def respond(username: str, password: Secret, inputs: DigestInput) -> str:
 def authorization(username: str, password: Secret, challenge: Challenge, uri: str, client_nonce: str) -> str:
     """Returns the value of an Authorization (or Proxy-Authorization) header that answers `challenge` for a REGISTER.
 
-    A nonce is answered once, so the nonce count is always 1.
+    Each nonce is answered once, so the nonce count is always 1.
     """
     quality = "auth" if challenge.quality else ""
     inputs = DigestInput(

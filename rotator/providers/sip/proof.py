@@ -7,7 +7,7 @@ from rotator.providers.http.calls import HttpCall
 from rotator.providers.http.client import Http
 from rotator.providers.sip.register import RegisterResult, register
 
-_LONGEST = 8.0  # seconds: a lost datagram or two, and the retransmissions that make up for them
+_LONGEST = 8.0  # seconds: enough to retransmit a lost datagram or two
 
 
 def by_register(

@@ -18,7 +18,7 @@ from rotator.providers.sip import codec
 T1 = 0.5
 """Seconds until the first retransmission (RFC 3261, 17.1.1.1); doubled after each one."""
 T2 = 4.0
-"""Seconds between retransmissions at most."""
+"""The maximum number of seconds between retransmissions."""
 _ROUNDS = 4  # one challenge, its answer, and a stale nonce or two
 _LARGEST = 65535
 _ASKING = {401: ("www-authenticate", "Authorization"), 407: ("proxy-authenticate", "Proxy-Authorization")}
@@ -26,11 +26,11 @@ _ASKING = {401: ("www-authenticate", "Authorization"), 407: ("proxy-authenticate
 
 @dataclass(frozen=True, slots=True)
 class RegisterResult:
-    """The end of a REGISTER. `reason` is safe to print: it never quotes the registrar's phrase."""
+    """The result of a REGISTER. `reason` is safe to print: it never quotes the registrar's phrase."""
 
     status: int | None  # the final SIP status; None if no answer came
     reason: str
-    authenticated: bool = False  # the registrar asked for the password and answered 2xx to it
+    authenticated: bool = False  # the registrar asked for the password and then answered 2xx
     refused: bool = False  # the registrar definitely rejects this username or password
 
 
@@ -48,7 +48,7 @@ def register(
     """Registers, and returns the result. Never raises for the network or the registrar.
 
     Args:
-        registrar: the address of the datagrams. The system resolves a host name, with limits of its own.
+        registrar: where to send the datagrams. The system resolves a host name, within its own time limits.
         username: the digest username and the user of the address-of-record.
         password: only its digest is sent.
         clock: for the deadline.
@@ -57,7 +57,7 @@ def register(
         contact: a SIP URI to bind. None sends a REGISTER without Contact, which is authenticated like any other but
             only queries the bindings (RFC 3261, 10.2.3): a proof never redirects a device's calls.
         expires: the lifetime of the binding in seconds; 0 removes it. Not sent without a contact.
-        timeout: the bound in seconds for everything together, retransmissions included.
+        timeout: the limit in seconds for the whole exchange, retransmissions included.
 
     Raises:
         ValueError: username, domain or contact contain a control character.
@@ -84,7 +84,7 @@ def register(
 
 
 def _negotiate(dialogue: "_Dialogue", password: Secret) -> RegisterResult:
-    # By header name: a proxy on the way (407) and the registrar (401) may each ask for the password once.
+    # By header name: a proxy in between (407) and the registrar (401) may each ask for the password once.
     credentials: dict[str, str] = {}
     status = 0
     for _ in range(_ROUNDS):
@@ -100,10 +100,10 @@ def _negotiate(dialogue: "_Dialogue", password: Secret) -> RegisterResult:
             return RegisterResult(status, f"the username or password is refused ({status})", refused=True)
         if not offered:
             return RegisterResult(
-                status, "the registrar asks for an authentication other than digest with MD5 or SHA-256"
+                status, "the registrar requires an authentication other than digest with MD5 or SHA-256"
             )
         credentials[header] = dialogue.answer(offered[0], password)
-    return RegisterResult(status, "the registrar asks for the password again and again")
+    return RegisterResult(status, "the registrar keeps asking for the password")
 
 
 def _final(status: int, *, answered: bool) -> RegisterResult:
@@ -111,7 +111,7 @@ def _final(status: int, *, answered: bool) -> RegisterResult:
         reason = "accepted" if answered else "accepted without asking for a password, which proves nothing"
         return RegisterResult(status, reason, authenticated=answered)
     if status < 400:
-        return RegisterResult(status, "the registrar redirects elsewhere, which is not followed with credentials")
+        return RegisterResult(status, "the registrar redirects elsewhere, which rotator never follows with credentials")
     if status in (403, 404):
         return RegisterResult(status, f"the username or password is refused ({status})", refused=True)
     return RegisterResult(status, f"the registrar rejects the request ({status})")
@@ -121,10 +121,10 @@ def _final(status: int, *, answered: bool) -> RegisterResult:
 def _connected(registrar: HostPort) -> Iterator[socket.socket]:
     # Connected, so that datagrams from anywhere else are dropped and a closed port is reported.
     try:
-        found = socket.getaddrinfo(registrar.host, registrar.port, type=socket.SOCK_DGRAM)
+        addresses = socket.getaddrinfo(registrar.host, registrar.port, type=socket.SOCK_DGRAM)
     except UnicodeError:  # an empty label, or one of more than 63 characters
         raise socket.gaierror from None
-    family, kind, protocol, _, address = found[0]
+    family, kind, protocol, _, address = addresses[0]
     with socket.socket(family, kind, protocol) as link:
         link.connect(address)
         yield link
@@ -188,8 +188,8 @@ class _Dialogue:
         return codec.encode(f"REGISTER {self._uri} SIP/2.0", headers)
 
     def _receive(self, branch: str, wait: float) -> codec.Message | None:
-        # Waits out the interval: provisional and foreign messages are passed over, a late answer to an earlier
-        # request of the same dialogue (its branch and CSeq differ) as well.
+        # Waits out the interval. Skips provisional and foreign messages, and late answers to earlier requests of the
+        # same dialogue (their branch and CSeq differ).
         until = self._clock.monotonic() + wait
         while (left := until - self._clock.monotonic()) > 0:
             self._link.settimeout(left)
@@ -218,7 +218,7 @@ _USER_SAFE = "-_.!~*'()&=+$,;?/"
 
 
 def _waits(total: float) -> Iterator[float]:
-    """Yields the intervals between retransmissions: T1, doubled up to T2, cut to add up to `total` seconds."""
+    """Yields the intervals between retransmissions: T1, doubled up to T2, adding up to `total` seconds."""
     interval = T1
     while total > 0:
         wait = min(interval, total)

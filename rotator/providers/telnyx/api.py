@@ -1,8 +1,8 @@
 """The parts of Telnyx's API that telephony credentials and credential connections share: objects, listings, times.
 
 The facts are from Telnyx's pages on both resources, Error codes and Rate limiting. Every answer about either resource
-contains its password in plain text, also the answer to a DELETE and every page of a listing: it becomes a `Secret` at
-once.
+contains its password in plain text, even the answer to a DELETE and every page of a listing. It becomes a `Secret`
+immediately.
 """
 
 import re
@@ -25,80 +25,80 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _LONGEST_TEXT = 1024
 _LONGEST_MOMENT = 40
 _PAGE = 250  # the largest `page[size]`; the default is 50 on one page and 20 on another
-_UNREADABLE = "the listing cannot be read: it is not of the documented form"
+_UNREADABLE = "the listing cannot be read: it does not have the documented form"
 _HINTS = {
     401: "Telnyx's codes: 10009 a wrong key, 20002 a revoked one, 20012 an inactive account",
-    404: "is the base URL https://api.telnyx.com/v2, and the connection's id right?",
+    404: "check the base URL (https://api.telnyx.com/v2) and the connection's id",
 }
 
 T = TypeVar("T", bound=Identified)
 
 
 def usable_id(credential: Credential) -> str | None:
-    """Returns the credential's id if it can stand in a path."""
+    """Returns the credential's id if it can be part of a path."""
     return credential.id if credential.id is not None and _ID.fullmatch(credential.id) else None
 
 
-def read_id(found: Any) -> str | None:
-    """Reads an id: text, or a number if it is that of a connection."""
-    if isinstance(found, int) and not isinstance(found, bool):
-        found = str(found)
-    return found if isinstance(found, str) and _ID.fullmatch(found) else None
+def read_id(value: Any) -> str | None:
+    """Reads an id: text, or a number for a connection."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
 
 
-def read_secret(found: Any) -> Secret | None:
+def read_secret(value: Any) -> Secret | None:
     """Reads a password."""
-    return Secret(found) if is_word(found) else None
+    return Secret(value) if is_word(value) else None
 
 
-def is_word(found: Any) -> bool:
+def is_word(value: Any) -> bool:
     """Returns True for text of a reasonable length, without control characters."""
-    return isinstance(found, str) and 0 < len(found) <= _LONGEST_TEXT and found.isprintable()
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_TEXT and value.isprintable()
 
 
 def read_moment(text: Any) -> datetime | None:
-    """Reads a time, with a zone and a fraction or without either; None if it cannot be read.
+    """Reads a time, with a zone and a fraction or without; None if it is unreadable.
 
     The examples of one object have both forms (Delete a credential). A time without a zone counts as UTC, which no page
-    says; `write_moment` always writes a zone, and the result is compared with the time in the answer.
+    confirms; `write_moment` always writes a zone, and the result is compared with the time in the answer.
     """
     if not isinstance(text, str) or len(text) > _LONGEST_MOMENT:
         return None
     try:
-        found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
 def write_moment(moment: datetime) -> str:
-    """Writes a time as RFC 3339 defines it, in UTC, in whole seconds."""
+    """Formats a time by RFC 3339, in UTC, in whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def data_of(reply: HttpReply) -> Any:
-    """Returns the content of an answer that is `ok`: Telnyx wraps it in `data`."""
+    """Returns the content of an answer that is `ok`, which Telnyx wraps in `data`."""
     return reply.body.get("data") if reply.ok and isinstance(reply.body, dict) else None
 
 
 def failed(reply: HttpReply) -> Failure:
-    """Returns the meaning of an answer that is not `ok`."""
+    """Interprets an answer that is not `ok`."""
     answer, hint = failure(reply), _HINTS.get(reply.status)
     return replace(answer, message=f"{answer.message}; {hint}") if hint else answer
 
 
 def failure_of(reply: HttpReply | Retry | Unknown) -> Failure | None:
-    """Returns why a request was not carried out, or perhaps not; None if the provider reports success."""
+    """Returns why a request was not or may not have been carried out; None if the provider reports success."""
     if not isinstance(reply, HttpReply):
         return reply
     return None if reply.ok else failed(reply)
 
 
 class TelnyxResource(Generic[T]):
-    """One kind of object at Telnyx: its paths, reading it, finding one."""
+    """One kind of object at Telnyx: its paths, and how to read and find one."""
 
     def __init__(self, name: str, read: Callable[[Any], T | None]) -> None:
-        """Takes the name in the path, and the function that reads an object and returns None if it cannot."""
+        """Takes the name in the path, and a function that reads an object and returns None if it cannot."""
         self._name, self._read = name, read
 
     def path(self, credential: Credential | None = None) -> str:
@@ -106,37 +106,37 @@ class TelnyxResource(Generic[T]):
         return path(self._name) if credential is None else path(self._name, credential.id or "")
 
     def answered(self, reply: HttpReply, credential: Credential) -> T | None:
-        """Returns the object that an answer is about; None if it is another one than the credential."""
-        found = self._read(data_of(reply))
-        return found if found is not None and found.id == credential.id else None
+        """Returns the object in an answer; None if it is not the credential's."""
+        item = self._read(data_of(reply))
+        return item if item is not None and item.id == credential.id else None
 
     def get(self, call: HttpCall, credential: Credential) -> Answer[T]:
-        """Reads one by its id."""
+        """Reads one object by its id."""
         reply = call.send(HttpRequest("get", "GET", self.path(credential)))
         if not isinstance(reply, HttpReply):
             return reply
         if reply.status == 404:
             return self.missing(call, credential, reply)
-        found = self.answered(reply, credential)
-        return Done(found) if found is not None else failed(reply)
+        item = self.answered(reply, credential)
+        return Done(item) if item is not None else failed(reply)
 
     def by_id(self, call: HttpCall, wanted: Credential) -> Answer[tuple[T, ...]]:
-        """Returns the one with this id, or none if the whole listing lacks it as well."""
+        """Returns the object with this id, or none if the whole listing lacks it as well."""
         if usable_id(wanted) is None:
             return self.search(call, lambda item: item.id == wanted.id)
-        found = self.get(call, wanted)
-        if isinstance(found, Done):
-            return Done((found.value,))
-        return Done(()) if isinstance(found, Refused) and found.why is Refusal.NOT_FOUND else found
+        answer = self.get(call, wanted)
+        if isinstance(answer, Done):
+            return Done((answer.value,))
+        return Done(()) if isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND else answer
 
     def missing(self, call: HttpCall, credential: Credential, reply: HttpReply) -> Failure:
-        """Returns the meaning of a 404: `Refused(NOT_FOUND)` only if the whole listing was read and lacks it."""
+        """Interprets a 404: `Refused(NOT_FOUND)` only if the whole listing was read and lacks the object."""
         return missing(self.search(call, lambda item: item.id == credential.id), failed(reply), "the object")
 
     def search(
         self, call: HttpCall, wanted: Callable[[T], bool], filters: Mapping[str, str] = MappingProxyType({})
     ) -> Answer[tuple[T, ...]]:
-        """Returns every item of the listing that is `wanted`, whether or not the provider honours the filters."""
+        """Returns every item of the listing that is `wanted`, even if the provider ignores the filters."""
 
         def read_page(pages: int, _: int) -> ListingPage[T] | Failure | None:
             asked: dict[str, str | int] = {**filters, "page[number]": pages + 1, "page[size]": _PAGE}

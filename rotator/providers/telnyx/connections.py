@@ -1,7 +1,7 @@
 """Telnyx credential connections (a SIP trunk with one username and password): strategy `in-place`.
 
-A connection has one pair: nothing can overlap. Its field `active` switches all of its traffic: it is neither sent nor
-used to retire a password.
+A connection has one username and password, so there can be no overlap. Its field `active` switches all of its traffic,
+so it is never sent, not even to retire a password.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from rotator.providers.http.replies import Failure, HttpReply
 from rotator.providers.telnyx import api
 from rotator.providers.telnyx.options import TelnyxConnectionOptions
 
-_UNUSABLE = Refused(Refusal.INVALID, "the connection has no id or no password that could be sent")
+_UNUSABLE = Refused(Refusal.INVALID, "the connection lacks an id or a password that can be sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class ConnectionRecord:
 
 
 def read_connection(data: Any) -> ConnectionRecord | None:
-    """Reads a connection; None if a field that matters is missing or has the wrong type."""
+    """Reads a connection; None if a required field is missing or has the wrong type."""
     if not isinstance(data, dict):
         return None
     identity, username, active = api.read_id(data.get("id")), data.get("user_name"), data.get("active")
@@ -45,24 +45,24 @@ class TelnyxConnections(SipCredentialKind):
     """The credential connections of one Telnyx account."""
 
     options_model = TelnyxConnectionOptions
-    # Numbers, routes and prices belong to a connection, which only its owner knows; switching it off stops all of them.
+    # Only its owner knows the numbers, routes and prices of a connection, and switching it off stops all of them.
     not_offered = "only the password of a connection can be changed (strategy in-place)"
 
     def __init__(self, options: TelnyxConnectionOptions, http: Http, randomness: Randomness) -> None:
-        """Connects to nothing yet."""
+        """Prepares the adapter without connecting."""
         super().__init__(options, http, randomness)
         self._options = options
         self._resource = api.TelnyxResource("credential_connections", read_connection)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
-        """Gets it by its id, or reads the listing, which has no filter for the username."""
-        found = self._search(self._http.call(), wanted)
-        if not isinstance(found, Done):
-            return found
-        return Done(tuple(self._credential(record, wanted.account) for record in found.value))
+        """Gets the connection by its id, or reads the listing, which has no filter for the username."""
+        answer = self._search(self._http.call(), wanted)
+        if not isinstance(answer, Done):
+            return answer
+        return Done(tuple(self._credential(record, wanted.account) for record in answer.value))
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
-        """Sets the password. Only the password that Telnyx shows afterwards counts, whatever the answer was."""
+        """Sets the password. Only the password that Telnyx shows afterwards counts, not the answer."""
         if credential.password is None or api.usable_id(credential) is None:
             return _UNUSABLE
         call = self._http.call()
@@ -77,16 +77,16 @@ class TelnyxConnections(SipCredentialKind):
         return failed if isinstance(failed, Refused | Retry) else self._read_back(call, credential, failed)
 
     def enable(self, credential: Credential) -> Answer[Credential]:
-        """Puts its password in force. A connection that is switched off stays off."""
+        """Puts the password into force. A connection that is switched off stays off."""
         return self.set_password(credential)
 
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
-        found = self._search(call, credential)
-        if not isinstance(found, Done):
-            return found
-        same = [record for record in found.value if record.username == credential.username]
+        answer = self._search(call, credential)
+        if not isinstance(answer, Done):
+            return answer
+        same = [record for record in answer.value if record.username == credential.username]
         if not any(record.password is not None and record.password == credential.password for record in same):
-            return Retry(Wait.NOT_YET, "the provider does not show the connection with this password yet")
+            return Retry(Wait.NOT_YET, "the provider does not yet show the connection with this password")
         if not any(record.active for record in same):
             return Retry(Wait.NOT_YET, "the connection is switched off at Telnyx, which rotator never changes")
         return Done(Proof(f"shown with this password and active; {reason}", tries_password=False))
@@ -105,8 +105,8 @@ class TelnyxConnections(SipCredentialKind):
         return replace(credential, uri=self._options.domain, enabled=record.active)
 
     def _read_back(self, call: HttpCall, credential: Credential, lost: Failure | None) -> Answer[Credential]:
-        """Reads the connection after an inconclusive answer: its password tells if the request was carried out."""
-        found = self._resource.get(call, credential)
-        if isinstance(found, Done) and found.value.password == credential.password:
-            return Done(self._with_facts(credential, found.value))
-        return lost or Unknown("the provider did not answer with the connection, and does not show the new password")
+        """Reads the connection after an inconclusive answer: its password shows whether the request was carried out."""
+        answer = self._resource.get(call, credential)
+        if isinstance(answer, Done) and answer.value.password == credential.password:
+            return Done(self._with_facts(credential, answer.value))
+        return lost or Unknown("the provider did not answer with the connection and does not show the new password")

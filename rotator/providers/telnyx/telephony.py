@@ -1,8 +1,8 @@
 """Telnyx telephony credentials (SIP and WebRTC users of a connection): strategy `replace`.
 
-Telnyx generates username and password itself and accepts neither. Its only way to stop a credential without deleting
-it is `expires_at`, which is terminal: "An expired credential can only be deleted" (Telephony credentials). A create is
-not safe to repeat: each one carries its attempt in `name` and `tag`, and can be found if its answer is lost.
+Telnyx generates username and password itself and accepts neither. The only way to stop a credential without deleting it
+is `expires_at`, which is terminal: "An expired credential can only be deleted" (Telephony credentials). A create is not
+safe to repeat. Each one carries its attempt in `name` and `tag`, so it can be found if its answer is lost.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ from rotator.providers.telnyx.telephony_record import FAR, TelephonyRecord, name
 _SECOND = timedelta(seconds=1)
 _SOON = timedelta(seconds=10)
 _BUSY = {"10021", "10035", "10036"}  # in use, locked, being processed (Error codes)
-_UNUSABLE = Refused(Refusal.INVALID, "the credential has no id that could be sent, or no password to compare")
+_UNUSABLE = Refused(Refusal.INVALID, "the credential lacks an id that can be sent, or a password to compare")
 _EXPIRED = Refused(Refusal.EXPIRED, "the credential has expired, which is final: it can only be deleted")
 
 
@@ -34,26 +34,26 @@ class TelnyxTelephony(SipCredentialKind):
     not_offered = "Telnyx generates the password of a telephony credential itself (strategy replace)"
 
     def __init__(self, options: TelnyxOptions, http: Http, randomness: Randomness) -> None:
-        """Connects to nothing yet."""
+        """Prepares the adapter without connecting."""
         super().__init__(options, http, randomness)
         self._options = options
         self._resource = api.TelnyxResource("telephony_credentials", read_credential)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
-        """Gets it by its id, or searches for its username or its attempt: with a filter, then in the whole listing.
+        """Gets the credential by id, or searches by username or attempt: with a filter, then in the whole listing.
 
-        A filter that matches nothing proves nothing: no page documents how it matches, or when it knows of a new
+        A filter that matches nothing proves nothing: no page documents how it matches, or how soon it includes a new
         credential.
         """
-        found = self._search(self._http.call(), wanted)
-        if not isinstance(found, Done):
-            return found
+        answer = self._search(self._http.call(), wanted)
+        if not isinstance(answer, Done):
+            return answer
         now = self._http.clock.now()
-        alive_first = sorted(found.value, key=lambda record: (record.ended(now), record.id))
+        alive_first = sorted(answer.value, key=lambda record: (record.ended(now), record.id))
         return Done(tuple(self._credential(record, wanted.account) for record in alive_first))
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
-        """Creates one more on the connection. It takes over nothing of another credential."""
+        """Creates another credential on the connection. It inherits nothing."""
         if staged.attempt is None:
             return Refused(Refusal.INVALID, "a telephony credential cannot be created without an attempt")
         name = name_of(target, staged.attempt)
@@ -65,32 +65,38 @@ class TelnyxTelephony(SipCredentialKind):
             return reply
         if not reply.ok:
             return api.failed(reply)
-        made = read_credential(api.data_of(reply))
-        if made is None or made.password is None or made.name != name or not made.lasts() or not self._is_here(made):
+        record = read_credential(api.data_of(reply))
+        if (
+            record is None
+            or record.password is None
+            or record.name != name
+            or not record.lasts()
+            or not self._is_here(record)
+        ):
             # The engine searches for its name, and completes or removes it.
             return Unknown(f"the provider answered {reply.status} without the new credential")
-        return Done(self._with_facts(staged, made))
+        return Done(self._with_facts(staged, record))
 
-    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
-        """Reads the password of a credential whose create got no answer, and lifts its end if it has one."""
-        if api.usable_id(made) is None:
+    def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
+        """Reads the password of a credential whose create got no answer, and removes its end if it has one."""
+        if api.usable_id(created) is None:
             return _UNUSABLE
-        answer = self._lasting(self._http.call(), made)
+        answer = self._lasting(self._http.call(), created)
         if not isinstance(answer, Done):
             return answer
         if not self._is_here(answer.value):
             return Refused(Refusal.OTHER, "the credential belongs to another connection: was connection_id changed?")
-        return self._usable(made, answer.value)
+        return self._usable(created, answer.value)
 
     def enable(self, credential: Credential) -> Answer[Credential]:
-        """Lifts an end that lies ahead. An end that has passed is final."""
+        """Removes an end in the future. An end in the past is final."""
         if api.usable_id(credential) is None:
             return _UNUSABLE
         answer = self._lasting(self._http.call(), credential)
         return self._usable(credential, answer.value) if isinstance(answer, Done) else answer
 
     def expire(self, credential: Credential, at: datetime) -> Answer[None]:
-        """Sets `expires_at`, rounded up to a second. It can be lifted until then, but not later."""
+        """Sets `expires_at`, rounded up to a second. It can be removed until then, but not later."""
         if api.usable_id(credential) is None:
             return _UNUSABLE
         ends = (at - timedelta(microseconds=at.microsecond)) + (_SECOND if at.microsecond else timedelta())
@@ -99,18 +105,18 @@ class TelnyxTelephony(SipCredentialKind):
         return Done(None) if isinstance(answer, Done) else answer
 
     def disable(self, credential: Credential) -> Answer[None]:
-        """Lets it expire now, unless it has already. This is final."""
+        """Lets the credential expire now, unless it already has. This is final."""
         if api.usable_id(credential) is None:
             return _UNUSABLE
         call = self._http.call()
-        found = self._resource.get(call, credential)
-        if not isinstance(found, Done):
-            return found
+        current = self._resource.get(call, credential)
+        if not isinstance(current, Done):
+            return current
         now = self._http.clock.now()
-        if found.value.ended(now):
+        if current.value.ended(now):
             return Done(None)
         answer = self._patch(call, "disable", credential, api.write_moment(now), lambda record: record.ended(now))
-        # The provider may reject or ignore an end that does not lie ahead.
+        # The provider may reject or ignore an end that is not in the future.
         if isinstance(answer, Refused) and answer.why in (Refusal.INVALID, Refusal.UNSUPPORTED):
             soon = now.replace(microsecond=0) + _SOON
             answer = self._patch(
@@ -119,13 +125,13 @@ class TelnyxTelephony(SipCredentialKind):
             if isinstance(answer, Done):
                 return Retry(
                     Wait.NOT_YET,
-                    "the provider accepts only an end that lies ahead; the credential ends in some seconds",
+                    "the provider accepts only an end in the future; the credential ends in a few seconds",
                     _SOON,
                 )
         return Done(None) if isinstance(answer, Done) else answer
 
     def delete(self, credential: Credential) -> Answer[None]:
-        """Removes it. 404 is believed if a listing confirms it."""
+        """Removes the credential. 404 counts if a listing confirms it."""
         if api.usable_id(credential) is None:
             return _UNUSABLE
         call = self._http.call()
@@ -142,13 +148,13 @@ class TelnyxTelephony(SipCredentialKind):
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
         if api.usable_id(credential) is None or credential.password is None:
             return _UNUSABLE
-        found = self._resource.get(call, credential)
-        if not isinstance(found, Done):
-            return found
-        record = found.value
+        answer = self._resource.get(call, credential)
+        if not isinstance(answer, Done):
+            return answer
+        record = answer.value
         same = record.username == credential.username and record.password == credential.password
         if not same or record.ended(self._http.clock.now()):
-            return Retry(Wait.NOT_YET, "the provider does not show the credential with this password and unexpired yet")
+            return Retry(Wait.NOT_YET, "the provider does not yet show the credential with this password and unexpired")
         return Done(Proof(f"shown with this password and not expired; {reason}", tries_password=False))
 
     def _search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[TelephonyRecord, ...]]:
@@ -156,10 +162,10 @@ class TelnyxTelephony(SipCredentialKind):
             return self._resource.by_id(call, wanted)
         filters, matches = _criterion(wanted)
         if not filters:
-            return Refused(Refusal.INVALID, "there is neither an id nor a username nor an attempt to search for")
-        found = self._resource.search(call, matches, filters)
-        rejected = isinstance(found, Refused) and found.why is Refusal.INVALID
-        return self._resource.search(call, matches) if rejected or found == Done(()) else found
+            return Refused(Refusal.INVALID, "there is no id, username or attempt to search for")
+        answer = self._resource.search(call, matches, filters)
+        rejected = isinstance(answer, Refused) and answer.why is Refusal.INVALID
+        return self._resource.search(call, matches) if rejected or answer == Done(()) else answer
 
     def _is_here(self, record: TelephonyRecord) -> bool:
         return record.resource == f"connection:{self._options.connection_id}"
@@ -175,25 +181,30 @@ class TelnyxTelephony(SipCredentialKind):
             enabled=not record.ended(self._http.clock.now()),
         )
 
-    def _with_facts(self, staged: Credential, made: TelephonyRecord) -> Credential:
+    def _with_facts(self, staged: Credential, record: TelephonyRecord) -> Credential:
         """Returns the credential with the username and password that the provider generated."""
         return replace(
-            staged, username=made.username, id=made.id, password=made.password, uri=self._options.domain, enabled=True
+            staged,
+            username=record.username,
+            id=record.id,
+            password=record.password,
+            uri=self._options.domain,
+            enabled=True,
         )
 
     def _usable(self, credential: Credential, record: TelephonyRecord) -> Answer[Credential]:
         if record.password is None:
             return Unknown("the provider does not show the password")
         if credential.password is not None and credential.password != record.password:
-            return Refused(Refusal.OTHER, "the provider shows another password than the known one")
+            return Refused(Refusal.OTHER, "the provider shows a different password from the known one")
         return Done(self._with_facts(credential, record))
 
     def _lasting(self, call: HttpCall, credential: Credential) -> Answer[TelephonyRecord]:
-        """Lifts the end. No page says if null does that; a date that is far away certainly does."""
-        found = self._resource.get(call, credential)
-        if not isinstance(found, Done) or found.value.lasts():
-            return found
-        if found.value.ended(self._http.clock.now()):
+        """Removes the end. No page says whether null does that; a distant date certainly does."""
+        current = self._resource.get(call, credential)
+        if not isinstance(current, Done) or current.value.lasts():
+            return current
+        if current.value.ended(self._http.clock.now()):
             return _EXPIRED
         answer = self._patch(call, "enable", credential, None, TelephonyRecord.lasts)
         if isinstance(answer, Refused) and answer.why in (Refusal.INVALID, Refusal.UNSUPPORTED):
@@ -223,13 +234,13 @@ class TelnyxTelephony(SipCredentialKind):
     def _read_back(
         self, call: HttpCall, credential: Credential, holds: Callable[[TelephonyRecord], bool], failed: Failure | None
     ) -> Answer[TelephonyRecord]:
-        """Reads it after an inconclusive answer, or a rejection that may mean that the credential has expired."""
-        found = self._resource.get(call, credential)
-        if not isinstance(found, Done):
-            return failed or found
-        if holds(found.value):
-            return found
-        if found.value.ended(self._http.clock.now()):
+        """Reads the credential after an inconclusive answer, or a rejection that may mean that it has expired."""
+        answer = self._resource.get(call, credential)
+        if not isinstance(answer, Done):
+            return failed or answer
+        if holds(answer.value):
+            return answer
+        if answer.value.ended(self._http.clock.now()):
             return _EXPIRED
         return failed or Refused(Refusal.UNSUPPORTED, "the provider accepted the request and ignored it")
 

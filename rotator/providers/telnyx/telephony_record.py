@@ -1,7 +1,7 @@
-"""The fields of a Telnyx telephony credential that matter, as the answers show them.
+"""The relevant fields of a Telnyx telephony credential in answers.
 
-Facts from the pages Create, Retrieve, Update and Delete a credential. `tag` and `status` can be written or filtered by,
-but no answer shows them: the attempt is read from `name`.
+The facts are from the pages Create, Retrieve, Update and Delete a credential. `tag` and `status` can be written or
+filtered by, but no answer shows them, so the attempt is read from `name`.
 """
 
 import re
@@ -14,19 +14,19 @@ from rotator.providers.telnyx import api
 from rotator.providers.telnyx.options import TELEPHONY_USERNAMES
 
 FAR = datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC)
-"""An end that stands for none, if null does not lift one; every library can read this date."""
+"""An end that means none, in case null does not remove one. Every library can read this date."""
 _NAME = re.compile(r"rotator/[^/]*/([a-z0-9]+)")
 _SECOND = timedelta(seconds=1)
 _TRUTH = {"true": True, "false": False}
 
 
 def name_of(target: str, attempt: str) -> str:
-    """Returns the name for a new credential, from which `TelephonyRecord.attempt` is read again."""
+    """Returns the name for a new credential; `TelephonyRecord.attempt` parses it."""
     return f"rotator/{target}/{attempt}"
 
 
 def tag_of(attempt: str) -> str:
-    """Returns the tag for a new credential: one for each attempt, since a tag holds 1000 credentials at most."""
+    """Returns the tag for a new credential: one for each attempt, since a tag is limited to 1000 credentials."""
     return f"rotator-{attempt}"
 
 
@@ -43,7 +43,7 @@ class TelephonyRecord:
     ends: datetime | None
 
     def ended(self, now: datetime) -> bool:
-        """Returns True once it is no longer accepted. `expired` may lag behind `expires_at`."""
+        """Returns True once the credential is no longer accepted. `expired` may lag behind `expires_at`."""
         return self.expired or (self.ends is not None and self.ends <= now)
 
     def lasts(self) -> bool:
@@ -56,13 +56,13 @@ class TelephonyRecord:
 
     @property
     def attempt(self) -> str | None:
-        """The attempt that created it, by its name."""
+        """The attempt that created it, from its name."""
         match = _NAME.fullmatch(self.name)
         return match[1] if match else None
 
 
 def read_credential(data: Any) -> TelephonyRecord | None:
-    """Reads a telephony credential; None if a field that matters is missing or has the wrong type."""
+    """Reads a telephony credential; None if a required field is missing or has the wrong type."""
     if not isinstance(data, dict):
         return None
     identity, username = api.read_id(data.get("id")), data.get("sip_username")

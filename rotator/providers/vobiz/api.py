@@ -1,7 +1,7 @@
 """The parts of Vobiz's API that trunk credentials and Endpoint users share: objects, listings, failures.
 
 The facts are from Vobiz's pages Create, Update, Delete and Retrieve all Credentials, Endpoint, and Errors. They
-contradict each other in places; every reading is then handled.
+contradict each other in places; this code handles every reading.
 """
 
 import re
@@ -20,14 +20,14 @@ _HINT = "Vobiz also answers this if the account's id or the letter case of the p
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _REALM = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")  # always below a domain, whichever page is right
 _LONGEST_NAME = 255
-# The default is 20; the greatest `limit` is documented only for another listing (Applications: 100). If 100 is
-# rejected, the default is not; if it is cut silently, reading goes on after the items that came.
+# The default is 20; the largest `limit` is documented only for another listing (Applications: 100). If 100 is rejected,
+# the default is used; if it is silently reduced, reading continues after the items received.
 _PAGE, _DEFAULT_PAGE = 100, 20
 
 
 @dataclass(frozen=True, slots=True)
 class VobizRecord:
-    """One object as Vobiz shows it. Its `password` is ignored, whether it says `<redacted>` or not."""
+    """One object as Vobiz shows it. Its `password` is ignored, whether it is `<redacted>` or not."""
 
     id: str
     username: str
@@ -41,7 +41,7 @@ class VobizRecord:
 
 @dataclass(frozen=True, slots=True)
 class VobizResource:
-    """One kind of object: the path of its listing, and the form of its entries."""
+    """One kind of object: the path of its listing and the form of its entries."""
 
     listing: str
     key: str  # of its id
@@ -49,29 +49,29 @@ class VobizResource:
 
 
 def usable_id(credential: Credential) -> str | None:
-    """Returns the credential's id if it can stand in a path."""
+    """Returns the credential's id if it can be part of a path."""
     return credential.id if credential.id is not None and _ID.fullmatch(credential.id) else None
 
 
 def read_object(body: Any, resource: VobizResource) -> VobizRecord | None:
-    """Reads an object; None if a field that matters is missing or has the wrong type."""
+    """Reads an object; None if a required field is missing or has the wrong type."""
     if not isinstance(body, dict):
         return None
-    found, username, enabled, realm = (body.get(key) for key in (resource.key, "username", "enabled", "realm"))
-    if isinstance(found, int) and not isinstance(found, bool):
-        found = str(found)
-    if not isinstance(found, str) or not _ID.fullmatch(found):
+    identity, username, enabled, realm = (body.get(key) for key in (resource.key, "username", "enabled", "realm"))
+    if isinstance(identity, int) and not isinstance(identity, bool):
+        identity = str(identity)
+    if not isinstance(identity, str) or not _ID.fullmatch(identity):
         return None
     if not isinstance(username, str) or not username.isprintable() or not 0 < len(username) <= _LONGEST_NAME:
         return None
     if resource.switchable and not isinstance(enabled, bool):
         return None
     named = realm if isinstance(realm, str) and len(realm) <= _LONGEST_NAME and _REALM.fullmatch(realm) else ""
-    return VobizRecord(found, username, bool(enabled) if resource.switchable else True, named)
+    return VobizRecord(identity, username, bool(enabled) if resource.switchable else True, named)
 
 
 def failed(reply: HttpReply) -> Failure:
-    """Returns the meaning of an answer that is not `ok`."""
+    """Interprets an answer that is not `ok`."""
     answer = failure(reply)
     return replace(answer, message=f"{answer.message}; {_HINT}") if reply.status in (401, 404) else answer
 
@@ -79,11 +79,11 @@ def failed(reply: HttpReply) -> Failure:
 def search(
     call: HttpCall, resource: VobizResource, wanted: Callable[[VobizRecord], bool]
 ) -> Answer[tuple[VobizRecord, ...]]:
-    """Returns every object that is `wanted`; the empty tuple only after the whole listing was read for certain."""
-    found = listing.search(lambda _, items: _read_page(call, resource, _PAGE, items), wanted)
-    if isinstance(found, Refused) and found.why is Refusal.INVALID:
+    """Returns every object that is `wanted`; the empty tuple only after the whole listing was certainly read."""
+    answer = listing.search(lambda _, items: _read_page(call, resource, _PAGE, items), wanted)
+    if isinstance(answer, Refused) and answer.why is Refusal.INVALID:
         return listing.search(lambda _, items: _read_page(call, resource, _DEFAULT_PAGE, items), wanted)
-    return found
+    return answer
 
 
 def _read_page(call: HttpCall, resource: VobizResource, size: int, offset: int) -> ListingPage[VobizRecord] | Failure:
@@ -93,7 +93,7 @@ def _read_page(call: HttpCall, resource: VobizResource, size: int, offset: int) 
         return reply
     if not reply.ok:
         return failed(reply)
-    return _page_of(reply.body, resource) or Unknown("the listing cannot be read: it is not of the documented form")
+    return _page_of(reply.body, resource) or Unknown("the listing cannot be read: it does not have the documented form")
 
 
 def _page_of(body: Any, resource: VobizResource) -> ListingPage[VobizRecord] | None:

@@ -1,7 +1,7 @@
 """Vobiz trunk credentials: strategies `replace`, `alternating` and `in-place`.
 
-Nobody outside Vobiz knows which of its contradicting pages is right. So each method relies on what it can read back,
-and sends the same request in the other documented form if the first was rejected or ignored.
+Vobiz's pages contradict each other. So each method relies only on what it can read back, and sends a request in the
+other documented form if the first was rejected or ignored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from rotator.providers.vobiz import api
 from rotator.providers.vobiz.api import VobizRecord
 from rotator.providers.vobiz.options import VobizOptions
 
-_UNUSABLE = Refused(Refusal.INVALID, "the credential has no id or no password that could be sent")
+_UNUSABLE = Refused(Refusal.INVALID, "the credential lacks an id or a password that can be sent")
 
 
 class VobizCredentials(SipCredentialKind):
@@ -29,7 +29,7 @@ class VobizCredentials(SipCredentialKind):
     not_offered = "Vobiz cannot set the end of a trunk credential in advance"
 
     def __init__(self, options: VobizOptions, http: Http, randomness: Randomness) -> None:
-        """Connects to nothing yet."""
+        """Prepares the adapter without connecting."""
         super().__init__(options, http, randomness)
         self._options = options
         # The one path with `trunks/` in it (Retrieve all Credentials).
@@ -37,13 +37,13 @@ class VobizCredentials(SipCredentialKind):
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Reads the listing, since no page documents a request for a single credential."""
-        found = self._search(self._http.call(), wanted)
-        if not isinstance(found, Done):
-            return found
-        return Done(tuple(item.credential(wanted.account) for item in found.value))
+        listed = self._search(self._http.call(), wanted)
+        if not isinstance(listed, Done):
+            return listed
+        return Done(tuple(item.credential(wanted.account) for item in listed.value))
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
-        """Creates it with the chosen password. 200 and 201 both mean success (Create Credential)."""
+        """Creates the credential with the chosen password. 200 and 201 both mean success (Create Credential)."""
         if staged.password is None:
             return Refused(Refusal.INVALID, "a trunk credential cannot be created without a password")
         body = {"username": staged.username, "password": staged.password}
@@ -56,12 +56,12 @@ class VobizCredentials(SipCredentialKind):
             return Refused(Refusal.DUPLICATE, f"the provider answered {reply.status}: the username is taken")
         return self._created(reply, staged) if reply.ok else api.failed(reply)
 
-    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
-        """Sets the password, since nothing shows whether the lost create has set it."""
-        return self.set_password(made)
+    def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
+        """Sets the password, since nothing shows whether the lost create set it."""
+        return self.set_password(created)
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
-        """Sets the password, and enables the credential if it is disabled."""
+        """Sets the password and enables the credential if it is disabled."""
         if credential.password is None or api.usable_id(credential) is None:
             return _UNUSABLE
         call = self._http.call()
@@ -73,20 +73,20 @@ class VobizCredentials(SipCredentialKind):
             return Unknown(f"the provider answered {reply.status} without the credential that was changed")
         if changed.enabled:
             return Done(replace(credential, uri=changed.realm or credential.uri, enabled=True))
-        # The password is set, whatever enabling comes to: nothing counts as refused any more.
+        # The password is set, whether or not enabling succeeds: nothing counts as refused any more.
         enabled = self._enable(call, credential)
         if isinstance(enabled, Done):
             return enabled
         return unconfirmed("the password is set, but the credential is still disabled", enabled)
 
     def enable(self, credential: Credential) -> Answer[Credential]:
-        """Enables it, with its password in force."""
+        """Enables the credential, with its password in force."""
         if api.usable_id(credential) is None:
             return _UNUSABLE
         return self._enable(self._http.call(), credential)
 
     def disable(self, credential: Credential) -> Answer[None]:
-        """Disables it, at first without its password: nothing else changes then."""
+        """Disables the credential, first without its password, so that nothing else changes."""
         if api.usable_id(credential) is None:
             return _UNUSABLE
         bodies: list[dict[str, Any]] = [{"enabled": False}]
@@ -96,7 +96,7 @@ class VobizCredentials(SipCredentialKind):
         return Done(None) if isinstance(answer, Done) else answer
 
     def delete(self, credential: Credential) -> Answer[None]:
-        """Removes it. 409 means that active calls use it; 404 is believed if a listing confirms it."""
+        """Removes the credential. 409 means that active calls use it; 404 counts if a listing confirms it."""
         if api.usable_id(credential) is None:
             return _UNUSABLE
         call = self._http.call()
@@ -107,15 +107,15 @@ class VobizCredentials(SipCredentialKind):
             return Retry(Wait.IN_USE, "active calls use the credential; it can be deleted when they end", reply.after)
         if reply.status == 404:
             return deleted(self._missing(call, credential, reply))
-        # 204, or 200 with a JSON string; anything else is sent again, and then answered with 404.
+        # 204, or 200 with a JSON string. After anything else it is sent again, and then answered with 404.
         return Done(None) if reply.status == 204 or (reply.ok and isinstance(reply.body, str)) else api.failed(reply)
 
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
-        found = self._search(call, credential)
-        if not isinstance(found, Done):
-            return found
-        if not any(item.username == credential.username and item.enabled for item in found.value):
-            return Retry(Wait.NOT_YET, "the listing does not show the credential, enabled and with this username, yet")
+        listed = self._search(call, credential)
+        if not isinstance(listed, Done):
+            return listed
+        if not any(item.username == credential.username and item.enabled for item in listed.value):
+            return Retry(Wait.NOT_YET, "the listing does not yet show the credential enabled and with this username")
         return Done(Proof(f"listed and enabled; {reason}", tries_password=False))
 
     def _search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[VobizRecord, ...]]:
@@ -128,12 +128,12 @@ class VobizCredentials(SipCredentialKind):
         return self._options.path("credentials", credential.id or "")
 
     def _created(self, reply: HttpReply, staged: Credential) -> Answer[Credential]:
-        made = api.read_object(reply.body, self._resource)
-        if made is None or made.username != staged.username:
+        record = api.read_object(reply.body, self._resource)
+        if record is None or record.username != staged.username:
             return Unknown(f"the provider answered {reply.status} without the new credential")
-        if not made.enabled:
-            return Unknown("the provider created the credential, but disabled")
-        return Done(replace(staged, id=made.id, uri=made.realm, enabled=True))
+        if not record.enabled:
+            return Unknown("the provider created the credential disabled")
+        return Done(replace(staged, id=record.id, uri=record.realm, enabled=True))
 
     def _put(self, call: HttpCall, verb: str, credential: Credential, body: Mapping[str, Any]) -> HttpReply | Failure:
         reply = call.send(HttpRequest(verb, "PUT", self._path(credential), body=body))
@@ -150,7 +150,7 @@ class VobizCredentials(SipCredentialKind):
 
     def _enable(self, call: HttpCall, credential: Credential) -> Answer[Credential]:
         bodies: list[dict[str, Any]] = [{"enabled": True}]
-        if credential.password is not None:  # first with it, so that it is in force, whatever was set in between
+        if credential.password is not None:  # with it first, which puts it into force, whatever was set in between
             bodies.insert(0, {"enabled": True, "password": credential.password})
         answer = self._switch(call, credential, bodies, on=True)
         return Done(replace(credential, enabled=True)) if isinstance(answer, Done) else answer
@@ -158,14 +158,14 @@ class VobizCredentials(SipCredentialKind):
     def _switch(
         self, call: HttpCall, credential: Credential, bodies: Sequence[Mapping[str, Any]], *, on: bool
     ) -> Answer[VobizRecord]:
-        """Sends one body after the other until the listing shows the effect."""
+        """Sends one body after another until the listing shows the effect."""
         answer: Answer[VobizRecord] = _UNUSABLE
         for body in bodies:
             answer = self._switch_once(call, credential, body, on=on)
             if not (isinstance(answer, Refused) and answer.why in (Refusal.INVALID, Refusal.UNSUPPORTED)):
                 return answer
         if credential.password is None:
-            message = "the provider requires the password with this change, and it is not known; set one first"
+            message = "the provider requires the password for this change, but it is unknown: set one first"
             return Refused(Refusal.UNSUPPORTED, message)
         return answer
 
@@ -176,15 +176,15 @@ class VobizCredentials(SipCredentialKind):
         if not isinstance(reply, HttpReply):
             return reply
         answered = self._object(reply, credential)
-        found = self._search(call, credential)
-        if not isinstance(found, Done):
-            return unconfirmed("the provider reported success, but it could not be read back", found)
-        if not found.value:
+        listed = self._search(call, credential)
+        if not isinstance(listed, Done):
+            return unconfirmed("the provider reported success, but the change could not be read back", listed)
+        if not listed.value:
             return Unknown("the provider reported success, but the listing does not show the credential")
-        if found.value[0].enabled is on:
-            # The listing says nothing about the password that was sent along; the answer to the request must.
+        if listed.value[0].enabled is on:
+            # The listing says nothing about a password that was sent along; the answer to the request must.
             evident = answered is not None or not on
-            return Done(found.value[0]) if evident else Unknown("the provider did not answer with the credential")
+            return Done(listed.value[0]) if evident else Unknown("the provider did not answer with the credential")
         if answered is not None and answered.enabled is on:
-            return Retry(Wait.NOT_YET, "the provider reported success, but the listing does not show the change yet")
+            return Retry(Wait.NOT_YET, "the provider reported success, but the listing does not yet show the change")
         return Refused(Refusal.UNSUPPORTED, "the provider accepted the request and ignored it")

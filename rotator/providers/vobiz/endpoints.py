@@ -1,7 +1,7 @@
 """Vobiz Endpoint users (SIP phones and clients that register): strategy `in-place`.
 
-No page documents a way to disable an Endpoint, and its username is locked: nothing can overlap. Paths end with a slash
-and have a capital E (Endpoint). Everything else of an Endpoint is left alone.
+No page documents a way to disable an Endpoint, and its username is locked, so there can be no overlap. Paths end with a
+slash and have a capital E (Endpoint). All other fields of an Endpoint are left alone.
 """
 
 from dataclasses import replace
@@ -17,28 +17,28 @@ from rotator.providers.vobiz import api
 from rotator.providers.vobiz.api import VobizRecord
 from rotator.providers.vobiz.options import VobizEndpointOptions
 
-_UNUSABLE = Refused(Refusal.INVALID, "the Endpoint has no id or no password that could be sent")
+_UNUSABLE = Refused(Refusal.INVALID, "the Endpoint lacks an id or a password that can be sent")
 
 
 class VobizEndpoints(SipCredentialKind):
     """The Endpoint users of one Vobiz account."""
 
     options_model = VobizEndpointOptions
-    # It belongs to an application, which only its owner knows; no page documents a way to disable one.
+    # An Endpoint belongs to an application that only its owner knows, and no page documents a way to disable one.
     not_offered = "only the password of an Endpoint can be changed (strategy in-place)"
 
     def __init__(self, options: VobizEndpointOptions, http: Http, randomness: Randomness) -> None:
-        """Connects to nothing yet."""
+        """Prepares the adapter without connecting."""
         super().__init__(options, http, randomness)
         self._options = options
         self._resource = api.VobizResource(options.path("Endpoint", end="/"), key="endpoint_id", switchable=False)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
-        """Gets it by its id, or reads the listing."""
-        found = self._search(self._http.call(), wanted)
-        if not isinstance(found, Done):
-            return found
-        return Done(tuple(item.credential(wanted.account) for item in found.value))
+        """Gets the Endpoint by its id, or reads the listing."""
+        listed = self._search(self._http.call(), wanted)
+        if not isinstance(listed, Done):
+            return listed
+        return Done(tuple(item.credential(wanted.account) for item in listed.value))
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
         """Sets the password. The answer is 202 without a body: accepted, but perhaps not in force yet."""
@@ -46,7 +46,7 @@ class VobizEndpoints(SipCredentialKind):
             return _UNUSABLE
         call = self._http.call()
         body = {"password": credential.password}
-        # A POST that may be repeated: it sets.
+        # This POST may be repeated, since it only sets values.
         reply = call.send(HttpRequest("set_password", "POST", self._path(credential), body=body))
         if not isinstance(reply, HttpReply):
             return reply
@@ -56,15 +56,15 @@ class VobizEndpoints(SipCredentialKind):
         return Done(replace(credential, enabled=True)) if accepted else api.failed(reply)
 
     def enable(self, credential: Credential) -> Answer[Credential]:
-        """Puts its password in force; an Endpoint is always enabled."""
+        """Puts the password into force; an Endpoint is always enabled."""
         return self.set_password(credential)
 
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
-        found = self._search(call, credential)
-        if not isinstance(found, Done):
-            return found
-        if not any(item.username == credential.username for item in found.value):
-            return Retry(Wait.NOT_YET, "no Endpoint with this id and username is shown yet")
+        listed = self._search(call, credential)
+        if not isinstance(listed, Done):
+            return listed
+        if not any(item.username == credential.username for item in listed.value):
+            return Retry(Wait.NOT_YET, "the provider does not yet show an Endpoint with this id and username")
         return Done(Proof(f"the Endpoint exists; {reason}", tries_password=False))
 
     def _search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[VobizRecord, ...]]:
@@ -86,5 +86,5 @@ class VobizEndpoints(SipCredentialKind):
         return self._options.path("Endpoint", credential.id or "", end="/")
 
     def _missing(self, call: HttpCall, credential: Credential, reply: HttpReply) -> Failure:
-        found = api.search(call, self._resource, lambda item: item.id == credential.id)
-        return missing(found, api.failed(reply), "the Endpoint")
+        listed = api.search(call, self._resource, lambda item: item.id == credential.id)
+        return missing(listed, api.failed(reply), "the Endpoint")

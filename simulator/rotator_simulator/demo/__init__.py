@@ -1,1 +1,1 @@
-"""`rotator demo`: the real daemon rotates at simulated providers, and is measured from outside."""
+"""`rotator demo`: the real daemon rotates at simulated providers and is measured from outside."""

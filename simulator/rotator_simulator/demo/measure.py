@@ -1,4 +1,4 @@
-"""The sources of the measurements: the documents in Vault, the providers' credentials, the secrets to search for."""
+"""The sources of the measurements: documents in Vault, the providers' credentials, the secrets to search for."""
 
 import math
 from collections import Counter
@@ -18,10 +18,10 @@ _PAGE_TIMEOUT = 5.0  # seconds
 
 
 class VaultDocuments:
-    """Both documents of every target, as they are at the end."""
+    """Both documents of every target at the end."""
 
     def __init__(self, environment: SimulatedEnvironment) -> None:
-        """Reads them. A document that cannot be read counts as missing."""
+        """Reads the documents. An unreadable one counts as missing."""
         self._environment = environment
         self._states = {target.name: TargetState(target.name) for target in environment.targets}
         self._published: dict[str, tuple[str, Secret]] = {}
@@ -69,7 +69,7 @@ class VaultDocuments:
         yield from (credential.password for credential in self._credentials() if credential.password is not None)
 
     def _is_usable(self, target: str) -> bool:
-        """Tells whether the provider accepts what is published, or staged if `in-place` was interrupted."""
+        """Returns True if the provider accepts what is published, or staged if `in-place` was interrupted."""
         account = self._environment.account_of(target)
         published, attempt = self._published.get(target), self._states[target].attempt
         if published is not None and account.accepts(*published):

@@ -1,4 +1,4 @@
-"""The real daemon and the real commands, each in a process of its own."""
+"""The real daemon and the real commands, each in its own process."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 from rotator.core.secret import Secret
 from rotator.vault.process import ServerProcess
 
-_COMMAND = (sys.executable, "-P", "-m", "rotator")  # -P: no file in the current folder replaces a module
+_COMMAND = (sys.executable, "-P", "-m", "rotator")  # -P: no file in the current directory replaces a module
 _PATIENCE = 10.0  # seconds for a command to end after SIGTERM
 
 
@@ -18,13 +18,13 @@ class DaemonProcess:
     """`rotator run`. It ends with `stop`, or with this process, however that ends (on Linux)."""
 
     def __init__(self, config: Path, log: Path, secrets: Mapping[str, Secret]) -> None:
-        """Starts it. Its output goes to `log`; the secrets are in its environment and nowhere else."""
+        """Starts the daemon. Its output goes to `log`; the secrets are only in its environment."""
         with (log.parent / "daemon.lock").open("ab") as lock:
             command = [*_COMMAND, "run", "--config", str(config)]
             self._process = ServerProcess(command, log, lock, _environment(secrets))
 
     def running(self) -> bool:
-        """Tells whether it still runs."""
+        """Returns True while it runs."""
         return self._process.running()
 
     def rotate_now(self) -> None:

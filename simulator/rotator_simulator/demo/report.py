@@ -1,4 +1,4 @@
-"""The measurements of the demo, the verdict on them, and the summary. Pure."""
+"""The measurements of the demo, the verdict and the summary. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class CredentialCheck:
     """The credentials at the providers, compared with the documents in Vault."""
 
     at_provider: int
-    in_vault: int  # of them, in a document
+    in_vault: int  # how many of them are in a document
     orphans: tuple[str, ...]  # usernames of the others
     targets: int
     unusable: tuple[str, ...]  # targets for which Vault has no credential that the provider accepts
@@ -55,7 +55,7 @@ class Measurements:
     credentials: CredentialCheck
     search: SecretSearch
     scenarios: ScenarioResults
-    daemon_ended: bool  # before it was told to
+    daemon_ended: bool  # before the demo stopped it
 
 
 def search(texts: Mapping[str, str], secrets: list[Secret]) -> SecretSearch:
@@ -76,16 +76,18 @@ def _pieces(text: str) -> Iterator[str]:
 def failures(measured: Measurements) -> tuple[str, ...]:
     """Returns every broken promise, as a sentence; empty if all were kept."""
     both = (measured.overlapping, measured.others)
-    found = [f"cut off: {what}" for fleet in both for what in fleet.cut_off]
-    found += [f"never logged in: {name}" for fleet in both for name in fleet.never_accepted]
-    found += [f"left over at the provider, and in no document: {name}" for name in measured.credentials.orphans]
-    found += [f"Vault has no credential that the provider accepts: {name}" for name in measured.credentials.unusable]
-    found += [f"a secret was found in {place}" for place in measured.search.leaks]
-    found += [f"never rotated: {name}" for name in measured.never_rotated]
-    found += measured.scenarios.problems
+    problems = [f"a device was cut off: {what}" for fleet in both for what in fleet.cut_off]
+    problems += [f"a device never logged in: {name}" for fleet in both for name in fleet.never_accepted]
+    problems += [f"a credential at the provider is in no document: {name}" for name in measured.credentials.orphans]
+    problems += [
+        f"Vault has no credential that the provider accepts for {name}" for name in measured.credentials.unusable
+    ]
+    problems += [f"a secret was found in {place}" for place in measured.search.leaks]
+    problems += [f"a target was never rotated: {name}" for name in measured.never_rotated]
+    problems += measured.scenarios.problems
     if measured.daemon_ended:
-        found.append("the daemon ended by itself")
-    return tuple(found)
+        problems.append("the daemon ended by itself")
+    return tuple(problems)
 
 
 def summary(measured: Measurements) -> list[str]:

@@ -1,6 +1,6 @@
 """The run of `rotator demo`: the real daemon rotates at simulated providers into a real OpenBao, in seconds.
 
-Only the providers and the devices are simulated: the daemon is `rotator run` in a process of its own, the commands are
+Only the providers and the devices are simulated. The daemon is `rotator run` in its own process, the commands are
 `rotator rotate` and `rotator undo`, and the figures at the end are measured from outside.
 """
 
@@ -38,15 +38,15 @@ _DAEMON = {
 
 
 _TIMES = PolicyTimes(every=9, overlap=4, quarantine=5)
-# The overlap that devices are promised is stated here, apart from the policy: a policy can break the promise.
+# The overlap promised to devices is stated here and not taken from the policy, since a policy can break the promise.
 _TIMING = DeviceTiming(interval=0.5, refresh=1.5, retry=0.2, patience=4.0, overlap=4.0)
-# Like a real one, the registrar lags a little behind the API.
+# Like a real registrar, the simulated one lags a little behind the API.
 _REGISTRAR = RegistrarOptions(propagation=Propagation(old=0.3, new=0.3))
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """The parameters of the demo. The tests break promises with others."""
+    """The parameters of the demo. The tests break promises with other values."""
 
     seconds: float = 40.0
     times: PolicyTimes = _TIMES
@@ -54,7 +54,7 @@ class DemoOptions:
 
 
 class DemoError(Exception):
-    """The daemon did not start; the message has its last lines."""
+    """The daemon did not start; the message contains its last lines."""
 
 
 class Demo:
@@ -68,11 +68,11 @@ class Demo:
         stop: Event,
         show: Callable[[TimelineEntry], None],
     ) -> None:
-        """Starts nothing yet; `show` prints an entry as it happens, `stop` ends the run early."""
+        """Prepares the run; `show` prints an entry as it happens, `stop` ends the run early."""
         self._options, self._clock = options, clock
         self._stop, self._print = stop, show
         self._environment = SimulatedEnvironment(clock, randomness, registrar_options=_REGISTRAR)
-        self._shown: list[str] = []
+        self._lines: list[str] = []
         self._processes: set[str] = set()
         self._fleets: tuple[Fleet, ...] = ()
         self._exit = ExitStack()
@@ -113,7 +113,7 @@ class Demo:
         self._scenarios = Scenarios(environment, self._timeline, self._daemon, commands, self._elapsed, self._show)
 
     def _watch(self) -> None:
-        """Shows events until the time is up, which counts from the start of the devices."""
+        """Shows events until the duration has passed since the devices started."""
         end, ticks = float("inf"), 0
         while self._elapsed() < end and self._daemon.running() and not self._stop.is_set():
             self._clock.sleep(_TICK)
@@ -128,7 +128,7 @@ class Demo:
             ticks += 1
 
     def _start_devices(self) -> None:
-        """Starts the devices: they log in to Vault as consumers, which may read what is published and nothing else."""
+        """Starts the devices. They log in to Vault as consumers, which may read only what is published."""
         client, store = self._environment.store(self._environment.vault.consumer_login())
         self._exit.callback(client.close)
         overlapping: list[Device] = []
@@ -184,7 +184,7 @@ class Demo:
         )
 
     def _texts(self) -> dict[str, str]:
-        """Returns everything that was written during the run, except files that are meant to hold secrets."""
+        """Returns everything that was written during the run, except files that must contain secrets."""
         files = {
             "the daemon's log at level debug": self._folder / "daemon.log",
             "the audit": self._folder / "audit.jsonl",
@@ -193,7 +193,7 @@ class Demo:
             "OpenBao's log": self._environment.vault.log_file,
         }
         texts = {name: file.read_text(errors="replace") if file.exists() else "" for name, file in files.items()}
-        return {**texts, "process lists": "\n".join(self._processes), "this output": "\n".join(self._shown)}
+        return {**texts, "process lists": "\n".join(self._processes), "this output": "\n".join(self._lines)}
 
     def _elapsed(self) -> float:
         return self._clock.monotonic() - self._began
@@ -206,7 +206,7 @@ class Demo:
             self._show(entry)
 
     def _show(self, entry: TimelineEntry) -> None:
-        self._shown.append(str(entry))
+        self._lines.append(str(entry))
         self._print(entry)
 
 

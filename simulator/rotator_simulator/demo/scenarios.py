@@ -1,4 +1,4 @@
-"""The scenarios of the demo: each waits for its moment, causes something, and waits for the consequences."""
+"""The scenarios of the demo. Each waits for its moment, causes an event, and waits for the consequences."""
 
 import shlex
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ class Scenarios:
         elapsed: Callable[[], float],
         show: Callable[[TimelineEntry], None],
     ) -> None:
-        """Runs nothing yet; `elapsed` returns the seconds since the demo began, `show` prints an entry."""
+        """Prepares the scenarios; `elapsed` returns the seconds since the demo began, `show` prints an entry."""
         self._environment, self._timeline, self._daemon, self._commands = environment, timeline, daemon, commands
         self._elapsed, self._show_entry, self._find = elapsed, show, timeline.find
         self._completed: list[str] = []
@@ -70,7 +70,7 @@ class Scenarios:
         self._show("office-phone", "call ends", f"{username} can be deleted now")
         yield from self._until(lambda: self._find(AuditVerb.DELETE, username=username))
         refusals = len(self._find(AuditVerb.DELETE, AuditOutcome.RETRY, username=username))
-        self._completed.append(f"call: {username} was in use, its deletion refused {refusals} times (409), then done")
+        self._completed.append(f"call: {username} was in use; deletion refused {refusals} times (409), then done")
 
     def _lost_answer(self) -> Iterator[None]:
         yield from self._at(12)
@@ -83,7 +83,7 @@ class Scenarios:
         yield from self._until(lambda: self._find(AuditVerb.CLOSE, attempt=attempt))
         accepted = len(all_accepted_passwords(account, username))
         if accepted != 1:
-            self._problems.append(f"{username} had {accepted} passwords, although the same one had to be sent again")
+            self._problems.append(f"{username} had {accepted} passwords, instead of the same one sent again")
         self._completed.append(f"lost answer: {username} was found again, and never had another password")
 
     def _emergency(self) -> Iterator[None]:

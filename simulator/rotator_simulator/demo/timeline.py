@@ -1,4 +1,4 @@
-"""The events of the demo as they happen, from rotator's audit and from the simulated providers' histories."""
+"""The events of the demo as they happen, from rotator's audit and the simulated providers' histories."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from rotator_simulator.environment import SimulatedEnvironment
 
 
 class LineStyle(Enum):
-    """The colours of a line at a terminal."""
+    """The style of a line on a terminal."""
 
     PLAIN = ""
     GOOD = "green"
@@ -48,7 +48,7 @@ class AuditedStep:
     facts: Mapping[str, Any]
 
     def fact(self, name: str) -> str:
-        """Returns a fact as text; empty if the record has none of this name."""
+        """Returns a fact as text; empty if the record does not have it."""
         value = self.facts.get(name)
         return "" if value is None else str(value)
 
@@ -81,7 +81,7 @@ class Timeline:
     """Reads the audit file and the histories as they grow. For one thread."""
 
     def __init__(self, audit: Path, environment: SimulatedEnvironment, began: datetime) -> None:
-        """Begins with the events after this."""
+        """Reads the events from now on."""
         self.records: list[AuditedStep] = []
         self._audit, self._offset, self._rest = audit, 0, b""
         self._accounts = tuple(environment.accounts.values())
@@ -92,7 +92,7 @@ class Timeline:
 
     def new_entries(self) -> list[TimelineEntry]:
         """Returns the events since the last call, in order."""
-        history = self._new_history()  # first: the audit then has every record that was written before these events
+        history = self._new_history()  # read first: the audit then has every record from before these events
         records = self._new_records()
         for record in records:
             self._targets.setdefault(record.fact("username"), record.target)
@@ -101,7 +101,7 @@ class Timeline:
         return sorted((*by_rotator, *by_provider), key=lambda entry: entry.seconds)
 
     def find(self, verb: AuditVerb, outcome: AuditOutcome = AuditOutcome.DONE, **facts: str) -> list[AuditedStep]:
-        """Returns the records of this verb and outcome with these facts (`target` included), oldest first."""
+        """Returns the records with this verb, outcome and facts (`target` included), oldest first."""
         target = facts.pop("target", None)
         return [
             record
@@ -142,14 +142,14 @@ class Timeline:
 
     def _provider_entry(self, event: HistoryEntry) -> TimelineEntry:
         target = self._targets.get(event.username)
-        if target is None:  # the provider generated the username, but the name has the target in it
+        if target is None:  # the provider generated the username, but the name contains the target
             target = next((name for name in self._names if name in event.name.split("/")), "")
         detail = f"{event.username}, at the provider"
         return TimelineEntry(self._seconds(event.at), target, _PROVIDER_EVENTS[event.event], detail)
 
     def _rotator_entry(self, record: AuditedStep) -> TimelineEntry | None:
         if record.verb in _SILENT or (record.verb in _AT_PROVIDER and record.outcome == AuditOutcome.DONE):
-            return None  # the provider's history has what was done there
+            return None  # the provider's history shows it
         at, name = self._seconds(record.at), record.fact("username") or "a new credential"
         if record.verb in _REQUESTS:
             detail = f"{_REQUESTS[record.verb]}: {record.fact('reason')}"

@@ -45,7 +45,7 @@ class ApiClient(Device):
 
     def _log_in(self, credential: PublishedCredential) -> LoginResult:
         headers = {"Authorization": basic(credential.username, credential.password)}
-        # Sent once: the measurement is what a client sees.
+        # Sent once: the measurement must be what a client sees.
         request = HttpRequest("call", "GET", "", headers=headers, repeatable=False)
         reply = self._http.call(self._timing.timeout).send(request)
         if isinstance(reply, HttpReply):

@@ -1,7 +1,7 @@
-"""The base of all simulated devices: they read what Vault publishes, log in with it, and measure every cut-off.
+"""The base of all simulated devices: they read the consumer document, log in with it, and measure every cut-off.
 
-A device behaves like a phone that a provisioning server feeds: it keeps its credential, asks for a newer one from time
-to time, logs in again and again, and asks at once if it is refused.
+A device behaves like a phone with a provisioning server: it keeps its credential, asks for a newer one from time to
+time, logs in again and again, and asks at once if it is refused.
 """
 
 import logging
@@ -174,7 +174,7 @@ class Device(ABC):
     def _refused(self, now: float, report: DeviceReport) -> DeviceReport:
         self._refused_since = now if self._refused_since is None else self._refused_since
         age, overlap = now - self._read_at, self._timing.overlap
-        # It was published when the read began or later, so it has to be accepted for at least `overlap` from then on.
+        # Vault had it when the read began or got it later, so it must be accepted for at least `overlap` from then on.
         if overlap is not None and age < overlap:
             why = f"refused {age:.1f} s after Vault published it, within the overlap of {overlap:g} s"
             return replace(report, cut_off=(*report.cut_off, why))

@@ -33,7 +33,7 @@ class Fleet:
     """Devices that share a few workers; each worker takes the device that is due next."""
 
     def __init__(self, devices: Iterable[Device], clock: Clock, threads: int = 4) -> None:
-        """Starts nothing yet; `threads` limits how many devices log in at the same moment."""
+        """Prepares the workers; `threads` limits how many devices log in at the same moment."""
         self._devices = tuple(devices)
         self._clock = clock
         self._order = itertools.count()
@@ -49,7 +49,7 @@ class Fleet:
             thread.start()
 
     def stop(self) -> None:
-        """Stops the workers, each after the log-in that it has begun."""
+        """Stops the workers, each after its current log-in."""
         self._stopping.set()
         for thread in self._threads:
             thread.join()

@@ -1,4 +1,4 @@
-"""The simulated providers, a folder for each. A new folder is found by itself."""
+"""The simulated providers, a folder for each. New folders are found automatically."""
 
 from importlib import import_module
 from pkgutil import iter_modules

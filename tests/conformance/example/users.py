@@ -35,7 +35,7 @@ class IntercomUsers(CredentialKind):
     """The users of one intercom."""
 
     options_model = IntercomOptions
-    not_offered = "an intercom user has no end that could be set in advance"
+    not_offered = "the end of an intercom user cannot be set in advance"
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         found = self._search(self._http.call(), wanted)
@@ -55,8 +55,8 @@ class IntercomUsers(CredentialKind):
             return Done(replace(staged, id=user.id, enabled=True))
         return failure(reply)
 
-    def complete(self, made: Credential, like: Credential | None = None) -> Answer[Credential]:
-        return self._update("complete", made, {"password": made.password, "enabled": True})
+    def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:
+        return self._update("complete", created, {"password": created.password, "enabled": True})
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
         return self._update("set_password", credential, {"password": credential.password, "enabled": True})

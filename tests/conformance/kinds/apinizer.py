@@ -1,7 +1,7 @@
 """Apinizer: the credentials of a project."""
 
-from place import Place
-from row import API_KEY, Row
+from account_under_test import AccountUnderTest
+from kind_description import API_KEY, KindDescription
 
 from rotator.core.secret import Secret
 from rotator_simulator.providers.apinizer.api import KIND as APINIZER
@@ -10,22 +10,22 @@ from rotator_simulator.providers.apinizer.api import ApinizerApi
 ORDERS = ("Orders", "API_PROXY")
 
 
-def _add_to_project(place: Place, username: str, password: Secret) -> None:
-    place.api.add(place.account.name, username, password, [ORDERS])
+def _add_to_project(account: AccountUnderTest, username: str, password: Secret) -> None:
+    account.api.add(account.simulated.name, username, password, [ORDERS])
 
 
-def _accepted_by_gateways(place: Place, username: str, password: Secret) -> bool:
-    return all(place.api.lets_in(where, username, password, "Orders") for where in ("production", "staging"))
+def _accepted_by_gateways(account: AccountUnderTest, username: str, password: Secret) -> bool:
+    return all(account.api.lets_in(where, username, password, "Orders") for where in ("production", "staging"))
 
 
-def _gateway(place: Place) -> dict[str, str]:
-    return {"probe_url": f"{place.sandbox.http_url}/gateway/production/Orders"}
+def _gateway(account: AccountUnderTest) -> dict[str, str]:
+    return {"probe_url": f"{account.sandbox.http_url}/gateway/production/Orders"}
 
 
-ROWS = (
-    Row(
+DESCRIPTIONS = (
+    KindDescription(
         kind="apinizer",
-        word=APINIZER,
+        record_kind=APINIZER,
         account="Pay ments",
         simulate=lambda account, clock: ApinizerApi([account], clock),
         options={

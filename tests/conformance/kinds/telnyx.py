@@ -1,6 +1,6 @@
 """Telnyx: telephony credentials and credential connections."""
 
-from row import API_KEY, NO_END, NOT_BY_US, Row
+from kind_description import API_KEY, NO_END, NOT_BY_US, KindDescription
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock
@@ -19,10 +19,10 @@ def _telnyx(account: SimulatedAccount, clock: Clock) -> TelnyxApi:
     return TelnyxApi([account], clock)
 
 
-ROWS = (
-    Row(
+DESCRIPTIONS = (
+    KindDescription(
         kind="telnyx",
-        word=telnyx_credentials.KIND,
+        record_kind=telnyx_credentials.KIND,
         account="TELNYX",
         simulate=_telnyx,
         options={"api_key": API_KEY, "connection_id": CONNECTION},
@@ -39,9 +39,9 @@ ROWS = (
         shows_passwords=True,
         strategies=("replace",),
     ),
-    Row(
+    KindDescription(
         kind="telnyx-connection",
-        word=telnyx_connections.KIND,
+        record_kind=telnyx_connections.KIND,
         account="TELNYX",
         simulate=_telnyx,
         options={"api_key": API_KEY},

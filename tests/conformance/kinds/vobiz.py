@@ -1,6 +1,6 @@
 """Vobiz: trunk credentials and Endpoint users."""
 
-from row import API_KEY, NO_END, NOT_BY_US, Row
+from kind_description import API_KEY, NO_END, NOT_BY_US, KindDescription
 
 from rotator_simulator.providers.vobiz import api as vobiz
 from rotator_simulator.providers.vobiz import endpoints as vobiz_endpoints
@@ -9,10 +9,10 @@ from rotator_simulator.providers.vobiz.api import VobizApi
 _NO_SWITCH = "the provider documents no way to switch off a single one"
 
 
-ROWS = (
-    Row(
+DESCRIPTIONS = (
+    KindDescription(
         kind="vobiz",
-        word=vobiz.KIND,
+        record_kind=vobiz.KIND,
         account="MA_DEMO",
         simulate=lambda account, clock: VobizApi([account], clock),
         options={"auth_id": "MA_DEMO", "auth_token": API_KEY},
@@ -22,9 +22,9 @@ ROWS = (
         in_use={"delete_during_call": "conflict"},
         strategies=("replace", "alternating", "in-place"),
     ),
-    Row(
+    KindDescription(
         kind="vobiz-endpoint",
-        word=vobiz_endpoints.KIND,
+        record_kind=vobiz_endpoints.KIND,
         account="MA_DEMO",
         simulate=lambda account, clock: VobizApi([account], clock),
         options={"auth_id": "MA_DEMO", "auth_token": API_KEY},

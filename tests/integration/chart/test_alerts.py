@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import alert_cases
 import pytest
-from chart_bench import CHART, ROOT, of_kind, rendered
+from rendered_chart import CHART, ROOT, of_kind, rendered
 from ruamel.yaml import YAML
 
 from rotator.observe.catalogue import METRICS

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import helm_python
 import kubernetes_validate
 import pytest
-from chart_bench import CHART, VALUE_SETS, config, kinds, notes, of_kind, pod_of, rendered
+from rendered_chart import CHART, VALUE_SETS, config, kinds, notes, of_kind, pod_of, rendered
 from ruamel.yaml import YAML
 
 from rotator.cli.options import DEFAULT_CONFIG
@@ -299,7 +299,7 @@ def test_a_release_that_is_called_rotator_does_not_say_it_twice():
 
 def test_the_notes_warn_of_the_example_and_name_the_next_commands():
     said = notes({})
-    assert "WARNING: this is still the example's configuration" in said
+    assert "WARNING: this is still the example configuration" in said
     assert "rotator-providers, key vobiz-auth-token" in said
     assert 'exec deployment/demo-rotator -- rotator rotate TARGET --no-wait --reason "why"' in said
     assert "audience=vault" in said

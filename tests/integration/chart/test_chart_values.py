@@ -6,7 +6,7 @@ import json
 import helm_python
 import jsonschema
 import pytest
-from chart_bench import CHART, config, rendered
+from rendered_chart import CHART, config, rendered
 from ruamel.yaml import YAML
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())

@@ -2,7 +2,7 @@
 
 import json
 
-from chart_bench import CHART, rendered
+from rendered_chart import CHART, rendered
 
 BOARD = json.loads((CHART / "files" / "dashboard.json").read_text())
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bao import Bao, eventually
-from chart_bench import CHART, of_kind, rendered
-from ports import free_port
-from stage import Stage, stage_on
+from daemon_environment import DaemonEnvironment, daemon_environment
+from free_ports import free_port
+from openbao_server import Bao, eventually
+from rendered_chart import CHART, of_kind, rendered
 from test_alerts import SERIES, promtool
 
 from rotator.core.secret import Secret
@@ -83,9 +83,9 @@ class Prometheus:
 
 
 @pytest.fixture(scope="module")
-def stage(bao: Bao, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def environment(bao: Bao, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonEnvironment]:
     """A daemon that has replaced one password and retired the old one, and has a second target."""
-    with stage_on(bao, tmp_path_factory.mktemp("stage")) as made:
+    with daemon_environment(bao, tmp_path_factory.mktemp("stage")) as made:
         made.account.create("credential", "deskphone", Secret("old-password-1!"))
         targets = [
             {"name": name, "strategy": "replace", "credential": {"username": name}, "path": f"sip/{name}"}
@@ -99,9 +99,11 @@ def stage(bao: Bao, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]
 
 
 @pytest.fixture(scope="module")
-def prometheus(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def prometheus(environment: DaemonEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     rules = of_kind(rendered({"prometheusRule": {"enabled": True}}, name="rotator"), "PrometheusRule")["spec"]
-    started = Prometheus(tmp_path_factory.mktemp("prometheus"), stage.daemons[0].url.removeprefix("http://"), rules)
+    started = Prometheus(
+        tmp_path_factory.mktemp("prometheus"), environment.daemons[0].url.removeprefix("http://"), rules
+    )
     try:
         eventually(lambda: started.ask("count_over_time(up[1m]) > 3"), "scraped a few times")
         yield started
@@ -123,8 +125,8 @@ def names_in(query: str) -> set[str]:
     return set(re.findall(r"\brotator_[a-z_]+", query))
 
 
-def test_promtool_finds_nothing_to_blame_in_the_daemons_own_page(stage):
-    code, said = promtool("check", "metrics", text=stage.daemons[0].get("/metrics"))
+def test_promtool_finds_nothing_to_blame_in_the_daemons_own_page(environment):
+    code, said = promtool("check", "metrics", text=environment.daemons[0].get("/metrics"))
     assert (code, said) == (0, "")
 
 
@@ -150,12 +152,12 @@ def test_prometheus_knows_each_metric_by_the_kind_that_the_catalogue_says(promet
 
 
 @pytest.mark.parametrize(("title", "query"), queries())
-def test_each_query_of_the_dashboard_answers(prometheus, stage, title, query):
+def test_each_query_of_the_dashboard_answers(prometheus, environment, title, query):
     names = names_in(query)
     assert names
     assert names <= SERIES
     found = prometheus.ask(query)
-    page = stage.daemons[0].get("/metrics")
+    page = environment.daemons[0].get("/metrics")
     if all(re.search(rf"^{name}[{{ ]", page, re.MULTILINE) for name in names):
         assert found, f"{title}: nothing found, though the daemon reports {sorted(names)}"
 
@@ -185,9 +187,9 @@ def test_a_healthy_daemon_raises_no_alert(prometheus):
     assert [alert["labels"] for alert in prometheus.get("alerts")["alerts"]] == []
 
 
-def test_a_document_that_somebody_else_wrote_is_seen_by_the_alert(prometheus, stage):
-    """Last in this file: it breaks a target of the shared stage."""
-    stage.bao.call("POST", "secret/data/sip/doorphone", {"data": {"username": "mine", "password": "by-hand-1!"}})
+def test_a_document_that_somebody_else_wrote_is_seen_by_the_alert(prometheus, environment):
+    """Last in this file: it breaks a target of the shared environment."""
+    environment.bao.call("POST", "secret/data/sip/doorphone", {"data": {"username": "mine", "password": "by-hand-1!"}})
 
     def pending() -> bool:
         alerts = prometheus.get("alerts")["alerts"]

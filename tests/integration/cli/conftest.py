@@ -1,18 +1,18 @@
-"""A stage for the commands, and a way to type one."""
+"""An environment for the commands, and a way to run one."""
 
 import pytest
-from cli_bench import Typed, typist
-from stage import stage_on
+from command_runner import RunCommand, command_runner
+from daemon_environment import daemon_environment
 
 
 @pytest.fixture
-def stage(bao, tmp_path):
-    with stage_on(bao, tmp_path) as made:
+def environment(bao, tmp_path):
+    with daemon_environment(bao, tmp_path) as made:
         yield made
 
 
 @pytest.fixture(autouse=True)
-def clean(bao):
+def empty_vault(bao):
     """Each test begins with nothing in Vault."""
     for folder in ("rotator/state", "sip"):
         found = bao.call("LIST", f"secret/metadata/{folder}", also=404).get("data", {}).get("keys", [])
@@ -21,10 +21,10 @@ def clean(bao):
 
 
 @pytest.fixture
-def typed(stage, monkeypatch, capfd) -> Typed:
-    """Types a command against the stage's configuration, in this process."""
-    for name, value in stage.environ.items():
+def run_command(environment, monkeypatch, capfd) -> RunCommand:
+    """Runs a command with the environment's configuration, in this process."""
+    for name, value in environment.variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("ROTATOR_CONFIG", str(stage.config))
+    monkeypatch.setenv("ROTATOR_CONFIG", str(environment.config))
     monkeypatch.setenv("COLUMNS", "120")
-    return typist(monkeypatch, capfd)
+    return command_runner(monkeypatch, capfd)

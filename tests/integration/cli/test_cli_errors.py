@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from bao import running_bao
-from cli_bench import OFFICE, at_terminal, hold, process, typist
-from stage import stage_on
+from command_runner import OFFICE, command_runner, create_credentials, run_at_terminal, start_rotator
+from daemon_environment import daemon_environment
+from openbao_server import running_bao
 
 from rotator.observe.chain import verify
 
@@ -16,9 +16,9 @@ COMMANDS = [["status"], ["rotate", "--all"]]
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_an_unreachable_vault_is_said_at_once(stage, typed, words):
-    stage.configure([OFFICE], vault={"address": "http://127.0.0.1:9", "connect_timeout": "1s"})
-    printed = typed(*words)
+def test_an_unreachable_vault_is_said_at_once(environment, run_command, words):
+    environment.configure([OFFICE], vault={"address": "http://127.0.0.1:9", "connect_timeout": "1s"})
+    printed = run_command(*words)
     assert printed.code == 3
     assert printed.out == ""
     assert printed.err.startswith("rotator: Vault is unusable: ")
@@ -27,72 +27,72 @@ def test_an_unreachable_vault_is_said_at_once(stage, typed, words):
 
 
 def test_a_sealed_vault_is_named(tmp_path, monkeypatch, capfd):
-    with running_bao() as bao, stage_on(bao, tmp_path) as stage:
-        stage.configure([OFFICE])
-        for name, value in stage.environ.items():
+    with running_bao() as bao, daemon_environment(bao, tmp_path) as environment:
+        environment.configure([OFFICE])
+        for name, value in environment.variables.items():
             monkeypatch.setenv(name, value)
         bao.seal()
-        printed = typist(monkeypatch, capfd)("status", "--config", str(stage.config))
+        printed = command_runner(monkeypatch, capfd)("status", "--config", str(environment.config))
     assert printed.code == 3
     assert "sealed" in printed.err
 
 
-def test_a_mount_of_version_1_is_refused(stage, bao, typed, monkeypatch):
+def test_a_mount_of_version_1_is_refused(environment, bao, run_command, monkeypatch):
     bao.call("POST", "sys/mounts/old", {"type": "kv", "options": {"version": "1"}}, also=400)
     monkeypatch.setenv("ROOT", bao.server.root_token.reveal())
-    stage.configure([OFFICE], vault={"mount": "old", "auth": {"method": "token", "token": {"env": "ROOT"}}})
-    printed = typed("rotate", "office")
+    environment.configure([OFFICE], vault={"mount": "old", "auth": {"method": "token", "token": {"env": "ROOT"}}})
+    printed = run_command("rotate", "office")
     assert printed.code == 3
     assert "the mount old/ is KV version 1, but rotator needs the check-and-set of KV version 2" in printed.err
 
 
-def test_a_token_without_rights_is_told_which_one_it_lacks(stage, bao, typed, monkeypatch):
+def test_a_token_without_rights_is_told_which_one_it_lacks(environment, bao, run_command, monkeypatch):
     token = bao.token([bao.policy("nothing", 'path "secret/data/sip/*" { capabilities = ["read"] }')])
     monkeypatch.setenv("POOR", token.reveal())
-    stage.configure([OFFICE], vault={"auth": {"method": "token", "token": {"env": "POOR"}}})
-    printed = typed("status")
+    environment.configure([OFFICE], vault={"auth": {"method": "token", "token": {"env": "POOR"}}})
+    printed = run_command("status")
     assert printed.code == 3
     assert 'path "secret/data/rotator/state/office"' in printed.err
     assert token.reveal() not in printed.err
 
 
-def test_a_wrong_configuration_names_file_line_and_key(stage, typed):
-    stage.configure([{**OFFICE, "stratgy": "replace"}])
-    printed = typed("rotate", "office")
+def test_a_wrong_configuration_names_file_line_and_key(environment, run_command):
+    environment.configure([{**OFFICE, "stratgy": "replace"}])
+    printed = run_command("rotate", "office")
     assert printed.code == 2
     assert "the configuration is invalid" in printed.err
-    assert f"{stage.config}:" in printed.err
+    assert f"{environment.config}:" in printed.err
     assert "did you mean 'strategy'" in printed.err
 
 
-def test_a_missing_configuration_is_said(stage, typed):
-    printed = typed("status", "--config", str(stage.folder / "nowhere.yaml"))
+def test_a_missing_configuration_is_said(environment, run_command):
+    printed = run_command("status", "--config", str(environment.folder / "nowhere.yaml"))
     assert printed.code == 2
     assert "nowhere.yaml: cannot be read" in printed.err
 
 
-def test_an_audit_file_that_cannot_be_opened_is_a_matter_of_configuration(stage, typed):
-    stage.configure([OFFICE], audit={"file": str(stage.folder / "no" / "audit.jsonl")})
-    printed = typed("rotate", "office")
+def test_an_audit_file_that_cannot_be_opened_is_a_matter_of_configuration(environment, run_command):
+    environment.configure([OFFICE], audit={"file": str(environment.folder / "no" / "audit.jsonl")})
+    printed = run_command("rotate", "office")
     assert printed.code == 2
     assert "the audit file" in printed.err
 
 
-def test_run_says_what_is_wrong_in_one_message(stage):
-    stage.configure([{**OFFICE, "strategy": "alternate"}])
-    words = ["run", "-c", str(stage.config)]
-    with process(words, stage.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+def test_run_says_what_is_wrong_in_one_message(environment):
+    environment.configure([{**OFFICE, "strategy": "alternate"}])
+    words = ["run", "-c", str(environment.config)]
+    with start_rotator(words, environment.variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         out, err = child.communicate(timeout=30)
     assert child.returncode == 2
     assert out == b""
     assert err.startswith(b"rotator: the configuration is invalid:\n")
 
 
-def test_a_reader_that_goes_away_is_no_error(stage):
-    hold(stage, "office")
-    stage.configure([OFFICE])
-    words = ["status", "-o", "json", "-c", str(stage.config)]
-    with process(words, stage.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+def test_a_reader_that_goes_away_is_no_error(environment):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE])
+    words = ["status", "-o", "json", "-c", str(environment.config)]
+    with start_rotator(words, environment.variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         child.stdout.close()
         err = child.stderr.read()
     assert child.returncode == 1
@@ -120,19 +120,19 @@ def test_a_fault_of_ours_is_one_line_and_its_traceback_is_in_the_log():
     assert "hunter2" not in line
 
 
-def test_at_a_terminal_no_traceback_is_seen(stage):
-    hold(stage, "office")
-    stage.configure([OFFICE])
-    code, written = at_terminal(["rotate", "office", "-c", str(stage.config)], stage.environ, 80)
+def test_at_a_terminal_no_traceback_is_seen(environment):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE])
+    code, written = run_at_terminal(["rotate", "office", "-c", str(environment.config)], environment.variables, 80)
     assert code == 0, written
     assert "rotated" in written
     assert "Traceback" not in written
 
 
-def test_an_audit_without_a_file_goes_above_the_live_progress(stage):
-    hold(stage, "office")
-    stage.configure([OFFICE], audit={"file": None})
-    code, written = at_terminal(["rotate", "office", "-c", str(stage.config)], stage.environ, 400)
+def test_an_audit_without_a_file_goes_above_the_live_progress(environment):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], audit={"file": None})
+    code, written = run_at_terminal(["rotate", "office", "-c", str(environment.config)], environment.variables, 400)
     assert code == 0, written
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written).replace("\r", "\n")
     records = [json.loads(line) for line in plain.splitlines() if line.startswith('{"chain"')]

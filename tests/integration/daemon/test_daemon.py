@@ -8,16 +8,16 @@ from dataclasses import replace
 
 import psutil
 import pytest
-from bao import FaultyProxy, eventually
-from examples import only_long
-from stage import TOKEN
+from daemon_environment import TOKEN
+from long_runs import only_long
+from openbao_server import TamperingProxy, eventually
 
 from rotator.core.model import Claim
 from rotator.core.secret import Secret
 from rotator_simulator.faults import fault_named
 
 
-def replacing(name):
+def replace_target(name):
     return {
         "name": name,
         "strategy": "replace",
@@ -26,201 +26,203 @@ def replacing(name):
     }
 
 
-def rotated(stage, name, times=1):
+def wait_until_rotated(environment, name, times=1):
     def enough():
-        last = stage.daemons[-1]
+        last = environment.daemons[-1]
         assert last.process.poll() is None, last.err.read_text()[-2000:]
-        return stage.rotations(name) >= times
+        return environment.rotations(name) >= times
 
     eventually(enough, f"{name} rotated {times} times")
 
 
-def test_rotates_retires_and_stops(stage):
-    stage.account.create("credential", "life", Secret("old-password-1!"))
-    stage.configure([replacing("life")])
-    daemon = stage.start()
-    rotated(stage, "life")
-    assert stage.works("sip/life")
-    eventually(lambda: not stage.state("life").ledger, "the old credential is gone")
-    assert [record.username for record in stage.account.credentials()] == [stage.published("sip/life").username]
+def test_rotates_retires_and_stops(environment):
+    environment.account.create("credential", "life", Secret("old-password-1!"))
+    environment.configure([replace_target("life")])
+    daemon = environment.start()
+    wait_until_rotated(environment, "life")
+    assert environment.published_works("sip/life")
+    eventually(lambda: not environment.state("life").ledger, "the old credential is gone")
+    assert [record.username for record in environment.account.credentials()] == [
+        environment.consumer_document("sip/life").username
+    ]
     assert daemon.stop() == 0
-    verbs = [line["verb"] for line in stage.audit() if line["target"] == "life"]
+    verbs = [line["verb"] for line in environment.audit() if line["target"] == "life"]
     assert verbs == ["stage", "create", "prove", "publish", "close", "disable", "delete"]
 
 
-def test_sigterm_in_the_middle_then_a_new_start_carries_the_same_password_to_its_end(stage):
-    stage.configure([replacing("middle")])
-    stage.sandbox.faults.plan(fault_named("latency", seconds=2.0), verb="create")
-    daemon = stage.start()
-    eventually(lambda: stage.state("middle").attempt, "an attempt is open")
+def test_sigterm_in_the_middle_then_a_new_start_carries_the_same_password_to_its_end(environment):
+    environment.configure([replace_target("middle")])
+    environment.sandbox.faults.plan(fault_named("latency", seconds=2.0), verb="create")
+    daemon = environment.start()
+    eventually(lambda: environment.state("middle").attempt, "an attempt is open")
     assert daemon.stop() == 0
-    attempt = stage.state("middle").attempt
+    attempt = environment.state("middle").attempt
     assert attempt is not None
-    assert stage.state("middle").claim is None
-    assert not stage.published("sip/middle").exists
-    stage.start()
-    rotated(stage, "middle")
-    assert stage.published("sip/middle").password == attempt.staged.password
-    assert stage.works("sip/middle")
-    assert len(stage.account.credentials()) == 1
+    assert environment.state("middle").claim is None
+    assert not environment.consumer_document("sip/middle").exists
+    environment.start()
+    wait_until_rotated(environment, "middle")
+    assert environment.consumer_document("sip/middle").password == attempt.staged.password
+    assert environment.published_works("sip/middle")
+    assert len(environment.account.credentials()) == 1
 
 
-def test_kill_in_the_middle_is_carried_on_when_the_claim_ends(stage):
-    stage.configure([replacing("killed")])
-    stage.sandbox.faults.plan(fault_named("latency", seconds=1.0), verb="create")
-    daemon = stage.start()
-    eventually(lambda: stage.state("killed").attempt, "an attempt is open")
+def test_kill_in_the_middle_is_carried_on_when_the_claim_ends(environment):
+    environment.configure([replace_target("killed")])
+    environment.sandbox.faults.plan(fault_named("latency", seconds=1.0), verb="create")
+    daemon = environment.start()
+    eventually(lambda: environment.state("killed").attempt, "an attempt is open")
     assert daemon.stop(signal.SIGKILL) == -signal.SIGKILL
-    staged = stage.state("killed").attempt.staged
-    assert stage.state("killed").claim is not None
-    second = stage.start()
+    staged = environment.state("killed").attempt.staged
+    assert environment.state("killed").claim is not None
+    second = environment.start()
     second.wait_for("started")
     # The claim of a dead process ends by itself; the test does not wait for that but takes the claim away.
-    state = stage.vault.store.read_state("killed")
+    state = environment.vault.store.read_state("killed")
     assert isinstance(state.state.claim, Claim)
     attempt = replace(state.state.attempt, uncertain=True)
-    stage.vault.store.write_state(replace(state.state, claim=None, attempt=attempt), state.version)
-    rotated(stage, "killed")
-    assert stage.published("sip/killed").password == staged.password
-    assert len(stage.account.credentials()) == 1
+    environment.vault.store.write_state(replace(state.state, claim=None, attempt=attempt), state.version)
+    wait_until_rotated(environment, "killed")
+    assert environment.consumer_document("sip/killed").password == staged.password
+    assert len(environment.account.credentials()) == 1
 
 
-def test_a_second_stop_ends_at_once(stage):
-    stage.configure([replacing("twice")])
-    stage.sandbox.faults.plan("silence", verb="create")
-    daemon = stage.start()
-    eventually(lambda: stage.state("twice").attempt, "an attempt is open")
+def test_a_second_stop_ends_at_once(environment):
+    environment.configure([replace_target("twice")])
+    environment.sandbox.faults.plan("silence", verb="create")
+    daemon = environment.start()
+    eventually(lambda: environment.state("twice").attempt, "an attempt is open")
     daemon.send(signal.SIGINT)
     daemon.wait_for("stopping")
     assert daemon.stop() == 130
 
 
-def test_sigusr1_rotates_now_and_the_audit_says_why(stage):
-    stage.configure([replacing("now")])
-    daemon = stage.start()
-    rotated(stage, "now")
+def test_sigusr1_rotates_now_and_the_audit_says_why(environment):
+    environment.configure([replace_target("now")])
+    daemon = environment.start()
+    wait_until_rotated(environment, "now")
     daemon.send(signal.SIGUSR1)
-    rotated(stage, "now", 2)
-    request = next(line for line in stage.audit() if line["verb"] == "request_rotation")
+    wait_until_rotated(environment, "now", 2)
+    request = next(line for line in environment.audit() if line["verb"] == "request_rotation")
     assert request["facts"]["requested_by"] == "SIGUSR1"
-    staged = [line for line in stage.audit() if line["verb"] == "stage"][-1]
+    staged = [line for line in environment.audit() if line["verb"] == "stage"][-1]
     assert staged["facts"]["reason"] == "signal SIGUSR1"
 
 
-def test_sighup_with_a_broken_file_keeps_the_old_configuration_and_says_what_is_wrong(stage):
-    stage.configure([replacing("hup")])
-    daemon = stage.start()
-    rotated(stage, "hup")
+def test_sighup_with_a_broken_file_keeps_the_old_configuration_and_says_what_is_wrong(environment):
+    environment.configure([replace_target("hup")])
+    daemon = environment.start()
+    wait_until_rotated(environment, "hup")
     assert daemon.metric("rotator_config_last_reload_successful") == 1
-    good = stage.config.read_text()
-    stage.config.write_text(good.replace('"replace"', '"replaec"'))
+    good = environment.config.read_text()
+    environment.config.write_text(good.replace('"replace"', '"replaec"'))
     daemon.send(signal.SIGHUP)
     refusal = daemon.wait_for("configuration not reloaded; the old one stays in force")
     assert "did you mean 'replace'" in refusal["error"]
     assert daemon.metric("rotator_config_last_reload_successful") == 0
     daemon.send(signal.SIGUSR1)
-    rotated(stage, "hup", 2)
-    stage.configure([replacing("hup"), replacing("hup-two")])
+    wait_until_rotated(environment, "hup", 2)
+    environment.configure([replace_target("hup"), replace_target("hup-two")])
     daemon.send(signal.SIGHUP)
-    rotated(stage, "hup-two")
+    wait_until_rotated(environment, "hup-two")
     assert daemon.metric("rotator_config_last_reload_successful") == 1
-    stage.configure([replacing("hup-two")])
+    environment.configure([replace_target("hup-two")])
     daemon.send(signal.SIGHUP)
     eventually(lambda: '"hup"' not in daemon.get("/status").split('"orphans"')[0], "the removed target is gone")
 
 
-def test_sigusr2_logs_the_state_of_each_target(stage):
-    stage.configure([replacing("report")])
-    daemon = stage.start()
-    rotated(stage, "report")
+def test_sigusr2_logs_the_state_of_each_target(environment):
+    environment.configure([replace_target("report")])
+    daemon = environment.start()
+    wait_until_rotated(environment, "report")
     daemon.send(signal.SIGUSR2)
     line = daemon.wait_for("state")
     assert line["name"] == "report"
     assert line["state"] in ("idle", "rotating")
 
 
-def test_a_restart_neither_rotates_again_nor_storms(stage):
-    stage.configure([replacing("again")])
-    first = stage.start()
-    rotated(stage, "again")
-    eventually(lambda: not stage.state("again").ledger, "nothing is left to do")
-    due = stage.state("again").next_rotation
+def test_a_restart_neither_rotates_again_nor_storms(environment):
+    environment.configure([replace_target("again")])
+    first = environment.start()
+    wait_until_rotated(environment, "again")
+    eventually(lambda: not environment.state("again").ledger, "nothing is left to do")
+    due = environment.state("again").next_rotation
     assert first.stop() == 0
     for _ in range(2):
-        daemon = stage.start()
+        daemon = environment.start()
         eventually(lambda d=daemon: '"state":"idle"' in d.get("/status").replace(" ", ""), "it was looked at")
         assert daemon.stop() == 0
-    assert stage.rotations("again") == 1
-    assert stage.state("again").next_rotation == due
+    assert environment.rotations("again") == 1
+    assert environment.state("again").next_rotation == due
 
 
 # The conformance suite shows that an adapter answers the last four as it answers an error.
 @pytest.mark.parametrize(
     "fault", ["unauthorized", "rate-limited", "error", *only_long("html", "huge", "empty", "redirect")]
 )
-def test_bad_answers_are_bounded_seen_in_the_metrics_and_lose_nothing(stage, fault):
+def test_bad_answers_are_bounded_seen_in_the_metrics_and_lose_nothing(environment, fault):
     name = f"bad-{fault}"
-    stage.account.create("credential", name.replace("-", ""), Secret("old-password-1!"))
-    stage.configure([replacing(name)], daemon={"circuit": {"failures": 50}})
-    plan = stage.sandbox.faults.plan(fault, times=3)
-    daemon = stage.start()
-    rotated(stage, name)
+    environment.account.create("credential", name.replace("-", ""), Secret("old-password-1!"))
+    environment.configure([replace_target(name)], daemon={"circuit": {"failures": 50}})
+    plan = environment.sandbox.faults.plan(fault, times=3)
+    daemon = environment.start()
+    wait_until_rotated(environment, name)
     assert plan.fired == 3
-    assert stage.works(f"sip/{name}")
+    assert environment.published_works(f"sip/{name}")
     assert daemon.metric("rotator_provider_requests_total") is not None
-    eventually(lambda: not stage.state(name).ledger, "the old one is retired")
-    assert len(stage.account.credentials()) == 1
+    eventually(lambda: not environment.state(name).ledger, "the old one is retired")
+    assert len(environment.account.credentials()) == 1
 
 
-def test_a_sealed_vault_is_waited_for_and_the_probes_tell_the_truth(stage):
+def test_a_sealed_vault_is_waited_for_and_the_probes_tell_the_truth(environment):
     # OpenBao unseals itself here, sooner than a busy machine starts a daemon: so the proxy goes on saying "sealed".
-    with FaultyProxy(stage.bao.address) as proxy:
+    with TamperingProxy(environment.bao.address) as proxy:
         proxy.tamper = lambda seen: replace(seen, status=503, body=b'{"errors":["Vault is sealed"]}')
-        stage.configure([replacing("sealed")], vault={"address": proxy.address})
-        daemon = stage.start()
+        environment.configure([replace_target("sealed")], vault={"address": proxy.address})
+        daemon = environment.start()
         assert "sealed" in daemon.wait_for("waiting for Vault")["error"]
         assert daemon.code_of("/healthz") == 200
         assert daemon.code_of("/readyz") == 503
         daemon.send(signal.SIGUSR1)
         proxy.tamper = lambda seen: seen
-        rotated(stage, "sealed")
+        wait_until_rotated(environment, "sealed")
         # The first rotation may be open already when the request comes, and is then what was asked for.
-        eventually(lambda: "request_rotation" in [line["verb"] for line in stage.audit()], "the signal was kept")
+        eventually(lambda: "request_rotation" in [line["verb"] for line in environment.audit()], "the signal was kept")
         assert daemon.code_of("/readyz") == 200
         assert daemon.stop() == 0
 
 
-def test_a_port_that_is_taken_is_said_in_one_line(stage):
-    stage.configure([replacing("port")])
-    taken = stage.sandbox.http_url.rsplit(":", 1)[1]
-    stage.configure([replacing("port")], daemon={"listen": f"127.0.0.1:{taken}"})
-    daemon = stage.start()
+def test_a_port_that_is_taken_is_said_in_one_line(environment):
+    environment.configure([replace_target("port")])
+    taken = environment.sandbox.http_url.rsplit(":", 1)[1]
+    environment.configure([replace_target("port")], daemon={"listen": f"127.0.0.1:{taken}"})
+    daemon = environment.start()
     assert daemon.process.wait(20) == 2
     assert "Traceback" not in daemon.err.read_text()
 
 
-def test_no_password_and_no_token_in_anything_that_a_run_at_debug_shows(stage):
+def test_no_password_and_no_token_in_anything_that_a_run_at_debug_shows(environment):
     names = ["leaka", "leakb"]
-    stage.account.create("credential", "leaka", Secret("old-password-1!"))
-    stage.configure([replacing("leaka"), {**replacing("leakb"), "strategy": "in-place"}])
-    stage.account.create("credential", "leakb", Secret("old-password-2!"))
-    stage.sandbox.faults.plan("lost-answer", verb="create")
-    stage.sandbox.faults.plan("unauthorized", verb="list", times=2)
-    secrets = {TOKEN, stage.login.secret_id.reveal(), stage.bao.server.root_token.reveal()}
+    environment.account.create("credential", "leaka", Secret("old-password-1!"))
+    environment.configure([replace_target("leaka"), {**replace_target("leakb"), "strategy": "in-place"}])
+    environment.account.create("credential", "leakb", Secret("old-password-2!"))
+    environment.sandbox.faults.plan("lost-answer", verb="create")
+    environment.sandbox.faults.plan("unauthorized", verb="list", times=2)
+    secrets = {TOKEN, environment.login.secret_id.reveal(), environment.bao.server.root_token.reveal()}
     shown = []
-    daemon = stage.start()
+    daemon = environment.start()
     for round_ in (1, 2, 3):
         for name in names:
-            rotated(stage, name, round_)
-            secrets.add(stage.published(f"sip/{name}").password.reveal())
+            wait_until_rotated(environment, name, round_)
+            secrets.add(environment.consumer_document(f"sip/{name}").password.reveal())
         shown += [daemon.get("/metrics"), daemon.get("/status"), daemon.get("/readyz")]
         daemon.send(signal.SIGUSR2)
         daemon.send(signal.SIGUSR1)
     shown += [" ".join(process.cmdline()) for process in psutil.process_iter() if process.is_running()]
     for arguments in (["status"], ["plan", "--output", "json"], ["check-config"]):
         done = subprocess.run(
-            [sys.executable, "-m", "rotator", *arguments, "--config", str(stage.config)],
-            env=stage.environ,
+            [sys.executable, "-m", "rotator", *arguments, "--config", str(environment.config)],
+            env=environment.variables,
             capture_output=True,
             text=True,
             timeout=60,
@@ -229,7 +231,7 @@ def test_no_password_and_no_token_in_anything_that_a_run_at_debug_shows(stage):
         assert done.returncode == 0, done.stderr
         shown += [done.stdout, done.stderr]
     assert daemon.stop() == 0
-    shown += [daemon.out.read_text(), daemon.err.read_text(), stage.audit_file.read_text()]
+    shown += [daemon.out.read_text(), daemon.err.read_text(), environment.audit_file.read_text()]
     assert len(secrets) >= 8
     text = "\n".join(shown)
     assert '"level": "debug"' in text

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from bao import Bao, eventually
-from chart_bench import ROOT
-from stage import Stage, stage_on
+from daemon_environment import DaemonEnvironment, daemon_environment
+from openbao_server import Bao, eventually
+from rendered_chart import ROOT
 
 from rotator import __version__
 
@@ -75,7 +75,7 @@ def test_the_bill_of_materials_names_every_locked_package_with_its_hashes(tmp_pa
 
 
 @dataclass(frozen=True)
-class Engine:
+class Podman:
     """Podman with what it needs here."""
 
     program: str
@@ -86,13 +86,13 @@ class Engine:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
     """An engine that has built the image."""
     settings = tmp_path_factory.mktemp("engine") / "containers.conf"
     settings.write_text(CONTAINERS_CONF)
     program = shutil.which("podman")
     assert program, "podman is not installed: apt-get install podman runc netavark"
-    found = Engine(program, {**os.environ, "CONTAINERS_CONF": str(settings)})
+    found = Podman(program, {**os.environ, "CONTAINERS_CONF": str(settings)})
     base = _BASE[1] if _BASE else ""
     assert found("image", "exists", base).returncode == 0, f"{base} is not here: podman pull {base}, or image/lookalike"
     built = found(
@@ -105,11 +105,11 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 @pytest.mark.ci
 @pytest.mark.timeout(1100)
-def test_it_holds_what_runs_and_nothing_else(engine, tmp_path):
-    made = engine("create", IMAGE).stdout.strip()
+def test_it_holds_what_runs_and_nothing_else(podman, tmp_path):
+    made = podman("create", IMAGE).stdout.strip()
     archive = tmp_path / "image.tar"
-    assert engine("export", "--output", str(archive), made).returncode == 0
-    engine("rm", made)
+    assert podman("export", "--output", str(archive), made).returncode == 0
+    podman("rm", made)
     with tarfile.open(archive) as content:
         members = content.getmembers()
     files = {member.name for member in members if not member.isdir()}
@@ -140,54 +140,54 @@ def test_it_holds_what_runs_and_nothing_else(engine, tmp_path):
 @pytest.mark.ci
 @pytest.mark.timeout(1100)
 @pytest.mark.parametrize("user", ["65532:65532", "12345:0"])
-def test_it_runs_read_only_as_an_arbitrary_user_without_any_capability(engine, user):
-    assert engine("run", "--rm", "--user", user, *LOCKED, IMAGE, "--version").stdout == f"rotator {__version__}\n"
-    shell = engine("run", "--rm", "--user", user, *LOCKED, "--entrypoint", "/bin/sh", IMAGE, "-c", "true")
+def test_it_runs_read_only_as_an_arbitrary_user_without_any_capability(podman, user):
+    assert podman("run", "--rm", "--user", user, *LOCKED, IMAGE, "--version").stdout == f"rotator {__version__}\n"
+    shell = podman("run", "--rm", "--user", user, *LOCKED, "--entrypoint", "/bin/sh", IMAGE, "-c", "true")
     assert shell.returncode == 127
 
 
 @pytest.fixture
-def stage(bao: Bao, tmp_path: Path) -> Iterator[Stage]:
-    with stage_on(bao, tmp_path) as made:
+def environment(bao: Bao, tmp_path: Path) -> Iterator[DaemonEnvironment]:
+    with daemon_environment(bao, tmp_path) as made:
         yield made
 
 
 @pytest.mark.ci
 @pytest.mark.timeout(1100)
-def test_the_daemon_rotates_in_it_obeys_exec_and_signals_without_a_shell_and_stops(engine, stage):
-    stage.configure(
+def test_the_daemon_rotates_in_it_obeys_exec_and_signals_without_a_shell_and_stops(podman, environment):
+    environment.configure(
         [{"name": "boxed", "strategy": "replace", "credential": {"username": "boxed"}, "path": "sip/boxed"}],
         audit={"file": None},
     )
-    environ = engine.environ | {key: stage.environ[key] for key in ("SECRET_ID", "VOBIZ_TOKEN")}
+    environ = podman.environ | {key: environment.variables[key] for key in ("SECRET_ID", "VOBIZ_TOKEN")}
     arguments = [
         *LOCKED,
         "--env=SECRET_ID",
         "--env=VOBIZ_TOKEN",
-        f"--volume={stage.config}:/etc/rotator/config.yaml:ro",
+        f"--volume={environment.config}:/etc/rotator/config.yaml:ro",
     ]
     process = subprocess.Popen(
-        [engine.program, "run", "--rm", "--name=rotator-boxed", "--user=4711:4711", *arguments, IMAGE],
+        [podman.program, "run", "--rm", "--name=rotator-boxed", "--user=4711:4711", *arguments, IMAGE],
         env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
     try:
-        eventually(lambda: stage.rotations("boxed") >= 1, "rotated in the container")
-        asked = engine("exec", "rotator-boxed", "/app/bin/rotator", "rotate", "boxed", "--reason", "by exec")
+        eventually(lambda: environment.rotations("boxed") >= 1, "rotated in the container")
+        asked = podman("exec", "rotator-boxed", "/app/bin/rotator", "rotate", "boxed", "--reason", "by exec")
         assert asked.returncode == 0, asked.stderr
-        assert stage.rotations("boxed") == 2
-        asked = engine("exec", "rotator-boxed", "rotator", "rotate", "boxed", "--no-wait", "--reason", "for the log")
+        assert environment.rotations("boxed") == 2
+        asked = podman("exec", "rotator-boxed", "rotator", "rotate", "boxed", "--no-wait", "--reason", "for the log")
         assert asked.returncode == 0, asked.stderr
-        eventually(lambda: stage.rotations("boxed") >= 3, "the daemon carried out the request")
+        eventually(lambda: environment.rotations("boxed") >= 3, "the daemon carried out the request")
         by_signal = f"import os, signal; os.kill(1, {int(signal.SIGUSR1)})"
-        assert engine("exec", "rotator-boxed", "python", "-c", by_signal).returncode == 0
-        eventually(lambda: stage.rotations("boxed") >= 4, "rotated on the signal")
-        assert stage.works("sip/boxed")
-        engine("stop", "--time=40", "rotator-boxed", timeout=60)
+        assert podman("exec", "rotator-boxed", "python", "-c", by_signal).returncode == 0
+        eventually(lambda: environment.rotations("boxed") >= 4, "rotated on the signal")
+        assert environment.published_works("sip/boxed")
+        podman("stop", "--time=40", "rotator-boxed", timeout=60)
         assert process.wait(30) == 0
     finally:
-        engine("rm", "--force", "rotator-boxed")
+        podman("rm", "--force", "rotator-boxed")
         process.kill()
     assert process.stdout is not None
     lines = process.stdout.read().decode()

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from apinizer_bench import ALL, GENERATIONS, ORDERS, PROJECT, credential, place, staged
-from provider_bench import PASSWORD
+from apinizer_fixtures import ALL, GENERATIONS, ORDERS, PROJECT, apinizer_project, credential, staged
+from provider_fixtures import PASSWORD
 
 from rotator.core.answers import Done, Refusal, Refused, Unknown, Wait
 from rotator.core.secret import Secret
@@ -18,19 +18,19 @@ FIRST = "first-password"
 @pytest.mark.parametrize("pods", [False, True])
 @pytest.mark.parametrize("hides_failures", [False, True])
 def test_a_partial_deployment_is_seen_in_every_form(generation, pods, hides_failures):
-    with place(generation, pods=pods, hides_failures=hides_failures) as found:
+    with apinizer_project(generation, pods=pods, hides_failures=hides_failures) as found:
         found.api.add(PROJECT, "client1", Secret(FIRST), [ORDERS])
         found.sandbox.faults.plan("partial-deployment", verb="update")
         answer = found.provider.set_password(credential())
         assert (answer.why, "staging" in answer.message) == (Wait.PARTIAL, True)
         assert found.lets_in("client1", PASSWORD) == {"production": True, "staging": False}
         assert isinstance(found.provider.set_password(credential()), Done)
-        assert found.everywhere("client1", PASSWORD)
+        assert found.accepted_everywhere("client1", PASSWORD)
 
 
 @BOTH
 def test_every_verb_means_the_same_when_it_is_repeated(generation):
-    with place(generation) as found:
+    with apinizer_project(generation) as found:
         found.api.add(PROJECT, "client1", Secret(FIRST), [ORDERS, ALL])
         assert isinstance(found.provider.create(staged(), "t", credential()), Done)
         assert found.provider.create(staged(), "t", credential()).why is Refusal.DUPLICATE
@@ -38,21 +38,21 @@ def test_every_verb_means_the_same_when_it_is_repeated(generation):
         for _ in range(2):
             assert isinstance(found.provider.complete(made, credential()), Done)
             assert isinstance(found.provider.set_password(made), Done)
-            assert found.everywhere("client2", PASSWORD, "Invoices")
+            assert found.accepted_everywhere("client2", PASSWORD, "Invoices")
         for _ in range(2):
             assert isinstance(found.provider.disable(made), Done)
-            assert found.nowhere("client2", PASSWORD)
+            assert found.accepted_nowhere("client2", PASSWORD)
         for _ in range(2):
             assert isinstance(found.provider.enable(made), Done)
-            assert found.everywhere("client2", PASSWORD, "Invoices")
+            assert found.accepted_everywhere("client2", PASSWORD, "Invoices")
         for _ in range(2):
             assert isinstance(found.provider.delete(made), Done)
-        assert found.held() == {"client1": True}
+        assert found.enabled_by_username() == {"client1": True}
 
 
 @pytest.mark.parametrize("proof", ["probe", "token"])
 def test_the_proof_is_not_there_before_the_gateway_follows(proof):
-    with place(proof=proof, gateway_delay=5.0) as found:
+    with apinizer_project(proof=proof, gateway_delay=5.0) as found:
         found.api.add(PROJECT, "client1", Secret(FIRST), [ORDERS])
         found.provider.set_password(credential())
         assert found.provider.prove(credential()).why is Wait.NOT_YET
@@ -62,22 +62,22 @@ def test_the_proof_is_not_there_before_the_gateway_follows(proof):
 
 
 def test_a_missing_grant_is_not_yet_proved_by_a_request():
-    with place(proof="probe") as found:
+    with apinizer_project(proof="probe") as found:
         found.api.add(PROJECT, "client1", Secret(PASSWORD))
         assert found.provider.prove(credential()).why is Wait.NOT_YET
 
 
 def test_a_proxy_without_a_policy_proves_nothing_and_the_proof_says_so():
-    with place(proof="probe", proxies_ask=False) as found:
+    with apinizer_project(proof="probe", proxies_ask=False) as found:
         found.api.add(PROJECT, "client1", Secret(FIRST), [ORDERS])
         assert not found.provider.prove(credential()).value.tries_password
 
 
 def test_the_access_token_is_not_shown_to_the_gateway_and_the_password_not_to_the_console():
-    with place(proof="probe") as found:
+    with apinizer_project(proof="probe") as found:
         found.api.add(PROJECT, "client1", Secret(PASSWORD), [ORDERS])
         found.provider.prove(credential())
-        assert [line.split("/")[1] for line in found.lines()] == ["gateway", "gateway"]
+        assert [line.split("/")[1] for line in found.request_lines()] == ["gateway", "gateway"]
         assert found.meter.outcomes == [("prove", "200"), ("prove", "401")]
 
 
@@ -85,7 +85,7 @@ def test_the_access_token_is_not_shown_to_the_gateway_and_the_password_not_to_th
 @pytest.mark.parametrize("reading", ["project_visible", "permitted"])
 @pytest.mark.parametrize("method", ["find", "set_password", "disable", "delete", "prove"])
 def test_a_project_that_cannot_be_seen_concerns_the_account(method, reading, generation):
-    with place(generation, **{reading: False}) as found:
+    with apinizer_project(generation, **{reading: False}) as found:
         answer = getattr(found.provider, method)(credential())
         assert isinstance(answer, Refused)
         assert answer.why is Refusal.PERMISSION
@@ -93,7 +93,7 @@ def test_a_project_that_cannot_be_seen_concerns_the_account(method, reading, gen
 
 @pytest.mark.parametrize("fault", ["reset", "silence", "half-body", "html", "empty", "huge", "redirect", "drip"])
 def test_nothing_that_the_wire_does_is_taken_for_an_answer(fault):
-    with place() as found:
+    with apinizer_project() as found:
         found.http._options = replace(found.http._options, timeouts=replace(found.http._options.timeouts, read=0.3))
         found.api.add(PROJECT, "client1", Secret(FIRST), [ORDERS])
         changes = {"seconds": 0.6} if fault == "drip" else {}

@@ -7,11 +7,11 @@ from threading import Event, Thread
 
 import pytest
 import trustme
-from examples import examples
+from free_ports import free_port
 from hypothesis import given
 from hypothesis import strategies as st
-from ports import free_port
-from provider_bench import TOKEN, Counted, raw_server, read_request, say
+from long_runs import examples
+from provider_fixtures import TOKEN, RecordingMeter, http_response, raw_server, read_request
 
 from rotator.core.answers import Retry, Unknown, Wait
 from rotator.core.secret import Secret
@@ -26,11 +26,11 @@ CREATE = HttpRequest("create", "POST", "/x", body={"a": 1}, repeatable=False)
 SLACK = 3.0  # seconds of a busy machine; less than what an unbounded wait would take
 
 
-class Opened:
+class TimedHttp:
     """An `Http` on the real clock, and how long a request took."""
 
     def __init__(self, url, **options):
-        self.meter = Counted()
+        self.meter = RecordingMeter()
         given = {"headers": {"X-Auth-Token": Secret(TOKEN)}} | options
         self.http = Http(HttpOptions("prod", url, **given), SystemClock(Event()), self.meter)
 
@@ -80,7 +80,7 @@ BODY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
     ids=["silence", "body", "chunks", "headers", "status line", "100 Continue", "many interim answers"],
 )
 def test_a_server_that_never_ends_its_answer_is_left_at_the_deadline(behave):
-    with raw_server(behave) as (url, accepted), Opened(url, timeouts=FAST) as opened:
+    with raw_server(behave) as (url, accepted), TimedHttp(url, timeouts=FAST) as opened:
         answer = opened.send(CREATE)
         assert isinstance(answer, Unknown)
         assert opened.seconds < FAST.total + SLACK
@@ -89,7 +89,7 @@ def test_a_server_that_never_ends_its_answer_is_left_at_the_deadline(behave):
 
 
 def test_a_silent_server_is_asked_again_within_the_bound_where_that_is_safe():
-    with raw_server(silent) as (url, _), Opened(url, timeouts=FAST) as opened:
+    with raw_server(silent) as (url, _), TimedHttp(url, timeouts=FAST) as opened:
         assert isinstance(opened.send(GET), Unknown)
         assert opened.seconds < FAST.total + SLACK
 
@@ -111,14 +111,14 @@ def test_a_connection_that_breaks_is_unknown(answer):
         read_request(connection)
         connection.sendall(answer)
 
-    with raw_server(behave) as (url, accepted), Opened(url) as opened:
+    with raw_server(behave) as (url, accepted), TimedHttp(url) as opened:
         assert isinstance(opened.send(CREATE), Unknown)
         assert opened.meter.outcomes == [("create", "reset")]
         assert len(accepted) == 1
 
 
 def test_a_closed_port_is_a_retry_after_some_tries_whatever_the_request():
-    with Opened(f"http://127.0.0.1:{free_port()}", timeouts=CallTimeouts(total=2)) as opened:
+    with TimedHttp(f"http://127.0.0.1:{free_port()}", timeouts=CallTimeouts(total=2)) as opened:
         answer = opened.send(CREATE)
     assert isinstance(answer, Retry)
     assert answer.why is Wait.UNREACHABLE
@@ -127,16 +127,16 @@ def test_a_closed_port_is_a_retry_after_some_tries_whatever_the_request():
 
 
 def test_a_name_that_does_not_exist_is_a_retry():
-    with Opened("https://no-such-host.invalid") as opened:
+    with TimedHttp("https://no-such-host.invalid") as opened:
         assert isinstance(opened.send(CREATE), Retry)
 
 
 def test_a_body_of_ten_megabytes_is_not_read_to_its_end():
     def behave(connection, _):
         read_request(connection)
-        connection.sendall(say("HTTP/1.1 200 OK", b" " * 10_000_000))
+        connection.sendall(http_response("HTTP/1.1 200 OK", b" " * 10_000_000))
 
-    with raw_server(behave) as (url, _), Opened(url) as opened:
+    with raw_server(behave) as (url, _), TimedHttp(url) as opened:
         answer = opened.send(GET)
         assert isinstance(answer, Unknown)
         assert "larger" in answer.message
@@ -147,9 +147,9 @@ def test_connections_are_used_again_and_a_closed_one_is_replaced():
     def behave(connection, _):
         for _ in range(2):
             if read_request(connection):
-                connection.sendall(say("HTTP/1.1 200 OK", b"{}"))
+                connection.sendall(http_response("HTTP/1.1 200 OK", b"{}"))
 
-    with raw_server(behave) as (url, accepted), Opened(url) as opened:
+    with raw_server(behave) as (url, accepted), TimedHttp(url) as opened:
         for _ in range(4):
             assert opened.send(CREATE) == HttpReply(200, {})
         assert len(accepted) == 2
@@ -162,9 +162,9 @@ def test_threads_have_deadlines_of_their_own():
         gate.set()
         if b"/slow" in read_request(connection):
             stop.wait(0.15)
-        connection.sendall(say("HTTP/1.1 200 OK", b"{}"))
+        connection.sendall(http_response("HTTP/1.1 200 OK", b"{}"))
 
-    with raw_server(behave) as (url, _), Opened(url) as opened:
+    with raw_server(behave) as (url, _), TimedHttp(url) as opened:
         answers = []
         slow = Thread(target=lambda: answers.append(opened.http.call().send(HttpRequest("x", "GET", "/slow"))))
         slow.start()
@@ -180,9 +180,9 @@ def test_neither_url_nor_header_reaches_a_log_at_debug(caplog):
 
     def behave(connection, _):
         read_request(connection)
-        connection.sendall(say("HTTP/1.1 200 OK", b"{}"))
+        connection.sendall(http_response("HTTP/1.1 200 OK", b"{}"))
 
-    with raw_server(behave) as (url, _), Opened(url) as opened:
+    with raw_server(behave) as (url, _), TimedHttp(url) as opened:
         opened.send(HttpRequest("list", "GET", "/x", query={"secret": "query-value"}))
     assert "query-value" not in caplog.text
     assert TOKEN not in caplog.text
@@ -208,19 +208,19 @@ def secured(authority, *names):
 
 def polite(connection, _):
     read_request(connection)
-    connection.sendall(say("HTTP/1.1 200 OK", b"{}"))
+    connection.sendall(http_response("HTTP/1.1 200 OK", b"{}"))
 
 
 def test_an_authority_of_our_own_is_trusted(authority, authority_file):
     with (
         raw_server(polite, tls=secured(authority, "localhost")) as (url, _),
-        Opened(url, ca_file=authority_file) as opened,
+        TimedHttp(url, ca_file=authority_file) as opened,
     ):
         assert opened.send(GET) == HttpReply(200, {})
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused_and_nothing_is_sent(authority):
-    with raw_server(polite, tls=secured(authority, "localhost")) as (url, accepted), Opened(url) as opened:
+    with raw_server(polite, tls=secured(authority, "localhost")) as (url, accepted), TimedHttp(url) as opened:
         answer = opened.send(CREATE)
         assert isinstance(answer, Retry)
         assert "certificate is not trusted" in answer.message
@@ -230,7 +230,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused_and_nothing_is_sent(au
 
 def test_a_certificate_for_another_name_is_refused(authority, authority_file):
     server = secured(authority, "other.test")
-    with raw_server(polite, tls=server) as (url, _), Opened(url, ca_file=authority_file) as opened:
+    with raw_server(polite, tls=server) as (url, _), TimedHttp(url, ca_file=authority_file) as opened:
         assert "not trusted" in opened.send(GET).message
 
 
@@ -238,7 +238,7 @@ def test_a_server_that_never_finishes_the_handshake_is_left_at_the_deadline():
     def behave(_, stop):
         stop.wait(5)
 
-    with raw_server(behave) as (url, _), Opened(url.replace("http:", "https:"), timeouts=FAST) as opened:
+    with raw_server(behave) as (url, _), TimedHttp(url.replace("http:", "https:"), timeouts=FAST) as opened:
         answer = opened.send(CREATE)
         assert isinstance(answer, Retry)
         assert opened.seconds < FAST.total + SLACK
@@ -254,5 +254,5 @@ def test_whatever_bytes_come_back_nothing_is_raised(noise, head):
         read_request(connection)
         connection.sendall(head + noise)
 
-    with raw_server(behave) as (url, _), Opened(url) as opened:
+    with raw_server(behave) as (url, _), TimedHttp(url) as opened:
         assert isinstance(opened.send(CREATE), HttpReply | Retry | Unknown)

@@ -4,8 +4,8 @@ from dataclasses import replace
 from threading import Event
 
 import pytest
-from contract import Contract, ContractBroken
-from provider_bench import Counted, account_options
+from openapi_contract import Contract, ContractBroken
+from provider_fixtures import RecordingMeter, account_options
 
 from rotator.core.answers import Done, Refusal, Wait
 from rotator.core.model import Credential
@@ -28,7 +28,7 @@ READINGS = [
 
 
 @pytest.fixture(params=READINGS, ids=lambda readings: ",".join(readings) or "the prose")
-def world(request):
+def sandbox(request):
     clock = SystemClock(Event())
     account = SimulatedAccount("MA_DEMO", TOKEN, clock)
     api = VobizApi([account], clock)
@@ -38,7 +38,7 @@ def world(request):
 
         def made(kind):
             options = account_options(kind, TOKEN, base_url=sandbox.http_url, auth_id="MA_DEMO")
-            http = Http(replace(options.http("prod"), rate_limit=None), clock, Counted())
+            http = Http(replace(options.http("prod"), rate_limit=None), clock, RecordingMeter())
             request.addfinalizer(http.close)
             return KINDS[kind](options, http, SystemRandomness())
 
@@ -46,8 +46,8 @@ def world(request):
     contract.verify()
 
 
-def test_a_trunk_credential_lives_by_the_contract(world):
-    made, account, contract = world
+def test_a_trunk_credential_lives_by_the_contract(sandbox):
+    made, account, contract = sandbox
     provider, staged = made("vobiz"), Credential("prod", "officephone01", None, FIRST, attempt="a1")
     account.create("credential", "somebodyelse", FIRST)
     one = provider.create(staged, "office").value
@@ -64,8 +64,8 @@ def test_a_trunk_credential_lives_by_the_contract(world):
     assert {kind.split()[0] for kind in contract.seen} == {"GET", "POST", "PUT", "DELETE"}
 
 
-def test_an_endpoint_is_updated_by_the_contract(world):
-    made, account, contract = world
+def test_an_endpoint_is_updated_by_the_contract(sandbox):
+    made, account, contract = sandbox
     record = account.create("endpoint", "phone1", FIRST)
     provider, one = made("vobiz-endpoint"), Credential("prod", "phone1", record.id, SECOND)
     assert provider.find(replace(one, id=None)).value[0].id == record.id

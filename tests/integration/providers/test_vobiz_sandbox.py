@@ -6,7 +6,7 @@ from itertools import product
 from threading import Event
 
 import pytest
-from provider_bench import Counted, account_options
+from provider_fixtures import RecordingMeter, account_options
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential
@@ -24,7 +24,7 @@ TOKEN, FIRST, SECOND = Secret("sandbox-token-1"), Secret("Vbz!2025$SecureP"), Se
 QUICK = CallTimeouts(connect=1, read=0.1, write=1, pool=1, total=30)
 
 
-class World:
+class VobizSandbox:
     """A sandbox with one account, and a provider of ours for it."""
 
     def __init__(
@@ -35,7 +35,7 @@ class World:
         self.api = VobizApi([self.account], self.real)
         self.api.read_as(**readings)
         self.sandbox = SimulatorServer([self.api], self.real)
-        self.meter = Counted()
+        self.meter = RecordingMeter()
         registrar = self.sandbox.sip_address if register else None
         self._keys = {"key": token, "auth_id": auth_id, "registrar": registrar}
         self.clock = clock or self.real
@@ -56,7 +56,7 @@ class World:
         self.http.close()
         self.sandbox.stop()
 
-    def held(self, identity):
+    def record_of(self, identity):
         return next((record for record in self.account.credentials() if record.id == identity), None)
 
     @property
@@ -91,12 +91,12 @@ READINGS = [
 
 @pytest.mark.parametrize("readings", READINGS, ids=lambda readings: ",".join(map(str, readings.values())))
 def test_the_whole_life_of_a_credential_under_every_reading(readings):
-    with World(**readings) as world:
-        provider = world.provider
-        world.account.create("credential", "somebodyelse", FIRST)
+    with VobizSandbox(**readings) as sandbox:
+        provider = sandbox.provider
+        sandbox.account.create("credential", "somebodyelse", FIRST)
         assert provider.find(staged()) == Done(())
         made = provider.create(staged(), "office").value
-        assert world.held(made.id).username == "officephone01"
+        assert sandbox.record_of(made.id).username == "officephone01"
         assert provider.prove(made).value.tries_password
         assert provider.create(staged(), "office").why is Refusal.DUPLICATE
 
@@ -105,7 +105,7 @@ def test_the_whole_life_of_a_credential_under_every_reading(readings):
         assert provider.prove(made).why is Wait.NOT_YET
 
         assert provider.disable(changed) == Done(None)
-        assert not world.held(made.id).enabled
+        assert not sandbox.record_of(made.id).enabled
         assert provider.prove(changed).why is Wait.NOT_YET
         assert provider.find(changed).value[0].enabled is False
         assert provider.disable(changed) == Done(None)
@@ -116,61 +116,61 @@ def test_the_whole_life_of_a_credential_under_every_reading(readings):
         assert provider.delete(changed) == Done(None)
         assert provider.delete(changed) == Done(None)
         assert provider.find(changed) == Done(())
-        assert [record.username for record in world.account.credentials()] == ["somebodyelse"]
+        assert [record.username for record in sandbox.account.credentials()] == ["somebodyelse"]
         for method in (provider.set_password, provider.enable, provider.disable):
             assert method(changed).why is Refusal.NOT_FOUND
 
 
 @pytest.mark.parametrize("put", ["accepted", "refused", "ignored"])
 def test_setting_the_password_of_the_idle_one_enables_it(put):
-    with World(put_without_password=put) as world:
-        made = world.provider.create(staged(), "office").value
-        assert world.provider.disable(made) == Done(None)
-        changed = world.provider.set_password(replace(made, password=SECOND, enabled=False)).value
+    with VobizSandbox(put_without_password=put) as sandbox:
+        made = sandbox.provider.create(staged(), "office").value
+        assert sandbox.provider.disable(made) == Done(None)
+        changed = sandbox.provider.set_password(replace(made, password=SECOND, enabled=False)).value
         assert changed.enabled
-        assert world.provider.prove(changed).value.tries_password
+        assert sandbox.provider.prove(changed).value.tries_password
 
 
 @pytest.mark.parametrize("put", ["refused", "ignored"])
 def test_disabling_with_an_unknown_password_asks_for_one(put):
-    with World(put_without_password=put) as world:
-        made = world.provider.create(staged(), "office").value
-        result = world.provider.disable(replace(made, password=None))
+    with VobizSandbox(put_without_password=put) as sandbox:
+        made = sandbox.provider.create(staged(), "office").value
+        result = sandbox.provider.disable(replace(made, password=None))
         assert result.why is Refusal.UNSUPPORTED
-        assert world.account.accepts("officephone01", FIRST)
+        assert sandbox.account.accepts("officephone01", FIRST)
 
 
 def test_disabling_that_is_never_honoured_is_unsupported_and_breaks_nothing():
-    with World(enabled_honoured=False) as world:
-        made = world.provider.create(staged(), "office").value
-        assert world.provider.disable(made).why is Refusal.UNSUPPORTED
-        assert world.account.accepts("officephone01", FIRST)
+    with VobizSandbox(enabled_honoured=False) as sandbox:
+        made = sandbox.provider.create(staged(), "office").value
+        assert sandbox.provider.disable(made).why is Refusal.UNSUPPORTED
+        assert sandbox.account.accepts("officephone01", FIRST)
 
 
 def test_deleting_waits_for_active_calls():
-    with World() as world:
-        made = world.provider.create(staged(), "office").value
-        call = world.account.start_call(made.id)
-        assert world.provider.delete(made).why is Wait.IN_USE
-        assert world.held(made.id)
-        world.account.end_call(call)
-        assert world.provider.delete(made) == Done(None)
+    with VobizSandbox() as sandbox:
+        made = sandbox.provider.create(staged(), "office").value
+        call = sandbox.account.start_call(made.id)
+        assert sandbox.provider.delete(made).why is Wait.IN_USE
+        assert sandbox.record_of(made.id)
+        sandbox.account.end_call(call)
+        assert sandbox.provider.delete(made) == Done(None)
 
 
 def test_one_among_hundreds_is_found_and_absence_is_certain():
-    with World(register=False) as world:
+    with VobizSandbox(register=False) as sandbox:
         for number in range(250):
-            world.account.create("credential", f"phone{number}", FIRST)
-        assert world.provider.find(staged("phone249")).value[0].username == "phone249"
-        assert world.provider.find(staged("phone250")) == Done(())
+            sandbox.account.create("credential", f"phone{number}", FIRST)
+        assert sandbox.provider.find(staged("phone249")).value[0].username == "phone249"
+        assert sandbox.provider.find(staged("phone250")) == Done(())
 
 
 @pytest.mark.parametrize("changed", [{"token": Secret("wrong")}, {"auth_id": "MA_OTHER"}])
 def test_a_wrong_key_or_account_refuses_everything_and_says_what_to_check(changed):
-    with World(**changed) as world:
-        record = world.account.create("credential", "phone1", FIRST)
+    with VobizSandbox(**changed) as sandbox:
+        record = sandbox.account.create("credential", "phone1", FIRST)
         one = Credential("prod", "phone1", record.id, SECOND)
-        provider = world.provider
+        provider = sandbox.provider
         answers = [provider.find(one), provider.create(staged(), "t")]
         answers += [
             method(one) for method in (provider.set_password, provider.enable, provider.disable, provider.delete)
@@ -178,13 +178,13 @@ def test_a_wrong_key_or_account_refuses_everything_and_says_what_to_check(change
         assert not [answer for answer in answers if isinstance(answer, Done)]
         assert answers[0].why is Refusal.AUTHENTICATION
         assert "letter case" in answers[0].message
-        assert world.account.accepts("phone1", FIRST)
+        assert sandbox.account.accepts("phone1", FIRST)
 
 
 def test_a_read_only_provider_cannot_change_anything():
-    with World() as world:
-        record = world.account.create("credential", "phone1", FIRST)
-        provider, http = world.open("vobiz", read_only=True)
+    with VobizSandbox() as sandbox:
+        record = sandbox.account.create("credential", "phone1", FIRST)
+        provider, http = sandbox.open("vobiz", read_only=True)
         one = Credential("prod", "phone1", record.id, SECOND)
         assert len(provider.find(one).value) == 1
         for method in (provider.set_password, provider.enable, provider.disable, provider.delete):
@@ -193,31 +193,31 @@ def test_a_read_only_provider_cannot_change_anything():
         with pytest.raises(ReadOnlyViolation):
             provider.create(staged(), "t")
         http.close()
-        assert world.writes == []
+        assert sandbox.writes == []
 
 
 def test_a_registrar_that_is_silent_is_a_retry():
-    with World(timeouts=CallTimeouts(total=1)) as world:
-        made = world.provider.create(staged(), "office").value
-        world.sandbox.faults.plan("silence", verb="register", times=None)
-        result = world.provider.prove(made)
+    with VobizSandbox(timeouts=CallTimeouts(total=1)) as sandbox:
+        made = sandbox.provider.create(staged(), "office").value
+        sandbox.sandbox.faults.plan("silence", verb="register", times=None)
+        result = sandbox.provider.prove(made)
         assert isinstance(result, Retry)
         assert result.why is Wait.UNREACHABLE
 
 
 def test_an_endpoint_gets_another_password_in_place():
-    with World("vobiz-endpoint") as world:
-        record = world.account.create("endpoint", "phone1", FIRST)
-        world.account.create("credential", "trunk1", FIRST)
-        found = world.provider.find(staged("phone1")).value[0]
+    with VobizSandbox("vobiz-endpoint") as sandbox:
+        record = sandbox.account.create("endpoint", "phone1", FIRST)
+        sandbox.account.create("credential", "trunk1", FIRST)
+        found = sandbox.provider.find(staged("phone1")).value[0]
         assert found.id == record.id
-        changed = world.provider.set_password(replace(found, password=SECOND)).value
-        assert world.provider.prove(changed).value.tries_password
-        assert world.provider.prove(replace(changed, password=FIRST)).why is Wait.NOT_YET
-        assert world.provider.find(staged("trunk1")) == Done(())
+        changed = sandbox.provider.set_password(replace(found, password=SECOND)).value
+        assert sandbox.provider.prove(changed).value.tries_password
+        assert sandbox.provider.prove(replace(changed, password=FIRST)).why is Wait.NOT_YET
+        assert sandbox.provider.find(staged("trunk1")) == Done(())
         gone = replace(changed, id="no-such-id")
-        assert world.provider.set_password(gone).why is Refusal.NOT_FOUND
-        assert world.provider.find(gone) == Done(())
+        assert sandbox.provider.set_password(gone).why is Refusal.NOT_FOUND
+        assert sandbox.provider.find(gone) == Done(())
 
 
 # -- faults: what is answered must be true of what the provider holds
@@ -226,10 +226,10 @@ def test_an_endpoint_gets_another_password_in_place():
 @contextmanager
 def faulty(kind, name, verb, times):
     # A clock whose waits pass at once, so that only what the sockets wait for takes time.
-    with World(kind, register=False, timeouts=QUICK, clock=FakeClock()) as world:
-        record = world.account.create("credential" if kind == "vobiz" else "endpoint", "phone1", FIRST)
-        world.sandbox.faults.plan(name, verb=verb, times=times)
-        yield world, record
+    with VobizSandbox(kind, register=False, timeouts=QUICK, clock=FakeClock()) as sandbox:
+        record = sandbox.account.create("credential" if kind == "vobiz" else "endpoint", "phone1", FIRST)
+        sandbox.sandbox.faults.plan(name, verb=verb, times=times)
+        yield sandbox, record
 
 
 WHAT = {
@@ -243,11 +243,11 @@ WHAT = {
 }
 
 
-def happened(world, record, what):
+def happened(sandbox, record, what):
     """Whether what was asked for is true at the provider."""
-    held = world.held(record.id)
+    held = sandbox.record_of(record.id)
     if what == "create":
-        return world.account.accepts("officephone01", FIRST)
+        return sandbox.account.accepts("officephone01", FIRST)
     if what == "delete":
         return held is None
     if what in ("disable", "read back"):
@@ -255,9 +255,9 @@ def happened(world, record, what):
     return held is not None and held.enabled and held.password == SECOND
 
 
-def untouched(world, record):
-    held = world.held(record.id)
-    return held is not None and held.enabled and held.password == FIRST and len(world.account.credentials()) == 1
+def untouched(sandbox, record):
+    held = sandbox.record_of(record.id)
+    return held is not None and held.enabled and held.password == FIRST and len(sandbox.account.credentials()) == 1
 
 
 @pytest.mark.parametrize("times", [1, None])
@@ -265,37 +265,37 @@ def untouched(world, record):
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_under_every_fault_the_answer_is_true(name, what, times):
     verb, act = WHAT[what]
-    with faulty("vobiz", name, verb, times) as (world, record):
+    with faulty("vobiz", name, verb, times) as (sandbox, record):
         one = Credential("prod", "phone1", record.id, SECOND)
-        answer = act(world.provider, one)
+        answer = act(sandbox.provider, one)
         if isinstance(answer, Done):
-            assert what == "find" or happened(world, record, what)
+            assert what == "find" or happened(sandbox, record, what)
         elif isinstance(answer, Refused | Retry) and what != "read back":
-            assert untouched(world, record)
+            assert untouched(sandbox, record)
         else:
             assert isinstance(answer, Unknown | Refused | Retry)
-        assert "/_sandbox/elsewhere" not in [exchange.path for exchange in world.sandbox.exchanges()]
+        assert "/_sandbox/elsewhere" not in [exchange.path for exchange in sandbox.sandbox.exchanges()]
         if what == "create":
-            assert len([exchange for exchange in world.writes if exchange.method == "POST"]) <= 1
+            assert len([exchange for exchange in sandbox.writes if exchange.method == "POST"]) <= 1
 
 
 @pytest.mark.parametrize("times", [1, None])
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_under_every_fault_an_endpoints_answer_is_true(name, times):
-    with faulty("vobiz-endpoint", name, "update", times) as (world, record):
-        answer = world.provider.set_password(Credential("prod", "phone1", record.id, SECOND))
+    with faulty("vobiz-endpoint", name, "update", times) as (sandbox, record):
+        answer = sandbox.provider.set_password(Credential("prod", "phone1", record.id, SECOND))
         if isinstance(answer, Done):
-            assert happened(world, record, "set_password")
+            assert happened(sandbox, record, "set_password")
         elif isinstance(answer, Refused | Retry):
-            assert untouched(world, record)
+            assert untouched(sandbox, record)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
 @pytest.mark.parametrize("what", ["set_password", "disable", "delete"])
 def test_the_same_again_after_a_fault_ends_as_wanted(name, what):
     verb, act = WHAT[what]
-    with faulty("vobiz", name, verb, 1) as (world, record):
+    with faulty("vobiz", name, verb, 1) as (sandbox, record):
         one = Credential("prod", "phone1", record.id, SECOND)
-        act(world.provider, one)
-        assert isinstance(act(world.provider, one), Done)
-        assert happened(world, record, what)
+        act(sandbox.provider, one)
+        assert isinstance(act(sandbox.provider, one), Done)
+        assert happened(sandbox, record, what)

@@ -24,7 +24,7 @@ class WallClock:
         threading.Event().wait(seconds)
 
 
-class HandClock:
+class HandMovedClock:
     """A clock that only the test moves."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ def eventually(check: Callable[[], bool], limit: float = 10.0) -> None:
         threading.Event().wait(0.01)
 
 
-class Vobiz:
+class VobizClient:
     """A plain client with the account's headers."""
 
     def __init__(self, url: str, client: httpx.Client) -> None:

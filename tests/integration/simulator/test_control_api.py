@@ -7,7 +7,7 @@ import socket
 
 import httpx
 import pytest
-from simulator_support import GOOD, TOKEN, Vobiz, WallClock
+from simulator_support import GOOD, TOKEN, VobizClient, WallClock
 
 from rotator.core.secret import Secret
 from rotator.providers.sip.register import register
@@ -17,18 +17,18 @@ from rotator_simulator.server import SimulatorServer
 
 
 @pytest.fixture
-def control(vobiz: Vobiz):
+def call_control_api(vobiz: VobizClient):
     def call(method: str, path: str, body: object = None) -> httpx.Response:
         return vobiz.client.request(method, f"{vobiz.url}/_sandbox/{path}", json=body)
 
     return call
 
 
-def test_state_shows_everything_but_passwords(vobiz: Vobiz, control, simulator: SimulatorServer) -> None:
+def test_state_shows_everything_but_passwords(vobiz: VobizClient, call_control_api, simulator: SimulatorServer) -> None:
     identity = vobiz.create()
     vobiz("PUT", f"credentials/{identity}", json={"enabled": False})
     register(simulator.sip_address, "officephone01", Secret(GOOD), clock=WallClock(), contact="sip:a@b")
-    answer = control("GET", "state")
+    answer = call_control_api("GET", "state")
     state = answer.json()["accounts"]["MA_DEMO"]
     assert [line["event"] for line in state["history"]] == ["created", "disabled"]
     assert state["credentials"][0]["enabled"] is False
@@ -38,28 +38,30 @@ def test_state_shows_everything_but_passwords(vobiz: Vobiz, control, simulator: 
     assert TOKEN not in answer.text
 
 
-def test_faults_are_planned_listed_and_cleared(vobiz: Vobiz, control) -> None:
-    planned = control("POST", "faults", {"fault": "rate-limited", "verb": "list", "times": 2, "retry_after": 5})
+def test_faults_are_planned_listed_and_cleared(vobiz: VobizClient, call_control_api) -> None:
+    planned = call_control_api(
+        "POST", "faults", {"fault": "rate-limited", "verb": "list", "times": 2, "retry_after": 5}
+    )
     assert planned.json()["fault"]["retry_after"] == 5
     assert vobiz("GET", "trunks/credentials").headers["Retry-After"] == "5"
-    assert [(plan["left"], plan["fired"]) for plan in control("GET", "faults").json()] == [(1, 1)]
-    assert control("DELETE", "faults").json() == []
+    assert [(plan["left"], plan["fired"]) for plan in call_control_api("GET", "faults").json()] == [(1, 1)]
+    assert call_control_api("DELETE", "faults").json() == []
     assert vobiz("GET", "trunks/credentials").status_code == 200
 
 
-def test_calls_hold_a_credential_until_they_end(vobiz: Vobiz, control) -> None:
+def test_calls_hold_a_credential_until_they_end(vobiz: VobizClient, call_control_api) -> None:
     identity = vobiz.create()
-    call = control("POST", "calls", {"account": "MA_DEMO", "username": "officephone01"}).json()
+    call = call_control_api("POST", "calls", {"account": "MA_DEMO", "username": "officephone01"}).json()
     assert call["credential"] == identity
-    assert control("GET", "state").json()["accounts"]["MA_DEMO"]["credentials"][0]["calls"] == 1
+    assert call_control_api("GET", "state").json()["accounts"]["MA_DEMO"]["credentials"][0]["calls"] == 1
     assert vobiz("DELETE", f"credentials/{identity}").status_code == 409
-    assert control("DELETE", f"calls/{call['call']}").status_code == 200
-    assert control("DELETE", f"calls/{call['call']}").status_code == 404
+    assert call_control_api("DELETE", f"calls/{call['call']}").status_code == 200
+    assert call_control_api("DELETE", f"calls/{call['call']}").status_code == 404
     assert vobiz("DELETE", f"credentials/{identity}").status_code == 204
 
 
-def test_readings_change_at_run_time(vobiz: Vobiz, control) -> None:
-    assert control("PATCH", "readings/vobiz", {"create_status": 200}).json()["create_status"] == 200
+def test_readings_change_at_run_time(vobiz: VobizClient, call_control_api) -> None:
+    assert call_control_api("PATCH", "readings/vobiz", {"create_status": 200}).json()["create_status"] == 200
     answer = vobiz("POST", "credentials", json={"username": "a1", "password": GOOD})
     assert answer.status_code == 200
 
@@ -79,29 +81,31 @@ def test_readings_change_at_run_time(vobiz: Vobiz, control) -> None:
         ("PATCH", "readings/telnix", {}, "there is no provider 'telnix'; use one of vobiz"),
     ],
 )
-def test_bad_input_says_what_would_be_right(control, method: str, path: str, body: object, message: str) -> None:
-    answer = control(method, path, body)
+def test_bad_input_says_what_would_be_right(
+    call_control_api, method: str, path: str, body: object, message: str
+) -> None:
+    answer = call_control_api(method, path, body)
     assert answer.status_code == 400
     assert message in answer.json()["error"]
 
 
-def test_a_call_on_an_unknown_username_is_not_found(control) -> None:
-    assert control("POST", "calls", {"account": "MA_DEMO", "username": "nobody"}).status_code == 404
+def test_a_call_on_an_unknown_username_is_not_found(call_control_api) -> None:
+    assert call_control_api("POST", "calls", {"account": "MA_DEMO", "username": "nobody"}).status_code == 404
 
 
-def test_a_web_page_cannot_plan_a_fault(vobiz: Vobiz) -> None:
+def test_a_web_page_cannot_plan_a_fault(vobiz: VobizClient) -> None:
     answer = vobiz.client.post(f"{vobiz.url}/_sandbox/faults", content='{"fault": "error"}')
     assert answer.status_code == 400
 
 
-def test_the_curl_lines_of_the_docstring_work(vobiz: Vobiz, control) -> None:
+def test_the_curl_lines_of_the_docstring_work(vobiz: VobizClient, call_control_api) -> None:
     vobiz.create()
     bodies = [json.loads(text) for text in re.findall(r"-d '(\{.*?\})'", server.__doc__ or "")]
     assert len(bodies) == 5
     for body in bodies:
         path = "faults" if "fault" in body else "calls" if "account" in body else "readings/vobiz"
-        assert control("PATCH" if path.startswith("readings") else "POST", path, body).status_code == 200, body
-        control("DELETE", "faults")
+        assert call_control_api("PATCH" if path.startswith("readings") else "POST", path, body).status_code == 200, body
+        call_control_api("DELETE", "faults")
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0", "192.0.2.1", "::", "localhost", ""])
@@ -124,7 +128,7 @@ def test_start_and_stop_leave_no_thread_and_free_the_ports(api, clock) -> None:
         assert httpx.get(f"{second.http_url}/_sandbox/state", trust_env=False).status_code == 200
 
 
-def test_connections_are_kept_alive(vobiz: Vobiz, account: SimulatedAccount) -> None:
+def test_connections_are_kept_alive(vobiz: VobizClient, account: SimulatedAccount) -> None:
     for number in range(3):
         vobiz.create(f"phone{number}")
     pool = vobiz.client._transport._pool
@@ -132,7 +136,7 @@ def test_connections_are_kept_alive(vobiz: Vobiz, account: SimulatedAccount) -> 
 
 
 def test_requests_are_recorded_without_secrets_and_logs_hold_none(
-    vobiz: Vobiz, simulator: SimulatorServer, caplog: pytest.LogCaptureFixture
+    vobiz: VobizClient, simulator: SimulatorServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "rotator")
     identity = vobiz.create()

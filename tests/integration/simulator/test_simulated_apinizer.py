@@ -4,9 +4,9 @@ import base64
 
 import httpx
 import pytest
-from apinizer_bench import ALL, GENERATIONS, INVOICES, NEW, OLD, ORDERS, PROJECT, place
-from contract import ContractBroken
-from provider_bench import TOKEN
+from apinizer_fixtures import ALL, GENERATIONS, INVOICES, NEW, OLD, ORDERS, PROJECT, apinizer_project
+from openapi_contract import ContractBroken
+from provider_fixtures import TOKEN
 from simulator_support import WallClock, eventually
 
 from rotator.core.secret import Secret
@@ -29,8 +29,8 @@ FULL = {
 BOTH = pytest.mark.parametrize("generation", GENERATIONS)
 
 
-class Raw:
-    """A plain client of one place."""
+class RawClient:
+    """A plain client of one project."""
 
     def __init__(self, found, client):
         self.found, self.client = found, client
@@ -55,15 +55,15 @@ def client():
         yield made
 
 
-def said(response):
+def error_text(response):
     body = response.json()
     return body.get("error_description") or body.get("resultMessage")
 
 
 @BOTH
 def test_a_life_by_hand(generation, client):
-    with place(generation) as found:
-        raw = Raw(found, client)
+    with apinizer_project(generation) as found:
+        raw = RawClient(found, client)
         assert raw("POST", body=FULL).status_code == 200
         assert raw.gateway() == 403
         group = {"credentialAccessList": [{"name": "All", "type": "API_PROXY_GROUP"}]}
@@ -81,13 +81,13 @@ def test_a_life_by_hand(generation, client):
         assert raw("PUT", body={**FULL, "enabled": False}).status_code == 200
         assert (raw.gateway(), raw.gateway(password="second-password")) == (401, 401)
         assert raw("DELETE", f"{BASE}client1/").status_code == 200
-        assert said(raw("DELETE", f"{BASE}client1/")) == "Credential (username: client1) was not found!"
+        assert error_text(raw("DELETE", f"{BASE}client1/")) == "Credential (username: client1) was not found!"
 
 
 @BOTH
 def test_the_envelope_is_that_of_the_generation(generation, client):
-    with place(generation) as found:
-        raw = Raw(found, client)
+    with apinizer_project(generation) as found:
+        raw = RawClient(found, client)
         made, wrong, foreign = (
             raw("POST", body=FULL),
             raw("GET", token="x"),
@@ -99,42 +99,42 @@ def test_the_envelope_is_that_of_the_generation(generation, client):
             assert (foreign.status_code, foreign.json()["error"]) == (404, "not_found")
         else:
             assert made.json()["status"] == "SUCCESS"
-            assert (wrong.status_code, said(wrong)) == (401, "Token is not valid!")
-            assert (foreign.status_code, said(foreign)) == (400, "Project (pay ments) is not found!")
+            assert (wrong.status_code, error_text(wrong)) == (401, "Token is not valid!")
+            assert (foreign.status_code, error_text(foreign)) == (400, "Project (pay ments) is not found!")
         result = raw("DELETE", f"{BASE}client1/").json()["deploymentResult"]
         assert ("detailList" in result) is (generation == NEW)
 
 
 @BOTH
 def test_what_is_refused(generation, client):
-    with place(generation, lenient=True) as found:
-        raw = Raw(found, client)
+    with apinizer_project(generation, lenient=True) as found:
+        raw = RawClient(found, client)
         found.api.add("Elsewhere", "taken", Secret("x"))
         found.api.add(PROJECT, "client1", Secret("first-password"), [ORDERS])
         for missing in ("email", "fullName", "username", "password"):
-            assert "can not be empty" in said(raw("POST", body={**FULL, missing: ""}))
-        assert "already" in said(raw("POST", body={**FULL, "username": "taken"}))
+            assert "can not be empty" in error_text(raw("POST", body={**FULL, missing: ""}))
+        assert "already" in error_text(raw("POST", body={**FULL, "username": "taken"}))
         for missing in ("ipList", "enabled", "expireDate"):
             body = {key: value for key, value in FULL.items() if key != missing}
             assert raw("PUT", body=body).status_code == 400
         again = {"credentialAccessList": [{"name": "Orders", "type": "API_PROXY"}]}
-        assert said(raw("PUT", f"{BASE}client1/access/", again)).endswith(
+        assert error_text(raw("PUT", f"{BASE}client1/access/", again)).endswith(
             "has already access to API Proxy (name:Orders)!"
         )
         absent = {"credentialAccessList": [{"name": "None", "type": "API_PROXY"}]}
-        assert "is not found or" in said(raw("PUT", f"{BASE}client1/access/", absent))
+        assert "is not found or" in error_text(raw("PUT", f"{BASE}client1/access/", absent))
         found.api.read_as(permitted=False)
         assert raw("GET").status_code == (404 if generation == OLD else 400)
 
 
 def test_a_path_without_its_slash_is_none_and_the_contract_says_so(client):
-    with pytest.raises(ContractBroken, match="PathNotFound"), place() as found:
-        assert Raw(found, client)("GET", BASE.rstrip("/")).status_code == 404
+    with pytest.raises(ContractBroken, match="PathNotFound"), apinizer_project() as found:
+        assert RawClient(found, client)("GET", BASE.rstrip("/")).status_code == 404
 
 
 def test_an_environment_that_a_deployment_does_not_reach_keeps_the_old_password(client):
-    with place() as found:
-        raw = Raw(found, client)
+    with apinizer_project() as found:
+        raw = RawClient(found, client)
         found.api.add(PROJECT, "client1", Secret("first-password"), [ORDERS])
         found.sandbox.faults.plan("partial-deployment", verb="update")
         answer = raw("PATCH", f"{BASE}client1/", {"password": "second-password"})
@@ -147,25 +147,25 @@ def test_an_environment_that_a_deployment_does_not_reach_keeps_the_old_password(
 
 @pytest.mark.parametrize("fault", ["null-deployment", "empty-deployment"])
 def test_a_deployment_that_names_nothing_reaches_nothing(fault, client):
-    with place() as found:
-        raw = Raw(found, client)
+    with apinizer_project() as found:
+        raw = RawClient(found, client)
         found.sandbox.faults.plan(fault, verb="create")
         result = raw("POST", body=FULL).json()["deploymentResult"]
         assert (result is None) if fault == "null-deployment" else (result["environmentResults"] == [])
-        assert found.nowhere("client1", "first-password")
+        assert found.accepted_nowhere("client1", "first-password")
 
 
 def test_an_expired_one_is_listed_and_not_let_in(client):
-    with place() as found:
-        raw = Raw(found, client)
+    with apinizer_project() as found:
+        raw = RawClient(found, client)
         found.api.add(PROJECT, "client1", Secret("first-password"), [ORDERS], expireDate="2026-01-01T00:00:00.000Z")
         assert len(raw("GET").json()["resultList"]) == 1
         assert raw.gateway() == 401
 
 
 def test_access_that_is_revoked_ends(client):
-    with place() as found:
-        raw = Raw(found, client)
+    with apinizer_project() as found:
+        raw = RawClient(found, client)
         found.api.add(PROJECT, "client1", Secret("first-password"), [ORDERS, ALL])
         for name, kind in (ORDERS, INVOICES, ALL):  # one that was never granted is passed over in silence
             body = {"credentialAccessList": [{"name": name, "type": kind}]}
@@ -174,8 +174,8 @@ def test_access_that_is_revoked_ends(client):
 
 
 def test_tokens(client):
-    with place() as found:
-        raw = Raw(found, client)
+    with apinizer_project() as found:
+        raw = RawClient(found, client)
         found.api.add(PROJECT, "client1", Secret("first-password"), [ORDERS])
         url = f"{found.sandbox.http_url}/gateway/production/Orders"
 
@@ -198,7 +198,7 @@ def test_tokens(client):
 
 
 def test_a_client_that_reads_vault_is_never_cut_off_and_one_that_is_refused_says_so():
-    with place() as found:
+    with apinizer_project() as found:
         found.api.add(PROJECT, "client1", Secret("first-password"), [ORDERS])
         found.api.add(PROJECT, "client2", Secret("second-password"), [ORDERS])
         given = [PublishedCredential("client1", Secret("first-password"), "")]

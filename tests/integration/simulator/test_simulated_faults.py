@@ -4,7 +4,7 @@ import time
 
 import httpx
 import pytest
-from simulator_support import GOOD, Vobiz, eventually
+from simulator_support import GOOD, VobizClient, eventually
 
 from rotator_simulator.account import SimulatedAccount
 from rotator_simulator.faults import CATALOGUE, FaultInjector, fault_named
@@ -21,7 +21,7 @@ def plan(simulator: SimulatorServer, name: str, **changes):
     ("name", "committed"), [("reset", False), ("lost-answer", True), ("silence", False), ("silence-after-commit", True)]
 )
 def test_no_answer_before_or_after_the_commit(
-    vobiz: Vobiz, simulator: SimulatorServer, account: SimulatedAccount, name: str, committed: bool
+    vobiz: VobizClient, simulator: SimulatorServer, account: SimulatedAccount, name: str, committed: bool
 ) -> None:
     planned = plan(simulator, name)
     error = httpx.ReadTimeout if "silence" in name else httpx.ReadError
@@ -34,7 +34,7 @@ def test_no_answer_before_or_after_the_commit(
     assert vobiz("GET", "trunks/credentials").status_code == 200
 
 
-def test_a_reset_is_a_reset(vobiz: Vobiz, simulator: SimulatorServer) -> None:
+def test_a_reset_is_a_reset(vobiz: VobizClient, simulator: SimulatorServer) -> None:
     plan(simulator, "lost-answer")
     with pytest.raises(httpx.ReadError) as caught:
         vobiz("POST", "credentials", json=BODY)
@@ -46,7 +46,9 @@ def test_a_reset_is_a_reset(vobiz: Vobiz, simulator: SimulatorServer) -> None:
     assert ConnectionResetError in chain
 
 
-def test_rate_limited_with_retry_after(vobiz: Vobiz, simulator: SimulatorServer, account: SimulatedAccount) -> None:
+def test_rate_limited_with_retry_after(
+    vobiz: VobizClient, simulator: SimulatorServer, account: SimulatedAccount
+) -> None:
     plan(simulator, "rate-limited", retry_after=7)
     answer = vobiz("POST", "credentials", json=BODY)
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
@@ -60,7 +62,7 @@ def test_rate_limited_with_retry_after(vobiz: Vobiz, simulator: SimulatorServer,
     [("error", 500, False), ("unavailable", 503, False), ("error-after-commit", 500, True), ("forbidden", 403, False)],
 )
 def test_error_statuses(
-    vobiz: Vobiz, simulator: SimulatorServer, account: SimulatedAccount, name: str, status: int, committed: bool
+    vobiz: VobizClient, simulator: SimulatorServer, account: SimulatedAccount, name: str, status: int, committed: bool
 ) -> None:
     plan(simulator, name)
     answer = vobiz("POST", "credentials", json=BODY)
@@ -68,7 +70,7 @@ def test_error_statuses(
     assert bool(account.credentials()) is committed
 
 
-def test_unauthorized_from_now_on(vobiz: Vobiz, simulator: SimulatorServer) -> None:
+def test_unauthorized_from_now_on(vobiz: VobizClient, simulator: SimulatorServer) -> None:
     simulator.faults.plan("unauthorized", times=None)
     assert [vobiz("GET", "trunks/credentials").status_code for _ in range(3)] == [401, 401, 401]
     simulator.faults.clear()
@@ -77,7 +79,7 @@ def test_unauthorized_from_now_on(vobiz: Vobiz, simulator: SimulatorServer) -> N
 
 @pytest.mark.parametrize("name", ["html", "html-after-commit", "empty", "empty-after-commit"])
 def test_bodies_that_are_not_json(
-    vobiz: Vobiz, simulator: SimulatorServer, account: SimulatedAccount, name: str
+    vobiz: VobizClient, simulator: SimulatorServer, account: SimulatedAccount, name: str
 ) -> None:
     plan(simulator, name)
     answer = vobiz("POST", "credentials", json=BODY)
@@ -86,19 +88,19 @@ def test_bodies_that_are_not_json(
     assert bool(account.credentials()) is name.endswith("after-commit")
 
 
-def test_huge_body(vobiz: Vobiz, simulator: SimulatorServer) -> None:
+def test_huge_body(vobiz: VobizClient, simulator: SimulatorServer) -> None:
     plan(simulator, "huge")
     assert len(vobiz("POST", "credentials", json=BODY).content) > 10_000_000
 
 
-def test_half_a_body(vobiz: Vobiz, simulator: SimulatorServer, account: SimulatedAccount) -> None:
+def test_half_a_body(vobiz: VobizClient, simulator: SimulatorServer, account: SimulatedAccount) -> None:
     plan(simulator, "half-body")
     with pytest.raises(httpx.RemoteProtocolError, match="complete message body"):
         vobiz("POST", "credentials", json=BODY)
     assert account.credentials()
 
 
-def test_slow_drip_outlasts_a_read_timeout(vobiz: Vobiz, simulator: SimulatorServer) -> None:
+def test_slow_drip_outlasts_a_read_timeout(vobiz: VobizClient, simulator: SimulatorServer) -> None:
     plan(simulator, "drip", seconds=0.004)
     # Each byte comes well inside the read timeout: only a bound on the whole call ends such an answer.
     began = time.monotonic()
@@ -109,7 +111,7 @@ def test_slow_drip_outlasts_a_read_timeout(vobiz: Vobiz, simulator: SimulatorSer
 
 @pytest.mark.parametrize(("name", "committed"), [("latency", False), ("late-answer", True)])
 def test_latency(
-    vobiz: Vobiz, simulator: SimulatorServer, account: SimulatedAccount, name: str, committed: bool
+    vobiz: VobizClient, simulator: SimulatorServer, account: SimulatedAccount, name: str, committed: bool
 ) -> None:
     plan(simulator, name, seconds=30)
     with pytest.raises(httpx.ReadTimeout):
@@ -119,7 +121,7 @@ def test_latency(
     assert bool(account.credentials()) is committed
 
 
-def test_redirect_leads_elsewhere_and_is_counted(vobiz: Vobiz, simulator: SimulatorServer) -> None:
+def test_redirect_leads_elsewhere_and_is_counted(vobiz: VobizClient, simulator: SimulatorServer) -> None:
     simulator.faults.plan("redirect", times=2)
     answer = vobiz("GET", "trunks/credentials")
     assert (answer.status_code, answer.headers["Location"]) == (307, f"{vobiz.url}/_sandbox/elsewhere")
@@ -130,7 +132,7 @@ def test_redirect_leads_elsewhere_and_is_counted(vobiz: Vobiz, simulator: Simula
     assert state["redirects_followed"] == 1
 
 
-def test_plans_concern_their_verb_and_account(vobiz: Vobiz, simulator: SimulatorServer) -> None:
+def test_plans_concern_their_verb_and_account(vobiz: VobizClient, simulator: SimulatorServer) -> None:
     simulator.faults.plan("error", verb="delete", times=None)
     simulator.faults.plan("error", account="MA_OTHER", times=None)
     identity = vobiz.create()
@@ -181,7 +183,7 @@ def test_plans_are_checked(rest: dict, message: str) -> None:
         FaultInjector().plan(**rest)
 
 
-def test_every_fault_of_the_catalogue_leaves_the_server_usable(vobiz: Vobiz, simulator: SimulatorServer) -> None:
+def test_every_fault_of_the_catalogue_leaves_the_server_usable(vobiz: VobizClient, simulator: SimulatorServer) -> None:
     for name, fault in CATALOGUE.items():
         seconds = min(fault.seconds, 0.001)
         simulator.faults.plan(fault_named(name, seconds=seconds), verb="list")
@@ -198,7 +200,7 @@ def test_stop_ends_silences_and_drips(api, clock) -> None:
     try:
         simulator.faults.plan("silence", times=None)
         with httpx.Client(trust_env=False) as client, pytest.raises(httpx.ReadTimeout):
-            Vobiz(simulator.http_url, client)("GET", "trunks/credentials", timeout=0.1)
+            VobizClient(simulator.http_url, client)("GET", "trunks/credentials", timeout=0.1)
     finally:
         began = time.monotonic()
         simulator.stop()

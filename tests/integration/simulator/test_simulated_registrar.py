@@ -9,7 +9,7 @@ from aiosipua.auth import SipDigestAuth
 from aiosipua.registration import Registration
 from aiosipua.transport import UdpSipTransport
 from aiosipua.uac import SipUAC
-from simulator_support import GOOD, HandClock, Vobiz, WallClock
+from simulator_support import GOOD, HandMovedClock, VobizClient, WallClock
 
 from rotator.core.secret import Secret
 from rotator.providers.sip import codec as sipcodec
@@ -67,14 +67,14 @@ def test_a_proof_changes_no_binding(simulator: SimulatorServer, account: Simulat
 
 
 def test_bindings_expire(
-    simulator: SimulatorServer, account: SimulatedAccount, identity: str, clock: HandClock
+    simulator: SimulatorServer, account: SimulatedAccount, identity: str, clock: HandMovedClock
 ) -> None:
     go(simulator, contact="sip:phone@desk", expires=60)
     clock.seconds += 61
     assert account.bindings(NAME) == ()
 
 
-def test_endpoint_shows_its_registration_as_text(simulator: SimulatorServer, vobiz: Vobiz) -> None:
+def test_endpoint_shows_its_registration_as_text(simulator: SimulatorServer, vobiz: VobizClient) -> None:
     made = vobiz("POST", "Endpoint/", json={"username": "desk1", "password": "longenough"}).json()
     assert go(simulator, "longenough", "desk1", domain="registrar.vobiz.ai", contact="sip:desk1@x").authenticated
     shown = vobiz("GET", f"Endpoint/{made['endpoint_id']}/").json()
@@ -97,7 +97,7 @@ def test_propagation_in_both_senses(
     simulator: SimulatorServer,
     account: SimulatedAccount,
     identity: str,
-    clock: HandClock,
+    clock: HandMovedClock,
     propagation,
     after: float,
     old,
@@ -112,7 +112,7 @@ def test_propagation_in_both_senses(
 
 
 def test_disabling_propagates_late_too(
-    simulator: SimulatorServer, account: SimulatedAccount, identity: str, clock: HandClock
+    simulator: SimulatorServer, account: SimulatedAccount, identity: str, clock: HandMovedClock
 ) -> None:
     simulator.registrar.options = RegistrarOptions(propagation=Propagation(old=5))
     account.update("credential", identity, enabled=False)
@@ -123,7 +123,7 @@ def test_disabling_propagates_late_too(
 
 
 def test_setting_the_same_password_again_is_no_change(
-    simulator: SimulatorServer, account: SimulatedAccount, identity: str, clock: HandClock
+    simulator: SimulatorServer, account: SimulatedAccount, identity: str, clock: HandMovedClock
 ) -> None:
     simulator.registrar.options = RegistrarOptions(propagation=Propagation(new=5))
     clock.seconds += 100

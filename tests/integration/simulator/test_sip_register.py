@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from ports import free_port
-from simulator_support import HandClock, WallClock
+from free_ports import free_port
+from simulator_support import HandMovedClock, WallClock
 
 from rotator.core.secret import Secret
 from rotator.fields.network import HostPort
@@ -170,7 +170,7 @@ def test_silence_ends_at_the_timeout() -> None:
 
 def test_silence_ends_even_where_the_clock_stands_still() -> None:
     with scripted(lambda *_: []) as (where, _):
-        result = register(where, "a", Secret("b"), clock=HandClock(), timeout=0.3)
+        result = register(where, "a", Secret("b"), clock=HandMovedClock(), timeout=0.3)
     assert result.status is None
 
 

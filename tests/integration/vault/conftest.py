@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from bao import Bao
+from openbao_server import Bao
 
 POLICY = Path(__file__).parents[3] / "config" / "vault-policy.hcl"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from bao import Bao, Session, TravelClock, eventually
+from openbao_server import Bao, SkippingClock, VaultAccess, eventually
 
 from rotator.core.model import Credential, TargetState
 from rotator.core.secret import Secret
@@ -28,10 +28,10 @@ from rotator.vault.store import VaultStore
 PARENT = """
 import sys, threading, time
 from pathlib import Path
-from bao import TravelClock
+from openbao_server import SkippingClock
 from rotator.vault.embedded import EmbeddedVault
 
-server = EmbeddedVault(Path(sys.argv[1]), TravelClock())
+server = EmbeddedVault(Path(sys.argv[1]), SkippingClock())
 starter = threading.Thread(target=server.start)
 starter.start()
 busy = [threading.Thread(target=lambda: [sum(range(1000)) for _ in iter(int, 1)], daemon=True) for _ in range(4)]
@@ -53,7 +53,7 @@ def start_parent(data_dir: Path) -> tuple[subprocess.Popen[str], int, str]:
     return parent, int(pid), address
 
 
-class HurriedClock(TravelClock):
+class HurriedClock(SkippingClock):
     """Half a second passes with every look."""
 
     def sleep(self, seconds: float) -> None:
@@ -69,12 +69,12 @@ def ended(pid: int) -> bool:
 
 @pytest.fixture
 def persistent(tmp_path: Path) -> Iterator[EmbeddedVault]:
-    with EmbeddedVault(tmp_path / "data", TravelClock()) as server:
+    with EmbeddedVault(tmp_path / "data", SkippingClock()) as server:
         yield server
 
 
 def client(server: EmbeddedVault, method: Any = None) -> Any:
-    return Session(method or server.rotator_login(), server.address)
+    return VaultAccess(method or server.rotator_login(), server.address)
 
 
 def test_the_first_start_sets_up_what_rotator_needs(persistent: EmbeddedVault) -> None:
@@ -101,39 +101,39 @@ def test_a_device_may_read_what_is_published_and_nothing_else(persistent: Embedd
 def test_the_data_survive_a_kill_of_the_parent_and_the_server_does_not(tmp_path: Path) -> None:
     parent, pid, address = start_parent(tmp_path)
     assert not ended(pid), "the thread that started it has ended, and the server has not"
-    Session(credentials(tmp_path, "rotator"), address).store.write_state(TargetState("kept", failures=7), 0)
+    VaultAccess(credentials(tmp_path, "rotator"), address).store.write_state(TargetState("kept", failures=7), 0)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     assert parent.stdout is not None
     parent.stdout.close()
-    with EmbeddedVault(tmp_path, TravelClock()) as again:
+    with EmbeddedVault(tmp_path, SkippingClock()) as again:
         assert ended(pid)
         assert client(again).store.read_state("kept").state.failures == 7
 
 
 def test_a_kill_of_the_server_itself_loses_nothing(tmp_path: Path) -> None:
-    with EmbeddedVault(tmp_path, TravelClock()) as server:
+    with EmbeddedVault(tmp_path, SkippingClock()) as server:
         client(server).store.write_state(TargetState("kept", failures=7), 0)
         os.kill(server.pid, signal.SIGKILL)
         eventually(lambda: ended(server.pid), "the server is dead")
-    with EmbeddedVault(tmp_path, TravelClock()) as again:
+    with EmbeddedVault(tmp_path, SkippingClock()) as again:
         assert client(again).store.read_state("kept").state.failures == 7
 
 
 def test_one_directory_serves_one_process(persistent: EmbeddedVault, tmp_path: Path) -> None:
     with pytest.raises(EmbeddedError, match="is in use by another rotator: stop it, or set another data_dir"):
-        EmbeddedVault(tmp_path / "data", TravelClock()).start()
+        EmbeddedVault(tmp_path / "data", SkippingClock()).start()
     client(persistent).store.check()
 
 
 def test_a_command_attaches_to_the_server_that_another_process_runs(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    assert not EmbeddedVault(data, TravelClock()).attach()
-    with EmbeddedVault(data, TravelClock()) as server:
-        beside = EmbeddedVault(data, TravelClock(), port=int(server.address.rsplit(":", 1)[1]))
+    assert not EmbeddedVault(data, SkippingClock()).attach()
+    with EmbeddedVault(data, SkippingClock()) as server:
+        beside = EmbeddedVault(data, SkippingClock(), port=int(server.address.rsplit(":", 1)[1]))
         assert beside.attach()
         client(beside).store.check()
-    assert not EmbeddedVault(data, TravelClock()).attach()
+    assert not EmbeddedVault(data, SkippingClock()).attach()
 
 
 def test_nobody_else_can_read_the_directory(persistent: EmbeddedVault, tmp_path: Path) -> None:
@@ -148,10 +148,10 @@ def test_the_root_token_is_revoked_and_forgotten(tmp_path: Path, monkeypatch: py
     roots: list[Secret] = []
     real = embedded.revoke_root
     monkeypatch.setattr(embedded, "revoke_root", lambda admin, *rest: roots.append(admin.root) or real(admin, *rest))
-    with EmbeddedVault(tmp_path, TravelClock()) as server:
+    with EmbeddedVault(tmp_path, SkippingClock()) as server:
         assert not (tmp_path / "root-token").exists()
         with pytest.raises(EmbeddedError, match="answered 403"):
-            VaultAdmin(server.address, TravelClock(), roots[0]).call("GET", "auth/token/lookup-self")
+            VaultAdmin(server.address, SkippingClock(), roots[0]).call("GET", "auth/token/lookup-self")
         with pytest.raises(EmbeddedError, match="has no root token"):
             _ = server.root_token
     kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
@@ -179,8 +179,8 @@ def test_a_first_start_that_was_cut_off_is_finished_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(VaultAdmin, "call", call)
         with pytest.raises(Cut):
-            EmbeddedVault(tmp_path, TravelClock()).start()
-    with EmbeddedVault(tmp_path, TravelClock()) as server:
+            EmbeddedVault(tmp_path, SkippingClock()).start()
+    with EmbeddedVault(tmp_path, SkippingClock()) as server:
         client(server).store.check()
         assert not (tmp_path / "root-token").exists()
 
@@ -195,19 +195,19 @@ def test_a_start_that_was_cut_off_before_its_keys_were_kept_says_what_to_do(
             lambda admin, _: admin.call("PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1}),
         )
         with pytest.raises(EmbeddedError, match="was interrupted before it wrote any data: remove it"):
-            EmbeddedVault(tmp_path, TravelClock()).start()
+            EmbeddedVault(tmp_path, SkippingClock()).start()
 
 
 def test_a_lost_seal_key_is_named(tmp_path: Path) -> None:
-    with EmbeddedVault(tmp_path, TravelClock()):
+    with EmbeddedVault(tmp_path, SkippingClock()):
         pass
     (tmp_path / "seal.key").unlink()
     with pytest.raises(EmbeddedError, match=r"seal\.key is missing, and without it the data cannot be read"):
-        EmbeddedVault(tmp_path, TravelClock()).start()
+        EmbeddedVault(tmp_path, SkippingClock()).start()
 
 
 def test_a_wrong_seal_key_ends_in_a_bounded_time_and_points_to_the_log(tmp_path: Path) -> None:
-    with EmbeddedVault(tmp_path, TravelClock()):
+    with EmbeddedVault(tmp_path, SkippingClock()):
         pass
     (tmp_path / "seal.key").write_bytes(b"x" * 32)
     with pytest.raises(EmbeddedError, match=r"not ready after 60 s: see .*server\.log"):
@@ -218,13 +218,13 @@ def test_a_wrong_seal_key_ends_in_a_bounded_time_and_points_to_the_log(tmp_path:
 def test_a_given_port_is_used_and_a_taken_one_is_an_error(bao: Bao, tmp_path: Path) -> None:
     taken = int(bao.address.rsplit(":", 1)[1])
     with pytest.raises(EmbeddedError, match=f"port {taken} on 127.0.0.1 is not available"):
-        EmbeddedVault(tmp_path, TravelClock(), port=taken).start()
+        EmbeddedVault(tmp_path, SkippingClock(), port=taken).start()
 
 
 def test_a_directory_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EmbeddedError, match="is unusable"):
-        EmbeddedVault(tmp_path / "file" / "data", TravelClock()).start()
+        EmbeddedVault(tmp_path / "file" / "data", SkippingClock()).start()
 
 
 def test_a_missing_server_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +236,7 @@ def test_a_missing_server_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_in_memory_nothing_is_left_behind() -> None:
-    with EmbeddedVault(None, TravelClock()) as server:
+    with EmbeddedVault(None, SkippingClock()) as server:
         directory, pid = server.log_file.parent, server.pid
     assert not directory.exists()
     assert ended(pid)
@@ -244,7 +244,7 @@ def test_in_memory_nothing_is_left_behind() -> None:
 
 def test_another_mount_and_other_paths_can_be_planned() -> None:
     setup = ServerSetup(mount="voice", state_prefix="ops/state", consumer_paths=("phones/*",))
-    with EmbeddedVault(None, TravelClock(), setup) as server:
+    with EmbeddedVault(None, SkippingClock(), setup) as server:
         session = client(server)
         store = VaultStore(session.client, "voice", "ops/state")
         store.check()
@@ -260,7 +260,7 @@ def test_no_secret_is_in_a_process_list_an_environment_or_a_log(
 ) -> None:
     caplog.set_level("DEBUG")
     password = "a-password-to-search-for"
-    with EmbeddedVault(None, TravelClock()) as server, EmbeddedVault(tmp_path, TravelClock()) as other:
+    with EmbeddedVault(None, SkippingClock()) as server, EmbeddedVault(tmp_path, SkippingClock()) as other:
         secrets = [password, server.root_token.reveal()]
         for each in (server, other):
             session = client(each)
@@ -290,7 +290,7 @@ def test_many_servers_started_by_many_threads_all_run() -> None:
     addresses: list[str] = []
 
     def run() -> None:
-        with EmbeddedVault(None, TravelClock()) as server:
+        with EmbeddedVault(None, SkippingClock()) as server:
             client(server).store.check()
             addresses.append(server.address)
 

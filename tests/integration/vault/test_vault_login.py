@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from bao import DROP, Bao, FaultyProxy, Once, Session, changed
+from openbao_server import DROP, Bao, FirstMatches, TamperingProxy, VaultAccess, with_answer
 
 from rotator.core.secret import Secret
 from rotator.ports import StoreDenied, StoreError, StoreUnavailable
@@ -20,18 +20,18 @@ from rotator.vault.auth import AppRole, Jwt, Kubernetes, Method, Token, TokenFil
 from rotator.vault.client import VaultRequest
 
 
-def use(session: Session) -> None:
+def use(session: VaultAccess) -> None:
     """One request that needs a good token."""
     session.store.read_state("login-test")
 
 
-def revoke(bao: Bao, session: Session) -> None:
+def revoke(bao: Bao, session: VaultAccess) -> None:
     """Revokes the token in force behind the client's back."""
     token = session.client._tokens.current()
     bao.call("POST", "auth/token/revoke", {"token": token.reveal()})
 
 
-def lifetime(session: Session) -> float:
+def lifetime(session: VaultAccess) -> float:
     end = session.client.token_expires_at()
     assert end is not None
     return (end - session.clock.now()).total_seconds()
@@ -74,7 +74,7 @@ class TestAppRole:
         assert session.meter.count("read_state", "denied") == 0
 
     def test_a_renewal_that_grants_less_than_half_leads_to_a_login(self, bao: Bao, policy: str) -> None:
-        with FaultyProxy(bao.address) as proxy:
+        with TamperingProxy(bao.address) as proxy:
             session = bao.client(bao.app_role(policy, token_ttl="60s"), proxy.address)
             use(session)
 
@@ -138,9 +138,11 @@ class TestAppRole:
     def test_a_token_that_a_standby_does_not_know_yet_is_tried_again_without_a_login(
         self, bao: Bao, policy: str
     ) -> None:
-        with FaultyProxy(bao.address) as proxy:
-            unknown = Once(lambda seen: "secret/data" in seen.path, times=2)
-            proxy.tamper = lambda seen: changed(seen, 403, {"errors": ["permission denied"]}) if unknown(seen) else seen
+        with TamperingProxy(bao.address) as proxy:
+            unknown = FirstMatches(lambda seen: "secret/data" in seen.path, times=2)
+            proxy.tamper = lambda seen: (
+                with_answer(seen, 403, {"errors": ["permission denied"]}) if unknown(seen) else seen
+            )
             session = bao.client(bao.app_role(policy), proxy.address)
             use(session)
             assert session.meter.count("read_state", "denied") == 2
@@ -159,7 +161,7 @@ class TestAppRole:
         assert session.meter.requests == [("login", "denied")]
 
     def test_while_the_token_works_a_failing_renewal_only_waits(self, bao: Bao, policy: str) -> None:
-        with FaultyProxy(bao.address) as proxy:
+        with TamperingProxy(bao.address) as proxy:
             session = bao.client(bao.app_role(policy, token_ttl="60s"), proxy.address)
             use(session)
             proxy.tamper = lambda seen: DROP if "renew-self" in seen.path else seen
@@ -173,9 +175,9 @@ class TestAppRole:
             assert session.meter.count("renew", "ok") == 1
 
     def test_a_login_whose_answer_is_lost_is_made_again(self, bao: Bao, policy: str) -> None:
-        with FaultyProxy(bao.address) as proxy:
+        with TamperingProxy(bao.address) as proxy:
             session = bao.client(bao.app_role(policy), proxy.address)
-            lost = Once(lambda seen: "login" in seen.path)
+            lost = FirstMatches(lambda seen: "login" in seen.path)
             proxy.tamper = lambda seen: DROP if lost(seen) else seen
             use(session)
             assert session.meter.count("login", "unavailable") == 1

@@ -8,7 +8,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from bao import DROP, Bao, FaultyProxy, Once, Seen, Session, changed, eventually, running_bao
+from openbao_server import (
+    DROP,
+    Bao,
+    FirstMatches,
+    ProxiedExchange,
+    TamperingProxy,
+    VaultAccess,
+    eventually,
+    running_bao,
+    with_answer,
+)
 
 from rotator.core.model import Claim, ConsumerDocument, Credential, TargetState
 from rotator.core.secret import Secret
@@ -23,7 +33,7 @@ NAMES = (f"target-{number}" for number in itertools.count())
 
 
 @pytest.fixture
-def session(bao: Bao, policy: str) -> Session:
+def session(bao: Bao, policy: str) -> VaultAccess:
     return bao.client(bao.app_role(policy))
 
 
@@ -45,7 +55,9 @@ def is_read(part: str):
 
 
 class TestDocuments:
-    def test_a_state_that_is_not_there_reads_as_fresh_and_then_as_written(self, session: Session, name: str) -> None:
+    def test_a_state_that_is_not_there_reads_as_fresh_and_then_as_written(
+        self, session: VaultAccess, name: str
+    ) -> None:
         found = session.store.read_state(name)
         assert (found.state, found.version) == (TargetState(name), 0)
         written = replace(found.state, published=credential(), failures=2)
@@ -54,20 +66,20 @@ class TestDocuments:
         assert (again.state, again.version) == (written, 1)
         assert name in session.store.list_states()
 
-    def test_a_state_keeps_two_versions_only(self, bao: Bao, session: Session, name: str) -> None:
+    def test_a_state_keeps_two_versions_only(self, bao: Bao, session: VaultAccess, name: str) -> None:
         for version in range(4):
             session.store.write_state(TargetState(name, failures=version), version)
         assert set(bao.call("GET", f"secret/metadata/rotator/state/{name}")["data"]["versions"]) == {"3", "4"}
 
     def test_a_crash_before_the_first_version_leaves_a_state_that_can_be_written(
-        self, bao: Bao, session: Session, name: str
+        self, bao: Bao, session: VaultAccess, name: str
     ) -> None:
         bao.call("POST", f"secret/metadata/rotator/state/{name}", {"max_versions": 2})
         assert session.store.read_state(name).version == 0
         assert session.store.write_state(TargetState(name), 0) == 1
 
     def test_a_write_over_an_old_version_is_a_conflict(
-        self, bao: Bao, session: Session, name: str, policy: str
+        self, bao: Bao, session: VaultAccess, name: str, policy: str
     ) -> None:
         other = bao.client(bao.app_role(policy))
         session.store.write_state(TargetState(name), 0)
@@ -98,7 +110,7 @@ class TestDocuments:
         assert sorted(results) == ["conflict"] * 7 + ["version 2"]
 
     def test_a_consumer_document_is_made_and_replaced_and_keeps_what_people_added(
-        self, bao: Bao, session: Session, name: str
+        self, bao: Bao, session: VaultAccess, name: str
     ) -> None:
         path = f"sip/{name}"
         absent = session.store.read_consumer(path)
@@ -120,7 +132,7 @@ class TestDocuments:
         }
 
     def test_a_consumer_document_that_changed_since_it_was_read_is_a_conflict(
-        self, bao: Bao, session: Session, name: str
+        self, bao: Bao, session: VaultAccess, name: str
     ) -> None:
         path = f"sip/{name}"
         over = session.store.read_consumer(path)
@@ -131,7 +143,7 @@ class TestDocuments:
 
     @pytest.mark.parametrize("verb", ["delete", "destroy"])
     def test_a_removed_consumer_document_still_has_a_version(
-        self, bao: Bao, session: Session, name: str, verb: str
+        self, bao: Bao, session: VaultAccess, name: str, verb: str
     ) -> None:
         path = f"sip/{name}"
         session.store.write_consumer(path, credential(), AT, session.store.read_consumer(path))
@@ -140,12 +152,14 @@ class TestDocuments:
         assert removed == ConsumerDocument(version=1, exists=False)
         assert session.store.write_consumer(path, credential(), AT, removed) == 2
 
-    def test_a_state_that_cannot_be_read_names_path_and_field(self, bao: Bao, session: Session, name: str) -> None:
+    def test_a_state_that_cannot_be_read_names_path_and_field(self, bao: Bao, session: VaultAccess, name: str) -> None:
         bao.call("POST", f"secret/data/rotator/state/{name}", {"data": {"schema": 1, "target": 5}})
         with pytest.raises(StoreCorrupt, match=f"secret/rotator/state/{name}: field target: expected str"):
             session.store.read_state(name)
 
-    def test_a_state_that_was_copied_to_another_name_is_not_taken(self, bao: Bao, session: Session, name: str) -> None:
+    def test_a_state_that_was_copied_to_another_name_is_not_taken(
+        self, bao: Bao, session: VaultAccess, name: str
+    ) -> None:
         session.store.write_state(TargetState(name), 0)
         data = bao.call("GET", f"secret/data/rotator/state/{name}")["data"]["data"]
         bao.call("POST", f"secret/data/rotator/state/{name}-copy", {"data": data})
@@ -153,12 +167,12 @@ class TestDocuments:
             session.store.read_state(f"{name}-copy")
 
     @pytest.mark.parametrize("bad", ["", "..", "a/b", "."])
-    def test_a_target_name_that_leads_elsewhere_is_refused(self, session: Session, bad: str) -> None:
+    def test_a_target_name_that_leads_elsewhere_is_refused(self, session: VaultAccess, bad: str) -> None:
         with pytest.raises(StoreError, match="use letters, digits"):
             session.store.read_state(bad)
 
     @pytest.mark.parametrize("odd", ["with space", "per%cent", "frage?x=1", "käse", "a#b"])
-    def test_a_name_that_urls_must_quote_comes_back_as_it_was(self, session: Session, odd: str) -> None:
+    def test_a_name_that_urls_must_quote_comes_back_as_it_was(self, session: VaultAccess, odd: str) -> None:
         session.store.write_state(TargetState(odd), session.store.read_state(odd).version)
         assert session.store.read_state(odd).state.target == odd
         assert odd in session.store.list_states()
@@ -167,9 +181,9 @@ class TestDocuments:
 class TestLostAnswers:
     @pytest.mark.parametrize("times", [1, 3])
     def test_a_write_whose_answer_was_lost_happened_once(self, bao: Bao, policy: str, name: str, times: int) -> None:
-        with FaultyProxy(bao.address) as proxy:
+        with TamperingProxy(bao.address) as proxy:
             session = bao.client(bao.app_role(policy), proxy.address)
-            lost = Once(is_write(f"/data/rotator/state/{name}"), times)
+            lost = FirstMatches(is_write(f"/data/rotator/state/{name}"), times)
             proxy.tamper = lambda seen: DROP if lost(seen) else seen
             assert session.store.write_state(TargetState(name, failures=3), 0) == 1
             assert proxy.count("POST", f"/data/rotator/state/{name}") == times + 1
@@ -177,11 +191,11 @@ class TestLostAnswers:
 
     def test_a_lost_answer_followed_by_another_writer_is_a_conflict(self, bao: Bao, policy: str, name: str) -> None:
         other = bao.client(bao.app_role(policy))
-        with FaultyProxy(bao.address) as proxy:
+        with TamperingProxy(bao.address) as proxy:
             session = bao.client(bao.app_role(policy), proxy.address)
-            lost = Once(is_write(f"/data/rotator/state/{name}"))
+            lost = FirstMatches(is_write(f"/data/rotator/state/{name}"))
 
-            def tamper(seen: Seen) -> Seen | str:
+            def tamper(seen: ProxiedExchange) -> ProxiedExchange | str:
                 if not lost(seen):
                     return seen
                 other.store.write_state(TargetState(name, failures=9), 1)
@@ -193,9 +207,9 @@ class TestLostAnswers:
 
     def test_a_lost_answer_to_a_publication_happened_once(self, bao: Bao, policy: str, name: str) -> None:
         path = f"sip/{name}"
-        with FaultyProxy(bao.address) as proxy:
+        with TamperingProxy(bao.address) as proxy:
             session = bao.client(bao.app_role(policy), proxy.address)
-            lost = Once(is_write(path))
+            lost = FirstMatches(is_write(path))
             proxy.tamper = lambda seen: DROP if lost(seen) else seen
             over = session.store.read_consumer(path)
             assert session.store.write_consumer(path, credential(), AT, over) == 1
@@ -219,9 +233,9 @@ class TestLostAnswers:
         ],
     )
     def test_a_bad_answer_is_retried_and_in_the_end_unavailable(self, bao: Bao, policy: str, answer: str) -> None:
-        with FaultyProxy(bao.address) as proxy:
+        with TamperingProxy(bao.address) as proxy:
             session = bao.client(bao.app_role(policy), proxy.address)
-            once = Once(is_read("state/x"))
+            once = FirstMatches(is_read("state/x"))
             proxy.tamper = lambda seen: answer if once(seen) else seen
             assert session.store.read_state("x").version == 0
             proxy.tamper = lambda seen: answer if is_read("state/x")(seen) else seen
@@ -233,11 +247,11 @@ class TestLostAnswers:
 
     def test_an_answer_that_drips_ends_at_the_time_limit(self, bao: Bao, policy: str) -> None:
         dripping, ended = threading.Event(), threading.Event()
-        with FaultyProxy(bao.address) as proxy:
+        with TamperingProxy(bao.address) as proxy:
             session = bao.client(bao.app_role(policy), proxy.address, timeout=0.3)
             session.store.check()
 
-            def drip(seen: Seen) -> bytes:
+            def drip(seen: ProxiedExchange) -> bytes:
                 dripping.set()
                 return b"HTTP/1.1 200 OK\r\nX: " + b"y" * 10
 
@@ -258,11 +272,11 @@ class TestLostAnswers:
 
     def test_an_answer_without_end_is_cut_off(self, bao: Bao, policy: str) -> None:
         huge = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + b" " * (17 * 1024 * 1024)
-        with FaultyProxy(bao.address) as proxy:
+        with TamperingProxy(bao.address) as proxy:
             session = bao.client(bao.app_role(policy), proxy.address)
             session.store.check()
 
-            def reply(seen: Seen) -> bytes:
+            def reply(seen: ProxiedExchange) -> bytes:
                 session.clock.ahead += 10  # one try is enough here
                 return huge
 
@@ -273,14 +287,14 @@ class TestLostAnswers:
 
 class TestStandbys:
     def test_a_read_older_than_our_own_write_is_not_believed(self, bao: Bao, policy: str, name: str) -> None:
-        with FaultyProxy(bao.address) as proxy:
+        with TamperingProxy(bao.address) as proxy:
             session = bao.client(bao.app_role(policy), proxy.address)
             session.store.write_state(TargetState(name, failures=1), 0)
-            stale: list[Seen] = []
+            stale: list[ProxiedExchange] = []
             proxy.tamper = lambda seen: stale.append(seen) or seen
             session.store.read_state(name)
             session.store.write_state(TargetState(name, failures=2), 1)
-            lagging = Once(is_read(f"state/{name}"), 2)
+            lagging = FirstMatches(is_read(f"state/{name}"), 2)
             proxy.tamper = lambda seen: stale[0] if lagging(seen) else seen
             assert session.store.read_state(name).state.failures == 2
             proxy.tamper = lambda seen: stale[0]
@@ -289,24 +303,24 @@ class TestStandbys:
 
     def test_a_false_conflict_of_a_standby_heals_by_itself(self, bao: Bao, policy: str, name: str) -> None:
         refused = {"errors": ["check-and-set parameter did not match the current version"]}
-        with FaultyProxy(bao.address) as proxy:
+        with TamperingProxy(bao.address) as proxy:
             session = bao.client(bao.app_role(policy), proxy.address)
             session.store.write_state(TargetState(name), 0)
-            bodies: list[Seen] = []
+            bodies: list[ProxiedExchange] = []
             proxy.tamper = lambda seen: bodies.append(seen) or seen
             session.store.read_state(name)
             state = f"state/{name}"
             path = f"secret/data/rotator/state/{name}"
 
             # The standby refuses without carrying it out: put the document back behind the client's back.
-            def standby(seen: Seen) -> Seen:
+            def standby(seen: ProxiedExchange) -> ProxiedExchange:
                 if not once(seen):
                     return seen
                 bao.call("DELETE", f"secret/metadata/rotator/state/{name}")
                 bao.call("POST", path, {"data": {"placeholder": True}})
-                return changed(seen, 400, refused)
+                return with_answer(seen, 400, refused)
 
-            once = Once(is_write(f"/data/rotator/{state}"))
+            once = FirstMatches(is_write(f"/data/rotator/{state}"))
             proxy.tamper = standby
             assert session.store.write_state(TargetState(name, failures=5), 1) == 2
             proxy.tamper = lambda seen: seen
@@ -315,7 +329,7 @@ class TestStandbys:
 
 
 class TestStart:
-    def test_a_kv_v2_mount_is_accepted_under_the_least_policy(self, session: Session) -> None:
+    def test_a_kv_v2_mount_is_accepted_under_the_least_policy(self, session: VaultAccess) -> None:
         session.store.check()
 
     def test_a_kv_v1_mount_is_refused_with_the_reason(self, bao: Bao) -> None:
@@ -349,12 +363,14 @@ class TestStart:
             session.store.check()
         assert session.meter.count("read_state", "denied") == 1, "a good token is not exchanged"
 
-    def test_whether_a_place_can_be_published_to_is_known_before(self, session: Session, name: str) -> None:
+    def test_whether_a_place_can_be_published_to_is_known_before(self, session: VaultAccess, name: str) -> None:
         session.store.check_publishable(f"sip/{name}")
         with pytest.raises(StoreDenied, match=r'may not write secret/data/elsewhere/x: add  path "secret/data/elsewh'):
             session.store.check_publishable("elsewhere/x")
 
-    def test_a_key_of_a_document_that_somebody_else_keeps_is_read(self, bao: Bao, session: Session, name: str) -> None:
+    def test_a_key_of_a_document_that_somebody_else_keeps_is_read(
+        self, bao: Bao, session: VaultAccess, name: str
+    ) -> None:
         bao.call("POST", f"secret/data/sip/{name}", {"data": {"token": "kept-by-others", "empty": "", "number": 5}})
         assert session.store.read_key(f"sip/{name}", "token") == Secret("kept-by-others")
         for key in ("missing", "empty", "number"):
@@ -393,7 +409,7 @@ class TestStart:
             assert eventually(lambda: reads(session, name), "the store works again") == 1
 
 
-def reads(session: Session, name: str) -> int | None:
+def reads(session: VaultAccess, name: str) -> int | None:
     try:
         return session.store.read_state(name).version
     except StoreUnavailable:
@@ -409,7 +425,7 @@ def rules() -> dict[str, list[str]]:
     return {path: re.findall(r'"(\w+)"', names) for path, names in RULE.findall(POLICY.read_text())}
 
 
-def life(bao: Bao, policy: str, target: str) -> Session:
+def life(bao: Bao, policy: str, target: str) -> VaultAccess:
     """Everything that `rotator` does in Vault, under a token that lives for a minute."""
     session = bao.client(Token(bao.token([policy], ttl="60s", no_default_policy=True)))
     steps = [
@@ -470,7 +486,7 @@ def test_the_policy_opens_nothing_else(bao: Bao, policy: str) -> None:
             session.client.request(VaultRequest("other", "get", path))
 
 
-def test_requests_are_counted_by_operation_and_outcome(session: Session, name: str) -> None:
+def test_requests_are_counted_by_operation_and_outcome(session: VaultAccess, name: str) -> None:
     session.store.write_state(TargetState(name), 0)
     with pytest.raises(Conflict):
         session.store.write_state(TargetState(name), 0)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from bao import Bao
+from openbao_server import Bao
 
 from rotator.ports import StoreError, StoreUnavailable
 from rotator.vault.transport import Connection, open_session

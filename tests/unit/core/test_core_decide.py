@@ -25,7 +25,7 @@ from core_facts import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from states import states  # every state that a state document can hold
+from state_strategies import states  # every state that a state document can hold
 
 from rotator.core.actions import (
     NEEDS_CLAIM,

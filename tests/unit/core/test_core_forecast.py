@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from world import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, World
+from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 
 from rotator.core.facts import lookup_key
 from rotator.core.forecast import Forecast, forecast
@@ -19,7 +19,7 @@ WORDS = {
 }  # fmt: skip
 
 
-def forecast_of(world: World) -> Forecast:
+def forecast_of(world: EngineHarness) -> Forecast:
     """The forecast, with every look-up that it needs answered by the provider."""
     facts = world.engine().facts(world.target)
     while (plan := forecast(facts)).needs is not None:
@@ -34,7 +34,7 @@ def forecast_of(world: World) -> Forecast:
 def test_the_engine_does_what_was_forecast(target, capabilities, purpose):
     if capabilities is GENERATED and target is not REPLACE:
         return
-    world = World(target, capabilities)
+    world = EngineHarness(target, capabilities)
     if capabilities is CHOSEN:
         for username in target.usernames:
             world.provider.add(username)
@@ -55,14 +55,16 @@ def test_the_engine_does_what_was_forecast(target, capabilities, purpose):
 
 
 def test_a_look_up_ends_the_forecast_until_the_facts_hold_it():
-    plan = forecast(World(IN_PLACE).engine().facts(IN_PLACE))
+    plan = forecast(EngineHarness(IN_PLACE).engine().facts(IN_PLACE))
     assert plan.needs.username == "office"
     assert plan.steps[-1].what == "look up office at fake"
-    assert forecast_of(World(IN_PLACE)).waits_for.startswith("it is impossible: fake has no credential 'office'")
+    assert forecast_of(EngineHarness(IN_PLACE)).waits_for.startswith(
+        "it is impossible: fake has no credential 'office'"
+    )
 
 
 def test_what_comes_later_is_in_the_order_of_time():
-    world = World()
+    world = EngineHarness()
     world.provider.add("office")
     plan = forecast_of(world)
     now = world.clock.now()
@@ -79,7 +81,7 @@ def test_what_comes_later_is_in_the_order_of_time():
 
 def test_a_due_rotation_comes_when_the_window_opens():
     window = Window("0 2 * * *", timedelta(hours=1))
-    world = World(replace(REPLACE, policy=replace(POLICY, window=window)))
+    world = EngineHarness(replace(REPLACE, policy=replace(POLICY, window=window)))
     world.engine().look(world.target)
     plan = forecast_of(world)
     assert window.contains(plan.events[0].at)
@@ -87,11 +89,11 @@ def test_a_due_rotation_comes_when_the_window_opens():
 
 
 def test_the_notes_say_what_cannot_be_helped():
-    assert forecast_of(World(REPLACE, GENERATED)).notes == (
+    assert forecast_of(EngineHarness(REPLACE, GENERATED)).notes == (
         "disabling at fake cannot be undone: an undo is possible only during the overlap",
         "replace: every rotation changes the username",
     )
-    world = World(IN_PLACE)
+    world = EngineHarness(IN_PLACE)
     world.provider.add("office")
     assert forecast_of(world).notes == (
         "in-place has no overlap: devices are cut off from a rotation until they read Vault again",
@@ -103,7 +105,7 @@ def test_the_notes_say_what_cannot_be_helped():
     [(IN_PLACE, "forget the old password of office"), (ALTERNATING, "forget the password of officeb")],
 )
 def test_what_is_forgotten_is_named(target, last):
-    world = World(target)
+    world = EngineHarness(target)
     for username in target.usernames:
         world.provider.add(username)
     world.engine().look(target)

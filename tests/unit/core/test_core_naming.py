@@ -4,9 +4,9 @@ import random
 import re
 from dataclasses import replace
 
+from engine_harness import REPLACE
 from hypothesis import given
 from hypothesis import strategies as st
-from world import REPLACE
 
 from rotator.core.naming import new_attempt_id, new_username
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from long_runs import examples
 
 from rotator.core import schedule
 from rotator.core.schedule import SPREAD, Cron, Every, Window, first_due, next_due, next_time

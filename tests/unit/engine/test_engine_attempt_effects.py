@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from effect_bench import NOW, EffectBench, after_failures, naming
-from world import DAY, IN_PLACE, POLICY, REPLACE
+from engine_harness import DAY, IN_PLACE, POLICY, REPLACE
+from single_effect import NOW, SingleEffect, after_failures, naming
 
 from rotator.core.actions import (
     Abandon,
@@ -74,7 +74,7 @@ def set_back(answer, *, uncertain: bool, again=after_failures(2), **changes) -> 
 
 
 def test_what_a_look_up_finds_is_known_for_the_rest_of_the_look():
-    bench = EffectBench(TargetState("office"), Done((NEW,)))
+    bench = SingleEffect(TargetState("office"), Done((NEW,)))
     before = bench.session.state
     assert bench.carry_out(LookUp(STAGED)) == before
     assert bench.provider.calls == [("find", STAGED)]
@@ -84,13 +84,13 @@ def test_what_a_look_up_finds_is_known_for_the_rest_of_the_look():
 
 @pytest.mark.parametrize(("answer", "again"), [(LOST, after_failures(2)), (LIMITED, NOW + timedelta(hours=2))])
 def test_a_look_up_that_fails_sets_back_what_it_was_made_for(answer, again):
-    state = EffectBench(opened(), answer).carry_out(LookUp(STAGED))
+    state = SingleEffect(opened(), answer).carry_out(LookUp(STAGED))
     assert state == set_back(answer, uncertain=True, again=again)
     waiting = TargetState("office", request=REQUEST, failures=1)
-    state = EffectBench(waiting, answer).carry_out(LookUp(STAGED))
+    state = SingleEffect(waiting, answer).carry_out(LookUp(STAGED))
     assert (state.failures, state.not_before, state.last_error, state.request) == (2, again, answer.message, REQUEST)
     waiting = replace(opened(), ledger=(ENTRY,))
-    state = EffectBench(waiting, answer).carry_out(LookUp(STAGED, ENTRY))
+    state = SingleEffect(waiting, answer).carry_out(LookUp(STAGED, ENTRY))
     assert state.ledger == (replace(ENTRY, failures=1, not_before=again, note=answer.message),)
     assert (state.failures, state.attempt) == (1, waiting.attempt)
 
@@ -99,7 +99,7 @@ def test_a_look_up_that_fails_sets_back_what_it_was_made_for(answer, again):
 
 
 def test_staging_makes_a_username_and_a_password_and_writes_both_before_anything_is_sent():
-    bench = EffectBench(TargetState("office", published=OLD, request=REQUEST))
+    bench = SingleEffect(TargetState("office", published=OLD, request=REQUEST))
     state = bench.carry_out(Stage(REQUEST, Credential("fake", ""), OLD))
     attempt = state.attempt
     assert attempt.staged.username.startswith("office")
@@ -117,25 +117,25 @@ def test_staging_makes_a_username_and_a_password_and_writes_both_before_anything
 
 def test_a_configured_username_is_kept_and_gets_a_new_password():
     known = replace(OLD, password=None)
-    staged = EffectBench(TargetState("office")).carry_out(Stage(REQUEST, known, OLD)).attempt.staged
+    staged = SingleEffect(TargetState("office")).carry_out(Stage(REQUEST, known, OLD)).attempt.staged
     assert (staged.username, staged.id) == ("old", "id-old")
     assert meets(staged.password, POLICY.password)
 
 
 def test_a_provider_that_generates_makes_both_itself():
-    bench = EffectBench(TargetState("office"), capabilities=GENERATED)
+    bench = SingleEffect(TargetState("office"), capabilities=GENERATED)
     staged = bench.carry_out(Stage(REQUEST, Credential("fake", ""), OLD)).attempt.staged
     assert (staged.username, staged.password) == ("", None)
     assert staged.attempt is not None
 
 
 def test_an_undo_stages_the_old_credential_as_it_was():
-    state = EffectBench(TargetState("office")).carry_out(Stage(replace(REQUEST, purpose=Purpose.UNDO), OLD, NEW))
+    state = SingleEffect(TargetState("office")).carry_out(Stage(replace(REQUEST, purpose=Purpose.UNDO), OLD, NEW))
     assert state.attempt.staged == OLD
 
 
 def test_nothing_is_staged_that_could_not_be_published():
-    bench = EffectBench(TargetState("office", request=REQUEST, failures=1))
+    bench = SingleEffect(TargetState("office", request=REQUEST, failures=1))
     bench.store.unpublishable.add(REPLACE.path)
     state = bench.carry_out(Stage(REQUEST, Credential("fake", ""), OLD))
     assert (state.attempt, state.request, state.failures) == (None, REQUEST, 2)
@@ -144,7 +144,7 @@ def test_nothing_is_staged_that_could_not_be_published():
 
 
 def test_what_cannot_be_carried_out_is_dropped_with_the_reason():
-    bench = EffectBench(TargetState("office", request=REQUEST, failures=1))
+    bench = SingleEffect(TargetState("office", request=REQUEST, failures=1))
     state = bench.carry_out(Drop("there is no such credential"))
     assert (state.request, state.failures, state.not_before) == (None, 2, after_failures(2))
     assert state.last_error == "there is no such credential"
@@ -170,7 +170,7 @@ def test_each_way_to_apply_asks_the_provider_once_and_is_recorded(verb, call):
         (LIMITED, "retry", {"detail": "429"}),
         (LOST, "unknown", {"detail": "timeout"}),
     ):
-        bench = EffectBench(opened(), answer)
+        bench = SingleEffect(opened(), answer)
         bench.carry_out(Apply(verb, STAGED, OLD))
         assert bench.provider.calls == [call]
         assert bench.recorded == (verb.value, outcome, WHY | naming(STAGED) | detail)
@@ -180,13 +180,13 @@ APPLY = Apply(Verb.CREATE, STAGED, OLD)
 
 
 def test_what_was_applied_is_staged_with_what_the_provider_made_of_it():
-    state = EffectBench(replace(opened(), not_before=NOW), Done(NEW)).carry_out(APPLY)
+    state = SingleEffect(replace(opened(), not_before=NOW), Done(NEW)).carry_out(APPLY)
     assert state.attempt == replace(ATTEMPT, phase=Phase.APPLIED, staged=NEW, applied_at=NOW)
     assert (state.not_before, state.last_error, state.failures) == (None, "", 1)
 
 
 def test_an_answer_without_a_password_says_not_which_one_is_in_force():
-    bench = EffectBench(opened(), Done(replace(NEW, password=None)))
+    bench = SingleEffect(opened(), Done(replace(NEW, password=None)))
     state = bench.carry_out(APPLY)
     unclear = Unknown("the provider does not say which password is in force")
     assert state == set_back(unclear, uncertain=True)
@@ -205,27 +205,27 @@ def test_an_answer_without_a_password_says_not_which_one_is_in_force():
 )
 def test_what_was_not_applied_is_tried_again_with_the_same_password(answer, uncertain, again):
     for before in (False, True):
-        state = EffectBench(opened(uncertain=before), answer).carry_out(APPLY)
+        state = SingleEffect(opened(uncertain=before), answer).carry_out(APPLY)
         assert state == set_back(answer, uncertain=uncertain or before, again=again)
 
 
 def test_a_refused_password_is_marked_once():
-    state = EffectBench(opened(), INVALID).carry_out(APPLY)
+    state = SingleEffect(opened(), INVALID).carry_out(APPLY)
     assert (state.attempt, state.last_error) == (replace(ATTEMPT, refused=True), INVALID.message)
     assert state.failures == 1
-    again = EffectBench(opened(refused=True), INVALID).carry_out(APPLY)
+    again = SingleEffect(opened(refused=True), INVALID).carry_out(APPLY)
     assert again == set_back(INVALID, uncertain=False, refused=True)
 
 
 def test_a_username_that_our_own_lost_create_may_have_taken_is_looked_up_instead():
     taken = Refused(Refusal.DUPLICATE, "the username is taken")
-    assert EffectBench(opened(), taken).carry_out(APPLY).attempt.refused
-    assert EffectBench(opened(uncertain=True), taken).carry_out(APPLY) == set_back(taken, uncertain=True)
-    assert EffectBench(opened(uncertain=True), INVALID).carry_out(APPLY).attempt.refused
+    assert SingleEffect(opened(), taken).carry_out(APPLY).attempt.refused
+    assert SingleEffect(opened(uncertain=True), taken).carry_out(APPLY) == set_back(taken, uncertain=True)
+    assert SingleEffect(opened(uncertain=True), INVALID).carry_out(APPLY).attempt.refused
 
 
 def test_while_another_call_probes_the_account_nothing_is_sent_and_nothing_is_uncertain():
-    bench = EffectBench(opened(), Done(NEW))
+    bench = SingleEffect(opened(), Done(NEW))
     for _ in range(5):
         bench.throttles.learn_from("fake", LOST)
     answer = Retry(Wait.UNREACHABLE, "not sent: another call is testing whether fake works again")
@@ -236,7 +236,7 @@ def test_while_another_call_probes_the_account_nothing_is_sent_and_nothing_is_un
 
 
 def test_the_circuit_learns_from_each_answer():
-    bench = EffectBench(opened(), LOST)
+    bench = SingleEffect(opened(), LOST)
     for _ in range(4):
         bench.throttles.learn_from("fake", LOST)
     assert bench.throttles.open_circuits() == ()
@@ -249,7 +249,7 @@ def test_the_circuit_learns_from_each_answer():
 
 @pytest.mark.parametrize("answer", [Done(OLD), Refused(Refusal.NOT_FOUND, "no such credential")])
 def test_after_a_restore_the_refused_password_is_kept_for_a_while_and_nothing_is_uncertain(answer):
-    bench = EffectBench(opened(strategy=Strategy.IN_PLACE, uncertain=True, refused=True), answer, target=IN_PLACE)
+    bench = SingleEffect(opened(strategy=Strategy.IN_PLACE, uncertain=True, refused=True), answer, target=IN_PLACE)
     state = bench.carry_out(Restore(OLD))
     assert bench.provider.calls == [("set_password", OLD)]
     assert state.attempt.uncertain is False
@@ -263,7 +263,7 @@ def test_after_a_restore_the_refused_password_is_kept_for_a_while_and_nothing_is
 
 @pytest.mark.parametrize(("answer", "outcome"), [(LOST, "unknown"), (INVALID, "refused"), (LIMITED, "retry")])
 def test_a_restore_that_fails_is_tried_again(answer, outcome):
-    bench = EffectBench(opened(uncertain=True), answer)
+    bench = SingleEffect(opened(uncertain=True), answer)
     again = NOW + timedelta(hours=2) if answer is LIMITED else after_failures(2)
     assert bench.carry_out(Restore(OLD)) == set_back(answer, uncertain=True, again=again)
     assert bench.recorded == ("restore", outcome, WHY | naming(OLD) | {"detail": answer.message})
@@ -277,7 +277,7 @@ def applied(ago: timedelta) -> TargetState:
 
 
 def test_a_proof_is_kept_with_the_attempt():
-    bench = EffectBench(replace(applied(timedelta()), not_before=NOW), Done("seen by a test"))
+    bench = SingleEffect(replace(applied(timedelta()), not_before=NOW), Done("seen by a test"))
     state = bench.carry_out(Prove(STAGED))
     assert (state.attempt.phase, state.attempt.proof) == (Phase.PROVED, "seen by a test")
     assert (state.not_before, state.last_error) == (None, "")
@@ -289,7 +289,7 @@ def test_a_proof_is_kept_with_the_attempt():
     "answer", [LOST, LIMITED, UNAUTHORIZED, Retry(Wait.UNREACHABLE, "no connection")], ids=lambda answer: answer.message
 )
 def test_a_proof_that_could_not_be_asked_for_is_a_failure_and_nothing_more(answer):
-    bench = EffectBench(applied(DAY), answer)
+    bench = SingleEffect(applied(DAY), answer)
     again = NOW + timedelta(hours=2) if answer is LIMITED else after_failures(2)
     changes = {"phase": Phase.APPLIED, "applied_at": NOW - DAY}
     assert bench.carry_out(Prove(STAGED)) == set_back(answer, uncertain=False, again=again, **changes)
@@ -307,14 +307,14 @@ def test_a_proof_that_could_not_be_asked_for_is_a_failure_and_nothing_more(answe
     ],
 )
 def test_within_the_propagation_window_it_is_asked_again_soon_and_ever_less_often(answer, ago, until):
-    state = EffectBench(applied(ago), answer).carry_out(Prove(STAGED))
+    state = SingleEffect(applied(ago), answer).carry_out(Prove(STAGED))
     assert (state.attempt.phase, state.failures) == (Phase.APPLIED, 1)
     assert (state.not_before, state.last_error, state.claim) == (NOW + until, answer.message, None)
 
 
 @pytest.mark.parametrize("ago", [timedelta(seconds=30), timedelta(seconds=-30)])
 def test_after_the_propagation_window_the_same_password_is_applied_again(ago):
-    state = EffectBench(applied(ago), Retry(Wait.NOT_YET, "not yet")).carry_out(Prove(STAGED))
+    state = SingleEffect(applied(ago), Retry(Wait.NOT_YET, "not yet")).carry_out(Prove(STAGED))
     assert (state.attempt.phase, state.attempt.uncertain) == (Phase.STAGED, True)
     assert (state.failures, state.not_before, state.last_error) == (2, after_failures(2), "not yet")
 
@@ -323,7 +323,7 @@ def test_after_the_propagation_window_the_same_password_is_applied_again(ago):
 
 
 def test_publishing_writes_what_devices_read():
-    bench = EffectBench(opened(Phase.PROVED, staged=NEW))
+    bench = SingleEffect(opened(Phase.PROVED, staged=NEW))
     bench.carry_out(Publish(NEW))
     document = ConsumerDocument(
         1, exists=True, username="new", password=NEW.password, credential_id="id-new", attempt="2"
@@ -333,7 +333,7 @@ def test_publishing_writes_what_devices_read():
 
 
 def test_a_document_that_may_not_be_written_is_a_failure_that_changes_nothing():
-    bench = EffectBench(opened(Phase.PROVED, staged=NEW))
+    bench = SingleEffect(opened(Phase.PROVED, staged=NEW))
     bench.store.unpublishable.add(REPLACE.path)
     denied = StoreDenied("the token may not write sip/office")
     answer = Unknown(str(denied))
@@ -342,7 +342,7 @@ def test_a_document_that_may_not_be_written_is_a_failure_that_changes_nothing():
 
 
 def test_closing_records_how_the_credential_was_proved():
-    bench = EffectBench(opened(Phase.PROVED, staged=NEW, proof="seen"))
+    bench = SingleEffect(opened(Phase.PROVED, staged=NEW, proof="seen"))
     state = bench.carry_out(Close())
     assert (state.attempt, state.published, state.failures) == (None, NEW, 0)
     assert state.next_rotation == NOW + POLICY.schedule.interval * 0.95
@@ -364,13 +364,13 @@ def test_strays_are_looked_for_after_an_uncertain_create_at_a_provider_that_gene
     action, capabilities, changes, strays
 ):
     phase = Phase.PROVED if action == Close() else Phase.STAGED
-    bench = EffectBench(opened(phase, staged=NEW, **changes), capabilities=capabilities)
+    bench = SingleEffect(opened(phase, staged=NEW, **changes), capabilities=capabilities)
     unnamed = [entry for entry in bench.carry_out(action).ledger if entry.credential.username == ""]
     assert len(unnamed) == strays
 
 
 def test_abandoning_is_recorded_with_what_the_provider_refused():
-    bench = EffectBench(replace(opened(refused=True), last_error="too short"))
+    bench = SingleEffect(replace(opened(refused=True), last_error="too short"))
     state = bench.carry_out(Abandon())
     assert (state.attempt, state.failures, state.not_before) == (None, 2, after_failures(2))
     assert (state.request.at, state.last_error) == (NOW, "too short")
@@ -381,7 +381,7 @@ def test_abandoning_is_recorded_with_what_the_provider_refused():
 
 
 def test_a_claim_that_is_held_is_renewed_and_one_that_is_not_is_taken():
-    bench = EffectBench(opened())
+    bench = SingleEffect(opened())
     bench.clock.advance(timedelta(seconds=10))
     renewed = bench.carry_out(TakeClaim())
     assert renewed.claim == Claim("me", NOW + timedelta(seconds=70))
@@ -393,14 +393,14 @@ def test_a_claim_that_is_held_is_renewed_and_one_that_is_not_is_taken():
 
 
 def test_with_the_claim_what_devices_read_is_read_again():
-    bench = EffectBench(opened())
+    bench = SingleEffect(opened())
     bench.store.tamper(REPLACE.path, "byhand")
     bench.carry_out(TakeClaim())
     assert bench.session.consumer.username == "byhand"
 
 
 def test_a_due_time_is_drawn_at_random_within_the_spread():
-    bench = EffectBench(TargetState("office", last_rotation=NOW - DAY))
+    bench = SingleEffect(TargetState("office", last_rotation=NOW - DAY))
     state = bench.carry_out(DrawDueTime())
     assert state.next_rotation == NOW - DAY + POLICY.schedule.interval * 0.95
     assert bench.store.states["office"] == Versioned(state, 3)

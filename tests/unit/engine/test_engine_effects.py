@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from world import ALTERNATING, IN_PLACE, REPLACE, World
+from engine_harness import ALTERNATING, IN_PLACE, REPLACE, EngineHarness
 
 from rotator.core.answers import Answer, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Attempt, Claim, Credential, Phase, Purpose, Strategy
@@ -14,7 +14,7 @@ from rotator.testing import GENERATED, FakeClock, FakeFault
 MINUTE = timedelta(minutes=1)
 
 
-def after(method: str, answer: Answer, world: World) -> Attempt | None:
+def after(method: str, answer: Answer, world: EngineHarness) -> Attempt | None:
     """The attempt after a look in which the provider gives `answer` to every call of `method`."""
     setattr(world.provider, method, lambda *_: answer)
     world.engine().look(world.target)
@@ -32,7 +32,7 @@ def after(method: str, answer: Answer, world: World) -> Attempt | None:
     ],
 )
 def test_only_what_may_have_been_carried_out_leaves_the_attempt_uncertain(answer, uncertain):
-    world = World()
+    world = EngineHarness()
     attempt = after("create", answer, world)
     assert (attempt.phase, attempt.uncertain, attempt.refused) == (Phase.STAGED, uncertain, False)
     assert (world.state.failures, world.state.last_error) == (1, answer.message)
@@ -40,9 +40,9 @@ def test_only_what_may_have_been_carried_out_leaves_the_attempt_uncertain(answer
 
 def test_a_username_that_is_taken_refuses_a_create_unless_our_own_may_have_taken_it():
     taken = Refused(Refusal.DUPLICATE, "the username is taken")
-    world = World()
+    world = EngineHarness()
     assert after("create", taken, world) is None
-    world = World()
+    world = EngineHarness()
     world.provider.faults["create"] = [FakeFault.LOST_BEFORE]
     world.engine().look(world.target)
     world.clock.advance(MINUTE)
@@ -61,13 +61,13 @@ def test_a_username_that_is_taken_refuses_a_create_unless_our_own_may_have_taken
     ],
 )
 def test_a_proof_that_could_not_be_tried_is_a_failure_and_one_that_comes_too_early_is_none(answer, failures):
-    world = World()
+    world = EngineHarness()
     attempt = after("prove", answer, world)
     assert (attempt.phase, attempt.uncertain, world.state.failures) == (Phase.APPLIED, False, failures)
 
 
 def test_a_restore_that_finds_nothing_to_restore_is_done():
-    world = World(IN_PLACE)
+    world = EngineHarness(IN_PLACE)
     world.provider.add("office")
     world.engine().look(world.target)
     world.provider.faults["set_password"] = [FakeFault.LOST_BEFORE, FakeFault.REFUSED]
@@ -80,7 +80,7 @@ def test_a_restore_that_finds_nothing_to_restore_is_done():
 
 
 def test_only_an_uncertain_create_at_a_provider_that_generates_is_searched_for_strays():
-    world = World(ALTERNATING)
+    world = EngineHarness(ALTERNATING)
     world.provider.faults["create"] = [FakeFault.LOST_AFTER]
     world.until_rotated(world.engine())
     assert not any(entry.credential.username == "" for entry in world.state.ledger)
@@ -104,7 +104,7 @@ def test_a_claim_is_respected_for_its_whole_length_from_when_it_was_seen_and_aga
 
 
 def test_passwords_in_place_that_are_not_proved_hold_their_account():
-    world = World(IN_PLACE)
+    world = EngineHarness(IN_PLACE)
     throttles = world.engine().throttles
     staged = Credential("fake", "office")
     attempt = Attempt(
@@ -123,7 +123,7 @@ def test_passwords_in_place_that_are_not_proved_hold_their_account():
 
 @pytest.mark.parametrize("capabilities", [GENERATED, replace(GENERATED, expires=False)])
 def test_a_replaced_credential_that_somebody_deleted_leaves_the_ledger_and_is_not_counted(capabilities):
-    world = World(capabilities=capabilities)
+    world = EngineHarness(capabilities=capabilities)
     engine = world.engine()
     engine.look(world.target)
     old = world.consumer.credential_id

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from processes import SkewedClock, at, process
-from world import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, World
+from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
+from process_variants import SkewedClock, act_at_boundary, start_process
 
 from rotator.core.actions import HoldReason
 from rotator.core.answers import Refusal, Refused
@@ -27,7 +27,7 @@ def enabled(world):
 
 def rotated(target=REPLACE, capabilities=CHOSEN):
     """A world whose target was rotated twice, long enough ago that nothing waits."""
-    world = World(target, capabilities)
+    world = EngineHarness(target, capabilities)
     if capabilities is CHOSEN:
         world.provider.add(target.usernames[0])
     engine = world.engine()
@@ -43,7 +43,7 @@ def rotated(target=REPLACE, capabilities=CHOSEN):
 
 
 def test_a_refused_password_that_cannot_be_taken_back_is_tried_again_with_back_off():
-    world = World(IN_PLACE)
+    world = EngineHarness(IN_PLACE)
     world.provider.add("office")  # its password is unknown, so that it cannot be restored
     world.provider.faults["set_password"] = [FakeFault.LOST_BEFORE] + [FakeFault.REFUSED] * 1000
     world.settle(world.engine(), 6 * HOUR)
@@ -52,7 +52,7 @@ def test_a_refused_password_that_cannot_be_taken_back_is_tried_again_with_back_o
 
 
 def test_a_clock_set_back_while_a_change_propagates_does_not_ask_twice_a_second_until_it_catches_up():
-    world = World()
+    world = EngineHarness()
     world.provider.slow_to_accept = 10_000
     engine = world.engine()
     assert engine.look(world.target).hold.reason is HoldReason.PROPAGATING
@@ -65,7 +65,7 @@ def test_a_clock_set_back_while_a_change_propagates_does_not_ask_twice_a_second_
 
 
 def test_a_listing_refused_at_staging_is_not_asked_again_at_once_though_the_ledger_names_the_same_username():
-    world = World(ALTERNATING)
+    world = EngineHarness(ALTERNATING)
     world.provider.add("officea")
     world.provider.faults["create"] = [FakeFault.LOST_AFTER, FakeFault.REFUSED]
     world.provider.faults["complete"] = [FakeFault.REFUSED]
@@ -84,7 +84,7 @@ def test_a_listing_refused_at_staging_is_not_asked_again_at_once_though_the_ledg
 
 
 def test_conflicts_that_do_not_end_are_not_met_by_looking_again_at_once():
-    world = World()
+    world = EngineHarness()
     engine = world.engine()
 
     def always(state, version):
@@ -97,7 +97,7 @@ def test_conflicts_that_do_not_end_are_not_met_by_looking_again_at_once():
 
 
 def test_a_back_off_written_by_a_clock_that_was_far_ahead_does_not_hold_for_ever():
-    world = World()
+    world = EngineHarness()
     world.provider.faults["create"] = [FakeFault.UNREACHABLE]
     world.clock.jump(3650 * DAY)
     engine = world.engine()
@@ -111,12 +111,12 @@ def test_a_back_off_written_by_a_clock_that_was_far_ahead_does_not_hold_for_ever
 
 
 def test_an_attempt_whose_account_left_the_configuration_waits_and_says_so():
-    world = World()
+    world = EngineHarness()
     world.provider.faults["create"] = [FakeFault.LOST_AFTER]
     world.engine().look(world.target)
     world.clock.advance(HOUR)
     moved = replace(world.target, account="other")
-    without = process(world, providers={"other": FakeProvider(account="other")})
+    without = start_process(world, providers={"other": FakeProvider(account="other")})
     look = without.look(moved)
     assert look.hold.reason is HoldReason.ACCOUNT_MISSING
     assert "fake" in look.message
@@ -191,7 +191,7 @@ def test_forgetting_a_replaced_password_does_not_forget_the_credential_that_wait
 
 @pytest.mark.parametrize("first_answer", [FakeFault.LOST_BEFORE])
 def test_a_generating_provider_that_carries_out_a_lost_create_late_leaves_no_orphan(first_answer):
-    world = World(capabilities=GENERATED)
+    world = EngineHarness(capabilities=GENERATED)
     world.provider.faults["create"] = [first_answer]
     engine = world.engine()
     engine.look(world.target)
@@ -206,7 +206,7 @@ def test_a_generating_provider_that_carries_out_a_lost_create_late_leaves_no_orp
 
 
 def test_both_creates_of_one_attempt_carried_out_leave_one_credential():
-    world = World(capabilities=GENERATED)
+    world = EngineHarness(capabilities=GENERATED)
     world.provider.faults["create"] = [FakeFault.LOST_AFTER]
     engine = world.engine()
     engine.look(world.target)
@@ -220,7 +220,7 @@ def test_both_creates_of_one_attempt_carried_out_leave_one_credential():
 
 
 def test_every_stray_of_an_abandoned_attempt_is_removed():
-    world = World(capabilities=GENERATED)
+    world = EngineHarness(capabilities=GENERATED)
     world.provider.faults["create"] = [FakeFault.LOST_AFTER, FakeFault.REFUSED]
     engine = world.engine()
     engine.look(world.target)
@@ -237,7 +237,7 @@ def test_every_stray_of_an_abandoned_attempt_is_removed():
 
 
 def test_an_emergency_does_not_stop_waiting_for_a_create_that_may_still_come():
-    world = World(capabilities=GENERATED)
+    world = EngineHarness(capabilities=GENERATED)
     world.provider.faults["create"] = [FakeFault.LOST_BEFORE]
     engine = world.engine()
     engine.look(world.target)
@@ -255,7 +255,7 @@ def test_an_alternating_target_moved_to_another_account_leaves_nothing_standing_
     other = FakeProvider(account="other")
     other._next = 100  # ids do not collide
     world.target = replace(ALTERNATING, account="other")
-    engine = process(world, providers={"fake": world.provider, "other": other})
+    engine = start_process(world, providers={"fake": world.provider, "other": other})
     published = world.consumer.credential_id
     world.request(engine)
     engine.look(world.target)
@@ -277,7 +277,7 @@ def test_a_second_request_does_not_take_the_emergency_out_of_the_first():
 
 
 def test_an_emergency_that_joined_a_scheduled_attempt_outlives_its_refusal():
-    world = World()
+    world = EngineHarness()
     world.provider.add("office")
     engine = world.engine()
     world.provider.faults["create"] = [FakeFault.UNREACHABLE, FakeFault.REFUSED]
@@ -365,8 +365,8 @@ def test_undo_reaches_the_published_predecessor_past_an_abandoned_attempt():
 def test_a_request_leaves_the_claim_of_the_process_that_works_alone():
     world, engine = rotated()
     world.request(engine)
-    client = process(world, name="command line")
-    once = at(world, "after create", lambda: world.request(client, take_over=True))
+    client = start_process(world, name="command line")
+    once = act_at_boundary(world, "after create", lambda: world.request(client, take_over=True))
     look = engine.look(world.target)
     assert once.done
     assert look.outcome is Outcome.ROTATED
@@ -374,20 +374,20 @@ def test_a_request_leaves_the_claim_of_the_process_that_works_alone():
 
 
 def test_a_claim_left_by_a_crash_is_not_lost_by_a_write_that_is_no_effect():
-    world = World()
+    world = EngineHarness()
     engine = world.engine()
     world.provider.points = world.store.points
     points = world.cut_at(0)
     engine.look(world.target)
     number = points.passed.index("after create") + 1
-    world = World()
+    world = EngineHarness()
     engine = world.engine()
     world.cut_at(number)
     assert world.crash(lambda: engine.look(world.target)) == "after create"
     world.cut_at(0)
     world.clock.advance(HOUR)
     # The account's circuit is open at the next process, whose policy was changed: it only draws a due time.
-    other = process(world)
+    other = start_process(world)
     for _ in range(world.limits.circuit_failures):
         other.throttles.admit_call("fake")
         other.throttles.learn_from("fake", Refused(Refusal.AUTHENTICATION, "the API key was refused"))
@@ -401,16 +401,16 @@ def test_a_claim_left_by_a_crash_is_not_lost_by_a_write_that_is_no_effect():
 def test_a_process_whose_clock_is_ahead_does_not_act_beside_one_that_works():
     world, engine = rotated()
     world.request(engine)
-    ahead = process(world, clock=SkewedClock(world, HOUR))
+    ahead = start_process(world, clock=SkewedClock(world, HOUR))
     looks = []
-    at(world, "before create", lambda: looks.append(ahead.look(world.target)))
+    act_at_boundary(world, "before create", lambda: looks.append(ahead.look(world.target)))
     assert engine.look(world.target).outcome is Outcome.ROTATED
     assert looks[0].hold.reason is HoldReason.CLAIMED
 
 
 def test_a_claim_left_by_a_process_whose_clock_was_far_ahead_ends_all_the_same():
-    world = World()
-    ahead = process(world, clock=SkewedClock(world, 365 * DAY))
+    world = EngineHarness()
+    ahead = start_process(world, clock=SkewedClock(world, 365 * DAY))
     world.cut_at(7)
     assert world.crash(lambda: ahead.look(world.target)) == "before create"
     world.cut_at(0)
@@ -443,7 +443,7 @@ def test_a_process_that_slept_through_its_claim_takes_it_anew_before_it_acts():
 
 
 def test_first_adoption_by_take_over_does_not_set_the_password_that_devices_use():
-    world = World(ALTERNATING)
+    world = EngineHarness(ALTERNATING)
     world.provider.add("officea", "a")
     used = world.provider.add("officeb", "b")
     world.store.tamper("sip/office", "officeb")
@@ -500,7 +500,7 @@ def test_ledger_entries_of_an_account_that_left_the_configuration_are_kept_until
     world.engine().look(world.target)
     moved = replace(REPLACE, account="other")
     other = FakeProvider(account="other")
-    without = process(world, providers={"other": other})
+    without = start_process(world, providers={"other": other})
     for _ in range(3):
         world.clock.advance(5 * DAY)
         assert without.look(moved).outcome is Outcome.HELD
@@ -532,7 +532,7 @@ def test_a_strategy_changed_in_the_middle_of_an_attempt_does_not_bend_it():
 
 @pytest.mark.parametrize("target", [REPLACE, ALTERNATING])
 def test_a_late_disable_of_what_an_undo_published_again_is_made_good(target):
-    world = World(target)
+    world = EngineHarness(target)
     engine, other = world.engine(), world.engine()
     world.until_rotated(engine)
     world.settle(engine, 2 * DAY)
@@ -560,7 +560,7 @@ def test_a_late_disable_of_what_an_undo_published_again_is_made_good(target):
 
 
 def test_a_late_delete_of_what_an_undo_published_again_leads_to_a_rotation():
-    world = World()
+    world = EngineHarness()
     engine, other = world.engine(), world.engine()
     world.until_rotated(engine)
     world.settle(engine, 2 * DAY)

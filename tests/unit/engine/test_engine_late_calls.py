@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from world import DAY, IN_PLACE, World
+from engine_harness import DAY, IN_PLACE, EngineHarness
 
 from rotator.core.answers import Unknown
 from rotator.core.model import Attempt, Capabilities, Credential, Phase, Purpose, Request, Strategy, TargetState
@@ -17,7 +17,7 @@ from rotator.testing import CHOSEN, GENERATED, FakeFault
 MINUTE = timedelta(minutes=1)
 
 
-def while_sending(world: World, verb: str, publish: Callable[[TargetState], Credential], **changes) -> None:
+def while_sending(world: EngineHarness, verb: str, publish: Callable[[TargetState], Credential], **changes) -> None:
     """Between deciding and sending `verb`, another process publishes a credential and closes everything."""
     send = getattr(world.provider, verb)
 
@@ -34,9 +34,9 @@ def while_sending(world: World, verb: str, publish: Callable[[TargetState], Cred
     world.audit.records.clear()
 
 
-def with_old_one_in_overlap(capabilities: Capabilities = CHOSEN) -> tuple[World, Engine, Credential]:
+def with_old_one_in_overlap(capabilities: Capabilities = CHOSEN) -> tuple[EngineHarness, Engine, Credential]:
     """A target that was rotated, and the replaced credential, whose overlap has just ended."""
-    world = World(capabilities=capabilities)
+    world = EngineHarness(capabilities=capabilities)
     engine = world.engine()
     engine.look(world.target)
     world.request(engine)
@@ -118,7 +118,7 @@ def test_a_late_call_to_a_credential_that_is_not_published_changes_nothing_of_it
 
 @pytest.mark.parametrize(("password", "verbs"), [(None, []), (Secret("another"), ["reassert"])])
 def test_a_password_set_late_is_harmless_if_it_is_the_published_one(password, verbs):
-    world = World(IN_PLACE)
+    world = EngineHarness(IN_PLACE)
     world.provider.add("office")
     engine = world.engine()
     engine.look(world.target)
@@ -134,7 +134,7 @@ def test_a_password_set_late_is_harmless_if_it_is_the_published_one(password, ve
 
 
 def test_a_password_restored_late_is_made_good():
-    world = World(IN_PLACE)
+    world = EngineHarness(IN_PLACE)
     world.provider.add("office")
     engine = world.engine()
     engine.look(world.target)

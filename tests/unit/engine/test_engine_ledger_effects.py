@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from effect_bench import NOW, EffectBench, after_failures, naming
-from world import DAY
+from engine_harness import DAY
+from single_effect import NOW, SingleEffect, after_failures, naming
 
 from rotator.core.actions import Delete, Disable, Expire, Forget
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
@@ -42,7 +42,7 @@ def test_the_provider_is_asked_once_and_the_audit_says_what_came_of_it(action, c
         (Retry(Wait.IN_USE, "active calls"), "retry", {"detail": "active calls"}),
         (LOST, "unknown", {"detail": "timeout"}),
     ):
-        bench = EffectBench(STATE, answer)
+        bench = SingleEffect(STATE, answer)
         bench.carry_out(action)
         assert bench.provider.calls == [call]
         assert bench.recorded == (call[0], outcome, FACTS | detail)
@@ -50,11 +50,11 @@ def test_the_provider_is_asked_once_and_the_audit_says_what_came_of_it(action, c
 
 def test_what_is_done_is_in_the_ledger_without_what_failed_before():
     settled = replace(PAUSED, failures=0, not_before=None, note="")
-    told = EffectBench(STATE).carry_out(Expire(PAUSED))
+    told = SingleEffect(STATE).carry_out(Expire(PAUSED))
     assert told.ledger == (replace(settled, expires_at=NOW), OTHER)
-    disabled = EffectBench(STATE).carry_out(Disable(PAUSED))
+    disabled = SingleEffect(STATE).carry_out(Disable(PAUSED))
     assert disabled.ledger == (replace(settled, disabled_at=NOW), OTHER)
-    deleted = EffectBench(STATE).carry_out(Delete(PAUSED))
+    deleted = SingleEffect(STATE).carry_out(Delete(PAUSED))
     assert deleted.ledger == (OTHER,)
     assert (disabled.counts.disabled, deleted.counts.deleted) == (1, 1)
     assert told.claim is disabled.claim is deleted.claim is None
@@ -62,7 +62,7 @@ def test_what_is_done_is_in_the_ledger_without_what_failed_before():
 
 @pytest.mark.parametrize("action", [Expire(PAUSED), Disable(PAUSED)])
 def test_what_is_gone_already_leaves_the_ledger_and_is_not_counted_as_deleted(action):
-    state = EffectBench(STATE, GONE).carry_out(action)
+    state = SingleEffect(STATE, GONE).carry_out(action)
     assert (state.ledger, state.counts.deleted, state.claim) == ((OTHER,), 0, None)
 
 
@@ -76,26 +76,26 @@ def test_what_is_gone_already_leaves_the_ledger_and_is_not_counted_as_deleted(ac
     ],
 )
 def test_what_failed_is_tried_again_later(action, answer, again):
-    state = EffectBench(STATE, answer).carry_out(action)
+    state = SingleEffect(STATE, answer).carry_out(action)
     assert state.ledger == (replace(PAUSED, failures=2, not_before=again, note=answer.message), OTHER)
     assert state.claim is None
 
 
 def test_a_credential_in_use_is_asked_to_go_every_five_minutes_and_not_less_often():
     busy = Retry(Wait.IN_USE, "active calls")
-    soon = EffectBench(STATE, busy).carry_out(Delete(PAUSED)).ledger[0]
+    soon = SingleEffect(STATE, busy).carry_out(Delete(PAUSED)).ledger[0]
     assert soon.not_before == after_failures(2)
     often = replace(ENTRY, failures=9)
-    late = EffectBench(TargetState("office", ledger=(often,)), busy).carry_out(Delete(often)).ledger[0]
+    late = SingleEffect(TargetState("office", ledger=(often,)), busy).carry_out(Delete(often)).ledger[0]
     assert late.not_before == NOW + timedelta(minutes=5)
     limited = Retry(Wait.RATE_LIMITED, "429")
-    assert EffectBench(TargetState("office", ledger=(often,)), limited).carry_out(Delete(often)).ledger[
+    assert SingleEffect(TargetState("office", ledger=(often,)), limited).carry_out(Delete(often)).ledger[
         0
     ].not_before > NOW + timedelta(minutes=5)
 
 
 def test_a_provider_that_disables_by_setting_a_password_gets_one_that_is_stored_first():
-    bench = EffectBench(TargetState("office", ledger=(ADOPTED, OTHER)), UNSUPPORTED)
+    bench = SingleEffect(TargetState("office", ledger=(ADOPTED, OTHER)), UNSUPPORTED)
     stored, other = bench.carry_out(Disable(ADOPTED)).ledger
     assert other == OTHER
     assert stored == replace(ADOPTED, credential=replace(OLD, password=stored.credential.password))
@@ -113,30 +113,30 @@ def test_a_provider_that_disables_by_setting_a_password_gets_one_that_is_stored_
 )
 def test_otherwise_a_refusal_to_disable_is_only_noted(entry, capabilities, answer):
     state = TargetState("office", ledger=(entry,))
-    (noted,) = EffectBench(state, answer, capabilities=capabilities).carry_out(Disable(entry)).ledger
+    (noted,) = SingleEffect(state, answer, capabilities=capabilities).carry_out(Disable(entry)).ledger
     assert noted == replace(entry, failures=2, not_before=after_failures(2), note=answer.message)
 
 
 @pytest.mark.parametrize("action", [Disable(PAUSED), Delete(PAUSED)])
 def test_beyond_the_cap_of_a_minute_nothing_is_asked_written_or_recorded(action):
-    bench = EffectBench(STATE)
+    bench = SingleEffect(STATE)
     bench.throttles.admit_retirement()
     before = bench.session.state
     assert bench.carry_out(action) == before
     assert (bench.provider.calls, bench.audit.records) == ([], [])
-    assert EffectBench(STATE).throttles.retirements_left() == 1
+    assert SingleEffect(STATE).throttles.retirements_left() == 1
 
 
 @pytest.mark.parametrize("action", [Disable(PAUSED), Delete(PAUSED)])
 def test_a_retirement_counts_whatever_came_of_it(action):
-    bench = EffectBench(STATE, LOST)
+    bench = SingleEffect(STATE, LOST)
     bench.carry_out(action)
     assert bench.throttles.retirements_left() == 0
 
 
 def test_a_stray_is_deleted_counted_and_looked_for_again():
     unknown = replace(ENTRY, credential=Credential("fake", "", attempt="1"))
-    bench = EffectBench(TargetState("office", ledger=(unknown,)))
+    bench = SingleEffect(TargetState("office", ledger=(unknown,)))
     bench.session.remember_lookup(unknown.credential, (STRAY,))
     state = bench.carry_out(Delete(unknown, STRAY))
     assert bench.provider.calls == [("delete", STRAY)]
@@ -149,13 +149,13 @@ def test_a_stray_is_deleted_counted_and_looked_for_again():
 
 def test_a_stray_that_could_not_be_deleted_postpones_its_entry():
     unknown = replace(ENTRY, credential=Credential("fake", "", attempt="1"))
-    state = EffectBench(TargetState("office", ledger=(unknown,)), LOST).carry_out(Delete(unknown, STRAY))
+    state = SingleEffect(TargetState("office", ledger=(unknown,)), LOST).carry_out(Delete(unknown, STRAY))
     assert state.ledger == (replace(unknown, failures=2, not_before=after_failures(2), note="timeout"),)
     assert state.counts.deleted == 0
 
 
 def test_forgetting_asks_nobody_and_is_recorded():
-    bench = EffectBench(STATE)
+    bench = SingleEffect(STATE)
     state = bench.carry_out(Forget(PAUSED))
     assert (state.ledger, state.claim, bench.provider.calls) == ((OTHER,), None, [])
     assert bench.recorded == ("forget", "done", naming(OLD))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from world import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, World
+from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 
 from rotator.core.actions import HoldReason
 from rotator.core.model import Phase, Purpose
@@ -21,7 +21,7 @@ def enabled(world):
 
 
 def test_first_rotation_creates_and_publishes():
-    world = World()
+    world = EngineHarness()
     look = world.engine().look(world.target)
     assert look.outcome is Outcome.ROTATED
     assert world.published_works
@@ -31,7 +31,7 @@ def test_first_rotation_creates_and_publishes():
 
 
 def test_replace_keeps_the_old_one_for_the_overlap_then_disables_then_deletes_it():
-    world = World()
+    world = EngineHarness()
     old = world.provider.add("office")
     engine = world.engine()
     engine.look(world.target)
@@ -48,7 +48,7 @@ def test_replace_keeps_the_old_one_for_the_overlap_then_disables_then_deletes_it
 
 
 def test_rotates_again_when_due_and_not_before():
-    world = World()
+    world = EngineHarness()
     engine = world.engine()
     engine.look(world.target)
     first = world.consumer.username
@@ -61,7 +61,7 @@ def test_rotates_again_when_due_and_not_before():
 
 
 def test_a_restart_neither_rotates_again_nor_draws_a_new_time():
-    world = World()
+    world = EngineHarness()
     world.engine().look(world.target)
     due, writes = world.state.next_rotation, world.store.states["office"].version
     for _ in range(5):
@@ -71,7 +71,7 @@ def test_a_restart_neither_rotates_again_nor_draws_a_new_time():
 
 
 def test_alternating_sets_the_idle_one_and_later_disables_the_other():
-    world = World(ALTERNATING)
+    world = EngineHarness(ALTERNATING)
     first, second = world.provider.add("officea"), world.provider.add("officeb")
     second.enabled = False
     engine = world.engine()
@@ -89,7 +89,7 @@ def test_alternating_sets_the_idle_one_and_later_disables_the_other():
 
 
 def test_alternating_waits_while_devices_may_still_use_the_idle_one():
-    world = World(ALTERNATING)
+    world = EngineHarness(ALTERNATING)
     engine = world.engine()
     engine.look(world.target)
     world.request(engine)
@@ -102,7 +102,7 @@ def test_alternating_waits_while_devices_may_still_use_the_idle_one():
 
 
 def test_in_place_keeps_the_username_and_can_be_undone():
-    world = World(IN_PLACE)
+    world = EngineHarness(IN_PLACE)
     world.provider.add("office")
     engine = world.engine()
     engine.look(world.target)
@@ -121,7 +121,7 @@ def test_in_place_keeps_the_username_and_can_be_undone():
 
 
 def test_in_place_without_its_credential_says_so_and_sets_nothing():
-    world = World(IN_PLACE)
+    world = EngineHarness(IN_PLACE)
     look = world.engine().look(world.target)
     assert look.outcome is Outcome.FAILED
     assert "no credential 'office'" in look.message
@@ -130,7 +130,7 @@ def test_in_place_without_its_credential_says_so_and_sets_nothing():
 
 @pytest.mark.parametrize("after", [MINUTE, 2 * DAY])
 def test_undo_publishes_the_old_one_again_from_overlap_and_from_quarantine(after):
-    world = World()
+    world = EngineHarness()
     engine = world.engine()
     engine.look(world.target)
     old = world.consumer
@@ -148,7 +148,7 @@ def test_undo_publishes_the_old_one_again_from_overlap_and_from_quarantine(after
 
 
 def test_undo_of_what_nobody_knows_is_refused_with_the_reason():
-    world = World()
+    world = EngineHarness()
     world.provider.add("office")
     engine = world.engine()
     engine.look(world.target)
@@ -160,7 +160,7 @@ def test_undo_of_what_nobody_knows_is_refused_with_the_reason():
 
 
 def test_compromised_disables_and_deletes_the_old_one_as_soon_as_the_new_is_published():
-    world = World()
+    world = EngineHarness()
     engine = world.engine()
     engine.look(world.target)
     world.request(engine)
@@ -172,7 +172,7 @@ def test_compromised_disables_and_deletes_the_old_one_as_soon_as_the_new_is_publ
 
 
 def test_active_calls_postpone_the_deletion_for_as_long_as_it_takes():
-    world = World()
+    world = EngineHarness()
     old = world.provider.add("office")
     engine = world.engine()
     engine.look(world.target)
@@ -188,7 +188,7 @@ def test_active_calls_postpone_the_deletion_for_as_long_as_it_takes():
 @pytest.mark.parametrize("target", [REPLACE, ALTERNATING, IN_PLACE])
 @pytest.mark.parametrize("fault", list(FakeFault))
 def test_every_fault_while_applying_ends_in_a_published_credential_that_works(target, fault):
-    world = World(target)
+    world = EngineHarness(target)
     world.provider.add(target.usernames[0])
     for verb in ("create", "complete", "set_password", "prove", "find"):
         world.provider.faults[verb] = [fault]
@@ -201,7 +201,7 @@ def test_every_fault_while_applying_ends_in_a_published_credential_that_works(ta
 
 @pytest.mark.parametrize("target", [REPLACE, ALTERNATING, IN_PLACE])
 def test_a_refusal_after_an_unknown_answer_leaves_nothing_behind(target):
-    world = World(target)
+    world = EngineHarness(target)
     world.provider.add(target.usernames[0])
     engine = world.engine()
     engine.look(world.target)
@@ -217,7 +217,7 @@ def test_a_refusal_after_an_unknown_answer_leaves_nothing_behind(target):
 
 
 def test_a_provider_that_generates_is_found_again_by_the_attempts_name():
-    world = World(capabilities=GENERATED)
+    world = EngineHarness(capabilities=GENERATED)
     world.provider.faults["create"] = [FakeFault.LOST_AFTER]
     world.until_rotated(world.engine())
     assert len(world.provider.credentials) == 1
@@ -225,7 +225,7 @@ def test_a_provider_that_generates_is_found_again_by_the_attempts_name():
 
 
 def test_a_provider_that_can_is_told_at_once_when_the_old_one_is_to_end():
-    world = World(capabilities=GENERATED)
+    world = EngineHarness(capabilities=GENERATED)
     engine = world.engine()
     engine.look(world.target)
     old = world.consumer.credential_id
@@ -241,7 +241,7 @@ def test_a_provider_that_can_is_told_at_once_when_the_old_one_is_to_end():
 
 
 def test_undo_in_the_overlap_takes_the_end_back_and_after_it_says_why_not():
-    world = World(capabilities=GENERATED)
+    world = EngineHarness(capabilities=GENERATED)
     engine = world.engine()
     engine.look(world.target)
     old = world.consumer
@@ -258,7 +258,7 @@ def test_undo_in_the_overlap_takes_the_end_back_and_after_it_says_why_not():
 
 
 def test_the_propagation_window_is_waited_for_without_counting_a_failure():
-    world = World()
+    world = EngineHarness()
     world.provider.slow_to_accept = 4
     look = world.until_rotated(world.engine())
     assert look.outcome is Outcome.ROTATED
@@ -266,7 +266,7 @@ def test_the_propagation_window_is_waited_for_without_counting_a_failure():
 
 
 def test_never_accepted_is_never_published_and_stays_open():
-    world = World()
+    world = EngineHarness()
     world.provider.slow_to_accept = 10_000
     world.settle(world.engine(), timedelta(hours=3), most=500)
     assert not world.consumer.exists
@@ -276,7 +276,7 @@ def test_never_accepted_is_never_published_and_stays_open():
 
 
 def test_a_document_that_somebody_else_wrote_is_not_overwritten_until_asked():
-    world = World()
+    world = EngineHarness()
     engine = world.engine()
     engine.look(world.target)
     world.store.tamper("sip/office", "byhand")
@@ -291,7 +291,7 @@ def test_a_document_that_somebody_else_wrote_is_not_overwritten_until_asked():
 
 
 def test_nothing_is_retired_while_the_document_is_not_ours():
-    world = World()
+    world = EngineHarness()
     old = world.provider.add("office")
     engine = world.engine()
     engine.look(world.target)
@@ -301,7 +301,7 @@ def test_nothing_is_retired_while_the_document_is_not_ours():
 
 
 def test_a_token_that_may_not_publish_is_noticed_before_the_provider_hears_of_it():
-    world = World(IN_PLACE)
+    world = EngineHarness(IN_PLACE)
     world.provider.add("office")
     world.store.unpublishable.add("sip/office")
     look = world.engine().look(world.target)
@@ -311,7 +311,7 @@ def test_a_token_that_may_not_publish_is_noticed_before_the_provider_hears_of_it
 
 
 def test_a_conflict_is_read_again_and_decided_again():
-    world = World()
+    world = EngineHarness()
     engine = world.engine()
     original = world.store.write_state
     refused = [Conflict("stale"), Conflict("stale")]
@@ -327,7 +327,7 @@ def test_a_conflict_is_read_again_and_decided_again():
 
 
 def test_vault_away_is_said_and_tried_again():
-    world = World()
+    world = EngineHarness()
     world.store.failing = [StoreUnavailable("sealed")]
     engine = world.engine()
     assert engine.look(world.target).outcome is Outcome.VAULT
@@ -336,7 +336,7 @@ def test_vault_away_is_said_and_tried_again():
 
 @pytest.mark.parametrize(("error", "seconds"), [(StoreUnavailable("sealed"), 5), (StoreDenied("no right"), None)])
 def test_a_vault_that_has_to_be_mended_first_is_asked_again_with_the_next_poll_only(error, seconds):
-    world = World()
+    world = EngineHarness()
     world.store.failing = [error]
     now = world.clock.now()
     expected = None if seconds is None else now + timedelta(seconds=seconds)
@@ -345,7 +345,7 @@ def test_a_vault_that_has_to_be_mended_first_is_asked_again_with_the_next_poll_o
 
 @pytest.mark.parametrize("number", range(1, 8))
 def test_a_write_to_vault_whose_answer_is_lost_loses_nothing(number):
-    world = World()
+    world = EngineHarness()
     world.provider.add("office")
     world.store.losing = []
     engine = world.engine()
@@ -368,7 +368,7 @@ def test_a_write_to_vault_whose_answer_is_lost_loses_nothing(number):
 
 
 def test_a_stop_between_two_steps_gives_the_claim_back_and_the_next_process_goes_on():
-    world = World()
+    world = EngineHarness()
     world.provider.add("office")
     steps = []
 
@@ -389,7 +389,7 @@ def test_a_stop_between_two_steps_gives_the_claim_back_and_the_next_process_goes
 
 
 def test_a_claim_of_another_process_is_respected_until_it_ends():
-    world = World()
+    world = EngineHarness()
     engine = world.engine()
     world.cut_at(7)
     assert world.crash(lambda: engine.look(world.target)) == "before create"
@@ -401,7 +401,7 @@ def test_a_claim_of_another_process_is_respected_until_it_ends():
 
 
 def test_the_circuit_opens_after_failures_in_a_row_and_closes_by_one_probe():
-    world = World()
+    world = EngineHarness()
     world.limits = replace(world.limits, circuit_failures=3, circuit_open_for=timedelta(minutes=20))
     world.provider.faults["find"] = [FakeFault.UNAUTHORIZED] * 5
     engine = world.engine()
@@ -414,7 +414,7 @@ def test_the_circuit_opens_after_failures_in_a_row_and_closes_by_one_probe():
 
 
 def test_retirements_are_capped_when_the_clock_jumps():
-    world = World()
+    world = EngineHarness()
     world.limits = replace(world.limits, retirements_per_minute=1)
     engine = world.engine()
     engine.look(world.target)
@@ -429,7 +429,7 @@ def test_retirements_are_capped_when_the_clock_jumps():
 
 @pytest.mark.parametrize("target", [REPLACE, ALTERNATING, IN_PLACE], ids=lambda target: target.strategy.value)
 def test_what_a_clock_far_ahead_has_stored_stops_neither_rotations_nor_retirements(target):
-    world = World(target)
+    world = EngineHarness(target)
     for username in target.usernames:
         world.provider.add(username)
     engine = world.engine()
@@ -448,7 +448,7 @@ def test_what_a_clock_far_ahead_has_stored_stops_neither_rotations_nor_retiremen
 
 
 def test_a_changed_policy_draws_the_due_time_anew():
-    world = World()
+    world = EngineHarness()
     world.engine().look(world.target)
     world.target = replace(world.target, policy=replace(POLICY, schedule=Every(2 * DAY)))
     world.engine().look(world.target)
@@ -456,7 +456,7 @@ def test_a_changed_policy_draws_the_due_time_anew():
 
 
 def test_a_target_moved_to_another_strategy_retires_what_it_had():
-    world = World()
+    world = EngineHarness()
     engine = world.engine()
     engine.look(world.target)
     old = world.consumer

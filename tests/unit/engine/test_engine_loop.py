@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from world import DAY, IN_PLACE, World
+from engine_harness import DAY, IN_PLACE, EngineHarness
 
 from rotator.core.actions import Hold, HoldReason, Step
 from rotator.core.model import Claim, Phase, Purpose, Request, TargetState
@@ -16,7 +16,7 @@ from rotator.testing import FakeFault
 MINUTE = timedelta(minutes=1)
 
 
-def refuse_writes(world: World, number: int) -> list[Exception]:
+def refuse_writes(world: EngineHarness, number: int) -> list[Exception]:
     """The next writes of the state document meet a conflict; returns those that are still to come."""
     original = world.store.write_state
     errors = [Conflict("stale") for _ in range(number)]
@@ -30,8 +30,8 @@ def refuse_writes(world: World, number: int) -> list[Exception]:
     return errors
 
 
-def rotated() -> tuple[World, Engine]:
-    world = World()
+def rotated() -> tuple[EngineHarness, Engine]:
+    world = EngineHarness()
     engine = world.engine()
     engine.look(world.target)
     return world, engine
@@ -41,7 +41,7 @@ def rotated() -> tuple[World, Engine]:
 
 
 def test_a_rotation_answers_with_its_steps_in_order_and_when_to_look_again():
-    world = World()
+    world = EngineHarness()
     look = world.engine().look(world.target)
     expected = [
         Step.DRAW_DUE_TIME,
@@ -68,7 +68,7 @@ def test_an_undo_is_told_by_its_last_step():
 
 
 def test_a_failure_that_opens_the_circuit_is_told_once_and_then_the_attempt_waits():
-    world = World()
+    world = EngineHarness()
     world.limits = replace(world.limits, circuit_failures=1, circuit_open_for=20 * MINUTE)
     world.provider.faults["create"] = [FakeFault.UNREACHABLE]
     engine = world.engine()
@@ -80,13 +80,13 @@ def test_a_failure_that_opens_the_circuit_is_told_once_and_then_the_attempt_wait
 
 
 def test_a_look_says_how_long_it_took():
-    world = World()
+    world = EngineHarness()
     world.cut_at(0, lambda label: world.clock.advance(timedelta(seconds=2)) if label == "before create" else None)
     assert world.engine().look(world.target).seconds == 2.0
 
 
 def test_a_stop_before_the_first_step_answers_so_and_is_looked_at_again_soon():
-    world = World()
+    world = EngineHarness()
     world.stopping = True
     look = world.engine().look(world.target)
     assert (look.outcome, look.message, look.steps, look.hold) == (Outcome.STOPPED, "", (), None)
@@ -98,7 +98,7 @@ def test_a_stop_before_the_first_step_answers_so_and_is_looked_at_again_soon():
     ("error", "seconds"), [(StoreUnavailable("sealed"), 5), (Conflict("stale"), 5), (StoreCorrupt("not ours"), None)]
 )
 def test_a_vault_that_cannot_be_asked_answers_with_its_message_and_no_state(error, seconds):
-    world = World()
+    world = EngineHarness()
     world.store.failing = [error]
     look = world.engine().look(world.target)
     assert (look.target, look.outcome, look.message, look.state) == ("office", Outcome.VAULT, str(error), None)
@@ -107,7 +107,7 @@ def test_a_vault_that_cannot_be_asked_answers_with_its_message_and_no_state(erro
 
 
 def test_a_vault_that_fails_in_the_middle_answers_with_what_was_done_before():
-    world = World()
+    world = EngineHarness()
     world.cut_at(
         0, lambda label: world.store.failing.append(StoreUnavailable("sealed")) if label == "after create" else None
     )
@@ -117,19 +117,19 @@ def test_a_vault_that_fails_in_the_middle_answers_with_what_was_done_before():
     assert look.state == world.state
 
 
-def failing(verb: str, *faults: FakeFault) -> Callable[[World], None]:
+def failing(verb: str, *faults: FakeFault) -> Callable[[EngineHarness], None]:
     return lambda world: world.provider.faults.update({verb: list(faults)})
 
 
-def asked(purpose: Purpose = Purpose.ROTATE, **flags: bool) -> Callable[[World], None]:
+def asked(purpose: Purpose = Purpose.ROTATE, **flags: bool) -> Callable[[EngineHarness], None]:
     return lambda world: world.request(world.engine(), purpose, **flags)
 
 
-def later(by: timedelta) -> Callable[[World], None]:
+def later(by: timedelta) -> Callable[[EngineHarness], None]:
     return lambda world: world.clock.advance(by)
 
 
-def not_accepted(world: World) -> None:
+def not_accepted(world: EngineHarness) -> None:
     world.request(world.engine())
     world.provider.slow_to_accept = 1
 
@@ -159,7 +159,7 @@ def test_the_outcome_of_a_look(happens, outcome):
 
 
 def test_forgetting_an_old_password_is_a_retirement_too():
-    world = World(IN_PLACE)
+    world = EngineHarness(IN_PLACE)
     world.provider.add("office")
     engine = world.engine()
     engine.look(world.target)
@@ -184,7 +184,7 @@ def test_a_rotation_that_failed_before_is_rotated_in_the_end():
 
 
 def test_a_claim_has_to_be_longer_than_the_longest_call_with_its_margin():
-    world = World()
+    world = EngineHarness()
     world.provider.longest_call = timedelta(seconds=20)
     assert timedelta(seconds=5) == CLAIM_MARGIN
     world.limits = replace(world.limits, claim=timedelta(seconds=25.001))
@@ -195,7 +195,7 @@ def test_a_claim_has_to_be_longer_than_the_longest_call_with_its_margin():
 
 
 def test_the_longest_call_of_all_accounts_counts_and_without_accounts_only_the_margin():
-    world = World()
+    world = EngineHarness()
     other = type(world.provider)(account="other")
     other.longest_call = timedelta(seconds=90)
     with pytest.raises(ValueError, match="longer than 0:01:35"):
@@ -204,7 +204,7 @@ def test_the_longest_call_of_all_accounts_counts_and_without_accounts_only_the_m
     engine_with(world, {})
 
 
-def engine_with(world: World, providers, observe=lambda *_: None) -> Engine:
+def engine_with(world: EngineHarness, providers, observe=lambda *_: None) -> Engine:
     return Engine(
         store=world.store,
         providers=providers,
@@ -219,7 +219,7 @@ def engine_with(world: World, providers, observe=lambda *_: None) -> Engine:
 
 
 def test_the_claims_of_others_are_timed_for_each_target_by_itself():
-    world = World()
+    world = EngineHarness()
     other = replace(world.target, name="lobby", path="sip/lobby")
     for name in ("office", "lobby"):
         world.store.states[name] = Versioned(TargetState(name, claim=Claim(f"of {name}", world.clock.now())), 1)
@@ -233,7 +233,7 @@ def test_the_claims_of_others_are_timed_for_each_target_by_itself():
 
 
 def test_every_state_that_is_read_or_written_is_observed_with_its_target():
-    world, seen = World(), []
+    world, seen = EngineHarness(), []
     engine = engine_with(world, {"fake": world.provider}, lambda target, state: seen.append((target, state)))
     engine.look(world.target)
     assert {target.name for target, _ in seen} == {"office"}
@@ -281,7 +281,7 @@ def test_a_request_that_meets_nothing_but_conflicts_fails():
 
 @pytest.mark.parametrize(("conflicts", "outcome"), [(5, Outcome.ROTATED), (6, Outcome.CONTENDED)])
 def test_after_five_conflicts_a_look_gives_way(conflicts, outcome):
-    world = World()
+    world = EngineHarness()
     left = refuse_writes(world, conflicts)
     started = world.clock.monotonic()
     look = world.engine().look(world.target)
@@ -292,7 +292,7 @@ def test_after_five_conflicts_a_look_gives_way(conflicts, outcome):
 
 
 def test_a_conflict_while_the_claim_is_given_back_is_no_failure():
-    world = World()
+    world = EngineHarness()
     world.provider.faults["create"] = [FakeFault.LOST_BEFORE]
     world.engine().look(world.target)
     world.clock.advance(MINUTE)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from world import REPLACE
+from engine_harness import REPLACE
 
 from rotator.core.answers import Unknown
 from rotator.core.circuit import Circuit
@@ -24,7 +24,7 @@ CAPABILITIES = {"fake": CHOSEN}
 NEW = Credential("fake", "new", "id-new", Secret("new password"), attempt="2")
 
 
-class Bench:
+class ClaimedSession:
     """A session on a store whose state document somebody else has claimed, and left."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Bench:
 
 
 def test_what_is_read_and_written_is_known_and_observed():
-    bench = Bench()
+    bench = ClaimedSession()
     assert bench.session.state == STATE
     assert bench.session.consumer.username == "byhand"
     bench.session.write(replace(STATE, last_error=""))
@@ -65,7 +65,7 @@ def test_what_is_read_and_written_is_known_and_observed():
 
 
 def test_a_write_without_the_claim_leaves_the_claim_of_another_as_it_is():
-    bench = Bench()
+    bench = ClaimedSession()
     bench.session.write(replace(STATE, claim=None))
     assert bench.stored.claim == LEFT_BEHIND
     bench.session.write(replace(STATE, claim=Claim("me", NOW)))
@@ -74,7 +74,7 @@ def test_a_write_without_the_claim_leaves_the_claim_of_another_as_it_is():
 
 
 def test_a_claim_is_taken_renewed_by_every_write_and_given_back():
-    bench = Bench()
+    bench = ClaimedSession()
     bench.session.write_claimed(STATE)
     assert bench.stored.claim == Claim("me", NOW + LENGTH)
     assert bench.session.holds_claim
@@ -90,7 +90,7 @@ def test_a_claim_is_taken_renewed_by_every_write_and_given_back():
 
 
 def test_a_claim_protects_an_effect_that_ends_before_it():
-    bench = Bench()
+    bench = ClaimedSession()
     assert not bench.holds(timedelta(seconds=1))
     bench.session.write_claimed(STATE)
     bench.clock.advance(timedelta(seconds=20))
@@ -100,7 +100,7 @@ def test_a_claim_protects_an_effect_that_ends_before_it():
 
 @pytest.mark.parametrize("jump", [timedelta(seconds=20), timedelta(seconds=-20)])
 def test_a_clock_that_was_set_shortens_a_claim_and_never_stretches_it(jump):
-    bench = Bench()
+    bench = ClaimedSession()
     bench.session.write_claimed(STATE)
     bench.clock.jump(jump)
     left = LENGTH - max(jump, timedelta())
@@ -109,7 +109,7 @@ def test_a_clock_that_was_set_shortens_a_claim_and_never_stretches_it(jump):
 
 
 def test_reading_again_forgets_the_claim_and_what_was_looked_up():
-    bench = Bench()
+    bench = ClaimedSession()
     bench.session.write_claimed(STATE)
     bench.session.remember_lookup(NEW, (NEW,))
     bench.store.tamper(REPLACE.path, "changed")
@@ -121,7 +121,7 @@ def test_reading_again_forgets_the_claim_and_what_was_looked_up():
 
 
 def test_a_write_that_came_second_changes_nothing_here():
-    bench = Bench()
+    bench = ClaimedSession()
     bench.session.write_claimed(STATE)
     bench.store.states["office"] = Versioned(replace(STATE, last_error="by another"), 9)
     before = bench.session.state
@@ -135,7 +135,7 @@ def test_a_write_that_came_second_changes_nothing_here():
 
 
 def test_a_write_whose_answer_was_lost_is_not_taken_for_done():
-    bench = Bench()
+    bench = ClaimedSession()
     bench.store.losing = [StoreUnavailable("timeout")]
     with pytest.raises(StoreUnavailable):
         bench.session.write_claimed(STATE)
@@ -143,7 +143,7 @@ def test_a_write_whose_answer_was_lost_is_not_taken_for_done():
 
 
 def test_publishing_writes_over_what_was_read_and_knows_what_it_wrote():
-    bench = Bench()
+    bench = ClaimedSession()
     bench.session.publish(NEW)
     published = ConsumerDocument(
         2, exists=True, username="new", password=NEW.password, credential_id="id-new", attempt="2"
@@ -156,7 +156,7 @@ def test_publishing_writes_over_what_was_read_and_knows_what_it_wrote():
 
 
 def test_what_is_published_carries_the_time_of_this_clock(monkeypatch):
-    bench, times = Bench(), []
+    bench, times = ClaimedSession(), []
     monkeypatch.setattr(bench.store, "write_consumer", lambda path, credential, at, over: times.append(at) or 9)
     bench.clock.advance(timedelta(seconds=5))
     bench.session.publish(NEW)
@@ -164,7 +164,7 @@ def test_what_is_published_carries_the_time_of_this_clock(monkeypatch):
 
 
 def test_a_document_that_may_not_be_written_is_noticed_beforehand():
-    bench = Bench()
+    bench = ClaimedSession()
     bench.session.check_publishable()
     bench.store.unpublishable.add(REPLACE.path)
     with pytest.raises(StoreDenied):
@@ -172,7 +172,7 @@ def test_a_document_that_may_not_be_written_is_noticed_beforehand():
 
 
 def test_the_facts_are_what_was_read_looked_up_and_counted_in_this_process():
-    bench = Bench()
+    bench = ClaimedSession()
     bench.session.write_claimed(STATE)
     bench.session.remember_lookup(NEW, (NEW,))
     bench.throttles.learn_from("fake", Unknown("timeout"))

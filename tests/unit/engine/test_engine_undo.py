@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from world import ALTERNATING, DAY, IN_PLACE, World
+from engine_harness import ALTERNATING, DAY, IN_PLACE, EngineHarness
 
 from rotator.cli.exits import CommandError
 from rotator.cli.rotate import undo_plan
@@ -15,19 +15,19 @@ from rotator.testing import CHOSEN, GENERATED, FakeFault
 MINUTE = timedelta(minutes=1)
 
 
-def ledger_in_status(world: World) -> list[dict]:
+def ledger_in_status(world: EngineHarness) -> list[dict]:
     surroundings = Surroundings("me", "1", {"fake": "fake"}, {"fake": world.provider.capabilities})
     document = status_document([world.target], {"office": world.state}, world.clock.now(), surroundings)
     return document["targets"][0]["ledger"]
 
 
-def announced(world: World) -> str:
+def announced(world: EngineHarness) -> str:
     return undo_plan(world.engine().facts(world.target))
 
 
-def refused_after_a_lost_answer() -> World:
+def refused_after_a_lost_answer() -> EngineHarness:
     """`in-place`: the provider refuses a password that it may have taken before; the ledger keeps it for a while."""
-    world = World(IN_PLACE)
+    world = EngineHarness(IN_PLACE)
     world.provider.add("office")
     engine = world.engine()
     engine.look(world.target)
@@ -61,7 +61,7 @@ def test_a_password_that_the_provider_refused_is_promised_by_nobody_and_all_say_
 
 
 def test_of_two_replaced_credentials_only_the_one_that_an_undo_publishes_is_promised():
-    world = World()
+    world = EngineHarness()
     engine = world.engine()
     engine.look(world.target)
     names = []
@@ -80,7 +80,7 @@ def test_of_two_replaced_credentials_only_the_one_that_an_undo_publishes_is_prom
 
 @pytest.mark.parametrize(("capabilities", "until"), [(CHOSEN, 8 * DAY), (GENERATED, DAY)])
 def test_the_announcement_and_the_status_name_the_same_end(capabilities, until):
-    world = World(capabilities=capabilities)
+    world = EngineHarness(capabilities=capabilities)
     engine = world.engine()
     for _ in range(2):
         world.request(engine)
@@ -91,7 +91,7 @@ def test_the_announcement_and_the_status_name_the_same_end(capabilities, until):
 
 
 def test_what_an_abandoned_create_may_have_left_is_named_and_was_never_published():
-    world = World(capabilities=GENERATED)
+    world = EngineHarness(capabilities=GENERATED)
     world.engine().look(world.target)
     world.request(world.engine())
     world.provider.faults["create"] = [FakeFault.LOST_BEFORE, FakeFault.REFUSED]
@@ -110,7 +110,7 @@ def test_what_an_abandoned_create_may_have_left_is_named_and_was_never_published
 
 
 def test_the_announcement_waits_for_an_open_attempt_and_for_a_document_of_ours():
-    world = World(ALTERNATING)
+    world = EngineHarness(ALTERNATING)
     engine = world.engine()
     engine.look(world.target)
     world.store.tamper("sip/office", "byhand")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from states import states, texts
+from state_strategies import states, texts
 
 from rotator.core import model
 from rotator.core.secret import Secret

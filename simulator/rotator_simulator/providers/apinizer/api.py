@@ -1,7 +1,7 @@
 """The Management API of Apinizer as its pages describe it, in both forms (`ApinizerReadings`), and its gateway.
 
 A project is a `SimulatedAccount` whose token is the access token. Every change is deployed to every environment, and
-the gateway (`gateway`) accepts what was deployed, not what the API holds.
+the gateway (`gateway`) accepts what was deployed, not what the API stores.
 """
 
 import threading
@@ -36,7 +36,7 @@ KIND = "credential"
 
 @dataclass(slots=True)
 class _Details:
-    """What the API keeps of a credential beside the common facts."""
+    """The fields of a credential that only Apinizer's API keeps."""
 
     fields: dict[str, Any]
     access: list[ApiAccess] = field(default_factory=list)
@@ -87,7 +87,7 @@ class ApinizerApi(SimulatedApi[ApinizerReadings]):
                 self._deploy(environment, account.get(KIND, credential.id))
 
     def lets_in(self, environment: str, username: str, password: Secret, proxy: str | None = None) -> bool:
-        """Tells whether the environment's gateway accepts the password now, and for `proxy` if one is named."""
+        """Returns True if the environment's gateway accepts the password now, and for `proxy` if one is named."""
         with self._lock:
             credential = self.log_in(environment, username, password)
             return credential is not None and (proxy is None or self.may_call(credential, proxy))
@@ -102,7 +102,7 @@ class ApinizerApi(SimulatedApi[ApinizerReadings]):
         return credential if enabled and not expired else None
 
     def may_call(self, credential: DeployedCredential, proxy: str) -> bool:
-        """Tells whether access to the proxy, or to a group with it, was granted."""
+        """Returns True if access to the proxy, or to a group that contains it, was granted."""
         groups = {name for name, members in self._groups.items() if proxy in members}
         return any(
             (kind == "API_PROXY" and name == proxy) or (kind == "API_PROXY_GROUP" and name in groups)

@@ -16,7 +16,7 @@ from rotator_simulator.faults import SimulatedFault
 from rotator_simulator.simulated_api import Responses
 
 FIELDS = ("email", "fullName", "description", "roleNameList", "ipList", "expireDate")
-"""The fields of a credential beside its username, its password and `enabled`."""
+"""The fields of a credential other than its username, its password and `enabled`."""
 LABELS = {"API_PROXY": "API Proxy", "API_PROXY_GROUP": "API Proxy Group"}
 _REQUIRED = {"username": "username", "password": "password", "fullName": "full name", "email": "email"}
 ApiAccess = tuple[str, str]
@@ -25,7 +25,7 @@ ApiAccess = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ApinizerReadings:
-    """How to read what the pages leave open or contradict."""
+    """The reading of each point that the pages leave open or contradict."""
 
     envelope: Literal["success", "status"] = "success"
     """The envelope of the pages of Dec 2025, or of Jul 2026 (A5)."""
@@ -36,7 +36,7 @@ class ApinizerReadings:
     project_visible: bool = True
     """False: no project is found: 404 on the pages of Dec 2025, 400 on those of Jul 2026."""
     permitted: bool = True
-    """False: the token's user lacks a permission: reported as a missing project, or with a message of its own."""
+    """False: the token's user lacks a permission, reported as a missing project or with a separate message."""
     enabled_enforced: bool = True
     """False: the gateway accepts a disabled credential with the right password."""
     proxies_ask: bool = True
@@ -59,7 +59,7 @@ class ApinizerResponses(Responses[ApinizerReadings]):
         return self.readings.envelope == "success"
 
     def error(self, status: int, retry_after: int | None) -> Response:
-        """Returns an error without a particular cause."""
+        """Returns a generic error."""
         answer = self.refusal(status, "Invalid token" if status == 401 else "An error occurred!")
         if retry_after is not None:
             answer.headers["Retry-After"] = str(retry_after)
@@ -180,7 +180,7 @@ class DeployedCredential:
 
 @dataclass(slots=True)
 class GatewayEnvironments:
-    """The credentials deployed to each environment, and when; they may differ from the API's."""
+    """The credentials deployed to each environment, and since when; they may differ from the API's."""
 
     names: tuple[str, ...]
     clock: Clock

@@ -17,11 +17,11 @@ from rotator_simulator.providers.apinizer.common import ApinizerReadings, Deploy
 
 
 class DataPlane(Protocol):
-    """What the gateway needs of `ApinizerApi`."""
+    """The part of `ApinizerApi` that the gateway needs."""
 
     @property
     def readings(self) -> ApinizerReadings:
-        """The readings in force."""
+        """The current readings."""
         ...
 
     def log_in(self, environment: str, username: str, password: Secret) -> DeployedCredential | None:
@@ -29,7 +29,7 @@ class DataPlane(Protocol):
         ...
 
     def may_call(self, credential: DeployedCredential, proxy: str) -> bool:
-        """Tells whether access to the proxy was granted."""
+        """Returns True if access to the proxy was granted."""
         ...
 
 

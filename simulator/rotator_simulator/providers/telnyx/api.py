@@ -1,4 +1,4 @@
-"""The Telnyx API as its pages describe it, with a switch for each thing they leave open (`TelnyxReadings`).
+"""The Telnyx API as its pages describe it, with a switch for each point they leave open (`TelnyxReadings`).
 
 This module has telephony credentials; `connections` has the connections that they belong to. Every response that shows
 an object shows its password in plain text, even the response to a DELETE (T1).
@@ -82,7 +82,7 @@ class TelnyxApi(SimulatedApi[TelnyxReadings]):
         problem = self._problem(account, body or {})
         if body is None or problem or "connection_id" not in body:
             return self._responses.error(422, None, problem or "connection_id is required")
-        # The client chooses neither: each create generates another username, too (T2).
+        # The client chooses neither username nor password: each create generates both (T2).
         username = "gencred" + "".join(secrets.choice(_CHARACTERS) for _ in range(24))
         extra = {name: body.get(name) for name in ("connection_id", "name", "tag")}
         credential = account.create(KIND, username, Secret(secrets.token_hex(16)), extra)
@@ -94,7 +94,7 @@ class TelnyxApi(SimulatedApi[TelnyxReadings]):
         names = ("name", "tag", "sip_username")
         filters = {name: request.args.get(f"filter[{name}]") for name in names}
         if self.readings.filters_refused and any(filters.values()):
-            return self._responses.error(400, None, "this filter is not known")
+            return self._responses.error(400, None, "unknown filter")
         how, resource = self.readings.filters, request.args.get("filter[resource_id]")
         items = []
         for credential in self._responses.ordered(account, KIND):
@@ -177,7 +177,7 @@ class TelnyxApi(SimulatedApi[TelnyxReadings]):
 
 def _moment(text: Any) -> datetime | None:
     try:
-        found = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except (TypeError, ValueError):
         return None
-    return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return parsed.astimezone(UTC) if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)

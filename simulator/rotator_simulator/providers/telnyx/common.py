@@ -30,7 +30,7 @@ _LONGEST_PAGE = 250
 
 @dataclass(frozen=True, slots=True)
 class TelnyxReadings:
-    """How to read what the pages leave open or contradict."""
+    """The reading of each point that the pages leave open or contradict."""
 
     expired_as: Literal["boolean", "text"] = "boolean"
     """`expired` as a boolean, or as the text that older examples show: "false" is true to Python."""
@@ -129,7 +129,7 @@ class TelnyxResponses(Responses[TelnyxReadings]):
 
 
 def matches(wanted: str | None, value: str, how: str) -> bool:
-    """Tells whether a value passes a filter."""
+    """Returns True if a value passes a filter."""
     if wanted is None or how == "ignored":
         return True
     return wanted == value if how == "exact" else wanted.lower() in value.lower()

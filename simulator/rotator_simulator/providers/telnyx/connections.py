@@ -19,7 +19,7 @@ class ConnectionRoutes:
     """The routes of the five verbs."""
 
     def __init__(self, responses: TelnyxResponses) -> None:
-        """Builds the responses by `responses`, under the readings in force."""
+        """Takes the builder of responses, which knows the current readings."""
         self._responses = responses
 
     def routes(self) -> tuple[tuple[str, str, str, View], ...]:

@@ -109,9 +109,9 @@ class VobizApi(SimulatedApi[VobizReadings]):
             return self._responses.error(400, None)
         limit = min(limit, self.readings.list_longest_page)
         credentials = account.credentials(KIND)
-        shown = [self._list_item(account, credential) for credential in credentials[offset : offset + limit]]
+        objects = [self._list_item(account, credential) for credential in credentials[offset : offset + limit]]
         meta = {"limit": limit, "offset": offset, self.readings.total_key: len(credentials)}
-        return self._responses.json(200, {"meta": meta, "objects": shown})
+        return self._responses.json(200, {"meta": meta, "objects": objects})
 
     def _update(self, account: SimulatedAccount, identity: str) -> Response:
         body = self._responses.body()
@@ -164,11 +164,11 @@ class VobizApi(SimulatedApi[VobizReadings]):
         }
 
     def _list_item(self, account: SimulatedAccount, credential: SimulatedCredential) -> dict[str, Any]:
-        shown = self._as_json(account, credential)
+        item = self._as_json(account, credential)
         if self.readings.short_items:
             for name in ("account_id", "password", "realm"):
-                del shown[name]
-            shown["description"] = credential.extra.get("description", "")
+                del item[name]
+            item["description"] = credential.extra.get("description", "")
         if self.readings.list_reveals_password:
-            shown["password"] = credential.password.reveal()
-        return shown
+            item["password"] = credential.password.reveal()
+        return item

@@ -31,7 +31,7 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class VobizReadings:
-    """How to read what the pages leave open. The defaults follow the prose, and the stricter of two rules."""
+    """The reading of each open point on the pages. The defaults follow the prose, and the stricter of two rules."""
 
     put_without_password: Literal["accepted", "refused", "ignored"] = "accepted"  # noqa: S105 - no password
     """Prose: every field is optional. OpenAPI of the same page: `password` is required (V1)."""
@@ -54,11 +54,11 @@ class VobizReadings:
     list_longest_page: int = 100
     """The largest `limit`; a larger one is reduced to it. Not documented for this listing."""
     username_underscore_allowed: bool = False
-    """The examples have underscores, the warning says that they can be rejected (V8); the hyphen follows."""
+    """The examples have underscores; the warning says that they can be rejected (V8). Hyphens are treated the same."""
     password_longest: int | None = 20
-    """The console's form takes 20 at most, the API's pages name no limit (None)."""
+    """The console's form accepts at most 20; the API's pages name no limit (None)."""
     password_symbol_required: bool = True
-    """The console wants alphanumerics and at least one of its symbols, the API's pages only 8 characters."""
+    """The console requires alphanumerics and at least one of its symbols; the API's pages only 8 characters."""
     empty_not_found: bool = False
     """True: a 404 has no body at all."""
     lowercase_status: Literal[404, 401] = 404

@@ -1,6 +1,6 @@
 """Vobiz `Endpoint` users: SIP users with a password and without an `enabled` flag (Vobiz, Endpoint pages).
 
-The trailing slash and the capital E belong to every path. An update is a POST; its response is a 202 without a body.
+Every path has a trailing slash and a capital E. An update is a POST; its response is a 202 without a body.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ class EndpointRoutes:
     """The routes of the five verbs."""
 
     def __init__(self, responses: VobizResponses) -> None:
-        """Builds the responses by `responses`, under the readings in force."""
+        """Takes the builder of responses, which knows the current readings."""
         self._responses = responses
 
     def routes(self) -> tuple[tuple[str, str, str, View], ...]:
@@ -47,8 +47,8 @@ class EndpointRoutes:
             credential = account.create(KIND, body["username"], Secret(body["password"]), extra)
         except UsernameTaken:
             return self._responses.json(409, {"error": "Username already exists", "code": 409})
-        shown = {"alias": credential.extra["alias"], "endpoint_id": credential.id, "username": credential.username}
-        return self._responses.json(self._responses.readings.create_status, shown)
+        created = {"alias": credential.extra["alias"], "endpoint_id": credential.id, "username": credential.username}
+        return self._responses.json(self._responses.readings.create_status, created)
 
     def _list(self, account: SimulatedAccount) -> Response:
         try:
@@ -119,7 +119,7 @@ def _matches(credential: SimulatedCredential) -> bool:
 
 
 def _as_json(account: SimulatedAccount, credential: SimulatedCredential) -> dict[str, Any]:
-    shown: dict[str, Any] = {
+    item: dict[str, Any] = {
         "endpoint_id": credential.id,
         "username": credential.username,
         "alias": credential.extra.get("alias"),
@@ -129,7 +129,7 @@ def _as_json(account: SimulatedAccount, credential: SimulatedCredential) -> dict
         "created_at": stamp(credential.created),
         "sip_registered": "false",  # text, not a boolean
     }
-    shown |= {name: credential.extra.get(name, True) for name in ("allow_voice", "allow_message", "allow_video")}
+    item |= {name: credential.extra.get(name, True) for name in ("allow_voice", "allow_message", "allow_video")}
     for binding in account.bindings(credential.username)[-1:]:
-        shown |= {"sip_registered": "true", "sip_contact": binding.contact, "sip_user_agent": binding.agent}
-    return shown
+        item |= {"sip_registered": "true", "sip_contact": binding.contact, "sip_user_agent": binding.agent}
+    return item

@@ -1,0 +1,239 @@
+"""The whole lifecycle of targets at Telnyx: the real engine, the real provider, the sandbox on real sockets."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from telnyx_fixtures import CONNECTION, FIRST, TelnyxSandbox
+
+from rotator.core.backoff import Backoff
+from rotator.core.model import Policy, Purpose, Request, Strategy, Target
+from rotator.core.passwords import PasswordRules
+from rotator.core.schedule import Every
+from rotator.engine import Engine, Limits
+from rotator.testing import FakeClock, FakeRandomness, MemoryAudit, MemoryStore
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+POLICY = Policy(
+    name="quarterly", schedule=Every(90 * DAY), window=None, overlap=DAY, quarantine=7 * DAY, password=PasswordRules()
+)
+REPLACE = Target("office", "prod", Strategy.REPLACE, (), "sip/office", POLICY)
+
+
+class TelnyxLifecycle(TelnyxSandbox):
+    """One target at the sandbox; time passes only as the test has it."""
+
+    def __init__(self, target=REPLACE, **readings):
+        super().__init__(clock=FakeClock(), register=False, **readings)
+        self.target, self.store, self.audit = target, MemoryStore(), MemoryAudit()
+        kind = self.telephony if target.strategy is Strategy.REPLACE else self.connections
+        self.engine = Engine(
+            store=self.store,
+            providers={"prod": kind},
+            clock=self.clock,
+            randomness=FakeRandomness(),
+            audit=self.audit,
+            holder="test",
+            limits=Limits(backoff=Backoff(timedelta(seconds=10), timedelta(minutes=10))),
+            observe=lambda target, state: None,
+            stopping=lambda: False,
+        )
+
+    @property
+    def state(self):
+        return self.store.states[self.target.name].state
+
+    @property
+    def consumer(self):
+        return self.store.read_consumer(self.target.path)
+
+    def ask(self, purpose=Purpose.ROTATE, **flags):
+        self.engine.request(self.target, Request(purpose, "tester", "because", self.clock.now(), **flags))
+
+    def settle(self, span=timedelta(minutes=5), most=200):
+        """Looks as the scheduler does until `span` has passed; devices must be let in all the time."""
+        end = self.clock.now() + span
+        for _ in range(most):
+            look = self.engine.look(self.target)
+            if self.consumer.exists:
+                assert self.account.accepts(self.consumer.username, self.consumer.password)
+            following = min(look.next_look or end, end)
+            self.clock.advance(max(following - self.clock.now(), timedelta(seconds=1)))
+            if self.clock.now() >= end:
+                return
+        raise AssertionError(f"did not settle: {look}")
+
+    def rotated(self, **flags):
+        """A rotation on demand; returns what is published then."""
+        self.ask(**flags)
+        self.settle()
+        assert self.state.attempt is None
+        return self.consumer
+
+    def lets_in(self, consumer):
+        return self.account.accepts(consumer.username, consumer.password)
+
+    @property
+    def names(self):
+        return sorted(record.username for record in self.records)
+
+
+@pytest.mark.parametrize(
+    "readings",
+    [
+        {},
+        {"expired_as": "text", "moments": "naive", "null_lifts_end": "refused", "filters": "ignored"},
+        {"expired_lags": True, "moments": "fraction", "filters_refused": True, "longest_page": 1},
+    ],
+)
+def test_a_replaced_credential_ends_by_itself_and_is_deleted_after_its_quarantine(readings):
+    with TelnyxLifecycle(**readings) as lifecycle:
+        lifecycle.settle()
+        first = lifecycle.consumer
+        assert lifecycle.lets_in(first)
+        second = lifecycle.rotated()
+        assert second.username != first.username
+        assert lifecycle.lets_in(first)
+        entry = lifecycle.state.ledger[0]
+        assert entry.expires_at == entry.disable_at
+        assert lifecycle.record_of(first.credential_id).ends == entry.disable_at.replace(microsecond=0) + (
+            timedelta(seconds=1) if entry.disable_at.microsecond else timedelta()
+        )
+        # Nobody looks, as when rotator is down: the provider ends it all the same.
+        lifecycle.clock.advance(DAY)
+        assert not lifecycle.lets_in(first)
+        lifecycle.settle()
+        assert lifecycle.state.ledger[0].disabled
+        assert lifecycle.names == sorted([first.username, second.username])
+        lifecycle.settle(7 * DAY)
+        assert lifecycle.state.ledger == ()
+        assert lifecycle.names == [second.username]
+
+
+def test_the_configured_credential_is_replaced_first():
+    with TelnyxLifecycle(replace(REPLACE, usernames=("gencredOld",))) as lifecycle:
+        old = lifecycle.add()
+        lifecycle.add(username="gencredElse")
+        lifecycle.settle()
+        assert lifecycle.consumer.username not in ("gencredOld", "gencredElse")
+        assert lifecycle.account.accepts("gencredOld", FIRST)
+        lifecycle.settle(9 * DAY)
+        assert lifecycle.record_of(old.id) is None
+        assert "gencredElse" in lifecycle.names
+
+
+@pytest.mark.parametrize("fault", ["lost-answer", "error-after-commit", "html-after-commit", "half-body"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_lost_create_is_completed_and_never_made_again(fault, times):
+    with TelnyxLifecycle() as lifecycle:
+        lifecycle.settle()
+        first = lifecycle.consumer
+        lifecycle.sandbox.faults.plan(fault, verb="create", times=times)
+        second = lifecycle.rotated()
+        assert second.username != first.username
+        assert lifecycle.request_lines.count("POST /v2/telephony_credentials") == 2
+        assert lifecycle.names == sorted([first.username, second.username])
+
+
+def test_duplicates_under_the_name_of_an_attempt_are_removed():
+    with TelnyxLifecycle() as lifecycle:
+        lifecycle.settle()
+        first = lifecycle.consumer
+        lifecycle.sandbox.faults.plan("lost-answer", verb="create")
+        lifecycle.ask()
+        lifecycle.engine.look(lifecycle.target)
+        # A proxy that sent it once more, or a listing that came too early: the same attempt twice.
+        (made,) = [record for record in lifecycle.records if record.username != first.username]
+        lifecycle.account.create("telephony", "gencredTwin", FIRST, dict(made.extra))
+        lifecycle.settle(HOUR)
+        assert lifecycle.state.attempt is None
+        kept = lifecycle.consumer.username
+        assert lifecycle.names == sorted([first.username, kept])
+        assert kept in (made.username, "gencredTwin")
+
+
+def test_an_undo_within_the_overlap_lifts_the_end():
+    with TelnyxLifecycle() as lifecycle:
+        lifecycle.settle()
+        first = lifecycle.consumer
+        second = lifecycle.rotated()
+        assert lifecycle.record_of(first.credential_id).ends is not None
+        lifecycle.ask(Purpose.UNDO)
+        lifecycle.settle()
+        assert lifecycle.consumer.username == first.username
+        assert lifecycle.record_of(first.credential_id).ends is None
+        assert lifecycle.record_of(second.credential_id).ends is not None
+        lifecycle.settle(9 * DAY)
+        assert lifecycle.names == [first.username]
+        assert lifecycle.lets_in(lifecycle.consumer)
+
+
+def test_an_undo_after_the_end_is_refused_and_says_why():
+    with TelnyxLifecycle() as lifecycle:
+        lifecycle.settle()
+        first = lifecycle.consumer
+        second = lifecycle.rotated()
+        lifecycle.settle(DAY + HOUR)
+        lifecycle.ask(Purpose.UNDO)
+        lifecycle.settle()
+        assert lifecycle.consumer.username == second.username
+        assert lifecycle.state.attempt is None
+        assert not lifecycle.lets_in(first)
+        assert "cannot undo that" in lifecycle.state.last_error
+
+
+def test_an_undo_that_comes_too_late_by_a_moment_leaves_what_is_published():
+    with TelnyxLifecycle() as lifecycle:
+        lifecycle.settle()
+        first = lifecycle.consumer
+        second = lifecycle.rotated()
+        lifecycle.clock.advance(DAY)  # the end has come, and nobody has looked since
+        lifecycle.ask(Purpose.UNDO)
+        lifecycle.settle(HOUR)
+        assert lifecycle.state.attempt is None
+        assert lifecycle.consumer.username == second.username
+        assert not lifecycle.lets_in(first)
+
+
+def test_a_compromised_credential_is_ended_and_deleted_at_once():
+    with TelnyxLifecycle() as lifecycle:
+        lifecycle.settle()
+        first = lifecycle.consumer
+        second = lifecycle.rotated(compromised=True)
+        assert not lifecycle.lets_in(first)
+        assert lifecycle.names == [second.username]
+        assert lifecycle.lets_in(second)
+
+
+def test_every_fault_in_turn_leaves_one_credential_and_nobody_cut_off():
+    with TelnyxLifecycle() as lifecycle:
+        lifecycle.settle()
+        for verb in ("create", "get", "update", "delete", "list"):
+            for fault in ("rate-limited", "reset", "lost-answer", "error-after-commit", "empty", "html"):
+                lifecycle.sandbox.faults.plan(fault, verb=verb)
+        lifecycle.ask()
+        lifecycle.settle(10 * DAY)
+        assert lifecycle.state.counts.succeeded == 2
+        assert lifecycle.state.attempt is None
+        assert lifecycle.names == [lifecycle.consumer.username]
+
+
+def test_a_connection_gets_another_password_in_place():
+    target = Target("trunk", "prod", Strategy.IN_PLACE, ("officetrunk1",), "sip/trunk", POLICY)
+    with TelnyxLifecycle(target) as lifecycle:
+        lifecycle.settle()
+        assert lifecycle.consumer.username == "officetrunk1"
+        assert lifecycle.consumer.credential_id == CONNECTION
+        assert lifecycle.consumer.password != FIRST
+        assert lifecycle.lets_in(lifecycle.consumer)
+        assert lifecycle.record_of(CONNECTION).enabled
+
+
+def test_a_connections_lost_answer_is_settled_by_what_is_shown():
+    target = Target("trunk", "prod", Strategy.IN_PLACE, ("officetrunk1",), "sip/trunk", POLICY)
+    with TelnyxLifecycle(target) as lifecycle:
+        lifecycle.sandbox.faults.plan("lost-answer", verb="update", times=8)
+        lifecycle.settle()
+        assert lifecycle.state.attempt is None
+        assert lifecycle.lets_in(lifecycle.consumer)
+        assert lifecycle.state.failures == 0

@@ -1,0 +1,221 @@
+"""Whatever is typed, configured or answered: an exit code that is documented, no traceback, no secret.
+
+The keys of the configuration and the names in it are no secrets, and a message names them. A value may be a secret that
+was pasted into the wrong place: none is repeated.
+"""
+
+import copy
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from faulted_lifecycles import REST
+from hypothesis import Phase, example, given, settings
+from hypothesis import strategies as st
+from invariants import InvariantChecker
+from simulated_accounts import SETUPS, TOKEN, SimulatedHarness
+
+from rotator.cli import main
+from rotator.settings.document import parse
+
+SENTINEL = "sentinel-Tr0ub4dor-3x"
+CONFIG = Path(__file__).parents[2] / "config"
+FULL: Any = parse((CONFIG / "full.yaml").read_text()).data
+REFERENCES = ("VOBIZ_AUTH_TOKEN", "ROTATOR_SECRET_ID", "VAULT_TOKEN", "APINIZER_TOKEN", "TELNYX_API_KEY")
+ODD = st.one_of(
+    st.sampled_from([SENTINEL, "", "0s", "a/b", "x" * 300, "\u202e", "\0", "* * * * *", [], {}, None, True, -1, 1e300]),
+    st.text(max_size=12),
+    st.dictionaries(st.sampled_from(["env", "vault", "x"]), st.sampled_from([SENTINEL, "", "y"]), max_size=2),
+)
+NAMES = ("name", "path", "username")
+REMOVED = "(removed)"
+DAMAGE = st.lists(st.tuples(st.integers(0, 9999), st.just(REMOVED) | ODD), max_size=3)
+COMMANDS = ("check-config", "status", "plan", "rotate", "undo", "verify-audit")
+WORDS = st.one_of(
+    st.sampled_from(
+        ["--all", "--compromised", "--reason", "--output", "json", "--config", "-c", "--help", "--", "-", "--take-over"]
+    ),
+    st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8),
+)
+UNSHRUNK = (Phase.explicit, Phase.generate)  # an example takes so long that shrinking it would outlast the timeout
+
+
+def run_command(capfd, monkeypatch, *words: str) -> tuple[int, str]:
+    """The exit code of a command, and everything that it printed."""
+    monkeypatch.setattr(sys, "argv", ["rotator", *words])
+    capfd.readouterr()
+    code: Any = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    out, err = capfd.readouterr()
+    return int(code or 0), out + err
+
+
+def every_place(data: Any) -> list[tuple[Any, Any]]:
+    """Every container with every key or index of it."""
+    found = []
+    for key, inner in data.items() if isinstance(data, dict) else enumerate(data):
+        found.append((data, key))
+        found += every_place(inner) if isinstance(inner, dict | list) else []
+    return found
+
+
+@pytest.fixture
+def secrets_in_environment(monkeypatch):
+    for name in REFERENCES:
+        monkeypatch.setenv(name, SENTINEL)
+
+
+@pytest.fixture
+def check_config(capfd, monkeypatch, tmp_path, secrets_in_environment):
+    """`check-config` on a configuration: its exit code, and everything that it printed."""
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls/ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    file = tmp_path / "config.yaml"
+
+    def check(data: Any, *options: str) -> tuple[int, str]:
+        file.write_text(json.dumps(data), encoding="utf-8")
+        return run_command(capfd, monkeypatch, "check-config", "--config", str(file), *options)
+
+    return check
+
+
+def is_name(container: Any, key: Any) -> bool:
+    """True for what says which credential or document is meant; `usernames` is the only list of text."""
+    return key in NAMES or (isinstance(container, list) and isinstance(container[key], str))
+
+
+def test_no_configuration_makes_a_traceback(check_config, count_run, long_run):
+    """The full example with up to three values replaced or removed: it is right, or exit code 2 says what is wrong."""
+    codes = set()
+
+    @settings(max_examples=500 if long_run else 60, phases=UNSHRUNK)
+    @example([], ())
+    @given(DAMAGE, st.sampled_from([(), ("--output", "json")]))
+    def explore(damage, output):
+        count_run("-", "-", "configuration damaged")
+        data = copy.deepcopy(FULL)
+        for number, value in damage:
+            container, key = _pick(data, number)
+            if value == REMOVED:
+                del container[key]
+            elif value != SENTINEL or not is_name(container, key):
+                container[key] = value
+        code, printed = check_config(data, *output)
+        codes.add(code)
+        assert code in (0, 2), printed
+        assert "Traceback" not in printed
+        assert SENTINEL not in printed
+        assert printed.strip()
+
+    explore()
+    assert codes == {0, 2}
+
+
+def test_a_value_is_not_repeated_wherever_it_stands(check_config, count_run):
+    for number in range(len(every_place(FULL))):
+        data = copy.deepcopy(FULL)
+        container, key = _pick(data, number)
+        if not is_name(container, key):
+            count_run("-", "-", "secret in place of a value")
+            container[key] = SENTINEL
+            _, printed = check_config(data)
+            assert SENTINEL not in printed
+
+
+def test_a_name_is_repeated_to_say_which_one_is_wrong(check_config):
+    """Once taken for a leak: no configuration is to hold a secret as the name of a provider."""
+    code, printed = check_config({**FULL, "providers": {SENTINEL: ""}})
+    assert code == 2
+    assert f"providers.{SENTINEL}: must be a mapping" in printed
+
+
+def _pick(data: Any, number: int) -> tuple[Any, Any]:
+    found = every_place(data)
+    return found[number % len(found)] if found else (data, "vault")
+
+
+def test_nothing_that_is_typed_makes_a_traceback(capfd, monkeypatch, tmp_path, count_run, long_run):
+    """Any words after any command, where there is no configuration to go on with."""
+    monkeypatch.chdir(tmp_path)
+
+    @settings(max_examples=500 if long_run else 60, phases=UNSHRUNK)
+    @given(st.sampled_from(COMMANDS), st.lists(WORDS, max_size=4))
+    def explore(command, words):
+        count_run("-", "-", "words typed")
+        code, printed = run_command(capfd, monkeypatch, command, *words)
+        assert code in (0, 1, 2), printed
+        assert "Traceback" not in printed
+        assert printed.strip()
+
+    explore()
+
+
+BODIES = st.one_of(
+    st.binary(max_size=40),
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.just(TOKEN.reveal())),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["objects", "meta", "total", "data", "id", "username", "enabled", "success", "resultList", "error"]
+                ),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=8,
+    ).map(lambda value: json.dumps(value).encode()),
+)
+# Never the contrary of what is true: against a provider that refuses what it does, or confirms what it does not do,
+# nothing helps.
+CARRIED_OUT = st.tuples(st.sampled_from([200, 201, 301, 500, 502]), BODIES, st.just(True))
+NOT_CARRIED_OUT = st.tuples(st.sampled_from([301, 400, 404, 409, 422, 500]), BODIES, st.just(False))
+UNREADABLE = st.tuples(st.sampled_from([200, 201]), st.binary(max_size=20).map(b"\xff".__add__), st.booleans())
+ANSWERS = st.lists(st.one_of(CARRIED_OUT, NOT_CARRIED_OUT, UNREADABLE), min_size=1, max_size=6)
+
+
+@pytest.mark.parametrize("setup", SETUPS, ids=str)
+def test_no_answer_of_a_provider_breaks_a_promise(setup, count_run, long_run, caplog):
+    """Answers of any form, to requests that were carried out or not, in a rotation; then the provider is well again."""
+
+    @settings(max_examples=300 if long_run else 15, phases=UNSHRUNK)
+    @given(st.integers(0, 4), ANSWERS)
+    def explore(after, answers):
+        count_run(setup.kind, setup.strategy.value, "answers of any form")
+        harness = SimulatedHarness(setup)
+        invariants, engine = InvariantChecker(harness), harness.engine()
+        harness.cut_at(0, invariants)
+        harness.until_rotated(engine)
+        harness.settle(engine, REST)
+        transport = harness.provider.transport
+        real, rest = transport._inner.handle_request, [None] * after + answers
+
+        def noisy(request):
+            planned = rest.pop(0) if rest else None
+            answer = real(request) if planned is None or planned[2] else None
+            if planned is None:
+                return answer
+            return httpx.Response(planned[0], stream=httpx.ByteStream(planned[1]))
+
+        transport._inner.handle_request = noisy
+        harness.request(engine)
+        for _ in range(6):
+            look = engine.look(harness.target)
+            assert TOKEN.reveal() not in f"{look}"
+            harness.clock.advance(harness.limits.backoff.cap)
+        rest.clear()
+        recovering = harness.engine()
+        harness.settle(recovering, REST)
+        harness.settle(recovering, REST)
+        invariants.at_rest(answers)
+
+    explore()
+    said = f"{caplog.text}"
+    assert TOKEN.reveal() not in said

@@ -1,0 +1,237 @@
+"""What must hold at every boundary and at rest (design, section 6), whatever the provider, for any number of targets.
+
+What is asserted rests on what the provider simulation holds and on what stands in Vault, and never on what the engine
+believes: an overlap, say, is timed from the moment when the consumer document changed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from interleaving import BoundaryInvariants
+from simulated_accounts import ProviderAccount, SimulatedHarness, StoredCredential
+
+from rotator.core.model import Credential, Ending, Strategy, Target, TargetState
+from rotator.core.secret import Secret
+
+
+@dataclass(frozen=True)
+class OwedOverlap:
+    """A replaced credential that devices may still use."""
+
+    username: str
+    password: Secret
+    until: datetime
+
+
+class TargetInvariants(BoundaryInvariants):
+    """What must hold for one target."""
+
+    def __init__(self, harness: SimulatedHarness, target: Target, apart: timedelta, overlap: timedelta) -> None:
+        super().__init__(harness, overlapping=True, apart=apart)
+        self.target, self._overlap = target, overlap
+        self._handed_out: tuple[int, str | None, Secret | None] = (0, None, None)
+        self._promised: dict[str, OwedOverlap] = {}
+
+    @property
+    def state(self) -> TargetState | None:
+        versioned = self.harness.store.states.get(self.target.name)
+        return versioned.state if versioned else None
+
+    @property
+    def consumer(self):
+        return self.harness.store.consumers.get(self.target.path)
+
+    def accepts(self, username: str | None, password: Secret | None) -> bool:
+        return any(one.accepts(username, password) for one in self.harness.accounts.values())
+
+    def __call__(self, label: str) -> None:
+        state = self.state
+        now = self.harness.clock.now()
+        # Once it has elapsed by the wall clock it is over, even if that is set back.
+        self._promised = {name: one for name, one in self._promised.items() if one.until > now}
+        self._something_is_accepted(state, label)
+        self._one_attempt(state, label)
+        self._overlaps_last(state, label)
+
+    def _guard(self, name: str) -> None:
+        """`InvariantChecker` compares what is disabled and deleted with the documents, for all targets at once."""
+
+    def still_promised(self, username: str) -> bool:
+        """True where devices may still use a replaced credential."""
+        return username in self._promised
+
+    def _something_is_accepted(self, state: TargetState | None, label: str) -> None:
+        consumer, attempt = self.consumer, state.attempt if state else None
+        if consumer is None or not consumer.exists:
+            return
+        if self.accepts(consumer.username, consumer.password):
+            return
+        kept = [entry.credential for entry in (state.ledger if state else ()) if entry.ending is Ending.FORGET]
+        if attempt is not None and attempt.strategy is Strategy.IN_PLACE:
+            kept.append(attempt.staged)
+        # In place there is one password and no overlap; but Vault holds it at every moment.
+        stored = any(self.accepts(one.username, one.password) for one in kept)
+        assert stored, f"what is published is not accepted, {label}"
+
+    def _overlaps_last(self, state: TargetState | None, label: str) -> None:
+        consumer, attempt = self.consumer, state.attempt if state else None
+        now = (consumer.version, consumer.username, consumer.password) if consumer else (0, None, None)
+        emergency = attempt is not None and attempt.compromised
+        if emergency:
+            self._promised.clear()
+        if now != self._handed_out:
+            _, username, password = self._handed_out
+            if username is not None and password is not None and username != now[1] and not emergency:
+                self._promised[username] = self._promise(username, password)
+            self._promised.pop(now[1] or "", None)
+            self._handed_out = now
+        for promised in self._promised.values():
+            assert self.accepts(promised.username, promised.password), f"cut off within the overlap, {label}"
+
+    def _promise(self, username: str, password: Secret) -> OwedOverlap:
+        return OwedOverlap(username, password, self.harness.clock.now() + self._overlap - self._apart)
+
+
+class InvariantChecker:
+    """Checks a harness: called at every boundary, and `at_rest` when everything has come to rest."""
+
+    def __init__(
+        self,
+        harness: SimulatedHarness,
+        targets: tuple[Target, ...] | None = None,
+        *,
+        apart: timedelta = timedelta(),
+        overlap: timedelta | None = None,
+    ) -> None:
+        """Begins to watch.
+
+        Args:
+            apart: by how much the clocks of the processes differ.
+            overlap: the shortest one that any policy of the run has; None: the target's.
+        """
+        self.harness = harness
+        self.targets = targets or (harness.target,)
+        self._each = [TargetInvariants(harness, one, apart, overlap or one.policy.overlap) for one in self.targets]
+        self._before = self._snapshot()
+        self._states = self._documents()
+        self.boundaries = 0
+        self._passwords: set[str] = set()
+
+    def __call__(self, label: str) -> None:
+        self.boundaries += 1
+        for one in self._each:
+            one(label)
+        now, states = self._snapshot(), self._documents()
+        if now != self._before or states != self._states:
+            self._touched(now, (*self._states, *states), label)
+            for key, (account, stored) in now.items():
+                known = key[1] in account.first or _names(states, key, stored)
+                assert known, f"an orphan: no document names {stored.username}, {label}"
+            self._passwords |= {
+                one.password.reveal() for state in states for one in _all_named(state) if one and one.password
+            }
+        self._before, self._states = now, states
+
+    def at_rest(self, where: object) -> None:
+        """What must hold when nothing is due and nothing goes wrong any more."""
+        self(f"at rest after {where}")
+        published: set[str | None] = set()
+        for one in self._each:
+            state = one.state
+            assert state is not None, f"no state document, {where}"
+            assert state.attempt is None, f"an attempt stays open, {where}: {state.last_error}"
+            assert state.request is None, f"a request stays, {where}: {state.last_error}"
+            assert state.ledger == (), f"the ledger is not empty, {where}: {[e.note for e in state.ledger]}"
+            assert state.published is not None, where
+            assert one.consumer is not None, where
+            assert one.accepts(one.consumer.username, one.consumer.password), f"published and refused, {where}"
+            published.add(state.published.id)
+        self._nobody_else(published, where)
+        self._nothing_told(where)
+
+    def _nothing_told(self, where: object) -> None:
+        """No password that any document ever held is in the audit, or in what is told of an error."""
+        assert self._passwords, where
+        told = [repr(self.harness.audit.records), *(one.state.last_error for one in self._each if one.state)]
+        assert not any(password in text for password in self._passwords for text in told), (
+            f"a password was told, {where}"
+        )
+
+    def _nobody_else(self, published: set[str | None], where: object) -> None:
+        kept = published | {one.state.standby.id for one in self._each if one.state and one.state.standby}
+        for account, identity, stored in self.harness.all_credentials():
+            # Theirs, or never adopted.
+            if identity in account.bystanders or account.first.get(identity) == stored:
+                continue
+            assert identity in kept or identity in account.first, f"an orphan: {stored.username}, {where}"
+            assert not stored.enabled or identity in published, f"{stored.username} is left enabled, {where}"
+
+    def _touched(self, now: "ProviderSnapshot", states: tuple[TargetState, ...], label: str) -> None:
+        for key, (account, before) in self._before.items():
+            _, after = now.get(key, (account, None))
+            if after == before:
+                continue
+            assert key[1] not in account.bystanders, f"somebody else's credential was touched, {label}"
+            if before.enabled and not (after and after.enabled):
+                self._ended(key, before, states, label)
+            ended = after is None or (before.enabled and not after.enabled) or after.password != before.password
+            early = ended and any(one.still_promised(before.username) for one in self._each)
+            assert not early, f"{before.username} was ended before its overlap, {label}"
+            if after and before.password != after.password:
+                assert _may_be_set(states, key, before), f"{before.username} was set without a document, {label}"
+
+    def _ended(
+        self, key: "CredentialKey", stored: StoredCredential, states: tuple[TargetState, ...], label: str
+    ) -> None:
+        assert _in_ledger(states, key, stored), f"{stored.username} was ended, and no ledger names it, {label}"
+        for one in self._each:
+            published = one.state.published if one.state else None
+            assert not _denotes(published, key, stored), f"what is published was ended, {label}"
+            out = one.consumer is not None and (one.consumer.username, one.consumer.password)
+            same = out == (stored.username, stored.password)
+            assert not same, f"what is handed out was ended, {label}"
+
+    def _snapshot(self) -> "ProviderSnapshot":
+        return {
+            (name, identity): (account, stored)
+            for name, account in self.harness.accounts.items()
+            for identity, stored in account.stored_credentials().items()
+        }
+
+    def _documents(self) -> tuple[TargetState, ...]:
+        return tuple(versioned.state for versioned in self.harness.store.states.values())
+
+
+CredentialKey = tuple[str, str]  # of the account, and of the credential in it
+ProviderSnapshot = dict[CredentialKey, tuple[ProviderAccount, StoredCredential]]
+
+
+def _denotes(credential: Credential | None, key: CredentialKey, stored: StoredCredential) -> bool:
+    if credential is None or credential.account != key[0]:
+        return False
+    if credential.id is not None:
+        return credential.id == key[1]
+    by_attempt = credential.attempt is not None and credential.attempt in stored.note
+    return by_attempt or (bool(credential.username) and credential.username == stored.username)
+
+
+def _in_ledger(states: tuple[TargetState, ...], key: CredentialKey, stored: StoredCredential) -> bool:
+    return any(_denotes(entry.credential, key, stored) for state in states for entry in state.ledger)
+
+
+def _may_be_set(states: tuple[TargetState, ...], key: CredentialKey, stored: StoredCredential) -> bool:
+    attempts = [state.attempt for state in states if state.attempt is not None]
+    concerned = (one for attempt in attempts for one in (attempt.staged, attempt.predecessor))
+    return any(_denotes(one, key, stored) for one in concerned) or _in_ledger(states, key, stored)
+
+
+def _names(states: tuple[TargetState, ...], key: CredentialKey, stored: StoredCredential) -> bool:
+    return any(_denotes(one, key, stored) for state in states for one in _all_named(state))
+
+
+def _all_named(state: TargetState) -> Iterator[Credential | None]:
+    yield from (state.published, state.standby)
+    if state.attempt is not None:
+        yield from (state.attempt.staged, state.attempt.predecessor)
+    yield from (entry.credential for entry in state.ledger)

@@ -1,0 +1,224 @@
+"""A scripted network for adapters, raw servers on real sockets, and a meter that keeps what it is told."""
+
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import httpx
+
+from rotator.core.model import Credential
+from rotator.core.secret import Secret
+from rotator.fields.references import Resolved
+from rotator.providers.http.client import Http, HttpOptions
+from rotator.providers.registry import KINDS
+from rotator.testing import FakeClock, FakeRandomness
+
+TOKEN = "tok3n-THAT-must-never-be-SEEN"
+PASSWORD = "Pass-w0rd!THAT*never_x"[:20]
+BASE = "https://api.example.test"
+ACCOUNT = "MA_TEST"
+TRUNKS = f"/api/v1/Account/{ACCOUNT}/trunks/credentials"
+CREDENTIALS = f"/api/v1/Account/{ACCOUNT}/credentials"
+ENDPOINTS = f"/api/v1/Account/{ACCOUNT}/Endpoint/"
+
+
+_REQUIRED = {
+    "vobiz": {"auth_id": ACCOUNT},
+    "vobiz-endpoint": {"auth_id": ACCOUNT},
+    "telnyx": {"connection_id": "conn1"},
+    "telnyx-connection": {},
+    "apinizer": {"base_url": BASE, "project": "P"},
+}
+_KEYS = {"vobiz": "auth_token", "vobiz-endpoint": "auth_token", "apinizer": "access_token"}
+
+
+def account_options(kind, key=TOKEN, **keys):
+    """The options of an account with this API key, with an example for each required key."""
+    secret = key if isinstance(key, Secret) else Secret(key)
+    given = {"type": kind, _KEYS.get(kind, "api_key"): Resolved(secret)} | _REQUIRED[kind] | keys
+    return KINDS[kind].options_model.model_validate(given)
+
+
+def provider_on(network, kind, **keys):
+    """Returns the adapter of a kind, on a fake network."""
+    return KINDS[kind](account_options(kind, **keys), network.http, FakeRandomness())
+
+
+@dataclass
+class RecordingMeter:
+    """A meter that keeps what it is told."""
+
+    requests: list[tuple[str, str, str, float]] = field(default_factory=list)
+
+    def provider_request(self, account, verb, outcome, seconds):
+        self.requests.append((account, verb, outcome, seconds))
+
+    def vault_request(self, operation, outcome, seconds):
+        raise AssertionError("a provider does not talk to Vault")
+
+    @property
+    def outcomes(self):
+        return [(verb, outcome) for _, verb, outcome, _ in self.requests]
+
+
+@dataclass
+class FakeNetwork:
+    """An `Http` on a handler instead of the network, and everything that can be looked at afterwards."""
+
+    handler: Callable[[httpx.Request], httpx.Response]
+    options: dict = field(default_factory=dict)
+    clock: FakeClock = field(default_factory=FakeClock)
+    meter: RecordingMeter = field(default_factory=RecordingMeter)
+    sent: list[httpx.Request] = field(default_factory=list)
+
+    def __post_init__(self):
+        given = {"account": "prod", "base_url": BASE, "headers": {"X-Auth-Token": Secret(TOKEN)}} | self.options
+        self.http = Http(HttpOptions(**given), self.clock, self.meter, httpx.MockTransport(self._handle))
+
+    def _handle(self, request):
+        self.sent.append(request)
+        response = self.handler(request)
+        if not isinstance(response.stream, httpx.ByteStream):
+            return response
+        # Made anew with a body that was not read yet, as from a socket.
+        return httpx.Response(
+            response.status_code, headers=response.headers, stream=httpx.ByteStream(b"".join(response.stream))
+        )
+
+    @property
+    def request_lines(self):
+        """What was sent, as `METHOD path`."""
+        return [f"{request.method} {request.url.raw_path.decode()}" for request in self.sent]
+
+    @property
+    def bodies(self):
+        return [json.loads(request.content) for request in self.sent if request.content]
+
+
+def answers_in_turn(*steps):
+    """A handler that answers one step after the other: a response, a function of the request, or an exception."""
+    rest = list(steps)
+
+    def handle(request):
+        step = rest.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step(request) if callable(step) else step
+
+    return handle
+
+
+def answer(status, body=None, **fields):
+    return httpx.Response(status, json=body, **fields) if body is not None else httpx.Response(status, **fields)
+
+
+def trunk_json(identity="id-1", username="phone1", enabled=True, **more):
+    """A trunk credential as Vobiz shows it."""
+    return {
+        "id": identity,
+        "account_id": ACCOUNT,
+        "username": username,
+        "password": "<redacted>",
+        "realm": f"{ACCOUNT}.sip.vobiz.ai",
+        "enabled": enabled,
+        "created_at": "2026-05-12T05:11:51.635107Z",
+        "updated_at": "2026-05-12T05:11:51.683393Z",
+    } | more
+
+
+def listing(*objects, total="total", count=None):
+    return answer(
+        200,
+        {
+            "meta": {"limit": 100, "offset": 0, total: len(objects) if count is None else count},
+            "objects": list(objects),
+        },
+    )
+
+
+def credential(identity="id-1", username="phone1", password=PASSWORD, **more):
+    return Credential("prod", username, identity, Secret(password) if password else None, **more)
+
+
+def vobiz(handler, *, http=None, **options):
+    """Returns `VobizCredentials` whose requests the handler answers, and the network they cross."""
+    network = FakeNetwork(handler, http or {})
+    return provider_on(network, "vobiz", **options), network
+
+
+def endpoints(handler, **options):
+    """Returns `VobizEndpoints` whose requests the handler answers, and the network they cross."""
+    network = FakeNetwork(handler)
+    return provider_on(network, "vobiz-endpoint", **options), network
+
+
+SECOND = timedelta(seconds=1)
+
+
+@contextmanager
+def raw_server(behave, *, tls: ssl.SSLContext | None = None):
+    """A server on a real socket: `behave(connection, stop)` is called in a thread for each connection.
+
+    Yields the base URL and the list of accepted connections' numbers.
+    """
+    stop = threading.Event()
+    accepted: list[int] = []
+    threads: list[threading.Thread] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(0.05)
+
+    def talk(connection):
+        with connection, suppress(OSError):
+            if tls is not None:
+                connection = tls.wrap_socket(connection, server_side=True)
+            with connection:
+                behave(connection, stop)
+
+    def serve():
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                connection, _ = listener.accept()
+                connection.settimeout(5)
+                accepted.append(len(accepted))
+                thread = threading.Thread(target=talk, args=(connection,))
+                threads.append(thread)
+                thread.start()
+
+    server = threading.Thread(target=serve)
+    server.start()
+    try:
+        scheme = "https" if tls else "http"
+        yield f"{scheme}://localhost:{listener.getsockname()[1]}", accepted
+    finally:
+        stop.set()
+        server.join()
+        for thread in threads:
+            thread.join()
+        listener.close()
+
+
+def read_request(connection):
+    """Reads one request's head and body, and returns the bytes."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = connection.recv(65536)
+        if not piece:
+            return data
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next(
+        (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0
+    )
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def http_response(text, body=b"", **more):
+    """Makes the bytes of an HTTP response."""
+    return text.encode() + b"\r\nContent-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body

@@ -1,0 +1,427 @@
+"""The real adapters against the simulated providers, in one process: hundreds of whole rotations a second.
+
+HTTP goes through the real `Http` and ends at the simulation's WSGI application instead of at a socket; SIP goes over
+UDP to the sandbox's own registrar. `SimulatedHarness` is an `EngineHarness` whose provider is such a simulation.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import cache
+from typing import Any
+
+import httpx
+from engine_harness import POLICY, EngineHarness
+from flask import Flask
+from provider_fixtures import account_options
+
+from rotator.core.model import Capabilities, Strategy, Target
+from rotator.core.secret import Secret
+from rotator.engine import Engine, Limits
+from rotator.ports import Clock, Provider
+from rotator.providers.http.client import Http
+from rotator.providers.options import AccountOptions
+from rotator.providers.registry import KINDS
+from rotator.testing import CrashPoints, NullMeter
+from rotator_simulator.account import NotFound, Propagation, SimulatedAccount, SimulatedCredential
+from rotator_simulator.faults import FaultInjector
+from rotator_simulator.providers.apinizer.api import ApinizerApi
+from rotator_simulator.providers.telnyx import api as telnyx_api
+from rotator_simulator.providers.telnyx import connections as telnyx_connections
+from rotator_simulator.providers.telnyx.api import TelnyxApi
+from rotator_simulator.providers.vobiz.api import VobizApi
+from rotator_simulator.registrar import RegistrarOptions, SimulatedRegistrar
+
+BASE = "http://127.0.0.1:1"
+TOKEN = Secret("the-proofs-token-tK8s")
+STANDING = Secret("Stand1ng$there")
+BYSTANDER = "bystander"
+SILENCE = timedelta(seconds=10)  # that a client waits for an answer that does not come
+# SIP follows the API late, and devices are let in with the old password until after the new one is accepted.
+LAG = Propagation(old=4.0, new=2.0)
+
+
+class RequestFault(Enum):
+    """What goes wrong with one request."""
+
+    LOST_REQUEST = "request lost"
+    LOST_ANSWER = "answer lost"
+    SILENCE = "timeout before"
+    SILENCE_AFTER = "timeout after"
+    UNREACHABLE = "no connection"
+    RATE_LIMITED = "429"
+    ERROR = "5xx before"
+    ERROR_AFTER = "5xx after"
+    HALF = "half an answer"
+    UNAUTHORIZED = "401"
+    REFUSED = "422"
+
+
+CARRIED_OUT = {RequestFault.LOST_ANSWER, RequestFault.SILENCE_AFTER, RequestFault.ERROR_AFTER, RequestFault.HALF}
+"""What is done all the same."""
+
+
+class FaultyTransport(httpx.BaseTransport):
+    """Carries requests to the application, with a boundary before and after each, and breaks those that it is told."""
+
+    def __init__(self, application: Flask, clock: Callable[[], Any]) -> None:
+        self._inner = httpx.WSGITransport(app=application)
+        self._clock = clock
+        self.points = CrashPoints()
+        self.faults: list[RequestFault | None] = []  # of the next requests, one each
+        self.plan: Callable[[httpx.Request], RequestFault | None] | None = None  # asked where `troubles` holds nothing
+        self.requests = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests += 1
+        fault = self._next(request)
+        label = f"{request.method} {request.url.path.rpartition('/')[0].rpartition('/')[2]}"
+        with self.points.around(label):
+            answer = self._inner.handle_request(request) if fault is None or fault in CARRIED_OUT else None
+        return self._spoilt(fault, answer)
+
+    def _next(self, request: httpx.Request) -> RequestFault | None:
+        if self.faults:
+            fault = self.faults.pop(0)
+            # For its content only a write is refused; a gateway that answers 422 to a GET has let it in.
+            return None if fault is RequestFault.REFUSED and request.method == "GET" else fault
+        return self.plan(request) if self.plan is not None else None
+
+    def _spoilt(self, fault: RequestFault | None, answer: httpx.Response | None) -> httpx.Response:
+        if fault is None and answer is not None:
+            return answer
+        if fault is RequestFault.UNREACHABLE:
+            raise httpx.ConnectError("nothing there")
+        if fault in (RequestFault.LOST_REQUEST, RequestFault.LOST_ANSWER):
+            raise httpx.ReadError("reset")
+        if fault in (RequestFault.SILENCE, RequestFault.SILENCE_AFTER):
+            self._clock().advance(SILENCE)
+            raise httpx.ReadTimeout("silence")
+        if fault is RequestFault.HALF and answer is not None:
+            whole = b"".join(answer.iter_raw())
+            return httpx.Response(answer.status_code, stream=httpx.ByteStream(whole[: len(whole) // 2] + b'{"'))
+        status, headers = _STATUS[fault]
+        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(b"<html>no</html>"))
+
+
+_STATUS: Mapping[RequestFault | None, tuple[int, dict[str, str]]] = {
+    RequestFault.RATE_LIMITED: (429, {"Retry-After": "7"}),
+    RequestFault.ERROR: (503, {}),
+    RequestFault.ERROR_AFTER: (500, {}),
+    RequestFault.UNAUTHORIZED: (401, {}),
+    RequestFault.REFUSED: (422, {}),
+}
+
+
+@dataclass(frozen=True)
+class StoredCredential:
+    """One credential as it stands at a simulated provider."""
+
+    username: str
+    password: Secret
+    enabled: bool
+    note: str = ""  # what names the attempt that made it, where the provider makes usernames itself
+
+
+@dataclass
+class ProviderAccount:
+    """One provider account: what is there, and what a device or client of it is let in with."""
+
+    kind: str  # as `type` in the configuration
+    clock: Any
+    transport: FaultyTransport
+    api: Any
+    options: AccountOptions
+    account: SimulatedAccount
+    names: Callable[[SimulatedCredential], str]  # what our documents call the credential's id
+    record_kind: str
+    lag: Propagation = field(default_factory=Propagation)
+    bystanders: set[str] = field(default_factory=set)
+    first: dict[str, StoredCredential] = field(default_factory=dict)  # what was there before us, by id
+
+    @property
+    def points(self) -> CrashPoints:
+        return self.transport.points
+
+    @points.setter
+    def points(self, points: CrashPoints) -> None:
+        self.transport.points = points
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.options.capabilities
+
+    def adapter(self, clock: Clock, randomness: Any) -> Provider:
+        """What a new process makes of the account's configuration."""
+        connection = replace(self.options.http(self.account.name), rate_limit=None)
+        return KINDS[self.kind](self.options, Http(connection, clock, NullMeter(), self.transport), randomness)
+
+    def accepts(self, username: str | None, password: Secret | None) -> bool:
+        """True where whoever uses these now is let in."""
+        if username is None or password is None:
+            return False
+        if isinstance(self.api, ApinizerApi):
+            return self.api.lets_in("production", username, password, "Orders")
+        return any(password == valid for valid in self.account.login_state(username, self.lag).passwords)
+
+    def stored_credentials(self) -> Mapping[str, StoredCredential]:
+        """Everything that is there, by the id that our documents use."""
+        return {
+            self.names(record): StoredCredential(
+                record.username,
+                record.password,
+                record.enabled and not self.account.has_ended(record),
+                str(record.extra.get("name") or ""),
+            )
+            for record in self.account.credentials(self.record_kind)
+        }
+
+    def pass_time(self, now: datetime) -> None:
+        """The simulation reads the clock by itself."""
+
+    def add(self, username: str, password: Secret = STANDING) -> None:
+        """A credential that was there before."""
+        if isinstance(self.api, ApinizerApi):
+            self.api.add(self.account.name, username, password, [("Orders", "API_PROXY")])
+        else:
+            extra = {"connection_id": "17", "name": "", "tag": "", "connection_name": username}
+            self.account.create(
+                self.record_kind, username, password, extra if isinstance(self.api, TelnyxApi) else None
+            )
+        self.first = dict(self.stored_credentials())
+
+    def start_call_on(self, number: int) -> None:
+        """An active call holds one of the credentials; deleting that is answered as its pages say."""
+        ids = [record.id for record in self.account.credentials(self.record_kind)]
+        self.account.start_call(ids[number % len(ids)])
+
+    def clear_faults(self) -> None:
+        """No trouble any more, and no calls."""
+        self.transport.faults.clear()
+        self.transport.plan = None
+        for call in list(self.account._calls):
+            with suppress(NotFound):
+                self.account.end_call(call)
+
+
+class _RegistrarRealms:
+    """The accounts for which the one registrar of this process answers: those of the harness that was made last."""
+
+    def __init__(self) -> None:
+        self.clock: Any = None
+        self.realms: dict[str, SimulatedAccount] = {}
+
+    def serve(self, realms: Mapping[str, SimulatedAccount], clock: Any) -> None:
+        if clock is not self.clock:
+            self.clock, self.realms = clock, {}
+        self.realms |= realms
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def monotonic(self) -> float:
+        return self.clock.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("the registrar does not wait")
+
+
+_current = _RegistrarRealms()
+
+
+@cache
+def registrar() -> SimulatedRegistrar:
+    """A registrar on a free UDP port, for the rest of this process."""
+    made = SimulatedRegistrar(
+        lambda: _current.realms, _current, FaultInjector(), options=RegistrarOptions(propagation=LAG)
+    )
+    made._thread.daemon = True
+    made.start()
+    return made
+
+
+def _application(api: Any) -> Flask:
+    application = Flask("simulated", static_folder=None)
+    application.register_blueprint(api.blueprint())
+    return application
+
+
+def vobiz(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount:
+    """A Vobiz account whose passwords are proved by a SIP REGISTER."""
+    account = SimulatedAccount(f"MA_{name}", TOKEN, clock)
+    api = VobizApi([account], clock)
+    api.read_as(**readings)
+    _current.serve(api.realms(), clock)
+    options = account_options(kind, TOKEN, base_url=BASE, auth_id=account.name, registrar=registrar().address)
+    record_kind = "endpoint" if kind == "vobiz-endpoint" else "credential"
+    transport = FaultyTransport(_application(api), lambda: clock)
+    return ProviderAccount(kind, clock, transport, api, options, account, lambda record: record.id, record_kind, LAG)
+
+
+def telnyx(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount:
+    """A Telnyx account with a connection, whose passwords are proved by a SIP REGISTER."""
+    account, domain = SimulatedAccount(name, TOKEN, clock), f"{name}.sip.telnyx.com"
+    api = TelnyxApi([account], clock)
+    api.read_as(**readings)
+    _current.serve({domain: account}, clock)
+    connection = account.create(telnyx_connections.KIND, "trunk", STANDING, {"connection_name": "trunk"}, identity="17")
+    keys = {"base_url": f"{BASE}/v2", "registrar": registrar().address, "domain": domain}
+    telephony = kind == "telnyx"
+    options = account_options(kind, TOKEN, **keys, **({"connection_id": connection.id} if telephony else {}))
+    record_kind = telnyx_api.KIND if telephony else telnyx_connections.KIND
+    transport = FaultyTransport(_application(api), lambda: clock)
+    return ProviderAccount(kind, clock, transport, api, options, account, lambda record: record.id, record_kind, LAG)
+
+
+def apinizer(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount:
+    """An Apinizer project whose passwords are proved at the gateway of one environment."""
+    account = SimulatedAccount(name, TOKEN, clock)
+    api = ApinizerApi([account], clock)
+    api.read_as(**readings)
+    options = account_options(
+        kind,
+        TOKEN,
+        base_url=BASE,
+        project=account.name,
+        email="ops@example.com",
+        full_name="Operations",
+        probe_url=f"{BASE}/gateway/production/Orders",
+    )
+    transport = FaultyTransport(_application(api), lambda: clock)
+    return ProviderAccount(kind, clock, transport, api, options, account, lambda record: record.username, "credential")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A provider, a strategy, and what the provider's pages leave open."""
+
+    kind: str
+    strategy: Strategy
+    make: Callable[..., ProviderAccount]
+    adopts: bool = True  # the configured credential is there before us
+    readings: tuple[tuple[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        said = "".join(f", {name}={value}" for name, value in self.readings)
+        return f"{self.kind} {self.strategy.value}{said}"
+
+    @property
+    def usernames(self) -> tuple[str, ...]:
+        return self.target().usernames
+
+    def target(self, account: str = "one", name: str = "office", strategy: Strategy | None = None) -> Target:
+        wanted = strategy or self.strategy
+        names = (name, f"{name}b") if wanted is Strategy.ALTERNATING else (name,)
+        return Target(name, account, wanted, names if self.adopts else (), f"sip/{name}", POLICY)
+
+
+SETUPS = (
+    Setup("vobiz", Strategy.REPLACE, vobiz),
+    Setup("vobiz", Strategy.ALTERNATING, vobiz),
+    Setup("vobiz", Strategy.IN_PLACE, vobiz),
+    Setup("vobiz-endpoint", Strategy.IN_PLACE, vobiz),
+    Setup("telnyx", Strategy.REPLACE, telnyx, adopts=False),
+    Setup("telnyx-connection", Strategy.IN_PLACE, telnyx),
+    Setup("apinizer", Strategy.REPLACE, apinizer),
+    Setup("apinizer", Strategy.ALTERNATING, apinizer),
+    Setup("apinizer", Strategy.IN_PLACE, apinizer),
+)
+OTHER_READINGS = (
+    tuple(
+        Setup("vobiz", strategy, vobiz, readings=((name, value),))
+        for strategy in (Strategy.REPLACE, Strategy.ALTERNATING, Strategy.IN_PLACE)
+        for name, value in (
+            ("put_without_password", "refused"),
+            ("put_without_password", "ignored"),
+            ("put_password_enables", True),
+            ("delete_status", 200),
+            ("list_longest_page", 1),
+            ("empty_not_found", True),
+        )
+    )
+    + tuple(
+        Setup("apinizer", strategy, apinizer, readings=((name, value),))
+        for strategy in (Strategy.REPLACE, Strategy.ALTERNATING, Strategy.IN_PLACE)
+        for name, value in (("envelope", "status"), ("pods", True), ("gateway_delay", 3.0))
+    )
+    + tuple(
+        Setup("telnyx", Strategy.REPLACE, telnyx, adopts=False, readings=((name, value),))
+        for name, value in (
+            ("expired_as", "text"),
+            ("expired_lags", True),
+            ("moments", "naive"),
+            ("rounds_moments", True),
+            ("filters", "contains"),
+            ("filters", "ignored"),
+            ("filters_refused", True),
+            ("longest_page", 1),
+            ("meta", False),
+            ("null_lifts_end", "refused"),
+            ("null_lifts_end", "ignored"),
+            ("past_end", "refused"),
+            ("past_end", "ignored"),
+        )
+    )
+)
+
+
+class SimulatedHarness(EngineHarness):
+    """Vault in memory, simulated provider accounts, a clock; processes with the real engine and the real adapters."""
+
+    def __init__(self, setup: Setup, accounts: tuple[str, ...] = ("one",), seed: int = 1) -> None:
+        super().__init__(setup.target(), seed=seed)
+        self.setup = setup
+        self.accounts = {name: setup.make(setup.kind, name, self.clock, **dict(setup.readings)) for name in accounts}
+        self.provider = self.accounts[accounts[0]]
+        self.limits = replace(self.limits, claim=Limits().claim)
+        for account in self.accounts.values():
+            account.add(BYSTANDER)
+            account.bystanders = set(account.stored_credentials())
+            if setup.usernames:
+                account.add(setup.usernames[0])
+
+    def add_everywhere(self, username: str) -> None:
+        """A credential at every account that was there before us, to be adopted."""
+        for account in self.accounts.values():
+            account.add(username)
+
+    def engine(self, clock: Clock | None = None, limits: Limits | None = None) -> Engine:
+        """A new process; its adapters, connections and pace are new as well."""
+        self.processes += 1
+        own = clock or self.clock
+        return Engine(
+            store=self.store,
+            providers={name: one.adapter(own, self.randomness) for name, one in self.accounts.items()},
+            clock=own,
+            randomness=self.randomness,
+            audit=self.audit,
+            holder=f"process-{self.processes}",
+            limits=limits or self.limits,
+            observe=lambda target, state: None,
+            stopping=lambda: self.stopping,
+        )
+
+    def watch_with(self, points: CrashPoints) -> CrashPoints:
+        """Every boundary of Vault and of every account is one of `points`."""
+        self.store.points = points
+        for account in self.accounts.values():
+            account.points = points
+        return points
+
+    def cut_at(self, number: int, watch: Callable[[str], None] | None = None) -> CrashPoints:
+        return self.watch_with(CrashPoints(number, watch))
+
+    def clear_faults(self) -> None:
+        """Nothing goes wrong any more."""
+        self.store.failing.clear()
+        self.store.losing.clear()
+        for account in self.accounts.values():
+            account.clear_faults()
+
+    def all_credentials(self) -> Iterator[tuple[ProviderAccount, str, StoredCredential]]:
+        """All credentials at all accounts."""
+        for account in self.accounts.values():
+            for identity, stored in account.stored_credentials().items():
+                yield account, identity, stored

@@ -1,0 +1,93 @@
+"""One effect by itself: a state, an action and the provider's answer; then the state, the audit and the calls."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from engine_harness import REPLACE
+
+from rotator.core.actions import Action
+from rotator.core.answers import Answer, Done
+from rotator.core.backoff import Backoff
+from rotator.core.circuit import Circuit
+from rotator.core.model import Capabilities, ConsumerDocument, Credential, Target, TargetState
+from rotator.engine import Limits
+from rotator.engine.effects import carry_out
+from rotator.engine.provider_caller import ProviderCaller
+from rotator.engine.session import Session
+from rotator.engine.throttles import Throttles
+from rotator.ports import Versioned
+from rotator.testing import CHOSEN, FakeClock, FakeRandomness, MemoryAudit, MemoryStore
+
+LIMITS = Limits(backoff=Backoff(timedelta(seconds=10), timedelta(hours=1)))
+NOW = FakeClock().now()
+
+
+def after_failures(number: int) -> Any:
+    """When the next try is due after so many failures in a row."""
+    return NOW + timedelta(seconds=7.5) * 2 ** (number - 1)
+
+
+class MiddleRandomness(FakeRandomness):
+    """Draws characters as ever, and always the middle of a spread."""
+
+    def fraction(self) -> float:
+        return 0.5
+
+
+class AnsweringProvider:
+    """Gives the same answer to every call, and keeps the calls with their arguments."""
+
+    def __init__(self, answer: Answer[Any], capabilities: Capabilities) -> None:
+        self.capabilities, self.longest_call = capabilities, timedelta(seconds=20)
+        self.calls: list[tuple[Any, ...]] = []
+        self._answer = answer
+
+    def __getattr__(self, verb: str) -> Callable[..., Answer[Any]]:
+        def call(*arguments: Any) -> Answer[Any]:
+            self.calls.append((verb, *arguments))
+            return self._answer
+
+        return call
+
+
+class SingleEffect:
+    """A process that holds the claim on its target, as it does before every effect."""
+
+    def __init__(
+        self,
+        state: TargetState,
+        answer: Answer[Any] = Done(None),  # noqa: B008
+        *,
+        target: Target = REPLACE,
+        capabilities: Capabilities = CHOSEN,
+        consumer: ConsumerDocument | None = None,
+    ) -> None:
+        self.clock, self.audit, self.store = FakeClock(), MemoryAudit(), MemoryStore()
+        self.provider = AnsweringProvider(answer, capabilities)
+        self.throttles = Throttles(self.clock, Circuit(), retirements_per_minute=1)
+        self.caller = ProviderCaller(
+            {"fake": self.provider}, self.clock, MiddleRandomness(), self.audit, self.throttles, LIMITS
+        )
+        self.store.states[target.name] = Versioned(state, 1)
+        if consumer is not None:
+            self.store.consumers[target.path] = consumer
+        self.session = Session(target, self.store, self.clock, "me", LIMITS.claim, lambda *_: None)
+        self.session.write_claimed(state)
+
+    def carry_out(self, action: Action) -> TargetState:
+        """Returns the state after the action."""
+        carry_out(self.caller, self.session, action)
+        return self.session.state
+
+    @property
+    def recorded(self) -> tuple[str, str, dict[str, Any]]:
+        """The verb, the outcome and the facts of the one record in the audit."""
+        (record,) = self.audit.records
+        assert record.target == self.session.target.name
+        return record.verb, record.outcome, dict(record.facts)
+
+
+def naming(credential: Credential) -> dict[str, Any]:
+    """The facts by which a record names a credential."""
+    return {"credential": credential.id, "username": credential.username, "account": credential.account}
