@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from engine_harness import DAY, IN_PLACE, EngineHarness
 
 from rotator.core.actions import Hold, HoldReason, Step
-from rotator.core.answers import Unknown
+from rotator.core.answers import Answer, Unknown
 from rotator.core.model import Attempt, Capabilities, Credential, Phase, Purpose, Request, Strategy, TargetState
 from rotator.core.secret import Secret
 from rotator.engine import CLAIM_MARGIN, Engine, Look, Outcome
@@ -23,7 +24,7 @@ def refuse_writes(world: EngineHarness, number: int) -> list[Exception]:
     original = world.store.write_state
     errors = [Conflict("stale") for _ in range(number)]
 
-    def write(state, version):
+    def write(state, version) -> int:
         if errors:
             raise errors.pop()
         return original(state, version)
@@ -265,7 +266,7 @@ def test_a_conflict_while_the_claim_is_given_back_is_no_failure():
     world.clock.advance(MINUTE)
     write = world.store.write_state
 
-    def written_meanwhile(state, version):
+    def written_meanwhile(state, version) -> int:
         if state.claim is None and state.attempt is not None and state.attempt.phase is Phase.APPLIED:
             raise Conflict("stale")
         return write(state, version)
@@ -284,7 +285,7 @@ def while_sending(world: EngineHarness, verb: str, publish: Callable[[TargetStat
     """Between deciding and sending `verb`, another process publishes a credential and closes everything."""
     send = getattr(world.provider, verb)
 
-    def send_late(*arguments):
+    def send_late(*arguments) -> Answer[Any]:
         setattr(world.provider, verb, send)
         before = world.store.states["office"]
         published = publish(before.state)
@@ -407,7 +408,7 @@ def test_a_password_restored_late_is_made_good():
     world.clock.advance(MINUTE)
     set_once = world.provider.set_password
 
-    def set_then_restore(credential):
+    def set_then_restore(credential) -> Answer[Any]:
         answer = set_once(credential)
         while_sending(world, "set_password", lambda state: replace(state.published, password=Secret("another")))
         return answer
