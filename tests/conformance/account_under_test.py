@@ -49,14 +49,14 @@ class ChangeableApi:
         return account, verb
 
     def blueprint(self) -> Blueprint:
-        routes = self._api.blueprint()
+        routes: Blueprint = self._api.blueprint()
 
-        @routes.after_request
-        def twist(answer: Response) -> Response:
+        def change(answer: Response) -> Response:
             if self.change_answer is not None:
                 self.change_answer(self._api.call()[1], answer)
             return answer
 
+        routes.after_request(change)
         return routes
 
 
@@ -69,11 +69,11 @@ class AccountUnderTest:
         self.description = description
         self.clock = clock or FakeClock()
         self.simulated = SimulatedAccount(description.account, KEY, self.clock)
-        self.api = ChangeableApi(description.simulate(self.simulated, self.clock))
+        self.api: Any = ChangeableApi(description.simulate(self.simulated, self.clock))
         if readings:
             self.api.read_as(**readings)
         self._before = {record.id for record in self.simulated.credentials()}
-        self.sandbox = SimulatorServer([self.api], self.clock, observe=watch)
+        self.sandbox = SimulatorServer([self.api], self.clock, observe=watch)  # type: ignore[list-item]  # has its attributes
         self._https: list[Http] = []
         self._numbers = itertools.count(1)
 
@@ -144,8 +144,8 @@ class AccountUnderTest:
 
     def accepts(self, credential: Credential) -> bool:
         """True where who uses username and password is let in."""
-        known = credential.password is not None and bool(credential.username)
-        return known and self.description.accepts(self, credential.username, credential.password)
+        password = credential.password if credential.username else None
+        return password is not None and self.description.accepts(self, credential.username, password)
 
     def snapshot(self) -> dict[str, tuple[Any, ...]]:
         """What the provider holds, comparable."""

@@ -32,11 +32,11 @@ def _walk(value: Any, change: ValueChange) -> Any:
 def change_answers_to(verb: str, change: Callable[[Any], Any]) -> AnswerChange:
     """Changes the JSON of the good answers to one verb."""
 
-    def twist(asked: str, answer: Response) -> None:
+    def change_answer(asked: str, answer: Response) -> None:
         if asked == verb and answer.status_code < 300 and answer.get_data():
             answer.set_data(json.dumps(change(answer.get_json())))
 
-    return twist
+    return change_answer
 
 
 def fields_of(value: Any) -> Iterator[tuple[str, Any]]:
@@ -94,20 +94,20 @@ def error_that_repeats(text: str, status: int) -> AnswerChange:
         "status": text,
     }
 
-    def twist(_: str, answer: Response) -> None:
+    def change_answer(_: str, answer: Response) -> None:
         answer.status_code = status
         answer.set_data(json.dumps(body))
         answer.headers["X-Said"] = text
 
-    return twist
+    return change_answer
 
 
 def redirect_to(status: int, elsewhere: str) -> AnswerChange:
     """The way to another host, with the same path."""
 
-    def twist(_: str, answer: Response) -> None:
+    def change_answer(_: str, answer: Response) -> None:
         answer.status_code = status
         answer.headers["Location"] = f"{elsewhere}{request.path}"
         answer.set_data(b"")
 
-    return twist
+    return change_answer

@@ -1,5 +1,7 @@
 """`--write-tables` writes the tables in README and docs/ from what the tests see; without it, they are compared."""
 
+from collections.abc import Iterator
+
 import pytest
 from account_under_test import AccountUnderTest
 from kind_description import KindDescription
@@ -21,7 +23,7 @@ def write_tables(pytestconfig: pytest.Config) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def example_provider():
+def example_provider() -> Iterator[None]:
     """The made-up provider is registered, as any other one is."""
     registry.register("example")
     yield
@@ -35,7 +37,7 @@ def description(request: pytest.FixtureRequest) -> KindDescription:
 
 
 @pytest.fixture
-def account(description: KindDescription):
+def account(description: KindDescription) -> Iterator[AccountUnderTest]:
     """An account of it."""
     with AccountUnderTest(description) as opened:
         yield opened

@@ -33,7 +33,7 @@ class KindDescription:
     options: Mapping[str, Any]  # its section of the configuration, with `API_KEY` for each secret and no base_url
     record_kind: str  # the simulation's for such a credential
     account: str  # what the simulation calls the account
-    simulate: Callable[[SimulatedAccount, Clock], SimulatedApi]
+    simulate: Callable[[SimulatedAccount, Clock], SimulatedApi[Any]]
     path: str  # of the account, as it begins that of each request
     gaps: Mapping[str, str]  # what of `FEATURES` in the suite it cannot do, and why
     base: str = ""  # of the API, below the sandbox

@@ -47,29 +47,30 @@ class RecordingProvider:
     def __init__(self, inner: Any, seen: list[str], accepts: Callable[[Credential], bool]) -> None:
         self._inner, self._seen, self._accepts = inner, seen, accepts
         self.points: Any = None  # the harness's; what is cut elsewhere is not cut here
-        self.noted: list[RecordedCall] = []
+        self.calls: list[RecordedCall] = []
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        return self._noting(name, found) if name in _VERBS else found
+        return self._recording(name, found) if name in _VERBS else found
 
     def accepts(self, username: str, password: Secret) -> bool:
         return self._accepts(Credential("prod", username, password=password))
 
-    def _noting(self, verb: str, ask: Callable[..., Any]) -> Callable[..., Any]:
-        def noting(*given: Any) -> Any:
+    def _recording(self, verb: str, ask: Callable[..., Any]) -> Callable[..., Any]:
+        def recorded(*given: Any) -> Any:
             first = len(self._seen)
             answer = ask(*given)
             said = answer.value.method if isinstance(answer, Done) and verb == "prove" else ""
-            self.noted.append(RecordedCall(verb, tuple(self._seen[first:]), said.partition(" by ")[0]))
+            self.calls.append(RecordedCall(verb, tuple(self._seen[first:]), said.partition(" by ")[0]))
             return answer
 
-        return noting
+        return recorded
 
 
 class Lifecycle(EngineHarness):
     """A target at a simulated account."""
 
+    provider: RecordingProvider
     old: tuple[Any, ...]  # what was handed out before the rotation that is looked at
 
     def __init__(self, description: KindDescription, strategy: str) -> None:
@@ -81,7 +82,7 @@ class Lifecycle(EngineHarness):
 
     @property
     def can(self) -> Capabilities:
-        return self.provider.capabilities
+        return self.account.provider.capabilities
 
     def _watch(self, exchange: RecordedExchange) -> None:
         self.seen.append(_request_in_words(self.description, self.account, exchange))
@@ -96,14 +97,14 @@ class Lifecycle(EngineHarness):
     @contextmanager
     def step(self) -> Iterator[list[RecordedCall]]:
         """Collects what is asked of the provider meanwhile."""
-        first = len(self.provider.noted)
+        first = len(self.provider.calls)
         noted: list[RecordedCall] = []
         yield noted
-        noted += self.provider.noted[first:]
+        noted += self.provider.calls[first:]
 
-    def rotate(self, **flags: bool) -> None:
+    def rotate(self, *, compromised: bool = False) -> None:
         """One rotation on demand, to its publication."""
-        self.request(self.process, **flags)
+        self.request(self.process, compromised=compromised)
         self.until_rotated(self.process)
         assert self.published_works
 
@@ -191,7 +192,7 @@ def _rotation(lifecycle: Lifecycle) -> None:
         attempt = lifecycle.state.attempt if lifecycle.store.states else None
         if label == "after write state" and attempt is not None and not staged:
             staged.append(attempt.staged)
-            assert {one.verb for one in lifecycle.provider.noted[before:]} <= {
+            assert {one.verb for one in lifecycle.provider.calls[before:]} <= {
                 "find"
             }  # the provider has not heard of it
         if lifecycle.consumer.exists and label.startswith(("before w", "after w")):
@@ -200,7 +201,7 @@ def _rotation(lifecycle: Lifecycle) -> None:
             )
             assert in_force, label
 
-    old, before = lifecycle.published_pair(), len(lifecycle.provider.noted)
+    old, before = lifecycle.published_pair(), len(lifecycle.provider.calls)
     lifecycle.cut_at(0, watch)
     with lifecycle.step() as noted:
         lifecycle.rotate()

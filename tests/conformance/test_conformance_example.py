@@ -1,6 +1,7 @@
 """The made-up provider in the configuration: one line in the registry is enough for settings, schema and checks."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ targets:
 
 
 @pytest.fixture(autouse=True)
-def settings_model(example_provider):
+def settings_model(example_provider) -> Iterator[None]:
     """The settings' model with the example; a program registers every kind before it builds the model."""
     Settings.model_rebuild(force=True)
     yield

@@ -26,7 +26,7 @@ from long_runs import only_long
 from rotator.core.model import Phase, Purpose, Target
 from rotator.core.passwords import PasswordRules, generate
 from rotator.core.secret import Secret
-from rotator.engine import Outcome
+from rotator.engine import Look, Outcome
 from rotator.testing import FakeRandomness
 from rotator_simulator.faults import PlannedFault, fault_named
 
@@ -55,13 +55,13 @@ class ApinizerHarness(EngineHarness):
 
     project: ApinizerProject
 
-    def use(self, found: ApinizerProject) -> None:
+    def add_project(self, project: ApinizerProject) -> None:
         """The credentials that are there before `rotator` comes: those that the target names, all with access."""
-        self.project, self.provider = found, found.provider
+        self.project, self.provider = project, project.provider
         passwords = FakeRandomness(99)
         for name in self.target.usernames:
-            found.api.add(PROJECT, name, generate(PasswordRules(), passwords.choice), [ORDERS, ALL], **FIELDS)
-        found.api.add(PROJECT, "somebody-else", Secret("not-ours"))
+            project.api.add(PROJECT, name, generate(PasswordRules(), passwords.choice), [ORDERS, ALL], **FIELDS)
+        project.api.add(PROJECT, "somebody-else", Secret("not-ours"))
 
     @property
     def published_works(self) -> bool:
@@ -71,7 +71,7 @@ class ApinizerHarness(EngineHarness):
             for api in ("Orders", "Invoices")
         )
 
-    def watching(self) -> None:
+    def watch_every_boundary(self) -> None:
         """From now on a published credential has to work at every boundary between two writes to Vault."""
 
         def watch(label: str) -> None:
@@ -81,13 +81,13 @@ class ApinizerHarness(EngineHarness):
         self.store.points = self.cut_at(0, watch)
 
     @property
-    def ours(self) -> dict[str, bool]:
+    def our_credentials(self) -> dict[str, bool]:
         held = self.project.enabled_by_username()
         assert held.pop("somebody-else") is True
         assert self.project.accepted_everywhere("somebody-else", "not-ours")
         return held
 
-    def shown(self, username: str) -> dict:
+    def api_fields(self, username: str) -> dict:
         """What the API shows of a credential, without what is its own."""
         record = self.project.account.by_username(username)
         fields = self.project.api._details[record.id]
@@ -99,12 +99,12 @@ def apinizer_harness(
     strategy: str = "replace", generation: str = OLD, target: Target | None = None, **more
 ) -> Iterator[ApinizerHarness]:
     harness = ApinizerHarness(target or TARGETS[strategy])
-    with apinizer_project(generation, clock=harness.clock, **more) as found:
-        harness.use(found)
+    with apinizer_project(generation, clock=harness.clock, **more) as project:
+        harness.add_project(project)
         yield harness
 
 
-def rotate(harness: ApinizerHarness, engine, **flags):
+def rotate(harness: ApinizerHarness, engine, **flags) -> Look:
     harness.request(engine, **flags)
     return harness.until_rotated(engine)
 
@@ -116,17 +116,17 @@ def rotate(harness: ApinizerHarness, engine, **flags):
 @pytest.mark.parametrize("proof", [None, "probe", "token"])
 def test_replace_from_the_first_rotation_to_the_deletion_of_the_old(generation, proof):
     with apinizer_harness("replace", generation, proof=proof) as harness:
-        harness.watching()
+        harness.watch_every_boundary()
         engine = harness.engine()
         harness.until_rotated(engine)
         new = harness.consumer.username
         assert harness.audit.verbs("office") == ["stage", "create", "prove", "publish", "close"]
-        assert harness.shown(new) == {**FIELDS, "access": sorted([ORDERS, ALL])}
-        assert harness.ours == {"office": True, new: True}
+        assert harness.api_fields(new) == {**FIELDS, "access": sorted([ORDERS, ALL])}
+        assert harness.our_credentials == {"office": True, new: True}
         harness.settle(engine, DAY + MINUTE)
-        assert harness.ours == {"office": False, new: True}
+        assert harness.our_credentials == {"office": False, new: True}
         harness.settle(engine, 8 * DAY)
-        assert harness.ours == {new: True}
+        assert harness.our_credentials == {new: True}
         assert harness.state.ledger == ()
 
 
@@ -151,7 +151,7 @@ def test_the_grants_are_there_before_it_is_published(generation):
 @OVERLAPPING
 def test_undo_from_the_overlap_and_from_the_quarantine(strategy, after, generation):
     with apinizer_harness(strategy, generation) as harness:
-        harness.watching()
+        harness.watch_every_boundary()
         engine = harness.engine()
         harness.until_rotated(engine)
         harness.settle(engine, 2 * DAY)
@@ -166,7 +166,7 @@ def test_undo_from_the_overlap_and_from_the_quarantine(strategy, after, generati
         harness.settle(engine, 9 * DAY)
         assert harness.published_works
         assert harness.project.accepted_nowhere(new.username, new.password)
-        assert [name for name, enabled in harness.ours.items() if enabled] == [old.username]
+        assert [name for name, enabled in harness.our_credentials.items() if enabled] == [old.username]
 
 
 def test_what_was_disabled_is_dead_even_where_the_gateway_does_not_look_at_enabled():
@@ -186,7 +186,7 @@ def test_what_was_disabled_is_dead_even_where_the_gateway_does_not_look_at_enabl
 @BOTH
 def test_alternating_takes_turns_and_never_makes_a_third(generation):
     with apinizer_harness("alternating", generation) as harness:
-        harness.watching()
+        harness.watch_every_boundary()
         engine, seen = harness.engine(), []
         harness.until_rotated(engine)
         for _ in range(3):
@@ -195,9 +195,9 @@ def test_alternating_takes_turns_and_never_makes_a_third(generation):
             rotate(harness, engine)
         assert seen in (["officeb", "officea", "officeb"], ["officea", "officeb", "officea"])
         harness.settle(engine, 9 * DAY)
-        assert sorted(harness.ours.values()) == [False, True]
+        assert sorted(harness.our_credentials.values()) == [False, True]
         for name in ("officea", "officeb"):
-            assert harness.shown(name) == {**FIELDS, "access": sorted([ORDERS, ALL])}
+            assert harness.api_fields(name) == {**FIELDS, "access": sorted([ORDERS, ALL])}
 
 
 def test_alternating_makes_the_second_one_with_all_that_the_first_has():
@@ -206,7 +206,7 @@ def test_alternating_makes_the_second_one_with_all_that_the_first_has():
         engine = harness.engine()
         harness.until_rotated(engine)
         assert harness.consumer.username == "officeb"
-        assert harness.shown("officeb") == {**FIELDS, "access": sorted([ORDERS, ALL])}
+        assert harness.api_fields("officeb") == {**FIELDS, "access": sorted([ORDERS, ALL])}
         assert harness.published_works
 
 
@@ -224,7 +224,7 @@ def test_in_place_keeps_everything_but_the_password_and_can_be_undone(generation
         assert engine.look(harness.target).outcome is Outcome.UNDONE
         assert harness.consumer.password == old.password
         assert harness.published_works
-        assert harness.ours == {"office": True}
+        assert harness.our_credentials == {"office": True}
 
 
 @BOTH
@@ -241,7 +241,7 @@ def test_compromised_leaves_the_old_password_in_no_environment(strategy, generat
         assert harness.published_works
         assert harness.state.ledger == ()
         left = {"replace": 1, "alternating": 2, "in-place": 1}[strategy]
-        assert len(harness.ours) == left
+        assert len(harness.our_credentials) == left
 
 
 # -- partial deployments
@@ -253,7 +253,7 @@ def test_compromised_leaves_the_old_password_in_no_environment(strategy, generat
 def test_a_partial_deployment_is_sent_again_with_the_same_password_and_is_visible(strategy, fault, generation):
     with apinizer_harness(strategy, generation) as harness:
         if strategy != "in-place":
-            harness.watching()
+            harness.watch_every_boundary()
         verb = "create" if strategy == "replace" else "update"
         harness.project.sandbox.faults.plan(fault, verb=verb)
         engine = harness.engine()
@@ -318,7 +318,7 @@ class AtCall(PlannedFault):
         super().__init__(fault, account="*", verb="*", times=None, probability=1.0, seed=0)
         self.rest = number
 
-    def applies(self, account, verb):
+    def applies(self, account, verb) -> bool:
         self.rest -= verb != "gateway"
         if self.rest or self.fired:
             return False
@@ -339,7 +339,7 @@ def test_a_fault_at_any_call_leaves_neither_an_orphan_nor_a_lost_grant(strategy,
     for number in range(1, MOST_CALLS):
         with apinizer_harness(strategy, NEW if number % 2 else OLD, lenient=True) as harness:
             if strategy != "in-place":
-                harness.watching()
+                harness.watch_every_boundary()
             planned = AtCall(fault_named(fault), number)
             harness.project.sandbox.faults._plans.append(planned)
             engine = harness.engine()
@@ -348,10 +348,10 @@ def test_a_fault_at_any_call_leaves_neither_an_orphan_nor_a_lost_grant(strategy,
             harness.settle(engine, 10 * DAY)
             assert harness.published_works, number
             assert harness.state.ledger == ()
-            assert harness.shown(harness.consumer.username) == {**FIELDS, "access": sorted([ORDERS, ALL])}
-            left = {name for name, enabled in harness.ours.items() if enabled}
+            assert harness.api_fields(harness.consumer.username) == {**FIELDS, "access": sorted([ORDERS, ALL])}
+            left = {name for name, enabled in harness.our_credentials.items() if enabled}
             assert left == {harness.consumer.username}, number
-            assert len(harness.ours) == (2 if strategy == "alternating" else 1)
+            assert len(harness.our_credentials) == (2 if strategy == "alternating" else 1)
             if not planned.fired:
                 assert number > 4
                 return
@@ -374,10 +374,10 @@ def test_a_project_that_cannot_be_seen_stops_the_account_and_says_what_to_check(
         assert not entry.disabled
         assert "letter case" in entry.note
         assert harness.published_works
-        assert len(harness.ours) == 2
+        assert len(harness.our_credentials) == 2
         harness.project.api.read_as(**{reading: True})
         harness.settle(engine, 9 * DAY)
-        assert len(harness.ours) == 1
+        assert len(harness.our_credentials) == 1
 
 
 def test_a_username_that_another_project_has_is_not_taken_from_it():
@@ -399,7 +399,7 @@ def test_an_expired_predecessor_is_not_copied():
         )
         harness.engine().look(harness.target)
         assert "expireDate" in harness.state.last_error
-        assert set(harness.ours) == {"office"}
+        assert set(harness.our_credentials) == {"office"}
 
 
 def test_the_environments_of_these_tests_can_differ():

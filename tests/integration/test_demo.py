@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any, ClassVar
@@ -65,7 +66,7 @@ class DemoProcess:
 
 
 @pytest.fixture
-def start_demo(tmp_path: Path):
+def start_demo(tmp_path: Path) -> Iterator[Callable[..., DemoProcess]]:
     started: list[DemoProcess] = []
 
     def begin(*words: str) -> DemoProcess:

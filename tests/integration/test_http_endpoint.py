@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from polling import eventually
 from prometheus_client.parser import text_string_to_metric_families
 
 from rotator.core.secret import Secret
@@ -55,14 +56,6 @@ def endpoint() -> Iterator[RunningEndpoint]:
     made = RunningEndpoint()
     yield made
     made.server.stop()
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Waits for a condition, for at most ten seconds."""
-    limit = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < limit, "it never came true"
-        threading.Event().wait(0.01)
 
 
 def test_metrics_are_served_in_the_form_that_prometheus_reads(endpoint: RunningEndpoint) -> None:
@@ -227,7 +220,7 @@ def test_stopping_ends_in_time_though_a_page_hangs() -> None:
         endpoint.server.stop(timeout=0.3)
         assert time.monotonic() - began < 5
     release.set()
-    eventually(lambda: not any(thread.name == "http" for thread in threading.enumerate()))
+    eventually(lambda: not any(thread.name == "http" for thread in threading.enumerate()), "the threads have ended")
 
 
 def test_stopping_twice_or_before_the_start_is_harmless() -> None:

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 
@@ -58,7 +59,7 @@ class SandboxProcess:
 
 
 @pytest.fixture
-def start_sandbox(tmp_path: Path):
+def start_sandbox(tmp_path: Path) -> Iterator[Callable[..., SandboxProcess]]:
     started: list[SandboxProcess] = []
 
     def begin(*words: str) -> SandboxProcess:

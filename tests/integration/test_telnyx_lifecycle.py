@@ -7,7 +7,7 @@ import pytest
 from telnyx_fixtures import CONNECTION, FIRST, TelnyxSandbox
 
 from rotator.core.backoff import Backoff
-from rotator.core.model import Policy, Purpose, Request, Strategy, Target
+from rotator.core.model import ConsumerDocument, Policy, Purpose, Request, Strategy, Target, TargetState
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every
 from rotator.engine import Engine, Limits
@@ -40,11 +40,11 @@ class TelnyxLifecycle(TelnyxSandbox):
         )
 
     @property
-    def state(self):
+    def state(self) -> TargetState:
         return self.store.states[self.target.name].state
 
     @property
-    def consumer(self):
+    def consumer(self) -> ConsumerDocument:
         return self.store.read_consumer(self.target.path)
 
     def ask(self, purpose=Purpose.ROTATE, **flags):
@@ -63,18 +63,18 @@ class TelnyxLifecycle(TelnyxSandbox):
                 return
         raise AssertionError(f"did not settle: {look}")
 
-    def rotated(self, **flags):
+    def rotate(self, **flags) -> ConsumerDocument:
         """A rotation on demand; returns what is published then."""
         self.ask(**flags)
         self.settle()
         assert self.state.attempt is None
         return self.consumer
 
-    def lets_in(self, consumer):
+    def accepts_published(self, consumer) -> bool:
         return self.account.accepts(consumer.username, consumer.password)
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         return sorted(record.username for record in self.records)
 
 
@@ -90,10 +90,10 @@ def test_a_replaced_credential_ends_by_itself_and_is_deleted_after_its_quarantin
     with TelnyxLifecycle(**readings) as lifecycle:
         lifecycle.settle()
         first = lifecycle.consumer
-        assert lifecycle.lets_in(first)
-        second = lifecycle.rotated()
+        assert lifecycle.accepts_published(first)
+        second = lifecycle.rotate()
         assert second.username != first.username
-        assert lifecycle.lets_in(first)
+        assert lifecycle.accepts_published(first)
         entry = lifecycle.state.ledger[0]
         assert entry.expires_at == entry.disable_at
         assert lifecycle.record_of(first.credential_id).ends == entry.disable_at.replace(microsecond=0) + (
@@ -101,7 +101,7 @@ def test_a_replaced_credential_ends_by_itself_and_is_deleted_after_its_quarantin
         )
         # Nobody looks, as when rotator is down: the provider ends it all the same.
         lifecycle.clock.advance(DAY)
-        assert not lifecycle.lets_in(first)
+        assert not lifecycle.accepts_published(first)
         lifecycle.settle()
         assert lifecycle.state.ledger[0].disabled
         assert lifecycle.names == sorted([first.username, second.username])
@@ -129,7 +129,7 @@ def test_a_lost_create_is_completed_and_never_made_again(fault, times):
         lifecycle.settle()
         first = lifecycle.consumer
         lifecycle.sandbox.faults.plan(fault, verb="create", times=times)
-        second = lifecycle.rotated()
+        second = lifecycle.rotate()
         assert second.username != first.username
         assert lifecycle.request_lines.count("POST /v2/telephony_credentials") == 2
         assert lifecycle.names == sorted([first.username, second.username])
@@ -156,7 +156,7 @@ def test_an_undo_within_the_overlap_lifts_the_end():
     with TelnyxLifecycle() as lifecycle:
         lifecycle.settle()
         first = lifecycle.consumer
-        second = lifecycle.rotated()
+        second = lifecycle.rotate()
         assert lifecycle.record_of(first.credential_id).ends is not None
         lifecycle.ask(Purpose.UNDO)
         lifecycle.settle()
@@ -165,20 +165,20 @@ def test_an_undo_within_the_overlap_lifts_the_end():
         assert lifecycle.record_of(second.credential_id).ends is not None
         lifecycle.settle(9 * DAY)
         assert lifecycle.names == [first.username]
-        assert lifecycle.lets_in(lifecycle.consumer)
+        assert lifecycle.accepts_published(lifecycle.consumer)
 
 
 def test_an_undo_after_the_end_is_refused_and_says_why():
     with TelnyxLifecycle() as lifecycle:
         lifecycle.settle()
         first = lifecycle.consumer
-        second = lifecycle.rotated()
+        second = lifecycle.rotate()
         lifecycle.settle(DAY + HOUR)
         lifecycle.ask(Purpose.UNDO)
         lifecycle.settle()
         assert lifecycle.consumer.username == second.username
         assert lifecycle.state.attempt is None
-        assert not lifecycle.lets_in(first)
+        assert not lifecycle.accepts_published(first)
         assert "cannot undo that" in lifecycle.state.last_error
 
 
@@ -186,23 +186,23 @@ def test_an_undo_that_comes_too_late_by_a_moment_leaves_what_is_published():
     with TelnyxLifecycle() as lifecycle:
         lifecycle.settle()
         first = lifecycle.consumer
-        second = lifecycle.rotated()
+        second = lifecycle.rotate()
         lifecycle.clock.advance(DAY)  # the end has come, and nobody has looked since
         lifecycle.ask(Purpose.UNDO)
         lifecycle.settle(HOUR)
         assert lifecycle.state.attempt is None
         assert lifecycle.consumer.username == second.username
-        assert not lifecycle.lets_in(first)
+        assert not lifecycle.accepts_published(first)
 
 
 def test_a_compromised_credential_is_ended_and_deleted_at_once():
     with TelnyxLifecycle() as lifecycle:
         lifecycle.settle()
         first = lifecycle.consumer
-        second = lifecycle.rotated(compromised=True)
-        assert not lifecycle.lets_in(first)
+        second = lifecycle.rotate(compromised=True)
+        assert not lifecycle.accepts_published(first)
         assert lifecycle.names == [second.username]
-        assert lifecycle.lets_in(second)
+        assert lifecycle.accepts_published(second)
 
 
 def test_every_fault_in_turn_leaves_one_credential_and_nobody_cut_off():
@@ -225,7 +225,7 @@ def test_a_connection_gets_another_password_in_place():
         assert lifecycle.consumer.username == "officetrunk1"
         assert lifecycle.consumer.credential_id == CONNECTION
         assert lifecycle.consumer.password != FIRST
-        assert lifecycle.lets_in(lifecycle.consumer)
+        assert lifecycle.accepts_published(lifecycle.consumer)
         assert lifecycle.record_of(CONNECTION).enabled
 
 
@@ -235,5 +235,5 @@ def test_a_connections_lost_answer_is_settled_by_what_is_shown():
         lifecycle.sandbox.faults.plan("lost-answer", verb="update", times=8)
         lifecycle.settle()
         assert lifecycle.state.attempt is None
-        assert lifecycle.lets_in(lifecycle.consumer)
+        assert lifecycle.accepts_published(lifecycle.consumer)
         assert lifecycle.state.failures == 0

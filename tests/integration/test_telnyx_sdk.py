@@ -1,9 +1,11 @@
 """Telnyx's own SDK drives the sandbox: that it behaves like Telnyx is not only our own word."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 import telnyx
+from pydantic import BaseModel
 from telnyx_fixtures import CONNECTION, HOUR, KEY, TelnyxSandbox
 
 from rotator.testing import FakeClock
@@ -12,19 +14,19 @@ READINGS = [{}, {"moments": "naive"}, {"moments": "fraction", "newest_first": Fa
 
 
 @pytest.fixture(params=READINGS, ids=lambda readings: "".join(map(str, readings.values())) or "as it is")
-def sandbox(request):
+def sandbox(request) -> Iterator[TelnyxSandbox]:
     # Not strict about requests that are refused: some are sent to see that they are.
     with TelnyxSandbox(clock=FakeClock(), lenient=True, **request.param) as running:
         yield running
 
 
 @pytest.fixture
-def sdk(sandbox):
+def sdk(sandbox) -> Iterator[telnyx.Telnyx]:
     with telnyx.Telnyx(api_key=KEY.reveal(), base_url=f"{sandbox.sandbox.http_url}/v2", max_retries=0) as client:
         yield client
 
 
-def assert_valid(model):
+def assert_valid(model) -> BaseModel:
     """What the SDK read, with each of its fields validated: it reads leniently by itself."""
     return type(model).model_validate(json.loads(model.model_dump_json()), strict=True)
 
@@ -70,7 +72,7 @@ def test_listings_are_paged_and_filtered(sdk, sandbox):
     first = sdk.telephony_credentials.list(page_size=3)
     assert (first.meta.page_number, first.meta.total_pages) == (1, 3)
 
-    def named(**filters):
+    def named(**filters) -> list[str]:
         return [item.name for item in sdk.telephony_credentials.list(filter=filters)]
 
     assert named(name="phone 3") == ["phone 3"]

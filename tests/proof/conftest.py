@@ -4,6 +4,7 @@ A test says what it explores with the fixture `count_run`; the counts travel in 
 """
 
 from collections import Counter
+from collections.abc import Generator
 
 import pytest
 
@@ -34,7 +35,9 @@ def count_run(request: pytest.FixtureRequest) -> RunCounter:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     count_run = item.stash.get(_counters, None)
     if call.when == "call" and count_run is not None:
         item.user_properties.append((_KEY, count_run.rows(failed=call.excinfo is not None)))

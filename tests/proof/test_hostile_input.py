@@ -7,6 +7,7 @@ was pasted into the wrong place: none is repeated.
 import copy
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,13 @@ def every_place(data: Any) -> list[tuple[Any, Any]]:
 
 
 @pytest.fixture
-def secrets_in_environment(monkeypatch):
+def secrets_in_environment(monkeypatch) -> None:
     for name in REFERENCES:
         monkeypatch.setenv(name, SENTINEL)
 
 
 @pytest.fixture
-def check_config(capfd, monkeypatch, tmp_path, secrets_in_environment):
+def check_config(capfd, monkeypatch, tmp_path, secrets_in_environment) -> Callable[..., tuple[int, str]]:
     """`check-config` on a configuration: its exit code, and everything that it printed."""
     (tmp_path / "tls").mkdir()
     (tmp_path / "tls/ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
@@ -197,7 +198,7 @@ def test_no_answer_of_a_provider_breaks_a_promise(setup, count_run, long_run, ca
         transport = harness.provider.transport
         real, rest = transport._inner.handle_request, [None] * after + answers
 
-        def noisy(request):
+        def noisy(request) -> httpx.Response:
             planned = rest.pop(0) if rest else None
             answer = real(request) if planned is None or planned[2] else None
             if planned is None:

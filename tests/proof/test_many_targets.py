@@ -9,7 +9,8 @@ from invariants import InvariantChecker
 from simulated_accounts import SETUPS, RequestFault, SimulatedHarness
 
 from rotator.core.clock_jump import ClockReading
-from rotator.core.model import Target
+from rotator.core.model import Target, TargetState
+from rotator_simulator.account import SimulatedCredential
 
 MANY, FEW = 24, 3
 CAN_RETIRE = [setup for setup in SETUPS if setup.strategy.value != "in-place"]
@@ -32,7 +33,7 @@ class TwoAccounts:
         for target in targets:
             self.engine.look(target)
 
-    def rotate(self) -> None:
+    def rotate_all(self) -> None:
         """All have a published credential, and all replaced ones are gone."""
         for _ in range(6):
             self.tick([*self.one, *self.two])
@@ -45,7 +46,7 @@ class TwoAccounts:
         for target in (*self.one, *self.two):
             assert self.state(target).published is not None
 
-    def state(self, target: Target):
+    def state(self, target: Target) -> TargetState:
         return self.harness.store.states[target.name].state
 
     def stored_credentials(self, account: str) -> dict:
@@ -77,7 +78,7 @@ def test_an_account_that_refuses_everything_is_left_alone_and_the_others_go_on(s
     """After the stated number of failures its circuit opens: one probe in five minutes, whatever is due."""
     count_run(setup.kind, setup.strategy.value, f"a fleet, {fault.value} for ever")
     accounts = TwoAccounts(setup, many=12)
-    accounts.rotate()
+    accounts.rotate_all()
     accounts.ask_all()
     transport, limits = accounts.harness.accounts["one"].transport, accounts.harness.limits
     transport.plan = lambda request: fault
@@ -115,7 +116,7 @@ def test_a_clock_a_month_ahead_retires_no_more_than_the_cap_at_once(setup, count
     """Every overlap and every quarantine seems to have ended; what is due is retired at the pace of the cap."""
     count_run(setup.kind, setup.strategy.value, "a fleet, the clock a month ahead")
     accounts = TwoAccounts(setup)
-    accounts.rotate()
+    accounts.rotate_all()
     accounts.ask_all()
     accounts.tick([*accounts.one, *accounts.two])
     accounts.harness.clock.advance(timedelta(minutes=1))
@@ -145,12 +146,12 @@ def test_a_provider_that_says_done_and_means_nothing_cannot_break_an_in_place_fl
     setup = SETUPS[2]
     count_run(setup.kind, setup.strategy.value, "a fleet, done and not in force")
     accounts = TwoAccounts(setup, many=12)
-    accounts.rotate()
+    accounts.rotate_all()
     api = accounts.harness.accounts["one"].api
     accounts.ask_all()
     original = api._apply
 
-    def lies(account, record, given):
+    def lies(account, record, given) -> SimulatedCredential:
         kept = account.get("credential", record.id)
         return original(
             account, record, {**given, "password": kept.password.reveal()} if "password" in given else given
@@ -170,7 +171,7 @@ def test_a_fleet_whose_policy_has_other_overlaps_is_retired_at_the_same_pace(cou
     setup = SETUPS[0]
     count_run(setup.kind, setup.strategy.value, "a fleet, the clock a month ahead")
     accounts = TwoAccounts(setup, few=0)
-    accounts.rotate()
+    accounts.rotate_all()
     longer = replace(accounts.one[0].policy, overlap=2 * DAY)
     accounts.one = [
         replace(target, policy=longer) if number % 2 else target for number, target in enumerate(accounts.one)

@@ -6,6 +6,7 @@ A mutant that survives is a hole in the proof, and fails this suite. What catche
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from faulted_lifecycles import fault_at_each_boundary
@@ -14,8 +15,9 @@ from two_processes import switches
 
 from rotator.core import actions as do
 from rotator.core import advance, decide, ledger
-from rotator.core.answers import Done, Refusal, Refused, Unknown
-from rotator.core.model import Phase, Purpose
+from rotator.core.actions import Action
+from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
+from rotator.core.model import LedgerEntry, Phase, Purpose, TargetState
 from rotator.core.secret import Secret
 from rotator.engine import attempt_effects, ledger_effects, session
 from rotator.engine.provider_caller import ProviderCaller
@@ -29,11 +31,11 @@ KILLED = "process killed at a boundary"
 MutantCheck = Callable[[], Iterator[str]]
 
 
-def lives(setup, scenario: str, kind: str = KILLED) -> MutantCheck:
+def lifecycle_check(setup, scenario: str, kind: str = KILLED) -> MutantCheck:
     return lambda: fault_at_each_boundary(setup, scenario, kind)
 
 
-def twins(setup, scenario: str = "due") -> MutantCheck:
+def two_process_check(setup, scenario: str = "due") -> MutantCheck:
     return lambda: switches(setup, scenario, timedelta(), stride=2)
 
 
@@ -41,7 +43,7 @@ def twins(setup, scenario: str = "due") -> MutantCheck:
 
 
 def publish_before_apply(patch) -> None:
-    def check(facts):
+    def check(facts) -> Action:
         attempt = facts.state.attempt
         if attempt is not None and attempt.phase is Phase.STAGED and not facts.consumer.names(attempt.staged):
             return do.Publish(attempt.staged)
@@ -54,7 +56,7 @@ def publish_before_apply(patch) -> None:
 def fresh_password_after_an_unknown_answer(patch) -> None:
     made = iter(range(10_000))
 
-    def after_setback(state, message, not_before, *, uncertain):
+    def after_setback(state, message, not_before, *, uncertain) -> TargetState:
         after = original(state, message, not_before, uncertain=uncertain)
         staged = replace(after.attempt.staged, password=Secret(f"Another1$password{next(made)}"))
         return replace(after, attempt=replace(after.attempt, staged=staged)) if uncertain else after
@@ -64,7 +66,7 @@ def fresh_password_after_an_unknown_answer(patch) -> None:
 
 
 def attempt_replaced_while_unknown(patch) -> None:
-    def after_setback(state, message, not_before, *, uncertain):
+    def after_setback(state, message, not_before, *, uncertain) -> TargetState:
         after = original(state, message, not_before, uncertain=uncertain)
         return replace(after, attempt=None) if uncertain and after.attempt.purpose is Purpose.ROTATE else after
 
@@ -80,7 +82,7 @@ def no_proof_before_publishing(patch) -> None:
 
 
 def staged_only_after_applying(patch) -> None:
-    def after_stage(state, plan, attempt_id, credential, now):
+    def after_stage(state, plan, attempt_id, credential, now) -> TargetState:
         without = original(state, plan, attempt_id, credential, now)
         return replace(without, attempt=replace(without.attempt, staged=credential)) if credential.id else state
 
@@ -92,7 +94,7 @@ def staged_only_after_applying(patch) -> None:
 
 
 def uncertain_mark_skipped(patch) -> None:
-    def after_setback(state, message, not_before, *, uncertain):
+    def after_setback(state, message, not_before, *, uncertain) -> TargetState:
         return original(state, message, not_before, uncertain=False)
 
     original = advance.after_setback
@@ -106,7 +108,9 @@ def a_dead_process_is_not_suspected(patch) -> None:
 def unknown_taken_for_done(patch) -> None:
     def apply(caller, current, action):
         with pytest.MonkeyPatch.context() as believing:
-            believing.setattr(ProviderCaller, "ask", lambda *asked: _believed(ask(*asked), action.credential))
+            believing.setattr(
+                ProviderCaller, "ask", lambda *asked: _take_unknown_for_done(ask(*asked), action.credential)
+            )
             original(caller, current, action)
 
     original, ask = attempt_effects.apply, ProviderCaller.ask
@@ -114,12 +118,12 @@ def unknown_taken_for_done(patch) -> None:
     no_proof_before_publishing(patch)
 
 
-def _believed(answer, credential):
+def _take_unknown_for_done(answer, credential) -> Answer[Any]:
     return Done(credential) if isinstance(answer, Unknown) else answer
 
 
 def unknown_taken_for_refused(patch) -> None:
-    def ask(self, account, call):
+    def ask(self, account, call) -> Answer[Any]:
         answer = original(self, account, call)
         return Refused(Refusal.INVALID, answer.message) if isinstance(answer, Unknown) else answer
 
@@ -128,7 +132,7 @@ def unknown_taken_for_refused(patch) -> None:
 
 
 def abandoned_without_a_trace(patch) -> None:
-    def after_abandon(state, now, not_before, *, strays=False):
+    def after_abandon(state, now, not_before, *, strays=False) -> TargetState:
         return replace(original(state, now, not_before, strays=strays), ledger=state.ledger)
 
     original = advance.after_abandon
@@ -152,7 +156,7 @@ def deleted_by_age_instead_of_by_ledger(patch) -> None:
 
 
 def retired_before_the_overlap_ends(patch) -> None:
-    def replaced_entry(attempt, target, now):
+    def replaced_entry(attempt, target, now) -> LedgerEntry | None:
         entry = original(attempt, target, now)
         return entry and replace(entry, disable_at=entry.disable_at - timedelta(hours=1))
 
@@ -161,7 +165,7 @@ def retired_before_the_overlap_ends(patch) -> None:
 
 
 def the_overlap_is_not_waited_for(patch) -> None:
-    def retirement(facts, entry):
+    def retirement(facts, entry) -> Action:
         return original(facts, replace(entry, disable_at=min(entry.disable_at, facts.now)))
 
     original = decide._retirement
@@ -193,12 +197,12 @@ def what_is_published_again_stays_in_the_ledger(patch) -> None:
 
 
 def no_check_and_set(patch) -> None:
-    def write_state(self, state, version):
+    def write_state(self, state, version) -> int:
         with self.points.around("write state"):
             self.states[state.target] = Versioned(state, version + 1)
         return version + 1
 
-    def write_consumer(self, path, credential, at, over):
+    def write_consumer(self, path, credential, at, over) -> int:
         return original(self, path, credential, at, self.read_consumer(path))
 
     original = MemoryStore.write_consumer
@@ -219,24 +223,24 @@ def a_conflict_is_overwritten(patch) -> None:
 
 
 MUTANTS: dict[Callable[..., None], tuple[MutantCheck, ...]] = {
-    publish_before_apply: (lives(REPLACE, "rotation"),),
-    fresh_password_after_an_unknown_answer: (lives(REPLACE, "rotation", LOST),),
-    attempt_replaced_while_unknown: (lives(REPLACE, "rotation", LOST),),
-    no_proof_before_publishing: (lives(REPLACE, "rotation"),),
-    staged_only_after_applying: (lives(REPLACE, "rotation"),),
-    uncertain_mark_skipped: (lives(REPLACE, "rotation", LOST),),
-    a_dead_process_is_not_suspected: (lives(REPLACE, "rotation"),),
-    unknown_taken_for_done: (lives(ALTERNATING, "rotation", "request lost, again and again"),),
-    unknown_taken_for_refused: (lives(IN_PLACE, "rotation", LOST),),
-    abandoned_without_a_trace: (lives(REPLACE, "rotation", "answer lost, then refused"),),
-    deleted_by_age_instead_of_by_ledger: (lives(REPLACE, "rotation"),),
-    retired_before_the_overlap_ends: (lives(REPLACE, "rotation"),),
-    the_overlap_is_not_waited_for: (lives(ALTERNATING, "rotation"),),
-    the_predecessor_is_forgotten: (lives(REPLACE, "rotation"),),
-    published_again_without_being_enabled: (lives(REPLACE, "undo from quarantine"),),
-    what_is_published_again_stays_in_the_ledger: (lives(REPLACE, "undo from overlap"),),
-    no_check_and_set: (twins(REPLACE),),
-    a_conflict_is_overwritten: (twins(REPLACE),),
+    publish_before_apply: (lifecycle_check(REPLACE, "rotation"),),
+    fresh_password_after_an_unknown_answer: (lifecycle_check(REPLACE, "rotation", LOST),),
+    attempt_replaced_while_unknown: (lifecycle_check(REPLACE, "rotation", LOST),),
+    no_proof_before_publishing: (lifecycle_check(REPLACE, "rotation"),),
+    staged_only_after_applying: (lifecycle_check(REPLACE, "rotation"),),
+    uncertain_mark_skipped: (lifecycle_check(REPLACE, "rotation", LOST),),
+    a_dead_process_is_not_suspected: (lifecycle_check(REPLACE, "rotation"),),
+    unknown_taken_for_done: (lifecycle_check(ALTERNATING, "rotation", "request lost, again and again"),),
+    unknown_taken_for_refused: (lifecycle_check(IN_PLACE, "rotation", LOST),),
+    abandoned_without_a_trace: (lifecycle_check(REPLACE, "rotation", "answer lost, then refused"),),
+    deleted_by_age_instead_of_by_ledger: (lifecycle_check(REPLACE, "rotation"),),
+    retired_before_the_overlap_ends: (lifecycle_check(REPLACE, "rotation"),),
+    the_overlap_is_not_waited_for: (lifecycle_check(ALTERNATING, "rotation"),),
+    the_predecessor_is_forgotten: (lifecycle_check(REPLACE, "rotation"),),
+    published_again_without_being_enabled: (lifecycle_check(REPLACE, "undo from quarantine"),),
+    what_is_published_again_stays_in_the_ledger: (lifecycle_check(REPLACE, "undo from overlap"),),
+    no_check_and_set: (two_process_check(REPLACE),),
+    a_conflict_is_overwritten: (two_process_check(REPLACE),),
 }
 
 
@@ -246,7 +250,7 @@ def test_a_broken_protocol_is_caught(mutant, count_run):
     for check in MUTANTS[mutant]:
         with pytest.MonkeyPatch.context() as patch:
             mutant(patch)
-            caught = broken(check)
+            caught = broken_promise(check)
         count_run("-", "-", "broken protocols, to be caught")
         if caught:
             print(caught)
@@ -254,7 +258,7 @@ def test_a_broken_protocol_is_caught(mutant, count_run):
     pytest.fail(f"{mutant.__name__.replace('_', ' ')}: nobody noticed")
 
 
-def broken(check: MutantCheck) -> str | None:
+def broken_promise(check: MutantCheck) -> str | None:
     """What the check says, or None where all of it passes. An error that is no assertion is not a catch."""
     try:
         for _ in check():
@@ -269,4 +273,4 @@ def broken(check: MutantCheck) -> str | None:
 )
 def test_the_same_checks_pass_where_nothing_is_broken(check, count_run):
     """So that none of them catches everything."""
-    assert broken(check) is None
+    assert broken_promise(check) is None

@@ -6,13 +6,15 @@ Each kind of fault has a daemon of its own, and all of them run at the same time
 import json
 import signal
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from breakable_proxy import BreakableProxy, ProxyMode
-from daemon_environment import TOKEN, daemon_environment
-from killed_daemons import wait_until
+from daemon_environment import TOKEN, DaemonEnvironment, daemon_environment
+from polling import eventually
 from short_calls import CALL, STOP_WITHIN
 
 from rotator.core.secret import Secret
@@ -21,11 +23,12 @@ from rotator_simulator.faults import fault_named
 VAULT_CONNECT, VAULT_TIMEOUT = 1.0, 2.0  # seconds for one connection to Vault and one answer of it, as configured
 VAULT_CALL = 7.0 + 10 * (VAULT_CONNECT + VAULT_TIMEOUT)  # what `VaultClient.longest_call` states for these timeouts
 LOAD = 15.0  # seconds that a machine with other work to do may add to any of these
+PATIENCE = 120.0  # seconds that anything may take here, on the same machine
 FAULTS = [mode for mode in ProxyMode if mode is not ProxyMode.THROUGH]
 
 
 @pytest.fixture
-def environments(bao, tmp_path):
+def environments(bao, tmp_path) -> Iterator[dict[ProxyMode, DaemonEnvironment]]:
     """Returns an environment for each fault."""
     with ExitStack() as exit_:
         made = {}
@@ -56,20 +59,20 @@ def configure(environment, target, *, vault="", provider=""):
 def wait_until_settled(environment, target, rotations):
     """Waits until so many rotations are done and nothing is left to do."""
 
-    def done():
+    def done() -> bool:
         daemon = environment.daemons[-1]
         assert daemon.process.poll() is None, daemon.err.read_text()[-2000:]
         state = environment.state(target)
         return state.counts.succeeded == rotations and not state.attempt and not state.ledger and not state.claim
 
-    wait_until(done, lambda: environment.state(target))
+    eventually(done, lambda: environment.state(target), PATIENCE)
     assert environment.published_works(f"sip/{target}")
     assert [record.username for record in environment.account.credentials()] == [
         environment.consumer_document(f"sip/{target}").username
     ]
 
 
-def stop_in_time(daemon):
+def stop_in_time(daemon) -> float:
     """SIGTERM; the seconds until the end, which is a good one."""
     began = time.monotonic()
     daemon.send(signal.SIGTERM)
@@ -79,7 +82,7 @@ def stop_in_time(daemon):
     return took
 
 
-def logged_runs(daemon):
+def logged_runs(daemon) -> list[dict[str, Any]]:
     """The log's line of each look."""
     return [line for line in daemon.events() if line["event"] == "run"]
 
@@ -87,7 +90,7 @@ def logged_runs(daemon):
 def wait_for_fault(proxy):
     """Waits until one more connection met the fault: something is in the middle of it now."""
     before = proxy.faulted_connections
-    wait_until(lambda: proxy.faulted_connections > before, "a connection meets the fault")
+    eventually(lambda: proxy.faulted_connections > before, "a connection meets the fault", PATIENCE)
 
 
 def assert_no_secret_written(environment, *credentials):
@@ -100,7 +103,7 @@ def assert_no_secret_written(environment, *credentials):
             assert form not in written
 
 
-def at_the_provider(environment, mode):
+def run_with_provider_fault(environment, mode) -> str:
     """Runs one daemon with one fault before its provider; returns what was measured."""
     target = f"provider{mode.name.lower()}"
     environment.account.create("credential", target, Secret("old-password-1!"))
@@ -110,12 +113,12 @@ def at_the_provider(environment, mode):
         wait_until_settled(environment, target, 1)
         proxy.mode = mode
         daemon.send(signal.SIGUSR1)
-        opened = wait_until(lambda: environment.state(target).attempt, "an attempt is open")
+        opened = eventually(lambda: environment.state(target).attempt, "an attempt is open", PATIENCE)
         began = time.monotonic()
-        wait_until(lambda: environment.state(target).failures, lambda: environment.state(target))
+        eventually(lambda: environment.state(target).failures, lambda: environment.state(target), PATIENCE)
         noticed = time.monotonic() - began
         assert noticed < CALL + LOAD
-        assert daemon.code_of("/healthz") == 200
+        assert daemon.status_code("/healthz") == 200
         wait_for_fault(proxy)
         stop = stop_in_time(daemon)
         daemon = environment.start()
@@ -130,7 +133,7 @@ def at_the_provider(environment, mode):
     return f"{mode.value}: noticed after {noticed:.1f} s, stopped after {stop:.1f} s"
 
 
-def at_vault(environment, mode):
+def run_with_vault_fault(environment, mode) -> str:
     """Runs one daemon with one fault before its Vault; returns what was measured."""
     target = f"vault{mode.name.lower()}"
     environment.account.create("credential", target, Secret("old-password-1!"))
@@ -140,15 +143,17 @@ def at_vault(environment, mode):
         wait_until_settled(environment, target, 1)
         environment.sandbox.faults.plan(fault_named("latency", seconds=1.0), verb="create")
         daemon.send(signal.SIGUSR1)
-        opened = wait_until(lambda: environment.state(target).attempt, "an attempt is open")
+        opened = eventually(lambda: environment.state(target).attempt, "an attempt is open", PATIENCE)
         proxy.mode = mode
         began = time.monotonic()
-        wait_until(
-            lambda: [run for run in logged_runs(daemon) if run["outcome"] == "vault"], "a look fails for want of Vault"
+        eventually(
+            lambda: any(run["outcome"] == "vault" for run in logged_runs(daemon)),
+            "a look fails for want of Vault",
+            PATIENCE,
         )
         noticed = time.monotonic() - began
         assert noticed < VAULT_CALL + LOAD
-        assert daemon.code_of("/healthz") == 200
+        assert daemon.status_code("/healthz") == 200
         proxy.mode = ProxyMode.THROUGH
         wait_until_settled(environment, target, 2)
         assert environment.consumer_document(f"sip/{target}").password == opened.staged.password
@@ -172,7 +177,7 @@ def at_vault(environment, mode):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("life", [at_the_provider, at_vault])
+@pytest.mark.parametrize("life", [run_with_provider_fault, run_with_vault_fault])
 def test_nothing_hangs_a_stop_is_in_time_and_all_comes_right_again(environments, count_run, life):
     with ThreadPoolExecutor(len(environments)) as pool:
         lives = {mode: pool.submit(life, environment, mode) for mode, environment in environments.items()}

@@ -8,19 +8,19 @@ from killed_daemons import PublicationWatcher, daemon_run, random_pause, run_tar
 from run_verdict import violations
 
 
-def storm(on, random_source, kills):
+def kill_at_random(run, random_source, kills):
     """Daemons one after the other, each killed at a random moment: at its start, while it waits, or amid its work."""
     for number in range(kills):
-        daemon = on.environment.start()
+        daemon = run.environment.start()
         if number % 4 == 0:
             random_pause(random_source, 0.5, 2.0)
         else:
-            on.wait_for_open_attempt(daemon)
+            run.wait_for_open_attempt(daemon)
             random_pause(random_source, 0.0, 1.5)
-        on.kill(daemon)
+        run.kill(daemon)
 
 
-def tear(file):
+def tear_last_line(file):
     """What a power failure does that a kill does not: the last line of the audit is half on the disk."""
     whole = file.read_bytes()
     file.write_bytes(whole[: whole.rstrip(b"\n").rindex(b"\n") + 50])
@@ -29,54 +29,54 @@ def tear(file):
 @pytest.mark.timeout(1800)
 def test_killed_at_random_moments_loses_nothing_and_cuts_nobody_off(bao, tmp_path, random_source, count_run, long_run):
     targets = run_targets("storm", 3)
-    with daemon_run(bao, tmp_path, targets) as on, PublicationWatcher(on, targets) as watcher:
-        on.configure()
-        on.slow_provider(random_source.randrange(10**6))
+    with daemon_run(bao, tmp_path, targets) as run, PublicationWatcher(run, targets) as watcher:
+        run.configure()
+        run.slow_provider(random_source.randrange(10**6))
         while True:
-            storm(on, random_source, 8)
-            tear(on.environment.audit_file)
-            daemon = on.environment.start()
-            on.heal(daemon)
-            if on.rotations() >= (300 if long_run else 25):
+            kill_at_random(run, random_source, 8)
+            tear_last_line(run.environment.audit_file)
+            daemon = run.environment.start()
+            run.heal(daemon)
+            if run.rotations() >= (300 if long_run else 25):
                 break
-            on.kill(daemon)
-        on.come_to_rest(daemon)
-        on.count(count_run, "SIGKILL at a random moment")
-        print(on.figures(looks=watcher.looks))
-        assert violations(on) == []
+            run.kill(daemon)
+        run.come_to_rest(daemon)
+        run.count(count_run, "SIGKILL at a random moment")
+        print(run.figures(looks=watcher.looks))
+        assert violations(run) == []
         assert watcher.found == []
-        assert on.rotations() >= 25
-        assert on.interrupted
-        assert any(line["verb"] == "torn_line" for line in on.audit_lines())
-        damage_is_found(on.environment.audit_file, tmp_path / "damaged.jsonl")
+        assert run.rotations() >= 25
+        assert run.interrupted
+        assert any(line["verb"] == "torn_line" for line in run.audit_lines())
+        damage_is_found(run.environment.audit_file, tmp_path / "damaged.jsonl")
 
 
 @pytest.mark.timeout(600)
 def test_two_daemons_do_each_due_rotation_once_whichever_of_them_is_killed(bao, tmp_path, random_source, count_run):
     targets = run_targets("twin", 3)
-    with daemon_run(bao, tmp_path, targets) as on, PublicationWatcher(on, targets) as watcher:
-        on.configure()
-        on.slow_provider(random_source.randrange(10**6))
-        first, second = on.environment.start(), on.environment.start()
-        on.heal(first, second)
-        on.wait_for_open_attempt(first)
+    with daemon_run(bao, tmp_path, targets) as run, PublicationWatcher(run, targets) as watcher:
+        run.configure()
+        run.slow_provider(random_source.randrange(10**6))
+        first, second = run.environment.start(), run.environment.start()
+        run.heal(first, second)
+        run.wait_for_open_attempt(first)
         random_pause(random_source, 0.0, 0.3)
-        on.kill(first)
-        third = on.environment.start()
-        on.wait_for_open_attempt(third)
-        on.wait_for_open_attempt(second)
+        run.kill(first)
+        third = run.environment.start()
+        run.wait_for_open_attempt(third)
+        run.wait_for_open_attempt(second)
         random_pause(random_source, 0.0, 0.3)
-        on.kill(second)
-        fourth = on.environment.start()
-        on.heal(third, fourth)
-        on.come_to_rest(third, fourth)
-        on.count(count_run, "two daemons, SIGKILL of one, then of the other")
-        print(on.figures(looks=watcher.looks))
-        assert violations(on) == []
+        run.kill(second)
+        fourth = run.environment.start()
+        run.heal(third, fourth)
+        run.come_to_rest(third, fourth)
+        run.count(count_run, "two daemons, SIGKILL of one, then of the other")
+        print(run.figures(looks=watcher.looks))
+        assert violations(run) == []
         assert watcher.found == []
         holders = {line["holder"] for daemon in (third, fourth) for line in daemon.events() if "holder" in line}
         assert len(holders) == 2
-        assert on.interrupted
+        assert run.interrupted
 
 
 def damage_is_found(audit, copy):
@@ -84,7 +84,7 @@ def damage_is_found(audit, copy):
     lines = audit.read_bytes().splitlines(keepends=True)
     middle = next(n for n in range(len(lines) // 2, len(lines)) if b'"verb":"publish"' in lines[n])
     before, line, after = lines[:middle], lines[middle], lines[middle + 1 :]
-    assert verify_audit(audit) == (0, f"{records(lines)} records unchanged")
+    assert verify_audit(audit) == (0, f"{count_records(lines)} records unchanged")
     changed = line.replace(b'"outcome":"done"', b'"outcome":"gone"')
     assert changed != line
     for damaged in (
@@ -105,11 +105,11 @@ def damage_is_found(audit, copy):
     assert verify_audit(audit, "--anchor", last)[0] == 0
 
 
-def records(lines):
+def count_records(lines) -> int:
     return sum(line.startswith(b'{"chain"') and line.endswith(b"}\n") for line in lines)
 
 
-def verify_audit(file, *options):
+def verify_audit(file, *options) -> tuple[int, str]:
     """The exit code of the command and the last line that it prints."""
     done = subprocess.run(
         [sys.executable, "-m", "rotator", "verify-audit", str(file), *options],

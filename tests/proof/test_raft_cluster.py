@@ -5,10 +5,13 @@ With `disable_standby_reads` and without: a standby then answers reads and judge
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from killed_daemons import PublicationWatcher, daemon_run, run_targets, wait_until
+from daemon_environment import Daemon
+from killed_daemons import PublicationWatcher, daemon_run, run_targets
 from long_runs import only_long
+from polling import eventually
 from raft_cluster import running_raft_cluster
 from run_verdict import violations
 
@@ -33,70 +36,70 @@ def test_a_cluster_loses_its_leader_twice_and_no_stale_answer_does_harm(tmp_path
         refused = first_refusals(
             cluster, cluster.app_role(cluster.policy("own", rotator_policy("secret", "own/state", ["*"])))
         )
-        with daemon_run(cluster, tmp_path, targets, standby_lag=STALE) as on:
-            with PublicationWatcher(on, [target for target in targets if target.overlaps]) as watcher:
-                figures = lives(on, cluster)
-            on.count(
+        with daemon_run(cluster, tmp_path, targets, standby_lag=STALE) as run:
+            with PublicationWatcher(run, [target for target in targets if target.overlaps]) as watcher:
+                figures = lose_leaders(run, cluster)
+            run.count(
                 count_run, f"raft, {'stale standbys' if standby_reads else 'no stale reads'}: leader killed, sealed"
             )
             stale = {
                 "false conflicts": f"{conflicts} of {2 * CYCLES}",
                 "tokens unknown at first": f"{refused} of {LOGINS}",
             }
-            print(on.figures(looks=watcher.looks, **stale, **figures))
-            assert violations(on) == []
+            print(run.figures(looks=watcher.looks, **stale, **figures))
+            assert violations(run) == []
             assert watcher.found == []
 
 
-def lives(on, cluster):
+def lose_leaders(run, cluster) -> dict[str, Any]:
     """Two daemons at two standbys, while the leader is killed and its successor is sealed."""
-    daemons = [started_at(on, node.address) for node in cluster.standbys()]
-    on.heal(*daemons)
+    daemons = [start_daemon_at(run, node.address) for node in cluster.standbys()]
+    run.heal(*daemons)
     killed = cluster.leader()
-    after_kill = recovery(on, cluster, killed, killed.kill)
+    after_kill = recover(run, cluster, killed, killed.kill)
     killed.start()
-    cluster.wait_whole()
+    cluster.wait_until_whole()
     sealed = cluster.leader()
-    after_seal = recovery(on, cluster, sealed, lambda: cluster.seal(sealed))
+    after_seal = recover(run, cluster, sealed, lambda: cluster.seal(sealed))
     cluster.unseal(sealed)
-    cluster.wait_whole()
-    on.heal(*daemons)
+    cluster.wait_until_whole()
+    run.heal(*daemons)
     refused = sum(vault_conflicts(daemon) for daemon in daemons)
-    on.come_to_rest(*daemons)
+    run.come_to_rest(*daemons)
     return {"after the kill": after_kill, "after the seal": after_seal, "conflicts met by the daemons": refused}
 
 
-def started_at(on, address):
+def start_daemon_at(run, address) -> Daemon:
     """A daemon that talks to the node at `address`; each has a configuration file of its own."""
-    on.environment.config = on.environment.folder / f"config-{len(on.environment.daemons)}.yaml"
-    on.configure(vault={"address": address, "timeout": "3s", "connect_timeout": "2s"})
-    return on.environment.start()
+    run.environment.config = run.environment.folder / f"config-{len(run.environment.daemons)}.yaml"
+    run.configure(vault={"address": address, "timeout": "3s", "connect_timeout": "2s"})
+    return run.environment.start()
 
 
-def recovery(on, cluster, lost, lose):
+def recover(run, cluster, lost, lose) -> str:
     """Loses the leader, and waits until rotations go on; how long that took."""
     began = time.monotonic()
     lose()
     cluster.successor(lost)
     elected = time.monotonic() - began
-    on.environment.vault = cluster.client()
-    before = {state.target: state.counts.succeeded for state in on.states()}
-    wait_until(lambda: any(s.counts.succeeded > before[s.target] for s in on.states()), "a rotation", RECOVERY)
+    run.environment.vault = cluster.client()
+    before = {state.target: state.counts.succeeded for state in run.states()}
+    eventually(lambda: any(s.counts.succeeded > before[s.target] for s in run.states()), "a rotation", RECOVERY)
     first = time.monotonic() - began
-    wait_until(lambda: all(s.counts.succeeded > before[s.target] for s in on.states()), "every target", RECOVERY)
+    eventually(lambda: all(s.counts.succeeded > before[s.target] for s in run.states()), "every target", RECOVERY)
     every = time.monotonic() - began
     assert every < RECOVERY
     return f"a leader in {elected:.1f} s, a rotation in {first:.1f} s, one of each target in {every:.1f} s"
 
 
-def vault_conflicts(daemon):
+def vault_conflicts(daemon) -> int:
     """How many check-and-set writes Vault refused this daemon, rightly or not."""
     lines = daemon.get("/metrics").splitlines()
     counted = [line for line in lines if line.startswith("rotator_vault_requests_total") and '"conflict"' in line]
     return sum(int(float(line.rsplit(" ", 1)[1])) for line in counted)
 
 
-def false_conflicts(cluster):
+def false_conflicts(cluster) -> int:
     """Right writes at a standby, each at once after the one before: none may fail; how many it refused at first."""
     session = cluster.client()
     store, version = session.store, 0
@@ -110,7 +113,7 @@ def false_conflicts(cluster):
     return session.meter.count("write_state", "conflict")
 
 
-def first_refusals(cluster, role):
+def first_refusals(cluster, role) -> int:
     """Logins at a standby, for which the leader makes the token: that the standby learns of it later is no refusal."""
     refused = 0
     for _ in range(LOGINS):

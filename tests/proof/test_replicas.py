@@ -2,12 +2,14 @@
 
 import signal
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import short_calls
-from daemon_environment import daemon_environment
+from daemon_environment import DaemonEnvironment, daemon_environment
 from long_runs import only_long
-from openbao_server import eventually
+from polling import eventually
 from raft_cluster import running_raft_cluster
 
 from rotator_simulator.faults import fault_named
@@ -19,13 +21,13 @@ LATENCY = 0.08  # seconds for each call to the provider: what a public API over 
 
 
 @pytest.fixture
-def environment(bao, tmp_path):
+def environment(bao, tmp_path) -> Iterator[DaemonEnvironment]:
     with daemon_environment(bao, tmp_path) as made:
         made.sandbox.faults.plan(fault_named("latency", seconds=LATENCY), times=None)
         yield made
 
 
-def many_targets(prefix):
+def many_targets(prefix) -> tuple[list[str], list[dict[str, Any]]]:
     names = [f"{prefix}-{number:03}" for number in range(TARGETS)]
     return names, [
         {"name": name, "strategy": "replace", "path": f"sip/{name}", "credential": {"username": name.replace("-", "")}}
@@ -33,7 +35,7 @@ def many_targets(prefix):
     ]
 
 
-def all_rotated(environment, names):
+def all_rotated(environment, names) -> bool:
     return all(environment.state(name).counts.succeeded for name in names)
 
 
@@ -73,7 +75,7 @@ def test_what_a_killed_daemon_leaves_is_carried_on_by_another_when_its_claim_end
     second = environment.start()
     second.wait_for("started")
 
-    def at_work():
+    def at_work() -> bool:
         claims = [environment.state(name).claim for name in names]
         return any(claim and f"-{first.process.pid}-" in claim.holder for claim in claims)
 

@@ -45,7 +45,7 @@ class BoundaryCheck:
         assert state.ledger, f"{label} without a ledger"
 
 
-def prepared(setup: str, scenario: str) -> EngineHarness:
+def prepared_harness(setup: str, scenario: str) -> EngineHarness:
     target, capabilities = SETUPS[setup]
     harness = EngineHarness(replace(target), capabilities)
     if capabilities is CHOSEN:
@@ -80,7 +80,7 @@ def test_a_cut_at_any_boundary_loses_nothing(setup, scenario):
     cut = 0
     while True:
         cut += 1
-        harness = prepared(setup, scenario)
+        harness = prepared_harness(setup, scenario)
         watch = BoundaryCheck(harness, overlapping=setup != "in-place")
         harness.cut_at(cut, watch)
         engine = harness.engine()

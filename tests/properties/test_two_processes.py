@@ -4,6 +4,7 @@ Exhaustively for every pair of switches (A up to boundary i, B up to boundary j,
 Hypothesis for longer schedules with crashes, restarts, waiting, faults, and requests from a third process.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -29,7 +30,7 @@ SKEWS = (timedelta(), timedelta(minutes=-10), timedelta(minutes=10))
 APART = max(SKEWS) - min(SKEWS)
 
 
-def prepared(setup: str, scenario: str) -> EngineHarness:
+def prepared_harness(setup: str, scenario: str) -> EngineHarness:
     target, capabilities = SETUPS[setup]
     harness = EngineHarness(replace(target), capabilities)
     if capabilities is CHOSEN:
@@ -53,7 +54,7 @@ def prepared(setup: str, scenario: str) -> EngineHarness:
     return harness
 
 
-def run_of(harness: EngineHarness, skew: timedelta):
+def looks_of(harness: EngineHarness, skew: timedelta) -> Callable[[], None]:
     """What one process does: it looks a few times, as a scheduler makes it."""
     engine = start_process(harness, clock=SkewedClock(harness, skew))
 
@@ -88,11 +89,11 @@ def test_any_two_switches_between_two_processes_do_the_work_once(setup, scenario
     while True:
         second, first_ended = 0, False
         while True:
-            harness = prepared(setup, scenario)
+            harness = prepared_harness(setup, scenario)
             before, calls = rotations(harness), list(harness.provider.calls)
             invariants = BoundaryInvariants(harness, overlapping=setup != "in-place", apart=APART)
             turns = Interleaving(harness, invariants)
-            one, other = turns.start(run_of(harness, timedelta())), turns.start(run_of(harness, skew))
+            one, other = turns.start(looks_of(harness, timedelta())), turns.start(looks_of(harness, skew))
             try:
                 first_ended = _steps(one, first)
                 second_ended = _steps(other, second)
@@ -147,20 +148,20 @@ STEP = st.one_of(
     schedule=st.lists(STEP, max_size=40),
 )
 def test_any_schedule_of_two_processes_keeps_the_promises(setup, scenario, skews, schedule):
-    harness = prepared(setup, scenario)
+    harness = prepared_harness(setup, scenario)
     invariants = BoundaryInvariants(harness, overlapping=setup != "in-place", apart=APART)
     turns = Interleaving(harness, invariants)
     client = start_process(harness, name="command line")
-    pair = [turns.start(run_of(harness, skew)) for skew in skews]
+    pair = [turns.start(looks_of(harness, skew)) for skew in skews]
     try:
         for what, one, two in schedule:
             if what == "step":
                 if pair[one].ended:
-                    pair[one] = turns.start(run_of(harness, skews[one]))
+                    pair[one] = turns.start(looks_of(harness, skews[one]))
                 _steps(pair[one], two)
             elif what == "crash":
                 pair[one].kill()
-                pair[one] = turns.start(run_of(harness, skews[one]))
+                pair[one] = turns.start(looks_of(harness, skews[one]))
             elif what == "time":
                 turns.pass_time(timedelta(seconds=one))
             elif what == "fault":

@@ -7,8 +7,9 @@ from functools import cache
 from threading import Event
 from typing import Any
 
+import httpx
 from openapi_contract import Contract
-from provider_fixtures import PASSWORD, TOKEN, FakeNetwork, RecordingMeter, account_options, answer
+from provider_fixtures import PASSWORD, TOKEN, FakeNetwork, RecordingMeter, Responder, account_options, answer
 
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
@@ -18,7 +19,6 @@ from rotator.providers.http.client import Http
 from rotator.testing import FakeClock, FakeRandomness
 from rotator_simulator.account import SimulatedAccount
 from rotator_simulator.providers.apinizer.api import ApinizerApi
-from rotator_simulator.providers.apinizer.common import ApinizerReadings
 from rotator_simulator.server import SimulatorServer
 
 PROJECT = "Pay ments"
@@ -31,23 +31,23 @@ ORDERS, INVOICES, ALL = ("Orders", "API_PROXY"), ("Invoices", "API_PROXY"), ("Al
 # -- answers
 
 
-def success(generation=OLD, **content):
+def success(generation: str = OLD, **content: Any) -> httpx.Response:
     return answer(200, {**({"success": True} if generation == OLD else {"status": "SUCCESS"}), **content})
 
 
-def failure(text, generation=OLD, status=400, error="bad_request"):
+def failure(text: str | None, generation: str = OLD, status: int = 400, error: str = "bad_request") -> httpx.Response:
     if generation == OLD:
         return answer(status, {"error": error, "error_description": text})
     return answer(status, {"status": "FAILURE", "resultMessage": text})
 
 
-def environments(*failed, names=ENVIRONMENTS, success=None):
+def environments(*failed: str, names: tuple[str, ...] = ENVIRONMENTS, success: bool | None = None) -> dict[str, Any]:
     """A deployment's result, as in Dec 2025."""
     results = [{"environmentName": name, "success": name not in failed, "message": "m"} for name in names]
     return {"success": not failed if success is None else success, "message": "m", "environmentResults": results}
 
 
-def pods(*failed, names=ENVIRONMENTS, success=None):
+def pods(*failed: str, names: tuple[str, ...] = ENVIRONMENTS, success: bool | None = None) -> dict[str, Any]:
     """A deployment's result, as in Jul 2026."""
     results = [
         {"envName": name, "podName": f"{name}-1", "podIp": "10.0.0.1", "success": name not in failed} for name in names
@@ -55,11 +55,11 @@ def pods(*failed, names=ENVIRONMENTS, success=None):
     return {"success": not failed if success is None else success, "responseTime": 3, "detailList": results}
 
 
-def deployed(*failed, generation=OLD):
+def deployed(*failed: str, generation: str = OLD) -> httpx.Response:
     return success(generation, deploymentResult=environments(*failed))
 
 
-def entry(username="client1", enabled=True, **more):
+def entry(username: str = "client1", enabled: bool = True, **more: Any) -> dict[str, Any]:
     """A credential as the listing shows it."""
     return {
         "email": "team@example.com",
@@ -77,27 +77,27 @@ def entry(username="client1", enabled=True, **more):
 CARRIED = {key: value for key, value in entry().items() if key not in ("username", "password", "enabled")}
 
 
-def listing(*entries, generation=OLD):
+def listing(*entries: Any, generation: str = OLD) -> httpx.Response:
     return success(generation, resultList=list(entries))
 
 
-def access(*granted, generation=OLD):
+def access(*granted: tuple[str, str], generation: str = OLD) -> httpx.Response:
     return success(generation, resultList=[{"name": name, "type": kind} for name, kind in granted])
 
 
-def credential(username="client1", password=PASSWORD, **more):
+def credential(username: str = "client1", password: str | None = PASSWORD, **more: Any) -> Credential:
     return Credential("prod", username, username, Secret(password) if password else None, **more)
 
 
-def staged(username="client2", password=PASSWORD):
+def staged(username: str = "client2", password: str | None = PASSWORD) -> Credential:
     return Credential("prod", username, None, Secret(password) if password else None, attempt="a1")
 
 
-def apinizer(handler, **options):
+def apinizer(handler: Responder, **options: Any) -> tuple[ApinizerCredentials, FakeNetwork]:
     """Returns `ApinizerCredentials` whose requests the handler answers, and the network they cross."""
-    made = account_options("apinizer", project=PROJECT, **options)
-    network = FakeNetwork(handler, {"headers": made.headers(), "allow_plain_http": made.allow_plain_http})
-    return ApinizerCredentials(made, network.http, FakeRandomness()), network
+    account = account_options("apinizer", project=PROJECT, **options)
+    network = FakeNetwork(handler, {"headers": account.headers(), "allow_plain_http": account.allow_plain_http})
+    return ApinizerCredentials(account, network.http, FakeRandomness()), network
 
 
 # -- on sockets
@@ -150,10 +150,8 @@ def apinizer_project(
         SimulatedAccount(PROJECT, Secret(TOKEN), clock),
         SimulatedAccount("Elsewhere", Secret("other-token"), clock),
     )
-    made = ApinizerReadings(envelope=generation, **readings)
-    api = ApinizerApi(
-        [account, other], clock, environments=ENVIRONMENTS, groups={"All": ["Orders", "Invoices"]}, readings=made
-    )
+    api = ApinizerApi([account, other], clock, environments=ENVIRONMENTS, groups={"All": ["Orders", "Invoices"]})
+    api.read_as(envelope=generation, **readings)
     contract = _contract(lenient)
     contract.problems.clear()
     contract.seen.clear()

@@ -68,19 +68,19 @@ class BreakableProxy:
                 if self.mode is ProxyMode.RESET and ready:
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                     return
-                if client in ready and not self._forth(client, server):
+                if client in ready and not self._pass_request(client, server):
                     return
-                if server in ready and not self._back(server, client):
+                if server in ready and not self._pass_answer(server, client):
                     return
 
-    def _forth(self, client: socket.socket, server: socket.socket) -> bool:
+    def _pass_request(self, client: socket.socket, server: socket.socket) -> bool:
         """Passes a request on, unless the fault swallows it; False where the connection is over."""
         asked = client.recv(65536)
         if asked and self.mode is not ProxyMode.SILENT:
             server.sendall(asked)
         return bool(asked)
 
-    def _back(self, server: socket.socket, client: socket.socket) -> bool:
+    def _pass_answer(self, server: socket.socket, client: socket.socket) -> bool:
         """Passes an answer back as the fault says; False where the connection is over."""
         said = server.recv(65536)
         if self.mode is ProxyMode.HALF:

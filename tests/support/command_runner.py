@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+from daemon_environment import DaemonEnvironment
+
 from rotator.cli import main
 from rotator.core.secret import Secret
 
@@ -22,7 +25,7 @@ PAIR = {"name": "pair", "strategy": "alternating", "credential": {"usernames": [
 DAY = {"fast": {"every": "90d", "overlap": "1d", "quarantine": "1d"}}
 
 
-def create_credentials(environment, *usernames: str) -> None:
+def create_credentials(environment: DaemonEnvironment, *usernames: str) -> None:
     """The provider has these credentials already."""
     for username in usernames:
         environment.account.create("credential", username, Secret("Vbz!2025$SecureP"))
@@ -48,20 +51,18 @@ class CommandResult:
 RunCommand = Callable[..., CommandResult]
 
 
-def command_runner(monkeypatch, capfd) -> RunCommand:
+def command_runner(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> RunCommand:
     """Runs commands through `main`, as the entry point does."""
 
-    def type_(*words: str) -> CommandResult:
+    def run(*words: str) -> CommandResult:
         monkeypatch.setattr(sys, "argv", ["rotator", *words])
         capfd.readouterr()
-        try:
+        with pytest.raises(SystemExit) as end:
             main()
-        except SystemExit as end:
-            code = end.code
         out, err = capfd.readouterr()
-        return CommandResult(int(code or 0), out, err)
+        return CommandResult(int(end.value.code or 0), out, err)
 
-    return type_
+    return run
 
 
 def start_rotator(words: list[str], environ: Mapping[str, str], **more: Any) -> "subprocess.Popen[bytes]":

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from rotator.core.facts import Facts
 from rotator.core.model import (
@@ -51,7 +52,7 @@ def document(credential: Credential) -> ConsumerDocument:
                             credential_id=credential.id, attempt=credential.attempt)  # fmt: skip
 
 
-def facts(target: Target = TARGET, consumer: ConsumerDocument | None = None, **changes) -> Facts:
+def facts(target: Target = TARGET, consumer: ConsumerDocument | None = None, **changes: Any) -> Facts:
     """A target at rest: `OLD` is published, nothing is due. `state_...` changes its state, the rest the facts."""
     state = TargetState("office", published=OLD, last_rotation=NOW - DAY, next_rotation=NOW + 80 * DAY)
     state = replace(state, scheduled_by=target.schedule_key)
@@ -59,7 +60,7 @@ def facts(target: Target = TARGET, consumer: ConsumerDocument | None = None, **c
         state, **{name.removeprefix("state_"): v for name, v in changes.items() if name.startswith("state_")}
     )
     rest = {name: value for name, value in changes.items() if not name.startswith("state_")}
-    known = {
+    known: dict[str, Any] = {
         "holds_claim": True,
         "capabilities": {"fake": CHOSEN},
         "other_claim_remaining": timedelta(),
@@ -68,12 +69,12 @@ def facts(target: Target = TARGET, consumer: ConsumerDocument | None = None, **c
     return Facts(target=target, state=state, consumer=consumer or document(OLD), **known)
 
 
-def attempt(**changes) -> Attempt:
+def attempt(**changes: Any) -> Attempt:
     """The open attempt, with some fields changed."""
     return replace(ATTEMPT, **changes)
 
 
-def opened(phase: Phase = Phase.STAGED, **changes) -> TargetState:
+def opened(phase: Phase = Phase.STAGED, **changes: Any) -> TargetState:
     """The state of a target with an open attempt, some fields of which are changed."""
     return TargetState(
         "office", published=OLD, claim=CLAIM, attempt=attempt(**{"phase": phase, "staged": NEW} | changes)

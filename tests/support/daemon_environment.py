@@ -13,7 +13,8 @@ from threading import Event
 from typing import Any
 
 import short_calls
-from openbao_server import Bao, eventually
+from openbao_server import Bao
+from polling import eventually
 
 from rotator.core.model import TargetState
 from rotator.core.secret import Secret
@@ -47,7 +48,7 @@ class DaemonEnvironment:
 
     def configure(self, targets: list[dict[str, Any]], **changes: Any) -> Path:
         """Writes the configuration: one policy of seconds, and no schedule that comes by itself within the test."""
-        document = {
+        document: dict[str, Any] = {
             "vault": {
                 "address": self.bao.address,
                 "auth": {"method": "approle", "role_id": self.login.role_id, "secret_id": {"env": "SECRET_ID"}},
@@ -140,12 +141,12 @@ class Daemon:
 
     def get(self, path: str) -> str:
         with urllib.request.urlopen(self.url + path, timeout=10) as answer:
-            return answer.read().decode()
+            return str(answer.read().decode())
 
-    def code_of(self, path: str) -> int:
+    def status_code(self, path: str) -> int:
         try:
             with urllib.request.urlopen(self.url + path, timeout=10) as answer:
-                return answer.status
+                return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
 

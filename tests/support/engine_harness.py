@@ -6,9 +6,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from rotator.core.backoff import Backoff
-from rotator.core.model import Policy, Purpose, Request, Strategy, Target, TargetState
+from rotator.core.model import Capabilities, ConsumerDocument, Policy, Purpose, Request, Strategy, Target, TargetState
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every
 from rotator.engine import Engine, Limits, Look
@@ -40,11 +41,11 @@ IN_PLACE = replace(REPLACE, strategy=Strategy.IN_PLACE)
 class EngineHarness:
     """Vault, a provider, a clock; processes come and go."""
 
-    def __init__(self, target: Target = REPLACE, capabilities=CHOSEN, seed: int = 1) -> None:
+    def __init__(self, target: Target = REPLACE, capabilities: Capabilities = CHOSEN, seed: int = 1) -> None:
         self.target = target
         self.clock = FakeClock()
         self.store = MemoryStore()
-        self.provider = FakeProvider(capabilities)
+        self.provider: Any = FakeProvider(capabilities)  # or what a subclass has in its place
         self.audit = MemoryAudit()
         self.randomness = FakeRandomness(seed)
         self.stopping = False
@@ -78,20 +79,20 @@ class EngineHarness:
         return self.store.states[self.target.name].state
 
     @property
-    def consumer(self):
+    def consumer(self) -> ConsumerDocument:
         return self.store.read_consumer(self.target.path)
 
     @property
     def published_works(self) -> bool:
         """True where a device that reads Vault now is let in."""
-        return self.provider.accepts(self.consumer.username, self.consumer.password)
+        return bool(self.provider.accepts(self.consumer.username, self.consumer.password))
 
     def request(self, engine: Engine, purpose: Purpose = Purpose.ROTATE, **flags: bool) -> None:
         engine.request(self.target, Request(purpose, "tester", "because", self.clock.now(), **flags))
 
     def settle(self, engine: Engine, span: timedelta, most: int = 500) -> Look:
         """Looks again and again, as the scheduler does, until `span` has passed."""
-        end = self.clock.now() + span
+        end, look = self.clock.now() + span, None
         for _ in range(most):
             look = engine.look(self.target)
             following = look.next_look or end
@@ -104,6 +105,7 @@ class EngineHarness:
     def until_rotated(self, engine: Engine, most: int = 100) -> Look:
         """Looks again and again until a rotation succeeded."""
         before = self.store.states[self.target.name].state.counts.succeeded if self.store.states else 0
+        look = None
         for _ in range(most):
             look = engine.look(self.target)
             if look.state and look.state.counts.succeeded > before and look.state.attempt is None:

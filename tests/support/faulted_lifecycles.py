@@ -80,12 +80,12 @@ ArmFault = Callable[[SimulatedHarness, InvariantChecker, int], Callable[[], bool
 """Arms the harness to fail at boundary number n; what it returns says afterwards whether that was reached."""
 
 
-def _crash(harness: SimulatedHarness, invariants: InvariantChecker, number: int) -> Callable[[], bool]:
+def _kill(harness: SimulatedHarness, invariants: InvariantChecker, number: int) -> Callable[[], bool]:
     points = harness.cut_at(number, invariants)
     return lambda: len(points.passed) >= number
 
 
-def _trouble(fault: RequestFault, width: int) -> ArmFault:
+def _request_fault(fault: RequestFault, width: int) -> ArmFault:
     def arm(harness: SimulatedHarness, invariants: InvariantChecker, number: int) -> Callable[[], bool]:
         transport = harness.provider.transport
         first = transport.requests
@@ -119,7 +119,7 @@ class _LostThenRefused:
         return RequestFault.REFUSED if self._refusals >= 0 else None
 
 
-def _then_refused(fault: RequestFault) -> ArmFault:
+def _fault_then_refusals(fault: RequestFault) -> ArmFault:
     def arm(harness: SimulatedHarness, invariants: InvariantChecker, number: int) -> Callable[[], bool]:
         plan = harness.provider.transport.plan = _LostThenRefused(fault, number - 1)
         return lambda: plan.reached
@@ -141,12 +141,12 @@ def _lost_write(harness: SimulatedHarness, invariants: InvariantChecker, number:
 
 
 FAULTS: dict[str, ArmFault] = {
-    "process killed at a boundary": _crash,
+    "process killed at a boundary": _kill,
     "answer of Vault lost": _lost_write,
-    "answer lost, then refused": _then_refused(RequestFault.LOST_ANSWER),
-    "request lost, then refused": _then_refused(RequestFault.LOST_REQUEST),
+    "answer lost, then refused": _fault_then_refusals(RequestFault.LOST_ANSWER),
+    "request lost, then refused": _fault_then_refusals(RequestFault.LOST_REQUEST),
     **{
-        f"{fault.value}{'' if width == 1 else ', ' + often}": _trouble(fault, width)
+        f"{fault.value}{'' if width == 1 else ', ' + often}": _request_fault(fault, width)
         for fault in RequestFault
         for often, width in _WIDTHS.items()
         if (fault, often)
@@ -192,4 +192,4 @@ def fault_at_each_boundary(
         lifecycle.recover(scenario, before, where)
         if over:
             return
-    raise AssertionError(f"never came to an end: {where}")
+    raise AssertionError(f"never came to an end: {setup}, {scenario}, {kind}")

@@ -9,7 +9,8 @@ from threading import Semaphore, Thread, local
 
 from engine_harness import EngineHarness
 
-from rotator.core.model import Ending
+from rotator.core.answers import Answer
+from rotator.core.model import Credential, Ending, LedgerEntry, TargetState
 from rotator.testing import Crash, CrashPoints
 
 _PATIENCE = 20.0  # seconds for one step; a step that takes longer hangs
@@ -151,7 +152,7 @@ class BoundaryInvariants:
             if not reused:  # an emergency does not wait for the idle one's overlap
                 self._overlap_holds(entry, label)
 
-    def _one_attempt(self, state, label: str) -> None:
+    def _one_attempt(self, state: TargetState | None, label: str) -> None:
         attempt = state.attempt if state else None
         if attempt is not None:
             assert self._open in (None, attempt.id), f"an open attempt was replaced, {label}"
@@ -160,17 +161,18 @@ class BoundaryInvariants:
                 assert known == attempt.staged.password, f"the staged password was replaced, {label}"
         self._open = attempt.id if attempt else None
 
-    def _overlap_holds(self, entry, label: str) -> None:
+    def _overlap_holds(self, entry: LedgerEntry, label: str) -> None:
         known = entry.credential.password is not None and entry.ending is not Ending.FORGET
         if known and not entry.disabled and entry.disable_at > self.harness.clock.now() + self._apart:
             credential = entry.credential
             assert self.harness.provider.accepts(credential.username, credential.password), f"cut off, {label}"
 
     def _guard(self, name: str) -> None:
-        original = getattr(self.harness.provider, name)
+        original: Callable[[Credential], Answer[None]] = getattr(self.harness.provider, name)
 
-        def guarded(credential):
+        def guarded(credential: Credential) -> Answer[None]:
             state, consumer = self.harness.state, self.harness.store.consumers[self.harness.target.path]
+            assert state.published is not None
             assert credential.id not in (consumer.credential_id, state.published.id), f"{name} of what is published"
             named = [entry.credential for entry in state.ledger]
             stray = any(one.id is None and one.attempt and one.attempt == credential.attempt for one in named)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from interleaving import BoundaryInvariants
 from simulated_accounts import ProviderAccount, SimulatedHarness, StoredCredential
 
-from rotator.core.model import Credential, Ending, Strategy, Target, TargetState
+from rotator.core.model import ConsumerDocument, Credential, Ending, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
 
@@ -27,11 +27,13 @@ class OwedOverlap:
 class TargetInvariants(BoundaryInvariants):
     """What must hold for one target."""
 
+    harness: SimulatedHarness
+
     def __init__(self, harness: SimulatedHarness, target: Target, apart: timedelta, overlap: timedelta) -> None:
         super().__init__(harness, overlapping=True, apart=apart)
         self.target, self._overlap = target, overlap
         self._handed_out: tuple[int, str | None, Secret | None] = (0, None, None)
-        self._promised: dict[str, OwedOverlap] = {}
+        self._owed: dict[str, OwedOverlap] = {}
 
     @property
     def state(self) -> TargetState | None:
@@ -39,7 +41,7 @@ class TargetInvariants(BoundaryInvariants):
         return versioned.state if versioned else None
 
     @property
-    def consumer(self):
+    def consumer(self) -> ConsumerDocument | None:
         return self.harness.store.consumers.get(self.target.path)
 
     def accepts(self, username: str | None, password: Secret | None) -> bool:
@@ -49,7 +51,7 @@ class TargetInvariants(BoundaryInvariants):
         state = self.state
         now = self.harness.clock.now()
         # Once it has elapsed by the wall clock it is over, even if that is set back.
-        self._promised = {name: one for name, one in self._promised.items() if one.until > now}
+        self._owed = {name: one for name, one in self._owed.items() if one.until > now}
         self._something_is_accepted(state, label)
         self._one_attempt(state, label)
         self._overlaps_last(state, label)
@@ -57,9 +59,9 @@ class TargetInvariants(BoundaryInvariants):
     def _guard(self, name: str) -> None:
         """`InvariantChecker` compares what is disabled and deleted with the documents, for all targets at once."""
 
-    def still_promised(self, username: str) -> bool:
+    def owes_overlap_to(self, username: str) -> bool:
         """True where devices may still use a replaced credential."""
-        return username in self._promised
+        return username in self._owed
 
     def _something_is_accepted(self, state: TargetState | None, label: str) -> None:
         consumer, attempt = self.consumer, state.attempt if state else None
@@ -79,17 +81,17 @@ class TargetInvariants(BoundaryInvariants):
         now = (consumer.version, consumer.username, consumer.password) if consumer else (0, None, None)
         emergency = attempt is not None and attempt.compromised
         if emergency:
-            self._promised.clear()
+            self._owed.clear()
         if now != self._handed_out:
             _, username, password = self._handed_out
             if username is not None and password is not None and username != now[1] and not emergency:
-                self._promised[username] = self._promise(username, password)
-            self._promised.pop(now[1] or "", None)
+                self._owed[username] = self._owed_overlap(username, password)
+            self._owed.pop(now[1] or "", None)
             self._handed_out = now
-        for promised in self._promised.values():
+        for promised in self._owed.values():
             assert self.accepts(promised.username, promised.password), f"cut off within the overlap, {label}"
 
-    def _promise(self, username: str, password: Secret) -> OwedOverlap:
+    def _owed_overlap(self, username: str, password: Secret) -> OwedOverlap:
         return OwedOverlap(username, password, self.harness.clock.now() + self._overlap - self._apart)
 
 
@@ -124,9 +126,9 @@ class InvariantChecker:
             one(label)
         now, states = self._snapshot(), self._documents()
         if now != self._before or states != self._states:
-            self._touched(now, (*self._states, *states), label)
+            self._check_changes(now, (*self._states, *states), label)
             for key, (account, stored) in now.items():
-                known = key[1] in account.first or _names(states, key, stored)
+                known = key[1] in account.initial or _names(states, key, stored)
                 assert known, f"an orphan: no document names {stored.username}, {label}"
             self._passwords |= {
                 one.password.reveal() for state in states for one in _all_named(state) if one and one.password
@@ -147,10 +149,10 @@ class InvariantChecker:
             assert one.consumer is not None, where
             assert one.accepts(one.consumer.username, one.consumer.password), f"published and refused, {where}"
             published.add(state.published.id)
-        self._nobody_else(published, where)
-        self._nothing_told(where)
+        self._no_orphan_at_rest(published, where)
+        self._no_password_told(where)
 
-    def _nothing_told(self, where: object) -> None:
+    def _no_password_told(self, where: object) -> None:
         """No password that any document ever held is in the audit, or in what is told of an error."""
         assert self._passwords, where
         told = [repr(self.harness.audit.records), *(one.state.last_error for one in self._each if one.state)]
@@ -158,30 +160,30 @@ class InvariantChecker:
             f"a password was told, {where}"
         )
 
-    def _nobody_else(self, published: set[str | None], where: object) -> None:
+    def _no_orphan_at_rest(self, published: set[str | None], where: object) -> None:
         kept = published | {one.state.standby.id for one in self._each if one.state and one.state.standby}
         for account, identity, stored in self.harness.all_credentials():
             # Theirs, or never adopted.
-            if identity in account.bystanders or account.first.get(identity) == stored:
+            if identity in account.bystanders or account.initial.get(identity) == stored:
                 continue
-            assert identity in kept or identity in account.first, f"an orphan: {stored.username}, {where}"
+            assert identity in kept or identity in account.initial, f"an orphan: {stored.username}, {where}"
             assert not stored.enabled or identity in published, f"{stored.username} is left enabled, {where}"
 
-    def _touched(self, now: "ProviderSnapshot", states: tuple[TargetState, ...], label: str) -> None:
+    def _check_changes(self, now: "ProviderSnapshot", states: tuple[TargetState, ...], label: str) -> None:
         for key, (account, before) in self._before.items():
             _, after = now.get(key, (account, None))
             if after == before:
                 continue
             assert key[1] not in account.bystanders, f"somebody else's credential was touched, {label}"
             if before.enabled and not (after and after.enabled):
-                self._ended(key, before, states, label)
+                self._check_ending(key, before, states, label)
             ended = after is None or (before.enabled and not after.enabled) or after.password != before.password
-            early = ended and any(one.still_promised(before.username) for one in self._each)
+            early = ended and any(one.owes_overlap_to(before.username) for one in self._each)
             assert not early, f"{before.username} was ended before its overlap, {label}"
             if after and before.password != after.password:
                 assert _may_be_set(states, key, before), f"{before.username} was set without a document, {label}"
 
-    def _ended(
+    def _check_ending(
         self, key: "CredentialKey", stored: StoredCredential, states: tuple[TargetState, ...], label: str
     ) -> None:
         assert _in_ledger(states, key, stored), f"{stored.username} was ended, and no ledger names it, {label}"

@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, Self
 
 import psutil
 from daemon_environment import ACCOUNT, TOKEN, Daemon, DaemonEnvironment
+from polling import eventually
 from short_calls import CLAIM, STOP_WITHIN
 
 from rotator.core.model import TargetState
@@ -188,7 +190,7 @@ class DaemonRun:
             dead = any(state.claim is not None and state.claim.holder not in holders for state in states)
             return not dead and all(state.counts.succeeded for state in states)
 
-        wait_until(healed, lambda: [(s.target, s.claim, s.counts, s.last_error) for s in self.states()], CLAIM + 90)
+        eventually(healed, lambda: [(s.target, s.claim, s.counts, s.last_error) for s in self.states()], CLAIM + 90)
         for daemon in daemons:
             self.scrape(daemon)
 
@@ -198,7 +200,7 @@ class DaemonRun:
             config.write_text(config.read_text().replace(f'"every": "{EVERY:g}s"', '"every": "1h"'))
         for daemon in daemons:
             daemon.send(signal.SIGHUP)
-        wait_until(self.at_rest, lambda: [s for s in self.states() if s.attempt or s.ledger or s.claim], 90)
+        eventually(self.at_rest, lambda: [s for s in self.states() if s.attempt or s.ledger or s.claim], 90)
         for daemon in daemons:
             self.scrape(daemon)
             assert daemon.stop() == 0
@@ -214,8 +216,7 @@ class DaemonRun:
     def states(self) -> list[TargetState]:
         """The state documents; a Vault that is away for a moment is waited for."""
         return [
-            wait_until(lambda target=target: self._state(target), f"the state of {target.name}")
-            for target in self.targets
+            eventually(partial(self._state, target), f"the state of {target.name}", 120.0) for target in self.targets
         ]
 
     def _state(self, target: RunTarget) -> TargetState | None:
@@ -303,8 +304,9 @@ class PublicationWatcher:
                 self.found.append(f"{target.name}: what is published is not accepted")
             return
         attempt = before.state.attempt
-        staged = attempt is not None and account.accepts(attempt.staged.username, attempt.staged.password)
-        if not staged and environment.vault.store.read_state(target.name).version == before.version:
+        password = attempt.staged.password if attempt else None
+        in_force = attempt and password is not None and account.accepts(attempt.staged.username, password)
+        if not in_force and environment.vault.store.read_state(target.name).version == before.version:
             self.found.append(f"{target.name}: neither what is published nor what is staged is accepted")
 
 
@@ -326,15 +328,6 @@ def daemon_run(bao: Any, folder: Path, targets: list[RunTarget], *, standby_lag:
             for daemon in environment.daemons:
                 daemon.process.kill()
                 daemon.process.wait()
-
-
-def wait_until(condition: Any, what: Any, limit: float = 120.0) -> Any:
-    """Polls until `condition` is true, and returns it. `what` is a text or makes one."""
-    end = time.monotonic() + limit
-    while not (value := condition()):
-        assert time.monotonic() < end, f"not within {limit:g} s: {what() if callable(what) else what}"
-        time.sleep(0.1)
-    return value
 
 
 def random_pause(random_source: random.Random, least: float, most: float) -> None:

@@ -1,5 +1,7 @@
 """A store whose reads may come from a standby that lags: it answers with the version before the last, for a while."""
 
+from datetime import datetime
+
 from rotator.core.model import ConsumerDocument, Credential, TargetState
 from rotator.ports import Versioned
 from rotator.testing import MemoryStore
@@ -34,7 +36,7 @@ class StandbyStore(MemoryStore):
             if self.states.get(state.target) not in (None, before):
                 self._old_states[state.target] = before
 
-    def write_consumer(self, path: str, credential: Credential, at, over: ConsumerDocument) -> int:
+    def write_consumer(self, path: str, credential: Credential, at: datetime, over: ConsumerDocument) -> int:
         before = self.consumers.get(path, ConsumerDocument(0, exists=False))
         try:
             return super().write_consumer(path, credential, at, over)

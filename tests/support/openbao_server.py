@@ -24,16 +24,7 @@ from rotator.vault.embedded import EmbeddedVault
 from rotator.vault.store import VaultStore
 from rotator.vault.transport import Connection
 
-LIMIT = 60.0  # seconds that a test waits for something at most
-
-
-def eventually(condition: Callable[[], Any], what: str) -> Any:
-    """Polls until `condition` is true, and returns it."""
-    end = time.monotonic() + LIMIT
-    while not (value := condition()):
-        assert time.monotonic() < end, f"not within {LIMIT} s: {what}"
-        time.sleep(0.01)
-    return value
+LIMIT = 60.0  # seconds that one request of a test may take
 
 
 class SkippingClock:
@@ -162,7 +153,7 @@ class TamperingProxy:
         self.seen: list[ProxiedExchange] = []
         proxy = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class ProxyHandler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def handle_any(self) -> None:
@@ -173,7 +164,7 @@ class TamperingProxy:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), ProxyHandler)
         self._server.daemon_threads = True
         self.address = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -4,16 +4,18 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import httpx
 
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.fields.references import Resolved
+from rotator.ports import Provider
 from rotator.providers.http.client import Http, HttpOptions
 from rotator.providers.registry import KINDS
 from rotator.testing import FakeClock, FakeRandomness
@@ -26,8 +28,9 @@ TRUNKS = f"/api/v1/Account/{ACCOUNT}/trunks/credentials"
 CREDENTIALS = f"/api/v1/Account/{ACCOUNT}/credentials"
 ENDPOINTS = f"/api/v1/Account/{ACCOUNT}/Endpoint/"
 
+Responder = Callable[[httpx.Request], httpx.Response]
 
-_REQUIRED = {
+_REQUIRED: dict[str, dict[str, str]] = {
     "vobiz": {"auth_id": ACCOUNT},
     "vobiz-endpoint": {"auth_id": ACCOUNT},
     "telnyx": {"connection_id": "conn1"},
@@ -37,14 +40,14 @@ _REQUIRED = {
 _KEYS = {"vobiz": "auth_token", "vobiz-endpoint": "auth_token", "apinizer": "access_token"}
 
 
-def account_options(kind, key=TOKEN, **keys):
+def account_options(kind: str, key: Secret | str = TOKEN, **keys: Any) -> Any:
     """The options of an account with this API key, with an example for each required key."""
     secret = key if isinstance(key, Secret) else Secret(key)
-    given = {"type": kind, _KEYS.get(kind, "api_key"): Resolved(secret)} | _REQUIRED[kind] | keys
-    return KINDS[kind].options_model.model_validate(given)
+    written = {"type": kind, _KEYS.get(kind, "api_key"): Resolved(secret)} | _REQUIRED[kind] | keys
+    return KINDS[kind].options_model.model_validate(written)
 
 
-def provider_on(network, kind, **keys):
+def provider_on(network: "FakeNetwork", kind: str, **keys: Any) -> Provider:
     """Returns the adapter of a kind, on a fake network."""
     return KINDS[kind](account_options(kind, **keys), network.http, FakeRandomness())
 
@@ -55,14 +58,14 @@ class RecordingMeter:
 
     requests: list[tuple[str, str, str, float]] = field(default_factory=list)
 
-    def provider_request(self, account, verb, outcome, seconds):
+    def provider_request(self, account: str, verb: str, outcome: str, seconds: float) -> None:
         self.requests.append((account, verb, outcome, seconds))
 
-    def vault_request(self, operation, outcome, seconds):
+    def vault_request(self, operation: str, outcome: str, seconds: float) -> None:
         raise AssertionError("a provider does not talk to Vault")
 
     @property
-    def outcomes(self):
+    def outcomes(self) -> list[tuple[str, str]]:
         return [(verb, outcome) for _, verb, outcome, _ in self.requests]
 
 
@@ -70,17 +73,19 @@ class RecordingMeter:
 class FakeNetwork:
     """An `Http` on a handler instead of the network, and everything that can be looked at afterwards."""
 
-    handler: Callable[[httpx.Request], httpx.Response]
-    options: dict = field(default_factory=dict)
+    handler: Responder
+    options: dict[str, Any] = field(default_factory=dict)
     clock: FakeClock = field(default_factory=FakeClock)
     meter: RecordingMeter = field(default_factory=RecordingMeter)
     sent: list[httpx.Request] = field(default_factory=list)
 
-    def __post_init__(self):
-        given = {"account": "prod", "base_url": BASE, "headers": {"X-Auth-Token": Secret(TOKEN)}} | self.options
-        self.http = Http(HttpOptions(**given), self.clock, self.meter, httpx.MockTransport(self._handle))
+    def __post_init__(self) -> None:
+        defaults: dict[str, Any] = {"account": "prod", "base_url": BASE, "headers": {"X-Auth-Token": Secret(TOKEN)}}
+        self.http = Http(
+            HttpOptions(**defaults | self.options), self.clock, self.meter, httpx.MockTransport(self._handle)
+        )
 
-    def _handle(self, request):
+    def _handle(self, request: httpx.Request) -> httpx.Response:
         self.sent.append(request)
         response = self.handler(request)
         if not isinstance(response.stream, httpx.ByteStream):
@@ -91,20 +96,20 @@ class FakeNetwork:
         )
 
     @property
-    def request_lines(self):
+    def request_lines(self) -> list[str]:
         """What was sent, as `METHOD path`."""
         return [f"{request.method} {request.url.raw_path.decode()}" for request in self.sent]
 
     @property
-    def bodies(self):
+    def bodies(self) -> list[Any]:
         return [json.loads(request.content) for request in self.sent if request.content]
 
 
-def answers_in_turn(*steps):
+def answers_in_turn(*steps: Responder | httpx.Response | Exception) -> Responder:
     """A handler that answers one step after the other: a response, a function of the request, or an exception."""
     rest = list(steps)
 
-    def handle(request):
+    def handle(request: httpx.Request) -> httpx.Response:
         step = rest.pop(0)
         if isinstance(step, Exception):
             raise step
@@ -113,11 +118,11 @@ def answers_in_turn(*steps):
     return handle
 
 
-def answer(status, body=None, **fields):
+def answer(status: int, body: Any = None, **fields: Any) -> httpx.Response:
     return httpx.Response(status, json=body, **fields) if body is not None else httpx.Response(status, **fields)
 
 
-def trunk_json(identity="id-1", username="phone1", enabled=True, **more):
+def trunk_json(identity: str = "id-1", username: str = "phone1", enabled: bool = True, **more: Any) -> dict[str, Any]:
     """A trunk credential as Vobiz shows it."""
     return {
         "id": identity,
@@ -131,7 +136,7 @@ def trunk_json(identity="id-1", username="phone1", enabled=True, **more):
     } | more
 
 
-def listing(*objects, total="total", count=None):
+def listing(*objects: Any, total: str = "total", count: Any = None) -> httpx.Response:
     return answer(
         200,
         {
@@ -141,17 +146,19 @@ def listing(*objects, total="total", count=None):
     )
 
 
-def credential(identity="id-1", username="phone1", password=PASSWORD, **more):
+def credential(
+    identity: str | None = "id-1", username: str = "phone1", password: str | None = PASSWORD, **more: Any
+) -> Credential:
     return Credential("prod", username, identity, Secret(password) if password else None, **more)
 
 
-def vobiz(handler, *, http=None, **options):
+def vobiz(handler: Responder, *, http: dict[str, Any] | None = None, **options: Any) -> tuple[Provider, FakeNetwork]:
     """Returns `VobizCredentials` whose requests the handler answers, and the network they cross."""
     network = FakeNetwork(handler, http or {})
     return provider_on(network, "vobiz", **options), network
 
 
-def endpoints(handler, **options):
+def endpoints(handler: Responder, **options: Any) -> tuple[Provider, FakeNetwork]:
     """Returns `VobizEndpoints` whose requests the handler answers, and the network they cross."""
     network = FakeNetwork(handler)
     return provider_on(network, "vobiz-endpoint", **options), network
@@ -161,7 +168,9 @@ SECOND = timedelta(seconds=1)
 
 
 @contextmanager
-def raw_server(behave, *, tls: ssl.SSLContext | None = None):
+def raw_server(
+    behave: Callable[[socket.socket, threading.Event], object], *, tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[str, list[int]]]:
     """A server on a real socket: `behave(connection, stop)` is called in a thread for each connection.
 
     Yields the base URL and the list of accepted connections' numbers.
@@ -172,14 +181,14 @@ def raw_server(behave, *, tls: ssl.SSLContext | None = None):
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.05)
 
-    def talk(connection):
+    def talk(connection: socket.socket) -> None:
         with connection, suppress(OSError):
             if tls is not None:
                 connection = tls.wrap_socket(connection, server_side=True)
             with connection:
                 behave(connection, stop)
 
-    def serve():
+    def serve() -> None:
         while not stop.is_set():
             with suppress(TimeoutError):
                 connection, _ = listener.accept()
@@ -202,7 +211,7 @@ def raw_server(behave, *, tls: ssl.SSLContext | None = None):
         listener.close()
 
 
-def read_request(connection):
+def read_request(connection: socket.socket) -> bytes:
     """Reads one request's head and body, and returns the bytes."""
     data = b""
     while b"\r\n\r\n" not in data:
@@ -219,6 +228,6 @@ def read_request(connection):
     return head + b"\r\n\r\n" + body
 
 
-def http_response(text, body=b"", **more):
+def http_response(text: str, body: bytes = b"") -> bytes:
     """Makes the bytes of an HTTP response."""
     return text.encode() + b"\r\nContent-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import requests
 from free_ports import free_port
 from openbao_server import VaultAccess
+from polling import eventually
 
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
@@ -91,19 +93,19 @@ class RaftCluster:
         """Makes the first node the leader, lets the others join, and makes a mount and AppRole."""
         first = self.nodes[0]
         first.start()
-        _until(lambda: first.health() == 501, "the first node answers")
+        eventually(lambda: first.health() == 501, "the first node answers", _READY)
         made = self._at(first, "PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1})
         self.root, self._recovery_key = Secret(made["root_token"]), made["recovery_keys"][0]
-        _until(lambda: first.health() == 200, "the first node leads")
+        eventually(lambda: first.health() == 200, "the first node leads", _READY)
         # A follower may vote, and so take the place of a killed leader, only after this time (10 s unless it is set).
         self.call("POST", "sys/storage/raft/autopilot/configuration", {"server_stabilization_time": "1s"})
         for node in self.nodes[1:]:
             node.start()
-        self.wait_whole()
+        self.wait_until_whole()
         self.call("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
         self.call("POST", "sys/auth/approle", {"type": "approle"})
         # A fresh KV v2 mount upgrades itself for a moment, and says so with a 400.
-        _until(self._mount_works, "the mount is there")
+        eventually(self._mount_works, "the mount is there", _READY)
 
     def call(self, verb: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """A request as root to whoever leads now; again while nobody does."""
@@ -129,7 +131,7 @@ class RaftCluster:
         secret_id = self.call("POST", f"{role}/secret-id")["data"]["secret_id"]
         login = {"role_id": role_id, "secret_id": secret_id}
         for node in self.nodes:  # a standby learns of a role later
-            _until(lambda node=node: self._logs_in(node, login), "the role is known everywhere")
+            eventually(partial(self._logs_in, node, login), "the role is known everywhere", _READY)
         return AppRole(role_id, Secret(secret_id))
 
     @property
@@ -145,21 +147,23 @@ class RaftCluster:
 
     def leader(self) -> RaftNode:
         """The node that leads now; waits for one."""
-        return _until(lambda: next((node for node in self.nodes if node.health() == 200), None), "somebody leads")
+        return eventually(lambda: _leading(self.nodes), "somebody leads", _READY)
 
     def successor(self, lost: RaftNode) -> RaftNode:
         """The node that leads now instead of `lost`; waits for one."""
         others = [node for node in self.nodes if node is not lost]
-        return _until(lambda: next((node for node in others if node.health() == 200), None), "another one leads")
+        return eventually(lambda: _leading(others), "another one leads", _READY)
 
     def standbys(self) -> list[RaftNode]:
         """The nodes that follow now."""
         return [node for node in self.nodes if node.health() == 429]
 
-    def wait_whole(self) -> None:
+    def wait_until_whole(self) -> None:
         """Until one leads, all others follow it, and each of them may vote."""
-        _until(lambda: sorted(node.health() for node in self.nodes) == [200, 429, 429], "the cluster is whole")
-        _until(lambda: self._voters() == len(self.nodes), "each node may vote")
+        eventually(
+            lambda: sorted(node.health() for node in self.nodes) == [200, 429, 429], "the cluster is whole", _READY
+        )
+        eventually(lambda: self._voters() == len(self.nodes), "each node may vote", _READY)
 
     def seal(self, node: RaftNode) -> None:
         self._at(node, "PUT", "sys/seal")
@@ -193,12 +197,8 @@ class RaftCluster:
         return found if isinstance(found, dict) else {}
 
 
-def _until(condition: Any, what: str) -> Any:
-    end = time.monotonic() + _READY
-    while not (value := condition()):
-        assert time.monotonic() < end, f"not within {_READY} s: {what}"
-        time.sleep(0.02)
-    return value
+def _leading(nodes: list[RaftNode]) -> RaftNode | None:
+    return next((node for node in nodes if node.health() == 200), None)
 
 
 @contextmanager

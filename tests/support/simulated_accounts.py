@@ -76,20 +76,20 @@ class FaultyTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1
-        fault = self._next(request)
+        fault = self._next_fault(request)
         label = f"{request.method} {request.url.path.rpartition('/')[0].rpartition('/')[2]}"
         with self.points.around(label):
             answer = self._inner.handle_request(request) if fault is None or fault in CARRIED_OUT else None
-        return self._spoilt(fault, answer)
+        return self._faulty_answer(fault, answer)
 
-    def _next(self, request: httpx.Request) -> RequestFault | None:
+    def _next_fault(self, request: httpx.Request) -> RequestFault | None:
         if self.faults:
             fault = self.faults.pop(0)
             # For its content only a write is refused; a gateway that answers 422 to a GET has let it in.
             return None if fault is RequestFault.REFUSED and request.method == "GET" else fault
         return self.plan(request) if self.plan is not None else None
 
-    def _spoilt(self, fault: RequestFault | None, answer: httpx.Response | None) -> httpx.Response:
+    def _faulty_answer(self, fault: RequestFault | None, answer: httpx.Response | None) -> httpx.Response:
         if fault is None and answer is not None:
             return answer
         if fault is RequestFault.UNREACHABLE:
@@ -139,7 +139,7 @@ class ProviderAccount:
     record_kind: str
     lag: Propagation = field(default_factory=Propagation)
     bystanders: set[str] = field(default_factory=set)
-    first: dict[str, StoredCredential] = field(default_factory=dict)  # what was there before us, by id
+    initial: dict[str, StoredCredential] = field(default_factory=dict)  # what was there before us, by id
 
     @property
     def points(self) -> CrashPoints:
@@ -190,7 +190,7 @@ class ProviderAccount:
             self.account.create(
                 self.record_kind, username, password, extra if isinstance(self.api, TelnyxApi) else None
             )
-        self.first = dict(self.stored_credentials())
+        self.initial = dict(self.stored_credentials())
 
     def start_call_on(self, number: int) -> None:
         """An active call holds one of the credentials; deleting that is answered as its pages say."""
@@ -210,7 +210,7 @@ class _RegistrarRealms:
     """The accounts for which the one registrar of this process answers: those of the harness that was made last."""
 
     def __init__(self) -> None:
-        self.clock: Any = None
+        self.clock: Clock | None = None
         self.realms: dict[str, SimulatedAccount] = {}
 
     def serve(self, realms: Mapping[str, SimulatedAccount], clock: Any) -> None:
@@ -219,9 +219,11 @@ class _RegistrarRealms:
         self.realms |= realms
 
     def now(self) -> datetime:
+        assert self.clock is not None
         return self.clock.now()
 
     def monotonic(self) -> float:
+        assert self.clock is not None
         return self.clock.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -369,6 +371,8 @@ OTHER_READINGS = (
 
 class SimulatedHarness(EngineHarness):
     """Vault in memory, simulated provider accounts, a clock; processes with the real engine and the real adapters."""
+
+    provider: ProviderAccount
 
     def __init__(self, setup: Setup, accounts: tuple[str, ...] = ("one",), seed: int = 1) -> None:
         super().__init__(setup.target(), seed=seed)

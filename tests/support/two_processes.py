@@ -17,7 +17,7 @@ _ROTATIONS = {"first": 1, "due": 1, "compromised": 1}
 REST = 20 * DAY
 
 
-def prepared(setup: Setup, scenario: str) -> SimulatedHarness:
+def prepared_harness(setup: Setup, scenario: str) -> SimulatedHarness:
     """Returns a harness in which the scenario's work comes next."""
     harness = SimulatedHarness(setup)
     if scenario == "first":
@@ -38,9 +38,8 @@ def prepared(setup: Setup, scenario: str) -> SimulatedHarness:
     return harness
 
 
-def start(turns: Interleaving, skew: timedelta = timedelta(), looks: int = 3) -> Process:
+def start(harness: SimulatedHarness, turns: Interleaving, skew: timedelta = timedelta(), looks: int = 3) -> Process:
     """One more process: it looks a few times, as a scheduler makes it."""
-    harness = turns.harness
     engine = harness.engine(SkewedClock(harness, skew))
     return turns.start(lambda: [engine.look(harness.target) for _ in range(looks)])
 
@@ -71,11 +70,11 @@ def switches(setup: Setup, scenario: str, skew: timedelta, stride: int) -> Itera
 
 
 def _run(setup: Setup, scenario: str, skew: timedelta, at: tuple[int, int], where: str) -> tuple[bool, bool]:
-    harness = prepared(setup, scenario)
+    harness = prepared_harness(setup, scenario)
     before = harness.state.counts.succeeded if harness.store.states else 0
     invariants = InvariantChecker(harness, apart=APART)
     turns = Interleaving(harness, invariants)
-    one, other = start(turns), start(turns, skew)
+    one, other = start(harness, turns), start(harness, turns, skew)
     try:
         over = step_times(one, at[0]), step_times(other, at[1])
         step_times(one, 10_000)

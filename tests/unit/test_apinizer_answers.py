@@ -4,7 +4,7 @@ import pytest
 from apinizer_fixtures import GENERATIONS, NEW, OLD, PROJECT, deployed, environments, failure, pods, success
 from provider_fixtures import PASSWORD, TOKEN, answer
 
-from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
 from rotator.providers.apinizer.envelope import NOWHERE, DocumentedError, documented_error, failed, outcome
 from rotator.providers.http.replies import HttpReply
@@ -14,39 +14,39 @@ BOTH = pytest.mark.parametrize("generation", GENERATIONS)
 RESULTS = pytest.mark.parametrize("result", [environments, pods])
 
 
-def reply(response, **fields):
+def reply(response, **fields) -> HttpReply:
     body = response.json() if response.content else None
     return HttpReply(response.status_code, body, **fields)
 
 
-def judged(response, **fields):
+def outcome_of(response, **fields) -> Answer[None]:
     return outcome(reply(response, **fields), "client1", HIDDEN)
 
 
 @BOTH
 @RESULTS
 def test_everything_says_success(generation, result):
-    assert judged(success(generation, deploymentResult=result())) == Done(None)
+    assert outcome_of(success(generation, deploymentResult=result())) == Done(None)
 
 
 @BOTH
 @RESULTS
 def test_one_environment_that_failed_is_a_partial_failure_that_is_named(generation, result):
-    found = judged(success(generation, deploymentResult=result("staging")))
+    found = outcome_of(success(generation, deploymentResult=result("staging")))
     assert (found.why, "not deployed to staging;" in found.message) == (Wait.PARTIAL, True)
 
 
 @BOTH
 @RESULTS
 def test_the_success_of_the_whole_does_not_hide_an_environment_that_failed(generation, result):
-    found = judged(success(generation, deploymentResult=result("production", success=True)))
+    found = outcome_of(success(generation, deploymentResult=result("production", success=True)))
     assert found.why is Wait.PARTIAL
     assert "production" in found.message
 
 
 @RESULTS
 def test_a_failure_of_the_whole_counts_although_no_environment_is_named_as_failed(result):
-    found = judged(success(deploymentResult=result(success=False)))
+    found = outcome_of(success(deploymentResult=result(success=False)))
     assert (found.why, "as a whole" in found.message) == (Wait.PARTIAL, True)
 
 
@@ -62,29 +62,29 @@ def test_a_failure_of_the_whole_counts_although_no_environment_is_named_as_faile
     ],
 )
 def test_an_empty_deployment_proves_nothing(generation, result):
-    assert judged(success(generation, deploymentResult=result)) == Retry(Wait.PARTIAL, NOWHERE)
+    assert outcome_of(success(generation, deploymentResult=result)) == Retry(Wait.PARTIAL, NOWHERE)
 
 
 @BOTH
 def test_a_missing_deployment_proves_nothing(generation):
-    assert judged(success(generation)) == Retry(Wait.PARTIAL, NOWHERE)
+    assert outcome_of(success(generation)) == Retry(Wait.PARTIAL, NOWHERE)
 
 
 @pytest.mark.parametrize("value", ["true", 1, None, "SUCCESS", {}])
 def test_an_environment_is_only_believed_with_a_true(value):
     results = [{"environmentName": "production", "success": value}]
-    found = judged(success(deploymentResult={"success": True, "environmentResults": results}))
+    found = outcome_of(success(deploymentResult={"success": True, "environmentResults": results}))
     assert found.why is Wait.PARTIAL
 
 
 def test_both_lists_are_judged_where_both_are_there():
     result = environments() | {"detailList": pods("staging")["detailList"]}
-    assert judged(success(deploymentResult=result)).why is Wait.PARTIAL
+    assert outcome_of(success(deploymentResult=result)).why is Wait.PARTIAL
 
 
 @pytest.mark.parametrize("result", [[], "ok", 7, {"environmentResults": "all"}, {"detailList": ["production"]}])
 def test_a_deployment_that_cannot_be_read_is_unknown(result):
-    assert isinstance(judged(success(deploymentResult=result)), Unknown)
+    assert isinstance(outcome_of(success(deploymentResult=result)), Unknown)
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def test_a_deployment_that_cannot_be_read_is_unknown(result):
     ],
 )
 def test_without_a_flag_that_says_success_nothing_is_done(flags):
-    assert isinstance(judged(answer(200, {**flags, "deploymentResult": environments()})), Unknown)
+    assert isinstance(outcome_of(answer(200, {**flags, "deploymentResult": environments()})), Unknown)
 
 
 def test_a_flag_that_says_no_because_of_an_environment_is_a_partial_failure():
-    found = judged(answer(200, {"success": False, "deploymentResult": environments("staging")}))
+    found = outcome_of(answer(200, {"success": False, "deploymentResult": environments("staging")}))
     assert (found.why, "staging" in found.message) == (Wait.PARTIAL, True)
 
 
@@ -114,14 +114,14 @@ def test_a_flag_that_says_no_because_of_an_environment_is_a_partial_failure():
 )
 def test_what_does_not_look_like_the_name_of_an_environment_is_not_shown(name):
     results = [{"environmentName": name, "success": False}]
-    found = judged(success(deploymentResult={"success": False, "environmentResults": results}))
+    found = outcome_of(success(deploymentResult={"success": False, "environmentResults": results}))
     assert "an unnamed environment" in found.message
     assert not (isinstance(name, str) and name and name in found.message)
 
 
 def test_names_are_cut_and_counted():
     names = [f"environment-{number}-with-a-rather-long-name" for number in range(9)]
-    found = judged(success(deploymentResult=environments(*names, names=names)))
+    found = outcome_of(success(deploymentResult=environments(*names, names=names)))
     assert "environment-0-with-a-rather-long," in found.message
     assert "4 more" in found.message
     assert len(found.message) < 300
@@ -215,8 +215,8 @@ def test_after_a_lost_try_no_error_is_definite(response):
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 302])
 def test_a_servers_error_is_unknown_whatever_it_says(status):
-    assert isinstance(judged(failure(NOT_FOUND, OLD, status)), Unknown)
-    assert isinstance(judged(answer(status, {"success": True, "deploymentResult": environments()})), Unknown)
+    assert isinstance(outcome_of(failure(NOT_FOUND, OLD, status)), Unknown)
+    assert isinstance(outcome_of(answer(status, {"success": True, "deploymentResult": environments()})), Unknown)
 
 
 def test_no_text_is_ever_repeated():
@@ -227,4 +227,4 @@ def test_no_text_is_ever_repeated():
 
 def test_a_right_answer_would_be_done():
     """These tests can tell."""
-    assert judged(deployed()) == Done(None)
+    assert outcome_of(deployed()) == Done(None)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -35,7 +36,7 @@ NOT_FOUND = "Credential (username: client1) was not found!"
 GRANTED = "Credential (username:client2) has already access to API Proxy (name:Orders)!"
 
 
-def put(username="client1", enabled=True, password=PASSWORD):
+def put_body(username="client1", enabled=True, password=PASSWORD) -> dict[str, Any]:
     return {**CARRIED, "username": username, "password": password, "enabled": enabled}
 
 
@@ -103,7 +104,7 @@ def test_create_takes_over_what_the_api_shows_and_ends_with_the_grants_seen():
         f"GET {BASE}client2/access/",
     ]
     asked = [{"name": "Orders", "type": "API_PROXY"}, {"name": "All", "type": "API_PROXY_GROUP"}]
-    assert network.bodies == [put("client2"), {"credentialAccessList": asked}]
+    assert network.bodies == [put_body("client2"), {"credentialAccessList": asked}]
 
 
 def test_without_a_predecessor_the_configured_names_stand():
@@ -214,7 +215,7 @@ def test_once_it_is_there_nothing_counts_as_refused(step, position):
     after[position] = step
     steps = [listing(entry()), access(ORDERS), deployed(), *after[: position + 1]]
 
-    def handle(request):
+    def handle(request) -> httpx.Response:
         found = steps.pop(0) if len(steps) > 1 else steps[0]
         if isinstance(found, Exception):
             raise found
@@ -305,7 +306,7 @@ def test_a_disabled_one_is_enabled_by_the_full_update_with_its_own_password(meth
     provider, network = apinizer(answers_in_turn(listing(entry(enabled=False)), deployed(), listing(entry())))
     assert isinstance(getattr(provider, method)(credential()), Done)
     assert network.request_lines[1] == f"PUT {BASE}"
-    assert network.bodies == [put()]
+    assert network.bodies == [put_body()]
 
 
 def test_one_that_is_still_disabled_is_a_partial_failure():
@@ -373,7 +374,7 @@ def test_disable_sets_a_password_that_nobody_keeps():
         provider._randomness._random.seed(len(sent))
         assert provider.disable(credential()) == Done(None)
         (body,) = network.bodies
-        assert {**body, "password": PASSWORD} == put(enabled=False)
+        assert {**body, "password": PASSWORD} == put_body(enabled=False)
         sent.append(body["password"])
     assert len({*sent, PASSWORD}) == 3
     assert all(len(password) == 64 for password in sent)

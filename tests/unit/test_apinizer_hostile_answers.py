@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from long_runs import examples
 from provider_fixtures import PASSWORD, TOKEN
 
-from rotator.core.answers import Done, Refused, Retry, Unknown, Wait
+from rotator.core.answers import Answer, Done, Refused, Retry, Unknown, Wait
 
 SECRETS = st.sampled_from([PASSWORD, TOKEN, f"x {PASSWORD} y", f"{TOKEN}\n", f"bearer {TOKEN}"])
 KEYS = st.sampled_from(
@@ -69,7 +71,7 @@ ANYTHING = st.recursive(
 
 
 @st.composite
-def nearly_right(draw):
+def nearly_right(draw) -> Any:
     """A right answer with some parts replaced by anything: where wrong answers are believed."""
     shown = entry() | draw(st.dictionaries(KEYS, LEAVES, max_size=2))
     right = draw(st.sampled_from([deployed(), listing(shown), access(("Orders", "API_PROXY")), success(resultList=[])]))
@@ -94,7 +96,7 @@ FAULTS = st.sampled_from([httpx.ConnectError(TOKEN), httpx.ReadTimeout(PASSWORD)
 RIGHT = st.sampled_from([deployed, lambda: listing(entry()), lambda: access(("Orders", "API_PROXY"))])
 
 
-def response(status, content, headers):
+def response(status, content, headers) -> httpx.Response:
     return httpx.Response(status, headers=headers, stream=httpx.ByteStream(content))
 
 
@@ -110,7 +112,7 @@ KINDS = [
 MANY = examples(40)
 
 
-def call(provider, method):
+def call(provider, method) -> Answer[Any]:
     if method == "create":
         return provider.create(staged(), "office", credential())
     if method == "complete":
@@ -118,10 +120,10 @@ def call(provider, method):
     return getattr(provider, method)(credential())
 
 
-def endlessly(steps):
+def endlessly(steps) -> Callable[[httpx.Request], httpx.Response]:
     """The steps, then the last one for ever."""
 
-    def handle(request):
+    def handle(request) -> httpx.Response:
         step = steps.pop(0) if len(steps) > 1 else steps[0]
         if isinstance(step, Exception):
             raise step
@@ -160,7 +162,7 @@ def test_without_a_single_success_nothing_is_done(method, status, content):
     assert not isinstance(call(provider, method), Done)
 
 
-def is_evident(body):
+def is_evident(body) -> bool:
     """Flag, deployment and every environment say success."""
     flags = [body[key] == right for key, right in (("success", True), ("status", "SUCCESS")) if key in body]
     result = body.get("deploymentResult")
@@ -176,7 +178,7 @@ def is_evident(body):
 def test_a_write_is_only_done_where_flag_deployment_and_every_environment_say_so(method, body):
     enabled = method != "disable"
 
-    def handle(request):
+    def handle(request) -> httpx.Response:
         if request.method == "GET":
             return listing(entry(enabled=enabled))
         return httpx.Response(200, content=json.dumps(body).encode())
@@ -195,7 +197,7 @@ def test_a_deletion_is_only_done_where_the_answer_or_the_listing_says_so(answers
     """A project that cannot be seen never counts as a credential that is gone."""
     gone = listing() if absent else listing(entry())
 
-    def handle(request):
+    def handle(request) -> httpx.Response:
         if request.method == "GET":
             return gone if answers[1] < 400 else httpx.Response(answers[1])
         return httpx.Response(answers[0], content=content)

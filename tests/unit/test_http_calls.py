@@ -28,7 +28,7 @@ LOST = [
 BUSY = [429, 502, 503, 504]
 
 
-def send(request, *steps, **options):
+def send(request, *steps, **options) -> tuple[HttpReply | Retry | Unknown, FakeNetwork]:
     network = FakeNetwork(answers_in_turn(*steps), options)
     return network.http.call().send(request), network
 
@@ -278,7 +278,7 @@ def test_cookies_are_not_kept():
 
 
 def test_every_request_is_metered_with_its_verb_outcome_and_time():
-    def slow(_):
+    def slow(_) -> httpx.Response:
         network.clock.advance(2 * SECOND)
         return answer(200, {})
 

@@ -11,7 +11,7 @@ from rotator.providers.http.client import Http, HttpOptions, ReadOnlyViolation
 from rotator.testing import FakeClock, NullMeter
 
 
-def make(**given):
+def make(**given) -> Http:
     options = {"account": "prod", "base_url": BASE, "headers": {"X-Auth-Token": Secret(TOKEN)}} | given
     return Http(HttpOptions(**options), FakeClock(), NullMeter())
 

@@ -10,14 +10,14 @@ from rotator.core.answers import Unknown
 from rotator.core.secret import Secret
 from rotator.fields.network import RateLimit
 from rotator.providers.http.calls import HttpRequest
-from rotator.providers.http.client import ReadOnlyViolation
+from rotator.providers.http.client import Http, ReadOnlyViolation
 from rotator.providers.http.replies import HttpReply
 
 ELSEWHERE = "https://gateway.example.test/x"
 AUTHORIZATION = {"Authorization": Secret(f"Basic {PASSWORD}")}
 
 
-def elsewhere(*steps, **options):
+def elsewhere(*steps, **options) -> tuple[Http, FakeNetwork]:
     network = FakeNetwork(answers_in_turn(*steps), options)
     return network.http.elsewhere(ELSEWHERE), network
 
@@ -49,7 +49,7 @@ def test_what_is_left_of_a_call_bounds_the_next():
     """Two calls of one method end within the bound of one."""
     network = FakeNetwork(answers_in_turn(*[httpx.ReadTimeout("")] * 9))
 
-    def slow(request):
+    def slow(request) -> httpx.Response:
         network.clock.sleep(3)
         return httpx.Response(503)
 

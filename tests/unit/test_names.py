@@ -1,4 +1,4 @@
-"""A name means one thing: no type is declared in two places, and no module of the tests has another one's name."""
+"""Names and types of the tree: a name is declared once, and a fixture says what it returns."""
 
 import ast
 from collections import defaultdict
@@ -13,10 +13,9 @@ EXAMPLE = TESTS / "conformance" / "example"  # a provider's folder, with the mod
 
 def declared(module: ast.Module) -> Iterator[str]:
     """Yields the types that a module declares: classes and aliases, without the underscore of private ones."""
+    yield from (node.name.lstrip("_") for node in ast.walk(module) if isinstance(node, ast.ClassDef))
     for node in module.body:
         match node:
-            case ast.ClassDef(name=name):
-                yield name.lstrip("_")
             case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id="TypeAlias")):
                 yield name.lstrip("_")
             case ast.Assign(targets=[ast.Name(id=name)]) if name.lstrip("_")[:1].isupper() and not name.isupper():
@@ -42,3 +41,10 @@ def test_a_module_of_the_tests_has_a_name_of_its_own() -> None:
     ours = {name: files for name, files in places.items() if any(TESTS in file.parents for file in files)}
     shared = {name: files for name, files in ours.items() if len(files) > 1}
     assert shared.keys() == {"__init__", "conftest"}
+
+
+def test_a_fixture_says_what_it_returns() -> None:
+    for file in sorted(TESTS.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef) and any("fixture" in ast.unparse(one) for one in node.decorator_list):
+                assert node.returns is not None, f"{file.relative_to(ROOT)}: {node.name}"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,7 +42,7 @@ def records_of(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in lines_of(path)]
 
 
-def made(count: int, seed: int = 1) -> list[str]:
+def chain_of(count: int, seed: int = 1) -> list[str]:
     """A chain of `count` records."""
     stream = io.StringIO()
     log = audit_on(StreamSink(stream), seed)
@@ -128,7 +129,7 @@ def test_records_of_many_threads_form_one_chain(tmp_path: Path) -> None:
 
 
 def test_a_whole_chain_is_ok_and_its_end_is_named() -> None:
-    lines = made(5)
+    lines = chain_of(5)
     last = json.loads(lines[-1])
     result = verify(lines)
     assert (result.ok, result.records) == (True, 5)
@@ -138,19 +139,19 @@ def test_a_whole_chain_is_ok_and_its_end_is_named() -> None:
 
 
 def test_a_removed_line_is_found() -> None:
-    lines = made(6)
+    lines = chain_of(6)
     assert problems(verify(lines[:2] + lines[3:])) == [(3, "record 2 is missing before this line")]
     assert problems(verify(lines[:2] + lines[5:])) == [(3, "records 2 to 4 are missing before this line")]
 
 
 def test_a_changed_line_is_found_and_blamed_alone() -> None:
-    lines = made(5)
+    lines = chain_of(5)
     lines[2] = lines[2].replace("phone", "fax")
     assert problems(verify(lines)) == [(3, "record 2 was changed after it was written")]
 
 
 def test_a_line_that_was_replaced_together_with_its_hash_is_found() -> None:
-    lines = made(5)
+    lines = chain_of(5)
     forged = json.loads(lines[2]) | {"target": "fax"}
     forged["hash"] = digest(forged)
     lines[2] = canonical_json(forged) + "\n"
@@ -158,7 +159,7 @@ def test_a_line_that_was_replaced_together_with_its_hash_is_found() -> None:
 
 
 def test_text_hidden_in_a_second_key_or_in_spaces_is_found() -> None:
-    lines = made(3)
+    lines = chain_of(3)
     twice = [*lines[:1], lines[1].replace('{"chain"', '{"chain":"other","chain"'), *lines[2:]]
     spaced = [*lines[:1], lines[1].replace('":', '": '), *lines[2:]]
     for changed in (twice, spaced):
@@ -166,7 +167,7 @@ def test_text_hidden_in_a_second_key_or_in_spaces_is_found() -> None:
 
 
 def test_reordered_lines_are_found() -> None:
-    lines = made(5)
+    lines = chain_of(5)
     lines[2], lines[3] = lines[3], lines[2]
     found = problems(verify(lines))
     assert (3, "record 2 is missing before this line") in found
@@ -174,12 +175,12 @@ def test_reordered_lines_are_found() -> None:
 
 
 def test_a_duplicated_line_is_found() -> None:
-    lines = made(4)
+    lines = chain_of(4)
     assert problems(verify([*lines[:3], lines[1], *lines[3:]])) == [(4, "record 1 is a copy of line 2")]
 
 
 def test_a_number_that_is_there_twice_with_another_content_is_found() -> None:
-    lines = made(4)
+    lines = chain_of(4)
     forged = json.loads(lines[1]) | {"outcome": "refused"}
     forged["hash"] = digest(forged)
     found = problems(verify([*lines[:3], canonical_json(forged), *lines[3:]]))
@@ -188,25 +189,25 @@ def test_a_number_that_is_there_twice_with_another_content_is_found() -> None:
 
 @pytest.mark.parametrize("strange", [b"", b"hello", b"{}", b"\xff\x00", b"[" * 100_000, b'{"seq":NaN}'])
 def test_an_inserted_line_is_found(strange: bytes) -> None:
-    lines = [line.encode() for line in made(3)]
+    lines = [line.encode() for line in chain_of(3)]
     for at in range(4):
         found = problems(verify([*lines[:at], strange + b"\n", *lines[at:]]))
         assert found == [(at + 1, "this is not an audit record: it was inserted or damaged")]
 
 
 def test_a_cut_head_is_found_unless_the_earlier_file_is_known() -> None:
-    lines = made(6)
+    lines = chain_of(6)
     (line, what), *rest = problems(verify(lines[3:]))
     assert (line, rest) == (1, [])
     assert "begins with record 3: records 0 to 2 must be in an earlier file" in what
     end_of_earlier = verify(lines[:3]).chains[-1].hash
     assert verify(lines[3:], after=end_of_earlier).ok
     assert not verify(lines[4:], after=end_of_earlier).ok
-    assert not verify(made(2, seed=9), after=end_of_earlier).ok
+    assert not verify(chain_of(2, seed=9), after=end_of_earlier).ok
 
 
 def test_a_cut_end_is_found_against_a_hash_kept_elsewhere_only() -> None:
-    lines = made(6)
+    lines = chain_of(6)
     known = verify(lines).chains[-1].hash
     assert verify(lines[:4]).ok
     found = problems(verify(lines[:4], anchor=known))
@@ -215,7 +216,7 @@ def test_a_cut_end_is_found_against_a_hash_kept_elsewhere_only() -> None:
 
 
 def test_several_chains_in_one_stream_are_told_apart() -> None:
-    one, other = made(3, seed=1), made(3, seed=2)
+    one, other = chain_of(3, seed=1), chain_of(3, seed=2)
     mixed = [line for pair in zip(one, other, strict=True) for line in pair]
     assert [position.seq for position in verify(mixed).chains] == [2, 2]
     assert verify(mixed).ok
@@ -229,7 +230,7 @@ def test_several_chains_in_one_stream_are_told_apart() -> None:
     byte=st.integers(0, 200),
 )
 def test_no_single_tampering_but_a_cut_end_goes_unnoticed(kind: str, at: int, other: int, byte: int) -> None:
-    lines = [line.encode() for line in made(7)]
+    lines = [line.encode() for line in chain_of(7)]
     changed = list(lines)
     if kind == "remove":
         del changed[at]
@@ -387,7 +388,7 @@ def test_more_than_memory_keeps_is_counted_as_lost(monkeypatch: pytest.MonkeyPat
     class Failing(StreamSink):
         failing = True
 
-        def append(self, position, entries):  # type: ignore[no-untyped-def]
+        def append(self, position, entries) -> Any:  # type: ignore[no-untyped-def]
             if self.failing:
                 raise OSError(errno.EPIPE, "Broken pipe")
             return super().append(position, entries)

@@ -31,7 +31,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
+def logging_restored() -> Iterator[None]:
     """Logging is global: every test leaves it as it was."""
     root = logging.getLogger()
     handlers, level, hooks = root.handlers[:], root.level, (sys.excepthook, threading.excepthook)

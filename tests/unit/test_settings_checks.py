@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from settings_texts import ENVIRON, GOOD, changed, complaints, mistakes, warnings_of
 
+from rotator.core.model import Capabilities
 from rotator.core.passwords import PasswordRules, generate
 from rotator.fields.text import LoadContext
 from rotator.providers.vobiz.options import VobizOptions
@@ -138,7 +139,7 @@ class Able(VobizOptions):
     changes: dict[str, Any]
 
     @property
-    def capabilities(self):
+    def capabilities(self) -> Capabilities:
         return replace(super().capabilities, **self.changes)
 
 

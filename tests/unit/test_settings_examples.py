@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ VALIDATOR = Draft202012Validator(schema.schema())
 
 
 @pytest.fixture
-def example(tmp_path: Path):
+def example(tmp_path: Path) -> Callable[..., Any]:
     """The text of an example, with the files that it names put into the test's folder."""
     (tmp_path / "tls").mkdir()
     (tmp_path / "tls/ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")

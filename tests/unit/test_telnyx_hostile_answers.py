@@ -2,7 +2,9 @@
 
 import json
 import logging
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -22,6 +24,7 @@ from provider_fixtures import (
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
+from rotator.ports import Provider
 from rotator.providers.telnyx.api import read_moment
 from rotator.testing import FakeClock
 
@@ -31,17 +34,17 @@ AT = NOW + timedelta(hours=1)
 ONE, MANY_OF = "/telephony_credentials/id-1", "/telephony_credentials"
 
 
-def telephony(handler):
+def telephony(handler) -> tuple[Provider, FakeNetwork]:
     network = FakeNetwork(handler)
     return provider_on(network, "telnyx"), network
 
 
-def connections(handler):
+def connections(handler) -> tuple[Provider, FakeNetwork]:
     network = FakeNetwork(handler)
     return provider_on(network, "telnyx-connection"), network
 
 
-def shown(identity="id-1", **more):
+def credential_json(identity="id-1", **more) -> dict[str, Any]:
     """One object that passes for either resource."""
     return {
         "id": identity,
@@ -57,16 +60,16 @@ def shown(identity="id-1", **more):
     } | more
 
 
-def data(**more):
-    return answer(200, {"data": shown(**more)})
+def data(**more) -> httpx.Response:
+    return answer(200, {"data": credential_json(**more)})
 
 
-def page(*objects, total=None, number=1):
+def page(*objects, total=None, number=1) -> httpx.Response:
     meta = {"total_results": len(objects) if total is None else total, "page_number": number}
     return answer(200, {"data": list(objects), "meta": meta})
 
 
-def asked(network):
+def request_paths(network) -> list[str]:
     return [f"{request.method} {request.url.path}" for request in network.sent]
 
 
@@ -84,7 +87,9 @@ METHODS = {
     "prove": lambda provider: provider.prove(credential()),
 }
 SECRETS = st.sampled_from([PASSWORD, TOKEN, f"x {PASSWORD} y", f"Bearer {TOKEN}"])
-WORDS = st.sampled_from([*shown(), "data", "meta", "errors", "code", "status", "total_results", "page_number"])
+WORDS = st.sampled_from(
+    [*credential_json(), "data", "meta", "errors", "code", "status", "total_results", "page_number"]
+)
 MOMENTS = st.sampled_from(["2026-01-05T12:00:00", "2042-06-18T21:32:38.000Z", "9999-12-31T23:59:59-23:59", "now"])
 LEAVES = (
     st.none()
@@ -104,9 +109,9 @@ ANYTHING = st.recursive(
 
 
 @st.composite
-def nearly_right(draw):
+def nearly_right(draw) -> Any:
     """A right answer with some parts replaced by anything: where wrong answers are believed."""
-    one = shown() | draw(st.dictionaries(WORDS, LEAVES | ANYTHING, max_size=2))
+    one = credential_json() | draw(st.dictionaries(WORDS, LEAVES | ANYTHING, max_size=2))
     for name in draw(st.lists(st.sampled_from([*one]), max_size=1)):
         del one[name]
     meta = draw(st.just({"total_results": 1, "page_number": 1}) | ANYTHING)
@@ -133,10 +138,10 @@ FAULTS = st.sampled_from([httpx.ConnectError(TOKEN), httpx.ReadTimeout(PASSWORD)
 MANY = examples(60)
 
 
-def endlessly(steps):
+def endlessly(steps) -> Callable[[httpx.Request], httpx.Response]:
     """The steps, then the last one for ever."""
 
-    def handle(request):
+    def handle(request) -> httpx.Response:
         step = steps.pop(0) if len(steps) > 1 else steps[0]
         if isinstance(step, Exception):
             raise step
@@ -228,7 +233,7 @@ def test_an_object_with_a_wrong_part_is_not_believed(method, wrong):
     ids=str,
 )
 def test_a_create_that_brings_something_else_is_looked_for_by_its_name(wrong):
-    provider, network = telephony(lambda _: answer(201, {"data": shown(**wrong)}))
+    provider, network = telephony(lambda _: answer(201, {"data": credential_json(**wrong)}))
     assert isinstance(METHODS["create"](provider), Unknown)
     assert len(network.sent) == 1
 
@@ -298,10 +303,10 @@ def test_a_delete_shows_the_password_once_more_and_nothing_of_it_is_kept(caplog)
 
 def test_a_404_is_believed_with_the_listing_only():
     gone = answer(404, {"errors": [{"code": "10005", "title": "Resource not found"}]})
-    provider, network = telephony(answers_in_turn(gone, page(shown("id-2"))))
+    provider, network = telephony(answers_in_turn(gone, page(credential_json("id-2"))))
     assert provider.delete(credential()) == Done(None)
-    assert asked(network) == [f"DELETE {ONE}", f"GET {MANY_OF}"]
-    provider, _ = telephony(answers_in_turn(gone, page(shown())))
+    assert request_paths(network) == [f"DELETE {ONE}", f"GET {MANY_OF}"]
+    provider, _ = telephony(answers_in_turn(gone, page(credential_json())))
     assert provider.delete(credential()).why is Refusal.OTHER
     provider, _ = telephony(answers_in_turn(gone, answer(200, {"data": "?"})))
     assert isinstance(provider.delete(credential()), Unknown)
@@ -327,11 +332,11 @@ def test_an_id_that_cannot_stand_in_a_path_is_not_sent(make, identity):
 def test_absence_is_only_stated_after_a_listing_that_adds_up(pages, total, honest):
     sent = []
 
-    def handle(request):
+    def handle(request) -> httpx.Response:
         sent.append(int(request.url.params["page[number]"]))
         listed = pages[(len(sent) - 1) % len(pages)]
         meta = ({} if total is None else {"total_results": total}) | ({"page_number": sent[-1]} if honest else {})
-        objects = [shown(f"id-{number}", sip_username=f"phone{number}", name="x") for number in listed]
+        objects = [credential_json(f"id-{number}", sip_username=f"phone{number}", name="x") for number in listed]
         return httpx.Response(200, json={"data": objects, "meta": meta})
 
     provider, _ = telephony(handle)
@@ -354,7 +359,7 @@ def test_a_connection_is_patched_with_its_password_and_nothing_else():
 def test_a_connection_that_shows_another_password_is_read_back(said):
     provider, network = connections(answers_in_turn(data(**said), data()))
     assert isinstance(provider.set_password(credential()), Done)
-    assert asked(network)[1:] == ["GET /credential_connections/id-1"]
+    assert request_paths(network)[1:] == ["GET /credential_connections/id-1"]
     provider, _ = connections(lambda _: data(**said))
     assert isinstance(provider.set_password(credential()), Unknown)
 

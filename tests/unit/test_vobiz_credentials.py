@@ -1,5 +1,6 @@
 """Vobiz trunk credentials: every trap of its pages, each answered by hand."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -30,7 +31,7 @@ ONE = f"{CREDENTIALS}/id-1"
 LIST = f"GET {TRUNKS}?limit=100&offset=0"
 
 
-def refused(result, why):
+def refusal_message(result, why) -> str:
     assert isinstance(result, Refused), result
     assert result.why is why, result
     return result.message
@@ -69,7 +70,7 @@ def test_create_sends_only_username_and_password_and_takes_id_and_realm(status):
 )
 def test_create_of_a_taken_username_is_a_duplicate(taken):
     provider, _ = vobiz(answers_in_turn(taken))
-    refused(provider.create(credential(None, "office1"), "office"), Refusal.DUPLICATE)
+    refusal_message(provider.create(credential(None, "office1"), "office"), Refusal.DUPLICATE)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_a_rejected_password_that_is_echoed_is_not_repeated():
         "error": {"code": "VALIDATION_ERROR", "message": PASSWORD, "details": {"errors": [echo]}},
     }
     provider, _ = vobiz(answers_in_turn(answer(422, body)))
-    message = refused(provider.create(credential(None, "office1"), "office"), Refusal.INVALID)
+    message = refusal_message(provider.create(credential(None, "office1"), "office"), Refusal.INVALID)
     assert "VALIDATION_ERROR" in message
     assert PASSWORD not in message
 
@@ -158,10 +159,10 @@ def test_find_takes_the_older_listing_without_realm_and_password():
     assert provider.find(credential()).value[0].uri == ""
 
 
-def pages(objects, *, cut=100, total="total"):
+def answer_in_pages(objects, *, cut=100, total="total") -> Callable[[httpx.Request], httpx.Response]:
     """A listing that pages as documented, and cuts `limit` silently."""
 
-    def handle(request):
+    def handle(request) -> httpx.Response:
         query = request.url.params
         offset, limit = int(query["offset"]), min(int(query["limit"]), cut)
         return listing(*objects[offset : offset + limit], total=total, count=len(objects))
@@ -175,13 +176,13 @@ MANY = [trunk_json(f"id-{n}", f"phone{n}") for n in range(250)]
 @pytest.mark.parametrize("cut", [1, 7, 20, 100, 1000])
 def test_all_pages_are_read_however_long_they_are(cut):
     few = MANY[:45]
-    provider, network = vobiz(pages(few, cut=cut))
+    provider, network = vobiz(answer_in_pages(few, cut=cut))
     assert [found.id for found in provider.find(credential("id-44")).value] == ["id-44"]
     assert len(network.sent) == -(-45 // min(cut, 100))
 
 
 def test_absence_from_a_listing_of_several_pages_is_read_twice():
-    provider, network = vobiz(pages(MANY))
+    provider, network = vobiz(answer_in_pages(MANY))
     assert provider.find(credential("no")) == Done(())
     assert len(network.sent) == 6
 
@@ -190,9 +191,9 @@ def test_an_entry_that_moves_past_the_reader_between_two_pages_is_found():
     before, after = MANY[:150], [*MANY[1:150], trunk_json("late", "late")]
     calls = []
 
-    def handle(request):
+    def handle(request) -> httpx.Response:
         calls.append(request)
-        return pages(before if len(calls) == 1 else after)(request)
+        return answer_in_pages(before if len(calls) == 1 else after)(request)
 
     provider, _ = vobiz(handle)
     # The first goes and one is added at the end, so that the total stays and entry 100 was on no page that was read.
@@ -200,8 +201,8 @@ def test_an_entry_that_moves_past_the_reader_between_two_pages_is_found():
 
 
 def test_a_limit_that_is_rejected_is_not_insisted_on():
-    def handle(request):
-        return answer(400) if request.url.params["limit"] != "20" else pages(MANY[:30])(request)
+    def handle(request) -> httpx.Response:
+        return answer(400) if request.url.params["limit"] != "20" else answer_in_pages(MANY[:30])(request)
 
     provider, _ = vobiz(handle)
     assert provider.find(credential("id-29")).value[0].id == "id-29"
@@ -209,13 +210,13 @@ def test_a_limit_that_is_rejected_is_not_insisted_on():
 
 def test_a_listing_that_is_always_rejected_is_refused():
     provider, network = vobiz(lambda _: answer(400))
-    refused(provider.find(credential()), Refusal.INVALID)
+    refusal_message(provider.find(credential()), Refusal.INVALID)
     assert len(network.sent) == 2
 
 
 @pytest.mark.parametrize("meta", [{}, {"limit": 100, "offset": 0}, None, "x"])
 def test_without_a_total_an_empty_page_is_the_end(meta):
-    def handle(request):
+    def handle(request) -> httpx.Response:
         offset = int(request.url.params["offset"])
         return answer(200, {"meta": meta, "objects": MANY[:30][offset : offset + 20]})
 
@@ -233,7 +234,7 @@ def test_a_page_that_repeats_for_ever_is_noticed(with_total):
 
 
 def test_a_listing_without_end_is_bounded():
-    def handle(request):
+    def handle(request) -> httpx.Response:
         offset = int(request.url.params["offset"])
         return answer(200, {"meta": {}, "objects": [trunk_json(f"id-{offset + n}", "x") for n in range(100)]})
 
@@ -255,8 +256,8 @@ def test_a_listing_that_changes_each_time_is_unknown():
 def test_a_listing_that_changes_once_is_read_again():
     first = [listing(*MANY[:100], count=200), listing(*MANY[100:200], count=201)]
 
-    def handle(request):
-        return first.pop(0) if first else pages(MANY)(request)
+    def handle(request) -> httpx.Response:
+        return first.pop(0) if first else answer_in_pages(MANY)(request)
 
     provider, _ = vobiz(handle)
     assert len(provider.find(credential("id-249")).value) == 1
@@ -301,7 +302,7 @@ def test_a_listing_that_is_not_json_is_unknown(content):
 @pytest.mark.parametrize(("status", "why"), [(401, Refusal.AUTHENTICATION), (404, Refusal.OTHER)])
 def test_a_refused_key_or_path_is_named_with_what_to_check(status, why):
     provider, _ = vobiz(lambda _: answer(status))
-    assert "letter case of the path" in refused(provider.find(credential()), why)
+    assert "letter case of the path" in refusal_message(provider.find(credential()), why)
 
 
 # -- set_password
@@ -352,12 +353,12 @@ def test_set_password_whose_answer_does_not_show_the_credential_is_unknown(body)
 @pytest.mark.parametrize("absent", NOT_FOUND)
 def test_set_password_of_what_is_gone_is_not_found_where_the_listing_confirms_it(absent):
     provider, _ = vobiz(answers_in_turn(absent, listing(trunk_json("other", "other"))))
-    refused(provider.set_password(credential()), Refusal.NOT_FOUND)
+    refusal_message(provider.set_password(credential()), Refusal.NOT_FOUND)
 
 
 def test_a_404_for_what_is_listed_is_not_believed():
     provider, _ = vobiz(answers_in_turn(answer(404), listing(trunk_json())))
-    assert "letter case" in refused(provider.set_password(credential()), Refusal.OTHER)
+    assert "letter case" in refusal_message(provider.set_password(credential()), Refusal.OTHER)
 
 
 def test_a_404_after_a_lost_answer_for_what_is_listed_is_unknown():
@@ -375,14 +376,14 @@ def test_a_404_that_no_listing_confirms_is_unknown(then):
 def test_an_id_that_cannot_stand_in_a_path_is_never_sent(identity):
     provider, network = vobiz(answers_in_turn())
     for method in (provider.set_password, provider.enable, provider.disable, provider.delete):
-        refused(method(credential(identity)), Refusal.INVALID)
+        refusal_message(method(credential(identity)), Refusal.INVALID)
     assert network.sent == []
 
 
 def test_nothing_is_set_or_created_without_a_password():
     provider, network = vobiz(answers_in_turn())
-    refused(provider.set_password(credential(password=None)), Refusal.INVALID)
-    refused(provider.create(credential(None, password=None), "t"), Refusal.INVALID)
+    refusal_message(provider.set_password(credential(password=None)), Refusal.INVALID)
+    refusal_message(provider.create(credential(None, password=None), "t"), Refusal.INVALID)
     assert network.sent == []
 
 
@@ -419,13 +420,13 @@ def test_disable_falls_back_to_the_password_it_knows_where_it_was_rejected_or_ig
 @pytest.mark.parametrize("first", [[answer(400)], [answer(422)], [answer(200, trunk_json()), listing(trunk_json())]])
 def test_disable_with_a_password_that_nobody_knows_says_what_to_do(first):
     provider, network = vobiz(answers_in_turn(*first))
-    assert "set one first" in refused(provider.disable(credential(password=None)), Refusal.UNSUPPORTED)
+    assert "set one first" in refusal_message(provider.disable(credential(password=None)), Refusal.UNSUPPORTED)
     assert network.bodies == [{"enabled": False}]
 
 
 def test_disable_that_is_ignored_with_the_password_too_is_unsupported():
     provider, _ = vobiz(answers_in_turn(*[answer(200, trunk_json()), listing(trunk_json())] * 2))
-    refused(provider.disable(credential()), Refusal.UNSUPPORTED)
+    refusal_message(provider.disable(credential()), Refusal.UNSUPPORTED)
 
 
 def test_disable_that_the_listing_does_not_show_yet_is_tried_later():
@@ -453,7 +454,7 @@ def test_disable_that_may_have_acted_is_not_refused():
 @pytest.mark.parametrize(("status", "why"), [(401, Refusal.AUTHENTICATION), (403, Refusal.PERMISSION)])
 def test_disable_that_is_refused_for_good_is_not_tried_with_the_password(status, why):
     provider, network = vobiz(answers_in_turn(answer(status)))
-    refused(provider.disable(credential()), why)
+    refusal_message(provider.disable(credential()), why)
     assert len(network.sent) == 1
 
 
@@ -518,7 +519,7 @@ def test_delete_of_what_is_gone_is_done_where_the_listing_confirms_it(absent):
 
 def test_delete_of_what_is_still_listed_is_not_done():
     provider, _ = vobiz(answers_in_turn(answer(404), listing(trunk_json())))
-    refused(provider.delete(credential()), Refusal.OTHER)
+    refusal_message(provider.delete(credential()), Refusal.OTHER)
 
 
 @pytest.mark.parametrize(

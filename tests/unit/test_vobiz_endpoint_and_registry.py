@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
+from typing import Any
 
 import httpx
 import pytest
@@ -30,11 +31,11 @@ ONE = f"{ENDPOINTS}id-1/"
 LIST = f"GET {ENDPOINTS}?limit=100&offset=0"
 
 
-def user(identity="id-1", username="phone1"):
+def user_json(identity="id-1", username="phone1") -> dict[str, Any]:
     return {"endpoint_id": identity, "username": username, "alias": "x", "sip_registered": "false"}
 
 
-def listing(*objects):
+def listing(*objects) -> httpx.Response:
     return answer(
         200, {"meta": {"total_count": len(objects), "next": None, "previous": None}, "objects": list(objects)}
     )
@@ -74,20 +75,22 @@ def test_set_password_that_is_rejected_does_not_repeat_the_echo():
 
 
 def test_a_404_without_a_body_is_not_found_where_the_listing_confirms_it():
-    provider, network = endpoints(answers_in_turn(answer(404), listing(user("id-2"))))
+    provider, network = endpoints(answers_in_turn(answer(404), listing(user_json("id-2"))))
     assert provider.set_password(credential()).why is Refusal.NOT_FOUND
     assert network.request_lines == [f"POST {ONE}", LIST]
 
 
 def test_a_404_for_what_is_listed_names_the_path():
-    provider, _ = endpoints(answers_in_turn(answer(404), listing(user())))
+    provider, _ = endpoints(answers_in_turn(answer(404), listing(user_json())))
     result = provider.set_password(credential())
     assert result.why is Refusal.OTHER
     assert "letter case" in result.message
 
 
 def test_find_by_id_gets_it_and_by_name_lists():
-    provider, network = endpoints(answers_in_turn(answer(200, user()), listing(user("id-9", "other"), user())))
+    provider, network = endpoints(
+        answers_in_turn(answer(200, user_json()), listing(user_json("id-9", "other"), user_json()))
+    )
     assert provider.find(credential()).value[0].username == "phone1"
     assert provider.find(credential(None)).value[0].id == "id-1"
     assert network.request_lines == [f"GET {ONE}", LIST]
@@ -99,7 +102,7 @@ def test_find_believes_a_404_only_with_the_listing():
     assert isinstance(provider.find(credential()), Unknown)
 
 
-@pytest.mark.parametrize("body", [None, {}, [], user("id-2"), {"endpoint_id": "id-1"}])
+@pytest.mark.parametrize("body", [None, {}, [], user_json("id-2"), {"endpoint_id": "id-1"}])
 def test_find_of_an_answer_that_is_not_this_endpoint_is_unknown(body):
     provider, _ = endpoints(answers_in_turn(answer(200, body)))
     assert isinstance(provider.find(credential()), Unknown)
@@ -114,12 +117,12 @@ def test_an_id_that_cannot_stand_in_a_path_is_not_sent(identity):
 
 
 def test_the_read_back_does_not_try_the_password():
-    provider, _ = endpoints(answers_in_turn(answer(200, user())))
+    provider, _ = endpoints(answers_in_turn(answer(200, user_json())))
     assert not provider.prove(credential()).value.tries_password
 
 
 def test_another_username_under_this_id_is_no_proof():
-    provider, _ = endpoints(answers_in_turn(answer(200, user(username="other"))))
+    provider, _ = endpoints(answers_in_turn(answer(200, user_json(username="other"))))
     assert provider.prove(credential()).why is Wait.NOT_YET
 
 

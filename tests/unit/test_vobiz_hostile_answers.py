@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from long_runs import examples
 from provider_fixtures import PASSWORD, TOKEN, answers_in_turn, credential, endpoints, trunk_json, vobiz
 
-from rotator.core.answers import Done, Refused, Retry, Unknown
+from rotator.core.answers import Answer, Done, Refused, Retry, Unknown
 
 # What a provider may echo: whole secrets, and secrets inside of other text.
 SECRETS = st.sampled_from([PASSWORD, TOKEN, f"x {PASSWORD} y", f"{TOKEN}\n", f"bearer {TOKEN}"])
@@ -43,7 +45,7 @@ ANYTHING = st.recursive(
 
 
 @st.composite
-def nearly_right(draw):
+def nearly_right(draw) -> Any:
     """A right answer with some parts replaced by anything: where wrong answers are believed."""
     one = trunk_json() | draw(st.dictionaries(WORDS, LEAVES, max_size=2))
     page = {"meta": {"total": draw(st.integers(0, 2))}, "objects": draw(st.lists(st.just(one) | ANYTHING, max_size=2))}
@@ -106,7 +108,7 @@ FAULTS = st.sampled_from(
 )
 
 
-def response(status, content, headers):
+def response(status, content, headers) -> httpx.Response:
     return httpx.Response(status, headers=headers, stream=httpx.ByteStream(content))
 
 
@@ -115,16 +117,16 @@ METHODS = ["find", "create", "set_password", "enable", "disable", "delete", "pro
 MANY = examples(60)
 
 
-def call(provider, method):
+def call(provider, method) -> Answer[Any]:
     if method == "create":
         return provider.create(credential(None), "office")
     return getattr(provider, method)(credential())
 
 
-def endlessly(steps):
+def endlessly(steps) -> Callable[[httpx.Request], httpx.Response]:
     """The steps, then the last one for ever."""
 
-    def handle(request):
+    def handle(request) -> httpx.Response:
         step = steps.pop(0) if len(steps) > 1 else steps[0]
         if isinstance(step, Exception):
             raise step
@@ -182,7 +184,7 @@ def test_a_success_that_shows_nothing_of_the_credential_is_not_done(method, body
 def test_absence_is_only_stated_after_a_listing_that_adds_up(pages, total):
     asked = []
 
-    def handle(request):
+    def handle(request) -> httpx.Response:
         asked.append(int(request.url.params["offset"]))
         page = pages[(len(asked) - 1) % len(pages)]
         meta = {} if total is None else {"total": total}

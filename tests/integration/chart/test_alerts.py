@@ -5,10 +5,12 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import alert_cases
 import pytest
-from rendered_chart import CHART, ROOT, of_kind, rendered
+from rendered_chart import CHART, ROOT, Manifest, of_kind, rendered
 from ruamel.yaml import YAML
 
 from rotator.observe.catalogue import METRICS
@@ -21,26 +23,26 @@ _SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_c
 SERIES = {each.name + suffix for each in METRICS for suffix in _SUFFIXES.get(each.kind, ("",))}
 
 
-def promtool(*arguments, text=None):
+def promtool(*arguments, text=None) -> tuple[int, str]:
     assert PROMTOOL, "promtool is not installed: apt-get install prometheus"
     done = subprocess.run([PROMTOOL, *arguments], input=text, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
-def rule():
+def rule() -> Manifest:
     values = {"prometheusRule": {"enabled": True, "runbook": RUNBOOK}}
     return of_kind(rendered(values, name="rotator"), "PrometheusRule")
 
 
 @pytest.fixture
-def rules_file(rule, tmp_path):
+def rules_file(rule, tmp_path) -> Path:
     file = tmp_path / "rules.json"
     file.write_text(json.dumps(rule["spec"]))
     return file
 
 
-def alerts_of(spec):
+def alerts_of(spec) -> list[dict[str, Any]]:
     return [alert for group in spec["groups"] for alert in group["rules"]]
 
 

@@ -3,22 +3,23 @@
 import re
 from datetime import timedelta
 from pathlib import PurePosixPath
+from typing import Any
 
 import helm_python
 import kubernetes_validate
 import pytest
-from rendered_chart import CHART, VALUE_SETS, config, kinds, notes, of_kind, pod_of, rendered
+from rendered_chart import CHART, VALUE_SETS, Manifest, config, kinds, notes, of_kind, pod_of, rendered
 from ruamel.yaml import YAML
 
 from rotator.cli.options import DEFAULT_CONFIG
-from rotator.settings import check
+from rotator.settings import ConfigProblem, Settings, check
 
 KUBERNETES = ("1.32", "1.27")  # the newest that is promised, and the chart's own lower bound
 OPERATOR = "monitoring.coreos.com/v1"
 every_set = pytest.mark.parametrize("values", VALUE_SETS.values(), ids=VALUE_SETS.keys())
 
 
-def container_of(manifests):
+def container_of(manifests) -> Manifest:
     (container,) = pod_of(manifests)["spec"]["containers"]
     return container
 
@@ -109,7 +110,7 @@ def test_no_api_token_is_mounted_by_itself(values):
         assert of_kind(manifests, "ServiceAccount")["automountServiceAccountToken"] is False
 
 
-def tokens(values):
+def tokens(values) -> tuple[str, str, int] | None:
     manifests = rendered(values)
     volumes = {volume["name"]: volume for volume in pod_of(manifests)["spec"]["volumes"]}
     mounts = {mount["name"]: mount["mountPath"] for mount in container_of(manifests)["volumeMounts"]}
@@ -130,7 +131,7 @@ def test_the_vault_token_is_projected_where_the_configuration_reads_it(tmp_path)
         assert str(loaded(values, tmp_path)[0].vault.auth.jwt_file) == tokens(values)[0]
 
 
-def loaded(values, folder, environ=None):
+def loaded(values, folder, environ=None) -> tuple[Settings, tuple[ConfigProblem, ...]]:
     """The configuration that the pods get, as rotator reads it, and its warnings."""
     file = folder / DEFAULT_CONFIG.name
     file.write_text(
@@ -167,7 +168,7 @@ def test_any_text_arrives_in_the_pod_as_it_was_written(text):
 
 
 def test_a_changed_configuration_restarts_the_pods():
-    def checksum(values):
+    def checksum(values) -> str:
         return pod_of(rendered(values))["metadata"]["annotations"]["checksum/config"]
 
     assert checksum({}) == checksum({"replicas": 2})
@@ -240,7 +241,7 @@ def test_one_replica_has_no_disruption_budget_and_several_have():
     assert pod_of(manifests)["spec"]["topologySpreadConstraints"]
 
 
-def egress(values):
+def egress(values) -> dict[tuple[str, int], list[Any]]:
     """Ports and peers of each rule, as (protocol, port) to peers."""
     rules = of_kind(rendered(values), "NetworkPolicy")["spec"]["egress"]
     return {(port["protocol"], port["port"]): rule["to"] for rule in rules for port in rule["ports"]}

@@ -2,6 +2,9 @@
 
 import importlib.util
 import json
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
 
 import helm_python
 import jsonschema
@@ -12,7 +15,7 @@ from ruamel.yaml import YAML
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 
 
-def refusal(values):
+def refusal(values) -> str:
     with pytest.raises(helm_python.HelmError) as caught:
         rendered(values)
     return str(caught.value)
@@ -47,7 +50,7 @@ def test_the_schema_refuses(values, says):
 
 
 def test_no_object_of_the_schema_is_open():
-    def objects(part, path=""):
+    def objects(part: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
         if isinstance(part, dict):
             if part.get("type") == "object" and "global" not in path:
                 yield path, part
@@ -91,7 +94,7 @@ def test_two_monitors_and_a_service_account_without_a_name_are_refused():
     assert "serviceAccount.name: needed" in refusal({"serviceAccount": {"create": False}})
 
 
-def generator():
+def generator() -> ModuleType:
     spec = importlib.util.spec_from_file_location("chart_readme", CHART.parent / "readme.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from daemon_environment import DaemonEnvironment, daemon_environment
 from free_ports import free_port
-from openbao_server import Bao, eventually
+from openbao_server import Bao
+from polling import eventually
 from rendered_chart import CHART, of_kind, rendered
 from test_alerts import SERIES, promtool
 

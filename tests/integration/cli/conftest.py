@@ -1,18 +1,20 @@
 """An environment for the commands, and a way to run one."""
 
+from collections.abc import Iterator
+
 import pytest
 from command_runner import RunCommand, command_runner
-from daemon_environment import daemon_environment
+from daemon_environment import DaemonEnvironment, daemon_environment
 
 
 @pytest.fixture
-def environment(bao, tmp_path):
+def environment(bao, tmp_path) -> Iterator[DaemonEnvironment]:
     with daemon_environment(bao, tmp_path) as made:
         yield made
 
 
 @pytest.fixture(autouse=True)
-def empty_vault(bao):
+def empty_vault(bao) -> None:
     """Each test begins with nothing in Vault."""
     for folder in ("rotator/state", "sip"):
         found = bao.call("LIST", f"secret/metadata/{folder}", also=404).get("data", {}).get("keys", [])

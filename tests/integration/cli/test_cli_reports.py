@@ -1,6 +1,7 @@
 """`rotator status` and `rotator plan` against a real OpenBao and the sandbox."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,7 +15,7 @@ path "auth/token/lookup-self" { capabilities = ["read"] }
 
 
 @pytest.fixture
-def log_in_as_reader(environment, bao, monkeypatch):
+def log_in_as_reader(environment, bao, monkeypatch) -> Callable[[], None]:
     """From its call on, the configuration logs in with a token that can only read."""
 
     def become() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from command_runner import DAY, LOBBY, OFFICE, PAIR, create_credentials, start_rotator
 from daemon_environment import TOKEN
-from openbao_server import eventually
+from polling import eventually
 
 from rotator.core.model import Claim
 

@@ -1,11 +1,13 @@
 """A real OpenBao and the sandbox for the tests of the daemon."""
 
+from collections.abc import Iterator
+
 import pytest
-from daemon_environment import daemon_environment
+from daemon_environment import DaemonEnvironment, daemon_environment
 
 
 @pytest.fixture
-def environment(bao, tmp_path):
+def environment(bao, tmp_path) -> Iterator[DaemonEnvironment]:
     # Each test has names of its own in one Vault, so that it may be shared.
     with daemon_environment(bao, tmp_path) as made:
         yield made

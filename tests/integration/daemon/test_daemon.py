@@ -5,19 +5,21 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import psutil
 import pytest
 from daemon_environment import TOKEN
 from long_runs import only_long
-from openbao_server import TamperingProxy, eventually
+from openbao_server import TamperingProxy
+from polling import eventually
 
 from rotator.core.model import Claim
 from rotator.core.secret import Secret
 from rotator_simulator.faults import fault_named
 
 
-def replace_target(name):
+def replace_target(name) -> dict[str, Any]:
     return {
         "name": name,
         "strategy": "replace",
@@ -27,7 +29,7 @@ def replace_target(name):
 
 
 def wait_until_rotated(environment, name, times=1):
-    def enough():
+    def enough() -> bool:
         last = environment.daemons[-1]
         assert last.process.poll() is None, last.err.read_text()[-2000:]
         return environment.rotations(name) >= times
@@ -181,14 +183,14 @@ def test_a_sealed_vault_is_waited_for_and_the_probes_tell_the_truth(environment)
         environment.configure([replace_target("sealed")], vault={"address": proxy.address})
         daemon = environment.start()
         assert "sealed" in daemon.wait_for("waiting for Vault")["error"]
-        assert daemon.code_of("/healthz") == 200
-        assert daemon.code_of("/readyz") == 503
+        assert daemon.status_code("/healthz") == 200
+        assert daemon.status_code("/readyz") == 503
         daemon.send(signal.SIGUSR1)
         proxy.tamper = lambda seen: seen
         wait_until_rotated(environment, "sealed")
         # The first rotation may be open already when the request comes, and is then what was asked for.
         eventually(lambda: "request_rotation" in [line["verb"] for line in environment.audit()], "the signal was kept")
-        assert daemon.code_of("/readyz") == 200
+        assert daemon.status_code("/readyz") == 200
         assert daemon.stop() == 0
 
 

@@ -7,23 +7,25 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from free_ports import free_port
-from openbao_server import TamperingProxy, eventually
+from openbao_server import TamperingProxy
+from polling import eventually
 
 KEPT = "configuration not reloaded; the old one stays in force"
 
 
-def replace_target(name):
+def replace_target(name) -> dict[str, Any]:
     return {"name": name, "strategy": "replace", "credential": {"username": name}, "path": f"sip/{name}"}
 
 
-def faults_of_rotator(daemon):
+def faults_of_rotator(daemon) -> list[dict[str, Any]]:
     return [line for line in daemon.events() if line["level"] == "critical"]
 
 
-def providers_with_key_in_vault(environment, value):
+def providers_with_key_in_vault(environment, value) -> dict[str, Any]:
     environment.bao.call("POST", "secret/data/sip/key", {"data": {"token": value}})
     account = json.loads(environment.config.read_text())["providers"]["vobiz"]
     return {"vobiz": account | {"auth_token": {"vault": {"path": "sip/key", "key": "token"}}}}

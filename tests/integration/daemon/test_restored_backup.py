@@ -2,13 +2,14 @@
 
 import json
 import signal
+from typing import Any
 
-from openbao_server import eventually
+from polling import eventually
 
 from rotator.core.secret import Secret
 
 
-def documents(environment, name):
+def documents(environment, name) -> dict[str, Any]:
     """Both documents as a backup has them: path to data."""
     paths = (f"secret/data/rotator/state/{name}", f"secret/data/sip/{name}")
     return {path: json.loads(json.dumps(environment.bao.call("GET", path)["data"]["data"])) for path in paths}
@@ -24,7 +25,7 @@ def restore(environment, backup):
 
 
 def wait_until_settled(environment, name, rotations):
-    def done():
+    def done() -> bool:
         state = environment.state(name)
         return state.counts.succeeded >= rotations and not state.ledger and state.attempt is None
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from daemon_environment import DaemonEnvironment, daemon_environment
-from openbao_server import Bao, eventually
+from openbao_server import Bao
+from polling import eventually
 from rendered_chart import ROOT
 
 from rotator import __version__
@@ -34,7 +35,7 @@ default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
 """
 
 
-def run(*command, timeout=60, **options):
+def run(*command, timeout=60, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **options)
 
 

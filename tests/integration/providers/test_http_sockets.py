@@ -1,9 +1,13 @@
 """The shared HTTP module on real sockets: nothing outlasts its bound, whatever the other side does."""
 
 import logging
+import socket
 import ssl
 import time
+from collections.abc import Callable
+from pathlib import Path
 from threading import Event, Thread
+from typing import Self
 
 import pytest
 import trustme
@@ -34,26 +38,26 @@ class TimedHttp:
         given = {"headers": {"X-Auth-Token": Secret(TOKEN)}} | options
         self.http = Http(HttpOptions("prod", url, **given), SystemClock(Event()), self.meter)
 
-    def send(self, request):
+    def send(self, request) -> HttpReply | Retry | Unknown:
         started = time.monotonic()
         try:
             return self.http.call().send(request)
         finally:
             self.seconds = time.monotonic() - started
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_):
         self.http.close()
 
 
-def silent(connection, stop):
+def stay_silent(connection, stop):
     read_request(connection)
     stop.wait(5)
 
 
-def drips(head, piece, pause=0.05):
+def drip(head, piece, pause=0.05) -> Callable[[socket.socket, Event], None]:
     def behave(connection, stop):
         read_request(connection)
         connection.sendall(head)
@@ -69,13 +73,13 @@ BODY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 @pytest.mark.parametrize(
     "behave",
     [
-        silent,
-        drips(BODY + b"Content-Length: 100000\r\n\r\n", b" "),
-        drips(BODY + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
-        drips(BODY, b"X-Drip: 1\r\n"),
-        drips(b"", b"H"),
-        drips(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-        drips(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", pause=0.0001),
+        stay_silent,
+        drip(BODY + b"Content-Length: 100000\r\n\r\n", b" "),
+        drip(BODY + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        drip(BODY, b"X-Drip: 1\r\n"),
+        drip(b"", b"H"),
+        drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        drip(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", pause=0.0001),
     ],
     ids=["silence", "body", "chunks", "headers", "status line", "100 Continue", "many interim answers"],
 )
@@ -89,7 +93,7 @@ def test_a_server_that_never_ends_its_answer_is_left_at_the_deadline(behave):
 
 
 def test_a_silent_server_is_asked_again_within_the_bound_where_that_is_safe():
-    with raw_server(silent) as (url, _), TimedHttp(url, timeouts=FAST) as opened:
+    with raw_server(stay_silent) as (url, _), TimedHttp(url, timeouts=FAST) as opened:
         assert isinstance(opened.send(GET), Unknown)
         assert opened.seconds < FAST.total + SLACK
 
@@ -189,38 +193,41 @@ def test_neither_url_nor_header_reaches_a_log_at_debug(caplog):
 
 
 @pytest.fixture(scope="module")
-def authority():
+def authority() -> trustme.CA:
     return trustme.CA()
 
 
 @pytest.fixture
-def authority_file(authority, tmp_path):
+def authority_file(authority, tmp_path) -> Path:
     file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(file))
     return file
 
 
-def secured(authority, *names):
+def tls_context(authority, *names) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(*names).configure_cert(context)
     return context
 
 
-def polite(connection, _):
+def answer_politely(connection, _):
     read_request(connection)
     connection.sendall(http_response("HTTP/1.1 200 OK", b"{}"))
 
 
 def test_an_authority_of_our_own_is_trusted(authority, authority_file):
     with (
-        raw_server(polite, tls=secured(authority, "localhost")) as (url, _),
+        raw_server(answer_politely, tls=tls_context(authority, "localhost")) as (url, _),
         TimedHttp(url, ca_file=authority_file) as opened,
     ):
         assert opened.send(GET) == HttpReply(200, {})
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused_and_nothing_is_sent(authority):
-    with raw_server(polite, tls=secured(authority, "localhost")) as (url, accepted), TimedHttp(url) as opened:
+    with (
+        raw_server(answer_politely, tls=tls_context(authority, "localhost")) as (url, accepted),
+        TimedHttp(url) as opened,
+    ):
         answer = opened.send(CREATE)
         assert isinstance(answer, Retry)
         assert "certificate is not trusted" in answer.message
@@ -229,8 +236,8 @@ def test_a_certificate_of_an_unknown_authority_is_refused_and_nothing_is_sent(au
 
 
 def test_a_certificate_for_another_name_is_refused(authority, authority_file):
-    server = secured(authority, "other.test")
-    with raw_server(polite, tls=server) as (url, _), TimedHttp(url, ca_file=authority_file) as opened:
+    server = tls_context(authority, "other.test")
+    with raw_server(answer_politely, tls=server) as (url, _), TimedHttp(url, ca_file=authority_file) as opened:
         assert "not trusted" in opened.send(GET).message
 
 

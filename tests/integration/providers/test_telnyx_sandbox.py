@@ -292,7 +292,7 @@ TELEPHONY = {
 }
 
 
-def is_true(sandbox, record, what, answer):
+def is_true(sandbox, record, what, answer) -> bool:
     """Whether what `Done` says is so at the provider."""
     held = sandbox.record_of(record.id)
     if what == "create":

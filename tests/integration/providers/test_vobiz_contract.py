@@ -1,5 +1,6 @@
 """What rotator sends to Vobiz, and what the sandbox answers under every reading, is what Vobiz's pages describe."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from threading import Event
 
@@ -11,6 +12,7 @@ from rotator.core.answers import Done, Refusal, Wait
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock, SystemRandomness
+from rotator.ports import Provider
 from rotator.providers.http.client import Http
 from rotator.providers.registry import KINDS
 from rotator_simulator.account import SimulatedAccount
@@ -28,7 +30,7 @@ READINGS = [
 
 
 @pytest.fixture(params=READINGS, ids=lambda readings: ",".join(readings) or "the prose")
-def sandbox(request):
+def sandbox(request) -> Iterator[tuple[Callable[[str], Provider], SimulatedAccount, Contract]]:
     clock = SystemClock(Event())
     account = SimulatedAccount("MA_DEMO", TOKEN, clock)
     api = VobizApi([account], clock)
@@ -36,19 +38,19 @@ def sandbox(request):
     contract = Contract.load("vobiz")
     with SimulatorServer([api], clock, observe=contract.watch) as sandbox:
 
-        def made(kind):
+        def open_provider(kind) -> Provider:
             options = account_options(kind, TOKEN, base_url=sandbox.http_url, auth_id="MA_DEMO")
             http = Http(replace(options.http("prod"), rate_limit=None), clock, RecordingMeter())
             request.addfinalizer(http.close)
             return KINDS[kind](options, http, SystemRandomness())
 
-        yield made, account, contract
+        yield open_provider, account, contract
     contract.verify()
 
 
 def test_a_trunk_credential_lives_by_the_contract(sandbox):
-    made, account, contract = sandbox
-    provider, staged = made("vobiz"), Credential("prod", "officephone01", None, FIRST, attempt="a1")
+    open_provider, account, contract = sandbox
+    provider, staged = open_provider("vobiz"), Credential("prod", "officephone01", None, FIRST, attempt="a1")
     account.create("credential", "somebodyelse", FIRST)
     one = provider.create(staged, "office").value
     assert provider.create(staged, "office").why is Refusal.DUPLICATE
@@ -65,9 +67,9 @@ def test_a_trunk_credential_lives_by_the_contract(sandbox):
 
 
 def test_an_endpoint_is_updated_by_the_contract(sandbox):
-    made, account, contract = sandbox
+    open_provider, account, contract = sandbox
     record = account.create("endpoint", "phone1", FIRST)
-    provider, one = made("vobiz-endpoint"), Credential("prod", "phone1", record.id, SECOND)
+    provider, one = open_provider("vobiz-endpoint"), Credential("prod", "phone1", record.id, SECOND)
     assert provider.find(replace(one, id=None)).value[0].id == record.id
     assert isinstance(provider.set_password(one), Done)
     assert not provider.prove(one).value.tries_password
@@ -75,7 +77,7 @@ def test_an_endpoint_is_updated_by_the_contract(sandbox):
     assert contract.seen["POST 202"] == 1
 
 
-def exchange(method, path, *, body=b"", status=200, answer=b"{}", query=""):
+def exchange(method, path, *, body=b"", status=200, answer=b"{}", query="") -> RecordedExchange:
     headers = {"X-Auth-ID": "MA_DEMO", "X-Auth-Token": "t"} | ({"Content-Type": "application/json"} if body else {})
     kind = {"Content-Type": "application/json"}
     return RecordedExchange(method, path, query, headers, body, status, kind, answer, replaced=False)

@@ -1,9 +1,11 @@
 """Vobiz against the sandbox on real sockets: every reading of its pages, every fault, and proofs by real REGISTERs."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
 from threading import Event
+from typing import Self
 
 import pytest
 from provider_fixtures import RecordingMeter, account_options
@@ -12,11 +14,13 @@ from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
+from rotator.ports import Provider
 from rotator.providers.http.client import CallTimeouts, Http, ReadOnlyViolation
 from rotator.providers.registry import KINDS
 from rotator.testing import FakeClock, FakeRandomness
-from rotator_simulator.account import SimulatedAccount
+from rotator_simulator.account import SimulatedAccount, SimulatedCredential
 from rotator_simulator.faults import CATALOGUE
+from rotator_simulator.http_server import RecordedExchange
 from rotator_simulator.providers.vobiz.api import VobizApi
 from rotator_simulator.server import SimulatorServer
 
@@ -42,13 +46,13 @@ class VobizSandbox:
         self._timeouts = timeouts or CallTimeouts()
         self.provider, self.http = self.open(kind)
 
-    def open(self, kind, *, read_only=False):
+    def open(self, kind, *, read_only=False) -> tuple[Provider, Http]:
         options = account_options(kind, base_url=self.sandbox.http_url, **self._keys)
         connection = options.http("prod", read_only=read_only)
         http = Http(replace(connection, timeouts=self._timeouts, rate_limit=None), self.clock, self.meter)
         return KINDS[kind](options, http, FakeRandomness()), http
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.sandbox.start()
         return self
 
@@ -56,15 +60,15 @@ class VobizSandbox:
         self.http.close()
         self.sandbox.stop()
 
-    def record_of(self, identity):
+    def record_of(self, identity) -> SimulatedCredential | None:
         return next((record for record in self.account.credentials() if record.id == identity), None)
 
     @property
-    def writes(self):
+    def writes(self) -> list[RecordedExchange]:
         return [exchange for exchange in self.sandbox.exchanges() if exchange.method != "GET"]
 
 
-def staged(username="officephone01", password=FIRST):
+def staged(username="officephone01", password=FIRST) -> Credential:
     return Credential("prod", username, None, password, attempt="a1")
 
 
@@ -224,7 +228,7 @@ def test_an_endpoint_gets_another_password_in_place():
 
 
 @contextmanager
-def faulty(kind, name, verb, times):
+def sandbox_with_fault(kind, name, verb, times) -> Iterator[tuple[VobizSandbox, SimulatedCredential]]:
     # A clock whose waits pass at once, so that only what the sockets wait for takes time.
     with VobizSandbox(kind, register=False, timeouts=QUICK, clock=FakeClock()) as sandbox:
         record = sandbox.account.create("credential" if kind == "vobiz" else "endpoint", "phone1", FIRST)
@@ -243,7 +247,7 @@ WHAT = {
 }
 
 
-def happened(sandbox, record, what):
+def took_effect(sandbox, record, what) -> bool:
     """Whether what was asked for is true at the provider."""
     held = sandbox.record_of(record.id)
     if what == "create":
@@ -255,7 +259,7 @@ def happened(sandbox, record, what):
     return held is not None and held.enabled and held.password == SECOND
 
 
-def untouched(sandbox, record):
+def is_untouched(sandbox, record) -> bool:
     held = sandbox.record_of(record.id)
     return held is not None and held.enabled and held.password == FIRST and len(sandbox.account.credentials()) == 1
 
@@ -265,13 +269,13 @@ def untouched(sandbox, record):
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_under_every_fault_the_answer_is_true(name, what, times):
     verb, act = WHAT[what]
-    with faulty("vobiz", name, verb, times) as (sandbox, record):
+    with sandbox_with_fault("vobiz", name, verb, times) as (sandbox, record):
         one = Credential("prod", "phone1", record.id, SECOND)
         answer = act(sandbox.provider, one)
         if isinstance(answer, Done):
-            assert what == "find" or happened(sandbox, record, what)
+            assert what == "find" or took_effect(sandbox, record, what)
         elif isinstance(answer, Refused | Retry) and what != "read back":
-            assert untouched(sandbox, record)
+            assert is_untouched(sandbox, record)
         else:
             assert isinstance(answer, Unknown | Refused | Retry)
         assert "/_sandbox/elsewhere" not in [exchange.path for exchange in sandbox.sandbox.exchanges()]
@@ -282,20 +286,20 @@ def test_under_every_fault_the_answer_is_true(name, what, times):
 @pytest.mark.parametrize("times", [1, None])
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_under_every_fault_an_endpoints_answer_is_true(name, times):
-    with faulty("vobiz-endpoint", name, "update", times) as (sandbox, record):
+    with sandbox_with_fault("vobiz-endpoint", name, "update", times) as (sandbox, record):
         answer = sandbox.provider.set_password(Credential("prod", "phone1", record.id, SECOND))
         if isinstance(answer, Done):
-            assert happened(sandbox, record, "set_password")
+            assert took_effect(sandbox, record, "set_password")
         elif isinstance(answer, Refused | Retry):
-            assert untouched(sandbox, record)
+            assert is_untouched(sandbox, record)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
 @pytest.mark.parametrize("what", ["set_password", "disable", "delete"])
 def test_the_same_again_after_a_fault_ends_as_wanted(name, what):
     verb, act = WHAT[what]
-    with faulty("vobiz", name, verb, 1) as (sandbox, record):
+    with sandbox_with_fault("vobiz", name, verb, 1) as (sandbox, record):
         one = Credential("prod", "phone1", record.id, SECOND)
         act(sandbox.provider, one)
         assert isinstance(act(sandbox.provider, one), Done)
-        assert happened(sandbox, record, what)
+        assert took_effect(sandbox, record, what)

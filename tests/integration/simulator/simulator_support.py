@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -38,14 +37,6 @@ class HandMovedClock:
 
     def sleep(self, seconds: float) -> None:
         self.seconds += seconds
-
-
-def eventually(check: Callable[[], bool], limit: float = 10.0) -> None:
-    """Polls until `check` holds; fails after `limit` seconds."""
-    end = time.monotonic() + limit
-    while not check():
-        assert time.monotonic() < end, "it did not come true in time"
-        threading.Event().wait(0.01)
 
 
 class VobizClient:

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import socket
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ from rotator_simulator.server import SimulatorServer
 
 
 @pytest.fixture
-def call_control_api(vobiz: VobizClient):
+def call_control_api(vobiz: VobizClient) -> Callable[..., httpx.Response]:
     def call(method: str, path: str, body: object = None) -> httpx.Response:
         return vobiz.client.request(method, f"{vobiz.url}/_sandbox/{path}", json=body)
 

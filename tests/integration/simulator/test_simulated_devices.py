@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from simulator_support import GOOD, HandMovedClock, WallClock, eventually
+from polling import eventually
+from simulator_support import GOOD, HandMovedClock, WallClock
 
 from rotator.core.secret import Secret
 from rotator.fields.network import HostPort
@@ -226,9 +227,9 @@ def test_a_fleet_measures_every_device(simulator: SimulatorServer, account: Simu
     fleet = Fleet(devices, wall, threads=2)
     fleet.start()
     try:
-        eventually(lambda: not fleet.report().never_accepted)
+        eventually(lambda: not fleet.report().never_accepted, "each is let in")
         account.update("credential", account.by_username("phone7").id, enabled=False)
-        eventually(lambda: bool(fleet.report().cut_off))
+        eventually(lambda: bool(fleet.report().cut_off), "one is cut off")
     finally:
         fleet.stop()
     report = fleet.report()
@@ -250,7 +251,7 @@ def test_a_device_that_breaks_is_reported_and_not_forgotten(
     fleet = Fleet([SipPhone("desk", broken, simulator.sip_address, wall)], wall, threads=1)
     fleet.start()
     try:
-        eventually(lambda: fleet.report().cut_off == ("desk: stopped by RuntimeError",))
+        eventually(lambda: fleet.report().cut_off == ("desk: stopped by RuntimeError",), "the stop is reported")
     finally:
         fleet.stop()
     assert "device desk stopped" in caplog.text

@@ -4,16 +4,17 @@ import time
 
 import httpx
 import pytest
-from simulator_support import GOOD, VobizClient, eventually
+from polling import eventually
+from simulator_support import GOOD, VobizClient
 
 from rotator_simulator.account import SimulatedAccount
-from rotator_simulator.faults import CATALOGUE, FaultInjector, fault_named
+from rotator_simulator.faults import CATALOGUE, FaultInjector, PlannedFault, fault_named
 from rotator_simulator.server import SimulatorServer
 
 BODY = {"username": "officephone01", "password": GOOD}
 
 
-def plan(simulator: SimulatorServer, name: str, **changes):
+def plan(simulator: SimulatorServer, name: str, **changes) -> PlannedFault:
     return simulator.faults.plan(fault_named(name, **changes), verb="create")
 
 
@@ -28,7 +29,7 @@ def test_no_answer_before_or_after_the_commit(
     with pytest.raises(error):
         vobiz("POST", "credentials", json=BODY, timeout=0.3)
     if committed:
-        eventually(lambda: bool(account.credentials()))
+        eventually(lambda: bool(account.credentials()), "it is created all the same")
     assert bool(account.credentials()) is committed
     assert planned.fired == 1
     assert vobiz("GET", "trunks/credentials").status_code == 200
@@ -117,7 +118,7 @@ def test_latency(
     with pytest.raises(httpx.ReadTimeout):
         vobiz("POST", "credentials", json=BODY, timeout=0.2)
     if committed:
-        eventually(lambda: bool(account.credentials()))
+        eventually(lambda: bool(account.credentials()), "it is created all the same")
     assert bool(account.credentials()) is committed
 
 

@@ -28,7 +28,7 @@ def identity(account: SimulatedAccount) -> str:
     return account.create("credential", NAME, Secret(GOOD)).id
 
 
-def go(simulator: SimulatorServer, password: str = GOOD, username: str = NAME, **rest) -> RegisterResult:
+def send_register(simulator: SimulatorServer, password: str = GOOD, username: str = NAME, **rest) -> RegisterResult:
     given = {"domain": DOMAIN, "timeout": 5.0, **rest}
     return register(simulator.sip_address, username, Secret(password), clock=WallClock(), **given)
 
@@ -39,8 +39,8 @@ def test_right_and_wrong_passwords(
     simulator: SimulatorServer, identity: str, quality: bool, algorithms: tuple[str, ...]
 ) -> None:
     simulator.registrar.options = RegistrarOptions(algorithms=algorithms, qop=quality)
-    assert go(simulator).authenticated
-    wrong = go(simulator, "wrong-password")
+    assert send_register(simulator).authenticated
+    wrong = send_register(simulator, "wrong-password")
     assert (wrong.status, wrong.refused) == (401, True)
     assert simulator.registrar.accepted() == {NAME: 1}
     assert simulator.registrar.refused() == {NAME: 1}
@@ -50,33 +50,35 @@ def test_disabled_is_403_unknown_and_deleted_are_401(
     simulator: SimulatorServer, account: SimulatedAccount, identity: str
 ) -> None:
     account.update("credential", identity, enabled=False)
-    assert (go(simulator).status, go(simulator).refused) == (403, True)
+    assert (send_register(simulator).status, send_register(simulator).refused) == (403, True)
     account.update("credential", identity, enabled=True)
-    assert go(simulator).authenticated
+    assert send_register(simulator).authenticated
     account.delete("credential", identity)
-    assert go(simulator).status == 401
-    assert go(simulator, username="nobody").status == 401
+    assert send_register(simulator).status == 401
+    assert send_register(simulator, username="nobody").status == 401
 
 
 def test_a_proof_changes_no_binding(simulator: SimulatorServer, account: SimulatedAccount, identity: str) -> None:
-    assert go(simulator, contact="sip:phone@desk", expires=60).authenticated
-    assert go(simulator).authenticated
+    assert send_register(simulator, contact="sip:phone@desk", expires=60).authenticated
+    assert send_register(simulator).authenticated
     assert [binding.contact for binding in account.bindings(NAME)] == ["sip:phone@desk"]
-    assert go(simulator, contact="sip:phone@desk", expires=0).authenticated
+    assert send_register(simulator, contact="sip:phone@desk", expires=0).authenticated
     assert account.bindings(NAME) == ()
 
 
 def test_bindings_expire(
     simulator: SimulatorServer, account: SimulatedAccount, identity: str, clock: HandMovedClock
 ) -> None:
-    go(simulator, contact="sip:phone@desk", expires=60)
+    send_register(simulator, contact="sip:phone@desk", expires=60)
     clock.seconds += 61
     assert account.bindings(NAME) == ()
 
 
 def test_endpoint_shows_its_registration_as_text(simulator: SimulatorServer, vobiz: VobizClient) -> None:
     made = vobiz("POST", "Endpoint/", json={"username": "desk1", "password": "longenough"}).json()
-    assert go(simulator, "longenough", "desk1", domain="registrar.vobiz.ai", contact="sip:desk1@x").authenticated
+    assert send_register(
+        simulator, "longenough", "desk1", domain="registrar.vobiz.ai", contact="sip:desk1@x"
+    ).authenticated
     shown = vobiz("GET", f"Endpoint/{made['endpoint_id']}/").json()
     assert (shown["sip_registered"], shown["sip_contact"]) == ("true", "sip:desk1@x")
 
@@ -107,8 +109,8 @@ def test_propagation_in_both_senses(
     clock.seconds += 100
     account.update("credential", identity, password=Secret("Other!Password22"))
     clock.seconds += after
-    assert go(simulator).authenticated is old
-    assert go(simulator, "Other!Password22").authenticated is new
+    assert send_register(simulator).authenticated is old
+    assert send_register(simulator, "Other!Password22").authenticated is new
 
 
 def test_disabling_propagates_late_too(
@@ -117,9 +119,9 @@ def test_disabling_propagates_late_too(
     simulator.registrar.options = RegistrarOptions(propagation=Propagation(old=5))
     account.update("credential", identity, enabled=False)
     clock.seconds += 4
-    assert go(simulator).authenticated
+    assert send_register(simulator).authenticated
     clock.seconds += 2
-    assert go(simulator).status == 403
+    assert send_register(simulator).status == 403
 
 
 def test_setting_the_same_password_again_is_no_change(
@@ -128,12 +130,12 @@ def test_setting_the_same_password_again_is_no_change(
     simulator.registrar.options = RegistrarOptions(propagation=Propagation(new=5))
     clock.seconds += 100
     account.update("credential", identity, password=Secret(GOOD))
-    assert go(simulator).authenticated
+    assert send_register(simulator).authenticated
 
 
 def test_nonces_grow_stale_and_the_client_copes(simulator: SimulatorServer, identity: str) -> None:
     simulator.registrar.options = RegistrarOptions(nonce_lifetime=0.0)  # stale before it can be used
-    result = go(simulator)
+    result = send_register(simulator)
     assert (result.authenticated, result.refused) == (False, False)
     assert simulator.registrar.accepted() == {}
 
@@ -164,15 +166,15 @@ def test_a_replay_is_stale_and_a_retransmission_is_answered_as_before(
 
 def test_realm_and_domain_may_differ(simulator: SimulatorServer, api, identity: str) -> None:
     api.read_as(challenge_realm="trunk")
-    assert go(simulator).authenticated
+    assert send_register(simulator).authenticated
 
 
 def test_a_lost_datagram_and_an_error_can_be_planned(simulator: SimulatorServer, identity: str) -> None:
     lost = simulator.faults.plan(CATALOGUE["silence"], verb="register")
-    assert go(simulator).authenticated
+    assert send_register(simulator).authenticated
     assert lost.fired == 1
     simulator.faults.plan(CATALOGUE["unavailable"], verb="register")
-    assert go(simulator).status == 503
+    assert send_register(simulator).status == 503
     assert simulator.registrar.accepted() == {NAME: 1}
 
 
@@ -191,7 +193,7 @@ def test_datagrams_of_any_kind_leave_it_answering(simulator: SimulatorServer, id
             for _ in range(draw.randrange(8)):
                 mutated[draw.randrange(len(mutated))] = draw.randrange(256)
             link.sendto(bytes(mutated[: draw.randrange(len(mutated) + 1)]), where)
-    assert go(simulator).authenticated
+    assert send_register(simulator).authenticated
 
 
 async def _independent(simulator: SimulatorServer, password: str) -> tuple[str, int]:

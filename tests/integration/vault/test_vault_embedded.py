@@ -13,7 +13,8 @@ from typing import Any
 
 import psutil
 import pytest
-from openbao_server import Bao, SkippingClock, VaultAccess, eventually
+from openbao_server import Bao, SkippingClock, VaultAccess
+from polling import eventually
 
 from rotator.core.model import Credential, TargetState
 from rotator.core.secret import Secret
@@ -68,7 +69,7 @@ def ended(pid: int) -> bool:
 
 
 @pytest.fixture
-def persistent(tmp_path: Path) -> Iterator[EmbeddedVault]:
+def persistent_vault(tmp_path: Path) -> Iterator[EmbeddedVault]:
     with EmbeddedVault(tmp_path / "data", SkippingClock()) as server:
         yield server
 
@@ -77,16 +78,16 @@ def client(server: EmbeddedVault, method: Any = None) -> Any:
     return VaultAccess(method or server.rotator_login(), server.address)
 
 
-def test_the_first_start_sets_up_what_rotator_needs(persistent: EmbeddedVault) -> None:
-    session = client(persistent)
+def test_the_first_start_sets_up_what_rotator_needs(persistent_vault: EmbeddedVault) -> None:
+    session = client(persistent_vault)
     session.store.check()
     assert session.store.write_state(TargetState("t"), 0) == 1
     over = session.store.read_consumer("any/where")
     session.store.write_consumer("any/where", Credential("a", "u", "i", Secret("p")), session.clock.now(), over)
 
 
-def test_a_device_may_read_what_is_published_and_nothing_else(persistent: EmbeddedVault) -> None:
-    rotator, device = client(persistent), client(persistent, persistent.consumer_login())
+def test_a_device_may_read_what_is_published_and_nothing_else(persistent_vault: EmbeddedVault) -> None:
+    rotator, device = client(persistent_vault), client(persistent_vault, persistent_vault.consumer_login())
     rotator.store.write_state(TargetState("t"), 0)
     over = rotator.store.read_consumer("sip/a")
     rotator.store.write_consumer("sip/a", Credential("a", "u", "i", Secret("p")), rotator.clock.now(), over)
@@ -120,10 +121,10 @@ def test_a_kill_of_the_server_itself_loses_nothing(tmp_path: Path) -> None:
         assert client(again).store.read_state("kept").state.failures == 7
 
 
-def test_one_directory_serves_one_process(persistent: EmbeddedVault, tmp_path: Path) -> None:
+def test_one_directory_serves_one_process(persistent_vault: EmbeddedVault, tmp_path: Path) -> None:
     with pytest.raises(EmbeddedError, match="is in use by another rotator: stop it, or set another data_dir"):
         EmbeddedVault(tmp_path / "data", SkippingClock()).start()
-    client(persistent).store.check()
+    client(persistent_vault).store.check()
 
 
 def test_a_command_attaches_to_the_server_that_another_process_runs(tmp_path: Path) -> None:
@@ -136,7 +137,7 @@ def test_a_command_attaches_to_the_server_that_another_process_runs(tmp_path: Pa
     assert not EmbeddedVault(data, SkippingClock()).attach()
 
 
-def test_nobody_else_can_read_the_directory(persistent: EmbeddedVault, tmp_path: Path) -> None:
+def test_nobody_else_can_read_the_directory(persistent_vault: EmbeddedVault, tmp_path: Path) -> None:
     data = tmp_path / "data"
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     private = ["seal.key", "recovery-key", "rotator-role-id", "rotator-secret-id", "consumer-secret-id", "server.log"]

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from openbao_server import DROP, Bao, FirstMatches, TamperingProxy, VaultAccess, with_answer
+from openbao_server import DROP, Bao, FirstMatches, ProxiedExchange, TamperingProxy, VaultAccess, with_answer
 
 from rotator.core.secret import Secret
 from rotator.ports import StoreDenied, StoreError, StoreUnavailable
@@ -20,7 +20,7 @@ from rotator.vault.auth import AppRole, Jwt, Kubernetes, Method, Token, TokenFil
 from rotator.vault.client import VaultRequest
 
 
-def use(session: VaultAccess) -> None:
+def send_request(session: VaultAccess) -> None:
     """One request that needs a good token."""
     session.store.read_state("login-test")
 
@@ -42,19 +42,19 @@ class TestAppRole:
         session = bao.client(bao.app_role(policy, token_ttl="60s"))
         assert session.meter.requests == []
         assert session.client.token_expires_at() is None
-        use(session)
-        use(session)
+        send_request(session)
+        send_request(session)
         assert session.meter.count("login", "ok") == 1
         assert 55 < lifetime(session) <= 60
 
     def test_the_token_is_renewed_at_half_its_lease_and_not_before(self, bao: Bao, policy: str) -> None:
         session = bao.client(bao.app_role(policy, token_ttl="60s"))
-        use(session)
+        send_request(session)
         session.clock.ahead += 28
-        use(session)
+        send_request(session)
         assert session.meter.count("renew", "ok") == 0
         session.clock.ahead += 4
-        use(session)
+        send_request(session)
         assert session.meter.count("renew", "ok") == 1
         assert session.meter.count("login", "ok") == 1
         assert 55 < lifetime(session) <= 60
@@ -63,11 +63,11 @@ class TestAppRole:
         # An AppRole whose maximum is lowered after the login: what a renewal grants shrinks without a warning.
         role = bao.app_role(policy, token_ttl="60s")
         session = bao.client(role)
-        use(session)
+        send_request(session)
         first = session.client._tokens.current()
         bao.call("POST", f"auth/approle/role/test-{bao.roles}", {"token_ttl": "20s", "token_max_ttl": "20s"})
         session.clock.ahead += 31
-        use(session)
+        send_request(session)
         assert session.client._tokens.current() != first
         assert session.meter.count("renew", "ok") == 1
         assert session.meter.count("login", "ok") == 2
@@ -76,9 +76,9 @@ class TestAppRole:
     def test_a_renewal_that_grants_less_than_half_leads_to_a_login(self, bao: Bao, policy: str) -> None:
         with TamperingProxy(bao.address) as proxy:
             session = bao.client(bao.app_role(policy, token_ttl="60s"), proxy.address)
-            use(session)
+            send_request(session)
 
-            def shortened(seen):
+            def shortened(seen) -> ProxiedExchange:
                 if "renew-self" not in seen.path:
                     return seen
                 answer = json.loads(seen.body)
@@ -87,29 +87,29 @@ class TestAppRole:
 
             proxy.tamper = shortened
             session.clock.ahead += 31
-            use(session)
+            send_request(session)
             assert session.meter.count("renew", "ok") == 1
             assert session.meter.count("login", "ok") == 2
 
     def test_a_revoked_token_is_replaced_once_and_the_request_succeeds(self, bao: Bao, policy: str) -> None:
         session = bao.client(bao.app_role(policy))
-        use(session)
+        send_request(session)
         revoke(bao, session)
         session.clock.ahead += 2  # a token that was just made would be tried again: a standby may not know it
-        use(session)
+        send_request(session)
         assert session.meter.count("read_state", "denied") == 1
         assert session.meter.count("look_up", "denied") == 1
         assert session.meter.count("login", "ok") == 2
 
     def test_many_threads_with_a_revoked_token_log_in_once(self, bao: Bao, policy: str) -> None:
         session = bao.client(bao.app_role(policy))
-        use(session)
+        send_request(session)
         revoke(bao, session)
         failures: list[Exception] = []
 
         def work() -> None:
             try:
-                use(session)
+                send_request(session)
             except Exception as error:  # noqa: BLE001
                 failures.append(error)
 
@@ -132,7 +132,7 @@ class TestAppRole:
         bao.policy("narrow", 'path "secret/data/sip/*" { capabilities = ["read"] }')
         session = bao.client(bao.app_role("narrow"))
         with pytest.raises(StoreDenied, match="lacks the capability read on secret/data/rotator/state"):
-            use(session)
+            send_request(session)
         assert session.meter.count("login", "ok") == 2
 
     def test_a_token_that_a_standby_does_not_know_yet_is_tried_again_without_a_login(
@@ -144,7 +144,7 @@ class TestAppRole:
                 with_answer(seen, 403, {"errors": ["permission denied"]}) if unknown(seen) else seen
             )
             session = bao.client(bao.app_role(policy), proxy.address)
-            use(session)
+            send_request(session)
             assert session.meter.count("read_state", "denied") == 2
             assert session.meter.count("login", "ok") == 1
             assert session.meter.count("look_up", "ok") == 0
@@ -155,7 +155,7 @@ class TestAppRole:
         with pytest.raises(
             StoreDenied, match="Vault refuses the values sent for login at auth/approle/login"
         ) as caught:
-            use(session)
+            send_request(session)
         assert "not-the-secret-id" not in repr(caught.value)
         assert caught.value.__context__ is None
         assert session.meter.requests == [("login", "denied")]
@@ -163,15 +163,15 @@ class TestAppRole:
     def test_while_the_token_works_a_failing_renewal_only_waits(self, bao: Bao, policy: str) -> None:
         with TamperingProxy(bao.address) as proxy:
             session = bao.client(bao.app_role(policy, token_ttl="60s"), proxy.address)
-            use(session)
+            send_request(session)
             proxy.tamper = lambda seen: DROP if "renew-self" in seen.path else seen
             session.clock.ahead += 35
-            use(session)
-            use(session)
+            send_request(session)
+            send_request(session)
             assert session.meter.count("renew", "unavailable") == 1
             proxy.tamper = lambda seen: seen
             session.clock.ahead += 14
-            use(session)
+            send_request(session)
             assert session.meter.count("renew", "ok") == 1
 
     def test_a_login_whose_answer_is_lost_is_made_again(self, bao: Bao, policy: str) -> None:
@@ -179,23 +179,23 @@ class TestAppRole:
             session = bao.client(bao.app_role(policy), proxy.address)
             lost = FirstMatches(lambda seen: "login" in seen.path)
             proxy.tamper = lambda seen: DROP if lost(seen) else seen
-            use(session)
+            send_request(session)
             assert session.meter.count("login", "unavailable") == 1
 
     def test_a_batch_token_is_replaced_at_half_its_life(self, bao: Bao, policy: str) -> None:
         session = bao.client(bao.app_role(policy, token_ttl="60s", token_type="batch"))
-        use(session)
+        send_request(session)
         session.clock.ahead += 31
-        use(session)
+        send_request(session)
         assert session.meter.count("login", "ok") == 2
         assert session.meter.count("renew", "denied") == 0
 
     def test_a_jump_of_the_wall_clock_renews_nothing(self, bao: Bao, policy: str) -> None:
         session = bao.client(bao.app_role(policy, token_ttl="60s"))
-        use(session)
+        send_request(session)
         real = session.clock.now
         session.clock.now = lambda: real() + timedelta(days=40)
-        use(session)
+        send_request(session)
         assert session.meter.count("renew", "ok") == 0
         assert 50 < lifetime(session) <= 60
 
@@ -209,61 +209,61 @@ class TestWrappedSecretId:
 
     def test_it_is_unwrapped_once_and_serves_later_logins_too(self, bao: Bao, policy: str) -> None:
         session = bao.client(self.wrapped(bao, policy))
-        use(session)
+        send_request(session)
         revoke(bao, session)
-        use(session)
+        send_request(session)
         assert session.meter.count("unwrap", "ok") == 1
         assert session.meter.count("login", "ok") == 2
 
     def test_one_that_somebody_else_unwrapped_is_reported_as_such(self, bao: Bao, policy: str) -> None:
         method = self.wrapped(bao, policy)
-        use(bao.client(method))
+        send_request(bao.client(method))
         with pytest.raises(StoreDenied, match="already unwrapped; if not by rotator, somebody else has it"):
-            use(bao.client(method))
+            send_request(bao.client(method))
 
     def test_what_holds_no_secret_id_is_refused(self, bao: Bao, policy: str) -> None:
         token = bao.wrap("sys/wrapping/wrap", {"something": "else"})
         with pytest.raises(StoreDenied, match="has no secret_id"):
-            use(bao.client(replace(bao.app_role(policy), secret_id=token, wrapped=True)))
+            send_request(bao.client(replace(bao.app_role(policy), secret_id=token, wrapped=True)))
 
 
 class TestToken:
     def test_it_is_looked_up_and_renewed(self, bao: Bao, policy: str) -> None:
         session = bao.client(Token(bao.token([policy], ttl="60s")))
-        use(session)
+        send_request(session)
         assert 55 < lifetime(session) <= 60
         session.clock.ahead += 31
-        use(session)
+        send_request(session)
         assert session.meter.count("renew", "ok") == 1
 
     def test_one_without_an_end_has_none(self, bao: Bao) -> None:
         session = bao.client()
-        use(session)
+        send_request(session)
         assert session.client.token_expires_at() is None
         session.clock.ahead += 10**8
-        use(session)
+        send_request(session)
         assert session.meter.count("renew", "ok") == 0
 
     def test_a_revoked_one_is_a_clear_error_and_no_loop(self, bao: Bao, policy: str) -> None:
         session = bao.client(Token(bao.token([policy])))
-        use(session)
+        send_request(session)
         revoke(bao, session)
         for _ in range(2):
             with pytest.raises(StoreDenied, match="the Vault token is revoked or expired"):
-                use(session)
+                send_request(session)
         assert len(session.meter.requests) <= 7
 
     @pytest.mark.parametrize("token", ["two\nlines", "käse", " padded"])
     def test_one_that_cannot_be_sent_is_refused_without_being_quoted(self, bao: Bao, token: str) -> None:
         with pytest.raises(StoreError) as caught:
-            use(bao.client(Token(Secret(token))))
+            send_request(bao.client(Token(Secret(token))))
         assert token not in "".join(traceback.format_exception(caught.value))
 
     def test_near_its_maximum_it_is_used_to_the_end_without_storming(self, bao: Bao, policy: str) -> None:
         session = bao.client(Token(bao.token([policy], ttl="60s", explicit_max_ttl="60s")))
         for _ in range(100):
             session.clock.ahead += 0.5
-            use(session)
+            send_request(session)
         assert session.meter.count("renew", "ok") <= 10
 
 
@@ -272,10 +272,10 @@ class TestTokenFile:
         file = tmp_path / "token"
         file.write_text(bao.token([policy], ttl="60s").reveal() + "\n")
         session = bao.client(TokenFile(file))
-        use(session)
+        send_request(session)
         second = bao.token([policy], ttl="90s")
         file.write_text(second.reveal())
-        use(session)
+        send_request(session)
         assert session.client._tokens.current() == second
         assert lifetime(session) > 60
         assert session.meter.count("renew", "ok") == 0, "whoever writes the file renews the token"
@@ -284,19 +284,19 @@ class TestTokenFile:
         file = tmp_path / "token"
         file.write_text(bao.token([policy]).reveal())
         session = bao.client(TokenFile(file))
-        use(session)
+        send_request(session)
         revoke(bao, session)
         with pytest.raises(StoreDenied, match="revoked or expired"):
-            use(session)
+            send_request(session)
         file.write_text(bao.token([policy]).reveal())
-        use(session)
+        send_request(session)
 
     def test_a_missing_or_empty_file_says_so(self, bao: Bao, tmp_path: Path) -> None:
         with pytest.raises(StoreUnavailable, match=r"token cannot be read \(FileNotFoundError\)"):
-            use(bao.client(TokenFile(tmp_path / "token")))
+            send_request(bao.client(TokenFile(tmp_path / "token")))
         (tmp_path / "empty").write_text("\n")
         with pytest.raises(StoreUnavailable, match="is empty: it must contain one token"):
-            use(bao.client(TokenFile(tmp_path / "empty")))
+            send_request(bao.client(TokenFile(tmp_path / "empty")))
 
     def test_a_file_that_goes_away_does_not_stop_a_token_that_works(
         self, bao: Bao, policy: str, tmp_path: Path
@@ -304,13 +304,13 @@ class TestTokenFile:
         file = tmp_path / "token"
         file.write_text(bao.token([policy]).reveal())
         session = bao.client(TokenFile(file))
-        use(session)
+        send_request(session)
         file.unlink()
-        use(session)
+        send_request(session)
 
 
 @pytest.fixture(scope="session")
-def signed(bao: Bao) -> str:
+def issued_jwt(bao: Bao) -> str:
     """A JWT that OpenBao itself issued and accepts: its identity provider serves as the other issuer."""
     bao.call("POST", "identity/oidc/config", {"issuer": bao.address})
     bao.call("POST", "identity/oidc/key/k", {"allowed_client_ids": "*"})
@@ -326,37 +326,37 @@ def signed(bao: Bao) -> str:
 
 class TestJwt:
     @pytest.fixture
-    def method(self, bao: Bao, policy: str, signed: str, tmp_path: Path) -> Jwt:
+    def method(self, bao: Bao, policy: str, issued_jwt: str, tmp_path: Path) -> Jwt:
         role = {"role_type": "jwt", "bound_audiences": "rotator", "user_claim": "sub", "token_policies": [policy]}
         bao.call("POST", "auth/jwt/role/rotator", role)
         file = tmp_path / "jwt"
-        file.write_text(signed + "\n")
+        file.write_text(issued_jwt + "\n")
         return Jwt("rotator", file)
 
     def test_a_good_one_logs_in_again_after_revocation(self, bao: Bao, method: Jwt) -> None:
         session = bao.client(method)
-        use(session)
+        send_request(session)
         revoke(bao, session)
-        use(session)
+        send_request(session)
         assert session.meter.count("login", "ok") == 2
 
     def test_a_bad_one_is_denied_and_not_quoted(self, bao: Bao, method: Jwt) -> None:
         broken = method.token_path.read_text().strip()[:-6] + "AAAAAA"
         method.token_path.write_text(broken)
         with pytest.raises(StoreDenied, match="for login at auth/jwt/login") as caught:
-            use(bao.client(method))
+            send_request(bao.client(method))
         assert broken not in str(caught.value)
 
     def test_a_method_that_is_not_enabled_is_named(self, bao: Bao, method: Jwt) -> None:
         with pytest.raises(StoreError, match="auth/nojwt/login"):
-            use(bao.client(replace(method, mount="nojwt")))
+            send_request(bao.client(replace(method, mount="nojwt")))
 
 
 @contextmanager
 def token_review(accepted: str) -> Iterator[str]:
     """The one endpoint of Kubernetes that Vault asks whether a service account's token is good."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class TokenReviewHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             user = {"username": "system:serviceaccount:voice:rotator", "uid": "1", "groups": []}
@@ -370,7 +370,7 @@ def token_review(accepted: str) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), TokenReviewHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -408,7 +408,7 @@ def test_kubernetes_logs_in_with_the_file_as_it_is_at_each_login(
         file.write_text(service_account_token("forged"))
         session = bao.client(method)
         with pytest.raises(StoreDenied, match="login at auth/kubernetes/login"):
-            use(session)
+            send_request(session)
         file.write_text(good)
-        use(session)
+        send_request(session)
         assert session.meter.count("login", "ok") == 1

@@ -3,6 +3,7 @@
 import itertools
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +16,10 @@ from openbao_server import (
     ProxiedExchange,
     TamperingProxy,
     VaultAccess,
-    eventually,
     running_bao,
     with_answer,
 )
+from polling import eventually
 
 from rotator.core.model import Claim, ConsumerDocument, Credential, TargetState
 from rotator.core.secret import Secret
@@ -46,11 +47,11 @@ def credential(password: str = "first-password", **more: object) -> Credential:
     return replace(Credential("acc", "user", "id-1", Secret(password), "sip:user@example.org", "a1"), **more)
 
 
-def is_write(part: str):
+def is_write(part: str) -> Callable[[ProxiedExchange], bool]:
     return lambda seen: seen.verb == "POST" and part in seen.path
 
 
-def is_read(part: str):
+def is_read(part: str) -> Callable[[ProxiedExchange], bool]:
     return lambda seen: seen.verb == "GET" and part in seen.path
 
 
@@ -425,7 +426,7 @@ def rules() -> dict[str, list[str]]:
     return {path: re.findall(r'"(\w+)"', names) for path, names in RULE.findall(POLICY.read_text())}
 
 
-def life(bao: Bao, policy: str, target: str) -> VaultAccess:
+def use_all_paths(bao: Bao, policy: str, target: str) -> VaultAccess:
     """Everything that `rotator` does in Vault, under a token that lives for a minute."""
     session = bao.client(Token(bao.token([policy], ttl="60s", no_default_policy=True)))
     steps = [
@@ -457,7 +458,7 @@ def test_the_policy_file_is_what_the_embedded_server_uses() -> None:
 
 
 def test_under_the_policy_nothing_is_denied(bao: Bao, policy: str, name: str) -> None:
-    session = life(bao, policy, name)
+    session = use_all_paths(bao, policy, name)
     assert {outcome for _, outcome in session.meter.requests} == {"ok"}
     assert session.meter.count("renew", "ok") == 1
 
@@ -466,7 +467,7 @@ def test_under_the_policy_nothing_is_denied(bao: Bao, policy: str, name: str) ->
 def test_without_any_one_capability_something_is_denied(bao: Bao, name: str, path: str, capability: str) -> None:
     left = {**rules(), path: [kept for kept in rules()[path] if kept != capability]}
     text = "\n".join(f'path "{path}" {{ capabilities = {names} }}'.replace("'", '"') for path, names in left.items())
-    session = life(bao, bao.policy("mutant", text), name)
+    session = use_all_paths(bao, bao.policy("mutant", text), name)
     assert "denied" in {outcome for _, outcome in session.meter.requests}
 
 

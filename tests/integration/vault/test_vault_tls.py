@@ -23,17 +23,17 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
 
 
 @pytest.fixture
-def files(authority: dict[str, str], tmp_path: Path) -> Path:
+def tls_files(authority: dict[str, str], tmp_path: Path) -> Path:
     (tmp_path / "ca.pem").write_text(authority["issuing_ca"])
     (tmp_path / "server.pem").write_text(authority["certificate"] + "\n" + authority["private_key"])
     return tmp_path
 
 
 @pytest.fixture
-def tls_address(bao: Bao, files: Path) -> Iterator[str]:
+def tls_address(bao: Bao, tls_files: Path) -> Iterator[str]:
     """OpenBao behind TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(files / "server.pem")
+    context.load_cert_chain(tls_files / "server.pem")
     host, port = bao.address.removeprefix("http://").split(":")
     listener = socket.create_server(("127.0.0.1", 0))
     threads: list[threading.Thread] = []
@@ -66,21 +66,21 @@ def tls_address(bao: Bao, files: Path) -> Iterator[str]:
         open_socket.close()
 
 
-def test_an_own_authority_is_trusted(bao: Bao, tls_address: str, files: Path) -> None:
-    session = bao.client(address=tls_address, ca_file=files / "ca.pem")
+def test_an_own_authority_is_trusted(bao: Bao, tls_address: str, tls_files: Path) -> None:
+    session = bao.client(address=tls_address, ca_file=tls_files / "ca.pem")
     session.store.check()
     session.client.close()
 
 
 def test_the_environment_neither_weakens_nor_breaks_an_own_authority(
-    bao: Bao, tls_address: str, files: Path, monkeypatch: pytest.MonkeyPatch
+    bao: Bao, tls_address: str, tls_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/certs/ca-certificates.crt")
     monkeypatch.setenv("CURL_CA_BUNDLE", "")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("VAULT_SKIP_VERIFY", "true")
     monkeypatch.setenv("VAULT_TOKEN", "not-a-token")
-    session = bao.client(address=tls_address, ca_file=files / "ca.pem")
+    session = bao.client(address=tls_address, ca_file=tls_files / "ca.pem")
     session.store.check()
     session.client.close()
 
@@ -93,8 +93,8 @@ def test_an_unknown_authority_is_refused_before_a_token_is_sent(bao: Bao, tls_ad
     session.client.close()
 
 
-def test_a_certificate_for_another_name_is_refused(bao: Bao, tls_address: str, files: Path) -> None:
-    session = bao.client(address=tls_address.replace("127.0.0.1", "localhost"), ca_file=files / "ca.pem")
+def test_a_certificate_for_another_name_is_refused(bao: Bao, tls_address: str, tls_files: Path) -> None:
+    session = bao.client(address=tls_address.replace("127.0.0.1", "localhost"), ca_file=tls_files / "ca.pem")
     with pytest.raises(StoreUnavailable, match="TLS"):
         session.store.check()
     session.client.close()

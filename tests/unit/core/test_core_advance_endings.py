@@ -126,7 +126,7 @@ def test_an_abandoned_attempt_in_place_leaves_nothing_and_an_undo_has_its_creden
     assert advance.after_abandon(undo, NOW, LATER).ledger == (replace(disabled, disabled_at=None), other)
 
 
-def closed(target=TARGET, now=NOW, fraction=0.0, ledger=(), strays=False, **changes):
+def closed(target=TARGET, now=NOW, fraction=0.0, ledger=(), strays=False, **changes) -> TargetState:
     state = replace(opened(Phase.PROVED, **changes), ledger=ledger, failures=3, last_error="x", not_before=NOW)
     return advance.after_close(state, target, now, fraction, strays=strays)
 

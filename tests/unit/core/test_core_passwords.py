@@ -34,7 +34,7 @@ limit_sets = st.builds(
 )
 
 
-def can_be_met(rules):
+def can_be_met(rules) -> bool:
     """By construction: the fewest characters of each class, filled up with letters."""
     least = "a" * rules.lower + "A" * rules.upper + "1" * rules.digits + rules.symbols[:1] * rules.symbol
     return meets(Secret(least.ljust(rules.length, "a")), rules)

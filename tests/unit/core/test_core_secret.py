@@ -19,7 +19,7 @@ SECRET = Secret(VALUE)
 HOLDER = Credential("account", "user", "id", SECRET)
 
 
-def logged(message, *args):
+def logged(message, *args) -> str:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     logger = logging.Logger("test")  # noqa: LOG001
@@ -28,7 +28,7 @@ def logged(message, *args):
     return stream.getvalue()
 
 
-def raised():
+def raised() -> str:
     password = HOLDER.password
     try:
         raise ValueError("refused", password, HOLDER)  # noqa: TRY301

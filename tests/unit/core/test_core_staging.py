@@ -24,8 +24,8 @@ from core_facts import (
 )
 
 from rotator.core.actions import Drop, Hold, HoldReason, LookUp, Stage
-from rotator.core.facts import lookup_key
-from rotator.core.model import ConsumerDocument, Credential, Ending, Purpose, Request
+from rotator.core.facts import Facts, lookup_key
+from rotator.core.model import ConsumerDocument, Credential, Ending, LedgerEntry, Purpose, Request
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
 from rotator.core.staging import stage
@@ -43,7 +43,7 @@ def known(*credentials: Credential) -> dict[str, tuple[Credential, ...]]:
     return {lookup_key(Credential("fake", found.username)): (found,) for found in credentials}
 
 
-def with_standby(**changes):
+def with_standby(**changes) -> Facts:
     """`a` is published, `b` stands by."""
     rest = {"state_published": A, "consumer": document(A), "state_standby": replace(B, password=None)}
     return facts(ALTERNATING, **({**rest, "state_request": REQUEST} | changes))
@@ -109,7 +109,7 @@ def test_what_the_schedule_asks_for_waits_for_the_window_and_a_request_does_not(
     assert isinstance(stage(facts(target, state_next_rotation=NOW, now=inside)), Stage)
 
 
-def idle_entry(**changes):
+def idle_entry(**changes) -> LedgerEntry:
     return replace(ENTRY, credential=B, ending=Ending.STAND_BY, **{"disable_at": NOW + HOUR} | changes)
 
 

@@ -1,6 +1,7 @@
 """The transitions of an attempt: every legal pair, every other raises, and every phase can be reached and left."""
 
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def test_an_attempt_goes_where_the_table_says_and_nowhere_else(phase, event):
             next_phase(phase, event)
 
 
-def reachable(table, start):
+def reachable(table, start) -> set[Any]:
     seen, new = set(), {start}
     while new:
         seen |= new

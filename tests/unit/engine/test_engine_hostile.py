@@ -14,18 +14,18 @@ from rotator.core.actions import HoldReason
 from rotator.core.answers import Refusal, Refused
 from rotator.core.model import Ending, Phase, Purpose, Strategy
 from rotator.core.schedule import Every
-from rotator.engine import Outcome
+from rotator.engine import Engine, Outcome
 from rotator.ports import Conflict
 from rotator.testing import CHOSEN, GENERATED, FakeFault, FakeProvider
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
-def enabled(world):
+def enabled(world) -> list[str]:
     return sorted(held.username for held in world.provider.credentials.values() if held.enabled)
 
 
-def rotated(target=REPLACE, capabilities=CHOSEN):
+def rotated(target=REPLACE, capabilities=CHOSEN) -> tuple[EngineHarness, Engine]:
     """A world whose target was rotated twice, long enough ago that nothing waits."""
     world = EngineHarness(target, capabilities)
     if capabilities is CHOSEN:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from engine_harness import DAY, IN_PLACE, EngineHarness
 
-from rotator.core.answers import Unknown
+from rotator.core.answers import Answer, Unknown
 from rotator.core.model import Attempt, Capabilities, Credential, Phase, Purpose, Request, Strategy, TargetState
 from rotator.core.secret import Secret
 from rotator.engine import Engine, Outcome
@@ -21,7 +22,7 @@ def while_sending(world: EngineHarness, verb: str, publish: Callable[[TargetStat
     """Between deciding and sending `verb`, another process publishes a credential and closes everything."""
     send = getattr(world.provider, verb)
 
-    def send_late(*arguments):
+    def send_late(*arguments) -> Answer[Any]:
         setattr(world.provider, verb, send)
         before = world.store.states["office"]
         published = publish(before.state)
@@ -144,7 +145,7 @@ def test_a_password_restored_late_is_made_good():
     world.clock.advance(MINUTE)
     set_once = world.provider.set_password
 
-    def set_then_restore(credential):
+    def set_then_restore(credential) -> Answer[Any]:
         answer = set_once(credential)
         while_sending(world, "set_password", lambda state: replace(state.published, password=Secret("another")))
         return answer

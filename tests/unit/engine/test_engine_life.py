@@ -16,7 +16,7 @@ from rotator.testing import GENERATED, FakeFault
 MINUTE = timedelta(minutes=1)
 
 
-def enabled(world):
+def enabled(world) -> list[str]:
     return sorted(held.username for held in world.provider.credentials.values() if held.enabled)
 
 
@@ -316,7 +316,7 @@ def test_a_conflict_is_read_again_and_decided_again():
     original = world.store.write_state
     refused = [Conflict("stale"), Conflict("stale")]
 
-    def twice_refused(state, version):
+    def twice_refused(state, version) -> int:
         if refused:
             raise refused.pop()
         return original(state, version)
@@ -352,7 +352,7 @@ def test_a_write_to_vault_whose_answer_is_lost_loses_nothing(number):
     writes = 0
     original = world.store.write_state
 
-    def counted(state, version):
+    def counted(state, version) -> int:
         nonlocal writes
         writes += 1
         result = original(state, version)

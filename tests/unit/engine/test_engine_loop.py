@@ -21,7 +21,7 @@ def refuse_writes(world: EngineHarness, number: int) -> list[Exception]:
     original = world.store.write_state
     errors = [Conflict("stale") for _ in range(number)]
 
-    def write(state, version):
+    def write(state, version) -> int:
         if errors:
             raise errors.pop()
         return original(state, version)
@@ -298,7 +298,7 @@ def test_a_conflict_while_the_claim_is_given_back_is_no_failure():
     world.clock.advance(MINUTE)
     write = world.store.write_state
 
-    def written_meanwhile(state, version):
+    def written_meanwhile(state, version) -> int:
         if state.claim is None and state.attempt is not None and state.attempt.phase is Phase.APPLIED:
             raise Conflict("stale")
         return write(state, version)

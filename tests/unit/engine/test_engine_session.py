@@ -8,7 +8,7 @@ from engine_harness import REPLACE
 
 from rotator.core.answers import Unknown
 from rotator.core.circuit import Circuit
-from rotator.core.facts import lookup_key
+from rotator.core.facts import Facts, lookup_key
 from rotator.core.model import Attempt, Claim, ConsumerDocument, Credential, Phase, Purpose, Strategy, TargetState
 from rotator.core.secret import Secret
 from rotator.engine.session import Session
@@ -46,7 +46,7 @@ class ClaimedSession:
     def stored(self) -> TargetState:
         return self.store.states["office"].state
 
-    def facts(self, longest_effect: timedelta = timedelta()):
+    def facts(self, longest_effect: timedelta = timedelta()) -> Facts:
         return self.session.facts(CAPABILITIES, self.throttles, longest_effect, timedelta(seconds=7))
 
     def holds(self, longest_effect: timedelta) -> bool:

@@ -16,7 +16,7 @@ class MeetingClock(FakeClock):
         super().__init__()
         self.barrier = Barrier(2, timeout=5)
 
-    def monotonic(self):
+    def monotonic(self) -> float:
         self.barrier.wait()
         return super().monotonic()
 
