@@ -184,7 +184,7 @@ def test_a_daemon_that_does_not_start_is_reported_with_its_reason() -> None:
     demo = Demo(DemoOptions(times=impossible), SystemClock(stop), SystemRandomness(), stop, lambda _: None)
     with pytest.raises(DemoError, match="the daemon ended at its start") as caught:
         demo.run()
-    assert "overlap: 4s is too long" in str(caught.value)
+    assert "is too long: the next rotation may follow after" in str(caught.value)
 
 
 def test_a_duration_in_which_nothing_can_be_shown_is_refused() -> None:
