@@ -30,7 +30,7 @@ class Hold:
 
     reason: HoldReason
     message: str
-    until: datetime | None = None
+    until: datetime | None = None  # a check leaves out what `decide` reads in the facts itself
 
 
 class Step(StrEnum):

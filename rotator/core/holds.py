@@ -13,7 +13,7 @@ def account_hold(facts: Facts, account: str) -> Hold | None:
         return Hold(HoldReason.ACCOUNT_MISSING, message)
     if account in facts.open_circuits:
         message = f"too many calls to {account} failed in a row: calls pause for a while"
-        return Hold(HoldReason.CIRCUIT_OPEN, message, facts.open_circuits[account])
+        return Hold(HoldReason.CIRCUIT_OPEN, message)
     return None
 
 
@@ -23,7 +23,7 @@ def backoff_hold(facts: Facts) -> Hold | None:
         return None
     state = facts.state
     propagating = state.attempt is not None and state.attempt.phase is Phase.APPLIED and not state.failures
-    return Hold(HoldReason.PROPAGATING if propagating else HoldReason.BACKING_OFF, state.last_error, state.not_before)
+    return Hold(HoldReason.PROPAGATING if propagating else HoldReason.BACKING_OFF, state.last_error)
 
 
 def foreign_document_hold(facts: Facts) -> Hold | None:

@@ -59,7 +59,7 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
     entry = None if isinstance(idle, LookUp) else ledger_entry_of(facts.state, idle)
     if entry is None or entry.disabled or (entry.disable_at <= facts.now and facts.state.request is not None):
         return None
-    return Hold(HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential", entry.disable_at)
+    return Hold(HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential")
 
 
 def _window_hold(facts: Facts) -> Hold | None:

@@ -139,6 +139,8 @@ def test_every_reason_to_hold_is_told_with_what_to_wait_for(reason, message, wai
         {"state_ledger": (replace(ENTRY, disable_at=NOW + HOUR),)},
         {"state_ledger": (replace(ENTRY, disabled_at=NOW + HOUR - 7 * DAY),)},
         {"open_circuits": {"other": NOW + HOUR}},
+        {"state_next_rotation": NOW + HOUR, "state_ledger": (replace(ENTRY, disable_at=NOW + DAY),)},
+        {"state_ledger": (replace(ENTRY, disable_at=NOW + HOUR), replace(ENTRY, disable_at=NOW + DAY))},
     ],
 )
 def test_a_hold_ends_as_soon_as_anything_else_may_become_possible(moment):

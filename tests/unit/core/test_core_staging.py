@@ -114,7 +114,7 @@ def idle_entry(**changes) -> LedgerEntry:
 
 
 def test_the_idle_credential_is_not_set_while_devices_may_still_use_it():
-    held = Hold(HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential", NOW + HOUR)
+    held = Hold(HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential")
     assert stage(with_standby(state_ledger=(idle_entry(),))) == held
     due = {"state_request": None, "state_next_rotation": NOW}
     assert stage(with_standby(state_ledger=(idle_entry(),), **due)) == held
