@@ -3,7 +3,7 @@
 import itertools
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,8 +39,12 @@ def session(bao: Bao, policy: str) -> VaultAccess:
 
 
 @pytest.fixture
-def name() -> str:
-    return next(NAMES)
+def name(bao: Bao) -> Iterator[str]:
+    """A target's name. What a test leaves is deleted: an unreadable document would fail `rotator status` elsewhere."""
+    name = next(NAMES)
+    yield name
+    for left in (name, f"{name}-copy"):
+        bao.call("DELETE", f"secret/metadata/rotator/state/{left}")
 
 
 def credential(password: str = "first-password", **more: object) -> Credential:
