@@ -372,7 +372,7 @@ def test_a_project_that_cannot_be_seen_stops_the_account_and_says_what_to_check(
         assert engine.throttles.open_circuits() == ("fake",)
         (entry,) = harness.state.ledger
         assert not entry.disabled
-        assert "letter case" in entry.note
+        assert "case-sensitive" in entry.note
         assert harness.published_works
         assert len(harness.our_credentials) == 2
         harness.project.api.read_as(**{reading: True})

@@ -130,7 +130,7 @@ class AnyOrder(RuleBasedStateMachine):
     # -- what goes wrong
 
     @rule(
-        trouble=st.sampled_from(RequestFault), times=st.sampled_from([1, 4, 9]), account=st.sampled_from(["one", "two"])
+        fault=st.sampled_from(RequestFault), times=st.sampled_from([1, 4, 9]), account=st.sampled_from(["one", "two"])
     )
     def provider_fails(self, fault: RequestFault, times: int, account: str) -> None:
         self.harness.accounts[account].transport.faults += [fault] * times

@@ -75,7 +75,7 @@ def test_the_schema_is_valid_and_names_every_value_of_the_defaults_as_required()
         ("vault: [", "config: is not a YAML mapping"),
         ("just words", "config: is not a YAML mapping"),
         (config() + "audit: {file: /var/log/audit.jsonl}\n", "audit.file needs a disk"),
-        ("vault: {embedded: {data_dir: x}}\n", "vault.embedded keeps its data in a folder"),
+        ("vault: {embedded: {data_dir: x}}\n", "vault.embedded needs a disk"),
         (config().replace("0.0.0.0:9464", "127.0.0.1:9464"), "write 0.0.0.0:9464"),
         (config().replace('daemon: {listen: "0.0.0.0:9464"}', ""), "write 0.0.0.0:9464"),
         (config().replace("0.0.0.0:9464", "[::1]:9464"), "write 0.0.0.0:9464"),
@@ -91,7 +91,7 @@ def test_a_configuration_that_cannot_work_in_these_pods_is_refused(text, says):
 
 def test_two_monitors_and_a_service_account_without_a_name_are_refused():
     assert "exclude each other" in refusal({"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}})
-    assert "serviceAccount.name: needed" in refusal({"serviceAccount": {"create": False}})
+    assert "serviceAccount.name: required" in refusal({"serviceAccount": {"create": False}})
 
 
 def generator() -> ModuleType:
