@@ -26,6 +26,14 @@ class Provider(Protocol):
         ...
 
     @property
+    def identity(self) -> str:
+        """The account as the provider knows it, such as its account id: not the configuration's name for it.
+
+        Empty if nothing but the key names it.
+        """
+        ...
+
+    @property
     def longest_call(self) -> timedelta:
         """The longest time that a method takes, with retries and waiting for the rate limiter."""
         ...
@@ -110,10 +118,16 @@ class Versioned:
 
     state: TargetState
     version: int
+    deleted: bool = False  # it existed, and its latest version was deleted or destroyed; the state is a fresh one
+    ends_at: datetime | None = None  # Vault deletes it by itself then (`delete_version_after`)
 
 
 class Store(Protocol):
     """The two documents of each target. Every write is check-and-set and raises `Conflict` if it loses."""
+
+    def now(self) -> datetime | None:
+        """Returns the store's time, as of its last answer and carried forward; None before the first answer."""
+        ...
 
     def read_state(self, target: str) -> Versioned:
         """Reads the state document. Raises StoreError."""

@@ -20,6 +20,7 @@ class HoldReason(Enum):
     FOREIGN_DOCUMENT = "consumer document changed by somebody else"
     RETIREMENTS_CAPPED = "retirements capped"  # this minute's maximum was reached
     IDLE_IN_OVERLAP = "idle credential still in its overlap"
+    CLOCKS_DIFFER = "clocks differ"  # something is due by only one of this machine's clock and Vault's
     OUTSIDE_WINDOW = "outside the window"
     NOT_DUE = "not due"
 

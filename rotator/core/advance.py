@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from rotator.core.actions import Stage
 from rotator.core.facts import is_same_credential
-from rotator.core.ledger import LATE_COMMIT, count_from_now, end_now, replaced_entry, strays_entry, without_credential
+from rotator.core.ledger import LATE_COMMIT, end_now, replaced_entry, strays_entry, without_credential
 from rotator.core.model import (
     Attempt,
     Claim,
@@ -25,18 +25,13 @@ from rotator.core.transitions import AttemptEvent, next_phase
 
 
 def after_draw(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
-    """Stores the time of the next rotation, drawn for a new target or after its policy changed.
-
-    Grace periods that a clock far ahead stored start again from now, in full.
-    """
+    """Stores the time of the next rotation, drawn for a new target or after its policy changed."""
     policy, last = target.policy, state.last_rotation
     if last is None:
         due = first_due(policy.window, now, fraction)
     else:
-        last = min(last, now)
         due = next_due(policy.schedule, policy.window, last, fraction)
-    entries = tuple(count_from_now(entry, now) for entry in state.ledger)
-    return replace(state, next_rotation=due, last_rotation=last, ledger=entries, scheduled_by=target.schedule_key)
+    return replace(state, next_rotation=due, scheduled_by=target.schedule_key)
 
 
 def after_request(state: TargetState, request: Request) -> TargetState:

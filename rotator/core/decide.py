@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from rotator.core import ledger
 from rotator.core.actions import (
     NEEDS_CLAIM,
     Abandon,
@@ -33,7 +32,7 @@ from rotator.core.actions import (
 )
 from rotator.core.backoff import is_waiting
 from rotator.core.facts import Facts, lookup_key
-from rotator.core.holds import account_hold, backoff_hold, foreign_document_hold
+from rotator.core.holds import account_hold, backoff_hold, clocks_hold, foreign_document_hold
 from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
 from rotator.core.staging import stage
 
@@ -55,11 +54,12 @@ def decide(facts: Facts) -> Decision:
             return TakeClaim() if isinstance(answer, NEEDS_CLAIM) and not facts.holds_claim else answer
     weightiest = min(holds, key=lambda hold: _WEIGHT[hold.reason])
     # Look again as soon as another action may become possible.
+    earliest = facts.clocks.earliest
     moments = [weightiest.until, facts.state.next_rotation, facts.state.not_before, *facts.open_circuits.values()]
     for entry in facts.state.ledger:
         moments += [entry.not_before, entry.disable_at, entry.ends_at]
-    later = [moment for moment in moments if moment is not None and moment > facts.now]
-    return replace(weightiest, until=min(later, default=None))
+    later = [moment for moment in moments if moment is not None and moment > earliest]
+    return replace(weightiest, until=min(later) + (facts.now - earliest) if later else None)
 
 
 def claimed_elsewhere(facts: Facts) -> Hold | None:
@@ -131,9 +131,9 @@ def _discard(attempt: Attempt) -> Action:
 
 
 def draw_due_time(facts: Facts) -> Action | None:
-    """Draws the time of the next rotation once; again only if the schedule changed or a clock far ahead stored it."""
+    """Draws the time of the next rotation once; again only if the schedule changed."""
     state = facts.state
-    changed = state.scheduled_by != facts.target.schedule_key or ledger.has_future_times(state, facts.now)
+    changed = state.scheduled_by != facts.target.schedule_key
     return DrawDueTime() if state.next_rotation is None or changed else None
 
 
@@ -142,13 +142,15 @@ def retire(facts: Facts) -> Decision | None:
     foreign = foreign_document_hold(facts)
     if foreign is not None:
         return foreign
+    unsure: Hold | None = None
     for entry in facts.state.ledger:
+        unsure = unsure or clocks_hold(facts, entry.ends_at if entry.disabled else entry.disable_at)
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
         if action is not None and facts.retirements_left <= 0:
             return Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
         if action is not None:
             return action
-    return None
+    return unsure
 
 
 def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
@@ -158,12 +160,12 @@ def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
 
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
-    can, ended = facts.capabilities[entry.credential.account], entry.ends_at <= facts.now
+    can, ended = facts.capabilities[entry.credential.account], entry.ends_at <= facts.clocks.earliest
     if entry.ending is Ending.FORGET:
         return Forget(entry) if ended else None
     if facts.is_protected(entry.credential):
         return None
-    if entry.disable_at > facts.now:
+    if entry.disable_at > facts.clocks.earliest:
         # Told in advance, the provider ends the credential even while rotator is down.
         untold = entry.credential.id is not None and entry.expires_at is None
         return Expire(entry) if untold and can.expires else None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from rotator.core.clocks import Clocks
 from rotator.core.model import (
     Attempt,
     Capabilities,
@@ -27,11 +28,17 @@ class Facts:
     consumer: ConsumerDocument
     holds_claim: bool  # this process holds the claim for longer than any single effect can take
     other_claim_remaining: timedelta  # how long to respect another process's claim
-    now: datetime
+    now: datetime  # by this machine's clock; `clocks` has Vault's as well
     lookups: Mapping[str, tuple[Credential, ...]] = field(default_factory=dict)  # made in this look, by `lookup_key`
     open_circuits: Mapping[str, datetime] = field(default_factory=dict)  # by account: when the next call may go out
     retirements_left: int = 1  # how many this minute's cap still allows
     unproved_accounts: frozenset[str] = frozenset()  # accounts with too many passwords set in place and not proved
+    vault_now: datetime | None = None  # by Vault's clock; None: the same
+
+    @property
+    def clocks(self) -> Clocks:
+        """Both clocks. What time alone triggers is due by `clocks.earliest`; a period begins at `clocks.latest`."""
+        return Clocks(self.now, self.vault_now or self.now)
 
     @property
     def consumer_document_is_ours(self) -> bool:

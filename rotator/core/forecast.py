@@ -102,7 +102,7 @@ class _PaperRun:
                 self.waits_for = "the provider's answer"
             case do.DrawDueTime():
                 self.drawn_anew = True
-                self._move(advance.after_draw(state, facts.target, facts.now, 0.0))
+                self._move(advance.after_draw(state, facts.target, facts.clocks.latest, 0.0))
             case do.Stage():
                 self._stage(action)
             case do.Apply():
@@ -115,7 +115,7 @@ class _PaperRun:
                 self._publish(action.credential)
             case do.Close():
                 self.drawn_anew = True
-                self._move(advance.after_close(state, facts.target, facts.now, 0.0))
+                self._move(advance.after_close(state, facts.target, facts.clocks.latest, 0.0))
             case do.Abandon():
                 self._step("discard the staged password; a new one is tried after a pause", state.last_error)
                 self.waits_for = ""
@@ -128,7 +128,7 @@ class _PaperRun:
                 self._move(ledger.after_expire(state, entry, entry.disable_at))
             case do.Disable():
                 self._step(f"disable {action.entry.label}", _why_disabled(facts, action.entry))
-                self._retire(ledger.after_disable(state, action.entry, facts.now))
+                self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
             case do.Delete():
                 self._step(_last_step(action.entry, deletes=True), "its quarantine has ended")
                 self._retire(ledger.after_removal(state, action.entry, deleted=True))

@@ -1,5 +1,7 @@
 """The obstacles that several checks of `decide` share. Each function returns the `Hold` for one, or None."""
 
+from datetime import datetime, timedelta
+
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.backoff import is_waiting
 from rotator.core.facts import Facts
@@ -34,3 +36,14 @@ def foreign_document_hold(facts: Facts) -> Hold | None:
     what = "is not what rotator published" if facts.consumer.exists else "is gone"
     remedy = f"correct it, or take it over: rotator rotate {facts.target.name} --take-over"
     return Hold(HoldReason.FOREIGN_DOCUMENT, f"{facts.target.path} {what}; {remedy}")
+
+
+def clocks_hold(facts: Facts, due: datetime) -> Hold | None:
+    """Holds what is due by one clock only, while this machine's and Vault's tell different times."""
+    clocks = facts.clocks
+    if not clocks.differ or not clocks.earliest < due <= clocks.latest:
+        return None
+    where = "ahead of" if clocks.offset > timedelta() else "behind"
+    apart = timedelta(seconds=round(abs(clocks.offset).total_seconds()))
+    message = f"due by one clock only: this machine's is {apart} {where} Vault's; correct whichever is wrong"
+    return Hold(HoldReason.CLOCKS_DIFFER, message)

@@ -43,24 +43,6 @@ def end_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     return replace(entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None)
 
 
-def has_future_times(state: TargetState, now: datetime) -> bool:
-    """True if a time that should be past lies more than a day ahead: a wrong clock stored it.
-
-    A smaller difference between two clocks does no lasting harm.
-    """
-    times = [state.last_rotation, *(time for entry in state.ledger for time in (entry.replaced_at, entry.disabled_at))]
-    return any(time is not None and time > now + timedelta(days=1) for time in times)
-
-
-def count_from_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
-    """Restarts overlap and quarantine now if they began at a time still to come."""
-    early = max(entry.replaced_at - now, timedelta())
-    disabled_at = min(entry.disabled_at, now) if entry.disabled_at is not None else None
-    return replace(
-        entry, replaced_at=entry.replaced_at - early, disable_at=entry.disable_at - early, disabled_at=disabled_at
-    )
-
-
 def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) -> tuple[LedgerEntry, ...]:
     """Returns the ledger without the entries of one credential."""
     return tuple(entry for entry in ledger if not is_same_credential(entry.credential, credential))

@@ -50,6 +50,7 @@ class Capabilities:
     password_limits: PasswordRules  # the strictest reading of the provider's pages
     username_pattern: str  # a regular expression that every username that we make must match
     expires: bool = False  # it accepts an end for a credential in advance and enforces it by itself
+    folds_case: bool = False  # usernames that differ only in the case of letters are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Policy:
     overlap: timedelta
     quarantine: timedelta
     password: PasswordRules
+    verify: timedelta | None = None  # how often what is published is proved between rotations; None: never
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Target:
     usernames: tuple[str, ...]  # the configured credential; two for `alternating`
     path: str  # of the consumer document, below the mount
     policy: Policy
+    new: bool = False  # the account does not have the configured username yet
 
     @property
     def schedule_key(self) -> str:
@@ -92,6 +95,8 @@ class Credential:
     uri: str = ""  # the realm or URI that goes with it
     attempt: str | None = None  # the attempt that created or set it; None: it is older than the target
     enabled: bool = True  # as last listed by the provider
+    made_at: datetime | None = None  # when its password was made; None: unknown (adopted)
+    identity: str = ""  # of the account, as the provider knows it; empty: unknown
 
 
 class Purpose(Enum):
@@ -128,6 +133,8 @@ class Attempt:
     refused: bool = False  # the provider definitely refuses this password: discard it once that is safe
     applied_at: datetime | None = None
     proof: str = ""
+    proved_at: datetime | None = None
+    handed_out: Credential | None = None  # by somebody else's consumer document, which `take_over` overwrites
 
 
 class Ending(Enum):
@@ -202,6 +209,17 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Verification:
+    """The result of the last proof of the published credential."""
+
+    at: datetime
+    accepted: bool
+    proof: str = ""  # how it was proved, or why it was not accepted
+    refusals: int = 0  # in a row
+    repaired: bool = False  # a rotation was started because of these refusals; there is no second one
+
+
+@dataclass(frozen=True, slots=True)
 class TargetState:
     """The state document: everything that `rotator` knows about a target. Only `rotator` reads it."""
 
@@ -219,6 +237,10 @@ class TargetState:
     request: Request | None = None
     claim: Claim | None = None
     counts: Counts = field(default_factory=Counts)
+    verification: Verification | None = None  # of what is published
+    verify_at: datetime | None = None  # when it is verified next; drawn once
+    published_since: datetime | None = None  # when what is published was published (again)
+    path: str = ""  # of the consumer document that was written last
     schema: int = SCHEMA_VERSION
 
 
@@ -232,6 +254,8 @@ class ConsumerDocument:
     password: Secret | None = None
     credential_id: str | None = None
     attempt: str | None = None
+    deleted: bool = False  # it existed, and its latest version was deleted or destroyed
+    ends_at: datetime | None = None  # Vault deletes it by itself then (`delete_version_after`)
 
     def names(self, credential: Credential) -> bool:
         """True if this document contains exactly `credential`."""

@@ -5,11 +5,13 @@ A due time is drawn once and stored. Drawn again at each look, a random time wou
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+_TIMES_FOR_AN_INTERVAL = 6
 SPREAD = 0.1  # of an interval: a rotation is due up to this much earlier, which spreads a fleet
 
 
@@ -22,6 +24,10 @@ class Every:
     def due_after(self, moment: datetime, fraction: float) -> datetime:
         """Returns the due time after a rotation at `moment`; `fraction` in [0, 1) is the drawn spread."""
         return moment + self.interval * (1 - SPREAD * fraction)
+
+    def soonest_after(self, rotation: datetime) -> datetime:
+        """Returns the earliest moment of a scheduled rotation after another: half of the interval later."""
+        return rotation + self.interval / 2
 
     @property
     def longest(self) -> timedelta:
@@ -37,8 +43,21 @@ class Cron:
     timezone: str = "UTC"
 
     def due_after(self, moment: datetime, _fraction: float) -> datetime:
-        """Returns the next time of the expression after `moment`, without spread: the operator named the time."""
-        return next_time(self.expression, self.timezone, moment)
+        """Returns the next time of the expression after `moment`, without spread: the operator named the time.
+
+        A time less than half an interval away is skipped.
+        """
+        return next_time(self.expression, self.timezone, self.soonest_after(moment))
+
+    def soonest_after(self, rotation: datetime) -> datetime:
+        """Returns the earliest moment of a scheduled rotation after another: half of the interval later.
+
+        The interval is the shortest gap among the next times: they may be a week apart, and then half a year.
+        """
+        times = [next_time(self.expression, self.timezone, rotation)]
+        while len(times) < _TIMES_FOR_AN_INTERVAL:
+            times.append(next_time(self.expression, self.timezone, times[-1]))
+        return rotation + min(later - earlier for earlier, later in pairwise(times)) / 2
 
     @property
     def longest(self) -> timedelta:
@@ -132,4 +151,4 @@ def next_due(schedule: Schedule, window: Window | None, rotated: datetime, fract
     if isinstance(schedule, Cron):
         # Never before its time: the expression would yield the same time again.
         return window.next_opening(wanted) + window.duration * fraction
-    return window.place(wanted, rotated, fraction)
+    return window.place(wanted, schedule.soonest_after(rotated), fraction)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from rotator.core.actions import Action, Decision, Drop, Hold, HoldReason, LookUp, Stage
 from rotator.core.facts import Facts, ledger_entry_of, lookup_key
-from rotator.core.holds import account_hold, backoff_hold, foreign_document_hold
+from rotator.core.holds import account_hold, backoff_hold, clocks_hold, foreign_document_hold
 from rotator.core.model import Credential, Purpose, Request, Strategy
 from rotator.core.undo import UndoImpossible, undo_candidate
 
@@ -25,15 +25,18 @@ def stage(facts: Facts) -> Decision | None:
     if foreign is not None and (request is None or not request.take_over):
         return foreign
     if request is None:
-        return Hold(HoldReason.NOT_DUE, "nothing is due")
+        due = facts.state.next_rotation
+        return (due and clocks_hold(facts, due)) or Hold(HoldReason.NOT_DUE, "nothing is due")
     if request.purpose is Purpose.UNDO:
         return _undo(facts, request)
     return _idle_hold(facts, request) or _window_hold(facts) or _ROTATE[facts.target.strategy](facts, request)
 
 
 def _due(facts: Facts) -> Request | None:
-    due = facts.state.next_rotation
-    if due is None or due > facts.now:
+    due, last = facts.state.next_rotation, facts.state.last_rotation
+    if last is not None and due is not None:
+        due = max(due, facts.target.policy.schedule.soonest_after(last))
+    if due is None or due > facts.clocks.earliest:
         return None
     why = f"due since {due:%Y-%m-%dT%H:%M:%SZ}" if facts.state.published else "first rotation"
     return Request(Purpose.ROTATE, SCHEDULED_BY, why, facts.now)
@@ -57,17 +60,21 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
         return None
     idle = _idle(facts)
     entry = None if isinstance(idle, LookUp) else ledger_entry_of(facts.state, idle)
-    if entry is None or entry.disabled or (entry.disable_at <= facts.now and facts.state.request is not None):
+    if entry is None or entry.disabled:
+        return None
+    if entry.disable_at <= facts.clocks.earliest and facts.state.request is not None:
         return None
     return Hold(HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential")
 
 
 def _window_hold(facts: Facts) -> Hold | None:
     """Holds a scheduled rotation until the window opens. Requests do not wait."""
-    window = facts.target.policy.window
-    if facts.state.request is not None or window is None or window.contains(facts.now):
+    window, clocks = facts.target.policy.window, facts.clocks
+    if facts.state.request is not None or window is None:
         return None
-    opening = window.next_opening(facts.now)
+    if window.contains(clocks.earliest) and window.contains(clocks.latest):
+        return None
+    opening = window.next_opening(clocks.latest)
     return Hold(HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", opening)
 
 
@@ -161,7 +168,7 @@ def _idle(facts: Facts) -> Credential | LookUp:
 
 
 def _undo(facts: Facts, request: Request) -> Action:
-    candidate = undo_candidate(facts.state, facts.capabilities, facts.now)
+    candidate = undo_candidate(facts.state, facts.capabilities, facts.clocks.earliest)
     if isinstance(candidate, UndoImpossible):
         return Drop(candidate.reason)
     return Stage(request, candidate.entry.credential, facts.state.published)

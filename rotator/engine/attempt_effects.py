@@ -22,7 +22,7 @@ _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
 def draw_due_time(caller: ProviderCaller, session: Session) -> None:
     """Draws the time of the next rotation."""
     fraction = caller.randomness.fraction()
-    session.write(advance.after_draw(session.state, session.target, caller.clock.now(), fraction))
+    session.write(advance.after_draw(session.state, session.target, session.clocks().latest, fraction))
 
 
 def take_claim(session: Session) -> None:
@@ -142,7 +142,7 @@ def restore(caller: ProviderCaller, session: Session, action: do.Restore) -> Non
     _record(caller, session, AuditVerb.RESTORE, outcome_of(answer), action.credential, message_of(answer))
     gone = isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND  # then no password of it is in force
     if isinstance(answer, Done) or gone:
-        session.write(advance.after_restore(session.state, caller.clock.now()))
+        session.write(advance.after_restore(session.state, session.clocks().latest))
     else:
         _set_back(caller, session, answer)
 
@@ -185,7 +185,8 @@ def close(caller: ProviderCaller, session: Session) -> None:
     """Closes the attempt; its predecessor goes into the ledger."""
     attempt, fraction = session.state.attempt, caller.randomness.fraction()
     strays = _may_have_strays(caller, attempt)
-    session.write(advance.after_close(session.state, session.target, caller.clock.now(), fraction, strays=strays))
+    now = session.clocks().latest
+    session.write(advance.after_close(session.state, session.target, now, fraction, strays=strays))
     if attempt is not None:
         facts = _who_and_why(attempt) | {"proof": attempt.proof}
         caller.record(AuditVerb.CLOSE, session.target, AuditOutcome.DONE, attempt.staged, **facts)
@@ -195,7 +196,7 @@ def abandon(caller: ProviderCaller, session: Session) -> None:
     """Abandons the attempt; whatever it may have left at the provider goes into the ledger."""
     attempt, why = session.state.attempt, session.state.last_error
     _record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, attempt.staged if attempt else None, why)
-    now, later = caller.clock.now(), caller.next_try(session.state.failures + 1)
+    now, later = session.clocks().latest, caller.next_try(session.state.failures + 1)
     session.write(advance.after_abandon(session.state, now, later, strays=_may_have_strays(caller, attempt)))
 
 

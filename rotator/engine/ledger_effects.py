@@ -39,7 +39,7 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
     _record(caller, session, AuditVerb.DISABLE, entry, answer)
     needs_password = _was_refused(answer, Refusal.UNSUPPORTED) and entry.credential.password is None
     if isinstance(answer, Done):
-        session.write(ledger.after_disable(session.state, entry, caller.clock.now()))
+        session.write(ledger.after_disable(session.state, entry, session.clocks().latest))
     elif _was_refused(answer, Refusal.NOT_FOUND):
         session.write(ledger.after_removal(session.state, entry, deleted=False))
     elif needs_password and caller.providers[account].capabilities.sets_password:

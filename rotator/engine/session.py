@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from rotator.core.clocks import Clocks
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.model import Capabilities, Claim, ConsumerDocument, Credential, Target, TargetState
 from rotator.engine.throttles import Throttles
@@ -85,6 +86,11 @@ class Session:
         """Drops every look-up, since the credentials have changed."""
         self._lookups = {}
 
+    def clocks(self) -> Clocks:
+        """Returns this machine's time and Vault's."""
+        now = self._clock.now()
+        return Clocks(now, self._store.now() or now)
+
     def new_claim(self) -> Claim:
         """Returns a claim of this process that begins now."""
         return Claim(self._holder, self._clock.now() + self._claim_length)
@@ -108,7 +114,8 @@ class Session:
         other_claim_remaining: timedelta,
     ) -> Facts:
         """Returns everything that the next decision depends on."""
-        now: datetime = self._clock.now()
+        clocks = self.clocks()
+        now = clocks.local
         throttles.note_attempt(self.target.name, self.state.attempt)
         return Facts(
             target=self.target,
@@ -122,4 +129,5 @@ class Session:
             open_circuits=throttles.open_until(capabilities, now),
             retirements_left=throttles.retirements_left(),
             unproved_accounts=throttles.unproved_accounts(),
+            vault_now=clocks.vault,
         )

@@ -37,6 +37,11 @@ class CredentialKind(ABC):
         return self._capabilities
 
     @property
+    def identity(self) -> str:
+        """The account as the provider knows it; empty if nothing but the key names it."""
+        return ""
+
+    @property
     def longest_call(self) -> timedelta:
         """The time within which every method returns."""
         return self._http.longest_call

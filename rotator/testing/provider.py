@@ -62,6 +62,7 @@ class FakeProvider:
     def __init__(self, capabilities: Capabilities = CHOSEN, account: str = "fake") -> None:
         self.capabilities = capabilities
         self.longest_call = timedelta(seconds=20)
+        self.identity = f"identity of {account}"
         self.credentials: dict[str, FakeCredential] = {}
         self.points = CrashPoints()
         self.faults: dict[str, list[FakeFault]] = {}  # by verb, one for each further call

@@ -1,18 +1,20 @@
 """A store in memory with the check-and-set of KV v2, crash points and planned failures."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 
 from rotator.core.model import ConsumerDocument, Credential, TargetState
-from rotator.ports import Conflict, StoreDenied, StoreError, Versioned
+from rotator.ports import Clock, Conflict, StoreDenied, StoreError, Versioned
 from rotator.testing.crash import CrashPoints
 
 
 class MemoryStore:
     """A store of both documents of every target. One instance outlives the processes of a test, as Vault does."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock
+        self.ahead = timedelta()  # of `clock`
         self.states: dict[str, Versioned] = {}
         self.consumers: dict[str, ConsumerDocument] = {}
         self.points = CrashPoints()
@@ -20,6 +22,10 @@ class MemoryStore:
         self.failing: list[StoreError] = []  # raised by the next calls, one each, before they do anything
         self.losing: list[StoreError] = []  # raised by the next writes, one each, after they were carried out
         self._lock = Lock()
+
+    def now(self) -> datetime | None:
+        """Returns the time of `clock`, off by `ahead`; None without a clock."""
+        return self._clock.now() + self.ahead if self._clock is not None else None
 
     def read_state(self, target: str) -> Versioned:
         """Returns the state document, or a fresh one."""

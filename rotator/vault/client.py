@@ -5,7 +5,8 @@ It uses hvac's adapter rather than its `Client`, which silently takes tokens and
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -28,6 +29,7 @@ _REQUESTS_IN_AN_ATTEMPT = 10  # renew, unwrap, log in, act, act again, look up, 
 _LOGINS_IN_AN_ATTEMPT = 2
 _PAUSES_FOR_A_NEW_TOKEN = 5
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+_HALF_A_SECOND = timedelta(seconds=0.5)  # the date is cut to whole seconds: this is wrong by no more
 _BROKEN = "the answer is not from Vault: check the address, and any proxy in between"
 
 
@@ -76,11 +78,12 @@ class VaultClient:
     ) -> None:
         """Prepares the client without connecting. Raises StoreError if the CA file is unusable."""
         self._connection = connection
-        self._session = open_session(connection, clock)
+        self._session = open_session(connection, clock, self._learn_time)
         self._clock = clock
         self._randomness = randomness
         self._meter = meter
         self._tokens = Tokens(Authenticator(method), self, clock)
+        self._time: tuple[datetime, float] | None = None  # Vault's, and the monotonic clock when it came
 
     @property
     def longest_call(self) -> timedelta:
@@ -91,6 +94,20 @@ class VaultClient:
     def token_expires_at(self) -> datetime | None:
         """Returns when the current token expires; None before the first request and for one that never expires."""
         return self._tokens.expires_at()
+
+    def now(self) -> datetime | None:
+        """Returns Vault's time, as of its last answer and carried forward; None before the first answer."""
+        if self._time is None:
+            return None
+        told, at = self._time
+        return told + timedelta(seconds=self._clock.monotonic() - at)
+
+    def _learn_time(self, date: str) -> None:
+        try:
+            told = parsedate_to_datetime(date).astimezone(UTC)
+        except ValueError:  # not from Vault, which always sends the date
+            return
+        self._time = told + _HALF_A_SECOND, self._clock.monotonic()
 
     def nonce(self) -> str:
         """Returns a new name for one write."""

@@ -34,6 +34,10 @@ class VaultStore:
                 f"(vault kv enable-versioning {self._mount}/, or name another mount)"
             )
 
+    def now(self) -> datetime | None:
+        """Returns Vault's time, as of its last answer and carried forward; None before the first answer."""
+        return self._client.now()
+
     def read_state(self, target: str) -> Versioned:
         """Reads the state document; returns a new state if it does not exist. Raises StoreError."""
         path = self._state_path(target)

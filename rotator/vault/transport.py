@@ -43,9 +43,14 @@ class Connection:
     timeout: float = 10.0
 
 
-def open_session(connection: Connection, clock: Clock) -> requests.Session:
-    """Opens a thread-safe session, whose `request` raises StoreError. Raises StoreError if the CA file is unusable."""
-    session = _VaultSession(connection)
+def open_session(
+    connection: Connection, clock: Clock, heard: Callable[[str], None] = lambda _date: None
+) -> requests.Session:
+    """Opens a thread-safe session, whose `request` raises StoreError. Raises StoreError if the CA file is unusable.
+
+    `heard` receives the date header of every answer.
+    """
+    session = _VaultSession(connection, heard)
     session.verify = True if connection.ca_file is None else _checked(connection.ca_file)
     # REQUESTS_CA_BUNDLE in the environment would silently override our CA file, and plain HTTP, which is only for the
     # same machine, must not go through a proxy.
@@ -57,15 +62,18 @@ def open_session(connection: Connection, clock: Clock) -> requests.Session:
 
 
 class _VaultSession(requests.Session):
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, heard: Callable[[str], None]) -> None:
         super().__init__()
-        self._connection = connection
+        self._connection, self._heard = connection, heard
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         try:
-            return super().request(*args, **kwargs)
+            answer = super().request(*args, **kwargs)
         except requests.RequestException as error:
             failure = _failure(self._connection, error)
+        else:
+            self._heard(answer.headers.get("Date", ""))
+            return answer
         raise failure  # outside the handler: the original error quotes bodies and headers
 
 

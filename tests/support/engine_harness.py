@@ -44,7 +44,7 @@ class EngineHarness:
     def __init__(self, target: Target = REPLACE, capabilities: Capabilities = CHOSEN, seed: int = 1) -> None:
         self.target = target
         self.clock = FakeClock()
-        self.store = MemoryStore()
+        self.store = MemoryStore(self.clock)
         self.provider: Any = FakeProvider(capabilities)  # or what a subclass has in its place
         self.audit = MemoryAudit()
         self.randomness = FakeRandomness(seed)
