@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import ClassVar, TypeAlias
 
+from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Credential, LedgerEntry, Request
 
 
@@ -14,7 +15,8 @@ class HoldReason(Enum):
     CLAIMED = "claimed"  # another process works on the target
     ACCOUNT_MISSING = "account missing"  # an attempt is open at an account that left the configuration
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
-    UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted yet
+    UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted
+    PROVING = "others are being proved"  # as many as that were set in place just now, and are not proved yet
     BACKING_OFF = "backing off"  # after a failure
     PROPAGATING = "propagating"  # applied, not proved yet
     FOREIGN_DOCUMENT = "consumer document changed by somebody else"
@@ -43,6 +45,7 @@ class Step(StrEnum):
     STAGE = "stage"
     DROP = "drop"
     APPLY = "apply"
+    SETTLE = "settle"
     RESTORE = "restore"
     PROVE = "prove"
     PUBLISH = "publish"
@@ -116,8 +119,17 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """Finds out by log-in which password of `in-place` is in force: the staged one, or still the old one."""
+
+    step: ClassVar = Step.SETTLE
+    credential: Credential
+    old: Credential | None  # None: its password is unknown
+
+
+@dataclass(frozen=True, slots=True)
 class Restore:
-    """Sets the old password of `in-place` again, after a refusal that follows an unknown answer."""
+    """Sets the old password of `in-place` again: the new one was refused, or not accepted in time."""
 
     step: ClassVar = Step.RESTORE
     credential: Credential
@@ -193,6 +205,7 @@ Action: TypeAlias = (
     | Stage
     | Drop
     | Apply
+    | Settle
     | Restore
     | Prove
     | Publish
@@ -206,4 +219,20 @@ Action: TypeAlias = (
 Decision: TypeAlias = Action | Hold
 
 # Effects at a provider or in the consumer document. Each needs a claim that outlasts it.
-NEEDS_CLAIM = (Apply, Restore, Prove, Publish, Close, Abandon, Expire, Disable, Delete, Forget)
+NEEDS_CLAIM = (Apply, Settle, Restore, Prove, Publish, Close, Abandon, Expire, Disable, Delete, Forget)
+
+
+def verb_of(action: Action) -> ProviderVerb | None:
+    """Returns the verb of the call that an action makes to a provider; None if it makes none, or only a proof."""
+    if isinstance(action, Apply):
+        return ProviderVerb(action.verb.value)
+    return _VERBS.get(type(action))
+
+
+_VERBS: dict[type, ProviderVerb] = {
+    LookUp: ProviderVerb.FIND,
+    Restore: ProviderVerb.SET_PASSWORD,
+    Expire: ProviderVerb.EXPIRE,
+    Disable: ProviderVerb.DISABLE,
+    Delete: ProviderVerb.DELETE,
+}

@@ -27,12 +27,15 @@ from rotator.core.actions import (
     Prove,
     Publish,
     Restore,
+    Settle,
     TakeClaim,
     Verb,
+    verb_of,
 )
 from rotator.core.backoff import is_waiting
+from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, lookup_key
-from rotator.core.holds import account_hold, backoff_hold, clocks_hold, foreign_document_hold
+from rotator.core.holds import backoff_hold, circuit_hold, clocks_hold, foreign_document_hold, missing_account_hold
 from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
 from rotator.core.staging import stage
 
@@ -75,11 +78,18 @@ def continue_attempt(facts: Facts) -> Decision | None:
     attempt = facts.state.attempt
     if attempt is None:
         return None
-    hold = account_hold(facts, attempt.staged.account) or backoff_hold(facts)
-    if hold is not None:
-        return hold
+    missing = missing_account_hold(facts, attempt.staged.account)
+    if missing is not None:
+        return missing
+    step = _next_step(facts, attempt)
+    shut = None if isinstance(step, Hold) else _circuit_hold(facts, attempt.staged.account, step)
+    return shut or backoff_hold(facts) or step
+
+
+def _next_step(facts: Facts, attempt: Attempt) -> Decision:
     if attempt.phase is Phase.STAGED:
-        return _discard(attempt) if attempt.refused else _apply(facts, attempt)
+        discards = attempt.refused or (attempt.put_back and not attempt.compromised)
+        return _discard(attempt) if discards else _apply(facts, attempt)
     if attempt.phase is Phase.APPLIED:
         return Prove(attempt.staged)
     if facts.consumer.names(attempt.staged):
@@ -88,12 +98,20 @@ def continue_attempt(facts: Facts) -> Decision | None:
     return Publish(attempt.staged) if foreign is None or attempt.take_over else foreign
 
 
+def _circuit_hold(facts: Facts, account: str, step: Action) -> Hold | None:
+    """Holds a call that the account's open circuit lets not through. Trying a password or publishing is none."""
+    if isinstance(step, Prove) and not facts.capabilities[account].proof.tries_password:
+        return circuit_hold(facts, account, ProviderVerb.FIND)
+    verb = verb_of(step)
+    return circuit_hold(facts, account, verb) if verb is not None else None
+
+
 def _apply(facts: Facts, attempt: Attempt) -> Decision:
     foreign = foreign_document_hold(facts)
     if foreign is not None and not attempt.take_over:
         return foreign  # before the provider gets the password, which could not be published afterwards
     if attempt.strategy is Strategy.IN_PLACE:
-        return Apply(Verb.SET_PASSWORD, attempt.staged)
+        return _settle(facts, attempt) or Apply(Verb.SET_PASSWORD, attempt.staged)
     if attempt.purpose is Purpose.UNDO:
         return Apply(Verb.ENABLE, attempt.staged)
     if attempt.staged.id is None:
@@ -101,6 +119,15 @@ def _apply(facts: Facts, attempt: Attempt) -> Decision:
     if attempt.strategy is Strategy.REPLACE:
         return Apply(Verb.COMPLETE, attempt.staged, attempt.predecessor)
     return Apply(Verb.SET_PASSWORD, attempt.staged)
+
+
+def _settle(facts: Facts, attempt: Attempt) -> Action | None:
+    """After an answer that left open which password is in force, a log-in shows it before anything is sent again."""
+    tries = facts.capabilities[attempt.staged.account].proof.tries_password
+    if not attempt.uncertain or facts.unsettled or not tries:
+        return None
+    old = attempt.predecessor
+    return Settle(attempt.staged, old if old is not None and old.password is not None else None)
 
 
 def _create(facts: Facts, attempt: Attempt) -> Action:
@@ -118,7 +145,7 @@ def _create(facts: Facts, attempt: Attempt) -> Action:
 
 
 def _discard(attempt: Attempt) -> Action:
-    """Discards a refused password, at once if every call of the attempt was answered.
+    """Discards a password that was refused or not accepted, at once if every call of the attempt was answered.
 
     If an earlier call may have been carried out, the ledger takes a credential that devices do not use. The one
     credential of `in-place` first gets its old password back, to put the published one into force again.

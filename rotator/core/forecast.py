@@ -86,7 +86,7 @@ class _PaperRun:
         self.needs: Credential | None = None
         self.drawn_anew = False
 
-    def carry_out(self, action: do.Decision) -> None:  # noqa: C901, PLR0912 - a case for each action
+    def carry_out(self, action: do.Decision) -> None:  # noqa: C901, PLR0912, PLR0915 - a case for each action
         """Takes one step."""
         facts, state = self.facts, self.facts.state
         match action:
@@ -111,6 +111,10 @@ class _PaperRun:
                 proof = facts.capabilities[action.credential.account].proof
                 self._step("prove that the provider accepts it", f"by {proof}")
                 self._move(advance.after_proof(state, str(proof)))
+            case do.Settle():
+                name = action.credential.username
+                self._step(f"try the staged and the old password of {name}", "which one is in force is unknown")
+                self.facts = replace(facts, unsettled=True)
             case do.Publish():
                 self._publish(action.credential)
             case do.Close():

@@ -131,7 +131,8 @@ class Attempt:
     take_over: bool = False  # overwrite a consumer document that somebody else wrote
     uncertain: bool = False  # the answer to a call was lost: the provider may have the password
     refused: bool = False  # the provider definitely refuses this password: discard it once that is safe
-    applied_at: datetime | None = None
+    put_back: bool = False  # `in-place`: it was not accepted in time, so the old password is set again
+    applied_at: datetime | None = None  # when a call last put it into force; `in-place`: or may have done so
     proof: str = ""
     proved_at: datetime | None = None
     handed_out: Credential | None = None  # by somebody else's consumer document, which `take_over` overwrites
@@ -159,6 +160,8 @@ class LedgerEntry:
     not_before: datetime | None = None
     note: str = ""  # why the last try failed, such as active calls
     expires_at: datetime | None = None  # when the provider will end it by itself, as it was told
+    compromised: bool = False  # somebody else may know its password: it is ended ahead of every cap
+    overwrite: bool = False  # disabling had no effect: it gets a random password, which `credential` has already
 
     @property
     def label(self) -> str:

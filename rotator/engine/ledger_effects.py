@@ -8,6 +8,7 @@ from rotator.core import actions as do
 from rotator.core import ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
+from rotator.core.circuit import ProviderVerb
 from rotator.core.model import LedgerEntry
 from rotator.core.passwords import generate
 from rotator.engine.provider_caller import ProviderCaller, message_of
@@ -20,7 +21,11 @@ _IN_USE_AGAIN = timedelta(minutes=5)
 def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
     """Tells the provider when to end a replaced credential."""
     entry = action.entry
-    answer = caller.ask(entry.credential.account, lambda provider: provider.expire(entry.credential, entry.disable_at))
+    answer = caller.ask(
+        entry.credential.account,
+        ProviderVerb.EXPIRE,
+        lambda provider: provider.expire(entry.credential, entry.disable_at),
+    )
     _record(caller, session, AuditVerb.EXPIRE, entry, answer)
     if isinstance(answer, Done):
         session.write(ledger.after_expire(session.state, entry, entry.disable_at))
@@ -35,7 +40,7 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
     entry, account = action.entry, action.entry.credential.account
     if not caller.throttles.admit_retirement():
         return
-    answer = caller.ask(account, lambda provider: provider.disable(entry.credential))
+    answer = caller.ask(account, ProviderVerb.DISABLE, lambda provider: provider.disable(entry.credential))
     _record(caller, session, AuditVerb.DISABLE, entry, answer)
     needs_password = _was_refused(answer, Refusal.UNSUPPORTED) and entry.credential.password is None
     if isinstance(answer, Done):
@@ -54,7 +59,7 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
     entry, credential = action.entry, action.stray or action.entry.credential
     if not caller.throttles.admit_retirement():
         return
-    answer = caller.ask(entry.credential.account, lambda provider: provider.delete(credential))
+    answer = caller.ask(entry.credential.account, ProviderVerb.DELETE, lambda provider: provider.delete(credential))
     _record(caller, session, AuditVerb.DELETE, replace(entry, credential=credential), answer)
     if isinstance(answer, Done) and action.stray is not None:
         session.write(ledger.after_stray_removal(session.state))
