@@ -31,8 +31,14 @@ class AuditVerb(_DescribedWord):
     PROVE = "prove", "The provider was asked whether it accepts the staged credential, or still the old one."
     PUBLISH = "publish", "The consumer document was written: devices read the new credential."
     CLOSE = "close", "The attempt succeeded; `proof` says how the credential was proved."
-    RESTORE = "restore", "The old password of an `in-place` credential was set again: the new one was refused, or not accepted."
-    ABANDON = "abandon", "The attempt was abandoned: the provider refuses the staged password, or did not accept it in time."
+    RESTORE = (
+        "restore",
+        "The old password of an `in-place` credential was set again: the new one was refused, or not accepted.",
+    )
+    ABANDON = (
+        "abandon",
+        "The attempt was abandoned: the provider refuses the staged password, or did not accept it in time.",
+    )
     DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out."
     REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
     EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."

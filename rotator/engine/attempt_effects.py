@@ -164,6 +164,8 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     waits, puts_back = is_propagating(attempt, can, now), can_put_back(attempt, can)
     later = next_try(caller, session, answer)
     if puts_back and not waits:
+        if not was_not_asked(answer):
+            caller.throttles.note_unaccepted(session.target.name, attempt.staged.account)
         session.write(advance.after_unaccepted(session.state, message))
     elif was_not_asked(answer):
         # The old password is put back in time. A proof changes nothing, so nothing is uncertain after it.

@@ -29,7 +29,7 @@ class Throttles:
         self._retired: deque[float] = deque()
         self._proving: dict[str, str] = {}  # by target, the account: a password was set just now
         self._unproved: dict[str, str] = {}  # by target, the account: a password was not accepted in time
-        self._put_back: set[str] = set()  # the targets among these whose old password was put back
+        self._put_back: dict[str, str] = {}  # likewise, and the old one was put back
         self._lock = Lock()
 
     def open_until(self, accounts: Iterable[str], now: datetime) -> Mapping[str, datetime]:
@@ -84,28 +84,22 @@ class Throttles:
             self._circuits[part[0]] = part[1].after_failure(at) if forbidden else part[1].after_success()
 
     def note_attempt(self, target: str, attempt: Attempt | None, can: Capabilities | None, now: datetime) -> None:
-        """Remembers whether a target has a password in place that is being proved, or was not accepted.
-
-        One that was put back counts until the same target has one that is proved.
-        """
+        """Remembers whether a target has a password in place that is being proved, or was not accepted."""
         with self._lock:
-            if attempt is None:
-                self._proving.pop(target, None)
-                if target not in self._put_back:
-                    self._unproved.pop(target, None)
-                return
-            account = attempt.staged.account
             self._proving.pop(target, None)
             self._unproved.pop(target, None)
+            if attempt is None:
+                return
             if attempt.phase is Phase.PROVED:
-                self._put_back.discard(target)
-            elif attempt.put_back:
-                self._put_back.add(target)
-            set_in_place = has_unproved_password(attempt)
-            if target in self._put_back or (set_in_place and not (can and is_propagating(attempt, can, now))):
-                self._unproved[target] = account
-            elif set_in_place:
-                self._proving[target] = account
+                self._put_back.pop(target, None)
+            if has_unproved_password(attempt):
+                in_flight = can is not None and is_propagating(attempt, can, now)
+                (self._proving if in_flight else self._unproved)[target] = attempt.staged.account
+
+    def note_unaccepted(self, target: str, account: str) -> None:
+        """Remembers a password that was not accepted and is put back, until the same target has one that is proved."""
+        with self._lock:
+            self._put_back[target] = account
 
     def unproved_accounts(self, target: str = "") -> frozenset[str]:
         """Returns the accounts that did not accept as many passwords as the failures that open a circuit.
@@ -113,14 +107,14 @@ class Throttles:
         A target whose own password was not accepted may try again: somebody has to be the first.
         """
         with self._lock:
-            counted = Counter(self._unproved.values())
-            own = self._unproved.get(target)
+            refused = self._put_back | self._unproved
+        counted, own = Counter(refused.values()), refused.get(target)
         return frozenset(name for name, number in counted.items() if number >= self._new.threshold and name != own)
 
     def proving_accounts(self) -> frozenset[str]:
         """Returns the accounts with as many passwords set in place that are not accepted, or not proved yet."""
         with self._lock:
-            counted = Counter((*self._proving.values(), *self._unproved.values()))
+            counted = Counter((self._put_back | self._unproved | self._proving).values())
             proving = set(self._proving.values())
         return frozenset(name for name, number in counted.items() if number >= self._new.threshold and name in proving)
 

@@ -147,7 +147,7 @@ def test_a_password_that_was_put_back_counts_until_its_target_has_one_that_is_ac
     )
     names = [f"target-{number}" for number in range(world.limits.circuit_failures)]
     for name in names:
-        throttles.note_attempt(name, replace(attempt, uncertain=True, put_back=True), CHOSEN, now)
+        throttles.note_unaccepted(name, "fake")
         throttles.note_attempt(name, None, None, now)
     assert throttles.unproved_accounts("another") == {"fake"}
     throttles.note_attempt(names[0], replace(attempt, phase=Phase.PROVED), CHOSEN, now)

@@ -167,9 +167,10 @@ def test_an_open_circuit_holds_no_log_in_up_and_no_publishing():
 # Putting back
 
 
-def unaccepted(world: EngineHarness, engine: Engine) -> None:
-    """Asks for a rotation whose password the registrar never accepts."""
-    world.provider.faults["prove"] = [AWAY] * 50
+def unaccepted(world: EngineHarness, engine: Engine, *, asked: bool = False) -> None:
+    """Asks for a rotation whose password cannot be proved, or is not accepted although the registrar can be asked."""
+    world.provider.faults["prove"] = [] if asked else [AWAY] * 50
+    world.provider.slow_to_accept = 50 if asked else 0
     world.request(engine)
     for _ in range(20):
         engine.look(world.target)
@@ -280,13 +281,24 @@ def test_a_fleet_waits_for_the_first_that_is_accepted():
     world, engine = rotated()
     world.limits = replace(world.limits, circuit_failures=1)
     engine = world.engine()
-    unaccepted(world, engine)
+    unaccepted(world, engine, asked=True)
     world.clock.advance(7 * HOUR)
     other = replace(world.target, name="lobby", usernames=("lobby",), path="sip/lobby")
     world.provider.add("lobby")
     assert engine.look(other).hold.reason is HoldReason.UNPROVED
-    world.provider.faults.clear()
+    world.provider.slow_to_accept = 0
     assert engine.look(world.target).outcome is Outcome.ROTATED
+    assert engine.look(other).outcome is Outcome.ROTATED
+
+
+def test_a_registrar_that_could_not_be_asked_says_nothing_about_the_account():
+    world, engine = rotated()
+    world.limits = replace(world.limits, circuit_failures=1)
+    engine = world.engine()
+    unaccepted(world, engine)
+    world.provider.faults.clear()
+    world.provider.add("lobby")
+    other = replace(world.target, name="lobby", usernames=("lobby",), path="sip/lobby")
     assert engine.look(other).outcome is Outcome.ROTATED
 
 
