@@ -54,6 +54,7 @@ class Step(StrEnum):
     ABANDON = "abandon"
     EXPIRE = "expire"
     DISABLE = "disable"
+    OVERWRITE = "overwrite"
     DELETE = "delete"
     FORGET = "forget"
 
@@ -182,12 +183,21 @@ class Disable:
 
 
 @dataclass(frozen=True, slots=True)
+class Overwrite:
+    """Sets a random password on a compromised credential that could not be disabled."""
+
+    step: ClassVar = Step.OVERWRITE
+    entry: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Ends the quarantine of a replaced credential, or removes what a lost create left behind."""
 
     step: ClassVar = Step.DELETE
     entry: LedgerEntry
     stray: Credential | None = None  # a listed credential, for an entry that names only an attempt
+    urgent: bool = False  # nothing else ends this compromised credential: it waits for no cap and no circuit
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +223,14 @@ Action: TypeAlias = (
     | Abandon
     | Expire
     | Disable
+    | Overwrite
     | Delete
     | Forget
 )
 Decision: TypeAlias = Action | Hold
 
 # Effects at a provider or in the consumer document. Each needs a claim that outlasts it.
-NEEDS_CLAIM = (Apply, Settle, Restore, Prove, Publish, Close, Abandon, Expire, Disable, Delete, Forget)
+NEEDS_CLAIM = (Apply, Settle, Restore, Prove, Publish, Close, Abandon, Expire, Disable, Overwrite, Delete, Forget)
 
 
 def verb_of(action: Action) -> ProviderVerb | None:
@@ -234,5 +245,6 @@ _VERBS: dict[type, ProviderVerb] = {
     Restore: ProviderVerb.SET_PASSWORD,
     Expire: ProviderVerb.EXPIRE,
     Disable: ProviderVerb.DISABLE,
+    Overwrite: ProviderVerb.SET_PASSWORD,
     Delete: ProviderVerb.DELETE,
 }

@@ -43,6 +43,7 @@ class AuditVerb(_DescribedWord):
     REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
     EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."
     DISABLE = "disable", "The provider was asked to disable a replaced credential."
+    OVERWRITE = "overwrite", "A compromised credential that could not be disabled was to get a random password."
     DELETE = "delete", "The provider was asked to delete a replaced credential."
     FORGET = "forget", "A ledger entry with nothing left to do, and the password in it, were removed."
     REQUEST_ROTATION = "request_rotation", "Somebody asked for a rotation; the request is in the state document."

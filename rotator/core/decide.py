@@ -24,6 +24,7 @@ from rotator.core.actions import (
     Hold,
     HoldReason,
     LookUp,
+    Overwrite,
     Prove,
     Publish,
     Restore,
@@ -36,7 +37,7 @@ from rotator.core.backoff import is_waiting
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import backoff_hold, circuit_hold, clocks_hold, foreign_document_hold, missing_account_hold
-from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
+from rotator.core.model import Attempt, Capabilities, Cutoff, Ending, LedgerEntry, Phase, Purpose, Strategy
 from rotator.core.staging import stage
 
 Check = Callable[[Facts], Decision | None]
@@ -169,40 +170,65 @@ def retire(facts: Facts) -> Decision | None:
     foreign = foreign_document_hold(facts)
     if foreign is not None:
         return foreign
-    unsure: Hold | None = None
+    declined: Hold | None = None
     for entry in facts.state.ledger:
-        unsure = unsure or clocks_hold(facts, entry.ends_at if entry.disabled else entry.disable_at)
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
-        if action is not None and facts.retirements_left <= 0:
-            return Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
-        if action is not None:
+        if action is None:
+            declined = declined or clocks_hold(facts, entry.ends_at if entry.disabled else entry.disable_at)
+        elif _is_urgent(action):
             return action
-    return unsure
+        elif not _is_shut(facts, entry.credential.account, action):
+            if facts.retirements_left > 0:
+                return action
+            declined = Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
+    return declined
 
 
 def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
-    account = entry.credential.account
-    reachable = account in facts.capabilities and account not in facts.open_circuits
-    return reachable and not is_waiting(entry.not_before, facts.now)
+    return entry.credential.account in facts.capabilities and not is_waiting(entry.not_before, facts.now)
+
+
+def _is_urgent(action: Action) -> bool:
+    """True for what stops a compromised credential from being accepted: it waits for no cap and no open circuit."""
+    if isinstance(action, Delete):
+        return action.urgent
+    return isinstance(action, Disable | Overwrite) and action.entry.compromised
+
+
+def _is_shut(facts: Facts, account: str, action: Action) -> bool:
+    verb = verb_of(action)
+    return verb is not None and circuit_hold(facts, account, verb) is not None
 
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
-    can, ended = facts.capabilities[entry.credential.account], entry.ends_at <= facts.clocks.earliest
+    # An emergency is not triggered by time, and waits for no clock.
+    can = facts.capabilities[entry.credential.account]
+    replaced = entry.compromised or entry.disable_at <= facts.clocks.earliest
+    ended = entry.compromised or entry.ends_at <= facts.clocks.earliest
     if entry.ending is Ending.FORGET:
         return Forget(entry) if ended else None
     if facts.is_protected(entry.credential):
         return None
-    if entry.disable_at > facts.clocks.earliest:
+    if not replaced:
         # Told in advance, the provider ends the credential even while rotator is down.
         untold = entry.credential.id is not None and entry.expires_at is None
         return Expire(entry) if untold and can.expires else None
     if entry.credential.id is None:
         return _trace(facts, entry)
-    if can.disables and not entry.disabled:
-        return Disable(entry)
+    return _cut_off(can, entry) or (_last_step(can, entry) if ended else None)
+
+
+def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:
+    if entry.disabled or entry.cutoff is Cutoff.NONE:
+        return None
+    if entry.cutoff is Cutoff.OVERWRITE:
+        return Overwrite(entry)
+    return Disable(entry) if can.disables else None
+
+
+def _last_step(can: Capabilities, entry: LedgerEntry) -> Action:
     stays = entry.ending is Ending.STAND_BY or not can.deletes
-    last = Forget(entry) if stays else Delete(entry)
-    return last if ended else None
+    return Forget(entry) if stays else Delete(entry, urgent=entry.compromised and not entry.disabled)
 
 
 def _trace(facts: Facts, entry: LedgerEntry) -> Action:

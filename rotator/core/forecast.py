@@ -133,6 +133,9 @@ class _PaperRun:
             case do.Disable():
                 self._step(f"disable {action.entry.label}", _why_disabled(facts, action.entry))
                 self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
+            case do.Overwrite():
+                self._step(f"set a random password for {action.entry.label}", "it is compromised, and was not disabled")
+                self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
             case do.Delete():
                 self._step(_last_step(action.entry, deletes=True), "its quarantine has ended")
                 self._retire(ledger.after_removal(state, action.entry, deleted=True))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.facts import is_same_credential
-from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Strategy, Target, TargetState
+from rotator.core.model import Attempt, Credential, Cutoff, Ending, LedgerEntry, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
 # How long a provider may still carry out a create whose answer was lost. A generous guess: no provider documents it,
@@ -27,7 +27,7 @@ def replaced_entry(attempt: Attempt, target: Target, now: datetime) -> LedgerEnt
     here = predecessor.account == target.account and predecessor.username in target.usernames
     standing = target.strategy is Strategy.ALTERNATING and here
     ending = Ending.STAND_BY if standing else Ending.DELETE
-    return LedgerEntry(predecessor, ending, now, now + overlap, quarantine)
+    return LedgerEntry(predecessor, ending, now, now + overlap, quarantine, compromised=attempt.compromised)
 
 
 def strays_entry(attempt: Attempt, now: datetime) -> LedgerEntry:
@@ -40,7 +40,9 @@ def end_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     """Removes overlap and quarantine, in an emergency. It still waits for a create that may be under way."""
     if entry.credential.id is None:
         return entry
-    return replace(entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None)
+    return replace(
+        entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None, compromised=True
+    )
 
 
 def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) -> tuple[LedgerEntry, ...]:
@@ -61,10 +63,20 @@ def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> Targ
     return replace(state, ledger=_swap(state.ledger, entry, ended), counts=counts, claim=None)
 
 
-def after_new_password(state: TargetState, entry: LedgerEntry, password: Secret) -> TargetState:
-    """Stores a new password for a replaced credential whose password is unknown, before the provider gets it."""
-    known = replace(entry, credential=replace(entry.credential, password=password))
+def after_new_password(
+    state: TargetState, entry: LedgerEntry, password: Secret, cutoff: Cutoff = Cutoff.DISABLE
+) -> TargetState:
+    """Stores a new password for a replaced credential before the provider gets it.
+
+    Either its password is unknown, and the provider needs one, or the new one is to stop it from being accepted.
+    """
+    known = replace(entry, credential=replace(entry.credential, password=password), cutoff=cutoff)
     return replace(state, ledger=_swap(state.ledger, entry, known))
+
+
+def after_no_cutoff(state: TargetState, entry: LedgerEntry, note: str) -> TargetState:
+    """Records that nothing but deleting a compromised credential is left."""
+    return replace(state, ledger=_swap(state.ledger, entry, replace(entry, cutoff=Cutoff.NONE, note=note)))
 
 
 def after_removal(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:

@@ -146,6 +146,14 @@ class Ending(Enum):
     FORGET = "forget"  # `in-place`: only a password was replaced; there is nothing to disable or delete
 
 
+class Cutoff(Enum):
+    """The way to stop a replaced credential from being accepted, before it is deleted."""
+
+    DISABLE = "disable"
+    OVERWRITE = "overwrite"  # it is compromised, and was not disabled: it gets a random password, stored in its entry
+    NONE = "none"  # neither was possible: only deleting it is left
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """A replaced credential that will be disabled and then deleted."""
@@ -161,7 +169,7 @@ class LedgerEntry:
     note: str = ""  # why the last try failed, such as active calls
     expires_at: datetime | None = None  # when the provider will end it by itself, as it was told
     compromised: bool = False  # somebody else may know its password: it is ended ahead of every cap
-    overwrite: bool = False  # disabling had no effect: it gets a random password, which `credential` has already
+    cutoff: Cutoff = Cutoff.DISABLE  # before it is deleted
 
     @property
     def label(self) -> str:

@@ -44,6 +44,8 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             ledger_effects.expire(caller, session, action)
         case do.Disable():
             ledger_effects.disable(caller, session, action)
+        case do.Overwrite():
+            ledger_effects.overwrite(caller, session, action)
         case do.Delete():
             ledger_effects.delete(caller, session, action)
         case do.Forget():

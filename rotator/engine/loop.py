@@ -23,6 +23,7 @@ from rotator.engine.session import Session, StateObserver
 from rotator.engine.throttles import Throttles
 from rotator.ports import Audit, Clock, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable
 
+_RETIRES = {do.Step.DISABLE, do.Step.OVERWRITE, do.Step.DELETE, do.Step.FORGET}
 _MOST_STEPS = 60  # the whole life of a credential takes about a dozen; a bug must not spin forever
 _MOST_CONFLICTS = 5
 _AFTER_CONFLICT = 0.15  # seconds: a standby of Vault may answer from a state that is up to 0.1 s old
@@ -210,7 +211,7 @@ def _touched(action: do.Action) -> Credential | None:
     match action:
         case do.Apply() | do.Restore():
             return action.credential
-        case do.Expire() | do.Disable() | do.Delete():
+        case do.Expire() | do.Disable() | do.Overwrite() | do.Delete():
             return action.entry.credential
         case do.DrawDueTime() | do.TakeClaim() | do.LookUp() | do.Stage() | do.Drop() | do.Forget():
             return None
@@ -229,4 +230,4 @@ def _outcome(state: TargetState, steps: list[do.Step], hold: do.Hold) -> Outcome
         return Outcome.ROTATED
     if state.attempt is not None:
         return Outcome.WAITING
-    return Outcome.RETIRED if {do.Step.DISABLE, do.Step.DELETE, do.Step.FORGET} & set(steps) else Outcome.HELD
+    return Outcome.RETIRED if _RETIRES & set(steps) else Outcome.HELD
