@@ -82,7 +82,7 @@ def test_an_account_that_refuses_everything_is_left_alone_and_the_others_go_on(s
     accounts.ask_all()
     transport, limits = accounts.harness.accounts["one"].transport, accounts.harness.limits
     transport.plan = lambda request: fault
-    before, done = transport.requests, accounts.rotations(accounts.two)
+    before, done = transport.api_requests, accounts.rotations(accounts.two)
     audited = len(accounts.harness.audit.records)
     accounts.tick([*accounts.one, *accounts.two])
     assert accounts.engine.throttles.open_circuits() == ("one",)
@@ -91,15 +91,15 @@ def test_an_account_that_refuses_everything_is_left_alone_and_the_others_go_on(s
     accounts.tick(accounts.two)
     assert accounts.rotations(accounts.two) == done + len(accounts.two)
     # Whoever looks how often: nothing is sent until a probe is due, and then by one target alone.
-    sent = transport.requests
+    sent = transport.api_requests
     for _ in range(3):
         accounts.tick(accounts.one)
-    assert transport.requests == sent
+    assert transport.api_requests == sent
     accounts.harness.clock.advance(limits.circuit_open_for)
     audited = len(accounts.harness.audit.records)
     accounts.tick(accounts.one)
     assert accounts.failed_since(audited) <= 1
-    assert sent < transport.requests <= sent + 2 * 4  # a call is a request or two, each tried up to four times
+    assert sent < transport.api_requests <= sent + 2 * 4  # a call is a request or two, each tried up to four times
     assert before < sent
     # It is well again: a single probe closes the circuit, and everybody gets on.
     transport.plan = None

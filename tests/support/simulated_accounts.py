@@ -73,10 +73,12 @@ class FaultyTransport(httpx.BaseTransport):
         self.points = CrashPoints()
         self.faults: list[RequestFault | None] = []  # of the next requests, one each
         self.plan: Callable[[httpx.Request], RequestFault | None] | None = None  # asked where `troubles` holds nothing
-        self.requests = 0  # to the API: a password that is tried at a gateway is none
+        self.requests = 0
+        self.api_requests = 0  # without those that try a password at a gateway
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self.requests += not request.url.path.startswith("/gateway/")
+        self.requests += 1
+        self.api_requests += not request.url.path.startswith("/gateway/")
         fault = self._next_fault(request)
         label = f"{request.method} {request.url.path.rpartition('/')[0].rpartition('/')[2]}"
         with self.points.around(label):
