@@ -159,9 +159,10 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Abandon:
-    """Discards the refused password. Whatever a lost call may have left at the provider goes into the ledger."""
+    """Discards the staged password. Whatever a lost call may have left at the provider goes into the ledger."""
 
     step: ClassVar = Step.ABANDON
+    change: str = ""  # what has changed about the target, before anything was carried out; empty: it was refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,8 +121,7 @@ class _PaperRun:
                 self.drawn_anew = True
                 self._move(advance.after_close(state, facts.target, facts.clocks.latest, 0.0))
             case do.Abandon():
-                self._step("discard the staged password; a new one is tried after a pause", state.last_error)
-                self.waits_for = ""
+                self._abandon(action)
             case do.Restore():
                 self._step(f"set the old password of {action.credential.username} again", state.last_error)
                 self.waits_for = ""
@@ -165,6 +164,14 @@ class _PaperRun:
             f"{request.reason} ({request.requested_by}{urgent})",
         )
         self._move(advance.after_stage(self.facts.state, action, _NEW, credential, self.facts.now))
+
+    def _abandon(self, action: do.Abandon) -> None:
+        if action.change:
+            self._step("abandon the open attempt, of which nothing was carried out", action.change)
+            self._move(advance.after_change(self.facts.state, self.facts.now))
+        else:
+            self._step("discard the staged password; a new one is tried after a pause", self.facts.state.last_error)
+            self.waits_for = ""
 
     def _apply(self, action: do.Apply) -> None:
         credential, attempt = action.credential, self.facts.state.attempt

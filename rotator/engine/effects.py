@@ -39,7 +39,7 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
         case do.Close():
             attempt_effects.close(caller, session)
         case do.Abandon():
-            attempt_effects.abandon(caller, session)
+            attempt_effects.abandon(caller, session, action)
         case do.Expire():
             ledger_effects.expire(caller, session, action)
         case do.Disable():
