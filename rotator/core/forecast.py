@@ -86,7 +86,7 @@ class _PaperRun:
         self.needs: Credential | None = None
         self.drawn_anew = False
 
-    def carry_out(self, action: do.Decision) -> None:  # noqa: C901, PLR0912 - a case for each action
+    def carry_out(self, action: do.Decision) -> None:  # noqa: C901, PLR0912, PLR0915 - a case for each action
         """Takes one step."""
         facts, state = self.facts, self.facts.state
         match action:
@@ -126,6 +126,10 @@ class _PaperRun:
                 entry = action.entry
                 self._step(f"tell {entry.credential.account} when {entry.label} ends", "it then ends by itself")
                 self._move(ledger.after_expire(state, entry, entry.disable_at))
+            case do.LiftEnd():
+                entry = action.entry
+                self._step(f"tell {entry.credential.account} not to end {entry.label}", "it is handed out again")
+                self._move(ledger.after_lift(state, entry))
             case do.Disable():
                 self._step(f"disable {action.entry.label}", _why_disabled(facts, action.entry))
                 self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
@@ -174,6 +178,7 @@ class _PaperRun:
         published = replace(
             self.facts.consumer,
             exists=True,
+            deleted=False,
             username=credential.username,
             password=credential.password,
             credential_id=credential.id,

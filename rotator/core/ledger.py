@@ -54,6 +54,12 @@ def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> Target
     return replace(state, ledger=_swap(state.ledger, entry, expiring), claim=None)
 
 
+def after_lift(state: TargetState, entry: LedgerEntry) -> TargetState:
+    """Records that the provider no longer ends a replaced credential by itself."""
+    lasting = replace(entry, expires_at=None, failures=0, not_before=None, note="")
+    return replace(state, ledger=_swap(state.ledger, entry, lasting), claim=None)
+
+
 def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
     """Records that a replaced credential was disabled. Its quarantine begins now, even if that is late."""
     ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="")

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from rotator.core.actions import Action, Decision, Drop, Hold, HoldReason, LookUp, Stage
 from rotator.core.facts import Facts, ledger_entry_of, lookup_key
-from rotator.core.holds import account_hold, backoff_hold, clocks_hold, foreign_document_hold
+from rotator.core.holds import account_hold, backoff_hold, clocks_hold, ending_document_hold, foreign_document_hold
 from rotator.core.model import Credential, Purpose, Request, Strategy
 from rotator.core.undo import UndoImpossible, undo_candidate
 
@@ -18,7 +18,8 @@ def stage(facts: Facts) -> Decision | None:
     if facts.state.attempt is not None:
         return None
     request = facts.state.request or _due(facts)
-    hold = account_hold(facts, facts.target.account) or _unproved_hold(facts, request) or backoff_hold(facts)
+    hold = ending_document_hold(facts) or account_hold(facts, facts.target.account) or _unproved_hold(facts, request)
+    hold = hold or backoff_hold(facts)
     if hold is not None:
         return hold
     foreign = foreign_document_hold(facts)
