@@ -183,7 +183,8 @@ class _PaperRun:
             password=credential.password,
             credential_id=credential.id,
         )
-        self.facts = replace(self.facts, consumer=published)
+        state = advance.before_publish(self.facts.state, self.facts.consumer)
+        self.facts = replace(self.facts, state=state, consumer=published)
 
 
 def _events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:
