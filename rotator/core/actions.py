@@ -19,6 +19,8 @@ class HoldReason(Enum):
     BACKING_OFF = "backing off"  # after a failure
     PROPAGATING = "propagating"  # applied, not proved yet
     FOREIGN_DOCUMENT = "consumer document changed by somebody else"
+    PUBLISHED_REFUSED = "published credential refused"  # the provider does not accept it: nothing is retired
+    UNVERIFIED = "published credential not verified"  # the provider cannot be asked: nothing is retired meanwhile
     RETIREMENTS_CAPPED = "retirements capped"  # this minute's maximum was reached
     IDLE_IN_OVERLAP = "idle credential still in its overlap"
     CLOCKS_DIFFER = "clocks differ"  # something is due by only one of this machine's clock and Vault's
@@ -46,6 +48,7 @@ class Step(StrEnum):
     APPLY = "apply"
     RESTORE = "restore"
     PROVE = "prove"
+    VERIFY = "verify"
     PUBLISH = "publish"
     CLOSE = "close"
     UNDO = "undo"  # the attempt that is closed was an undo
@@ -134,6 +137,14 @@ class Prove:
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """Proves again that the provider accepts what is published. It needs no claim: it changes nothing."""
+
+    step: ClassVar = Step.VERIFY
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Writes the consumer document."""
 
@@ -208,6 +219,7 @@ Action: TypeAlias = (
     | Apply
     | Restore
     | Prove
+    | Verify
     | Publish
     | Close
     | Abandon

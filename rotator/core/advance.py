@@ -27,10 +27,12 @@ from rotator.core.model import (
     Strategy,
     Target,
     TargetState,
+    Verification,
 )
 from rotator.core.schedule import first_due, next_due
 from rotator.core.staging import SCHEDULED_BY
 from rotator.core.transitions import AttemptEvent, next_phase
+from rotator.core.verification import next_verification
 
 
 def after_draw(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
@@ -173,9 +175,9 @@ def after_apply(state: TargetState, credential: Credential, now: datetime) -> Ta
     return replace(moved, not_before=None, last_error="")
 
 
-def after_proof(state: TargetState, how: str) -> TargetState:
-    """Records the proof that the provider accepts the staged credential."""
-    return replace(_after_event(state, AttemptEvent.PROVE, proof=how), not_before=None, last_error="")
+def after_proof(state: TargetState, how: str, now: datetime) -> TargetState:
+    """Records the proof that the provider accepts the staged credential. `now` is Vault's time, by which it ages."""
+    return replace(_after_event(state, AttemptEvent.PROVE, proof=how, proved_at=now), not_before=None, last_error="")
 
 
 def after_early_proof(state: TargetState, message: str, until: datetime) -> TargetState:
@@ -184,7 +186,7 @@ def after_early_proof(state: TargetState, message: str, until: datetime) -> Targ
 
 
 def after_failed_proof(state: TargetState, message: str, not_before: datetime) -> TargetState:
-    """Goes back to applying the same password: it was not accepted within the propagation window."""
+    """Goes back to applying the same password: it was not accepted within the propagation window, or not any more."""
     return _after_failure(_after_event(state, AttemptEvent.DOUBT, uncertain=True), message, not_before)
 
 
@@ -285,6 +287,9 @@ def after_close(
     return replace(
         moved,
         published=attempt.staged,
+        verification=_verified_by(attempt),
+        verify_at=next_verification(policy, now, fraction),
+        verify_failures=0,
         standby=standby and replace(standby, password=None),
         ledger=(*ledger, *added),
         last_rotation=now if rotated or state.last_rotation is None else state.last_rotation,
@@ -296,3 +301,8 @@ def after_close(
         claim=None,
         counts=counts,
     )
+
+
+def _verified_by(attempt: Attempt) -> Verification | None:
+    proved = attempt.proved_at
+    return None if proved is None else Verification(proved, accepted=True, proof=attempt.proof)

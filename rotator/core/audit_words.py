@@ -29,6 +29,7 @@ class AuditVerb(_DescribedWord):
     SET_PASSWORD = "set_password", "The provider was asked to set the staged password."
     ENABLE = "enable", "The provider was asked to enable a credential again, for an undo."
     PROVE = "prove", "The provider was asked whether it accepts the staged credential."
+    VERIFY = "verify", "The provider was asked again whether it accepts what is published, and the answer changed."
     PUBLISH = "publish", "The consumer document was written: devices read the new credential."
     CLOSE = "close", "The attempt succeeded; `proof` says how the credential was proved."
     RESTORE = "restore", "The old password of an `in-place` credential was set again, after a refusal."

@@ -43,6 +43,7 @@ from rotator.core.holds import (
 )
 from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
 from rotator.core.staging import stage
+from rotator.core.verification import before_retirement, is_fresh
 
 Check = Callable[[Facts], Decision | None]
 _WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
@@ -66,8 +67,9 @@ def decide(facts: Facts) -> Decision:
     weightiest = min(holds, key=lambda hold: _WEIGHT[hold.reason])
     # Look again as soon as another action may become possible.
     earliest = facts.clocks.earliest
-    moments = [weightiest.until, facts.state.next_rotation, facts.state.not_before, *facts.open_circuits.values()]
-    for entry in facts.state.ledger:
+    state = facts.state
+    moments = [weightiest.until, state.next_rotation, state.not_before, state.verify_at, *facts.open_circuits.values()]
+    for entry in state.ledger:
         moments += [entry.not_before, entry.disable_at, entry.ends_at]
     later = [moment for moment in moments if moment is not None and moment > earliest]
     return replace(weightiest, until=min(later) + (facts.now - earliest) if later else None)
@@ -93,10 +95,16 @@ def continue_attempt(facts: Facts) -> Decision | None:
         return _discard(attempt) if attempt.refused else _apply(facts, attempt)
     if attempt.phase is Phase.APPLIED:
         return Prove(attempt.staged)
+    return _publish(facts, attempt)
+
+
+def _publish(facts: Facts, attempt: Attempt) -> Decision:
     if facts.consumer.names(attempt.staged):
         return Close()
     foreign = foreign_document_hold(facts)
-    return Publish(attempt.staged) if foreign is None or attempt.take_over else foreign
+    if foreign is not None and not attempt.take_over:
+        return foreign
+    return Publish(attempt.staged) if is_fresh(attempt.proved_at, facts) else Prove(attempt.staged)
 
 
 def _apply(facts: Facts, attempt: Attempt) -> Decision:
@@ -160,7 +168,10 @@ def retire(facts: Facts) -> Decision | None:
         if action is not None and facts.retirements_left <= 0:
             return Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
         if action is not None:
-            return action
+            unproved = before_retirement(facts, entry) if isinstance(action, Expire | Disable | Delete) else None
+            if unproved is None or not isinstance(unproved, Hold):
+                return unproved or action
+            unsure = unproved
     return unsure
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, ledger
+from rotator.core import advance, ledger, verification
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
 from rotator.core.model import (
@@ -110,7 +110,11 @@ class _PaperRun:
             case do.Prove():
                 proof = facts.capabilities[action.credential.account].proof
                 self._step("prove that the provider accepts it", f"by {proof}")
-                self._move(advance.after_proof(state, str(proof)))
+                self._move(advance.after_proof(state, str(proof), facts.clocks.vault))
+            case do.Verify():
+                proof = facts.capabilities[action.credential.account].proof
+                self._step(f"prove that {action.credential.username} is accepted", f"by {proof}")
+                self._move(verification.after_acceptance(state, facts.target, str(proof), facts.clocks, 0.0))
             case do.Publish():
                 self._publish(action.credential)
             case do.Close():

@@ -37,7 +37,7 @@ def replaced_entry(attempt: Attempt, target: Target, now: datetime) -> LedgerEnt
     here = predecessor.account == target.account and predecessor.username in target.usernames
     standing = target.strategy is Strategy.ALTERNATING and here
     ending = Ending.STAND_BY if standing else Ending.DELETE
-    return LedgerEntry(predecessor, ending, now, now + overlap, quarantine)
+    return LedgerEntry(predecessor, ending, now, now + overlap, quarantine, compromised=attempt.compromised)
 
 
 def strays_entry(attempt: Attempt, now: datetime) -> LedgerEntry:
@@ -50,7 +50,9 @@ def end_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     """Removes overlap and quarantine, in an emergency. It still waits for a create that may be under way."""
     if entry.credential.id is None:
         return entry
-    return replace(entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None)
+    return replace(
+        entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None, compromised=True
+    )
 
 
 def handed_out_entry(state: TargetState, consumer: ConsumerDocument) -> LedgerEntry | None:

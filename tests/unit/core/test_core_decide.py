@@ -58,6 +58,7 @@ from rotator.core.model import (
     Phase,
     Purpose,
     Strategy,
+    Verification,
 )
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
@@ -90,6 +91,14 @@ HOLDS = {
     HoldReason.CLOCKS_DIFFER: facts(state_next_rotation=NOW, vault_now=NOW - HOUR),
     HoldReason.OUTSIDE_WINDOW: facts(
         replace(TARGET, policy=replace(POLICY, window=Window("0 2 * * *", HOUR))), state_next_rotation=NOW - HOUR
+    ),
+    HoldReason.PUBLISHED_REFUSED: facts(
+        state_ledger=(ENTRY,),
+        state_verification=Verification(NOW, accepted=False, proof="403 Forbidden", refusals=2),
+        state_verify_at=NOW + HOUR,
+    ),
+    HoldReason.UNVERIFIED: facts(
+        state_ledger=(ENTRY,), state_verification=None, state_verify_failures=1, state_verify_at=NOW + HOUR
     ),
     HoldReason.RETIREMENTS_CAPPED: facts(state_ledger=(ENTRY,), retirements_left=0),
     HoldReason.NOT_DUE: facts(),
@@ -126,6 +135,16 @@ DELETED = "sip/office was deleted in Vault: vault kv undelete, or publish again 
         (HoldReason.PROPAGATING, "the last error", HOUR),
         (HoldReason.DOCUMENT_DELETED, DELETED, 80 * DAY),
         (HoldReason.FOREIGN_DOCUMENT, FOREIGN, 80 * DAY),
+        (
+            HoldReason.PUBLISHED_REFUSED,
+            "the provider does not accept old, which is published (403 Forbidden): nothing is retired meanwhile",
+            HOUR,
+        ),
+        (
+            HoldReason.UNVERIFIED,
+            "the provider could not be asked whether it accepts what is published",
+            HOUR,
+        ),
         (HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached", 7 * DAY),
         (HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential", HOUR),
         (HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", 14 * HOUR),
