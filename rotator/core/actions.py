@@ -12,6 +12,7 @@ class HoldReason(Enum):
     """A reason to do nothing now. If several apply, the one listed first here is reported."""
 
     CLAIMED = "claimed"  # another process works on the target
+    DOCUMENT_DELETED = "document deleted"  # one of its two documents was deleted in Vault, or will end by itself
     ACCOUNT_MISSING = "account missing"  # an attempt is open at an account that left the configuration
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
     UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted yet
@@ -53,6 +54,7 @@ class Step(StrEnum):
     UNDO = "undo"  # the attempt that is closed was an undo
     ABANDON = "abandon"
     EXPIRE = "expire"
+    LIFT_END = "lift_end"
     DISABLE = "disable"
     DELETE = "delete"
     FORGET = "forget"
@@ -174,6 +176,17 @@ class Expire:
 
 
 @dataclass(frozen=True, slots=True)
+class LiftEnd:
+    """Takes back the end that the provider was told, since somebody else's consumer document hands the credential out.
+
+    Not every end that was told can be taken back: one that has passed is final.
+    """
+
+    step: ClassVar = Step.LIFT_END
+    entry: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
 class Disable:
     """Ends the overlap of a replaced credential."""
 
@@ -212,6 +225,7 @@ Action: TypeAlias = (
     | Close
     | Abandon
     | Expire
+    | LiftEnd
     | Disable
     | Delete
     | Forget
@@ -219,4 +233,4 @@ Action: TypeAlias = (
 Decision: TypeAlias = Action | Hold
 
 # Effects at a provider or in the consumer document. Each needs a claim that outlasts it.
-NEEDS_CLAIM = (Apply, Restore, Prove, Publish, Close, Abandon, Expire, Disable, Delete, Forget)
+NEEDS_CLAIM = (Apply, Restore, Prove, Publish, Close, Abandon, Expire, LiftEnd, Disable, Delete, Forget)

@@ -6,10 +6,19 @@ from datetime import datetime, timedelta
 from rotator.core.abandonment import ledger_after, unsettled_entry
 from rotator.core.actions import Stage
 from rotator.core.facts import is_same_credential
-from rotator.core.ledger import LATE_COMMIT, end_now, replaced_entry, strays_entry, without_credential
+from rotator.core.ledger import (
+    LATE_COMMIT,
+    end_now,
+    handed_out_entry,
+    replaced_entry,
+    strays_entry,
+    with_overlap_from,
+    without_credential,
+)
 from rotator.core.model import (
     Attempt,
     Claim,
+    ConsumerDocument,
     Credential,
     Ending,
     Phase,
@@ -143,6 +152,14 @@ def _after_event(state: TargetState, event: AttemptEvent, **changes: object) -> 
     return replace(state, attempt=phase and replace(attempt, phase=phase, **changes))  # type: ignore[arg-type]
 
 
+def before_publish(state: TargetState, consumer: ConsumerDocument) -> TargetState:
+    """Notes what somebody else's document hands out, before the attempt that takes it over writes over it."""
+    attempt, entry = _attempt(state), handed_out_entry(state, consumer)
+    if not attempt.take_over or entry is None or attempt.handed_out == entry.credential:
+        return state
+    return replace(state, attempt=replace(attempt, handed_out=entry.credential))
+
+
 def after_apply(state: TargetState, credential: Credential, now: datetime) -> TargetState:
     """Records that the provider put `credential` into force."""
     before = _attempt(state).staged
@@ -263,7 +280,13 @@ def after_close(
     ledger = without_credential(state.ledger, attempt.staged)
     if attempt.compromised:
         ledger = tuple(end_now(e, now) for e in ledger)
+    elif attempt.handed_out is not None:
+        ledger = with_overlap_from(ledger, attempt.handed_out, now, policy)
     entry = replaced_entry(attempt, target, now)
+    if entry is not None and entry.ending is not Ending.FORGET:  # at a take-over it may be in the ledger already
+        ledger = tuple(
+            e for e in ledger if e.ending is Ending.FORGET or not is_same_credential(e.credential, entry.credential)
+        )
     added = (*((entry,) if entry else ()), *((strays_entry(attempt, now),) if strays else ()))
     rotated = attempt.purpose is Purpose.ROTATE
     counts = state.counts

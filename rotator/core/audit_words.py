@@ -37,6 +37,7 @@ class AuditVerb(_DescribedWord):
     DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out."
     REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
     EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."
+    LIFT_END = "lift_end", "The provider was told not to end a credential that somebody else's document hands out."
     DISABLE = "disable", "The provider was asked to disable a replaced credential."
     DELETE = "delete", "The provider was asked to delete a replaced credential."
     FORGET = "forget", "A ledger entry with nothing left to do, and the password in it, were removed."

@@ -129,6 +129,10 @@ class _PaperRun:
                 entry = action.entry
                 self._step(f"tell {entry.credential.account} when {entry.label} ends", "it then ends by itself")
                 self._move(ledger.after_expire(state, entry, entry.disable_at))
+            case do.LiftEnd():
+                entry = action.entry
+                self._step(f"tell {entry.credential.account} not to end {entry.label}", "it is handed out again")
+                self._move(ledger.after_lift(state, entry))
             case do.Disable():
                 self._step(f"disable {action.entry.label}", _why_disabled(facts, action.entry))
                 self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
@@ -185,11 +189,13 @@ class _PaperRun:
         published = replace(
             self.facts.consumer,
             exists=True,
+            deleted=False,
             username=credential.username,
             password=credential.password,
             credential_id=credential.id,
         )
-        self.facts = replace(self.facts, consumer=published)
+        state = advance.before_publish(self.facts.state, self.facts.consumer)
+        self.facts = replace(self.facts, state=state, consumer=published)
 
 
 def _events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:

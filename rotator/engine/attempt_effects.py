@@ -168,6 +168,9 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
 
 def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> None:
     """Writes the consumer document."""
+    handed_out = advance.before_publish(session.state, session.consumer)
+    if handed_out != session.state:
+        session.write(handed_out)
     try:
         session.publish(action.credential)
     except StoreDenied as error:

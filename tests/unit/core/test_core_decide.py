@@ -70,6 +70,7 @@ def test_at_rest_nothing_is_done_until_the_rotation_is_due():
     assert decide(facts()) == Hold(HoldReason.NOT_DUE, "nothing is due", NOW + 80 * DAY)
 
 
+GONE = ConsumerDocument(3, exists=False, deleted=True, remedy="vault kv undelete")
 HOLDS = {
     HoldReason.CLAIMED: facts(other_claim_remaining=HOUR, state_claim=Claim("other", NOW)),
     HoldReason.ACCOUNT_MISSING: facts(state_attempt=attempt(staged=replace(STAGED, account="gone"), uncertain=True)),
@@ -77,6 +78,7 @@ HOLDS = {
     HoldReason.UNPROVED: facts(IN_PLACE, state_request=REQUEST, unproved_accounts=frozenset({"fake"})),
     HoldReason.BACKING_OFF: facts(state_request=REQUEST, state_not_before=NOW + HOUR, state_failures=1),
     HoldReason.PROPAGATING: facts(state_attempt=attempt(phase=Phase.APPLIED), state_not_before=NOW + HOUR),
+    HoldReason.DOCUMENT_DELETED: facts(consumer=GONE),
     HoldReason.FOREIGN_DOCUMENT: facts(state_request=REQUEST, consumer=document(NEW)),
     HoldReason.IDLE_IN_OVERLAP: facts(
         ALTERNATING,
@@ -107,7 +109,11 @@ def test_there_is_a_case_for_every_reason():
     assert set(HOLDS) == set(HoldReason)
 
 
-FOREIGN = "sip/office is not what rotator published; correct it, or take it over: rotator rotate office --take-over"
+FOREIGN = (
+    "sip/office is not what rotator published: correct it, or take up what it names (rotator adopt office), or rotate "
+    "(rotator rotate office --take-over)"
+)
+DELETED = "sip/office was deleted in Vault: vault kv undelete, or publish again what is in use (rotator adopt office)"
 
 
 @pytest.mark.parametrize(
@@ -130,6 +136,7 @@ FOREIGN = "sip/office is not what rotator published; correct it, or take it over
         ),
         (HoldReason.BACKING_OFF, "the last error", HOUR),
         (HoldReason.PROPAGATING, "the last error", HOUR),
+        (HoldReason.DOCUMENT_DELETED, DELETED, 80 * DAY),
         (HoldReason.FOREIGN_DOCUMENT, FOREIGN, 80 * DAY),
         (
             HoldReason.PUBLISHED_REFUSED,
