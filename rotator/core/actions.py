@@ -232,5 +232,5 @@ Action: TypeAlias = (
 )
 Decision: TypeAlias = Action | Hold
 
-# Effects at a provider or in the consumer document. Each needs a claim that outlasts it.
+# Effects at a provider or in the consumer document. Each needs a claim, which is renewed while it runs.
 NEEDS_CLAIM = (Apply, Restore, Prove, Publish, Close, Abandon, Expire, LiftEnd, Disable, Delete, Forget)

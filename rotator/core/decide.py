@@ -51,7 +51,7 @@ _WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
 
 
 def decide(facts: Facts) -> Decision:
-    """Returns the next action for the target of `facts`. An effect is preceded by a claim that outlasts it."""
+    """Returns the next action for the target of `facts`. An effect needs a claim, renewed while it runs."""
     elsewhere = claimed_elsewhere(facts)
     if elsewhere is not None:
         return elsewhere

@@ -26,7 +26,7 @@ class Facts:
     capabilities: Mapping[str, Capabilities]  # by provider account
     state: TargetState
     consumer: ConsumerDocument
-    holds_claim: bool  # this process holds the claim for longer than any single effect can take
+    holds_claim: bool  # this process holds the claim, long enough to renew it during an effect
     other_claim_remaining: timedelta  # how long to respect another process's claim
     now: datetime  # by this machine's clock; `clocks` has Vault's as well
     lookups: Mapping[str, tuple[Credential, ...]] = field(default_factory=dict)  # made in this look, by `lookup_key`
