@@ -102,7 +102,7 @@ class _PaperRun:
                 self.waits_for = "the provider's answer"
             case do.DrawDueTime():
                 self.drawn_anew = True
-                self._move(advance.after_draw(state, facts.target, facts.clocks.latest, 0.0))
+                self._move(advance.after_draw(state, facts.target, facts.clocks.earliest, 0.0))
             case do.Stage():
                 self._stage(action)
             case do.Apply():

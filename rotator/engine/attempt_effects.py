@@ -22,7 +22,7 @@ _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
 def draw_due_time(caller: ProviderCaller, session: Session) -> None:
     """Draws the time of the next rotation."""
     fraction = caller.randomness.fraction()
-    session.write(advance.after_draw(session.state, session.target, session.clocks().latest, fraction))
+    session.write(advance.after_draw(session.state, session.target, session.clocks().earliest, fraction))
 
 
 def take_claim(session: Session) -> None:

@@ -166,13 +166,13 @@ class Metrics:
 def max_age(policy: Policy) -> timedelta:
     """Returns the greatest age that a password reaches under a policy while everything works.
 
-    With a window it is the schedule's longest interval or the longest gap between two openings, whichever is greater,
-    plus the length of the window, over which rotations are spread.
+    With a window it is the schedule's longest interval, or half of it (no window is used earlier) and the longest gap
+    between two openings, whichever is greater, plus the length of the window, over which rotations are spread.
     """
-    window = policy.window
+    longest, window = policy.schedule.longest, policy.window
     if window is None:
-        return policy.schedule.longest
-    return max(policy.schedule.longest, Cron(window.cron, window.timezone).longest) + window.duration
+        return longest
+    return max(longest, longest / 2 + Cron(window.cron, window.timezone).longest) + window.duration
 
 
 def overdue(entry: LedgerEntry, now: datetime) -> bool:

@@ -22,6 +22,8 @@ credentials = st.builds(
     uri=texts,
     attempt=st.none() | texts,
     enabled=st.booleans(),
+    made_at=st.none() | times,
+    identity=texts,
 )
 attempts = st.builds(
     model.Attempt,
@@ -36,7 +38,10 @@ attempts = st.builds(
     compromised=st.booleans(),
     take_over=st.booleans(),
     uncertain=st.booleans(),
+    proved_at=st.none() | times,
+    handed_out=st.none() | credentials,
 )
+verifications = st.builds(model.Verification, at=times, accepted=st.booleans(), proof=texts, refusals=counts)
 entries = st.builds(
     model.LedgerEntry,
     credential=credentials,
@@ -68,4 +73,8 @@ states = st.builds(
     request=st.none() | requests,
     claim=st.none() | claims,
     counts=totals,
+    verification=st.none() | verifications,
+    verify_at=st.none() | times,
+    published_since=st.none() | times,
+    path=texts,
 )

@@ -52,6 +52,13 @@ def test_find_reads_the_listing_and_names_it_by_its_username(generation):
     assert network.sent[0].headers["Authorization"] == f"Bearer {TOKEN}"
 
 
+def test_a_project_with_many_thousand_credentials_is_read_although_its_listing_has_no_pages():
+    clients = [entry(f"client{number}") for number in range(10_000)]
+    provider, _ = apinizer(answers_in_turn(listing(*clients)))
+    (found,) = provider.find(credential("client9999")).value
+    assert found.username == "client9999"
+
+
 def test_nothing_is_found_only_after_the_whole_listing_was_read():
     provider, _ = apinizer(answers_in_turn(listing(entry("other"))))
     assert provider.find(credential()) == Done(())

@@ -231,7 +231,7 @@ def test_no_password_of_any_state_is_in_a_scrape() -> None:
     [
         (Every(90 * DAY), None, 90 * DAY),
         (Every(90 * DAY), Window("0 2 * * *", timedelta(hours=4)), 90 * DAY + timedelta(hours=4)),
-        (Every(DAY), Window("0 2 * * 0", timedelta(hours=4)), 7 * DAY + timedelta(hours=4)),
+        (Every(DAY), Window("0 2 * * 0", timedelta(hours=4)), 7.5 * DAY + timedelta(hours=4)),
         (Cron("0 3 1 * *"), None, 31 * DAY),
     ],
 )

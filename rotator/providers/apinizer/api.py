@@ -17,6 +17,7 @@ from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.replies import HttpReply
 
 _LONGEST = 255
+_LARGEST_LISTING = 32 * 1024 * 1024  # bytes; it comes in one piece, and an entry without lists has about 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def _read(row: Mapping[str, Any]) -> ApinizerRecord | None:
 
 def rows(call: HttpCall, where: str, verb: str, username: str) -> Answer[list[dict[str, Any]]]:
     """Returns the entries of any listing."""
-    reply = call.send(HttpRequest(verb, "GET", where))
+    reply = call.send(HttpRequest(verb, "GET", where, largest=_LARGEST_LISTING))
     if not isinstance(reply, HttpReply):
         return reply
     answer = accepted(reply, username)

@@ -20,6 +20,8 @@ from rotator.providers.http.replies import HttpReply
 
 _TRIES = 4
 _FIRST_WAIT = 0.5  # seconds before the second try, doubled after each further one
+LARGEST_BODY = 1024 * 1024
+"""The maximum size of an answer, in bytes, unless a request allows a larger one."""
 _BUSY = (429, 502, 503, 504)  # worth another try within the call, if the request is repeatable
 
 
@@ -35,6 +37,7 @@ class HttpRequest:
     form: Mapping[str, str] | None = None  # sent as a form, in place of `body`
     headers: Mapping[str, Secret] = field(default_factory=dict, repr=False)  # in addition to the account's
     repeatable: bool = True  # False: sending it twice could act twice
+    largest: int = LARGEST_BODY  # bytes of its answer; more are not read
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,6 @@ from rotator.providers.http.deadline import BoundedBackend, Deadline
 from rotator.providers.http.rate_limit import Pacer
 from rotator.providers.http.replies import HttpReply, parse
 
-LARGEST_BODY = 1024 * 1024
-"""The maximum size of an answer, in bytes."""
 _MARGIN = 1.0  # seconds of local work beyond the deadline
 _HEADER_VALUE = re.compile(r"[!-~]+")
 _STATUSES = frozenset(HTTPStatus)
@@ -152,11 +150,11 @@ class Http:
     def _exchange(self, request: HttpRequest, deadline: float) -> Try:
         try:
             with closing(self._transport.handle_request(self._built(request, deadline))) as response:
-                content = self._read(response, deadline)
+                content = self._read(response, request.largest, deadline)
         except httpx.HTTPError as error:
             return _lost(error)
         if content is None:
-            return LostTry(f"the answer is larger than {LARGEST_BODY} bytes", "too_large", sent=True, again=False)
+            return LostTry(f"the answer is larger than {request.largest} bytes", "too_large", sent=True, again=False)
         return parse(response.status_code, content, response.headers, self.clock.now())
 
     def _built(self, request: HttpRequest, deadline: float) -> httpx.Request:
@@ -185,11 +183,11 @@ class Http:
             connect=min(of.connect, left), read=min(of.read, left), write=min(of.write, left), pool=min(of.pool, left)
         )
 
-    def _read(self, response: httpx.Response, deadline: float) -> bytes | None:
+    def _read(self, response: httpx.Response, largest: int, deadline: float) -> bytes | None:
         content = bytearray()
         for chunk in response.iter_raw():
             content += chunk
-            if len(content) > LARGEST_BODY:
+            if len(content) > largest:
                 return None
             if self.clock.monotonic() > deadline:
                 raise httpx.ReadTimeout("the deadline has passed")

@@ -85,6 +85,7 @@ HOLDS = {
         state_ledger=(replace(ENTRY, credential=replace(NEW, username="b"), disable_at=NOW + HOUR),),
         state_request=REQUEST,
     ),
+    HoldReason.CLOCKS_DIFFER: facts(state_next_rotation=NOW, vault_now=NOW - HOUR),
     HoldReason.OUTSIDE_WINDOW: facts(
         replace(TARGET, policy=replace(POLICY, window=Window("0 2 * * *", HOUR))), state_next_rotation=NOW - HOUR
     ),
@@ -420,7 +421,8 @@ def test_the_first_adoption_of_two_standing_credentials_sets_the_one_that_is_not
 
 def test_the_due_time_is_drawn_once():
     assert draw_due_time(facts()) is None
-    assert draw_due_time(facts(state_last_rotation=NOW + 2 * DAY)) == DrawDueTime()
+    assert draw_due_time(facts(state_scheduled_by="another policy")) == DrawDueTime()
+    assert draw_due_time(facts(state_last_rotation=NOW + 40 * DAY)) is None  # whichever clock stored that
     assert len(CHECKS) == len(set(CHECKS))
 
 

@@ -317,7 +317,7 @@ def test_a_rotation_that_is_due_comes_now_or_when_the_window_opens():
 )
 def test_a_time_that_is_drawn_only_later_is_told_as_a_span(window, earliest, latest, why):
     target = replace(TARGET, policy=replace(POLICY, window=window))
-    (event,) = forecast(facts(target, state_scheduled_by="another policy")).events
+    (event,) = forecast(facts(target, state_scheduled_by="another policy", state_last_rotation=NOW - DAY)).events
     assert (event.what, event.why) == ("rotation", why)
     assert abs(event.at - earliest) < timedelta(seconds=1)
     assert abs(event.until - latest) < timedelta(seconds=1)
@@ -330,7 +330,7 @@ def test_a_time_that_is_not_drawn_yet_is_not_taken_for_due():
 
 def test_a_time_without_spread_is_told_as_one_moment():
     target = replace(TARGET, policy=replace(POLICY, schedule=Cron("0 3 1 * *")))
-    (event,) = forecast(facts(target, state_scheduled_by="another policy")).events
+    (event,) = forecast(facts(target, state_scheduled_by="another policy", state_last_rotation=NOW - DAY)).events
     assert (event.at, event.until) == (datetime(2026, 2, 1, 3, tzinfo=NOW.tzinfo), None)
 
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from core_facts import CLAIM, DAY, FIRST, HOUR, LATER, NEW, NOW, OLD, SECOND, TARGET
+from core_facts import CLAIM, DAY, FIRST, HOUR, LATER, NEW, NOW, OLD, SECOND
 
-from rotator.core import advance, ledger
+from rotator.core import ledger
 from rotator.core.model import (
     Counts,
     TargetState,
@@ -33,28 +33,6 @@ def test_what_is_gone_from_the_provider_leaves_nothing_in_the_ledger():
     assert (gone.ledger, gone.counts.deleted, gone.claim) == ((), 1, None)
     assert ledger.after_removal(BOTH, SECOND, deleted=False).counts.deleted == 0
     assert ledger.after_stray_removal(BOTH).ledger == (FIRST, SECOND)
-
-
-def test_a_due_time_far_ahead_is_drawn_again_and_so_is_all_that_was_counted_from_it():
-    ahead = NOW + 1000 * DAY
-    early = replace(SECOND, replaced_at=ahead, disable_at=ahead + DAY, disabled_at=ahead + HOUR)
-    state = TargetState("office", last_rotation=ahead, next_rotation=ahead + 80 * DAY, ledger=(FIRST, early))
-    assert ledger.has_future_times(state, NOW)
-    drawn = advance.after_draw(state, TARGET, NOW, 0.0)
-    assert (drawn.last_rotation, drawn.next_rotation) == (NOW, NOW + 90 * DAY)
-    assert drawn.ledger == (FIRST, replace(early, replaced_at=NOW, disable_at=NOW + DAY, disabled_at=NOW))
-    assert not ledger.has_future_times(drawn, NOW)
-
-
-@pytest.mark.parametrize(("ahead", "wrong"), [(DAY, False), (DAY + timedelta(microseconds=1), True)])
-def test_a_time_is_wrong_if_it_lies_more_than_a_day_ahead(ahead, wrong):
-    for state in (
-        TargetState("office", last_rotation=NOW + ahead),
-        TargetState("office", ledger=(FIRST, replace(FIRST, replaced_at=NOW + ahead))),
-        TargetState("office", ledger=(replace(FIRST, disabled_at=NOW + ahead),)),
-    ):
-        assert ledger.has_future_times(state, NOW) is wrong
-    assert not ledger.has_future_times(TargetState("office", ledger=(SECOND,)), NOW)
 
 
 def test_in_an_emergency_what_was_disabled_late_is_not_disabled_later_and_a_lost_create_is_waited_for():

@@ -193,7 +193,31 @@ def test_rotating_whenever_it_is_due_always_goes_forward(plan, window, rotated, 
 
 @given(moment=near_turns, fraction=fractions, zone=st.sampled_from(ZONES), expression=st.sampled_from(EXPRESSIONS[:6]))
 def test_a_cron_schedule_is_not_spread(moment, fraction, zone, expression):
-    assert Cron(expression, zone).due_after(moment, fraction) == next_time(expression, zone, moment)
+    cron = Cron(expression, zone)
+    assert cron.due_after(moment, fraction) == next_time(expression, zone, cron.soonest_after(moment))
+
+
+@pytest.mark.parametrize(
+    ("plan", "soonest"),
+    [
+        (Every(90 * DAY), 45 * DAY),
+        (Cron("0 3 * * *"), DAY / 2),
+        (Cron("0 3 * * 1"), 3.5 * DAY),
+        (Cron("30 1 * * 2 "), 3.5 * DAY),
+        (Cron("30 1 1,8 1 *"), 3.5 * DAY),  # twice, a week apart, and then not for almost a year
+    ],
+)
+def test_nothing_is_rotated_on_schedule_twice_within_half_of_the_interval(plan, soonest):
+    rotation = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
+    assert plan.soonest_after(rotation) == rotation + soonest
+    assert plan.due_after(rotation, 0.5) >= rotation + soonest
+
+
+def test_a_window_soon_after_a_rotation_is_not_taken_for_the_next_one():
+    monthly = Window("0 2 1 * *", timedelta(hours=2))
+    rotated = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+    due = next_due(Every(30 * DAY), monthly, rotated, 0.5)
+    assert due == datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

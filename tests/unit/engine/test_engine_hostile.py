@@ -411,6 +411,7 @@ def test_a_process_whose_clock_is_ahead_does_not_act_beside_one_that_works():
 def test_a_claim_left_by_a_process_whose_clock_was_far_ahead_ends_all_the_same():
     world = EngineHarness()
     ahead = start_process(world, clock=SkewedClock(world, 365 * DAY))
+    world.request(ahead)
     world.cut_at(7)
     assert world.crash(lambda: ahead.look(world.target)) == "before create"
     world.cut_at(0)

@@ -427,26 +427,6 @@ def test_retirements_are_capped_when_the_clock_jumps():
     assert retired == 1
 
 
-@pytest.mark.parametrize("target", [REPLACE, ALTERNATING, IN_PLACE], ids=lambda target: target.strategy.value)
-def test_what_a_clock_far_ahead_has_stored_stops_neither_rotations_nor_retirements(target):
-    world = EngineHarness(target)
-    for username in target.usernames:
-        world.provider.add(username)
-    engine = world.engine()
-    engine.look(target)
-    ahead = 1000 * DAY
-    world.clock.jump(ahead)
-    engine.look(target)  # due by that clock; what it replaces is to be disabled a day after that
-    assert world.state.counts.succeeded == 2
-    world.clock.jump(-ahead)
-    world.settle(engine, 9 * DAY)
-    assert not [entry for entry in world.state.ledger if entry.disable_at > world.clock.now()]
-    assert len(enabled(world)) == 1
-    world.settle(engine, 90 * DAY)
-    assert world.state.counts.succeeded == 3
-    assert world.published_works
-
-
 def test_a_changed_policy_draws_the_due_time_anew():
     world = EngineHarness()
     world.engine().look(world.target)

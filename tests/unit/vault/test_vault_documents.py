@@ -53,6 +53,7 @@ def test_the_format_of_a_state_document_does_not_change() -> None:
         request=model.Request(model.Purpose.UNDO, "ann", "", AT),
         claim=model.Claim("h1", AT),
         counts=model.Counts(succeeded=3, seconds=1.5),
+        verification=model.Verification(AT, accepted=False, proof="refused", refusals=2),
     )
     written = encode_state(state, "w")
     assert json.dumps(written, indent=1) == (Path(__file__).parent / "state_document.json").read_text().strip()

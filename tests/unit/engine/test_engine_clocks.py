@@ -1,0 +1,93 @@
+"""Clocks that are days off: nothing is rotated too often, and no overlap is cut short, whoever's clock is wrong."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
+from process_variants import SkewedClock, start_process
+
+from rotator.core.actions import HoldReason
+from rotator.core.model import Target
+from rotator.core.schedule import Every
+from rotator.engine import Outcome
+
+HOUR = timedelta(hours=1)
+OVERLAPPING = pytest.mark.parametrize("target", [REPLACE, ALTERNATING], ids=lambda target: target.strategy.value)
+
+
+def in_overlap(target: Target) -> EngineHarness:
+    """A harness whose second rotation has just ended."""
+    world = EngineHarness(target)
+    engine = world.engine()
+    world.until_rotated(engine)
+    world.settle(engine, 2 * DAY)
+    world.request(engine)
+    world.until_rotated(engine)
+    return world
+
+
+def is_accepted(world: EngineHarness) -> bool:
+    """True if the credential that was replaced last is accepted."""
+    replaced = world.state.ledger[-1].credential
+    return world.provider.accepts(replaced.username, replaced.password)
+
+
+@OVERLAPPING
+@pytest.mark.parametrize("vault_too", [False, True], ids=["its own", "and Vault's"])
+def test_a_look_by_a_clock_that_is_three_days_behind_costs_no_overlap(target, vault_too):
+    world = in_overlap(target)
+    off = timedelta(days=-3)
+    world.store.ahead = off if vault_too else timedelta()
+    start_process(world, clock=SkewedClock(world, off)).look(target)
+    world.store.ahead = timedelta()  # both are right again
+    engine = world.engine()
+    world.settle(engine, DAY - HOUR)
+    assert is_accepted(world)
+    world.settle(engine, 2 * HOUR)
+    assert not is_accepted(world)
+
+
+@OVERLAPPING
+@pytest.mark.parametrize("ahead", [timedelta(days=3), timedelta(days=-3)])
+def test_what_is_rotated_on_demand_while_one_clock_is_wrong_gets_its_whole_overlap(target, ahead):
+    world = in_overlap(target)
+    world.settle(world.engine(), 2 * DAY)
+    world.store.ahead = ahead
+    engine = world.engine()
+    world.request(engine)
+    world.until_rotated(engine)
+    world.store.ahead = timedelta()
+    world.settle(engine, DAY - HOUR)
+    assert is_accepted(world)
+
+
+@pytest.mark.parametrize("target", [REPLACE, ALTERNATING, IN_PLACE], ids=lambda target: target.strategy.value)
+@pytest.mark.parametrize(("every", "off"), [(1, 26 * HOUR), (1, 2 * DAY), (1, -2 * DAY), (2, 4 * DAY), (30, 40 * DAY)])
+def test_two_processes_days_apart_rotate_no_more_often_than_one(target, every, off):
+    target = replace(target, policy=replace(POLICY, schedule=Every(every * DAY), overlap=HOUR))
+    world = EngineHarness(target)
+    for username in target.usernames:
+        world.provider.add(username)
+    right, wrong = world.engine(), start_process(world, clock=SkewedClock(world, off))
+    world.until_rotated(right)
+    for _ in range(3 * every * 24):
+        wrong.look(target)
+        right.look(target)
+        world.clock.advance(HOUR)
+    assert 1 <= world.state.counts.succeeded <= 4
+    assert world.published_works
+
+
+def test_what_is_due_by_one_clock_only_says_which_one_is_ahead():
+    world = EngineHarness()
+    world.until_rotated(world.engine())
+    world.clock.advance(world.state.next_rotation - world.clock.now() - DAY)
+    ahead = start_process(world, clock=SkewedClock(world, 2 * DAY)).look(world.target)
+    assert ahead.hold.reason is HoldReason.CLOCKS_DIFFER
+    assert "this machine's is 2 days, 0:00:00 ahead of Vault's" in ahead.message
+    behind = start_process(world, clock=SkewedClock(world, timedelta(hours=-30)))
+    world.clock.advance(DAY)
+    held = behind.look(world.target)
+    assert "this machine's is 1 day, 6:00:00 behind Vault's" in held.message
+    assert world.engine().look(world.target).outcome is Outcome.ROTATED
