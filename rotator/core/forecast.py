@@ -233,11 +233,11 @@ def _next_rotation(facts: Facts, due: datetime, *, drawn_anew: bool) -> Forecast
         if due <= now and policy.window is not None:
             due = policy.window.next_opening(now)
         return ForecastEvent(max(due, now), what, why)
-    last = state.last_rotation
+    last, made = state.last_rotation, state.published.made_at if state.published else None
     earliest, latest = (
         first_due(policy.window, now, fraction)
         if last is None
-        else next_due(policy.schedule, policy.window, last, fraction)
+        else next_due(policy.schedule, policy.window, last, fraction, made)
         for fraction in (0.0, _LARGEST_FRACTION)
     )
     earliest, latest = min(earliest, latest), max(earliest, latest)
