@@ -34,6 +34,8 @@ class Facts:
     retirements_left: int = 1  # how many this minute's cap still allows
     unproved_accounts: frozenset[str] = frozenset()  # accounts with too many passwords set in place and not proved
     vault_now: datetime | None = None  # by Vault's clock; None: the same
+    refused_targets: int = 0  # of the published credential's account, as this process has seen: this one counts
+    refused_for: timedelta = timedelta()  # how long this process has seen that what is published is refused
 
     @property
     def clocks(self) -> Clocks:

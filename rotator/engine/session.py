@@ -117,6 +117,8 @@ class Session:
         clocks = self.clocks()
         now = clocks.local
         throttles.note_attempt(self.target.name, self.state.attempt)
+        throttles.note_verification(self.target.name, self.state)
+        refused_targets, refused_for = throttles.refused(self.target.name)
         return Facts(
             target=self.target,
             capabilities=capabilities,
@@ -130,4 +132,6 @@ class Session:
             retirements_left=throttles.retirements_left(),
             unproved_accounts=throttles.unproved_accounts(),
             vault_now=clocks.vault,
+            refused_targets=refused_targets,
+            refused_for=refused_for,
         )
