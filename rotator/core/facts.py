@@ -37,6 +37,8 @@ class Facts:
     state_deleted: bool = False  # the latest version of the state document was deleted: `state` is a fresh one
     state_ends_at: datetime | None = None  # Vault deletes the state document by itself then
     state_remedy: str = ""  # the command in Vault against either
+    refused_targets: int = 0  # of the published credential's account, as this process has seen: this one counts
+    refused_for: timedelta = timedelta()  # how long this process has seen that what is published is refused
 
     @property
     def clocks(self) -> Clocks:

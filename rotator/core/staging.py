@@ -9,6 +9,7 @@ from rotator.core.holds import account_hold, backoff_hold, clocks_hold, ending_d
 from rotator.core.ledger import handed_out_entry
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy
 from rotator.core.undo import UndoImpossible, undo_candidate
+from rotator.core.verification import is_refused
 
 SCHEDULED_BY = "schedule"
 _SOON = timedelta(seconds=10)
@@ -166,8 +167,8 @@ def _named(facts: Facts) -> Credential | LookUp | None:
 
 
 def _gone(facts: Facts, credential: Credential) -> bool | LookUp:
-    """True if the listing lacks a known credential. The provider is asked only after a failure."""
-    if not facts.state.failures:
+    """True if the listing lacks a known credential. The provider is asked only after a failure or a refused log-in."""
+    if not facts.state.failures and not is_refused(facts.state):
         return False
     matches = facts.lookups.get(lookup_key(credential))
     return LookUp(credential) if matches is None else not matches

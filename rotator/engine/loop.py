@@ -206,7 +206,9 @@ def _touched(action: do.Action) -> Credential | None:
             return action.entry.credential
         case do.DrawDueTime() | do.TakeClaim() | do.LookUp() | do.Stage() | do.Drop() | do.Forget():
             return None
-        case do.Prove() | do.Verify() | do.Publish() | do.Close() | do.Abandon():
+        case do.Verify() | do.DrawVerification() | do.Repair():
+            return None
+        case do.Prove() | do.Publish() | do.Close() | do.Abandon():
             return None
         case _:
             assert_never(action)

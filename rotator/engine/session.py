@@ -159,6 +159,8 @@ class Session:
         clocks = self.clocks()
         now = clocks.local
         throttles.note_attempt(self.target.name, self.state.attempt)
+        throttles.note_verification(self.target.name, self.state)
+        refused_targets, refused_for = throttles.refused(self.target.name)
         return Facts(
             target=self.target,
             capabilities=capabilities,
@@ -175,4 +177,6 @@ class Session:
             state_deleted=self.state_deleted,
             state_ends_at=self._found.ends_at,
             state_remedy=self._found.remedy,
+            refused_targets=refused_targets,
+            refused_for=refused_for,
         )
