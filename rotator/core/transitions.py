@@ -12,10 +12,10 @@ class AttemptEvent(Enum):
 
     STAGE = "stage"  # the password was written to Vault
     APPLY = "apply"  # the provider answered that it is in force
-    DOUBT = "doubt"  # it could not be proved within the propagation window: apply it again, or put the old one back
+    DOUBT = "doubt"  # it could not be proved (again): apply the same password again, or put the old one back
     PROVE = "prove"  # a proof showed that the provider accepts it
     CLOSE = "close"  # the consumer document contains it; the predecessor goes into the ledger
-    ABANDON = "abandon"  # the provider refused the password, or did not accept it in time, so it is discarded
+    ABANDON = "abandon"  # it was discarded: refused, not accepted in time, outgrown by the target, or given up
 
 
 ATTEMPT: Mapping[tuple[Phase | None, AttemptEvent], Phase | None] = MappingProxyType(
@@ -26,7 +26,11 @@ ATTEMPT: Mapping[tuple[Phase | None, AttemptEvent], Phase | None] = MappingProxy
         (Phase.STAGED, AttemptEvent.ABANDON): None,
         (Phase.APPLIED, AttemptEvent.DOUBT): Phase.STAGED,
         (Phase.APPLIED, AttemptEvent.PROVE): Phase.PROVED,
+        (Phase.PROVED, AttemptEvent.PROVE): Phase.PROVED,
+        (Phase.PROVED, AttemptEvent.DOUBT): Phase.STAGED,
+        (Phase.APPLIED, AttemptEvent.ABANDON): None,
         (Phase.PROVED, AttemptEvent.CLOSE): None,
+        (Phase.PROVED, AttemptEvent.ABANDON): None,
     }
 )
 

@@ -12,10 +12,10 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import can_put_back, has_unproved_password, is_propagating
-from rotator.core.model import Attempt, Credential, Purpose, Strategy
+from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
-from rotator.engine.provider_caller import ProviderCaller, message_of
+from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
 from rotator.ports import Provider, StoreDenied
 
@@ -70,7 +70,8 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
             choice = caller.randomness.choice
             username = credential.username or new_username(session.target, choice)
             password = generate(session.target.policy.password, choice)
-            credential = replace(credential, username=username, password=password)
+            made_at = session.clocks().latest
+            credential = replace(credential, username=username, password=password, made_at=made_at)
     session.write_claimed(advance.after_stage(session.state, action, attempt_id, credential, caller.clock.now()))
     record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
 
@@ -115,13 +116,11 @@ def _application(target: str, action: do.Apply) -> tuple[AuditVerb, Callable[[Pr
 def _refuse(caller: ProviderCaller, session: Session, answer: Refused) -> None:
     attempt = session.state.attempt
     # Our own create, whose answer was lost, has arrived after all and took the username: the next look finds it.
-    own_create = answer.why is Refusal.DUPLICATE and attempt is not None and attempt.uncertain
-    # A password that is refused again, while it is being discarded, can be neither applied nor discarded.
-    again = attempt is not None and attempt.refused
-    if own_create or again:
+    if answer.why is Refusal.DUPLICATE and attempt is not None and attempt.uncertain:
         set_back(caller, session, answer)
     else:
-        session.write(advance.after_refusal(session.state, answer.message))
+        gone = answer.why is Refusal.NOT_FOUND
+        session.write(advance.after_refusal(session.state, answer.message, gone=gone))
 
 
 def set_back(caller: ProviderCaller, session: Session, answer: Answer[Any]) -> None:
@@ -158,16 +157,18 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     answer = provider.prove(action.credential)
     record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
-        session.write(advance.after_proof(session.state, str(answer.value)))
+        session.write(advance.after_proof(session.state, str(answer.value), session.clocks().vault))
         return
     attempt, can, message = session.attempt, provider.capabilities, message_of(answer)
-    waits, puts_back = is_propagating(attempt, can, now), can_put_back(attempt, can)
+    waits, not_asked = is_propagating(attempt, can, now), could_not_be_asked(answer)
+    # What was proved once is not given up because it cannot be asked again.
+    puts_back = can_put_back(attempt, can) and not (not_asked and attempt.phase is Phase.PROVED)
     later = next_try(caller, session, answer)
     if puts_back and not waits:
-        if not was_not_asked(answer):
+        if not not_asked:
             caller.throttles.note_unaccepted(session.target.name, attempt.staged.account)
         session.write(advance.after_unaccepted(session.state, message))
-    elif was_not_asked(answer):
+    elif not_asked:
         # The old password is put back in time. A proof changes nothing, so nothing is uncertain after it.
         end = (attempt.applied_at or now) + can.propagation if puts_back else later
         session.write(advance.after_setback(session.state, message, min(later, end), uncertain=False))
@@ -179,15 +180,11 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
         session.write(advance.after_failed_proof(session.state, message, later))
 
 
-def was_not_asked(answer: Answer[Any]) -> bool:
-    """True if an answer to a proof says nothing about the password."""
-    if isinstance(answer, Refused):
-        return answer.why.concerns_account
-    return isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is not Wait.NOT_YET)
-
-
 def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> None:
     """Writes the consumer document."""
+    handed_out = advance.before_publish(session.state, session.consumer)
+    if handed_out != session.state:
+        session.write(handed_out)
     try:
         session.publish(action.credential)
     except StoreDenied as error:
@@ -209,20 +206,26 @@ def close(caller: ProviderCaller, session: Session) -> None:
         caller.record(AuditVerb.CLOSE, session.target, AuditOutcome.DONE, attempt.staged, **facts)
 
 
-def abandon(caller: ProviderCaller, session: Session) -> None:
+def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> None:
     """Abandons the attempt; whatever it may have left at the provider goes into the ledger."""
-    attempt, why = session.state.attempt, session.state.last_error
+    state, attempt, now = session.state, session.state.attempt, session.clocks().latest
+    why = action.change or state.last_error
     record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, attempt.staged if attempt else None, why)
-    now, later = session.clocks().latest, caller.next_try(session.state.failures + 1)
+    if action.change:
+        session.write(advance.after_change(state, now))
+        return
+    later, strays = caller.next_try(state.failures + 1), _may_have_strays(caller, attempt)
     if attempt is not None and attempt.put_back:
         later = max(later, caller.clock.now() + _AFTER_PUT_BACK)
-    session.write(advance.after_abandon(session.state, now, later, strays=_may_have_strays(caller, attempt)))
+    kept_for = session.target.policy.quarantine
+    session.write(advance.after_abandon(state, now, later, kept_for=kept_for, strays=strays))
 
 
 def _may_have_strays(caller: ProviderCaller, attempt: Attempt | None) -> bool:
     if attempt is None or not attempt.uncertain or attempt.purpose is not Purpose.ROTATE:
         return False
-    return caller.providers[attempt.staged.account].capabilities.generates_password
+    provider = caller.providers.get(attempt.staged.account)  # None: the account has left the configuration
+    return provider is None or provider.capabilities.generates_password
 
 
 def record(

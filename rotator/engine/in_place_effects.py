@@ -7,8 +7,8 @@ from rotator.core.audit_words import AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import can_put_back, is_propagating
 from rotator.core.model import Credential, Proof
-from rotator.engine.attempt_effects import record, set_back, was_not_asked
-from rotator.engine.provider_caller import ProviderCaller, message_of
+from rotator.engine.attempt_effects import record, set_back
+from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
 
 
@@ -21,13 +21,13 @@ def settle(caller: ProviderCaller, session: Session, action: do.Settle) -> None:
     attempt, can = session.attempt, caller.providers[action.credential.account].capabilities
     staged = _try_password(caller, session, action.credential)
     if isinstance(staged, Done):
-        session.write(advance.after_proof(session.state, str(staged.value)))
+        session.write(advance.after_proof(session.state, str(staged.value), session.clocks().vault))
         return
     old = _try_password(caller, session, action.old) if action.old is not None else None
     sure = attempt.applied_at is not None and not is_propagating(attempt, can, caller.clock.now())
     if isinstance(old, Done) and sure:
         session.write(advance.after_old_accepted(session.state))
-    elif sure and can_put_back(attempt, can) and was_not_asked(staged):
+    elif sure and can_put_back(attempt, can) and could_not_be_asked(staged):
         session.write(advance.after_unaccepted(session.state, message_of(staged)))
     else:
         session.remember_unsettled()

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from rotator.core.answers import Answer, Done, Retry, Unknown, Wait
+from rotator.core.answers import Answer, Done, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Credential, Target
+from rotator.core.model import Credential, Proof, Target
 from rotator.engine.limits import Limits
 from rotator.engine.throttles import Throttles
 from rotator.ports import Audit, Clock, Provider, Providers, Randomness
@@ -41,6 +41,13 @@ class ProviderCaller:
         self.throttles.learn_from(account, verb, answer)
         return answer
 
+    def prove(self, credential: Credential) -> Answer[Proof]:
+        """Proves what is published. A password is tried where devices log in, which no circuit of the API concerns."""
+        provider = self.providers[credential.account]
+        if provider.capabilities.proof.tries_password:
+            return provider.prove(credential)
+        return self.ask(credential.account, ProviderVerb.FIND, lambda asked: asked.prove(credential))
+
     def next_try(
         self, failures: int, answer: Answer[object] | None = None, *, obeyed: timedelta = LONGEST_ASKED
     ) -> datetime:
@@ -69,6 +76,13 @@ class ProviderCaller:
         if detail:
             facts["detail"] = detail
         self.audit.record(verb, target.name, outcome, **facts)
+
+
+def could_not_be_asked(answer: Answer[Proof]) -> bool:
+    """True if a proof that failed says nothing about the credential."""
+    if isinstance(answer, Refused):
+        return answer.why.concerns_account
+    return isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is not Wait.NOT_YET)
 
 
 def message_of(answer: Answer[object]) -> str:
