@@ -33,7 +33,7 @@ class AuditVerb(_DescribedWord):
     PUBLISH = "publish", "The consumer document was written: devices read the new credential."
     CLOSE = "close", "The attempt succeeded; `proof` says how the credential was proved."
     RESTORE = "restore", "The old password of an `in-place` credential was set again, after a refusal."
-    ABANDON = "abandon", "The attempt was abandoned, since the provider refuses the staged password."
+    ABANDON = "abandon", "The attempt was abandoned; `detail` says why."
     DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out."
     REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
     EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."

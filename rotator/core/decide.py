@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from rotator.core.abandonment import change_since_staging, is_spare, is_unsent
 from rotator.core.actions import (
     NEEDS_CLAIM,
     Abandon,
@@ -32,6 +33,7 @@ from rotator.core.actions import (
     Verb,
 )
 from rotator.core.backoff import is_waiting
+from rotator.core.drift import verify
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import (
     account_hold,
@@ -50,7 +52,7 @@ _WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
 
 
 def decide(facts: Facts) -> Decision:
-    """Returns the next action for the target of `facts`. An effect is preceded by a claim that outlasts it."""
+    """Returns the next action for the target of `facts`. An effect needs a claim, renewed while it runs."""
     elsewhere = claimed_elsewhere(facts)
     if elsewhere is not None:
         return elsewhere
@@ -88,9 +90,9 @@ def continue_attempt(facts: Facts) -> Decision | None:
     attempt = facts.state.attempt
     if attempt is None:
         return None
-    hold = account_hold(facts, attempt.staged.account) or backoff_hold(facts)
-    if hold is not None:
-        return hold
+    answer = _end_without_account(facts, attempt) or account_hold(facts, attempt.staged.account) or backoff_hold(facts)
+    if answer is not None:
+        return answer
     if attempt.phase is Phase.STAGED:
         return _discard(attempt) if attempt.refused else _apply(facts, attempt)
     if attempt.phase is Phase.APPLIED:
@@ -99,12 +101,19 @@ def continue_attempt(facts: Facts) -> Decision | None:
 
 
 def _publish(facts: Facts, attempt: Attempt) -> Decision:
-    if facts.consumer.names(attempt.staged):
-        return Close()
     foreign = foreign_document_hold(facts)
     if foreign is not None and not attempt.take_over:
         return foreign
     return Publish(attempt.staged) if is_fresh(attempt.proved_at, facts) else Prove(attempt.staged)
+
+
+def _end_without_account(facts: Facts, attempt: Attempt) -> Action | None:
+    """Ends an attempt that needs no more calls, whatever has become of its account."""
+    change = change_since_staging(facts, attempt) if is_unsent(attempt) else ""
+    if change:
+        return Abandon(change)
+    published = attempt.phase is Phase.PROVED and facts.consumer.names(attempt.staged)
+    return Close() if published else None
 
 
 def _apply(facts: Facts, attempt: Attempt) -> Decision:
@@ -137,16 +146,15 @@ def _create(facts: Facts, attempt: Attempt) -> Action:
 
 
 def _discard(attempt: Attempt) -> Action:
-    """Discards a refused password, at once if every call of the attempt was answered.
+    """Discards a refused password.
 
-    If an earlier call may have been carried out, the ledger takes a credential that devices do not use. The one
-    credential of `in-place` first gets its old password back, to put the published one into force again.
+    If an earlier call may have been carried out, the ledger takes what that call may have left. The one credential of
+    `in-place` first gets its old password back, if that is known, to put the published one into force again.
     """
-    if attempt.strategy is not Strategy.IN_PLACE or not attempt.uncertain:
+    old = attempt.predecessor
+    if is_spare(attempt) or not attempt.uncertain or old is None or old.password is None:
         return Abandon()
-    if attempt.predecessor is not None and attempt.predecessor.password is not None:
-        return Restore(attempt.predecessor)
-    return Apply(Verb.SET_PASSWORD, attempt.staged)
+    return Restore(old)
 
 
 def draw_due_time(facts: Facts) -> Action | None:
@@ -219,4 +227,4 @@ def _trace(facts: Facts, entry: LedgerEntry) -> Action:
     return Delete(entry, strays[0]) if strays else Forget(entry)
 
 
-CHECKS: tuple[Check, ...] = (continue_attempt, draw_due_time, retire, stage)
+CHECKS: tuple[Check, ...] = (continue_attempt, draw_due_time, retire, stage, verify)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, ledger, verification
+from rotator.core import advance, drift, ledger, verification
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
 from rotator.core.model import (
@@ -115,14 +115,18 @@ class _PaperRun:
                 proof = facts.capabilities[action.credential.account].proof
                 self._step(f"prove that {action.credential.username} is accepted", f"by {proof}")
                 self._move(verification.after_acceptance(state, facts.target, str(proof), facts.clocks, 0.0))
+            case do.DrawVerification():
+                self._move(verification.after_verification_draw(state, facts.target.policy, facts.clocks.latest, 1.0))
+            case do.Repair():
+                self._step("request a repair of what is published", action.request.reason)
+                self._move(drift.after_repair(state, action.request))
             case do.Publish():
                 self._publish(action.credential)
             case do.Close():
                 self.drawn_anew = True
                 self._move(advance.after_close(state, facts.target, facts.clocks.latest, 0.0))
             case do.Abandon():
-                self._step("discard the staged password; a new one is tried after a pause", state.last_error)
-                self.waits_for = ""
+                self._abandon(action)
             case do.Restore():
                 self._step(f"set the old password of {action.credential.username} again", state.last_error)
                 self.waits_for = ""
@@ -169,6 +173,14 @@ class _PaperRun:
             f"{request.reason} ({request.requested_by}{urgent})",
         )
         self._move(advance.after_stage(self.facts.state, action, _NEW, credential, self.facts.now))
+
+    def _abandon(self, action: do.Abandon) -> None:
+        if action.change:
+            self._step("abandon the open attempt, of which nothing was carried out", action.change)
+            self._move(advance.after_change(self.facts.state, self.facts.now))
+        else:
+            self._step("discard the staged password; a new one is tried after a pause", self.facts.state.last_error)
+            self.waits_for = ""
 
     def _apply(self, action: do.Apply) -> None:
         credential, attempt = action.credential, self.facts.state.attempt
@@ -226,11 +238,11 @@ def _next_rotation(facts: Facts, due: datetime, *, drawn_anew: bool) -> Forecast
         if due <= now and policy.window is not None:
             due = policy.window.next_opening(now)
         return ForecastEvent(max(due, now), what, why)
-    last = state.last_rotation
+    last, made = state.last_rotation, state.published.made_at if state.published else None
     earliest, latest = (
         first_due(policy.window, now, fraction)
         if last is None
-        else next_due(policy.schedule, policy.window, last, fraction)
+        else next_due(policy.schedule, policy.window, last, fraction, made)
         for fraction in (0.0, _LARGEST_FRACTION)
     )
     earliest, latest = min(earliest, latest), max(earliest, latest)

@@ -11,8 +11,9 @@ from rotator.core.model import Phase
 def account_hold(facts: Facts, account: str) -> Hold | None:
     """Holds if nothing may be sent to a provider account."""
     if account not in facts.capabilities:
-        message = f"{account} is not in the configuration, but {facts.target.name} still needs it: add it again"
-        return Hold(HoldReason.ACCOUNT_MISSING, message)
+        name = facts.target.name
+        message = f"{account} is not in the configuration, but the attempt of {name} may have changed it: "
+        return Hold(HoldReason.ACCOUNT_MISSING, f"{message}add it again, or give it up: rotator abandon {name}")
     if account in facts.open_circuits:
         message = f"too many calls to {account} failed in a row: calls pause for a while"
         return Hold(HoldReason.CIRCUIT_OPEN, message)
