@@ -6,10 +6,19 @@ from datetime import datetime, timedelta
 from rotator.core.abandonment import is_spare, is_unsent, ledger_after, unsettled_entry
 from rotator.core.actions import Stage
 from rotator.core.facts import is_same_credential
-from rotator.core.ledger import LATE_COMMIT, end_now, replaced_entry, strays_entry, without_credential
+from rotator.core.ledger import (
+    LATE_COMMIT,
+    end_now,
+    handed_out_entry,
+    replaced_entry,
+    strays_entry,
+    with_overlap_from,
+    without_credential,
+)
 from rotator.core.model import (
     Attempt,
     Claim,
+    ConsumerDocument,
     Credential,
     Ending,
     Phase,
@@ -18,10 +27,12 @@ from rotator.core.model import (
     Strategy,
     Target,
     TargetState,
+    Verification,
 )
 from rotator.core.schedule import first_due, next_due
 from rotator.core.staging import SCHEDULED_BY
 from rotator.core.transitions import AttemptEvent, next_phase
+from rotator.core.verification import next_verification
 
 
 def after_draw(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
@@ -141,6 +152,14 @@ def _after_event(state: TargetState, event: AttemptEvent, **changes: object) -> 
     return replace(state, attempt=phase and replace(attempt, phase=phase, **changes))  # type: ignore[arg-type]
 
 
+def before_publish(state: TargetState, consumer: ConsumerDocument) -> TargetState:
+    """Notes what somebody else's document hands out, before the attempt that takes it over writes over it."""
+    attempt, entry = _attempt(state), handed_out_entry(state, consumer)
+    if not attempt.take_over or entry is None or attempt.handed_out == entry.credential:
+        return state
+    return replace(state, attempt=replace(attempt, handed_out=entry.credential))
+
+
 def after_apply(state: TargetState, credential: Credential, now: datetime) -> TargetState:
     """Records that the provider put `credential` into force."""
     before = _attempt(state).staged
@@ -156,9 +175,9 @@ def after_apply(state: TargetState, credential: Credential, now: datetime) -> Ta
     return replace(moved, not_before=None, last_error="")
 
 
-def after_proof(state: TargetState, how: str) -> TargetState:
-    """Records the proof that the provider accepts the staged credential."""
-    return replace(_after_event(state, AttemptEvent.PROVE, proof=how), not_before=None, last_error="")
+def after_proof(state: TargetState, how: str, now: datetime) -> TargetState:
+    """Records the proof that the provider accepts the staged credential. `now` is Vault's time, by which it ages."""
+    return replace(_after_event(state, AttemptEvent.PROVE, proof=how, proved_at=now), not_before=None, last_error="")
 
 
 def after_early_proof(state: TargetState, message: str, until: datetime) -> TargetState:
@@ -167,7 +186,7 @@ def after_early_proof(state: TargetState, message: str, until: datetime) -> Targ
 
 
 def after_failed_proof(state: TargetState, message: str, not_before: datetime) -> TargetState:
-    """Goes back to applying the same password: it was not accepted within the propagation window."""
+    """Goes back to applying the same password: it was not accepted within the propagation window, or not any more."""
     return _after_failure(_after_event(state, AttemptEvent.DOUBT, uncertain=True), message, not_before)
 
 
@@ -284,7 +303,13 @@ def after_close(
     ledger = without_credential(state.ledger, attempt.staged)
     if attempt.compromised:
         ledger = tuple(end_now(e, now) for e in ledger)
+    elif attempt.handed_out is not None:
+        ledger = with_overlap_from(ledger, attempt.handed_out, now, policy)
     entry = replaced_entry(attempt, target, now)
+    if entry is not None and entry.ending is not Ending.FORGET:  # at a take-over it may be in the ledger already
+        ledger = tuple(
+            e for e in ledger if e.ending is Ending.FORGET or not is_same_credential(e.credential, entry.credential)
+        )
     added = (*((entry,) if entry else ()), *((strays_entry(attempt, now),) if strays else ()))
     rotated = attempt.purpose is Purpose.ROTATE
     counts = state.counts
@@ -297,6 +322,9 @@ def after_close(
     return replace(
         moved,
         published=attempt.staged,
+        verification=_verified_by(attempt),
+        verify_at=next_verification(policy, now, fraction),
+        verify_failures=0,
         standby=standby and replace(standby, password=None),
         ledger=(*ledger, *added),
         last_rotation=now if rotated or state.last_rotation is None else state.last_rotation,
@@ -308,3 +336,8 @@ def after_close(
         claim=None,
         counts=counts,
     )
+
+
+def _verified_by(attempt: Attempt) -> Verification | None:
+    proved = attempt.proved_at
+    return None if proved is None else Verification(proved, accepted=True, proof=attempt.proof)

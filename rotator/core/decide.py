@@ -24,6 +24,7 @@ from rotator.core.actions import (
     Forget,
     Hold,
     HoldReason,
+    LiftEnd,
     LookUp,
     Prove,
     Publish,
@@ -33,9 +34,17 @@ from rotator.core.actions import (
 )
 from rotator.core.backoff import is_waiting
 from rotator.core.facts import Facts, lookup_key
-from rotator.core.holds import account_hold, backoff_hold, clocks_hold, foreign_document_hold
+from rotator.core.holds import (
+    account_hold,
+    backoff_hold,
+    clocks_hold,
+    ending_document_hold,
+    foreign_document_hold,
+    lost_state_hold,
+)
 from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
 from rotator.core.staging import stage
+from rotator.core.verification import before_retirement, is_fresh
 
 Check = Callable[[Facts], Decision | None]
 _WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
@@ -46,6 +55,9 @@ def decide(facts: Facts) -> Decision:
     elsewhere = claimed_elsewhere(facts)
     if elsewhere is not None:
         return elsewhere
+    lost = lost_state_hold(facts)
+    if lost is not None:
+        return lost  # no version may be written over the deleted one, which can still be restored
     holds: list[Hold] = []
     for check in CHECKS:
         answer = check(facts)
@@ -56,8 +68,9 @@ def decide(facts: Facts) -> Decision:
     weightiest = min(holds, key=lambda hold: _WEIGHT[hold.reason])
     # Look again as soon as another action may become possible.
     earliest = facts.clocks.earliest
-    moments = [weightiest.until, facts.state.next_rotation, facts.state.not_before, *facts.open_circuits.values()]
-    for entry in facts.state.ledger:
+    state = facts.state
+    moments = [weightiest.until, state.next_rotation, state.not_before, state.verify_at, *facts.open_circuits.values()]
+    for entry in state.ledger:
         moments += [entry.not_before, entry.disable_at, entry.ends_at]
     later = [moment for moment in moments if moment is not None and moment > earliest]
     return replace(weightiest, until=min(later) + (facts.now - earliest) if later else None)
@@ -83,8 +96,14 @@ def continue_attempt(facts: Facts) -> Decision | None:
         return _discard(attempt) if attempt.refused else _apply(facts, attempt)
     if attempt.phase is Phase.APPLIED:
         return Prove(attempt.staged)
+    return _publish(facts, attempt)
+
+
+def _publish(facts: Facts, attempt: Attempt) -> Decision:
     foreign = foreign_document_hold(facts)
-    return Publish(attempt.staged) if foreign is None or attempt.take_over else foreign
+    if foreign is not None and not attempt.take_over:
+        return foreign
+    return Publish(attempt.staged) if is_fresh(attempt.proved_at, facts) else Prove(attempt.staged)
 
 
 def _end_without_account(facts: Facts, attempt: Attempt) -> Action | None:
@@ -146,9 +165,9 @@ def draw_due_time(facts: Facts) -> Action | None:
 
 def retire(facts: Facts) -> Decision | None:
     """Retires what the ledger names and nothing else; never what is published, staged or in the consumer document."""
-    foreign = foreign_document_hold(facts)
+    foreign = foreign_document_hold(facts) or ending_document_hold(facts)
     if foreign is not None:
-        return foreign
+        return _lift(facts) or foreign
     unsure: Hold | None = None
     for entry in facts.state.ledger:
         unsure = unsure or clocks_hold(facts, entry.ends_at if entry.disabled else entry.disable_at)
@@ -156,8 +175,20 @@ def retire(facts: Facts) -> Decision | None:
         if action is not None and facts.retirements_left <= 0:
             return Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
         if action is not None:
-            return action
+            unproved = before_retirement(facts, entry) if isinstance(action, Expire | Disable | Delete) else None
+            if unproved is None or not isinstance(unproved, Hold):
+                return unproved or action
+            unsure = unproved
     return unsure
+
+
+def _lift(facts: Facts) -> Action | None:
+    """Takes back an end that the provider was told for a credential that somebody else's document hands out."""
+    for entry in facts.state.ledger:
+        coming = entry.expires_at is not None and entry.expires_at > facts.now
+        if coming and facts.consumer.concerns(entry.credential) and _can_be_tried(facts, entry):
+            return LiftEnd(entry)
+    return None
 
 
 def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
@@ -174,7 +205,7 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
         return None
     if entry.disable_at > facts.clocks.earliest:
         # Told in advance, the provider ends the credential even while rotator is down.
-        untold = entry.credential.id is not None and entry.expires_at is None
+        untold = entry.credential.id is not None and entry.expires_at != entry.disable_at
         return Expire(entry) if untold and can.expires else None
     if entry.credential.id is None:
         return _trace(facts, entry)

@@ -34,6 +34,9 @@ class Facts:
     retirements_left: int = 1  # how many this minute's cap still allows
     unproved_accounts: frozenset[str] = frozenset()  # accounts with too many passwords set in place and not proved
     vault_now: datetime | None = None  # by Vault's clock; None: the same
+    state_deleted: bool = False  # the latest version of the state document was deleted: `state` is a fresh one
+    state_ends_at: datetime | None = None  # Vault deletes the state document by itself then
+    state_remedy: str = ""  # the command in Vault against either
 
     @property
     def clocks(self) -> Clocks:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, ledger
+from rotator.core import advance, ledger, verification
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
 from rotator.core.model import (
@@ -86,7 +86,7 @@ class _PaperRun:
         self.needs: Credential | None = None
         self.drawn_anew = False
 
-    def carry_out(self, action: do.Decision) -> None:  # noqa: C901, PLR0912 - a case for each action
+    def carry_out(self, action: do.Decision) -> None:  # noqa: C901, PLR0912, PLR0915 - a case for each action
         """Takes one step."""
         facts, state = self.facts, self.facts.state
         match action:
@@ -110,7 +110,11 @@ class _PaperRun:
             case do.Prove():
                 proof = facts.capabilities[action.credential.account].proof
                 self._step("prove that the provider accepts it", f"by {proof}")
-                self._move(advance.after_proof(state, str(proof)))
+                self._move(advance.after_proof(state, str(proof), facts.clocks.vault))
+            case do.Verify():
+                proof = facts.capabilities[action.credential.account].proof
+                self._step(f"prove that {action.credential.username} is accepted", f"by {proof}")
+                self._move(verification.after_acceptance(state, facts.target, str(proof), facts.clocks, 0.0))
             case do.Publish():
                 self._publish(action.credential)
             case do.Close():
@@ -125,6 +129,10 @@ class _PaperRun:
                 entry = action.entry
                 self._step(f"tell {entry.credential.account} when {entry.label} ends", "it then ends by itself")
                 self._move(ledger.after_expire(state, entry, entry.disable_at))
+            case do.LiftEnd():
+                entry = action.entry
+                self._step(f"tell {entry.credential.account} not to end {entry.label}", "it is handed out again")
+                self._move(ledger.after_lift(state, entry))
             case do.Disable():
                 self._step(f"disable {action.entry.label}", _why_disabled(facts, action.entry))
                 self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
@@ -181,11 +189,13 @@ class _PaperRun:
         published = replace(
             self.facts.consumer,
             exists=True,
+            deleted=False,
             username=credential.username,
             password=credential.password,
             credential_id=credential.id,
         )
-        self.facts = replace(self.facts, consumer=published)
+        state = advance.before_publish(self.facts.state, self.facts.consumer)
+        self.facts = replace(self.facts, state=state, consumer=published)
 
 
 def _events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:

@@ -12,6 +12,7 @@ from rotator.observe.logs import log_run
 from rotator.observe.status import Surroundings, status_document
 
 _BLOCKED = {
+    HoldReason.DOCUMENT_DELETED: "document_deleted",
     HoldReason.FOREIGN_DOCUMENT: "foreign_document",
     HoldReason.IDLE_IN_OVERLAP: "idle_in_overlap",
     HoldReason.ACCOUNT_MISSING: "account_missing",

@@ -12,7 +12,7 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.model import Attempt, Credential, Purpose, Strategy
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
-from rotator.engine.provider_caller import ProviderCaller, message_of
+from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
 from rotator.ports import Provider, StoreDenied
 
@@ -151,11 +151,10 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     answer = provider.prove(action.credential)
     _record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
-        session.write(advance.after_proof(session.state, str(answer.value)))
+        session.write(advance.after_proof(session.state, str(answer.value), session.clocks().vault))
         return
     later = caller.next_try(session.state.failures + 1, answer)
-    not_asked = isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is not Wait.NOT_YET)
-    if not_asked or (isinstance(answer, Refused) and answer.why.concerns_account):
+    if could_not_be_asked(answer):
         # A proof changes nothing, so nothing is uncertain after it.
         session.write(advance.after_setback(session.state, message_of(answer), later, uncertain=False))
         return
@@ -169,6 +168,9 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
 
 def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> None:
     """Writes the consumer document."""
+    handed_out = advance.before_publish(session.state, session.consumer)
+    if handed_out != session.state:
+        session.write(handed_out)
     try:
         session.publish(action.credential)
     except StoreDenied as error:

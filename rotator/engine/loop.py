@@ -237,11 +237,11 @@ def _touched(action: do.Action) -> Credential | None:
     match action:
         case do.Apply() | do.Restore():
             return action.credential
-        case do.Expire() | do.Disable() | do.Delete():
+        case do.Expire() | do.LiftEnd() | do.Disable() | do.Delete():
             return action.entry.credential
         case do.DrawDueTime() | do.TakeClaim() | do.LookUp() | do.Stage() | do.Drop() | do.Forget():
             return None
-        case do.Prove() | do.Publish() | do.Close() | do.Abandon():
+        case do.Prove() | do.Verify() | do.Publish() | do.Close() | do.Abandon():
             return None
         case _:
             assert_never(action)

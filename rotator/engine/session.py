@@ -8,7 +8,7 @@ from rotator.core.clocks import Clocks
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.model import Capabilities, Claim, ConsumerDocument, Credential, Target, TargetState
 from rotator.engine.throttles import Throttles
-from rotator.ports import Clock, Store
+from rotator.ports import Clock, Store, StoreDeleted
 
 StateObserver = Callable[[Target, TargetState], None]
 
@@ -26,7 +26,7 @@ class Session:
     def read(self) -> None:
         """Reads both documents and forgets everything else, including the claim."""
         versioned = self._store.read_state(self.target.name)
-        self.state, self.version = versioned.state, versioned.version
+        self.state, self.version, self._found = versioned.state, versioned.version, versioned
         self._claim_ends = 0.0  # monotonic: a clock jump must not stretch a claim
         self._lookups: dict[str, tuple[Credential, ...]] = {}
         self.read_consumer()
@@ -58,9 +58,16 @@ class Session:
         self._check_and_set(replace(state, claim=self.new_claim()), claim_ends=ends)
 
     def _check_and_set(self, state: TargetState, claim_ends: float) -> None:
+        if self.state_deleted:
+            raise StoreDeleted(f"the state document of {self.target.name} was deleted in Vault")
         self.version = self._store.write_state(state, self.version)
         self.state, self._claim_ends = state, claim_ends
         self._observe(self.target, state)
+
+    @property
+    def state_deleted(self) -> bool:
+        """True if the version that was read last is a deleted one."""
+        return self._found.deleted and self.version == self._found.version
 
     def check_publishable(self) -> None:
         """Raises StoreDenied if the token may not write the consumer document."""
@@ -68,7 +75,8 @@ class Session:
 
     def publish(self, credential: Credential) -> None:
         """Writes the consumer document over what was read. Raises like `write`."""
-        version = self._store.write_consumer(self.target.path, credential, self._clock.now(), self.consumer)
+        now = self._clock.now()
+        version = self._store.write_consumer(self.target.path, credential, now, self.consumer)
         self.consumer = ConsumerDocument(
             version=version,
             exists=True,
@@ -76,6 +84,7 @@ class Session:
             password=credential.password,
             credential_id=credential.id,
             attempt=credential.attempt,
+            rotated_at=now,
         )
 
     def remember_lookup(self, wanted: Credential, matches: tuple[Credential, ...]) -> None:
@@ -130,4 +139,7 @@ class Session:
             retirements_left=throttles.retirements_left(),
             unproved_accounts=throttles.unproved_accounts(),
             vault_now=clocks.vault,
+            state_deleted=self.state_deleted,
+            state_ends_at=self._found.ends_at,
+            state_remedy=self._found.remedy,
         )

@@ -45,7 +45,13 @@ from rotator.observe.metrics import max_age, overdue
 JsonObject: TypeAlias = dict[str, Any]
 # Holds that end only if a person or something outside rotator acts; the others end by themselves.
 _BLOCKING = frozenset(
-    {HoldReason.ACCOUNT_MISSING, HoldReason.CIRCUIT_OPEN, HoldReason.FOREIGN_DOCUMENT, HoldReason.UNPROVED}
+    {
+        HoldReason.DOCUMENT_DELETED,
+        HoldReason.ACCOUNT_MISSING,
+        HoldReason.CIRCUIT_OPEN,
+        HoldReason.FOREIGN_DOCUMENT,
+        HoldReason.UNPROVED,
+    }
 )
 
 

@@ -76,7 +76,7 @@ def attempt_replaced_while_unknown(patch) -> None:
 
 def no_proof_before_publishing(patch) -> None:
     def prove(caller, current, action):
-        current.write(advance.after_proof(current.state, "taken on trust"))
+        current.write(advance.after_proof(current.state, "taken on trust", current.clocks().vault))
 
     patch.setattr(attempt_effects, "prove", prove)
 

@@ -17,6 +17,7 @@ from rotator.core.model import (
     Request,
     Strategy,
     TargetState,
+    Verification,
 )
 from rotator.core.schedule import Window
 
@@ -158,6 +159,7 @@ def test_after_closing_the_staged_credential_is_the_published_one_and_the_next_r
         next_rotation=LATER + 90 * DAY * 0.95,
         scheduled_by=TARGET.schedule_key,
         counts=Counts(succeeded=1, seconds=60.0),
+        verification=Verification(NOW, accepted=True),
     )
 
 

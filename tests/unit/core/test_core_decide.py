@@ -58,6 +58,7 @@ from rotator.core.model import (
     Phase,
     Purpose,
     Strategy,
+    Verification,
 )
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
@@ -69,6 +70,7 @@ def test_at_rest_nothing_is_done_until_the_rotation_is_due():
     assert decide(facts()) == Hold(HoldReason.NOT_DUE, "nothing is due", NOW + 80 * DAY)
 
 
+GONE = ConsumerDocument(3, exists=False, deleted=True, remedy="vault kv undelete")
 HOLDS = {
     HoldReason.CLAIMED: facts(other_claim_remaining=HOUR, state_claim=Claim("other", NOW)),
     HoldReason.ACCOUNT_MISSING: facts(state_attempt=attempt(staged=replace(STAGED, account="gone"), uncertain=True)),
@@ -76,6 +78,7 @@ HOLDS = {
     HoldReason.UNPROVED: facts(IN_PLACE, state_request=REQUEST, unproved_accounts=frozenset({"fake"})),
     HoldReason.BACKING_OFF: facts(state_request=REQUEST, state_not_before=NOW + HOUR, state_failures=1),
     HoldReason.PROPAGATING: facts(state_attempt=attempt(phase=Phase.APPLIED), state_not_before=NOW + HOUR),
+    HoldReason.DOCUMENT_DELETED: facts(consumer=GONE),
     HoldReason.FOREIGN_DOCUMENT: facts(state_request=REQUEST, consumer=document(NEW)),
     HoldReason.IDLE_IN_OVERLAP: facts(
         ALTERNATING,
@@ -89,6 +92,14 @@ HOLDS = {
     HoldReason.OUTSIDE_WINDOW: facts(
         replace(TARGET, policy=replace(POLICY, window=Window("0 2 * * *", HOUR))), state_next_rotation=NOW - HOUR
     ),
+    HoldReason.PUBLISHED_REFUSED: facts(
+        state_ledger=(ENTRY,),
+        state_verification=Verification(NOW, accepted=False, proof="403 Forbidden", refusals=2),
+        state_verify_at=NOW + HOUR,
+    ),
+    HoldReason.UNVERIFIED: facts(
+        state_ledger=(ENTRY,), state_verification=None, state_verify_failures=1, state_verify_at=NOW + HOUR
+    ),
     HoldReason.RETIREMENTS_CAPPED: facts(state_ledger=(ENTRY,), retirements_left=0),
     HoldReason.NOT_DUE: facts(),
 }
@@ -98,7 +109,11 @@ def test_there_is_a_case_for_every_reason():
     assert set(HOLDS) == set(HoldReason)
 
 
-FOREIGN = "sip/office is not what rotator published; correct it, or take it over: rotator rotate office --take-over"
+FOREIGN = (
+    "sip/office is not what rotator published: correct it, or take up what it names (rotator adopt office), or rotate "
+    "(rotator rotate office --take-over)"
+)
+DELETED = "sip/office was deleted in Vault: vault kv undelete, or publish again what is in use (rotator adopt office)"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +136,18 @@ FOREIGN = "sip/office is not what rotator published; correct it, or take it over
         ),
         (HoldReason.BACKING_OFF, "the last error", HOUR),
         (HoldReason.PROPAGATING, "the last error", HOUR),
+        (HoldReason.DOCUMENT_DELETED, DELETED, 80 * DAY),
         (HoldReason.FOREIGN_DOCUMENT, FOREIGN, 80 * DAY),
+        (
+            HoldReason.PUBLISHED_REFUSED,
+            "the provider does not accept old, which is published (403 Forbidden): nothing is retired meanwhile",
+            HOUR,
+        ),
+        (
+            HoldReason.UNVERIFIED,
+            "the provider could not be asked whether it accepts what is published",
+            HOUR,
+        ),
         (HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached", 7 * DAY),
         (HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential", HOUR),
         (HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", 14 * HOUR),

@@ -330,8 +330,9 @@ def test_after_the_propagation_window_the_same_password_is_applied_again(ago):
 def test_publishing_writes_what_devices_read():
     bench = SingleEffect(opened(Phase.PROVED, staged=NEW))
     bench.carry_out(Publish(NEW))
+    at = bench.clock.now()
     document = ConsumerDocument(
-        1, exists=True, username="new", password=NEW.password, credential_id="id-new", attempt="2"
+        1, exists=True, username="new", password=NEW.password, credential_id="id-new", attempt="2", rotated_at=at
     )
     assert bench.store.consumers[REPLACE.path] == bench.session.consumer == document
     assert bench.recorded == ("publish", "done", WHY | naming(NEW))

@@ -145,8 +145,9 @@ def test_a_write_whose_answer_was_lost_is_not_taken_for_done():
 def test_publishing_writes_over_what_was_read_and_knows_what_it_wrote():
     bench = ClaimedSession()
     bench.session.publish(NEW)
+    at = bench.clock.now()
     published = ConsumerDocument(
-        2, exists=True, username="new", password=NEW.password, credential_id="id-new", attempt="2"
+        2, exists=True, username="new", password=NEW.password, credential_id="id-new", attempt="2", rotated_at=at
     )
     assert bench.session.consumer == bench.store.consumers[REPLACE.path] == published
     bench.store.tamper(REPLACE.path, "byhand")
