@@ -49,6 +49,8 @@ class Step(StrEnum):
     RESTORE = "restore"
     PROVE = "prove"
     VERIFY = "verify"
+    DRAW_VERIFICATION = "draw_verification"
+    REPAIR = "repair"
     PUBLISH = "publish"
     CLOSE = "close"
     UNDO = "undo"  # the attempt that is closed was an undo
@@ -145,6 +147,21 @@ class Verify:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawVerification:
+    """Draws the time of the next verification and stores it."""
+
+    step: ClassVar = Step.DRAW_VERIFICATION
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Requests a rotation or an undo, since the provider does not accept what is published."""
+
+    step: ClassVar = Step.REPAIR
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Writes the consumer document."""
 
@@ -221,6 +238,8 @@ Action: TypeAlias = (
     | Restore
     | Prove
     | Verify
+    | DrawVerification
+    | Repair
     | Publish
     | Close
     | Abandon
@@ -232,5 +251,5 @@ Action: TypeAlias = (
 )
 Decision: TypeAlias = Action | Hold
 
-# Effects at a provider or in the consumer document. Each needs a claim that outlasts it.
+# Effects at a provider or in the consumer document. Each needs a claim, which is renewed while it runs.
 NEEDS_CLAIM = (Apply, Restore, Prove, Publish, Close, Abandon, Expire, LiftEnd, Disable, Delete, Forget)

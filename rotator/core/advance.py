@@ -41,7 +41,8 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
     if last is None:
         due = first_due(policy.window, now, fraction)
     else:
-        due = next_due(policy.schedule, policy.window, last, fraction)
+        made = state.published.made_at if state.published else None
+        due = next_due(policy.schedule, policy.window, last, fraction, made)
     return replace(state, next_rotation=due, scheduled_by=target.schedule_key)
 
 
@@ -163,13 +164,15 @@ def before_publish(state: TargetState, consumer: ConsumerDocument) -> TargetStat
 def after_apply(state: TargetState, credential: Credential, now: datetime) -> TargetState:
     """Records that the provider put `credential` into force."""
     before = _attempt(state).staged
+    password = credential.password or before.password
     staged_now = replace(
         before,
         id=credential.id,
         username=credential.username or before.username,
-        password=credential.password or before.password,
+        password=password,
         uri=credential.uri or before.uri,
         enabled=True,
+        made_at=before.made_at if password == before.password else now,  # the provider may generate it only now
     )
     moved = _after_event(state, AttemptEvent.APPLY, staged=staged_now, applied_at=now, refused=False)
     return replace(moved, not_before=None, last_error="")
@@ -318,6 +321,7 @@ def after_close(
         counts = replace(counts, succeeded=counts.succeeded + 1, seconds=counts.seconds + seconds)
     else:
         counts = replace(counts, undone=counts.undone + 1)
+    last_rotation = now if rotated or state.last_rotation is None else state.last_rotation
     standby = attempt.predecessor if entry is not None and entry.ending is Ending.STAND_BY else state.standby
     return replace(
         moved,
@@ -327,8 +331,9 @@ def after_close(
         verify_failures=0,
         standby=standby and replace(standby, password=None),
         ledger=(*ledger, *added),
-        last_rotation=now if rotated or state.last_rotation is None else state.last_rotation,
-        next_rotation=next_due(policy.schedule, policy.window, now, fraction),
+        published_since=now,
+        last_rotation=last_rotation,
+        next_rotation=next_due(policy.schedule, policy.window, last_rotation, fraction, attempt.staged.made_at),
         scheduled_by=target.schedule_key,
         failures=0,
         not_before=None,

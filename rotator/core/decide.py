@@ -33,6 +33,7 @@ from rotator.core.actions import (
     Verb,
 )
 from rotator.core.backoff import is_waiting
+from rotator.core.drift import verify
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import (
     account_hold,
@@ -51,7 +52,7 @@ _WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
 
 
 def decide(facts: Facts) -> Decision:
-    """Returns the next action for the target of `facts`. An effect is preceded by a claim that outlasts it."""
+    """Returns the next action for the target of `facts`. An effect needs a claim, renewed while it runs."""
     elsewhere = claimed_elsewhere(facts)
     if elsewhere is not None:
         return elsewhere
@@ -226,4 +227,4 @@ def _trace(facts: Facts, entry: LedgerEntry) -> Action:
     return Delete(entry, strays[0]) if strays else Forget(entry)
 
 
-CHECKS: tuple[Check, ...] = (continue_attempt, draw_due_time, retire, stage)
+CHECKS: tuple[Check, ...] = (continue_attempt, draw_due_time, retire, stage, verify)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, ledger, verification
+from rotator.core import advance, drift, ledger, verification
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
 from rotator.core.model import (
@@ -115,6 +115,11 @@ class _PaperRun:
                 proof = facts.capabilities[action.credential.account].proof
                 self._step(f"prove that {action.credential.username} is accepted", f"by {proof}")
                 self._move(verification.after_acceptance(state, facts.target, str(proof), facts.clocks, 0.0))
+            case do.DrawVerification():
+                self._move(verification.after_verification_draw(state, facts.target.policy, facts.clocks.latest, 1.0))
+            case do.Repair():
+                self._step("request a repair of what is published", action.request.reason)
+                self._move(drift.after_repair(state, action.request))
             case do.Publish():
                 self._publish(action.credential)
             case do.Close():
@@ -233,11 +238,11 @@ def _next_rotation(facts: Facts, due: datetime, *, drawn_anew: bool) -> Forecast
         if due <= now and policy.window is not None:
             due = policy.window.next_opening(now)
         return ForecastEvent(max(due, now), what, why)
-    last = state.last_rotation
+    last, made = state.last_rotation, state.published.made_at if state.published else None
     earliest, latest = (
         first_due(policy.window, now, fraction)
         if last is None
-        else next_due(policy.schedule, policy.window, last, fraction)
+        else next_due(policy.schedule, policy.window, last, fraction, made)
         for fraction in (0.0, _LARGEST_FRACTION)
     )
     earliest, latest = min(earliest, latest), max(earliest, latest)

@@ -218,6 +218,8 @@ class Verification:
     proof: str = ""  # how it was proved, or why it was not accepted
     refusals: int = 0  # in a row
     repaired: bool = False  # a rotation was started because of these refusals; there is no second one
+    drift: str = ""  # how the account differs from what is published, as looked up after a refusal
+    unchanged: bool = False  # the account lists it as it was published
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from rotator.core.holds import account_hold, backoff_hold, clocks_hold, ending_d
 from rotator.core.ledger import handed_out_entry
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy
 from rotator.core.undo import UndoImpossible, undo_candidate
+from rotator.core.verification import is_refused
 
 SCHEDULED_BY = "schedule"
 _SOON = timedelta(seconds=10)
@@ -99,7 +100,7 @@ def _in_place(facts: Facts, request: Request) -> Action:
     # A credential published at another account is what is replaced. If somebody deleted the published one here and
     # created it again, the one that is there now is.
     elsewhere = published is not None and published.account != current.account
-    return Stage(request, replace(current, password=None), published if elsewhere else current)
+    return Stage(request, _without_password(current), published if elsewhere else current)
 
 
 def _alternating(facts: Facts, request: Request) -> Action:
@@ -178,8 +179,8 @@ def _named(facts: Facts) -> Credential | LookUp | None:
 
 
 def _gone(facts: Facts, credential: Credential) -> bool | LookUp:
-    """True if the listing lacks a known credential. The provider is asked only after a failure."""
-    if not facts.state.failures:
+    """True if the listing lacks a known credential. The provider is asked only after a failure or a refused log-in."""
+    if not facts.state.failures and not is_refused(facts.state):
         return False
     matches = facts.lookups.get(lookup_key(credential))
     return LookUp(credential) if matches is None else not matches
@@ -202,11 +203,15 @@ def _idle(facts: Facts) -> Credential | LookUp:
     if standby is not None and standby.account == wanted.account and standby.username == wanted.username:
         gone = _gone(facts, standby)
         if isinstance(gone, LookUp) or not gone:
-            return gone or replace(standby, password=None)
+            return gone or _without_password(standby)
     matches = facts.lookups.get(lookup_key(wanted))
     if matches is None:
         return LookUp(wanted)
-    return replace(matches[0], password=None) if matches else wanted
+    return _without_password(matches[0]) if matches else wanted
+
+
+def _without_password(credential: Credential) -> Credential:
+    return replace(credential, password=None, made_at=None)
 
 
 def _undo(facts: Facts, request: Request) -> Action:

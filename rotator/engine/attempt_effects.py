@@ -64,7 +64,8 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
             choice = caller.randomness.choice
             username = credential.username or new_username(session.target, choice)
             password = generate(session.target.policy.password, choice)
-            credential = replace(credential, username=username, password=password)
+            made_at = session.clocks().latest
+            credential = replace(credential, username=username, password=password, made_at=made_at)
     session.write_claimed(advance.after_stage(session.state, action, attempt_id, credential, caller.clock.now()))
     _record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
 

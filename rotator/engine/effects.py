@@ -34,6 +34,10 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             attempt_effects.prove(caller, session, action)
         case do.Verify():
             verification_effects.verify(caller, session, action)
+        case do.DrawVerification():
+            verification_effects.draw_verification(caller, session)
+        case do.Repair():
+            verification_effects.repair(caller, session, action)
         case do.Publish():
             attempt_effects.publish(caller, session, action)
         case do.Close():

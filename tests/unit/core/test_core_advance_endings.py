@@ -155,6 +155,7 @@ def test_after_closing_the_staged_credential_is_the_published_one_and_the_next_r
         "office",
         published=NEW,
         ledger=(LedgerEntry(OLD, Ending.DELETE, LATER, LATER + DAY, 7 * DAY),),
+        published_since=LATER,
         last_rotation=LATER,
         next_rotation=LATER + 90 * DAY * 0.95,
         scheduled_by=TARGET.schedule_key,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from engine_harness import DAY, IN_PLACE, POLICY, REPLACE
-from single_effect import NOW, SingleEffect, after_failures, naming
+from single_effect import LIMITS, NOW, SingleEffect, after_failures, naming
 
 from rotator.core.actions import (
     Abandon,
@@ -78,7 +78,7 @@ def test_what_a_look_up_finds_is_known_for_the_rest_of_the_look():
     before = bench.session.state
     assert bench.carry_out(LookUp(STAGED)) == before
     assert bench.provider.calls == [("find", STAGED)]
-    known = bench.session.facts({"fake": CHOSEN}, bench.throttles, timedelta(), timedelta())
+    known = bench.session.facts({"fake": CHOSEN}, bench.throttles, timedelta())
     assert known.lookups == {lookup_key(STAGED): (NEW,)}
 
 
@@ -109,7 +109,7 @@ def test_staging_makes_a_username_and_a_password_and_writes_both_before_anything
     assert (attempt.phase, attempt.purpose, attempt.predecessor) == (Phase.STAGED, Purpose.ROTATE, OLD)
     assert (attempt.started_at, state.request) == (NOW, None)
     assert (attempt.uncertain, bench.provider.calls) == (False, [])
-    assert state.claim == Claim("me", NOW + timedelta(seconds=60))
+    assert state.claim == Claim("me", NOW + LIMITS.claim)
     assert bench.session.holds_claim
     facts = WHY | {"attempt": attempt.id} | naming(attempt.staged)
     assert bench.recorded == ("stage", "done", facts)
@@ -390,7 +390,7 @@ def test_a_claim_that_is_held_is_renewed_and_one_that_is_not_is_taken():
     bench = SingleEffect(opened())
     bench.clock.advance(timedelta(seconds=10))
     renewed = bench.carry_out(TakeClaim())
-    assert renewed.claim == Claim("me", NOW + timedelta(seconds=70))
+    assert renewed.claim == Claim("me", NOW + timedelta(seconds=10) + LIMITS.claim)
     assert not renewed.attempt.uncertain
     bench.session.read()  # as another process would: it did not make this claim
     taken = bench.carry_out(TakeClaim())
