@@ -34,7 +34,7 @@ from rotator.core.backoff import is_waiting
 from rotator.core.drift import verify
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import account_hold, backoff_hold, clocks_hold, foreign_document_hold
-from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
+from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Listed, Phase, Purpose, Strategy
 from rotator.core.staging import stage
 from rotator.core.verification import before_retirement, is_fresh
 
@@ -108,13 +108,14 @@ def _apply(facts: Facts, attempt: Attempt) -> Decision:
     if attempt.staged.id is None:
         return _create(facts, attempt)
     if attempt.strategy is Strategy.REPLACE:
-        return Apply(Verb.COMPLETE, attempt.staged, attempt.predecessor)
+        return Apply(Verb.COMPLETE, attempt.staged, _inherits_from(facts, attempt))
     return Apply(Verb.SET_PASSWORD, attempt.staged)
 
 
 def _create(facts: Facts, attempt: Attempt) -> Action:
     """Looks before creating again after a lost answer: a create is not idempotent."""
-    create = Apply(Verb.CREATE, attempt.staged, attempt.predecessor)
+    like = _inherits_from(facts, attempt)
+    create = Apply(Verb.CREATE, attempt.staged, like)
     if not attempt.uncertain:
         return create
     matches = facts.lookups.get(lookup_key(attempt.staged))
@@ -123,7 +124,17 @@ def _create(facts: Facts, attempt: Attempt) -> Action:
     if not matches:
         return create
     created = replace(attempt.staged, id=matches[0].id, username=matches[0].username)
-    return Apply(Verb.COMPLETE, created, attempt.predecessor)
+    return Apply(Verb.COMPLETE, created, like)
+
+
+def _inherits_from(facts: Facts, attempt: Attempt) -> Credential | None:
+    """Returns the credential whose grants a new one inherits: if the published one is gone, what it replaced itself."""
+    last = facts.state.verification
+    if last is None or last.listed is not Listed.GONE:
+        return attempt.predecessor
+    replaced = [entry.credential for entry in facts.state.ledger if entry.ending is Ending.DELETE]
+    here = [one for one in replaced if one.account == attempt.staged.account and one.id is not None]
+    return here[-1] if here else attempt.predecessor
 
 
 def _discard(attempt: Attempt) -> Action:
