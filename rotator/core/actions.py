@@ -12,6 +12,7 @@ class HoldReason(Enum):
     """A reason to do nothing now. If several apply, the one listed first here is reported."""
 
     CLAIMED = "claimed"  # another process works on the target
+    DOCUMENT_DELETED = "document deleted"  # one of its two documents was deleted in Vault, or will end by itself
     ACCOUNT_MISSING = "account missing"  # an attempt is open at an account that left the configuration
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
     UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted yet
@@ -55,6 +56,7 @@ class Step(StrEnum):
     UNDO = "undo"  # the attempt that is closed was an undo
     ABANDON = "abandon"
     EXPIRE = "expire"
+    LIFT_END = "lift_end"
     DISABLE = "disable"
     DELETE = "delete"
     FORGET = "forget"
@@ -176,9 +178,10 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Abandon:
-    """Discards the refused password. Whatever a lost call may have left at the provider goes into the ledger."""
+    """Discards the staged password. Whatever a lost call may have left at the provider goes into the ledger."""
 
     step: ClassVar = Step.ABANDON
+    change: str = ""  # what has changed about the target, before anything was carried out; empty: it was refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,17 @@ class Expire:
     """Tells the provider to end a replaced credential by itself when its overlap ends."""
 
     step: ClassVar = Step.EXPIRE
+    entry: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class LiftEnd:
+    """Takes back the end that the provider was told, since somebody else's consumer document hands the credential out.
+
+    Not every end that was told can be taken back: one that has passed is final.
+    """
+
+    step: ClassVar = Step.LIFT_END
     entry: LedgerEntry
 
 
@@ -230,11 +244,12 @@ Action: TypeAlias = (
     | Close
     | Abandon
     | Expire
+    | LiftEnd
     | Disable
     | Delete
     | Forget
 )
 Decision: TypeAlias = Action | Hold
 
-# Effects at a provider or in the consumer document. Each needs a claim that outlasts it.
-NEEDS_CLAIM = (Apply, Restore, Prove, Publish, Close, Abandon, Expire, Disable, Delete, Forget)
+# Effects at a provider or in the consumer document. Each needs a claim, which is renewed while it runs.
+NEEDS_CLAIM = (Apply, Restore, Prove, Publish, Close, Abandon, Expire, LiftEnd, Disable, Delete, Forget)

@@ -267,8 +267,10 @@ class ConsumerDocument:
     password: Secret | None = None
     credential_id: str | None = None
     attempt: str | None = None
+    rotated_at: datetime | None = None
     deleted: bool = False  # it existed, and its latest version was deleted or destroyed
     ends_at: datetime | None = None  # Vault deletes it by itself then (`delete_version_after`)
+    remedy: str = ""  # the command in Vault that restores it, or that takes its end away
 
     def names(self, credential: Credential) -> bool:
         """True if this document contains exactly `credential`."""

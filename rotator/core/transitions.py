@@ -15,7 +15,7 @@ class AttemptEvent(Enum):
     DOUBT = "doubt"  # it could not be proved (again): apply the same password again
     PROVE = "prove"  # a proof showed that the provider accepts it
     CLOSE = "close"  # the consumer document contains it; the predecessor goes into the ledger
-    ABANDON = "abandon"  # the provider definitely refused the password, so it is discarded
+    ABANDON = "abandon"  # the password was discarded: it was refused, the target has changed, or somebody asked for it
 
 
 ATTEMPT: Mapping[tuple[Phase | None, AttemptEvent], Phase | None] = MappingProxyType(
@@ -27,7 +27,9 @@ ATTEMPT: Mapping[tuple[Phase | None, AttemptEvent], Phase | None] = MappingProxy
         (Phase.APPLIED, AttemptEvent.PROVE): Phase.PROVED,
         (Phase.PROVED, AttemptEvent.PROVE): Phase.PROVED,
         (Phase.PROVED, AttemptEvent.DOUBT): Phase.STAGED,
+        (Phase.APPLIED, AttemptEvent.ABANDON): None,
         (Phase.PROVED, AttemptEvent.CLOSE): None,
+        (Phase.PROVED, AttemptEvent.ABANDON): None,
     }
 )
 

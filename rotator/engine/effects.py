@@ -43,9 +43,11 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
         case do.Close():
             attempt_effects.close(caller, session)
         case do.Abandon():
-            attempt_effects.abandon(caller, session)
+            attempt_effects.abandon(caller, session, action)
         case do.Expire():
             ledger_effects.expire(caller, session, action)
+        case do.LiftEnd():
+            ledger_effects.lift_end(caller, session, action)
         case do.Disable():
             ledger_effects.disable(caller, session, action)
         case do.Delete():

@@ -132,8 +132,8 @@ def unknown_taken_for_refused(patch) -> None:
 
 
 def abandoned_without_a_trace(patch) -> None:
-    def after_abandon(state, now, not_before, *, strays=False) -> TargetState:
-        return replace(original(state, now, not_before, strays=strays), ledger=state.ledger)
+    def after_abandon(state, now, not_before, **left) -> TargetState:
+        return replace(original(state, now, not_before, **left), ledger=state.ledger)
 
     original = advance.after_abandon
     patch.setattr(advance, "after_abandon", after_abandon)

@@ -195,7 +195,7 @@ def test_what_the_provider_leaves_out_of_its_answer_is_known_from_staging():
     )
     told = Credential("fake", "made", "id-new", Secret("made"), uri="sip:b")
     full = advance.after_apply(state, told, LATER)
-    assert full.attempt.staged == replace(told, attempt="2")
+    assert full.attempt.staged == replace(told, attempt="2", made_at=LATER)
 
 
 def test_a_proof_ends_the_waiting():

@@ -79,7 +79,9 @@ def test_an_entry_that_waits_does_not_keep_an_emergency_behind_it():
             "open_circuits": {"other": NOW + HOUR},
         },
         {
-            "state_attempt": attempt(strategy=Strategy.IN_PLACE, staged=replace(OLD, password=NEW.password)),
+            "state_attempt": attempt(
+                strategy=Strategy.IN_PLACE, staged=replace(OLD, password=NEW.password), uncertain=True
+            ),
             "state_not_before": NOW + HOUR,
         },
     ],
