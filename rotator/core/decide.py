@@ -45,7 +45,7 @@ from rotator.core.holds import (
 )
 from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Listed, Phase, Purpose, Strategy
 from rotator.core.staging import stage
-from rotator.core.verification import before_retirement, is_fresh
+from rotator.core.verification import before_retirement, is_fresh, is_refused
 
 Check = Callable[[Facts], Decision | None]
 _WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
@@ -180,6 +180,9 @@ def retire(facts: Facts) -> Decision | None:
     foreign = foreign_document_hold(facts) or ending_document_hold(facts)
     if foreign is not None:
         return _lift(facts) or foreign
+    lift = _lift(facts) if is_refused(facts.state) else None
+    if lift is not None:
+        return lift
     unsure: Hold | None = None
     for entry in facts.state.ledger:
         unsure = unsure or clocks_hold(facts, entry.ends_at if entry.disabled else entry.disable_at)
@@ -195,10 +198,15 @@ def retire(facts: Facts) -> Decision | None:
 
 
 def _lift(facts: Facts) -> Action | None:
-    """Takes back an end that the provider was told for a credential that somebody else's document hands out."""
+    """Takes back an end that the provider was told.
+
+    That is for a credential that somebody else's document hands out, or while the published one is refused.
+    """
+    refused = is_refused(facts.state)
     for entry in facts.state.ledger:
         coming = entry.expires_at is not None and entry.expires_at > facts.now
-        if coming and facts.consumer.concerns(entry.credential) and _can_be_tried(facts, entry):
+        needed = facts.consumer.concerns(entry.credential) or (refused and not entry.compromised)
+        if coming and needed and _can_be_tried(facts, entry):
             return LiftEnd(entry)
     return None
 

@@ -82,7 +82,7 @@ def refused_hold(facts: Facts, last: Verification, more: str = "") -> Hold:
 
 def periodic(facts: Facts) -> Decision | None:
     """Verifies what is published when that is due: between rotations, and again after a refusal or a lost answer."""
-    state, wanted = facts.state, _is_verified_between_rotations(facts)
+    state, wanted = facts.state, facts.target.policy.verify is not None
     if state.verify_at is None:
         return DrawVerification() if wanted else None
     again = state.verify_failures or (state.verification is not None and not state.verification.accepted)
@@ -90,13 +90,6 @@ def periodic(facts: Facts) -> Decision | None:
         return None if is_waiting(state.verify_at, facts.now) else _ask(facts)
     ends_by_itself = any(entry.expires_at is not None and not entry.disabled for entry in state.ledger)
     return _ask(facts) if (wanted or ends_by_itself) and state.verify_at <= facts.clocks.earliest else None
-
-
-def _is_verified_between_rotations(facts: Facts) -> bool:
-    """True if the policy asks for it, and the proof shows more than a listing that no device ever sees."""
-    published = facts.state.published
-    can = facts.capabilities.get(published.account) if published else None
-    return facts.target.policy.verify is not None and can is not None and can.proof.tries_password
 
 
 def after_verification_draw(state: TargetState, policy: Policy, now: datetime, fraction: float) -> TargetState:
@@ -114,6 +107,12 @@ def next_verification(
     moments = [] if policy.verify is None else [proved + policy.verify * (1 - SPREAD * fraction)]
     moments += [entry.expires_at - VERIFIED_BEFORE_END for entry in ledger if entry.expires_at is not None]
     return min((moment for moment in moments if moment > proved), default=None)
+
+
+def is_overdue(state: TargetState, policy: Policy, now: datetime) -> bool:
+    """True if nobody has answered for two intervals whether what is published is accepted."""
+    last = state.verification.at if state.verification is not None else state.verify_at
+    return policy.verify is not None and last is not None and now - last > 2 * policy.verify
 
 
 def after_acceptance(state: TargetState, target: Target, how: str, clocks: Clocks, fraction: float) -> TargetState:
