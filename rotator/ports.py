@@ -3,7 +3,8 @@
 An adapter implements one of these protocols and imports nothing from the engine; `rotator.testing` has a fake of each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -189,6 +190,17 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Waits; returns early if the process must stop."""
+        ...
+
+
+class Timer(Clock, Protocol):
+    """A clock that can do something again and again."""
+
+    def repeat(self, interval: timedelta, action: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Calls `action` after each `interval`, beside the body of the `with`, until it returns False.
+
+        A call that has begun has ended when the `with` ends.
+        """
         ...
 
 

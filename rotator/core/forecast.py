@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, ledger, verification
+from rotator.core import advance, drift, ledger, verification
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
 from rotator.core.model import (
@@ -111,10 +111,19 @@ class _PaperRun:
                 proof = facts.capabilities[action.credential.account].proof
                 self._step("prove that the provider accepts it", f"by {proof}")
                 self._move(advance.after_proof(state, str(proof), facts.clocks.vault))
+            case do.Settle():
+                name = action.credential.username
+                self._step(f"try the staged and the old password of {name}", "which one is in force is unknown")
+                self.facts = replace(facts, unsettled=True)
             case do.Verify():
                 proof = facts.capabilities[action.credential.account].proof
                 self._step(f"prove that {action.credential.username} is accepted", f"by {proof}")
                 self._move(verification.after_acceptance(state, facts.target, str(proof), facts.clocks, 0.0))
+            case do.DrawVerification():
+                self._move(verification.after_verification_draw(state, facts.target.policy, facts.clocks.latest, 1.0))
+            case do.Repair():
+                self._step("request a repair of what is published", action.request.reason)
+                self._move(drift.after_repair(state, action.request))
             case do.Publish():
                 self._publish(action.credential)
             case do.Close():
@@ -135,6 +144,9 @@ class _PaperRun:
                 self._move(ledger.after_lift(state, entry))
             case do.Disable():
                 self._step(f"disable {action.entry.label}", _why_disabled(facts, action.entry))
+                self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
+            case do.Overwrite():
+                self._step(f"set a random password for {action.entry.label}", "it is compromised, and was not disabled")
                 self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
             case do.Delete():
                 self._step(_last_step(action.entry, deletes=True), "its quarantine has ended")

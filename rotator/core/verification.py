@@ -7,11 +7,11 @@ the propagation time, was refused as well; then nothing is retired until the pro
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.actions import Decision, Hold, HoldReason, Verify
+from rotator.core.actions import Decision, DrawVerification, Hold, HoldReason, Verify
 from rotator.core.backoff import is_waiting
 from rotator.core.clocks import Clocks
 from rotator.core.facts import Facts, is_same_credential
-from rotator.core.model import LedgerEntry, Policy, Strategy, Target, TargetState, Verification
+from rotator.core.model import Credential, LedgerEntry, Policy, Strategy, Target, TargetState, Verification
 from rotator.core.schedule import SPREAD
 
 FRESH = timedelta(minutes=5)
@@ -52,7 +52,7 @@ def fresh_verification(facts: Facts) -> Decision | None:
     """
     state, last = facts.state, facts.state.verification
     if last is not None and not last.accepted:
-        return _refused_hold(facts, last) if is_waiting(state.verify_at, facts.now) else _ask(facts)
+        return refused_hold(facts, last) if is_waiting(state.verify_at, facts.now) else _ask(facts)
     if last is not None and is_fresh(last.at, facts):
         return None
     if state.verify_failures and is_waiting(state.verify_at, facts.now):
@@ -72,10 +72,34 @@ def _ask(facts: Facts) -> Decision:
     return Verify(published)
 
 
-def _refused_hold(facts: Facts, last: Verification) -> Hold:
+def refused_hold(facts: Facts, last: Verification, more: str = "") -> Hold:
+    """Holds what rests on a published credential that the provider did not accept the last time."""
     name = facts.state.published.username if facts.state.published else facts.target.name
     message = f"the provider does not accept {name}, which is published ({last.proof}): nothing is retired meanwhile"
-    return Hold(HoldReason.PUBLISHED_REFUSED, message)
+    return Hold(HoldReason.PUBLISHED_REFUSED, message + more)
+
+
+def periodic(facts: Facts) -> Decision | None:
+    """Verifies what is published when that is due: between rotations, and again after a refusal or a lost answer."""
+    state, wanted = facts.state, _is_verified_between_rotations(facts)
+    if state.verify_at is None:
+        return DrawVerification() if wanted else None
+    again = state.verify_failures or (state.verification is not None and not state.verification.accepted)
+    if again:
+        return None if is_waiting(state.verify_at, facts.now) else _ask(facts)
+    return _ask(facts) if wanted and state.verify_at <= facts.clocks.earliest else None
+
+
+def _is_verified_between_rotations(facts: Facts) -> bool:
+    """True if the policy asks for it, and the proof shows more than a listing that no device ever sees."""
+    published = facts.state.published
+    can = facts.capabilities.get(published.account) if published else None
+    return facts.target.policy.verify is not None and can is not None and can.proof.tries_password
+
+
+def after_verification_draw(state: TargetState, policy: Policy, now: datetime, fraction: float) -> TargetState:
+    """Stores the time of the first verification, spread over a whole interval: a fleet may begin at the same time."""
+    return replace(state, verify_at=None if policy.verify is None else now + policy.verify * fraction)
 
 
 def next_verification(policy: Policy, proved: datetime, fraction: float) -> datetime | None:
@@ -90,14 +114,46 @@ def after_acceptance(state: TargetState, target: Target, how: str, clocks: Clock
     return replace(state, verification=accepted, verify_at=following, verify_failures=0)
 
 
-def after_refused_proof(state: TargetState, message: str, clocks: Clocks, propagation: timedelta) -> TargetState:
-    """Records that the provider did not accept what is published, and spaces the next try."""
-    last = state.verification
+def after_refused_proof(
+    state: TargetState,
+    message: str,
+    clocks: Clocks,
+    propagation: timedelta,
+    listed: tuple[Credential, ...] | None = None,
+) -> TargetState:
+    """Records that the provider did not accept what is published, and spaces the next try.
+
+    Args:
+        listed: what the account's listing shows of it; None: not looked up.
+    """
+    last, published = state.verification, state.published
+    drift = "" if listed is None or published is None else _drift(published, listed)
     refusals = last.refusals + 1 if last is not None else 1
     repaired = last is not None and last.repaired
-    refused = Verification(clocks.vault, accepted=False, proof=message, refusals=refusals, repaired=repaired)
+    refused = Verification(
+        clocks.vault,
+        accepted=False,
+        proof=message,
+        refusals=refusals,
+        repaired=repaired,
+        drift=drift,
+        unchanged=listed is not None and not drift,
+    )
     spacing = max(_AFTER_REFUSALS[min(refusals, len(_AFTER_REFUSALS)) - 1], propagation)
     return replace(state, verification=refused, verify_at=clocks.local + spacing, verify_failures=0)
+
+
+def _drift(published: Credential, listed: tuple[Credential, ...]) -> str:
+    """Returns how the account's listing differs from what is published; empty if it does not."""
+    name, account = published.username, published.account
+    if not listed:
+        return f"{name} is gone at {account}"
+    if not listed[0].enabled:
+        return f"{name} is disabled at {account}"
+    if listed[0].username != name:
+        return f"{name} has another username at {account}"
+    other = listed[0].password is not None and listed[0].password != published.password
+    return f"{name} has another password at {account}" if other else ""
 
 
 def after_no_answer(state: TargetState, again: datetime) -> TargetState:

@@ -2,6 +2,6 @@
 
 from rotator.engine.bell import ring_bell
 from rotator.engine.limits import Limits
-from rotator.engine.loop import CLAIM_MARGIN, Engine, Look, Outcome
+from rotator.engine.loop import Engine, Look, Outcome
 
-__all__ = ["CLAIM_MARGIN", "Engine", "Limits", "Look", "Outcome", "ring_bell"]
+__all__ = ["Engine", "Limits", "Look", "Outcome", "ring_bell"]

@@ -9,11 +9,13 @@ from typing import assert_never
 
 from rotator.core import actions as do
 from rotator.core import advance
+from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
-from rotator.core.decide import decide
+from rotator.core.decide import claimed_elsewhere, decide
 from rotator.core.facts import Facts, is_same_credential
 from rotator.core.model import Credential, Purpose, Request, Target, TargetState
+from rotator.engine import adoption
 from rotator.engine.attempt_effects import reassert
 from rotator.engine.claims import Claims
 from rotator.engine.effects import carry_out
@@ -21,14 +23,13 @@ from rotator.engine.limits import Limits
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.session import Session, StateObserver
 from rotator.engine.throttles import Throttles
-from rotator.ports import Audit, Clock, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable
+from rotator.ports import Audit, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable, Timer
 
+_RETIRES = {do.Step.DISABLE, do.Step.OVERWRITE, do.Step.DELETE, do.Step.FORGET}
 _MOST_STEPS = 60  # the whole life of a credential takes about a dozen; a bug must not spin forever
 _MOST_CONFLICTS = 5
 _AFTER_CONFLICT = 0.15  # seconds: a standby of Vault may answer from a state that is up to 0.1 s old
 _SOON = timedelta(seconds=5)
-CLAIM_MARGIN = timedelta(seconds=5)
-"""The minimum by which a claim outlasts the longest call that it protects."""
 
 
 class Outcome(Enum):
@@ -67,7 +68,7 @@ class Engine:
         *,
         store: Store,
         providers: Providers,
-        clock: Clock,
+        clock: Timer,
         randomness: Randomness,
         audit: Audit,
         holder: str,
@@ -81,9 +82,6 @@ class Engine:
             holder: names this process in claims; unique among all processes, restarts included.
             observe: receives every state that is read or written.
             stopping: returns True once no further step may begin.
-
-        Raises:
-            ValueError: the claim would end before the longest call that it protects.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.throttles = Throttles(clock, circuit, limits.retirements_per_minute)
@@ -91,10 +89,6 @@ class Engine:
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
         self._observe, self._stopping, self._audit = observe, stopping, audit
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
-        longest = max((provider.longest_call for provider in providers.values()), default=timedelta())
-        self._longest_effect = longest + CLAIM_MARGIN
-        if limits.claim <= self._longest_effect:
-            raise ValueError(f"a claim of {limits.claim} is too short: it must be longer than {self._longest_effect}")
         self._caller = ProviderCaller(providers, clock, randomness, audit, self.throttles, limits)
 
     def look(self, target: Target) -> Look:
@@ -147,12 +141,31 @@ class Engine:
         )
         return session.state
 
+    def plan_adoption(self, target: Target, known: KnownToOperator) -> AdoptionPlan:
+        """Returns what `adopt` would take up, and changes nothing. Raises StoreError, AdoptionImpossible."""
+        return adoption.plan_adoption(self._caller, self._open(target), known)
+
+    def adopt(
+        self, target: Target, known: KnownToOperator, plan: AdoptionPlan, requested_by: str, reason: str
+    ) -> TargetState | do.Hold:
+        """Takes up what `plan_adoption` found; a hold while another process works on the target.
+
+        Raises StoreError, AdoptionImpossible.
+        """
+        session = self._open(target)
+        working = claimed_elsewhere(self._facts(session))
+        if working is not None:
+            return working
+        if adoption.plan_adoption(self._caller, session, known) != plan:
+            raise AdoptionImpossible("something changed in the meantime: try again")
+        return adoption.adopt(self._caller, session, plan, requested_by, reason)
+
     def _open(self, target: Target) -> Session:
         return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._observe)
 
     def _facts(self, session: Session) -> Facts:
         remaining = self._claims.remaining(session.target.name, session.state.claim)
-        return session.facts(self._capabilities, self.throttles, self._longest_effect, remaining)
+        return session.facts(self._capabilities, self.throttles, remaining)
 
     def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
         conflicts = 0
@@ -166,7 +179,8 @@ class Engine:
                 return action, _outcome(session.state, steps, action)
             try:
                 attempt = session.state.attempt
-                carry_out(self._caller, session, action)
+                with session.renewing():
+                    carry_out(self._caller, session, action)
                 undone = action.step is do.Step.CLOSE and attempt is not None and attempt.purpose is Purpose.UNDO
                 steps.append(do.Step.UNDO if undone else action.step)
             except Conflict:
@@ -210,11 +224,13 @@ def _touched(action: do.Action) -> Credential | None:
     match action:
         case do.Apply() | do.Restore():
             return action.credential
-        case do.Expire() | do.LiftEnd() | do.Disable() | do.Delete():
+        case do.Expire() | do.LiftEnd() | do.Disable() | do.Overwrite() | do.Delete():
             return action.entry.credential
         case do.DrawDueTime() | do.TakeClaim() | do.LookUp() | do.Stage() | do.Drop() | do.Forget():
             return None
-        case do.Prove() | do.Verify() | do.Publish() | do.Close() | do.Abandon():
+        case do.Verify() | do.DrawVerification() | do.Repair():
+            return None
+        case do.Settle() | do.Prove() | do.Publish() | do.Close() | do.Abandon():
             return None
         case _:
             assert_never(action)
@@ -229,4 +245,4 @@ def _outcome(state: TargetState, steps: list[do.Step], hold: do.Hold) -> Outcome
         return Outcome.ROTATED
     if state.attempt is not None:
         return Outcome.WAITING
-    return Outcome.RETIRED if {do.Step.DISABLE, do.Step.DELETE, do.Step.FORGET} & set(steps) else Outcome.HELD
+    return Outcome.RETIRED if _RETIRES & set(steps) else Outcome.HELD

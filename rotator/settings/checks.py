@@ -23,7 +23,6 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     account_checks.vault_address_is_bare,
     account_checks.ca_files_hold_certificates,
     account_checks.secret_files_are_private,
-    account_checks.claim_outlasts_calls,
     account_checks.stop_lets_a_call_end,
     policy_checks.passwords_can_be_generated,
     policy_checks.passwords_are_strong,

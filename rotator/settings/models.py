@@ -15,7 +15,7 @@ from rotator.engine import Limits
 from rotator.fields.network import HostPort, Listen
 from rotator.fields.section import Count, Section
 from rotator.fields.text import FilePath, Name, TargetPattern, VaultPath, Word, invalid
-from rotator.fields.times import CronText, Duration, Grace, TimeZone, WindowLength
+from rotator.fields.times import CronText, Duration, Grace, LeaseLength, TimeZone, WindowLength
 from rotator.providers.registry import AnyAccountOptions
 from rotator.settings.vault import VaultSettings
 
@@ -188,9 +188,9 @@ class DaemonSettings(Section):
     poll: Duration = timedelta(seconds=30)
     """The interval between two looks at a target; default 30s. Requests from `rotator rotate --no-wait` are seen within
     seconds, whatever the interval."""
-    claim: Duration = _LIMITS.claim
-    """How long a claim reserves a target for a process unless renewed; default 60s. After a crash, another process
-    takes over when the claim ends. It must be longer than the longest call to a provider."""
+    claim: LeaseLength = _LIMITS.claim
+    """How long a claim reserves a target for a process that no longer renews it; default 12s, at least 5s. After a
+    crash, another process takes over when the claim ends. Configure the same length for all processes."""
     stop_within: Duration = timedelta(seconds=45)
     """How long a stop may take; default 45s. The current step is finished first. Give the service manager a higher
     limit."""

@@ -69,7 +69,6 @@ class DaemonEnvironment:
             "daemon": {
                 "listen": "127.0.0.1:0",
                 "poll": "1s",
-                "claim": "40s",
                 "stop_within": "35s",
                 "backoff": {"base": "1s", "cap": "2s"},
             },

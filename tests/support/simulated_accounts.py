@@ -20,7 +20,7 @@ from provider_fixtures import account_options
 from rotator.core.model import Capabilities, Strategy, Target
 from rotator.core.secret import Secret
 from rotator.engine import Engine, Limits
-from rotator.ports import Clock, Provider
+from rotator.ports import Clock, Provider, Timer
 from rotator.providers.http.client import Http
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
@@ -57,6 +57,7 @@ class RequestFault(Enum):
     HALF = "half an answer"
     UNAUTHORIZED = "401"
     REFUSED = "422"
+    FORBIDDEN = "403"
 
 
 CARRIED_OUT = {RequestFault.LOST_ANSWER, RequestFault.SILENCE_AFTER, RequestFault.ERROR_AFTER, RequestFault.HALF}
@@ -73,9 +74,11 @@ class FaultyTransport(httpx.BaseTransport):
         self.faults: list[RequestFault | None] = []  # of the next requests, one each
         self.plan: Callable[[httpx.Request], RequestFault | None] | None = None  # asked where `troubles` holds nothing
         self.requests = 0
+        self.api_requests = 0  # without those that try a password at a gateway
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1
+        self.api_requests += not request.url.path.startswith("/gateway/")
         fault = self._next_fault(request)
         label = f"{request.method} {request.url.path.rpartition('/')[0].rpartition('/')[2]}"
         with self.points.around(label):
@@ -112,6 +115,7 @@ _STATUS: Mapping[RequestFault | None, tuple[int, dict[str, str]]] = {
     RequestFault.ERROR_AFTER: (500, {}),
     RequestFault.UNAUTHORIZED: (401, {}),
     RequestFault.REFUSED: (422, {}),
+    RequestFault.FORBIDDEN: (403, {}),
 }
 
 
@@ -379,7 +383,6 @@ class SimulatedHarness(EngineHarness):
         self.setup = setup
         self.accounts = {name: setup.make(setup.kind, name, self.clock, **dict(setup.readings)) for name in accounts}
         self.provider = self.accounts[accounts[0]]
-        self.limits = replace(self.limits, claim=Limits().claim)
         for account in self.accounts.values():
             account.add(BYSTANDER)
             account.bystanders = set(account.stored_credentials())
@@ -391,7 +394,7 @@ class SimulatedHarness(EngineHarness):
         for account in self.accounts.values():
             account.add(username)
 
-    def engine(self, clock: Clock | None = None, limits: Limits | None = None) -> Engine:
+    def engine(self, clock: Timer | None = None, limits: Limits | None = None) -> Engine:
         """A new process; its adapters, connections and pace are new as well."""
         self.processes += 1
         own = clock or self.clock

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from engine_harness import DAY, IN_PLACE, POLICY, REPLACE
-from single_effect import NOW, SingleEffect, after_failures, naming
+from single_effect import LIMITS, NOW, SingleEffect, after_failures, naming
 
 from rotator.core.actions import (
     Abandon,
@@ -22,6 +22,7 @@ from rotator.core.actions import (
     Verb,
 )
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import lookup_key
 from rotator.core.model import (
     Attempt,
@@ -78,7 +79,7 @@ def test_what_a_look_up_finds_is_known_for_the_rest_of_the_look():
     before = bench.session.state
     assert bench.carry_out(LookUp(STAGED)) == before
     assert bench.provider.calls == [("find", STAGED)]
-    known = bench.session.facts({"fake": CHOSEN}, bench.throttles, timedelta(), timedelta())
+    known = bench.session.facts({"fake": CHOSEN}, bench.throttles, timedelta())
     assert known.lookups == {lookup_key(STAGED): (NEW,)}
 
 
@@ -109,7 +110,7 @@ def test_staging_makes_a_username_and_a_password_and_writes_both_before_anything
     assert (attempt.phase, attempt.purpose, attempt.predecessor) == (Phase.STAGED, Purpose.ROTATE, OLD)
     assert (attempt.started_at, state.request) == (NOW, None)
     assert (attempt.uncertain, bench.provider.calls) == (False, [])
-    assert state.claim == Claim("me", NOW + timedelta(seconds=60))
+    assert state.claim == Claim("me", NOW + LIMITS.claim)
     assert bench.session.holds_claim
     facts = WHY | {"attempt": attempt.id} | naming(attempt.staged)
     assert bench.recorded == ("stage", "done", facts)
@@ -232,9 +233,9 @@ def test_a_username_that_our_own_lost_create_may_have_taken_is_looked_up_instead
 def test_while_another_call_probes_the_account_nothing_is_sent_and_nothing_is_uncertain():
     bench = SingleEffect(opened(), Done(NEW))
     for _ in range(5):
-        bench.throttles.learn_from("fake", LOST)
+        bench.throttles.learn_from("fake", ProviderVerb.FIND, LOST)
     answer = Retry(Wait.UNREACHABLE, "not sent: another call is testing whether fake works again")
-    assert bench.caller.ask("fake", lambda provider: provider.find(STAGED)) == answer
+    assert bench.caller.ask("fake", ProviderVerb.FIND, lambda provider: provider.find(STAGED)) == answer
     assert bench.carry_out(APPLY) == set_back(answer, uncertain=False)
     assert bench.provider.calls == []
     assert bench.recorded == ("create", "retry", WHY | naming(STAGED) | {"detail": answer.message})
@@ -243,7 +244,7 @@ def test_while_another_call_probes_the_account_nothing_is_sent_and_nothing_is_un
 def test_the_circuit_learns_from_each_answer():
     bench = SingleEffect(opened(), LOST)
     for _ in range(4):
-        bench.throttles.learn_from("fake", LOST)
+        bench.throttles.learn_from("fake", ProviderVerb.FIND, LOST)
     assert bench.throttles.open_circuits() == ()
     bench.carry_out(APPLY)
     assert bench.throttles.open_circuits() == ("fake",)
@@ -390,7 +391,7 @@ def test_a_claim_that_is_held_is_renewed_and_one_that_is_not_is_taken():
     bench = SingleEffect(opened())
     bench.clock.advance(timedelta(seconds=10))
     renewed = bench.carry_out(TakeClaim())
-    assert renewed.claim == Claim("me", NOW + timedelta(seconds=70))
+    assert renewed.claim == Claim("me", NOW + timedelta(seconds=10) + LIMITS.claim)
     assert not renewed.attempt.uncertain
     bench.session.read()  # as another process would: it did not make this claim
     taken = bench.carry_out(TakeClaim())

@@ -7,7 +7,7 @@ import pytest
 from engine_harness import REPLACE
 
 from rotator.core.answers import Unknown
-from rotator.core.circuit import Circuit
+from rotator.core.circuit import Circuit, ProviderVerb
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.model import Attempt, Claim, ConsumerDocument, Credential, Phase, Purpose, Strategy, TargetState
 from rotator.core.secret import Secret
@@ -46,11 +46,8 @@ class ClaimedSession:
     def stored(self) -> TargetState:
         return self.store.states["office"].state
 
-    def facts(self, longest_effect: timedelta = timedelta()) -> Facts:
-        return self.session.facts(CAPABILITIES, self.throttles, longest_effect, timedelta(seconds=7))
-
-    def holds(self, longest_effect: timedelta) -> bool:
-        return self.facts(longest_effect).holds_claim
+    def facts(self) -> Facts:
+        return self.session.facts(CAPABILITIES, self.throttles, timedelta(seconds=7))
 
 
 def test_what_is_read_and_written_is_known_and_observed():
@@ -81,7 +78,7 @@ def test_a_claim_is_taken_renewed_by_every_write_and_given_back():
     bench.clock.advance(timedelta(seconds=50))
     bench.session.write(replace(bench.session.state, last_error="x"))
     assert bench.stored == replace(STATE, last_error="x", claim=Claim("me", NOW + timedelta(seconds=110)))
-    assert bench.holds(LENGTH)
+    assert bench.facts().holds_claim
     bench.session.write(replace(bench.session.state, claim=None))
     assert bench.stored.claim is None
     assert not bench.session.holds_claim
@@ -89,23 +86,89 @@ def test_a_claim_is_taken_renewed_by_every_write_and_given_back():
     assert bench.stored.claim is None
 
 
-def test_a_claim_protects_an_effect_that_ends_before_it():
+def test_an_effect_begins_only_while_half_of_the_claim_is_left():
     bench = ClaimedSession()
-    assert not bench.holds(timedelta(seconds=1))
+    assert not bench.facts().holds_claim
     bench.session.write_claimed(STATE)
-    bench.clock.advance(timedelta(seconds=20))
-    assert bench.holds(timedelta(seconds=40))
-    assert not bench.holds(timedelta(seconds=40.001))
+    bench.clock.advance(LENGTH / 2)
+    assert bench.facts().holds_claim
+    bench.clock.advance(timedelta(milliseconds=1))
+    assert not bench.facts().holds_claim
 
 
-@pytest.mark.parametrize("jump", [timedelta(seconds=20), timedelta(seconds=-20)])
-def test_a_clock_that_was_set_shortens_a_claim_and_never_stretches_it(jump):
+@pytest.mark.parametrize(("jump", "passed"), [(20, 10), (-20, 30)])
+def test_a_clock_that_was_set_shortens_a_claim_and_never_stretches_it(jump, passed):
     bench = ClaimedSession()
     bench.session.write_claimed(STATE)
-    bench.clock.jump(jump)
-    left = LENGTH - max(jump, timedelta())
-    assert bench.holds(left)
-    assert not bench.holds(left + timedelta(seconds=0.001))
+    bench.clock.jump(timedelta(seconds=jump))
+    bench.clock.advance(timedelta(seconds=passed))
+    assert bench.facts().holds_claim
+    bench.clock.advance(timedelta(milliseconds=1))
+    assert not bench.facts().holds_claim
+
+
+def test_a_claim_is_renewed_within_each_third_of_it_while_an_effect_runs():
+    bench = ClaimedSession()
+    bench.session.write_claimed(STATE)
+    with bench.session.renewing():
+        for _ in range(12):
+            bench.clock.advance(LENGTH / 4)
+            assert bench.facts().holds_claim
+            assert bench.stored.claim.until - bench.clock.now() > LENGTH * 2 / 3
+        assert bench.session.state == bench.stored
+        bench.session.write(replace(bench.session.state, last_error="of the effect"))
+    version = bench.store.states["office"].version
+    assert bench.stored.last_error == "of the effect"
+    bench.clock.advance(2 * LENGTH)
+    assert bench.store.states["office"].version == version
+
+
+def test_whoever_has_no_claim_renews_none():
+    bench = ClaimedSession()
+    with bench.session.renewing():
+        bench.clock.advance(2 * LENGTH)
+    bench.session.write_claimed(STATE)
+    with bench.session.renewing():
+        bench.session.write(replace(STATE, claim=None))
+        bench.clock.advance(2 * LENGTH)
+    assert (bench.stored.claim, bench.store.states["office"].version) == (None, 6)
+
+
+def test_a_claim_that_somebody_took_is_not_renewed_and_the_effects_own_write_conflicts():
+    bench = ClaimedSession()
+    bench.session.write_claimed(STATE)
+    taken = Versioned(replace(STATE, claim=Claim("another", NOW)), 9)
+    with bench.session.renewing():
+        bench.store.states["office"] = taken
+        bench.clock.advance(LENGTH)
+        with pytest.raises(Conflict):
+            bench.session.write(replace(STATE, last_error="of the effect"))
+    assert bench.store.states["office"] == taken
+
+
+@pytest.mark.parametrize(("failure", "renewed"), [(StoreUnavailable("sealed"), True), (StoreDenied("no right"), False)])
+def test_a_renewal_that_fails_is_tried_again_if_vault_may_be_back(failure, renewed):
+    bench = ClaimedSession()
+    bench.session.write_claimed(STATE)
+    with bench.session.renewing():
+        bench.store.failing = [failure]
+        bench.clock.advance(LENGTH * 2 / 3)
+    assert (bench.stored.claim.until == NOW + LENGTH * 5 / 3) is renewed
+
+
+def test_a_renewal_does_not_wait_for_what_the_effect_writes():
+    bench = ClaimedSession()
+    bench.session.write_claimed(STATE)
+    write = bench.store.write_state
+
+    def write_slowly(state: TargetState, version: int) -> int:
+        bench.clock.advance(LENGTH)
+        return write(state, version)
+
+    bench.store.write_state = write_slowly
+    with bench.session.renewing():
+        bench.session.write(replace(STATE, last_error="of the effect"))
+    assert (bench.stored.last_error, bench.store.states["office"].version) == ("of the effect", 6)
 
 
 def test_reading_again_forgets_the_claim_and_what_was_looked_up():
@@ -176,7 +239,8 @@ def test_the_facts_are_what_was_read_looked_up_and_counted_in_this_process():
     bench = ClaimedSession()
     bench.session.write_claimed(STATE)
     bench.session.remember_lookup(NEW, (NEW,))
-    bench.throttles.learn_from("fake", Unknown("timeout"))
+    bench.throttles.learn_from("fake", ProviderVerb.FIND, Unknown("timeout"))
+    bench.session.remember_unsettled()
     bench.throttles.admit_retirement()
     in_place = Attempt("2", Purpose.ROTATE, Strategy.IN_PLACE, Phase.APPLIED, NEW, None, NOW, "me", "due")
     bench.session.write(replace(bench.session.state, attempt=in_place))
@@ -187,7 +251,7 @@ def test_the_facts_are_what_was_read_looked_up_and_counted_in_this_process():
     assert known.lookups == {lookup_key(NEW): (NEW,)}
     assert known.open_circuits == {"fake": NOW + timedelta(minutes=5)}
     assert known.retirements_left == 2
-    assert known.unproved_accounts == {"fake"}
+    assert known.unsettled
     bench.session.forget_lookups()
     assert (bench.facts().lookups, known.lookups != {}) == ({}, True)
 
@@ -197,9 +261,17 @@ def test_passwords_in_place_that_are_not_proved_are_counted_for_each_target_by_i
     throttles = Throttles(clock, Circuit(threshold=2), retirements_per_minute=3)
     in_place = Attempt("2", Purpose.ROTATE, Strategy.IN_PLACE, Phase.APPLIED, NEW, None, NOW, "me", "due")
     unproved = []
-    for name in ("office", "lobby"):
-        store.states[name] = Versioned(TargetState(name, attempt=in_place), 1)
+    for name in ("office", "lobby", "attic"):
+        store.states[name] = Versioned(TargetState(name, attempt=in_place if name != "attic" else None), 1)
         session = Session(replace(REPLACE, name=name), store, clock, "me", LENGTH, lambda *_: None)
-        known = session.facts(CAPABILITIES, throttles, timedelta(), timedelta())
+        known = session.facts(CAPABILITIES, throttles, timedelta())
         unproved.append(known.unproved_accounts)
-    assert unproved == [frozenset(), {"fake"}]
+    assert unproved == [frozenset(), frozenset(), {"fake"}]
+
+
+def test_what_no_log_in_settled_is_known_until_the_documents_are_read_again():
+    bench = ClaimedSession()
+    bench.session.remember_unsettled()
+    assert bench.facts().unsettled
+    bench.session.read()
+    assert not bench.facts().unsettled

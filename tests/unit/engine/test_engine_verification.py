@@ -31,6 +31,8 @@ def test_a_credential_deleted_at_the_provider_during_the_overlap_does_not_take_i
     for _ in range(30):
         world.settle(engine, 8 * HOUR)
         assert world.published_works or world.provider.accepts(old.username, old.password)
+    assert world.published_works
+    assert world.state.counts.succeeded + world.state.counts.undone == 3
 
 
 def test_a_staged_credential_tidied_away_while_publishing_is_denied_is_not_published():
