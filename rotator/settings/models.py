@@ -197,8 +197,8 @@ class DaemonSettings(Section):
     workers: Count = Field(default=8, ge=1, le=64)
     """The number of targets that are worked on at the same time; default 8."""
     poll: Duration = timedelta(seconds=30)
-    """The interval between two looks at a target; default 30s. A look also finds requests from `rotator rotate` for
-    which no signal was sent."""
+    """The interval between two looks at a target; default 30s. Requests from `rotator rotate --no-wait` are seen within
+    seconds, whatever the interval."""
     claim: LeaseLength = _LIMITS.claim
     """How long a claim reserves a target for a process that no longer renews it; default 12s, at least 5s. After a
     crash, another process takes over when the claim ends. Configure the same length for all processes."""
