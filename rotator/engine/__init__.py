@@ -1,6 +1,6 @@
 """Carries out the core's decisions; the only package that orders effects."""
 
 from rotator.engine.limits import Limits
-from rotator.engine.loop import CLAIM_MARGIN, Engine, Look, Outcome
+from rotator.engine.loop import Engine, Look, Outcome
 
-__all__ = ["CLAIM_MARGIN", "Engine", "Limits", "Look", "Outcome"]
+__all__ = ["Engine", "Limits", "Look", "Outcome"]
