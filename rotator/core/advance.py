@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.abandonment import ledger_after, unsettled_entry
+from rotator.core.abandonment import is_spare, is_unsent, ledger_after, unsettled_entry
 from rotator.core.actions import Stage
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import (
@@ -193,12 +193,33 @@ def after_failed_proof(state: TargetState, message: str, not_before: datetime) -
     return _after_failure(_after_event(state, AttemptEvent.DOUBT, uncertain=True), message, not_before)
 
 
-def after_setback(state: TargetState, message: str, not_before: datetime, *, uncertain: bool) -> TargetState:
-    """Backs off after a step that failed. It is tried again with the same password."""
+def after_unaccepted(state: TargetState, message: str) -> TargetState:
+    """Gives up the staged password of `in-place`, which was not accepted in time: the old one is put back."""
     attempt = _attempt(state)
-    return _after_failure(
-        replace(state, attempt=replace(attempt, uncertain=attempt.uncertain or uncertain)), message, not_before
-    )
+    if attempt.phase is not Phase.STAGED:
+        state = _after_event(state, AttemptEvent.DOUBT)
+    given_up = replace(_attempt(state), uncertain=True, put_back=True)
+    why = f"not accepted within the propagation time: {message}"
+    return replace(state, attempt=given_up, not_before=None, last_error=why)
+
+
+def after_old_accepted(state: TargetState) -> TargetState:
+    """Records that the old password is in force: no call of the attempt was carried out."""
+    return replace(state, attempt=replace(_attempt(state), uncertain=False))
+
+
+def after_setback(
+    state: TargetState, message: str, not_before: datetime, *, uncertain: bool, sent_at: datetime | None = None
+) -> TargetState:
+    """Backs off after a step that failed. It is tried again with the same password.
+
+    Args:
+        uncertain: the call may have been carried out.
+        sent_at: when a call that may have changed the password in place was sent; None for any other.
+    """
+    attempt = _attempt(state)
+    attempt = replace(attempt, uncertain=attempt.uncertain or uncertain, applied_at=sent_at or attempt.applied_at)
+    return _after_failure(replace(state, attempt=attempt), message, not_before)
 
 
 def _after_failure(state: TargetState, message: str, not_before: datetime) -> TargetState:
@@ -225,10 +246,16 @@ def after_refusal(state: TargetState, message: str, *, gone: bool = False) -> Ta
     return replace(state, attempt=refused, last_error=message)
 
 
-def after_restore(state: TargetState, now: datetime) -> TargetState:
-    """Records that the old password of the one credential is certainly in force: the refused one can be discarded.
+def after_refused_restore(state: TargetState, message: str, not_before: datetime) -> TargetState:
+    """Keeps to the staged password: the provider definitely refuses to take the old one back."""
+    kept = replace(state, attempt=replace(_attempt(state), put_back=False))
+    return _after_failure(kept, message, not_before)
 
-    An earlier call may still take effect late, so the ledger keeps the refused password for a while.
+
+def after_restore(state: TargetState, now: datetime) -> TargetState:
+    """Records that the old password of the one credential is certainly in force: the staged one can be discarded.
+
+    An earlier call may still take effect late, so the ledger keeps the staged password for a while.
     """
     attempt = _attempt(state)
     kept = unsettled_entry(attempt, now, LATE_COMMIT)
@@ -238,7 +265,7 @@ def after_restore(state: TargetState, now: datetime) -> TargetState:
 def after_abandon(
     state: TargetState, now: datetime, not_before: datetime, *, kept_for: timedelta = LATE_COMMIT, strays: bool = False
 ) -> TargetState:
-    """Discards the refused password. Whatever a lost call may have left behind goes into the ledger.
+    """Discards the staged password. Whatever a lost call may have left behind goes into the ledger.
 
     The request for a rotation is renewed; that for an undo is not. For `kept_for` and `strays` see `ledger_after`.
     """
@@ -246,9 +273,14 @@ def after_abandon(
     moved = replace(
         _after_event(state, AttemptEvent.ABANDON),
         ledger=ledger_after(state.ledger, attempt, now, kept_for, strays=strays),
-        request=state.request or _renewed(attempt, now),
+        request=_renewed(state, now),
     )
-    return _after_failure(moved, state.last_error, not_before)
+    message = state.last_error
+    if attempt.put_back:
+        message += (
+            f"; the old password was put back, and no other is tried before {not_before:%Y-%m-%dT%H:%M:%SZ} unasked"
+        )
+    return _after_failure(moved, message, not_before)
 
 
 def after_change(state: TargetState, now: datetime) -> TargetState:
@@ -257,15 +289,38 @@ def after_change(state: TargetState, now: datetime) -> TargetState:
     What failed, failed for that attempt. Its request is renewed, to be carried out at once.
     """
     moved = _after_event(state, AttemptEvent.ABANDON)
-    request = state.request or _renewed(_attempt(state), now)
-    return replace(moved, request=request, failures=0, not_before=None, last_error="", claim=None)
+    return replace(moved, request=_renewed(state, now), failures=0, not_before=None, last_error="", claim=None)
 
 
-def _renewed(attempt: Attempt, now: datetime) -> Request | None:
-    """Returns the request for a rotation again; None if nobody has to ask: it is due, or an undo that is impossible."""
+def after_giving_up(
+    state: TargetState, now: datetime, *, kept_for: timedelta, restored: bool, strays: bool
+) -> TargetState:
+    """Ends the attempt because somebody asked for that.
+
+    Its request is renewed only if something is still wrong: a password is compromised, or the one that is published
+    may not be in force. For `kept_for` and `strays` see `ledger_after`.
+    """
+    attempt = _attempt(state)
+    moved = _after_event(state, AttemptEvent.ABANDON)
+    ledger, unsettled = state.ledger, not is_unsent(attempt) and not is_spare(attempt) and not restored
+    if restored:
+        ledger = (*ledger, unsettled_entry(attempt, now, LATE_COMMIT))
+    elif not is_unsent(attempt):
+        ledger = ledger_after(ledger, attempt, now, kept_for, strays=strays)
+    request = _renewed(state, now) if attempt.compromised or unsettled else state.request
+    return replace(moved, ledger=ledger, request=request, failures=0, not_before=None, last_error="", claim=None)
+
+
+def _renewed(state: TargetState, now: datetime) -> Request | None:
+    """Returns the request of the open attempt again, joined with one that waits.
+
+    Nobody has to ask for a rotation that is due; an undo is not tried again.
+    """
+    attempt = _attempt(state)
     if attempt.purpose is Purpose.UNDO or attempt.requested_by == SCHEDULED_BY:
-        return None
-    return Request(attempt.purpose, attempt.requested_by, attempt.reason, now, attempt.compromised, attempt.take_over)
+        return state.request
+    again = Request(attempt.purpose, attempt.requested_by, attempt.reason, now, attempt.compromised, attempt.take_over)
+    return again if state.request is None else _merge(again, state.request)
 
 
 def after_close(
