@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import ClassVar, TypeAlias
 
+from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Credential, LedgerEntry, Request
 
 
@@ -12,12 +13,16 @@ class HoldReason(Enum):
     """A reason to do nothing now. If several apply, the one listed first here is reported."""
 
     CLAIMED = "claimed"  # another process works on the target
+    DOCUMENT_DELETED = "document deleted"  # one of its two documents was deleted in Vault, or will end by itself
     ACCOUNT_MISSING = "account missing"  # an attempt is open at an account that left the configuration
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
-    UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted yet
+    UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted
+    PROVING = "others are being proved"  # as many as that were set in place just now, and are not proved yet
     BACKING_OFF = "backing off"  # after a failure
     PROPAGATING = "propagating"  # applied, not proved yet
     FOREIGN_DOCUMENT = "consumer document changed by somebody else"
+    PUBLISHED_REFUSED = "published credential refused"  # the provider does not accept it: nothing is retired
+    UNVERIFIED = "published credential not verified"  # the provider cannot be asked: nothing is retired meanwhile
     RETIREMENTS_CAPPED = "retirements capped"  # this minute's maximum was reached
     IDLE_IN_OVERLAP = "idle credential still in its overlap"
     CLOCKS_DIFFER = "clocks differ"  # something is due by only one of this machine's clock and Vault's
@@ -43,14 +48,20 @@ class Step(StrEnum):
     STAGE = "stage"
     DROP = "drop"
     APPLY = "apply"
+    SETTLE = "settle"
     RESTORE = "restore"
     PROVE = "prove"
+    VERIFY = "verify"
+    DRAW_VERIFICATION = "draw_verification"
+    REPAIR = "repair"
     PUBLISH = "publish"
     CLOSE = "close"
     UNDO = "undo"  # the attempt that is closed was an undo
     ABANDON = "abandon"
     EXPIRE = "expire"
+    LIFT_END = "lift_end"
     DISABLE = "disable"
+    OVERWRITE = "overwrite"
     DELETE = "delete"
     FORGET = "forget"
 
@@ -116,8 +127,17 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """Finds out by log-in which password of `in-place` is in force: the staged one, or still the old one."""
+
+    step: ClassVar = Step.SETTLE
+    credential: Credential
+    old: Credential | None  # None: its password is unknown
+
+
+@dataclass(frozen=True, slots=True)
 class Restore:
-    """Sets the old password of `in-place` again, after a refusal that follows an unknown answer."""
+    """Sets the old password of `in-place` again: the new one was refused, or not accepted in time."""
 
     step: ClassVar = Step.RESTORE
     credential: Credential
@@ -129,6 +149,29 @@ class Prove:
 
     step: ClassVar = Step.PROVE
     credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Proves again that the provider accepts what is published. It needs no claim: it changes nothing."""
+
+    step: ClassVar = Step.VERIFY
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class DrawVerification:
+    """Draws the time of the next verification and stores it."""
+
+    step: ClassVar = Step.DRAW_VERIFICATION
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Requests a rotation or an undo, since the provider does not accept what is published."""
+
+    step: ClassVar = Step.REPAIR
+    request: Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +191,10 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Abandon:
-    """Discards the refused password. Whatever a lost call may have left at the provider goes into the ledger."""
+    """Discards the staged password. Whatever a lost call may have left at the provider goes into the ledger."""
 
     step: ClassVar = Step.ABANDON
+    change: str = ""  # what has changed about the target, before anything was carried out; empty: it was refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +202,17 @@ class Expire:
     """Tells the provider to end a replaced credential by itself when its overlap ends."""
 
     step: ClassVar = Step.EXPIRE
+    entry: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class LiftEnd:
+    """Takes back the end that the provider was told, since somebody else's consumer document hands the credential out.
+
+    Not every end that was told can be taken back: one that has passed is final.
+    """
+
+    step: ClassVar = Step.LIFT_END
     entry: LedgerEntry
 
 
@@ -170,12 +225,21 @@ class Disable:
 
 
 @dataclass(frozen=True, slots=True)
+class Overwrite:
+    """Sets a random password on a compromised credential that could not be disabled."""
+
+    step: ClassVar = Step.OVERWRITE
+    entry: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Ends the quarantine of a replaced credential, or removes what a lost create left behind."""
 
     step: ClassVar = Step.DELETE
     entry: LedgerEntry
     stray: Credential | None = None  # a listed credential, for an entry that names only an attempt
+    urgent: bool = False  # nothing else ends this compromised credential: it waits for no cap and no circuit
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,17 +257,55 @@ Action: TypeAlias = (
     | Stage
     | Drop
     | Apply
+    | Settle
     | Restore
     | Prove
+    | Verify
+    | DrawVerification
+    | Repair
     | Publish
     | Close
     | Abandon
     | Expire
+    | LiftEnd
     | Disable
+    | Overwrite
     | Delete
     | Forget
 )
 Decision: TypeAlias = Action | Hold
 
 # Effects at a provider or in the consumer document. Each needs a claim, which is renewed while it runs.
-NEEDS_CLAIM = (Apply, Restore, Prove, Publish, Close, Abandon, Expire, Disable, Delete, Forget)
+NEEDS_CLAIM = (
+    Apply,
+    Settle,
+    Restore,
+    Prove,
+    Publish,
+    Close,
+    Abandon,
+    Expire,
+    LiftEnd,
+    Disable,
+    Overwrite,
+    Delete,
+    Forget,
+)
+
+
+def verb_of(action: Action) -> ProviderVerb | None:
+    """Returns the verb of the call that an action makes to a provider; None if it makes none, or only a proof."""
+    if isinstance(action, Apply):
+        return ProviderVerb(action.verb.value)
+    return _VERBS.get(type(action))
+
+
+_VERBS: dict[type, ProviderVerb] = {
+    LookUp: ProviderVerb.FIND,
+    Restore: ProviderVerb.SET_PASSWORD,
+    Expire: ProviderVerb.EXPIRE,
+    LiftEnd: ProviderVerb.ENABLE,
+    Disable: ProviderVerb.DISABLE,
+    Overwrite: ProviderVerb.SET_PASSWORD,
+    Delete: ProviderVerb.DELETE,
+}

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, ledger
+from rotator.core import advance, drift, ledger, verification
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
 from rotator.core.model import (
@@ -86,7 +86,7 @@ class _PaperRun:
         self.needs: Credential | None = None
         self.drawn_anew = False
 
-    def carry_out(self, action: do.Decision) -> None:  # noqa: C901, PLR0912 - a case for each action
+    def carry_out(self, action: do.Decision) -> None:  # noqa: C901, PLR0912, PLR0915 - a case for each action
         """Takes one step."""
         facts, state = self.facts, self.facts.state
         match action:
@@ -110,15 +110,27 @@ class _PaperRun:
             case do.Prove():
                 proof = facts.capabilities[action.credential.account].proof
                 self._step("prove that the provider accepts it", f"by {proof}")
-                self._move(advance.after_proof(state, str(proof)))
+                self._move(advance.after_proof(state, str(proof), facts.clocks.vault))
+            case do.Settle():
+                name = action.credential.username
+                self._step(f"try the staged and the old password of {name}", "which one is in force is unknown")
+                self.facts = replace(facts, unsettled=True)
+            case do.Verify():
+                proof = facts.capabilities[action.credential.account].proof
+                self._step(f"prove that {action.credential.username} is accepted", f"by {proof}")
+                self._move(verification.after_acceptance(state, facts.target, str(proof), facts.clocks, 0.0))
+            case do.DrawVerification():
+                self._move(verification.after_verification_draw(state, facts.target.policy, facts.clocks.latest, 1.0))
+            case do.Repair():
+                self._step("request a repair of what is published", action.request.reason)
+                self._move(drift.after_repair(state, action.request))
             case do.Publish():
                 self._publish(action.credential)
             case do.Close():
                 self.drawn_anew = True
                 self._move(advance.after_close(state, facts.target, facts.clocks.latest, 0.0))
             case do.Abandon():
-                self._step("discard the staged password; a new one is tried after a pause", state.last_error)
-                self.waits_for = ""
+                self._abandon(action)
             case do.Restore():
                 self._step(f"set the old password of {action.credential.username} again", state.last_error)
                 self.waits_for = ""
@@ -126,8 +138,15 @@ class _PaperRun:
                 entry = action.entry
                 self._step(f"tell {entry.credential.account} when {entry.label} ends", "it then ends by itself")
                 self._move(ledger.after_expire(state, entry, entry.disable_at))
+            case do.LiftEnd():
+                entry = action.entry
+                self._step(f"tell {entry.credential.account} not to end {entry.label}", "it is handed out again")
+                self._move(ledger.after_lift(state, entry))
             case do.Disable():
                 self._step(f"disable {action.entry.label}", _why_disabled(facts, action.entry))
+                self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
+            case do.Overwrite():
+                self._step(f"set a random password for {action.entry.label}", "it is compromised, and was not disabled")
                 self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
             case do.Delete():
                 self._step(_last_step(action.entry, deletes=True), "its quarantine has ended")
@@ -162,6 +181,14 @@ class _PaperRun:
         )
         self._move(advance.after_stage(self.facts.state, action, _NEW, credential, self.facts.now))
 
+    def _abandon(self, action: do.Abandon) -> None:
+        if action.change:
+            self._step("abandon the open attempt, of which nothing was carried out", action.change)
+            self._move(advance.after_change(self.facts.state, self.facts.now))
+        else:
+            self._step("discard the staged password; a new one is tried after a pause", self.facts.state.last_error)
+            self.waits_for = ""
+
     def _apply(self, action: do.Apply) -> None:
         credential, attempt = action.credential, self.facts.state.attempt
         name = "it" if credential.username == _NEW else credential.username
@@ -174,11 +201,13 @@ class _PaperRun:
         published = replace(
             self.facts.consumer,
             exists=True,
+            deleted=False,
             username=credential.username,
             password=credential.password,
             credential_id=credential.id,
         )
-        self.facts = replace(self.facts, consumer=published)
+        state = advance.before_publish(self.facts.state, self.facts.consumer)
+        self.facts = replace(self.facts, state=state, consumer=published)
 
 
 def _events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:
@@ -216,11 +245,11 @@ def _next_rotation(facts: Facts, due: datetime, *, drawn_anew: bool) -> Forecast
         if due <= now and policy.window is not None:
             due = policy.window.next_opening(now)
         return ForecastEvent(max(due, now), what, why)
-    last = state.last_rotation
+    last, made = state.last_rotation, state.published.made_at if state.published else None
     earliest, latest = (
         first_due(policy.window, now, fraction)
         if last is None
-        else next_due(policy.schedule, policy.window, last, fraction)
+        else next_due(policy.schedule, policy.window, last, fraction, made)
         for fraction in (0.0, _LARGEST_FRACTION)
     )
     earliest, latest = min(earliest, latest), max(earliest, latest)

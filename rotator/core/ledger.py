@@ -4,7 +4,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.facts import is_same_credential
-from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Strategy, Target, TargetState
+from rotator.core.model import (
+    Attempt,
+    ConsumerDocument,
+    Credential,
+    Cutoff,
+    Ending,
+    LedgerEntry,
+    Policy,
+    Strategy,
+    Target,
+    TargetState,
+)
 from rotator.core.secret import Secret
 
 # How long a provider may still carry out a create whose answer was lost. A generous guess: no provider documents it,
@@ -24,10 +35,14 @@ def replaced_entry(attempt: Attempt, target: Target, now: datetime) -> LedgerEnt
         known = predecessor.password is not None and predecessor.password != attempt.staged.password
         worth_keeping = known and not attempt.compromised
         return LedgerEntry(predecessor, Ending.FORGET, now, now, quarantine) if worth_keeping else None
-    here = predecessor.account == target.account and predecessor.username in target.usernames
-    standing = target.strategy is Strategy.ALTERNATING and here
-    ending = Ending.STAND_BY if standing else Ending.DELETE
-    return LedgerEntry(predecessor, ending, now, now + overlap, quarantine)
+    ending = ending_of(predecessor, target)
+    return LedgerEntry(predecessor, ending, now, now + overlap, quarantine, compromised=attempt.compromised)
+
+
+def ending_of(credential: Credential, target: Target) -> Ending:
+    """Returns how a replaced credential ends: one of the two that `alternating` configures stays."""
+    here = credential.account == target.account and credential.username in target.usernames
+    return Ending.STAND_BY if target.strategy is Strategy.ALTERNATING and here else Ending.DELETE
 
 
 def strays_entry(attempt: Attempt, now: datetime) -> LedgerEntry:
@@ -40,7 +55,41 @@ def end_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     """Removes overlap and quarantine, in an emergency. It still waits for a create that may be under way."""
     if entry.credential.id is None:
         return entry
-    return replace(entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None)
+    return replace(
+        entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None, compromised=True
+    )
+
+
+def handed_out_entry(state: TargetState, consumer: ConsumerDocument) -> LedgerEntry | None:
+    """Returns the entry of a replaced credential that the consumer document hands out and that is still accepted."""
+    return next(
+        (
+            entry
+            for entry in state.ledger
+            if entry.ending is not Ending.FORGET and not entry.disabled and consumer.concerns(entry.credential)
+        ),
+        None,
+    )
+
+
+def with_overlap_from(
+    ledger: tuple[LedgerEntry, ...], credential: Credential, now: datetime, policy: Policy
+) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger with a whole overlap from `now` for a replaced credential that was handed out until now.
+
+    What leaked keeps its end.
+    """
+
+    def in_use_until_now(entry: LedgerEntry) -> bool:
+        accepted = entry.ending is not Ending.FORGET and not entry.disabled
+        return accepted and not entry.compromised and is_same_credential(entry.credential, credential)
+
+    return tuple(
+        replace(entry, replaced_at=now, disable_at=max(entry.disable_at, now + policy.overlap))
+        if in_use_until_now(entry)
+        else entry
+        for entry in ledger
+    )
 
 
 def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) -> tuple[LedgerEntry, ...]:
@@ -54,6 +103,12 @@ def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> Target
     return replace(state, ledger=_swap(state.ledger, entry, expiring), claim=None)
 
 
+def after_lift(state: TargetState, entry: LedgerEntry) -> TargetState:
+    """Records that the provider no longer ends a replaced credential by itself."""
+    lasting = replace(entry, expires_at=None, failures=0, not_before=None, note="")
+    return replace(state, ledger=_swap(state.ledger, entry, lasting), claim=None)
+
+
 def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
     """Records that a replaced credential was disabled. Its quarantine begins now, even if that is late."""
     ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="")
@@ -61,10 +116,20 @@ def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> Targ
     return replace(state, ledger=_swap(state.ledger, entry, ended), counts=counts, claim=None)
 
 
-def after_new_password(state: TargetState, entry: LedgerEntry, password: Secret) -> TargetState:
-    """Stores a new password for a replaced credential whose password is unknown, before the provider gets it."""
-    known = replace(entry, credential=replace(entry.credential, password=password))
+def after_new_password(
+    state: TargetState, entry: LedgerEntry, password: Secret, cutoff: Cutoff = Cutoff.DISABLE
+) -> TargetState:
+    """Stores a new password for a replaced credential before the provider gets it.
+
+    Either its password is unknown, and the provider needs one, or the new one is to stop it from being accepted.
+    """
+    known = replace(entry, credential=replace(entry.credential, password=password), cutoff=cutoff)
     return replace(state, ledger=_swap(state.ledger, entry, known))
+
+
+def after_no_cutoff(state: TargetState, entry: LedgerEntry, note: str) -> TargetState:
+    """Records that nothing but deleting a compromised credential is left."""
+    return replace(state, ledger=_swap(state.ledger, entry, replace(entry, cutoff=Cutoff.NONE, note=note)))
 
 
 def after_removal(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:

@@ -17,6 +17,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     target_checks.strategies_are_possible,
     target_checks.credentials_fit_strategies,
     target_checks.usernames_are_valid,
+    target_checks.signal_rotates_targets,
     target_checks.in_place_has_no_overlap,
     account_checks.plain_http_is_allowed,
     account_checks.vault_address_is_bare,

@@ -86,6 +86,19 @@ class DaemonEnvironment:
         self.daemons.append(daemon)
         return daemon
 
+    def run_rotator(self, *words: str) -> str:
+        """Runs a command as a process of its own, beside the daemon, and returns everything that it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "rotator", *words, "--config", str(self.config)],
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
     def state(self, target: str) -> TargetState:
         return self.vault.store.read_state(target).state
 

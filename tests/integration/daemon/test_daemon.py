@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -213,18 +211,10 @@ def test_no_password_and_no_token_in_anything_that_a_run_at_debug_shows(environm
         shown += [daemon.get("/metrics"), daemon.get("/status"), daemon.get("/readyz")]
         daemon.send(signal.SIGUSR2)
         daemon.send(signal.SIGUSR1)
+        shown.append(environment.run_rotator("rotate", "--all", "--no-wait"))
     shown += [" ".join(process.cmdline()) for process in psutil.process_iter() if process.is_running()]
     for arguments in (["status"], ["plan", "--output", "json"], ["check-config"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "rotator", *arguments, "--config", str(environment.config)],
-            env=environment.variables,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        shown += [done.stdout, done.stderr]
+        shown.append(environment.run_rotator(*arguments))
     assert daemon.stop() == 0
     shown += [daemon.out.read_text(), daemon.err.read_text(), environment.audit_file.read_text()]
     assert len(secrets) >= 8

@@ -22,6 +22,7 @@ from rotator.core.actions import (
     Verb,
 )
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import lookup_key
 from rotator.core.model import (
     Attempt,
@@ -209,12 +210,17 @@ def test_what_was_not_applied_is_tried_again_with_the_same_password(answer, unce
         assert state == set_back(answer, uncertain=uncertain or before, again=again)
 
 
-def test_a_refused_password_is_marked_once():
+def test_a_refused_password_is_marked():
     state = SingleEffect(opened(), INVALID).carry_out(APPLY)
     assert (state.attempt, state.last_error) == (replace(ATTEMPT, refused=True), INVALID.message)
     assert state.failures == 1
-    again = SingleEffect(opened(refused=True), INVALID).carry_out(APPLY)
-    assert again == set_back(INVALID, uncertain=False, refused=True)
+
+
+@pytest.mark.parametrize(("strategy", "uncertain"), [(Strategy.IN_PLACE, False), (Strategy.REPLACE, True)])
+def test_what_a_lost_call_did_to_a_credential_that_is_gone_is_settled_in_place_only(strategy, uncertain):
+    gone = Refused(Refusal.NOT_FOUND, "gone")
+    state = SingleEffect(opened(strategy=strategy, uncertain=True), gone).carry_out(APPLY)
+    assert state.attempt == replace(ATTEMPT, strategy=strategy, refused=True, uncertain=uncertain)
 
 
 def test_a_username_that_our_own_lost_create_may_have_taken_is_looked_up_instead():
@@ -227,9 +233,9 @@ def test_a_username_that_our_own_lost_create_may_have_taken_is_looked_up_instead
 def test_while_another_call_probes_the_account_nothing_is_sent_and_nothing_is_uncertain():
     bench = SingleEffect(opened(), Done(NEW))
     for _ in range(5):
-        bench.throttles.learn_from("fake", LOST)
+        bench.throttles.learn_from("fake", ProviderVerb.FIND, LOST)
     answer = Retry(Wait.UNREACHABLE, "not sent: another call is testing whether fake works again")
-    assert bench.caller.ask("fake", lambda provider: provider.find(STAGED)) == answer
+    assert bench.caller.ask("fake", ProviderVerb.FIND, lambda provider: provider.find(STAGED)) == answer
     assert bench.carry_out(APPLY) == set_back(answer, uncertain=False)
     assert bench.provider.calls == []
     assert bench.recorded == ("create", "retry", WHY | naming(STAGED) | {"detail": answer.message})
@@ -238,7 +244,7 @@ def test_while_another_call_probes_the_account_nothing_is_sent_and_nothing_is_un
 def test_the_circuit_learns_from_each_answer():
     bench = SingleEffect(opened(), LOST)
     for _ in range(4):
-        bench.throttles.learn_from("fake", LOST)
+        bench.throttles.learn_from("fake", ProviderVerb.FIND, LOST)
     assert bench.throttles.open_circuits() == ()
     bench.carry_out(APPLY)
     assert bench.throttles.open_circuits() == ("fake",)
@@ -325,8 +331,9 @@ def test_after_the_propagation_window_the_same_password_is_applied_again(ago):
 def test_publishing_writes_what_devices_read():
     bench = SingleEffect(opened(Phase.PROVED, staged=NEW))
     bench.carry_out(Publish(NEW))
+    at = bench.clock.now()
     document = ConsumerDocument(
-        1, exists=True, username="new", password=NEW.password, credential_id="id-new", attempt="2"
+        1, exists=True, username="new", password=NEW.password, credential_id="id-new", attempt="2", rotated_at=at
     )
     assert bench.store.consumers[REPLACE.path] == bench.session.consumer == document
     assert bench.recorded == ("publish", "done", WHY | naming(NEW))
