@@ -93,7 +93,7 @@ METRICS = (
         "gauge",
         ("target", "reason"),
         "1 while something other than the due time holds a target up: document_deleted, foreign_document, "
-        "idle_in_overlap, account_missing or passwords_not_accepted; absent otherwise.",
+        "idle_in_overlap, account_missing, passwords_not_accepted or clocks_differ; absent otherwise.",
     ),
     Described(
         "rotator_last_look_timestamp_seconds",
@@ -166,6 +166,13 @@ METRICS = (
         "counter",
         ("direction",),
         "Jumps of the wall clock since start: forward or backward.",
+    ),
+    Described(
+        "rotator_clock_offset_seconds",
+        "gauge",
+        (),
+        "How far this machine's clock is ahead of Vault's (negative: behind); 0 for up to two seconds, which cannot be "
+        "measured.",
     ),
     Described(
         "rotator_config_last_reload_successful",

@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
+from rotator.core.clocks import Clocks
 from rotator.core.model import LedgerEntry, Policy, Target, TargetState
 from rotator.core.schedule import Cron
 from rotator.core.verification import is_overdue, is_refused
@@ -114,6 +115,11 @@ class Metrics:
     def clock_jumped(self, *, forward: bool) -> None:
         """Counts a jump of the wall clock."""
         self._jumps.labels("forward" if forward else "backward").inc()
+
+    def clocks(self, clocks: Clocks) -> None:
+        """Sets how far this machine's clock is ahead of Vault's."""
+        with self._lock:
+            self._simple["rotator_clock_offset_seconds"] = clocks.offset.total_seconds()
 
     def config_loaded(self, *, ok: bool) -> None:
         """Sets whether the last load of the configuration succeeded."""

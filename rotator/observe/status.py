@@ -3,7 +3,8 @@
 It is built key by key, so a new field of the model does not appear in it by accident. Times are ISO 8601 in UTC,
 durations are seconds, and unknown values are null. Its keys are stable:
 
-* `version`, `time`, `holder` (this process), `targets`, `orphans`, `audit`.
+* `version`, `time`, `clock_offset_seconds` (how far this machine's clock is ahead of Vault's; null until Vault has
+  answered), `holder` (this process), `targets`, `orphans`, `audit`.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
   `published`, `age_seconds`, `max_age_seconds`, `last_rotation`, `next_rotation`, `attempt`, `ledger`, `failures`,
   `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`.
@@ -29,6 +30,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from rotator.core.actions import Hold, HoldReason
+from rotator.core.clocks import Clocks
 from rotator.core.model import (
     Attempt,
     Capabilities,
@@ -47,9 +49,10 @@ JsonObject: TypeAlias = dict[str, Any]
 # Holds that end only if a person or something outside rotator acts; the others end by themselves.
 _BLOCKING = frozenset(
     {
-        HoldReason.DOCUMENT_DELETED,
         HoldReason.ACCOUNT_MISSING,
         HoldReason.CIRCUIT_OPEN,
+        HoldReason.CLOCKS_DIFFER,
+        HoldReason.DOCUMENT_DELETED,
         HoldReason.FOREIGN_DOCUMENT,
         HoldReason.UNPROVED,
     }
@@ -66,6 +69,7 @@ class Surroundings:
     capabilities: Mapping[str, Capabilities]  # by provider account
     holds: Mapping[str, Hold] = field(default_factory=dict)  # by target: the result of its last look
     audit: AuditStatus | None = None
+    vault_now: datetime | None = None
 
 
 def status_document(
@@ -78,6 +82,7 @@ def status_document(
     return {
         "version": around.version,
         "time": _time(now),
+        "clock_offset_seconds": Clocks(now, around.vault_now).offset.total_seconds() if around.vault_now else None,
         "holder": around.holder,
         "targets": [
             _target(target, states.get(target.name, TargetState(target.name)), now, around) for target in configured

@@ -42,6 +42,7 @@ _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
 _CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
 _TOKEN = _series("rotator_vault_token_expiry_timestamp_seconds")
 _AUDIT = _series("rotator_audit_waiting_records")
+_OFFSET = _series("rotator_clock_offset_seconds")
 _CONFIG = _series("rotator_config_last_reload_successful")
 
 
@@ -254,7 +255,7 @@ CASES = (
         _ONE | {"direction": "forward"},
         "warning",
         "The clock of a:9464 was set forward",
-        "Grace periods follow the clock. Retirements are capped; check that the time is right now.",
+        "What is due waits until it is due by Vault's clock as well. Check that the time is right now.",
         quiet={_series("rotator_clock_jumps_total", 'direction="forward"'): "0x200"},
     ),
     Case(
@@ -265,7 +266,29 @@ CASES = (
         _ONE | {"direction": "backward"},
         "warning",
         "The clock of a:9464 was set backward",
-        "Grace periods follow the clock. Retirements are capped; check that the time is right now.",
+        "What is due waits until it is due by Vault's clock as well. Check that the time is right now.",
+    ),
+    Case(
+        "RotatorClocksDiffer",
+        {_OFFSET: "0 -172800x60"},
+        "7m",
+        "5m",
+        _ONE,
+        "warning",
+        "The clocks of a:9464 and of Vault differ",
+        "By 2d 0h 0m 0s. What is due waits until it is due by both.",
+        quiet={_OFFSET: "60x20 -60x20 90x4 0x60"},
+    ),
+    Case(
+        "RotatorTimesInTheFuture",
+        {_LAST: "0x5 86400x60"},
+        "22m",
+        "20m",
+        _PHONE,
+        "warning",
+        "The stored times of phone lie in the future",
+        "By 23h 38m 0s, since a clock was ahead. What is due comes late by as much.",
+        quiet={_LAST: "3600x90"},
     ),
     Case(
         "RotatorAuditNotWritten",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from rotator.core.clocks import Clocks
 from rotator.core.model import (
     Attempt,
     Counts,
@@ -192,6 +193,7 @@ def test_the_process_says_how_it_does_itself() -> None:
     source.missed_run("max_instances")
     source.clock_jumped(forward=True)
     source.clock_jumped(forward=False)
+    source.clocks(Clocks(clock.now(), clock.now() + 2 * DAY))
     source.vault_token_expires(clock.now())
     source.blocked("phone", "foreign_document")
     source.blocked("fax", "x")
@@ -207,6 +209,7 @@ def test_the_process_says_how_it_does_itself() -> None:
         ("rotator_scheduler_missed_runs_total", ("max_instances",)): 1,
         ("rotator_clock_jumps_total", ("forward",)): 1,
         ("rotator_clock_jumps_total", ("backward",)): 1,
+        ("rotator_clock_offset_seconds", ()): -2 * 86_400,
         ("rotator_vault_token_expiry_timestamp_seconds", ()): stamp + 86_400,
         ("rotator_target_blocked", ("phone", "foreign_document")): 1,
         ("rotator_audit_last_sequence", ()): 41,
@@ -271,6 +274,7 @@ def test_every_metric_that_is_exposed_is_in_the_list_and_the_other_way_round() -
     source = metrics()
     source.update(target(), TargetState("phone"))
     source.config_loaded(ok=True)
+    source.clocks(Clocks(FakeClock().now(), FakeClock().now()))
     source.vault_token_expires(FakeClock().now())
     source.follow_audit(lambda: AuditStatus(Position("c", 0, "h")))
     assert set(_exposed(source)) == {(each.name, each.kind, each.help) for each in METRICS}

@@ -180,6 +180,17 @@ def test_every_key_is_documented() -> None:
     assert document["audit"] == {"chain": "c", "sequence": 4, "hash": "h", "waiting": 1, "problem": "full"}
 
 
+@pytest.mark.parametrize(
+    ("vault_now", "offset"),
+    [(None, None), (NOW - timedelta(seconds=1), 0.0), (NOW - DAY, 86_400.0), (NOW + DAY, -86_400.0)],
+)
+def test_it_says_how_far_this_machines_clock_is_ahead_of_vaults(
+    vault_now: datetime | None, offset: float | None
+) -> None:
+    document = status_document([], {}, NOW, replace(AROUND, vault_now=vault_now))
+    assert document["clock_offset_seconds"] == offset
+
+
 def test_a_target_that_was_never_looked_at_is_listed() -> None:
     (said,) = status_document([TARGET], {}, NOW, AROUND)["targets"]
     assert (said["state"], said["published"], said["age_seconds"], said["waiting"]) == (
@@ -231,6 +242,7 @@ def test_it_says_until_when_a_replaced_credential_can_come_back_or_why_not(
         (replace(full_state(), failures=0), None, "rotating"),
         (full_state(), Hold(HoldReason.BACKING_OFF, "x"), "failing"),
         (full_state(), Hold(HoldReason.CIRCUIT_OPEN, "x"), "blocked"),
+        (TargetState("phone", published=credential("pub")), Hold(HoldReason.CLOCKS_DIFFER, "x"), "blocked"),
         (TargetState("phone", published=credential("pub")), Hold(HoldReason.FOREIGN_DOCUMENT, "x"), "blocked"),
     ],
 )
