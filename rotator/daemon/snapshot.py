@@ -18,6 +18,7 @@ _BLOCKED = {
     HoldReason.IDLE_IN_OVERLAP: "idle_in_overlap",
     HoldReason.ACCOUNT_MISSING: "account_missing",
     HoldReason.UNPROVED: "passwords_not_accepted",
+    HoldReason.LEFT_ALONE: "cannot_be_proved",
 }
 _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
 
