@@ -47,6 +47,7 @@ class AuditVerb(_DescribedWord):
     FORGET = "forget", "A ledger entry with nothing left to do, and the password in it, were removed."
     REQUEST_ROTATION = "request_rotation", "Somebody asked for a rotation; the request is in the state document."
     REQUEST_UNDO = "request_undo", "Somebody asked for an undo; the request is in the state document."
+    ADOPT = "adopt", "A credential that is in use and that the state document did not know was taken up as published."
     LOAD_CONFIGURATION = "load_configuration", "The daemon read its configuration, at start or on SIGHUP."
     CLOCK_JUMP = "clock_jump", "The wall clock was set, by `seconds`."
     TORN_LINE = "torn_line", "The line before this record is incomplete, perhaps after a crash, and was left as it is."

@@ -62,9 +62,13 @@ def lost_state_hold(facts: Facts) -> Hold | None:
     """Holds if the state document was deleted: what is in use is in its older versions, or at the provider."""
     if not facts.state_deleted:
         return None
-    remedies = (facts.state_remedy, f"take up what is in use (rotator adopt {facts.target.name})")
-    what = f"the state document of {facts.target.name} was deleted in Vault"
-    return Hold(HoldReason.DOCUMENT_DELETED, f"{what}: {_one_of(*remedies)}")
+    return Hold(HoldReason.DOCUMENT_DELETED, lost_state_message(facts.target.name, facts.state_remedy))
+
+
+def lost_state_message(target: str, remedy: str) -> str:
+    """Says that a state document was deleted, and what to do about it."""
+    adopt = f"take up what is in use (rotator adopt {target})"
+    return f"the state document of {target} was deleted in Vault: {_one_of(remedy, adopt)}"
 
 
 def ending_document_hold(facts: Facts) -> Hold | None:

@@ -9,11 +9,13 @@ from typing import assert_never
 
 from rotator.core import actions as do
 from rotator.core import advance
+from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
-from rotator.core.decide import decide
+from rotator.core.decide import claimed_elsewhere, decide
 from rotator.core.facts import Facts, is_same_credential
 from rotator.core.model import Credential, Purpose, Request, Target, TargetState
+from rotator.engine import adoption
 from rotator.engine.attempt_effects import reassert
 from rotator.engine.claims import Claims
 from rotator.engine.effects import carry_out
@@ -138,6 +140,25 @@ class Engine:
             compromised=request.compromised,
         )
         return session.state
+
+    def plan_adoption(self, target: Target, known: KnownToOperator) -> AdoptionPlan:
+        """Returns what `adopt` would take up, and changes nothing. Raises StoreError, AdoptionImpossible."""
+        return adoption.plan_adoption(self._caller, self._open(target), known)
+
+    def adopt(
+        self, target: Target, known: KnownToOperator, plan: AdoptionPlan, requested_by: str, reason: str
+    ) -> TargetState | do.Hold:
+        """Takes up what `plan_adoption` found; a hold while another process works on the target.
+
+        Raises StoreError, AdoptionImpossible.
+        """
+        session = self._open(target)
+        working = claimed_elsewhere(self._facts(session))
+        if working is not None:
+            return working
+        if adoption.plan_adoption(self._caller, session, known) != plan:
+            raise AdoptionImpossible("something changed in the meantime: try again")
+        return adoption.adopt(self._caller, session, plan, requested_by, reason)
 
     def _open(self, target: Target) -> Session:
         return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._observe)

@@ -8,6 +8,7 @@ from threading import Lock
 
 from rotator.core.clocks import Clocks
 from rotator.core.facts import Facts, lookup_key
+from rotator.core.holds import lost_state_message
 from rotator.core.model import Attempt, Capabilities, Claim, ConsumerDocument, Credential, Target, TargetState
 from rotator.engine.throttles import Throttles
 from rotator.ports import Store, StoreDeleted, StoreError, StoreUnavailable, Timer
@@ -32,6 +33,7 @@ class Session:
         """Reads both documents and forgets everything else, including the claim."""
         versioned = self._store.read_state(self.target.name)
         self.state, self.version, self._found = versioned.state, versioned.version, versioned
+        self._over_deleted = False
         self._claim_ends = 0.0  # monotonic: a clock jump must not stretch a claim
         self._lookups: dict[str, tuple[Credential, ...]] = {}
         self._unsettled = False
@@ -63,8 +65,8 @@ class Session:
         self._check_and_set(replace(state, claim=self.new_claim()), self._fresh_end())
 
     def _check_and_set(self, state: TargetState, claim_ends: float) -> None:
-        if self.state_deleted:
-            raise StoreDeleted(f"the state document of {self.target.name} was deleted in Vault")
+        if self.state_deleted and not self._over_deleted:
+            raise StoreDeleted(lost_state_message(self.target.name, self._found.remedy))
         with self._writing:
             self._replace(state, claim_ends)
 
@@ -77,6 +79,10 @@ class Session:
     def state_deleted(self) -> bool:
         """True if the version that was read last is a deleted one."""
         return self._found.deleted and self.version == self._found.version
+
+    def allow_over_deleted(self) -> None:
+        """Allows this look to write over a deleted state document, since somebody asked for that."""
+        self._over_deleted = True
 
     def renewing(self) -> AbstractContextManager[None]:
         """Renews our claim, if we hold it, as long as the effect in the body takes."""
@@ -107,8 +113,11 @@ class Session:
 
     def publish(self, credential: Credential) -> None:
         """Writes the consumer document over what was read. Raises like `write`."""
-        now = self._clock.now()
-        version = self._store.write_consumer(self.target.path, credential, now, self.consumer)
+        self.write_consumer(credential, self._clock.now())
+
+    def write_consumer(self, credential: Credential, rotated_at: datetime | None) -> None:
+        """Writes the consumer document for a credential that was rotated then; None: at an unknown time."""
+        version = self._store.write_consumer(self.target.path, credential, rotated_at, self.consumer)
         self.consumer = ConsumerDocument(
             version=version,
             exists=True,
@@ -116,7 +125,7 @@ class Session:
             password=credential.password,
             credential_id=credential.id,
             attempt=credential.attempt,
-            rotated_at=now,
+            rotated_at=rotated_at,
         )
 
     def remember_lookup(self, wanted: Credential, matches: tuple[Credential, ...]) -> None:
