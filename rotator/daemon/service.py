@@ -163,4 +163,5 @@ class Service:
         open_accounts = set(self._components.engine.throttles.open_circuits())
         for account in self._components.capabilities:
             self._composition.metrics.circuit(account, is_open=account in open_accounts)
+        self._composition.metrics.forbidden_verbs(self._components.engine.throttles.forbidden_verbs())
         self._composition.metrics.vault_token_expires(self._components.client.token_expires_at())
