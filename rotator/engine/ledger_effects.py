@@ -17,7 +17,7 @@ from rotator.engine.session import Session
 
 # The longest back-off for a credential in use: calls end, and another try to delete it costs one request.
 _IN_USE_AGAIN = timedelta(minutes=5)
-_IN_VAIN = 2  # failures before this one
+_IN_VAIN = 3  # failures before this one
 
 
 def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
