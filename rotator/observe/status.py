@@ -52,6 +52,7 @@ _BLOCKING = frozenset(
         HoldReason.CIRCUIT_OPEN,
         HoldReason.FOREIGN_DOCUMENT,
         HoldReason.UNPROVED,
+        HoldReason.LEFT_ALONE,
     }
 )
 
