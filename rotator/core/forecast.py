@@ -268,6 +268,8 @@ def _notes(facts: Facts) -> Iterable[str]:
     target = facts.target
     if target.strategy is Strategy.IN_PLACE:
         yield "in-place has no overlap: devices are cut off from a rotation until they read Vault again"
+        if facts.state.published is None and facts.consumer.password is None:
+            yield "its present password is unknown: it can neither be proved before the rotation nor be put back"
     elif not facts.capabilities[target.account].re_enables:
         yield f"disabling at {target.account} cannot be undone: an undo is possible only during the overlap"
     if target.strategy is Strategy.REPLACE:

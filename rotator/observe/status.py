@@ -55,6 +55,7 @@ _BLOCKING = frozenset(
         HoldReason.DOCUMENT_DELETED,
         HoldReason.FOREIGN_DOCUMENT,
         HoldReason.UNPROVED,
+        HoldReason.LEFT_ALONE,
     }
 )
 
