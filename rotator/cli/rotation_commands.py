@@ -1,4 +1,4 @@
-"""`rotator rotate`, `rotator undo` and `rotator adopt`."""
+"""`rotator rotate`, `rotator undo`, `rotator adopt` and `rotator verify`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     app.command("rotate")(rotate)
     app.command("undo")(undo)
     app.command("adopt")(adopt)
+    app.command("verify")(verify)
 
 
 def rotate(
@@ -163,3 +164,29 @@ def adopt(
 
     options = AdoptOptions(target, reason, username, password_file, password_stdin, rotate_at_once, yes)
     raise typer.Exit(adopt_now(config, options, output))
+
+
+def verify(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
+    """Proves now that the providers accept what is published.
+
+    Without names it proves every target. The result is stored in Vault, as that of the daemon's own proofs: a refusal
+    holds every retirement, and the daemon repairs what it finds changed at the provider. A proof that only reads the
+    provider's listing back tries no password, and says so.
+
+    \b
+    Examples:
+      rotator verify
+      rotator verify office-phone
+      rotator verify --output json | jq '.targets[] | select(.result != "accepted")'
+
+    \b
+    Exit codes:
+      0    everything that is published is accepted
+      1    a provider does not accept what is published
+      2    a provider could not be asked; also wrong usage, an unknown target, or an invalid configuration
+      3    Vault is unusable
+      130  stopped by Ctrl-C
+    """
+    from rotator.cli.verify import verify_now  # noqa: PLC0415
+
+    raise typer.Exit(verify_now(config, tuple(targets or ()), output))

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from rotator.core.actions import Decision, DrawVerification, Hold, HoldReason, Verify
 from rotator.core.backoff import is_waiting
-from rotator.core.clocks import Clocks
+from rotator.core.clocks import RESOLUTION, Clocks
 from rotator.core.facts import Facts, is_same_credential
 from rotator.core.ledger import VERIFIED_BEFORE_END
 from rotator.core.model import Credential, LedgerEntry, Listed, Policy, Strategy, Target, TargetState, Verification
@@ -65,12 +65,19 @@ def _ask(facts: Facts) -> Decision:
     published = facts.state.published
     if published is None:
         return Hold(HoldReason.UNVERIFIED, "nothing is published yet")
-    attempt = facts.state.attempt
-    if attempt and attempt.strategy is Strategy.IN_PLACE and is_same_credential(attempt.staged, published):
+    if is_in_flight(facts.state):
         return Hold(HoldReason.UNVERIFIED, "the published credential is being given a new password")
     if published.account not in facts.capabilities or published.account in facts.open_circuits:
         return Hold(HoldReason.UNVERIFIED, f"{published.account} cannot be asked whether it accepts what is published")
     return Verify(published)
+
+
+def is_in_flight(state: TargetState) -> bool:
+    """True while the open attempt sets another password on what is published: a proof would show nothing."""
+    attempt, published = state.attempt, state.published
+    if attempt is None or published is None or attempt.strategy is not Strategy.IN_PLACE:
+        return False
+    return is_same_credential(attempt.staged, published)
 
 
 def refused_hold(facts: Facts, last: Verification, more: str = "") -> Hold:
@@ -129,9 +136,17 @@ def after_refused_proof(
     propagation: timedelta,
     listed: Listed | None = None,
 ) -> TargetState:
-    """Records that the provider did not accept what is published, and spaces the next try."""
-    last = state.verification
-    refusals = last.refusals + 1 if last is not None else 1
+    """Records that the provider did not accept what is published, and spaces the next try.
+
+    A refusal that follows too soon, as somebody asked by hand, is not another one.
+    """
+    last, spacing = state.verification, max(_AFTER_REFUSALS[0], propagation)
+    refusals = last.refusals if last is not None else 0
+    if last is not None and refusals and abs(clocks.vault - last.at) < spacing - RESOLUTION:
+        soon = clocks.local + spacing
+        again = replace(last, proof=message, listed=listed or last.listed)
+        return replace(state, verification=again, verify_at=max(state.verify_at or soon, soon), verify_failures=0)
+    refusals += 1
     repaired = last is not None and last.repaired
     refused = Verification(
         clocks.vault,

@@ -97,8 +97,10 @@ def test_the_target_that_has_published_nothing_has_nothing_to_prove():
 
 
 def refused_again(state: TargetState, number: int, propagation: timedelta = SECOND) -> TargetState:
-    for _ in range(number):
-        state = verification.after_refused_proof(state, "403 Forbidden", CLOCKS, propagation)
+    """The state after so many refused proofs, an hour apart; the last one was now."""
+    for ago in reversed(range(number)):
+        clocks = Clocks(NOW - ago * HOUR, NOW - ago * HOUR)
+        state = verification.after_refused_proof(state, "403 Forbidden", clocks, propagation)
     return state
 
 
@@ -116,6 +118,17 @@ def test_a_refusal_is_believed_the_second_time_in_a_row():
     accepted = verification.after_acceptance(refused_again(state, 2), TARGET, "seen", CLOCKS, 0.0)
     assert accepted.verification == Verification(NOW, accepted=True, proof="seen")
     assert not verification.is_refused(refused_again(accepted, 1))
+
+
+def test_a_refusal_that_somebody_asks_for_too_soon_is_not_another_one_and_delays_the_next_try():
+    once = refused_again(facts().state, 1)
+    soon = Clocks(NOW + 50 * SECOND, NOW + 50 * SECOND)
+    again = verification.after_refused_proof(once, "403 Forbidden", soon, SECOND)
+    assert again.verification == once.verification
+    assert again.verify_at == NOW + 110 * SECOND
+    # Vault tells whole seconds: the try that was due is not taken for one that came too soon.
+    due = Clocks(NOW + MINUTE, NOW + 59 * SECOND)
+    assert verification.after_refused_proof(once, "403 Forbidden", due, SECOND).verification.refusals == BELIEVED
 
 
 def test_what_is_not_answered_changes_nothing_but_the_next_try():
