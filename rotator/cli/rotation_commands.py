@@ -1,4 +1,4 @@
-"""`rotator rotate`, `rotator undo`, `rotator adopt` and `rotator verify`."""
+"""`rotator rotate`, `rotator undo`, `rotator adopt`, `rotator abandon` and `rotator verify`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import DEFAULT_CONFIG, Config, Names, Output, OutputOption, ReasonOption
+from rotator.cli.options import DEFAULT_CONFIG, Config, Names, NoWaitOption, Output, OutputOption, ReasonOption
 
 
 def register(app: typer.Typer) -> None:
@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     app.command("rotate")(rotate)
     app.command("undo")(undo)
     app.command("adopt")(adopt)
+    app.command("abandon")(abandon)
     app.command("verify")(verify)
 
 
@@ -34,13 +35,7 @@ def rotate(
         bool,
         typer.Option("--take-over", help="Overwrite a consumer document that somebody else wrote."),
     ] = False,
-    no_wait: Annotated[
-        bool,
-        typer.Option(
-            "--no-wait",
-            help="Only write the request. The daemon carries it out at its next poll, or at once on SIGUSR1.",
-        ),
-    ] = False,
+    no_wait: NoWaitOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Rotates targets now, regardless of their schedule.
@@ -54,7 +49,7 @@ def rotate(
       rotator rotate office-phone lobby-phone --reason "ticket 4711"
       rotator rotate office-phone --compromised --reason "seen in a log"
       rotator rotate --all --output json
-      rotator rotate --all --no-wait && kill -USR1 PID_OF_THE_DAEMON
+      rotator rotate --all --no-wait
 
     \b
     Exit codes:
@@ -79,6 +74,7 @@ def undo(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="The target's name.", show_default=False)],
     config: Config = DEFAULT_CONFIG,
     reason: ReasonOption = "on demand",
+    no_wait: NoWaitOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Publishes the last replaced credential again.
@@ -91,10 +87,11 @@ def undo(
     Examples:
       rotator undo office-phone
       rotator undo office-phone --reason "the new one does not register"
+      rotator undo office-phone --no-wait
 
     \b
     Exit codes:
-      0    undone
+      0    undone, or requested with --no-wait
       1    the undo was impossible or failed; the message says why
       2    wrong usage, an unknown target, or an invalid configuration
       3    Vault is unusable
@@ -102,7 +99,7 @@ def undo(
     """
     from rotator.cli.rotate import undo_now  # noqa: PLC0415
 
-    raise typer.Exit(undo_now(config, target, reason, output))
+    raise typer.Exit(undo_now(config, target, reason, output, wait=not no_wait))
 
 
 def adopt(
@@ -164,6 +161,39 @@ def adopt(
 
     options = AdoptOptions(target, reason, username, password_file, password_stdin, rotate_at_once, yes)
     raise typer.Exit(adopt_now(config, options, output))
+
+
+def abandon(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The target's name.", show_default=False)],
+    config: Config = DEFAULT_CONFIG,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
+    reason: ReasonOption = "on demand",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Gives up an attempt that cannot end by itself.
+
+    For a provider that is gone for good, or one that neither accepts nor refuses the new password. The command first
+    says what devices keep using, and what becomes of whatever the attempt may have left at the provider. With
+    `in-place` it sets the old password again if that is known and the account is configured. No password that may be
+    in force is lost: the ledger keeps it for a while. A rotation that is due, or that replaces a compromised password,
+    begins anew.
+
+    \b
+    Examples:
+      rotator abandon office-phone
+      rotator abandon office-phone --yes --reason "the provider has closed"
+
+    \b
+    Exit codes:
+      0    abandoned
+      1    no attempt is open, or another process did not let go of it; nothing was changed
+      2    wrong usage, an unknown target, no confirmation, or an invalid configuration
+      3    Vault is unusable
+      130  stopped by Ctrl-C
+    """
+    from rotator.cli.abandon import abandon_now  # noqa: PLC0415
+
+    raise typer.Exit(abandon_now(config, target, reason, output, confirmed=yes))
 
 
 def verify(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:

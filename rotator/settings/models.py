@@ -124,6 +124,10 @@ class CredentialSettings(Section):
     """The credential that devices use now. With `replace` it is the first one to be replaced."""
     usernames: tuple[Word, ...] | None = Field(default=None, examples=[["officephonea", "officephoneb"]])
     """The two permanent credentials of `alternating`, which take turns."""
+    new: bool = False
+    """The account does not have these usernames yet: the first rotation creates what it lacks. Default false: a
+    username that the account does not have is taken for a mistake, and nothing is created. Without effect after the
+    first rotation."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -158,6 +162,7 @@ class TargetSettings(Section):
             usernames=self.credential.names,
             path=self.path,
             policy=policy,
+            new=self.credential.new,
         )
 
 
@@ -192,8 +197,8 @@ class DaemonSettings(Section):
     workers: Count = Field(default=8, ge=1, le=64)
     """The number of targets that are worked on at the same time; default 8."""
     poll: Duration = timedelta(seconds=30)
-    """The interval between two looks at a target; default 30s. A look also finds requests from `rotator rotate` for
-    which no signal was sent."""
+    """The interval between two looks at a target; default 30s. Requests from `rotator rotate --no-wait` are seen within
+    seconds, whatever the interval."""
     claim: LeaseLength = _LIMITS.claim
     """How long a claim reserves a target for a process that no longer renews it; default 12s, at least 5s. After a
     crash, another process takes over when the claim ends. Configure the same length for all processes."""
