@@ -21,6 +21,7 @@ from rotator.core.model import (
     Strategy,
     Target,
     TargetState,
+    Verification,
 )
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Cron, Every, Schedule, Window, next_due
@@ -116,6 +117,27 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_target_verification_overdue", ("phone",)): 0,
     }
     assert seen == ZEROS | expected
+
+
+@pytest.mark.parametrize(
+    ("verification", "age", "accepted", "overdue"),
+    [
+        (Verification(FakeClock().now(), accepted=True), DAY, 1, 0),
+        (Verification(FakeClock().now(), accepted=True), 2 * DAY + timedelta(seconds=1), 1, 1),
+        (Verification(FakeClock().now(), accepted=False, refusals=1), DAY, 1, 0),
+        (Verification(FakeClock().now(), accepted=False, refusals=2), DAY, 0, 0),
+    ],
+)
+def test_what_a_proof_has_shown_is_told_until_the_next_one(verification, age, accepted, overdue) -> None:
+    clock = FakeClock()
+    source, phone = metrics(clock), target()
+    phone = replace(phone, policy=replace(phone.policy, verify=DAY))
+    source.update(phone, TargetState("phone", published=credential("pub"), verification=verification))
+    clock.advance(age)
+    seen = scrape(source)
+    assert seen["rotator_target_verified_timestamp_seconds", ("phone",)] == verification.at.timestamp()
+    assert seen["rotator_target_accepted", ("phone",)] == accepted
+    assert seen["rotator_target_verification_overdue", ("phone",)] == overdue
 
 
 def test_a_restart_says_the_same_and_nothing_is_counted_twice() -> None:
