@@ -12,6 +12,7 @@ from rotator.core.ledger import (
     handed_out_entry,
     replaced_entry,
     strays_entry,
+    with_overlap_for_all,
     with_overlap_from,
     without_credential,
 )
@@ -22,6 +23,7 @@ from rotator.core.model import (
     Credential,
     Ending,
     Phase,
+    Policy,
     Purpose,
     Request,
     Strategy,
@@ -32,7 +34,7 @@ from rotator.core.model import (
 from rotator.core.schedule import first_due, next_due
 from rotator.core.staging import SCHEDULED_BY
 from rotator.core.transitions import AttemptEvent, next_phase
-from rotator.core.verification import next_verification
+from rotator.core.verification import FRESH, next_verification
 
 
 def after_draw(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
@@ -340,6 +342,8 @@ def after_close(
         ledger = tuple(end_now(e, now) for e in ledger)
     elif attempt.handed_out is not None:
         ledger = with_overlap_from(ledger, attempt.handed_out, now, policy)
+    elif state.verification is not None and not state.verification.accepted:
+        ledger = with_overlap_for_all(ledger, now, policy)
     entry = replaced_entry(attempt, target, now)
     if entry is not None and entry.ending is not Ending.FORGET:  # at a take-over it may be in the ledger already
         ledger = tuple(
@@ -358,7 +362,7 @@ def after_close(
     return replace(
         moved,
         published=attempt.staged,
-        verification=_verified_by(attempt),
+        verification=_verified_by(attempt, policy),
         verify_at=next_verification(policy, now, fraction),
         verify_failures=0,
         standby=standby and replace(standby, password=None),
@@ -375,6 +379,9 @@ def after_close(
     )
 
 
-def _verified_by(attempt: Attempt) -> Verification | None:
+def _verified_by(attempt: Attempt, policy: Policy) -> Verification | None:
+    """Returns the proof from before the publishing, unless it would still count when a short overlap ends."""
     proved = attempt.proved_at
-    return None if proved is None else Verification(proved, accepted=True, proof=attempt.proof)
+    if proved is None or policy.overlap < FRESH:
+        return None
+    return Verification(proved, accepted=True, proof=attempt.proof)
