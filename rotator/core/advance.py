@@ -23,7 +23,6 @@ from rotator.core.model import (
     Credential,
     Ending,
     Phase,
-    Policy,
     Purpose,
     Request,
     Strategy,
@@ -34,7 +33,7 @@ from rotator.core.model import (
 from rotator.core.schedule import first_due, next_due
 from rotator.core.staging import SCHEDULED_BY
 from rotator.core.transitions import AttemptEvent, next_phase
-from rotator.core.verification import FRESH, next_verification
+from rotator.core.verification import next_verification
 
 
 def after_draw(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
@@ -362,8 +361,8 @@ def after_close(
     return replace(
         moved,
         published=attempt.staged,
-        verification=_verified_by(attempt, policy),
-        verify_at=next_verification(policy, now, fraction),
+        verification=_verified_by(attempt),
+        verify_at=next_verification(ledger, policy, now, fraction),
         verify_failures=0,
         standby=standby and replace(standby, password=None),
         ledger=(*ledger, *added),
@@ -379,9 +378,6 @@ def after_close(
     )
 
 
-def _verified_by(attempt: Attempt, policy: Policy) -> Verification | None:
-    """Returns the proof from before the publishing, unless it would still count when a short overlap ends."""
+def _verified_by(attempt: Attempt) -> Verification | None:
     proved = attempt.proved_at
-    if proved is None or policy.overlap < FRESH:
-        return None
-    return Verification(proved, accepted=True, proof=attempt.proof)
+    return None if proved is None else Verification(proved, accepted=True, proof=attempt.proof)

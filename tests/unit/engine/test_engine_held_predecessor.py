@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from engine_harness import ALTERNATING, DAY, POLICY, REPLACE, EngineHarness
 
-from rotator.core.model import Purpose
+from rotator.core.model import Purpose, Verification
 
 MINUTE = timedelta(minutes=1)
 
 
-def deleted_after_a_rotation(target, overlap: timedelta) -> EngineHarness:
+def deleted_after_a_rotation(target, overlap: timedelta, *, proved_meanwhile: bool = False) -> EngineHarness:
     """The published credential is deleted at once; devices have read nothing but its predecessor."""
     policy = replace(POLICY, overlap=overlap, quarantine=7 * DAY)
     world = EngineHarness(replace(target, policy=policy))
@@ -20,14 +20,23 @@ def deleted_after_a_rotation(target, overlap: timedelta) -> EngineHarness:
     world.clock.advance(10 * DAY)
     world.request(engine)
     world.until_rotated(engine)
+    world.settle(engine, overlap / 4)
+    if proved_meanwhile:  # such as for the retirement of an older credential
+        world.engine().look(world.target)
+        proved = Verification(world.clock.now(), accepted=True)
+        found = world.store.states["office"]
+        world.store.states["office"] = replace(found, state=replace(found.state, verification=proved))
     del world.provider.credentials[world.consumer.credential_id]
     return world
 
 
+@pytest.mark.parametrize("proved_meanwhile", [False, True])
 @pytest.mark.parametrize("overlap", [DAY, 2 * MINUTE])
 @pytest.mark.parametrize("target", [REPLACE, ALTERNATING])
-def test_the_predecessor_is_accepted_until_devices_had_a_whole_overlap_to_read_its_successor(target, overlap):
-    world = deleted_after_a_rotation(target, overlap)
+def test_the_predecessor_is_accepted_until_devices_had_a_whole_overlap_to_read_its_successor(
+    target, overlap, proved_meanwhile
+):
+    world = deleted_after_a_rotation(target, overlap, proved_meanwhile=proved_meanwhile)
     before = world.state.ledger[-1].credential
     engine, asked_at = world.engine(), world.state.published_since
     repaired_at = None
