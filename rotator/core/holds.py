@@ -4,18 +4,27 @@ from datetime import datetime, timedelta
 
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.backoff import is_waiting
+from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts
 from rotator.core.model import Phase
 
 
-def account_hold(facts: Facts, account: str) -> Hold | None:
-    """Holds if nothing may be sent to a provider account."""
+def missing_account_hold(facts: Facts, account: str) -> Hold | None:
+    """Holds if a provider account is not configured."""
     if account not in facts.capabilities:
         name = facts.target.name
         message = f"{account} is not in the configuration, but the attempt of {name} may have changed it: "
         return Hold(HoldReason.ACCOUNT_MISSING, f"{message}add it again, or give it up: rotator abandon {name}")
+    return None
+
+
+def circuit_hold(facts: Facts, account: str, verb: ProviderVerb) -> Hold | None:
+    """Holds if a call may not be sent to a provider account now."""
     if account in facts.open_circuits:
         message = f"too many calls to {account} failed in a row: calls pause for a while"
+        return Hold(HoldReason.CIRCUIT_OPEN, message)
+    if (account, verb) in facts.shut_verbs:
+        message = f"the key of {account} may not {verb.value}, as several refusals in a row say: give it that right"
         return Hold(HoldReason.CIRCUIT_OPEN, message)
     return None
 

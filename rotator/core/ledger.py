@@ -8,6 +8,7 @@ from rotator.core.model import (
     Attempt,
     ConsumerDocument,
     Credential,
+    Cutoff,
     Ending,
     LedgerEntry,
     Policy,
@@ -115,10 +116,20 @@ def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> Targ
     return replace(state, ledger=_swap(state.ledger, entry, ended), counts=counts, claim=None)
 
 
-def after_new_password(state: TargetState, entry: LedgerEntry, password: Secret) -> TargetState:
-    """Stores a new password for a replaced credential whose password is unknown, before the provider gets it."""
-    known = replace(entry, credential=replace(entry.credential, password=password))
+def after_new_password(
+    state: TargetState, entry: LedgerEntry, password: Secret, cutoff: Cutoff = Cutoff.DISABLE
+) -> TargetState:
+    """Stores a new password for a replaced credential before the provider gets it.
+
+    Either its password is unknown, and the provider needs one, or the new one is to stop it from being accepted.
+    """
+    known = replace(entry, credential=replace(entry.credential, password=password), cutoff=cutoff)
     return replace(state, ledger=_swap(state.ledger, entry, known))
+
+
+def after_no_cutoff(state: TargetState, entry: LedgerEntry, note: str) -> TargetState:
+    """Records that nothing but deleting a compromised credential is left."""
+    return replace(state, ledger=_swap(state.ledger, entry, replace(entry, cutoff=Cutoff.NONE, note=note)))
 
 
 def after_removal(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:

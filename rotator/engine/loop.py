@@ -25,6 +25,7 @@ from rotator.engine.session import Session, StateObserver
 from rotator.engine.throttles import Throttles
 from rotator.ports import Audit, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable, Timer
 
+_RETIRES = {do.Step.DISABLE, do.Step.OVERWRITE, do.Step.DELETE, do.Step.FORGET}
 _MOST_STEPS = 60  # the whole life of a credential takes about a dozen; a bug must not spin forever
 _MOST_CONFLICTS = 5
 _AFTER_CONFLICT = 0.15  # seconds: a standby of Vault may answer from a state that is up to 0.1 s old
@@ -223,13 +224,13 @@ def _touched(action: do.Action) -> Credential | None:
     match action:
         case do.Apply() | do.Restore():
             return action.credential
-        case do.Expire() | do.LiftEnd() | do.Disable() | do.Delete():
+        case do.Expire() | do.LiftEnd() | do.Disable() | do.Overwrite() | do.Delete():
             return action.entry.credential
         case do.DrawDueTime() | do.TakeClaim() | do.LookUp() | do.Stage() | do.Drop() | do.Forget():
             return None
         case do.Verify() | do.DrawVerification() | do.Repair():
             return None
-        case do.Prove() | do.Publish() | do.Close() | do.Abandon():
+        case do.Settle() | do.Prove() | do.Publish() | do.Close() | do.Abandon():
             return None
         case _:
             assert_never(action)
@@ -244,4 +245,4 @@ def _outcome(state: TargetState, steps: list[do.Step], hold: do.Hold) -> Outcome
         return Outcome.ROTATED
     if state.attempt is not None:
         return Outcome.WAITING
-    return Outcome.RETIRED if {do.Step.DISABLE, do.Step.DELETE, do.Step.FORGET} & set(steps) else Outcome.HELD
+    return Outcome.RETIRED if _RETIRES & set(steps) else Outcome.HELD

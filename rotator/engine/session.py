@@ -9,7 +9,7 @@ from threading import Lock
 from rotator.core.clocks import Clocks
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import lost_state_message
-from rotator.core.model import Capabilities, Claim, ConsumerDocument, Credential, Target, TargetState
+from rotator.core.model import Attempt, Capabilities, Claim, ConsumerDocument, Credential, Target, TargetState
 from rotator.engine.throttles import Throttles
 from rotator.ports import Store, StoreDeleted, StoreError, StoreUnavailable, Timer
 
@@ -36,6 +36,7 @@ class Session:
         self._over_deleted = False
         self._claim_ends = 0.0  # monotonic: a clock jump must not stretch a claim
         self._lookups: dict[str, tuple[Credential, ...]] = {}
+        self._unsettled = False
         self.read_consumer()
         self._observe(self.target, self.state)
 
@@ -131,6 +132,10 @@ class Session:
         """Keeps a look-up's result for the rest of this look."""
         self._lookups[lookup_key(wanted)] = matches
 
+    def remember_unsettled(self) -> None:
+        """Keeps for the rest of this look that no log-in showed which password is in force."""
+        self._unsettled = True
+
     def forget_lookups(self) -> None:
         """Drops every look-up, since the credentials have changed."""
         self._lookups = {}
@@ -146,6 +151,13 @@ class Session:
 
     def _fresh_end(self) -> float:
         return self._clock.monotonic() + self._claim_length.total_seconds()
+
+    @property
+    def attempt(self) -> Attempt:
+        """The open attempt. Raises ValueError if there is none."""
+        if self.state.attempt is None:
+            raise ValueError("no attempt is open")
+        return self.state.attempt
 
     @property
     def holds_claim(self) -> bool:
@@ -167,7 +179,9 @@ class Session:
         """Returns everything that the next decision depends on."""
         clocks = self.clocks()
         now = clocks.local
-        throttles.note_attempt(self.target.name, self.state.attempt)
+        attempt = self.state.attempt
+        can = capabilities.get(attempt.staged.account) if attempt is not None else None
+        throttles.note_attempt(self.target.name, attempt, can, now)
         throttles.note_verification(self.target.name, self.state)
         refused_targets, refused_for = throttles.refused(self.target.name)
         return Facts(
@@ -180,8 +194,11 @@ class Session:
             now=now,
             lookups=dict(self._lookups),
             open_circuits=throttles.open_until(capabilities, now),
+            shut_verbs=throttles.shut_until(now),
             retirements_left=throttles.retirements_left(),
-            unproved_accounts=throttles.unproved_accounts(),
+            unproved_accounts=throttles.unproved_accounts(self.target.name),
+            proving_accounts=throttles.proving_accounts(),
+            unsettled=self._unsettled,
             vault_now=clocks.vault,
             state_deleted=self.state_deleted,
             state_ends_at=self._found.ends_at,
