@@ -135,6 +135,7 @@ def after_adopt(state: TargetState, target: Target, plan: AdoptionPlan, now: dat
         last_rotation=rotated_at,
         next_rotation=_next_rotation(target.policy, rotated_at, now, fraction),
         scheduled_by=target.schedule_key,
+        path=target.path,
         published_since=rotated_at or now,
         failures=0,
         not_before=None,
