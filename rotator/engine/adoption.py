@@ -62,7 +62,7 @@ def _prove(caller: ProviderCaller, plan: AdoptionPlan) -> None:
     credential = plan.credential
     if credential.password is None:
         return  # a rotation follows, which replaces it
-    answer = caller.providers[credential.account].prove(credential)
+    answer = caller.prove(credential)
     if not isinstance(answer, Done):
         raise AdoptionImpossible(
             f"{credential.account} does not accept {credential.username}, so it was not taken up: {message_of(answer)}"
