@@ -225,9 +225,10 @@ def _proof_before(facts: Facts, action: Action) -> Decision | None:
 def _lift(facts: Facts) -> Action | None:
     """Takes back an end that the provider was told for a credential that somebody else's document hands out."""
     for entry in facts.state.ledger:
-        coming = entry.expires_at is not None and entry.expires_at > facts.now
-        if coming and facts.consumer.concerns(entry.credential) and _can_be_tried(facts, entry):
-            return LiftEnd(entry)
+        lift, coming = LiftEnd(entry), entry.expires_at is not None and entry.expires_at > facts.now
+        can_be_tried = _can_be_tried(facts, entry) and not _is_shut(facts, entry.credential.account, lift)
+        if coming and can_be_tried and facts.consumer.concerns(entry.credential):
+            return lift
     return None
 
 
