@@ -34,13 +34,14 @@ from rotator.core.actions import (
 )
 from rotator.core.backoff import is_waiting
 from rotator.core.drift import verify
-from rotator.core.facts import Facts, lookup_key
+from rotator.core.facts import Facts, has_other_identity, lookup_key
 from rotator.core.holds import (
     account_hold,
     backoff_hold,
     clocks_hold,
     ending_document_hold,
     foreign_document_hold,
+    identity_hold,
     lost_state_hold,
 )
 from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
@@ -90,7 +91,8 @@ def continue_attempt(facts: Facts) -> Decision | None:
     attempt = facts.state.attempt
     if attempt is None:
         return None
-    answer = _end_without_account(facts, attempt) or account_hold(facts, attempt.staged.account) or backoff_hold(facts)
+    answer = _end_without_account(facts, attempt) or account_hold(facts, attempt.staged.account)
+    answer = answer or identity_hold(facts, attempt.staged) or backoff_hold(facts)
     if answer is not None:
         return answer
     if attempt.phase is Phase.STAGED:
@@ -172,6 +174,8 @@ def retire(facts: Facts) -> Decision | None:
     unsure: Hold | None = None
     for entry in facts.state.ledger:
         unsure = unsure or clocks_hold(facts, entry.ends_at if entry.disabled else entry.disable_at)
+        if entry.ending is not Ending.FORGET:
+            unsure = identity_hold(facts, entry.credential) or unsure
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
         if action is not None and facts.retirements_left <= 0:
             return Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
@@ -195,6 +199,8 @@ def _lift(facts: Facts) -> Action | None:
 def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
     account = entry.credential.account
     reachable = account in facts.capabilities and account not in facts.open_circuits
+    if entry.ending is not Ending.FORGET and has_other_identity(facts, entry.credential):
+        return False
     return reachable and not is_waiting(entry.not_before, facts.now)
 
 

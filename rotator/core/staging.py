@@ -5,7 +5,14 @@ from datetime import timedelta
 
 from rotator.core.actions import Action, Decision, Drop, Hold, HoldReason, LookUp, Stage
 from rotator.core.facts import Facts, ledger_entry_of, lookup_key
-from rotator.core.holds import account_hold, backoff_hold, clocks_hold, ending_document_hold, foreign_document_hold
+from rotator.core.holds import (
+    account_hold,
+    backoff_hold,
+    clocks_hold,
+    ending_document_hold,
+    foreign_document_hold,
+    identity_hold,
+)
 from rotator.core.ledger import handed_out_entry
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy
 from rotator.core.undo import UndoImpossible, undo_candidate
@@ -21,7 +28,9 @@ def stage(facts: Facts) -> Decision | None:
         return None
     request = facts.state.request or _due(facts)
     hold = ending_document_hold(facts) or account_hold(facts, facts.target.account) or _unproved_hold(facts, request)
-    hold = hold or backoff_hold(facts)
+    published = facts.state.published
+    here = published if published is not None and published.account == facts.target.account else None
+    hold = hold or identity_hold(facts, here) or backoff_hold(facts)
     if hold is not None:
         return hold
     foreign = foreign_document_hold(facts)
@@ -214,8 +223,9 @@ def _without_password(credential: Credential) -> Credential:
     return replace(credential, password=None, made_at=None)
 
 
-def _undo(facts: Facts, request: Request) -> Action:
+def _undo(facts: Facts, request: Request) -> Decision:
     candidate = undo_candidate(facts.state, facts.capabilities, facts.clocks.earliest)
     if isinstance(candidate, UndoImpossible):
         return Drop(candidate.reason)
-    return Stage(request, candidate.entry.credential, facts.state.published)
+    again = candidate.entry.credential
+    return identity_hold(facts, again) or Stage(request, again, facts.state.published)

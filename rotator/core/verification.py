@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from rotator.core.actions import Decision, DrawVerification, Hold, HoldReason, Verify
 from rotator.core.backoff import is_waiting
 from rotator.core.clocks import Clocks
-from rotator.core.facts import Facts, is_same_credential
+from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.model import Credential, LedgerEntry, Policy, Strategy, Target, TargetState, Verification
 from rotator.core.schedule import SPREAD
 
@@ -67,6 +67,8 @@ def _ask(facts: Facts) -> Decision:
     attempt = facts.state.attempt
     if attempt and attempt.strategy is Strategy.IN_PLACE and is_same_credential(attempt.staged, published):
         return Hold(HoldReason.UNVERIFIED, "the published credential is being given a new password")
+    if has_other_identity(facts, published):
+        return Hold(HoldReason.UNVERIFIED, f"{published.account} is another account now and cannot be asked")
     if published.account not in facts.capabilities or published.account in facts.open_circuits:
         return Hold(HoldReason.UNVERIFIED, f"{published.account} cannot be asked whether it accepts what is published")
     return Verify(published)

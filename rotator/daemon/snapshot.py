@@ -17,6 +17,7 @@ _BLOCKED = {
     HoldReason.FOREIGN_DOCUMENT: "foreign_document",
     HoldReason.IDLE_IN_OVERLAP: "idle_in_overlap",
     HoldReason.ACCOUNT_MISSING: "account_missing",
+    HoldReason.ACCOUNT_CHANGED: "account_changed",
     HoldReason.UNPROVED: "passwords_not_accepted",
 }
 _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)

@@ -36,9 +36,11 @@ def take_claim(session: Session) -> None:
 
 def look_up(caller: ProviderCaller, session: Session, action: do.LookUp) -> None:
     """Looks a credential up in the provider's listing."""
-    answer = caller.ask(action.wanted.account, lambda provider: provider.find(action.wanted))
+    account = action.wanted.account
+    answer = caller.ask(account, lambda provider: provider.find(action.wanted))
     if isinstance(answer, Done):
-        session.remember_lookup(action.wanted, answer.value)
+        identity = caller.providers[account].identity
+        session.remember_lookup(action.wanted, tuple(replace(found, identity=identity) for found in answer.value))
         return
     state, later = session.state, caller.next_try(session.state.failures + 1, answer)
     if action.entry is not None:
@@ -59,8 +61,9 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
         return
     attempt_id, credential = new_attempt_id(caller.randomness.choice), action.credential
     if action.request.purpose is Purpose.ROTATE:
-        credential = replace(credential, attempt=attempt_id)
-        if not caller.providers[credential.account].capabilities.generates_password:
+        provider = caller.providers[credential.account]
+        credential = replace(credential, attempt=attempt_id, identity=provider.identity)
+        if not provider.capabilities.generates_password:
             choice = caller.randomness.choice
             username = credential.username or new_username(session.target, choice)
             password = generate(session.target.policy.password, choice)

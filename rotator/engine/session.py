@@ -154,6 +154,7 @@ class Session:
         capabilities: Mapping[str, Capabilities],
         throttles: Throttles,
         other_claim_remaining: timedelta,
+        identities: Mapping[str, str],
     ) -> Facts:
         """Returns everything that the next decision depends on."""
         clocks = self.clocks()
@@ -174,6 +175,7 @@ class Session:
             retirements_left=throttles.retirements_left(),
             unproved_accounts=throttles.unproved_accounts(),
             vault_now=clocks.vault,
+            identities=identities,
             state_deleted=self.state_deleted,
             state_ends_at=self._found.ends_at,
             state_remedy=self._found.remedy,

@@ -74,7 +74,7 @@ METRICS = (
         "gauge",
         ("target", "reason"),
         "1 while something other than the due time holds a target up: document_deleted, foreign_document, "
-        "idle_in_overlap, account_missing or passwords_not_accepted; absent otherwise.",
+        "idle_in_overlap, account_missing, account_changed or passwords_not_accepted; absent otherwise.",
     ),
     Described(
         "rotator_last_look_timestamp_seconds",

@@ -75,7 +75,7 @@ def credentials_are_unique(settings: Settings) -> Iterator[Finding]:
     seen: dict[tuple[tuple[str, ...], str], Loc] = {}
     for linked in linked_targets(settings):
         for username in linked.target.credential.names:
-            first = seen.setdefault((linked.account.identity, username), linked.loc)
+            first = seen.setdefault((linked.account.namespace, username), linked.loc)
             if first is not linked.loc:
                 what = f"targets[{first[1]}] rotates a credential with the same username at the same account"
                 yield Finding((*linked.loc, "credential"), what, "give each target its own credential")
