@@ -115,9 +115,10 @@ def _refuse(caller: ProviderCaller, session: Session, answer: Refused) -> None:
     # Our own create, whose answer was lost, has arrived after all and took the username: the next look finds it.
     if answer.why is Refusal.DUPLICATE and attempt is not None and attempt.uncertain:
         _set_back(caller, session, answer)
-    else:
-        gone = answer.why is Refusal.NOT_FOUND
-        session.write(advance.after_refusal(session.state, answer.message, gone=gone))
+        return
+    session.write(advance.after_refusal(session.state, answer.message))
+    if answer.why is Refusal.NOT_FOUND and attempt is not None and attempt.strategy is Strategy.IN_PLACE:
+        _discard(caller, session)  # there is nothing left to set the old password on
 
 
 def _set_back(caller: ProviderCaller, session: Session, answer: Answer[Any]) -> None:
@@ -198,12 +199,21 @@ def close(caller: ProviderCaller, session: Session) -> None:
 
 def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> None:
     """Abandons the attempt; whatever it may have left at the provider goes into the ledger."""
-    state, attempt, now = session.state, session.state.attempt, session.clocks().latest
-    why = action.change or state.last_error
-    _record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, attempt.staged if attempt else None, why)
+    attempt = session.state.attempt
     if action.change:
-        session.write(advance.after_change(state, now))
-        return
+        _record(
+            caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, attempt.staged if attempt else None, action.change
+        )
+        session.write(advance.after_change(session.state, session.clocks().latest))
+    else:
+        _discard(caller, session)
+
+
+def _discard(caller: ProviderCaller, session: Session) -> None:
+    """Ends the attempt, whose password was refused."""
+    state, attempt, now = session.state, session.state.attempt, session.clocks().latest
+    staged = attempt.staged if attempt else None
+    _record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, staged, state.last_error)
     later, strays = caller.next_try(state.failures + 1), may_have_strays(caller, attempt)
     kept_for = session.target.policy.quarantine
     session.write(advance.after_abandon(state, now, later, kept_for=kept_for, strays=strays))

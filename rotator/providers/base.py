@@ -121,11 +121,6 @@ def missing(listed: Answer[tuple[object, ...]], failure: Failure, what: str) -> 
     )
 
 
-def deleted(answer: Failure) -> Done[None] | Failure:
-    """Interprets a failed delete: a credential that does not exist is deleted."""
-    return Done(None) if isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND else answer
-
-
 def unconfirmed(message: str, why: Failure) -> Unknown:
     """Returns the answer for a change that could not be read back, with any wait that the provider asked for."""
     after = why.after if isinstance(why, Retry | Unknown) else None

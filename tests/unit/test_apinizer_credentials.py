@@ -426,11 +426,11 @@ def test_delete(generation):
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-def test_400_was_not_found_is_done_where_the_listing_lacks_it(generation):
+def test_400_was_not_found_is_believed_where_the_listing_lacks_it(generation):
     provider, _ = apinizer(
         answers_in_turn(failure(NOT_FOUND, generation), listing(entry("other"), generation=generation))
     )
-    assert provider.delete(credential()) == Done(None)
+    assert provider.delete(credential()).why is Refusal.NOT_FOUND
 
 
 @pytest.mark.parametrize("second", [listing(entry()), answer(404), answer(500), answer(401), answer(200, {"x": 1})])
@@ -479,7 +479,7 @@ def test_one_that_was_deployed_nowhere_is_gone_when_the_listing_says_so(result):
 
 def test_a_delete_whose_answer_was_lost_is_asked_again():
     provider, _ = apinizer(answers_in_turn(httpx.ReadError(""), failure(NOT_FOUND), listing()))
-    assert provider.delete(credential()) == Done(None)
+    assert provider.delete(credential()).why is Refusal.NOT_FOUND
 
 
 # -- prove
