@@ -20,7 +20,7 @@ from rotator.core.facts import Facts
 from rotator.core.holds import foreign_document_hold
 from rotator.core.model import Ending, LedgerEntry, Purpose, Request, Target, TargetState
 from rotator.core.undo import UndoImpossible, undo_candidate
-from rotator.ports import StoreError
+from rotator.ports import StoreDeleted, StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,8 @@ def _write(context: CommandContext, target: Target, request: Request) -> Pending
         return RotationReport(target, Result.INTERRUPTED, "stopped before the request was written")
     try:
         state = context.components.engine.request(target, request)
+    except StoreDeleted as error:
+        return RotationReport(target, Result.FAILED, f"{error}; the request was not written")
     except StoreError as error:
         return RotationReport(target, Result.VAULT, f"{error}; the request may not have been written")
     return PendingRequest(target, request.purpose, state, request.compromised)
@@ -142,7 +144,7 @@ def _carry_out(
 
 
 def who_asks() -> str:
-    """Returns the user who types the command, for the audit."""
+    """Returns the name of the person who runs the command, for the audit."""
     try:
         return f"cli:{getpass.getuser()}"
     except (KeyError, OSError):  # the user of a container may have no name

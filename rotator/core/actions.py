@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import ClassVar, TypeAlias
 
+from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Credential, LedgerEntry, Request
 
 
@@ -16,7 +17,8 @@ class HoldReason(Enum):
     ACCOUNT_MISSING = "account missing"  # an attempt is open at an account that left the configuration
     ACCOUNT_CHANGED = "account changed"  # the account's name in the configuration now means another account
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
-    UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted yet
+    UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted
+    PROVING = "others are being proved"  # as many as that were set in place just now, and are not proved yet
     BACKING_OFF = "backing off"  # after a failure
     PROPAGATING = "propagating"  # applied, not proved yet
     FOREIGN_DOCUMENT = "consumer document changed by somebody else"
@@ -47,6 +49,7 @@ class Step(StrEnum):
     STAGE = "stage"
     DROP = "drop"
     APPLY = "apply"
+    SETTLE = "settle"
     RESTORE = "restore"
     PROVE = "prove"
     VERIFY = "verify"
@@ -59,6 +62,7 @@ class Step(StrEnum):
     EXPIRE = "expire"
     LIFT_END = "lift_end"
     DISABLE = "disable"
+    OVERWRITE = "overwrite"
     DELETE = "delete"
     FORGET = "forget"
 
@@ -124,8 +128,17 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """Finds out by log-in which password of `in-place` is in force: the staged one, or still the old one."""
+
+    step: ClassVar = Step.SETTLE
+    credential: Credential
+    old: Credential | None  # None: its password is unknown
+
+
+@dataclass(frozen=True, slots=True)
 class Restore:
-    """Sets the old password of `in-place` again, after a refusal that follows an unknown answer."""
+    """Sets the old password of `in-place` again: the new one was refused, or not accepted in time."""
 
     step: ClassVar = Step.RESTORE
     credential: Credential
@@ -213,12 +226,21 @@ class Disable:
 
 
 @dataclass(frozen=True, slots=True)
+class Overwrite:
+    """Sets a random password on a compromised credential that could not be disabled."""
+
+    step: ClassVar = Step.OVERWRITE
+    entry: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Ends the quarantine of a replaced credential, or removes what a lost create left behind."""
 
     step: ClassVar = Step.DELETE
     entry: LedgerEntry
     stray: Credential | None = None  # a listed credential, for an entry that names only an attempt
+    urgent: bool = False  # nothing else ends this compromised credential: it waits for no cap and no circuit
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +258,7 @@ Action: TypeAlias = (
     | Stage
     | Drop
     | Apply
+    | Settle
     | Restore
     | Prove
     | Verify
@@ -247,10 +270,43 @@ Action: TypeAlias = (
     | Expire
     | LiftEnd
     | Disable
+    | Overwrite
     | Delete
     | Forget
 )
 Decision: TypeAlias = Action | Hold
 
 # Effects at a provider or in the consumer document. Each needs a claim, which is renewed while it runs.
-NEEDS_CLAIM = (Apply, Restore, Prove, Publish, Close, Abandon, Expire, LiftEnd, Disable, Delete, Forget)
+NEEDS_CLAIM = (
+    Apply,
+    Settle,
+    Restore,
+    Prove,
+    Publish,
+    Close,
+    Abandon,
+    Expire,
+    LiftEnd,
+    Disable,
+    Overwrite,
+    Delete,
+    Forget,
+)
+
+
+def verb_of(action: Action) -> ProviderVerb | None:
+    """Returns the verb of the call that an action makes to a provider; None if it makes none, or only a proof."""
+    if isinstance(action, Apply):
+        return ProviderVerb(action.verb.value)
+    return _VERBS.get(type(action))
+
+
+_VERBS: dict[type, ProviderVerb] = {
+    LookUp: ProviderVerb.FIND,
+    Restore: ProviderVerb.SET_PASSWORD,
+    Expire: ProviderVerb.EXPIRE,
+    LiftEnd: ProviderVerb.ENABLE,
+    Disable: ProviderVerb.DISABLE,
+    Overwrite: ProviderVerb.SET_PASSWORD,
+    Delete: ProviderVerb.DELETE,
+}

@@ -5,6 +5,7 @@ from rotator.core.abandonment import Abandonment, AbandonmentImpossible, abandon
 from rotator.core.actions import Hold
 from rotator.core.answers import Done, Refusal, Refused
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
+from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts
 from rotator.core.model import Credential
 from rotator.engine.attempt_effects import may_have_strays
@@ -37,7 +38,7 @@ def give_up(
 
 def _restore(caller: ProviderCaller, session: Session, old: Credential, who: dict[str, str]) -> bool:
     """Sets the old password again; False if it is not certain to be in force."""
-    answer = caller.ask(old.account, lambda provider: provider.set_password(old))
+    answer = caller.ask(old.account, ProviderVerb.SET_PASSWORD, lambda provider: provider.set_password(old))
     caller.record(AuditVerb.RESTORE, session.target, outcome_of(answer), old, detail=message_of(answer), **who)
     gone = isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND  # then no password of it is in force
     return isinstance(answer, Done) or gone
