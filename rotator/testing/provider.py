@@ -185,9 +185,11 @@ class FakeProvider:
 
     def _delete(self, credential: Credential) -> Answer[None]:
         stored = self.credentials.get(credential.id or "")
-        if stored is not None and stored.busy:
+        if stored is None:
+            return Refused(Refusal.NOT_FOUND, "no such credential")
+        if stored.busy:
             return Retry(Wait.IN_USE, "active calls")
-        self.credentials.pop(credential.id or "", None)
+        del self.credentials[stored.id]
         return Done(None)
 
     def _prove(self, credential: Credential) -> Answer[Proof]:

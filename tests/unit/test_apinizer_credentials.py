@@ -462,11 +462,11 @@ def test_another_credential_that_was_not_found_says_nothing_of_this_one():
     assert len(network.sent) == 1
 
 
-def test_a_partial_removal_is_told_once_and_then_done():
+def test_a_partial_removal_is_told_once_and_then_it_is_gone():
     steps = [deployed("staging"), failure(NOT_FOUND), listing()]
     provider, _ = apinizer(answers_in_turn(*steps))
     assert provider.delete(credential()).why is Wait.PARTIAL
-    assert provider.delete(credential()) == Done(None)
+    assert provider.delete(credential()).why is Refusal.NOT_FOUND
 
 
 @pytest.mark.parametrize("result", [None, environments(names=())])

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
+from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
+from simulated_accounts import SETUPS, SimulatedHarness
 
 from rotator.core.actions import HoldReason
 from rotator.core.model import Ending, Purpose
@@ -118,3 +119,54 @@ def test_an_undo_does_not_enable_at_another_account():
     harness.request(engine, Purpose.UNDO)
     assert engine.look(harness.target).hold.reason is HoldReason.ACCOUNT_CHANGED
     assert harness.provider.calls == []
+
+
+@pytest.mark.parametrize("after", [DAY + HOUR, 6 * DAY + HOUR], ids=["disable", "delete"])
+def test_a_key_that_alone_names_its_account_does_not_make_the_ledger_forget(after):
+    """Finding 11: a listing of the wrong account confirms that the entry is gone, and it was dropped."""
+    harness = rotated(replace(REPLACE, policy=replace(POLICY, verify=None)))
+    harness.provider.identity = ""
+    if after > 2 * POLICY.overlap:
+        harness.settle(harness.engine(), 2 * DAY)
+    right = other_key(harness)
+    harness.provider.identity = ""
+    harness.provider.prove = right.prove  # as a registrar that serves both accounts
+    (entry,) = harness.state.ledger
+    harness.settle(harness.engine(), after)
+    (kept,) = harness.state.ledger
+    assert kept.credential == entry.credential
+    assert "what is published is not there either; is the key that of another account?" in kept.note
+    harness.provider = right
+    harness.settle(harness.engine(), 20 * DAY)
+    assert harness.state.ledger == ()
+    assert len(right.credentials) == 1
+    assert harness.published_works
+
+
+def test_what_is_gone_is_believed_where_what_is_published_is_there():
+    harness = rotated(REPLACE)
+    (entry,) = harness.state.ledger
+    del harness.provider.credentials[entry.credential.id]
+    harness.settle(harness.engine(), 2 * DAY)
+    assert harness.state.ledger == ()
+
+
+def test_telnyx_with_the_key_of_another_account():
+    """With the real adapter: both accounts register at one domain, and only the key tells them apart."""
+    setup = next(setup for setup in SETUPS if setup.kind == "telnyx")
+    harness = SimulatedHarness(setup, accounts=("one", "two"))
+    engine = harness.engine()
+    for _ in range(2):
+        harness.request(engine)
+        harness.until_rotated(engine)
+    (entry,) = harness.state.ledger
+    right = harness.accounts["one"]
+    before = dict(right.stored_credentials())
+    harness.accounts["one"] = replace(harness.accounts["two"], options=right.options)
+    harness.settle(harness.engine(), 3 * DAY)
+    assert [left.credential for left in harness.state.ledger] == [entry.credential]
+    assert right.stored_credentials().keys() == before.keys()
+    harness.accounts["one"] = right
+    harness.settle(harness.engine(), 30 * DAY)
+    assert harness.state.ledger == ()
+    assert harness.published_works
