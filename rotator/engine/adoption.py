@@ -62,7 +62,7 @@ def _prove(caller: ProviderCaller, plan: AdoptionPlan) -> None:
     credential = plan.credential
     if credential.password is None:
         return  # a rotation follows, which replaces it
-    answer = caller.providers[credential.account].prove(credential)
+    answer = caller.prove(credential)
     if not isinstance(answer, Done):
         raise AdoptionImpossible(
             f"{credential.account} does not accept {credential.username}, so it was not taken up: {message_of(answer)}"
@@ -72,8 +72,7 @@ def _prove(caller: ProviderCaller, plan: AdoptionPlan) -> None:
 def _lift_end(caller: ProviderCaller, session: Session, plan: AdoptionPlan) -> None:
     if plan.told_end is None:
         return
-    credential = plan.credential
-    answer = caller.ask(credential.account, ProviderVerb.ENABLE, lambda provider: provider.enable(credential))
+    answer = caller.ask(plan.credential.account, ProviderVerb.ENABLE, lambda provider: provider.enable(plan.credential))
     detail = message_of(answer)
     caller.record(AuditVerb.LIFT_END, session.target, outcome_of(answer), plan.credential, detail=detail)
     if not isinstance(answer, Done):

@@ -144,6 +144,25 @@ class Engine:
         )
         return session.state
 
+    def plan_adoption(self, target: Target, known: KnownToOperator) -> AdoptionPlan:
+        """Returns what `adopt` would take up, and changes nothing. Raises StoreError, AdoptionImpossible."""
+        return adoption.plan_adoption(self._caller, self._open(target), known)
+
+    def adopt(
+        self, target: Target, known: KnownToOperator, plan: AdoptionPlan, requested_by: str, reason: str
+    ) -> TargetState | do.Hold:
+        """Takes up what `plan_adoption` found; a hold while another process works on the target.
+
+        Raises StoreError, AdoptionImpossible.
+        """
+        session = self._open(target)
+        working = claimed_elsewhere(self._facts(session))
+        if working is not None:
+            return working
+        if adoption.plan_adoption(self._caller, session, known) != plan:
+            raise AdoptionImpossible("something changed in the meantime: try again")
+        return adoption.adopt(self._caller, session, plan, requested_by, reason)
+
     def abandon(
         self, target: Target, attempt: str, by: str, reason: str
     ) -> Abandonment | AbandonmentImpossible | do.Hold:
@@ -168,25 +187,6 @@ class Engine:
                 self._clock.sleep(_AFTER_CONFLICT)
                 session.read()
         return do.Hold(do.HoldReason.CLAIMED, "another process keeps writing first")
-
-    def plan_adoption(self, target: Target, known: KnownToOperator) -> AdoptionPlan:
-        """Returns what `adopt` would take up, and changes nothing. Raises StoreError, AdoptionImpossible."""
-        return adoption.plan_adoption(self._caller, self._open(target), known)
-
-    def adopt(
-        self, target: Target, known: KnownToOperator, plan: AdoptionPlan, requested_by: str, reason: str
-    ) -> TargetState | do.Hold:
-        """Takes up what `plan_adoption` found; a hold while another process works on the target.
-
-        Raises StoreError, AdoptionImpossible.
-        """
-        session = self._open(target)
-        working = claimed_elsewhere(self._facts(session))
-        if working is not None:
-            return working
-        if adoption.plan_adoption(self._caller, session, known) != plan:
-            raise AdoptionImpossible("something changed in the meantime: try again")
-        return adoption.adopt(self._caller, session, plan, requested_by, reason)
 
     def _open(self, target: Target) -> Session:
         return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._observe)

@@ -52,12 +52,14 @@ class RequestFault(Enum):
     SILENCE_AFTER = "timeout after"
     UNREACHABLE = "no connection"
     RATE_LIMITED = "429"
+    RATE_LIMITED_FOR_HOURS = "429 for hours"
+    BUSY_FOR_HOURS = "503 for hours"
+    FORBIDDEN = "403"
     ERROR = "5xx before"
     ERROR_AFTER = "5xx after"
     HALF = "half an answer"
     UNAUTHORIZED = "401"
     REFUSED = "422"
-    FORBIDDEN = "403"
 
 
 CARRIED_OUT = {RequestFault.LOST_ANSWER, RequestFault.SILENCE_AFTER, RequestFault.ERROR_AFTER, RequestFault.HALF}
@@ -111,11 +113,13 @@ class FaultyTransport(httpx.BaseTransport):
 
 _STATUS: Mapping[RequestFault | None, tuple[int, dict[str, str]]] = {
     RequestFault.RATE_LIMITED: (429, {"Retry-After": "7"}),
+    RequestFault.RATE_LIMITED_FOR_HOURS: (429, {"Retry-After": "14400"}),
+    RequestFault.BUSY_FOR_HOURS: (503, {"Retry-After": "28800"}),
+    RequestFault.FORBIDDEN: (403, {}),
     RequestFault.ERROR: (503, {}),
     RequestFault.ERROR_AFTER: (500, {}),
     RequestFault.UNAUTHORIZED: (401, {}),
     RequestFault.REFUSED: (422, {}),
-    RequestFault.FORBIDDEN: (403, {}),
 }
 
 
