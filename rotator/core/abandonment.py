@@ -34,10 +34,10 @@ def _would_be_set(facts: Facts, attempt: Attempt) -> bool:
     published, staged = facts.state.published, attempt.staged
     is_published = published is not None and is_same_credential(published, staged)
     if facts.target.strategy is Strategy.ALTERNATING:
-        return staged.username in facts.target.usernames and not is_published
+        return facts.target.names(staged.username) and not is_published
     elsewhere = published is None or published.account != staged.account
     # Created again by hand, the published credential has another id.
-    return is_published or (staged.username in facts.target.usernames and (elsewhere or not is_spare(attempt)))
+    return is_published or (facts.target.names(staged.username) and (elsewhere or not is_spare(attempt)))
 
 
 def is_spare(attempt: Attempt) -> bool:

@@ -16,6 +16,7 @@ from rotator.core.model import (
     Strategy,
     Target,
     TargetState,
+    is_same_name,
 )
 
 
@@ -83,7 +84,7 @@ def is_same_credential(one: Credential, other: Credential) -> bool:
     if one.id is not None and other.id is not None:
         return one.id == other.id
     if one.username and other.username:
-        return one.username == other.username
+        return is_same_name(one.username, other.username)
     # After a lost create only the attempt is known, and a listing may show several credentials for it.
     return one.id is None and other.id is None and one.attempt is not None and one.attempt == other.attempt
 

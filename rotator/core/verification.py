@@ -12,7 +12,17 @@ from rotator.core.backoff import is_waiting
 from rotator.core.clocks import Clocks
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.ledger import VERIFIED_BEFORE_END
-from rotator.core.model import Credential, LedgerEntry, Listed, Policy, Strategy, Target, TargetState, Verification
+from rotator.core.model import (
+    Credential,
+    LedgerEntry,
+    Listed,
+    Policy,
+    Strategy,
+    Target,
+    TargetState,
+    Verification,
+    is_same_name,
+)
 from rotator.core.schedule import SPREAD
 
 FRESH = timedelta(minutes=5)
@@ -153,7 +163,7 @@ def compare(published: Credential, matches: tuple[Credential, ...]) -> Listed:
         return Listed.GONE
     if not matches[0].enabled:
         return Listed.DISABLED
-    if matches[0].username != published.username:
+    if not is_same_name(matches[0].username, published.username):
         return Listed.OTHER_USERNAME
     shown = matches[0].password
     return Listed.UNCHANGED if shown is None or shown == published.password else Listed.OTHER_PASSWORD
