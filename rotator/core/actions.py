@@ -5,23 +5,26 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import ClassVar, TypeAlias
 
-from rotator.core.model import Credential, LedgerEntry, Request
+from rotator.core.model import Credential, FormerPath, LedgerEntry, Request
 
 
 class HoldReason(Enum):
     """A reason to do nothing now. If several apply, the one listed first here is reported."""
 
     CLAIMED = "claimed"  # another process works on the target
+    RENAMED = "renamed"  # everything that is known stands in another target's state document, or has to be moved here
     ACCOUNT_MISSING = "account missing"  # an attempt is open at an account that left the configuration
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
     UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted yet
     BACKING_OFF = "backing off"  # after a failure
     PROPAGATING = "propagating"  # applied, not proved yet
     FOREIGN_DOCUMENT = "consumer document changed by somebody else"
+    FORMER_PATH = "document at a former path cannot be written"
     RETIREMENTS_CAPPED = "retirements capped"  # this minute's maximum was reached
     IDLE_IN_OVERLAP = "idle credential still in its overlap"
     CLOCKS_DIFFER = "clocks differ"  # something is due by only one of this machine's clock and Vault's
     OUTSIDE_WINDOW = "outside the window"
+    RETIRED = "retired"  # by a person
     NOT_DUE = "not due"
 
 
@@ -46,6 +49,8 @@ class Step(StrEnum):
     RESTORE = "restore"
     PROVE = "prove"
     PUBLISH = "publish"
+    MOVE = "move"
+    WITHDRAW = "withdraw"
     CLOSE = "close"
     UNDO = "undo"  # the attempt that is closed was an undo
     ABANDON = "abandon"
@@ -140,6 +145,34 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """Publishes what is published at the path that the configuration names now. The old path keeps its document."""
+
+    step: ClassVar = Step.MOVE
+
+
+@dataclass(frozen=True, slots=True)
+class Republish:
+    """Writes what was published since at a path that the target leaves: devices still read there."""
+
+    step: ClassVar = Step.PUBLISH
+    former: FormerPath
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Takes the credential out of the document at a path that the target has left.
+
+    If `leaves_it`, the document hands out nothing of this target any more, and stays as it is.
+    """
+
+    step: ClassVar = Step.WITHDRAW
+    former: FormerPath
+    leaves_it: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Closes the attempt after its credential was published, and puts its predecessor into the ledger."""
 
@@ -196,6 +229,9 @@ Action: TypeAlias = (
     | Restore
     | Prove
     | Publish
+    | Move
+    | Republish
+    | Withdraw
     | Close
     | Abandon
     | Expire
@@ -206,4 +242,18 @@ Action: TypeAlias = (
 Decision: TypeAlias = Action | Hold
 
 # Effects at a provider or in the consumer document. Each needs a claim that outlasts it.
-NEEDS_CLAIM = (Apply, Restore, Prove, Publish, Close, Abandon, Expire, Disable, Delete, Forget)
+NEEDS_CLAIM = (
+    Apply,
+    Restore,
+    Prove,
+    Publish,
+    Move,
+    Republish,
+    Withdraw,
+    Close,
+    Abandon,
+    Expire,
+    Disable,
+    Delete,
+    Forget,
+)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from rotator.core.actions import Stage
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import LATE_COMMIT, end_now, replaced_entry, strays_entry, without_credential
+from rotator.core.left_over import is_empty
 from rotator.core.model import (
     Attempt,
     Claim,
@@ -13,12 +14,14 @@ from rotator.core.model import (
     Ending,
     LedgerEntry,
     Phase,
+    Policy,
     Purpose,
     Request,
     Strategy,
     Target,
     TargetState,
 )
+from rotator.core.moves import after_path_change
 from rotator.core.schedule import first_due, next_due
 from rotator.core.staging import SCHEDULED_BY
 from rotator.core.transitions import AttemptEvent, next_phase
@@ -31,11 +34,21 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
         due = first_due(policy.window, now, fraction)
     else:
         due = next_due(policy.schedule, policy.window, last, fraction)
-    return replace(state, next_rotation=due, scheduled_by=target.schedule_key)
+    drawn = replace(state, next_rotation=due, scheduled_by=target.schedule_key, path=state.path or target.path)
+    return _with_periods(drawn, policy)
+
+
+def _with_periods(state: TargetState, policy: Policy) -> TargetState:
+    """Keeps what a target that is removed later leaves its credentials."""
+    return replace(state, overlap=policy.overlap, quarantine=policy.quarantine)
 
 
 def after_request(state: TargetState, request: Request) -> TargetState:
-    """Stores a request to act now. It ends the back-off."""
+    """Stores a request to act now. It ends the back-off, and lets a target that was retired begin anew."""
+    if state.retired_at is not None:
+        state = replace(state, retired_at=None)
+    if is_empty(state):
+        state = replace(state, renamed_to="")
     if state.attempt is not None and _is_asked_for(state.attempt, request):
         return replace(state, attempt=_join(state.attempt, request), not_before=None)
     return replace(state, request=_merge(state.request, request), not_before=None)
@@ -259,6 +272,7 @@ def after_close(
     else:
         counts = replace(counts, undone=counts.undone + 1)
     standby = attempt.predecessor if entry is not None and entry.ending is Ending.STAND_BY else state.standby
+    moved = _with_periods(after_path_change(moved, target, now), policy)
     return replace(
         moved,
         published=attempt.staged,

@@ -30,6 +30,11 @@ class AuditVerb(_DescribedWord):
     ENABLE = "enable", "The provider was asked to enable a credential again, for an undo."
     PROVE = "prove", "The provider was asked whether it accepts the staged credential."
     PUBLISH = "publish", "The consumer document was written: devices read the new credential."
+    MOVE = (
+        "move",
+        "The consumer document was written at another path, `path`, and stays at `moved_from` for the overlap.",
+    )
+    WITHDRAW = "withdraw", "The credential was taken out of the consumer document at `path`, which the target has left."
     CLOSE = "close", "The attempt succeeded; `proof` says how the credential was proved."
     RESTORE = "restore", "The old password of an `in-place` credential was set again, after a refusal."
     ABANDON = "abandon", "The attempt was abandoned, since the provider refuses the staged password."

@@ -32,8 +32,9 @@ from rotator.core.actions import (
 )
 from rotator.core.backoff import is_waiting
 from rotator.core.facts import Facts, lookup_key
-from rotator.core.holds import account_hold, backoff_hold, clocks_hold, foreign_document_hold
+from rotator.core.holds import account_hold, backoff_hold, clocks_hold, foreign_document_hold, renamed_hold
 from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
+from rotator.core.moves import leave_paths, move
 from rotator.core.staging import stage
 
 Check = Callable[[Facts], Decision | None]
@@ -42,11 +43,11 @@ _WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
 
 def decide(facts: Facts) -> Decision:
     """Returns the next action for the target of `facts`. An effect is preceded by a claim that outlasts it."""
-    elsewhere = claimed_elsewhere(facts)
+    elsewhere = claimed_elsewhere(facts) or renamed_hold(facts)
     if elsewhere is not None:
         return elsewhere
     holds: list[Hold] = []
-    for check in CHECKS:
+    for check in ENDING_CHECKS if facts.only_ends else CHECKS:
         answer = check(facts)
         if isinstance(answer, Hold):
             holds.append(answer)
@@ -58,6 +59,8 @@ def decide(facts: Facts) -> Decision:
     moments = [weightiest.until, facts.state.next_rotation, facts.state.not_before, *facts.open_circuits.values()]
     for entry in facts.state.ledger:
         moments += [entry.not_before, entry.disable_at, entry.ends_at]
+    for former in facts.state.former_paths:
+        moments += [former.not_before, former.until]
     later = [moment for moment in moments if moment is not None and moment > earliest]
     return replace(weightiest, until=min(later) + (facts.now - earliest) if later else None)
 
@@ -138,9 +141,9 @@ def draw_due_time(facts: Facts) -> Action | None:
 
 
 def retire(facts: Facts) -> Decision | None:
-    """Retires what the ledger names and nothing else; never what is published, staged or in the consumer document."""
+    """Retires what the ledger names and nothing else; never what is published, staged or in a consumer document."""
     foreign = foreign_document_hold(facts)
-    if foreign is not None:
+    if foreign is not None and not facts.only_ends:  # nobody is going to correct the document of an ended target
         return foreign
     unsure: Hold | None = None
     for entry in facts.state.ledger:
@@ -156,13 +159,15 @@ def retire(facts: Facts) -> Decision | None:
 def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
     account = entry.credential.account
     reachable = account in facts.capabilities and account not in facts.open_circuits
-    return reachable and not is_waiting(entry.not_before, facts.now)
+    # An old password is forgotten without the provider.
+    return (reachable or entry.ending is Ending.FORGET) and not is_waiting(entry.not_before, facts.now)
 
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
-    can, ended = facts.capabilities[entry.credential.account], entry.ends_at <= facts.clocks.earliest
+    ended = entry.ends_at <= facts.clocks.earliest
     if entry.ending is Ending.FORGET:
         return Forget(entry) if ended else None
+    can = facts.capabilities[entry.credential.account]
     if facts.is_protected(entry.credential):
         return None
     if entry.disable_at > facts.clocks.earliest:
@@ -188,4 +193,13 @@ def _trace(facts: Facts, entry: LedgerEntry) -> Action:
     return Delete(entry, strays[0]) if strays else Forget(entry)
 
 
-CHECKS: tuple[Check, ...] = (continue_attempt, draw_due_time, retire, stage)
+def end(facts: Facts) -> Hold:
+    """Holds a target that is only ended: nothing new begins."""
+    if facts.state.retired_at is None:
+        return Hold(HoldReason.NOT_DUE, "nothing is due")
+    message = f"retired on {facts.state.retired_at:%Y-%m-%d}: remove it from the configuration, or begin anew: "
+    return Hold(HoldReason.RETIRED, f"{message}rotator rotate {facts.target.name}")
+
+
+CHECKS: tuple[Check, ...] = (move, continue_attempt, leave_paths, draw_due_time, retire, stage)
+ENDING_CHECKS: tuple[Check, ...] = (continue_attempt, leave_paths, retire, end)

@@ -34,6 +34,8 @@ class Facts:
     retirements_left: int = 1  # how many this minute's cap still allows
     unproved_accounts: frozenset[str] = frozenset()  # accounts with too many passwords set in place and not proved
     vault_now: datetime | None = None  # by Vault's clock; None: the same
+    other_documents: Mapping[str, ConsumerDocument] = field(default_factory=dict)  # at paths that the target leaves
+    former_name: str = ""  # a target that is not configured any more, whose state names this target's path
 
     @property
     def clocks(self) -> Clocks:
@@ -44,7 +46,7 @@ class Facts:
     def consumer_document_is_ours(self) -> bool:
         """True if the consumer document contains what was last published, or if neither exists."""
         if self.state.published is None:
-            return not self.consumer.exists
+            return self.consumer.hands_out_nothing
         return self.consumer.names(self.state.published)
 
     def is_protected(self, credential: Credential) -> bool:
@@ -52,7 +54,21 @@ class Facts:
         attempt = self.state.attempt
         kept = (self.state.published, attempt.staged if attempt else None)
         in_use = any(other is not None and is_same_credential(other, credential) for other in kept)
-        return in_use or self.consumer.concerns(credential)
+        return in_use or any(document.concerns(credential) for document in self.documents)
+
+    @property
+    def documents(self) -> tuple[ConsumerDocument, ...]:
+        """Every consumer document that devices of this target may read."""
+        return (self.consumer, *self.other_documents.values())
+
+    def document_at(self, path: str) -> ConsumerDocument:
+        """Returns the consumer document at a path that the target uses, leaves or has left."""
+        return self.consumer if path == self.target.path else self.other_documents[path]
+
+    @property
+    def only_ends(self) -> bool:
+        """True if the target is to be ended: no new attempt begins; what is open and what is left is carried out."""
+        return self.target.removed or self.state.retired_at is not None
 
 
 def lookup_key(wanted: Credential) -> str:

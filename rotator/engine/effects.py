@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.engine import attempt_effects, ledger_effects
+from rotator.engine import attempt_effects, ledger_effects, move_effects
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.session import Session
 
@@ -34,6 +34,12 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             attempt_effects.prove(caller, session, action)
         case do.Publish():
             attempt_effects.publish(caller, session, action)
+        case do.Move():
+            move_effects.move(caller, session)
+        case do.Republish():
+            move_effects.republish(caller, session, action)
+        case do.Withdraw():
+            move_effects.withdraw(caller, session, action)
         case do.Close():
             attempt_effects.close(caller, session)
         case do.Abandon():

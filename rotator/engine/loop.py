@@ -17,6 +17,7 @@ from rotator.core.model import Credential, Purpose, Request, Target, TargetState
 from rotator.engine.attempt_effects import reassert
 from rotator.engine.claims import Claims
 from rotator.engine.effects import carry_out
+from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.session import Session, StateObserver
@@ -74,6 +75,7 @@ class Engine:
         limits: Limits,
         observe: StateObserver,
         stopping: Callable[[], bool],
+        former_names: FormerNames | None = None,
     ) -> None:
         """Wires one engine.
 
@@ -81,6 +83,8 @@ class Engine:
             holder: names this process in claims; unique among all processes, restarts included.
             observe: receives every state that is read or written.
             stopping: returns True once no further step may begin.
+            former_names: knows the targets that are not configured any more; by default every other state document
+                is one.
 
         Raises:
             ValueError: the claim would end before the longest call that it protects.
@@ -95,6 +99,7 @@ class Engine:
         self._longest_effect = longest + CLAIM_MARGIN
         if limits.claim <= self._longest_effect:
             raise ValueError(f"a claim of {limits.claim} is too short: it must be longer than {self._longest_effect}")
+        self._former_names = former_names or FormerNames(store, frozenset())
         self._caller = ProviderCaller(providers, clock, randomness, audit, self.throttles, limits)
 
     def look(self, target: Target) -> Look:
@@ -152,7 +157,9 @@ class Engine:
 
     def _facts(self, session: Session) -> Facts:
         remaining = self._claims.remaining(session.target.name, session.state.claim)
-        return session.facts(self._capabilities, self.throttles, self._longest_effect, remaining)
+        never = session.state.published is None and session.state.attempt is None and not session.target.removed
+        former = self._former_names.at(session.target) if never else ""
+        return session.facts(self._capabilities, self.throttles, self._longest_effect, remaining, former)
 
     def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
         conflicts = 0
@@ -214,7 +221,7 @@ def _touched(action: do.Action) -> Credential | None:
             return action.entry.credential
         case do.DrawDueTime() | do.TakeClaim() | do.LookUp() | do.Stage() | do.Drop() | do.Forget():
             return None
-        case do.Prove() | do.Publish() | do.Close() | do.Abandon():
+        case do.Prove() | do.Publish() | do.Close() | do.Abandon() | do.Move() | do.Republish() | do.Withdraw():
             return None
         case _:
             assert_never(action)

@@ -33,8 +33,11 @@ class Session:
         self._observe(self.target, self.state)
 
     def read_consumer(self) -> None:
-        """Reads the consumer document."""
+        """Reads the consumer document, and those at the paths that the target leaves."""
         self.consumer: ConsumerDocument = self._store.read_consumer(self.target.path)
+        leaves = {self.state.path, *(former.path for former in self.state.former_paths)}
+        others = sorted(leaves - {"", self.target.path})
+        self.other_documents = {path: self._store.read_consumer(path) for path in others}
 
     def write(self, state: TargetState) -> None:
         """Writes the state document over the version that was read, and renews the claim if we hold it.
@@ -66,10 +69,11 @@ class Session:
         """Raises StoreDenied if the token may not write the consumer document."""
         self._store.check_publishable(self.target.path)
 
-    def publish(self, credential: Credential) -> None:
-        """Writes the consumer document over what was read. Raises like `write`."""
-        version = self._store.write_consumer(self.target.path, credential, self._clock.now(), self.consumer)
-        self.consumer = ConsumerDocument(
+    def publish(self, credential: Credential, path: str | None = None) -> None:
+        """Writes the consumer document, or the one at a path that the target leaves. Raises like `write`."""
+        where = path or self.target.path
+        version = self._store.write_consumer(where, credential, self._clock.now(), self.document_at(where))
+        written = ConsumerDocument(
             version=version,
             exists=True,
             username=credential.username,
@@ -77,6 +81,23 @@ class Session:
             credential_id=credential.id,
             attempt=credential.attempt,
         )
+        self._keep(where, written)
+
+    def withdraw(self, path: str, moved_to: str) -> None:
+        """Takes the credential out of the document at `path`. Raises like `write`."""
+        over = self.document_at(path)
+        version = self._store.withdraw_consumer(path, self._clock.now(), moved_to, over)
+        self._keep(path, ConsumerDocument(version=version, exists=True, withdrawn=True))
+
+    def document_at(self, path: str) -> ConsumerDocument:
+        """Returns the consumer document at a path that the target uses or leaves."""
+        return self.consumer if path == self.target.path else self.other_documents[path]
+
+    def _keep(self, path: str, document: ConsumerDocument) -> None:
+        if path == self.target.path:
+            self.consumer = document
+        else:
+            self.other_documents[path] = document
 
     def remember_lookup(self, wanted: Credential, matches: tuple[Credential, ...]) -> None:
         """Keeps a look-up's result for the rest of this look."""
@@ -112,6 +133,7 @@ class Session:
         throttles: Throttles,
         longest_effect: timedelta,
         other_claim_remaining: timedelta,
+        former_name: str = "",
     ) -> Facts:
         """Returns everything that the next decision depends on."""
         clocks = self.clocks()
@@ -130,4 +152,6 @@ class Session:
             retirements_left=throttles.retirements_left(),
             unproved_accounts=throttles.unproved_accounts(),
             vault_now=clocks.vault,
+            other_documents=dict(self.other_documents),
+            former_name=former_name,
         )

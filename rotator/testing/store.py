@@ -59,6 +59,24 @@ class MemoryStore:
 
     def write_consumer(self, path: str, credential: Credential, at: datetime, over: ConsumerDocument) -> int:  # noqa: ARG002
         """Writes by check-and-set."""
+        return self._write(
+            path,
+            over,
+            ConsumerDocument(
+                version=over.version + 1,
+                exists=True,
+                username=credential.username,
+                password=credential.password,
+                credential_id=credential.id,
+                attempt=credential.attempt,
+            ),
+        )
+
+    def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:  # noqa: ARG002
+        """Takes the credential out by check-and-set."""
+        return self._write(path, over, ConsumerDocument(over.version + 1, exists=True, withdrawn=True))
+
+    def _write(self, path: str, over: ConsumerDocument, document: ConsumerDocument) -> int:
         self._fail()
         if path in self.unpublishable:
             raise StoreDenied(f"the token may not write {path}")
@@ -66,16 +84,9 @@ class MemoryStore:
             current = self.consumers.get(path, ConsumerDocument(0, exists=False)).version
             if current != over.version:
                 raise Conflict(f"{path} is at version {current}, not {over.version}")
-            self.consumers[path] = ConsumerDocument(
-                version=current + 1,
-                exists=True,
-                username=credential.username,
-                password=credential.password,
-                credential_id=credential.id,
-                attempt=credential.attempt,
-            )
+            self.consumers[path] = document
             self._lose()
-        return current + 1
+        return document.version
 
     def tamper(self, path: str, username: str) -> None:
         """Changes the consumer document as somebody else would."""

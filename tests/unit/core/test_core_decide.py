@@ -55,6 +55,7 @@ from rotator.core.model import (
     ConsumerDocument,
     Credential,
     Ending,
+    FormerPath,
     Phase,
     Purpose,
     Strategy,
@@ -90,6 +91,12 @@ HOLDS = {
         replace(TARGET, policy=replace(POLICY, window=Window("0 2 * * *", HOUR))), state_next_rotation=NOW - HOUR
     ),
     HoldReason.RETIREMENTS_CAPPED: facts(state_ledger=(ENTRY,), retirements_left=0),
+    HoldReason.RENAMED: facts(state_renamed_to="reception"),
+    HoldReason.RETIRED: facts(state_retired_at=NOW),
+    HoldReason.FORMER_PATH: facts(
+        state_former_paths=(FormerPath("sip/old", NOW, not_before=NOW + HOUR, note="denied"),),
+        other_documents={"sip/old": document(OLD)},
+    ),
     HoldReason.NOT_DUE: facts(),
 }
 
