@@ -1,6 +1,7 @@
 """Carries out the core's decisions; the only package that orders effects."""
 
+from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
 from rotator.engine.loop import CLAIM_MARGIN, Engine, Look, Outcome
 
-__all__ = ["CLAIM_MARGIN", "Engine", "Limits", "Look", "Outcome"]
+__all__ = ["CLAIM_MARGIN", "Engine", "FormerNames", "Limits", "Look", "Outcome"]

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from threading import Lock
 
 from rotator.core.model import Target, TargetState
-from rotator.ports import Store
+from rotator.ports import Store, StoreCorrupt
 
 
 class FormerNames:
@@ -22,18 +22,20 @@ class FormerNames:
         """
         with self._lock:
             if self._by_path is None:
-                self._by_path = {state.path: state.target for state in self.read() if _publishes(state)}
+                states = (self._publishing(name) for name in self.all() if name != target.name)
+                self._by_path = {state.path: state.target for state in states if state is not None}
             name = self._by_path.get(target.path, "")
-        if not name or name == target.name:
-            return ""
-        state = self._store.read_state(name).state
-        return name if _publishes(state) and state.path == target.path else ""
+        still = self._publishing(name) if name and name != target.name else None
+        return name if still is not None and still.path == target.path else ""
 
-    def read(self) -> tuple[TargetState, ...]:
-        """Reads every state document whose target is not configured. Raises StoreError."""
-        names = [name for name in self._store.list_states() if name not in self._configured]
-        return tuple(self._store.read_state(name).state for name in names)
+    def all(self) -> tuple[str, ...]:
+        """Returns the names of every state document whose target is not configured. Raises StoreError."""
+        return tuple(name for name in self._store.list_states() if name not in self._configured)
 
-
-def _publishes(state: TargetState) -> bool:
-    return state.published is not None or state.attempt is not None
+    def _publishing(self, name: str) -> TargetState | None:
+        """Returns the state under a name if devices may read what it published. A damaged document says nothing."""
+        try:
+            state = self._store.read_state(name).state
+        except StoreCorrupt:
+            return None
+        return state if state.published is not None or state.attempt is not None else None

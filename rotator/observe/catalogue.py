@@ -67,7 +67,7 @@ METRICS = (
         "gauge",
         ("target", "reason"),
         "1 while something other than the due time holds a target up: foreign_document, idle_in_overlap, "
-        "account_missing or passwords_not_accepted; absent otherwise.",
+        "account_missing, passwords_not_accepted, renamed or former_path; absent otherwise.",
     ),
     Described(
         "rotator_last_look_timestamp_seconds",
@@ -92,6 +92,13 @@ METRICS = (
         "gauge",
         _TARGET,
         f"Replaced credentials whose disabling or deletion is more than {GRACE.seconds // 60} minutes overdue.",
+    ),
+    Described(
+        "rotator_orphans",
+        "gauge",
+        ("kind",),
+        "Credentials that nobody ends: published (of a target that is not configured), ledger (replaced, at an account "
+        "that is not configured) or attempt (open, of a target and at an account that are not configured).",
     ),
     Described(
         "rotator_circuit_open",
