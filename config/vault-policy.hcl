@@ -13,6 +13,11 @@ path "secret/metadata/rotator/state/*" {
   capabilities = ["create", "update", "list"]
 }
 
+# Whether the mount deletes by itself what is written (delete_version_after): rotator refuses to start on one that does.
+path "secret/config" {
+  capabilities = ["read"]
+}
+
 # The consumer documents, which devices read: one rule for each folder in the targets' `path`.
 path "secret/data/sip/*" {
   capabilities = ["create", "read", "update"]

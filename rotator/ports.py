@@ -3,7 +3,8 @@
 An adapter implements one of these protocols and imports nothing from the engine; `rotator.testing` has a fake of each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -108,6 +109,10 @@ class StoreDenied(StoreError):
     """The token may not do this; the message names the path and the capability that is missing."""
 
 
+class StoreDeleted(StoreError):
+    """The latest version of the state document was deleted: nothing may be written over it unless somebody asks."""
+
+
 class StoreCorrupt(StoreError):
     """A document does not have our format; the message names the path and the field."""
 
@@ -120,6 +125,7 @@ class Versioned:
     version: int
     deleted: bool = False  # it existed, and its latest version was deleted or destroyed; the state is a fresh one
     ends_at: datetime | None = None  # Vault deletes it by itself then (`delete_version_after`)
+    remedy: str = ""  # the command in Vault that restores it, or that takes its end away
 
 
 class Store(Protocol):
@@ -152,8 +158,10 @@ class Store(Protocol):
         """
         ...
 
-    def write_consumer(self, path: str, credential: Credential, at: datetime, over: ConsumerDocument) -> int:
+    def write_consumer(self, path: str, credential: Credential, at: datetime | None, over: ConsumerDocument) -> int:
         """Writes the consumer document over the version of `over`, keeping keys that people added.
+
+        `at` is when it was rotated; None: unknown.
 
         Returns the new version. Raises StoreError.
         """
@@ -181,6 +189,17 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Waits; returns early if the process must stop."""
+        ...
+
+
+class Timer(Clock, Protocol):
+    """A clock that can do something again and again."""
+
+    def repeat(self, interval: timedelta, action: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Calls `action` after each `interval`, beside the body of the `with`, until it returns False.
+
+        A call that has begun has ended when the `with` ends.
+        """
         ...
 
 

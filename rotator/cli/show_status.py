@@ -73,8 +73,9 @@ def _published(row: Json) -> str:
     published = row["published"]
     if published is None:
         return "nothing yet"
-    age = length_text(timedelta(seconds=row["age_seconds"] or 0))
-    return f"{published['username']}\n{age} old"
+    age = row["age_seconds"]
+    old = "age unknown" if age is None else f"{length_text(timedelta(seconds=age))} old"
+    return f"{published['username']}\n{old}"
 
 
 def _next(row: Json, now: datetime) -> str:

@@ -13,12 +13,15 @@ class HoldReason(Enum):
 
     CLAIMED = "claimed"  # another process works on the target
     RENAMED = "renamed"  # everything that is known stands in another target's state document, or has to be moved here
+    DOCUMENT_DELETED = "document deleted"  # one of its two documents was deleted in Vault, or will end by itself
     ACCOUNT_MISSING = "account missing"  # an attempt is open at an account that left the configuration
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
     UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted yet
     BACKING_OFF = "backing off"  # after a failure
     PROPAGATING = "propagating"  # applied, not proved yet
     FOREIGN_DOCUMENT = "consumer document changed by somebody else"
+    PUBLISHED_REFUSED = "published credential refused"  # the provider does not accept it: nothing is retired
+    UNVERIFIED = "published credential not verified"  # the provider cannot be asked: nothing is retired meanwhile
     FORMER_PATH = "document at a former path cannot be written"
     RETIREMENTS_CAPPED = "retirements capped"  # this minute's maximum was reached
     IDLE_IN_OVERLAP = "idle credential still in its overlap"
@@ -48,6 +51,9 @@ class Step(StrEnum):
     APPLY = "apply"
     RESTORE = "restore"
     PROVE = "prove"
+    VERIFY = "verify"
+    DRAW_VERIFICATION = "draw_verification"
+    REPAIR = "repair"
     PUBLISH = "publish"
     MOVE = "move"
     WITHDRAW = "withdraw"
@@ -55,6 +61,7 @@ class Step(StrEnum):
     UNDO = "undo"  # the attempt that is closed was an undo
     ABANDON = "abandon"
     EXPIRE = "expire"
+    LIFT_END = "lift_end"
     DISABLE = "disable"
     DELETE = "delete"
     FORGET = "forget"
@@ -137,6 +144,29 @@ class Prove:
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """Proves again that the provider accepts what is published. It needs no claim: it changes nothing."""
+
+    step: ClassVar = Step.VERIFY
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class DrawVerification:
+    """Draws the time of the next verification and stores it."""
+
+    step: ClassVar = Step.DRAW_VERIFICATION
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Requests a rotation or an undo, since the provider does not accept what is published."""
+
+    step: ClassVar = Step.REPAIR
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Writes the consumer document."""
 
@@ -181,9 +211,10 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Abandon:
-    """Discards the refused password. Whatever a lost call may have left at the provider goes into the ledger."""
+    """Discards the staged password. Whatever a lost call may have left at the provider goes into the ledger."""
 
     step: ClassVar = Step.ABANDON
+    change: str = ""  # what has changed about the target, before anything was carried out; empty: it was refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +222,17 @@ class Expire:
     """Tells the provider to end a replaced credential by itself when its overlap ends."""
 
     step: ClassVar = Step.EXPIRE
+    entry: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class LiftEnd:
+    """Takes back the end that the provider was told, since somebody else's consumer document hands the credential out.
+
+    Not every end that was told can be taken back: one that has passed is final.
+    """
+
+    step: ClassVar = Step.LIFT_END
     entry: LedgerEntry
 
 
@@ -228,6 +270,9 @@ Action: TypeAlias = (
     | Apply
     | Restore
     | Prove
+    | Verify
+    | DrawVerification
+    | Repair
     | Publish
     | Move
     | Republish
@@ -235,13 +280,14 @@ Action: TypeAlias = (
     | Close
     | Abandon
     | Expire
+    | LiftEnd
     | Disable
     | Delete
     | Forget
 )
 Decision: TypeAlias = Action | Hold
 
-# Effects at a provider or in the consumer document. Each needs a claim that outlasts it.
+# Effects at a provider or in the consumer document. Each needs a claim, which is renewed while it runs.
 NEEDS_CLAIM = (
     Apply,
     Restore,
@@ -253,6 +299,7 @@ NEEDS_CLAIM = (
     Close,
     Abandon,
     Expire,
+    LiftEnd,
     Disable,
     Delete,
     Forget,

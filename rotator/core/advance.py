@@ -3,16 +3,25 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from rotator.core.abandonment import ledger_after, unsettled_entry
 from rotator.core.actions import Stage
 from rotator.core.facts import is_same_credential
-from rotator.core.ledger import LATE_COMMIT, end_now, replaced_entry, strays_entry, without_credential
+from rotator.core.ledger import (
+    LATE_COMMIT,
+    end_now,
+    handed_out_entry,
+    replaced_entry,
+    strays_entry,
+    with_overlap_from,
+    without_credential,
+)
 from rotator.core.left_over import is_empty
 from rotator.core.model import (
     Attempt,
     Claim,
+    ConsumerDocument,
     Credential,
     Ending,
-    LedgerEntry,
     Phase,
     Policy,
     Purpose,
@@ -20,11 +29,13 @@ from rotator.core.model import (
     Strategy,
     Target,
     TargetState,
+    Verification,
 )
 from rotator.core.moves import after_path_change
 from rotator.core.schedule import first_due, next_due
 from rotator.core.staging import SCHEDULED_BY
 from rotator.core.transitions import AttemptEvent, next_phase
+from rotator.core.verification import next_verification
 
 
 def after_draw(state: TargetState, target: Target, now: datetime, fraction: float) -> TargetState:
@@ -33,7 +44,8 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
     if last is None:
         due = first_due(policy.window, now, fraction)
     else:
-        due = next_due(policy.schedule, policy.window, last, fraction)
+        made = state.published.made_at if state.published else None
+        due = next_due(policy.schedule, policy.window, last, fraction, made)
     drawn = replace(state, next_rotation=due, scheduled_by=target.schedule_key, path=state.path or target.path)
     return _with_periods(drawn, policy)
 
@@ -154,24 +166,34 @@ def _after_event(state: TargetState, event: AttemptEvent, **changes: object) -> 
     return replace(state, attempt=phase and replace(attempt, phase=phase, **changes))  # type: ignore[arg-type]
 
 
+def before_publish(state: TargetState, consumer: ConsumerDocument) -> TargetState:
+    """Notes what somebody else's document hands out, before the attempt that takes it over writes over it."""
+    attempt, entry = _attempt(state), handed_out_entry(state, consumer)
+    if not attempt.take_over or entry is None or attempt.handed_out == entry.credential:
+        return state
+    return replace(state, attempt=replace(attempt, handed_out=entry.credential))
+
+
 def after_apply(state: TargetState, credential: Credential, now: datetime) -> TargetState:
     """Records that the provider put `credential` into force."""
     before = _attempt(state).staged
+    password = credential.password or before.password
     staged_now = replace(
         before,
         id=credential.id,
         username=credential.username or before.username,
-        password=credential.password or before.password,
+        password=password,
         uri=credential.uri or before.uri,
         enabled=True,
+        made_at=before.made_at if password == before.password else now,  # the provider may generate it only now
     )
     moved = _after_event(state, AttemptEvent.APPLY, staged=staged_now, applied_at=now, refused=False)
     return replace(moved, not_before=None, last_error="")
 
 
-def after_proof(state: TargetState, how: str) -> TargetState:
-    """Records the proof that the provider accepts the staged credential."""
-    return replace(_after_event(state, AttemptEvent.PROVE, proof=how), not_before=None, last_error="")
+def after_proof(state: TargetState, how: str, now: datetime) -> TargetState:
+    """Records the proof that the provider accepts the staged credential. `now` is Vault's time, by which it ages."""
+    return replace(_after_event(state, AttemptEvent.PROVE, proof=how, proved_at=now), not_before=None, last_error="")
 
 
 def after_early_proof(state: TargetState, message: str, until: datetime) -> TargetState:
@@ -180,7 +202,7 @@ def after_early_proof(state: TargetState, message: str, until: datetime) -> Targ
 
 
 def after_failed_proof(state: TargetState, message: str, not_before: datetime) -> TargetState:
-    """Goes back to applying the same password: it was not accepted within the propagation window."""
+    """Goes back to applying the same password: it was not accepted within the propagation window, or not any more."""
     return _after_failure(_after_event(state, AttemptEvent.DOUBT, uncertain=True), message, not_before)
 
 
@@ -203,48 +225,60 @@ def _after_failure(state: TargetState, message: str, not_before: datetime) -> Ta
     )
 
 
-def after_refusal(state: TargetState, message: str) -> TargetState:
-    """Records that the provider definitely refuses the staged password."""
-    return replace(state, attempt=replace(_attempt(state), refused=True), last_error=message)
+def after_refusal(state: TargetState, message: str, *, gone: bool = False) -> TargetState:
+    """Records that the provider definitely refuses the staged password.
+
+    Args:
+        gone: a listing confirms that the credential no longer exists. Then no password of the one credential of
+            `in-place` is in force, whatever an earlier call did.
+    """
+    attempt = _attempt(state)
+    settled = gone and attempt.strategy is Strategy.IN_PLACE
+    refused = replace(attempt, refused=True, uncertain=attempt.uncertain and not settled)
+    return replace(state, attempt=refused, last_error=message)
 
 
 def after_restore(state: TargetState, now: datetime) -> TargetState:
     """Records that the old password of the one credential is certainly in force: the refused one can be discarded.
 
-    An earlier call may still take effect late, so the ledger keeps the refused password for a while. The entry has no
-    id, which tells an undo that the password was never published.
+    An earlier call may still take effect late, so the ledger keeps the refused password for a while.
     """
     attempt = _attempt(state)
-    kept = LedgerEntry(replace(attempt.staged, id=None), Ending.FORGET, now, now, LATE_COMMIT)
+    kept = unsettled_entry(attempt, now, LATE_COMMIT)
     return replace(state, attempt=replace(attempt, uncertain=False), ledger=(*state.ledger, kept))
 
 
-def after_abandon(state: TargetState, now: datetime, not_before: datetime, *, strays: bool = False) -> TargetState:
+def after_abandon(
+    state: TargetState, now: datetime, not_before: datetime, *, kept_for: timedelta = LATE_COMMIT, strays: bool = False
+) -> TargetState:
     """Discards the refused password. Whatever a lost call may have left behind goes into the ledger.
 
-    The request for a rotation is renewed; that for an undo is not. For `strays` see `after_close`.
+    The request for a rotation is renewed; that for an undo is not. For `kept_for` and `strays` see `ledger_after`.
     """
     attempt = _attempt(state)
+    moved = replace(
+        _after_event(state, AttemptEvent.ABANDON),
+        ledger=ledger_after(state.ledger, attempt, now, kept_for, strays=strays),
+        request=state.request or _renewed(attempt, now),
+    )
+    return _after_failure(moved, state.last_error, not_before)
+
+
+def after_change(state: TargetState, now: datetime) -> TargetState:
+    """Discards an attempt that its target has outgrown before anything was carried out: it leaves nothing.
+
+    What failed, failed for that attempt. Its request is renewed, to be carried out at once.
+    """
     moved = _after_event(state, AttemptEvent.ABANDON)
-    again = None
-    if attempt.purpose is Purpose.ROTATE and attempt.requested_by != SCHEDULED_BY:
-        again = Request(
-            attempt.purpose, attempt.requested_by, attempt.reason, now, attempt.compromised, attempt.take_over
-        )
-    ledger = moved.ledger
-    if attempt.purpose is Purpose.UNDO:
-        # It may have been enabled: the ledger disables it again.
-        ledger = tuple(
-            replace(e, disabled_at=None) if is_same_credential(e.credential, attempt.staged) else e for e in ledger
-        )
-    elif attempt.strategy is not Strategy.IN_PLACE and (attempt.uncertain or attempt.staged.id is not None):
-        ending = Ending.DELETE if attempt.strategy is Strategy.REPLACE else Ending.STAND_BY
-        kept = tuple(e for e in ledger if not is_same_credential(e.credential, attempt.staged))
-        left = replace(attempt.staged, password=None)  # never published, so an undo must not publish it
-        ledger = (*kept, LedgerEntry(left, ending, now, now + LATE_COMMIT, timedelta()))
-        if strays and left.id is not None:
-            ledger = (*ledger, strays_entry(attempt, now))
-    return _after_failure(replace(moved, ledger=ledger, request=state.request or again), state.last_error, not_before)
+    request = state.request or _renewed(_attempt(state), now)
+    return replace(moved, request=request, failures=0, not_before=None, last_error="", claim=None)
+
+
+def _renewed(attempt: Attempt, now: datetime) -> Request | None:
+    """Returns the request for a rotation again; None if nobody has to ask: it is due, or an undo that is impossible."""
+    if attempt.purpose is Purpose.UNDO or attempt.requested_by == SCHEDULED_BY:
+        return None
+    return Request(attempt.purpose, attempt.requested_by, attempt.reason, now, attempt.compromised, attempt.take_over)
 
 
 def after_close(
@@ -262,7 +296,13 @@ def after_close(
     ledger = without_credential(state.ledger, attempt.staged)
     if attempt.compromised:
         ledger = tuple(end_now(e, now) for e in ledger)
+    elif attempt.handed_out is not None:
+        ledger = with_overlap_from(ledger, attempt.handed_out, now, policy)
     entry = replaced_entry(attempt, target, now)
+    if entry is not None and entry.ending is not Ending.FORGET:  # at a take-over it may be in the ledger already
+        ledger = tuple(
+            e for e in ledger if e.ending is Ending.FORGET or not is_same_credential(e.credential, entry.credential)
+        )
     added = (*((entry,) if entry else ()), *((strays_entry(attempt, now),) if strays else ()))
     rotated = attempt.purpose is Purpose.ROTATE
     counts = state.counts
@@ -271,15 +311,20 @@ def after_close(
         counts = replace(counts, succeeded=counts.succeeded + 1, seconds=counts.seconds + seconds)
     else:
         counts = replace(counts, undone=counts.undone + 1)
+    last_rotation = now if rotated or state.last_rotation is None else state.last_rotation
     standby = attempt.predecessor if entry is not None and entry.ending is Ending.STAND_BY else state.standby
     moved = _with_periods(after_path_change(moved, target, now), policy)
     return replace(
         moved,
         published=attempt.staged,
+        verification=_verified_by(attempt),
+        verify_at=next_verification(policy, now, fraction),
+        verify_failures=0,
         standby=standby and replace(standby, password=None),
         ledger=(*ledger, *added),
-        last_rotation=now if rotated or state.last_rotation is None else state.last_rotation,
-        next_rotation=next_due(policy.schedule, policy.window, now, fraction),
+        published_since=now,
+        last_rotation=last_rotation,
+        next_rotation=next_due(policy.schedule, policy.window, last_rotation, fraction, attempt.staged.made_at),
         scheduled_by=target.schedule_key,
         failures=0,
         not_before=None,
@@ -287,3 +332,8 @@ def after_close(
         claim=None,
         counts=counts,
     )
+
+
+def _verified_by(attempt: Attempt) -> Verification | None:
+    proved = attempt.proved_at
+    return None if proved is None else Verification(proved, accepted=True, proof=attempt.proof)

@@ -29,6 +29,7 @@ class AuditVerb(_DescribedWord):
     SET_PASSWORD = "set_password", "The provider was asked to set the staged password."
     ENABLE = "enable", "The provider was asked to enable a credential again, for an undo."
     PROVE = "prove", "The provider was asked whether it accepts the staged credential."
+    VERIFY = "verify", "The provider was asked again whether it accepts what is published, and the answer changed."
     PUBLISH = "publish", "The consumer document was written: devices read the new credential."
     MOVE = (
         "move",
@@ -37,10 +38,11 @@ class AuditVerb(_DescribedWord):
     WITHDRAW = "withdraw", "The credential was taken out of the consumer document at `path`, which the target has left."
     CLOSE = "close", "The attempt succeeded; `proof` says how the credential was proved."
     RESTORE = "restore", "The old password of an `in-place` credential was set again, after a refusal."
-    ABANDON = "abandon", "The attempt was abandoned, since the provider refuses the staged password."
+    ABANDON = "abandon", "The attempt was abandoned; `detail` says why."
     DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out."
     REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
     EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."
+    LIFT_END = "lift_end", "The provider was told not to end a credential that somebody else's document hands out."
     DISABLE = "disable", "The provider was asked to disable a replaced credential."
     DELETE = "delete", "The provider was asked to delete a replaced credential."
     FORGET = "forget", "A ledger entry with nothing left to do, and the password in it, were removed."

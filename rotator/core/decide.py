@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from rotator.core.abandonment import change_since_staging, is_spare, is_unsent
 from rotator.core.actions import (
     NEEDS_CLAIM,
     Abandon,
@@ -23,6 +24,7 @@ from rotator.core.actions import (
     Forget,
     Hold,
     HoldReason,
+    LiftEnd,
     LookUp,
     Prove,
     Publish,
@@ -31,21 +33,34 @@ from rotator.core.actions import (
     Verb,
 )
 from rotator.core.backoff import is_waiting
+from rotator.core.drift import verify
 from rotator.core.facts import Facts, lookup_key
-from rotator.core.holds import account_hold, backoff_hold, clocks_hold, foreign_document_hold, renamed_hold
+from rotator.core.holds import (
+    account_hold,
+    backoff_hold,
+    clocks_hold,
+    ending_document_hold,
+    foreign_document_hold,
+    lost_state_hold,
+    renamed_hold,
+)
 from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
 from rotator.core.moves import leave_paths, move
 from rotator.core.staging import stage
+from rotator.core.verification import before_retirement, is_fresh
 
 Check = Callable[[Facts], Decision | None]
 _WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
 
 
 def decide(facts: Facts) -> Decision:
-    """Returns the next action for the target of `facts`. An effect is preceded by a claim that outlasts it."""
+    """Returns the next action for the target of `facts`. An effect needs a claim, renewed while it runs."""
     elsewhere = claimed_elsewhere(facts) or renamed_hold(facts)
     if elsewhere is not None:
         return elsewhere
+    lost = lost_state_hold(facts)
+    if lost is not None:
+        return lost  # no version may be written over the deleted one, which can still be restored
     holds: list[Hold] = []
     for check in ENDING_CHECKS if facts.only_ends else CHECKS:
         answer = check(facts)
@@ -56,8 +71,9 @@ def decide(facts: Facts) -> Decision:
     weightiest = min(holds, key=lambda hold: _WEIGHT[hold.reason])
     # Look again as soon as another action may become possible.
     earliest = facts.clocks.earliest
-    moments = [weightiest.until, facts.state.next_rotation, facts.state.not_before, *facts.open_circuits.values()]
-    for entry in facts.state.ledger:
+    state = facts.state
+    moments = [weightiest.until, state.next_rotation, state.not_before, state.verify_at, *facts.open_circuits.values()]
+    for entry in state.ledger:
         moments += [entry.not_before, entry.disable_at, entry.ends_at]
     for former in facts.state.former_paths:
         moments += [former.not_before, former.until]
@@ -78,17 +94,30 @@ def continue_attempt(facts: Facts) -> Decision | None:
     attempt = facts.state.attempt
     if attempt is None:
         return None
-    hold = account_hold(facts, attempt.staged.account) or backoff_hold(facts)
-    if hold is not None:
-        return hold
+    answer = _end_without_account(facts, attempt) or account_hold(facts, attempt.staged.account) or backoff_hold(facts)
+    if answer is not None:
+        return answer
     if attempt.phase is Phase.STAGED:
         return _discard(attempt) if attempt.refused else _apply(facts, attempt)
     if attempt.phase is Phase.APPLIED:
         return Prove(attempt.staged)
-    if facts.consumer.names(attempt.staged):
-        return Close()
+    return _publish(facts, attempt)
+
+
+def _publish(facts: Facts, attempt: Attempt) -> Decision:
     foreign = foreign_document_hold(facts)
-    return Publish(attempt.staged) if foreign is None or attempt.take_over else foreign
+    if foreign is not None and not attempt.take_over:
+        return foreign
+    return Publish(attempt.staged) if is_fresh(attempt.proved_at, facts) else Prove(attempt.staged)
+
+
+def _end_without_account(facts: Facts, attempt: Attempt) -> Action | None:
+    """Ends an attempt that needs no more calls, whatever has become of its account."""
+    change = change_since_staging(facts, attempt) if is_unsent(attempt) else ""
+    if change:
+        return Abandon(change)
+    published = attempt.phase is Phase.PROVED and facts.consumer.names(attempt.staged)
+    return Close() if published else None
 
 
 def _apply(facts: Facts, attempt: Attempt) -> Decision:
@@ -121,16 +150,15 @@ def _create(facts: Facts, attempt: Attempt) -> Action:
 
 
 def _discard(attempt: Attempt) -> Action:
-    """Discards a refused password, at once if every call of the attempt was answered.
+    """Discards a refused password.
 
-    If an earlier call may have been carried out, the ledger takes a credential that devices do not use. The one
-    credential of `in-place` first gets its old password back, to put the published one into force again.
+    If an earlier call may have been carried out, the ledger takes what that call may have left. The one credential of
+    `in-place` first gets its old password back, if that is known, to put the published one into force again.
     """
-    if attempt.strategy is not Strategy.IN_PLACE or not attempt.uncertain:
+    old = attempt.predecessor
+    if is_spare(attempt) or not attempt.uncertain or old is None or old.password is None:
         return Abandon()
-    if attempt.predecessor is not None and attempt.predecessor.password is not None:
-        return Restore(attempt.predecessor)
-    return Apply(Verb.SET_PASSWORD, attempt.staged)
+    return Restore(old)
 
 
 def draw_due_time(facts: Facts) -> Action | None:
@@ -142,7 +170,9 @@ def draw_due_time(facts: Facts) -> Action | None:
 
 def retire(facts: Facts) -> Decision | None:
     """Retires what the ledger names and nothing else; never what is published, staged or in a consumer document."""
-    foreign = foreign_document_hold(facts)
+    lift, foreign = _lift(facts), foreign_document_hold(facts) or ending_document_hold(facts)
+    if lift is not None:
+        return lift
     if foreign is not None and not facts.only_ends:  # nobody is going to correct the document of an ended target
         return foreign
     unsure: Hold | None = None
@@ -152,8 +182,21 @@ def retire(facts: Facts) -> Decision | None:
         if action is not None and facts.retirements_left <= 0:
             return Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
         if action is not None:
-            return action
+            unproved = before_retirement(facts, entry) if isinstance(action, Expire | Disable | Delete) else None
+            if unproved is None or not isinstance(unproved, Hold):
+                return unproved or action
+            unsure = unproved
     return unsure
+
+
+def _lift(facts: Facts) -> Action | None:
+    """Takes back an end that the provider was told for a credential that somebody else's document hands out."""
+    for entry in facts.state.ledger:
+        coming = entry.expires_at is not None and entry.expires_at > facts.now
+        handed_out = any(document.concerns(entry.credential) for document in facts.documents)
+        if coming and handed_out and _can_be_tried(facts, entry):
+            return LiftEnd(entry)
+    return None
 
 
 def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
@@ -172,7 +215,7 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
         return None
     if entry.disable_at > facts.clocks.earliest:
         # Told in advance, the provider ends the credential even while rotator is down.
-        untold = entry.credential.id is not None and entry.expires_at is None
+        untold = entry.credential.id is not None and entry.expires_at != entry.disable_at
         return Expire(entry) if untold and can.expires else None
     if entry.credential.id is None:
         return _trace(facts, entry)
@@ -201,5 +244,5 @@ def end(facts: Facts) -> Hold:
     return Hold(HoldReason.RETIRED, f"{message}rotator rotate {facts.target.name}")
 
 
-CHECKS: tuple[Check, ...] = (move, continue_attempt, leave_paths, draw_due_time, retire, stage)
+CHECKS: tuple[Check, ...] = (move, continue_attempt, leave_paths, draw_due_time, retire, stage, verify)
 ENDING_CHECKS: tuple[Check, ...] = (continue_attempt, leave_paths, retire, end)

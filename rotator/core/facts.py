@@ -26,7 +26,7 @@ class Facts:
     capabilities: Mapping[str, Capabilities]  # by provider account
     state: TargetState
     consumer: ConsumerDocument
-    holds_claim: bool  # this process holds the claim for longer than any single effect can take
+    holds_claim: bool  # this process holds the claim, long enough to renew it during an effect
     other_claim_remaining: timedelta  # how long to respect another process's claim
     now: datetime  # by this machine's clock; `clocks` has Vault's as well
     lookups: Mapping[str, tuple[Credential, ...]] = field(default_factory=dict)  # made in this look, by `lookup_key`
@@ -34,6 +34,11 @@ class Facts:
     retirements_left: int = 1  # how many this minute's cap still allows
     unproved_accounts: frozenset[str] = frozenset()  # accounts with too many passwords set in place and not proved
     vault_now: datetime | None = None  # by Vault's clock; None: the same
+    state_deleted: bool = False  # the latest version of the state document was deleted: `state` is a fresh one
+    state_ends_at: datetime | None = None  # Vault deletes the state document by itself then
+    state_remedy: str = ""  # the command in Vault against either
+    refused_targets: int = 0  # of the published credential's account, as this process has seen: this one counts
+    refused_for: timedelta = timedelta()  # how long this process has seen that what is published is refused
     other_documents: Mapping[str, ConsumerDocument] = field(default_factory=dict)  # at paths that the target leaves
     former_name: str = ""  # a target that is not configured any more, whose state names this target's path
 

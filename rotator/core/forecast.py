@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, ledger, moves
+from rotator.core import advance, drift, ledger, moves, verification
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
 from rotator.core.model import (
@@ -111,7 +111,16 @@ class _PaperRun:
             case do.Prove():
                 proof = facts.capabilities[action.credential.account].proof
                 self._step("prove that the provider accepts it", f"by {proof}")
-                self._move(advance.after_proof(state, str(proof)))
+                self._move(advance.after_proof(state, str(proof), facts.clocks.vault))
+            case do.Verify():
+                proof = facts.capabilities[action.credential.account].proof
+                self._step(f"prove that {action.credential.username} is accepted", f"by {proof}")
+                self._move(verification.after_acceptance(state, facts.target, str(proof), facts.clocks, 0.0))
+            case do.DrawVerification():
+                self._move(verification.after_verification_draw(state, facts.target.policy, facts.clocks.latest, 1.0))
+            case do.Repair():
+                self._step("request a repair of what is published", action.request.reason)
+                self._move(drift.after_repair(state, action.request))
             case do.Publish():
                 self._publish(action.credential)
             case do.Move() | do.Republish() | do.Withdraw():
@@ -120,8 +129,7 @@ class _PaperRun:
                 self.drawn_anew = True
                 self._move(advance.after_close(state, facts.target, facts.clocks.latest, 0.0))
             case do.Abandon():
-                self._step("discard the staged password; a new one is tried after a pause", state.last_error)
-                self.waits_for = ""
+                self._abandon(action)
             case do.Restore():
                 self._step(f"set the old password of {action.credential.username} again", state.last_error)
                 self.waits_for = ""
@@ -129,6 +137,10 @@ class _PaperRun:
                 entry = action.entry
                 self._step(f"tell {entry.credential.account} when {entry.label} ends", "it then ends by itself")
                 self._move(ledger.after_expire(state, entry, entry.disable_at))
+            case do.LiftEnd():
+                entry = action.entry
+                self._step(f"tell {entry.credential.account} not to end {entry.label}", "it is handed out again")
+                self._move(ledger.after_lift(state, entry))
             case do.Disable():
                 self._step(f"disable {action.entry.label}", _why_disabled(facts, action.entry))
                 self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
@@ -165,6 +177,14 @@ class _PaperRun:
         )
         self._move(advance.after_stage(self.facts.state, action, _NEW, credential, self.facts.now))
 
+    def _abandon(self, action: do.Abandon) -> None:
+        if action.change:
+            self._step("abandon the open attempt, of which nothing was carried out", action.change)
+            self._move(advance.after_change(self.facts.state, self.facts.now))
+        else:
+            self._step("discard the staged password; a new one is tried after a pause", self.facts.state.last_error)
+            self.waits_for = ""
+
     def _apply(self, action: do.Apply) -> None:
         credential, attempt = action.credential, self.facts.state.attempt
         name = "it" if credential.username == _NEW else credential.username
@@ -174,6 +194,7 @@ class _PaperRun:
 
     def _publish(self, credential: Credential) -> None:
         self._step(f"publish it at {self.facts.target.path}", "devices read it there")
+        self._move(advance.before_publish(self.facts.state, self.facts.consumer))
         self._document(self.facts.target.path, credential)
 
     def _change_path(self, action: do.Move | do.Republish | do.Withdraw) -> None:
@@ -246,11 +267,11 @@ def _next_rotation(facts: Facts, due: datetime, *, drawn_anew: bool) -> Forecast
         if due <= now and policy.window is not None:
             due = policy.window.next_opening(now)
         return ForecastEvent(max(due, now), what, why)
-    last = state.last_rotation
+    last, made = state.last_rotation, state.published.made_at if state.published else None
     earliest, latest = (
         first_due(policy.window, now, fraction)
         if last is None
-        else next_due(policy.schedule, policy.window, last, fraction)
+        else next_due(policy.schedule, policy.window, last, fraction, made)
         for fraction in (0.0, _LARGEST_FRACTION)
     )
     earliest, latest = min(earliest, latest), max(earliest, latest)

@@ -11,8 +11,9 @@ from rotator.core.model import Phase
 def account_hold(facts: Facts, account: str) -> Hold | None:
     """Holds if nothing may be sent to a provider account."""
     if account not in facts.capabilities:
-        message = f"{account} is not in the configuration, but {facts.target.name} still needs it: add it again"
-        return Hold(HoldReason.ACCOUNT_MISSING, message)
+        name = facts.target.name
+        message = f"{account} is not in the configuration, but the attempt of {name} may have changed it: "
+        return Hold(HoldReason.ACCOUNT_MISSING, f"{message}add it again, or give it up: rotator abandon {name}")
     if account in facts.open_circuits:
         message = f"too many calls to {account} failed in a row: calls pause for a while"
         return Hold(HoldReason.CIRCUIT_OPEN, message)
@@ -30,12 +31,49 @@ def backoff_hold(facts: Facts) -> Hold | None:
 
 def foreign_document_hold(facts: Facts) -> Hold | None:
     """Holds if the consumer document names neither what was published last nor what is staged now."""
-    attempt = facts.state.attempt
-    if facts.consumer_document_is_ours or (attempt is not None and facts.consumer.names(attempt.staged)):
+    attempt, consumer, name = facts.state.attempt, facts.consumer, facts.target.name
+    if consumer.deleted:
+        what = f"{facts.target.path} was deleted in Vault"
+        again = f"publish again what is in use (rotator adopt {name})"
+        return Hold(HoldReason.DOCUMENT_DELETED, f"{what}: {_one_of(consumer.remedy, again)}")
+    if facts.consumer_document_is_ours or (attempt is not None and consumer.names(attempt.staged)):
         return None
-    what = "is not what rotator published" if facts.consumer.exists else "is gone"
-    remedy = f"correct it, or take it over: rotator rotate {facts.target.name} --take-over"
-    return Hold(HoldReason.FOREIGN_DOCUMENT, f"{facts.target.path} {what}; {remedy}")
+    what = "is not what rotator published" if consumer.exists else "is gone"
+    if facts.state.published is None and consumer.credential_id is not None:
+        what = "names a credential of which the state document knows nothing"
+    remedies = (
+        "correct it",
+        f"take up what it names (rotator adopt {name})",
+        f"rotate (rotator rotate {name} --take-over)",
+    )
+    return Hold(HoldReason.FOREIGN_DOCUMENT, f"{facts.target.path} {what}: {_one_of(*remedies)}")
+
+
+def lost_state_hold(facts: Facts) -> Hold | None:
+    """Holds if the state document was deleted: what is in use is in its older versions, or at the provider."""
+    if not facts.state_deleted:
+        return None
+    remedies = (facts.state_remedy, f"take up what is in use (rotator adopt {facts.target.name})")
+    what = f"the state document of {facts.target.name} was deleted in Vault"
+    return Hold(HoldReason.DOCUMENT_DELETED, f"{what}: {_one_of(*remedies)}")
+
+
+def ending_document_hold(facts: Facts) -> Hold | None:
+    """Holds if Vault will delete one of the two documents by itself, with the passwords in it."""
+    consumer, path = facts.consumer, facts.target.path
+    documents = (
+        (f"the state document of {facts.target.name}", facts.state_ends_at, facts.state_remedy),
+        (path, consumer.ends_at, consumer.remedy),
+    )
+    for what, ends_at, remedy in documents:
+        if ends_at is not None:
+            message = f"Vault deletes {what} by itself at {ends_at:%Y-%m-%d %H:%M:%S} UTC: {remedy}"
+            return Hold(HoldReason.DOCUMENT_DELETED, message)
+    return None
+
+
+def _one_of(*remedies: str) -> str:
+    return ", or ".join(remedy for remedy in remedies if remedy)
 
 
 def renamed_hold(facts: Facts) -> Hold | None:

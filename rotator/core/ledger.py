@@ -4,7 +4,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.facts import is_same_credential
-from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Strategy, Target, TargetState
+from rotator.core.model import (
+    Attempt,
+    ConsumerDocument,
+    Credential,
+    Ending,
+    LedgerEntry,
+    Policy,
+    Strategy,
+    Target,
+    TargetState,
+)
 from rotator.core.secret import Secret
 
 # How long a provider may still carry out a create whose answer was lost. A generous guess: no provider documents it,
@@ -27,7 +37,7 @@ def replaced_entry(attempt: Attempt, target: Target, now: datetime) -> LedgerEnt
     here = predecessor.account == target.account and predecessor.username in target.usernames
     standing = target.strategy is Strategy.ALTERNATING and here
     ending = Ending.STAND_BY if standing else Ending.DELETE
-    return LedgerEntry(predecessor, ending, now, now + overlap, quarantine)
+    return LedgerEntry(predecessor, ending, now, now + overlap, quarantine, compromised=attempt.compromised)
 
 
 def strays_entry(attempt: Attempt, now: datetime) -> LedgerEntry:
@@ -40,7 +50,40 @@ def end_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     """Removes overlap and quarantine, in an emergency. It still waits for a create that may be under way."""
     if entry.credential.id is None:
         return entry
-    return replace(entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None)
+    return replace(
+        entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None, compromised=True
+    )
+
+
+def handed_out_entry(state: TargetState, consumer: ConsumerDocument) -> LedgerEntry | None:
+    """Returns the entry of a replaced credential that the consumer document hands out and that is still accepted."""
+    return next(
+        (
+            entry
+            for entry in state.ledger
+            if entry.ending is not Ending.FORGET and not entry.disabled and consumer.concerns(entry.credential)
+        ),
+        None,
+    )
+
+
+def with_overlap_from(
+    ledger: tuple[LedgerEntry, ...], credential: Credential, now: datetime, policy: Policy
+) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger with a whole overlap from `now` for a replaced credential that was handed out until now."""
+
+    def in_use_until_now(entry: LedgerEntry) -> bool:
+        # An emergency takes the quarantine away: what leaked keeps its end.
+        leaked = not entry.quarantine and bool(policy.quarantine)
+        accepted = entry.ending is not Ending.FORGET and not entry.disabled
+        return accepted and not leaked and is_same_credential(entry.credential, credential)
+
+    return tuple(
+        replace(entry, replaced_at=now, disable_at=max(entry.disable_at, now + policy.overlap))
+        if in_use_until_now(entry)
+        else entry
+        for entry in ledger
+    )
 
 
 def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) -> tuple[LedgerEntry, ...]:
@@ -52,6 +95,12 @@ def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> Target
     """Records that the provider was told when to end a replaced credential by itself."""
     expiring = replace(entry, expires_at=at, failures=0, not_before=None, note="")
     return replace(state, ledger=_swap(state.ledger, entry, expiring), claim=None)
+
+
+def after_lift(state: TargetState, entry: LedgerEntry) -> TargetState:
+    """Records that the provider no longer ends a replaced credential by itself."""
+    lasting = replace(entry, expires_at=None, failures=0, not_before=None, note="")
+    return replace(state, ledger=_swap(state.ledger, entry, lasting), claim=None)
 
 
 def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:

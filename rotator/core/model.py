@@ -160,6 +160,7 @@ class LedgerEntry:
     not_before: datetime | None = None
     note: str = ""  # why the last try failed, such as active calls
     expires_at: datetime | None = None  # when the provider will end it by itself, as it was told
+    compromised: bool = False  # its end does not wait for what cannot be asked
 
     @property
     def label(self) -> str:
@@ -218,6 +219,8 @@ class Verification:
     proof: str = ""  # how it was proved, or why it was not accepted
     refusals: int = 0  # in a row
     repaired: bool = False  # a rotation was started because of these refusals; there is no second one
+    drift: str = ""  # how the account differs from what is published, as looked up after a refusal
+    unchanged: bool = False  # the account lists it as it was published
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +255,7 @@ class TargetState:
     counts: Counts = field(default_factory=Counts)
     verification: Verification | None = None  # of what is published
     verify_at: datetime | None = None  # when it is verified next; drawn once
+    verify_failures: int = 0  # in a row: the provider could not be asked whether it accepts what is published
     published_since: datetime | None = None  # when what is published was published (again)
     path: str = ""  # of the consumer document that was written last, or will be first
     former_paths: tuple[FormerPath, ...] = ()
@@ -272,14 +276,16 @@ class ConsumerDocument:
     password: Secret | None = None
     credential_id: str | None = None
     attempt: str | None = None
+    rotated_at: datetime | None = None
     deleted: bool = False  # it existed, and its latest version was deleted or destroyed
     ends_at: datetime | None = None  # Vault deletes it by itself then (`delete_version_after`)
+    remedy: str = ""  # the command in Vault that restores it, or that takes its end away
     withdrawn: bool = False  # rotator took the credential out of it, because the target left this path
 
     @property
     def hands_out_nothing(self) -> bool:
-        """True if there is nothing in it to overwrite: it is missing, or was withdrawn."""
-        return not self.exists or self.withdrawn
+        """True if there is nothing in it to overwrite: it never existed, or was withdrawn."""
+        return self.withdrawn or not (self.exists or self.deleted)
 
     def names(self, credential: Credential) -> bool:
         """True if this document contains exactly `credential`."""

@@ -5,7 +5,7 @@ withdrawn: it says so, and hands out nothing. A target that is retired withdraws
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rotator.core.actions import Decision, Hold, HoldReason, Move, Republish, Withdraw
 from rotator.core.backoff import is_waiting
@@ -87,12 +87,12 @@ def after_withdrawal(state: TargetState, former: FormerPath, document: ConsumerD
 
 
 def _ends_at_once(entry: LedgerEntry) -> bool:
-    return entry.disabled or entry.quarantine == timedelta()
+    return entry.disabled or entry.compromised
 
 
 def _from_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     overlap = entry.disable_at - entry.replaced_at
-    return replace(entry, disable_at=max(entry.disable_at, now + overlap), expires_at=None)
+    return replace(entry, disable_at=max(entry.disable_at, now + overlap))
 
 
 def after_former_failure(state: TargetState, former: FormerPath, note: str, not_before: datetime) -> TargetState:

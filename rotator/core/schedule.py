@@ -21,9 +21,13 @@ class Every:
 
     interval: timedelta
 
-    def due_after(self, moment: datetime, fraction: float) -> datetime:
-        """Returns the due time after a rotation at `moment`; `fraction` in [0, 1) is the drawn spread."""
-        return moment + self.interval * (1 - SPREAD * fraction)
+    def due_after(self, rotation: datetime, fraction: float, made: datetime | None = None) -> datetime:
+        """Returns the due time after a rotation; `fraction` in [0, 1) is the drawn spread.
+
+        Args:
+            made: when the published password was made, if an undo published an older one than that of the rotation.
+        """
+        return max((made or rotation) + self.interval * (1 - SPREAD * fraction), self.soonest_after(rotation))
 
     def soonest_after(self, rotation: datetime) -> datetime:
         """Returns the earliest moment of a scheduled rotation after another: half of the interval later."""
@@ -42,12 +46,12 @@ class Cron:
     expression: str
     timezone: str = "UTC"
 
-    def due_after(self, moment: datetime, _fraction: float) -> datetime:
-        """Returns the next time of the expression after `moment`, without spread: the operator named the time.
+    def due_after(self, rotation: datetime, _fraction: float, _made: datetime | None = None) -> datetime:
+        """Returns the next time of the expression after a rotation, without spread: the operator named the time.
 
         A time less than half an interval away is skipped.
         """
-        return next_time(self.expression, self.timezone, self.soonest_after(moment))
+        return next_time(self.expression, self.timezone, self.soonest_after(rotation))
 
     def soonest_after(self, rotation: datetime) -> datetime:
         """Returns the earliest moment of a scheduled rotation after another: half of the interval later.
@@ -143,9 +147,11 @@ def first_due(window: Window | None, now: datetime, fraction: float) -> datetime
     return window.next_opening(now) + window.duration * fraction
 
 
-def next_due(schedule: Schedule, window: Window | None, rotated: datetime, fraction: float) -> datetime:
-    """Returns the next due time of a target that was rotated at `rotated`."""
-    wanted = schedule.due_after(rotated, fraction)
+def next_due(
+    schedule: Schedule, window: Window | None, rotated: datetime, fraction: float, made: datetime | None = None
+) -> datetime:
+    """Returns the next due time of a target that was rotated at `rotated`, and whose password was made at `made`."""
+    wanted = schedule.due_after(rotated, fraction, made)
     if window is None or window.contains(wanted):
         return wanted
     if isinstance(schedule, Cron):

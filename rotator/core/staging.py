@@ -5,9 +5,11 @@ from datetime import timedelta
 
 from rotator.core.actions import Action, Decision, Drop, Hold, HoldReason, LookUp, Stage
 from rotator.core.facts import Facts, ledger_entry_of, lookup_key
-from rotator.core.holds import account_hold, backoff_hold, clocks_hold, foreign_document_hold
-from rotator.core.model import Credential, Purpose, Request, Strategy
+from rotator.core.holds import account_hold, backoff_hold, clocks_hold, ending_document_hold, foreign_document_hold
+from rotator.core.ledger import handed_out_entry
+from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy
 from rotator.core.undo import UndoImpossible, undo_candidate
+from rotator.core.verification import is_refused
 
 SCHEDULED_BY = "schedule"
 _SOON = timedelta(seconds=10)
@@ -18,7 +20,8 @@ def stage(facts: Facts) -> Decision | None:
     if facts.state.attempt is not None:
         return None
     request = facts.state.request or _due(facts)
-    hold = account_hold(facts, facts.target.account) or _unproved_hold(facts, request) or backoff_hold(facts)
+    hold = ending_document_hold(facts) or account_hold(facts, facts.target.account) or _unproved_hold(facts, request)
+    hold = hold or backoff_hold(facts)
     if hold is not None:
         return hold
     foreign = foreign_document_hold(facts)
@@ -98,15 +101,22 @@ def _in_place(facts: Facts, request: Request) -> Action:
     # A credential published at another account is what is replaced. If somebody deleted the published one here and
     # created it again, the one that is there now is.
     elsewhere = published is not None and published.account != current.account
-    return Stage(request, replace(current, password=None), published if elsewhere else current)
+    return Stage(request, _without_password(current), published if elsewhere else current)
 
 
 def _alternating(facts: Facts, request: Request) -> Action:
     idle = _idle(facts)
     if isinstance(idle, LookUp):
         return idle
-    predecessor = _predecessor(facts)
+    in_use = _standing_in_use(facts)
+    predecessor = in_use.credential if in_use is not None else _predecessor(facts)
     return predecessor if isinstance(predecessor, LookUp) else Stage(request, idle, predecessor)
+
+
+def _standing_in_use(facts: Facts) -> LedgerEntry | None:
+    """Returns the entry of the replaced one of the two, if it is in use again by the document that is taken over."""
+    entry = handed_out_entry(facts.state, facts.consumer)
+    return entry if entry is not None and entry.ending is Ending.STAND_BY else None
 
 
 _ROTATE = {Strategy.REPLACE: _replace, Strategy.IN_PLACE: _in_place, Strategy.ALTERNATING: _alternating}
@@ -126,6 +136,9 @@ def _predecessor(facts: Facts, *, only_here: bool = False) -> Credential | LookU
         gone = _gone(facts, published)
         if isinstance(gone, LookUp) or not gone:
             return gone or published
+    named = _named(facts)
+    if named is not None:
+        return named
     if not facts.target.usernames:
         return None
     wanted = Credential(facts.target.account, _configured(facts))
@@ -137,9 +150,25 @@ def _predecessor(facts: Facts, *, only_here: bool = False) -> Credential | LookU
     return replace(matches[0], password=known)
 
 
+def _named(facts: Facts) -> Credential | LookUp | None:
+    """Returns what the consumer document names while the state document knows of nothing: it was in use until now."""
+    consumer, target = facts.consumer, facts.target
+    if facts.state.published is not None or consumer.credential_id is None:
+        return None
+    wanted = Credential(target.account, consumer.username or "", consumer.credential_id)
+    matches = facts.lookups.get(lookup_key(wanted))
+    if not matches:
+        return LookUp(wanted) if matches is None else None
+    found = matches[0]
+    if target.strategy is not Strategy.REPLACE and found.username not in target.usernames:
+        return None
+    password = consumer.password if consumer.username == found.username else None
+    return replace(found, password=password, attempt=consumer.attempt)
+
+
 def _gone(facts: Facts, credential: Credential) -> bool | LookUp:
-    """True if the listing lacks a known credential. The provider is asked only after a failure."""
-    if not facts.state.failures:
+    """True if the listing lacks a known credential. The provider is asked only after a failure or a refused log-in."""
+    if not facts.state.failures and not is_refused(facts.state):
         return False
     matches = facts.lookups.get(lookup_key(credential))
     return LookUp(credential) if matches is None else not matches
@@ -153,18 +182,24 @@ def _configured(facts: Facts) -> str:
 
 def _idle(facts: Facts) -> Credential | LookUp:
     first, second = facts.target.usernames
-    published = facts.state.published
+    published, in_use = facts.state.published, _standing_in_use(facts)
     used = published.username if published else _configured(facts)
+    if in_use is not None:
+        used = in_use.credential.username
     wanted = Credential(facts.target.account, first if used == second else second)
     standby = facts.state.standby
     if standby is not None and standby.account == wanted.account and standby.username == wanted.username:
         gone = _gone(facts, standby)
         if isinstance(gone, LookUp) or not gone:
-            return gone or replace(standby, password=None)
+            return gone or _without_password(standby)
     matches = facts.lookups.get(lookup_key(wanted))
     if matches is None:
         return LookUp(wanted)
-    return replace(matches[0], password=None) if matches else wanted
+    return _without_password(matches[0]) if matches else wanted
+
+
+def _without_password(credential: Credential) -> Credential:
+    return replace(credential, password=None, made_at=None)
 
 
 def _undo(facts: Facts, request: Request) -> Action:

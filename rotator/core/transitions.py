@@ -12,10 +12,10 @@ class AttemptEvent(Enum):
 
     STAGE = "stage"  # the password was written to Vault
     APPLY = "apply"  # the provider answered that it is in force
-    DOUBT = "doubt"  # it could not be proved within the propagation window: apply the same password again
+    DOUBT = "doubt"  # it could not be proved (again): apply the same password again
     PROVE = "prove"  # a proof showed that the provider accepts it
     CLOSE = "close"  # the consumer document contains it; the predecessor goes into the ledger
-    ABANDON = "abandon"  # the provider definitely refused the password, so it is discarded
+    ABANDON = "abandon"  # the password was discarded: it was refused, the target has changed, or somebody asked for it
 
 
 ATTEMPT: Mapping[tuple[Phase | None, AttemptEvent], Phase | None] = MappingProxyType(
@@ -25,7 +25,11 @@ ATTEMPT: Mapping[tuple[Phase | None, AttemptEvent], Phase | None] = MappingProxy
         (Phase.STAGED, AttemptEvent.ABANDON): None,
         (Phase.APPLIED, AttemptEvent.DOUBT): Phase.STAGED,
         (Phase.APPLIED, AttemptEvent.PROVE): Phase.PROVED,
+        (Phase.PROVED, AttemptEvent.PROVE): Phase.PROVED,
+        (Phase.PROVED, AttemptEvent.DOUBT): Phase.STAGED,
+        (Phase.APPLIED, AttemptEvent.ABANDON): None,
         (Phase.PROVED, AttemptEvent.CLOSE): None,
+        (Phase.PROVED, AttemptEvent.ABANDON): None,
     }
 )
 

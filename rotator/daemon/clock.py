@@ -3,8 +3,10 @@
 import random
 import secrets
 import time
-from datetime import UTC, datetime
-from threading import Event
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
 
 
 class SystemClock:
@@ -24,6 +26,23 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Waits, but only until the process is asked to stop."""
         self._stop.wait(max(seconds, 0.0))
+
+    @contextmanager
+    def repeat(self, interval: timedelta, action: Callable[[], bool]) -> Iterator[None]:
+        """Calls `action` after each `interval`, on a thread of its own; also while the process stops."""
+        ended = Event()
+
+        def run() -> None:
+            while not ended.wait(interval.total_seconds()) and action():
+                pass
+
+        thread = Thread(target=run, name="repeat")
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
 
 class SystemRandomness:

@@ -1,7 +1,5 @@
 """The reload of the configuration while the daemon runs."""
 
-from threading import Lock
-
 import structlog
 
 from rotator.core.audit_words import AuditOutcome, AuditVerb
@@ -24,24 +22,22 @@ class Reload:
     ) -> None:
         self._composition, self._looks, self._scheduler = composition, looks, scheduler
         self._snapshot, self._health = snapshot, health
-        self._lock = Lock()  # one reload at a time
 
     def reload(self) -> None:
-        """Reads the configuration again. If it is invalid, logs why; the old one stays in force."""
-        with self._lock:
-            if self._looks.stopping:
-                return
-            try:
-                settings = self._composition.reload()
-                components = self._composition.assemble(settings, seen=self._snapshot.update_state)
-                components.store.check()
-            except (ConfigError, StoreError) as error:
-                self.record(ok=False)
-                _log.error("configuration not reloaded; the old one stays in force", error=str(error))
-                return
-            if not self._replace(components):
-                components.close()
-                return
+        """Reads the configuration again. If it is invalid, logs why; the old one stays in force. One at a time."""
+        if self._looks.stopping:
+            return
+        try:
+            settings = self._composition.reload()
+            components = self._composition.assemble(settings, seen=self._snapshot.update_state)
+            components.store.check()
+        except (ConfigError, StoreError) as error:
+            self.record(ok=False)
+            _log.error("configuration not reloaded; the old one stays in force", error=str(error))
+            return
+        if not self._replace(components):
+            components.close()
+            return
         self.record(ok=True)
         for key in self._composition.changes_that_need_a_restart(settings):
             _log.warning("this change takes effect only after a restart", key=key)

@@ -1,6 +1,6 @@
 """The daemon's life: start, wait for Vault, obey signals, stop in bounded time."""
 
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 import structlog
 
@@ -10,7 +10,7 @@ from rotator.daemon.composition import Components, Composition
 from rotator.daemon.http import StatusServer
 from rotator.daemon.looks import Looks
 from rotator.daemon.reload import Reload
-from rotator.daemon.rotate_now import rotate_now
+from rotator.daemon.rotate_now import RotationSignal, rotate_now
 from rotator.daemon.scheduler import Scheduler
 from rotator.daemon.signals import SignalRequest, Signals
 from rotator.daemon.snapshot import Snapshot
@@ -32,6 +32,7 @@ class Service:
         """Wires the service; `run` starts it. `stop` is the event that ends every sleep of the process."""
         self._composition, self._signals, self._stop = composition, signals, stop
         self._code = STOPPED
+        self._one_at_a_time = Lock()  # a reload must not replace what a signal's requests are written with
         self._health = Health(composition.clock)
         self._snapshot = Snapshot(composition)
         self._looks = Looks(self._snapshot, self._health, composition.clock, stop)
@@ -126,16 +127,20 @@ class Service:
             if what is SignalRequest.STOP:
                 _log.info("stopping", by=by)
                 return
-            Thread(target=self._carry_out, args=(what, by), name=what.value, daemon=True).start()
+            at = self._composition.clock.monotonic()
+            Thread(target=self._carry_out, args=(what, by, at), name=what.value, daemon=True).start()
 
-    def _carry_out(self, what: SignalRequest, by: str) -> None:
-        if what is SignalRequest.RELOAD:
-            self._reload.reload()
-        elif what is SignalRequest.ROTATE:
-            rotate_now(self._components, self._scheduler, self._composition.clock, by)
-        else:
+    def _carry_out(self, what: SignalRequest, by: str, at: float) -> None:
+        if what is SignalRequest.REPORT:
             for row in self._snapshot.document(self._components)["targets"]:
                 _log.info("state", **row)
+            return
+        with self._one_at_a_time:
+            if what is SignalRequest.RELOAD:
+                self._reload.reload()
+                return
+            recent, clock = self._snapshot.requests, self._composition.clock
+            rotate_now(self._components, self._scheduler, recent, clock, RotationSignal(by, at))
 
     def _end(self) -> int:
         """Stops in order: no new looks; the running ones after their current step; the HTTP endpoint last."""

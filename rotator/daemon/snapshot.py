@@ -8,11 +8,13 @@ from rotator.core.actions import Hold, HoldReason
 from rotator.core.left_over import Orphan, orphans
 from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components, Composition
+from rotator.daemon.recent_requests import RecentRequests
 from rotator.engine import Look, Outcome
 from rotator.observe.logs import log_run
 from rotator.observe.status import Surroundings, status_document
 
 _BLOCKED = {
+    HoldReason.DOCUMENT_DELETED: "document_deleted",
     HoldReason.FOREIGN_DOCUMENT: "foreign_document",
     HoldReason.IDLE_IN_OVERLAP: "idle_in_overlap",
     HoldReason.ACCOUNT_MISSING: "account_missing",
@@ -30,11 +32,13 @@ class Snapshot:
         self._composition = composition
         self._states: dict[str, TargetState] = {}
         self._holds: dict[str, Hold] = {}
+        self.requests = RecentRequests(composition.clock)
 
     def update_state(self, target: Target, state: TargetState) -> None:
         """Stores a state document that was read or written."""
         self._composition.redactor.learn(state)
         self._composition.metrics.update(target, state)
+        self.requests.see(state)
         self._states[target.name] = state
 
     def update_look(self, target: Target, look: Look) -> None:
@@ -59,6 +63,7 @@ class Snapshot:
 
     def forget_all_but(self, names: set[str]) -> None:
         """Forgets the targets that are no longer configured, or of which nothing is left."""
+        self.requests.forget_all_but(names)
         for gone in set(self._states) - names:
             self._composition.metrics.forget(gone)
             self._states.pop(gone, None)

@@ -2,6 +2,6 @@
 
 from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
-from rotator.engine.loop import CLAIM_MARGIN, Engine, Look, Outcome
+from rotator.engine.loop import Engine, Look, Outcome
 
-__all__ = ["CLAIM_MARGIN", "Engine", "FormerNames", "Limits", "Look", "Outcome"]
+__all__ = ["Engine", "FormerNames", "Limits", "Look", "Outcome"]

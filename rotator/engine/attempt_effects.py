@@ -12,7 +12,7 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.model import Attempt, Credential, Purpose
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
-from rotator.engine.provider_caller import ProviderCaller, message_of
+from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
 from rotator.ports import Provider, StoreDenied
 
@@ -64,7 +64,8 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
             choice = caller.randomness.choice
             username = credential.username or new_username(session.target, choice)
             password = generate(session.target.policy.password, choice)
-            credential = replace(credential, username=username, password=password)
+            made_at = session.clocks().latest
+            credential = replace(credential, username=username, password=password, made_at=made_at)
     session.write_claimed(advance.after_stage(session.state, action, attempt_id, credential, caller.clock.now()))
     _record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
 
@@ -109,13 +110,11 @@ def _application(target: str, action: do.Apply) -> tuple[AuditVerb, Callable[[Pr
 def _refuse(caller: ProviderCaller, session: Session, answer: Refused) -> None:
     attempt = session.state.attempt
     # Our own create, whose answer was lost, has arrived after all and took the username: the next look finds it.
-    own_create = answer.why is Refusal.DUPLICATE and attempt is not None and attempt.uncertain
-    # A password that is refused again, while it is being discarded, can be neither applied nor discarded.
-    again = attempt is not None and attempt.refused
-    if own_create or again:
+    if answer.why is Refusal.DUPLICATE and attempt is not None and attempt.uncertain:
         _set_back(caller, session, answer)
     else:
-        session.write(advance.after_refusal(session.state, answer.message))
+        gone = answer.why is Refusal.NOT_FOUND
+        session.write(advance.after_refusal(session.state, answer.message, gone=gone))
 
 
 def _set_back(caller: ProviderCaller, session: Session, answer: Answer[Any]) -> None:
@@ -153,11 +152,10 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     answer = provider.prove(action.credential)
     _record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
-        session.write(advance.after_proof(session.state, str(answer.value)))
+        session.write(advance.after_proof(session.state, str(answer.value), session.clocks().vault))
         return
     later = caller.next_try(session.state.failures + 1, answer)
-    not_asked = isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is not Wait.NOT_YET)
-    if not_asked or (isinstance(answer, Refused) and answer.why.concerns_account):
+    if could_not_be_asked(answer):
         # A proof changes nothing, so nothing is uncertain after it.
         session.write(advance.after_setback(session.state, message_of(answer), later, uncertain=False))
         return
@@ -171,6 +169,9 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
 
 def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> None:
     """Writes the consumer document."""
+    handed_out = advance.before_publish(session.state, session.consumer)
+    if handed_out != session.state:
+        session.write(handed_out)
     try:
         session.publish(action.credential)
     except StoreDenied as error:
@@ -192,18 +193,24 @@ def close(caller: ProviderCaller, session: Session) -> None:
         caller.record(AuditVerb.CLOSE, session.target, AuditOutcome.DONE, attempt.staged, **facts)
 
 
-def abandon(caller: ProviderCaller, session: Session) -> None:
+def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> None:
     """Abandons the attempt; whatever it may have left at the provider goes into the ledger."""
-    attempt, why = session.state.attempt, session.state.last_error
+    state, attempt, now = session.state, session.state.attempt, session.clocks().latest
+    why = action.change or state.last_error
     _record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, attempt.staged if attempt else None, why)
-    now, later = session.clocks().latest, caller.next_try(session.state.failures + 1)
-    session.write(advance.after_abandon(session.state, now, later, strays=_may_have_strays(caller, attempt)))
+    if action.change:
+        session.write(advance.after_change(state, now))
+        return
+    later, strays = caller.next_try(state.failures + 1), _may_have_strays(caller, attempt)
+    kept_for = session.target.policy.quarantine
+    session.write(advance.after_abandon(state, now, later, kept_for=kept_for, strays=strays))
 
 
 def _may_have_strays(caller: ProviderCaller, attempt: Attempt | None) -> bool:
     if attempt is None or not attempt.uncertain or attempt.purpose is not Purpose.ROTATE:
         return False
-    return caller.providers[attempt.staged.account].capabilities.generates_password
+    provider = caller.providers.get(attempt.staged.account)  # None: the account has left the configuration
+    return provider is None or provider.capabilities.generates_password
 
 
 def _record(

@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.engine import attempt_effects, ledger_effects, move_effects
+from rotator.engine import attempt_effects, ledger_effects, move_effects, verification_effects
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.session import Session
 
@@ -32,6 +32,12 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             attempt_effects.restore(caller, session, action)
         case do.Prove():
             attempt_effects.prove(caller, session, action)
+        case do.Verify():
+            verification_effects.verify(caller, session, action)
+        case do.DrawVerification():
+            verification_effects.draw_verification(caller, session)
+        case do.Repair():
+            verification_effects.repair(caller, session, action)
         case do.Publish():
             attempt_effects.publish(caller, session, action)
         case do.Move():
@@ -43,9 +49,11 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
         case do.Close():
             attempt_effects.close(caller, session)
         case do.Abandon():
-            attempt_effects.abandon(caller, session)
+            attempt_effects.abandon(caller, session, action)
         case do.Expire():
             ledger_effects.expire(caller, session, action)
+        case do.LiftEnd():
+            ledger_effects.lift_end(caller, session, action)
         case do.Disable():
             ledger_effects.disable(caller, session, action)
         case do.Delete():

@@ -30,6 +30,17 @@ def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
         _postpone(caller, session, entry, answer)
 
 
+def lift_end(caller: ProviderCaller, session: Session, action: do.LiftEnd) -> None:
+    """Tells the provider not to end a replaced credential by itself."""
+    entry = action.entry
+    answer = caller.ask(entry.credential.account, lambda provider: provider.enable(entry.credential))
+    _record(caller, session, AuditVerb.LIFT_END, entry, answer)
+    if isinstance(answer, Done):
+        session.write(ledger.after_lift(session.state, entry))
+    else:
+        _postpone(caller, session, entry, answer)
+
+
 def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> None:
     """Disables a replaced credential, or generates a password for it if the provider requires one for that."""
     entry, account = action.entry, action.entry.credential.account

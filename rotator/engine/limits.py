@@ -11,7 +11,7 @@ from rotator.core.circuit import Circuit
 class Limits:
     """Times and counts that bound what the engine does."""
 
-    claim: timedelta = timedelta(seconds=60)
+    claim: timedelta = timedelta(seconds=12)
     backoff: Backoff = field(default_factory=Backoff)
     circuit_failures: int = Circuit().threshold
     circuit_open_for: timedelta = Circuit().open_for

@@ -22,14 +22,12 @@ from rotator.engine.limits import Limits
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.session import Session, StateObserver
 from rotator.engine.throttles import Throttles
-from rotator.ports import Audit, Clock, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable
+from rotator.ports import Audit, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable, Timer
 
 _MOST_STEPS = 60  # the whole life of a credential takes about a dozen; a bug must not spin forever
 _MOST_CONFLICTS = 5
 _AFTER_CONFLICT = 0.15  # seconds: a standby of Vault may answer from a state that is up to 0.1 s old
 _SOON = timedelta(seconds=5)
-CLAIM_MARGIN = timedelta(seconds=5)
-"""The minimum by which a claim outlasts the longest call that it protects."""
 
 
 class Outcome(Enum):
@@ -68,7 +66,7 @@ class Engine:
         *,
         store: Store,
         providers: Providers,
-        clock: Clock,
+        clock: Timer,
         randomness: Randomness,
         audit: Audit,
         holder: str,
@@ -85,9 +83,6 @@ class Engine:
             stopping: returns True once no further step may begin.
             former_names: knows the targets that are not configured any more; by default every other state document
                 is one.
-
-        Raises:
-            ValueError: the claim would end before the longest call that it protects.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.throttles = Throttles(clock, circuit, limits.retirements_per_minute)
@@ -95,10 +90,6 @@ class Engine:
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
         self._observe, self._stopping, self._audit = observe, stopping, audit
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
-        longest = max((provider.longest_call for provider in providers.values()), default=timedelta())
-        self._longest_effect = longest + CLAIM_MARGIN
-        if limits.claim <= self._longest_effect:
-            raise ValueError(f"a claim of {limits.claim} is too short: it must be longer than {self._longest_effect}")
         self._former_names = former_names or FormerNames(store, frozenset())
         self._caller = ProviderCaller(providers, clock, randomness, audit, self.throttles, limits)
 
@@ -159,7 +150,7 @@ class Engine:
         remaining = self._claims.remaining(session.target.name, session.state.claim)
         never = session.state.published is None and session.state.attempt is None and not session.target.removed
         former = self._former_names.at(session.target) if never else ""
-        return session.facts(self._capabilities, self.throttles, self._longest_effect, remaining, former)
+        return session.facts(self._capabilities, self.throttles, remaining, former)
 
     def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
         conflicts = 0
@@ -173,7 +164,8 @@ class Engine:
                 return action, _outcome(session.state, steps, action)
             try:
                 attempt = session.state.attempt
-                carry_out(self._caller, session, action)
+                with session.renewing():
+                    carry_out(self._caller, session, action)
                 undone = action.step is do.Step.CLOSE and attempt is not None and attempt.purpose is Purpose.UNDO
                 steps.append(do.Step.UNDO if undone else action.step)
             except Conflict:
@@ -217,9 +209,11 @@ def _touched(action: do.Action) -> Credential | None:
     match action:
         case do.Apply() | do.Restore():
             return action.credential
-        case do.Expire() | do.Disable() | do.Delete():
+        case do.Expire() | do.LiftEnd() | do.Disable() | do.Delete():
             return action.entry.credential
         case do.DrawDueTime() | do.TakeClaim() | do.LookUp() | do.Stage() | do.Drop() | do.Forget():
+            return None
+        case do.Verify() | do.DrawVerification() | do.Repair():
             return None
         case do.Prove() | do.Publish() | do.Close() | do.Abandon() | do.Move() | do.Republish() | do.Withdraw():
             return None

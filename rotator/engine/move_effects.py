@@ -14,7 +14,7 @@ def move(caller: ProviderCaller, session: Session) -> None:
     published, path = session.state.published, session.target.path
     if published is not None and not session.consumer.names(published):
         try:
-            session.publish(published)
+            session.publish_as_well(path, published)
         except StoreDenied as error:
             facts = {"path": path, "detail": str(error)}
             caller.record(AuditVerb.MOVE, session.target, AuditOutcome.REFUSED, published, **facts)
@@ -30,7 +30,7 @@ def republish(caller: ProviderCaller, session: Session, action: do.Republish) ->
     """Writes what is published at a path that the target leaves."""
     former, credential = action.former, action.credential
     try:
-        session.publish(credential, former.path)
+        session.publish_as_well(former.path, credential)
     except StoreDenied as error:
         _postpone(caller, session, AuditVerb.PUBLISH, former, error)
         return

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from rotator.core.answers import Answer, Done, Retry, Unknown, Wait
+from rotator.core.answers import Answer, Done, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb
-from rotator.core.model import Credential, Target
+from rotator.core.model import Credential, Proof, Target
 from rotator.engine.limits import Limits
 from rotator.engine.throttles import Throttles
 from rotator.ports import Audit, Clock, Provider, Providers, Randomness
@@ -55,6 +55,13 @@ class ProviderCaller:
         if detail:
             facts["detail"] = detail
         self.audit.record(verb, target.name, outcome, **facts)
+
+
+def could_not_be_asked(answer: Answer[Proof]) -> bool:
+    """True if a proof that failed says nothing about the credential."""
+    if isinstance(answer, Refused):
+        return answer.why.concerns_account
+    return isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is not Wait.NOT_YET)
 
 
 def message_of(answer: Answer[object]) -> str:

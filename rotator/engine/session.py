@@ -1,32 +1,37 @@
 """One look at one target: the documents as read and written, and how long the claim still protects an effect."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
+from threading import Lock
 
 from rotator.core.clocks import Clocks
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.model import Capabilities, Claim, ConsumerDocument, Credential, Target, TargetState
 from rotator.engine.throttles import Throttles
-from rotator.ports import Clock, Store
+from rotator.ports import Store, StoreDeleted, StoreError, StoreUnavailable, Timer
 
 StateObserver = Callable[[Target, TargetState], None]
+
+_RENEWALS = 3  # within the length of a claim
 
 
 class Session:
     """Reads both documents once and tracks its own writes; after a conflict it reads them again."""
 
     def __init__(
-        self, target: Target, store: Store, clock: Clock, holder: str, claim: timedelta, observe: StateObserver
+        self, target: Target, store: Store, clock: Timer, holder: str, claim: timedelta, observe: StateObserver
     ) -> None:
         self.target = target
+        self._writing = Lock()  # an effect and the renewal beside it write one after the other
         self._store, self._clock, self._holder, self._claim_length, self._observe = store, clock, holder, claim, observe
         self.read()
 
     def read(self) -> None:
         """Reads both documents and forgets everything else, including the claim."""
         versioned = self._store.read_state(self.target.name)
-        self.state, self.version = versioned.state, versioned.version
+        self.state, self.version, self._found = versioned.state, versioned.version, versioned
         self._claim_ends = 0.0  # monotonic: a clock jump must not stretch a claim
         self._lookups: dict[str, tuple[Credential, ...]] = {}
         self.read_consumer()
@@ -57,22 +62,61 @@ class Session:
 
     def write_claimed(self, state: TargetState) -> None:
         """Writes the state document with a fresh claim of this process. Raises like `write`."""
-        ends = self._clock.monotonic() + self._claim_length.total_seconds()
-        self._check_and_set(replace(state, claim=self.new_claim()), claim_ends=ends)
+        self._check_and_set(replace(state, claim=self.new_claim()), self._fresh_end())
 
     def _check_and_set(self, state: TargetState, claim_ends: float) -> None:
+        if self.state_deleted:
+            raise StoreDeleted(f"the state document of {self.target.name} was deleted in Vault")
+        with self._writing:
+            self._replace(state, claim_ends)
+
+    def _replace(self, state: TargetState, claim_ends: float) -> None:
         self.version = self._store.write_state(state, self.version)
         self.state, self._claim_ends = state, claim_ends
         self._observe(self.target, state)
+
+    @property
+    def state_deleted(self) -> bool:
+        """True if the version that was read last is a deleted one."""
+        return self._found.deleted and self.version == self._found.version
+
+    def renewing(self) -> AbstractContextManager[None]:
+        """Renews our claim, if we hold it, as long as the effect in the body takes."""
+        if not self.holds_claim:
+            return nullcontext()
+        return self._clock.repeat(self._claim_length / _RENEWALS, self._renew)
+
+    def _renew(self) -> bool:
+        """Renews the claim beside an effect, on another thread; False where it is lost or released.
+
+        After a conflict the claim is lost, and the effect's own write will conflict as well.
+        """
+        if not self._writing.acquire(blocking=False):
+            return True  # what the effect writes now renews the claim
+        try:
+            if self.state.claim is None:
+                return False
+            self._replace(replace(self.state, claim=self.new_claim()), self._fresh_end())
+        except StoreError as error:
+            return isinstance(error, StoreUnavailable)  # Vault may be back before the claim has ended
+        finally:
+            self._writing.release()
+        return True
 
     def check_publishable(self) -> None:
         """Raises StoreDenied if the token may not write the consumer document."""
         self._store.check_publishable(self.target.path)
 
-    def publish(self, credential: Credential, path: str | None = None) -> None:
-        """Writes the consumer document, or the one at a path that the target leaves. Raises like `write`."""
-        where = path or self.target.path
-        version = self._store.write_consumer(where, credential, self._clock.now(), self.document_at(where))
+    def publish(self, credential: Credential) -> None:
+        """Writes the consumer document over what was read. Raises like `write`."""
+        self._publish(self.target.path, credential, self._clock.now())
+
+    def publish_as_well(self, path: str, credential: Credential) -> None:
+        """Writes the document at another path of the target, with what is published already. Raises like `write`."""
+        self._publish(path, credential, self.document_at(self.state.path).rotated_at)
+
+    def _publish(self, path: str, credential: Credential, at: datetime | None) -> None:
+        version = self._store.write_consumer(path, credential, at, self.document_at(path))
         written = ConsumerDocument(
             version=version,
             exists=True,
@@ -80,8 +124,9 @@ class Session:
             password=credential.password,
             credential_id=credential.id,
             attempt=credential.attempt,
+            rotated_at=at,
         )
-        self._keep(where, written)
+        self._keep(path, written)
 
     def withdraw(self, path: str, moved_to: str) -> None:
         """Takes the credential out of the document at `path`. Raises like `write`."""
@@ -116,6 +161,9 @@ class Session:
         """Returns a claim of this process that begins now."""
         return Claim(self._holder, self._clock.now() + self._claim_length)
 
+    def _fresh_end(self) -> float:
+        return self._clock.monotonic() + self._claim_length.total_seconds()
+
     @property
     def holds_claim(self) -> bool:
         """True if the last write of this look holds the claim."""
@@ -131,7 +179,6 @@ class Session:
         self,
         capabilities: Mapping[str, Capabilities],
         throttles: Throttles,
-        longest_effect: timedelta,
         other_claim_remaining: timedelta,
         former_name: str = "",
     ) -> Facts:
@@ -139,12 +186,14 @@ class Session:
         clocks = self.clocks()
         now = clocks.local
         throttles.note_attempt(self.target.name, self.state.attempt)
+        throttles.note_verification(self.target.name, self.state)
+        refused_targets, refused_for = throttles.refused(self.target.name)
         return Facts(
             target=self.target,
             capabilities=capabilities,
             state=self.state,
             consumer=self.consumer,
-            holds_claim=self._claim_left(now) >= longest_effect,
+            holds_claim=self._claim_left(now) >= self._claim_length / 2,
             other_claim_remaining=other_claim_remaining,
             now=now,
             lookups=dict(self._lookups),
@@ -152,6 +201,11 @@ class Session:
             retirements_left=throttles.retirements_left(),
             unproved_accounts=throttles.unproved_accounts(),
             vault_now=clocks.vault,
+            state_deleted=self.state_deleted,
+            state_ends_at=self._found.ends_at,
+            state_remedy=self._found.remedy,
+            refused_targets=refused_targets,
+            refused_for=refused_for,
             other_documents=dict(self.other_documents),
             former_name=former_name,
         )

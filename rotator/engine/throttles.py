@@ -11,7 +11,7 @@ from threading import Lock
 from rotator.core.answers import Answer, Refused, Retry, Unknown, Wait
 from rotator.core.circuit import Circuit
 from rotator.core.facts import has_unproved_password
-from rotator.core.model import Attempt
+from rotator.core.model import Attempt, TargetState
 from rotator.ports import Clock
 
 _MINUTE = 60.0
@@ -27,6 +27,7 @@ class Throttles:
         self._cap = retirements_per_minute
         self._retired: deque[float] = deque()
         self._unproved: dict[str, str] = {}  # by target, the account
+        self._refused: dict[str, tuple[str, float]] = {}  # by target, the account and since when
         self._lock = Lock()
 
     def open_until(self, accounts: Iterable[str], now: datetime) -> Mapping[str, datetime]:
@@ -73,6 +74,23 @@ class Throttles:
         with self._lock:
             counted = Counter(self._unproved.values())
         return frozenset(account for account, number in counted.items() if number >= self._new.threshold)
+
+    def note_verification(self, target: str, state: TargetState) -> None:
+        """Remembers since when this process has known that what a target has published is refused."""
+        with self._lock:
+            if state.published is None or state.verification is None or state.verification.accepted:
+                self._refused.pop(target, None)
+            else:
+                since = self._refused.get(target, ("", self._clock.monotonic()))[1]
+                self._refused[target] = (state.published.account, since)
+
+    def refused(self, target: str) -> tuple[int, timedelta]:
+        """Returns how many targets of the same account are refused, and how long this process has known of this one."""
+        at = self._clock.monotonic()
+        with self._lock:
+            account, since = self._refused.get(target, ("", at))
+            number = sum(account == other for other, _ in self._refused.values())
+        return number, timedelta(seconds=at - since)
 
     def retirements_left(self) -> int:
         """Returns how many credentials may still be disabled or deleted in this minute."""

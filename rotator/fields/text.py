@@ -87,6 +87,16 @@ Name = Annotated[
 ]
 """A name that can be part of a Vault path."""
 
+TargetPattern = Annotated[
+    str,
+    matching(
+        r"^[A-Za-z0-9*?._-]{1,63}$",
+        "is neither a target's name nor a pattern for names",
+        "write a name such as 'office-phone', or a pattern such as 'office-*'",
+    ),
+]
+"""The name of a target, or a pattern with `*` and `?` that matches several."""
+
 VaultPath = Annotated[
     str,
     matching(

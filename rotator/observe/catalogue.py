@@ -44,7 +44,14 @@ METRICS = (
         "rotator_target_last_rotation_timestamp_seconds",
         "gauge",
         _TARGET,
-        "When the published password was put into force; absent before the first rotation.",
+        "When the target was last rotated; an undo does not change it. Absent before the first rotation.",
+    ),
+    Described(
+        "rotator_target_password_made_timestamp_seconds",
+        "gauge",
+        _TARGET,
+        "When the published password was made, from which its age counts: an undo publishes an older one. Absent if "
+        "unknown.",
     ),
     Described(
         "rotator_target_next_rotation_timestamp_seconds",
@@ -66,8 +73,8 @@ METRICS = (
         "rotator_target_blocked",
         "gauge",
         ("target", "reason"),
-        "1 while something other than the due time holds a target up: foreign_document, idle_in_overlap, "
-        "account_missing, passwords_not_accepted, renamed or former_path; absent otherwise.",
+        "1 while something other than the due time holds a target up: document_deleted, foreign_document, "
+        "idle_in_overlap, account_missing, passwords_not_accepted, renamed or former_path; absent otherwise.",
     ),
     Described(
         "rotator_last_look_timestamp_seconds",

@@ -242,6 +242,9 @@ def _of_targets(targets: dict[str, _TargetSnapshot], now: datetime) -> Iterator[
 
 _GAUGES: dict[str, Callable[[_TargetSnapshot, datetime], float | None]] = {
     "rotator_target_last_rotation_timestamp_seconds": lambda seen, _: _stamp(seen.state.last_rotation),
+    "rotator_target_password_made_timestamp_seconds": lambda seen, _: (
+        _stamp(seen.state.published.made_at) if seen.state.published is not None else None
+    ),
     "rotator_target_next_rotation_timestamp_seconds": lambda seen, _: _stamp(seen.state.next_rotation),
     "rotator_target_max_age_seconds": lambda seen, _: seen.max_age.total_seconds(),
     "rotator_target_consecutive_failures": lambda seen, _: float(seen.state.failures),

@@ -8,7 +8,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
   `published`, `age_seconds`, `max_age_seconds`, `last_rotation`, `next_rotation`, `attempt`, `ledger`, `failures`,
   `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`.
 * `state`: `never rotated`, `idle`, `rotating`, `failing`, `retired` or `blocked`.
-* `published`: `account`, `id`, `username`, `attempt`, `since`.
+* `published`: `account`, `id`, `username`, `attempt`, `since` (when it was published, perhaps again), `made_at` (when
+  its password was made; `age_seconds` counts from then).
 * `next_rotation`: `at`, `why`.
 * `attempt`: `id`, `purpose`, `phase`, `since`, `applied_at`, `uncertain`, `compromised`, `requested_by`, `reason`,
   `credential` (`account`, `id`, `username`).
@@ -49,6 +50,7 @@ JsonObject: TypeAlias = dict[str, Any]
 _BLOCKING = frozenset(
     {
         HoldReason.RENAMED,
+        HoldReason.DOCUMENT_DELETED,
         HoldReason.ACCOUNT_MISSING,
         HoldReason.CIRCUIT_OPEN,
         HoldReason.FOREIGN_DOCUMENT,
@@ -89,7 +91,7 @@ def status_document(
 
 def _target(target: Target, state: TargetState, now: datetime, around: Surroundings) -> JsonObject:
     hold = around.holds.get(target.name)
-    since = state.last_rotation
+    made_at = state.published.made_at if state.published is not None else None
     return {
         "name": target.name,
         "provider": around.kinds.get(target.account),
@@ -100,9 +102,9 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         "usernames": list(target.usernames),
         "state": _state(state, hold),
         "published": _published(state),
-        "age_seconds": (now - since).total_seconds() if since is not None else None,
+        "age_seconds": (now - made_at).total_seconds() if made_at is not None else None,
         "max_age_seconds": max_age(target.policy).total_seconds(),
-        "last_rotation": _time(since),
+        "last_rotation": _time(state.last_rotation),
         "next_rotation": {"at": _time(state.next_rotation), "why": _why_next(target, state)},
         "attempt": _attempt(state.attempt),
         "ledger": _ledger(state, now, around),
@@ -173,8 +175,12 @@ def _credential(credential: Credential) -> JsonObject:
 def _published(state: TargetState) -> JsonObject | None:
     if state.published is None:
         return None
-    known = {"attempt": state.published.attempt, "since": _time(state.last_rotation)}
-    return _credential(state.published) | known
+    published = state.published
+    return _credential(published) | {
+        "attempt": published.attempt,
+        "since": _time(state.published_since),
+        "made_at": _time(published.made_at),
+    }
 
 
 def _attempt(attempt: Attempt | None) -> JsonObject | None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rotator.engine import CLAIM_MARGIN
 from rotator.fields.network import is_loopback
 from rotator.fields.references import Resolved
 from rotator.fields.section import Section
@@ -79,14 +78,6 @@ def _exposed(part: Any, loc: Loc) -> Iterator[Loc]:
     elif isinstance(part, dict):
         for key, value in part.items():
             yield from _exposed(value, (*loc, key))
-
-
-def claim_outlasts_calls(settings: Settings) -> Iterator[Finding]:
-    """A claim that ends during a call would let a second process act on the same target."""
-    needed = _LONGEST_CALL + CLAIM_MARGIN
-    if settings.daemon.claim <= needed:
-        what = f"is too short: a provider call may take {duration_text(_LONGEST_CALL)}, and a claim must last longer"
-        yield Finding(("daemon", "claim"), what, f"set it to more than {duration_text(needed)}")
 
 
 def stop_lets_a_call_end(settings: Settings) -> Iterator[Finding]:

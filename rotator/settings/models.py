@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import Enum
+from fnmatch import fnmatchcase
 
 from pydantic import Field, model_validator
 
@@ -13,8 +14,8 @@ from rotator.core.schedule import Cron, Every, Schedule, Window
 from rotator.engine import Limits
 from rotator.fields.network import HostPort, Listen
 from rotator.fields.section import Count, Section
-from rotator.fields.text import FilePath, Name, VaultPath, Word, invalid
-from rotator.fields.times import CronText, Duration, Grace, TimeZone, WindowLength
+from rotator.fields.text import FilePath, Name, TargetPattern, VaultPath, Word, invalid
+from rotator.fields.times import CronText, Duration, Grace, LeaseLength, TimeZone, WindowLength
 from rotator.providers.registry import AnyAccountOptions
 from rotator.settings.vault import VaultSettings
 
@@ -187,19 +188,26 @@ class DaemonSettings(Section):
     poll: Duration = timedelta(seconds=30)
     """The interval between two looks at a target; default 30s. A look also finds requests from `rotator rotate` for
     which no signal was sent."""
-    claim: Duration = _LIMITS.claim
-    """How long a claim reserves a target for a process unless renewed; default 60s. After a crash, another process
-    takes over when the claim ends. It must be longer than the longest call to a provider."""
+    claim: LeaseLength = _LIMITS.claim
+    """How long a claim reserves a target for a process that no longer renews it; default 12s, at least 5s. After a
+    crash, another process takes over when the claim ends. Configure the same length for all processes."""
     stop_within: Duration = timedelta(seconds=45)
     """How long a stop may take; default 45s. The current step is finished first. Give the service manager a higher
     limit."""
     retirements_per_minute: Count = Field(default=_LIMITS.retirements_per_minute, ge=1, le=10000)
     """The maximum number of credentials disabled or deleted in one minute; default 10. It limits the damage of a wrong
     clock."""
+    signal_rotates: tuple[TargetPattern, ...] = Field(default=("*",), examples=[["office-phone", "lobby-*"]])
+    """The targets that SIGUSR1 rotates: names, or patterns with `*` and `?`; default every target. With an empty list
+    the signal rotates nothing."""
     circuit: CircuitSettings = Field(default_factory=CircuitSettings)
     """The circuit breaker of each provider account."""
     backoff: BackoffSettings = Field(default_factory=BackoffSettings)
     """The back-off of a target after a failure."""
+
+    def rotates_on_signal(self, target: str) -> bool:
+        """True if SIGUSR1 rotates the target with this name."""
+        return any(fnmatchcase(target, pattern) for pattern in self.signal_rotates)
 
 
 class LogLevel(Enum):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from rotator.core.model import Strategy
 from rotator.core.naming import new_username
@@ -124,6 +125,15 @@ def _new_usernames(linked: LinkedTarget) -> tuple[str, ...]:
         new_username(target, lambda characters: characters[0]),
         new_username(target, lambda characters: characters[-1]),
     )
+
+
+def signal_rotates_targets(settings: Settings) -> Iterator[Finding]:
+    """Each entry of `signal_rotates` names a target: a signal that rotates nothing would be found out too late."""
+    names = [target.name for _, target in targets_of(settings)]
+    for position, pattern in enumerate(settings.daemon.signal_rotates):
+        if not any(fnmatchcase(name, pattern) for name in names):
+            loc = ("daemon", "signal_rotates", position)
+            yield Finding(loc, "matches no target", suggest(pattern, names, "targets"))
 
 
 def in_place_has_no_overlap(settings: Settings) -> Iterator[Finding]:

@@ -1,17 +1,32 @@
 """Time and randomness under a test's control."""
 
 import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 
+@dataclass(eq=False, slots=True)
+class _Repetition:
+    due: timedelta
+    interval: timedelta
+    action: Callable[[], bool]
+
+
 class FakeClock:
-    """A clock that moves only by `advance`, `jump` and `sleep`."""
+    """A clock that moves only by `advance`, `jump` and `sleep`; whoever moves it carries out what is repeated.
+
+    While `paused`, nothing is repeated: the process stands still, but time passes.
+    """
 
     def __init__(self, now: datetime = START) -> None:
         self._now = now
-        self._monotonic = 1_000.0
+        self._passed = timedelta()
+        self._repetitions: list[_Repetition] = []
+        self.paused = False
 
     def now(self) -> datetime:
         """Returns the wall clock."""
@@ -19,7 +34,7 @@ class FakeClock:
 
     def monotonic(self) -> float:
         """Returns seconds that never jump."""
-        return self._monotonic
+        return 1_000.0 + self._passed.total_seconds()
 
     def sleep(self, seconds: float) -> None:
         """Advances the clock without waiting."""
@@ -27,12 +42,33 @@ class FakeClock:
 
     def advance(self, by: timedelta) -> None:
         """Lets time pass."""
-        self._now += by
-        self._monotonic += by.total_seconds()
+        end = self._passed + by
+        while due := [each for each in self._repetitions if each.due <= end]:
+            first = min(due, key=lambda each: each.due)
+            self._pass_until(first.due)
+            first.due += first.interval
+            if not self.paused and not first.action():
+                self._repetitions.remove(first)
+        self._pass_until(end)
+
+    def _pass_until(self, moment: timedelta) -> None:
+        self._now += moment - self._passed
+        self._passed = moment
 
     def jump(self, by: timedelta) -> None:
         """Sets the wall clock; no time passes."""
         self._now += by
+
+    @contextmanager
+    def repeat(self, interval: timedelta, action: Callable[[], bool]) -> Iterator[None]:
+        """Calls `action` whenever another `interval` has passed."""
+        repetition = _Repetition(self._passed + interval, interval, action)
+        self._repetitions.append(repetition)
+        try:
+            yield
+        finally:
+            if repetition in self._repetitions:
+                self._repetitions.remove(repetition)
 
 
 class FakeRandomness:

@@ -68,6 +68,7 @@ class FakeProvider:
         self.faults: dict[str, list[FakeFault]] = {}  # by verb, one for each further call
         self.calls: list[str] = []
         self.slow_to_accept = 0  # this many proofs come too early
+        self.dead = False  # no connection is made any more
         self._account = account
         self._next = 0
 
@@ -128,6 +129,8 @@ class FakeProvider:
         self.calls.append(verb)
         planned = self.faults.get(verb)
         fault = planned.pop(0) if planned else None
+        if self.dead:
+            fault = FakeFault.UNREACHABLE
         with self.points.around(verb):
             answer = _FAULTS[fault] if fault in _FAULTS else carry_out()
         return Unknown("the answer was lost") if fault is FakeFault.LOST_AFTER else answer

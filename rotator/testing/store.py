@@ -19,6 +19,9 @@ class MemoryStore:
         self.consumers: dict[str, ConsumerDocument] = {}
         self.points = CrashPoints()
         self.unpublishable: set[str] = set()
+        self.deletes_after: timedelta | None = None  # the mount's `delete_version_after`
+        self._earlier: dict[str, list[Versioned | ConsumerDocument]] = {}  # older versions, by target or path
+        self._restorable: dict[str, Versioned | ConsumerDocument] = {}  # deleted, not destroyed
         self.failing: list[StoreError] = []  # raised by the next calls, one each, before they do anything
         self.losing: list[StoreError] = []  # raised by the next writes, one each, after they were carried out
         self._lock = Lock()
@@ -30,6 +33,7 @@ class MemoryStore:
     def read_state(self, target: str) -> Versioned:
         """Returns the state document, or a fresh one."""
         self._fail()
+        self._end_what_ends(target)
         return self.states.get(target, Versioned(TargetState(target), 0))
 
     def write_state(self, state: TargetState, version: int) -> int:
@@ -39,7 +43,8 @@ class MemoryStore:
             current = self.states.get(state.target, Versioned(state, 0)).version
             if current != version:
                 raise Conflict(f"{state.target} is at version {current}, not {version}")
-            self.states[state.target] = Versioned(state, version + 1)
+            self._keep(state.target)
+            self.states[state.target] = Versioned(state, version + 1, ends_at=self._end())
             self._lose()
         return version + 1
 
@@ -50,6 +55,7 @@ class MemoryStore:
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Returns the consumer document."""
         self._fail()
+        self._end_what_ends(path)
         return self.consumers.get(path, ConsumerDocument(0, exists=False))
 
     def check_publishable(self, path: str) -> None:
@@ -57,7 +63,7 @@ class MemoryStore:
         if path in self.unpublishable:
             raise StoreDenied(f"the token may not write {path}")
 
-    def write_consumer(self, path: str, credential: Credential, at: datetime, over: ConsumerDocument) -> int:  # noqa: ARG002
+    def write_consumer(self, path: str, credential: Credential, at: datetime | None, over: ConsumerDocument) -> int:
         """Writes by check-and-set."""
         return self._write(
             path,
@@ -69,12 +75,16 @@ class MemoryStore:
                 password=credential.password,
                 credential_id=credential.id,
                 attempt=credential.attempt,
+                rotated_at=at,
+                ends_at=self._end(),
             ),
         )
 
     def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:  # noqa: ARG002
         """Takes the credential out by check-and-set."""
-        return self._write(path, over, ConsumerDocument(over.version + 1, exists=True, withdrawn=True))
+        return self._write(
+            path, over, ConsumerDocument(over.version + 1, exists=True, ends_at=self._end(), withdrawn=True)
+        )
 
     def _write(self, path: str, over: ConsumerDocument, document: ConsumerDocument) -> int:
         self._fail()
@@ -84,14 +94,77 @@ class MemoryStore:
             current = self.consumers.get(path, ConsumerDocument(0, exists=False)).version
             if current != over.version:
                 raise Conflict(f"{path} is at version {current}, not {over.version}")
+            self._keep(path)
             self.consumers[path] = document
             self._lose()
         return document.version
 
+    # What people and Vault itself do. `key` is a target's name (its state document) or a consumer document's path.
+
+    def delete(self, key: str) -> None:
+        """Deletes the latest version, as `vault kv delete` does; `undelete` restores it."""
+        document = self._latest(key)
+        if not document.deleted:
+            self._restorable[key] = document
+            self._set(key, self._gone(key, f"vault kv undelete -mount=secret -versions={document.version} {key}"))
+
+    def undelete(self, key: str) -> None:
+        """Restores a deleted version, for good unless the mount deletes by itself."""
+        self._set(key, replace(self._restorable.pop(key), ends_at=self._end()))
+
+    def destroy(self, key: str) -> None:
+        """Deletes the latest version for good."""
+        self._restorable.pop(key, None)
+        self._set(key, self._gone(key, remedy=""))
+
+    def remove(self, key: str) -> None:
+        """Removes every version, as `vault kv metadata delete` does: the document never existed."""
+        for kept in (self.states, self.consumers, self._restorable, self._earlier):
+            kept.pop(key, None)
+
+    def roll_back(self, key: str) -> None:
+        """Writes the version before the latest again, as `vault kv rollback` does."""
+        before, version = self._earlier[key][-1], self._latest(key).version
+        self._keep(key)
+        self._set(key, replace(before, version=version + 1))
+
     def tamper(self, path: str, username: str) -> None:
         """Changes the consumer document as somebody else would."""
+        self._keep(path)
         current = self.consumers.get(path, ConsumerDocument(0, exists=False))
         self.consumers[path] = replace(current, version=current.version + 1, exists=True, username=username)
+
+    def _latest(self, key: str) -> Versioned | ConsumerDocument:
+        return self.states[key] if key in self.states else self.consumers[key]
+
+    def _set(self, key: str, document: Versioned | ConsumerDocument) -> None:
+        if isinstance(document, Versioned):
+            self.states[key] = document
+        else:
+            self.consumers[key] = document
+
+    def _keep(self, key: str) -> None:
+        self._restorable.pop(key, None)
+        if key in self.states or key in self.consumers:
+            self._earlier.setdefault(key, []).append(self._latest(key))
+
+    def _gone(self, key: str, remedy: str) -> Versioned | ConsumerDocument:
+        version = self._latest(key).version
+        if key in self.states:
+            return Versioned(TargetState(key), version, deleted=True, remedy=remedy)
+        return ConsumerDocument(version, exists=False, deleted=True, remedy=remedy)
+
+    def _end(self) -> datetime | None:
+        now = self.now()
+        return now + self.deletes_after if now is not None and self.deletes_after is not None else None
+
+    def _end_what_ends(self, key: str) -> None:
+        now = self.now()
+        if now is None or (key not in self.states and key not in self.consumers):
+            return
+        ends_at = self._latest(key).ends_at
+        if ends_at is not None and ends_at <= now:
+            self.delete(key)
 
     def _fail(self) -> None:
         if self.failing:

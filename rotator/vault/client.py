@@ -61,9 +61,9 @@ class VaultRequest:
 class Absent(Exception):
     """A 404 from Vault itself: nothing exists, or only a deleted `version` (0: none ever existed)."""
 
-    def __init__(self, version: int) -> None:
+    def __init__(self, version: int, *, destroyed: bool = False) -> None:
         super().__init__(version)
-        self.version = version
+        self.version, self.destroyed = version, destroyed
 
 
 class VaultClient:
@@ -272,7 +272,7 @@ def _missing(request: VaultRequest, error: hvac_errors.VaultError) -> Exception:
     if error.errors:
         return StoreError(f"{request.path}: there is no such mount, authentication method or namespace in this Vault")
     metadata = (error.json.get("data") or {}).get("metadata") or {}
-    return Absent(metadata.get("version", 0))
+    return Absent(metadata.get("version", 0), destroyed=metadata.get("destroyed") is True)
 
 
 _OUTCOMES: Mapping[type[Exception], str] = {

@@ -46,7 +46,7 @@ def decode_state(document: Mapping[str, Any]) -> TargetState:
     raise StoreCorrupt(f"field {path.removeprefix('.') or 'document'}: {problem}")
 
 
-def encode_consumer(credential: Credential, at: datetime, existing: Mapping[str, Any]) -> dict[str, Any]:
+def encode_consumer(credential: Credential, at: datetime | None, existing: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the consumer document: our keys, and the keys in `existing` that people added.
 
     Raises ValueError if the credential has no password.
@@ -60,7 +60,7 @@ def encode_consumer(credential: Credential, at: datetime, existing: Mapping[str,
         "uri": credential.uri,
         "credential_id": credential.id,
         "attempt_id": credential.attempt,
-        "rotated_at": _utc(at),
+        "rotated_at": at and _utc(at),
     }
 
 
@@ -84,6 +84,7 @@ def decode_consumer(document: Mapping[str, Any], version: int) -> ConsumerDocume
         password=None if password is None else Secret(password),
         credential_id=_text(document, "credential_id"),
         attempt=_text(document, "attempt_id"),
+        rotated_at=_moment(_text(document, "rotated_at")),
         withdrawn=password is None and _text(document, "withdrawn_at") is not None,
     )
 
@@ -91,6 +92,13 @@ def decode_consumer(document: Mapping[str, Any], version: int) -> ConsumerDocume
 def _text(document: Mapping[str, Any], key: str) -> str | None:
     value = document.get(key)
     return value if isinstance(value, str) else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return _aware(text) if text is not None else None
+    except ValueError:
+        return None
 
 
 def _problem(error: BaseException, kind: type | None) -> str:

@@ -7,9 +7,10 @@ process has seen, and a conflict is verified before it is believed.
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from rotator.ports import Conflict, StoreUnavailable
+from rotator.ports import Conflict, StoreDenied, StoreUnavailable
 from rotator.vault.client import Absent, VaultClient, VaultRequest, extract
 
 _STANDBY_LAG = 0.15  # seconds; measured on a healthy cluster: median 0.08, maximum 0.11
@@ -21,6 +22,13 @@ class KvDocument:
 
     data: Mapping[str, Any] | None = field(repr=False)
     version: int  # of the latest version, deleted or not; 0 if nothing was ever written
+    destroyed: bool = False  # the latest version was deleted for good
+    ends_at: datetime | None = None  # Vault deletes it by itself then
+
+    @property
+    def deleted(self) -> bool:
+        """True if it existed, and its latest version was deleted or destroyed."""
+        return self.data is None and self.version > 0
 
 
 class KeyValue:
@@ -47,6 +55,16 @@ class KeyValue:
         answer = self._client.retry(self._client.request, request)
         options = extract(dict, answer, "data").get("options") or {}
         return extract(str, answer, "data", "type"), str(options.get("version", "1"))
+
+    def deletes_after(self) -> str:
+        """Returns the mount's `delete_version_after`; empty if there is none, or if the token may not read it."""
+        request = VaultRequest("check", "get", f"{self._mount}/config", ("read",))
+        try:
+            answer = self._client.retry(self._client.request, request)
+        except StoreDenied:  # of an older policy; the documents themselves still show when they end
+            return ""
+        length = extract(str, answer, "data", "delete_version_after")
+        return "" if length == "0s" or length.startswith("-") else length
 
     def read(self, operation: str, path: str) -> KvDocument:
         """Reads a document, never an older version than this process has read or written."""
@@ -86,8 +104,13 @@ class KeyValue:
         try:
             answer = self._client.request(request)
         except Absent as absent:
-            return KvDocument(None, absent.version)
-        return KvDocument(extract(dict, answer, "data", "data"), extract(int, answer, "data", "metadata", "version"))
+            return KvDocument(None, absent.version, absent.destroyed)
+        ends = extract(str, answer, "data", "metadata", "deletion_time")
+        return KvDocument(
+            extract(dict, answer, "data", "data"),
+            extract(int, answer, "data", "metadata", "version"),
+            ends_at=datetime.fromisoformat(ends) if ends else None,
+        )
 
     def _newest_of(self, operation: str, path: str) -> KvDocument:
         document = self._get(operation, path)

@@ -20,6 +20,11 @@ path "{mount}/data/{prefix}/*" {{
 path "{mount}/metadata/{prefix}/*" {{
   capabilities = ["create", "update", "list"]
 }}
+
+# Whether the mount deletes by itself what is written (delete_version_after): rotator refuses to start on one that does.
+path "{mount}/config" {{
+  capabilities = ["read"]
+}}
 """
 
 _CONSUMER = """

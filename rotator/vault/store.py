@@ -1,6 +1,7 @@
 """The engine's store: the state document and the consumer document of each target, in Vault."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +26,7 @@ class VaultStore:
         self._kv = KeyValue(client, self._mount)
 
     def check(self) -> None:
-        """Logs in and checks that the mount is KV v2.
+        """Logs in and checks that the mount is KV v2 and keeps what is written.
 
         Raises StoreError, with a remedy, if it is not: v1 silently ignores check-and-set.
         """
@@ -36,6 +37,12 @@ class VaultStore:
                 f"the mount {self._mount}/ is {actual}, but rotator needs the check-and-set of KV version 2 "
                 f"(vault kv enable-versioning {self._mount}/, or name another mount)"
             )
+        ends_after = self._kv.deletes_after()
+        if ends_after:
+            raise StoreError(
+                f"the mount {self._mount}/ deletes every version of a document after {ends_after}, passwords in use "
+                f"included: vault write {self._mount}/config delete_version_after=0s"
+            )
 
     def now(self) -> datetime | None:
         """Returns Vault's time, as of its last answer and carried forward; None before the first answer."""
@@ -45,9 +52,8 @@ class VaultStore:
         """Reads the state document; returns a new state if it does not exist. Raises StoreError."""
         path = self._state_path(target)
         document = self._kv.read("read_state", path)
-        if document.data is None:
-            return Versioned(TargetState(target), document.version)
-        return Versioned(self._decoded(target, path, document), document.version)
+        state = TargetState(target) if document.data is None else self._decoded(target, path, document)
+        return Versioned(state, document.version, document.deleted, document.ends_at, self._remedy(path, document))
 
     def write_state(self, state: TargetState, version: int) -> int:
         """Writes the state document over `version` and returns the new version. Raises StoreError."""
@@ -64,9 +70,11 @@ class VaultStore:
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Reads the consumer document. Raises StoreError."""
         document = self._kv.read("read_consumer", path)
-        if document.data is None:
-            return ConsumerDocument(version=document.version, exists=False)
-        return decode_consumer(document.data, document.version)
+        read = ConsumerDocument(document.version, exists=False)
+        if document.data is not None:
+            read = decode_consumer(document.data, document.version)
+        remedy = self._remedy(path, document)
+        return replace(read, deleted=document.deleted, ends_at=document.ends_at, remedy=remedy)
 
     def check_publishable(self, path: str) -> None:
         """Raises StoreDenied if the token may not write the consumer document at `path`."""
@@ -85,7 +93,7 @@ class VaultStore:
             raise StoreError(f"{self._mount}/{path} has no text under the key {key!r}: store the secret there")
         return Secret(value)
 
-    def write_consumer(self, path: str, credential: Credential, at: datetime, over: ConsumerDocument) -> int:
+    def write_consumer(self, path: str, credential: Credential, at: datetime | None, over: ConsumerDocument) -> int:
         """Writes the consumer document over the version of `over`, keeping keys that people added.
 
         Raises StoreError.
@@ -104,6 +112,14 @@ class VaultStore:
         if document.version != over.version:
             raise Conflict(f"{self._mount}/data/{path}: somebody else wrote first")
         return self._kv.write("write_consumer", path, encode(document.data or {}), over.version)
+
+    def _remedy(self, path: str, document: KvDocument) -> str:
+        """Returns the command that restores a deleted document, or those that take its end away; empty if none does."""
+        undelete = f"vault kv undelete -mount={self._mount} -versions={document.version} {path}"
+        if document.ends_at is not None:
+            keep = f"vault kv metadata put -mount={self._mount} -delete-version-after=0s {path}"
+            return f"{keep}, then {undelete}"
+        return undelete if document.deleted and not document.destroyed else ""
 
     def _state_path(self, target: str) -> str:
         if not target or "/" in target or target in {".", ".."}:

@@ -237,3 +237,22 @@ def test_a_connections_lost_answer_is_settled_by_what_is_shown():
         assert lifecycle.state.attempt is None
         assert lifecycle.accepts_published(lifecycle.consumer)
         assert lifecycle.state.failures == 0
+
+
+def test_what_a_rolled_back_document_hands_out_is_not_ended_as_it_was_told():
+    with TelnyxLifecycle() as lifecycle:
+        lifecycle.settle()
+        first = lifecycle.consumer
+        lifecycle.rotate()
+        assert lifecycle.record_of(first.credential_id).ends is not None
+        lifecycle.store.roll_back("sip/office")
+        lifecycle.settle(3 * DAY)  # devices are let in all the time
+        assert lifecycle.record_of(first.credential_id).ends is None
+        taken_over = lifecycle.rotate(take_over=True)
+        assert taken_over.username != first.username
+        lifecycle.settle(DAY - HOUR)
+        assert lifecycle.accepts_published(first)
+        lifecycle.settle(HOUR)
+        assert not lifecycle.accepts_published(first)
+        lifecycle.settle(8 * DAY)
+        assert lifecycle.names == [taken_over.username]

@@ -76,7 +76,7 @@ def attempt_replaced_while_unknown(patch) -> None:
 
 def no_proof_before_publishing(patch) -> None:
     def prove(caller, current, action):
-        current.write(advance.after_proof(current.state, "taken on trust"))
+        current.write(advance.after_proof(current.state, "taken on trust", current.clocks().vault))
 
     patch.setattr(attempt_effects, "prove", prove)
 
@@ -132,8 +132,8 @@ def unknown_taken_for_refused(patch) -> None:
 
 
 def abandoned_without_a_trace(patch) -> None:
-    def after_abandon(state, now, not_before, *, strays=False) -> TargetState:
-        return replace(original(state, now, not_before, strays=strays), ledger=state.ledger)
+    def after_abandon(state, now, not_before, **left) -> TargetState:
+        return replace(original(state, now, not_before, **left), ledger=state.ledger)
 
     original = advance.after_abandon
     patch.setattr(advance, "after_abandon", after_abandon)

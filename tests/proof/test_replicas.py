@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import short_calls
 from daemon_environment import DaemonEnvironment, daemon_environment
+from killed_daemons import CLAIM
 from long_runs import only_long
 from polling import eventually
 from raft_cluster import running_raft_cluster
@@ -15,8 +15,7 @@ from raft_cluster import running_raft_cluster
 from rotator_simulator.faults import fault_named
 
 TARGETS = 60
-CLAIM = f"{short_calls.CLAIM:g}s"
-TAKEOVER = short_calls.CLAIM + 50  # seconds: the claim of a dead one, an election (5), a poll, and the rest of the work
+TAKEOVER = CLAIM + 50  # seconds: the claim of a dead one, an election (5), a poll, and the rest of the work
 LATENCY = 0.08  # seconds for each call to the provider: what a public API over a continent takes
 
 
@@ -69,7 +68,7 @@ def test_each_target_is_rotated_once_however_many_daemons_run(environment, repli
 def test_what_a_killed_daemon_leaves_is_carried_on_by_another_when_its_claim_ends(environment, count_run):
     count_run("vobiz", "replace", "one of two daemons killed in mid-rotation", TARGETS)
     names, targets = many_targets("killed")
-    environment.configure(targets, daemon={"workers": 4, "claim": CLAIM})
+    environment.configure(targets, daemon={"workers": 4})
     first = environment.start()
     first.wait_for("started")
     second = environment.start()
@@ -104,7 +103,7 @@ def test_three_replicas_on_three_nodes_lose_a_replica_and_the_leader_and_rotate_
         for node in [leader, *raft.standbys()]:
             environment.config = environment.folder / f"config-{len(replicas)}.yaml"
             vault = {"address": node.address, "timeout": "3s", "connect_timeout": "2s"}
-            environment.configure(targets, daemon={"workers": 2, "claim": CLAIM}, vault=vault)
+            environment.configure(targets, daemon={"workers": 2}, vault=vault)
             replicas.append(environment.start())
         eventually(lambda: any(environment.state(name).counts.succeeded for name in names), "the work has begun")
         replicas[1].stop(signal.SIGKILL)

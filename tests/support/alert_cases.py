@@ -30,6 +30,7 @@ def _series(name: str, labels: str = "", pod: str = POD) -> str:
 
 _TARGET = 'target="phone"'
 _LAST = _series("rotator_target_last_rotation_timestamp_seconds", _TARGET)
+_MADE = _series("rotator_target_password_made_timestamp_seconds", _TARGET)
 _NEXT = _series("rotator_target_next_rotation_timestamp_seconds", _TARGET)
 _MAX_AGE = _series("rotator_target_max_age_seconds", _TARGET)
 _FAILURES = _series("rotator_target_consecutive_failures", _TARGET)
@@ -96,6 +97,17 @@ CASES = (
         "The password of phone is older than its policy allows",
         "It is 1h 17m 0s old. Rotations fail, or do not start.",
         quiet={_LAST: "0+60x200", _MAX_AGE: "3600x200"},
+    ),
+    Case(  # after an undo: the password is older than the last rotation
+        "RotatorTargetOverdue",
+        {_MADE: "0x200", _LAST: "0+60x200", _MAX_AGE: "3600x200"},
+        "77m",
+        "70m",
+        _PHONE,
+        "critical",
+        "The password of phone is older than its policy allows",
+        "It is 1h 17m 0s old. Rotations fail, or do not start.",
+        quiet={_MADE: "0+60x200", _LAST: "0x200", _MAX_AGE: "3600x200"},
     ),
     Case(
         "RotatorTargetNeverRotated",

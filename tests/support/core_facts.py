@@ -19,6 +19,7 @@ from rotator.core.model import (
     Strategy,
     Target,
     TargetState,
+    Verification,
 )
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every
@@ -35,7 +36,10 @@ OLD = Credential("fake", "old", "id-old", Secret("old password"), attempt="1")
 NEW = Credential("fake", "new", "id-new", Secret("new password"), attempt="2")
 STAGED = replace(NEW, id=None)
 OTHER = Credential("fake", "other", "id-other", Secret("other password"), attempt="0")
-ATTEMPT = Attempt("2", Purpose.ROTATE, Strategy.REPLACE, Phase.STAGED, STAGED, OLD, NOW, "schedule", "due")
+ATTEMPT = Attempt(
+    "2", Purpose.ROTATE, Strategy.REPLACE, Phase.STAGED, STAGED, OLD, NOW, "schedule", "due", proved_at=NOW
+)
+VERIFIED = Verification(NOW, accepted=True, proof="asking the fake")
 ENTRY = LedgerEntry(NEW, Ending.DELETE, NOW - DAY, NOW, 7 * DAY)
 REQUEST = Request(Purpose.ROTATE, "somebody", "because", NOW)
 UNDO = replace(REQUEST, purpose=Purpose.UNDO)
@@ -55,7 +59,7 @@ def document(credential: Credential) -> ConsumerDocument:
 def facts(target: Target = TARGET, consumer: ConsumerDocument | None = None, **changes: Any) -> Facts:
     """A target at rest: `OLD` is published, nothing is due. `state_...` changes its state, the rest the facts."""
     state = TargetState("office", published=OLD, last_rotation=NOW - 60 * DAY, next_rotation=NOW + 80 * DAY)
-    state = replace(state, scheduled_by=target.schedule_key)
+    state = replace(state, scheduled_by=target.schedule_key, verification=VERIFIED)
     state = replace(
         state, **{name.removeprefix("state_"): v for name, v in changes.items() if name.startswith("state_")}
     )

@@ -71,7 +71,6 @@ class DaemonEnvironment:
             "daemon": {
                 "listen": "127.0.0.1:0",
                 "poll": "1s",
-                "claim": "40s",
                 "stop_within": "35s",
                 "backoff": {"base": "1s", "cap": "2s"},
             },
@@ -87,6 +86,19 @@ class DaemonEnvironment:
         daemon = Daemon(self)
         self.daemons.append(daemon)
         return daemon
+
+    def run_rotator(self, *words: str) -> str:
+        """Runs a command as a process of its own, beside the daemon, and returns everything that it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "rotator", *words, "--config", str(self.config)],
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
 
     def state(self, target: str) -> TargetState:
         return self.vault.store.read_state(target).state

@@ -46,6 +46,8 @@ class EngineHarness:
         self.clock = FakeClock()
         self.store = MemoryStore(self.clock)
         self.provider: Any = FakeProvider(capabilities)  # or what a subclass has in its place
+        self.others: dict[str, FakeProvider] = {}  # further accounts
+        self.unconfigured: set[str] = set()  # accounts that have left the configuration
         self.audit = MemoryAudit()
         self.randomness = FakeRandomness(seed)
         self.stopping = False
@@ -56,9 +58,10 @@ class EngineHarness:
     def engine(self) -> Engine:
         """A new process."""
         self.processes += 1
+        accounts = {"fake": self.provider} | self.others
         return Engine(
             store=self.store,
-            providers={"fake": self.provider},
+            providers={name: one for name, one in accounts.items() if name not in self.unconfigured},
             clock=self.clock,
             randomness=self.randomness,
             audit=self.audit,

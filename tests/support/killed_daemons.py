@@ -22,11 +22,12 @@ from typing import Any, Self
 import psutil
 from daemon_environment import ACCOUNT, TOKEN, Daemon, DaemonEnvironment
 from polling import eventually
-from short_calls import CLAIM, STOP_WITHIN
+from short_calls import STOP_WITHIN
 
 from rotator.core.model import TargetState
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
+from rotator.engine import Limits
 from rotator.ports import StoreError, StoreUnavailable
 from rotator_simulator.account import Propagation, SimulatedAccount
 from rotator_simulator.devices.device import DeviceTiming, PublishedCredential
@@ -39,6 +40,7 @@ from rotator_simulator.registrar import RegistrarOptions
 from rotator_simulator.server import SimulatorServer
 
 EVERY, OVERLAP, QUARANTINE = 7.0, 3.0, 1.0  # seconds, of the one policy
+CLAIM = Limits().claim.total_seconds()
 LOAD = 57.0  # seconds that a machine with other work to do may add
 STRATEGIES = ("replace", "alternating", "in-place")
 _HISTORY = 5000  # versions of a consumer document that are kept, so that the whole run can be read afterwards
@@ -146,7 +148,6 @@ class DaemonRun:
         """A schedule of seconds, in which everything that is due comes by itself."""
         policy = {"every": f"{EVERY:g}s", "overlap": f"{OVERLAP:g}s", "quarantine": f"{QUARANTINE:g}s"}
         daemon = {
-            "claim": f"{CLAIM:g}s",
             "stop_within": f"{STOP_WITHIN:g}s",
             "workers": 4,
             "retirements_per_minute": 10000,

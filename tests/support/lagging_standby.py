@@ -36,7 +36,7 @@ class StandbyStore(MemoryStore):
             if self.states.get(state.target) not in (None, before):
                 self._old_states[state.target] = before
 
-    def write_consumer(self, path: str, credential: Credential, at: datetime, over: ConsumerDocument) -> int:
+    def write_consumer(self, path: str, credential: Credential, at: datetime | None, over: ConsumerDocument) -> int:
         before = self.consumers.get(path, ConsumerDocument(0, exists=False))
         try:
             return super().write_consumer(path, credential, at, over)

@@ -1,12 +1,13 @@
 """Processes on one harness that differ in their clock, in their configuration, and in when they act."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from engine_harness import EngineHarness
 
 from rotator.engine import Engine
-from rotator.ports import Clock
+from rotator.ports import Timer
 from rotator.testing import CrashPoints, FakeProvider
 
 
@@ -25,11 +26,14 @@ class SkewedClock:
     def sleep(self, seconds: float) -> None:
         self._world.clock.sleep(seconds)
 
+    def repeat(self, interval: timedelta, action: Callable[[], bool]) -> AbstractContextManager[None]:
+        return self._world.clock.repeat(interval, action)
+
 
 def start_process(
     harness: EngineHarness,
     *,
-    clock: Clock | None = None,
+    clock: Timer | None = None,
     providers: Mapping[str, FakeProvider] | None = None,
     name: str = "",
 ) -> Engine:

@@ -20,7 +20,7 @@ from provider_fixtures import account_options
 from rotator.core.model import Capabilities, Strategy, Target
 from rotator.core.secret import Secret
 from rotator.engine import Engine, Limits
-from rotator.ports import Clock, Provider
+from rotator.ports import Clock, Provider, Timer
 from rotator.providers.http.client import Http
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
@@ -379,7 +379,6 @@ class SimulatedHarness(EngineHarness):
         self.setup = setup
         self.accounts = {name: setup.make(setup.kind, name, self.clock, **dict(setup.readings)) for name in accounts}
         self.provider = self.accounts[accounts[0]]
-        self.limits = replace(self.limits, claim=Limits().claim)
         for account in self.accounts.values():
             account.add(BYSTANDER)
             account.bystanders = set(account.stored_credentials())
@@ -391,7 +390,7 @@ class SimulatedHarness(EngineHarness):
         for account in self.accounts.values():
             account.add(username)
 
-    def engine(self, clock: Clock | None = None, limits: Limits | None = None) -> Engine:
+    def engine(self, clock: Timer | None = None, limits: Limits | None = None) -> Engine:
         """A new process; its adapters, connections and pace are new as well."""
         self.processes += 1
         own = clock or self.clock

@@ -106,7 +106,7 @@ def test_patience_ends(foreground):
     began = foreground.harness.clock.now()
     report = foreground.do()
     assert report.result is Result.WAITING
-    assert timedelta(minutes=4) < foreground.harness.clock.now() - began < timedelta(minutes=6)
+    assert timedelta(minutes=3) < foreground.harness.clock.now() - began < timedelta(minutes=5)
 
 
 def test_a_document_of_somebody_else_is_named_with_the_way_out(foreground):

@@ -84,6 +84,7 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         "phone",
         attempt=attempt,
         ledger=(entry(now, disable_in=DAY), entry(now, disable_in=DAY), entry(now, disable_in=-DAY, disabled=-DAY)),
+        published=replace(credential("pub"), made_at=now - 5 * DAY),
         last_rotation=now - 3 * DAY,
         next_rotation=now + 80 * DAY,
         failures=2,
@@ -102,6 +103,7 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_rotation_duration_seconds_count", ("phone",)): 7,
         ("rotator_rotation_duration_seconds_sum", ("phone",)): 12.5,
         ("rotator_target_last_rotation_timestamp_seconds", ("phone",)): stamp - 3 * 86_400,
+        ("rotator_target_password_made_timestamp_seconds", ("phone",)): stamp - 5 * 86_400,
         ("rotator_target_next_rotation_timestamp_seconds", ("phone",)): stamp + 80 * 86_400,
         ("rotator_target_max_age_seconds", ("phone",)): 90 * 86_400,
         ("rotator_target_consecutive_failures", ("phone",)): 2,
@@ -131,6 +133,7 @@ def test_what_is_not_known_is_absent_and_a_forgotten_target_too() -> None:
     source.forget("other")
     names = {name for name, labels in scrape(source)}
     assert "rotator_target_last_rotation_timestamp_seconds" not in names
+    assert "rotator_target_password_made_timestamp_seconds" not in names
     assert "rotator_attempt_open_timestamp_seconds" not in names
     assert "rotator_vault_token_expiry_timestamp_seconds" not in names
     assert not any("other" in labels for _, labels in scrape(source))

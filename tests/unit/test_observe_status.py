@@ -65,7 +65,8 @@ def full_state() -> TargetState:
     )
     return TargetState(
         "phone",
-        published=credential("pub"),
+        published=replace(credential("pub"), made_at=NOW - 5 * DAY),
+        published_since=NOW - 3 * DAY,
         standby=credential("by"),
         attempt=replace(attempt, uncertain=True, applied_at=NOW, compromised=True),
         ledger=(entry(note="active calls", failures=2),),
@@ -103,8 +104,9 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
             "username": "pub",
             "attempt": "a0",
             "since": "2026-01-02T12:00:00+00:00",
+            "made_at": "2025-12-31T12:00:00+00:00",
         },
-        "age_seconds": 3 * 86_400.0,
+        "age_seconds": 5 * 86_400.0,
         "max_age_seconds": 90 * 86_400.0 + 4 * 3_600,
         "last_rotation": "2026-01-02T12:00:00+00:00",
         "next_rotation": {"at": "2026-03-26T12:00:00+00:00", "why": "undo requested by bob: wrong one"},

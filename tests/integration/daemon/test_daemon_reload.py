@@ -5,13 +5,11 @@ import resource
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from free_ports import free_port
-from openbao_server import TamperingProxy
 from polling import eventually
 
 KEPT = "configuration not reloaded; the old one stays in force"
@@ -85,22 +83,6 @@ def test_a_stop_during_a_reload_ends_both_in_order(environment):
     daemon.wait_for("stopping")
     assert daemon.process.wait(40) == 0
     assert not faults_of_rotator(daemon)
-
-
-def test_sigusr1_rotates_nothing_where_vault_does_not_say_what_was_asked_for(environment):
-    with TamperingProxy(environment.bao.address) as proxy:
-        environment.configure([replace_target("asked"), replace_target("other")], vault={"address": proxy.address})
-        daemon = environment.start()
-        eventually(lambda: environment.rotations("asked") and environment.rotations("other"), "both rotated")
-        eventually(lambda: not environment.state("other").ledger, "nothing is left to do")
-        proxy.tamper = lambda seen: (
-            replace(seen, status=400, body=b'{"errors":["no"]}') if "state/asked" in seen.path else seen
-        )
-        daemon.send(signal.SIGUSR1)
-        daemon.wait_for("request not read")
-        daemon.wait_for("nothing is rotated: some requests could not be read from Vault; send the signal again")
-    assert environment.rotations("other") == 1
-    assert not [line for line in environment.audit() if line["verb"] == "request_rotation"]
 
 
 def test_a_closed_standard_output_is_no_place_for_the_audit(environment):

@@ -154,7 +154,8 @@ class TestDocuments:
         session.store.write_consumer(path, credential(), AT, session.store.read_consumer(path))
         bao.call("POST", f"secret/{verb}/{path}", {"versions": [1]})
         removed = session.store.read_consumer(path)
-        assert removed == ConsumerDocument(version=1, exists=False)
+        remedy = f"vault kv undelete -mount=secret -versions=1 {path}" if verb == "delete" else ""
+        assert removed == ConsumerDocument(version=1, exists=False, deleted=True, remedy=remedy)
         assert session.store.write_consumer(path, credential(), AT, removed) == 2
 
     def test_a_state_that_cannot_be_read_names_path_and_field(self, bao: Bao, session: VaultAccess, name: str) -> None:

@@ -30,7 +30,7 @@ EVENTS = {
     AttemptEvent.STAGE: lambda state: advance.after_stage(state, Stage(REQUEST, NEW, OLD), "3", NEW, NOW),
     AttemptEvent.APPLY: lambda state: advance.after_apply(state, NEW, NOW),
     AttemptEvent.DOUBT: lambda state: advance.after_failed_proof(state, "not accepted", LATER),
-    AttemptEvent.PROVE: lambda state: advance.after_proof(state, "seen"),
+    AttemptEvent.PROVE: lambda state: advance.after_proof(state, "seen", NOW),
     AttemptEvent.CLOSE: lambda state: advance.after_close(state, TARGET, NOW, 0.0),
     AttemptEvent.ABANDON: lambda state: advance.after_abandon(state, NOW, LATER),
 }
@@ -63,7 +63,7 @@ def test_the_staged_password_stays_through_every_event_of_an_attempt():
         lambda s: advance.after_early_proof(s, "not yet", LATER),
         lambda s: advance.after_failed_proof(s, "not accepted", LATER),
         lambda s: advance.after_apply(s, made, NOW),
-        lambda s: advance.after_proof(s, "seen"),
+        lambda s: advance.after_proof(s, "seen", NOW),
         lambda s: advance.after_request(s, REQUEST),
         advance.after_release,
     ):
@@ -195,13 +195,13 @@ def test_what_the_provider_leaves_out_of_its_answer_is_known_from_staging():
     )
     told = Credential("fake", "made", "id-new", Secret("made"), uri="sip:b")
     full = advance.after_apply(state, told, LATER)
-    assert full.attempt.staged == replace(told, attempt="2")
+    assert full.attempt.staged == replace(told, attempt="2", made_at=LATER)
 
 
 def test_a_proof_ends_the_waiting():
     state = replace(opened(Phase.APPLIED), failures=2, not_before=NOW, last_error="x")
-    proved = replace(state.attempt, phase=Phase.PROVED, proof="seen")
-    assert advance.after_proof(state, "seen") == replace(state, attempt=proved, not_before=None, last_error="")
+    proved = replace(state.attempt, phase=Phase.PROVED, proof="seen", proved_at=LATER)
+    assert advance.after_proof(state, "seen", LATER) == replace(state, attempt=proved, not_before=None, last_error="")
 
 
 def test_a_refusal_is_marked_and_a_restore_keeps_the_refused_password_for_a_while():

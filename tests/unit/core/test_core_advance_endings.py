@@ -17,6 +17,7 @@ from rotator.core.model import (
     Request,
     Strategy,
     TargetState,
+    Verification,
 )
 from rotator.core.schedule import Window
 
@@ -117,13 +118,30 @@ def test_a_spare_credential_of_an_abandoned_attempt_goes_at_once_beside_the_othe
     assert len(advance.after_abandon(unknown, NOW, LATER, strays=True).ledger) == 1
 
 
-def test_an_abandoned_attempt_in_place_leaves_nothing_and_an_undo_has_its_credential_disabled_again():
+@pytest.mark.parametrize(("quarantine", "kept_for"), [(DAY, DAY), (timedelta(), ledger.LATE_COMMIT)])
+def test_an_abandoned_attempt_in_place_keeps_a_password_that_may_be_in_force(quarantine, kept_for):
     in_place = replace(opened(strategy=Strategy.IN_PLACE, uncertain=True), ledger=(FIRST,))
-    assert advance.after_abandon(in_place, NOW, LATER).ledger == (FIRST,)
+    kept = LedgerEntry(replace(NEW, id=None), Ending.FORGET, NOW, NOW, kept_for)
+    assert advance.after_abandon(in_place, NOW, LATER, kept_for=quarantine).ledger == (FIRST, kept)
+    certain = replace(in_place, attempt=replace(in_place.attempt, uncertain=False))
+    assert advance.after_abandon(certain, NOW, LATER, kept_for=quarantine).ledger == (FIRST,)
+
+
+def test_an_abandoned_undo_has_its_credential_disabled_again():
     disabled = replace(SECOND, credential=NEW, disabled_at=NOW)
     other = replace(FIRST, disabled_at=NOW)
     undo = replace(opened(purpose=Purpose.UNDO, uncertain=True), ledger=(disabled, other))
     assert advance.after_abandon(undo, NOW, LATER).ledger == (replace(disabled, disabled_at=None), other)
+
+
+def test_an_attempt_that_its_target_outgrew_leaves_nothing_and_is_asked_for_again():
+    state = replace(opened(requested_by="somebody", compromised=True), ledger=(FIRST,), failures=3, not_before=LATER)
+    ended = advance.after_change(replace(state, last_error="x"), LATER)
+    wish = Request(Purpose.ROTATE, "somebody", "due", LATER, compromised=True)
+    assert ended == replace(state, attempt=None, request=wish, failures=0, not_before=None, last_error="", claim=None)
+    for nobody in ({"requested_by": "schedule"}, {"requested_by": "somebody", "purpose": Purpose.UNDO}):
+        assert advance.after_change(opened(**nobody), LATER).request is None
+    assert advance.after_change(replace(state, request=UNDO), LATER).request == UNDO
 
 
 def closed(target=TARGET, now=NOW, fraction=0.0, ledger=(), strays=False, **changes) -> TargetState:
@@ -137,11 +155,13 @@ def test_after_closing_the_staged_credential_is_the_published_one_and_the_next_r
         "office",
         published=NEW,
         ledger=(LedgerEntry(OLD, Ending.DELETE, LATER, LATER + DAY, 7 * DAY),),
+        published_since=LATER,
         last_rotation=LATER,
         next_rotation=LATER + 90 * DAY * 0.95,
         scheduled_by=TARGET.schedule_key,
         path="sip/office",
         counts=Counts(succeeded=1, seconds=60.0),
+        verification=Verification(NOW, accepted=True),
     )
 
 

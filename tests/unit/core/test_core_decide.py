@@ -59,6 +59,7 @@ from rotator.core.model import (
     Phase,
     Purpose,
     Strategy,
+    Verification,
 )
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
@@ -70,13 +71,15 @@ def test_at_rest_nothing_is_done_until_the_rotation_is_due():
     assert decide(facts()) == Hold(HoldReason.NOT_DUE, "nothing is due", NOW + 80 * DAY)
 
 
+GONE = ConsumerDocument(3, exists=False, deleted=True, remedy="vault kv undelete")
 HOLDS = {
     HoldReason.CLAIMED: facts(other_claim_remaining=HOUR, state_claim=Claim("other", NOW)),
-    HoldReason.ACCOUNT_MISSING: facts(state_attempt=attempt(staged=replace(STAGED, account="gone"))),
+    HoldReason.ACCOUNT_MISSING: facts(state_attempt=attempt(staged=replace(STAGED, account="gone"), uncertain=True)),
     HoldReason.CIRCUIT_OPEN: facts(state_request=REQUEST, open_circuits={"fake": NOW + HOUR}),
     HoldReason.UNPROVED: facts(IN_PLACE, state_request=REQUEST, unproved_accounts=frozenset({"fake"})),
     HoldReason.BACKING_OFF: facts(state_request=REQUEST, state_not_before=NOW + HOUR, state_failures=1),
     HoldReason.PROPAGATING: facts(state_attempt=attempt(phase=Phase.APPLIED), state_not_before=NOW + HOUR),
+    HoldReason.DOCUMENT_DELETED: facts(consumer=GONE),
     HoldReason.FOREIGN_DOCUMENT: facts(state_request=REQUEST, consumer=document(NEW)),
     HoldReason.IDLE_IN_OVERLAP: facts(
         ALTERNATING,
@@ -89,6 +92,14 @@ HOLDS = {
     HoldReason.CLOCKS_DIFFER: facts(state_next_rotation=NOW, vault_now=NOW - HOUR),
     HoldReason.OUTSIDE_WINDOW: facts(
         replace(TARGET, policy=replace(POLICY, window=Window("0 2 * * *", HOUR))), state_next_rotation=NOW - HOUR
+    ),
+    HoldReason.PUBLISHED_REFUSED: facts(
+        state_ledger=(ENTRY,),
+        state_verification=Verification(NOW, accepted=False, proof="403 Forbidden", refusals=2),
+        state_verify_at=NOW + HOUR,
+    ),
+    HoldReason.UNVERIFIED: facts(
+        state_ledger=(ENTRY,), state_verification=None, state_verify_failures=1, state_verify_at=NOW + HOUR
     ),
     HoldReason.RETIREMENTS_CAPPED: facts(state_ledger=(ENTRY,), retirements_left=0),
     HoldReason.RENAMED: facts(state_renamed_to="reception"),
@@ -105,7 +116,11 @@ def test_there_is_a_case_for_every_reason():
     assert set(HOLDS) == set(HoldReason)
 
 
-FOREIGN = "sip/office is not what rotator published; correct it, or take it over: rotator rotate office --take-over"
+FOREIGN = (
+    "sip/office is not what rotator published: correct it, or take up what it names (rotator adopt office), or rotate "
+    "(rotator rotate office --take-over)"
+)
+DELETED = "sip/office was deleted in Vault: vault kv undelete, or publish again what is in use (rotator adopt office)"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +129,10 @@ FOREIGN = "sip/office is not what rotator published; correct it, or take it over
         (HoldReason.CLAIMED, "other is working on it", HOUR),
         (
             HoldReason.ACCOUNT_MISSING,
-            "gone is not in the configuration, but office still needs it: add it again",
+            (
+                "gone is not in the configuration, but the attempt of office may have changed it: "
+                "add it again, or give it up: rotator abandon office"
+            ),
             80 * DAY,
         ),
         (HoldReason.CIRCUIT_OPEN, "too many calls to fake failed in a row: calls pause for a while", HOUR),
@@ -125,7 +143,18 @@ FOREIGN = "sip/office is not what rotator published; correct it, or take it over
         ),
         (HoldReason.BACKING_OFF, "the last error", HOUR),
         (HoldReason.PROPAGATING, "the last error", HOUR),
+        (HoldReason.DOCUMENT_DELETED, DELETED, 80 * DAY),
         (HoldReason.FOREIGN_DOCUMENT, FOREIGN, 80 * DAY),
+        (
+            HoldReason.PUBLISHED_REFUSED,
+            "the provider does not accept old, which is published (403 Forbidden): nothing is retired meanwhile",
+            HOUR,
+        ),
+        (
+            HoldReason.UNVERIFIED,
+            "the provider could not be asked whether it accepts what is published",
+            HOUR,
+        ),
         (HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached", 7 * DAY),
         (HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential", HOUR),
         (HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", 14 * HOUR),
@@ -236,6 +265,7 @@ def test_the_cap_is_no_reason_where_nothing_was_to_be_retired():
 
 
 FOUND = {lookup_key(STAGED): (replace(NEW, password=None),)}
+IDLE = replace(NEW, username="b")
 ACTIONS: list[tuple[str, Facts, Action]] = [
     ("first apply", facts(state_attempt=ATTEMPT), Apply(Verb.CREATE, STAGED, OLD)),
     ("unknown: look", facts(state_attempt=attempt(uncertain=True)), LookUp(STAGED)),
@@ -246,8 +276,16 @@ ACTIONS: list[tuple[str, Facts, Action]] = [
     ),
     ("unknown, there", facts(state_attempt=attempt(uncertain=True), lookups=FOUND), Apply(Verb.COMPLETE, NEW, OLD)),
     ("doubted", facts(state_attempt=attempt(staged=NEW, uncertain=True)), Apply(Verb.COMPLETE, NEW, OLD)),
-    ("in place", facts(state_attempt=attempt(strategy=Strategy.IN_PLACE, staged=NEW)), Apply(Verb.SET_PASSWORD, NEW)),
-    ("idle", facts(state_attempt=attempt(strategy=Strategy.ALTERNATING, staged=NEW)), Apply(Verb.SET_PASSWORD, NEW)),
+    (
+        "in place",
+        facts(IN_PLACE, state_attempt=attempt(strategy=Strategy.IN_PLACE, staged=OLD)),
+        Apply(Verb.SET_PASSWORD, OLD),
+    ),
+    (
+        "idle",
+        facts(ALTERNATING, state_attempt=attempt(strategy=Strategy.ALTERNATING, staged=IDLE)),
+        Apply(Verb.SET_PASSWORD, IDLE),
+    ),
     ("undo", facts(state_attempt=attempt(purpose=Purpose.UNDO, staged=NEW)), Apply(Verb.ENABLE, NEW)),
     ("refused", facts(state_attempt=attempt(refused=True)), Abandon()),
     ("refused, spare", facts(state_attempt=attempt(refused=True, uncertain=True)), Abandon()),
@@ -263,7 +301,7 @@ ACTIONS: list[tuple[str, Facts, Action]] = [
                 refused=True, uncertain=True, strategy=Strategy.IN_PLACE, predecessor=replace(OLD, password=None)
             )
         ),
-        Apply(Verb.SET_PASSWORD, STAGED),
+        Abandon(),
     ),
     ("applied", facts(state_attempt=attempt(phase=Phase.APPLIED, staged=NEW)), Prove(NEW)),
     ("proved", facts(state_attempt=attempt(phase=Phase.PROVED, staged=NEW)), Publish(NEW)),

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from engine_harness import DAY, IN_PLACE, POLICY, REPLACE
-from single_effect import NOW, SingleEffect, after_failures, naming
+from single_effect import LIMITS, NOW, SingleEffect, after_failures, naming
 
 from rotator.core.actions import (
     Abandon,
@@ -78,7 +78,7 @@ def test_what_a_look_up_finds_is_known_for_the_rest_of_the_look():
     before = bench.session.state
     assert bench.carry_out(LookUp(STAGED)) == before
     assert bench.provider.calls == [("find", STAGED)]
-    known = bench.session.facts({"fake": CHOSEN}, bench.throttles, timedelta(), timedelta())
+    known = bench.session.facts({"fake": CHOSEN}, bench.throttles, timedelta())
     assert known.lookups == {lookup_key(STAGED): (NEW,)}
 
 
@@ -109,7 +109,7 @@ def test_staging_makes_a_username_and_a_password_and_writes_both_before_anything
     assert (attempt.phase, attempt.purpose, attempt.predecessor) == (Phase.STAGED, Purpose.ROTATE, OLD)
     assert (attempt.started_at, state.request) == (NOW, None)
     assert (attempt.uncertain, bench.provider.calls) == (False, [])
-    assert state.claim == Claim("me", NOW + timedelta(seconds=60))
+    assert state.claim == Claim("me", NOW + LIMITS.claim)
     assert bench.session.holds_claim
     facts = WHY | {"attempt": attempt.id} | naming(attempt.staged)
     assert bench.recorded == ("stage", "done", facts)
@@ -209,12 +209,17 @@ def test_what_was_not_applied_is_tried_again_with_the_same_password(answer, unce
         assert state == set_back(answer, uncertain=uncertain or before, again=again)
 
 
-def test_a_refused_password_is_marked_once():
+def test_a_refused_password_is_marked():
     state = SingleEffect(opened(), INVALID).carry_out(APPLY)
     assert (state.attempt, state.last_error) == (replace(ATTEMPT, refused=True), INVALID.message)
     assert state.failures == 1
-    again = SingleEffect(opened(refused=True), INVALID).carry_out(APPLY)
-    assert again == set_back(INVALID, uncertain=False, refused=True)
+
+
+@pytest.mark.parametrize(("strategy", "uncertain"), [(Strategy.IN_PLACE, False), (Strategy.REPLACE, True)])
+def test_what_a_lost_call_did_to_a_credential_that_is_gone_is_settled_in_place_only(strategy, uncertain):
+    gone = Refused(Refusal.NOT_FOUND, "gone")
+    state = SingleEffect(opened(strategy=strategy, uncertain=True), gone).carry_out(APPLY)
+    assert state.attempt == replace(ATTEMPT, strategy=strategy, refused=True, uncertain=uncertain)
 
 
 def test_a_username_that_our_own_lost_create_may_have_taken_is_looked_up_instead():
@@ -325,8 +330,9 @@ def test_after_the_propagation_window_the_same_password_is_applied_again(ago):
 def test_publishing_writes_what_devices_read():
     bench = SingleEffect(opened(Phase.PROVED, staged=NEW))
     bench.carry_out(Publish(NEW))
+    at = bench.clock.now()
     document = ConsumerDocument(
-        1, exists=True, username="new", password=NEW.password, credential_id="id-new", attempt="2"
+        1, exists=True, username="new", password=NEW.password, credential_id="id-new", attempt="2", rotated_at=at
     )
     assert bench.store.consumers[REPLACE.path] == bench.session.consumer == document
     assert bench.recorded == ("publish", "done", WHY | naming(NEW))
@@ -384,7 +390,7 @@ def test_a_claim_that_is_held_is_renewed_and_one_that_is_not_is_taken():
     bench = SingleEffect(opened())
     bench.clock.advance(timedelta(seconds=10))
     renewed = bench.carry_out(TakeClaim())
-    assert renewed.claim == Claim("me", NOW + timedelta(seconds=70))
+    assert renewed.claim == Claim("me", NOW + timedelta(seconds=10) + LIMITS.claim)
     assert not renewed.attempt.uncertain
     bench.session.read()  # as another process would: it did not make this claim
     taken = bench.carry_out(TakeClaim())

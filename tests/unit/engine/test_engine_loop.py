@@ -8,10 +8,11 @@ import pytest
 from engine_harness import DAY, IN_PLACE, EngineHarness
 
 from rotator.core.actions import Hold, HoldReason, Step
-from rotator.core.model import Claim, Phase, Purpose, Request, TargetState
-from rotator.engine import CLAIM_MARGIN, Engine, Look, Outcome
+from rotator.core.answers import Answer
+from rotator.core.model import Claim, Credential, Phase, Purpose, Request, TargetState
+from rotator.engine import Engine, Look, Outcome
 from rotator.ports import Conflict, StoreCorrupt, StoreUnavailable, Versioned
-from rotator.testing import FakeFault
+from rotator.testing import Crash, FakeFault
 
 MINUTE = timedelta(minutes=1)
 
@@ -183,25 +184,70 @@ def test_a_rotation_that_failed_before_is_rotated_in_the_end():
 # The claim
 
 
-def test_a_claim_has_to_be_longer_than_the_longest_call_with_its_margin():
-    world = EngineHarness()
-    world.provider.longest_call = timedelta(seconds=20)
-    assert timedelta(seconds=5) == CLAIM_MARGIN
-    world.limits = replace(world.limits, claim=timedelta(seconds=25.001))
-    world.engine()
-    world.limits = replace(world.limits, claim=timedelta(seconds=25))
-    with pytest.raises(ValueError, match=r"a claim of 0:00:25 is too short: it must be longer than 0:00:25"):
-        world.engine()
+def while_creating(world: EngineHarness, act: Callable[[], object]) -> None:
+    """Before the answer to the next create, `act` happens."""
+    create = world.provider.create
+
+    def create_slowly(*arguments) -> Answer[Credential]:
+        world.provider.create = create
+        answer = create(*arguments)
+        act()
+        return answer
+
+    world.provider.create = create_slowly
 
 
-def test_the_longest_call_of_all_accounts_counts_and_without_accounts_only_the_margin():
-    world = EngineHarness()
-    other = type(world.provider)(account="other")
-    other.longest_call = timedelta(seconds=90)
-    with pytest.raises(ValueError, match="longer than 0:01:35"):
-        engine_with(world, {"fake": world.provider, "other": other})
-    world.limits = replace(world.limits, claim=timedelta(seconds=6))
-    engine_with(world, {})
+def test_a_claim_is_renewed_while_a_call_lasts_so_that_nobody_else_acts():
+    world, engine = rotated()
+    other = world.engine()
+    world.request(engine)
+    holds = []
+
+    def last_longer_than_the_claim() -> None:
+        for _ in range(31):
+            world.clock.advance(timedelta(seconds=1))
+            holds.append(other.look(world.target).hold.reason)
+
+    while_creating(world, last_longer_than_the_claim)
+    look = engine.look(world.target)
+    assert set(holds) == {HoldReason.CLAIMED}
+    assert look.outcome is Outcome.ROTATED
+    assert world.audit.verbs("office").count("create") == 2  # of two rotations
+
+
+def test_the_claim_of_a_process_that_died_in_a_call_ends_after_its_length():
+    world, engine = rotated()
+    world.request(engine)
+
+    def die() -> None:
+        raise Crash("in the middle of a call")
+
+    while_creating(world, die)
+    with pytest.raises(Crash):
+        engine.look(world.target)
+    other = world.engine()
+    assert other.look(world.target).next_look == world.clock.now() + world.limits.claim
+    world.clock.advance(world.limits.claim)
+    assert other.look(world.target).outcome is Outcome.ROTATED
+    assert world.published_works
+
+
+def test_what_a_process_that_stood_still_for_a_claim_sends_late_is_no_second_rotation():
+    world, engine = rotated()
+    other = world.engine()
+    world.request(engine)
+
+    def stand_still() -> None:
+        world.clock.paused = True
+        other.look(world.target)
+        world.clock.advance(world.limits.claim)
+        assert other.look(world.target).outcome is Outcome.ROTATED
+        world.clock.paused = False
+
+    while_creating(world, stand_still)
+    assert engine.look(world.target).outcome is Outcome.HELD
+    assert world.state.counts.succeeded == 2
+    assert world.published_works
 
 
 def engine_with(world: EngineHarness, providers, observe=lambda *_: None) -> Engine:

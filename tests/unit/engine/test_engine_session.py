@@ -46,11 +46,8 @@ class ClaimedSession:
     def stored(self) -> TargetState:
         return self.store.states["office"].state
 
-    def facts(self, longest_effect: timedelta = timedelta()) -> Facts:
-        return self.session.facts(CAPABILITIES, self.throttles, longest_effect, timedelta(seconds=7))
-
-    def holds(self, longest_effect: timedelta) -> bool:
-        return self.facts(longest_effect).holds_claim
+    def facts(self) -> Facts:
+        return self.session.facts(CAPABILITIES, self.throttles, timedelta(seconds=7))
 
 
 def test_what_is_read_and_written_is_known_and_observed():
@@ -81,7 +78,7 @@ def test_a_claim_is_taken_renewed_by_every_write_and_given_back():
     bench.clock.advance(timedelta(seconds=50))
     bench.session.write(replace(bench.session.state, last_error="x"))
     assert bench.stored == replace(STATE, last_error="x", claim=Claim("me", NOW + timedelta(seconds=110)))
-    assert bench.holds(LENGTH)
+    assert bench.facts().holds_claim
     bench.session.write(replace(bench.session.state, claim=None))
     assert bench.stored.claim is None
     assert not bench.session.holds_claim
@@ -89,23 +86,89 @@ def test_a_claim_is_taken_renewed_by_every_write_and_given_back():
     assert bench.stored.claim is None
 
 
-def test_a_claim_protects_an_effect_that_ends_before_it():
+def test_an_effect_begins_only_while_half_of_the_claim_is_left():
     bench = ClaimedSession()
-    assert not bench.holds(timedelta(seconds=1))
+    assert not bench.facts().holds_claim
     bench.session.write_claimed(STATE)
-    bench.clock.advance(timedelta(seconds=20))
-    assert bench.holds(timedelta(seconds=40))
-    assert not bench.holds(timedelta(seconds=40.001))
+    bench.clock.advance(LENGTH / 2)
+    assert bench.facts().holds_claim
+    bench.clock.advance(timedelta(milliseconds=1))
+    assert not bench.facts().holds_claim
 
 
-@pytest.mark.parametrize("jump", [timedelta(seconds=20), timedelta(seconds=-20)])
-def test_a_clock_that_was_set_shortens_a_claim_and_never_stretches_it(jump):
+@pytest.mark.parametrize(("jump", "passed"), [(20, 10), (-20, 30)])
+def test_a_clock_that_was_set_shortens_a_claim_and_never_stretches_it(jump, passed):
     bench = ClaimedSession()
     bench.session.write_claimed(STATE)
-    bench.clock.jump(jump)
-    left = LENGTH - max(jump, timedelta())
-    assert bench.holds(left)
-    assert not bench.holds(left + timedelta(seconds=0.001))
+    bench.clock.jump(timedelta(seconds=jump))
+    bench.clock.advance(timedelta(seconds=passed))
+    assert bench.facts().holds_claim
+    bench.clock.advance(timedelta(milliseconds=1))
+    assert not bench.facts().holds_claim
+
+
+def test_a_claim_is_renewed_within_each_third_of_it_while_an_effect_runs():
+    bench = ClaimedSession()
+    bench.session.write_claimed(STATE)
+    with bench.session.renewing():
+        for _ in range(12):
+            bench.clock.advance(LENGTH / 4)
+            assert bench.facts().holds_claim
+            assert bench.stored.claim.until - bench.clock.now() > LENGTH * 2 / 3
+        assert bench.session.state == bench.stored
+        bench.session.write(replace(bench.session.state, last_error="of the effect"))
+    version = bench.store.states["office"].version
+    assert bench.stored.last_error == "of the effect"
+    bench.clock.advance(2 * LENGTH)
+    assert bench.store.states["office"].version == version
+
+
+def test_whoever_has_no_claim_renews_none():
+    bench = ClaimedSession()
+    with bench.session.renewing():
+        bench.clock.advance(2 * LENGTH)
+    bench.session.write_claimed(STATE)
+    with bench.session.renewing():
+        bench.session.write(replace(STATE, claim=None))
+        bench.clock.advance(2 * LENGTH)
+    assert (bench.stored.claim, bench.store.states["office"].version) == (None, 6)
+
+
+def test_a_claim_that_somebody_took_is_not_renewed_and_the_effects_own_write_conflicts():
+    bench = ClaimedSession()
+    bench.session.write_claimed(STATE)
+    taken = Versioned(replace(STATE, claim=Claim("another", NOW)), 9)
+    with bench.session.renewing():
+        bench.store.states["office"] = taken
+        bench.clock.advance(LENGTH)
+        with pytest.raises(Conflict):
+            bench.session.write(replace(STATE, last_error="of the effect"))
+    assert bench.store.states["office"] == taken
+
+
+@pytest.mark.parametrize(("failure", "renewed"), [(StoreUnavailable("sealed"), True), (StoreDenied("no right"), False)])
+def test_a_renewal_that_fails_is_tried_again_if_vault_may_be_back(failure, renewed):
+    bench = ClaimedSession()
+    bench.session.write_claimed(STATE)
+    with bench.session.renewing():
+        bench.store.failing = [failure]
+        bench.clock.advance(LENGTH * 2 / 3)
+    assert (bench.stored.claim.until == NOW + LENGTH * 5 / 3) is renewed
+
+
+def test_a_renewal_does_not_wait_for_what_the_effect_writes():
+    bench = ClaimedSession()
+    bench.session.write_claimed(STATE)
+    write = bench.store.write_state
+
+    def write_slowly(state: TargetState, version: int) -> int:
+        bench.clock.advance(LENGTH)
+        return write(state, version)
+
+    bench.store.write_state = write_slowly
+    with bench.session.renewing():
+        bench.session.write(replace(STATE, last_error="of the effect"))
+    assert (bench.stored.last_error, bench.store.states["office"].version) == ("of the effect", 6)
 
 
 def test_reading_again_forgets_the_claim_and_what_was_looked_up():
@@ -145,8 +208,9 @@ def test_a_write_whose_answer_was_lost_is_not_taken_for_done():
 def test_publishing_writes_over_what_was_read_and_knows_what_it_wrote():
     bench = ClaimedSession()
     bench.session.publish(NEW)
+    at = bench.clock.now()
     published = ConsumerDocument(
-        2, exists=True, username="new", password=NEW.password, credential_id="id-new", attempt="2"
+        2, exists=True, username="new", password=NEW.password, credential_id="id-new", attempt="2", rotated_at=at
     )
     assert bench.session.consumer == bench.store.consumers[REPLACE.path] == published
     bench.store.tamper(REPLACE.path, "byhand")
@@ -199,6 +263,6 @@ def test_passwords_in_place_that_are_not_proved_are_counted_for_each_target_by_i
     for name in ("office", "lobby"):
         store.states[name] = Versioned(TargetState(name, attempt=in_place), 1)
         session = Session(replace(REPLACE, name=name), store, clock, "me", LENGTH, lambda *_: None)
-        known = session.facts(CAPABILITIES, throttles, timedelta(), timedelta())
+        known = session.facts(CAPABILITIES, throttles, timedelta())
         unproved.append(known.unproved_accounts)
     assert unproved == [frozenset(), {"fake"}]

@@ -114,7 +114,7 @@ def test_the_announcement_waits_for_an_open_attempt_and_for_a_document_of_ours()
     engine = world.engine()
     engine.look(world.target)
     world.store.tamper("sip/office", "byhand")
-    with pytest.raises(CommandError, match=r"sip/office is not what rotator published; .*--take-over"):
+    with pytest.raises(CommandError, match=r"sip/office is not what rotator published: .*--take-over"):
         announced(world)
     world.provider.faults["create"] = [FakeFault.UNREACHABLE]
     world.request(engine, take_over=True)

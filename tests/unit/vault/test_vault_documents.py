@@ -151,7 +151,7 @@ def test_a_consumer_document_keeps_the_keys_that_people_added() -> None:
         "rotated_at": "2026-01-05T12:00:00+00:00",
     }
     assert decode_consumer(written, 4).names(credential)
-    assert decode_consumer(written, 4) == model.ConsumerDocument(4, True, "user", Secret("p"), "id", "a1")
+    assert decode_consumer(written, 4) == model.ConsumerDocument(4, True, "user", Secret("p"), "id", "a1", AT)
 
 
 def test_a_consumer_document_of_another_form_reads_as_unknown() -> None:

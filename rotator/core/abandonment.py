@@ -1,0 +1,78 @@
+"""The rules for ending an attempt without its password: when that leaves nothing behind, and what remains otherwise."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from rotator.core.facts import Facts, is_same_credential
+from rotator.core.ledger import LATE_COMMIT, strays_entry
+from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
+
+
+def is_unsent(attempt: Attempt) -> bool:
+    """True if the provider certainly carried out no call of an attempt."""
+    return attempt.phase is Phase.STAGED and not attempt.uncertain
+
+
+def change_since_staging(facts: Facts, attempt: Attempt) -> str:
+    """Returns what has changed so that this credential would not be staged now; empty if nothing has."""
+    target, staged = facts.target, attempt.staged
+    if attempt.purpose is Purpose.UNDO:  # of whatever was published before, at any account
+        return "" if staged.account in facts.capabilities else f"{staged.account} has left the configuration"
+    if staged.account != target.account:
+        return f"{target.name} has moved from {staged.account} to {target.account}"
+    if target.strategy is Strategy.REPLACE:
+        fits = attempt.strategy is Strategy.REPLACE
+    else:
+        fits = attempt.strategy is not Strategy.REPLACE and _would_be_set(facts, attempt)
+    return "" if fits else f"the strategy or the usernames of {target.name} have changed"
+
+
+def _would_be_set(facts: Facts, attempt: Attempt) -> bool:
+    """True if the target, which sets passwords of existing credentials, would set that of the staged one."""
+    published, staged = facts.state.published, attempt.staged
+    is_published = published is not None and is_same_credential(published, staged)
+    if facts.target.strategy is Strategy.ALTERNATING:
+        return staged.username in facts.target.usernames and not is_published
+    elsewhere = published is None or published.account != staged.account
+    # Created again by hand, the published credential has another id.
+    return is_published or (staged.username in facts.target.usernames and (elsewhere or not is_spare(attempt)))
+
+
+def is_spare(attempt: Attempt) -> bool:
+    """True if devices do not use the staged credential before it is published."""
+    return attempt.strategy is not Strategy.IN_PLACE
+
+
+def ledger_after(
+    ledger: tuple[LedgerEntry, ...], attempt: Attempt, now: datetime, kept_for: timedelta, *, strays: bool
+) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger with an entry for whatever an abandoned attempt may have left at the provider.
+
+    Args:
+        kept_for: how long a password stays in Vault that may be in force although it was never published.
+        strays: see `advance.after_close`.
+    """
+    if attempt.purpose is Purpose.UNDO:
+        # It may have been enabled: the ledger disables it again.
+        return tuple(
+            replace(e, disabled_at=None) if is_same_credential(e.credential, attempt.staged) else e for e in ledger
+        )
+    if not is_spare(attempt):
+        return ledger if is_unsent(attempt) else (*ledger, unsettled_entry(attempt, now, kept_for))
+    if is_unsent(attempt) and attempt.staged.id is None:
+        return ledger
+    ending = Ending.DELETE if attempt.strategy is Strategy.REPLACE else Ending.STAND_BY
+    kept = tuple(e for e in ledger if not is_same_credential(e.credential, attempt.staged))
+    left = replace(attempt.staged, password=None)  # never published, so an undo must not publish it
+    entry = LedgerEntry(left, ending, now, now + LATE_COMMIT, timedelta())
+    further = (strays_entry(attempt, now),) if strays and left.id is not None else ()
+    return (*kept, entry, *further)
+
+
+def unsettled_entry(attempt: Attempt, now: datetime, kept_for: timedelta) -> LedgerEntry:
+    """Returns the entry that keeps a password of `in-place` which may be in force or may yet come into force.
+
+    It has no id, which tells an undo that the password was never published.
+    """
+    unpublished = replace(attempt.staged, id=None)
+    return LedgerEntry(unpublished, Ending.FORGET, now, now, max(kept_for, LATE_COMMIT))

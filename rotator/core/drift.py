@@ -1,0 +1,65 @@
+"""The check of `decide` that looks after what is published: verifies it, and repairs what the provider refuses, once.
+
+A failed proof never starts a series of rotations. What the account shows as changed is repaired at once. What it shows
+as unchanged is repaired if no other target of the account is refused at the same time; several are the registrar's
+trouble. Either way there is no second repair until the provider has accepted what is published.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from rotator.core.actions import Action, Decision, Hold, Repair
+from rotator.core.facts import Facts
+from rotator.core.model import Purpose, Request, Strategy, TargetState, Verification
+from rotator.core.undo import UndoCandidate, undo_candidate
+from rotator.core.verification import is_refused, periodic, refused_hold
+
+REPAIRED_BY = "rotator"
+# A process that has just started has not seen yet which other targets are refused.
+ALONE = timedelta(minutes=15)
+
+
+def verify(facts: Facts) -> Decision | None:
+    """Verifies what is published between rotations, and repairs it once where the provider does not accept it."""
+    state = facts.state
+    at_rest = state.attempt is None and state.request is None
+    if state.published is None or not at_rest or not facts.consumer_document_is_ours:
+        return None
+    due = periodic(facts)
+    last = state.verification
+    if due is not None or last is None or last.accepted:
+        return due
+    return _repair(facts, last) if is_refused(state) else refused_hold(facts, last)
+
+
+def _repair(facts: Facts, last: Verification) -> Action | Hold:
+    name = facts.target.name
+    if last.repaired:
+        return refused_hold(facts, last, f"; it was rotated once because of that: rotator rotate {name}")
+    if last.drift:
+        return Repair(_request(facts, f"drift: {last.drift}"))
+    if not last.unchanged:
+        return refused_hold(facts, last, "; it could not be looked up yet")
+    if facts.refused_targets > 1:
+        others = f"{facts.refused_targets} targets of its account are refused and listed unchanged"
+        return refused_hold(facts, last, f"; {others}: find the cause at the registrar")
+    if facts.refused_for < ALONE:
+        hold = refused_hold(facts, last, "; it is listed unchanged, and is rotated soon if no other target is refused")
+        return replace(hold, until=facts.now + ALONE - facts.refused_for)
+    return Repair(_request(facts, "drift: the provider refuses its password, and lists it unchanged"))
+
+
+def _request(facts: Facts, reason: str) -> Request:
+    """Returns the request that repairs what is published.
+
+    For `alternating`, a predecessor that devices may still use is published again: a rotation would set its password.
+    """
+    candidate = undo_candidate(facts.state, facts.capabilities, facts.clocks.latest)
+    undoes = facts.target.strategy is Strategy.ALTERNATING and isinstance(candidate, UndoCandidate)
+    return Request(Purpose.UNDO if undoes else Purpose.ROTATE, REPAIRED_BY, reason, facts.now)
+
+
+def after_repair(state: TargetState, request: Request) -> TargetState:
+    """Stores the request, which does not end a back-off: nobody asked for it. There is no second one."""
+    last = state.verification
+    return replace(state, request=request, verification=last and replace(last, repaired=True))

@@ -1,0 +1,161 @@
+"""The rules for proving again what is published: a proof ages.
+
+Before each retirement what is published has a fresh proof. A refused log-in is believed once a second one, spaced by
+the propagation time, was refused as well; then nothing is retired until the provider accepts what is published.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from rotator.core.actions import Decision, DrawVerification, Hold, HoldReason, Verify
+from rotator.core.backoff import is_waiting
+from rotator.core.clocks import Clocks
+from rotator.core.facts import Facts, is_same_credential
+from rotator.core.model import Credential, LedgerEntry, Policy, Strategy, Target, TargetState, Verification
+from rotator.core.schedule import SPREAD
+
+FRESH = timedelta(minutes=5)
+"""A proof that is older is made again before anything rests on it."""
+BELIEVED = 2
+"""So many refused proofs in a row are believed: the first may have met a change that was still propagating."""
+# Registrars lock addresses out after a number of wrong log-ins.
+_AFTER_REFUSALS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
+
+
+def is_fresh(proved_at: datetime | None, facts: Facts) -> bool:
+    """True if a proof is recent. All processes stamp it by Vault's time, so their own clocks do not matter."""
+    return proved_at is not None and abs(facts.clocks.vault - proved_at) <= FRESH
+
+
+def is_refused(state: TargetState) -> bool:
+    """True if the provider definitely does not accept what is published."""
+    last = state.verification
+    return last is not None and not last.accepted and last.refusals >= BELIEVED
+
+
+def before_retirement(facts: Facts, entry: LedgerEntry) -> Decision | None:
+    """Returns what must come before a replaced credential is ended; None if what is published has a fresh proof.
+
+    An emergency waits for a definite refusal only, and not for a provider that cannot be asked.
+    """
+    if facts.state.published is None:
+        return None
+    decision = fresh_verification(facts)
+    waits_in_vain = isinstance(decision, Hold) and decision.reason is HoldReason.UNVERIFIED
+    return None if entry.compromised and waits_in_vain else decision
+
+
+def fresh_verification(facts: Facts) -> Decision | None:
+    """Returns the next step towards a fresh proof of what is published; None if there is one.
+
+    A provider that does not accept it, or cannot be asked, is a hold until the stored time of the next try.
+    """
+    state, last = facts.state, facts.state.verification
+    if last is not None and not last.accepted:
+        return refused_hold(facts, last) if is_waiting(state.verify_at, facts.now) else _ask(facts)
+    if last is not None and is_fresh(last.at, facts):
+        return None
+    if state.verify_failures and is_waiting(state.verify_at, facts.now):
+        return Hold(HoldReason.UNVERIFIED, "the provider could not be asked whether it accepts what is published")
+    return _ask(facts)
+
+
+def _ask(facts: Facts) -> Decision:
+    published = facts.state.published
+    if published is None:
+        return Hold(HoldReason.UNVERIFIED, "nothing is published yet")
+    attempt = facts.state.attempt
+    if attempt and attempt.strategy is Strategy.IN_PLACE and is_same_credential(attempt.staged, published):
+        return Hold(HoldReason.UNVERIFIED, "the published credential is being given a new password")
+    if published.account not in facts.capabilities or published.account in facts.open_circuits:
+        return Hold(HoldReason.UNVERIFIED, f"{published.account} cannot be asked whether it accepts what is published")
+    return Verify(published)
+
+
+def refused_hold(facts: Facts, last: Verification, more: str = "") -> Hold:
+    """Holds what rests on a published credential that the provider did not accept the last time."""
+    name = facts.state.published.username if facts.state.published else facts.target.name
+    message = f"the provider does not accept {name}, which is published ({last.proof}): nothing is retired meanwhile"
+    return Hold(HoldReason.PUBLISHED_REFUSED, message + more)
+
+
+def periodic(facts: Facts) -> Decision | None:
+    """Verifies what is published when that is due: between rotations, and again after a refusal or a lost answer."""
+    state, wanted = facts.state, _is_verified_between_rotations(facts)
+    if state.verify_at is None:
+        return DrawVerification() if wanted else None
+    again = state.verify_failures or (state.verification is not None and not state.verification.accepted)
+    if again:
+        return None if is_waiting(state.verify_at, facts.now) else _ask(facts)
+    return _ask(facts) if wanted and state.verify_at <= facts.clocks.earliest else None
+
+
+def _is_verified_between_rotations(facts: Facts) -> bool:
+    """True if the policy asks for it, and the proof shows more than a listing that no device ever sees."""
+    published = facts.state.published
+    can = facts.capabilities.get(published.account) if published else None
+    return facts.target.policy.verify is not None and can is not None and can.proof.tries_password
+
+
+def after_verification_draw(state: TargetState, policy: Policy, now: datetime, fraction: float) -> TargetState:
+    """Stores the time of the first verification, spread over a whole interval: a fleet may begin at the same time."""
+    return replace(state, verify_at=None if policy.verify is None else now + policy.verify * fraction)
+
+
+def next_verification(policy: Policy, proved: datetime, fraction: float) -> datetime | None:
+    """Returns when what is published is verified next, up to a tenth of the interval earlier; None: never."""
+    return None if policy.verify is None else proved + policy.verify * (1 - SPREAD * fraction)
+
+
+def after_acceptance(state: TargetState, target: Target, how: str, clocks: Clocks, fraction: float) -> TargetState:
+    """Records that the provider accepts what is published."""
+    accepted = Verification(clocks.vault, accepted=True, proof=how)
+    following = next_verification(target.policy, clocks.latest, fraction)
+    return replace(state, verification=accepted, verify_at=following, verify_failures=0)
+
+
+def after_refused_proof(
+    state: TargetState,
+    message: str,
+    clocks: Clocks,
+    propagation: timedelta,
+    listed: tuple[Credential, ...] | None = None,
+) -> TargetState:
+    """Records that the provider did not accept what is published, and spaces the next try.
+
+    Args:
+        listed: what the account's listing shows of it; None: not looked up.
+    """
+    last, published = state.verification, state.published
+    drift = "" if listed is None or published is None else _drift(published, listed)
+    refusals = last.refusals + 1 if last is not None else 1
+    repaired = last is not None and last.repaired
+    refused = Verification(
+        clocks.vault,
+        accepted=False,
+        proof=message,
+        refusals=refusals,
+        repaired=repaired,
+        drift=drift,
+        unchanged=listed is not None and not drift,
+    )
+    spacing = max(_AFTER_REFUSALS[min(refusals, len(_AFTER_REFUSALS)) - 1], propagation)
+    return replace(state, verification=refused, verify_at=clocks.local + spacing, verify_failures=0)
+
+
+def _drift(published: Credential, listed: tuple[Credential, ...]) -> str:
+    """Returns how the account's listing differs from what is published; empty if it does not."""
+    name, account = published.username, published.account
+    if not listed:
+        return f"{name} is gone at {account}"
+    if not listed[0].enabled:
+        return f"{name} is disabled at {account}"
+    if listed[0].username != name:
+        return f"{name} has another username at {account}"
+    other = listed[0].password is not None and listed[0].password != published.password
+    return f"{name} has another password at {account}" if other else ""
+
+
+def after_no_answer(state: TargetState, again: datetime) -> TargetState:
+    """Records that the provider could not be asked. What the last answer was still holds."""
+    return replace(state, verify_failures=state.verify_failures + 1, verify_at=again)

@@ -1,0 +1,55 @@
+"""The effects that look after what is published: the proof made again, and the request to repair it."""
+
+from rotator.core import actions as do
+from rotator.core import drift, verification
+from rotator.core.answers import Done
+from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
+from rotator.core.model import Credential, Purpose, TargetState
+from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
+from rotator.engine.session import Session
+
+
+def verify(caller: ProviderCaller, session: Session, action: do.Verify) -> None:
+    """Proves what is published, and stores the result. The audit has what changed: not each proof of a working one."""
+    credential, state = action.credential, session.state
+    answer = caller.ask(credential.account, lambda provider: provider.prove(credential))
+    refused_before = state.verification is not None and not state.verification.accepted
+    if isinstance(answer, Done):
+        how, fraction = str(answer.value), caller.randomness.fraction()
+        session.write(verification.after_acceptance(state, session.target, how, session.clocks(), fraction))
+    elif could_not_be_asked(answer):
+        session.write(verification.after_no_answer(state, caller.next_try(state.verify_failures + 1, answer)))
+        return
+    else:
+        session.write(_refused(caller, session, credential, message_of(answer)))
+    if refused_before or not isinstance(answer, Done):
+        detail = message_of(answer)
+        caller.record(AuditVerb.VERIFY, session.target, outcome_of(answer), credential, detail=detail)
+
+
+def _refused(caller: ProviderCaller, session: Session, credential: Credential, message: str) -> TargetState:
+    """Looks into a refusal that would be believed: one listing for each such proof."""
+    propagation = caller.providers[credential.account].capabilities.propagation
+    state, listed = session.state, None
+    if state.verification is not None and not state.verification.accepted:
+        answer = caller.ask(credential.account, lambda provider: provider.find(credential))
+        if isinstance(answer, Done):
+            listed = answer.value
+            session.remember_lookup(credential, listed)
+    return verification.after_refused_proof(state, message, session.clocks(), propagation, listed)
+
+
+def draw_verification(caller: ProviderCaller, session: Session) -> None:
+    """Draws the time of the first verification."""
+    now, fraction = session.clocks().latest, caller.randomness.fraction()
+    session.write(verification.after_verification_draw(session.state, session.target.policy, now, fraction))
+
+
+def repair(caller: ProviderCaller, session: Session, action: do.Repair) -> None:
+    """Requests a rotation or an undo that nobody but rotator asked for."""
+    request = action.request
+    session.write(drift.after_repair(session.state, request))
+    undo = request.purpose is Purpose.UNDO
+    verb = AuditVerb.REQUEST_UNDO if undo else AuditVerb.REQUEST_ROTATION
+    facts = {"requested_by": request.requested_by, "reason": request.reason}
+    caller.record(verb, session.target, AuditOutcome.DONE, session.state.published, **facts)

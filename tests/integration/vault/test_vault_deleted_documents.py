@@ -1,0 +1,169 @@
+"""Documents that people delete or that Vault ends by itself, in a real OpenBao: nothing begins anew unasked.
+
+The commands that the messages name are run as written, with `bao` for `vault`.
+"""
+
+import itertools
+import os
+import shlex
+import subprocess
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from engine_harness import IN_PLACE, REPLACE, EngineHarness
+from openbao_server import Bao
+
+from rotator.core.actions import HoldReason
+from rotator.core.model import Target, TargetState
+from rotator.engine import Outcome
+from rotator.ports import StoreDeleted, StoreError
+from rotator.vault.process import find_server
+
+NUMBERS = itertools.count()
+
+
+class VaultHarness(EngineHarness):
+    """The engine on the real store; the provider is in memory."""
+
+    def __init__(self, bao: Bao, policy: str, target: Target = REPLACE) -> None:
+        name = f"deleted-{next(NUMBERS)}"
+        super().__init__(replace(target, name=name, path=f"sip/{name}"))
+        self.bao = bao
+        self.store = bao.client(bao.app_role(policy)).store  # type: ignore[assignment]
+        self.provider.add("office", "known-password")
+
+    @property
+    def state_path(self) -> str:
+        return f"rotator/state/{self.target.name}"
+
+    def rotated(self) -> None:
+        """A published credential and a replaced one in its overlap."""
+        engine = self.engine()
+        engine.look(self.target)
+        assert self.published_works
+        self.request(engine)
+        engine.look(self.target)
+        assert len(self.found.ledger) == 2 - (self.target is IN_PLACE)
+
+    @property
+    def found(self) -> TargetState:
+        return self.store.read_state(self.target.name).state
+
+    def remove(self, verb: str, *paths: str) -> None:
+        for path in paths:
+            version = self.bao.call("GET", f"secret/metadata/{path}")["data"]["current_version"]
+            self.bao.call("POST", f"secret/{verb}/{path}", {"versions": [version]})
+
+    def run(self, command: str) -> None:
+        """Runs a command of Vault as an operator would."""
+        words = shlex.split(command)
+        assert words.pop(0) == "vault"
+        environ = os.environ | {
+            "BAO_ADDR": self.bao.address,
+            "BAO_TOKEN": self.bao.server.root_token.reveal(),
+        }
+        subprocess.run([find_server(), *words], env=environ, check=True, capture_output=True, timeout=60)
+
+    def latest(self, path: str) -> int:
+        return int(self.bao.call("GET", f"secret/metadata/{path}")["data"]["current_version"])
+
+
+@pytest.fixture
+def world(bao: Bao, policy: str) -> VaultHarness:
+    made = VaultHarness(bao, policy)
+    made.rotated()
+    return made
+
+
+def commands(message: str) -> list[str]:
+    """The commands of Vault in a message, in their order."""
+    remedy = message.partition(": ")[2].partition(", or ")[0]
+    return remedy.split(", then ")
+
+
+@pytest.mark.parametrize("verb", ["delete", "destroy"])
+@pytest.mark.parametrize("both", [False, True])
+def test_a_deleted_state_document_is_not_written_over_and_nothing_begins_anew(
+    world: VaultHarness, verb: str, both: bool
+) -> None:
+    before, held = world.found, dict(world.provider.credentials)
+    version = world.latest(world.state_path)
+    world.remove(verb, world.state_path, *([world.target.path] if both else []))
+    engine = world.engine()
+    look = engine.look(world.target)
+    assert look.hold is not None
+    assert look.hold.reason is HoldReason.DOCUMENT_DELETED
+    assert f"rotator adopt {world.target.name}" in look.message
+    with pytest.raises(StoreDeleted):
+        world.request(engine)
+    world.clock.advance(timedelta(days=100))
+    engine.look(world.target)
+    assert world.latest(world.state_path) == version
+    assert world.provider.credentials == held
+    if verb == "delete":
+        world.run(*commands(look.message))
+        assert world.found == before
+
+
+@pytest.mark.parametrize("verb", ["delete", "destroy"])
+def test_a_deleted_consumer_document_is_told_and_holds_everything(world: VaultHarness, verb: str) -> None:
+    world.remove(verb, world.target.path)
+    engine, held = world.engine(), dict(world.provider.credentials)
+    look = world.settle(engine, timedelta(days=10))
+    assert look.hold is not None
+    assert look.hold.reason is HoldReason.DOCUMENT_DELETED
+    assert f"rotator adopt {world.target.name}" in look.message
+    assert world.provider.credentials == held
+    if verb == "delete":
+        world.run(*commands(look.message))
+        assert engine.look(world.target).hold.reason is not HoldReason.DOCUMENT_DELETED  # type: ignore[union-attr]
+        assert world.published_works
+
+
+@pytest.mark.parametrize("which", ["state", "consumer"])
+def test_a_document_that_ends_by_itself_is_told_while_it_still_lives(world: VaultHarness, which: str) -> None:
+    path = world.state_path if which == "state" else world.target.path
+    world.bao.call("POST", f"secret/metadata/{path}", {"delete_version_after": "720h"})
+    engine = world.engine()
+    world.request(engine)
+    look = engine.look(world.target)
+    if which == "consumer":  # it was rotated into a version that ends
+        look = engine.look(world.target)
+    assert look.hold is not None
+    assert look.hold.reason is HoldReason.DOCUMENT_DELETED
+    assert "by itself at" in look.message
+    for command in commands(look.message):
+        world.run(command)
+    assert engine.look(world.target).outcome is (Outcome.ROTATED if which == "state" else Outcome.HELD)
+    assert world.store.read_state(world.target.name).ends_at is None
+    assert world.consumer.ends_at is None
+    assert world.published_works
+
+
+def test_a_mount_that_deletes_what_is_written_is_refused_at_start(world: VaultHarness) -> None:
+    world.store.check()  # type: ignore[attr-defined]
+    world.bao.call("POST", "secret/config", {"delete_version_after": "720h"})
+    try:
+        with pytest.raises(StoreError, match="deletes every version of a document after 720h") as error:
+            world.store.check()  # type: ignore[attr-defined]
+        world.run(str(error.value).rpartition(": ")[2])
+        world.store.check()  # type: ignore[attr-defined]
+    finally:
+        world.bao.call("POST", "secret/config", {"delete_version_after": "0s"})
+
+
+def test_a_mount_that_begins_to_delete_later_holds_what_is_written_from_then_on(world: VaultHarness) -> None:
+    world.bao.call("POST", "secret/config", {"delete_version_after": "720h"})
+    try:
+        engine = world.engine()
+        world.request(engine)
+        look = engine.look(world.target)
+        assert look.hold is not None
+        assert look.hold.reason is HoldReason.DOCUMENT_DELETED
+    finally:
+        world.bao.call("POST", "secret/config", {"delete_version_after": "0s"})
+    for command in commands(look.message):
+        world.run(command)
+    assert engine.look(world.target).outcome is Outcome.ROTATED
+    assert world.store.read_state(world.target.name).ends_at is None

@@ -1,0 +1,67 @@
+"""When an attempt of which nothing was carried out no longer fits its target."""
+
+from dataclasses import replace
+
+import pytest
+from core_facts import ALTERNATING, IN_PLACE, NEW, OLD, STAGED, TARGET, attempt, facts
+
+from rotator.core.abandonment import change_since_staging, is_unsent
+from rotator.core.actions import Abandon, TakeClaim
+from rotator.core.decide import decide
+from rotator.core.model import Phase, Purpose, Strategy
+
+IDLE = replace(STAGED, username="b", id="id-b")
+SET = {"strategy": Strategy.IN_PLACE, "staged": OLD}
+SPARE = {"strategy": Strategy.ALTERNATING, "staged": IDLE}
+MADE_AGAIN = {"strategy": Strategy.IN_PLACE, "staged": replace(OLD, username="office", id="id-again")}
+MOVED_HERE = {"strategy": Strategy.ALTERNATING, "staged": replace(NEW, username="office")}
+ELSEWHERE = {"state_published": replace(OLD, account="elsewhere")}
+UNDONE = {"purpose": Purpose.UNDO, "staged": replace(OLD, account="other")}
+OTHER_ACCOUNT = "office has moved from fake to other"
+OTHER_CONFIGURATION = "the strategy or the usernames of office have changed"
+
+
+@pytest.mark.parametrize(
+    ("target", "changes", "known", "change"),
+    [
+        (TARGET, {}, {}, ""),
+        (replace(TARGET, usernames=("another",)), {}, {}, ""),  # every name is new
+        (replace(TARGET, account="other"), {}, {}, OTHER_ACCOUNT),
+        (TARGET, SET, {}, OTHER_CONFIGURATION),
+        (TARGET, SPARE, {}, OTHER_CONFIGURATION),
+        (IN_PLACE, SET, {}, ""),
+        (replace(IN_PLACE, usernames=("another",)), SET, {}, ""),  # what is published is rotated
+        (IN_PLACE, {}, {}, OTHER_CONFIGURATION),
+        (IN_PLACE, MADE_AGAIN, {}, ""),
+        (replace(IN_PLACE, usernames=("another",)), MADE_AGAIN, {}, OTHER_CONFIGURATION),
+        (IN_PLACE, MADE_AGAIN, {"state_published": None}, ""),
+        (IN_PLACE, MOVED_HERE, ELSEWHERE, ""),
+        (replace(IN_PLACE, usernames=("another",)), MOVED_HERE, ELSEWHERE, OTHER_CONFIGURATION),
+        (replace(IN_PLACE, usernames=("b",)), SPARE, {}, OTHER_CONFIGURATION),
+        (ALTERNATING, SPARE, {}, ""),
+        (replace(ALTERNATING, usernames=("a", "c")), SPARE, {}, OTHER_CONFIGURATION),
+        (replace(ALTERNATING, usernames=("old", "b")), SET, {}, OTHER_CONFIGURATION),
+        (ALTERNATING, {}, {}, OTHER_CONFIGURATION),
+        (replace(TARGET, account="elsewhere"), UNDONE, {"capabilities": {"other": None}}, ""),
+        (TARGET, UNDONE, {}, "other has left the configuration"),
+    ],
+)
+def test_an_attempt_fits_while_its_credential_would_be_staged_again(target, changes, known, change):
+    opened = attempt(**changes)
+    assert change_since_staging(facts(target, state_attempt=opened, **known), opened) == change
+
+
+@pytest.mark.parametrize(
+    ("changes", "unsent"),
+    [({}, True), ({"uncertain": True}, False), ({"phase": Phase.APPLIED}, False), ({"phase": Phase.PROVED}, False)],
+)
+def test_only_what_was_never_carried_out_ends_because_its_target_changed(changes, unsent):
+    opened = attempt(**changes)
+    moved = facts(replace(TARGET, account="other"), state_attempt=opened)
+    assert is_unsent(opened) is unsent
+    assert (decide(moved) == Abandon(OTHER_ACCOUNT)) is unsent
+
+
+def test_a_claim_comes_before_the_end_and_tells_what_a_crash_left():
+    moved = facts(replace(TARGET, account="other"), state_attempt=attempt(), holds_claim=False)
+    assert decide(moved) == TakeClaim()

@@ -1,0 +1,133 @@
+"""What rests on the proof of what is published, and how long a proof lasts."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from core_facts import ENTRY, HOUR, IN_PLACE, NEW, NOW, OLD, TARGET, VERIFIED, attempt, document, facts
+
+from rotator.core import verification
+from rotator.core.actions import Delete, Disable, Hold, HoldReason, Prove, Publish, Verify
+from rotator.core.clocks import Clocks
+from rotator.core.decide import decide
+from rotator.core.ledger import end_now
+from rotator.core.model import Phase, Strategy, Target, TargetState, Verification
+from rotator.core.verification import BELIEVED, FRESH
+
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+CLOCKS = Clocks(NOW, NOW)
+REFUSED = Verification(NOW - HOUR, accepted=False, proof="403 Forbidden", refusals=BELIEVED)
+EVERY_DAY = replace(TARGET, policy=replace(TARGET.policy, verify=timedelta(days=1)))
+
+
+def due(**changes: Any) -> Any:
+    """What is decided where a replaced credential is due to be disabled."""
+    return decide(facts(**{"state_ledger": (ENTRY,)} | changes))
+
+
+@pytest.mark.parametrize(
+    ("age", "fresh"), [(timedelta(), True), (FRESH, True), (FRESH + SECOND, False), (-FRESH - SECOND, False)]
+)
+def test_nothing_is_retired_or_published_on_an_old_proof(age, fresh):
+    known = replace(VERIFIED, at=NOW - age)
+    assert due(state_verification=known) == (Disable(ENTRY) if fresh else Verify(OLD))
+    over = replace(ENTRY, disabled_at=NOW - HOUR, quarantine=timedelta())
+    assert due(state_verification=known, state_ledger=(over,)) == (Delete(over) if fresh else Verify(OLD))
+    proved = attempt(phase=Phase.PROVED, staged=NEW, proved_at=NOW - age)
+    assert decide(facts(state_attempt=proved)) == (Publish(NEW) if fresh else Prove(NEW))
+
+
+def test_a_proof_ages_by_vaults_time():
+    assert due(vault_now=NOW + FRESH + SECOND, state_ledger=(replace(ENTRY, disable_at=NOW - HOUR),)) == Verify(OLD)
+    assert due(state_verification=None) == Verify(OLD)
+
+
+def test_what_is_handed_out_already_needs_no_other_proof():
+    old = attempt(phase=Phase.PROVED, staged=NEW, proved_at=None)
+    assert decide(facts(state_attempt=old, consumer=document(NEW))).step == "close"
+
+
+def test_one_refused_proof_already_holds_every_retirement_and_the_next_try_waits_for_its_time():
+    once = replace(REFUSED, refusals=1)
+    assert due(state_verification=once, state_verify_at=NOW + MINUTE).reason is HoldReason.PUBLISHED_REFUSED
+    assert due(state_verification=once, state_verify_at=NOW) == Verify(OLD)
+
+
+EMERGENCY = end_now(ENTRY, NOW)
+UNASKED: dict[str, Any] = {"state_verification": None, "state_verify_failures": 1, "state_verify_at": NOW + HOUR}
+
+
+def test_an_emergency_waits_for_a_refusal_and_not_for_a_provider_that_cannot_be_asked():
+    assert due(**UNASKED).reason is HoldReason.UNVERIFIED
+    assert due(**UNASKED, state_ledger=(EMERGENCY,)) == Disable(EMERGENCY)
+    refused = due(state_verification=REFUSED, state_verify_at=NOW + HOUR, state_ledger=(EMERGENCY,))
+    assert refused.reason is HoldReason.PUBLISHED_REFUSED
+
+
+def test_an_entry_that_waits_does_not_keep_an_emergency_behind_it():
+    assert due(**UNASKED, state_ledger=(ENTRY, EMERGENCY)) == Disable(EMERGENCY)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state_published": replace(OLD, account="gone"), "consumer": document(replace(OLD, account="gone"))},
+        {
+            "state_published": replace(OLD, account="other"),
+            "consumer": document(replace(OLD, account="other")),
+            "open_circuits": {"other": NOW + HOUR},
+        },
+        {
+            "state_attempt": attempt(
+                strategy=Strategy.IN_PLACE, staged=replace(OLD, password=NEW.password), uncertain=True
+            ),
+            "state_not_before": NOW + HOUR,
+        },
+    ],
+)
+def test_what_cannot_be_asked_now_is_not_asked(changes):
+    answer = due(**{"state_verification": None} | changes)
+    assert isinstance(answer, Hold)
+
+
+def test_the_target_that_has_published_nothing_has_nothing_to_prove():
+    state = {"state_published": None, "consumer": replace(document(OLD), exists=False), "state_verification": None}
+    assert due(**state) == Disable(ENTRY)
+
+
+def refused_again(state: TargetState, number: int, propagation: timedelta = SECOND) -> TargetState:
+    for _ in range(number):
+        state = verification.after_refused_proof(state, "403 Forbidden", CLOCKS, propagation)
+    return state
+
+
+def test_wrong_log_ins_are_few_and_spaced():
+    state = facts().state
+    spaced = [refused_again(state, number).verify_at for number in (1, 2, 3, 4)]
+    assert spaced == [NOW + MINUTE, NOW + 10 * MINUTE, NOW + HOUR, NOW + HOUR]
+    assert refused_again(state, 1, propagation=5 * MINUTE).verify_at == NOW + 5 * MINUTE
+
+
+def test_a_refusal_is_believed_the_second_time_in_a_row():
+    state = facts().state
+    assert [verification.is_refused(refused_again(state, number)) for number in (0, 1, 2, 3)] == [False, False, True,
+                                                                                                  True]  # fmt: skip
+    accepted = verification.after_acceptance(refused_again(state, 2), TARGET, "seen", CLOCKS, 0.0)
+    assert accepted.verification == Verification(NOW, accepted=True, proof="seen")
+    assert not verification.is_refused(refused_again(accepted, 1))
+
+
+def test_what_is_not_answered_changes_nothing_but_the_next_try():
+    state = replace(facts().state, verification=REFUSED)
+    after = verification.after_no_answer(state, NOW + HOUR)
+    assert after == replace(state, verify_failures=1, verify_at=NOW + HOUR)
+    assert verification.after_acceptance(after, TARGET, "seen", CLOCKS, 0.0).verify_failures == 0
+    assert refused_again(after, 1).verify_failures == 0
+
+
+@pytest.mark.parametrize(("target", "fraction", "following"), [
+    (TARGET, 0.5, None), (IN_PLACE, 0.0, None), (EVERY_DAY, 0.0, NOW + 24 * HOUR), (EVERY_DAY, 0.5, NOW + 22.8 * HOUR),
+])  # fmt: skip
+def test_the_next_verification_is_drawn_once(target: Target, fraction, following):
+    assert verification.after_acceptance(facts().state, target, "seen", CLOCKS, fraction).verify_at == following

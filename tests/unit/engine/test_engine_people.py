@@ -1,0 +1,160 @@
+"""People change the documents in Vault: what a document hands out is in use, and what it names is not forgotten."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
+
+from rotator.core.actions import HoldReason, Step
+from rotator.core.audit_words import AuditVerb
+from rotator.core.model import ConsumerDocument, Target
+from rotator.engine import Engine
+from rotator.testing import GENERATED, FakeFault
+
+HOUR = timedelta(hours=1)
+
+
+def rolled_back(target: Target) -> tuple[EngineHarness, Engine, ConsumerDocument, ConsumerDocument]:
+    """Somebody rolled the document back within the overlap: devices use the predecessor again."""
+    world = EngineHarness(target)
+    engine = world.engine()
+    engine.look(world.target)
+    handed_out = world.consumer
+    world.request(engine)
+    engine.look(world.target)
+    published = world.consumer
+    world.store.roll_back(world.target.path)
+    return world, engine, handed_out, published
+
+
+def works(world: EngineHarness, document: ConsumerDocument) -> bool:
+    return bool(world.provider.accepts(document.username, document.password))
+
+
+@pytest.mark.parametrize("target", [REPLACE, ALTERNATING])
+def test_a_take_over_gives_what_was_handed_out_a_whole_overlap_from_then_on(target):
+    world, engine, handed_out, _ = rolled_back(target)
+    look = world.settle(engine, 3 * DAY)
+    assert look.hold.reason is HoldReason.FOREIGN_DOCUMENT
+    assert works(world, handed_out)
+    world.request(engine, take_over=True)
+    world.settle(engine, DAY - HOUR)
+    assert world.consumer.username != handed_out.username
+    assert world.published_works
+    assert works(world, handed_out)
+    world.settle(engine, 2 * HOUR)
+    assert not works(world, handed_out)
+    world.settle(engine, 9 * DAY)
+    assert world.state.ledger == ()
+    assert sum(stored.enabled for stored in world.provider.credentials.values()) == 1
+
+
+def test_an_emergency_take_over_ends_what_was_handed_out_at_once():
+    world, engine, handed_out, published = rolled_back(REPLACE)
+    world.request(engine, take_over=True, compromised=True)
+    world.settle(engine, HOUR)
+    assert world.published_works
+    assert not works(world, handed_out)
+    assert not works(world, published)
+
+
+def test_what_leaked_gets_no_second_life_by_a_take_over():
+    world, engine, leaked, _ = rolled_back(REPLACE)
+    known = world.store.states["office"]
+    entries = tuple(replace(entry, quarantine=timedelta()) for entry in known.state.ledger)
+    world.store.states["office"] = replace(known, state=replace(known.state, ledger=entries))
+    world.clock.advance(2 * DAY)
+    world.request(engine, take_over=True)
+    engine.look(world.target)
+    assert not works(world, leaked)
+
+
+def test_the_document_that_is_written_over_counts_not_the_one_that_was_there_when_the_attempt_began():
+    world, engine, handed_out, published = rolled_back(REPLACE)
+    world.store.roll_back("sip/office")  # what rotator published, again
+    world.clock.advance(DAY - HOUR)
+    world.provider.faults["prove"] = [FakeFault.UNREACHABLE]
+    world.request(engine, take_over=True)
+    assert engine.look(world.target).state.attempt.take_over
+    world.store.roll_back("sip/office")
+    assert world.consumer.username == handed_out.username
+    world.until_rotated(engine)
+    world.settle(engine, DAY - HOUR)
+    assert works(world, handed_out)
+    assert works(world, published)
+
+
+@pytest.mark.parametrize("target", [REPLACE, ALTERNATING, IN_PLACE])
+@pytest.mark.parametrize("compromised", [False, True])
+def test_after_a_lost_state_a_take_over_retires_what_the_document_names(target, compromised):
+    world = EngineHarness(target)
+    world.provider.add("office")
+    engine = world.engine()
+    engine.look(world.target)
+    world.request(engine)
+    engine.look(world.target)
+    handed_out = world.consumer
+    world.store.remove("office")
+    look = engine.look(world.target)
+    assert look.hold.reason is HoldReason.FOREIGN_DOCUMENT
+    assert "rotator adopt office" in look.message
+    world.request(engine, take_over=True, compromised=compromised)
+    look = engine.look(world.target)
+    assert Step.CLOSE in look.steps
+    assert works(world, handed_out) is (target is not IN_PLACE and not compromised)
+    world.settle(engine, DAY + HOUR)
+    assert not works(world, handed_out)
+    assert world.published_works
+
+
+@pytest.mark.parametrize("keys", ["both", "state"])
+def test_what_was_deleted_does_not_begin_anew(keys):
+    world = EngineHarness()
+    engine = world.engine()
+    engine.look(world.target)
+    before, held = world.state, dict(world.provider.credentials)
+    world.store.delete("office")
+    if keys == "both":
+        world.store.delete("sip/office")
+    look = world.settle(engine, 100 * DAY)
+    assert look.hold.reason is HoldReason.DOCUMENT_DELETED
+    assert world.provider.credentials == held
+    world.store.undelete("office")
+    assert world.state == before
+
+
+def test_documents_that_end_by_themselves_are_told_before_they_end():
+    world = EngineHarness()
+    world.store.deletes_after = 30 * DAY
+    engine = world.engine()
+    engine.look(world.target)  # nothing shows it before the first version
+    look = engine.look(world.target)
+    assert look.hold.reason is HoldReason.DOCUMENT_DELETED
+    assert "by itself at" in look.message
+    held = dict(world.provider.credentials)
+    look = world.settle(engine, 100 * DAY)
+    assert look.hold.reason is HoldReason.DOCUMENT_DELETED
+    assert world.provider.credentials == held
+
+
+def test_an_end_that_was_told_is_lifted_for_what_somebody_elses_document_hands_out():
+    world = EngineHarness(REPLACE, GENERATED)
+    engine = world.engine()
+    engine.look(world.target)
+    handed_out = world.consumer
+    world.request(engine)
+    engine.look(world.target)
+    assert world.state.ledger[0].expires_at is not None
+    restored = world.store.consumers["sip/office"]
+    world.store.roll_back("sip/office")
+    look = engine.look(world.target)
+    assert look.steps == (Step.TAKE_CLAIM, Step.LIFT_END)
+    assert world.state.ledger[0].expires_at is None
+    world.settle(engine, 3 * DAY)
+    world.provider.pass_time(world.clock.now())
+    assert works(world, handed_out)
+    assert AuditVerb.LIFT_END in world.audit.verbs("office")
+    world.store.consumers["sip/office"] = replace(restored, version=9)
+    world.settle(engine, HOUR)
+    assert not works(world, handed_out)

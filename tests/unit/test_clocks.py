@@ -1,0 +1,80 @@
+"""What is repeated beside a `with`: by the machine's clock on a thread, by the clock of tests when that is moved."""
+
+from datetime import timedelta
+from threading import Event, active_count
+
+import pytest
+
+from rotator.daemon.clock import SystemClock
+from rotator.testing import FakeClock
+
+MOMENT, SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
+
+
+def test_the_machines_clock_repeats_until_the_with_ends():
+    calls, enough, before = [], Event(), active_count()
+
+    def act() -> bool:
+        calls.append(len(calls))
+        if len(calls) == 3:
+            enough.set()
+        return True
+
+    with SystemClock(Event()).repeat(MOMENT, act):
+        assert enough.wait(10)
+    seen = len(calls)
+    assert active_count() == before
+    assert len(calls) == seen
+
+
+def test_the_machines_clock_repeats_while_the_process_stops_and_until_it_is_told_to_end():
+    stop, calls, last = Event(), [], Event()
+    stop.set()
+
+    def act() -> bool:
+        calls.append(len(calls))
+        if len(calls) == 2:
+            last.set()
+        return not last.is_set()
+
+    with SystemClock(stop).repeat(MOMENT, act):
+        assert last.wait(10)
+    assert calls == [0, 1]
+
+
+def test_a_with_that_fails_ends_what_is_repeated():
+    before = active_count()
+    with pytest.raises(KeyError), SystemClock(Event()).repeat(SECOND, lambda: True):
+        raise KeyError
+    assert active_count() == before
+
+
+def test_the_clock_of_tests_repeats_at_the_times_themselves():
+    clock, times = FakeClock(), []
+    start = clock.now()
+
+    def act() -> bool:
+        times.append((clock.now() - start).total_seconds())
+        return len(times) < 4
+
+    with clock.repeat(3 * SECOND, act):
+        clock.advance(2 * SECOND)
+        assert times == []
+        clock.advance(5 * SECOND)
+        assert times == [3, 6]
+        clock.paused = True
+        clock.advance(5 * SECOND)
+        clock.paused = False
+        clock.advance(20 * SECOND)
+    assert times == [3, 6, 15, 18]
+    assert clock.monotonic() == 1032.0
+
+
+def test_the_clock_of_tests_repeats_several_things_in_order_and_nothing_after_the_with():
+    clock, order = FakeClock(), []
+    with clock.repeat(2 * SECOND, lambda: order.append("two") is None):
+        with clock.repeat(3 * SECOND, lambda: order.append("three") is None):
+            clock.advance(4 * SECOND)
+        clock.advance(2 * SECOND)
+    clock.advance(9 * SECOND)
+    assert order == ["two", "three", "two", "two"]
