@@ -51,7 +51,7 @@ def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
         targets = select_targets(context.components.targets, options.names)
         request = Request(
             Purpose.ROTATE,
-            _who(),
+            who(),
             options.reason,
             context.composition.clock.now(),
             compromised=options.compromised,
@@ -77,7 +77,7 @@ def undo_now(config: Path, name: str, reason: str, output: Output) -> Exit:
     with screen() as display, open_context(config, seen=watched.seen) as context:
         (target,) = select_targets(context.components.targets, [name])
         say(undo_plan(context.components.engine.facts(target)))
-        request = Request(Purpose.UNDO, _who(), reason, context.composition.clock.now())
+        request = Request(Purpose.UNDO, who(), reason, context.composition.clock.now())
         reports = _carry_out(context, display, watched, [_write(context, target, request)])
         _print(reports, context.composition.clock.now(), output)
         return _code(reports, context)
@@ -140,7 +140,8 @@ def _carry_out(
             watched.watch = None
 
 
-def _who() -> str:
+def who() -> str:
+    """Returns who asks, for the audit."""
     try:
         return f"cli:{getpass.getuser()}"
     except (KeyError, OSError):  # the user of a container may have no name

@@ -262,6 +262,7 @@ class TargetState:
     overlap: timedelta = timedelta(days=1)  # of the policy as of the last attempt: what a removed target left behind
     quarantine: timedelta = timedelta(days=7)  # still gets both
     retired_at: datetime | None = None  # a person ended the target: nothing is published any more
+    renamed_from: str = ""  # the name before
     renamed_to: str = ""  # everything is in that target's document: nothing may be done here
     schema: int = SCHEMA_VERSION
 

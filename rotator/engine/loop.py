@@ -20,6 +20,7 @@ from rotator.engine.effects import carry_out
 from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
 from rotator.engine.provider_caller import ProviderCaller
+from rotator.engine.removal import Removal
 from rotator.engine.session import Session, StateObserver
 from rotator.engine.throttles import Throttles
 from rotator.ports import Audit, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable, Timer
@@ -91,6 +92,7 @@ class Engine:
         self._observe, self._stopping, self._audit = observe, stopping, audit
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
         self._former_names = former_names or FormerNames(store, frozenset())
+        self.removal = Removal(store, clock, audit, self._claims, stopping)
         self._caller = ProviderCaller(providers, clock, randomness, audit, self.throttles, limits)
 
     def look(self, target: Target) -> Look:

@@ -1,12 +1,16 @@
 """A target that changes its path, is removed, or is retired: what devices read, and what is carried out."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
 from rotator.core.actions import HoldReason
-from rotator.core.left_over import OrphanKind, left_over, orphans
+from rotator.core.audit_words import AuditVerb
+from rotator.core.left_over import OrphanKind, is_empty, left_over, orphans
+from rotator.core.model import Claim
+from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten, without_waiting
 from rotator.engine import Outcome
 from rotator.testing import FakeFault
 
@@ -250,3 +254,163 @@ def test_another_name_for_the_same_path_never_begins_anew(take_over):
     assert look.hold.reason is HoldReason.RENAMED
     assert "rotator rename office reception" in look.message
     assert world.consumer == before
+
+
+# A target that a person renames or retires.
+
+WHO = {"requested_by": "tester", "reason": "because"}
+
+
+def rename(world, new="reception") -> None:
+    world.engine().removal.rename("office", new, **WHO)
+
+
+@pytest.mark.parametrize("moment", ["at rest", "attempt open"])
+def test_a_renamed_target_goes_on_where_it_was(moment):
+    world = rotated()
+    if moment == "attempt open":
+        world.provider.faults["create"] = [FakeFault.LOST_AFTER]
+        world.request(world.engine())
+        world.engine().look(world.target)
+    before = world.state
+    rename(world)
+    world.target = replace(world.target, name="reception")
+    assert world.state == replace(before, target="reception", renamed_from="office", not_before=None)
+    old = world.store.read_state("office").state
+    assert (is_empty(old), old.renamed_to) == (True, "reception")
+    assert left_over(old) is None
+    world.settle(world.engine(), 10 * DAY)
+    assert world.state.ledger == ()
+    assert world.published_works
+    assert len(world.provider.credentials) == 1
+
+
+def test_a_rename_that_is_cut_anywhere_is_finished_and_nothing_is_done_twice():
+    boundaries = 0
+    for number in range(1, 20):
+        world = rotated()
+        home, away = world.target, replace(world.target, name="reception")
+        before = world.state
+        world.cut_at(number)
+        cut = world.crash(lambda world=world: rename(world))
+        world.cut_at(0)
+        calls = list(world.provider.calls)
+        if cut is not None:  # whoever looks now finds the target under one of the names, or waits
+            world.engine().look(away)
+            world.engine().look(home)
+            assert world.provider.calls == calls
+            rename(world)
+        world.target = away
+        assert replace(world.state, next_rotation=None) == replace(
+            before, target="reception", renamed_from="office", next_rotation=None
+        )
+        assert is_empty(world.store.read_state("office").state)
+        if cut is None:
+            break
+        boundaries += 1
+    assert boundaries == 6
+
+
+def test_a_rename_waits_for_the_process_that_works_on_the_target():
+    world = rotated()
+    claimed = replace(world.state, claim=Claim("another", world.clock.now() + DAY))
+    world.store.write_state(claimed, world.store.states["office"].version)
+    began = world.clock.now()
+    rename(world)
+    assert world.clock.now() - began >= world.limits.claim
+    assert world.store.read_state("reception").state.claim is None
+
+
+def test_a_rename_refuses_what_would_lose_something():
+    world = rotated()
+    other = replace(world.target, name="reception", path="sip/reception", usernames=())
+    world.engine().look(other)
+    with pytest.raises(RemovalImpossible, match="has published a credential of its own"):
+        rename(world)
+    with pytest.raises(RemovalImpossible, match="nothing is known of nobody"):
+        world.engine().removal.rename("nobody", "reception", **WHO)
+    assert world.state.published is not None
+
+
+def retire(world, *, at_once=False) -> None:
+    now, policy = world.clock.now(), world.target.policy
+    change = partial(after_retirement, policy=policy, now=now, at_once=at_once)
+    world.engine().removal.change("office", change, AuditVerb.REQUEST_RETIREMENT, **WHO)
+
+
+@pytest.mark.parametrize("target", STRATEGIES, ids=lambda target: target.strategy.value)
+@pytest.mark.parametrize("configured", [True, False])
+def test_what_is_retired_is_withdrawn_first_then_disabled_then_deleted(target, configured):
+    world = rotated(target)
+    retire(world)
+    published = {held.id: held for held in world.provider.credentials.values()}[world.state.ledger[-1].credential.id]
+    if not configured:
+        world.target = left_over(world.state)
+    look = world.engine().look(world.target)
+    assert look.hold.reason in (HoldReason.RETIRED, HoldReason.NOT_DUE)
+    assert world.consumer.withdrawn
+    assert published.enabled, "its overlap begins with the withdrawal"
+    world.settle(world.engine(), DAY + DAY / 24)
+    assert not published.enabled
+    assert published.id in world.provider.credentials
+    world.settle(world.engine(), 8 * DAY)
+    assert world.provider.credentials == {}
+    assert is_empty(world.state)
+    assert world.state.counts.succeeded == 1, "nothing new begins"
+
+
+def test_a_document_that_cannot_be_withdrawn_keeps_its_credential_and_its_whole_overlap():
+    world = rotated()
+    retire(world)
+    world.store.unpublishable.add(world.target.path)
+    look = world.settle(world.engine(), 2 * DAY)
+    assert look.hold.reason is HoldReason.FORMER_PATH
+    assert world.published_works
+    world.store.unpublishable.clear()
+    world.settle(world.engine(), DAY / 2)
+    assert world.consumer.withdrawn
+    enabled = [held.username for held in world.provider.credentials.values() if held.enabled]
+    assert enabled == [world.state.ledger[-1].credential.username]
+
+
+def test_at_once_leaves_out_overlap_and_quarantine_but_not_the_order():
+    world = rotated()
+    retire(world, at_once=True)
+    world.engine().removal.change(
+        "office", partial(without_waiting, now=world.clock.now()), AuditVerb.REQUEST_RETIREMENT, **WHO
+    )
+    world.engine().look(world.target)
+    verbs = world.audit.verbs("office")
+    assert verbs.index("withdraw") < verbs.index("disable")
+    assert world.provider.credentials == {}
+
+
+def test_a_retirement_refuses_while_an_attempt_is_open():
+    world = rotated()
+    world.provider.faults["create"] = [FakeFault.UNREACHABLE]
+    world.request(world.engine())
+    world.engine().look(world.target)
+    with pytest.raises(RemovalImpossible, match="rotator abandon office"):
+        retire(world)
+
+
+def test_a_retired_target_begins_anew_when_somebody_asks():
+    world = rotated()
+    retire(world)
+    world.settle(world.engine(), 10 * DAY)
+    engine = world.engine()
+    world.request(engine)
+    world.until_rotated(engine)
+    assert world.published_works
+    assert world.state.retired_at is None
+
+
+def test_what_cannot_be_reached_is_given_up_by_name():
+    state = rotated().state
+    assert [each.username for each in forgotten(state, {"fake"}, configured=False)] == [state.published.username]
+    assert len(forgotten(state, (), configured=False)) == 2
+    assert [each.username for each in forgotten(state, (), configured=True)] == ["office"]
+    assert is_empty(after_forgetting(state, (), configured=False))
+    kept = after_forgetting(state, {"fake"}, configured=False)
+    assert (kept.published, kept.ledger) == (None, state.ledger), "what can be reached is still carried out"
+    assert after_forgetting(state, (), configured=True) == replace(state, ledger=())
