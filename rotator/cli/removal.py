@@ -1,21 +1,22 @@
 """Implements `rename` and `retire`: changes state documents, carries out what is due, and prints what is left."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import print_json, print_lines, safe, say, when
-from rotator.cli.rotate import who
+from rotator.cli.rotate import who_asks
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.audit_words import AuditVerb
 from rotator.core.left_over import is_empty, left_over, orphans
 from rotator.core.model import Capabilities, Credential, Ending, LedgerEntry, Target, TargetState
+from rotator.core.passwords import generate
 from rotator.core.removal import (
     RemovalImpossible,
     after_forgetting,
@@ -60,7 +61,7 @@ def rename_target(config: Path, old: str, new: str, reason: str, output: Output)
                 Exit.USAGE,
             )
         try:
-            state = context.components.engine.removal.rename(old, new, requested_by=who(), reason=reason)
+            state = context.components.engine.removal.rename(old, new, requested_by=who_asks(), reason=reason)
         except RemovalImpossible as error:
             raise CommandError(str(error)) from None
     published = state.published.username if state.published is not None else None
@@ -82,7 +83,10 @@ def retire_target(config: Path, wanted: RetireOptions, output: Output) -> Exit:
         given_up = forgotten(state, context.components.providers, configured=configured) if wanted.forget else ()
         if wanted.changes_something:
             consequences = _consequences(wanted, state, given_up, context.components.capabilities)
-            _confirm(consequences, assent=wanted.yes)
+            for line in consequences:
+                say(line)
+            if consequences and not wanted.yes:
+                confirm(wanted.name, "Go on?")
             _write(context, wanted, target, configured=configured)
         look = _carry_out(context, target)
         after = look.state if look is not None else context.components.store.read_state(wanted.name).state
@@ -123,14 +127,18 @@ def _consequences(
         after = "at once" if wanted.at_once else "after the overlap, and deleted after the quarantine"
         lines.append(f"{name}: {state.path} is withdrawn now, so devices find no password there any more")
         can = capabilities.get(state.published.account)
-        if can is None or can.disables or can.deletes:
-            lines.append(f"{name}: {_named(state.published)} is disabled {after}")
-        else:
-            lines.append(f"{name}: {_named(state.published)} stays accepted: only its owner can end it there")
+        how = f"disabled {after}"
+        if _is_overwritten(can):
+            how = f"given a random password {'at once' if wanted.at_once else 'after the overlap'}, and stays there"
+        lines.append(f"{name}: {_named(state.published)} is {how}")
     if wanted.at_once and state.ledger:
         lines.append(f"{name}: {', '.join(entry.label for entry in state.ledger)}: disabled and deleted at once")
     lines += [f"{name}: {_named(each)} is given up: it may stay accepted, and nobody ends it" for each in given_up]
     return lines
+
+
+def _is_overwritten(can: Capabilities | None) -> bool:
+    return can is not None and not can.disables and can.sets_password
 
 
 def _named(credential: Credential) -> str:
@@ -138,33 +146,26 @@ def _named(credential: Credential) -> str:
     return f"{name} at {credential.account}"
 
 
-def _confirm(consequences: list[str], *, assent: bool) -> None:
-    for line in consequences:
-        say(line)
-    if assent or not consequences:
-        return
-    if not sys.stdin.isatty():
-        raise CommandError("nothing was done: say --yes to do this without a terminal", Exit.USAGE)
-    sys.stderr.write("Go on? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise CommandError("nothing was done")
-
-
 def _write(context: CommandContext, wanted: RetireOptions, target: Target, *, configured: bool) -> None:
     accounts, now = context.components.providers, context.composition.clock.now()
     policy = next((each.policy for each in context.components.targets if each.name == wanted.name), target.policy)
 
+    password = generate(policy.password, context.composition.randomness.choice)
+
     def change(state: TargetState) -> TargetState:
         if wanted.published:
-            state = after_retirement(state, policy, now, at_once=wanted.at_once)
+            account = state.published.account if state.published is not None else ""
+            random = password if _is_overwritten(context.components.capabilities.get(account)) else None
+            state = after_retirement(state, policy, now, at_once=wanted.at_once, overwrite=random)
         if wanted.at_once:
             state = without_waiting(state, now)
         return after_forgetting(state, accounts, configured=configured) if wanted.forget else state
 
     verb = AuditVerb.GIVE_UP if wanted.forget else AuditVerb.REQUEST_RETIREMENT
     try:
-        context.components.engine.removal.change(wanted.name, change, verb, requested_by=who(), reason=wanted.reason)
+        context.components.engine.removal.change(
+            wanted.name, change, verb, requested_by=who_asks(), reason=wanted.reason
+        )
     except RemovalImpossible as error:
         raise CommandError(str(error)) from None
 

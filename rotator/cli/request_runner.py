@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 
 from rotator.core.actions import Hold, HoldReason, Step
-from rotator.core.model import Capabilities, Ending, Purpose, Target, TargetState
+from rotator.core.model import Capabilities, Ending, LedgerEntry, Purpose, Strategy, Target, TargetState
 from rotator.engine import Engine, Look, Outcome
 from rotator.ports import Clock
 
@@ -15,6 +15,11 @@ _PATIENCE = timedelta(minutes=3)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=1)
 # Holds that end within the patience. With any other the request stays in Vault: it waits for a person, or for days.
 _PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.RETIREMENTS_CAPPED})
+
+_NOTHING_ENDED = (
+    "rotated, but no credential was there to be ended: whatever is compromised may still be accepted. "
+    "Look for it in the provider's console, and check the configured username"
+)
 
 
 class Result(Enum):
@@ -61,6 +66,12 @@ class PendingRequest:
             return state.counts.undone > self.written.counts.undone
         return state.counts.succeeded > self.written.counts.succeeded
 
+    def ended_something(self, state: TargetState) -> bool:
+        """True if a credential was disabled, overwritten or deleted since; in place, the new password ends the old."""
+        before, counts = self.written.counts, state.counts
+        ended = counts.disabled + counts.deleted > before.disabled + before.deleted
+        return ended or self.target.strategy is Strategy.IN_PLACE
+
 
 class RequestRunner:
     """Looks at targets until their requests are carried out. Thread-safe."""
@@ -91,7 +102,7 @@ class RequestRunner:
         while True:
             look = self._engine.look(request.target)
             now, seconds = self._clock.now(), self._clock.monotonic() - began
-            judged = judge(request, look, now)
+            judged = judge(request, look)
             if judged is None and seconds > patience.total_seconds():
                 judged = Result.WAITING, _waits_for(look)
             if judged is not None:
@@ -104,12 +115,12 @@ class RequestRunner:
             self._clock.sleep(min(max(pause, _SHORTEST_PAUSE), _LONGEST_PAUSE).total_seconds())
 
 
-def judge(request: PendingRequest, look: Look, now: datetime) -> tuple[Result, str] | None:
+def judge(request: PendingRequest, look: Look) -> tuple[Result, str] | None:
     """Returns what a look means for the request; None if it is still being carried out."""
     if look.outcome is Outcome.VAULT:
         return Result.VAULT, look.message
     if look.state is not None and request.is_carried_out(look.state):
-        return _judge_end(request, look.state, now)
+        return _judge_end(request, look.state)
     if look.outcome is Outcome.STOPPED:
         return Result.INTERRUPTED, "stopped between two steps; the request stays in Vault, and the daemon continues it"
     if look.hold is None or look.state is None:
@@ -117,21 +128,23 @@ def judge(request: PendingRequest, look: Look, now: datetime) -> tuple[Result, s
     return _judge_hold(request, look.hold, look.state)
 
 
-def _judge_end(request: PendingRequest, state: TargetState, now: datetime) -> tuple[Result, str] | None:
+def _judge_end(request: PendingRequest, state: TargetState) -> tuple[Result, str] | None:
     if request.purpose is Purpose.UNDO:
         return Result.UNDONE, ""
-    late = [
-        entry
-        for entry in state.ledger
-        if entry.ending is not Ending.FORGET and not entry.disabled and entry.disable_at <= now
-    ]
-    if not late or not request.compromised:
+    if not request.compromised:
         return Result.ROTATED, ""
-    failed = [entry for entry in late if entry.failures]
-    if not failed:
+    accepted = [entry for entry in state.ledger if entry.compromised and _is_accepted(entry)]
+    failed = [entry for entry in accepted if entry.failures]
+    if failed:
+        names = ", ".join(f"{entry.credential.username} ({entry.note})" for entry in failed)
+        return Result.FAILED, f"rotated, but still accepted by the provider: {names}; the daemon tries again"
+    if accepted:
         return None
-    names = ", ".join(f"{entry.credential.username} ({entry.note})" for entry in failed)
-    return Result.FAILED, f"rotated, but still accepted by the provider: {names}; the daemon tries again"
+    return (Result.ROTATED, "") if request.ended_something(state) else (Result.FAILED, _NOTHING_ENDED)
+
+
+def _is_accepted(entry: LedgerEntry) -> bool:
+    return entry.ending is not Ending.FORGET and not entry.disabled
 
 
 def _judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> tuple[Result, str] | None:

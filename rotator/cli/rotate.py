@@ -20,7 +20,7 @@ from rotator.core.facts import Facts
 from rotator.core.holds import foreign_document_hold
 from rotator.core.model import Ending, LedgerEntry, Purpose, Request, Target, TargetState
 from rotator.core.undo import UndoImpossible, undo_candidate
-from rotator.ports import StoreError
+from rotator.ports import StoreDeleted, StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
         targets = select_targets(context.components.targets, options.names)
         request = Request(
             Purpose.ROTATE,
-            who(),
+            who_asks(),
             options.reason,
             context.composition.clock.now(),
             compromised=options.compromised,
@@ -77,7 +77,7 @@ def undo_now(config: Path, name: str, reason: str, output: Output) -> Exit:
     with screen() as display, open_context(config, seen=watched.seen) as context:
         (target,) = select_targets(context.components.targets, [name])
         say(undo_plan(context.components.engine.facts(target)))
-        request = Request(Purpose.UNDO, who(), reason, context.composition.clock.now())
+        request = Request(Purpose.UNDO, who_asks(), reason, context.composition.clock.now())
         reports = _carry_out(context, display, watched, [_write(context, target, request)])
         _print(reports, context.composition.clock.now(), output)
         return _code(reports, context)
@@ -111,6 +111,8 @@ def _write(context: CommandContext, target: Target, request: Request) -> Pending
         return RotationReport(target, Result.INTERRUPTED, "stopped before the request was written")
     try:
         state = context.components.engine.request(target, request)
+    except StoreDeleted as error:
+        return RotationReport(target, Result.FAILED, f"{error}; the request was not written")
     except StoreError as error:
         return RotationReport(target, Result.VAULT, f"{error}; the request may not have been written")
     return PendingRequest(target, request.purpose, state, request.compromised)
@@ -140,8 +142,8 @@ def _carry_out(
             watched.watch = None
 
 
-def who() -> str:
-    """Returns who asks, for the audit."""
+def who_asks() -> str:
+    """Returns the name of the person who runs the command, for the audit."""
     try:
         return f"cli:{getpass.getuser()}"
     except (KeyError, OSError):  # the user of a container may have no name

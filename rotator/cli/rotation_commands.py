@@ -1,5 +1,6 @@
-"""`rotator rotate` and `rotator undo`."""
+"""`rotator rotate`, `rotator undo` and `rotator adopt`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command("rotate")(rotate)
     app.command("undo")(undo)
+    app.command("adopt")(adopt)
 
 
 def rotate(
@@ -100,3 +102,64 @@ def undo(
     from rotator.cli.rotate import undo_now  # noqa: PLC0415
 
     raise typer.Exit(undo_now(config, target, reason, output))
+
+
+def adopt(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The target's name.", show_default=False)],
+    config: Config = DEFAULT_CONFIG,
+    rotate_at_once: Annotated[
+        bool, typer.Option("--rotate", help="Rotate at once, so the password in use need not be known.")
+    ] = False,
+    username: Annotated[
+        str | None,
+        typer.Option(
+            "--username",
+            metavar="NAME",
+            help="The credential in use, if no consumer document names it.",
+            show_default=False,
+        ),
+    ] = None,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--password-file",
+            metavar="PATH",
+            help="A file with its password, if no consumer document has it.",
+            show_default=False,
+        ),
+    ] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read its password from standard input; needs --yes.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
+    reason: ReasonOption = "on demand",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Takes up the credential that is in use, without rotating it.
+
+    For a target whose state document was lost or deleted, whose consumer document somebody else wrote, or whose
+    credential is older than rotator. What the consumer document names is looked up at the provider and proved, and is
+    then the published credential; without a document, what --username and --password-file name. The schedule goes on
+    from the time in the document; if that is unknown, a rotation is due soon.
+
+    Says what it will do, and asks before it does it.
+
+    \b
+    Examples:
+      rotator adopt office-phone
+      rotator adopt office-phone --reason "its state was deleted" --yes
+      rotator adopt lobby-phone --username lobby01 --password-file /run/secrets/lobby-password
+      rotator adopt lobby-phone --username lobby01 --rotate
+
+    \b
+    Exit codes:
+      0    it was taken up, and rotated if that was asked for
+      1    nothing can be taken up, the provider does not accept it, or the rotation failed; the message says why
+      2    wrong usage, an unknown target, no confirmation, or an invalid configuration
+      3    Vault is unusable
+      130  stopped by Ctrl-C
+    """
+    from rotator.cli.adopt import AdoptOptions, adopt_now  # noqa: PLC0415
+
+    options = AdoptOptions(target, reason, username, password_file, password_stdin, rotate_at_once, yes)
+    raise typer.Exit(adopt_now(config, options, output))

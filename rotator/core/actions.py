@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import ClassVar, TypeAlias
 
+from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Credential, FormerPath, LedgerEntry, Request
 
 
@@ -16,7 +17,8 @@ class HoldReason(Enum):
     DOCUMENT_DELETED = "document deleted"  # one of its two documents was deleted in Vault, or will end by itself
     ACCOUNT_MISSING = "account missing"  # an attempt is open at an account that left the configuration
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
-    UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted yet
+    UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted
+    PROVING = "others are being proved"  # as many as that were set in place just now, and are not proved yet
     BACKING_OFF = "backing off"  # after a failure
     PROPAGATING = "propagating"  # applied, not proved yet
     FOREIGN_DOCUMENT = "consumer document changed by somebody else"
@@ -49,6 +51,7 @@ class Step(StrEnum):
     STAGE = "stage"
     DROP = "drop"
     APPLY = "apply"
+    SETTLE = "settle"
     RESTORE = "restore"
     PROVE = "prove"
     VERIFY = "verify"
@@ -63,6 +66,7 @@ class Step(StrEnum):
     EXPIRE = "expire"
     LIFT_END = "lift_end"
     DISABLE = "disable"
+    OVERWRITE = "overwrite"
     DELETE = "delete"
     FORGET = "forget"
 
@@ -128,8 +132,17 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """Finds out by log-in which password of `in-place` is in force: the staged one, or still the old one."""
+
+    step: ClassVar = Step.SETTLE
+    credential: Credential
+    old: Credential | None  # None: its password is unknown
+
+
+@dataclass(frozen=True, slots=True)
 class Restore:
-    """Sets the old password of `in-place` again, after a refusal that follows an unknown answer."""
+    """Sets the old password of `in-place` again: the new one was refused, or not accepted in time."""
 
     step: ClassVar = Step.RESTORE
     credential: Credential
@@ -245,12 +258,21 @@ class Disable:
 
 
 @dataclass(frozen=True, slots=True)
+class Overwrite:
+    """Sets a random password on a compromised credential that could not be disabled."""
+
+    step: ClassVar = Step.OVERWRITE
+    entry: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Ends the quarantine of a replaced credential, or removes what a lost create left behind."""
 
     step: ClassVar = Step.DELETE
     entry: LedgerEntry
     stray: Credential | None = None  # a listed credential, for an entry that names only an attempt
+    urgent: bool = False  # nothing else ends this compromised credential: it waits for no cap and no circuit
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +290,7 @@ Action: TypeAlias = (
     | Stage
     | Drop
     | Apply
+    | Settle
     | Restore
     | Prove
     | Verify
@@ -282,6 +305,7 @@ Action: TypeAlias = (
     | Expire
     | LiftEnd
     | Disable
+    | Overwrite
     | Delete
     | Forget
 )
@@ -290,6 +314,7 @@ Decision: TypeAlias = Action | Hold
 # Effects at a provider or in the consumer document. Each needs a claim, which is renewed while it runs.
 NEEDS_CLAIM = (
     Apply,
+    Settle,
     Restore,
     Prove,
     Publish,
@@ -301,6 +326,25 @@ NEEDS_CLAIM = (
     Expire,
     LiftEnd,
     Disable,
+    Overwrite,
     Delete,
     Forget,
 )
+
+
+def verb_of(action: Action) -> ProviderVerb | None:
+    """Returns the verb of the call that an action makes to a provider; None if it makes none, or only a proof."""
+    if isinstance(action, Apply):
+        return ProviderVerb(action.verb.value)
+    return _VERBS.get(type(action))
+
+
+_VERBS: dict[type, ProviderVerb] = {
+    LookUp: ProviderVerb.FIND,
+    Restore: ProviderVerb.SET_PASSWORD,
+    Expire: ProviderVerb.EXPIRE,
+    LiftEnd: ProviderVerb.ENABLE,
+    Disable: ProviderVerb.DISABLE,
+    Overwrite: ProviderVerb.SET_PASSWORD,
+    Delete: ProviderVerb.DELETE,
+}

@@ -206,12 +206,33 @@ def after_failed_proof(state: TargetState, message: str, not_before: datetime) -
     return _after_failure(_after_event(state, AttemptEvent.DOUBT, uncertain=True), message, not_before)
 
 
-def after_setback(state: TargetState, message: str, not_before: datetime, *, uncertain: bool) -> TargetState:
-    """Backs off after a step that failed. It is tried again with the same password."""
+def after_unaccepted(state: TargetState, message: str) -> TargetState:
+    """Gives up the staged password of `in-place`, which was not accepted in time: the old one is put back."""
     attempt = _attempt(state)
-    return _after_failure(
-        replace(state, attempt=replace(attempt, uncertain=attempt.uncertain or uncertain)), message, not_before
-    )
+    if attempt.phase is not Phase.STAGED:
+        state = _after_event(state, AttemptEvent.DOUBT)
+    given_up = replace(_attempt(state), uncertain=True, put_back=True)
+    why = f"not accepted within the propagation time: {message}"
+    return replace(state, attempt=given_up, not_before=None, last_error=why)
+
+
+def after_old_accepted(state: TargetState) -> TargetState:
+    """Records that the old password is in force: no call of the attempt was carried out."""
+    return replace(state, attempt=replace(_attempt(state), uncertain=False))
+
+
+def after_setback(
+    state: TargetState, message: str, not_before: datetime, *, uncertain: bool, sent_at: datetime | None = None
+) -> TargetState:
+    """Backs off after a step that failed. It is tried again with the same password.
+
+    Args:
+        uncertain: the call may have been carried out.
+        sent_at: when a call that may have changed the password in place was sent; None for any other.
+    """
+    attempt = _attempt(state)
+    attempt = replace(attempt, uncertain=attempt.uncertain or uncertain, applied_at=sent_at or attempt.applied_at)
+    return _after_failure(replace(state, attempt=attempt), message, not_before)
 
 
 def _after_failure(state: TargetState, message: str, not_before: datetime) -> TargetState:
@@ -238,10 +259,16 @@ def after_refusal(state: TargetState, message: str, *, gone: bool = False) -> Ta
     return replace(state, attempt=refused, last_error=message)
 
 
-def after_restore(state: TargetState, now: datetime) -> TargetState:
-    """Records that the old password of the one credential is certainly in force: the refused one can be discarded.
+def after_refused_restore(state: TargetState, message: str, not_before: datetime) -> TargetState:
+    """Keeps to the staged password: the provider definitely refuses to take the old one back."""
+    kept = replace(state, attempt=replace(_attempt(state), put_back=False))
+    return _after_failure(kept, message, not_before)
 
-    An earlier call may still take effect late, so the ledger keeps the refused password for a while.
+
+def after_restore(state: TargetState, now: datetime) -> TargetState:
+    """Records that the old password of the one credential is certainly in force: the staged one can be discarded.
+
+    An earlier call may still take effect late, so the ledger keeps the staged password for a while.
     """
     attempt = _attempt(state)
     kept = unsettled_entry(attempt, now, LATE_COMMIT)
@@ -251,7 +278,7 @@ def after_restore(state: TargetState, now: datetime) -> TargetState:
 def after_abandon(
     state: TargetState, now: datetime, not_before: datetime, *, kept_for: timedelta = LATE_COMMIT, strays: bool = False
 ) -> TargetState:
-    """Discards the refused password. Whatever a lost call may have left behind goes into the ledger.
+    """Discards the staged password. Whatever a lost call may have left behind goes into the ledger.
 
     The request for a rotation is renewed; that for an undo is not. For `kept_for` and `strays` see `ledger_after`.
     """
@@ -261,7 +288,12 @@ def after_abandon(
         ledger=ledger_after(state.ledger, attempt, now, kept_for, strays=strays),
         request=state.request or _renewed(attempt, now),
     )
-    return _after_failure(moved, state.last_error, not_before)
+    message = state.last_error
+    if attempt.put_back:
+        message += (
+            f"; the old password was put back, and no other is tried before {not_before:%Y-%m-%dT%H:%M:%SZ} unasked"
+        )
+    return _after_failure(moved, message, not_before)
 
 
 def after_change(state: TargetState, now: datetime) -> TargetState:

@@ -28,7 +28,7 @@ class AuditVerb(_DescribedWord):
     COMPLETE = "complete", "A create with a lost answer was found at the provider and finished."
     SET_PASSWORD = "set_password", "The provider was asked to set the staged password."
     ENABLE = "enable", "The provider was asked to enable a credential again, for an undo."
-    PROVE = "prove", "The provider was asked whether it accepts the staged credential."
+    PROVE = "prove", "The provider was asked whether it accepts the staged credential, or still the old one."
     VERIFY = "verify", "The provider was asked again whether it accepts what is published, and the answer changed."
     PUBLISH = "publish", "The consumer document was written: devices read the new credential."
     MOVE = (
@@ -37,13 +37,17 @@ class AuditVerb(_DescribedWord):
     )
     WITHDRAW = "withdraw", "The credential was taken out of the consumer document at `path`, which the target has left."
     CLOSE = "close", "The attempt succeeded; `proof` says how the credential was proved."
-    RESTORE = "restore", "The old password of an `in-place` credential was set again, after a refusal."
+    RESTORE = (
+        "restore",
+        "The old password of an `in-place` credential was set again: the new one was refused, or not accepted.",
+    )
     ABANDON = "abandon", "The attempt was abandoned; `detail` says why."
     DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out."
     REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
     EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."
     LIFT_END = "lift_end", "The provider was told not to end a credential that somebody else's document hands out."
     DISABLE = "disable", "The provider was asked to disable a replaced credential."
+    OVERWRITE = "overwrite", "A compromised credential that could not be disabled was to get a random password."
     DELETE = "delete", "The provider was asked to delete a replaced credential."
     FORGET = "forget", "A ledger entry with nothing left to do, and the password in it, were removed."
     REQUEST_ROTATION = "request_rotation", "Somebody asked for a rotation; the request is in the state document."
@@ -51,6 +55,7 @@ class AuditVerb(_DescribedWord):
     REQUEST_RETIREMENT = "request_retirement", "Somebody ended a target: what it published is withdrawn, then retired."
     GIVE_UP = "give_up", "Somebody gave up what cannot be reached; `reason` and the state before name it."
     RENAME = "rename", "Everything that was known of `renamed_from` was moved to this target's state document."
+    ADOPT = "adopt", "A credential that is in use and that the state document did not know was taken up as published."
     LOAD_CONFIGURATION = "load_configuration", "The daemon read its configuration, at start or on SIGHUP."
     CLOCK_JUMP = "clock_jump", "The wall clock was set, by `seconds`."
     TORN_LINE = "torn_line", "The line before this record is incomplete, perhaps after a crash, and was left as it is."

@@ -1,10 +1,25 @@
-"""The circuit breaker of one provider account. An open circuit lets nothing through but one probe at a time.
+"""The circuit breaker of one provider account, or of one verb there that its key has no right to.
 
-One failing account must not break a fleet, and an account that refuses everything must not be hammered.
+An open circuit lets nothing through but one probe at a time. One failing account must not break a fleet, and an account
+that refuses everything must not be hammered.
 """
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from enum import Enum
+
+
+class ProviderVerb(Enum):
+    """A call to a provider. A key may have the right to some of them only."""
+
+    FIND = "list"
+    CREATE = "create"
+    COMPLETE = "complete"
+    SET_PASSWORD = "set_password"  # noqa: S105
+    ENABLE = "enable"
+    EXPIRE = "expire"
+    DISABLE = "disable"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +48,7 @@ class Circuit:
         return replace(self, open_until=at + self.open_for.total_seconds()) if self.is_open else self
 
     def after_failure(self, at: float) -> "Circuit":
-        """Counts a failure: no answer, or a refusal of the account's key."""
+        """Counts a failure: no answer, or a refusal of the account's key or of this verb."""
         return replace(self, failures=self.failures + 1, open_until=at + self.open_for.total_seconds())
 
     def after_success(self) -> "Circuit":

@@ -26,25 +26,30 @@ from rotator.core.actions import (
     HoldReason,
     LiftEnd,
     LookUp,
+    Overwrite,
     Prove,
     Publish,
     Restore,
+    Settle,
     TakeClaim,
     Verb,
+    verb_of,
 )
 from rotator.core.backoff import is_waiting
+from rotator.core.circuit import ProviderVerb
 from rotator.core.drift import verify
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import (
-    account_hold,
     backoff_hold,
+    circuit_hold,
     clocks_hold,
     ending_document_hold,
     foreign_document_hold,
     lost_state_hold,
+    missing_account_hold,
     renamed_hold,
 )
-from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
+from rotator.core.model import Attempt, Capabilities, Cutoff, Ending, LedgerEntry, Phase, Purpose, Strategy
 from rotator.core.moves import leave_paths, move
 from rotator.core.staging import stage
 from rotator.core.verification import before_retirement, is_fresh
@@ -94,11 +99,18 @@ def continue_attempt(facts: Facts) -> Decision | None:
     attempt = facts.state.attempt
     if attempt is None:
         return None
-    answer = _end_without_account(facts, attempt) or account_hold(facts, attempt.staged.account) or backoff_hold(facts)
-    if answer is not None:
-        return answer
+    ended = _end_without_account(facts, attempt) or missing_account_hold(facts, attempt.staged.account)
+    if ended is not None:
+        return ended
+    step = _next_step(facts, attempt)
+    shut = None if isinstance(step, Hold) else _circuit_hold(facts, attempt.staged.account, step)
+    return shut or backoff_hold(facts) or step
+
+
+def _next_step(facts: Facts, attempt: Attempt) -> Decision:
     if attempt.phase is Phase.STAGED:
-        return _discard(attempt) if attempt.refused else _apply(facts, attempt)
+        discards = attempt.refused or (attempt.put_back and not attempt.compromised)
+        return _discard(attempt) if discards else _apply(facts, attempt)
     if attempt.phase is Phase.APPLIED:
         return Prove(attempt.staged)
     return _publish(facts, attempt)
@@ -120,12 +132,20 @@ def _end_without_account(facts: Facts, attempt: Attempt) -> Action | None:
     return Close() if published else None
 
 
+def _circuit_hold(facts: Facts, account: str, step: Action) -> Hold | None:
+    """Holds a call that the account's open circuit lets not through. Trying a password or publishing is none."""
+    if isinstance(step, Prove) and not facts.capabilities[account].proof.tries_password:
+        return circuit_hold(facts, account, ProviderVerb.FIND)
+    verb = verb_of(step)
+    return circuit_hold(facts, account, verb) if verb is not None else None
+
+
 def _apply(facts: Facts, attempt: Attempt) -> Decision:
     foreign = foreign_document_hold(facts)
     if foreign is not None and not attempt.take_over:
         return foreign  # before the provider gets the password, which could not be published afterwards
     if attempt.strategy is Strategy.IN_PLACE:
-        return Apply(Verb.SET_PASSWORD, attempt.staged)
+        return _settle(facts, attempt) or Apply(Verb.SET_PASSWORD, attempt.staged)
     if attempt.purpose is Purpose.UNDO:
         return Apply(Verb.ENABLE, attempt.staged)
     if attempt.staged.id is None:
@@ -133,6 +153,15 @@ def _apply(facts: Facts, attempt: Attempt) -> Decision:
     if attempt.strategy is Strategy.REPLACE:
         return Apply(Verb.COMPLETE, attempt.staged, attempt.predecessor)
     return Apply(Verb.SET_PASSWORD, attempt.staged)
+
+
+def _settle(facts: Facts, attempt: Attempt) -> Action | None:
+    """After an answer that left open which password is in force, a log-in shows it before anything is sent again."""
+    tries = facts.capabilities[attempt.staged.account].proof.tries_password
+    if not attempt.uncertain or facts.unsettled or not tries:
+        return None
+    old = attempt.predecessor
+    return Settle(attempt.staged, old if old is not None and old.password is not None else None)
 
 
 def _create(facts: Facts, attempt: Attempt) -> Action:
@@ -150,7 +179,7 @@ def _create(facts: Facts, attempt: Attempt) -> Action:
 
 
 def _discard(attempt: Attempt) -> Action:
-    """Discards a refused password.
+    """Discards a password that was refused, or not accepted in time.
 
     If an earlier call may have been carried out, the ledger takes what that call may have left. The one credential of
     `in-place` first gets its old password back, if that is known, to put the published one into force again.
@@ -175,18 +204,28 @@ def retire(facts: Facts) -> Decision | None:
         return lift
     if foreign is not None and not facts.only_ends:  # nobody is going to correct the document of an ended target
         return foreign
-    unsure: Hold | None = None
+    declined: Hold | None = None
     for entry in facts.state.ledger:
-        unsure = unsure or clocks_hold(facts, entry.ends_at if entry.disabled else entry.disable_at)
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
-        if action is not None and facts.retirements_left <= 0:
-            return Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
-        if action is not None:
-            unproved = before_retirement(facts, entry) if isinstance(action, Expire | Disable | Delete) else None
-            if unproved is None or not isinstance(unproved, Hold):
+        if action is None:
+            declined = declined or clocks_hold(facts, entry.ends_at if entry.disabled else entry.disable_at)
+        elif not _is_urgent(action) and _is_shut(facts, entry.credential.account, action):
+            continue
+        elif not _is_urgent(action) and facts.retirements_left <= 0:
+            declined = Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
+        else:
+            unproved = _proof_before(facts, action)
+            if not isinstance(unproved, Hold):
                 return unproved or action
-            unsure = unproved
-    return unsure
+            declined = unproved
+    return declined
+
+
+def _proof_before(facts: Facts, action: Action) -> Decision | None:
+    """Returns what must come before a retirement: a fresh proof of what is published."""
+    if isinstance(action, Expire | Disable | Overwrite | Delete):
+        return before_retirement(facts, action.entry)
+    return None
 
 
 def _lift(facts: Facts) -> Action | None:
@@ -200,30 +239,52 @@ def _lift(facts: Facts) -> Action | None:
 
 
 def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
-    account = entry.credential.account
-    reachable = account in facts.capabilities and account not in facts.open_circuits
     # An old password is forgotten without the provider.
-    return (reachable or entry.ending is Ending.FORGET) and not is_waiting(entry.not_before, facts.now)
+    reachable = entry.credential.account in facts.capabilities or entry.ending is Ending.FORGET
+    return reachable and not is_waiting(entry.not_before, facts.now)
+
+
+def _is_urgent(action: Action) -> bool:
+    """True for what stops a compromised credential from being accepted: it waits for no cap and no open circuit."""
+    if isinstance(action, Delete):
+        return action.urgent
+    return isinstance(action, Disable | Overwrite) and action.entry.compromised
+
+
+def _is_shut(facts: Facts, account: str, action: Action) -> bool:
+    verb = verb_of(action)
+    return verb is not None and circuit_hold(facts, account, verb) is not None
 
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
-    ended = entry.ends_at <= facts.clocks.earliest
+    # An emergency is not triggered by time, and waits for no clock.
+    replaced = entry.compromised or entry.disable_at <= facts.clocks.earliest
+    ended = entry.compromised or entry.ends_at <= facts.clocks.earliest
     if entry.ending is Ending.FORGET:
         return Forget(entry) if ended else None
     can = facts.capabilities[entry.credential.account]
     if facts.is_protected(entry.credential):
         return None
-    if entry.disable_at > facts.clocks.earliest:
+    if not replaced:
         # Told in advance, the provider ends the credential even while rotator is down.
         untold = entry.credential.id is not None and entry.expires_at != entry.disable_at
         return Expire(entry) if untold and can.expires else None
     if entry.credential.id is None:
         return _trace(facts, entry)
-    if can.disables and not entry.disabled:
-        return Disable(entry)
+    return _cut_off(can, entry) or (_last_step(can, entry) if ended else None)
+
+
+def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:
+    if entry.disabled or entry.cutoff is Cutoff.NONE:
+        return None
+    if entry.cutoff is Cutoff.OVERWRITE:
+        return Overwrite(entry)
+    return Disable(entry) if can.disables else None
+
+
+def _last_step(can: Capabilities, entry: LedgerEntry) -> Action:
     stays = entry.ending is Ending.STAND_BY or not can.deletes
-    last = Forget(entry) if stays else Delete(entry)
-    return last if ended else None
+    return Forget(entry) if stays else Delete(entry, urgent=entry.compromised and not entry.disabled)
 
 
 def _trace(facts: Facts, entry: LedgerEntry) -> Action:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from rotator.core.circuit import ProviderVerb
 from rotator.core.clocks import Clocks
 from rotator.core.model import (
     Attempt,
@@ -31,8 +32,11 @@ class Facts:
     now: datetime  # by this machine's clock; `clocks` has Vault's as well
     lookups: Mapping[str, tuple[Credential, ...]] = field(default_factory=dict)  # made in this look, by `lookup_key`
     open_circuits: Mapping[str, datetime] = field(default_factory=dict)  # by account: when the next call may go out
+    shut_verbs: Mapping[tuple[str, ProviderVerb], datetime] = field(default_factory=dict)  # likewise, for one verb
     retirements_left: int = 1  # how many this minute's cap still allows
-    unproved_accounts: frozenset[str] = frozenset()  # accounts with too many passwords set in place and not proved
+    unproved_accounts: frozenset[str] = frozenset()  # accounts with too many passwords set in place and not accepted
+    proving_accounts: frozenset[str] = frozenset()  # accounts with as many that were set in place and not proved yet
+    unsettled: bool = False  # in this look, no log-in showed which password of the open attempt is in force
     vault_now: datetime | None = None  # by Vault's clock; None: the same
     state_deleted: bool = False  # the latest version of the state document was deleted: `state` is a fresh one
     state_ends_at: datetime | None = None  # Vault deletes the state document by itself then
@@ -102,3 +106,21 @@ def has_unproved_password(attempt: Attempt) -> bool:
     """True if an unproved password may have replaced the published one at the provider."""
     may_be_set = attempt.phase is Phase.APPLIED or (attempt.phase is Phase.STAGED and attempt.uncertain)
     return attempt.strategy is Strategy.IN_PLACE and may_be_set
+
+
+def is_propagating(attempt: Attempt, can: Capabilities, now: datetime) -> bool:
+    """True while the provider may still answer from the state before the last call of `in-place`.
+
+    Further off than the propagation time, in either direction: the clock was set, and nothing is waited for.
+    """
+    return attempt.applied_at is not None and abs(now - attempt.applied_at) < can.propagation
+
+
+def can_put_back(attempt: Attempt, can: Capabilities) -> bool:
+    """True if the old password of `in-place` is to be set again where the new one is not accepted in time.
+
+    What somebody may know stays replaced. A proof that does not try the password says nothing about its being accepted.
+    """
+    known = attempt.predecessor is not None and attempt.predecessor.password is not None
+    in_place = attempt.strategy is Strategy.IN_PLACE and can.proof.tries_password
+    return in_place and known and not attempt.compromised

@@ -112,6 +112,10 @@ class _PaperRun:
                 proof = facts.capabilities[action.credential.account].proof
                 self._step("prove that the provider accepts it", f"by {proof}")
                 self._move(advance.after_proof(state, str(proof), facts.clocks.vault))
+            case do.Settle():
+                name = action.credential.username
+                self._step(f"try the staged and the old password of {name}", "which one is in force is unknown")
+                self.facts = replace(facts, unsettled=True)
             case do.Verify():
                 proof = facts.capabilities[action.credential.account].proof
                 self._step(f"prove that {action.credential.username} is accepted", f"by {proof}")
@@ -143,6 +147,9 @@ class _PaperRun:
                 self._move(ledger.after_lift(state, entry))
             case do.Disable():
                 self._step(f"disable {action.entry.label}", _why_disabled(facts, action.entry))
+                self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
+            case do.Overwrite():
+                self._step(f"set a random password for {action.entry.label}", "it is compromised, and was not disabled")
                 self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
             case do.Delete():
                 self._step(_last_step(action.entry, deletes=True), "its quarantine has ended")

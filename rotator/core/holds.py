@@ -4,18 +4,27 @@ from datetime import datetime, timedelta
 
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.backoff import is_waiting
+from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts
 from rotator.core.model import Phase
 
 
-def account_hold(facts: Facts, account: str) -> Hold | None:
-    """Holds if nothing may be sent to a provider account."""
+def missing_account_hold(facts: Facts, account: str) -> Hold | None:
+    """Holds if a provider account is not configured."""
     if account not in facts.capabilities:
         name = facts.target.name
         message = f"{account} is not in the configuration, but the attempt of {name} may have changed it: "
         return Hold(HoldReason.ACCOUNT_MISSING, f"{message}add it again, or give it up: rotator abandon {name}")
+    return None
+
+
+def circuit_hold(facts: Facts, account: str, verb: ProviderVerb) -> Hold | None:
+    """Holds if a call may not be sent to a provider account now."""
     if account in facts.open_circuits:
         message = f"too many calls to {account} failed in a row: calls pause for a while"
+        return Hold(HoldReason.CIRCUIT_OPEN, message)
+    if (account, verb) in facts.shut_verbs:
+        message = f"the key of {account} may not {verb.value}, as several refusals in a row say: give it that right"
         return Hold(HoldReason.CIRCUIT_OPEN, message)
     return None
 
@@ -53,9 +62,13 @@ def lost_state_hold(facts: Facts) -> Hold | None:
     """Holds if the state document was deleted: what is in use is in its older versions, or at the provider."""
     if not facts.state_deleted:
         return None
-    remedies = (facts.state_remedy, f"take up what is in use (rotator adopt {facts.target.name})")
-    what = f"the state document of {facts.target.name} was deleted in Vault"
-    return Hold(HoldReason.DOCUMENT_DELETED, f"{what}: {_one_of(*remedies)}")
+    return Hold(HoldReason.DOCUMENT_DELETED, lost_state_message(facts.target.name, facts.state_remedy))
+
+
+def lost_state_message(target: str, remedy: str) -> str:
+    """Says that a state document was deleted, and what to do about it."""
+    adopt = f"take up what is in use (rotator adopt {target})"
+    return f"the state document of {target} was deleted in Vault: {_one_of(remedy, adopt)}"
 
 
 def ending_document_hold(facts: Facts) -> Hold | None:

@@ -8,6 +8,7 @@ from rotator.core.model import (
     Attempt,
     ConsumerDocument,
     Credential,
+    Cutoff,
     Ending,
     LedgerEntry,
     Policy,
@@ -34,10 +35,14 @@ def replaced_entry(attempt: Attempt, target: Target, now: datetime) -> LedgerEnt
         known = predecessor.password is not None and predecessor.password != attempt.staged.password
         worth_keeping = known and not attempt.compromised
         return LedgerEntry(predecessor, Ending.FORGET, now, now, quarantine) if worth_keeping else None
-    here = predecessor.account == target.account and predecessor.username in target.usernames
-    standing = target.strategy is Strategy.ALTERNATING and here
-    ending = Ending.STAND_BY if standing else Ending.DELETE
+    ending = ending_of(predecessor, target)
     return LedgerEntry(predecessor, ending, now, now + overlap, quarantine, compromised=attempt.compromised)
+
+
+def ending_of(credential: Credential, target: Target) -> Ending:
+    """Returns how a replaced credential ends: one of the two that `alternating` configures stays."""
+    here = credential.account == target.account and credential.username in target.usernames
+    return Ending.STAND_BY if target.strategy is Strategy.ALTERNATING and here else Ending.DELETE
 
 
 def strays_entry(attempt: Attempt, now: datetime) -> LedgerEntry:
@@ -70,13 +75,14 @@ def handed_out_entry(state: TargetState, consumer: ConsumerDocument) -> LedgerEn
 def with_overlap_from(
     ledger: tuple[LedgerEntry, ...], credential: Credential, now: datetime, policy: Policy
 ) -> tuple[LedgerEntry, ...]:
-    """Returns the ledger with a whole overlap from `now` for a replaced credential that was handed out until now."""
+    """Returns the ledger with a whole overlap from `now` for a replaced credential that was handed out until now.
+
+    What leaked keeps its end.
+    """
 
     def in_use_until_now(entry: LedgerEntry) -> bool:
-        # An emergency takes the quarantine away: what leaked keeps its end.
-        leaked = not entry.quarantine and bool(policy.quarantine)
         accepted = entry.ending is not Ending.FORGET and not entry.disabled
-        return accepted and not leaked and is_same_credential(entry.credential, credential)
+        return accepted and not entry.compromised and is_same_credential(entry.credential, credential)
 
     return tuple(
         replace(entry, replaced_at=now, disable_at=max(entry.disable_at, now + policy.overlap))
@@ -110,10 +116,20 @@ def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> Targ
     return replace(state, ledger=_swap(state.ledger, entry, ended), counts=counts, claim=None)
 
 
-def after_new_password(state: TargetState, entry: LedgerEntry, password: Secret) -> TargetState:
-    """Stores a new password for a replaced credential whose password is unknown, before the provider gets it."""
-    known = replace(entry, credential=replace(entry.credential, password=password))
+def after_new_password(
+    state: TargetState, entry: LedgerEntry, password: Secret, cutoff: Cutoff = Cutoff.DISABLE
+) -> TargetState:
+    """Stores a new password for a replaced credential before the provider gets it.
+
+    Either its password is unknown, and the provider needs one, or the new one is to stop it from being accepted.
+    """
+    known = replace(entry, credential=replace(entry.credential, password=password), cutoff=cutoff)
     return replace(state, ledger=_swap(state.ledger, entry, known))
+
+
+def after_no_cutoff(state: TargetState, entry: LedgerEntry, note: str) -> TargetState:
+    """Records that nothing but deleting a compromised credential is left."""
+    return replace(state, ledger=_swap(state.ledger, entry, replace(entry, cutoff=Cutoff.NONE, note=note)))
 
 
 def after_removal(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:

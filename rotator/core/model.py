@@ -132,7 +132,8 @@ class Attempt:
     take_over: bool = False  # overwrite a consumer document that somebody else wrote
     uncertain: bool = False  # the answer to a call was lost: the provider may have the password
     refused: bool = False  # the provider definitely refuses this password: discard it once that is safe
-    applied_at: datetime | None = None
+    put_back: bool = False  # `in-place`: it was not accepted in time, so the old password is set again
+    applied_at: datetime | None = None  # when a call last put it into force; `in-place`: or may have done so
     proof: str = ""
     proved_at: datetime | None = None
     handed_out: Credential | None = None  # by somebody else's consumer document, which `take_over` overwrites
@@ -144,6 +145,14 @@ class Ending(Enum):
     DELETE = "delete"  # `replace`: it is deleted at the provider
     STAND_BY = "stand-by"  # `alternating`: it stays, disabled, and only its password is forgotten
     FORGET = "forget"  # `in-place`: only a password was replaced; there is nothing to disable or delete
+
+
+class Cutoff(Enum):
+    """The way to stop a replaced credential from being accepted, before it is deleted."""
+
+    DISABLE = "disable"
+    OVERWRITE = "overwrite"  # it cannot be disabled, and must end: it gets a random password, stored in its entry
+    NONE = "none"  # neither was possible: only deleting it is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +169,8 @@ class LedgerEntry:
     not_before: datetime | None = None
     note: str = ""  # why the last try failed, such as active calls
     expires_at: datetime | None = None  # when the provider will end it by itself, as it was told
-    compromised: bool = False  # its end does not wait for what cannot be asked
+    compromised: bool = False  # its end waits for no cap, no open circuit, and nothing that cannot be asked
+    cutoff: Cutoff = Cutoff.DISABLE  # before it is deleted
 
     @property
     def label(self) -> str:

@@ -4,15 +4,28 @@ from dataclasses import replace
 from datetime import timedelta
 
 from rotator.core.actions import Action, Decision, Drop, Hold, HoldReason, LookUp, Stage
+from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, ledger_entry_of, lookup_key
-from rotator.core.holds import account_hold, backoff_hold, clocks_hold, ending_document_hold, foreign_document_hold
+from rotator.core.holds import (
+    backoff_hold,
+    circuit_hold,
+    clocks_hold,
+    ending_document_hold,
+    foreign_document_hold,
+    missing_account_hold,
+)
 from rotator.core.ledger import handed_out_entry
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy
 from rotator.core.undo import UndoImpossible, undo_candidate
 from rotator.core.verification import is_refused
 
 SCHEDULED_BY = "schedule"
-_SOON = timedelta(seconds=10)
+_SOON, _NEXT = timedelta(seconds=10), timedelta(seconds=2)
+_APPLIED_BY = {
+    Strategy.REPLACE: ProviderVerb.CREATE,
+    Strategy.ALTERNATING: ProviderVerb.SET_PASSWORD,
+    Strategy.IN_PLACE: ProviderVerb.SET_PASSWORD,
+}
 
 
 def stage(facts: Facts) -> Decision | None:
@@ -20,7 +33,7 @@ def stage(facts: Facts) -> Decision | None:
     if facts.state.attempt is not None:
         return None
     request = facts.state.request or _due(facts)
-    hold = ending_document_hold(facts) or account_hold(facts, facts.target.account) or _unproved_hold(facts, request)
+    hold = ending_document_hold(facts) or _account_hold(facts, request) or _unproved_hold(facts, request)
     hold = hold or backoff_hold(facts)
     if hold is not None:
         return hold
@@ -35,6 +48,13 @@ def stage(facts: Facts) -> Decision | None:
     return _idle_hold(facts, request) or _window_hold(facts) or _ROTATE[facts.target.strategy](facts, request)
 
 
+def _account_hold(facts: Facts, request: Request | None) -> Hold | None:
+    account, verb = facts.target.account, _APPLIED_BY[facts.target.strategy]
+    if request is not None and request.purpose is Purpose.UNDO:
+        verb = ProviderVerb.ENABLE
+    return missing_account_hold(facts, account) or circuit_hold(facts, account, verb)
+
+
 def _due(facts: Facts) -> Request | None:
     due, last = facts.state.next_rotation, facts.state.last_rotation
     if last is not None and due is not None:
@@ -46,9 +66,18 @@ def _due(facts: Facts) -> Request | None:
 
 
 def _unproved_hold(facts: Facts, request: Request | None) -> Hold | None:
-    """Holds if a provider reports success but does not accept the new passwords: it must not cut off a whole fleet."""
+    """Holds if a provider reports success but does not accept the new passwords: it must not cut off a whole fleet.
+
+    As many as that are set at a time, too, before the first of them is proved.
+    """
     account = facts.target.account
-    if request is None or facts.target.strategy is not Strategy.IN_PLACE or account not in facts.unproved_accounts:
+    if request is None or facts.target.strategy is not Strategy.IN_PLACE:
+        return None
+    if account in facts.proving_accounts:
+        return Hold(
+            HoldReason.PROVING, f"the passwords that were set at {account} last are being proved", facts.now + _NEXT
+        )
+    if account not in facts.unproved_accounts:
         return None
     message = f"{account} does not accept the passwords that were set last: find the cause at the provider"
     return Hold(HoldReason.UNPROVED, message, facts.now + _SOON)

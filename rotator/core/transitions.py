@@ -12,16 +12,17 @@ class AttemptEvent(Enum):
 
     STAGE = "stage"  # the password was written to Vault
     APPLY = "apply"  # the provider answered that it is in force
-    DOUBT = "doubt"  # it could not be proved (again): apply the same password again
+    DOUBT = "doubt"  # it could not be proved (again): apply the same password again, or put the old one back
     PROVE = "prove"  # a proof showed that the provider accepts it
     CLOSE = "close"  # the consumer document contains it; the predecessor goes into the ledger
-    ABANDON = "abandon"  # the password was discarded: it was refused, the target has changed, or somebody asked for it
+    ABANDON = "abandon"  # it was discarded: refused, not accepted in time, outgrown by the target, or given up
 
 
 ATTEMPT: Mapping[tuple[Phase | None, AttemptEvent], Phase | None] = MappingProxyType(
     {
         (None, AttemptEvent.STAGE): Phase.STAGED,
         (Phase.STAGED, AttemptEvent.APPLY): Phase.APPLIED,
+        (Phase.STAGED, AttemptEvent.PROVE): Phase.PROVED,  # a log-in settles what an answer left open
         (Phase.STAGED, AttemptEvent.ABANDON): None,
         (Phase.APPLIED, AttemptEvent.DOUBT): Phase.STAGED,
         (Phase.APPLIED, AttemptEvent.PROVE): Phase.PROVED,

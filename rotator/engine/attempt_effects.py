@@ -2,20 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from rotator.core import actions as do
 from rotator.core import advance, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
-from rotator.core.model import Attempt, Credential, Purpose
+from rotator.core.backoff import LONGEST_ASKED
+from rotator.core.circuit import ProviderVerb
+from rotator.core.facts import can_put_back, has_unproved_password, is_propagating
+from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
 from rotator.ports import Provider, StoreDenied
 
+# Each try that is not accepted is an outage of the devices.
+_AFTER_PUT_BACK = timedelta(hours=6)
+_LONGEST_ASKED_OF_DEVICES = timedelta(minutes=2)
 _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
 
 
@@ -36,7 +42,7 @@ def take_claim(session: Session) -> None:
 
 def look_up(caller: ProviderCaller, session: Session, action: do.LookUp) -> None:
     """Looks a credential up in the provider's listing."""
-    answer = caller.ask(action.wanted.account, lambda provider: provider.find(action.wanted))
+    answer = caller.ask(action.wanted.account, ProviderVerb.FIND, lambda provider: provider.find(action.wanted))
     if isinstance(answer, Done):
         session.remember_lookup(action.wanted, answer.value)
         return
@@ -67,7 +73,7 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
             made_at = session.clocks().latest
             credential = replace(credential, username=username, password=password, made_at=made_at)
     session.write_claimed(advance.after_stage(session.state, action, attempt_id, credential, caller.clock.now()))
-    _record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
+    record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
 
 
 def drop(caller: ProviderCaller, session: Session, action: do.Drop) -> None:
@@ -80,16 +86,16 @@ def drop(caller: ProviderCaller, session: Session, action: do.Drop) -> None:
 def apply(caller: ProviderCaller, session: Session, action: do.Apply) -> None:
     """Puts the staged credential into force at the provider."""
     verb, call = _application(session.target.name, action)
-    answer = caller.ask(action.credential.account, call)
+    answer = caller.ask(action.credential.account, ProviderVerb(action.verb.value), call)
     if isinstance(answer, Done) and answer.value.password is None:
         answer = Unknown("the provider does not say which password is in force")
-    _record(caller, session, verb, outcome_of(answer), action.credential, message_of(answer))
+    record(caller, session, verb, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
         session.write(advance.after_apply(session.state, answer.value, caller.clock.now()))
     elif isinstance(answer, Refused) and not answer.why.concerns_account:
         _refuse(caller, session, answer)
     else:
-        _set_back(caller, session, answer)
+        set_back(caller, session, answer)
 
 
 def _application(target: str, action: do.Apply) -> tuple[AuditVerb, Callable[[Provider], Answer[Credential]]]:
@@ -111,60 +117,67 @@ def _refuse(caller: ProviderCaller, session: Session, answer: Refused) -> None:
     attempt = session.state.attempt
     # Our own create, whose answer was lost, has arrived after all and took the username: the next look finds it.
     if answer.why is Refusal.DUPLICATE and attempt is not None and attempt.uncertain:
-        _set_back(caller, session, answer)
+        set_back(caller, session, answer)
     else:
         gone = answer.why is Refusal.NOT_FOUND
         session.write(advance.after_refusal(session.state, answer.message, gone=gone))
 
 
-def _set_back(caller: ProviderCaller, session: Session, answer: Answer[Any]) -> None:
+def set_back(caller: ProviderCaller, session: Session, answer: Answer[Any]) -> None:
+    """Backs off after a call that failed or whose answer is unknown; the same password is sent again."""
     uncertain = isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is Wait.PARTIAL)
-    later = caller.next_try(session.state.failures + 1, answer)
-    session.write(advance.after_setback(session.state, message_of(answer), later, uncertain=uncertain))
+    sent_at = caller.clock.now() if uncertain and session.attempt.strategy is Strategy.IN_PLACE else None
+    later = next_try(caller, session, answer, uncertain=uncertain)
+    session.write(advance.after_setback(session.state, message_of(answer), later, uncertain=uncertain, sent_at=sent_at))
+
+
+def next_try(caller: ProviderCaller, session: Session, answer: Answer[Any], *, uncertain: bool = False) -> datetime:
+    """Returns when to try a step again. No wait that a provider asks for keeps devices out for more than minutes."""
+    attempt = session.attempt
+    devices_out = has_unproved_password(replace(attempt, uncertain=attempt.uncertain or uncertain))
+    obeyed = _LONGEST_ASKED_OF_DEVICES if devices_out else LONGEST_ASKED
+    return caller.next_try(session.state.failures + 1, answer, obeyed=obeyed)
 
 
 def reassert(caller: ProviderCaller, session: Session, published: Credential) -> bool:
     """Sets and enables the published credential, which something may have changed; False if the result is uncertain."""
+    re_enables = caller.providers[published.account].capabilities.re_enables
     answer = caller.ask(
         published.account,
-        lambda provider: (
-            provider.enable(published) if provider.capabilities.re_enables else provider.set_password(published)
-        ),
+        ProviderVerb.ENABLE if re_enables else ProviderVerb.SET_PASSWORD,
+        lambda provider: provider.enable(published) if re_enables else provider.set_password(published),
     )
-    _record(caller, session, AuditVerb.REASSERT, outcome_of(answer), published, message_of(answer))
+    record(caller, session, AuditVerb.REASSERT, outcome_of(answer), published, message_of(answer))
     return isinstance(answer, Done)
-
-
-def restore(caller: ProviderCaller, session: Session, action: do.Restore) -> None:
-    """Sets the old password of the one credential again."""
-    answer = caller.ask(action.credential.account, lambda provider: provider.set_password(action.credential))
-    _record(caller, session, AuditVerb.RESTORE, outcome_of(answer), action.credential, message_of(answer))
-    gone = isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND  # then no password of it is in force
-    if isinstance(answer, Done) or gone:
-        session.write(advance.after_restore(session.state, session.clocks().latest))
-    else:
-        _set_back(caller, session, answer)
 
 
 def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     """Proves that the provider accepts the staged credential. "Not yet" is no failure within the propagation window."""
     provider, now = caller.providers[action.credential.account], caller.clock.now()
     answer = provider.prove(action.credential)
-    _record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
+    record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
         session.write(advance.after_proof(session.state, str(answer.value), session.clocks().vault))
         return
-    later = caller.next_try(session.state.failures + 1, answer)
-    if could_not_be_asked(answer):
-        # A proof changes nothing, so nothing is uncertain after it.
-        session.write(advance.after_setback(session.state, message_of(answer), later, uncertain=False))
-        return
-    elapsed = now - ((session.state.attempt and session.state.attempt.applied_at) or now)
-    if abs(elapsed) < provider.capabilities.propagation:  # further back: the clock was set
+    attempt, can, message = session.attempt, provider.capabilities, message_of(answer)
+    waits, not_asked = is_propagating(attempt, can, now), could_not_be_asked(answer)
+    # What was proved once is not given up because it cannot be asked again.
+    puts_back = can_put_back(attempt, can) and not (not_asked and attempt.phase is Phase.PROVED)
+    later = next_try(caller, session, answer)
+    if puts_back and not waits:
+        if not not_asked:
+            caller.throttles.note_unaccepted(session.target.name, attempt.staged.account)
+        session.write(advance.after_unaccepted(session.state, message))
+    elif not_asked:
+        # The old password is put back in time. A proof changes nothing, so nothing is uncertain after it.
+        end = (attempt.applied_at or now) + can.propagation if puts_back else later
+        session.write(advance.after_setback(session.state, message, min(later, end), uncertain=False))
+    elif waits:
+        elapsed = now - (attempt.applied_at or now)
         until = now + min(max(elapsed, _SHORTEST_LOOK), _LONGEST_LOOK)
-        session.write(advance.after_early_proof(session.state, message_of(answer), until))
+        session.write(advance.after_early_proof(session.state, message, until))
     else:
-        session.write(advance.after_failed_proof(session.state, message_of(answer), later))
+        session.write(advance.after_failed_proof(session.state, message, later))
 
 
 def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> None:
@@ -175,11 +188,11 @@ def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> Non
     try:
         session.publish(action.credential)
     except StoreDenied as error:
-        _record(caller, session, AuditVerb.PUBLISH, AuditOutcome.REFUSED, action.credential, str(error))
+        record(caller, session, AuditVerb.PUBLISH, AuditOutcome.REFUSED, action.credential, str(error))
         later = caller.next_try(session.state.failures + 1)
         session.write(advance.after_setback(session.state, str(error), later, uncertain=False))
         return
-    _record(caller, session, AuditVerb.PUBLISH, AuditOutcome.DONE, action.credential)
+    record(caller, session, AuditVerb.PUBLISH, AuditOutcome.DONE, action.credential)
 
 
 def close(caller: ProviderCaller, session: Session) -> None:
@@ -197,11 +210,13 @@ def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> Non
     """Abandons the attempt; whatever it may have left at the provider goes into the ledger."""
     state, attempt, now = session.state, session.state.attempt, session.clocks().latest
     why = action.change or state.last_error
-    _record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, attempt.staged if attempt else None, why)
+    record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, attempt.staged if attempt else None, why)
     if action.change:
         session.write(advance.after_change(state, now))
         return
     later, strays = caller.next_try(state.failures + 1), _may_have_strays(caller, attempt)
+    if attempt is not None and attempt.put_back:
+        later = max(later, caller.clock.now() + _AFTER_PUT_BACK)
     kept_for = session.target.policy.quarantine
     session.write(advance.after_abandon(state, now, later, kept_for=kept_for, strays=strays))
 
@@ -213,7 +228,7 @@ def _may_have_strays(caller: ProviderCaller, attempt: Attempt | None) -> bool:
     return provider is None or provider.capabilities.generates_password
 
 
-def _record(
+def record(
     caller: ProviderCaller,
     session: Session,
     verb: AuditVerb,
@@ -221,6 +236,7 @@ def _record(
     credential: Credential | None,
     detail: str = "",
 ) -> None:
+    """Records an effect on the open attempt, with who asked for it and why."""
     facts = _who_and_why(session.state.attempt) if session.state.attempt else {}
     caller.record(verb, session.target, outcome, credential, detail=detail, **facts)
 

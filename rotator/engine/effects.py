@@ -3,12 +3,12 @@
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.engine import attempt_effects, ledger_effects, move_effects, verification_effects
+from rotator.engine import attempt_effects, in_place_effects, ledger_effects, move_effects, verification_effects
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.session import Session
 
 
-def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> None:  # noqa: C901, PLR0912 - all actions
+def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> None:  # noqa: C901, PLR0912, PLR0915 - all actions
     """Carries out one action, which ends with a check-and-set write of what is now known.
 
     Raises:
@@ -28,8 +28,10 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             attempt_effects.drop(caller, session, action)
         case do.Apply():
             attempt_effects.apply(caller, session, action)
+        case do.Settle():
+            in_place_effects.settle(caller, session, action)
         case do.Restore():
-            attempt_effects.restore(caller, session, action)
+            in_place_effects.restore(caller, session, action)
         case do.Prove():
             attempt_effects.prove(caller, session, action)
         case do.Verify():
@@ -56,6 +58,8 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             ledger_effects.lift_end(caller, session, action)
         case do.Disable():
             ledger_effects.disable(caller, session, action)
+        case do.Overwrite():
+            ledger_effects.overwrite(caller, session, action)
         case do.Delete():
             ledger_effects.delete(caller, session, action)
         case do.Forget():

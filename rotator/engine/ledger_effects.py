@@ -1,4 +1,4 @@
-"""The effects on the ledger's replaced credentials: expire, disable, delete and forget."""
+"""The effects on the ledger's replaced credentials: expire, disable, overwrite, delete and forget."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,8 +8,10 @@ from rotator.core import actions as do
 from rotator.core import ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
-from rotator.core.model import LedgerEntry
+from rotator.core.circuit import ProviderVerb
+from rotator.core.model import Cutoff, Ending, LedgerEntry
 from rotator.core.passwords import generate
+from rotator.core.secret import Secret
 from rotator.engine.provider_caller import ProviderCaller, message_of
 from rotator.engine.session import Session
 
@@ -20,7 +22,11 @@ _IN_USE_AGAIN = timedelta(minutes=5)
 def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
     """Tells the provider when to end a replaced credential."""
     entry = action.entry
-    answer = caller.ask(entry.credential.account, lambda provider: provider.expire(entry.credential, entry.disable_at))
+    answer = caller.ask(
+        entry.credential.account,
+        ProviderVerb.EXPIRE,
+        lambda provider: provider.expire(entry.credential, entry.disable_at),
+    )
     _record(caller, session, AuditVerb.EXPIRE, entry, answer)
     if isinstance(answer, Done):
         session.write(ledger.after_expire(session.state, entry, entry.disable_at))
@@ -33,7 +39,9 @@ def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
 def lift_end(caller: ProviderCaller, session: Session, action: do.LiftEnd) -> None:
     """Tells the provider not to end a replaced credential by itself."""
     entry = action.entry
-    answer = caller.ask(entry.credential.account, lambda provider: provider.enable(entry.credential))
+    answer = caller.ask(
+        entry.credential.account, ProviderVerb.ENABLE, lambda provider: provider.enable(entry.credential)
+    )
     _record(caller, session, AuditVerb.LIFT_END, entry, answer)
     if isinstance(answer, Done):
         session.write(ledger.after_lift(session.state, entry))
@@ -42,30 +50,65 @@ def lift_end(caller: ProviderCaller, session: Session, action: do.LiftEnd) -> No
 
 
 def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> None:
-    """Disables a replaced credential, or generates a password for it if the provider requires one for that."""
+    """Disables a replaced credential, or generates a password for it if the provider requires one for that.
+
+    A compromised one goes ahead of the cap and of an open circuit.
+    """
     entry, account = action.entry, action.entry.credential.account
-    if not caller.throttles.admit_retirement():
+    if not entry.compromised and not caller.throttles.admit_retirement():
         return
-    answer = caller.ask(account, lambda provider: provider.disable(entry.credential))
+    answer = caller.ask(
+        account, ProviderVerb.DISABLE, lambda provider: provider.disable(entry.credential), urgent=entry.compromised
+    )
     _record(caller, session, AuditVerb.DISABLE, entry, answer)
     needs_password = _was_refused(answer, Refusal.UNSUPPORTED) and entry.credential.password is None
+    if needs_password and caller.providers[account].capabilities.sets_password:
+        session.write(ledger.after_new_password(session.state, entry, _new_password(caller, session)))
+    else:
+        _after_cutoff(caller, session, entry, answer)
+
+
+def overwrite(caller: ProviderCaller, session: Session, action: do.Overwrite) -> None:
+    """Sets the random password of a compromised credential, which nobody has but its ledger entry."""
+    entry, credential = action.entry, action.entry.credential
+    answer = caller.ask(
+        credential.account, ProviderVerb.SET_PASSWORD, lambda provider: provider.set_password(credential), urgent=True
+    )
+    _record(caller, session, AuditVerb.OVERWRITE, entry, answer)
+    _after_cutoff(caller, session, entry, answer)
+
+
+def _after_cutoff(caller: ProviderCaller, session: Session, entry: LedgerEntry, answer: Answer[Any]) -> None:
+    """Records that the credential is no longer accepted, or takes the next way to that in an emergency."""
+    can, state = caller.providers[entry.credential.account].capabilities, session.state
+    impossible = isinstance(answer, Refused) and answer.why is not Refusal.AUTHENTICATION and entry.compromised
     if isinstance(answer, Done):
-        session.write(ledger.after_disable(session.state, entry, session.clocks().latest))
+        session.write(ledger.after_disable(state, entry, session.clocks().latest))
     elif _was_refused(answer, Refusal.NOT_FOUND):
-        session.write(ledger.after_removal(session.state, entry, deleted=False))
-    elif needs_password and caller.providers[account].capabilities.sets_password:
-        password = generate(session.target.policy.password, caller.randomness.choice)
-        session.write(ledger.after_new_password(session.state, entry, password))
+        session.write(ledger.after_removal(state, entry, deleted=False))
+    elif impossible and entry.cutoff is Cutoff.DISABLE and can.sets_password:
+        session.write(ledger.after_new_password(state, entry, _new_password(caller, session), Cutoff.OVERWRITE))
+    elif impossible and entry.ending is Ending.DELETE and can.deletes:
+        session.write(ledger.after_no_cutoff(state, entry, message_of(answer)))
     else:
         _postpone(caller, session, entry, answer)
+
+
+def _new_password(caller: ProviderCaller, session: Session) -> Secret:
+    return generate(session.target.policy.password, caller.randomness.choice)
 
 
 def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
     """Deletes a replaced credential, or a stray one that a lost create left behind."""
     entry, credential = action.entry, action.stray or action.entry.credential
-    if not caller.throttles.admit_retirement():
+    if not action.urgent and not caller.throttles.admit_retirement():
         return
-    answer = caller.ask(entry.credential.account, lambda provider: provider.delete(credential))
+    answer = caller.ask(
+        entry.credential.account,
+        ProviderVerb.DELETE,
+        lambda provider: provider.delete(credential),
+        urgent=action.urgent,
+    )
     _record(caller, session, AuditVerb.DELETE, replace(entry, credential=credential), answer)
     if isinstance(answer, Done) and action.stray is not None:
         session.write(ledger.after_stray_removal(session.state))

@@ -9,11 +9,13 @@ from typing import assert_never
 
 from rotator.core import actions as do
 from rotator.core import advance
+from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
-from rotator.core.decide import decide
+from rotator.core.decide import claimed_elsewhere, decide
 from rotator.core.facts import Facts, is_same_credential
 from rotator.core.model import Credential, Purpose, Request, Target, TargetState
+from rotator.engine import adoption
 from rotator.engine.attempt_effects import reassert
 from rotator.engine.claims import Claims
 from rotator.engine.effects import carry_out
@@ -25,6 +27,7 @@ from rotator.engine.session import Session, StateObserver
 from rotator.engine.throttles import Throttles
 from rotator.ports import Audit, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable, Timer
 
+_RETIRES = {do.Step.DISABLE, do.Step.OVERWRITE, do.Step.DELETE, do.Step.FORGET}
 _MOST_STEPS = 60  # the whole life of a credential takes about a dozen; a bug must not spin forever
 _MOST_CONFLICTS = 5
 _AFTER_CONFLICT = 0.15  # seconds: a standby of Vault may answer from a state that is up to 0.1 s old
@@ -145,6 +148,25 @@ class Engine:
         )
         return session.state
 
+    def plan_adoption(self, target: Target, known: KnownToOperator) -> AdoptionPlan:
+        """Returns what `adopt` would take up, and changes nothing. Raises StoreError, AdoptionImpossible."""
+        return adoption.plan_adoption(self._caller, self._open(target), known)
+
+    def adopt(
+        self, target: Target, known: KnownToOperator, plan: AdoptionPlan, requested_by: str, reason: str
+    ) -> TargetState | do.Hold:
+        """Takes up what `plan_adoption` found; a hold while another process works on the target.
+
+        Raises StoreError, AdoptionImpossible.
+        """
+        session = self._open(target)
+        working = claimed_elsewhere(self._facts(session))
+        if working is not None:
+            return working
+        if adoption.plan_adoption(self._caller, session, known) != plan:
+            raise AdoptionImpossible("something changed in the meantime: try again")
+        return adoption.adopt(self._caller, session, plan, requested_by, reason)
+
     def _open(self, target: Target) -> Session:
         return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._observe)
 
@@ -211,13 +233,15 @@ def _touched(action: do.Action) -> Credential | None:
     match action:
         case do.Apply() | do.Restore():
             return action.credential
-        case do.Expire() | do.LiftEnd() | do.Disable() | do.Delete():
+        case do.Expire() | do.LiftEnd() | do.Disable() | do.Overwrite() | do.Delete():
             return action.entry.credential
         case do.DrawDueTime() | do.TakeClaim() | do.LookUp() | do.Stage() | do.Drop() | do.Forget():
             return None
         case do.Verify() | do.DrawVerification() | do.Repair():
             return None
-        case do.Prove() | do.Publish() | do.Close() | do.Abandon() | do.Move() | do.Republish() | do.Withdraw():
+        case do.Settle() | do.Prove() | do.Publish() | do.Close() | do.Abandon():
+            return None
+        case do.Move() | do.Republish() | do.Withdraw():
             return None
         case _:
             assert_never(action)
@@ -232,4 +256,4 @@ def _outcome(state: TargetState, steps: list[do.Step], hold: do.Hold) -> Outcome
         return Outcome.ROTATED
     if state.attempt is not None:
         return Outcome.WAITING
-    return Outcome.RETIRED if {do.Step.DISABLE, do.Step.DELETE, do.Step.FORGET} & set(steps) else Outcome.HELD
+    return Outcome.RETIRED if _RETIRES & set(steps) else Outcome.HELD

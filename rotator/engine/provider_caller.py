@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from rotator.core.answers import Answer, Done, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator.core.backoff import LONGEST_ASKED
+from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Credential, Proof, Target
 from rotator.engine.limits import Limits
 from rotator.engine.throttles import Throttles
@@ -26,18 +28,37 @@ class ProviderCaller:
     throttles: Throttles
     limits: Limits
 
-    def ask(self, account: str, call: Callable[[Provider], Answer[T]]) -> Answer[T]:
-        """Calls the provider of an account, unless its circuit is open; the circuit learns from the answer."""
-        if not self.throttles.admit_call(account):
+    def ask(
+        self, account: str, verb: ProviderVerb, call: Callable[[Provider], Answer[T]], *, urgent: bool = False
+    ) -> Answer[T]:
+        """Calls the provider of an account, unless a circuit is open; the circuits learn from the answer.
+
+        What is `urgent` does not wait for an open circuit.
+        """
+        if not self.throttles.admit_call(account, verb, urgent=urgent):
             return Retry(Wait.UNREACHABLE, f"not sent: another call is testing whether {account} works again")
         answer = call(self.providers[account])
-        self.throttles.learn_from(account, answer)
+        self.throttles.learn_from(account, verb, answer)
         return answer
 
-    def next_try(self, failures: int, answer: Answer[object] | None = None) -> datetime:
-        """Returns when to try again after so many failures in a row; a provider's Retry-After is obeyed."""
+    def prove(self, credential: Credential) -> Answer[Proof]:
+        """Proves what is published. A password is tried where devices log in, which no circuit of the API concerns."""
+        provider = self.providers[credential.account]
+        if provider.capabilities.proof.tries_password:
+            return provider.prove(credential)
+        return self.ask(credential.account, ProviderVerb.FIND, lambda asked: asked.prove(credential))
+
+    def next_try(
+        self, failures: int, answer: Answer[object] | None = None, *, obeyed: timedelta = LONGEST_ASKED
+    ) -> datetime:
+        """Returns when to try again after so many failures in a row.
+
+        Args:
+            obeyed: the longest Retry-After of a provider that is obeyed.
+        """
         asked = answer.after if isinstance(answer, Retry | Unknown) else None
-        return self.clock.now() + self.limits.backoff.delay(failures, self.randomness.fraction(), asked)
+        shorter = min(asked, obeyed) if asked is not None else None
+        return self.clock.now() + self.limits.backoff.delay(failures, self.randomness.fraction(), shorter)
 
     def record(
         self,

@@ -8,7 +8,8 @@ from threading import Lock
 
 from rotator.core.clocks import Clocks
 from rotator.core.facts import Facts, lookup_key
-from rotator.core.model import Capabilities, Claim, ConsumerDocument, Credential, Target, TargetState
+from rotator.core.holds import lost_state_message
+from rotator.core.model import Attempt, Capabilities, Claim, ConsumerDocument, Credential, Target, TargetState
 from rotator.engine.throttles import Throttles
 from rotator.ports import Store, StoreDeleted, StoreError, StoreUnavailable, Timer
 
@@ -32,8 +33,10 @@ class Session:
         """Reads both documents and forgets everything else, including the claim."""
         versioned = self._store.read_state(self.target.name)
         self.state, self.version, self._found = versioned.state, versioned.version, versioned
+        self._over_deleted = False
         self._claim_ends = 0.0  # monotonic: a clock jump must not stretch a claim
         self._lookups: dict[str, tuple[Credential, ...]] = {}
+        self._unsettled = False
         self.read_consumer()
         self._observe(self.target, self.state)
 
@@ -65,8 +68,8 @@ class Session:
         self._check_and_set(replace(state, claim=self.new_claim()), self._fresh_end())
 
     def _check_and_set(self, state: TargetState, claim_ends: float) -> None:
-        if self.state_deleted:
-            raise StoreDeleted(f"the state document of {self.target.name} was deleted in Vault")
+        if self.state_deleted and not self._over_deleted:
+            raise StoreDeleted(lost_state_message(self.target.name, self._found.remedy))
         with self._writing:
             self._replace(state, claim_ends)
 
@@ -79,6 +82,10 @@ class Session:
     def state_deleted(self) -> bool:
         """True if the version that was read last is a deleted one."""
         return self._found.deleted and self.version == self._found.version
+
+    def allow_over_deleted(self) -> None:
+        """Allows this look to write over a deleted state document, since somebody asked for that."""
+        self._over_deleted = True
 
     def renewing(self) -> AbstractContextManager[None]:
         """Renews our claim, if we hold it, as long as the effect in the body takes."""
@@ -109,14 +116,18 @@ class Session:
 
     def publish(self, credential: Credential) -> None:
         """Writes the consumer document over what was read. Raises like `write`."""
-        self._publish(self.target.path, credential, self._clock.now())
+        self.write_consumer(credential, self._clock.now())
+
+    def write_consumer(self, credential: Credential, rotated_at: datetime | None) -> None:
+        """Writes the consumer document for a credential that was rotated then; None: at an unknown time."""
+        self._write_document(self.target.path, credential, rotated_at)
 
     def publish_as_well(self, path: str, credential: Credential) -> None:
         """Writes the document at another path of the target, with what is published already. Raises like `write`."""
-        self._publish(path, credential, self.document_at(self.state.path).rotated_at)
+        self._write_document(path, credential, self.document_at(self.state.path).rotated_at)
 
-    def _publish(self, path: str, credential: Credential, at: datetime | None) -> None:
-        version = self._store.write_consumer(path, credential, at, self.document_at(path))
+    def _write_document(self, path: str, credential: Credential, rotated_at: datetime | None) -> None:
+        version = self._store.write_consumer(path, credential, rotated_at, self.document_at(path))
         written = ConsumerDocument(
             version=version,
             exists=True,
@@ -124,7 +135,7 @@ class Session:
             password=credential.password,
             credential_id=credential.id,
             attempt=credential.attempt,
-            rotated_at=at,
+            rotated_at=rotated_at,
         )
         self._keep(path, written)
 
@@ -148,6 +159,10 @@ class Session:
         """Keeps a look-up's result for the rest of this look."""
         self._lookups[lookup_key(wanted)] = matches
 
+    def remember_unsettled(self) -> None:
+        """Keeps for the rest of this look that no log-in showed which password is in force."""
+        self._unsettled = True
+
     def forget_lookups(self) -> None:
         """Drops every look-up, since the credentials have changed."""
         self._lookups = {}
@@ -163,6 +178,13 @@ class Session:
 
     def _fresh_end(self) -> float:
         return self._clock.monotonic() + self._claim_length.total_seconds()
+
+    @property
+    def attempt(self) -> Attempt:
+        """The open attempt. Raises ValueError if there is none."""
+        if self.state.attempt is None:
+            raise ValueError("no attempt is open")
+        return self.state.attempt
 
     @property
     def holds_claim(self) -> bool:
@@ -185,7 +207,9 @@ class Session:
         """Returns everything that the next decision depends on."""
         clocks = self.clocks()
         now = clocks.local
-        throttles.note_attempt(self.target.name, self.state.attempt)
+        attempt = self.state.attempt
+        can = capabilities.get(attempt.staged.account) if attempt is not None else None
+        throttles.note_attempt(self.target.name, attempt, can, now)
         throttles.note_verification(self.target.name, self.state)
         refused_targets, refused_for = throttles.refused(self.target.name)
         return Facts(
@@ -198,8 +222,11 @@ class Session:
             now=now,
             lookups=dict(self._lookups),
             open_circuits=throttles.open_until(capabilities, now),
+            shut_verbs=throttles.shut_until(now),
             retirements_left=throttles.retirements_left(),
-            unproved_accounts=throttles.unproved_accounts(),
+            unproved_accounts=throttles.unproved_accounts(self.target.name),
+            proving_accounts=throttles.proving_accounts(),
+            unsettled=self._unsettled,
             vault_now=clocks.vault,
             state_deleted=self.state_deleted,
             state_ends_at=self._found.ends_at,

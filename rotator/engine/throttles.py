@@ -1,4 +1,4 @@
-"""Limits that hold for a whole process: the circuit of each account, and the cap on retirements.
+"""Limits that hold for a whole process: the circuits of each account, and the cap on retirements.
 
 They are kept in memory only: a restart resets both, and neither decides about a credential.
 """
@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from threading import Lock
 
-from rotator.core.answers import Answer, Refused, Retry, Unknown, Wait
-from rotator.core.circuit import Circuit
-from rotator.core.facts import has_unproved_password
-from rotator.core.model import Attempt, TargetState
+from rotator.core.answers import Answer, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.circuit import Circuit, ProviderVerb
+from rotator.core.facts import has_unproved_password, is_propagating
+from rotator.core.model import Attempt, Capabilities, Phase, TargetState
 from rotator.ports import Clock
 
 _MINUTE = 60.0
+_Key = tuple[str, ProviderVerb | None]  # an account, or one verb there
 
 
 class Throttles:
@@ -23,57 +24,100 @@ class Throttles:
     def __init__(self, clock: Clock, circuit: Circuit, retirements_per_minute: int) -> None:
         self._clock = clock
         self._new = circuit
-        self._circuits: dict[str, Circuit] = {}
+        self._circuits: dict[_Key, Circuit] = {}
         self._cap = retirements_per_minute
         self._retired: deque[float] = deque()
-        self._unproved: dict[str, str] = {}  # by target, the account
+        self._proving: dict[str, str] = {}  # by target, the account: a password was set just now
+        self._unproved: dict[str, str] = {}  # by target, the account: a password was not accepted in time
+        self._put_back: dict[str, str] = {}  # likewise, and the old one was put back
         self._refused: dict[str, tuple[str, float]] = {}  # by target, the account and since when
         self._lock = Lock()
 
     def open_until(self, accounts: Iterable[str], now: datetime) -> Mapping[str, datetime]:
         """Returns the accounts that may not be called now, each with the time of its next probe."""
+        waits = self._waits()
+        return {name: now + waits[name, None] for name in accounts if (name, None) in waits}
+
+    def shut_until(self, now: datetime) -> Mapping[tuple[str, ProviderVerb], datetime]:
+        """Returns the accounts and verbs that may not be called now, each with the time of the next probe."""
+        return {(name, verb): now + wait for (name, verb), wait in self._waits().items() if verb is not None}
+
+    def _waits(self) -> dict["_Key", timedelta]:
         at = self._clock.monotonic()
         with self._lock:
-            waits = {name: self._circuits.get(name, self._new).wait(at) for name in accounts}
-        return {name: now + wait for name, wait in waits.items() if wait > timedelta()}
+            waits = {key: circuit.wait(at) for key, circuit in self._circuits.items()}
+        return {key: wait for key, wait in waits.items() if wait > timedelta()}
 
     def open_circuits(self) -> tuple[str, ...]:
         """Returns the accounts whose circuit is open, even if a probe may go out now."""
         with self._lock:
-            return tuple(sorted(name for name, circuit in self._circuits.items() if circuit.is_open))
+            return tuple(sorted(name for (name, verb), one in self._circuits.items() if verb is None and one.is_open))
 
-    def admit_call(self, account: str) -> bool:
-        """Returns True if a call may go out now. While the circuit is open, only one probe at a time may."""
+    def admit_call(self, account: str, verb: ProviderVerb, *, urgent: bool = False) -> bool:
+        """Returns True if a call may go out now. While a circuit is open, only one probe at a time may.
+
+        What is urgent always may: it is a probe as well, and no other follows it for a while.
+        """
         at = self._clock.monotonic()
+        keys: tuple[_Key, ...] = ((account, None), (account, verb))
         with self._lock:
-            circuit = self._circuits.get(account, self._new)
-            if circuit.wait(at) > timedelta():
+            circuits = {key: self._circuits.get(key, self._new) for key in keys}
+            if not urgent and any(circuit.wait(at) > timedelta() for circuit in circuits.values()):
                 return False
-            self._circuits[account] = circuit.after_call(at)
+            self._circuits |= {key: circuit.after_call(at) for key, circuit in circuits.items()}
         return True
 
-    def learn_from(self, account: str, answer: Answer[object]) -> None:
-        """Counts an answer in the account's circuit. A rate limit says nothing about the account's health."""
+    def learn_from(self, account: str, verb: ProviderVerb, answer: Answer[object]) -> None:
+        """Counts an answer in the account's circuits. A rate limit says nothing about the account's health.
+
+        A missing right is counted for its verb alone: with other verbs the account answers as it should.
+        """
         at = self._clock.monotonic()
         if isinstance(answer, Retry) and answer.why is Wait.RATE_LIMITED:
             return
         with self._lock:
-            circuit = self._circuits.get(account, self._new)
-            self._circuits[account] = circuit.after_failure(at) if _is_failure(answer) else circuit.after_success()
+            whole, part = ((key, self._circuits.get(key, self._new)) for key in ((account, None), (account, verb)))
+            if _is_failure(answer):
+                self._circuits[whole[0]] = whole[1].after_failure(at)
+                return
+            self._circuits[whole[0]] = whole[1].after_success()
+            forbidden = isinstance(answer, Refused) and answer.why is Refusal.PERMISSION
+            self._circuits[part[0]] = part[1].after_failure(at) if forbidden else part[1].after_success()
 
-    def note_attempt(self, target: str, attempt: Attempt | None) -> None:
-        """Remembers whether a target has a password in place that is not proved yet."""
+    def note_attempt(self, target: str, attempt: Attempt | None, can: Capabilities | None, now: datetime) -> None:
+        """Remembers whether a target has a password in place that is being proved, or was not accepted."""
         with self._lock:
-            if attempt is not None and has_unproved_password(attempt):
-                self._unproved[target] = attempt.staged.account
-            else:
-                self._unproved.pop(target, None)
+            self._proving.pop(target, None)
+            self._unproved.pop(target, None)
+            if attempt is None:
+                return
+            if attempt.phase is Phase.PROVED:
+                self._put_back.pop(target, None)
+            if has_unproved_password(attempt):
+                in_flight = can is not None and is_propagating(attempt, can, now)
+                (self._proving if in_flight else self._unproved)[target] = attempt.staged.account
 
-    def unproved_accounts(self) -> frozenset[str]:
-        """Returns the accounts whose unproved passwords are as many as the failures that open a circuit."""
+    def note_unaccepted(self, target: str, account: str) -> None:
+        """Remembers a password that was not accepted and is put back, until the same target has one that is proved."""
         with self._lock:
-            counted = Counter(self._unproved.values())
-        return frozenset(account for account, number in counted.items() if number >= self._new.threshold)
+            self._put_back[target] = account
+
+    def unproved_accounts(self, target: str = "") -> frozenset[str]:
+        """Returns the accounts that did not accept as many passwords as the failures that open a circuit.
+
+        A target whose own password was not accepted may try again: somebody has to be the first.
+        """
+        with self._lock:
+            refused = self._put_back | self._unproved
+        counted, own = Counter(refused.values()), refused.get(target)
+        return frozenset(name for name, number in counted.items() if number >= self._new.threshold and name != own)
+
+    def proving_accounts(self) -> frozenset[str]:
+        """Returns the accounts with as many passwords set in place that are not accepted, or not proved yet."""
+        with self._lock:
+            counted = Counter((self._put_back | self._unproved | self._proving).values())
+            proving = set(self._proving.values())
+        return frozenset(name for name, number in counted.items() if number >= self._new.threshold and name in proving)
 
     def note_verification(self, target: str, state: TargetState) -> None:
         """Remembers since when this process has known that what a target has published is refused."""
@@ -115,5 +159,5 @@ class Throttles:
 
 def _is_failure(answer: Answer[object]) -> bool:
     if isinstance(answer, Refused):
-        return answer.why.concerns_account
+        return answer.why is Refusal.AUTHENTICATION
     return isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is Wait.UNREACHABLE)

@@ -4,6 +4,7 @@ from rotator.core import actions as do
 from rotator.core import drift, verification
 from rotator.core.answers import Done
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
+from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Credential, Purpose, TargetState
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
@@ -12,7 +13,7 @@ from rotator.engine.session import Session
 def verify(caller: ProviderCaller, session: Session, action: do.Verify) -> None:
     """Proves what is published, and stores the result. The audit has what changed: not each proof of a working one."""
     credential, state = action.credential, session.state
-    answer = caller.ask(credential.account, lambda provider: provider.prove(credential))
+    answer = caller.prove(credential)
     refused_before = state.verification is not None and not state.verification.accepted
     if isinstance(answer, Done):
         how, fraction = str(answer.value), caller.randomness.fraction()
@@ -32,7 +33,7 @@ def _refused(caller: ProviderCaller, session: Session, credential: Credential, m
     propagation = caller.providers[credential.account].capabilities.propagation
     state, listed = session.state, None
     if state.verification is not None and not state.verification.accepted:
-        answer = caller.ask(credential.account, lambda provider: provider.find(credential))
+        answer = caller.ask(credential.account, ProviderVerb.FIND, lambda provider: provider.find(credential))
         if isinstance(answer, Done):
             listed = answer.value
             session.remember_lookup(credential, listed)

@@ -55,15 +55,15 @@ class TwoAccounts:
     def rotations(self, targets: list[Target]) -> int:
         return sum(self.state(target).counts.succeeded for target in targets)
 
-    def ask_all(self) -> None:
+    def ask_all(self, *, compromised: bool = False) -> None:
         for target in (*self.one, *self.two):
             self.harness.target = target
-            self.harness.request(self.engine)
+            self.harness.request(self.engine, compromised=compromised)
 
     def failed_since(self, number: int) -> int:
-        """How many calls to the account `one` failed since so many audit records."""
+        """How many calls to the account `one` failed since so many audit records; a log-in is none."""
         calls = [one for one in self.harness.audit.records[number:] if one.facts.get("account") == "one"]
-        return sum(one.outcome != "done" for one in calls)
+        return sum(one.outcome != "done" and one.verb != "prove" for one in calls)
 
     def retired(self) -> int:
         records = self.harness.audit.records
@@ -82,7 +82,7 @@ def test_an_account_that_refuses_everything_is_left_alone_and_the_others_go_on(s
     accounts.ask_all()
     transport, limits = accounts.harness.accounts["one"].transport, accounts.harness.limits
     transport.plan = lambda request: fault
-    before, done = transport.requests, accounts.rotations(accounts.two)
+    before, done = transport.api_requests, accounts.rotations(accounts.two)
     audited = len(accounts.harness.audit.records)
     accounts.tick([*accounts.one, *accounts.two])
     assert accounts.engine.throttles.open_circuits() == ("one",)
@@ -91,20 +91,20 @@ def test_an_account_that_refuses_everything_is_left_alone_and_the_others_go_on(s
     accounts.tick(accounts.two)
     assert accounts.rotations(accounts.two) == done + len(accounts.two)
     # Whoever looks how often: nothing is sent until a probe is due, and then by one target alone.
-    sent = transport.requests
+    sent = transport.api_requests
     for _ in range(3):
         accounts.tick(accounts.one)
-    assert transport.requests == sent
+    assert transport.api_requests == sent
     accounts.harness.clock.advance(limits.circuit_open_for)
     audited = len(accounts.harness.audit.records)
     accounts.tick(accounts.one)
     assert accounts.failed_since(audited) <= 1
-    assert sent < transport.requests <= sent + 2 * 4  # a call is a request or two, each tried up to four times
+    assert sent < transport.api_requests <= sent + 2 * 4  # a call is a request or two, each tried up to four times
     assert before < sent
     # It is well again: a single probe closes the circuit, and everybody gets on.
     transport.plan = None
     for _ in range(40):
-        accounts.harness.clock.advance(timedelta(minutes=5))
+        accounts.harness.clock.advance(timedelta(minutes=10))  # what was put back waits for six hours
         accounts.tick(accounts.one)
     assert accounts.engine.throttles.open_circuits() == ()
     assert all(accounts.state(target).attempt is None for target in accounts.one)
@@ -184,3 +184,58 @@ def test_a_fleet_whose_policy_has_other_overlaps_is_retired_at_the_same_pace(cou
     before = accounts.retired()
     accounts.tick(accounts.one)
     assert accounts.retired() - before <= accounts.harness.limits.retirements_per_minute
+
+
+def test_a_key_that_may_not_delete_stops_neither_rotations_nor_emergencies(count_run):
+    """The end of a quarantine comes for a whole fleet, and each deletion is answered with 403."""
+    setup = SETUPS[0]
+    count_run(setup.kind, setup.strategy.value, "a fleet, no right to delete")
+    accounts = TwoAccounts(setup, many=30, few=0)
+    accounts.rotate_all()
+    accounts.ask_all()
+    accounts.tick(accounts.one)
+    transport = accounts.harness.accounts["one"].transport
+    transport.plan = lambda request: RequestFault.FORBIDDEN if request.method == "DELETE" else None
+    for _ in range(9):
+        accounts.harness.clock.advance(DAY)
+        for _ in range(5):
+            accounts.tick(accounts.one)
+            accounts.harness.clock.advance(timedelta(minutes=1))
+    assert accounts.engine.throttles.open_circuits() == ()
+    assert sum(len(accounts.state(target).ledger) for target in accounts.one) == len(accounts.one)
+    old = [accounts.harness.store.read_consumer(target.path) for target in accounts.one]
+    accounts.ask_all(compromised=True)
+    accounts.tick(accounts.one)
+    accounts.harness.clock.advance(timedelta(seconds=5))
+    accounts.tick(accounts.one)
+    account = accounts.harness.accounts["one"]
+    account.clock.advance(timedelta(seconds=5))  # the registrar learns of it
+    assert not any(account.accepts(one.username, one.password) for one in old)
+    # The right is given: a probe shows it, and all is tidied up.
+    transport.plan = None
+    for _ in range(60):
+        accounts.harness.clock.advance(timedelta(minutes=5))
+        accounts.tick(accounts.one)
+    accounts.invariants.at_rest("the right to delete was given")
+
+
+def test_an_emergency_of_a_whole_fleet_ends_every_old_credential_at_once(count_run):
+    """Vault was read. What is disabled counts for no cap; what is deleted afterwards does."""
+    setup = SETUPS[0]
+    count_run(setup.kind, setup.strategy.value, "a fleet, all compromised")
+    accounts = TwoAccounts(setup, many=100, few=0)
+    accounts.harness.cut_at(0)  # what holds at each boundary is compared for all targets: too slow for so many
+    accounts.tick(accounts.one)
+    accounts.harness.clock.advance(timedelta(seconds=10))
+    accounts.tick(accounts.one)
+    old = [accounts.harness.store.read_consumer(target.path) for target in accounts.one]
+    assert all(one.exists for one in old)
+    accounts.ask_all(compromised=True)
+    before, began = accounts.retired(), accounts.harness.clock.now()
+    for _ in range(3):
+        accounts.tick(accounts.one)
+        accounts.harness.clock.advance(timedelta(seconds=10))
+    account = accounts.harness.accounts["one"]
+    assert not any(account.accepts(one.username, one.password) for one in old)
+    assert accounts.harness.clock.now() - began <= timedelta(minutes=2)
+    assert accounts.retired() - before <= 2 * len(old) + 2 * accounts.harness.limits.retirements_per_minute

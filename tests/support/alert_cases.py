@@ -143,6 +143,17 @@ CASES = (
         quiet={_blocked("idle_in_overlap"): "1x60"},
     ),
     Case(
+        "RotatorDocumentDeleted",
+        {_blocked("document_deleted"): "1x60"},
+        "2m",
+        "0m",
+        _PHONE,
+        "critical",
+        "A document of phone in Vault was deleted, or ends by itself",
+        "rotator changes nothing until it is restored; devices may find no password. The runbook has the commands.",
+        quiet={_blocked("foreign_document"): "1x60"},
+    ),
+    Case(
         "RotatorAttemptStaysOpen",
         {_OPEN: "0x120"},
         "76m",

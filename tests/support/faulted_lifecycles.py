@@ -150,7 +150,11 @@ FAULTS: dict[str, ArmFault] = {
         for fault in RequestFault
         for often, width in _WIDTHS.items()
         if (fault, often)
-        not in ((RequestFault.REFUSED, "again and again"), (RequestFault.UNAUTHORIZED, "again and again"))
+        not in (
+            (RequestFault.REFUSED, "again and again"),
+            (RequestFault.UNAUTHORIZED, "again and again"),
+            (RequestFault.FORBIDDEN, "again and again"),
+        )
     },
 }
 

@@ -57,6 +57,7 @@ class RequestFault(Enum):
     HALF = "half an answer"
     UNAUTHORIZED = "401"
     REFUSED = "422"
+    FORBIDDEN = "403"
 
 
 CARRIED_OUT = {RequestFault.LOST_ANSWER, RequestFault.SILENCE_AFTER, RequestFault.ERROR_AFTER, RequestFault.HALF}
@@ -73,9 +74,11 @@ class FaultyTransport(httpx.BaseTransport):
         self.faults: list[RequestFault | None] = []  # of the next requests, one each
         self.plan: Callable[[httpx.Request], RequestFault | None] | None = None  # asked where `troubles` holds nothing
         self.requests = 0
+        self.api_requests = 0  # without those that try a password at a gateway
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1
+        self.api_requests += not request.url.path.startswith("/gateway/")
         fault = self._next_fault(request)
         label = f"{request.method} {request.url.path.rpartition('/')[0].rpartition('/')[2]}"
         with self.points.around(label):
@@ -112,6 +115,7 @@ _STATUS: Mapping[RequestFault | None, tuple[int, dict[str, str]]] = {
     RequestFault.ERROR_AFTER: (500, {}),
     RequestFault.UNAUTHORIZED: (401, {}),
     RequestFault.REFUSED: (422, {}),
+    RequestFault.FORBIDDEN: (403, {}),
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 from engine_harness import ALTERNATING, IN_PLACE, EngineHarness
 
 from rotator.cli.request_runner import PendingRequest, RequestRunner, Result, RotationReport
+from rotator.core.answers import Refusal, Refused
 from rotator.core.model import Claim, Purpose, Request
 from rotator.ports import StoreUnavailable, Versioned
 from rotator.testing import FakeFault
@@ -176,3 +177,26 @@ def test_a_vault_that_goes_away_is_said(foreground):
     foreground.harness.store.failing = [StoreUnavailable("sealed")]
     report = foreground.runner.carry_out(request)
     assert (report.result, report.message) == (Result.VAULT, "sealed")
+
+
+def test_an_emergency_that_ended_nothing_is_a_failure_and_says_so():
+    """The configured username is not there: nothing was replaced, and the stolen credential may still be accepted."""
+    foreground = ForegroundProcess(EngineHarness())
+    foreground.harness.provider.add("Office")
+    report = foreground.do(compromised=True)
+    assert (report.result, report.good) == (Result.FAILED, False)
+    assert report.message.startswith("rotated, but no credential was there to be ended")
+    assert foreground.harness.published_works
+
+
+def test_an_emergency_whose_old_credential_is_gone_says_that_it_ended_nothing(foreground):
+    assert foreground.do().good
+    foreground.harness.provider.credentials.clear()
+    foreground.harness.provider.disable = lambda _: Refused(Refusal.NOT_FOUND, "no such credential")
+    assert foreground.do(compromised=True).result is Result.FAILED
+
+
+def test_an_emergency_in_place_ends_the_old_password_by_setting_the_new_one():
+    foreground = ForegroundProcess(EngineHarness(IN_PLACE))
+    foreground.harness.provider.add("office")
+    assert foreground.do(compromised=True).result is Result.ROTATED

@@ -58,7 +58,7 @@ def test_a_target_is_renamed_once_the_configuration_says_so(rotated, run_command
 
 def test_a_target_is_retired_after_its_document(rotated, run_command):
     refused = run_command("retire", "office", "--published")
-    assert (refused.code, "say --yes" in refused.err) == (2, True)
+    assert (refused.code, "add --yes" in refused.err) == (2, True)
     assert rotated.published_works("sip/office")
     retired = run_command("retire", "office", "--published", "--yes", "-o", "json")
     assert (retired.code, retired.json["ended"], len(retired.json["left"])) == (0, False, 2)

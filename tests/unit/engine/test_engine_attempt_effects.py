@@ -22,6 +22,7 @@ from rotator.core.actions import (
     Verb,
 )
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import lookup_key
 from rotator.core.model import (
     Attempt,
@@ -232,9 +233,9 @@ def test_a_username_that_our_own_lost_create_may_have_taken_is_looked_up_instead
 def test_while_another_call_probes_the_account_nothing_is_sent_and_nothing_is_uncertain():
     bench = SingleEffect(opened(), Done(NEW))
     for _ in range(5):
-        bench.throttles.learn_from("fake", LOST)
+        bench.throttles.learn_from("fake", ProviderVerb.FIND, LOST)
     answer = Retry(Wait.UNREACHABLE, "not sent: another call is testing whether fake works again")
-    assert bench.caller.ask("fake", lambda provider: provider.find(STAGED)) == answer
+    assert bench.caller.ask("fake", ProviderVerb.FIND, lambda provider: provider.find(STAGED)) == answer
     assert bench.carry_out(APPLY) == set_back(answer, uncertain=False)
     assert bench.provider.calls == []
     assert bench.recorded == ("create", "retry", WHY | naming(STAGED) | {"detail": answer.message})
@@ -243,7 +244,7 @@ def test_while_another_call_probes_the_account_nothing_is_sent_and_nothing_is_un
 def test_the_circuit_learns_from_each_answer():
     bench = SingleEffect(opened(), LOST)
     for _ in range(4):
-        bench.throttles.learn_from("fake", LOST)
+        bench.throttles.learn_from("fake", ProviderVerb.FIND, LOST)
     assert bench.throttles.open_circuits() == ()
     bench.carry_out(APPLY)
     assert bench.throttles.open_circuits() == ("fake",)

@@ -7,8 +7,8 @@ import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
 from rotator.core.actions import HoldReason
-from rotator.core.model import Ending, Purpose, Target
-from rotator.testing import Crash, FakeFault, FakeProvider
+from rotator.core.model import Ending, Proof, Purpose, Target
+from rotator.testing import CHOSEN, Crash, FakeFault, FakeProvider
 
 HOUR = timedelta(hours=1)
 
@@ -140,7 +140,8 @@ def lost_then(harness: EngineHarness) -> None:
 
 def test_a_password_refused_after_a_lost_answer_is_kept_and_another_one_follows():
     """Finding 4: the refused password was sent 775 times in four days, and mending the policy changed nothing."""
-    harness = EngineHarness(IN_PLACE)
+    # A log-in would settle which password is in force; here none can be tried.
+    harness = EngineHarness(IN_PLACE, replace(CHOSEN, proof=Proof("the listing", tries_password=False)))
     harness.provider.add("office")
     lost_then(harness)
     refused = harness.state.attempt.staged.password

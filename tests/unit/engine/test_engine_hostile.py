@@ -12,6 +12,7 @@ from process_variants import SkewedClock, act_at_boundary, start_process
 
 from rotator.core.actions import HoldReason
 from rotator.core.answers import Refusal, Refused
+from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Ending, Phase, Purpose, Strategy
 from rotator.core.schedule import Every
 from rotator.engine import Engine, Outcome
@@ -389,8 +390,10 @@ def test_a_claim_left_by_a_crash_is_not_lost_by_a_write_that_is_no_effect():
     # The account's circuit is open at the next process, whose policy was changed: it only draws a due time.
     other = start_process(world)
     for _ in range(world.limits.circuit_failures):
-        other.throttles.admit_call("fake")
-        other.throttles.learn_from("fake", Refused(Refusal.AUTHENTICATION, "the API key was refused"))
+        other.throttles.admit_call("fake", ProviderVerb.CREATE)
+        other.throttles.learn_from(
+            "fake", ProviderVerb.CREATE, Refused(Refusal.AUTHENTICATION, "the API key was refused")
+        )
     changed = replace(world.target, policy=replace(POLICY, schedule=Every(2 * DAY)))
     other.look(changed)
     world.until_rotated(world.engine())

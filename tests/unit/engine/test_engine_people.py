@@ -62,7 +62,7 @@ def test_an_emergency_take_over_ends_what_was_handed_out_at_once():
 def test_what_leaked_gets_no_second_life_by_a_take_over():
     world, engine, leaked, _ = rolled_back(REPLACE)
     known = world.store.states["office"]
-    entries = tuple(replace(entry, quarantine=timedelta()) for entry in known.state.ledger)
+    entries = tuple(replace(entry, compromised=True) for entry in known.state.ledger)
     world.store.states["office"] = replace(known, state=replace(known.state, ledger=entries))
     world.clock.advance(2 * DAY)
     world.request(engine, take_over=True)

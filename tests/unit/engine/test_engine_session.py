@@ -7,7 +7,7 @@ import pytest
 from engine_harness import REPLACE
 
 from rotator.core.answers import Unknown
-from rotator.core.circuit import Circuit
+from rotator.core.circuit import Circuit, ProviderVerb
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.model import Attempt, Claim, ConsumerDocument, Credential, Phase, Purpose, Strategy, TargetState
 from rotator.core.secret import Secret
@@ -239,7 +239,8 @@ def test_the_facts_are_what_was_read_looked_up_and_counted_in_this_process():
     bench = ClaimedSession()
     bench.session.write_claimed(STATE)
     bench.session.remember_lookup(NEW, (NEW,))
-    bench.throttles.learn_from("fake", Unknown("timeout"))
+    bench.throttles.learn_from("fake", ProviderVerb.FIND, Unknown("timeout"))
+    bench.session.remember_unsettled()
     bench.throttles.admit_retirement()
     in_place = Attempt("2", Purpose.ROTATE, Strategy.IN_PLACE, Phase.APPLIED, NEW, None, NOW, "me", "due")
     bench.session.write(replace(bench.session.state, attempt=in_place))
@@ -250,7 +251,7 @@ def test_the_facts_are_what_was_read_looked_up_and_counted_in_this_process():
     assert known.lookups == {lookup_key(NEW): (NEW,)}
     assert known.open_circuits == {"fake": NOW + timedelta(minutes=5)}
     assert known.retirements_left == 2
-    assert known.unproved_accounts == {"fake"}
+    assert known.unsettled
     bench.session.forget_lookups()
     assert (bench.facts().lookups, known.lookups != {}) == ({}, True)
 
@@ -260,9 +261,17 @@ def test_passwords_in_place_that_are_not_proved_are_counted_for_each_target_by_i
     throttles = Throttles(clock, Circuit(threshold=2), retirements_per_minute=3)
     in_place = Attempt("2", Purpose.ROTATE, Strategy.IN_PLACE, Phase.APPLIED, NEW, None, NOW, "me", "due")
     unproved = []
-    for name in ("office", "lobby"):
-        store.states[name] = Versioned(TargetState(name, attempt=in_place), 1)
+    for name in ("office", "lobby", "attic"):
+        store.states[name] = Versioned(TargetState(name, attempt=in_place if name != "attic" else None), 1)
         session = Session(replace(REPLACE, name=name), store, clock, "me", LENGTH, lambda *_: None)
         known = session.facts(CAPABILITIES, throttles, timedelta())
         unproved.append(known.unproved_accounts)
-    assert unproved == [frozenset(), {"fake"}]
+    assert unproved == [frozenset(), frozenset(), {"fake"}]
+
+
+def test_what_no_log_in_settled_is_known_until_the_documents_are_read_again():
+    bench = ClaimedSession()
+    bench.session.remember_unsettled()
+    assert bench.facts().unsettled
+    bench.session.read()
+    assert not bench.facts().unsettled

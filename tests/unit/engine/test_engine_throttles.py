@@ -4,7 +4,7 @@ from datetime import timedelta
 from threading import Barrier, Thread
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.circuit import Circuit
+from rotator.core.circuit import Circuit, ProviderVerb
 from rotator.engine.throttles import Throttles
 from rotator.testing import FakeClock
 
@@ -36,11 +36,11 @@ def test_two_threads_do_not_both_probe_an_account():
     clock = MeetingClock()
     clock.barrier = Barrier(1)
     throttles = Throttles(clock, Circuit(threshold=1), retirements_per_minute=1)
-    throttles.learn_from("fake", Unknown("timeout"))
+    throttles.learn_from("fake", ProviderVerb.DELETE, Unknown("timeout"))
     clock.advance(timedelta(minutes=5))
     clock.barrier = Barrier(2, timeout=5)
     sent = []
-    threads = [Thread(target=lambda: sent.append(throttles.admit_call("fake"))) for _ in range(2)]
+    threads = [Thread(target=lambda: sent.append(throttles.admit_call("fake", ProviderVerb.DELETE))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -62,7 +62,7 @@ def test_which_answers_open_a_circuit():
     for answer, opens in (
         (Unknown("timeout"), True),
         (Refused(Refusal.AUTHENTICATION, "key"), True),
-        (Refused(Refusal.PERMISSION, "project"), True),
+        (Refused(Refusal.PERMISSION, "no right"), False),
         (Retry(Wait.UNREACHABLE, "no connection"), True),
         (Retry(Wait.RATE_LIMITED, "429"), False),
         (Retry(Wait.IN_USE, "calls"), False),
@@ -71,8 +71,8 @@ def test_which_answers_open_a_circuit():
     ):
         clock = FakeClock()
         throttles = Throttles(clock, Circuit(threshold=1), retirements_per_minute=1)
-        throttles.admit_call("fake")
-        throttles.learn_from("fake", answer)
+        throttles.admit_call("fake", ProviderVerb.DELETE)
+        throttles.learn_from("fake", ProviderVerb.DELETE, answer)
         assert bool(throttles.open_until(["fake"], clock.now())) is opens, answer
         assert throttles.open_circuits() == (("fake",) if opens else ())
 
@@ -80,17 +80,49 @@ def test_which_answers_open_a_circuit():
 def test_accounts_do_not_open_each_others_circuits():
     clock = FakeClock()
     throttles = Throttles(clock, Circuit(threshold=1), retirements_per_minute=1)
-    throttles.learn_from("one", Unknown("timeout"))
+    throttles.learn_from("one", ProviderVerb.DELETE, Unknown("timeout"))
     assert list(throttles.open_until(["one", "two"], clock.now())) == ["one"]
 
 
 def test_being_told_to_slow_down_neither_opens_nor_closes_a_circuit():
     clock = FakeClock()
     throttles = Throttles(clock, Circuit(threshold=2), retirements_per_minute=1)
-    throttles.learn_from("fake", Unknown("timeout"))
-    throttles.learn_from("fake", Retry(Wait.RATE_LIMITED, "429"))
+    throttles.learn_from("fake", ProviderVerb.DELETE, Unknown("timeout"))
+    throttles.learn_from("fake", ProviderVerb.DELETE, Retry(Wait.RATE_LIMITED, "429"))
     assert throttles.open_circuits() == ()
-    throttles.learn_from("fake", Unknown("timeout"))
+    throttles.learn_from("fake", ProviderVerb.DELETE, Unknown("timeout"))
     assert throttles.open_circuits() == ("fake",)
-    throttles.learn_from("fake", Retry(Wait.RATE_LIMITED, "429"))
+    throttles.learn_from("fake", ProviderVerb.DELETE, Retry(Wait.RATE_LIMITED, "429"))
     assert throttles.open_circuits() == ("fake",)
+
+
+def test_a_missing_right_shuts_its_verb_and_not_the_account():
+    """A key that may not delete is no reason to stop rotating."""
+    clock = FakeClock()
+    throttles = Throttles(clock, Circuit(threshold=2), retirements_per_minute=1)
+    forbidden = Refused(Refusal.PERMISSION, "no right")
+    for _ in range(2):
+        throttles.learn_from("fake", ProviderVerb.DELETE, forbidden)
+    assert throttles.open_circuits() == ()
+    assert throttles.open_until(["fake"], clock.now()) == {}
+    assert throttles.shut_until(clock.now()) == {("fake", ProviderVerb.DELETE): clock.now() + timedelta(minutes=5)}
+    assert not throttles.admit_call("fake", ProviderVerb.DELETE)
+    assert throttles.admit_call("fake", ProviderVerb.CREATE)
+    # The right was given: one probe shows it.
+    clock.advance(timedelta(minutes=5))
+    assert throttles.admit_call("fake", ProviderVerb.DELETE)
+    assert not throttles.admit_call("fake", ProviderVerb.DELETE)
+    throttles.learn_from("fake", ProviderVerb.DELETE, Done(None))
+    assert throttles.shut_until(clock.now()) == {}
+
+
+def test_what_is_urgent_does_not_wait_for_a_probe_and_is_one():
+    clock = FakeClock()
+    throttles = Throttles(clock, Circuit(threshold=1), retirements_per_minute=1)
+    throttles.learn_from("fake", ProviderVerb.FIND, Unknown("timeout"))
+    clock.advance(timedelta(minutes=4))
+    assert throttles.admit_call("fake", ProviderVerb.DISABLE, urgent=True)
+    clock.advance(timedelta(minutes=4))
+    assert not throttles.admit_call("fake", ProviderVerb.FIND)
+    throttles.learn_from("fake", ProviderVerb.DISABLE, Done(None))
+    assert throttles.admit_call("fake", ProviderVerb.FIND)

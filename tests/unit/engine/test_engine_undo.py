@@ -8,11 +8,12 @@ from engine_harness import ALTERNATING, DAY, IN_PLACE, EngineHarness
 
 from rotator.cli.exits import CommandError
 from rotator.cli.rotate import undo_plan
-from rotator.core.model import Purpose
+from rotator.core.model import Proof, Purpose
 from rotator.observe.status import Surroundings, status_document
 from rotator.testing import CHOSEN, GENERATED, FakeFault
 
 MINUTE = timedelta(minutes=1)
+READ_BACK = replace(CHOSEN, proof=Proof("the listing", tries_password=False))
 
 
 def ledger_in_status(world: EngineHarness) -> list[dict]:
@@ -27,7 +28,7 @@ def announced(world: EngineHarness) -> str:
 
 def refused_after_a_lost_answer() -> EngineHarness:
     """`in-place`: the provider refuses a password that it may have taken before; the ledger keeps it for a while."""
-    world = EngineHarness(IN_PLACE)
+    world = EngineHarness(IN_PLACE, READ_BACK)  # no log-in can settle which password is in force
     world.provider.add("office")
     engine = world.engine()
     engine.look(world.target)

@@ -1,0 +1,156 @@
+"""Implements `rotator adopt`: says what it will do, asks, and takes up the credential that is in use."""
+
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from rotator.cli.confirmation import confirm
+from rotator.cli.context import CommandContext, open_context, select_targets
+from rotator.cli.exits import CommandError, Exit
+from rotator.cli.options import Output
+from rotator.cli.printing import length_text, print_json, print_table, relative, safe, say, table
+from rotator.cli.rotate import RotateOptions, rotate_now, who_asks
+from rotator.core.actions import Hold
+from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
+from rotator.core.model import Target, TargetState
+from rotator.core.secret import Secret
+
+_PAUSE = 0.5  # seconds, while another process works on the target
+_PATIENCE = timedelta(minutes=1)  # in addition to the claim of a process that died
+_LONGEST_PASSWORD = 4096  # characters; more is not a password but the wrong file
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptOptions:
+    """The arguments of `rotator adopt`."""
+
+    name: str
+    reason: str
+    username: str | None = None
+    password_file: Path | None = None
+    password_stdin: bool = False
+    rotate: bool = False
+    confirmed: bool = False
+
+
+def adopt_now(config: Path, options: AdoptOptions, output: Output) -> Exit:
+    """Takes up a credential, prints it, rotates if asked to, and returns the exit code.
+
+    Raises:
+        ConfigError, StoreError: as for every command.
+        CommandError: nothing can be taken up, or nobody has agreed to it.
+    """
+    known = KnownToOperator(options.username, _password(options), options.rotate)
+    try:
+        with open_context(config, read_only=True) as context:
+            target, plan = _planned(context, options.name, known)
+            say(_announcement(target, plan, context, rotates=options.rotate))
+        if not options.confirmed:
+            confirm(options.name, "Take it up?")
+        with open_context(config) as context:
+            if known.password is not None:
+                context.composition.redactor.add(known.password)
+            state = _adopt(context, target, known, plan, options.reason)
+            if not options.rotate:
+                _print(target, state, context.composition.clock.now(), output)
+    except AdoptionImpossible as impossible:
+        raise CommandError(f"{options.name}: {impossible}") from None
+    if not options.rotate:
+        return Exit.DONE
+    # The document cannot name a credential whose password is unknown: only a take-over writes over it.
+    take_over = plan.credential.password is None
+    return rotate_now(config, RotateOptions((options.name,), options.reason, take_over=take_over), output)
+
+
+def _password(options: AdoptOptions) -> Secret | None:
+    """Reads the password from a file or from standard input: an argument would show in the list of processes."""
+    if options.password_file is None and not options.password_stdin:
+        return None
+    if options.password_file is not None and options.password_stdin:
+        raise CommandError("--password-file and --password-stdin exclude each other", Exit.USAGE)
+    if options.password_stdin and not options.confirmed:
+        raise CommandError("--password-stdin leaves no way to ask: add --yes", Exit.USAGE)
+    try:
+        text = sys.stdin.read(_LONGEST_PASSWORD) if options.password_file is None else _content(options.password_file)
+    except (OSError, ValueError):  # the original error may quote what was read
+        text = ""
+    password = text.removesuffix("\n").removesuffix("\r")
+    if not password or "\n" in password or len(text) >= _LONGEST_PASSWORD:
+        source = "standard input" if options.password_file is None else str(options.password_file)
+        raise CommandError(f"{source} does not hold one password, as one line of text", Exit.USAGE)
+    return Secret(password)
+
+
+def _content(file: Path) -> str:
+    with file.open(encoding="utf-8") as opened:
+        return opened.read(_LONGEST_PASSWORD)
+
+
+def _planned(context: CommandContext, name: str, known: KnownToOperator) -> tuple[Target, AdoptionPlan]:
+    if known.password is not None:
+        context.composition.redactor.add(known.password)
+    (target,) = select_targets(context.components.targets, [name])
+    return target, context.components.engine.plan_adoption(target, known)
+
+
+def _announcement(target: Target, plan: AdoptionPlan, context: CommandContext, *, rotates: bool) -> str:
+    credential, now = plan.credential, context.composition.clock.now()
+    which = f"{credential.username} ({credential.id}) at {credential.account}"
+    parts = [f"{target.name}: {which} becomes the published credential"]
+    if credential.password is None:
+        parts.append("its password is unknown and is not tried")
+    else:
+        proof = context.components.capabilities[credential.account].proof
+        parts.append(f"if it is proved: {proof}")
+    if plan.writes_document:
+        parts.append(f"{target.path} is written with the username and password that are in use")
+    if plan.replaced is not None:
+        overlap = length_text(target.policy.overlap)
+        parts.append(f"{plan.replaced.username}, which was published last, is retired after an overlap of {overlap}")
+    if plan.told_end is not None:
+        parts.append("its end, which the provider was told, is taken back")
+    if rotates:
+        parts.append("then it is rotated at once")
+    elif plan.rotated_at is not None:
+        parts.append(f"it was rotated {relative(plan.rotated_at, now)}, and its schedule goes on from there")
+    else:
+        parts.append("its age is unknown, so it is rotated soon, as its policy allows")
+    return "; ".join(parts)
+
+
+def _adopt(
+    context: CommandContext, target: Target, known: KnownToOperator, plan: AdoptionPlan, reason: str
+) -> TargetState:
+    """Waits for other processes to let go of the target, and takes the credential up."""
+    clock, engine = context.composition.clock, context.components.engine
+    began, patience = clock.monotonic(), _PATIENCE + context.components.settings.daemon.claim
+    while True:
+        done = engine.adopt(target, known, plan, who_asks(), reason)
+        if not isinstance(done, Hold):
+            return done
+        if context.stop.is_set():
+            raise CommandError(f"{target.name}: stopped; nothing was changed", Exit.STOPPED)
+        if clock.monotonic() - began > patience.total_seconds():
+            raise CommandError(f"{target.name}: {done.message}; nothing was changed: try again")
+        clock.sleep(_PAUSE)
+
+
+def _print(target: Target, state: TargetState, now: datetime, output: Output) -> None:
+    published, due = state.published, state.next_rotation
+    assert published is not None  # noqa: S101 - it was just taken up
+    if output is Output.JSON:
+        print_json(
+            {
+                "time": now.isoformat(),
+                "target": target.name,
+                "result": "adopted",
+                "published": {"account": published.account, "id": published.id, "username": published.username},
+                "last_rotation": state.last_rotation.isoformat() if state.last_rotation else None,
+                "next_rotation": due.isoformat() if due else None,
+            }
+        )
+        return
+    rows = table("Target", "Result", "Published", "Next rotation")
+    rows.add_row(safe(target.name), "adopted", safe(published.username), relative(due, now) if due else "")
+    print_table(rows)

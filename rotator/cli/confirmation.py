@@ -1,0 +1,24 @@
+"""Asks a person at a terminal to agree to what a command has announced."""
+
+import sys
+
+import typer
+
+from rotator.cli.exits import CommandError, Exit, Interrupted
+
+
+def confirm(name: str, question: str) -> None:
+    """Returns if the person agrees.
+
+    Raises:
+        CommandError: nobody agreed, or there is no terminal to ask at.
+        Interrupted: Ctrl-C was pressed.
+    """
+    if not sys.stdin.isatty():
+        raise CommandError(f"{name}: nothing was changed; add --yes to agree to it without a terminal", Exit.USAGE)
+    try:
+        agreed = typer.confirm(question, default=False, err=True)
+    except typer.Abort:
+        raise Interrupted from None
+    if not agreed:
+        raise CommandError(f"{name}: nothing was changed")

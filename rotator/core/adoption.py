@@ -1,0 +1,150 @@
+"""Taking up a credential that is in use but that the state document does not know. Pure.
+
+What the consumer document names is in use; without a document it is what the operator names. `rotator adopt` looks the
+credential up and proves it before the state document says that it is published.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from rotator.core.facts import is_same_credential
+from rotator.core.ledger import ending_of, without_credential
+from rotator.core.model import ConsumerDocument, Credential, Ending, LedgerEntry, Policy, Strategy, Target, TargetState
+from rotator.core.schedule import first_due, next_due
+from rotator.core.secret import Secret
+from rotator.core.verification import next_verification
+
+_TIME_TO_LOOK = timedelta(days=1)
+"""Nothing is rotated by schedule so soon after an adoption: somebody may want to look at it first."""
+
+
+class AdoptionImpossible(Exception):
+    """A credential cannot be taken up; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownToOperator:
+    """What the operator knows of the credential in use."""
+
+    username: str | None = None
+    password: Secret | None = None
+    rotates: bool = False  # a rotation follows at once, so its password need not be known
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptionPlan:
+    """A credential that the account has and that is to be taken up."""
+
+    credential: Credential
+    rotated_at: datetime | None  # None: unknown
+    writes_document: bool  # the consumer document does not name it completely
+    replaced: Credential | None  # what was published last, if it is another one
+    told_end: LedgerEntry | None  # the provider would end it
+
+
+def credential_in_use(
+    target: Target, state: TargetState, consumer: ConsumerDocument, known: KnownToOperator
+) -> Credential:
+    """Returns what to look for at the account. Raises AdoptionImpossible."""
+    if state.attempt is not None:
+        since = f"{state.attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        raise AdoptionImpossible(f"an attempt has been open since {since}: wait until it ends, or give it up")
+    if consumer.exists:
+        return _named_by(target, state, consumer, known)
+    published = state.published
+    if published is not None and known.username in (None, published.username):
+        return replace(published, password=known.password or published.password)
+    username = known.username or (target.usernames[0] if len(target.usernames) == 1 else None)
+    if username is None:
+        raise AdoptionImpossible(f"{target.path} does not exist: name the credential that is in use with --username")
+    return Credential(target.account, username, password=known.password)
+
+
+def _named_by(target: Target, state: TargetState, consumer: ConsumerDocument, known: KnownToOperator) -> Credential:
+    if state.published is not None and consumer.names(state.published):
+        raise AdoptionImpossible(f"{target.path} is what rotator published: there is nothing to take up")
+    username = consumer.username or known.username
+    if known.username not in (None, username):
+        raise AdoptionImpossible(f"{target.path} names {consumer.username!r}: correct the document, or --username")
+    if None not in (known.password, consumer.password) and known.password != consumer.password:
+        raise AdoptionImpossible(f"{target.path} has another password: correct the document, or leave the password out")
+    if not username:
+        raise AdoptionImpossible(f"{target.path} names no username: say with --username which credential is in use")
+    password = consumer.password or known.password
+    return Credential(target.account, username, consumer.credential_id, password, attempt=consumer.attempt)
+
+
+def adoption_plan(
+    target: Target,
+    state: TargetState,
+    consumer: ConsumerDocument,
+    wanted: Credential,
+    matches: tuple[Credential, ...],
+    known: KnownToOperator,
+) -> AdoptionPlan:
+    """Returns what the account's answer to `wanted` allows. Raises AdoptionImpossible."""
+    if not matches:
+        what = f"{wanted.username!r}" + (f" with the id {wanted.id!r}" if wanted.id else "")
+        raise AdoptionImpossible(f"{wanted.account} has no credential {what}")
+    found = matches[0]
+    if len(matches) > 1 or found.username != wanted.username:
+        names = ", ".join(f"{match.username} ({match.id})" for match in matches)
+        raise AdoptionImpossible(f"{wanted.account} has {names} where {wanted.username!r} was looked for")
+    if target.strategy is not Strategy.REPLACE and found.username not in target.usernames:
+        raise AdoptionImpossible(f"the configuration does not name {found.username!r}: add it to the target")
+    password = wanted.password or found.password
+    if password is None and not known.rotates:
+        raise AdoptionImpossible("its password is unknown: give it with --password-file, or replace it with --rotate")
+    credential = replace(found, password=password, attempt=wanted.attempt)
+    entries = [entry for entry in state.ledger if is_same_credential(entry.credential, credential)]
+    if any(entry.compromised for entry in entries):
+        raise AdoptionImpossible(f"{found.username} was replaced because it leaked: rotate instead, with --take-over")
+    published = state.published
+    if published is not None and is_same_credential(published, credential) and published.password == password:
+        credential = published
+    other = published is not None and not is_same_credential(published, credential)
+    return AdoptionPlan(
+        credential=credential,
+        rotated_at=consumer.rotated_at if consumer.exists else None,
+        writes_document=password is not None and not consumer.names(credential),
+        replaced=published if other else None,
+        told_end=next((entry for entry in entries if entry.expires_at is not None), None),
+    )
+
+
+def after_adopt(state: TargetState, target: Target, plan: AdoptionPlan, now: datetime, fraction: float) -> TargetState:
+    """Makes the credential the published one; what was published until now goes into the ledger."""
+    if plan.credential == state.published:
+        return state  # only its document was gone
+    ledger, standby = without_credential(state.ledger, plan.credential), state.standby
+    if plan.replaced is not None:
+        ending, policy = ending_of(plan.replaced, target), target.policy
+        ledger = (*ledger, LedgerEntry(plan.replaced, ending, now, now + policy.overlap, policy.quarantine))
+        standby = replace(plan.replaced, password=None) if ending is Ending.STAND_BY else standby
+    if standby is not None and is_same_credential(standby, plan.credential):
+        standby = None
+    rotated_at = None if plan.rotated_at is None else min(plan.rotated_at, now)
+    return replace(
+        state,
+        published=plan.credential,
+        verification=None,
+        verify_at=next_verification(target.policy, now, fraction),
+        verify_failures=0,
+        standby=standby,
+        ledger=ledger,
+        last_rotation=rotated_at,
+        next_rotation=_next_rotation(target.policy, rotated_at, now, fraction),
+        scheduled_by=target.schedule_key,
+        published_since=rotated_at or now,
+        failures=0,
+        not_before=None,
+        last_error="",
+    )
+
+
+def _next_rotation(policy: Policy, rotated_at: datetime | None, now: datetime, fraction: float) -> datetime:
+    """Draws the due time as if rotated at `rotated_at`; soon if that is long ago or unknown, but not at once."""
+    soon = first_due(policy.window, now + min(_TIME_TO_LOOK, policy.schedule.longest), fraction)
+    if rotated_at is None:
+        return soon
+    return max(next_due(policy.schedule, policy.window, rotated_at, fraction), soon)

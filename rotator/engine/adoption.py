@@ -1,0 +1,78 @@
+"""The effects of `rotator adopt`: looks a credential up, proves it, and makes it the published one."""
+
+from dataclasses import replace
+
+from rotator.core import adoption
+from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
+from rotator.core.answers import Done
+from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
+from rotator.core.model import TargetState
+from rotator.engine.provider_caller import ProviderCaller, message_of
+from rotator.engine.session import Session
+
+
+def plan_adoption(caller: ProviderCaller, session: Session, known: KnownToOperator) -> AdoptionPlan:
+    """Looks up what is in use, and returns what taking it up means. Changes nothing.
+
+    Raises:
+        AdoptionImpossible: nothing can be taken up, or the provider does not have it.
+    """
+    target, state, consumer = session.target, session.state, session.consumer
+    wanted = adoption.credential_in_use(target, state, consumer, known)
+    if wanted.account not in caller.providers:
+        raise AdoptionImpossible(f"its account {wanted.account} is not in the configuration")
+    answer = caller.ask(wanted.account, lambda provider: provider.find(wanted))
+    if not isinstance(answer, Done):
+        raise AdoptionImpossible(f"{wanted.account} could not be asked for {wanted.username!r}: {message_of(answer)}")
+    identity = caller.providers[wanted.account].identity
+    matches = tuple(replace(match, identity=identity) for match in answer.value)
+    return adoption.adoption_plan(target, state, consumer, wanted, matches, known)
+
+
+def adopt(caller: ProviderCaller, session: Session, plan: AdoptionPlan, requested_by: str, reason: str) -> TargetState:
+    """Proves the credential and takes it up, even over a deleted state document.
+
+    The state document is written first: if the consumer document then cannot be, the same command publishes it.
+
+    Raises:
+        AdoptionImpossible: the provider does not accept the credential, or its end cannot be taken back.
+        StoreError: a request to Vault failed, or somebody else wrote first.
+    """
+    _prove(caller, plan)
+    if plan.writes_document:
+        session.check_publishable()
+    _lift_end(caller, session, plan)
+    credential = plan.credential
+    now, fraction = session.clocks().latest, caller.randomness.fraction()
+    session.allow_over_deleted()
+    session.write(adoption.after_adopt(session.state, session.target, plan, now, fraction))
+    caller.record(
+        AuditVerb.ADOPT, session.target, AuditOutcome.DONE, credential, requested_by=requested_by, reason=reason
+    )
+    if plan.writes_document:
+        session.write_consumer(credential, plan.rotated_at)
+        caller.record(
+            AuditVerb.PUBLISH, session.target, AuditOutcome.DONE, credential, requested_by=requested_by, reason=reason
+        )
+    return session.state
+
+
+def _prove(caller: ProviderCaller, plan: AdoptionPlan) -> None:
+    credential = plan.credential
+    if credential.password is None:
+        return  # a rotation follows, which replaces it
+    answer = caller.ask(credential.account, lambda provider: provider.prove(credential))
+    if not isinstance(answer, Done):
+        raise AdoptionImpossible(
+            f"{credential.account} does not accept {credential.username}, so it was not taken up: {message_of(answer)}"
+        )
+
+
+def _lift_end(caller: ProviderCaller, session: Session, plan: AdoptionPlan) -> None:
+    if plan.told_end is None:
+        return
+    answer = caller.ask(plan.credential.account, lambda provider: provider.enable(plan.credential))
+    detail = message_of(answer)
+    caller.record(AuditVerb.LIFT_END, session.target, outcome_of(answer), plan.credential, detail=detail)
+    if not isinstance(answer, Done):
+        raise AdoptionImpossible(f"its end could not be taken back at {plan.credential.account}: {detail}")

@@ -1,0 +1,93 @@
+"""`rotator adopt` against a real OpenBao and the sandbox."""
+
+import io
+
+import pytest
+from command_runner import DAY, LOBBY, OFFICE, create_credentials
+
+PASSWORD = "Vbz!2025$SecureP"  # what `create_credentials` sets
+
+
+def test_a_deleted_state_is_taken_up_again_from_what_the_document_names(environment, run_command):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    assert run_command("rotate", "office").code == 0
+    published = environment.state("office").published
+    environment.bao.call("DELETE", "secret/data/rotator/state/office")
+    refused = run_command("rotate", "office", "-o", "json")
+    assert refused.code == 1
+    assert "vault kv undelete -mount=secret -versions=" in refused.row("office")["message"]
+    printed = run_command("adopt", "office", "--yes", "--reason", "ticket 4711", "-o", "json")
+    assert printed.code == 0, printed.err
+    assert printed.json["result"] == "adopted"
+    assert printed.json["published"]["username"] == published.username
+    assert f"{published.username} ({published.id}) at vobiz becomes the published credential" in printed.err
+    assert published.password.reveal() not in printed.out + printed.err
+    assert environment.state("office").published.id == published.id
+    assert environment.published_works("sip/office")
+    recorded = [line for line in environment.audit() if line["verb"] == "adopt"]
+    assert [line["facts"]["reason"] for line in recorded] == ["ticket 4711"]
+    again = run_command("adopt", "office", "--yes")
+    assert again.code == 1
+    assert "is what rotator published: there is nothing to take up" in again.err
+
+
+def test_an_older_credential_is_taken_up_with_its_password_from_a_file(environment, run_command, tmp_path):
+    create_credentials(environment, "lobby")
+    environment.configure([LOBBY], policies=DAY)
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n")
+    unconfirmed = run_command("adopt", "lobby", "--password-file", str(file))
+    assert unconfirmed.code == 2
+    assert "add --yes" in unconfirmed.err
+    assert not environment.consumer_document("sip/lobby").exists
+    printed = run_command("adopt", "lobby", "--password-file", str(file), "--yes")
+    assert printed.code == 0, printed.err
+    assert "adopted" in printed.out
+    assert PASSWORD not in printed.out + printed.err
+    assert environment.published_works("sip/lobby")
+    assert environment.rotations("lobby") == 0
+    assert run_command("rotate", "lobby").code == 0
+    assert run_command("undo", "lobby").code == 0
+    assert environment.consumer_document("sip/lobby").password.reveal() == PASSWORD
+
+
+def test_a_password_comes_from_standard_input_and_a_wrong_one_changes_nothing(environment, run_command, monkeypatch):
+    create_credentials(environment, "lobby")
+    environment.configure([LOBBY], policies=DAY)
+    monkeypatch.setattr("sys.stdin", io.StringIO("not-the-password\n"))
+    printed = run_command("adopt", "lobby", "--password-stdin", "--yes")
+    assert printed.code == 1
+    assert "vobiz does not accept lobby, so it was not taken up" in printed.err
+    assert not environment.consumer_document("sip/lobby").exists
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD))
+    assert run_command("adopt", "lobby", "--password-stdin", "--yes").code == 0
+    assert environment.published_works("sip/lobby")
+
+
+def test_with_rotate_nobody_needs_to_know_the_password(environment, run_command):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    printed = run_command("adopt", "office", "--rotate", "--yes", "-o", "json")
+    assert printed.code == 0, printed.err
+    assert printed.row("office")["result"] == "rotated"
+    assert environment.published_works("sip/office")
+    assert [entry.credential.username for entry in environment.state("office").ledger] == ["office"]
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "message"),
+    [
+        (["--password-stdin"], "", "--password-stdin leaves no way to ask: add --yes"),
+        (["--password-stdin", "--yes"], "", "standard input does not hold one password"),
+        (["--password-stdin", "--yes"], "two\nlines", "standard input does not hold one password"),
+        (["--password-file", "missing", "--yes"], "", "missing does not hold one password"),
+        (["--password-file", "f", "--password-stdin", "--yes"], "", "exclude each other"),
+    ],
+)
+def test_wrong_usage(environment, run_command, monkeypatch, words, text, message):
+    environment.configure([LOBBY])
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    printed = run_command("adopt", "lobby", *words)
+    assert printed.code == 2
+    assert message in printed.err

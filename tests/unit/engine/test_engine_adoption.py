@@ -1,0 +1,255 @@
+"""`adopt` takes up what is in use: after a lost state, somebody else's document, or before the first rotation."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
+
+from rotator.core.actions import Hold, HoldReason, Step
+from rotator.core.adoption import AdoptionImpossible, KnownToOperator
+from rotator.core.audit_words import AuditVerb
+from rotator.core.model import Claim, ConsumerDocument, Target, TargetState
+from rotator.core.schedule import Every, Window
+from rotator.core.secret import Secret
+from rotator.engine import Engine
+from rotator.testing import GENERATED, FakeFault
+
+HOUR = timedelta(hours=1)
+PASSWORD = Secret("known password")
+NOBODY_KNOWS = KnownToOperator()
+
+
+def adopt(world: EngineHarness, engine: Engine, known: KnownToOperator = NOBODY_KNOWS) -> TargetState:
+    plan = engine.plan_adoption(world.target, known)
+    state = engine.adopt(world.target, known, plan, "tester", "because")
+    assert isinstance(state, TargetState)
+    return state
+
+
+def rotated(target: Target = REPLACE, times: int = 1, **more: object) -> tuple[EngineHarness, Engine]:
+    world = EngineHarness(target, **more)  # type: ignore[arg-type]
+    engine = world.engine()
+    if target.strategy is IN_PLACE.strategy:
+        world.provider.add("office")
+    engine.look(world.target)
+    for _ in range(times):
+        world.clock.advance(HOUR)
+        world.request(engine)
+        engine.look(world.target)
+    return world, engine
+
+
+@pytest.mark.parametrize("target", [REPLACE, ALTERNATING, IN_PLACE])
+@pytest.mark.parametrize("lost", ["deleted", "destroyed", "removed"])
+def test_after_a_lost_state_what_the_document_names_is_published_and_its_schedule_goes_on(target, lost):
+    world, engine = rotated(target)
+    before, document = world.state, world.consumer
+    {"deleted": world.store.delete, "destroyed": world.store.destroy, "removed": world.store.remove}[lost]("office")
+    world.clock.advance(10 * DAY)
+    calls = len(world.provider.calls)
+    state = adopt(world, engine)
+    assert world.provider.calls[calls:] == ["find", "find", "prove"]  # once to say what will be done
+    assert (state.published.id, state.published.password) == (before.published.id, before.published.password)
+    assert state.published.attempt == before.published.attempt
+    assert state.published.identity == world.provider.identity
+    assert state.last_rotation == before.last_rotation
+    assert abs(state.next_rotation - before.next_rotation) < 20 * DAY
+    assert world.consumer == document
+    assert AuditVerb.ADOPT in world.audit.verbs("office")
+    assert engine.look(world.target).hold.reason is HoldReason.NOT_DUE
+    world.request(engine)
+    assert Step.CLOSE in engine.look(world.target).steps
+    world.settle(engine, 9 * DAY)
+    assert world.provider.accepts(document.username, document.password) is False
+    assert world.published_works
+
+
+def test_a_rolled_back_document_is_taken_at_its_word_and_the_other_one_is_retired():
+    world, engine = rotated()
+    replaced = world.consumer
+    world.store.roll_back("sip/office")
+    engine.look(world.target)
+    adopt(world, engine)
+    assert world.published_works
+    assert world.state.ledger[-1].credential.id == replaced.credential_id
+    world.settle(engine, DAY - HOUR)
+    assert world.provider.accepts(replaced.username, replaced.password)
+    world.settle(engine, 2 * HOUR)
+    assert not world.provider.accepts(replaced.username, replaced.password)
+    world.settle(engine, 20 * DAY)
+    assert world.published_works
+    assert world.state.ledger == ()
+
+
+def test_the_one_of_two_that_is_taken_up_is_not_the_idle_one_any_more():
+    world, engine = rotated(ALTERNATING)
+    replaced = world.state.published
+    world.store.roll_back("sip/office")
+    state = adopt(world, engine)
+    assert state.standby == replace(replaced, password=None)
+    world.request(engine, compromised=True)
+    engine.look(world.target)
+    assert world.state.published.username == replaced.username
+
+
+def test_an_end_that_was_told_is_taken_back_first():
+    world, engine = rotated(REPLACE, capabilities=GENERATED)
+    world.store.roll_back("sip/office")
+    world.provider.faults["enable"] = [FakeFault.UNREACHABLE]
+    with pytest.raises(AdoptionImpossible, match="its end could not be taken back at fake: no connection"):
+        adopt(world, engine)
+    adopt(world, engine)
+    world.settle(engine, 3 * DAY)
+    world.provider.pass_time(world.clock.now())
+    assert world.published_works
+
+
+def test_a_deleted_consumer_document_is_written_again_as_it_was_published():
+    world, engine = rotated()
+    before = world.state
+    world.store.delete("sip/office")
+    state = adopt(world, engine)
+    assert state == before
+    assert world.published_works
+    assert engine.look(world.target).hold.reason is HoldReason.NOT_DUE
+
+
+@pytest.mark.parametrize("target", [REPLACE, IN_PLACE])
+def test_a_credential_that_is_older_than_rotator_is_taken_up_with_its_password(target):
+    world = EngineHarness(target)
+    world.provider.add("office", PASSWORD.reveal())
+    engine, known = world.engine(), KnownToOperator(password=PASSWORD)
+    state = adopt(world, engine, known)
+    assert (state.last_rotation, state.published.made_at) == (None, None)
+    assert world.clock.now() + DAY <= state.next_rotation
+    assert world.published_works
+    assert world.consumer.rotated_at is None
+    assert engine.look(world.target).hold.reason is HoldReason.NOT_DUE
+    look = world.settle(engine, DAY + HOUR)
+    assert look.state.counts.succeeded == 1
+    assert world.published_works
+
+
+def test_what_somebody_wrote_by_hand_gets_its_id_and_keeps_its_password():
+    world = EngineHarness()
+    stored = world.provider.add("office", PASSWORD.reveal())
+    world.store.consumers["sip/office"] = ConsumerDocument(1, exists=True, username="office", password=PASSWORD)
+    engine = world.engine()
+    assert engine.look(world.target).hold.reason is HoldReason.FOREIGN_DOCUMENT
+    adopt(world, engine)
+    assert (world.consumer.credential_id, world.consumer.password) == (stored.id, PASSWORD)
+    assert engine.look(world.target).hold.reason is HoldReason.NOT_DUE
+
+
+def test_without_a_password_it_is_taken_up_only_to_be_rotated_at_once():
+    world = EngineHarness(replace(REPLACE, usernames=("other",)))
+    world.provider.add("office")
+    engine = world.engine()
+    with pytest.raises(AdoptionImpossible, match="its password is unknown"):
+        adopt(world, engine, KnownToOperator("office"))
+    adopt(world, engine, KnownToOperator("office", rotates=True))
+    world.request(engine, take_over=True)
+    engine.look(world.target)
+    assert world.published_works
+    assert [entry.credential.username for entry in world.state.ledger] == ["office"]
+
+
+@pytest.mark.parametrize(
+    ("document", "known", "why"),
+    [
+        ({}, KnownToOperator("nobody"), "sip/office names 'office': correct the document, or --username"),
+        ({}, KnownToOperator(password=Secret("x")), "sip/office has another password"),
+        ({"username": None}, NOBODY_KNOWS, "names no username"),
+        ({"username": "gone"}, NOBODY_KNOWS, "fake has no credential 'gone'"),
+        ({"credential_id": "id-9"}, NOBODY_KNOWS, "fake has no credential 'office' with the id 'id-9'"),
+        ({"credential_id": "id-2"}, NOBODY_KNOWS, "fake has stranger .id-2. where 'office' was looked for"),
+        ({"password": Secret("x")}, NOBODY_KNOWS, "fake does not accept office, so it was not taken up"),
+        ({"password": None}, NOBODY_KNOWS, "its password is unknown"),
+    ],
+)
+def test_what_cannot_be_taken_up_is_refused_and_nothing_is_written(document, known, why):
+    world = EngineHarness()
+    world.provider.add("office", PASSWORD.reveal())
+    world.provider.add("stranger")
+    fields = {"username": "office", "password": PASSWORD} | document
+    world.store.consumers["sip/office"] = ConsumerDocument(1, exists=True, **fields)
+    with pytest.raises(AdoptionImpossible, match=why):
+        adopt(world, world.engine(), known)
+    assert world.store.states == {}
+    assert world.consumer.version == 1
+
+
+def test_nothing_is_taken_up_that_needs_no_taking_up():
+    world, engine = rotated()
+    with pytest.raises(AdoptionImpossible, match="is what rotator published"):
+        adopt(world, engine)
+    world.provider.faults["create"] = [FakeFault.UNREACHABLE]
+    world.request(engine)
+    engine.look(world.target)
+    with pytest.raises(AdoptionImpossible, match="an attempt has been open since"):
+        adopt(world, engine)
+
+
+def test_what_leaked_and_what_the_configuration_does_not_name_is_not_taken_up():
+    world, engine = rotated()
+    known = world.store.states["office"]
+    entries = tuple(replace(entry, compromised=True) for entry in known.state.ledger)
+    world.store.states["office"] = replace(known, state=replace(known.state, ledger=entries))
+    world.store.roll_back("sip/office")
+    with pytest.raises(AdoptionImpossible, match="it leaked: rotate instead, with --take-over"):
+        adopt(world, engine)
+    other = EngineHarness(IN_PLACE)
+    other.provider.add("elsewhere", PASSWORD.reveal())
+    with pytest.raises(AdoptionImpossible, match="the configuration does not name 'elsewhere'"):
+        adopt(other, other.engine(), KnownToOperator("elsewhere", PASSWORD))
+    pair = EngineHarness(ALTERNATING)
+    with pytest.raises(AdoptionImpossible, match="name the credential that is in use with --username"):
+        adopt(pair, pair.engine())
+    pair.target = replace(pair.target, account="gone")
+    with pytest.raises(AdoptionImpossible, match="its account gone is not in the configuration"):
+        adopt(pair, pair.engine(), KnownToOperator("officea", PASSWORD))
+
+
+def test_nothing_is_taken_up_while_another_process_works_or_after_something_changed():
+    world, engine = rotated()
+    world.store.roll_back("sip/office")
+    plan = engine.plan_adoption(world.target, NOBODY_KNOWS)
+    known = world.store.states["office"]
+    claim = Claim("another", world.clock.now() + HOUR)
+    world.store.states["office"] = replace(known, state=replace(known.state, claim=claim))
+    held = world.engine().adopt(world.target, NOBODY_KNOWS, plan, "tester", "because")
+    assert isinstance(held, Hold)
+    world.store.states["office"] = known
+    world.store.consumers["sip/office"] = replace(world.consumer, rotated_at=None)
+    with pytest.raises(AdoptionImpossible, match="something changed in the meantime"):
+        engine.adopt(world.target, NOBODY_KNOWS, plan, "tester", "because")
+    assert world.store.states["office"] == known
+    adopt(world, engine)
+
+
+def test_the_provider_has_to_answer():
+    world, engine = rotated()
+    world.store.delete("office")
+    world.provider.faults["find"] = [FakeFault.UNREACHABLE]
+    with pytest.raises(AdoptionImpossible, match=r"fake could not be asked for .+: no connection"):
+        adopt(world, engine)
+
+
+@pytest.mark.parametrize("window", [None, Window("0 2 * * *", 4 * HOUR)])
+@pytest.mark.parametrize("every", [HOUR, 90 * DAY])
+@pytest.mark.parametrize("age", [None, HOUR, 400 * DAY])
+def test_nothing_is_rotated_by_schedule_at_once(window, every, age):
+    policy = replace(POLICY, window=window, schedule=Every(every))
+    world = EngineHarness(replace(REPLACE, policy=policy))
+    stored = world.provider.add("office", PASSWORD.reveal())
+    now = world.clock.now()
+    world.store.consumers["sip/office"] = ConsumerDocument(
+        1, True, "office", PASSWORD, stored.id, None, age and now - age
+    )
+    engine = world.engine()
+    state = adopt(world, engine)
+    assert state.last_rotation == (age and now - age)
+    assert state.next_rotation >= now + min(DAY, every)
+    assert window is None or window.contains(state.next_rotation)
+    assert Step.STAGE not in engine.look(world.target).steps

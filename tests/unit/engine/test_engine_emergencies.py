@@ -1,0 +1,187 @@
+"""A compromised credential ends ahead of caps and circuits, in whichever way the provider allows."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from engine_harness import ALTERNATING, EngineHarness
+
+from rotator.core.answers import Answer, Done, Refusal, Refused
+from rotator.core.circuit import ProviderVerb
+from rotator.core.ledger import end_now
+from rotator.core.model import Capabilities, Cutoff
+from rotator.core.secret import Secret
+from rotator.engine import Engine
+from rotator.testing import CHOSEN, FakeFault
+
+IGNORED = Refused(Refusal.UNSUPPORTED, "the provider accepted the request and ignored it")
+FORBIDDEN = Refused(Refusal.PERMISSION, "the API key is not allowed to do this")
+
+
+def rotated(capabilities: Capabilities = CHOSEN, **changes: Any) -> tuple[EngineHarness, Engine]:
+    """A target with a password of ours."""
+    world = EngineHarness(replace(ALTERNATING, **changes) if changes else EngineHarness().target, capabilities)
+    for name in world.target.usernames:
+        world.provider.add(name)
+    engine = world.engine()
+    engine.look(world.target)
+    world.settle(engine, timedelta(days=10))
+    world.audit.records.clear()
+    return world, engine
+
+
+def answering(world: EngineHarness, verb: str, answer: Answer[Any]) -> None:
+    """The provider gives one answer to every call of a verb, and does nothing."""
+    setattr(world.provider, verb, lambda *_: world.provider.calls.append(verb) or answer)
+
+
+def test_what_is_not_disabled_gets_a_random_password_that_is_stored_first_and_is_deleted():
+    world, engine = rotated()
+    old = world.consumer
+    answering(world, "disable", IGNORED)
+    passwords: list[Secret] = []
+    set_password = world.provider.set_password
+
+    def checked(credential) -> Answer[Any]:
+        (entry,) = world.state.ledger
+        assert entry.credential.password == credential.password
+        passwords.append(credential.password)
+        return set_password(credential)
+
+    world.provider.set_password = checked
+    world.request(engine, compromised=True)
+    engine.look(world.target)
+    assert world.audit.verbs("office")[-4:] == ["close", "disable", "overwrite", "delete"]
+    assert passwords != [old.password]
+    assert not world.provider.accepts(old.username, old.password)
+    assert old.credential_id not in world.provider.credentials
+    assert world.state.ledger == ()
+
+
+def test_an_overwrite_whose_answer_is_lost_is_sent_again_with_the_same_password():
+    world, engine = rotated()
+    old = world.consumer
+    answering(world, "disable", IGNORED)
+    world.provider.faults["set_password"] = [FakeFault.LOST_AFTER]
+    world.request(engine, compromised=True)
+    engine.look(world.target)
+    (entry,) = world.state.ledger
+    assert entry.cutoff is Cutoff.OVERWRITE
+    assert world.provider.credentials[old.credential_id].password == entry.credential.password
+    world.settle(engine, timedelta(minutes=5))
+    assert world.state.ledger == ()
+
+
+def test_a_standing_credential_that_is_not_disabled_keeps_no_password_that_anybody_knows():
+    world, engine = rotated(name="office")
+    old = world.consumer
+    answering(world, "disable", IGNORED)
+    world.request(engine, compromised=True)
+    engine.look(world.target)
+    assert not world.provider.accepts(old.username, old.password)
+    assert old.credential_id in world.provider.credentials
+    assert world.state.ledger == ()
+    assert world.published_works
+
+
+def test_what_can_only_be_deleted_is_deleted_at_once():
+    for capabilities in (replace(CHOSEN, sets_password=False), CHOSEN):
+        world, engine = rotated(capabilities)
+        old = world.consumer
+        answering(world, "disable", FORBIDDEN)
+        answering(world, "set_password", FORBIDDEN)
+        world.limits = replace(world.limits, retirements_per_minute=0)
+        engine = world.engine()
+        world.request(engine, compromised=True)
+        engine.look(world.target)
+        assert old.credential_id not in world.provider.credentials
+        assert world.state.ledger == ()
+
+
+def test_without_an_emergency_a_provider_that_ignores_it_is_asked_again_later():
+    world, engine = rotated()
+    old = world.consumer
+    answering(world, "disable", IGNORED)
+    world.request(engine)
+    world.settle(engine, timedelta(days=3))
+    (entry,) = world.state.ledger
+    assert (entry.cutoff, entry.note) == (Cutoff.DISABLE, IGNORED.message)
+    assert world.provider.accepts(old.username, old.password)
+
+
+def test_disabling_waits_for_no_cap_and_deleting_does():
+    world, engine = rotated()
+    old = world.consumer
+    world.limits = replace(world.limits, retirements_per_minute=0)
+    engine = world.engine()
+    world.request(engine, compromised=True)
+    engine.look(world.target)
+    assert not world.provider.accepts(old.username, old.password)
+    assert old.credential_id in world.provider.credentials
+    world.settle(world.engine(), timedelta(minutes=5))
+    (entry,) = world.state.ledger
+    assert entry.disabled
+
+
+def test_disabling_does_not_wait_for_an_open_circuit():
+    world, engine = rotated()
+    old = world.consumer
+    world.provider.faults["disable"] = [FakeFault.UNREACHABLE]
+    world.limits = replace(world.limits, circuit_failures=1, circuit_open_for=timedelta(hours=1))
+    engine = world.engine()
+    world.request(engine, compromised=True)
+    engine.look(world.target)
+    assert engine.throttles.open_circuits() == ("fake",)
+    world.settle(engine, timedelta(minutes=1))
+    assert not world.provider.accepts(old.username, old.password)
+    assert old.credential_id not in world.provider.credentials  # it was the probe, and all goes on
+
+
+def test_a_key_that_may_not_delete_rotates_all_the_same():
+    world, engine = rotated()
+    answering(world, "delete", FORBIDDEN)
+    world.limits = replace(world.limits, circuit_failures=1, circuit_open_for=timedelta(hours=1))
+    engine = world.engine()
+    world.request(engine, compromised=True)
+    engine.look(world.target)
+    assert engine.throttles.open_circuits() == ()
+    assert list(engine.throttles.shut_until(world.clock.now())) == [("fake", ProviderVerb.DELETE)]
+    asked = world.provider.calls.count("delete")
+    world.settle(engine, timedelta(minutes=50), most=200)
+    assert world.provider.calls.count("delete") == asked  # no probe is wasted on it
+    old = world.consumer
+    world.request(engine, compromised=True)
+    engine.look(world.target)
+    assert world.consumer != old
+    assert not world.provider.accepts(old.username, old.password)
+
+
+def test_an_emergency_waits_for_no_clock():
+    """What time alone triggers is due by both clocks; somebody asked for this."""
+    world, engine = rotated()
+    old = world.consumer
+    world.store.ahead = -timedelta(days=1)
+    world.request(engine, compromised=True)
+    engine.look(world.target)
+    assert not world.provider.accepts(old.username, old.password)
+    assert world.state.ledger == ()
+
+
+def test_what_was_replaced_before_an_emergency_is_part_of_it():
+    world, engine = rotated()
+    first = world.consumer
+    world.request(engine)
+    engine.look(world.target)
+    (entry,) = world.state.ledger
+    assert not entry.compromised
+    assert end_now(entry, world.clock.now()).compromised
+    world.request(engine, compromised=True)
+    engine.look(world.target)
+    assert not world.provider.accepts(first.username, first.password)
+
+
+def test_a_late_answer_closes_the_shut_verb():
+    world, engine = rotated()
+    engine.throttles.learn_from("fake", ProviderVerb.DELETE, FORBIDDEN)
+    engine.throttles.learn_from("fake", ProviderVerb.DELETE, Done(None))
+    assert engine.throttles.shut_until(world.clock.now()) == {}

@@ -1,0 +1,312 @@
+"""`in-place` without an outage: a log-in settles what an answer left open, and what is not accepted is put back."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import simulated_accounts
+from engine_harness import DAY, IN_PLACE, EngineHarness
+from simulated_accounts import SETUPS, RequestFault, SimulatedHarness
+
+from rotator.core.actions import HoldReason, Step
+from rotator.core.model import Phase, Purpose
+from rotator.engine import Engine, Outcome
+from rotator.fields.network import HostPort
+from rotator.testing import FakeFault
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+VOBIZ = SETUPS[2]
+REFUSED, LOST, LATE, AWAY = FakeFault.REFUSED, FakeFault.LOST_BEFORE, FakeFault.LOST_AFTER, FakeFault.UNREACHABLE
+
+
+def rotated(**changes: Any) -> tuple[EngineHarness, Engine]:
+    """A target whose password was made by us, and is known therefore."""
+    world = EngineHarness(replace(IN_PLACE, **changes))
+    world.provider.add("office")
+    engine = world.engine()
+    engine.look(world.target)
+    assert world.published_works
+    world.audit.records.clear()
+    return world, engine
+
+
+def outage(world: EngineHarness, engine: Engine, span: timedelta) -> timedelta:
+    """How long in all devices that read Vault are refused, by looking every five seconds as a scheduler might."""
+    step, out = timedelta(seconds=5), timedelta()
+    following = world.clock.now()
+    for _ in range(span // step):
+        if world.clock.now() >= following:
+            following = engine.look(world.target).next_look or world.clock.now() + MINUTE
+        out += timedelta() if world.published_works else step
+        world.clock.advance(step)
+    return out
+
+
+# Found on c0c64fa with the real adapter: devices out for three days, and for the day of a Retry-After
+
+
+def without_registrar(world: SimulatedHarness) -> None:
+    """The registrar's address is wrong, or a firewall is in the way: nothing answers there."""
+    world.provider.options = world.provider.options.model_copy(update={"registrar": HostPort("127.0.0.1", 1)})
+
+
+def test_a_password_that_cannot_be_proved_is_put_back_when_the_window_ends():
+    world = SimulatedHarness(VOBIZ)
+    engine = world.engine()
+    engine.look(world.target)
+    world.settle(engine, MINUTE)
+    assert world.published_works
+    without_registrar(world)
+    engine = world.engine()
+    world.request(engine, compromised=False)
+    assert outage(world, engine, 10 * MINUTE) <= world.provider.capabilities.propagation + timedelta(seconds=15)
+    assert world.published_works
+    assert world.state.attempt is None
+
+
+def test_a_wait_that_the_provider_asks_for_keeps_nobody_out(monkeypatch):
+    monkeypatch.setitem(simulated_accounts._STATUS, RequestFault.ERROR_AFTER, (503, {"Retry-After": "86400"}))
+    world = SimulatedHarness(VOBIZ)
+    engine = world.engine()
+    engine.look(world.target)
+    world.settle(engine, MINUTE)
+    world.request(engine)
+    world.provider.transport.plan = lambda request: RequestFault.ERROR_AFTER if request.method == "PUT" else None
+    assert outage(world, engine, 10 * MINUTE) <= 3 * MINUTE
+    assert world.published_works
+    assert world.state.counts.succeeded == 2  # the answer never came, and a log-in showed that it was carried out
+
+
+# Settling
+
+
+def test_a_call_that_was_carried_out_is_not_sent_again_once_a_log_in_shows_it():
+    world, engine = rotated()
+    world.provider.faults["set_password"] = [LATE]
+    world.request(engine)
+    engine.look(world.target)
+    assert not world.published_works
+    world.until_rotated(engine)
+    assert world.provider.calls.count("set_password") == 2  # the first rotation's and this one's
+    assert world.audit.verbs("office") == ["request_rotation", "stage", "set_password", "prove", "publish", "close"]
+    assert world.published_works
+
+
+def test_an_old_password_that_is_accepted_long_after_the_call_shows_that_it_was_not_carried_out():
+    world, engine = rotated()
+    world.provider.faults["set_password"] = [LOST, REFUSED]
+    world.request(engine)
+    engine.look(world.target)
+    world.clock.advance(MINUTE)
+    look = engine.look(world.target)
+    # Refused, after nothing was in doubt any more: it is discarded at once, and nothing needs to be put back.
+    assert look.steps == (Step.TAKE_CLAIM, Step.SETTLE, Step.APPLY, Step.ABANDON)
+    assert world.published_works
+    assert world.state.ledger == ()
+
+
+def test_within_the_propagation_window_an_old_password_shows_nothing():
+    """The registrar may still let devices in with it although the call was carried out."""
+    world, engine = rotated()
+    world.limits = replace(world.limits, backoff=replace(world.limits.backoff, base=timedelta(seconds=2)))
+    engine = world.engine()
+    world.provider.faults["set_password"] = [LOST, REFUSED]
+    world.request(engine)
+    engine.look(world.target)
+    world.clock.advance(timedelta(seconds=3))
+    look = engine.look(world.target)
+    assert Step.RESTORE in look.steps
+    assert world.published_works
+
+
+def test_what_no_log_in_settles_is_sent_again_once_in_a_look():
+    world, engine = rotated()
+    world.provider.faults["set_password"] = [LATE, LOST]
+    world.provider.slow_to_accept = 4
+    world.request(engine)
+    engine.look(world.target)
+    world.clock.advance(MINUTE)
+    assert engine.look(world.target).steps == (Step.TAKE_CLAIM, Step.SETTLE, Step.APPLY)
+    world.clock.advance(MINUTE)
+    assert Step.CLOSE in engine.look(world.target).steps
+    assert world.published_works
+
+
+def test_what_a_process_that_died_had_sent_is_settled_by_the_next_one():
+    world, engine = rotated()
+    world.request(engine)
+    points = world.cut_at(0)
+    engine.look(world.target)
+    number = points.passed.index("after set_password") + 1
+    world, engine = rotated()
+    world.request(engine)
+    world.cut_at(number)
+    assert world.crash(lambda: engine.look(world.target)) == "after set_password"
+    world.cut_at(0)
+    world.clock.advance(world.limits.claim + MINUTE)
+    sent = world.provider.calls.count("set_password")
+    world.until_rotated(world.engine())
+    assert world.provider.calls.count("set_password") == sent
+    assert world.published_works
+
+
+def test_an_open_circuit_holds_no_log_in_up_and_no_publishing():
+    world, engine = rotated()
+    world.provider.faults["set_password"] = [LATE]
+    world.limits = replace(world.limits, circuit_failures=1, circuit_open_for=20 * MINUTE)
+    engine = world.engine()
+    world.request(engine)
+    engine.look(world.target)
+    assert engine.throttles.open_circuits() == ("fake",)
+    world.clock.advance(MINUTE)
+    assert engine.look(world.target).outcome is Outcome.ROTATED
+    assert world.published_works
+
+
+# Putting back
+
+
+def unaccepted(world: EngineHarness, engine: Engine, *, asked: bool = False) -> None:
+    """Asks for a rotation whose password cannot be proved, or is not accepted although the registrar can be asked."""
+    world.provider.faults["prove"] = [] if asked else [AWAY] * 50
+    world.provider.slow_to_accept = 50 if asked else 0
+    world.request(engine)
+    for _ in range(20):
+        engine.look(world.target)
+        if world.state.attempt is None:
+            break
+        world.clock.advance(timedelta(seconds=5))
+
+
+def test_what_is_put_back_waits_long_before_the_next_try_and_an_operator_does_not():
+    world, engine = rotated()
+    unaccepted(world, engine)
+    assert world.audit.verbs("office")[-2:] == ["restore", "abandon"]
+    assert world.published_works
+    state = world.state
+    assert state.not_before - world.clock.now() >= 6 * HOUR
+    assert "the old password was put back" in state.last_error
+    world.provider.faults.clear()
+    sent = world.provider.calls.count("set_password")
+    world.settle(engine, 5 * HOUR)
+    assert world.provider.calls.count("set_password") == sent
+    world.request(engine)
+    assert engine.look(world.target).outcome is Outcome.ROTATED
+
+
+def test_a_put_back_that_fails_is_tried_again_soon():
+    world, engine = rotated()
+    world.provider.faults["set_password"] = [None, LOST, AWAY, LOST]
+    unaccepted(world, engine)
+    assert outage(world, engine, 10 * MINUTE) < 6 * MINUTE
+    assert world.published_works
+    assert world.state.attempt is None
+
+
+def test_an_old_password_that_the_provider_does_not_take_back_leaves_the_new_one_in_force():
+    world, engine = rotated()
+    world.provider.faults["set_password"] = [None, *[REFUSED] * 9]
+    unaccepted(world, engine)
+    assert world.state.attempt is not None
+    assert not world.state.attempt.put_back
+    world.provider.faults.clear()
+    world.until_rotated(engine)
+    assert world.published_works
+    assert world.state.counts.succeeded == 2
+
+
+def test_what_somebody_may_know_is_not_put_back():
+    world, engine = rotated()
+    world.provider.faults["prove"] = [AWAY] * 10
+    world.request(engine, compromised=True)
+    world.settle(engine, 10 * MINUTE)
+    assert "restore" not in world.audit.verbs("office")
+    world.until_rotated(engine)
+    assert world.published_works
+
+
+def test_an_emergency_that_joins_while_the_old_password_is_put_back_stops_that():
+    world, engine = rotated()
+    world.provider.faults["set_password"] = [None, *[LOST] * 3]
+    unaccepted(world, engine)
+    assert world.state.attempt is not None
+    assert world.state.attempt.put_back
+    restored = world.audit.verbs("office").count("restore")
+    world.provider.faults.clear()
+    world.request(engine, compromised=True)
+    world.until_rotated(engine)
+    assert world.audit.verbs("office").count("restore") == restored
+    assert world.published_works
+
+
+def test_an_unknown_old_password_cannot_be_put_back_and_the_same_is_sent_again():
+    world = EngineHarness(IN_PLACE)
+    world.provider.add("office")
+    world.provider.faults["prove"] = [AWAY] * 8
+    engine = world.engine()
+    world.until_rotated(engine)
+    assert "restore" not in world.audit.verbs("office")
+    assert len({record.facts["attempt"] for record in world.audit.records if "attempt" in record.facts}) == 1
+
+
+def test_an_undo_that_is_not_accepted_leaves_what_was_published():
+    world, engine = rotated()
+    world.request(engine)
+    engine.look(world.target)
+    second = world.consumer
+    world.provider.faults["prove"] = [AWAY] * 50
+    world.request(engine, Purpose.UNDO)
+    for _ in range(20):
+        engine.look(world.target)
+        world.clock.advance(timedelta(seconds=5))
+    assert world.consumer == second
+    assert world.published_works
+    assert world.state.attempt is None
+
+
+@pytest.mark.parametrize("faults", [[LATE] * 4, [LATE, AWAY]])
+def test_a_call_without_an_answer_and_a_registrar_that_is_away_end_in_the_old_password(faults):
+    world, engine = rotated()
+    world.provider.faults["set_password"] = list(faults)
+    world.provider.faults["prove"] = [AWAY] * 99
+    world.request(engine)
+    assert outage(world, engine, 15 * MINUTE) < 5 * MINUTE
+    assert world.published_works
+    assert world.state.attempt is None
+
+
+def test_a_fleet_waits_for_the_first_that_is_accepted():
+    """Beyond what the limit allows nobody is cut off, and who was put back may be the first to try again."""
+    world, engine = rotated()
+    world.limits = replace(world.limits, circuit_failures=1)
+    engine = world.engine()
+    unaccepted(world, engine, asked=True)
+    world.clock.advance(7 * HOUR)
+    other = replace(world.target, name="lobby", usernames=("lobby",), path="sip/lobby")
+    world.provider.add("lobby")
+    assert engine.look(other).hold.reason is HoldReason.UNPROVED
+    world.provider.slow_to_accept = 0
+    assert engine.look(world.target).outcome is Outcome.ROTATED
+    assert engine.look(other).outcome is Outcome.ROTATED
+
+
+def test_a_registrar_that_could_not_be_asked_says_nothing_about_the_account():
+    world, engine = rotated()
+    world.limits = replace(world.limits, circuit_failures=1)
+    engine = world.engine()
+    unaccepted(world, engine)
+    world.provider.faults.clear()
+    world.provider.add("lobby")
+    other = replace(world.target, name="lobby", usernames=("lobby",), path="sip/lobby")
+    assert engine.look(other).outcome is Outcome.ROTATED
+
+
+def test_a_look_after_the_window_proves_before_it_gives_up():
+    world, engine = rotated()
+    world.provider.slow_to_accept = 1
+    world.request(engine)
+    engine.look(world.target)
+    assert world.state.attempt.phase is Phase.APPLIED
+    world.clock.advance(3 * DAY)
+    assert engine.look(world.target).outcome is Outcome.ROTATED
