@@ -94,7 +94,8 @@ def undo_plan(facts: Facts) -> str:
         what = "an undo" if attempt.purpose is Purpose.UNDO else "a rotation"
         since = f"{attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
         raise CommandError(
-            f"{name}: {what} has been open since {since}; wait until it ends (rotator status), then undo it"
+            f"{name}: {what} has been open since {since}; wait until it ends (rotator status), then undo it, "
+            f"or give it up: rotator abandon {name}"
         )
     foreign = foreign_document_hold(facts)
     if foreign is not None:

@@ -1,4 +1,4 @@
-"""`rotator rotate`, `rotator undo` and `rotator adopt`."""
+"""`rotator rotate`, `rotator undo`, `rotator adopt` and `rotator abandon`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     app.command("rotate")(rotate)
     app.command("undo")(undo)
     app.command("adopt")(adopt)
+    app.command("abandon")(abandon)
 
 
 def rotate(
@@ -163,3 +164,36 @@ def adopt(
 
     options = AdoptOptions(target, reason, username, password_file, password_stdin, rotate_at_once, yes)
     raise typer.Exit(adopt_now(config, options, output))
+
+
+def abandon(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The target's name.", show_default=False)],
+    config: Config = DEFAULT_CONFIG,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
+    reason: ReasonOption = "on demand",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Gives up an attempt that cannot end by itself.
+
+    For a provider that is gone for good, or one that neither accepts nor refuses the new password. The command first
+    says what devices keep using, and what becomes of whatever the attempt may have left at the provider. With
+    `in-place` it sets the old password again if that is known and the account is configured. No password that may be
+    in force is lost: the ledger keeps it for a while. A rotation that is due, or that replaces a compromised password,
+    begins anew.
+
+    \b
+    Examples:
+      rotator abandon office-phone
+      rotator abandon office-phone --yes --reason "the provider has closed"
+
+    \b
+    Exit codes:
+      0    abandoned
+      1    no attempt is open, or another process did not let go of it; nothing was changed
+      2    wrong usage, an unknown target, no confirmation, or an invalid configuration
+      3    Vault is unusable
+      130  stopped by Ctrl-C
+    """
+    from rotator.cli.abandon import abandon_now  # noqa: PLC0415
+
+    raise typer.Exit(abandon_now(config, target, reason, output, confirmed=yes))

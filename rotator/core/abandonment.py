@@ -1,11 +1,11 @@
 """The rules for ending an attempt without its password: when that leaves nothing behind, and what remains otherwise."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from rotator.core.facts import Facts, is_same_credential
 from rotator.core.ledger import LATE_COMMIT, strays_entry
-from rotator.core.model import Attempt, Ending, LedgerEntry, Phase, Purpose, Strategy
+from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Phase, Purpose, Strategy
 
 
 def is_unsent(attempt: Attempt) -> bool:
@@ -76,3 +76,57 @@ def unsettled_entry(attempt: Attempt, now: datetime, kept_for: timedelta) -> Led
     """
     unpublished = replace(attempt.staged, id=None)
     return LedgerEntry(unpublished, Ending.FORGET, now, now, max(kept_for, LATE_COMMIT))
+
+
+@dataclass(frozen=True, slots=True)
+class Abandonment:
+    """What happens when somebody gives the open attempt up. The command says so before, and the engine does it."""
+
+    attempt: Attempt
+    restores: Credential | None  # the one credential of `in-place` first gets this old password back
+    consequence: str  # in words
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonmentImpossible:
+    """There is nothing to give up; `reason` says why."""
+
+    reason: str
+
+
+def abandonment(facts: Facts) -> Abandonment | AbandonmentImpossible:
+    """Returns what happens if the open attempt is given up now."""
+    attempt = facts.state.attempt
+    if attempt is None:
+        return AbandonmentImpossible("no attempt is open")
+    if attempt.phase is Phase.PROVED and facts.consumer.names(attempt.staged):
+        return AbandonmentImpossible("its new password is published already: the attempt ends by itself")
+    old = attempt.predecessor
+    may_be_set = not is_spare(attempt) and not is_unsent(attempt)
+    reachable = attempt.staged.account in facts.capabilities
+    restores = old if may_be_set and reachable and old is not None and old.password is not None else None
+    return Abandonment(attempt, restores, f"{_devices(facts, restores)} {_left(attempt, restores)}")
+
+
+def _devices(facts: Facts, restores: Credential | None) -> str:
+    published = facts.state.published
+    if restores is not None:
+        return f"The old password of {restores.username}, which devices use, is set again at {restores.account}."
+    if published is None:
+        return "Nothing has been published yet, so devices keep what they use."
+    return f"Devices keep {published.username} of {published.account}, which stays published."
+
+
+def _left(attempt: Attempt, restores: Credential | None) -> str:
+    staged = attempt.staged
+    name = staged.username or "a new credential"
+    if is_unsent(attempt):
+        return f"Nothing was carried out at {staged.account}: the staged password of {name} is discarded."
+    if attempt.purpose is Purpose.UNDO:
+        return f"{name} may have been enabled at {staged.account}: the ledger disables it again."
+    if not is_spare(attempt):
+        late = " late" if restores is not None else ""
+        what = f"The staged password of {name} may come into force{late} at {staged.account}"
+        return f"{what}: the ledger keeps it for a while."
+    end = "deletes" if attempt.strategy is Strategy.REPLACE else "disables"
+    return f"{name} may exist at {staged.account} with the staged password: the ledger {end} it there."

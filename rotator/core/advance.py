@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.abandonment import ledger_after, unsettled_entry
+from rotator.core.abandonment import is_spare, is_unsent, ledger_after, unsettled_entry
 from rotator.core.actions import Stage
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import (
@@ -286,7 +286,7 @@ def after_abandon(
     moved = replace(
         _after_event(state, AttemptEvent.ABANDON),
         ledger=ledger_after(state.ledger, attempt, now, kept_for, strays=strays),
-        request=state.request or _renewed(attempt, now),
+        request=_renewed(state, now),
     )
     message = state.last_error
     if attempt.put_back:
@@ -302,15 +302,38 @@ def after_change(state: TargetState, now: datetime) -> TargetState:
     What failed, failed for that attempt. Its request is renewed, to be carried out at once.
     """
     moved = _after_event(state, AttemptEvent.ABANDON)
-    request = state.request or _renewed(_attempt(state), now)
-    return replace(moved, request=request, failures=0, not_before=None, last_error="", claim=None)
+    return replace(moved, request=_renewed(state, now), failures=0, not_before=None, last_error="", claim=None)
 
 
-def _renewed(attempt: Attempt, now: datetime) -> Request | None:
-    """Returns the request for a rotation again; None if nobody has to ask: it is due, or an undo that is impossible."""
+def after_giving_up(
+    state: TargetState, now: datetime, *, kept_for: timedelta, restored: bool, strays: bool
+) -> TargetState:
+    """Ends the attempt because somebody asked for that.
+
+    Its request is renewed only if something is still wrong: a password is compromised, or the one that is published
+    may not be in force. For `kept_for` and `strays` see `ledger_after`.
+    """
+    attempt = _attempt(state)
+    moved = _after_event(state, AttemptEvent.ABANDON)
+    ledger, unsettled = state.ledger, not is_unsent(attempt) and not is_spare(attempt) and not restored
+    if restored:
+        ledger = (*ledger, unsettled_entry(attempt, now, LATE_COMMIT))
+    elif not is_unsent(attempt):
+        ledger = ledger_after(ledger, attempt, now, kept_for, strays=strays)
+    request = _renewed(state, now) if attempt.compromised or unsettled else state.request
+    return replace(moved, ledger=ledger, request=request, failures=0, not_before=None, last_error="", claim=None)
+
+
+def _renewed(state: TargetState, now: datetime) -> Request | None:
+    """Returns the request of the open attempt again, joined with one that waits.
+
+    Nobody has to ask for a rotation that is due; an undo is not tried again.
+    """
+    attempt = _attempt(state)
     if attempt.purpose is Purpose.UNDO or attempt.requested_by == SCHEDULED_BY:
-        return None
-    return Request(attempt.purpose, attempt.requested_by, attempt.reason, now, attempt.compromised, attempt.take_over)
+        return state.request
+    again = Request(attempt.purpose, attempt.requested_by, attempt.reason, now, attempt.compromised, attempt.take_over)
+    return again if state.request is None else _merge(again, state.request)
 
 
 def after_close(

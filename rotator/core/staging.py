@@ -114,6 +114,8 @@ def _replace(facts: Facts, request: Request) -> Action:
     predecessor = _predecessor(facts)
     if isinstance(predecessor, LookUp):
         return predecessor
+    if predecessor is None and facts.target.usernames and not facts.target.new:
+        return _drop_unknown(facts, _configured(facts))
     return Stage(request, Credential(facts.target.account, username=""), predecessor)
 
 
@@ -123,10 +125,7 @@ def _in_place(facts: Facts, request: Request) -> Action:
         return current
     published = facts.state.published
     if current is None:
-        name = facts.target.usernames[0]
-        return Drop(
-            f"{facts.target.account} has no credential {name!r}, and in-place cannot create one: check the username"
-        )
+        return _drop_unknown(facts, _configured(facts))
     # A credential published at another account is what is replaced. If somebody deleted the published one here and
     # created it again, the one that is there now is.
     elsewhere = published is not None and published.account != current.account
@@ -139,7 +138,20 @@ def _alternating(facts: Facts, request: Request) -> Action:
         return idle
     in_use = _standing_in_use(facts)
     predecessor = in_use.credential if in_use is not None else _predecessor(facts)
-    return predecessor if isinstance(predecessor, LookUp) else Stage(request, idle, predecessor)
+    if isinstance(predecessor, LookUp):
+        return predecessor
+    if facts.state.published is None and not facts.target.new:
+        unknown = _configured(facts) if predecessor is None else idle.username if idle.id is None else None
+        if unknown is not None:
+            return _drop_unknown(facts, unknown)
+    return Stage(request, idle, predecessor)
+
+
+def _drop_unknown(facts: Facts, username: str) -> Drop:
+    """Drops a first rotation before anything is created: a misspelt name would leave the real credential alive."""
+    can_create = facts.target.strategy is not Strategy.IN_PLACE
+    remedy = "or add new: true beside it to have it created" if can_create else "since in-place cannot create one"
+    return Drop(f"{facts.target.account} has no credential {username!r}: correct the username, {remedy}")
 
 
 def _standing_in_use(facts: Facts) -> LedgerEntry | None:

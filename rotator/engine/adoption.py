@@ -6,6 +6,7 @@ from rotator.core import adoption
 from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
 from rotator.core.answers import Done
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
+from rotator.core.circuit import ProviderVerb
 from rotator.core.model import TargetState
 from rotator.engine.provider_caller import ProviderCaller, message_of
 from rotator.engine.session import Session
@@ -21,7 +22,7 @@ def plan_adoption(caller: ProviderCaller, session: Session, known: KnownToOperat
     wanted = adoption.credential_in_use(target, state, consumer, known)
     if wanted.account not in caller.providers:
         raise AdoptionImpossible(f"its account {wanted.account} is not in the configuration")
-    answer = caller.ask(wanted.account, lambda provider: provider.find(wanted))
+    answer = caller.ask(wanted.account, ProviderVerb.FIND, lambda provider: provider.find(wanted))
     if not isinstance(answer, Done):
         raise AdoptionImpossible(f"{wanted.account} could not be asked for {wanted.username!r}: {message_of(answer)}")
     identity = caller.providers[wanted.account].identity
@@ -61,7 +62,7 @@ def _prove(caller: ProviderCaller, plan: AdoptionPlan) -> None:
     credential = plan.credential
     if credential.password is None:
         return  # a rotation follows, which replaces it
-    answer = caller.ask(credential.account, lambda provider: provider.prove(credential))
+    answer = caller.prove(credential)
     if not isinstance(answer, Done):
         raise AdoptionImpossible(
             f"{credential.account} does not accept {credential.username}, so it was not taken up: {message_of(answer)}"
@@ -71,7 +72,7 @@ def _prove(caller: ProviderCaller, plan: AdoptionPlan) -> None:
 def _lift_end(caller: ProviderCaller, session: Session, plan: AdoptionPlan) -> None:
     if plan.told_end is None:
         return
-    answer = caller.ask(plan.credential.account, lambda provider: provider.enable(plan.credential))
+    answer = caller.ask(plan.credential.account, ProviderVerb.ENABLE, lambda provider: provider.enable(plan.credential))
     detail = message_of(answer)
     caller.record(AuditVerb.LIFT_END, session.target, outcome_of(answer), plan.credential, detail=detail)
     if not isinstance(answer, Done):

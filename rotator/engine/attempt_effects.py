@@ -198,7 +198,7 @@ def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> Non
 def close(caller: ProviderCaller, session: Session) -> None:
     """Closes the attempt; its predecessor goes into the ledger."""
     attempt, fraction = session.state.attempt, caller.randomness.fraction()
-    strays = _may_have_strays(caller, attempt)
+    strays = may_have_strays(caller, attempt)
     now = session.clocks().latest
     session.write(advance.after_close(session.state, session.target, now, fraction, strays=strays))
     if attempt is not None:
@@ -214,15 +214,16 @@ def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> Non
     if action.change:
         session.write(advance.after_change(state, now))
         return
-    later, strays = caller.next_try(state.failures + 1), _may_have_strays(caller, attempt)
+    later, strays = caller.next_try(state.failures + 1), may_have_strays(caller, attempt)
     if attempt is not None and attempt.put_back:
         later = max(later, caller.clock.now() + _AFTER_PUT_BACK)
     kept_for = session.target.policy.quarantine
     session.write(advance.after_abandon(state, now, later, kept_for=kept_for, strays=strays))
 
 
-def _may_have_strays(caller: ProviderCaller, attempt: Attempt | None) -> bool:
-    if attempt is None or not attempt.uncertain or attempt.purpose is not Purpose.ROTATE:
+def may_have_strays(caller: ProviderCaller, attempt: Attempt | None) -> bool:
+    """True if a lost create may have been carried out as well as another one: a provider that generates takes both."""
+    if attempt is None or not attempt.uncertain or attempt.strategy is not Strategy.REPLACE:
         return False
     provider = caller.providers.get(attempt.staged.account)  # None: the account has left the configuration
     return provider is None or provider.capabilities.generates_password

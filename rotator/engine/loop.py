@@ -9,6 +9,7 @@ from typing import assert_never
 
 from rotator.core import actions as do
 from rotator.core import advance
+from rotator.core.abandonment import Abandonment, AbandonmentImpossible
 from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
@@ -16,7 +17,8 @@ from rotator.core.decide import claimed_elsewhere, decide
 from rotator.core.facts import Facts, is_same_credential
 from rotator.core.model import Credential, Purpose, Request, Target, TargetState
 from rotator.engine import adoption
-from rotator.engine.attempt_effects import reassert
+from rotator.engine.abandonment import give_up
+from rotator.engine.attempt_effects import reassert, take_claim
 from rotator.engine.claims import Claims
 from rotator.engine.effects import carry_out
 from rotator.engine.former_names import FormerNames
@@ -166,6 +168,31 @@ class Engine:
         if adoption.plan_adoption(self._caller, session, known) != plan:
             raise AdoptionImpossible("something changed in the meantime: try again")
         return adoption.adopt(self._caller, session, plan, requested_by, reason)
+
+    def abandon(
+        self, target: Target, attempt: str, by: str, reason: str
+    ) -> Abandonment | AbandonmentImpossible | do.Hold:
+        """Ends the open attempt with this id and returns what that meant.
+
+        Returns a hold while another process works on the target.
+
+        Raises:
+            StoreError: a request to Vault failed. The attempt may have ended.
+        """
+        session = self._open(target)
+        for _ in range(_MOST_CONFLICTS):
+            elsewhere = claimed_elsewhere(self._facts(session))
+            if elsewhere is not None:
+                return elsewhere
+            try:
+                if session.state.attempt is None or session.state.attempt.id != attempt:
+                    return AbandonmentImpossible("the attempt has ended by itself")
+                take_claim(session)
+                return give_up(self._caller, session, self._facts(session), by, reason)
+            except Conflict:
+                self._clock.sleep(_AFTER_CONFLICT)
+                session.read()
+        return do.Hold(do.HoldReason.CLAIMED, "another process keeps writing first")
 
     def _open(self, target: Target) -> Session:
         return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._observe)

@@ -118,6 +118,10 @@ class CredentialSettings(Section):
     """The credential that devices use now. With `replace` it is the first one to be replaced."""
     usernames: tuple[Word, ...] | None = Field(default=None, examples=[["officephonea", "officephoneb"]])
     """The two permanent credentials of `alternating`, which take turns."""
+    new: bool = False
+    """The account does not have these usernames yet: the first rotation creates what it lacks. Default false: a
+    username that the account does not have is taken for a mistake, and nothing is created. Without effect after the
+    first rotation."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -152,6 +156,7 @@ class TargetSettings(Section):
             usernames=self.credential.names,
             path=self.path,
             policy=policy,
+            new=self.credential.new,
         )
 
 

@@ -103,6 +103,9 @@ def credentials_fit_strategies(settings: Settings) -> Iterator[Finding]:
             yield Finding(loc, what, "name one, such as {username: officephone01}; only alternating takes two")
         elif not credential.names and not linked.capabilities.generates_password:
             yield Finding(loc, "names no credential to rotate", "add one, such as {username: officephone01}")
+        if credential.new and linked.target.strategy is Strategy.IN_PLACE:
+            what = "in-place sets the password of an existing credential and cannot create one"
+            yield Finding((*loc, "new"), what, "remove it")
 
 
 def usernames_are_valid(settings: Settings) -> Iterator[Finding]:

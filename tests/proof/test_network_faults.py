@@ -42,7 +42,14 @@ def environments(bao, tmp_path) -> Iterator[dict[ProxyMode, DaemonEnvironment]]:
 def configure(environment, target, *, vault="", provider=""):
     """One target, with a proxy before Vault or before the provider."""
     environment.configure(
-        [{"name": target, "strategy": "replace", "credential": {"username": target}, "path": f"sip/{target}"}],
+        [
+            {
+                "name": target,
+                "strategy": "replace",
+                "credential": {"username": target, "new": True},
+                "path": f"sip/{target}",
+            }
+        ],
         vault={
             "timeout": f"{VAULT_TIMEOUT:g}s",
             "connect_timeout": f"{VAULT_CONNECT:g}s",

@@ -29,7 +29,12 @@ def environment(bao, tmp_path) -> Iterator[DaemonEnvironment]:
 def many_targets(prefix) -> tuple[list[str], list[dict[str, Any]]]:
     names = [f"{prefix}-{number:03}" for number in range(TARGETS)]
     return names, [
-        {"name": name, "strategy": "replace", "path": f"sip/{name}", "credential": {"username": name.replace("-", "")}}
+        {
+            "name": name,
+            "strategy": "replace",
+            "path": f"sip/{name}",
+            "credential": {"username": name.replace("-", ""), "new": True},
+        }
         for name in names
     ]
 

@@ -70,12 +70,16 @@ def start_rotator(words: list[str], environ: Mapping[str, str], **more: Any) -> 
     return subprocess.Popen([sys.executable, "-m", "rotator", *words], env=dict(environ), **more)
 
 
-def run_at_terminal(words: list[str], environ: Mapping[str, str], columns: int) -> tuple[int, str]:
-    """`rotator` with a terminal as its input and outputs; the exit code and everything it wrote, escapes included."""
+def run_at_terminal(words: list[str], environ: Mapping[str, str], columns: int, answer: str = "") -> tuple[int, str]:
+    """`rotator` with a terminal as its input and outputs; the exit code and everything it wrote, escapes included.
+
+    `answer` is typed ahead.
+    """
     master, slave = pty.openpty()
     terminal = {**environ, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "40"}
     child = start_rotator(words, terminal, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
     os.close(slave)
+    os.write(master, answer.encode())
     written, end = b"", time.monotonic() + LIMIT
     while time.monotonic() < end:
         ready, _, _ = select.select([master], [], [], 0.1)

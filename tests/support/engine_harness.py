@@ -33,9 +33,9 @@ POLICY = Policy(
     quarantine=7 * DAY,
     password=PasswordRules(),
 )
-REPLACE = Target("office", "fake", Strategy.REPLACE, ("office",), "sip/office", POLICY)
+REPLACE = Target("office", "fake", Strategy.REPLACE, ("office",), "sip/office", POLICY, new=True)
 ALTERNATING = replace(REPLACE, strategy=Strategy.ALTERNATING, usernames=("officea", "officeb"))
-IN_PLACE = replace(REPLACE, strategy=Strategy.IN_PLACE)
+IN_PLACE = replace(REPLACE, strategy=Strategy.IN_PLACE, new=False)
 
 
 class EngineHarness:

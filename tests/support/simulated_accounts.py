@@ -320,7 +320,9 @@ class Setup:
     def target(self, account: str = "one", name: str = "office", strategy: Strategy | None = None) -> Target:
         wanted = strategy or self.strategy
         names = (name, f"{name}b") if wanted is Strategy.ALTERNATING else (name,)
-        return Target(name, account, wanted, names if self.adopts else (), f"sip/{name}", POLICY)
+        # The second of two is created by the first rotation.
+        new = wanted is Strategy.ALTERNATING
+        return Target(name, account, wanted, names if self.adopts else (), f"sip/{name}", POLICY, new=new)
 
 
 SETUPS = (

@@ -135,7 +135,7 @@ def test_what_cannot_be_done_at_all_is_dropped_and_said():
     foreground = ForegroundProcess(EngineHarness(IN_PLACE))
     report = foreground.do()
     assert report.result is Result.FAILED
-    assert report.message.endswith("check the username; the request was dropped")
+    assert report.message.endswith("correct the username, since in-place cannot create one; the request was dropped")
 
 
 def test_compromised_is_only_done_when_the_old_one_is_refused(foreground):

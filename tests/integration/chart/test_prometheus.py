@@ -89,7 +89,7 @@ def environment(bao: Bao, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with daemon_environment(bao, tmp_path_factory.mktemp("stage")) as made:
         made.account.create("credential", "deskphone", Secret("old-password-1!"))
         targets = [
-            {"name": name, "strategy": "replace", "credential": {"username": name}, "path": f"sip/{name}"}
+            {"name": name, "strategy": "replace", "credential": {"username": name, "new": True}, "path": f"sip/{name}"}
             for name in ("deskphone", "doorphone")
         ]
         made.configure(targets)

@@ -112,6 +112,7 @@ def test_undo_is_refused_while_an_attempt_is_open(environment, run_command):
     printed = run_command("undo", "office")
     assert printed.code == 1
     assert "office: a rotation has been open since" in printed.err
+    assert "rotator abandon office" in printed.err
     assert environment.state("office").request is None
 
 

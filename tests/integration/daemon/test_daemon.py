@@ -20,7 +20,7 @@ def replace_target(name) -> dict[str, Any]:
     return {
         "name": name,
         "strategy": "replace",
-        "credential": {"username": name.replace("-", "")},
+        "credential": {"username": name.replace("-", ""), "new": True},
         "path": f"sip/{name}",
     }
 
@@ -197,7 +197,12 @@ def test_a_port_that_is_taken_is_said_in_one_line(environment):
 def test_no_password_and_no_token_in_anything_that_a_run_at_debug_shows(environment):
     names = ["leaka", "leakb"]
     environment.account.create("credential", "leaka", Secret("old-password-1!"))
-    environment.configure([replace_target("leaka"), {**replace_target("leakb"), "strategy": "in-place"}])
+    environment.configure(
+        [
+            replace_target("leaka"),
+            {**replace_target("leakb"), "strategy": "in-place", "credential": {"username": "leakb"}},
+        ]
+    )
     environment.account.create("credential", "leakb", Secret("old-password-2!"))
     environment.sandbox.faults.plan("lost-answer", verb="create")
     environment.sandbox.faults.plan("unauthorized", verb="list", times=2)

@@ -16,7 +16,7 @@ KEPT = "configuration not reloaded; the old one stays in force"
 
 
 def replace_target(name) -> dict[str, Any]:
-    return {"name": name, "strategy": "replace", "credential": {"username": name}, "path": f"sip/{name}"}
+    return {"name": name, "strategy": "replace", "credential": {"username": name, "new": True}, "path": f"sip/{name}"}
 
 
 def faults_of_rotator(daemon) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ from polling import eventually
 
 def targets(*names: str) -> list[dict[str, Any]]:
     return [
-        {"name": name, "strategy": "replace", "credential": {"username": name}, "path": f"sip/{name}"} for name in names
+        {"name": name, "strategy": "replace", "credential": {"username": name, "new": True}, "path": f"sip/{name}"}
+        for name in names
     ]
 
 

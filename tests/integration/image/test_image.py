@@ -157,7 +157,14 @@ def environment(bao: Bao, tmp_path: Path) -> Iterator[DaemonEnvironment]:
 @pytest.mark.timeout(1100)
 def test_the_daemon_rotates_in_it_obeys_exec_and_signals_without_a_shell_and_stops(podman, environment):
     environment.configure(
-        [{"name": "boxed", "strategy": "replace", "credential": {"username": "boxed"}, "path": "sip/boxed"}],
+        [
+            {
+                "name": "boxed",
+                "strategy": "replace",
+                "credential": {"username": "boxed", "new": True},
+                "path": "sip/boxed",
+            }
+        ],
         audit={"file": None},
     )
     environ = podman.environ | {key: environment.variables[key] for key in ("SECRET_ID", "VOBIZ_TOKEN")}

@@ -1,11 +1,17 @@
-"""When an attempt of which nothing was carried out no longer fits its target."""
+"""When an attempt of which nothing was carried out no longer fits its target, and what giving one up does."""
 
 from dataclasses import replace
 
 import pytest
-from core_facts import ALTERNATING, IN_PLACE, NEW, OLD, STAGED, TARGET, attempt, facts
+from core_facts import ALTERNATING, IN_PLACE, NEW, OLD, STAGED, TARGET, attempt, document, facts
 
-from rotator.core.abandonment import change_since_staging, is_unsent
+from rotator.core.abandonment import (
+    Abandonment,
+    AbandonmentImpossible,
+    abandonment,
+    change_since_staging,
+    is_unsent,
+)
 from rotator.core.actions import Abandon, TakeClaim
 from rotator.core.decide import decide
 from rotator.core.model import Phase, Purpose, Strategy
@@ -65,3 +71,77 @@ def test_only_what_was_never_carried_out_ends_because_its_target_changed(changes
 def test_a_claim_comes_before_the_end_and_tells_what_a_crash_left():
     moved = facts(replace(TARGET, account="other"), state_attempt=attempt(), holds_claim=False)
     assert decide(moved) == TakeClaim()
+
+
+KNOWN_SET = {"strategy": Strategy.IN_PLACE, "staged": replace(OLD, password=NEW.password)}
+STAYS = "Devices keep old of fake, which stays published."
+KEEP = "Nothing has been published yet, so devices keep what they use."
+DISCARDED = "Nothing was carried out at fake: the staged password of"
+
+
+@pytest.mark.parametrize(
+    ("changes", "known", "restores", "consequence"),
+    [
+        ({}, {}, False, f"{STAYS} {DISCARDED} new is discarded."),
+        (
+            {"staged": replace(STAGED, username="")},
+            {"state_published": None},
+            False,
+            f"{KEEP} {DISCARDED} a new credential is discarded.",
+        ),
+        (KNOWN_SET, {}, False, f"{STAYS} {DISCARDED} old is discarded."),
+        (
+            {"uncertain": True},
+            {},
+            False,
+            f"{STAYS} new may exist at fake with the staged password: the ledger deletes it there.",
+        ),
+        (
+            {**SPARE, "phase": Phase.APPLIED},
+            {},
+            False,
+            f"{STAYS} b may exist at fake with the staged password: the ledger disables it there.",
+        ),
+        (
+            {**KNOWN_SET, "uncertain": True},
+            {},
+            True,
+            (
+                "The old password of old, which devices use, is set again at fake. "
+                "The staged password of old may come into force late at fake: the ledger keeps it for a while."
+            ),
+        ),
+        (
+            {**KNOWN_SET, "phase": Phase.PROVED},
+            {"capabilities": {}},
+            False,
+            f"{STAYS} The staged password of old may come into force at fake: the ledger keeps it for a while.",
+        ),
+        (
+            {**KNOWN_SET, "uncertain": True, "predecessor": replace(OLD, password=None)},
+            {},
+            False,
+            f"{STAYS} The staged password of old may come into force at fake: the ledger keeps it for a while.",
+        ),
+        (
+            {**UNDONE, "strategy": Strategy.ALTERNATING, "uncertain": True},
+            {},
+            False,
+            f"{STAYS} old may have been enabled at other: the ledger disables it again.",
+        ),
+    ],
+)
+def test_what_giving_up_does_is_said_before_it_is_done(changes, known, restores, consequence):
+    opened = attempt(**changes)
+    assert abandonment(facts(state_attempt=opened, **known)) == Abandonment(
+        opened, OLD if restores else None, consequence
+    )
+
+
+def test_there_is_nothing_to_give_up_without_an_attempt_or_once_it_is_published():
+    assert abandonment(facts()) == AbandonmentImpossible("no attempt is open")
+    published = facts(state_attempt=attempt(phase=Phase.PROVED, staged=NEW), consumer=document(NEW))
+    reason = "its new password is published already: the attempt ends by itself"
+    assert abandonment(published) == AbandonmentImpossible(reason)
+    assert isinstance(abandonment(facts(state_attempt=attempt(phase=Phase.PROVED, staged=NEW))), Abandonment)
+    assert isinstance(abandonment(facts(state_attempt=attempt(staged=NEW), consumer=document(NEW))), Abandonment)

@@ -362,7 +362,7 @@ ACTIONS: list[tuple[str, Facts, Action]] = [
             state_failures=1,
             lookups={lookup_key(OLD): (), lookup_key(Credential("fake", "office")): ()},
         ),
-        Drop("fake has no credential 'office', and in-place cannot create one: check the username"),
+        Drop("fake has no credential 'office': correct the username, since in-place cannot create one"),
     ),
     ("never drawn", facts(state_next_rotation=None), DrawDueTime()),
     ("policy changed", facts(state_scheduled_by="another"), DrawDueTime()),

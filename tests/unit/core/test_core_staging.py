@@ -157,12 +157,29 @@ def test_the_first_rotation_adopts_the_configured_credential_with_the_password_t
     assert stage(facts(target, **first)) == LookUp(Credential("fake", "office"))
 
 
-def test_replace_needs_no_configured_credential():
+def test_replace_creates_at_first_only_what_is_said_to_be_new_or_has_no_name():
     first = {"state_published": None, "consumer": EMPTY, "state_request": REQUEST}
     nothing = {lookup_key(Credential("fake", "office")): ()}
-    assert stage(facts(**first, lookups=nothing)) == Stage(REQUEST, Credential("fake", ""), None)
-    unnamed = replace(TARGET, usernames=())
-    assert stage(facts(unnamed, **first)) == Stage(REQUEST, Credential("fake", ""), None)
+    unknown = "fake has no credential 'office': correct the username, or add new: true beside it to have it created"
+    assert stage(facts(**first, lookups=nothing)) == Drop(unknown)
+    staged = Stage(REQUEST, Credential("fake", ""), None)
+    assert stage(facts(replace(TARGET, new=True), **first, lookups=nothing)) == staged
+    assert stage(facts(replace(TARGET, usernames=()), **first)) == staged
+    assert stage(facts(state_request=REQUEST)) == Stage(REQUEST, Credential("fake", ""), OLD)
+
+
+@pytest.mark.parametrize(("there", "missing"), [((), "a"), (("a",), "b"), (("b",), "a")])
+def test_alternating_creates_at_first_only_what_is_said_to_be_new(there, missing):
+    first = {"state_published": None, "consumer": EMPTY, "state_request": REQUEST}
+    looked_up = {
+        lookup_key(Credential("fake", name)): (replace(OFFICE, username=name),) if name in there else ()
+        for name in ALTERNATING.usernames
+    }
+    dropped = stage(facts(ALTERNATING, **first, lookups=looked_up))
+    assert isinstance(dropped, Drop)
+    assert dropped.message.startswith(f"fake has no credential {missing!r}: ")
+    assert isinstance(stage(facts(replace(ALTERNATING, new=True), **first, lookups=looked_up)), Stage)
+    assert isinstance(stage(facts(ALTERNATING, state_request=REQUEST, lookups=looked_up)), Stage)
 
 
 def test_in_place_sets_what_is_published_if_it_is_still_there():
@@ -197,7 +214,7 @@ def test_in_place_after_a_move_replaces_what_is_published_at_the_other_account()
 def test_in_place_drops_what_it_has_no_credential_for():
     first = {"state_published": None, "consumer": EMPTY, "state_request": REQUEST}
     nothing = {lookup_key(Credential("fake", "office")): ()}
-    message = "fake has no credential 'office', and in-place cannot create one: check the username"
+    message = "fake has no credential 'office': correct the username, since in-place cannot create one"
     assert stage(facts(IN_PLACE, **first, lookups=nothing)) == Drop(message)
 
 

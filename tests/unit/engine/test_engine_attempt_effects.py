@@ -364,7 +364,7 @@ def test_closing_records_how_the_credential_was_proved():
         (GENERATED, {"uncertain": True}, 1),
         (GENERATED, {"uncertain": False}, 0),
         (CHOSEN, {"uncertain": True}, 0),
-        (GENERATED, {"uncertain": True, "purpose": Purpose.UNDO}, 0),
+        (GENERATED, {"uncertain": True, "purpose": Purpose.UNDO, "strategy": Strategy.ALTERNATING}, 0),
     ],
 )
 def test_strays_are_looked_for_after_an_uncertain_create_at_a_provider_that_generates(

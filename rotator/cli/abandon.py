@@ -1,0 +1,106 @@
+"""Implements `rotator abandon`: says what it will do, asks, and ends the open attempt of one target."""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from rotator.cli.context import CommandContext, open_context, select_targets
+from rotator.cli.exits import CommandError, Exit, Interrupted
+from rotator.cli.options import Output
+from rotator.cli.printing import print_json, print_table, safe, say, table
+from rotator.cli.rotate import who_asks
+from rotator.core.abandonment import Abandonment, AbandonmentImpossible, abandonment
+from rotator.core.actions import Hold
+from rotator.core.model import LedgerEntry, Target, TargetState
+
+_PAUSE = 0.5  # seconds, while another process works on the target
+_PATIENCE = timedelta(minutes=1)  # in addition to the claim of a process that died
+
+
+def abandon_now(config: Path, name: str, reason: str, output: Output, *, confirmed: bool) -> Exit:
+    """Abandons the open attempt, prints what is left of it, and returns the exit code.
+
+    Raises:
+        ConfigError, StoreError: as for every command.
+        CommandError: there is nothing to abandon, or nobody has agreed to it.
+    """
+    with open_context(config, read_only=True) as context:
+        (target,) = select_targets(context.components.targets, [name])
+        plan = abandonment(context.components.engine.facts(target))
+    if isinstance(plan, AbandonmentImpossible):
+        raise CommandError(f"{name}: {plan.reason}")
+    since = f"{plan.attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
+    say(f"{name}: giving up the attempt that has been open since {since}. {plan.consequence}")
+    if not confirmed:
+        _confirm(name)
+    with open_context(config) as context:
+        (target,) = select_targets(context.components.targets, [name])
+        done = _abandon(context, target, plan.attempt.id, reason)
+        _print(target, done, context.components.engine.facts(target).state, output)
+    return Exit.DONE
+
+
+def _confirm(name: str) -> None:
+    if not sys.stdin.isatty():
+        raise CommandError(f"{name}: nothing was changed; add --yes to agree to it without a terminal", Exit.USAGE)
+    try:
+        agreed = typer.confirm("Give it up?", default=False, err=True)
+    except typer.Abort:
+        raise Interrupted from None
+    if not agreed:
+        raise CommandError(f"{name}: nothing was changed")
+
+
+def _abandon(context: CommandContext, target: Target, attempt: str, reason: str) -> Abandonment:
+    """Waits for other processes to let go of the target, and ends its attempt."""
+    clock, engine = context.composition.clock, context.components.engine
+    began, patience = clock.monotonic(), _PATIENCE + context.components.settings.daemon.claim
+    while True:
+        done = engine.abandon(target, attempt, who_asks(), reason)
+        if isinstance(done, AbandonmentImpossible):
+            raise CommandError(f"{target.name}: {done.reason}")
+        if not isinstance(done, Hold):
+            return done
+        if context.stop.is_set():
+            raise CommandError(f"{target.name}: stopped; the attempt is still open", Exit.STOPPED)
+        if clock.monotonic() - began > patience.total_seconds():
+            raise CommandError(f"{target.name}: {done.message}; the attempt is still open: try again")
+        clock.sleep(_PAUSE)
+
+
+def _print(target: Target, done: Abandonment, state: TargetState, output: Output) -> None:
+    staged, left = done.attempt.staged, [entry for entry in state.ledger if _is_of(entry, done)]
+    if output is Output.JSON:
+        print_json(
+            {
+                "target": target.name,
+                "result": "abandoned",
+                "attempt": done.attempt.id,
+                "account": staged.account,
+                "consequence": done.consequence,
+                "published": state.published.username if state.published else None,
+                "ledger": [_row(entry) for entry in left],
+                "requested_again": state.request is not None,
+            }
+        )
+        return
+    rows = table("Target", "Result", "Published", "Left in the ledger")
+    published = state.published.username if state.published else "nothing yet"
+    rows.add_row(safe(target.name), "abandoned", safe(published), safe(", ".join(entry.label for entry in left)))
+    print_table(rows)
+
+
+def _row(entry: LedgerEntry) -> dict[str, Any]:
+    return {
+        "username": entry.credential.username or None,
+        "account": entry.credential.account,
+        "ending": entry.ending.value,
+        "ends_at": entry.ends_at.isoformat(),
+    }
+
+
+def _is_of(entry: LedgerEntry, done: Abandonment) -> bool:
+    return entry.credential.attempt == done.attempt.id
