@@ -9,6 +9,7 @@ never has two looks at once (`max_instances`). Listeners count the runs that are
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from threading import Lock
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -59,6 +60,9 @@ class Scheduler:
         """
         self._look, self._clock, self._randomness, self._poll = look, clock, randomness, poll
         self._sweep = sweep
+        self._lock = Lock()
+        self._running: set[str] = set()  # the names of the targets that are being looked at
+        self._again: set[str] = set()  # of these, the ones to look at once more
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(workers), _HEARTBEAT: ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -107,9 +111,14 @@ class Scheduler:
         )
 
     def look_now(self, names: Iterable[str]) -> None:
-        """Looks at these targets as soon as a thread is free."""
+        """Looks at these targets as soon as a thread is free; after the look that is running, if there is one."""
         for name in names:
-            self._at(_job_id(name), self._clock.now())
+            with self._lock:
+                running = name in self._running
+                if running:
+                    self._again.add(name)
+            if not running:
+                self._at(_job_id(name), self._clock.now())
 
     def after_jump(self) -> None:
         """Plans every look again after the wall clock was set."""
@@ -120,12 +129,21 @@ class Scheduler:
         self._scheduler.wakeup()
 
     def _run(self, target: Target) -> None:
-        self._again(_job_id(target.name), self._look(target), self._poll)
+        with self._lock:
+            self._running.add(target.name)
+        try:
+            following = self._look(target)
+        finally:
+            with self._lock:
+                self._running.discard(target.name)
+                again = target.name in self._again
+                self._again.discard(target.name)
+        self._plan(_job_id(target.name), self._clock.now() if again else following, self._poll)
 
     def _run_sweep(self) -> None:
-        self._again(_SWEEP, self._sweep(), _SWEEP_INTERVAL)
+        self._plan(_SWEEP, self._sweep(), _SWEEP_INTERVAL)
 
-    def _again(self, job_id: str, following: datetime | None, usual: timedelta) -> None:
+    def _plan(self, job_id: str, following: datetime | None, usual: timedelta) -> None:
         now = self._clock.now()
         if following is not None and following < now + usual:
             self._at(job_id, max(following, now + _SHORTEST_PAUSE))
