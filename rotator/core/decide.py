@@ -258,8 +258,7 @@ def _lift(facts: Facts) -> Action | None:
     refused = is_refused(facts.state)
     for entry in facts.state.ledger:
         coming = entry.expires_at is not None and entry.expires_at > facts.now
-        handed_out = any(document.concerns(entry.credential) for document in facts.documents)
-        needed = handed_out or (refused and not entry.compromised)
+        needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
         if coming and needed and _can_be_tried(facts, entry):
             return LiftEnd(entry)
     return None

@@ -60,10 +60,22 @@ class Facts:
 
     def is_protected(self, credential: Credential) -> bool:
         """True if a credential must not be touched: it is published, staged, or in the consumer document."""
+        in_use = any(is_same_credential(other, credential) for other in self._in_use())
+        return in_use or self.hands_out(credential)
+
+    def hands_out(self, credential: Credential) -> bool:
+        """True if devices may read `credential` in one of the target's consumer documents, with any password."""
+        return any(self._hands_out(document, credential) for document in self.documents)
+
+    def _hands_out(self, document: ConsumerDocument, credential: Credential) -> bool:
+        # A document names no account, and another account may have the same username and id. What we wrote is known.
+        written = next((known for known in self._in_use() if document.names(known)), None)
+        return document.concerns(credential) if written is None else is_same_credential(written, credential)
+
+    def _in_use(self) -> tuple[Credential, ...]:
         attempt = self.state.attempt
         kept = (self.state.published, attempt.staged if attempt else None)
-        in_use = any(other is not None and is_same_credential(other, credential) for other in kept)
-        return in_use or any(document.concerns(credential) for document in self.documents)
+        return tuple(credential for credential in kept if credential is not None)
 
     @property
     def documents(self) -> tuple[ConsumerDocument, ...]:
