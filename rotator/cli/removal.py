@@ -16,7 +16,6 @@ from rotator.core.actions import Hold, HoldReason
 from rotator.core.audit_words import AuditVerb
 from rotator.core.left_over import is_empty, left_over, orphans
 from rotator.core.model import Capabilities, Credential, Ending, LedgerEntry, Target, TargetState
-from rotator.core.passwords import generate
 from rotator.core.removal import (
     RemovalImpossible,
     after_forgetting,
@@ -138,7 +137,7 @@ def _consequences(
 
 
 def _is_overwritten(can: Capabilities | None) -> bool:
-    return can is not None and not can.disables and can.sets_password
+    return can is not None and not can.disables and not can.deletes and can.sets_password
 
 
 def _named(credential: Credential) -> str:
@@ -150,13 +149,9 @@ def _write(context: CommandContext, wanted: RetireOptions, target: Target, *, co
     accounts, now = context.components.providers, context.composition.clock.now()
     policy = next((each.policy for each in context.components.targets if each.name == wanted.name), target.policy)
 
-    password = generate(policy.password, context.composition.randomness.choice)
-
     def change(state: TargetState) -> TargetState:
         if wanted.published:
-            account = state.published.account if state.published is not None else ""
-            random = password if _is_overwritten(context.components.capabilities.get(account)) else None
-            state = after_retirement(state, policy, now, at_once=wanted.at_once, overwrite=random)
+            state = after_retirement(state, policy, now, at_once=wanted.at_once)
         if wanted.at_once:
             state = without_waiting(state, now)
         return after_forgetting(state, accounts, configured=configured) if wanted.forget else state

@@ -305,7 +305,9 @@ def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:
         return None
     if entry.cutoff is Cutoff.OVERWRITE:
         return Overwrite(entry)
-    return Disable(entry) if can.disables else None
+    # What can be neither disabled nor deleted ends by a random password; otherwise it would be accepted for ever.
+    only_by_password = entry.ending is Ending.DELETE and not can.deletes and can.sets_password
+    return Disable(entry) if can.disables or only_by_password else None
 
 
 def _last_step(can: Capabilities, entry: LedgerEntry) -> Action:

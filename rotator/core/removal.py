@@ -6,24 +6,20 @@ from datetime import datetime, timedelta
 
 from rotator.core.facts import is_same_credential
 from rotator.core.left_over import is_empty
-from rotator.core.model import Attempt, Credential, Cutoff, Ending, FormerPath, LedgerEntry, Policy, TargetState
-from rotator.core.secret import Secret
+from rotator.core.model import Attempt, Credential, Ending, FormerPath, LedgerEntry, Policy, TargetState
 
 
 class RemovalImpossible(Exception):
     """The state document cannot be ended or renamed now; the message says why and what to do."""
 
 
-def after_retirement(
-    state: TargetState, policy: Policy, now: datetime, *, at_once: bool, overwrite: Secret | None = None
-) -> TargetState:
+def after_retirement(state: TargetState, policy: Policy, now: datetime, *, at_once: bool) -> TargetState:
     """Ends what is published: its document is withdrawn first, then it is retired like a replaced credential.
 
     The idle credential of `alternating` goes with it: nothing will ever be published again.
 
     Args:
         at_once: leave out overlap and quarantine.
-        overwrite: the random password that ends a credential which its provider cannot disable.
 
     Raises:
         RemovalImpossible: an attempt is open.
@@ -35,9 +31,6 @@ def after_retirement(
     ledger = tuple(replace(e, ending=Ending.DELETE) if e.ending is Ending.STAND_BY else e for e in state.ledger)
     if state.published is not None:
         entry = LedgerEntry(state.published, Ending.DELETE, now, now + overlap, quarantine)
-        if overwrite is not None:
-            ended = replace(state.published, password=overwrite)
-            entry = replace(entry, credential=ended, cutoff=Cutoff.OVERWRITE)
         ledger = (*(e for e in ledger if not _is_of(e, state.published)), entry)
     idle = state.standby
     if idle is not None and not any(is_same_credential(e.credential, idle) for e in ledger):

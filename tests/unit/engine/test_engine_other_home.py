@@ -66,6 +66,23 @@ def test_another_account_publishes_there_and_the_old_one_retires_what_it_has(set
     assert accepted(world)
 
 
+# Both accounts of the simulation answer for one realm of Endpoints, so the registrar cannot tell them apart.
+IN_PLACE = [setup for setup in SETUPS if setup.strategy is Strategy.IN_PLACE and setup.kind != "vobiz-endpoint"]
+
+
+@pytest.mark.parametrize("setup", IN_PLACE, ids=str)
+def test_the_one_credential_of_the_old_account_ends_even_if_only_a_password_can_end_it(setup):
+    world = rotated(setup)
+    old = world.consumer
+    world.target = replace(world.target, account="two")
+    engine = rotate(world)
+    assert world.accounts["one"].accepts(old.username, old.password), "still in its overlap"
+    world.settle(engine, 10 * DAY)
+    assert not world.accounts["one"].accepts(old.username, old.password)
+    assert accepted(world)
+    assert world.state.ledger == ()
+
+
 @pytest.mark.parametrize("setup", MOVES, ids=str)
 def test_what_an_account_has_that_is_removed_too_early_is_an_orphan_until_it_is_back(setup):
     world = rotated(setup)
