@@ -47,7 +47,7 @@ class AuditVerb(_DescribedWord):
     EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."
     LIFT_END = "lift_end", "The provider was told not to end a credential that somebody else's document hands out."
     DISABLE = "disable", "The provider was asked to disable a replaced credential."
-    OVERWRITE = "overwrite", "A compromised credential that could not be disabled was to get a random password."
+    OVERWRITE = "overwrite", "A credential that must end and cannot be disabled was to get a random password."
     DELETE = "delete", "The provider was asked to delete a replaced credential."
     FORGET = "forget", "A ledger entry with nothing left to do, and the password in it, were removed."
     REQUEST_ROTATION = "request_rotation", "Somebody asked for a rotation; the request is in the state document."

@@ -26,6 +26,7 @@ from rotator_simulator.server import SimulatorServer
 
 TOKEN = "sentinel-vobiz-token-9f2c"
 ACCOUNT = "MA_TEST"
+OTHER_ACCOUNT = "MA_OTHER"  # not configured unless a test does it
 STATE_PREFIX = "rotator/state"
 
 
@@ -193,7 +194,8 @@ def daemon_environment(bao: Bao, folder: Path, prefix: str = STATE_PREFIX) -> It
     """An environment with one Vobiz account. Two at a time in one Vault need a prefix each, as two installations do."""
     _empty(bao, prefix)
     clock = SystemClock(Event())
-    with SimulatorServer([VobizApi([SimulatedAccount(ACCOUNT, Secret(TOKEN), clock)], clock)], clock) as sandbox:
+    accounts = [SimulatedAccount(name, Secret(TOKEN), clock) for name in (ACCOUNT, OTHER_ACCOUNT)]
+    with SimulatorServer([VobizApi(accounts, clock)], clock) as sandbox:
         environment = DaemonEnvironment(bao, sandbox, folder, prefix)
         try:
             yield environment

@@ -2,9 +2,11 @@
 
 import json
 import signal
+import subprocess
 from typing import Any
 
-from daemon_environment import Daemon
+from command_runner import start_rotator
+from daemon_environment import OTHER_ACCOUNT, Daemon
 from polling import eventually
 
 from rotator.core.secret import Secret
@@ -27,10 +29,34 @@ def begin(environment, name="leaver", **policy: str) -> tuple[Daemon, dict[str, 
     return daemon, {"fast": fast}
 
 
-def reload(environment, daemon, targets, policies) -> None:
-    environment.configure(targets, policies=policies)
+def reload(environment, daemon, targets, policies, **changes: Any) -> None:
+    before = loaded(daemon)
+    environment.configure(targets, policies=policies, **changes)
     daemon.send(signal.SIGHUP)
-    daemon.wait_for("configuration reloaded")
+    eventually(lambda: loaded(daemon) > before, "the configuration is reloaded")
+
+
+def loaded(daemon) -> int:
+    return sum(line["event"] == "configuration reloaded" for line in daemon.events())
+
+
+def run(environment, *words: str) -> str:
+    """A command beside the daemon; its output."""
+    process = start_rotator(
+        [*words, "--config", str(environment.config)],
+        environment.variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, out
+    return str(out)
+
+
+def credentials(account) -> list[str]:
+    return sorted(record.username for record in account.credentials())
 
 
 def test_what_a_removed_target_replaced_is_disabled_and_deleted_and_what_it_published_is_told(environment):
@@ -77,3 +103,69 @@ def test_another_name_in_the_configuration_is_a_hold_that_names_the_command(envi
     (row,) = json.loads(daemon.get("/status"))["targets"]
     assert "rotator rename leaver arrives" in row["waiting"]["message"]
     assert environment.rotations("arrives") == 0
+
+
+# The procedures of docs/operations.md, as they are written.
+
+
+def test_rename_a_target(environment):
+    daemon, policies = begin(environment)
+    published = environment.state("leaver").published
+    reload(environment, daemon, [phone("arrives", path="sip/leaver")], policies)
+    eventually(lambda: daemon.metric('rotator_target_blocked{reason="renamed",target="arrives"}'), "it is blocked")
+    assert "leaver is arrives now" in run(environment, "rename", "leaver", "arrives")
+    assert environment.state("arrives").published == published
+    eventually(lambda: not environment.state("arrives").ledger, "its ledger is carried out under the new name")
+    eventually(lambda: json.loads(daemon.get("/status"))["targets"][0]["state"] == "idle", "it is not blocked any more")
+    run(environment, "rotate", "arrives")
+    assert environment.published_works("sip/leaver")
+
+
+def test_move_a_target_to_another_account_and_strategy(environment):
+    daemon, policies = begin(environment)
+    old = environment.consumer_document("sip/leaver")
+    other = environment.sandbox.accounts[OTHER_ACCOUNT]
+    for name in ("leaver", "leaverb"):
+        other.create("credential", name, OLD_PASSWORD)
+    accounts = json.loads(environment.config.read_text())["providers"]
+    both = {**accounts, "other": accounts["vobiz"] | {"auth_id": OTHER_ACCOUNT}}
+    pair = {"strategy": "alternating", "credential": {"usernames": ["leaver", "leaverb"]}}
+    reload(environment, daemon, [phone("leaver", provider="other", **pair)], policies, providers=both)
+    assert "at other" in run(environment, "plan", "leaver")
+    run(environment, "rotate", "leaver", "--reason", "moved")
+    document = environment.consumer_document("sip/leaver")
+    assert other.accepts(document.username, document.password)
+    eventually(lambda: not environment.state("leaver").ledger, "the old account has retired what it had")
+    assert not environment.account.accepts(old.username, old.password)
+    assert credentials(environment.account) == []
+
+
+def test_remove_a_target(environment):
+    daemon, policies = begin(environment)
+    said = run(environment, "retire", "leaver", "--published", "--yes")
+    assert "sip/leaver is withdrawn now" in said
+    assert environment.consumer_document("sip/leaver").withdrawn
+    reload(environment, daemon, [phone("stays")], policies)
+    eventually(lambda: not environment.state("leaver").ledger, "the rest is done")
+    assert not any(name.startswith("leaver") for name in credentials(environment.account))
+    eventually(lambda: json.loads(daemon.get("/status"))["orphans"] == [], "nothing is left to tell")
+    assert daemon.metric('rotator_orphans{kind="published"}') == 0
+
+
+def test_an_account_that_never_comes_back(environment):
+    daemon, policies = begin(environment, every="90d", overlap="1h")
+    accounts = json.loads(environment.config.read_text())["providers"]
+    other = {"other": accounts["vobiz"] | {"auth_id": OTHER_ACCOUNT}}
+    environment.configure([phone("stays", provider="other")], policies=policies)
+    document = json.loads(environment.config.read_text())
+    environment.config.write_text(json.dumps(document | {"providers": other}))
+    before = loaded(daemon)
+    daemon.send(signal.SIGHUP)
+    eventually(lambda: loaded(daemon) > before, "the configuration is reloaded")
+    eventually(lambda: daemon.metric('rotator_orphans{kind="ledger"}') == 1, "what cannot be reached is counted")
+    assert daemon.metric('rotator_orphans{kind="published"}') == 1
+    assert "at an account that is not configured: leaver" in run(environment, "status")
+    said = run(environment, "retire", "leaver", "--forget", "--yes")
+    assert said.count("is given up: it may stay accepted") == 2
+    assert json.loads(run(environment, "status", "-o", "json"))["orphans"] == []
+    assert credentials(environment.account) != [], "nobody touched them"
