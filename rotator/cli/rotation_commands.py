@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import DEFAULT_CONFIG, Config, Names, Output, OutputOption, ReasonOption
+from rotator.cli.options import DEFAULT_CONFIG, Config, Names, NoWaitOption, Output, OutputOption, ReasonOption
 
 
 def register(app: typer.Typer) -> None:
@@ -34,13 +34,7 @@ def rotate(
         bool,
         typer.Option("--take-over", help="Overwrite a consumer document that somebody else wrote."),
     ] = False,
-    no_wait: Annotated[
-        bool,
-        typer.Option(
-            "--no-wait",
-            help="Only write the request. The daemon carries it out at its next poll, or at once on SIGUSR1.",
-        ),
-    ] = False,
+    no_wait: NoWaitOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Rotates targets now, regardless of their schedule.
@@ -54,7 +48,7 @@ def rotate(
       rotator rotate office-phone lobby-phone --reason "ticket 4711"
       rotator rotate office-phone --compromised --reason "seen in a log"
       rotator rotate --all --output json
-      rotator rotate --all --no-wait && kill -USR1 PID_OF_THE_DAEMON
+      rotator rotate --all --no-wait
 
     \b
     Exit codes:
@@ -79,6 +73,7 @@ def undo(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="The target's name.", show_default=False)],
     config: Config = DEFAULT_CONFIG,
     reason: ReasonOption = "on demand",
+    no_wait: NoWaitOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Publishes the last replaced credential again.
@@ -91,10 +86,11 @@ def undo(
     Examples:
       rotator undo office-phone
       rotator undo office-phone --reason "the new one does not register"
+      rotator undo office-phone --no-wait
 
     \b
     Exit codes:
-      0    undone
+      0    undone, or requested with --no-wait
       1    the undo was impossible or failed; the message says why
       2    wrong usage, an unknown target, or an invalid configuration
       3    Vault is unusable
@@ -102,7 +98,7 @@ def undo(
     """
     from rotator.cli.rotate import undo_now  # noqa: PLC0415
 
-    raise typer.Exit(undo_now(config, target, reason, output))
+    raise typer.Exit(undo_now(config, target, reason, output, wait=not no_wait))
 
 
 def adopt(

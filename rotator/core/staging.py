@@ -56,10 +56,12 @@ def _account_hold(facts: Facts, request: Request | None) -> Hold | None:
 
 
 def _due(facts: Facts) -> Request | None:
-    due, last = facts.state.next_rotation, facts.state.last_rotation
-    if last is not None and due is not None:
+    due, last, now = facts.state.next_rotation, facts.state.last_rotation, facts.clocks.earliest
+    if due is None or due > now:
+        return None  # before a cron expression is evaluated, which takes longer than all the rest of a look
+    if last is not None:
         due = max(due, facts.target.policy.schedule.soonest_after(last))
-    if due is None or due > facts.clocks.earliest:
+    if due > now:
         return None
     why = f"due since {due:%Y-%m-%dT%H:%M:%SZ}" if facts.state.published else "first rotation"
     return Request(Purpose.ROTATE, SCHEDULED_BY, why, facts.now)

@@ -6,6 +6,7 @@ import structlog
 
 from rotator import __version__
 from rotator.core.clocks import Clocks
+from rotator.daemon.bell_watch import BellWatch
 from rotator.daemon.clock_watch import watch_clock
 from rotator.daemon.composition import Components, Composition
 from rotator.daemon.http import StatusServer
@@ -113,6 +114,8 @@ class Service:
         Thread(target=watch_clock, args=watch, name="clock-watch", daemon=True).start()
         targets = self._components.targets
         self._scheduler.set_targets(targets)
+        bell = BellWatch(self._looks, self._scheduler)
+        Thread(target=bell.watch, args=(self._stop,), name="bell-watch", daemon=True).start()
         self._scheduler.start()
         _log.info("started", version=__version__, holder=self._composition.holder, targets=len(targets))
 

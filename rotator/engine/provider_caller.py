@@ -86,5 +86,5 @@ def could_not_be_asked(answer: Answer[Proof]) -> bool:
 
 
 def message_of(answer: Answer[object]) -> str:
-    """Returns what went wrong, in words; empty if nothing did."""
-    return "" if isinstance(answer, Done) else answer.message
+    """Returns what went wrong, or what somebody should know, in words; empty if there is nothing."""
+    return answer.note if isinstance(answer, Done) else answer.message

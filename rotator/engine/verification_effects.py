@@ -35,8 +35,8 @@ def _refused(caller: ProviderCaller, session: Session, credential: Credential, m
     if state.verification is not None and not state.verification.accepted:
         answer = caller.ask(credential.account, ProviderVerb.FIND, lambda provider: provider.find(credential))
         if isinstance(answer, Done):
-            listed = answer.value
-            session.remember_lookup(credential, listed)
+            listed = verification.compare(credential, answer.value)
+            session.remember_lookup(credential, answer.value)
     return verification.after_refused_proof(state, message, session.clocks(), propagation, listed)
 
 

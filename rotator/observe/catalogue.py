@@ -70,6 +70,25 @@ METRICS = (
         "rotator_target_consecutive_failures", "gauge", _TARGET, "Failures in a row; 0 if the last run succeeded."
     ),
     Described(
+        "rotator_target_verified_timestamp_seconds",
+        "gauge",
+        _TARGET,
+        "When a proof last showed whether the provider accepts what is published; absent before the first one.",
+    ),
+    Described(
+        "rotator_target_accepted",
+        "gauge",
+        _TARGET,
+        "0 while the provider refuses what is published (believed after two refused proofs in a row), else 1; absent "
+        "before the first proof.",
+    ),
+    Described(
+        "rotator_target_verification_overdue",
+        "gauge",
+        _TARGET,
+        "1 if no proof of what is published was answered for twice `verify` of the policy, else 0.",
+    ),
+    Described(
         "rotator_target_blocked",
         "gauge",
         ("target", "reason"),

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from rotator.core.clocks import Clocks
 from rotator.core.model import LedgerEntry, Policy, Target, TargetState
 from rotator.core.schedule import Cron
+from rotator.core.verification import is_overdue, is_refused
 from rotator.observe.audit import AuditStatus
 from rotator.observe.catalogue import GRACE, METRICS
 from rotator.ports import Clock
@@ -245,6 +246,13 @@ _GAUGES: dict[str, Callable[[_TargetSnapshot, datetime], float | None]] = {
     "rotator_attempt_open_timestamp_seconds": lambda seen, _: (
         _stamp(seen.state.attempt.started_at) if seen.state.attempt is not None else None
     ),
+    "rotator_target_verified_timestamp_seconds": lambda seen, _: (
+        _stamp(seen.state.verification.at) if seen.state.verification is not None else None
+    ),
+    "rotator_target_accepted": lambda seen, _: (
+        float(not is_refused(seen.state)) if seen.state.verification is not None else None
+    ),
+    "rotator_target_verification_overdue": lambda seen, now: float(is_overdue(seen.state, seen.policy, now)),
     "rotator_retirement_overdue": lambda seen, now: float(sum(overdue(entry, now) for entry in seen.state.ledger)),
 }
 

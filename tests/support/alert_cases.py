@@ -34,6 +34,8 @@ _MADE = _series("rotator_target_password_made_timestamp_seconds", _TARGET)
 _NEXT = _series("rotator_target_next_rotation_timestamp_seconds", _TARGET)
 _MAX_AGE = _series("rotator_target_max_age_seconds", _TARGET)
 _FAILURES = _series("rotator_target_consecutive_failures", _TARGET)
+_ACCEPTED = _series("rotator_target_accepted", _TARGET)
+_UNVERIFIED = _series("rotator_target_verification_overdue", _TARGET)
 _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
 _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
@@ -153,6 +155,31 @@ CASES = (
         "A document of phone in Vault was deleted, or ends by itself",
         "rotator changes nothing until it is restored; devices may find no password. The runbook has the commands.",
         quiet={_blocked("foreign_document"): "1x60"},
+    ),
+    Case(
+        "RotatorPublishedRefused",
+        {_ACCEPTED: "1x2 0x60"},
+        "9m",
+        "7m",
+        _PHONE,
+        "critical",
+        "The provider refuses the published password of phone",
+        (
+            "Devices that read Vault are refused. Nothing is retired. See rotator status phone; "
+            "rotator rotate phone replaces it."
+        ),
+        quiet={_ACCEPTED: "1x90"},
+    ),
+    Case(
+        "RotatorVerificationOverdue",
+        {_UNVERIFIED: "1x60"},
+        "16m",
+        "14m",
+        _PHONE,
+        "warning",
+        "The published password of phone is not verified",
+        "The provider could not be asked for two intervals whether it accepts it.",
+        quiet={_UNVERIFIED: "0x90"},
     ),
     Case(
         "RotatorAttemptStaysOpen",

@@ -128,7 +128,7 @@ class InvariantChecker:
         if now != self._before or states != self._states:
             self._check_changes(now, (*self._states, *states), label)
             for key, (account, stored) in now.items():
-                known = key[1] in account.initial or _names(states, key, stored)
+                known = key[1] in account.initial or names_credential(states, key, stored)
                 assert known, f"an orphan: no document names {stored.username}, {label}"
             self._passwords |= {
                 one.password.reveal() for state in states for one in _all_named(state) if one and one.password
@@ -181,15 +181,15 @@ class InvariantChecker:
             early = ended and any(one.owes_overlap_to(before.username) for one in self._each)
             assert not early, f"{before.username} was ended before its overlap, {label}"
             if after and before.password != after.password:
-                assert _may_be_set(states, key, before), f"{before.username} was set without a document, {label}"
+                assert may_be_set(states, key, before), f"{before.username} was set without a document, {label}"
 
     def _check_ending(
         self, key: "CredentialKey", stored: StoredCredential, states: tuple[TargetState, ...], label: str
     ) -> None:
-        assert _in_ledger(states, key, stored), f"{stored.username} was ended, and no ledger names it, {label}"
+        assert is_in_ledger(states, key, stored), f"{stored.username} was ended, and no ledger names it, {label}"
         for one in self._each:
             published = one.state.published if one.state else None
-            assert not _denotes(published, key, stored), f"what is published was ended, {label}"
+            assert not denotes(published, key, stored), f"what is published was ended, {label}"
             out = one.consumer is not None and (one.consumer.username, one.consumer.password)
             same = out == (stored.username, stored.password)
             assert not same, f"what is handed out was ended, {label}"
@@ -209,7 +209,7 @@ CredentialKey = tuple[str, str]  # of the account, and of the credential in it
 ProviderSnapshot = dict[CredentialKey, tuple[ProviderAccount, StoredCredential]]
 
 
-def _denotes(credential: Credential | None, key: CredentialKey, stored: StoredCredential) -> bool:
+def denotes(credential: Credential | None, key: CredentialKey, stored: StoredCredential) -> bool:
     if credential is None or credential.account != key[0]:
         return False
     if credential.id is not None:
@@ -218,18 +218,18 @@ def _denotes(credential: Credential | None, key: CredentialKey, stored: StoredCr
     return by_attempt or (bool(credential.username) and credential.username == stored.username)
 
 
-def _in_ledger(states: tuple[TargetState, ...], key: CredentialKey, stored: StoredCredential) -> bool:
-    return any(_denotes(entry.credential, key, stored) for state in states for entry in state.ledger)
+def is_in_ledger(states: tuple[TargetState, ...], key: CredentialKey, stored: StoredCredential) -> bool:
+    return any(denotes(entry.credential, key, stored) for state in states for entry in state.ledger)
 
 
-def _may_be_set(states: tuple[TargetState, ...], key: CredentialKey, stored: StoredCredential) -> bool:
+def may_be_set(states: tuple[TargetState, ...], key: CredentialKey, stored: StoredCredential) -> bool:
     attempts = [state.attempt for state in states if state.attempt is not None]
     concerned = (one for attempt in attempts for one in (attempt.staged, attempt.predecessor))
-    return any(_denotes(one, key, stored) for one in concerned) or _in_ledger(states, key, stored)
+    return any(denotes(one, key, stored) for one in concerned) or is_in_ledger(states, key, stored)
 
 
-def _names(states: tuple[TargetState, ...], key: CredentialKey, stored: StoredCredential) -> bool:
-    return any(_denotes(one, key, stored) for state in states for one in _all_named(state))
+def names_credential(states: tuple[TargetState, ...], key: CredentialKey, stored: StoredCredential) -> bool:
+    return any(denotes(one, key, stored) for state in states for one in _all_named(state))
 
 
 def _all_named(state: TargetState) -> Iterator[Credential | None]:

@@ -3,15 +3,15 @@
 from datetime import datetime
 
 from rotator.core.model import ConsumerDocument, Credential, TargetState
-from rotator.ports import Versioned
+from rotator.ports import Clock, Versioned
 from rotator.testing import MemoryStore
 
 
 class StandbyStore(MemoryStore):
     """Writes are judged by the leader; the next `stale_reads` reads are answered from what was there before."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, clock: Clock | None = None) -> None:
+        super().__init__(clock)
         self.stale_reads = 0
         self._old_states: dict[str, Versioned] = {}
         self._old_consumers: dict[str, ConsumerDocument] = {}

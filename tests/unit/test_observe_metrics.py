@@ -112,6 +112,7 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_ledger_credentials", ("phone", "waiting")): 2,
         ("rotator_ledger_credentials", ("phone", "disabled")): 1,
         ("rotator_retirement_overdue", ("phone",)): 0,
+        ("rotator_target_verification_overdue", ("phone",)): 0,
     }
     assert seen == ZEROS | expected
 

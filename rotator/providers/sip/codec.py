@@ -14,6 +14,7 @@ from rotator.core.secret import Secret
 
 _COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
 _PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;]+))')
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MOST_HEADERS = 100
 
 HASHES: dict[str, Callable[[bytes], str]] = {
@@ -86,7 +87,7 @@ def encode(start: str, headers: Iterable[tuple[str, str]]) -> bytes:
         ValueError: a line contains a control character, which could start a new header.
     """
     lines = [start, *(f"{name}: {value}" for name, value in headers), "Content-Length: 0"]
-    if any(ord(character) < 32 or ord(character) == 127 for line in lines for character in line):
+    if any(_CONTROL.search(line) for line in lines):
         raise ValueError("a SIP header cannot contain a control character: check username, domain and contact")
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 

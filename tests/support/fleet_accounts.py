@@ -1,0 +1,235 @@
+"""The provider accounts of a simulated fleet: real adapters on simulated providers, troubles that last, and people.
+
+Everything runs on the thread of the simulation: HTTP ends at the simulated API, SIP at the simulated registrar.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+import httpx
+import pytest
+from simulated_accounts import (
+    BASE,
+    BYSTANDER,
+    OTHER_READINGS,
+    TOKEN,
+    ProviderAccount,
+    RequestFault,
+    StoredCredential,
+    apinizer,
+    registrar,
+    telnyx,
+    vobiz,
+)
+
+from rotator.core.model import Strategy
+from rotator.core.secret import Secret
+from rotator.providers.sip import codec, register
+from rotator.testing import FakeClock
+from rotator_simulator.account import CredentialEvent, SimulatedCredential
+from rotator_simulator.providers.apinizer.api import ApinizerApi
+
+ACCOUNTS: dict[str, tuple[str, Callable[..., ProviderAccount], tuple[Strategy, ...]]] = {
+    "vobiz-a": ("vobiz", vobiz, tuple(Strategy)),
+    "vobiz-b": ("vobiz", vobiz, tuple(Strategy)),
+    "phones": ("vobiz-endpoint", vobiz, (Strategy.IN_PLACE,)),
+    "telnyx-a": ("telnyx", telnyx, (Strategy.REPLACE,)),
+    "telnyx-b": ("telnyx", telnyx, (Strategy.REPLACE,)),
+    "trunks": ("telnyx-connection", telnyx, (Strategy.IN_PLACE,)),
+    "apinizer-a": ("apinizer", apinizer, tuple(Strategy)),
+    "apinizer-b": ("apinizer", apinizer, tuple(Strategy)),
+}
+"""By name: the type, how it is simulated, and the strategies that it has."""
+_SHORT_PAGES = 7  # in place of pages of one, which cost a request for each credential of a fleet
+_READINGS = {
+    kind: tuple(
+        (name, _SHORT_PAGES if name in ("list_longest_page", "longest_page") else value)
+        for setup in OTHER_READINGS
+        if setup.kind == kind
+        for name, value in setup.readings
+    )
+    for kind in ("vobiz", "telnyx", "apinizer")
+}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that is wrong with an account for a while."""
+
+    fault: RequestFault
+    until: datetime
+    share: float = 1.0  # of the requests
+    methods: frozenset[str] = frozenset()  # empty: all
+
+    def concerns(self, request: httpx.Request) -> bool:
+        return not self.methods or request.method in self.methods
+
+
+@dataclass(frozen=True)
+class CredentialChange:
+    """What happened to one credential at a provider."""
+
+    account: str
+    identity: str
+    event: CredentialEvent
+    before: StoredCredential | None
+    after: StoredCredential | None
+    ends: datetime | None  # told in advance
+
+
+@dataclass
+class FleetAccount:
+    """One account of the fleet, and a copy of what it holds, kept up to date by its own history."""
+
+    name: str
+    provider: ProviderAccount
+    strategies: tuple[Strategy, ...]
+    clock: FakeClock
+    luck: Random
+    observe: Callable[[CredentialChange], None]
+    troubles: list[Trouble] = field(default_factory=list)
+    stored: dict[str, StoredCredential] = field(default_factory=dict)
+    ends: dict[str, datetime] = field(default_factory=dict)
+    troubled_until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.provider.add(BYSTANDER)
+        self.stored = dict(self.provider.stored_credentials())
+        self.strangers = set(self.stored)
+        self._recorded = self.provider.account._record
+        self.provider.account._record = self._record  # type: ignore[method-assign]
+        self.provider.transport.plan = self._plan
+
+    def _record(self, event: CredentialEvent, credential: SimulatedCredential) -> None:
+        self._recorded(event, credential)
+        if credential.kind != self.provider.record_kind:
+            return
+        identity = self.provider.names(credential)
+        before = self.stored.get(identity)
+        after = None
+        if event is CredentialEvent.DELETED:
+            self.stored.pop(identity, None)
+            self.ends.pop(identity, None)
+        else:
+            note = str(credential.extra.get("name") or "")
+            after = StoredCredential(credential.username, credential.password, credential.enabled, note)
+            self.stored[identity] = after
+            if credential.ends is None:
+                self.ends.pop(identity, None)
+            else:
+                self.ends[identity] = credential.ends
+        self.observe(CredentialChange(self.name, identity, event, before, after, credential.ends))
+
+    def _plan(self, request: httpx.Request) -> RequestFault | None:
+        if not self.troubles:
+            return None
+        now = self.clock.now()
+        self.troubles = [one for one in self.troubles if one.until > now]
+        for trouble in self.troubles:
+            if trouble.concerns(request) and self.luck.random() < trouble.share:
+                return trouble.fault
+        return None
+
+    def begin(self, trouble: Trouble) -> None:
+        """Something goes wrong until `trouble.until`."""
+        self.troubles.append(trouble)
+        self.troubled_until = max(self.troubled_until or trouble.until, trouble.until)
+
+    def accepts(self, username: str | None, password: Secret | None) -> bool:
+        """True if whoever logs in with these is let in once every change has propagated."""
+        if username is None or password is None:
+            return False
+        now = self.clock.now()
+        for identity, stored in self.stored.items():
+            if stored.username == username and stored.enabled and stored.password == password:
+                return identity not in self.ends or self.ends[identity] > now
+        return False
+
+    # -- what people do here
+
+    def person_sends(self, method: str, username: str = "", body: Any = None) -> int:
+        """Somebody uses Apinizer's own API: its gateway follows only that."""
+        path = f"/apiops/projects/{self.provider.account.name}/credentials/" + (f"{username}/" if username else "")
+        headers = {"Authorization": f"Bearer {TOKEN.reveal()}"}
+        request = httpx.Request(method, f"{BASE}{path}", json=body, headers=headers)
+        return self.provider.transport._inner.handle_request(request).status_code
+
+    def person_changes(
+        self, identity: str, *, password: Secret | None = None, enabled: bool | None = None, delete: bool = False
+    ) -> None:
+        """Somebody changes or deletes a credential at the provider's console."""
+        stored, account, kind = self.stored[identity], self.provider.account, self.provider.record_kind
+        if not isinstance(self.provider.api, ApinizerApi):
+            if delete:
+                account.delete(kind, identity, disconnect=True)
+            else:
+                account.update(kind, identity, password=password, enabled=enabled)
+        elif delete:
+            self.person_sends("DELETE", stored.username)
+        else:
+            record = account.by_username(stored.username)
+            changed = {
+                "username": stored.username,
+                "password": (password or stored.password).reveal(),
+                "enabled": stored.enabled if enabled is None else enabled,
+            }
+            self.person_sends("PUT", body=self.provider.api._details[record.id].fields | changed)
+
+    def person_creates(self, username: str, password: Secret) -> None:
+        """Somebody creates a credential at the console."""
+        self.provider.add(username, password)
+
+
+def fleet_account(
+    name: str, clock: FakeClock, rng: Random, observe: Callable[[CredentialChange], None]
+) -> FleetAccount:
+    """An account whose provider answers by readings that `rng` chooses."""
+    kind, make, strategies = ACCOUNTS[name]
+    known = _READINGS.get(kind, ())
+    readings = dict(rng.sample(known, min(len(known), rng.choice((0, 1, 2)))))
+    made = make(kind, name, clock, **readings)
+    return FleetAccount(name, made, strategies, clock, Random(f"{rng.random()}"), observe)
+
+
+class InProcessLink:
+    """A UDP socket to the registrar, without a socket. Silence takes time, as it would."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock, self._left = clock, 0.0
+        self._answers: deque[bytes] = deque()
+
+    def getsockname(self) -> tuple[str, int]:
+        return "127.0.0.1", 5060
+
+    def settimeout(self, seconds: float) -> None:
+        self._left = seconds
+
+    def send(self, datagram: bytes) -> None:
+        answer = registrar()._answer(codec.parse(datagram), self.getsockname())
+        if answer:
+            self._answers.append(answer)
+
+    def recv(self, _: int) -> bytes:
+        if not self._answers:
+            self._clock.advance(timedelta(seconds=self._left))
+            raise TimeoutError
+        return self._answers.popleft()
+
+
+@contextmanager
+def registrar_in_process(clock: FakeClock) -> Iterator[None]:
+    """Every REGISTER of the adapters goes straight to the simulated registrar: a proof costs no context switch."""
+
+    @contextmanager
+    def connected(_: object) -> Iterator[InProcessLink]:
+        yield InProcessLink(clock)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(register, "_connected", connected)
+        registrar()._answers.clear()
+        yield

@@ -1,0 +1,97 @@
+"""The events of a simulated fleet: one table says what happens and how often."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+import fleet_mishaps as mishaps
+import fleet_people as people
+from engine_harness import DAY
+from fleet_world import FleetWorld
+
+YEAR = 365 * DAY
+
+
+@dataclass(frozen=True)
+class FleetEvent:
+    """One thing that will happen: what it does is drawn from its own seed, so that others may be left out."""
+
+    after: timedelta  # from the beginning
+    kind: str
+    target: str
+    seed: str
+
+
+Happening = Callable[[FleetWorld, str, Random], str | None]
+"""Applies an event to a world; returns what was done, or None where nothing was."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """How often something happens: times a year in a fleet of a hundred targets."""
+
+    happening: Happening
+    times: float
+
+
+EVENTS: Mapping[str, Weight] = {
+    one.happening.__name__: one
+    for one in (
+        Weight(people.rotation_asked, 60),
+        Weight(people.compromised, 15),
+        Weight(people.undo_asked, 15),
+        Weight(people.take_over_asked, 10),
+        Weight(people.credential_deleted, 8),
+        Weight(people.credential_disabled, 8),
+        Weight(people.password_set, 8),
+        Weight(people.credential_created_again, 4),
+        Weight(people.document_rolled_back, 6),
+        Weight(people.document_edited, 4),
+        Weight(people.document_deleted, 3),
+        Weight(people.document_restored, 6),
+        Weight(people.state_deleted, 1),
+        Weight(people.state_rolled_back, 1),
+        Weight(mishaps.clock_of_one_process, 6),
+        Weight(mishaps.clocks_of_all_processes, 2),
+        Weight(mishaps.clock_of_vault, 2),
+        Weight(mishaps.clocks_are_right, 12),
+        Weight(mishaps.account_fails, 60),
+        Weight(mishaps.account_refuses_a_verb, 6),
+        Weight(mishaps.account_is_gone_for_long, 2),
+        Weight(mishaps.call_is_active, 40),
+        Weight(mishaps.vault_fails, 12),
+        Weight(mishaps.vault_loses_an_answer, 60),
+        Weight(mishaps.standby_lags, 60),
+        Weight(mishaps.process_crashes, 200),
+        Weight(mishaps.process_restarts, 40),
+        Weight(mishaps.policy_changed, 6),
+        Weight(mishaps.target_removed, 5),
+        Weight(mishaps.target_added_again, 5),
+        Weight(mishaps.configuration_reloaded, 12),
+    )
+}
+
+
+def draw_events(seed: int, years: float, targets: list[str]) -> list[FleetEvent]:
+    """Every event of a run, in order."""
+    drawn: list[FleetEvent] = []
+    for kind, weight in EVENTS.items():
+        rng = Random(f"{seed} {kind}")
+        pause = YEAR / weight.times * (100 / len(targets))
+        after = pause * rng.expovariate(1.0)
+        while after < years * YEAR:
+            drawn.append(FleetEvent(after, kind, rng.choice(targets), f"{seed} {kind} {len(drawn)}"))
+            after += pause * rng.expovariate(1.0)
+    return sorted(drawn, key=lambda event: (event.after, event.kind))
+
+
+def apply_event(world: FleetWorld, event: FleetEvent) -> None:
+    """Lets an event happen, and judges what it changed."""
+    done = EVENTS[event.kind].happening(world, event.target, Random(event.seed))
+    if done is None:
+        return
+    world.note(event.target, f"[{event.kind}] {done}")
+    world.judge.settle(world.judge.targets[event.target], by_us=False)
+    world.judge.raise_broken()
+    world.wake(event.target)

@@ -1,0 +1,288 @@
+"""Judges a simulated fleet: each effect at once, and what is wrong at rest. Nothing here asks the engine.
+
+What is judged rests on what the providers hold, what stands in Vault, and true time.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from engine_harness import DAY
+from fleet_accounts import CredentialChange
+from invariants import OwedOverlap, denotes, is_in_ledger, may_be_set, names_credential
+from simulated_accounts import StoredCredential
+
+from rotator.core.model import ConsumerDocument, Credential, Purpose, Strategy, Target, TargetState
+from rotator.core.secret import Secret
+from rotator.engine import Look
+from rotator_simulator.account import CredentialEvent
+
+if TYPE_CHECKING:
+    from fleet_world import FleetWorld
+
+ROUNDING = timedelta(seconds=3)  # of moments that a provider is told, and of Vault's time
+SETTLED = timedelta(minutes=10)  # a proof is not older than this when it counts
+OUTAGE = timedelta(hours=1)  # of an in-place target: the propagation window, a crash and one recovery
+KeyAtProvider = tuple[str, str]  # the account's name, and the credential's id
+
+
+class PromiseBroken(AssertionError):
+    """A promise that was broken in the simulated fleet."""
+
+    def __init__(self, rule: str, target: str, text: str) -> None:
+        super().__init__(f"{rule}: {target}: {text}")
+        self.rule, self.target = rule, target
+
+
+@dataclass(frozen=True)
+class HandedOut:
+    """What the consumer document hands out."""
+
+    username: str | None
+    password: Secret | None
+    identity: str | None
+    attempt: str | None
+    since: datetime
+
+
+@dataclass
+class JudgedTarget:
+    """What the judge knows of one target."""
+
+    name: str
+    accounts: set[str]
+    paths: set[str]
+    interval: timedelta  # the shortest half-interval rule of its policies
+    keys: dict[KeyAtProvider, None] = field(default_factory=dict)  # in order
+    made_by_people: set[KeyAtProvider] = field(default_factory=set)
+    handed: HandedOut | None = None
+    owed: dict[str, OwedOverlap] = field(default_factory=dict)  # by username
+    allowance: int = 0  # rotations that somebody asked for, or that people's acts call for
+    rotations: int = 0
+    last_rotation: datetime | None = None
+    refused_since: datetime | None = None
+    refused_by_us: bool = False
+    told_of: datetime | None = None  # when people last did something that rotator has to find out
+    compromised: list[tuple[str, Secret, datetime]] = field(default_factory=list)
+    open_attempt: tuple[str, datetime] | None = None
+    lost_context: bool = False  # people removed or rolled back its state document
+    look: Look | None = None
+
+
+class FleetJudge:
+    """Judges the fleet of one world."""
+
+    def __init__(self, world: "FleetWorld") -> None:
+        self.world = world
+        self.targets: dict[str, JudgedTarget] = {}
+        self.owners: dict[KeyAtProvider, str] = {}
+        self.by_path: dict[str, str] = {}
+        self.effects = 0
+        self.broken: list[PromiseBroken] = []  # raised after the event: an adapter must not catch it
+
+    def begin(self, target: Target, usernames: tuple[str, ...]) -> None:
+        """A target is configured, and its credentials are there."""
+        watched = JudgedTarget(
+            target.name, {target.account}, {target.path}, target.policy.schedule.longest / 2, allowance=1
+        )
+        self.targets[target.name] = watched
+        self.by_path[target.path] = target.name
+        for identity, stored in self.world.accounts[target.account].stored.items():
+            if stored.username in usernames:
+                self.own(watched, (target.account, identity), by_people=True)
+
+    def own(self, watched: JudgedTarget, key: KeyAtProvider, *, by_people: bool = False) -> None:
+        """A credential belongs to a target from now on; what people made may be there without a document."""
+        self.owners[key] = watched.name
+        watched.keys[key] = None
+        (watched.made_by_people.add if by_people else watched.made_by_people.discard)(key)
+
+    def state(self, name: str) -> TargetState:
+        versioned = self.world.store.states.get(name)
+        return versioned.state if versioned else TargetState(name)
+
+    def consumer(self, watched: JudgedTarget) -> ConsumerDocument | None:
+        target = self.world.targets.get(watched.name)
+        path = target.path if target else next(iter(watched.paths))
+        return self.world.store.consumers.get(path)
+
+    def accepts(self, watched: JudgedTarget, username: str | None, password: Secret | None) -> bool:
+        return any(self.world.accounts[name].accepts(username, password) for name in watched.accounts)
+
+    def _break(self, rule: str, name: str, text: str) -> None:
+        self.broken.append(PromiseBroken(rule, name, text))
+
+    # -- what happens at a provider
+
+    def after_change(self, change: CredentialChange) -> None:
+        """Judges one change at a provider: who may make it?"""
+        if self.world.acting is None:
+            return
+        self.effects += 1
+        name, key = self.world.acting[1].name, (change.account, change.identity)
+        watched = self.targets[name]
+        if change.event is CredentialEvent.CREATED:
+            watched.accounts.add(change.account)
+            self.own(watched, key)
+        elif self.owners.get(key) != name or change.before is None:
+            self._break("stranger", name, f"{change.event.value}: {change.account}/{change.identity} is not its own")
+        else:
+            self._judge_effect(watched, key, change, change.before)
+
+    def _judge_effect(
+        self, watched: JudgedTarget, key: KeyAtProvider, change: CredentialChange, before: StoredCredential
+    ) -> None:
+        state, now = (self.state(watched.name),), self.world.clock.now()
+        ended = change.event in (CredentialEvent.DELETED, CredentialEvent.DISABLED)
+        told = change.event is CredentialEvent.LIMITED and change.ends is not None
+        set_anew = change.after is not None and change.after.password != before.password
+        what = f"{change.event.value} {before.username}"
+        if (ended or told) and not is_in_ledger(state, key, before):
+            self._break("unnamed", watched.name, f"{what}: no ledger names it")
+        if set_anew and not may_be_set(state, key, before):
+            self._break("unnamed", watched.name, f"{what}: no document names it")
+        if (ended or told) and self._is_handed_out(watched, before):
+            self._break("handed out", watched.name, f"{what}: the consumer document hands it out")
+        at = change.ends if told and change.ends is not None else now
+        if ended or told or set_anew:
+            self._judge_overlap(watched, before, at, what)
+        if ended and before.enabled:
+            self._judge_last(watched, before, what)
+
+    def _is_handed_out(self, watched: JudgedTarget, stored: StoredCredential) -> bool:
+        consumer = self.consumer(watched)
+        return consumer is not None and (consumer.username, consumer.password) == (stored.username, stored.password)
+
+    def _judge_overlap(self, watched: JudgedTarget, before: StoredCredential, at: datetime, what: str) -> None:
+        owed, attempt = watched.owed.get(before.username), self.state(watched.name).attempt
+        if owed is None or owed.password != before.password or (attempt is not None and attempt.compromised):
+            return
+        if at < owed.until - ROUNDING:
+            self._break("overlap", watched.name, f"{what} at {at:%d %H:%M}, owed until {owed.until:%d %H:%M}")
+
+    def _judge_last(self, watched: JudgedTarget, before: StoredCredential, what: str) -> None:
+        """The last accepted credential must not be ended, unless nobody could know for how short a time."""
+        state = self.state(watched.name)
+        named: list[Credential | None] = [state.published, *(entry.credential for entry in state.ledger)]
+        if state.attempt is not None:
+            named.append(state.attempt.staged)
+        consumer = self.consumer(watched)
+        pairs = [(one.username, one.password) for one in named if one is not None]
+        if consumer is not None and consumer.exists:
+            pairs.append((consumer.username or "", consumer.password))
+        if any(self.accepts(watched, *pair) for pair in pairs):
+            return
+        was = any(pair == (before.username, before.password) for pair in pairs)
+        fresh = watched.refused_since is not None and self.world.clock.now() - watched.refused_since < SETTLED
+        if was and not fresh:
+            self._break("last", watched.name, f"{what}: nothing that any document names is accepted now")
+
+    # -- what is published
+
+    def after_publish(self, path: str) -> None:
+        """Judges what rotator wrote into a consumer document; people's writes are not judged."""
+        watched, acting = self.targets[self.by_path[path]], self.world.acting
+        state, before = self.state(watched.name), watched.handed
+        self.see_document(watched)
+        handed, attempt = watched.handed, state.attempt
+        if acting is None or handed is None:
+            return
+        emergency = attempt is not None and attempt.compromised
+        if emergency:
+            watched.owed.clear()
+        elif before is not None and before.username and before.password and before.username != handed.username:
+            overlap = self._overlap(watched.name)
+            watched.owed[before.username] = OwedOverlap(before.username, before.password, handed.since + overlap)
+        watched.owed.pop(handed.username or "", None)
+        new = before is None or handed.attempt != before.attempt
+        if new and attempt is not None and attempt.purpose is Purpose.ROTATE and attempt.id == handed.attempt:
+            self._count_rotation(watched, scheduled=attempt.requested_by == "schedule")
+
+    def _overlap(self, name: str) -> timedelta:
+        """The shortest one that a process may have read in its configuration."""
+        configured = (process.targets.get(name) for process in self.world.processes)
+        return min((target.policy.overlap for target in configured if target is not None), default=DAY)
+
+    def _count_rotation(self, watched: JudgedTarget, *, scheduled: bool) -> None:
+        now, last = self.world.clock.now(), watched.last_rotation
+        watched.rotations += 1
+        watched.last_rotation = now
+        due = last is None or now - last >= watched.interval - ROUNDING
+        if scheduled and due:
+            return
+        watched.allowance -= 1
+        if watched.allowance < 0:
+            after = "" if last is None else f", {now - last} after the last one"
+            why = "scheduled" if scheduled else "asked for"
+            self._break("rotations", watched.name, f"one more than was asked for or due ({why}{after})")
+
+    def see_document(self, watched: JudgedTarget) -> None:
+        """Notes what the consumer document hands out now."""
+        consumer = self.consumer(watched)
+        now = self.world.clock.now()
+        if consumer is None:
+            watched.handed = None
+        elif not consumer.exists:
+            watched.handed = HandedOut(None, None, None, None, now)
+        else:
+            watched.handed = HandedOut(
+                consumer.username, consumer.password, consumer.credential_id, consumer.attempt, now
+            )
+
+    # -- after each event
+
+    def after_look(self, name: str, look: Look | None) -> None:
+        """Judges a target when a look, or a crash in one, is over."""
+        watched = self.targets[name]
+        watched.look = look or watched.look
+        self.settle(watched, by_us=True)
+        self._no_orphan(watched)
+        self.raise_broken()
+
+    def raise_broken(self) -> None:
+        """Raises the first promise that was broken since."""
+        if self.broken:
+            raise self.broken[0]
+
+    def settle(self, watched: JudgedTarget, *, by_us: bool) -> None:
+        """Notes since when devices are refused, and whose doing that is."""
+        now, handed, state = self.world.clock.now(), watched.handed, self.state(watched.name)
+        attempt = state.attempt
+        if attempt is None or watched.open_attempt is None or watched.open_attempt[0] != attempt.id:
+            watched.open_attempt = (attempt.id, now) if attempt is not None else None
+        if handed is None or self.accepts(watched, handed.username, handed.password):
+            watched.refused_since = None
+            return
+        if watched.refused_since is None:
+            watched.refused_since, watched.refused_by_us = now, by_us
+            in_place = attempt is not None and attempt.strategy is Strategy.IN_PLACE
+            if by_us and not in_place and handed.username is not None and not self._ended_by_itself(watched):
+                self._break("published", watched.name, f"{handed.username} is handed out and refused")
+
+    def _ended_by_itself(self, watched: JudgedTarget) -> bool:
+        """True if an end that was told in advance has come for what somebody's document hands out."""
+        return any(identity in self.world.accounts[account].ends for account, identity in watched.keys)
+
+    def _no_orphan(self, watched: JudgedTarget) -> None:
+        if watched.lost_context:
+            return
+        state = (self.state(watched.name),)
+        for key in watched.keys:
+            stored = self.world.accounts[key[0]].stored.get(key[1])
+            if stored is None or key in watched.made_by_people or names_credential(state, key, stored):
+                continue
+            self._break("orphan", watched.name, f"no document names {stored.username} at {key[0]}")
+
+    def published_key(self, watched: JudgedTarget) -> KeyAtProvider | None:
+        """Where what is handed out stands at a provider."""
+        handed = watched.handed
+        for account, identity in watched.keys:
+            stored = self.world.accounts[account].stored.get(identity)
+            if stored is not None and handed is not None and stored.username == handed.username:
+                return account, identity
+        return None
+
+    def names(self, credential: Credential | None, key: KeyAtProvider) -> bool:
+        """True if a document's credential is the one at the provider."""
+        stored = self.world.accounts[key[0]].stored.get(key[1])
+        return stored is not None and denotes(credential, key, stored)

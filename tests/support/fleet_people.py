@@ -1,0 +1,171 @@
+"""What people do to a simulated fleet: they ask rotator, and change things at the provider and in Vault by hand."""
+
+from random import Random
+
+from fleet_judge import JudgedTarget
+from fleet_world import FleetWorld
+
+from rotator.core.model import Purpose, Request
+from rotator.core.secret import Secret
+
+
+def _by_person(world: FleetWorld, name: str, *, drift: bool = True) -> JudgedTarget:
+    watched = world.judge.targets[name]
+    watched.told_of = world.clock.now()
+    if drift:
+        watched.allowance += 1  # what it breaks is repaired by one rotation
+    return watched
+
+
+# -- what people ask for
+
+
+def rotation_asked(world: FleetWorld, name: str, rng: Random) -> str | None:
+    return _asked(world, name, "rotate")
+
+
+def compromised(world: FleetWorld, name: str, rng: Random) -> str | None:
+    watched = world.judge.targets[name]
+    handed, done = watched.handed, _asked(world, name, "rotate --compromised", compromised=True)
+    if done and handed is not None and handed.username is not None and handed.password is not None:
+        watched.compromised.append((handed.username, handed.password, world.clock.now()))
+    return done
+
+
+def undo_asked(world: FleetWorld, name: str, rng: Random) -> str | None:
+    return _asked(world, name, "undo", Purpose.UNDO)
+
+
+def take_over_asked(world: FleetWorld, name: str, rng: Random) -> str | None:
+    return _asked(world, name, "rotate --take-over", take_over=True)
+
+
+def _asked(world: FleetWorld, name: str, what: str, purpose: Purpose = Purpose.ROTATE, **flags: bool) -> str | None:
+    if name not in world.targets:
+        return None
+    request = Request(purpose, "a person", "because", world.clock.now(), **flags)
+    if not world.request(name, request):
+        return None
+    if purpose is Purpose.ROTATE:
+        world.judge.targets[name].allowance += 1
+    return f"somebody asks: {what}"
+
+
+# -- people at a provider
+
+
+def credential_deleted(world: FleetWorld, name: str, rng: Random) -> str | None:
+    return _changed_at_provider(world, name, rng, "deletes", delete=True)
+
+
+def credential_disabled(world: FleetWorld, name: str, rng: Random) -> str | None:
+    return _changed_at_provider(world, name, rng, "disables", enabled=False)
+
+
+def password_set(world: FleetWorld, name: str, rng: Random) -> str | None:
+    return _changed_at_provider(world, name, rng, "sets a password on", password=_typed(rng))
+
+
+def credential_created_again(world: FleetWorld, name: str, rng: Random) -> str | None:
+    key = _key(world, name, rng)
+    account = world.accounts[key[0]] if key else None
+    if key is None or account is None or account.provider.kind == "telnyx":
+        return None
+    watched, username = _by_person(world, name), account.stored[key[1]].username
+    account.person_changes(key[1], delete=True)
+    account.person_creates(username, _typed(rng))
+    for identity, stored in account.stored.items():
+        if stored.username == username:
+            world.judge.own(watched, (key[0], identity), by_people=True)
+    return f"somebody deletes and creates {username} again at {key[0]}"
+
+
+def _changed_at_provider(
+    world: FleetWorld,
+    name: str,
+    rng: Random,
+    what: str,
+    *,
+    delete: bool = False,
+    enabled: bool | None = None,
+    password: Secret | None = None,
+) -> str | None:
+    key = _key(world, name, rng)
+    if key is None:
+        return None
+    _by_person(world, name)
+    account = world.accounts[key[0]]
+    username = account.stored[key[1]].username
+    account.person_changes(key[1], delete=delete, enabled=enabled, password=password)
+    return f"somebody {what} {username} at {key[0]}"
+
+
+def _key(world: FleetWorld, name: str, rng: Random) -> tuple[str, str] | None:
+    """The credential that is handed out, or another one of the target."""
+    watched = world.judge.targets[name]
+    published = world.judge.published_key(watched)
+    if published is not None and rng.random() < 0.7:
+        return published
+    there = [key for key in watched.keys if key[1] in world.accounts[key[0]].stored]
+    return rng.choice(there) if there else None
+
+
+def _typed(rng: Random) -> Secret:
+    return Secret(f"Typed1$by{rng.randrange(10**9)}")
+
+
+# -- people at Vault
+
+
+def document_rolled_back(world: FleetWorld, name: str, rng: Random) -> str | None:
+    path = _path(world, name)
+    if not world.store.old_consumers[path]:
+        return None
+    world.store.person_writes(path, rng.choice(world.store.old_consumers[path]))
+    return _wrote(world, name, "rolls the consumer document back")
+
+
+def document_edited(world: FleetWorld, name: str, rng: Random) -> str | None:
+    path = _path(world, name)
+    if path not in world.store.consumers or not world.store.consumers[path].exists:
+        return None
+    world.store.person_edits(path, _typed(rng))
+    return _wrote(world, name, "edits the consumer document")
+
+
+def document_deleted(world: FleetWorld, name: str, rng: Random) -> str | None:
+    world.store.person_deletes(_path(world, name))
+    return _wrote(world, name, "deletes the consumer document")
+
+
+def document_restored(world: FleetWorld, name: str, rng: Random) -> str | None:
+    if not world.store.person_restores(_path(world, name)):
+        return None
+    return _wrote(world, name, "restores the consumer document")
+
+
+def state_deleted(world: FleetWorld, name: str, rng: Random) -> str | None:
+    world.store.person_deletes_state(name)
+    return _lost(world, name, "deletes the state document")
+
+
+def state_rolled_back(world: FleetWorld, name: str, rng: Random) -> str | None:
+    if not world.store.person_restores_state(name):
+        return None
+    return _lost(world, name, "restores an older state document")
+
+
+def _path(world: FleetWorld, name: str) -> str:
+    target = world.targets.get(name)
+    return target.path if target else f"sip/{name}"
+
+
+def _wrote(world: FleetWorld, name: str, what: str) -> str:
+    watched = _by_person(world, name)
+    world.judge.see_document(watched)
+    return f"somebody {what}"
+
+
+def _lost(world: FleetWorld, name: str, what: str) -> str:
+    _by_person(world, name).lost_context = True
+    return f"somebody {what}"

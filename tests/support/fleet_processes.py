@@ -1,0 +1,67 @@
+"""The processes of a simulated fleet: their clocks, their policies and limits, and where they die."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine_harness import DAY
+
+from rotator.core.backoff import Backoff
+from rotator.core.model import Policy, Target
+from rotator.core.passwords import PasswordRules
+from rotator.core.schedule import Cron, Every, Window
+from rotator.engine import Engine, Limits
+from rotator.testing import Crash, CrashPoints, FakeClock
+
+LIMITS = Limits(
+    backoff=Backoff(timedelta(seconds=30), timedelta(hours=6)),
+    circuit_open_for=timedelta(hours=1),
+    retirements_per_minute=30,
+)
+_NIGHT = Window("0 2 * * *", timedelta(hours=4), "Europe/Berlin")
+POLICIES = (
+    Policy("quarterly", Every(90 * DAY), None, DAY, 7 * DAY, PasswordRules()),
+    Policy("at night", Every(90 * DAY), _NIGHT, 2 * DAY, 7 * DAY, PasswordRules()),
+    Policy("often", Every(60 * DAY), None, DAY, 14 * DAY, PasswordRules()),
+    Policy("by date", Cron("0 3 1 */3 *", "Europe/Berlin"), None, DAY, 7 * DAY, PasswordRules()),
+)
+
+
+class OffsetClock:
+    """The clock of one process: the true time, read wrongly by `offset`."""
+
+    def __init__(self, true: FakeClock) -> None:
+        self._true = true
+        self.offset = timedelta()
+
+    def now(self) -> datetime:
+        return self._true.now() + self.offset
+
+    def monotonic(self) -> float:
+        return self._true.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        self._true.sleep(seconds)
+
+
+class Countdown(CrashPoints):
+    """Boundaries without a record of them: a process dies at the one that a countdown reaches."""
+
+    left = 0
+
+    def reach(self, label: str) -> None:
+        if self.left:
+            self.left -= 1
+            if not self.left:
+                raise Crash(label)
+
+
+@dataclass
+class FleetProcess:
+    """One process: its own clock, its own copy of the configuration, its engine until it dies."""
+
+    name: str
+    clock: OffsetClock
+    engine: Engine
+    targets: dict[str, Target]
+    down_until: datetime | None = None
+    crash_after: int = 0  # boundaries of its next look

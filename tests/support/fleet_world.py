@@ -1,0 +1,262 @@
+"""A fleet, its processes and everything around them, on one queue of events. Deterministic: one seed makes everything.
+
+Time passes only between two events and where a call waits, so that an idle year costs nothing. Processes do not
+interleave inside an effect (`test_any_order` does that); they crash there, and answers are lost there.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from heapq import heappop, heappush
+from itertools import count
+from random import Random
+
+from engine_harness import DAY
+from fleet_accounts import ACCOUNTS, CredentialChange, FleetAccount, fleet_account
+from fleet_judge import FleetJudge
+from fleet_processes import LIMITS, POLICIES, Countdown, FleetProcess, OffsetClock
+from fleet_vault import FleetStore
+from simulated_accounts import STANDING
+
+from rotator.core.actions import Step
+from rotator.core.model import Request, Strategy, Target
+from rotator.engine import Engine, Look, Outcome
+from rotator.ports import Conflict, StoreError
+from rotator.testing import Crash, FakeClock, FakeRandomness, MemoryAudit
+
+SWEEP = 20 * DAY  # every process looks at every target this often, whatever its last look said
+_FRUITLESS = 12  # looks in a row that change nothing, after which the next ones are spaced out
+_WIDEST = timedelta(hours=6)
+_FRUITS = {Step.CLOSE, Step.UNDO, Step.DISABLE, Step.DELETE}
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """One thing that happened."""
+
+    at: datetime
+    target: str  # empty: it concerns no one target
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S}  {self.target:8} {self.text}"
+
+
+class FleetWorld:
+    """Accounts, Vault, targets, processes and the queue."""
+
+    def __init__(self, seed: int, targets: int = 100, processes: int | None = None) -> None:
+        rng = Random(f"{seed} world")
+        self.seed = seed
+        self.clock = FakeClock()
+        self.judge = FleetJudge(self)
+        self.store = FleetStore(self.clock, self.judge.after_publish)
+        self.points = self.store.points = Countdown()
+        self.luck = Random(f"{seed} luck")
+        self.audit = MemoryAudit()
+        self.history: list[HistoryLine] = []
+        self._trace = sha256()
+        self.looks = 0
+        self.acting: tuple[FleetProcess, Target] | None = None  # whose look at what is under way
+        self._holders = count(1)
+        self._order = count()
+        self._queue: list[tuple[datetime, int, int, str]] = []
+        self._timers: dict[int, Callable[[], object]] = {}
+        self._planned: dict[tuple[int, str], datetime] = {}
+        self._fruitless: dict[tuple[int, str], int] = {}
+        self.accounts = {name: self._account(name, rng) for name in ACCOUNTS}
+        self.targets: dict[str, Target] = {}  # as the configuration file has them now
+        names = list(ACCOUNTS)
+        for number in range(targets):
+            self._add_target(f"phone{number:02d}", names[number % len(names)], rng)
+        self.configured_once = dict(self.targets)
+        self.client = self._engine("client", OffsetClock(self.clock))
+        self.processes = [self._process(f"process-{number}") for number in range(processes or rng.choice((2, 3)))]
+        for number in range(len(self.processes)):
+            self._plan_all(number)
+
+    def _account(self, name: str, rng: Random) -> FleetAccount:
+        made = fleet_account(name, self.clock, rng, self._changed)
+        made.provider.points = self.points
+        return made
+
+    def _changed(self, change: CredentialChange) -> None:
+        self.judge.after_change(change)
+
+    def _add_target(self, name: str, account: str, rng: Random) -> None:
+        home = self.accounts[account]
+        strategy = rng.choice(home.strategies)
+        usernames: tuple[str, ...] = (name, f"{name}b") if strategy is Strategy.ALTERNATING else (name,)
+        if home.provider.kind == "telnyx":
+            usernames = ()
+        for username in usernames:
+            home.person_creates(username, STANDING)
+        self.targets[name] = Target(name, account, strategy, usernames, f"sip/{name}", rng.choice(POLICIES))
+        self.judge.begin(self.targets[name], usernames)
+
+    # -- processes
+
+    def _process(self, name: str) -> FleetProcess:
+        clock = OffsetClock(self.clock)
+        return FleetProcess(name, clock, self._engine(name, clock), dict(self.targets))
+
+    def _engine(self, name: str, clock: OffsetClock) -> Engine:
+        randomness = FakeRandomness(self.luck.randrange(1 << 30))
+        return Engine(
+            store=self.store,
+            providers={key: one.provider.adapter(clock, randomness) for key, one in self.accounts.items()},
+            clock=clock,
+            randomness=randomness,
+            audit=self.audit,
+            holder=f"{name}-{next(self._holders)}",
+            limits=LIMITS,
+            observe=lambda target, state: None,
+            stopping=lambda: False,
+        )
+
+    def restart(self, process: FleetProcess, after: timedelta) -> None:
+        """A process ends, and begins again with the configuration of now."""
+        process.down_until = self.clock.now() + after
+        process.engine = self._engine(process.name, process.clock)
+        self.reload(process)
+
+    def reload(self, process: FleetProcess) -> None:
+        """A process reads the configuration again. A look at a target that is as before would find nothing new."""
+        before, process.targets = process.targets, dict(self.targets)
+        for name, target in self.targets.items():
+            if target != before.get(name):
+                self._plan(self.processes.index(process), name, self.clock.now() + timedelta(seconds=1))
+
+    def plan_all(self, process: FleetProcess) -> None:
+        """A process looks at every target again."""
+        self._plan_all(self.processes.index(process))
+
+    def _plan_all(self, number: int) -> None:
+        process = self.processes[number]
+        start = max(self.clock.now(), process.down_until or self.clock.now())
+        for name in process.targets:
+            self._fruitless[number, name] = 0
+            self._plan(number, name, start + timedelta(seconds=60 * self.luck.random()))
+
+    def wake(self, name: str) -> None:
+        """Something happened to a target: every process notices at its next poll."""
+        for number in range(len(self.processes)):
+            self._fruitless[number, name] = 0
+            self._plan(number, name, self.clock.now() + timedelta(seconds=1 + 60 * self.luck.random()))
+
+    def wake_all(self) -> None:
+        """Something happened to all."""
+        for number in range(len(self.processes)):
+            self._plan_all(number)
+
+    def _plan(self, number: int, name: str, at: datetime, *, only_earlier: bool = False) -> None:
+        planned = self._planned.get((number, name))
+        if only_earlier and planned is not None and planned <= at:
+            return
+        self._planned[number, name] = at
+        heappush(self._queue, (at, next(self._order), number, name))
+
+    # -- time
+
+    def later(self, after: timedelta, act: Callable[[], object]) -> None:
+        """Something happens by itself after a while."""
+        order = next(self._order)
+        self._timers[order] = act
+        heappush(self._queue, (self.clock.now() + after, order, -1, ""))
+
+    def run_until(self, end: datetime) -> None:
+        """Runs every look that is due before `end`."""
+        while self._queue and self._queue[0][0] < end:
+            at, order, number, name = heappop(self._queue)
+            act = self._timers.pop(order, None)
+            if act is None and self._planned.get((number, name)) != at:
+                continue
+            if at > self.clock.now():
+                self.clock.advance(at - self.clock.now())
+            if act is None:
+                self._look(number, name)
+            else:
+                act()
+        if end > self.clock.now():
+            self.clock.advance(end - self.clock.now())
+
+    def _look(self, number: int, name: str) -> None:
+        process = self.processes[number]
+        target = process.targets.get(name)
+        self._planned.pop((number, name), None)
+        if target is None:
+            return
+        if process.down_until is not None and self.clock.now() < process.down_until:
+            self._plan(number, name, process.down_until + timedelta(seconds=60 * self.luck.random()))
+            return
+        self.looks += 1
+        self.points.left = process.crash_after
+        self.acting = (process, target)
+        version = self._version(name)
+        look = None
+        try:
+            look = process.engine.look(target)
+        except Crash as crash:
+            self.note(name, f"{process.name} dies, {' '.join(str(crash).split()[:2])}; {crash}")
+            self.restart(process, timedelta(seconds=10 + 600 * self.luck.random()))
+        finally:
+            self.acting, process.crash_after, self.points.left = None, self.points.left, 0
+        if look is not None:
+            self._after_look(number, look, changed=self._version(name) != version)
+        self.judge.after_look(name, look)
+
+    def _version(self, name: str) -> int:
+        current = self.store.states.get(name)
+        return current.version if current else 0
+
+    def _after_look(self, number: int, look: Look, *, changed: bool) -> None:
+        process, name, now = self.processes[number], look.target, self.clock.now()
+        if look.steps:
+            self.note(name, f"{process.name}: {' '.join(look.steps)}: {look.outcome.value}; {look.message}")
+        key = number, name
+        self._fruitless[key] = 0 if _FRUITS & set(look.steps) else self._fruitless[key] + 1
+        sweep = now + SWEEP * (0.75 + 0.5 * self.luck.random())
+        following = sweep if look.next_look is None else min(look.next_look - process.clock.offset, sweep)
+        spaced = max(self._fruitless[key] - _FRUITLESS, 0)
+        pause = min(timedelta(seconds=2.0 ** min(spaced, 20)), _WIDEST) if spaced else timedelta(seconds=0.2)
+        following = max(following, now + pause)
+        if look.outcome is Outcome.VAULT and self.store.unavailable_until is not None:
+            following = max(following, self.store.unavailable_until + timedelta(seconds=60 * self.luck.random()))
+        self._plan(number, name, following)
+        if changed:
+            for other in range(len(self.processes)):
+                if other != number:
+                    late = following + timedelta(seconds=5 + 60 * self.luck.random())
+                    self._plan(other, name, late, only_earlier=True)
+
+    def note(self, target: str, text: str) -> None:
+        """Keeps one line of history, and adds what was done to the trace: a message may name a port or an id."""
+        line = HistoryLine(self.clock.now(), target, text)
+        self._trace.update(str(line).partition(";")[0].encode())
+        self.history.append(line)
+
+    @property
+    def trace(self) -> str:
+        """A hash of everything that happened so far."""
+        return self._trace.hexdigest()
+
+    # -- what people ask rotator for
+
+    def request(self, name: str, request: Request) -> bool:
+        """Somebody asks for something, with the command line; False if Vault did not store it, whatever it answered."""
+        version = self._version(name)
+        with suppress(Conflict, StoreError):
+            self.client.request(self.targets[name], request)
+        self.wake(name)
+        return self._version(name) != version
+
+    def change_target(self, name: str, **changes: object) -> None:
+        """Somebody edits a target in the configuration file; each process reads it at its next reload."""
+        self.targets[name] = replace(self.targets[name], **changes)  # type: ignore[arg-type]
+
+    def live(self) -> Iterable[FleetProcess]:
+        """The processes that run now."""
+        now = self.clock.now()
+        return [one for one in self.processes if one.down_until is None or one.down_until <= now]
