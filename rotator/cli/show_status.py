@@ -133,9 +133,18 @@ def _remarks(row: Json, now: datetime) -> list[str]:
         remarks.append(f"blocked: {row['waiting']['message']}")
     if row["last_error"] is not None:
         remarks.append(f"{row['last_error']} ({_failures(row)}{_again(row, now)})")
+    if row["verification"] is not None:
+        remarks.append(_verified(row["verification"], now))
     for entry in row["ledger"]:
         remarks += _about(entry, now)
     return remarks
+
+
+def _verified(last: Json, now: datetime) -> str:
+    at, following = datetime.fromisoformat(last["at"]), last["next"]
+    again = f", again {_at(following, now)}" if following else ""
+    found = f"; {last['listed']} at the provider" if last["listed"] else ""
+    return f"{'accepted' if last['accepted'] else 'NOT ACCEPTED'} {relative(at, now)}{again}: {last['proof']}{found}"
 
 
 def _failures(row: Json) -> str:

@@ -170,4 +170,5 @@ class Service:
         vault_now = self._components.store.now()
         if vault_now is not None:
             self._composition.metrics.clocks(Clocks(self._composition.clock.now(), vault_now))
+        self._composition.metrics.forbidden_verbs(self._components.engine.throttles.forbidden_verbs())
         self._composition.metrics.vault_token_expires(self._components.client.token_expires_at())

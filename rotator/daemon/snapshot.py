@@ -19,6 +19,7 @@ _BLOCKED = {
     HoldReason.ACCOUNT_MISSING: "account_missing",
     HoldReason.UNPROVED: "passwords_not_accepted",
     HoldReason.CLOCKS_DIFFER: "clocks_differ",
+    HoldReason.LEFT_ALONE: "cannot_be_proved",
 }
 _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
 

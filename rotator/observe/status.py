@@ -7,7 +7,7 @@ durations are seconds, and unknown values are null. Its keys are stable:
   answered), `holder` (this process), `targets`, `orphans`, `audit`.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
   `published`, `age_seconds`, `max_age_seconds`, `last_rotation`, `next_rotation`, `attempt`, `ledger`, `failures`,
-  `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`.
+  `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`, `verification`.
 * `state`: `never rotated`, `idle`, `rotating`, `failing` or `blocked`.
 * `published`: `account`, `id`, `username`, `attempt`, `since` (when it was published, perhaps again), `made_at` (when
   its password was made; `age_seconds` counts from then).
@@ -19,6 +19,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * `waiting`: `reason`, `message`, `until`; null until the first look at the target.
 * `request`: `purpose`, `requested_by`, `reason`, `at`, `compromised`, `take_over`.
 * `claim`: `holder`, `until`, `ours`.
+* `verification`, of what is published: `at` (of the last proof), `accepted`, `proof` (or why it was not accepted),
+  `refusals` (in a row), `listed` (what the account showed then), `repaired`, `next`; null before the first proof.
 * `orphans`: state documents of targets that are not configured: `name`, `published`, `attempt`, `ledger`.
 * `audit`: `chain`, `sequence`, `hash` (keep it elsewhere: it lets `rotator verify-audit` find a truncation), `waiting`,
   `problem`.
@@ -54,7 +56,9 @@ _BLOCKING = frozenset(
         HoldReason.CLOCKS_DIFFER,
         HoldReason.DOCUMENT_DELETED,
         HoldReason.FOREIGN_DOCUMENT,
+        HoldReason.PUBLISHED_REFUSED,
         HoldReason.UNPROVED,
+        HoldReason.LEFT_ALONE,
     }
 )
 
@@ -118,6 +122,7 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         "request": _request(state.request),
         "claim": _claim(state.claim, now, around.holder),
         "counts": _counts(state),
+        "verification": _verification(state),
     }
 
 
@@ -229,6 +234,21 @@ def _claim(claim: Claim | None, now: datetime, holder: str) -> JsonObject | None
     if claim is None or claim.until <= now:
         return None
     return {"holder": claim.holder, "until": _time(claim.until), "ours": claim.holder == holder}
+
+
+def _verification(state: TargetState) -> JsonObject | None:
+    last = state.verification
+    if last is None:
+        return None
+    return {
+        "at": _time(last.at),
+        "accepted": last.accepted,
+        "proof": last.proof or None,
+        "refusals": last.refusals,
+        "listed": last.listed.value if last.listed is not None else None,
+        "repaired": last.repaired,
+        "next": _time(state.verify_at),
+    }
 
 
 def _counts(state: TargetState) -> JsonObject:

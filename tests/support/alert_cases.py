@@ -40,6 +40,8 @@ _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
 _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
 _CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
+_OUT = _series("rotator_target_devices_out", _TARGET)
+_FORBIDDEN = _series("rotator_provider_verb_forbidden", 'account="prod",verb="delete"')
 _TOKEN = _series("rotator_vault_token_expiry_timestamp_seconds")
 _AUDIT = _series("rotator_audit_waiting_records")
 _OFFSET = _series("rotator_clock_offset_seconds")
@@ -124,6 +126,17 @@ CASES = (
         quiet={_NEXT: "0x1500", _LAST: "0x1500"},
     ),
     Case(
+        "RotatorDevicesCutOff",
+        {_OUT: "0x3 1x20"},
+        "8m",
+        "6m",
+        _PHONE,
+        "critical",
+        "Devices of phone may be refused",
+        "A password was or may have been set in place. It is neither published yet, nor is the old one put back.",
+        quiet={_OUT: "0x5 1 1 0x80"},
+    ),
+    Case(
         "RotatorTargetFailing",
         {_FAILURES: "0 1 2 3x20"},
         "9m",
@@ -131,7 +144,7 @@ CASES = (
         _PHONE,
         "warning",
         "Rotating phone fails",
-        "3 failures in a row. The published password still works; the back-off grows with each try.",
+        "3 failures in a row; the back-off grows with each try. Devices are cut off only if another alert says so.",
         quiet={_FAILURES: "2x60"},
     ),
     Case(
@@ -213,6 +226,17 @@ CASES = (
         "The circuit of provider account prod is open",
         "Its calls failed several times in a row. Single calls probe it; all others wait.",
         quiet={_CIRCUIT: "1x6 0x60"},
+    ),
+    Case(
+        "RotatorProviderVerbForbidden",
+        {_FORBIDDEN: "_x3 1x60"},
+        "20m",
+        "15m",
+        {"account": "prod", "verb": "delete"},
+        "warning",
+        "The key of prod may not delete",
+        "Several calls in a row were refused for a missing right. Other calls go on; single ones probe this.",
+        quiet={_FORBIDDEN: "1x5 _x90"},
     ),
     Case(
         "RotatorVaultFailing",

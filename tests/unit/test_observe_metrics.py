@@ -21,6 +21,7 @@ from rotator.core.model import (
     Strategy,
     Target,
     TargetState,
+    Verification,
 )
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Cron, Every, Schedule, Window, next_due
@@ -112,9 +113,31 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_ledger_credentials", ("phone", "waiting")): 2,
         ("rotator_ledger_credentials", ("phone", "disabled")): 1,
         ("rotator_retirement_overdue", ("phone",)): 0,
+        ("rotator_target_devices_out", ("phone",)): 0,
         ("rotator_target_verification_overdue", ("phone",)): 0,
     }
     assert seen == ZEROS | expected
+
+
+@pytest.mark.parametrize(
+    ("verification", "age", "accepted", "overdue"),
+    [
+        (Verification(FakeClock().now(), accepted=True), DAY, 1, 0),
+        (Verification(FakeClock().now(), accepted=True), 2 * DAY + timedelta(seconds=1), 1, 1),
+        (Verification(FakeClock().now(), accepted=False, refusals=1), DAY, 1, 0),
+        (Verification(FakeClock().now(), accepted=False, refusals=2), DAY, 0, 0),
+    ],
+)
+def test_what_a_proof_has_shown_is_told_until_the_next_one(verification, age, accepted, overdue) -> None:
+    clock = FakeClock()
+    source, phone = metrics(clock), target()
+    phone = replace(phone, policy=replace(phone.policy, verify=DAY))
+    source.update(phone, TargetState("phone", published=credential("pub"), verification=verification))
+    clock.advance(age)
+    seen = scrape(source)
+    assert seen["rotator_target_verified_timestamp_seconds", ("phone",)] == verification.at.timestamp()
+    assert seen["rotator_target_accepted", ("phone",)] == accepted
+    assert seen["rotator_target_verification_overdue", ("phone",)] == overdue
 
 
 def test_a_restart_says_the_same_and_nothing_is_counted_twice() -> None:
@@ -283,3 +306,30 @@ def test_every_metric_that_is_exposed_is_in_the_list_and_the_other_way_round() -
 def test_the_page_of_metrics_is_what_the_code_says() -> None:
     page = Path(__file__).parents[2] / "docs" / "metrics.md"
     assert page.read_text() == documentation()
+
+
+@pytest.mark.parametrize(
+    ("changes", "out"),
+    [
+        ({}, 0),
+        ({"uncertain": True}, 1),
+        ({"phase": Phase.APPLIED}, 1),
+        ({"phase": Phase.PROVED}, 1),
+        ({"phase": Phase.APPLIED, "strategy": Strategy.REPLACE}, 0),
+    ],
+)
+def test_devices_may_be_out_while_a_password_in_place_is_not_published(changes, out) -> None:
+    source = metrics()
+    staged = Attempt(
+        "a1", Purpose.ROTATE, Strategy.IN_PLACE, Phase.STAGED, credential("new"), None, FakeClock().now(), "me", "why"
+    )
+    source.update(target(), TargetState("phone", attempt=replace(staged, **changes)))
+    assert scrape(source)["rotator_target_devices_out", ("phone",)] == out
+
+
+def test_a_verb_is_forbidden_until_a_call_of_it_succeeds() -> None:
+    source = metrics()
+    source.forbidden_verbs([("acc", "delete")])
+    assert scrape(source)["rotator_provider_verb_forbidden", ("acc", "delete")] == 1
+    source.forbidden_verbs([])
+    assert not any(name == "rotator_provider_verb_forbidden" for name, _ in scrape(source))

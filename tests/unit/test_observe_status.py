@@ -15,6 +15,7 @@ from rotator.core.model import (
     Credential,
     Ending,
     LedgerEntry,
+    Listed,
     Phase,
     Policy,
     Purpose,
@@ -22,6 +23,7 @@ from rotator.core.model import (
     Strategy,
     Target,
     TargetState,
+    Verification,
 )
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every, Window
@@ -78,6 +80,8 @@ def full_state() -> TargetState:
         request=Request(Purpose.UNDO, "bob", "wrong one", NOW, take_over=True),
         claim=Claim("other", NOW + timedelta(minutes=1)),
         counts=Counts(succeeded=7, failed=1, undone=2, disabled=3, deleted=4, seconds=9.5),
+        verification=Verification(NOW, accepted=False, proof="403 Forbidden", refusals=2, listed=Listed.GONE),
+        verify_at=NOW,
     )
 
 
@@ -153,6 +157,15 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
         },
         "claim": {"holder": "other", "until": (NOW + timedelta(minutes=1)).isoformat(), "ours": False},
         "counts": {"succeeded": 7, "failed": 1, "undone": 2, "disabled": 3, "deleted": 4, "seconds": 9.5},
+        "verification": {
+            "at": NOW.isoformat(),
+            "accepted": False,
+            "proof": "403 Forbidden",
+            "refusals": 2,
+            "listed": "gone",
+            "repaired": False,
+            "next": NOW.isoformat(),
+        },
     }
 
 
