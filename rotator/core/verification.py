@@ -23,9 +23,9 @@ BELIEVED = 2
 _AFTER_REFUSALS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
 
 
-def is_fresh(proved_at: datetime | None, facts: Facts) -> bool:
+def is_fresh(proved_at: datetime | None, facts: Facts, within: timedelta = FRESH) -> bool:
     """True if a proof is recent. All processes stamp it by Vault's time, so their own clocks do not matter."""
-    return proved_at is not None and abs(facts.clocks.vault - proved_at) <= FRESH
+    return proved_at is not None and abs(facts.clocks.vault - proved_at) <= within
 
 
 def is_refused(state: TargetState) -> bool:
@@ -54,7 +54,9 @@ def fresh_verification(facts: Facts) -> Decision | None:
     state, last = facts.state, facts.state.verification
     if last is not None and not last.accepted:
         return refused_hold(facts, last) if _waits(facts) else _ask(facts)
-    if last is not None and is_fresh(last.at, facts):
+    # When a short overlap ends, a proof from its beginning must not count.
+    within = max(min(FRESH, facts.target.policy.overlap / 2), RESOLUTION)
+    if last is not None and is_fresh(last.at, facts, within):
         return None
     if state.verify_failures and _waits(facts):
         return Hold(HoldReason.UNVERIFIED, "the provider could not be asked whether it accepts what is published")
