@@ -19,6 +19,8 @@ _BLOCKED = {
     HoldReason.ACCOUNT_MISSING: "account_missing",
     HoldReason.ACCOUNT_CHANGED: "account_changed",
     HoldReason.UNPROVED: "passwords_not_accepted",
+    HoldReason.CLOCKS_DIFFER: "clocks_differ",
+    HoldReason.LEFT_ALONE: "cannot_be_proved",
 }
 _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
 
@@ -79,6 +81,7 @@ class Snapshot:
             capabilities=components.capabilities if components else {},
             holds=dict(self._holds),
             audit=self._composition.audit.status,
+            vault_now=components.store.now() if components else None,
         )
         targets = components.targets if components else self._composition.settings.core_targets()
         return status_document(targets, dict(self._states), self._composition.clock.now(), around)
