@@ -261,9 +261,9 @@ def _lift(facts: Facts) -> Action | None:
     refused = is_refused(facts.state)
     for entry in facts.state.ledger:
         lift, coming = LiftEnd(entry), entry.expires_at is not None and entry.expires_at > facts.now
-        coming = coming and not has_other_identity(facts, entry.credential)
         needed = facts.consumer.concerns(entry.credential) or (refused and not entry.compromised)
         can_be_tried = _can_be_tried(facts, entry) and not _is_shut(facts, entry.credential.account, lift)
+        coming = coming and not has_other_identity(facts, entry.credential)
         if coming and needed and can_be_tried:
             return lift
     return None
