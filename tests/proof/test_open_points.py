@@ -17,7 +17,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def test_a_refused_password_that_may_yet_come_into_force_is_kept_for_a_while():
-    """In place: set, answer lost, then refused. The old password is brought back, but which one arrives last?"""
+    """In place: set, no answer, then refused. The old password is brought back, but the first request may yet arrive."""
     harness = SimulatedHarness(IN_PLACE)
     engine, invariants = harness.engine(), InvariantChecker(harness)
     harness.cut_at(0, invariants)
@@ -25,7 +25,7 @@ def test_a_refused_password_that_may_yet_come_into_force_is_kept_for_a_while():
     harness.settle(engine, REST)
     harness.request(engine)
     transport, account = harness.provider.transport, harness.provider.account
-    transport.faults = [RequestFault.LOST_ANSWER] * 4
+    transport.faults = [RequestFault.LOST_REQUEST] * 4
     engine.look(harness.target)
     refused = harness.state.attempt.staged
     transport.faults = [RequestFault.REFUSED]
