@@ -110,8 +110,8 @@ def _announcement(target: Target, plan: AdoptionPlan, context: CommandContext, *
         parts.append("its end, which the provider was told, is taken back")
     if plan.restorable:
         parts.append(
-            "the deleted state document is written over, and with it the record of replaced credentials that wait to be "
-            f"retired: restore it instead if you can ({plan.restorable})"
+            "the deleted state document is written over, and with it the record of replaced credentials that wait to "
+            f"be retired: restore it instead if you can ({plan.restorable})"
         )
     if rotates:
         parts.append("then it is rotated at once")
