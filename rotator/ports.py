@@ -11,6 +11,7 @@ from typing import Protocol
 
 from rotator.core.answers import Answer
 from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator.core.bell import Bell
 from rotator.core.model import Capabilities, ConsumerDocument, Credential, Proof, TargetState
 
 
@@ -129,7 +130,7 @@ class Versioned:
 
 
 class Store(Protocol):
-    """The two documents of each target. Every write is check-and-set and raises `Conflict` if it loses."""
+    """The documents of each target, and the bell. Every write is check-and-set and raises `Conflict` if it loses."""
 
     def now(self) -> datetime | None:
         """Returns the store's time, as of its last answer and carried forward; None before the first answer."""
@@ -145,6 +146,14 @@ class Store(Protocol):
 
     def list_states(self) -> tuple[str, ...]:
         """Lists the targets that have a state document, configured or not. Raises StoreError."""
+        ...
+
+    def read_bell(self) -> Bell:
+        """Reads the bell; one that never rang if the document is missing or not of our form. Raises StoreError."""
+        ...
+
+    def write_bell(self, bell: Bell) -> None:
+        """Writes the bell over the one with the number before. Raises StoreError."""
         ...
 
     def read_consumer(self, path: str) -> ConsumerDocument:

@@ -25,4 +25,11 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="TARGET", help="Target names in the configuration.", show_default=False),
 ]
+NoWaitOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-wait",
+        help="Only write the request. The daemon sees it within seconds, and carries it out.",
+    ),
+]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, for the audit.")]

@@ -14,7 +14,7 @@ from rotator.ports import Clock
 _PATIENCE = timedelta(minutes=3)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=1)
 # Holds that end within the patience. With any other the request stays in Vault: it waits for a person, or for days.
-_PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.RETIREMENTS_CAPPED})
+_PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.PROVING, HoldReason.RETIREMENTS_CAPPED})
 
 _NOTHING_ENDED = (
     "rotated, but no credential was there to be ended: whatever is compromised may still be accepted. "

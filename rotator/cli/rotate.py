@@ -20,6 +20,7 @@ from rotator.core.facts import Facts
 from rotator.core.holds import foreign_document_hold
 from rotator.core.model import Ending, LedgerEntry, Purpose, Request, Target, TargetState
 from rotator.core.undo import UndoImpossible, undo_candidate
+from rotator.engine import ring_bell
 from rotator.ports import StoreDeleted, StoreError
 
 
@@ -58,27 +59,20 @@ def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
             take_over=options.take_over,
         )
         items = context.each(lambda target: _write(context, target, request), targets)
-        if options.wait:
-            reports = _carry_out(context, display, watched, items)
-        else:
-            reports = [
-                item
-                if isinstance(item, RotationReport)
-                else RotationReport(item.target, Result.REQUESTED, state=item.written)
-                for item in items
-            ]
+        reports = _carry_out(context, display, watched, items) if options.wait else _leave(context, items)
         _print(reports, context.composition.clock.now(), output)
         return _code(reports, context)
 
 
-def undo_now(config: Path, name: str, reason: str, output: Output) -> Exit:
+def undo_now(config: Path, name: str, reason: str, output: Output, *, wait: bool = True) -> Exit:
     """Undoes, prints the result, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     watched = _Watched()
     with screen() as display, open_context(config, seen=watched.seen) as context:
         (target,) = select_targets(context.components.targets, [name])
         say(undo_plan(context.components.engine.facts(target)))
         request = Request(Purpose.UNDO, who_asks(), reason, context.composition.clock.now())
-        reports = _carry_out(context, display, watched, [_write(context, target, request)])
+        items = [_write(context, target, request)]
+        reports = _carry_out(context, display, watched, items) if wait else _leave(context, items)
         _print(reports, context.composition.clock.now(), output)
         return _code(reports, context)
 
@@ -117,6 +111,20 @@ def _write(context: CommandContext, target: Target, request: Request) -> Pending
     except StoreError as error:
         return RotationReport(target, Result.VAULT, f"{error}; the request may not have been written")
     return PendingRequest(target, request.purpose, state, request.compromised)
+
+
+def _leave(context: CommandContext, items: Sequence[PendingRequest | RotationReport]) -> list[RotationReport]:
+    """Leaves the requests to the daemon, and rings for them."""
+    written = [item.target.name for item in items if isinstance(item, PendingRequest)]
+    try:
+        if written:
+            ring_bell(context.components.store, context.composition.clock, written)
+    except StoreError as error:
+        say(f"the daemon looks at its next poll, not at once: {error}")
+    return [
+        RotationReport(item.target, Result.REQUESTED, state=item.written) if isinstance(item, PendingRequest) else item
+        for item in items
+    ]
 
 
 def _carry_out(

@@ -1,4 +1,4 @@
-"""`rotator rotate`, `rotator undo`, `rotator adopt` and `rotator abandon`."""
+"""`rotator rotate`, `rotator undo`, `rotator adopt`, `rotator abandon` and `rotator verify`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import DEFAULT_CONFIG, Config, Names, Output, OutputOption, ReasonOption
+from rotator.cli.options import DEFAULT_CONFIG, Config, Names, NoWaitOption, Output, OutputOption, ReasonOption
 
 
 def register(app: typer.Typer) -> None:
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     app.command("undo")(undo)
     app.command("adopt")(adopt)
     app.command("abandon")(abandon)
+    app.command("verify")(verify)
 
 
 def rotate(
@@ -34,13 +35,7 @@ def rotate(
         bool,
         typer.Option("--take-over", help="Overwrite a consumer document that somebody else wrote."),
     ] = False,
-    no_wait: Annotated[
-        bool,
-        typer.Option(
-            "--no-wait",
-            help="Only write the request. The daemon carries it out at its next poll, or at once on SIGUSR1.",
-        ),
-    ] = False,
+    no_wait: NoWaitOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Rotates targets now, regardless of their schedule.
@@ -54,7 +49,7 @@ def rotate(
       rotator rotate office-phone lobby-phone --reason "ticket 4711"
       rotator rotate office-phone --compromised --reason "seen in a log"
       rotator rotate --all --output json
-      rotator rotate --all --no-wait && kill -USR1 PID_OF_THE_DAEMON
+      rotator rotate --all --no-wait
 
     \b
     Exit codes:
@@ -79,6 +74,7 @@ def undo(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="The target's name.", show_default=False)],
     config: Config = DEFAULT_CONFIG,
     reason: ReasonOption = "on demand",
+    no_wait: NoWaitOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Publishes the last replaced credential again.
@@ -91,10 +87,11 @@ def undo(
     Examples:
       rotator undo office-phone
       rotator undo office-phone --reason "the new one does not register"
+      rotator undo office-phone --no-wait
 
     \b
     Exit codes:
-      0    undone
+      0    undone, or requested with --no-wait
       1    the undo was impossible or failed; the message says why
       2    wrong usage, an unknown target, or an invalid configuration
       3    Vault is unusable
@@ -102,7 +99,7 @@ def undo(
     """
     from rotator.cli.rotate import undo_now  # noqa: PLC0415
 
-    raise typer.Exit(undo_now(config, target, reason, output))
+    raise typer.Exit(undo_now(config, target, reason, output, wait=not no_wait))
 
 
 def adopt(
@@ -197,3 +194,29 @@ def abandon(
     from rotator.cli.abandon import abandon_now  # noqa: PLC0415
 
     raise typer.Exit(abandon_now(config, target, reason, output, confirmed=yes))
+
+
+def verify(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
+    """Proves now that the providers accept what is published.
+
+    Without names it proves every target. The result is stored in Vault, as that of the daemon's own proofs: a refusal
+    holds every retirement, and the daemon repairs what it finds changed at the provider. A proof that only reads the
+    provider's listing back tries no password, and says so.
+
+    \b
+    Examples:
+      rotator verify
+      rotator verify office-phone
+      rotator verify --output json | jq '.targets[] | select(.result != "accepted")'
+
+    \b
+    Exit codes:
+      0    everything that is published is accepted
+      1    a provider does not accept what is published
+      2    a provider could not be asked; also wrong usage, an unknown target, or an invalid configuration
+      3    Vault is unusable
+      130  stopped by Ctrl-C
+    """
+    from rotator.cli.verify import verify_now  # noqa: PLC0415
+
+    raise typer.Exit(verify_now(config, tuple(targets or ()), output))

@@ -128,7 +128,7 @@ def after_adopt(state: TargetState, target: Target, plan: AdoptionPlan, now: dat
         state,
         published=plan.credential,
         verification=None,
-        verify_at=next_verification(target.policy, now, fraction),
+        verify_at=next_verification(ledger, target.policy, now, fraction),
         verify_failures=0,
         standby=standby,
         ledger=ledger,

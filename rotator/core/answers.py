@@ -45,6 +45,7 @@ class Done(Generic[T_co]):
     """The provider did it; `value` is its reply."""
 
     value: T_co
+    note: str = ""  # what somebody should know although it was done; safe to print
 
 
 @dataclass(frozen=True, slots=True)

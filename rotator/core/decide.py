@@ -48,9 +48,20 @@ from rotator.core.holds import (
     lost_state_hold,
     missing_account_hold,
 )
-from rotator.core.model import Attempt, Capabilities, Cutoff, Ending, LedgerEntry, Phase, Purpose, Strategy
+from rotator.core.model import (
+    Attempt,
+    Capabilities,
+    Credential,
+    Cutoff,
+    Ending,
+    LedgerEntry,
+    Listed,
+    Phase,
+    Purpose,
+    Strategy,
+)
 from rotator.core.staging import stage
-from rotator.core.verification import before_retirement, is_fresh
+from rotator.core.verification import before_retirement, is_fresh, is_refused
 
 Check = Callable[[Facts], Decision | None]
 _WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
@@ -147,7 +158,7 @@ def _apply(facts: Facts, attempt: Attempt) -> Decision:
     if attempt.staged.id is None:
         return _create(facts, attempt)
     if attempt.strategy is Strategy.REPLACE:
-        return Apply(Verb.COMPLETE, attempt.staged, attempt.predecessor)
+        return Apply(Verb.COMPLETE, attempt.staged, _inherits_from(facts, attempt))
     return Apply(Verb.SET_PASSWORD, attempt.staged)
 
 
@@ -162,7 +173,8 @@ def _settle(facts: Facts, attempt: Attempt) -> Action | None:
 
 def _create(facts: Facts, attempt: Attempt) -> Action:
     """Looks before creating again after a lost answer: a create is not idempotent."""
-    create = Apply(Verb.CREATE, attempt.staged, attempt.predecessor)
+    like = _inherits_from(facts, attempt)
+    create = Apply(Verb.CREATE, attempt.staged, like)
     if not attempt.uncertain:
         return create
     matches = facts.lookups.get(lookup_key(attempt.staged))
@@ -171,7 +183,17 @@ def _create(facts: Facts, attempt: Attempt) -> Action:
     if not matches:
         return create
     created = replace(attempt.staged, id=matches[0].id, username=matches[0].username)
-    return Apply(Verb.COMPLETE, created, attempt.predecessor)
+    return Apply(Verb.COMPLETE, created, like)
+
+
+def _inherits_from(facts: Facts, attempt: Attempt) -> Credential | None:
+    """Returns the credential whose grants a new one inherits: if the published one is gone, what it replaced itself."""
+    last = facts.state.verification
+    if last is None or last.listed is not Listed.GONE:
+        return attempt.predecessor
+    replaced = [entry.credential for entry in facts.state.ledger if entry.ending is Ending.DELETE]
+    here = [one for one in replaced if one.account == attempt.staged.account and one.id is not None]
+    return here[-1] if here else attempt.predecessor
 
 
 def _discard(attempt: Attempt) -> Action:
@@ -198,6 +220,9 @@ def retire(facts: Facts) -> Decision | None:
     foreign = foreign_document_hold(facts) or ending_document_hold(facts)
     if foreign is not None:
         return _lift(facts) or foreign
+    lift = _lift(facts) if is_refused(facts.state) else None
+    if lift is not None:
+        return lift
     declined: Hold | None = None
     for entry in facts.state.ledger:
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
@@ -223,10 +248,15 @@ def _proof_before(facts: Facts, action: Action) -> Decision | None:
 
 
 def _lift(facts: Facts) -> Action | None:
-    """Takes back an end that the provider was told for a credential that somebody else's document hands out."""
+    """Takes back an end that the provider was told.
+
+    That is for a credential that somebody else's document hands out, or while the published one is refused.
+    """
+    refused = is_refused(facts.state)
     for entry in facts.state.ledger:
         coming = entry.expires_at is not None and entry.expires_at > facts.now
-        if coming and facts.consumer.concerns(entry.credential) and _can_be_tried(facts, entry):
+        needed = facts.consumer.concerns(entry.credential) or (refused and not entry.compromised)
+        if coming and needed and _can_be_tried(facts, entry):
             return LiftEnd(entry)
     return None
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from rotator.core.actions import Action, Decision, Hold, Repair
 from rotator.core.facts import Facts
-from rotator.core.model import Purpose, Request, Strategy, TargetState, Verification
+from rotator.core.model import Listed, Purpose, Request, Strategy, TargetState, Verification
 from rotator.core.undo import UndoCandidate, undo_candidate
 from rotator.core.verification import is_refused, periodic, refused_hold
 
@@ -36,27 +36,37 @@ def _repair(facts: Facts, last: Verification) -> Action | Hold:
     name = facts.target.name
     if last.repaired:
         return refused_hold(facts, last, f"; it was rotated once because of that: rotator rotate {name}")
-    if last.drift:
-        return Repair(_request(facts, f"drift: {last.drift}"))
-    if not last.unchanged:
+    if last.listed is None:
         return refused_hold(facts, last, "; it could not be looked up yet")
+    return _single(facts, last) if last.listed is Listed.UNCHANGED else Repair(_request(facts, last.listed))
+
+
+def _single(facts: Facts, last: Verification) -> Action | Hold:
+    """Repairs a credential that is listed unchanged if it is the only one of its account that is refused."""
     if facts.refused_targets > 1:
         others = f"{facts.refused_targets} targets of its account are refused and listed unchanged"
         return refused_hold(facts, last, f"; {others}: find the cause at the registrar")
     if facts.refused_for < ALONE:
         hold = refused_hold(facts, last, "; it is listed unchanged, and is rotated soon if no other target is refused")
         return replace(hold, until=facts.now + ALONE - facts.refused_for)
-    return Repair(_request(facts, "drift: the provider refuses its password, and lists it unchanged"))
+    return Repair(_request(facts, Listed.UNCHANGED))
 
 
-def _request(facts: Facts, reason: str) -> Request:
+def _request(facts: Facts, listed: Listed) -> Request:
     """Returns the request that repairs what is published.
 
     For `alternating`, a predecessor that devices may still use is published again: a rotation would set its password.
     """
+    published = facts.state.published
+    what = f"{published.username} at {published.account}" if published else facts.target.name
     candidate = undo_candidate(facts.state, facts.capabilities, facts.clocks.latest)
     undoes = facts.target.strategy is Strategy.ALTERNATING and isinstance(candidate, UndoCandidate)
-    return Request(Purpose.UNDO if undoes else Purpose.ROTATE, REPAIRED_BY, reason, facts.now)
+    return Request(
+        Purpose.UNDO if undoes else Purpose.ROTATE,
+        REPAIRED_BY,
+        f"drift: {what} is refused and {listed.value}",
+        facts.now,
+    )
 
 
 def after_repair(state: TargetState, request: Request) -> TargetState:

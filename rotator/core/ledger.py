@@ -21,6 +21,7 @@ from rotator.core.secret import Secret
 # How long a provider may still carry out a create whose answer was lost. A generous guess: no provider documents it,
 # and it delays only the removal of a credential that no device ever received.
 LATE_COMMIT = timedelta(minutes=10)
+VERIFIED_BEFORE_END = timedelta(hours=1)  # enough to believe a refusal and to rotate
 
 
 def replaced_entry(attempt: Attempt, target: Target, now: datetime) -> LedgerEntry | None:
@@ -92,6 +93,16 @@ def with_overlap_from(
     )
 
 
+def with_overlap_for_all(ledger: tuple[LedgerEntry, ...], now: datetime, policy: Policy) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger with a whole overlap from `now` for each replaced credential that is still accepted.
+
+    Devices live on one of them if the provider refused what was published after it. What leaked keeps its end.
+    """
+    for credential in [entry.credential for entry in ledger if entry.credential.id is not None]:
+        ledger = with_overlap_from(ledger, credential, now, policy)
+    return ledger
+
+
 def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) -> tuple[LedgerEntry, ...]:
     """Returns the ledger without the entries of one credential."""
     return tuple(entry for entry in ledger if not is_same_credential(entry.credential, credential))
@@ -100,7 +111,9 @@ def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) 
 def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> TargetState:
     """Records that the provider was told when to end a replaced credential by itself."""
     expiring = replace(entry, expires_at=at, failures=0, not_before=None, note="")
-    return replace(state, ledger=_swap(state.ledger, entry, expiring), claim=None)
+    # What is published is proved once more before the provider carries that out by itself.
+    verify_at = min(state.verify_at or at, at - VERIFIED_BEFORE_END)
+    return replace(state, ledger=_swap(state.ledger, entry, expiring), verify_at=verify_at, claim=None)
 
 
 def after_lift(state: TargetState, entry: LedgerEntry) -> TargetState:

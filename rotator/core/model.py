@@ -219,6 +219,16 @@ class Counts:
     seconds: float = 0.0  # total duration of the successful rotations
 
 
+class Listed(Enum):
+    """What the account's listing shows of a published credential that is refused. All but UNCHANGED are drift."""
+
+    GONE = "gone"
+    DISABLED = "disabled"
+    OTHER_USERNAME = "listed with another username"
+    OTHER_PASSWORD = "listed with another password"  # noqa: S105
+    UNCHANGED = "listed unchanged"
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
     """The result of the last proof of the published credential."""
@@ -228,8 +238,7 @@ class Verification:
     proof: str = ""  # how it was proved, or why it was not accepted
     refusals: int = 0  # in a row
     repaired: bool = False  # a rotation was started because of these refusals; there is no second one
-    drift: str = ""  # how the account differs from what is published, as looked up after a refusal
-    unchanged: bool = False  # the account lists it as it was published
+    listed: Listed | None = None  # None: not looked up since
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 from rotator.core.actions import Decision, DrawVerification, Hold, HoldReason, Verify
 from rotator.core.backoff import is_waiting
-from rotator.core.clocks import Clocks
+from rotator.core.clocks import RESOLUTION, Clocks
 from rotator.core.facts import Facts, is_same_credential
-from rotator.core.model import Credential, LedgerEntry, Policy, Strategy, Target, TargetState, Verification
+from rotator.core.ledger import VERIFIED_BEFORE_END
+from rotator.core.model import Credential, LedgerEntry, Listed, Policy, Strategy, Target, TargetState, Verification
 from rotator.core.schedule import SPREAD
 
 FRESH = timedelta(minutes=5)
@@ -22,9 +23,9 @@ BELIEVED = 2
 _AFTER_REFUSALS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
 
 
-def is_fresh(proved_at: datetime | None, facts: Facts) -> bool:
+def is_fresh(proved_at: datetime | None, facts: Facts, within: timedelta = FRESH) -> bool:
     """True if a proof is recent. All processes stamp it by Vault's time, so their own clocks do not matter."""
-    return proved_at is not None and abs(facts.clocks.vault - proved_at) <= FRESH
+    return proved_at is not None and abs(facts.clocks.vault - proved_at) <= within
 
 
 def is_refused(state: TargetState) -> bool:
@@ -52,24 +53,38 @@ def fresh_verification(facts: Facts) -> Decision | None:
     """
     state, last = facts.state, facts.state.verification
     if last is not None and not last.accepted:
-        return refused_hold(facts, last) if is_waiting(state.verify_at, facts.now) else _ask(facts)
-    if last is not None and is_fresh(last.at, facts):
+        return refused_hold(facts, last) if _waits(facts) else _ask(facts)
+    # When a short overlap ends, a proof from its beginning must not count.
+    within = max(min(FRESH, facts.target.policy.overlap / 2), RESOLUTION)
+    if last is not None and is_fresh(last.at, facts, within):
         return None
-    if state.verify_failures and is_waiting(state.verify_at, facts.now):
+    if state.verify_failures and _waits(facts):
         return Hold(HoldReason.UNVERIFIED, "the provider could not be asked whether it accepts what is published")
     return _ask(facts)
+
+
+def _waits(facts: Facts) -> bool:
+    """True until the next try after a refusal or a lost answer. By Vault's time: processes share the wrong log-ins."""
+    return is_waiting(facts.state.verify_at, facts.clocks.vault)
 
 
 def _ask(facts: Facts) -> Decision:
     published = facts.state.published
     if published is None:
         return Hold(HoldReason.UNVERIFIED, "nothing is published yet")
-    attempt = facts.state.attempt
-    if attempt and attempt.strategy is Strategy.IN_PLACE and is_same_credential(attempt.staged, published):
+    if is_in_flight(facts.state):
         return Hold(HoldReason.UNVERIFIED, "the published credential is being given a new password")
     if published.account not in facts.capabilities or published.account in facts.open_circuits:
         return Hold(HoldReason.UNVERIFIED, f"{published.account} cannot be asked whether it accepts what is published")
     return Verify(published)
+
+
+def is_in_flight(state: TargetState) -> bool:
+    """True while the open attempt sets another password on what is published: a proof would show nothing."""
+    attempt, published = state.attempt, state.published
+    if attempt is None or published is None or attempt.strategy is not Strategy.IN_PLACE:
+        return False
+    return is_same_credential(attempt.staged, published)
 
 
 def refused_hold(facts: Facts, last: Verification, more: str = "") -> Hold:
@@ -81,20 +96,14 @@ def refused_hold(facts: Facts, last: Verification, more: str = "") -> Hold:
 
 def periodic(facts: Facts) -> Decision | None:
     """Verifies what is published when that is due: between rotations, and again after a refusal or a lost answer."""
-    state, wanted = facts.state, _is_verified_between_rotations(facts)
+    state, wanted = facts.state, facts.target.policy.verify is not None
     if state.verify_at is None:
         return DrawVerification() if wanted else None
     again = state.verify_failures or (state.verification is not None and not state.verification.accepted)
     if again:
-        return None if is_waiting(state.verify_at, facts.now) else _ask(facts)
-    return _ask(facts) if wanted and state.verify_at <= facts.clocks.earliest else None
-
-
-def _is_verified_between_rotations(facts: Facts) -> bool:
-    """True if the policy asks for it, and the proof shows more than a listing that no device ever sees."""
-    published = facts.state.published
-    can = facts.capabilities.get(published.account) if published else None
-    return facts.target.policy.verify is not None and can is not None and can.proof.tries_password
+        return None if _waits(facts) else _ask(facts)
+    ends_by_itself = any(entry.expires_at is not None and not entry.disabled for entry in state.ledger)
+    return _ask(facts) if (wanted or ends_by_itself) and state.verify_at <= facts.clocks.earliest else None
 
 
 def after_verification_draw(state: TargetState, policy: Policy, now: datetime, fraction: float) -> TargetState:
@@ -102,15 +111,28 @@ def after_verification_draw(state: TargetState, policy: Policy, now: datetime, f
     return replace(state, verify_at=None if policy.verify is None else now + policy.verify * fraction)
 
 
-def next_verification(policy: Policy, proved: datetime, fraction: float) -> datetime | None:
-    """Returns when what is published is verified next, up to a tenth of the interval earlier; None: never."""
-    return None if policy.verify is None else proved + policy.verify * (1 - SPREAD * fraction)
+def next_verification(
+    ledger: tuple[LedgerEntry, ...], policy: Policy, proved: datetime, fraction: float
+) -> datetime | None:
+    """Returns when what is published is verified next, up to a tenth of the interval earlier; None: never.
+
+    It is verified in any case before the provider, as it was told, ends a replaced credential by itself.
+    """
+    moments = [] if policy.verify is None else [proved + policy.verify * (1 - SPREAD * fraction)]
+    moments += [entry.expires_at - VERIFIED_BEFORE_END for entry in ledger if entry.expires_at is not None]
+    return min((moment for moment in moments if moment > proved), default=None)
+
+
+def is_overdue(state: TargetState, policy: Policy, now: datetime) -> bool:
+    """True if nobody has answered for two intervals whether what is published is accepted."""
+    last = state.verification.at if state.verification is not None else state.verify_at
+    return policy.verify is not None and last is not None and now - last > 2 * policy.verify
 
 
 def after_acceptance(state: TargetState, target: Target, how: str, clocks: Clocks, fraction: float) -> TargetState:
     """Records that the provider accepts what is published."""
     accepted = Verification(clocks.vault, accepted=True, proof=how)
-    following = next_verification(target.policy, clocks.latest, fraction)
+    following = next_verification(state.ledger, target.policy, clocks.latest, fraction)
     return replace(state, verification=accepted, verify_at=following, verify_failures=0)
 
 
@@ -119,16 +141,19 @@ def after_refused_proof(
     message: str,
     clocks: Clocks,
     propagation: timedelta,
-    listed: tuple[Credential, ...] | None = None,
+    listed: Listed | None = None,
 ) -> TargetState:
     """Records that the provider did not accept what is published, and spaces the next try.
 
-    Args:
-        listed: what the account's listing shows of it; None: not looked up.
+    A refusal that follows too soon, as somebody asked by hand, is not another one.
     """
-    last, published = state.verification, state.published
-    drift = "" if listed is None or published is None else _drift(published, listed)
-    refusals = last.refusals + 1 if last is not None else 1
+    last, spacing = state.verification, max(_AFTER_REFUSALS[0], propagation)
+    refusals = last.refusals if last is not None else 0
+    if last is not None and refusals and abs(clocks.vault - last.at) < spacing - RESOLUTION:
+        soon = clocks.vault + spacing
+        again = replace(last, proof=message, listed=listed or last.listed)
+        return replace(state, verification=again, verify_at=max(state.verify_at or soon, soon), verify_failures=0)
+    refusals += 1
     repaired = last is not None and last.repaired
     refused = Verification(
         clocks.vault,
@@ -136,26 +161,24 @@ def after_refused_proof(
         proof=message,
         refusals=refusals,
         repaired=repaired,
-        drift=drift,
-        unchanged=listed is not None and not drift,
+        listed=listed,
     )
     spacing = max(_AFTER_REFUSALS[min(refusals, len(_AFTER_REFUSALS)) - 1], propagation)
-    return replace(state, verification=refused, verify_at=clocks.local + spacing, verify_failures=0)
+    return replace(state, verification=refused, verify_at=clocks.vault + spacing, verify_failures=0)
 
 
-def _drift(published: Credential, listed: tuple[Credential, ...]) -> str:
-    """Returns how the account's listing differs from what is published; empty if it does not."""
-    name, account = published.username, published.account
-    if not listed:
-        return f"{name} is gone at {account}"
-    if not listed[0].enabled:
-        return f"{name} is disabled at {account}"
-    if listed[0].username != name:
-        return f"{name} has another username at {account}"
-    other = listed[0].password is not None and listed[0].password != published.password
-    return f"{name} has another password at {account}" if other else ""
+def compare(published: Credential, matches: tuple[Credential, ...]) -> Listed:
+    """Returns what a listing shows of a published credential that is refused."""
+    if not matches:
+        return Listed.GONE
+    if not matches[0].enabled:
+        return Listed.DISABLED
+    if matches[0].username != published.username:
+        return Listed.OTHER_USERNAME
+    shown = matches[0].password
+    return Listed.UNCHANGED if shown is None or shown == published.password else Listed.OTHER_PASSWORD
 
 
-def after_no_answer(state: TargetState, again: datetime) -> TargetState:
-    """Records that the provider could not be asked. What the last answer was still holds."""
-    return replace(state, verify_failures=state.verify_failures + 1, verify_at=again)
+def after_no_answer(state: TargetState, again: datetime, clocks: Clocks) -> TargetState:
+    """Records that the provider could not be asked until `again`, by the local clock. What it answered last holds."""
+    return replace(state, verify_failures=state.verify_failures + 1, verify_at=again - clocks.local + clocks.vault)

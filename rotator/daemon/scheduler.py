@@ -9,6 +9,7 @@ never has two looks at once (`max_instances`). Listeners count the runs that are
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from threading import Lock
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -53,6 +54,9 @@ class Scheduler:
             missed: called with the reason for a skipped run.
         """
         self._look, self._clock, self._randomness, self._poll = look, clock, randomness, poll
+        self._lock = Lock()
+        self._running: set[str] = set()  # the names of the targets that are being looked at
+        self._again: set[str] = set()  # of these, the ones to look at once more
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(workers), _HEARTBEAT: ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -97,9 +101,14 @@ class Scheduler:
             )
 
     def look_now(self, names: Iterable[str]) -> None:
-        """Looks at these targets as soon as a thread is free."""
+        """Looks at these targets as soon as a thread is free; after the look that is running, if there is one."""
         for name in names:
-            self._at(name, self._clock.now())
+            with self._lock:
+                running = name in self._running
+                if running:
+                    self._again.add(name)
+            if not running:
+                self._at(name, self._clock.now())
 
     def after_jump(self) -> None:
         """Plans every look again after the wall clock was set."""
@@ -110,9 +119,19 @@ class Scheduler:
         self._scheduler.wakeup()
 
     def _run(self, target: Target) -> None:
-        following = self._look(target)
+        with self._lock:
+            self._running.add(target.name)
+        try:
+            following = self._look(target)
+        finally:
+            with self._lock:
+                self._running.discard(target.name)
+                again = target.name in self._again
+                self._again.discard(target.name)
         now = self._clock.now()
-        if following is not None and following < now + self._poll:
+        if again:
+            self._at(target.name, now)
+        elif following is not None and following < now + self._poll:
             self._at(target.name, max(following, now + _SHORTEST_PAUSE))
 
     def _at(self, name: str, moment: datetime) -> None:

@@ -18,6 +18,8 @@ _BLOCKED = {
     HoldReason.IDLE_IN_OVERLAP: "idle_in_overlap",
     HoldReason.ACCOUNT_MISSING: "account_missing",
     HoldReason.UNPROVED: "passwords_not_accepted",
+    HoldReason.CLOCKS_DIFFER: "clocks_differ",
+    HoldReason.LEFT_ALONE: "cannot_be_proved",
 }
 _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
 
@@ -78,6 +80,7 @@ class Snapshot:
             capabilities=components.capabilities if components else {},
             holds=dict(self._holds),
             audit=self._composition.audit.status,
+            vault_now=components.store.now() if components else None,
         )
         targets = components.targets if components else self._composition.settings.core_targets()
         return status_document(targets, dict(self._states), self._composition.clock.now(), around)

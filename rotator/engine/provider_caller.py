@@ -42,7 +42,7 @@ class ProviderCaller:
         return answer
 
     def prove(self, credential: Credential) -> Answer[Proof]:
-        """Proves what is published. A password is tried where devices log in, which no circuit of the API concerns."""
+        """Proves a credential. A password is tried where devices log in, which no circuit of the API concerns."""
         provider = self.providers[credential.account]
         if provider.capabilities.proof.tries_password:
             return provider.prove(credential)
@@ -86,5 +86,5 @@ def could_not_be_asked(answer: Answer[Proof]) -> bool:
 
 
 def message_of(answer: Answer[object]) -> str:
-    """Returns what went wrong, in words; empty if nothing did."""
-    return "" if isinstance(answer, Done) else answer.message
+    """Returns what went wrong, or what somebody should know, in words; empty if there is nothing."""
+    return answer.note if isinstance(answer, Done) else answer.message

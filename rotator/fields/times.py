@@ -65,6 +65,20 @@ LeaseLength = Annotated[timedelta, _bounded(timedelta(seconds=5))]
 """A duration of five seconds or more: a lease is renewed several times within its length, over a network."""
 
 
+SHORTEST_VERIFY = timedelta(minutes=5)
+_VERIFY_REMEDY = "write a duration such as '24h', or 'off'"
+
+
+def _verify(text: str) -> timedelta | None:
+    return None if text == "off" else _bounded(SHORTEST_VERIFY).read(text)
+
+
+VerifyInterval = Annotated[
+    timedelta | None, TextField(_verify, {"pattern": f"^off$|{_DURATION}", "examples": ["24h", "off"]}, _VERIFY_REMEDY)
+]
+"""A duration of five minutes or more, or `off`, which is None."""
+
+
 def _timezone(text: str) -> str:
     try:
         ZoneInfo(text)

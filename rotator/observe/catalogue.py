@@ -70,11 +70,30 @@ METRICS = (
         "rotator_target_consecutive_failures", "gauge", _TARGET, "Failures in a row; 0 if the last run succeeded."
     ),
     Described(
+        "rotator_target_verified_timestamp_seconds",
+        "gauge",
+        _TARGET,
+        "When a proof last showed whether the provider accepts what is published; absent before the first one.",
+    ),
+    Described(
+        "rotator_target_accepted",
+        "gauge",
+        _TARGET,
+        "0 while the provider refuses what is published (believed after two refused proofs in a row), else 1; absent "
+        "before the first proof.",
+    ),
+    Described(
+        "rotator_target_verification_overdue",
+        "gauge",
+        _TARGET,
+        "1 if no proof of what is published was answered for twice `verify` of the policy, else 0.",
+    ),
+    Described(
         "rotator_target_blocked",
         "gauge",
         ("target", "reason"),
-        "1 while something other than the due time holds a target up: document_deleted, foreign_document, "
-        "idle_in_overlap, account_missing or passwords_not_accepted; absent otherwise.",
+        "1 while something other than the due time holds a target up; operations.md explains each reason; absent "
+        "otherwise.",
     ),
     Described(
         "rotator_last_look_timestamp_seconds",
@@ -87,6 +106,13 @@ METRICS = (
         "gauge",
         _TARGET,
         "When the open attempt began; absent while none is open.",
+    ),
+    Described(
+        "rotator_target_devices_out",
+        "gauge",
+        _TARGET,
+        "1 while the provider may refuse what Vault hands out, because an attempt of in-place may have set another "
+        "password and has not published it; else 0.",
     ),
     Described(
         "rotator_ledger_credentials",
@@ -105,6 +131,13 @@ METRICS = (
         "gauge",
         ("account",),
         "1 while a provider account's circuit is open (too many calls failed in a row; only probes are sent), else 0.",
+    ),
+    Described(
+        "rotator_provider_verb_forbidden",
+        "gauge",
+        ("account", "verb"),
+        "1 while calls of one verb are refused for a missing right (403), as many in a row as open a circuit; absent "
+        "otherwise.",
     ),
     Described(
         "rotator_provider_requests_total",
@@ -147,6 +180,13 @@ METRICS = (
         "counter",
         ("direction",),
         "Jumps of the wall clock since start: forward or backward.",
+    ),
+    Described(
+        "rotator_clock_offset_seconds",
+        "gauge",
+        (),
+        "How far this machine's clock is ahead of Vault's (negative: behind); 0 for up to two seconds, which cannot be "
+        "measured.",
     ),
     Described(
         "rotator_config_last_reload_successful",

@@ -1,6 +1,7 @@
 """The sections of the configuration file: keys, defaults, and reasons for the defaults."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -15,7 +16,7 @@ from rotator.engine import Limits
 from rotator.fields.network import HostPort, Listen
 from rotator.fields.section import Count, Section
 from rotator.fields.text import FilePath, Name, TargetPattern, VaultPath, Word, invalid
-from rotator.fields.times import CronText, Duration, Grace, LeaseLength, TimeZone, WindowLength
+from rotator.fields.times import CronText, Duration, Grace, LeaseLength, TimeZone, VerifyInterval, WindowLength
 from rotator.providers.registry import AnyAccountOptions
 from rotator.settings.vault import VaultSettings
 
@@ -86,6 +87,10 @@ class PolicySettings(Section):
     again."""
     password: PasswordSettings = Field(default_factory=PasswordSettings)
     """The rules for new passwords."""
+    verify: VerifyInterval = timedelta(hours=24)
+    """How often the published password is tried between rotations; default 24h, up to a tenth earlier. `off` for never;
+    an account whose proof is a read-back, which tries no password, is not verified either. Before a replaced credential
+    is disabled or deleted, the published one is proved in any case."""
 
     @model_validator(mode="after")
     def _one_schedule(self) -> "PolicySettings":
@@ -108,6 +113,7 @@ class PolicySettings(Section):
             overlap=self.overlap,
             quarantine=self.quarantine,
             password=self.password.core(),
+            verify=self.verify,
         )
 
 
@@ -161,10 +167,13 @@ class TargetSettings(Section):
 
 
 class CircuitSettings(Section):
-    """The circuit breaker of each provider account: one failing account must not break a fleet."""
+    """The circuit breaker of each provider account: one failing account must not break a fleet.
+
+    A missing right (403) shuts the verb that it was asked for, and not the account.
+    """
 
     failures: Count = Field(default=_LIMITS.circuit_failures, ge=1, le=1000)
-    """The number of failures in a row that opens the circuit, which stops all traffic; default 5."""
+    """The number of failures in a row that opens the circuit, which stops all traffic but emergencies; default 5."""
     open_for: Duration = _LIMITS.circuit_open_for
     """How long the circuit stays open before a single call probes the account; default 5m."""
 
@@ -191,8 +200,8 @@ class DaemonSettings(Section):
     workers: Count = Field(default=8, ge=1, le=64)
     """The number of targets that are worked on at the same time; default 8."""
     poll: Duration = timedelta(seconds=30)
-    """The interval between two looks at a target; default 30s. A look also finds requests from `rotator rotate` for
-    which no signal was sent."""
+    """The interval between two looks at a target; default 30s. Requests from `rotator rotate --no-wait` are seen within
+    seconds, whatever the interval."""
     claim: LeaseLength = _LIMITS.claim
     """How long a claim reserves a target for a process that no longer renews it; default 12s, at least 5s. After a
     crash, another process takes over when the claim ends. Configure the same length for all processes."""
@@ -279,4 +288,9 @@ class Settings(Section):
     def core_targets(self) -> tuple[Target, ...]:
         """Returns the targets as the core defines them, in the order of the file."""
         policies = self.core_policies()
-        return tuple(target.core(policies[target.policy]) for target in self.targets)
+        return tuple(target.core(self._policy_at(policies[target.policy], target.provider)) for target in self.targets)
+
+    def _policy_at(self, policy: Policy, account: str) -> Policy:
+        """Returns the policy as it holds at an account: a read-back tries no password, so it is not worth repeating."""
+        tries_password = self.providers[account].capabilities.proof.tries_password
+        return policy if tries_password else replace(policy, verify=None)

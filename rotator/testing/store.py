@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Lock
 
+from rotator.core.bell import Bell
 from rotator.core.model import ConsumerDocument, Credential, TargetState
 from rotator.ports import Clock, Conflict, StoreDenied, StoreError, Versioned
 from rotator.testing.crash import CrashPoints
@@ -17,6 +18,7 @@ class MemoryStore:
         self.ahead = timedelta()  # of `clock`
         self.states: dict[str, Versioned] = {}
         self.consumers: dict[str, ConsumerDocument] = {}
+        self.bell = Bell()
         self.points = CrashPoints()
         self.unpublishable: set[str] = set()
         self.deletes_after: timedelta | None = None  # the mount's `delete_version_after`
@@ -51,6 +53,19 @@ class MemoryStore:
     def list_states(self) -> tuple[str, ...]:
         """Returns every target that was ever written."""
         return tuple(sorted(self.states))
+
+    def read_bell(self) -> Bell:
+        """Returns the bell."""
+        self._fail()
+        return self.bell
+
+    def write_bell(self, bell: Bell) -> None:
+        """Writes by check-and-set."""
+        self._fail()
+        with self._lock:
+            if self.bell.number != bell.number - 1:
+                raise Conflict(f"the bell is at number {self.bell.number}, not {bell.number - 1}")
+            self.bell = bell
 
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Returns the consumer document."""

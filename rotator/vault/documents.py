@@ -14,6 +14,7 @@ from cattrs import BaseValidationError, Converter, ForbiddenExtraKeysError, tran
 from cattrs.cols import homogenous_tuple_structure_factory
 from cattrs.gen import make_dict_structure_fn
 
+from rotator.core.bell import Bell, Ring
 from rotator.core.model import SCHEMA_VERSION, ConsumerDocument, Credential, TargetState
 from rotator.core.secret import Secret
 from rotator.ports import StoreCorrupt
@@ -42,6 +43,19 @@ def decode_state(document: Mapping[str, Any]) -> TargetState:
         problem, _, path = transform_error(error, "", _problem)[0].rpartition(" @ ")
     # Raised outside the handler, because the original error quotes values.
     raise StoreCorrupt(f"field {path.removeprefix('.') or 'document'}: {problem}")
+
+
+def encode_bell(bell: Bell, writer: str) -> dict[str, Any]:
+    """Returns the bell's document."""
+    return {"rings": _converter.unstructure(bell.rings), _WRITER: writer}
+
+
+def decode_bell(document: Mapping[str, Any], version: int) -> Bell:
+    """Reads the bell. Without rings if it is not of our form: the poll finds what they announced."""
+    try:
+        return Bell(version, _converter.structure(document.get("rings"), tuple[Ring, ...]))
+    except (BaseValidationError, TypeError):
+        return Bell(version)
 
 
 def encode_consumer(credential: Credential, at: datetime | None, existing: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,12 @@
 from collections.abc import Iterable
 
 _HEADER = """\
-# The minimum that rotator needs in Vault: two kinds of documents and its own token.
+# The minimum that rotator needs in Vault: its documents and its own token.
 # Write it with:  vault policy write rotator vault-policy.hcl
 # `{mount}` is vault.mount of the configuration and `{prefix}` is vault.state_prefix.
 
-# The state documents. Only rotator may read them: they contain staged and replaced passwords. To Vault even their first
-# version is an update, because the number of versions to keep is set before it is written.
+# The state documents and the bell. Only rotator may read them: they contain staged and replaced passwords. To Vault
+# even their first version is an update, because the number of versions to keep is set before it is written.
 path "{mount}/data/{prefix}/*" {{
   capabilities = ["read", "update"]
 }}

@@ -3,13 +3,24 @@
 from dataclasses import replace
 from datetime import datetime
 
+from rotator.core.bell import Bell
 from rotator.core.model import ConsumerDocument, Credential, TargetState
 from rotator.core.secret import Secret
 from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, Versioned
 from rotator.vault.client import VaultClient
-from rotator.vault.documents import decode_consumer, decode_state, encode_consumer, encode_state
+from rotator.vault.documents import (
+    decode_bell,
+    decode_consumer,
+    decode_state,
+    encode_bell,
+    encode_consumer,
+    encode_state,
+)
 from rotator.vault.kv import KeyValue, KvDocument
 
+_RESERVED = "_"  # begins the names below the state prefix that are no target's: a target's begins otherwise
+_BELL = f"{_RESERVED}bell"
+_BELL_VERSIONS = 1
 _STATE_VERSIONS = 2  # a staged password stays in Vault's history for one more write
 
 
@@ -62,7 +73,20 @@ class VaultStore:
 
     def list_states(self) -> tuple[str, ...]:
         """Returns the names of all targets that have a state document. Raises StoreError."""
-        return tuple(name for name in self._kv.list("list_states", self._prefix) if not name.endswith("/"))
+        names = self._kv.list("list_states", self._prefix)
+        return tuple(name for name in names if not name.endswith("/") and not name.startswith(_RESERVED))
+
+    def read_bell(self) -> Bell:
+        """Reads the bell; one that never rang if the document is missing or not of our form. Raises StoreError."""
+        document = self._kv.read("read_bell", f"{self._prefix}/{_BELL}")
+        return decode_bell(document.data or {}, document.version)
+
+    def write_bell(self, bell: Bell) -> None:
+        """Writes the bell over the one with the number before. Raises StoreError."""
+        path = f"{self._prefix}/{_BELL}"
+        if bell.number == 1:  # to Vault every write is an update then, as its policy has it
+            self._kv.limit_versions("limit_versions", path, _BELL_VERSIONS)
+        self._kv.write("write_bell", path, encode_bell(bell, self._client.nonce()), bell.number - 1)
 
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Reads the consumer document. Raises StoreError."""
@@ -111,8 +135,10 @@ class VaultStore:
         return undelete if document.deleted and not document.destroyed else ""
 
     def _state_path(self, target: str) -> str:
-        if not target or "/" in target or target in {".", ".."}:
-            raise StoreError(f"the target name {target!r} cannot be part of a path: use letters, digits, - and _")
+        if not target or "/" in target or target in {".", ".."} or target.startswith(_RESERVED):
+            raise StoreError(
+                f"the target name {target!r} cannot be part of a path: use letters, digits, - and _, but no _ first"
+            )
         return f"{self._prefix}/{target}"
 
     def _decoded(self, target: str, path: str, document: KvDocument) -> TargetState:

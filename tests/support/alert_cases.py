@@ -34,12 +34,17 @@ _MADE = _series("rotator_target_password_made_timestamp_seconds", _TARGET)
 _NEXT = _series("rotator_target_next_rotation_timestamp_seconds", _TARGET)
 _MAX_AGE = _series("rotator_target_max_age_seconds", _TARGET)
 _FAILURES = _series("rotator_target_consecutive_failures", _TARGET)
+_ACCEPTED = _series("rotator_target_accepted", _TARGET)
+_UNVERIFIED = _series("rotator_target_verification_overdue", _TARGET)
 _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
 _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
 _CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
+_OUT = _series("rotator_target_devices_out", _TARGET)
+_FORBIDDEN = _series("rotator_provider_verb_forbidden", 'account="prod",verb="delete"')
 _TOKEN = _series("rotator_vault_token_expiry_timestamp_seconds")
 _AUDIT = _series("rotator_audit_waiting_records")
+_OFFSET = _series("rotator_clock_offset_seconds")
 _CONFIG = _series("rotator_config_last_reload_successful")
 
 
@@ -121,6 +126,17 @@ CASES = (
         quiet={_NEXT: "0x1500", _LAST: "0x1500"},
     ),
     Case(
+        "RotatorDevicesCutOff",
+        {_OUT: "0x3 1x20"},
+        "8m",
+        "6m",
+        _PHONE,
+        "critical",
+        "Devices of phone may be refused",
+        "A password was or may have been set in place. It is neither published yet, nor is the old one put back.",
+        quiet={_OUT: "0x5 1 1 0x80"},
+    ),
+    Case(
         "RotatorTargetFailing",
         {_FAILURES: "0 1 2 3x20"},
         "9m",
@@ -128,7 +144,7 @@ CASES = (
         _PHONE,
         "warning",
         "Rotating phone fails",
-        "3 failures in a row. The published password still works; the back-off grows with each try.",
+        "3 failures in a row; the back-off grows with each try. Devices are cut off only if another alert says so.",
         quiet={_FAILURES: "2x60"},
     ),
     Case(
@@ -152,6 +168,31 @@ CASES = (
         "A document of phone in Vault was deleted, or ends by itself",
         "rotator changes nothing until it is restored; devices may find no password. The runbook has the commands.",
         quiet={_blocked("foreign_document"): "1x60"},
+    ),
+    Case(
+        "RotatorPublishedRefused",
+        {_ACCEPTED: "1x2 0x60"},
+        "9m",
+        "7m",
+        _PHONE,
+        "critical",
+        "The provider refuses the published password of phone",
+        (
+            "Devices that read Vault are refused. Nothing is retired. See rotator status phone; "
+            "rotator rotate phone replaces it."
+        ),
+        quiet={_ACCEPTED: "1x90"},
+    ),
+    Case(
+        "RotatorVerificationOverdue",
+        {_UNVERIFIED: "1x60"},
+        "16m",
+        "14m",
+        _PHONE,
+        "warning",
+        "The published password of phone is not verified",
+        "The provider could not be asked for two intervals whether it accepts it.",
+        quiet={_UNVERIFIED: "0x90"},
     ),
     Case(
         "RotatorAttemptStaysOpen",
@@ -185,6 +226,17 @@ CASES = (
         "The circuit of provider account prod is open",
         "Its calls failed several times in a row. Single calls probe it; all others wait.",
         quiet={_CIRCUIT: "1x6 0x60"},
+    ),
+    Case(
+        "RotatorProviderVerbForbidden",
+        {_FORBIDDEN: "_x3 1x60"},
+        "20m",
+        "15m",
+        {"account": "prod", "verb": "delete"},
+        "warning",
+        "The key of prod may not delete",
+        "Several calls in a row were refused for a missing right. Other calls go on; single ones probe this.",
+        quiet={_FORBIDDEN: "1x5 _x90"},
     ),
     Case(
         "RotatorVaultFailing",
@@ -227,7 +279,7 @@ CASES = (
         _ONE | {"direction": "forward"},
         "warning",
         "The clock of a:9464 was set forward",
-        "Grace periods follow the clock. Retirements are capped; check that the time is right now.",
+        "What is due waits until it is due by Vault's clock as well. Check that the time is right now.",
         quiet={_series("rotator_clock_jumps_total", 'direction="forward"'): "0x200"},
     ),
     Case(
@@ -238,7 +290,29 @@ CASES = (
         _ONE | {"direction": "backward"},
         "warning",
         "The clock of a:9464 was set backward",
-        "Grace periods follow the clock. Retirements are capped; check that the time is right now.",
+        "What is due waits until it is due by Vault's clock as well. Check that the time is right now.",
+    ),
+    Case(
+        "RotatorClocksDiffer",
+        {_OFFSET: "0 -172800x60"},
+        "7m",
+        "5m",
+        _ONE,
+        "warning",
+        "The clocks of a:9464 and of Vault differ",
+        "By 2d 0h 0m 0s. What is due waits until it is due by both.",
+        quiet={_OFFSET: "60x20 -60x20 90x4 0x60"},
+    ),
+    Case(
+        "RotatorTimesInTheFuture",
+        {_LAST: "0x5 86400x60"},
+        "22m",
+        "20m",
+        _PHONE,
+        "warning",
+        "The stored times of phone lie in the future",
+        "By 23h 38m 0s, since a clock was ahead. What is due comes late by as much.",
+        quiet={_LAST: "3600x90"},
     ),
     Case(
         "RotatorAuditNotWritten",

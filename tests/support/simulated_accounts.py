@@ -59,7 +59,6 @@ class RequestFault(Enum):
     HALF = "half an answer"
     UNAUTHORIZED = "401"
     REFUSED = "422"
-    FORBIDDEN = "403"
 
 
 CARRIED_OUT = {RequestFault.LOST_ANSWER, RequestFault.SILENCE_AFTER, RequestFault.ERROR_AFTER, RequestFault.HALF}
@@ -119,7 +118,6 @@ _STATUS: Mapping[RequestFault | None, tuple[int, dict[str, str]]] = {
     RequestFault.ERROR_AFTER: (500, {}),
     RequestFault.UNAUTHORIZED: (401, {}),
     RequestFault.REFUSED: (422, {}),
-    RequestFault.FORBIDDEN: (403, {}),
 }
 
 

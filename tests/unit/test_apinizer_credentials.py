@@ -139,7 +139,7 @@ def test_a_predecessor_at_another_account_hands_nothing_over():
 @pytest.mark.parametrize(
     ("steps", "why"),
     [
-        ([listing()], Refusal.NOT_FOUND),
+        ([listing()], Refusal.INVALID),  # gone, and no email is configured
         ([listing(entry(expireDate="2026-01-01T00:00:00.000Z"))], Refusal.EXPIRED),
         ([listing({k: v for k, v in entry().items() if k != "ipList"})], Refusal.INVALID),
         ([listing(entry(email=None))], Refusal.INVALID),
@@ -195,6 +195,28 @@ def test_a_create_is_never_sent_twice():
         provider, network = apinizer(answers_in_turn(error), email="a@b.c", full_name="T")
         assert isinstance(provider.create(staged(), "t"), Unknown)
         assert len(network.sent) == 1
+
+
+def test_a_predecessor_that_the_listing_lacks_is_none_and_what_it_was_granted_is_named():
+    steps = answers_in_turn(listing(entry("other")), deployed(), access())
+    provider, network = apinizer(steps, email="a@b.c", full_name="T")
+    made = provider.create(staged(), "t", credential())
+    assert isinstance(made, Done)
+    assert made.note.startswith("client1 is gone, so its successor has none of its access to API proxies")
+    assert network.bodies[0]["email"] == "a@b.c"
+
+
+def test_a_create_whose_predecessor_is_gone_is_completed():
+    steps = [failure(NOT_FOUND), listing(entry("client2")), listing(entry("client2")), deployed(),
+             listing(entry("client2")), access()]  # fmt: skip
+    provider, _ = apinizer(answers_in_turn(*steps))
+    assert isinstance(provider.complete(replace(staged(), id="client2"), credential()), Done)
+
+
+def test_a_predecessor_whose_absence_is_not_confirmed_is_still_needed():
+    provider, network = apinizer(answers_in_turn(answer(500)), email="a@b.c", full_name="T")
+    assert isinstance(provider.create(staged(), "t", credential()), Unknown)
+    assert "POST" not in {sent.method for sent in network.sent}
 
 
 def test_a_partial_create_is_a_partial_failure():

@@ -9,7 +9,10 @@ from rotator.observe import status
 from rotator.observe.catalogue import METRICS
 
 
-@pytest.mark.parametrize("reason", [HoldReason.ACCOUNT_MISSING, HoldReason.FOREIGN_DOCUMENT, HoldReason.UNPROVED])
+@pytest.mark.parametrize(
+    "reason",
+    [HoldReason.ACCOUNT_MISSING, HoldReason.CLOCKS_DIFFER, HoldReason.FOREIGN_DOCUMENT, HoldReason.UNPROVED],
+)
 def test_what_somebody_has_to_mend_is_blocked_in_the_status_and_in_the_metrics(reason):
     assert status._state(TargetState("phone"), Hold(reason, "look there first")) == "blocked"
     assert snapshot._BLOCKED[reason]

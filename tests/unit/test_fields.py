@@ -61,6 +61,8 @@ def test_what_is_not_a_length_of_time_is_refused_with_examples(text):
         (times.Duration, "0s", "is too short; set at least 1s"),
         (times.WindowLength, "59s", "is too short; set at least 1m"),
         (times.Grace, "999999999d", "is too long; set at most 3650d"),
+        (times.VerifyInterval, "4m", "is too short; set at least 5m"),
+        (times.VerifyInterval, 24, "must be text; write a duration such as '24h', or 'off'"),
         (times.TimeZone, "Europe/Berln", "is not a time zone; did you mean 'Europe/Berlin'?"),
         (times.TimeZone, "europe/berlin", "is not a time zone; did you mean 'Europe/Berlin'?"),
         (times.TimeZone, "Europe", "is not a time zone; did you mean 'Europe/Rome'?"),

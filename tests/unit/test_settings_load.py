@@ -1,6 +1,7 @@
 """Loading: the file itself, its shape, and the secrets it refers to. Every message is checked as a whole."""
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -264,8 +265,18 @@ def test_a_minimal_configuration_has_sane_defaults(tmp_path):
     settings, warnings = check_text(text, tmp_path)
 
     (target,) = settings.core_targets()
-    policy = Policy("default", Every(timedelta(days=90)), None, timedelta(days=1), timedelta(days=7), PasswordRules())
-    assert target == Target("phone", "prod", Strategy.REPLACE, ("phone01",), "sip/phone", policy)
+    policy = Policy(
+        "default",
+        Every(timedelta(days=90)),
+        None,
+        timedelta(days=1),
+        timedelta(days=7),
+        PasswordRules(),
+        verify=timedelta(days=1),
+    )
+    # Without a registrar the proof is a read-back, which is not worth repeating.
+    unverified = replace(policy, verify=None)
+    assert target == Target("phone", "prod", Strategy.REPLACE, ("phone01",), "sip/phone", unverified)
     assert settings.core_policies() == {"default": policy}
     assert (settings.vault.mount, settings.vault.state_prefix) == ("secret", "rotator/state")
     assert (str(settings.daemon.listen), settings.daemon.workers) == ("127.0.0.1:9464", 8)
@@ -278,10 +289,12 @@ def test_a_minimal_configuration_has_sane_defaults(tmp_path):
 def test_everything_reaches_the_core(tmp_path):
     """Cron, window, lengths of time, password rules, two usernames."""
     text = changed(GOOD, "    every: 90d\n", "    cron: 0 3 * * SUN\n    timezone: Europe/Berlin\n    quarantine: 2d\n"
+        "    verify: 12h\n"
         "    window: {cron: 0 2 * * *, duration: 4h, timezone: Asia/Kolkata}\n"
         "    password: {length: 18, lower: 2, upper: 3, digits: 4, symbol: 2, symbols: '!_'}\n")  # fmt: skip
     text = changed(text, "strategy: replace", "strategy: alternating")
     text = changed(text, "{username: phone01}", "{usernames: [phonea, phoneb]}")
+    text = changed(text, "auth_id: MA_1", "auth_id: MA_1\n    registrar: sip.example.com:5060")
 
     (target,) = load_text(text, tmp_path).core_targets()
 
@@ -294,7 +307,9 @@ def test_everything_reaches_the_core(tmp_path):
         overlap=timedelta(hours=24),
         quarantine=timedelta(days=2),
         password=PasswordRules(length=18, lower=2, upper=3, digits=4, symbol=2, symbols="!_"),
+        verify=timedelta(hours=12),
     )
+    assert load_text(changed(text, "verify: 12h", "verify: off"), tmp_path).core_targets()[0].policy.verify is None
 
 
 @pytest.mark.parametrize(

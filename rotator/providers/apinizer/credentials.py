@@ -42,6 +42,7 @@ class _Inheritance:
 
     fields: Mapping[str, Any]
     access: tuple[AccessGrant, ...] = ()
+    note: str = ""  # what could not be inherited
 
 
 class ApinizerCredentials(CredentialKind):
@@ -82,7 +83,8 @@ class ApinizerCredentials(CredentialKind):
         if not isinstance(answer, Done):
             return self._duplicate(call, staged, answer)
         created = replace(staged, id=staged.username, enabled=True)
-        return self._granted(call, created, inheritance.value.access, "the credential exists")
+        granted = self._granted(call, created, inheritance.value.access, "the credential exists")
+        return Done(granted.value, inheritance.value.note) if isinstance(granted, Done) else granted
 
     def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:
         """Sets the password, which the lost create may not have set, and grants the access of `like`."""
@@ -160,6 +162,8 @@ class ApinizerCredentials(CredentialKind):
         if like is None or like.account != staged.account:
             return self._without_predecessor(target)
         item = self._entry(call, like)
+        if _is_gone(item):
+            return self._without_predecessor(target, _lost_grants(like))
         if not isinstance(item, Done):
             return item
         fields = _carried(item.value)
@@ -172,21 +176,22 @@ class ApinizerCredentials(CredentialKind):
         inherited = grants(call, self._options, _name(like))
         return Done(_Inheritance(fields.value, inherited.value)) if isinstance(inherited, Done) else inherited
 
-    def _without_predecessor(self, target: str) -> Answer[_Inheritance]:
+    def _without_predecessor(self, target: str, note: str = "") -> Answer[_Inheritance]:
         if not self._options.email or not self._options.full_name:
             message = "set email and full_name: the API requires both, and there is no predecessor to inherit them from"
             return Refused(Refusal.INVALID, message)
         fields = {"email": self._options.email, "fullName": self._options.full_name}
-        return Done(
-            _Inheritance({**fields, "description": target, "roleNameList": [], "ipList": [], "expireDate": None})
-        )
+        plain: dict[str, Any] = {**fields, "description": target, "roleNameList": [], "ipList": [], "expireDate": None}
+        return Done(_Inheritance(plain, note=note))
 
     def _access_of(
         self, call: HttpCall, created: Credential, like: Credential | None
     ) -> Answer[tuple[AccessGrant, ...]]:
         if like is None or like.account != created.account:
             return Done(())
-        return grants(call, self._options, _name(like))
+        access = grants(call, self._options, _name(like))
+        refused = isinstance(access, Refused) and not access.why.concerns_account
+        return Done(()) if refused and _is_gone(self._entry(call, like)) else access
 
     def _granted(
         self, call: HttpCall, created: Credential, access: tuple[AccessGrant, ...], done: str
@@ -286,6 +291,16 @@ def _carried(item: ApinizerRecord) -> Done[Mapping[str, Any]] | Refused:
         return Done(fields)
     message = "the listing lacks fields that a full update or a successor needs (email, fullName, roles, IP list)"
     return Refused(Refusal.INVALID, message)
+
+
+def _is_gone(answer: Answer[ApinizerRecord]) -> bool:
+    """True if the project's listing was read and lacks the credential."""
+    return isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND
+
+
+def _lost_grants(like: Credential) -> str:
+    name = like.username
+    return f"{name} is gone, so its successor has none of its access to API proxies, roles or IP list: set them by hand"
 
 
 def _after(answer: Answer[T], done: str) -> Done[T] | Retry | Unknown:

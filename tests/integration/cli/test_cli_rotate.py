@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from command_runner import DAY, LOBBY, OFFICE, PAIR, create_credentials, start_rotator
 from daemon_environment import TOKEN
+from openbao_server import TamperingProxy
 from polling import eventually
 
 from rotator.core.model import Claim
@@ -166,17 +167,35 @@ def test_one_that_fails_does_not_hold_up_the_others(environment, run_command):
 
 def test_no_wait_leaves_it_to_the_daemon(environment, run_command):
     create_credentials(environment, "office")
-    environment.configure([OFFICE], daemon={"poll": "30s"})
+    environment.configure([OFFICE], daemon={"poll": "10m"}, policies=DAY)
     daemon = environment.start()
     eventually(lambda: environment.rotations("office") == 1, "the first rotation")
+    first = environment.consumer_document("sip/office").password
     printed = run_command("rotate", "office", "--no-wait", "--reason", "later", "-o", "json")
     assert printed.code == 0, printed.err
     assert printed.row("office")["result"] == "requested"
-    assert environment.state("office").request.reason == "later"
-    assert environment.rotations("office") == 1
-    daemon.send(signal.SIGUSR1)
-    eventually(lambda: environment.rotations("office") == 2, "the daemon carries it out")
+    eventually(lambda: environment.rotations("office") == 2, "the daemon hears of it long before its poll")
+    printed = run_command("undo", "office", "--no-wait", "--reason", "not this", "-o", "json")
+    assert printed.code == 0, printed.err
+    assert printed.row("office")["result"] == "requested"
+    eventually(lambda: environment.state("office").counts.undone == 1, "the daemon hears of the undo as well")
+    assert environment.consumer_document("sip/office").password == first
     assert daemon.stop() == 0
+    closed = [line["facts"] for line in environment.audit() if line["verb"] == "close"]
+    assert [facts["reason"] for facts in closed[1:]] == ["later", "not this"]
+
+
+def test_a_request_that_cannot_be_announced_is_written_all_the_same(environment, bao, run_command):
+    create_credentials(environment, "office")
+    with TamperingProxy(bao.address) as proxy:
+        environment.configure([OFFICE], vault={"address": proxy.address})
+        proxy.tamper = lambda seen: (
+            replace(seen, status=403, body=b'{"errors":["permission denied"]}') if "_bell" in seen.path else seen
+        )
+        printed = run_command("rotate", "office", "--no-wait")
+    assert printed.code == 0, printed.err
+    assert "the daemon looks at its next poll, not at once" in printed.err
+    assert environment.state("office").request is not None
 
 
 def test_what_another_process_does_meanwhile_is_waited_for_and_reported(environment, run_command):
@@ -187,7 +206,6 @@ def test_what_another_process_does_meanwhile_is_waited_for_and_reported(environm
     eventually(lambda: environment.rotations("office") == 1, "the first rotation")
     slow = environment.sandbox.faults.plan("latency", verb="create", times=1)
     assert run_command("rotate", "office", "--no-wait").code == 0
-    daemon.send(signal.SIGUSR1)
     eventually(lambda: slow.fired, "the daemon is at the provider")
     printed = run_command("rotate", "office", "-o", "json")
     assert printed.code == 0, printed.err

@@ -25,7 +25,9 @@ def test_two_entries_of_one_credential_do_not_get_in_each_others_way():
     assert postponed.ledger == (FIRST, replace(SECOND, failures=1, not_before=LATER, note="active calls"))
     known = ledger.after_new_password(BOTH, SECOND, Secret("third"))
     assert [entry.credential.password for entry in known.ledger] == [OLD.password, Secret("third")]
-    assert ledger.after_expire(BOTH, SECOND, NOW + DAY).ledger == (FIRST, replace(SECOND, expires_at=NOW + DAY))
+    told = ledger.after_expire(BOTH, SECOND, NOW + DAY)
+    assert told.ledger == (FIRST, replace(SECOND, expires_at=NOW + DAY))
+    assert told.verify_at == NOW + 23 * HOUR
 
 
 def test_what_is_gone_from_the_provider_leaves_nothing_in_the_ledger():
@@ -49,7 +51,11 @@ PAUSED = replace(SECOND, failures=2, not_before=LATER, note="active calls")
 @pytest.mark.parametrize(
     ("after", "entries", "counts"),
     [
-        (lambda s: ledger.after_expire(s, PAUSED, LATER), (replace(SECOND, expires_at=LATER),), Counts()),
+        (
+            lambda s: replace(ledger.after_expire(s, PAUSED, LATER), verify_at=None),
+            (replace(SECOND, expires_at=LATER),),
+            Counts(),
+        ),
         (lambda s: ledger.after_disable(s, PAUSED, LATER), (replace(SECOND, disabled_at=LATER),), Counts(disabled=1)),
         (
             lambda s: ledger.after_postponement(s, PAUSED, "429", NOW),

@@ -71,11 +71,11 @@ def test_a_working_credential_is_asked_once_a_day_and_the_audit_is_silent_about_
 @pytest.mark.parametrize(
     ("target", "capabilities", "act", "why"),
     [
-        (REPLACE, None, delete, "is gone at fake"),
-        (REPLACE, None, disable, "is disabled at fake"),
-        (replace(REPLACE, usernames=()), GENERATED, change, "has another password at fake"),
-        (ALTERNATING, None, delete, "is gone at fake"),
-        (IN_PLACE, None, disable, "is disabled at fake"),
+        (REPLACE, None, delete, "is refused and gone"),
+        (REPLACE, None, disable, "is refused and disabled"),
+        (replace(REPLACE, usernames=()), GENERATED, change, "is refused and listed with another password"),
+        (ALTERNATING, None, delete, "is refused and gone"),
+        (IN_PLACE, None, disable, "is refused and disabled"),
     ],
 )
 def test_what_somebody_changed_at_the_provider_is_repaired_within_the_interval(target, capabilities, act, why):
@@ -107,7 +107,8 @@ def test_a_single_one_that_is_listed_unchanged_is_rotated_once_and_not_before_ot
     world.settle(engine, ALONE - 3 * MINUTE)
     assert requested(world) == []
     world.settle(engine, 3 * MINUTE)
-    assert requested(world) == ["drift: the provider refuses its password, and lists it unchanged"]
+    (reason,) = requested(world)
+    assert reason.endswith("at fake is refused and listed unchanged")
     assert world.published_works
 
 
