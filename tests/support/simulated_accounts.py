@@ -54,6 +54,7 @@ class RequestFault(Enum):
     RATE_LIMITED = "429"
     RATE_LIMITED_FOR_HOURS = "429 for hours"
     BUSY_FOR_HOURS = "503 for hours"
+    FORBIDDEN = "403"
     ERROR = "5xx before"
     ERROR_AFTER = "5xx after"
     HALF = "half an answer"
@@ -113,6 +114,7 @@ class FaultyTransport(httpx.BaseTransport):
 _STATUS: Mapping[RequestFault | None, tuple[int, dict[str, str]]] = {
     RequestFault.RATE_LIMITED: (429, {"Retry-After": "7"}),
     RequestFault.RATE_LIMITED_FOR_HOURS: (429, {"Retry-After": "14400"}),
+    RequestFault.FORBIDDEN: (403, {}),
     RequestFault.BUSY_FOR_HOURS: (503, {"Retry-After": "28800"}),
     RequestFault.ERROR: (503, {}),
     RequestFault.ERROR_AFTER: (500, {}),
