@@ -9,7 +9,17 @@ from datetime import datetime, timedelta
 
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import ending_of, without_credential
-from rotator.core.model import ConsumerDocument, Credential, Ending, LedgerEntry, Policy, Strategy, Target, TargetState
+from rotator.core.model import (
+    ConsumerDocument,
+    Credential,
+    Ending,
+    LedgerEntry,
+    Policy,
+    Strategy,
+    Target,
+    TargetState,
+    is_same_name,
+)
 from rotator.core.schedule import first_due, next_due
 from rotator.core.secret import Secret
 from rotator.core.verification import next_verification
@@ -48,7 +58,9 @@ def credential_in_use(
     """Returns what to look for at the account. Raises AdoptionImpossible."""
     if state.attempt is not None:
         since = f"{state.attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
-        raise AdoptionImpossible(f"an attempt has been open since {since}: wait until it ends, or give it up")
+        raise AdoptionImpossible(
+            f"an attempt has been open since {since}: wait until it ends, or give it up (rotator abandon)"
+        )
     if consumer.exists:
         return _named_by(target, state, consumer, known)
     published = state.published
@@ -87,10 +99,10 @@ def adoption_plan(
         what = f"{wanted.username!r}" + (f" with the id {wanted.id!r}" if wanted.id else "")
         raise AdoptionImpossible(f"{wanted.account} has no credential {what}")
     found = matches[0]
-    if len(matches) > 1 or found.username != wanted.username:
+    if len(matches) > 1 or not is_same_name(found.username, wanted.username):
         names = ", ".join(f"{match.username} ({match.id})" for match in matches)
         raise AdoptionImpossible(f"{wanted.account} has {names} where {wanted.username!r} was looked for")
-    if target.strategy is not Strategy.REPLACE and found.username not in target.usernames:
+    if target.strategy is not Strategy.REPLACE and not target.names(found.username):
         raise AdoptionImpossible(f"the configuration does not name {found.username!r}: add it to the target")
     password = wanted.password or found.password
     if password is None and not known.rotates:
@@ -135,6 +147,7 @@ def after_adopt(state: TargetState, target: Target, plan: AdoptionPlan, now: dat
         last_rotation=rotated_at,
         next_rotation=_next_rotation(target.policy, rotated_at, now, fraction),
         scheduled_by=target.schedule_key,
+        path=target.path,
         published_since=rotated_at or now,
         failures=0,
         not_before=None,

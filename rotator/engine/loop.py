@@ -94,6 +94,7 @@ class Engine:
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
         self._observe, self._stopping, self._audit = observe, stopping, audit
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
+        self._identities = {name: provider.identity for name, provider in providers.items()}
         self._caller = ProviderCaller(providers, clock, randomness, audit, self.throttles, limits)
 
     def look(self, target: Target) -> Look:
@@ -211,7 +212,7 @@ class Engine:
 
     def _facts(self, session: Session) -> Facts:
         remaining = self._claims.remaining(session.target.name, session.state.claim)
-        return session.facts(self._capabilities, self.throttles, remaining)
+        return session.facts(self._capabilities, self.throttles, remaining, self._identities)
 
     def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
         conflicts = 0

@@ -51,6 +51,7 @@ JsonObject: TypeAlias = dict[str, Any]
 # Holds that end only if a person or something outside rotator acts; the others end by themselves.
 _BLOCKING = frozenset(
     {
+        HoldReason.ACCOUNT_CHANGED,
         HoldReason.ACCOUNT_MISSING,
         HoldReason.CIRCUIT_OPEN,
         HoldReason.CLOCKS_DIFFER,
