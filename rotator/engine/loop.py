@@ -95,7 +95,7 @@ class Engine:
         self._observe, self._stopping, self._audit = observe, stopping, audit
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
         self._identities = {name: provider.identity for name, provider in providers.items()}
-        self._caller = ProviderCaller(providers, clock, randomness, audit, self.throttles, limits)
+        self._caller = ProviderCaller(providers, store, clock, randomness, audit, self.throttles, limits)
 
     def look(self, target: Target) -> Look:
         """Takes every step that a target allows now. Never raises for a failure of Vault or a provider."""
