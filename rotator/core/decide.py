@@ -7,7 +7,7 @@ carried out.
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from rotator.core.abandonment import change_since_staging, is_spare, is_unsent
 from rotator.core.actions import (
@@ -86,16 +86,24 @@ def decide(facts: Facts) -> Decision:
         elif answer is not None:
             return TakeClaim() if isinstance(answer, NEEDS_CLAIM) and not facts.holds_claim else answer
     weightiest = min(holds, key=lambda hold: _WEIGHT[hold.reason])
-    # Look again as soon as another action may become possible.
-    earliest = facts.clocks.earliest
-    state = facts.state
-    moments = [weightiest.until, state.next_rotation, state.not_before, state.verify_at, *facts.open_circuits.values()]
-    for entry in state.ledger:
-        moments += [entry.not_before, entry.disable_at, entry.ends_at]
-    for former in facts.state.former_paths:
-        moments += [former.not_before, former.until]
-    later = [moment for moment in moments if moment is not None and moment > earliest]
-    return replace(weightiest, until=min(later) + (facts.now - earliest) if later else None)
+    return replace(weightiest, until=_next_change(facts, weightiest))
+
+
+def _next_change(facts: Facts, hold: Hold) -> datetime | None:
+    """Returns when, by the local clock, another action may become possible."""
+    state, clocks = facts.state, facts.clocks
+    own = [hold.until, *facts.open_circuits.values()]
+    shared = [state.not_before, state.verify_at, *(entry.not_before for entry in state.ledger)]
+    shared += [former.not_before for former in state.former_paths]
+    by_both = [state.next_rotation, *(former.until for former in state.former_paths)]
+    by_both += [moment for entry in state.ledger for moment in (entry.disable_at, entry.ends_at)]
+    later = [
+        moment + (facts.now - now)
+        for now, moments in ((facts.now, own), (clocks.vault, shared), (clocks.earliest, by_both))
+        for moment in moments
+        if moment is not None and moment > now
+    ]
+    return min(later, default=None)
 
 
 def claimed_elsewhere(facts: Facts) -> Hold | None:
@@ -275,7 +283,7 @@ def _lift(facts: Facts) -> Action | None:
 def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
     # An old password is forgotten without the provider.
     reachable = entry.credential.account in facts.capabilities or entry.ending is Ending.FORGET
-    return reachable and not is_waiting(entry.not_before, facts.now)
+    return reachable and not is_waiting(entry.not_before, facts.clocks.vault)
 
 
 def _is_urgent(action: Action) -> bool:

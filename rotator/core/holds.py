@@ -45,7 +45,7 @@ def identity_hold(facts: Facts, *credentials: Credential | None) -> Hold | None:
 
 def backoff_hold(facts: Facts) -> Hold | None:
     """Holds while the target waits after a failure, or for a password to propagate."""
-    if not is_waiting(facts.state.not_before, facts.now):
+    if not is_waiting(facts.state.not_before, facts.clocks.vault):
         return None
     state = facts.state
     propagating = state.attempt is not None and state.attempt.phase is Phase.APPLIED and not state.failures

@@ -36,7 +36,7 @@ def leave_paths(facts: Facts) -> Decision | None:
 
 
 def _waits(facts: Facts, former: FormerPath) -> Hold | None:
-    if not is_waiting(former.not_before, facts.now):
+    if not is_waiting(former.not_before, facts.clocks.vault):
         return None
     return Hold(HoldReason.FORMER_PATH, f"{former.path} cannot be written: {former.note}")
 

@@ -75,7 +75,7 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
             password = generate(session.target.policy.password, choice)
             made_at = session.clocks().latest
             credential = replace(credential, username=username, password=password, made_at=made_at)
-    session.write_claimed(advance.after_stage(session.state, action, attempt_id, credential, caller.clock.now()))
+    session.write_claimed(advance.after_stage(session.state, action, attempt_id, credential, caller.shared_now()))
     record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
 
 
@@ -94,7 +94,7 @@ def apply(caller: ProviderCaller, session: Session, action: do.Apply) -> None:
         answer = Unknown("the provider does not say which password is in force")
     record(caller, session, verb, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
-        session.write(advance.after_apply(session.state, answer.value, caller.clock.now()))
+        session.write(advance.after_apply(session.state, answer.value, caller.shared_now()))
     elif isinstance(answer, Refused) and not answer.why.concerns_account:
         _refuse(caller, session, answer)
     else:
@@ -130,7 +130,7 @@ def _refuse(caller: ProviderCaller, session: Session, answer: Refused) -> None:
 def set_back(caller: ProviderCaller, session: Session, answer: Answer[Any]) -> None:
     """Backs off after a call that failed or whose answer is unknown; the same password is sent again."""
     uncertain = isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is Wait.PARTIAL)
-    sent_at = caller.clock.now() if uncertain and session.attempt.strategy is Strategy.IN_PLACE else None
+    sent_at = caller.shared_now() if uncertain and session.attempt.strategy is Strategy.IN_PLACE else None
     later = next_try(caller, session, answer, uncertain=uncertain)
     session.write(advance.after_setback(session.state, message_of(answer), later, uncertain=uncertain, sent_at=sent_at))
 
@@ -157,7 +157,7 @@ def reassert(caller: ProviderCaller, session: Session, published: Credential) ->
 
 def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     """Proves that the provider accepts the staged credential. "Not yet" is no failure within the propagation window."""
-    provider, now = caller.providers[action.credential.account], caller.clock.now()
+    provider, now = caller.providers[action.credential.account], caller.shared_now()
     answer = provider.prove(action.credential)
     record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
@@ -228,7 +228,7 @@ def discard(caller: ProviderCaller, session: Session) -> None:
     record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, attempt.staged, state.last_error)
     later, strays = caller.next_try(state.failures + 1), may_have_strays(caller, attempt)
     if attempt.put_back:
-        later = max(later, caller.clock.now() + _AFTER_PUT_BACK)
+        later = max(later, caller.shared_now() + _AFTER_PUT_BACK)
     kept_for = session.target.policy.quarantine
     session.write(advance.after_abandon(state, now, later, kept_for=kept_for, strays=strays))
 

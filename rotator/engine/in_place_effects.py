@@ -24,7 +24,7 @@ def settle(caller: ProviderCaller, session: Session, action: do.Settle) -> None:
         session.write(advance.after_proof(session.state, str(staged.value), session.clocks().vault))
         return
     old = _try_password(caller, session, action.old) if action.old is not None else None
-    sure = attempt.applied_at is not None and not is_propagating(attempt, can, caller.clock.now())
+    sure = attempt.applied_at is not None and not is_propagating(attempt, can, caller.shared_now())
     if isinstance(old, Done) and sure:
         session.write(advance.after_old_accepted(session.state))
     elif sure and can_put_back(attempt, can) and could_not_be_asked(staged):

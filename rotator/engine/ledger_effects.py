@@ -170,7 +170,7 @@ def _was_refused(answer: Answer[Any], why: Refusal) -> bool:
 def _postpone(caller: ProviderCaller, session: Session, entry: LedgerEntry, answer: Answer[Any]) -> None:
     later = caller.next_try(entry.failures + 1, answer)
     if isinstance(answer, Retry) and answer.why is Wait.IN_USE:
-        later = min(later, caller.clock.now() + _IN_USE_AGAIN)
+        later = min(later, caller.shared_now() + _IN_USE_AGAIN)
     session.write(ledger.after_postponement(session.state, entry, message_of(answer), later))
 
 

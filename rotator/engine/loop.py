@@ -102,7 +102,7 @@ class Engine:
         self._identities = {name: provider.identity for name, provider in providers.items()}
         self._former_names = former_names or FormerNames(store, frozenset())
         self.removal = Removal(store, clock, audit, self._claims, stopping)
-        self._caller = ProviderCaller(providers, clock, randomness, audit, self.throttles, limits)
+        self._caller = ProviderCaller(providers, store, clock, randomness, audit, self.throttles, limits)
 
     def look(self, target: Target) -> Look:
         """Takes every step that a target allows now. Never raises for a failure of Vault or a provider."""

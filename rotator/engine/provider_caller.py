@@ -12,7 +12,7 @@ from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Credential, Proof, Target
 from rotator.engine.limits import Limits
 from rotator.engine.throttles import Throttles
-from rotator.ports import Audit, Clock, Provider, Providers, Randomness
+from rotator.ports import Audit, Clock, Provider, Providers, Randomness, Store
 
 T = TypeVar("T")
 
@@ -22,6 +22,7 @@ class ProviderCaller:
     """Calls providers for every effect. Shared by all looks of a process."""
 
     providers: Providers
+    store: Store
     clock: Clock
     randomness: Randomness
     audit: Audit
@@ -48,6 +49,10 @@ class ProviderCaller:
             return provider.prove(credential)
         return self.ask(credential.account, ProviderVerb.FIND, lambda asked: asked.prove(credential))
 
+    def shared_now(self) -> datetime:
+        """Returns Vault's time. What several processes compare with their own reading is stamped by it."""
+        return self.store.now() or self.clock.now()
+
     def next_try(
         self, failures: int, answer: Answer[object] | None = None, *, obeyed: timedelta = LONGEST_ASKED
     ) -> datetime:
@@ -58,7 +63,7 @@ class ProviderCaller:
         """
         asked = answer.after if isinstance(answer, Retry | Unknown) else None
         shorter = min(asked, obeyed) if asked is not None else None
-        return self.clock.now() + self.limits.backoff.delay(failures, self.randomness.fraction(), shorter)
+        return self.shared_now() + self.limits.backoff.delay(failures, self.randomness.fraction(), shorter)
 
     def record(
         self,

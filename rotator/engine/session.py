@@ -215,7 +215,7 @@ class Session:
         now = clocks.local
         attempt = self.state.attempt
         can = capabilities.get(attempt.staged.account) if attempt is not None else None
-        throttles.note_attempt(self.target.name, attempt, can, now)
+        throttles.note_attempt(self.target.name, attempt, can, clocks.vault)
         throttles.note_verification(self.target.name, self.state)
         refused_targets, refused_for = throttles.refused(self.target.name)
         return Facts(

@@ -135,6 +135,11 @@ class FleetAccount:
                 return trouble.fault
         return None
 
+    @property
+    def is_troubled(self) -> bool:
+        """True while something is wrong with the account."""
+        return self.troubled_until is not None and self.troubled_until > self.clock.now()
+
     def begin(self, trouble: Trouble) -> None:
         """Something goes wrong until `trouble.until`."""
         self.troubles.append(trouble)

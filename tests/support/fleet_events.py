@@ -6,6 +6,7 @@ from datetime import timedelta
 from random import Random
 
 import fleet_mishaps as mishaps
+import fleet_operator as operator
 import fleet_people as people
 from engine_harness import DAY
 from fleet_world import FleetWorld
@@ -46,11 +47,13 @@ EVENTS: Mapping[str, Weight] = {
         Weight(people.credential_disabled, 8),
         Weight(people.password_set, 8),
         Weight(people.credential_created_again, 4),
+        Weight(operator.operator_attends, 26),
         Weight(people.document_rolled_back, 6),
         Weight(people.document_edited, 4),
         Weight(people.document_deleted, 3),
         Weight(people.document_restored, 6),
         Weight(people.state_deleted, 1),
+        Weight(people.state_restored, 4),
         Weight(people.state_rolled_back, 1),
         Weight(mishaps.clock_of_one_process, 6),
         Weight(mishaps.clocks_of_all_processes, 2),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROUNDING = timedelta(seconds=3)  # of moments that a provider is told, and of Vault's time
 SETTLED = timedelta(minutes=10)  # a proof is not older than this when it counts
+_FAR = 300 * DAY
 OUTAGE = timedelta(hours=1)  # of an in-place target: the propagation window, a crash and one recovery
 KeyAtProvider = tuple[str, str]  # the account's name, and the credential's id
 
@@ -67,6 +68,7 @@ class JudgedTarget:
     open_attempt: tuple[str, datetime] | None = None
     lost_context: bool = False  # people removed or rolled back its state document
     look: Look | None = None
+    visits: int = 0  # of the operator, in vain
 
 
 class FleetJudge:
@@ -134,7 +136,8 @@ class FleetJudge:
     ) -> None:
         state, now = (self.state(watched.name),), self.world.clock.now()
         ended = change.event in (CredentialEvent.DELETED, CredentialEvent.DISABLED)
-        told = change.event is CredentialEvent.LIMITED and change.ends is not None
+        # An end in many years is how the adapter lifts one where the provider does not let it be removed.
+        told = change.event is CredentialEvent.LIMITED and change.ends is not None and change.ends < now + _FAR
         set_anew = change.after is not None and change.after.password != before.password
         what = f"{change.event.value} {before.username}"
         if (ended or told) and not is_in_ledger(state, key, before):
@@ -192,7 +195,8 @@ class FleetJudge:
             watched.owed.clear()
         elif before is not None and before.username and before.password and before.username != handed.username:
             overlap = self._overlap(watched.name)
-            watched.owed[before.username] = OwedOverlap(before.username, before.password, handed.since + overlap)
+            if self.accepts(watched, before.username, before.password):
+                watched.owed[before.username] = OwedOverlap(before.username, before.password, handed.since + overlap)
         watched.owed.pop(handed.username or "", None)
         new = before is None or handed.attempt != before.attempt
         if new and attempt is not None and attempt.purpose is Purpose.ROTATE and attempt.id == handed.attempt:

@@ -21,26 +21,26 @@ def _by_person(world: FleetWorld, name: str, *, drift: bool = True) -> JudgedTar
 
 
 def rotation_asked(world: FleetWorld, name: str, rng: Random) -> str | None:
-    return _asked(world, name, "rotate")
+    return asked(world, name, "rotate")
 
 
 def compromised(world: FleetWorld, name: str, rng: Random) -> str | None:
     watched = world.judge.targets[name]
-    handed, done = watched.handed, _asked(world, name, "rotate --compromised", compromised=True)
+    handed, done = watched.handed, asked(world, name, "rotate --compromised", compromised=True)
     if done and handed is not None and handed.username is not None and handed.password is not None:
         watched.compromised.append((handed.username, handed.password, world.clock.now()))
     return done
 
 
 def undo_asked(world: FleetWorld, name: str, rng: Random) -> str | None:
-    return _asked(world, name, "undo", Purpose.UNDO)
+    return asked(world, name, "undo", Purpose.UNDO)
 
 
 def take_over_asked(world: FleetWorld, name: str, rng: Random) -> str | None:
-    return _asked(world, name, "rotate --take-over", take_over=True)
+    return asked(world, name, "rotate --take-over", take_over=True)
 
 
-def _asked(world: FleetWorld, name: str, what: str, purpose: Purpose = Purpose.ROTATE, **flags: bool) -> str | None:
+def asked(world: FleetWorld, name: str, what: str, purpose: Purpose = Purpose.ROTATE, **flags: bool) -> str | None:
     if name not in world.targets:
         return None
     request = Request(purpose, "a person", "because", world.clock.now(), **flags)
@@ -118,41 +118,38 @@ def _typed(rng: Random) -> Secret:
 
 
 def document_rolled_back(world: FleetWorld, name: str, rng: Random) -> str | None:
-    path = _path(world, name)
-    if not world.store.old_consumers[path]:
-        return None
-    world.store.person_writes(path, rng.choice(world.store.old_consumers[path]))
-    return _wrote(world, name, "rolls the consumer document back")
+    done = world.store.person_rolls_back(_path(world, name))
+    return _wrote(world, name, "rolls the consumer document back") if done else None
 
 
 def document_edited(world: FleetWorld, name: str, rng: Random) -> str | None:
-    path = _path(world, name)
-    if path not in world.store.consumers or not world.store.consumers[path].exists:
-        return None
-    world.store.person_edits(path, _typed(rng))
-    return _wrote(world, name, "edits the consumer document")
+    done = world.store.person_edits(_path(world, name), _typed(rng))
+    return _wrote(world, name, "edits the consumer document") if done else None
 
 
 def document_deleted(world: FleetWorld, name: str, rng: Random) -> str | None:
-    world.store.person_deletes(_path(world, name))
-    return _wrote(world, name, "deletes the consumer document")
+    done = world.store.person_deletes(_path(world, name))
+    return _wrote(world, name, "deletes the consumer document") if done else None
 
 
 def document_restored(world: FleetWorld, name: str, rng: Random) -> str | None:
-    if not world.store.person_restores(_path(world, name)):
-        return None
-    return _wrote(world, name, "restores the consumer document")
+    done = world.store.person_restores(_path(world, name))
+    return _wrote(world, name, "restores the consumer document") if done else None
 
 
 def state_deleted(world: FleetWorld, name: str, rng: Random) -> str | None:
-    world.store.person_deletes_state(name)
-    return _lost(world, name, "deletes the state document")
+    done = world.store.person_deletes(name)
+    return _lost(world, name, "deletes the state document") if done else None
+
+
+def state_restored(world: FleetWorld, name: str, rng: Random) -> str | None:
+    done = world.store.person_restores(name)
+    return _lost(world, name, "restores the deleted state document") if done else None
 
 
 def state_rolled_back(world: FleetWorld, name: str, rng: Random) -> str | None:
-    if not world.store.person_restores_state(name):
-        return None
-    return _lost(world, name, "restores an older state document")
+    done = world.store.person_restores_backup(name)
+    return _lost(world, name, "restores an older state document") if done else None
 
 
 def _path(world: FleetWorld, name: str) -> str:

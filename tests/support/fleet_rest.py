@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from engine_harness import DAY
 from fleet_judge import OUTAGE, JudgedTarget, PromiseBroken
+from fleet_processes import VERIFIED_EVERY
 from fleet_world import FleetWorld
 
 from rotator.daemon.snapshot import _BLOCKED
@@ -12,6 +13,7 @@ from rotator.observe.metrics import overdue
 
 _FAILING = 3  # RotatorTargetFailing
 _LONG = 3 * DAY  # that something may be wrong before somebody has to know of it
+_UNSEEN = VERIFIED_EVERY + _LONG  # what people break at the provider is found by the next verification
 
 
 def alarms(world: FleetWorld, watched: JudgedTarget) -> list[str]:
@@ -42,7 +44,7 @@ def wrongs(world: FleetWorld, watched: JudgedTarget) -> Iterator[str]:
     def long_since(since: timedelta, at: object) -> bool:
         return isinstance(at, type(now)) and now - max(at, min(calm, now)) > since
 
-    if watched.refused_since is not None and long_since(_LONG, watched.refused_since):
+    if watched.refused_since is not None and long_since(_UNSEEN, watched.refused_since):
         yield "what is handed out is refused"
     if watched.open_attempt is not None and long_since(_LONG, watched.open_attempt[1]):
         yield "an attempt stays open"

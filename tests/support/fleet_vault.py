@@ -1,4 +1,4 @@
-"""The Vault of a simulated fleet: it keeps old versions, lags, fails for hours, and people write to it."""
+"""The Vault of a simulated fleet: it keeps older versions, lags, is sealed for hours, and people write to it."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -18,18 +18,22 @@ class FleetStore(StandbyStore):
     """Both documents of every target, with what stood there before."""
 
     def __init__(self, clock: Clock, published: Callable[[str], None]) -> None:
-        """Begins empty; `published` is called with the path after each write of a consumer document."""
+        """Begins empty; `published` is called with the path after each write of a consumer document by rotator."""
         super().__init__(clock)
         self._published = published
         self.true_time = clock
         self.unavailable_until: datetime | None = None
-        self.old_consumers: dict[str, list[ConsumerDocument]] = defaultdict(list)
-        self.old_states: dict[str, list[TargetState]] = defaultdict(list)
+        self._backups: dict[str, list[TargetState]] = defaultdict(list)  # one for each published credential
 
     def _fail(self) -> None:
         if self.unavailable_until is not None and self.true_time.now() < self.unavailable_until:
             raise StoreUnavailable("sealed")
         super()._fail()
+
+    def _keep(self, key: str) -> None:
+        super()._keep(key)
+        if key in self._earlier:
+            del self._earlier[key][:-_KEPT]
 
     def write_consumer(self, path: str, credential: Credential, at: datetime | None, over: ConsumerDocument) -> int:
         before = self.consumers.get(path)
@@ -37,60 +41,54 @@ class FleetStore(StandbyStore):
             return super().write_consumer(path, credential, at, over)
         finally:
             if self.consumers.get(path) is not before:
-                self._remember(path, before)
                 self._published(path)
 
     def write_state(self, state: TargetState, version: int) -> int:
         before = self.states.get(state.target)
         written = super().write_state(state, version)
         if before is not None and not before.deleted and before.state.published != state.published:
-            self.old_states[state.target] = [*self.old_states[state.target], before.state][-_KEPT:]
+            self._backups[state.target] = [*self._backups[state.target], before.state][-_KEPT:]
         return written
 
-    def _remember(self, path: str, document: ConsumerDocument | None) -> None:
-        if document is not None and document.exists:
-            self.old_consumers[path] = [*self.old_consumers[path], document][-_KEPT:]
+    # -- what people do here; each returns whether there was something to do it to
 
-    # -- what people do here
-
-    def person_writes(self, path: str, document: ConsumerDocument) -> None:
-        """Somebody writes a version of their own."""
-        current = self.consumers.get(path, ConsumerDocument(0, exists=False))
-        self._remember(path, current)
-        self.consumers[path] = replace(document, version=current.version + 1, exists=True, deleted=False)
-
-    def person_edits(self, path: str, password: Secret) -> None:
-        """Somebody mistypes a password."""
-        if path in self.consumers:
-            self.person_writes(path, replace(self.consumers[path], password=password))
-
-    def person_deletes(self, path: str) -> None:
-        """Somebody deletes the latest version of the consumer document (`vault kv delete`)."""
+    def person_rolls_back(self, path: str) -> bool:
+        """Somebody rolls the consumer document back (`vault kv rollback`)."""
         current = self.consumers.get(path)
-        if current is not None and current.exists:
-            self._remember(path, current)
-            self.consumers[path] = ConsumerDocument(current.version, exists=False, deleted=True)
-
-    def person_restores(self, path: str) -> bool:
-        """Somebody brings a deleted consumer document back (`vault kv undelete`)."""
-        current = self.consumers.get(path)
-        if current is None or not current.deleted or not self.old_consumers[path]:
+        if current is None or not current.exists or not self._earlier.get(path):
             return False
-        self.consumers[path] = replace(self.old_consumers[path].pop(), version=current.version)
+        if not isinstance(before := self._earlier[path][-1], ConsumerDocument) or not before.exists:
+            return False
+        self.roll_back(path)
         return True
 
-    def person_deletes_state(self, target: str) -> None:
-        """Somebody deletes the latest version of the state document."""
-        current = self.states.get(target)
-        if current is not None and not current.deleted:
-            self.old_states[target].append(current.state)
-            self.states[target] = Versioned(TargetState(target), current.version, deleted=True)
-
-    def person_restores_state(self, target: str) -> bool:
-        """Somebody brings an older or a deleted state document back."""
-        current, old = self.states.get(target), self.old_states[target]
-        if current is None or not old:
+    def person_edits(self, path: str, password: Secret) -> bool:
+        """Somebody mistypes a password."""
+        current = self.consumers.get(path)
+        if current is None or not current.exists:
             return False
-        version = current.version if current.deleted else current.version + 1
-        self.states[target] = Versioned(replace(old.pop(), claim=None), version)
+        self._keep(path)
+        self.consumers[path] = replace(current, version=current.version + 1, password=password)
+        return True
+
+    def person_deletes(self, key: str) -> bool:
+        """Somebody deletes the latest version of a document (`vault kv delete`)."""
+        if key not in self.states and key not in self.consumers:
+            return False
+        self.delete(key)
+        return True
+
+    def person_restores(self, key: str) -> bool:
+        """Somebody brings a deleted document back (`vault kv undelete`)."""
+        if key not in self._restorable:
+            return False
+        self.undelete(key)
+        return True
+
+    def person_restores_backup(self, target: str) -> bool:
+        """Somebody writes an older state document over the present one."""
+        current, backups = self.states.get(target), self._backups[target]
+        if current is None or not backups:
+            return False
+        self.states[target] = Versioned(replace(backups.pop(), claim=None), current.version + 1)
         return True

@@ -29,6 +29,7 @@ from rotator.testing import Crash, FakeClock, FakeRandomness, MemoryAudit
 SWEEP = 20 * DAY  # every process looks at every target this often, whatever its last look said
 _FRUITLESS = 12  # looks in a row that change nothing, after which the next ones are spaced out
 _WIDEST = timedelta(hours=6)
+_OPEN = timedelta(minutes=10)  # until the next look at a target on which something is under way
 _FRUITS = {Step.CLOSE, Step.UNDO, Step.DISABLE, Step.DELETE}
 
 
@@ -201,6 +202,7 @@ class FleetWorld:
         except Crash as crash:
             self.note(name, f"{process.name} dies, {' '.join(str(crash).split()[:2])}; {crash}")
             self.restart(process, timedelta(seconds=10 + 600 * self.luck.random()))
+            self.wake(name)
         finally:
             self.acting, process.crash_after, self.points.left = None, self.points.left, 0
         if look is not None:
@@ -221,6 +223,10 @@ class FleetWorld:
         following = sweep if look.next_look is None else min(look.next_look - process.clock.offset, sweep)
         spaced = max(self._fruitless[key] - _FRUITLESS, 0)
         pause = min(timedelta(seconds=2.0 ** min(spaced, 20)), _WIDEST) if spaced else timedelta(seconds=0.2)
+        if look.state is not None and (look.state.attempt is not None or look.state.request is not None):
+            following = min(following, now + _OPEN)
+        elif process.clock.offset or self.store.ahead:
+            following = min(following, now + 2 * DAY)  # its own times may be days off; the poll is not
         following = max(following, now + pause)
         if look.outcome is Outcome.VAULT and self.store.unavailable_until is not None:
             following = max(following, self.store.unavailable_until + timedelta(seconds=60 * self.luck.random()))

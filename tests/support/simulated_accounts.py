@@ -114,8 +114,8 @@ class FaultyTransport(httpx.BaseTransport):
 _STATUS: Mapping[RequestFault | None, tuple[int, dict[str, str]]] = {
     RequestFault.RATE_LIMITED: (429, {"Retry-After": "7"}),
     RequestFault.RATE_LIMITED_FOR_HOURS: (429, {"Retry-After": "14400"}),
-    RequestFault.BUSY_FOR_HOURS: (503, {"Retry-After": "28800"}),
     RequestFault.FORBIDDEN: (403, {}),
+    RequestFault.BUSY_FOR_HOURS: (503, {"Retry-After": "28800"}),
     RequestFault.ERROR: (503, {}),
     RequestFault.ERROR_AFTER: (500, {}),
     RequestFault.UNAUTHORIZED: (401, {}),

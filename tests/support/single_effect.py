@@ -67,7 +67,7 @@ class SingleEffect:
         self.provider = AnsweringProvider(answer, capabilities)
         self.throttles = Throttles(self.clock, Circuit(), retirements_per_minute=1)
         self.caller = ProviderCaller(
-            {"fake": self.provider}, self.clock, MiddleRandomness(), self.audit, self.throttles, LIMITS
+            {"fake": self.provider}, self.store, self.clock, MiddleRandomness(), self.audit, self.throttles, LIMITS
         )
         self.store.states[target.name] = Versioned(state, 1)
         if consumer is not None:

@@ -8,9 +8,10 @@ from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHa
 from process_variants import SkewedClock, start_process
 
 from rotator.core.actions import HoldReason
-from rotator.core.model import Target
+from rotator.core.model import Phase, Target
 from rotator.core.schedule import Every
 from rotator.engine import Outcome
+from rotator.testing import FakeFault
 
 HOUR = timedelta(hours=1)
 OVERLAPPING = pytest.mark.parametrize("target", [REPLACE, ALTERNATING], ids=lambda target: target.strategy.value)
@@ -105,3 +106,31 @@ def test_what_is_due_by_one_clock_only_says_which_one_is_ahead():
     held = behind.look(world.target)
     assert "this machine's is 1 day, 6:00:00 behind Vault's" in held.message
     assert world.engine().look(world.target).outcome is Outcome.ROTATED
+
+
+@pytest.mark.parametrize("apart", [40 * DAY, -40 * DAY])
+def test_a_failure_that_one_process_met_is_waited_out_by_another_whose_clock_differs(apart):
+    world = EngineHarness(REPLACE)
+    first, second = world.engine(), start_process(world, clock=SkewedClock(world, apart))
+    world.provider.faults["create"] = [FakeFault.UNREACHABLE] * 10
+    first.look(REPLACE)
+    assert world.provider.calls.count("create") == 1
+    for engine in (second, first, second):
+        engine.look(REPLACE)
+    assert world.provider.calls.count("create") == 1
+    world.clock.advance(world.limits.backoff.base)
+    second.look(REPLACE)
+    assert world.provider.calls.count("create") == 2
+
+
+def test_a_window_of_propagation_is_the_same_for_a_process_whose_clock_differs():
+    world = EngineHarness(IN_PLACE)
+    world.provider.add("office")
+    other = start_process(world, clock=SkewedClock(world, 40 * DAY))
+    world.provider.slow_to_accept = 2
+    world.engine().look(IN_PLACE)
+    world.clock.advance(timedelta(seconds=1))
+    other.look(IN_PLACE)
+    assert world.state.attempt is not None
+    assert world.state.attempt.phase is Phase.APPLIED
+    assert world.state.failures == 0
