@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def test_a_refused_password_that_may_yet_come_into_force_is_kept_for_a_while():
-    """In place: set, answer lost, then refused. The old password is brought back, but which one arrives last?"""
+    """In place: set, no answer, then refused. The old password is brought back, and the first request may yet come."""
     harness = SimulatedHarness(IN_PLACE)
     engine, invariants = harness.engine(), InvariantChecker(harness)
     harness.cut_at(0, invariants)
