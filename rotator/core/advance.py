@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.abandonment import is_spare, is_unsent, ledger_after, unsettled_entry
+from rotator.core.abandonment import is_spare, is_unsent, ledger_after, unsettled_entry, with_late_call
 from rotator.core.actions import Stage
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import (
@@ -294,7 +294,8 @@ def after_change(state: TargetState, now: datetime) -> TargetState:
 
     What failed, failed for that attempt. Its request is renewed, to be carried out at once.
     """
-    moved = _after_event(state, AttemptEvent.ABANDON)
+    ledger = with_late_call(state.ledger, _attempt(state), now)
+    moved = replace(_after_event(state, AttemptEvent.ABANDON), ledger=ledger)
     return replace(moved, request=_renewed(state, now), failures=0, not_before=None, last_error="", claim=None)
 
 
@@ -311,7 +312,9 @@ def after_giving_up(
     ledger, unsettled = state.ledger, not is_unsent(attempt) and not is_spare(attempt) and not restored
     if restored:
         ledger = (*ledger, unsettled_entry(attempt, now, LATE_COMMIT))
-    elif not is_unsent(attempt):
+    elif is_unsent(attempt):
+        ledger = with_late_call(ledger, attempt, now)
+    else:
         ledger = ledger_after(ledger, attempt, now, kept_for, strays=strays)
     request = _renewed(state, now) if attempt.compromised or unsettled else state.request
     return replace(moved, ledger=ledger, request=request, failures=0, not_before=None, last_error="", claim=None)
