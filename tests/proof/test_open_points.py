@@ -1,8 +1,10 @@
 """Faults that the proof has found in the protocol, each by itself, so that it says at once what is broken again."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from engine_harness import DAY
 from faulted_lifecycles import REST
 from invariants import InvariantChecker
 from simulated_accounts import SETUPS, RequestFault, SimulatedHarness
@@ -12,6 +14,7 @@ from rotator.core.ledger import LATE_COMMIT
 from rotator.core.model import Strategy
 
 IN_PLACE = SETUPS[2]
+SETS_IN_PLACE = [setup for setup in SETUPS if setup.strategy is Strategy.IN_PLACE]
 MINUTE = timedelta(minutes=1)
 
 
@@ -50,3 +53,67 @@ OVERLAPPING = [setup for setup in SETUPS if setup.strategy is not Strategy.IN_PL
 @pytest.mark.parametrize("scenario", [published_is_tidied_away, staged_is_tidied_away])
 def test_a_person_deletes_what_rotator_needs_and_nobody_is_cut_off(setup, scenario):
     assert len(list(scenario(setup))) == 1
+
+
+# Two accounts' Endpoints share one realm here, and at Apinizer somebody has to grant what the predecessor could do.
+CAN_MOVE = [setup for setup in SETUPS if setup.kind != "vobiz-endpoint" and str(setup) != "apinizer replace"]
+
+
+@pytest.mark.parametrize("setup", CAN_MOVE, ids=str)
+def test_a_target_leaves_a_provider_that_died(setup):
+    """Nothing was ever sent, but the attempt kept the target: 0 calls at the new provider in four days."""
+    harness = SimulatedHarness(setup, accounts=("one", "two"))
+    engine = harness.engine()
+    harness.until_rotated(engine)
+    harness.settle(engine, REST)
+    harness.provider.transport.plan = lambda _: RequestFault.UNREACHABLE
+    harness.request(engine)
+    harness.settle(engine, timedelta(hours=1))
+    assert harness.state.counts.succeeded == 1
+    harness.target = replace(harness.target, account="two")
+    harness.request(engine, compromised=True)
+    harness.until_rotated(engine)
+    assert harness.state.published.account == "two"
+    assert harness.accounts["two"].accepts(harness.consumer.username, harness.consumer.password)
+
+
+@pytest.mark.parametrize("setup", SETS_IN_PLACE, ids=str)
+def test_a_password_that_is_refused_after_an_unknown_answer_is_followed_by_another(setup):
+    """The old password is unknown: the refused one was sent 775 times in four days, and nothing else was."""
+    harness = SimulatedHarness(setup)
+    engine = harness.engine()
+    faults = [RequestFault.LOST_REQUEST] * 6
+    harness.provider.transport.plan = lambda request: (
+        None if request.method == "GET" else faults.pop() if faults else RequestFault.REFUSED
+    )
+    engine.look(harness.target)
+    first = harness.state.attempt.staged.password
+    harness.settle(engine, DAY)
+    assert first in [entry.credential.password for entry in harness.state.ledger]
+    assert harness.state.counts.succeeded == 0
+    harness.clear_faults()
+    harness.until_rotated(engine)
+    assert harness.published_works
+    assert harness.consumer.password != first
+
+
+@pytest.mark.parametrize("setup", SETS_IN_PLACE, ids=str)
+def test_a_credential_that_was_created_again_by_hand_is_found_under_its_new_id(setup):
+    """A listing confirms that the credential is gone: the dead id was asked for ever."""
+    harness = SimulatedHarness(setup)
+    engine = harness.engine()
+    faults = [RequestFault.LOST_REQUEST] * 6
+    harness.provider.transport.plan = lambda request: None if request.method == "GET" or not faults else faults.pop()
+    engine.look(harness.target)
+    assert harness.state.attempt.uncertain
+    harness.clear_faults()
+    username = harness.target.usernames[0]
+    (old,) = (
+        one for one in harness.provider.account.credentials(harness.provider.record_kind) if one.username == username
+    )
+    harness.provider.account.delete(harness.provider.record_kind, old.id)
+    harness.settle(engine, timedelta(hours=1))
+    assert harness.state.attempt is None
+    harness.provider.add(username)
+    harness.until_rotated(engine)
+    assert harness.published_works
