@@ -86,7 +86,7 @@ class Provider(Protocol):
         ...
 
     def delete(self, credential: Credential) -> Answer[None]:
-        """Removes the credential. Also `Done` if it no longer existed and a listing confirms that."""
+        """Removes the credential. `Refused(NOT_FOUND)` if a listing confirms that it no longer existed."""
         ...
 
     def prove(self, credential: Credential) -> Answer[Proof]:
@@ -173,6 +173,14 @@ class Store(Protocol):
         `at` is when it was rotated; None: unknown.
 
         Returns the new version. Raises StoreError.
+        """
+        ...
+
+    def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:
+        """Takes the credential out of the consumer document over the version of `over`, and says so in it.
+
+        Keys that people added stay. `moved_to` is the path that devices read instead, or empty. Returns the new
+        version. Raises StoreError.
         """
         ...
 

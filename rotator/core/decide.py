@@ -38,15 +38,17 @@ from rotator.core.actions import (
 from rotator.core.backoff import is_waiting
 from rotator.core.circuit import ProviderVerb
 from rotator.core.drift import verify
-from rotator.core.facts import Facts, lookup_key
+from rotator.core.facts import Facts, has_other_identity, lookup_key
 from rotator.core.holds import (
     backoff_hold,
     circuit_hold,
     clocks_hold,
     ending_document_hold,
     foreign_document_hold,
+    identity_hold,
     lost_state_hold,
     missing_account_hold,
+    renamed_hold,
 )
 from rotator.core.model import (
     Attempt,
@@ -60,6 +62,7 @@ from rotator.core.model import (
     Purpose,
     Strategy,
 )
+from rotator.core.moves import leave_paths, move
 from rotator.core.staging import stage
 from rotator.core.verification import before_retirement, is_fresh, is_refused
 
@@ -69,14 +72,14 @@ _WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
 
 def decide(facts: Facts) -> Decision:
     """Returns the next action for the target of `facts`. An effect needs a claim, renewed while it runs."""
-    elsewhere = claimed_elsewhere(facts)
+    elsewhere = claimed_elsewhere(facts) or renamed_hold(facts)
     if elsewhere is not None:
         return elsewhere
     lost = lost_state_hold(facts)
     if lost is not None:
         return lost  # no version may be written over the deleted one, which can still be restored
     holds: list[Hold] = []
-    for check in CHECKS:
+    for check in ENDING_CHECKS if facts.only_ends else CHECKS:
         answer = check(facts)
         if isinstance(answer, Hold):
             holds.append(answer)
@@ -89,6 +92,8 @@ def decide(facts: Facts) -> Decision:
     moments = [weightiest.until, state.next_rotation, state.not_before, state.verify_at, *facts.open_circuits.values()]
     for entry in state.ledger:
         moments += [entry.not_before, entry.disable_at, entry.ends_at]
+    for former in facts.state.former_paths:
+        moments += [former.not_before, former.until]
     later = [moment for moment in moments if moment is not None and moment > earliest]
     return replace(weightiest, until=min(later) + (facts.now - earliest) if later else None)
 
@@ -107,6 +112,7 @@ def continue_attempt(facts: Facts) -> Decision | None:
     if attempt is None:
         return None
     ended = _end_without_account(facts, attempt) or missing_account_hold(facts, attempt.staged.account)
+    ended = ended or identity_hold(facts, attempt.staged)
     if ended is not None:
         return ended
     step = _next_step(facts, attempt)
@@ -216,15 +222,18 @@ def draw_due_time(facts: Facts) -> Action | None:
 
 
 def retire(facts: Facts) -> Decision | None:
-    """Retires what the ledger names and nothing else; never what is published, staged or in the consumer document."""
-    foreign = foreign_document_hold(facts) or ending_document_hold(facts)
-    if foreign is not None:
-        return _lift(facts) or foreign
-    lift = _lift(facts) if is_refused(facts.state) else None
+    """Retires what the ledger names and nothing else; never what is published, staged or in a consumer document."""
+    lift, foreign = _lift(facts), foreign_document_hold(facts) or ending_document_hold(facts)
     if lift is not None:
         return lift
+    if foreign is not None and not facts.only_ends:  # nobody is going to correct the document of an ended target
+        return foreign
     declined: Hold | None = None
+    changed: Hold | None = None
     for entry in facts.state.ledger:
+        if entry.ending is not Ending.FORGET and has_other_identity(facts, entry.credential):
+            changed = changed or identity_hold(facts, entry.credential)
+            continue
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
         if action is None:
             declined = declined or clocks_hold(facts, entry.ends_at if entry.disabled else entry.disable_at)
@@ -237,7 +246,7 @@ def retire(facts: Facts) -> Decision | None:
             if not isinstance(unproved, Hold):
                 return unproved or action
             declined = unproved
-    return declined
+    return changed or declined
 
 
 def _proof_before(facts: Facts, action: Action) -> Decision | None:
@@ -255,15 +264,18 @@ def _lift(facts: Facts) -> Action | None:
     refused = is_refused(facts.state)
     for entry in facts.state.ledger:
         lift, coming = LiftEnd(entry), entry.expires_at is not None and entry.expires_at > facts.now
-        needed = facts.consumer.concerns(entry.credential) or (refused and not entry.compromised)
+        needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
         can_be_tried = _can_be_tried(facts, entry) and not _is_shut(facts, entry.credential.account, lift)
+        coming = coming and not has_other_identity(facts, entry.credential)
         if coming and needed and can_be_tried:
             return lift
     return None
 
 
 def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
-    return entry.credential.account in facts.capabilities and not is_waiting(entry.not_before, facts.now)
+    # An old password is forgotten without the provider.
+    reachable = entry.credential.account in facts.capabilities or entry.ending is Ending.FORGET
+    return reachable and not is_waiting(entry.not_before, facts.now)
 
 
 def _is_urgent(action: Action) -> bool:
@@ -280,11 +292,11 @@ def _is_shut(facts: Facts, account: str, action: Action) -> bool:
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
     # An emergency is not triggered by time, and waits for no clock.
-    can = facts.capabilities[entry.credential.account]
     replaced = entry.compromised or entry.disable_at <= facts.clocks.earliest
     ended = entry.compromised or entry.ends_at <= facts.clocks.earliest
     if entry.ending is Ending.FORGET:
         return Forget(entry) if ended else None
+    can = facts.capabilities[entry.credential.account]
     if facts.is_protected(entry.credential):
         return None
     if not replaced:
@@ -301,7 +313,9 @@ def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:
         return None
     if entry.cutoff is Cutoff.OVERWRITE:
         return Overwrite(entry)
-    return Disable(entry) if can.disables else None
+    # What can be neither disabled nor deleted ends by a random password; otherwise it would be accepted for ever.
+    only_by_password = entry.ending is Ending.DELETE and not can.deletes and can.sets_password
+    return Disable(entry) if can.disables or only_by_password else None
 
 
 def _last_step(can: Capabilities, entry: LedgerEntry) -> Action:
@@ -319,4 +333,13 @@ def _trace(facts: Facts, entry: LedgerEntry) -> Action:
     return Delete(entry, strays[0]) if strays else Forget(entry)
 
 
-CHECKS: tuple[Check, ...] = (continue_attempt, draw_due_time, retire, stage, verify)
+def end(facts: Facts) -> Hold:
+    """Holds a target that is only ended: nothing new begins."""
+    if facts.state.retired_at is None:
+        return Hold(HoldReason.NOT_DUE, "nothing is due")
+    message = f"retired on {facts.state.retired_at:%Y-%m-%d}: remove it from the configuration, or begin anew: "
+    return Hold(HoldReason.RETIRED, f"{message}rotator rotate {facts.target.name}")
+
+
+CHECKS: tuple[Check, ...] = (move, continue_attempt, leave_paths, draw_due_time, retire, stage, verify)
+ENDING_CHECKS: tuple[Check, ...] = (continue_attempt, leave_paths, retire, end)

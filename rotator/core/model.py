@@ -77,11 +77,25 @@ class Target:
     path: str  # of the consumer document, below the mount
     policy: Policy
     new: bool = False  # the account does not have the configured username yet
+    removed: bool = False  # not in the configuration: only what it left behind is still carried out
+
+    def names(self, username: str) -> bool:
+        """True if a username is configured for this target."""
+        return any(is_same_name(username, name) for name in self.usernames)
 
     @property
     def schedule_key(self) -> str:
         """The schedule and window as text. The state document keeps it to detect a changed policy."""
         return f"{self.policy.schedule} {self.policy.window}"
+
+
+def is_same_name(one: str | None, other: str | None) -> bool:
+    """True if two usernames are the same or differ only in the case of letters.
+
+    Some providers do not tell the latter apart. Where one does, both are never rotator's own: the names that it makes
+    are in lower case, and two configured ones differ in more than that.
+    """
+    return one is not None and other is not None and one.casefold() == other.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +164,7 @@ class Cutoff(Enum):
     """The way to stop a replaced credential from being accepted, before it is deleted."""
 
     DISABLE = "disable"
-    OVERWRITE = "overwrite"  # it is compromised, and was not disabled: it gets a random password, stored in its entry
+    OVERWRITE = "overwrite"  # it cannot be disabled, and must end: it gets a random password, stored in its entry
     NONE = "none"  # neither was possible: only deleting it is left
 
 
@@ -242,6 +256,18 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerPath:
+    """A path that the target has left. Its consumer document is kept true until `until`, and is withdrawn then."""
+
+    path: str
+    until: datetime
+    moved_to: str = ""  # the path that devices read instead; empty: the target was retired
+    failures: int = 0
+    not_before: datetime | None = None
+    note: str = ""  # why the last try failed
+
+
+@dataclass(frozen=True, slots=True)
 class TargetState:
     """The state document: everything that `rotator` knows about a target. Only `rotator` reads it."""
 
@@ -263,7 +289,13 @@ class TargetState:
     verify_at: datetime | None = None  # when it is verified next; drawn once
     verify_failures: int = 0  # in a row: the provider could not be asked whether it accepts what is published
     published_since: datetime | None = None  # when what is published was published (again)
-    path: str = ""  # of the consumer document that was written last
+    path: str = ""  # of the consumer document that was written last, or will be first
+    former_paths: tuple[FormerPath, ...] = ()
+    overlap: timedelta = timedelta(days=1)  # of the policy as of the last attempt: what a removed target left behind
+    quarantine: timedelta = timedelta(days=7)  # still gets both
+    retired_at: datetime | None = None  # a person ended the target: nothing is published any more
+    renamed_from: str = ""  # the name before
+    renamed_to: str = ""  # everything is in that target's document: nothing may be done here
     schema: int = SCHEMA_VERSION
 
 
@@ -281,6 +313,12 @@ class ConsumerDocument:
     deleted: bool = False  # it existed, and its latest version was deleted or destroyed
     ends_at: datetime | None = None  # Vault deletes it by itself then (`delete_version_after`)
     remedy: str = ""  # the command in Vault that restores it, or that takes its end away
+    withdrawn: bool = False  # rotator took the credential out of it, because the target left this path
+
+    @property
+    def hands_out_nothing(self) -> bool:
+        """True if there is nothing in it to overwrite: it never existed, or was withdrawn."""
+        return self.withdrawn or not (self.exists or self.deleted)
 
     def names(self, credential: Credential) -> bool:
         """True if this document contains exactly `credential`."""
@@ -298,4 +336,4 @@ class ConsumerDocument:
             return False
         if self.credential_id is not None and credential.id is not None:
             return self.credential_id == credential.id
-        return bool(credential.username) and self.username == credential.username
+        return bool(credential.username) and is_same_name(self.username, credential.username)

@@ -6,7 +6,7 @@ from typing import Any
 
 from rotator.core import actions as do
 from rotator.core import ledger
-from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
+from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Cutoff, Ending, LedgerEntry
@@ -29,6 +29,7 @@ def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
         lambda provider: provider.expire(entry.credential, entry.disable_at),
     )
     _record(caller, session, AuditVerb.EXPIRE, entry, answer)
+    answer = _believed(caller, session, entry, answer)
     if isinstance(answer, Done):
         session.write(ledger.after_expire(session.state, entry, entry.disable_at))
     elif _was_refused(answer, Refusal.NOT_FOUND):
@@ -56,12 +57,16 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
     A compromised one goes ahead of the cap and of an open circuit.
     """
     entry, account = action.entry, action.entry.credential.account
+    if not caller.providers[account].capabilities.disables:
+        session.write(ledger.after_new_password(session.state, entry, _new_password(caller, session), Cutoff.OVERWRITE))
+        return
     if not entry.compromised and not caller.throttles.admit_retirement():
         return
     answer = caller.ask(
         account, ProviderVerb.DISABLE, lambda provider: provider.disable(entry.credential), urgent=entry.compromised
     )
     _record(caller, session, AuditVerb.DISABLE, entry, answer)
+    answer = _believed(caller, session, entry, answer)
     needs_password = _was_refused(answer, Refusal.UNSUPPORTED) and entry.credential.password is None
     if needs_password and caller.providers[account].capabilities.sets_password:
         session.write(ledger.after_new_password(session.state, entry, _new_password(caller, session)))
@@ -70,12 +75,18 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
 
 
 def overwrite(caller: ProviderCaller, session: Session, action: do.Overwrite) -> None:
-    """Sets the random password of a compromised credential, which nobody has but its ledger entry."""
+    """Sets the random password of a credential that must end, which nobody has but its ledger entry."""
     entry, credential = action.entry, action.entry.credential
+    if not entry.compromised and not caller.throttles.admit_retirement():
+        return
     answer = caller.ask(
-        credential.account, ProviderVerb.SET_PASSWORD, lambda provider: provider.set_password(credential), urgent=True
+        credential.account,
+        ProviderVerb.SET_PASSWORD,
+        lambda provider: provider.set_password(credential),
+        urgent=entry.compromised,
     )
     _record(caller, session, AuditVerb.OVERWRITE, entry, answer)
+    answer = _believed(caller, session, entry, answer)
     _after_cutoff(caller, session, entry, answer)
 
 
@@ -118,10 +129,12 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
         urgent=action.urgent,
     )
     _record(caller, session, AuditVerb.DELETE, replace(entry, credential=credential), answer)
-    if isinstance(answer, Done) and action.stray is not None:
+    answer = _believed(caller, session, entry, answer)
+    gone = isinstance(answer, Done) or _was_refused(answer, Refusal.NOT_FOUND)
+    if gone and action.stray is not None:
         session.write(ledger.after_stray_removal(session.state))
         session.forget_lookups()
-    elif isinstance(answer, Done):
+    elif gone:
         session.write(ledger.after_removal(session.state, entry, deleted=True))
     else:
         _postpone(caller, session, entry, answer)
@@ -131,6 +144,23 @@ def forget(caller: ProviderCaller, session: Session, action: do.Forget) -> None:
     """Removes an entry from the ledger."""
     session.write(ledger.after_forget(session.state, action.entry))
     caller.record(AuditVerb.FORGET, session.target, AuditOutcome.DONE, action.entry.credential)
+
+
+def _believed(caller: ProviderCaller, session: Session, entry: LedgerEntry, answer: Answer[Any]) -> Answer[Any]:
+    """Returns the answer; instead of "gone" a doubt, if the account lacks what is published as well.
+
+    Then the key may be that of another account. A provider whose key alone names the account cannot tell.
+    """
+    published = session.state.published
+    if not _was_refused(answer, Refusal.NOT_FOUND) or published is None:
+        return answer
+    if published.account != entry.credential.account:
+        return answer
+    listed = caller.ask(published.account, ProviderVerb.FIND, lambda provider: provider.find(published))
+    if isinstance(listed, Done) and listed.value:
+        return answer
+    why = "what is published is not there either" if isinstance(listed, Done) else message_of(listed)
+    return Unknown(f"{message_of(answer)}; not believed: {why}; is the key that of another account?")
 
 
 def _was_refused(answer: Answer[Any], why: Refusal) -> bool:
