@@ -175,8 +175,10 @@ def before_publish(state: TargetState, consumer: ConsumerDocument) -> TargetStat
     return replace(state, attempt=replace(attempt, handed_out=entry.credential))
 
 
-def after_apply(state: TargetState, credential: Credential, now: datetime) -> TargetState:
-    """Records that the provider put `credential` into force."""
+def after_apply(
+    state: TargetState, credential: Credential, now: datetime, made_at: datetime | None = None
+) -> TargetState:
+    """Records that the provider put `credential` into force at `now`; `made_at` is for a password that it generated."""
     before = _attempt(state).staged
     password = credential.password or before.password
     staged_now = replace(
@@ -186,7 +188,7 @@ def after_apply(state: TargetState, credential: Credential, now: datetime) -> Ta
         password=password,
         uri=credential.uri or before.uri,
         enabled=True,
-        made_at=before.made_at if password == before.password else now,  # the provider may generate it only now
+        made_at=before.made_at if password == before.password else made_at or now,
     )
     moved = _after_event(state, AttemptEvent.APPLY, staged=staged_now, applied_at=now, refused=False)
     return replace(moved, not_before=None, last_error="")
