@@ -1,23 +1,18 @@
 """Implements `rotator abandon`: says what it will do, asks, and ends the open attempt of one target."""
 
-import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext, open_context, select_targets
-from rotator.cli.exits import CommandError, Exit, Interrupted
+from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import print_json, print_table, safe, say, table
 from rotator.cli.rotate import who_asks
+from rotator.cli.waiting import when_free
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible, abandonment
 from rotator.core.actions import Hold
 from rotator.core.model import LedgerEntry, Target, TargetState
-
-_PAUSE = 0.5  # seconds, while another process works on the target
-_PATIENCE = timedelta(minutes=1)  # in addition to the claim of a process that died
 
 
 def abandon_now(config: Path, name: str, reason: str, output: Output, *, confirmed: bool) -> Exit:
@@ -35,7 +30,7 @@ def abandon_now(config: Path, name: str, reason: str, output: Output, *, confirm
     since = f"{plan.attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
     say(f"{name}: giving up the attempt that has been open since {since}. {plan.consequence}")
     if not confirmed:
-        _confirm(name)
+        confirm(name, "Give it up?")
     with open_context(config) as context:
         (target,) = select_targets(context.components.targets, [name])
         done = _abandon(context, target, plan.attempt.id, reason)
@@ -43,32 +38,22 @@ def abandon_now(config: Path, name: str, reason: str, output: Output, *, confirm
     return Exit.DONE
 
 
-def _confirm(name: str) -> None:
-    if not sys.stdin.isatty():
-        raise CommandError(f"{name}: nothing was changed; add --yes to agree to it without a terminal", Exit.USAGE)
-    try:
-        agreed = typer.confirm("Give it up?", default=False, err=True)
-    except typer.Abort:
-        raise Interrupted from None
-    if not agreed:
-        raise CommandError(f"{name}: nothing was changed")
-
-
 def _abandon(context: CommandContext, target: Target, attempt: str, reason: str) -> Abandonment:
     """Waits for other processes to let go of the target, and ends its attempt."""
-    clock, engine = context.composition.clock, context.components.engine
-    began, patience = clock.monotonic(), _PATIENCE + context.components.settings.daemon.claim
-    while True:
-        done = engine.abandon(target, attempt, who_asks(), reason)
+
+    def abandon() -> Abandonment | Hold:
+        done = context.components.engine.abandon(target, attempt, who_asks(), reason)
         if isinstance(done, AbandonmentImpossible):
             raise CommandError(f"{target.name}: {done.reason}")
-        if not isinstance(done, Hold):
-            return done
-        if context.stop.is_set():
-            raise CommandError(f"{target.name}: stopped; the attempt is still open", Exit.STOPPED)
-        if clock.monotonic() - began > patience.total_seconds():
-            raise CommandError(f"{target.name}: {done.message}; the attempt is still open: try again")
-        clock.sleep(_PAUSE)
+        return done
+
+    return when_free(
+        abandon,
+        target.name,
+        clock=context.composition.clock,
+        stop=context.stop,
+        claim=context.components.settings.daemon.claim,
+    )
 
 
 def _print(target: Target, done: Abandonment, state: TargetState, output: Output) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from rotator.cli.confirmation import confirm
@@ -11,13 +11,11 @@ from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import length_text, print_json, print_table, relative, safe, say, table
 from rotator.cli.rotate import RotateOptions, rotate_now, who_asks
-from rotator.core.actions import Hold
+from rotator.cli.waiting import when_free
 from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
 from rotator.core.model import Target, TargetState
 from rotator.core.secret import Secret
 
-_PAUSE = 0.5  # seconds, while another process works on the target
-_PATIENCE = timedelta(minutes=1)  # in addition to the claim of a process that died
 _LONGEST_PASSWORD = 4096  # characters; more is not a password but the wrong file
 
 
@@ -123,17 +121,13 @@ def _adopt(
     context: CommandContext, target: Target, known: KnownToOperator, plan: AdoptionPlan, reason: str
 ) -> TargetState:
     """Waits for other processes to let go of the target, and takes the credential up."""
-    clock, engine = context.composition.clock, context.components.engine
-    began, patience = clock.monotonic(), _PATIENCE + context.components.settings.daemon.claim
-    while True:
-        done = engine.adopt(target, known, plan, who_asks(), reason)
-        if not isinstance(done, Hold):
-            return done
-        if context.stop.is_set():
-            raise CommandError(f"{target.name}: stopped; nothing was changed", Exit.STOPPED)
-        if clock.monotonic() - began > patience.total_seconds():
-            raise CommandError(f"{target.name}: {done.message}; nothing was changed: try again")
-        clock.sleep(_PAUSE)
+    return when_free(
+        lambda: context.components.engine.adopt(target, known, plan, who_asks(), reason),
+        target.name,
+        clock=context.composition.clock,
+        stop=context.stop,
+        claim=context.components.settings.daemon.claim,
+    )
 
 
 def _print(target: Target, state: TargetState, now: datetime, output: Output) -> None:

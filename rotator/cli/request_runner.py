@@ -14,8 +14,9 @@ from rotator.ports import Clock
 _PATIENCE = timedelta(minutes=3)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=1)
 # Holds that end within the patience. With any other the request stays in Vault: it waits for a person, or for days.
-_PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.RETIREMENTS_CAPPED})
+_PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.PROVING, HoldReason.RETIREMENTS_CAPPED})
 
+_NEEDS_SOMEBODY = frozenset({HoldReason.DOCUMENT_DELETED, HoldReason.FOREIGN_DOCUMENT})
 _NOTHING_ENDED = (
     "rotated, but no credential was there to be ended: whatever is compromised may still be accepted. "
     "Look for it in the provider's console, and check the configured username"
@@ -158,7 +159,7 @@ def _judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> tupl
         return Result.FAILED, f"{hold.message}; {_what_is_next(state)}"
     if hold.reason is HoldReason.NOT_DUE:
         return Result.FAILED, state.last_error or "the request was impossible and was dropped; the audit says why"
-    result = Result.FAILED if hold.reason is HoldReason.FOREIGN_DOCUMENT else Result.WAITING
+    result = Result.FAILED if hold.reason in _NEEDS_SOMEBODY else Result.WAITING
     return result, f"{hold.message}; the request stays in Vault, and the daemon carries it out once that has passed"
 
 

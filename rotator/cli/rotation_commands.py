@@ -1,4 +1,4 @@
-"""`rotator rotate`, `rotator undo`, `rotator adopt` and `rotator abandon`."""
+"""`rotator rotate`, `rotator undo`, `rotator adopt`, `rotator abandon` and `rotator verify`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     app.command("undo")(undo)
     app.command("adopt")(adopt)
     app.command("abandon")(abandon)
+    app.command("verify")(verify)
 
 
 def rotate(
@@ -193,3 +194,29 @@ def abandon(
     from rotator.cli.abandon import abandon_now  # noqa: PLC0415
 
     raise typer.Exit(abandon_now(config, target, reason, output, confirmed=yes))
+
+
+def verify(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
+    """Proves now that the providers accept what is published.
+
+    Without names it proves every target. The result is stored in Vault, as that of the daemon's own proofs: a refusal
+    holds every retirement, and the daemon repairs what it finds changed at the provider. A proof that only reads the
+    provider's listing back tries no password, and says so.
+
+    \b
+    Examples:
+      rotator verify
+      rotator verify office-phone
+      rotator verify --output json | jq '.targets[] | select(.result != "accepted")'
+
+    \b
+    Exit codes:
+      0    everything that is published is accepted
+      1    a provider does not accept what is published
+      2    a provider could not be asked; also wrong usage, an unknown target, or an invalid configuration
+      3    Vault is unusable
+      130  stopped by Ctrl-C
+    """
+    from rotator.cli.verify import verify_now  # noqa: PLC0415
+
+    raise typer.Exit(verify_now(config, tuple(targets or ()), output))

@@ -10,6 +10,7 @@ from rotator.cli.context import CommandContext, open_context, select_targets
 from rotator.cli.options import Output
 from rotator.cli.printing import cell, length_text, local, print_json, print_lines, print_table, relative, table, when
 from rotator.core.actions import Hold
+from rotator.core.clocks import WORTH_TELLING
 from rotator.core.decide import decide
 from rotator.core.model import Target, TargetState
 from rotator.observe.status import Surroundings, status_document
@@ -46,7 +47,12 @@ def _document(context: CommandContext, names: Sequence[str] | None) -> Json:
         for name, versioned in zip(others, context.read_each(context.components.store.read_state, others), strict=True):
             states[name] = versioned.state
     around = Surroundings(
-        context.composition.holder, __version__, context.components.kinds, context.components.capabilities, holds
+        context.composition.holder,
+        __version__,
+        context.components.kinds,
+        context.components.capabilities,
+        holds,
+        vault_now=context.components.store.now(),
     )
     return status_document(targets, states, context.composition.clock.now(), around)
 
@@ -63,10 +69,18 @@ def _print(document: Json) -> None:
             cell("\n".join(_entry(entry, now) for entry in row["ledger"])),
         )
     print_table(summary)
+    print_lines(*_clocks(timedelta(seconds=document["clock_offset_seconds"] or 0)))
     for row in document["targets"]:
         print_lines(*(f"{row['name']}: {line}" for line in _remarks(row, now)))
     for orphan in document["orphans"]:
         print_lines(_orphan(orphan))
+
+
+def _clocks(offset: timedelta) -> list[str]:
+    if abs(offset) <= WORTH_TELLING:
+        return []
+    where = "ahead of" if offset > timedelta() else "behind"
+    return [f"this machine's clock is {length_text(abs(offset))} {where} Vault's: correct whichever is wrong"]
 
 
 def _published(row: Json) -> str:
@@ -119,9 +133,18 @@ def _remarks(row: Json, now: datetime) -> list[str]:
         remarks.append(f"blocked: {row['waiting']['message']}")
     if row["last_error"] is not None:
         remarks.append(f"{row['last_error']} ({_failures(row)}{_again(row, now)})")
+    if row["verification"] is not None:
+        remarks.append(_verified(row["verification"], now))
     for entry in row["ledger"]:
         remarks += _about(entry, now)
     return remarks
+
+
+def _verified(last: Json, now: datetime) -> str:
+    at, following = datetime.fromisoformat(last["at"]), last["next"]
+    again = f", again {_at(following, now)}" if following else ""
+    found = f"; {last['listed']} at the provider" if last["listed"] else ""
+    return f"{'accepted' if last['accepted'] else 'NOT ACCEPTED'} {relative(at, now)}{again}: {last['proof']}{found}"
 
 
 def _failures(row: Json) -> str:

@@ -32,7 +32,8 @@ def _would_be_set(facts: Facts, attempt: Attempt) -> bool:
     published, staged = facts.state.published, attempt.staged
     is_published = published is not None and is_same_credential(published, staged)
     if facts.target.strategy is Strategy.ALTERNATING:
-        return staged.username in facts.target.usernames and not is_published
+        # A take-over sets the published one, if the document that it writes over hands out the other one.
+        return staged.username in facts.target.usernames and (attempt.take_over or not is_published)
     elsewhere = published is None or published.account != staged.account
     # Created again by hand, the published credential has another id.
     return is_published or (staged.username in facts.target.usernames and (elsewhere or not is_spare(attempt)))

@@ -48,7 +48,9 @@ def credential_in_use(
     """Returns what to look for at the account. Raises AdoptionImpossible."""
     if state.attempt is not None:
         since = f"{state.attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
-        raise AdoptionImpossible(f"an attempt has been open since {since}: wait until it ends, or give it up")
+        raise AdoptionImpossible(
+            f"an attempt has been open since {since}: wait until it ends, or give it up (rotator abandon)"
+        )
     if consumer.exists:
         return _named_by(target, state, consumer, known)
     published = state.published
@@ -135,6 +137,7 @@ def after_adopt(state: TargetState, target: Target, plan: AdoptionPlan, now: dat
         last_rotation=rotated_at,
         next_rotation=_next_rotation(target.policy, rotated_at, now, fraction),
         scheduled_by=target.schedule_key,
+        path=target.path,
         published_since=rotated_at or now,
         failures=0,
         not_before=None,

@@ -12,6 +12,7 @@ from rotator.core.ledger import (
     handed_out_entry,
     replaced_entry,
     strays_entry,
+    with_overlap_for_all,
     with_overlap_from,
     without_credential,
 )
@@ -353,6 +354,8 @@ def after_close(
         ledger = tuple(end_now(e, now) for e in ledger)
     elif attempt.handed_out is not None:
         ledger = with_overlap_from(ledger, attempt.handed_out, now, policy)
+    elif state.verification is not None and not state.verification.accepted:
+        ledger = with_overlap_for_all(ledger, now, policy)
     entry = replaced_entry(attempt, target, now)
     if entry is not None and entry.ending is not Ending.FORGET:  # at a take-over it may be in the ledger already
         ledger = tuple(

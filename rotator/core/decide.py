@@ -257,10 +257,11 @@ def _lift(facts: Facts) -> Action | None:
     """
     refused = is_refused(facts.state)
     for entry in facts.state.ledger:
-        coming = entry.expires_at is not None and entry.expires_at > facts.now
+        lift, coming = LiftEnd(entry), entry.expires_at is not None and entry.expires_at > facts.now
         needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
-        if coming and needed and _can_be_tried(facts, entry):
-            return LiftEnd(entry)
+        can_be_tried = _can_be_tried(facts, entry) and not _is_shut(facts, entry.credential.account, lift)
+        if coming and needed and can_be_tried:
+            return lift
     return None
 
 

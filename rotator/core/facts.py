@@ -120,6 +120,12 @@ def has_unproved_password(attempt: Attempt) -> bool:
     return attempt.strategy is Strategy.IN_PLACE and may_be_set
 
 
+def may_cut_off(attempt: Attempt) -> bool:
+    """True if what Vault hands out may be refused: a password that is not published yet may have replaced it."""
+    in_place = attempt.strategy is Strategy.IN_PLACE
+    return has_unproved_password(attempt) or (in_place and attempt.phase is Phase.PROVED)
+
+
 def is_propagating(attempt: Attempt, can: Capabilities, now: datetime) -> bool:
     """True while the provider may still answer from the state before the last call of `in-place`.
 

@@ -248,9 +248,19 @@ def _events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:
         yield ForecastEvent(at, what, entry.note or "its quarantine ends")
     for former in facts.state.former_paths:
         yield ForecastEvent(max(former.until, facts.now), f"withdraw the document at {former.path}", "its overlap ends")
-    ends = facts.only_ends or facts.state.attempt is not None
-    if facts.state.next_rotation is not None and not ends:
+    if facts.only_ends:
+        return
+    if facts.state.verify_at is not None and facts.state.published is not None:
+        yield ForecastEvent(max(facts.state.verify_at, facts.now), "prove what is published", _last_verified(facts))
+    if facts.state.next_rotation is not None and facts.state.attempt is None:
         yield _next_rotation(facts, facts.state.next_rotation, drawn_anew=drawn_anew)
+
+
+def _last_verified(facts: Facts) -> str:
+    last = facts.state.verification
+    if last is None:
+        return "it was not proved yet"
+    return f"{'accepted' if last.accepted else 'refused'} {last.at:%Y-%m-%dT%H:%M:%SZ}: {last.proof}"
 
 
 def _why_disabled(facts: Facts, entry: LedgerEntry) -> str:
@@ -297,6 +307,8 @@ def _notes(facts: Facts) -> Iterable[str]:
     target = facts.target
     if target.strategy is Strategy.IN_PLACE:
         yield "in-place has no overlap: devices are cut off from a rotation until they read Vault again"
+        if facts.state.published is None and facts.consumer.password is None:
+            yield "its present password is unknown: it can neither be proved before the rotation nor be put back"
     elif not facts.capabilities[target.account].re_enables:
         yield f"disabling at {target.account} cannot be undone: an undo is possible only during the overlap"
     if target.strategy is Strategy.REPLACE:

@@ -93,6 +93,16 @@ def with_overlap_from(
     )
 
 
+def with_overlap_for_all(ledger: tuple[LedgerEntry, ...], now: datetime, policy: Policy) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger with a whole overlap from `now` for each replaced credential that is still accepted.
+
+    Devices live on one of them if the provider refused what was published after it. What leaked keeps its end.
+    """
+    for credential in [entry.credential for entry in ledger if entry.credential.id is not None]:
+        ledger = with_overlap_from(ledger, credential, now, policy)
+    return ledger
+
+
 def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) -> tuple[LedgerEntry, ...]:
     """Returns the ledger without the entries of one credential."""
     return tuple(entry for entry in ledger if not is_same_credential(entry.credential, credential))

@@ -16,6 +16,7 @@ from rotator.core.holds import (
 )
 from rotator.core.ledger import handed_out_entry
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy
+from rotator.core.preflight import preflight
 from rotator.core.undo import UndoImpossible, undo_candidate
 from rotator.core.verification import is_refused
 
@@ -121,7 +122,7 @@ def _replace(facts: Facts, request: Request) -> Action:
     return Stage(request, Credential(facts.target.account, username=""), predecessor)
 
 
-def _in_place(facts: Facts, request: Request) -> Action:
+def _in_place(facts: Facts, request: Request) -> Decision:
     current = _predecessor(facts, only_here=True)
     if isinstance(current, LookUp):
         return current
@@ -131,7 +132,8 @@ def _in_place(facts: Facts, request: Request) -> Action:
     # A credential published at another account is what is replaced. If somebody deleted the published one here and
     # created it again, the one that is there now is.
     elsewhere = published is not None and published.account != current.account
-    return Stage(request, _without_password(current), published if elsewhere else current)
+    staged = Stage(request, _without_password(current), published if elsewhere else current)
+    return preflight(facts, request, current) or staged
 
 
 def _alternating(facts: Facts, request: Request) -> Action:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from rotator.core.actions import Decision, DrawVerification, Hold, HoldReason, Verify
 from rotator.core.backoff import is_waiting
-from rotator.core.clocks import Clocks
+from rotator.core.clocks import RESOLUTION, Clocks
 from rotator.core.facts import Facts, is_same_credential
 from rotator.core.ledger import VERIFIED_BEFORE_END
 from rotator.core.model import Credential, LedgerEntry, Listed, Policy, Strategy, Target, TargetState, Verification
@@ -23,9 +23,9 @@ BELIEVED = 2
 _AFTER_REFUSALS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
 
 
-def is_fresh(proved_at: datetime | None, facts: Facts) -> bool:
+def is_fresh(proved_at: datetime | None, facts: Facts, within: timedelta = FRESH) -> bool:
     """True if a proof is recent. All processes stamp it by Vault's time, so their own clocks do not matter."""
-    return proved_at is not None and abs(facts.clocks.vault - proved_at) <= FRESH
+    return proved_at is not None and abs(facts.clocks.vault - proved_at) <= within
 
 
 def is_refused(state: TargetState) -> bool:
@@ -53,24 +53,38 @@ def fresh_verification(facts: Facts) -> Decision | None:
     """
     state, last = facts.state, facts.state.verification
     if last is not None and not last.accepted:
-        return refused_hold(facts, last) if is_waiting(state.verify_at, facts.now) else _ask(facts)
-    if last is not None and is_fresh(last.at, facts):
+        return refused_hold(facts, last) if _waits(facts) else _ask(facts)
+    # When a short overlap ends, a proof from its beginning must not count.
+    within = max(min(FRESH, facts.target.policy.overlap / 2), RESOLUTION)
+    if last is not None and is_fresh(last.at, facts, within):
         return None
-    if state.verify_failures and is_waiting(state.verify_at, facts.now):
+    if state.verify_failures and _waits(facts):
         return Hold(HoldReason.UNVERIFIED, "the provider could not be asked whether it accepts what is published")
     return _ask(facts)
+
+
+def _waits(facts: Facts) -> bool:
+    """True until the next try after a refusal or a lost answer. By Vault's time: processes share the wrong log-ins."""
+    return is_waiting(facts.state.verify_at, facts.clocks.vault)
 
 
 def _ask(facts: Facts) -> Decision:
     published = facts.state.published
     if published is None:
         return Hold(HoldReason.UNVERIFIED, "nothing is published yet")
-    attempt = facts.state.attempt
-    if attempt and attempt.strategy is Strategy.IN_PLACE and is_same_credential(attempt.staged, published):
+    if is_in_flight(facts.state):
         return Hold(HoldReason.UNVERIFIED, "the published credential is being given a new password")
     if published.account not in facts.capabilities or published.account in facts.open_circuits:
         return Hold(HoldReason.UNVERIFIED, f"{published.account} cannot be asked whether it accepts what is published")
     return Verify(published)
+
+
+def is_in_flight(state: TargetState) -> bool:
+    """True while the open attempt sets another password on what is published: a proof would show nothing."""
+    attempt, published = state.attempt, state.published
+    if attempt is None or published is None or attempt.strategy is not Strategy.IN_PLACE:
+        return False
+    return is_same_credential(attempt.staged, published)
 
 
 def refused_hold(facts: Facts, last: Verification, more: str = "") -> Hold:
@@ -87,7 +101,7 @@ def periodic(facts: Facts) -> Decision | None:
         return DrawVerification() if wanted else None
     again = state.verify_failures or (state.verification is not None and not state.verification.accepted)
     if again:
-        return None if is_waiting(state.verify_at, facts.now) else _ask(facts)
+        return None if _waits(facts) else _ask(facts)
     ends_by_itself = any(entry.expires_at is not None and not entry.disabled for entry in state.ledger)
     return _ask(facts) if (wanted or ends_by_itself) and state.verify_at <= facts.clocks.earliest else None
 
@@ -129,9 +143,17 @@ def after_refused_proof(
     propagation: timedelta,
     listed: Listed | None = None,
 ) -> TargetState:
-    """Records that the provider did not accept what is published, and spaces the next try."""
-    last = state.verification
-    refusals = last.refusals + 1 if last is not None else 1
+    """Records that the provider did not accept what is published, and spaces the next try.
+
+    A refusal that follows too soon, as somebody asked by hand, is not another one.
+    """
+    last, spacing = state.verification, max(_AFTER_REFUSALS[0], propagation)
+    refusals = last.refusals if last is not None else 0
+    if last is not None and refusals and abs(clocks.vault - last.at) < spacing - RESOLUTION:
+        soon = clocks.vault + spacing
+        again = replace(last, proof=message, listed=listed or last.listed)
+        return replace(state, verification=again, verify_at=max(state.verify_at or soon, soon), verify_failures=0)
+    refusals += 1
     repaired = last is not None and last.repaired
     refused = Verification(
         clocks.vault,
@@ -142,7 +164,7 @@ def after_refused_proof(
         listed=listed,
     )
     spacing = max(_AFTER_REFUSALS[min(refusals, len(_AFTER_REFUSALS)) - 1], propagation)
-    return replace(state, verification=refused, verify_at=clocks.local + spacing, verify_failures=0)
+    return replace(state, verification=refused, verify_at=clocks.vault + spacing, verify_failures=0)
 
 
 def compare(published: Credential, matches: tuple[Credential, ...]) -> Listed:
@@ -157,6 +179,6 @@ def compare(published: Credential, matches: tuple[Credential, ...]) -> Listed:
     return Listed.UNCHANGED if shown is None or shown == published.password else Listed.OTHER_PASSWORD
 
 
-def after_no_answer(state: TargetState, again: datetime) -> TargetState:
-    """Records that the provider could not be asked. What the last answer was still holds."""
-    return replace(state, verify_failures=state.verify_failures + 1, verify_at=again)
+def after_no_answer(state: TargetState, again: datetime, clocks: Clocks) -> TargetState:
+    """Records that the provider could not be asked until `again`, by the local clock. What it answered last holds."""
+    return replace(state, verify_failures=state.verify_failures + 1, verify_at=again - clocks.local + clocks.vault)

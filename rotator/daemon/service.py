@@ -5,6 +5,7 @@ from threading import Event, Lock, Thread
 import structlog
 
 from rotator import __version__
+from rotator.core.clocks import Clocks
 from rotator.daemon.bell_watch import BellWatch
 from rotator.daemon.clock_watch import watch_clock
 from rotator.daemon.composition import Components, Composition
@@ -169,4 +170,8 @@ class Service:
         open_accounts = set(self._components.engine.throttles.open_circuits())
         for account in self._components.capabilities:
             self._composition.metrics.circuit(account, is_open=account in open_accounts)
+        vault_now = self._components.store.now()
+        if vault_now is not None:
+            self._composition.metrics.clocks(Clocks(self._composition.clock.now(), vault_now))
+        self._composition.metrics.forbidden_verbs(self._components.engine.throttles.forbidden_verbs())
         self._composition.metrics.vault_token_expires(self._components.client.token_expires_at())

@@ -21,6 +21,8 @@ _BLOCKED = {
     HoldReason.UNPROVED: "passwords_not_accepted",
     HoldReason.RENAMED: "renamed",
     HoldReason.FORMER_PATH: "former_path",
+    HoldReason.CLOCKS_DIFFER: "clocks_differ",
+    HoldReason.LEFT_ALONE: "cannot_be_proved",
 }
 _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
 
@@ -90,6 +92,7 @@ class Snapshot:
             capabilities=components.capabilities if components else {},
             holds=dict(self._holds),
             audit=self._composition.audit.status,
+            vault_now=components.store.now() if components else None,
         )
         targets = components.targets if components else self._composition.settings.core_targets()
         return status_document(targets, dict(self._states), self._composition.clock.now(), around)

@@ -72,8 +72,9 @@ def _prove(caller: ProviderCaller, plan: AdoptionPlan) -> None:
 def _lift_end(caller: ProviderCaller, session: Session, plan: AdoptionPlan) -> None:
     if plan.told_end is None:
         return
-    answer = caller.ask(plan.credential.account, ProviderVerb.ENABLE, lambda provider: provider.enable(plan.credential))
+    account = plan.credential.account
+    answer = caller.ask(account, ProviderVerb.ENABLE, lambda provider: provider.enable(plan.credential))
     detail = message_of(answer)
     caller.record(AuditVerb.LIFT_END, session.target, outcome_of(answer), plan.credential, detail=detail)
     if not isinstance(answer, Done):
-        raise AdoptionImpossible(f"its end could not be taken back at {plan.credential.account}: {detail}")
+        raise AdoptionImpossible(f"its end could not be taken back at {account}: {detail}")

@@ -203,7 +203,9 @@ def close(caller: ProviderCaller, session: Session) -> None:
     session.write(advance.after_close(session.state, session.target, now, fraction, strays=strays))
     if attempt is not None:
         facts = _who_and_why(attempt) | {"proof": attempt.proof}
-        caller.record(AuditVerb.CLOSE, session.target, AuditOutcome.DONE, attempt.staged, **facts)
+        nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
+        detail = nothing if attempt.predecessor is None else ""
+        caller.record(AuditVerb.CLOSE, session.target, AuditOutcome.DONE, attempt.staged, detail=detail, **facts)
 
 
 def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> None:

@@ -17,6 +17,7 @@ from rotator.engine.session import Session
 
 # The longest back-off for a credential in use: calls end, and another try to delete it costs one request.
 _IN_USE_AGAIN = timedelta(minutes=5)
+_IN_VAIN = 3  # failures before this one
 
 
 def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
@@ -89,7 +90,7 @@ def overwrite(caller: ProviderCaller, session: Session, action: do.Overwrite) ->
 def _after_cutoff(caller: ProviderCaller, session: Session, entry: LedgerEntry, answer: Answer[Any]) -> None:
     """Records that the credential is no longer accepted, or takes the next way to that in an emergency."""
     can, state = caller.providers[entry.credential.account].capabilities, session.state
-    impossible = isinstance(answer, Refused) and answer.why is not Refusal.AUTHENTICATION and entry.compromised
+    impossible = entry.compromised and _is_impossible(entry, answer)
     if isinstance(answer, Done):
         session.write(ledger.after_disable(state, entry, session.clocks().latest))
     elif _was_refused(answer, Refusal.NOT_FOUND):
@@ -100,6 +101,13 @@ def _after_cutoff(caller: ProviderCaller, session: Session, entry: LedgerEntry, 
         session.write(ledger.after_no_cutoff(state, entry, message_of(answer)))
     else:
         _postpone(caller, session, entry, answer)
+
+
+def _is_impossible(entry: LedgerEntry, answer: Answer[Any]) -> bool:
+    """True if trying the same again is in vain. Another refusal has to come several times in a row."""
+    if not isinstance(answer, Refused) or answer.why is Refusal.AUTHENTICATION:
+        return False
+    return answer.why in (Refusal.UNSUPPORTED, Refusal.PERMISSION) or entry.failures >= _IN_VAIN
 
 
 def _new_password(caller: ProviderCaller, session: Session) -> Secret:

@@ -11,11 +11,13 @@ from rotator.core import actions as do
 from rotator.core import advance
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible
 from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
+from rotator.core.answers import Answer
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
 from rotator.core.decide import claimed_elsewhere, decide
 from rotator.core.facts import Facts, is_same_credential
-from rotator.core.model import Credential, Purpose, Request, Target, TargetState
+from rotator.core.model import Credential, Proof, Purpose, Request, Target, TargetState
+from rotator.core.verification import is_in_flight
 from rotator.engine import adoption
 from rotator.engine.abandonment import give_up
 from rotator.engine.attempt_effects import reassert, take_claim
@@ -27,6 +29,7 @@ from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.removal import Removal
 from rotator.engine.session import Session, StateObserver
 from rotator.engine.throttles import Throttles
+from rotator.engine.verification_effects import verify
 from rotator.ports import Audit, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable, Timer
 
 _RETIRES = {do.Step.DISABLE, do.Step.OVERWRITE, do.Step.DELETE, do.Step.FORGET}
@@ -149,6 +152,22 @@ class Engine:
             compromised=request.compromised,
         )
         return session.state
+
+    def verify(self, target: Target) -> tuple[Answer[Proof] | None, TargetState]:
+        """Proves what is published now and stores the result; None if there is nothing to prove. Raises StoreError."""
+        session = self._open(target)
+        for attempt in range(_MOST_CONFLICTS):
+            published = session.state.published
+            if published is None or published.account not in self._capabilities or is_in_flight(session.state):
+                break
+            try:
+                return verify(self._caller, session, do.Verify(published)), session.state
+            except Conflict:
+                if attempt == _MOST_CONFLICTS - 1:
+                    raise
+                self._clock.sleep(_AFTER_CONFLICT)
+                session.read()
+        return None, session.state
 
     def plan_adoption(self, target: Target, known: KnownToOperator) -> AdoptionPlan:
         """Returns what `adopt` would take up, and changes nothing. Raises StoreError, AdoptionImpossible."""

@@ -42,7 +42,7 @@ class ProviderCaller:
         return answer
 
     def prove(self, credential: Credential) -> Answer[Proof]:
-        """Proves what is published. A password is tried where devices log in, which no circuit of the API concerns."""
+        """Proves a credential. A password is tried where devices log in, which no circuit of the API concerns."""
         provider = self.providers[credential.account]
         if provider.capabilities.proof.tries_password:
             return provider.prove(credential)

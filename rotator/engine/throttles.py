@@ -53,6 +53,12 @@ class Throttles:
         with self._lock:
             return tuple(sorted(name for (name, verb), one in self._circuits.items() if verb is None and one.is_open))
 
+    def forbidden_verbs(self) -> tuple[tuple[str, str], ...]:
+        """Returns the accounts and verbs whose circuit is open, even if a probe may go out now."""
+        with self._lock:
+            open_ones = [(name, verb) for (name, verb), one in self._circuits.items() if one.is_open]
+        return tuple(sorted((name, verb.value) for name, verb in open_ones if verb is not None))
+
     def admit_call(self, account: str, verb: ProviderVerb, *, urgent: bool = False) -> bool:
         """Returns True if a call may go out now. While a circuit is open, only one probe at a time may.
 

@@ -2,15 +2,15 @@
 
 from rotator.core import actions as do
 from rotator.core import drift, verification
-from rotator.core.answers import Done
+from rotator.core.answers import Answer, Done
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Credential, Purpose, TargetState
+from rotator.core.model import Credential, Proof, Purpose, TargetState
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
 
 
-def verify(caller: ProviderCaller, session: Session, action: do.Verify) -> None:
+def verify(caller: ProviderCaller, session: Session, action: do.Verify) -> Answer[Proof]:
     """Proves what is published, and stores the result. The audit has what changed: not each proof of a working one."""
     credential, state = action.credential, session.state
     answer = caller.prove(credential)
@@ -19,13 +19,15 @@ def verify(caller: ProviderCaller, session: Session, action: do.Verify) -> None:
         how, fraction = str(answer.value), caller.randomness.fraction()
         session.write(verification.after_acceptance(state, session.target, how, session.clocks(), fraction))
     elif could_not_be_asked(answer):
-        session.write(verification.after_no_answer(state, caller.next_try(state.verify_failures + 1, answer)))
-        return
+        later = caller.next_try(state.verify_failures + 1, answer)
+        session.write(verification.after_no_answer(state, later, session.clocks()))
+        return answer
     else:
         session.write(_refused(caller, session, credential, message_of(answer)))
     if refused_before or not isinstance(answer, Done):
         detail = message_of(answer)
         caller.record(AuditVerb.VERIFY, session.target, outcome_of(answer), credential, detail=detail)
+    return answer
 
 
 def _refused(caller: ProviderCaller, session: Session, credential: Credential, message: str) -> TargetState:

@@ -92,8 +92,8 @@ METRICS = (
         "rotator_target_blocked",
         "gauge",
         ("target", "reason"),
-        "1 while something other than the due time holds a target up: document_deleted, foreign_document, "
-        "idle_in_overlap, account_missing, passwords_not_accepted, renamed or former_path; absent otherwise.",
+        "1 while something other than the due time holds a target up; operations.md explains each reason; absent "
+        "otherwise.",
     ),
     Described(
         "rotator_last_look_timestamp_seconds",
@@ -106,6 +106,13 @@ METRICS = (
         "gauge",
         _TARGET,
         "When the open attempt began; absent while none is open.",
+    ),
+    Described(
+        "rotator_target_devices_out",
+        "gauge",
+        _TARGET,
+        "1 while the provider may refuse what Vault hands out, because an attempt of in-place may have set another "
+        "password and has not published it; else 0.",
     ),
     Described(
         "rotator_ledger_credentials",
@@ -131,6 +138,13 @@ METRICS = (
         "gauge",
         ("account",),
         "1 while a provider account's circuit is open (too many calls failed in a row; only probes are sent), else 0.",
+    ),
+    Described(
+        "rotator_provider_verb_forbidden",
+        "gauge",
+        ("account", "verb"),
+        "1 while calls of one verb are refused for a missing right (403), as many in a row as open a circuit; absent "
+        "otherwise.",
     ),
     Described(
         "rotator_provider_requests_total",
@@ -173,6 +187,13 @@ METRICS = (
         "counter",
         ("direction",),
         "Jumps of the wall clock since start: forward or backward.",
+    ),
+    Described(
+        "rotator_clock_offset_seconds",
+        "gauge",
+        (),
+        "How far this machine's clock is ahead of Vault's (negative: behind); 0 for up to two seconds, which cannot be "
+        "measured.",
     ),
     Described(
         "rotator_config_last_reload_successful",

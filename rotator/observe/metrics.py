@@ -17,6 +17,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
+from rotator.core.clocks import Clocks
+from rotator.core.facts import may_cut_off
 from rotator.core.left_over import Orphan, OrphanKind
 from rotator.core.model import LedgerEntry, Policy, Target, TargetState
 from rotator.core.schedule import Cron
@@ -55,6 +57,7 @@ class Metrics:
         self._targets: dict[str, _TargetSnapshot] = {}
         self._blocked: dict[str, str] = {}
         self._circuits: dict[str, bool] = {}
+        self._forbidden: tuple[tuple[str, str], ...] = ()
         self._simple: dict[str, float] = {}  # gauges without a label
         self._audit: Callable[[], AuditStatus] | None = None
         self._orphans: Callable[[], Iterable[Orphan]] = tuple
@@ -113,6 +116,11 @@ class Metrics:
         with self._lock:
             self._circuits[account] = is_open
 
+    def forbidden_verbs(self, shut: Iterable[tuple[str, str]]) -> None:
+        """Sets the accounts and verbs that the accounts' keys have no right to."""
+        with self._lock:
+            self._forbidden = tuple(shut)
+
     def missed_run(self, reason: str) -> None:
         """Counts a run that the scheduler skipped."""
         self._missed.labels(*self._bounds.words("missed", "", reason)).inc()
@@ -120,6 +128,11 @@ class Metrics:
     def clock_jumped(self, *, forward: bool) -> None:
         """Counts a jump of the wall clock."""
         self._jumps.labels("forward" if forward else "backward").inc()
+
+    def clocks(self, clocks: Clocks) -> None:
+        """Sets how far this machine's clock is ahead of Vault's."""
+        with self._lock:
+            self._simple["rotator_clock_offset_seconds"] = clocks.offset.total_seconds()
 
     def config_loaded(self, *, ok: bool) -> None:
         """Sets whether the last load of the configuration succeeded."""
@@ -161,7 +174,7 @@ class Metrics:
         now = self._clock.now()
         with self._lock:
             targets, blocked = dict(self._targets), dict(self._blocked)
-            circuits, simple = dict(self._circuits), dict(self._simple)
+            circuits, simple, forbidden = dict(self._circuits), dict(self._simple), self._forbidden
         if self._audit is not None:
             status = self._audit()
             simple["rotator_audit_last_sequence"] = float(status.position.seq)
@@ -170,6 +183,7 @@ class Metrics:
         yield from _of_targets(targets, now)
         yield _gauge("rotator_target_blocked", [((name, why), 1.0) for name, why in blocked.items()])
         yield _gauge("rotator_circuit_open", [((name,), float(is_open)) for name, is_open in circuits.items()])
+        yield _gauge("rotator_provider_verb_forbidden", [(pair, 1.0) for pair in forbidden])
         for name, value in simple.items():
             yield _gauge(name, [((), value)])
         left = Counter(orphan.kind for orphan in self._orphans())
@@ -252,6 +266,9 @@ _GAUGES: dict[str, Callable[[_TargetSnapshot, datetime], float | None]] = {
     "rotator_last_look_timestamp_seconds": lambda seen, _: _stamp(seen.at),
     "rotator_attempt_open_timestamp_seconds": lambda seen, _: (
         _stamp(seen.state.attempt.started_at) if seen.state.attempt is not None else None
+    ),
+    "rotator_target_devices_out": lambda seen, _: float(
+        seen.state.attempt is not None and may_cut_off(seen.state.attempt)
     ),
     "rotator_target_verified_timestamp_seconds": lambda seen, _: (
         _stamp(seen.state.verification.at) if seen.state.verification is not None else None

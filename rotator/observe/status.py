@@ -3,10 +3,11 @@
 It is built key by key, so a new field of the model does not appear in it by accident. Times are ISO 8601 in UTC,
 durations are seconds, and unknown values are null. Its keys are stable:
 
-* `version`, `time`, `holder` (this process), `targets`, `orphans`, `audit`.
+* `version`, `time`, `clock_offset_seconds` (how far this machine's clock is ahead of Vault's; null until Vault has
+  answered), `holder` (this process), `targets`, `orphans`, `audit`.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
   `published`, `age_seconds`, `max_age_seconds`, `last_rotation`, `next_rotation`, `attempt`, `ledger`, `failures`,
-  `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`.
+  `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`, `verification`.
 * `state`: `never rotated`, `idle`, `rotating`, `failing`, `retired` or `blocked`.
 * `published`: `account`, `id`, `username`, `attempt`, `since` (when it was published, perhaps again), `made_at` (when
   its password was made; `age_seconds` counts from then).
@@ -18,6 +19,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * `waiting`: `reason`, `message`, `until`; null until the first look at the target.
 * `request`: `purpose`, `requested_by`, `reason`, `at`, `compromised`, `take_over`.
 * `claim`: `holder`, `until`, `ours`.
+* `verification`, of what is published: `at` (of the last proof), `accepted`, `proof` (or why it was not accepted),
+  `refusals` (in a row), `listed` (what the account showed then), `repaired`, `next`; null before the first proof.
 * `orphans`: what is left of targets that are not configured, and what was replaced at accounts that are not configured:
   `name`, `configured`, `published`, `attempt`, `ledger`; each entry of that also has `reachable`.
 * `audit`: `chain`, `sequence`, `hash` (keep it elsewhere: it lets `rotator verify-audit` find a truncation), `waiting`,
@@ -30,6 +33,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from rotator.core.actions import Hold, HoldReason
+from rotator.core.clocks import Clocks
 from rotator.core.left_over import is_empty, orphans
 from rotator.core.model import (
     Attempt,
@@ -50,11 +54,15 @@ JsonObject: TypeAlias = dict[str, Any]
 _BLOCKING = frozenset(
     {
         HoldReason.RENAMED,
-        HoldReason.DOCUMENT_DELETED,
+        HoldReason.FORMER_PATH,
         HoldReason.ACCOUNT_MISSING,
         HoldReason.CIRCUIT_OPEN,
+        HoldReason.CLOCKS_DIFFER,
+        HoldReason.DOCUMENT_DELETED,
         HoldReason.FOREIGN_DOCUMENT,
+        HoldReason.PUBLISHED_REFUSED,
         HoldReason.UNPROVED,
+        HoldReason.LEFT_ALONE,
     }
 )
 
@@ -69,6 +77,7 @@ class Surroundings:
     capabilities: Mapping[str, Capabilities]  # by provider account
     holds: Mapping[str, Hold] = field(default_factory=dict)  # by target: the result of its last look
     audit: AuditStatus | None = None
+    vault_now: datetime | None = None
 
 
 def status_document(
@@ -80,6 +89,7 @@ def status_document(
     return {
         "version": around.version,
         "time": _time(now),
+        "clock_offset_seconds": Clocks(now, around.vault_now).offset.total_seconds() if around.vault_now else None,
         "holder": around.holder,
         "targets": [
             _target(target, states.get(target.name, TargetState(target.name)), now, around) for target in configured
@@ -115,6 +125,7 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         "request": _request(state.request),
         "claim": _claim(state.claim, now, around.holder),
         "counts": _counts(state),
+        "verification": _verification(state),
     }
 
 
@@ -246,6 +257,21 @@ def _claim(claim: Claim | None, now: datetime, holder: str) -> JsonObject | None
     if claim is None or claim.until <= now:
         return None
     return {"holder": claim.holder, "until": _time(claim.until), "ours": claim.holder == holder}
+
+
+def _verification(state: TargetState) -> JsonObject | None:
+    last = state.verification
+    if last is None:
+        return None
+    return {
+        "at": _time(last.at),
+        "accepted": last.accepted,
+        "proof": last.proof or None,
+        "refusals": last.refusals,
+        "listed": last.listed.value if last.listed is not None else None,
+        "repaired": last.repaired,
+        "next": _time(state.verify_at),
+    }
 
 
 def _counts(state: TargetState) -> JsonObject:

@@ -167,10 +167,13 @@ class TargetSettings(Section):
 
 
 class CircuitSettings(Section):
-    """The circuit breaker of each provider account: one failing account must not break a fleet."""
+    """The circuit breaker of each provider account: one failing account must not break a fleet.
+
+    A missing right (403) shuts the verb that it was asked for, and not the account.
+    """
 
     failures: Count = Field(default=_LIMITS.circuit_failures, ge=1, le=1000)
-    """The number of failures in a row that opens the circuit, which stops all traffic; default 5."""
+    """The number of failures in a row that opens the circuit, which stops all traffic but emergencies; default 5."""
     open_for: Duration = _LIMITS.circuit_open_for
     """How long the circuit stays open before a single call probes the account; default 5m."""
 

@@ -23,11 +23,12 @@ class SimulatedTarget:
     usernames: tuple[str, ...]  # of credentials that exist from the start, with unknown passwords
     devices: int = 2  # simulated phones or API clients that use it
     emergency: bool = False  # the demo declares it compromised, which ends every overlap
+    late: bool = False  # its devices read Vault only when they are refused
 
     @property
     def overlaps(self) -> bool:
-        """True if its devices are promised an overlap."""
-        return self.strategy is not Strategy.IN_PLACE and not self.emergency
+        """True if its devices are promised an overlap, and read Vault often enough to use it."""
+        return self.strategy is not Strategy.IN_PLACE and not self.emergency and not self.late
 
     @property
     def path(self) -> str:

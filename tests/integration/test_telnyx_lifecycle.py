@@ -256,3 +256,19 @@ def test_what_a_rolled_back_document_hands_out_is_not_ended_as_it_was_told():
         assert not lifecycle.accepts_published(first)
         lifecycle.settle(8 * DAY)
         assert lifecycle.names == [taken_over.username]
+
+
+def test_a_take_over_right_after_the_document_changed_moves_the_end_that_was_told():
+    with TelnyxLifecycle() as lifecycle:
+        lifecycle.settle()
+        first = lifecycle.consumer
+        lifecycle.rotate()
+        told = lifecycle.record_of(first.credential_id).ends
+        lifecycle.clock.advance(DAY - HOUR)
+        lifecycle.store.roll_back("sip/office")
+        lifecycle.rotate(take_over=True)  # nobody looked in between
+        assert lifecycle.record_of(first.credential_id).ends >= told + DAY - HOUR
+        lifecycle.settle(DAY - HOUR)
+        assert lifecycle.accepts_published(first)
+        lifecycle.settle(HOUR)
+        assert not lifecycle.accepts_published(first)

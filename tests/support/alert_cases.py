@@ -40,8 +40,11 @@ _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
 _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
 _CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
+_OUT = _series("rotator_target_devices_out", _TARGET)
+_FORBIDDEN = _series("rotator_provider_verb_forbidden", 'account="prod",verb="delete"')
 _TOKEN = _series("rotator_vault_token_expiry_timestamp_seconds")
 _AUDIT = _series("rotator_audit_waiting_records")
+_OFFSET = _series("rotator_clock_offset_seconds")
 _CONFIG = _series("rotator_config_last_reload_successful")
 
 
@@ -123,6 +126,17 @@ CASES = (
         quiet={_NEXT: "0x1500", _LAST: "0x1500"},
     ),
     Case(
+        "RotatorDevicesCutOff",
+        {_OUT: "0x3 1x20"},
+        "8m",
+        "6m",
+        _PHONE,
+        "critical",
+        "Devices of phone may be refused",
+        "A password was or may have been set in place. It is neither published yet, nor is the old one put back.",
+        quiet={_OUT: "0x5 1 1 0x80"},
+    ),
+    Case(
         "RotatorTargetFailing",
         {_FAILURES: "0 1 2 3x20"},
         "9m",
@@ -130,7 +144,7 @@ CASES = (
         _PHONE,
         "warning",
         "Rotating phone fails",
-        "3 failures in a row. The published password still works; the back-off grows with each try.",
+        "3 failures in a row; the back-off grows with each try. Devices are cut off only if another alert says so.",
         quiet={_FAILURES: "2x60"},
     ),
     Case(
@@ -225,6 +239,17 @@ CASES = (
         quiet={_CIRCUIT: "1x6 0x60"},
     ),
     Case(
+        "RotatorProviderVerbForbidden",
+        {_FORBIDDEN: "_x3 1x60"},
+        "20m",
+        "15m",
+        {"account": "prod", "verb": "delete"},
+        "warning",
+        "The key of prod may not delete",
+        "Several calls in a row were refused for a missing right. Other calls go on; single ones probe this.",
+        quiet={_FORBIDDEN: "1x5 _x90"},
+    ),
+    Case(
         "RotatorVaultFailing",
         {_vault("unavailable"): "0+1x60", _vault("ok"): "0+10x60"},
         "12m",
@@ -265,7 +290,7 @@ CASES = (
         _ONE | {"direction": "forward"},
         "warning",
         "The clock of a:9464 was set forward",
-        "Grace periods follow the clock. Retirements are capped; check that the time is right now.",
+        "What is due waits until it is due by Vault's clock as well. Check that the time is right now.",
         quiet={_series("rotator_clock_jumps_total", 'direction="forward"'): "0x200"},
     ),
     Case(
@@ -276,7 +301,29 @@ CASES = (
         _ONE | {"direction": "backward"},
         "warning",
         "The clock of a:9464 was set backward",
-        "Grace periods follow the clock. Retirements are capped; check that the time is right now.",
+        "What is due waits until it is due by Vault's clock as well. Check that the time is right now.",
+    ),
+    Case(
+        "RotatorClocksDiffer",
+        {_OFFSET: "0 -172800x60"},
+        "7m",
+        "5m",
+        _ONE,
+        "warning",
+        "The clocks of a:9464 and of Vault differ",
+        "By 2d 0h 0m 0s. What is due waits until it is due by both.",
+        quiet={_OFFSET: "60x20 -60x20 90x4 0x60"},
+    ),
+    Case(
+        "RotatorTimesInTheFuture",
+        {_LAST: "0x5 86400x60"},
+        "22m",
+        "20m",
+        _PHONE,
+        "warning",
+        "The stored times of phone lie in the future",
+        "By 23h 38m 0s, since a clock was ahead. What is due comes late by as much.",
+        quiet={_LAST: "3600x90"},
     ),
     Case(
         "RotatorAuditNotWritten",

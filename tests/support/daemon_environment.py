@@ -83,8 +83,9 @@ class DaemonEnvironment:
         self.config.write_text(json.dumps(document, indent=1))  # JSON is YAML
         return self.config
 
-    def start(self) -> "Daemon":
-        daemon = Daemon(self)
+    def start(self, **variables: str) -> "Daemon":
+        """A daemon, with more variables in its environment."""
+        daemon = Daemon(self, variables)
         self.daemons.append(daemon)
         return daemon
 
@@ -123,13 +124,13 @@ class DaemonEnvironment:
 class Daemon:
     """`rotator run` as a process, with the bounds of `short_calls`. What it prints goes into files."""
 
-    def __init__(self, environment: DaemonEnvironment) -> None:
+    def __init__(self, environment: DaemonEnvironment, variables: dict[str, str]) -> None:
         number = len(environment.daemons)
         self.out, self.err = environment.folder / f"out-{number}", environment.folder / f"err-{number}"
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", short_calls.__file__, "run", "--config", str(environment.config)],
-                env=environment.variables,
+                env=environment.variables | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

@@ -1,5 +1,7 @@
 """The processes of a simulated fleet: their clocks, their policies and limits, and where they die."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -41,6 +43,9 @@ class OffsetClock:
 
     def sleep(self, seconds: float) -> None:
         self._true.sleep(seconds)
+
+    def repeat(self, interval: timedelta, action: Callable[[], bool]) -> AbstractContextManager[None]:
+        return self._true.repeat(interval, action)
 
 
 class Countdown(CrashPoints):

@@ -31,13 +31,13 @@ class FleetStore(StandbyStore):
             raise StoreUnavailable("sealed")
         super()._fail()
 
-    def write_consumer(self, path: str, credential: Credential, at: datetime, over: ConsumerDocument) -> int:
+    def write_consumer(self, path: str, credential: Credential, at: datetime | None, over: ConsumerDocument) -> int:
         before = self.consumers.get(path)
         try:
             return super().write_consumer(path, credential, at, over)
         finally:
             if self.consumers.get(path) is not before:
-                self._keep(path, before)
+                self._remember(path, before)
                 self._published(path)
 
     def write_state(self, state: TargetState, version: int) -> int:
@@ -47,7 +47,7 @@ class FleetStore(StandbyStore):
             self.old_states[state.target] = [*self.old_states[state.target], before.state][-_KEPT:]
         return written
 
-    def _keep(self, path: str, document: ConsumerDocument | None) -> None:
+    def _remember(self, path: str, document: ConsumerDocument | None) -> None:
         if document is not None and document.exists:
             self.old_consumers[path] = [*self.old_consumers[path], document][-_KEPT:]
 
@@ -56,7 +56,7 @@ class FleetStore(StandbyStore):
     def person_writes(self, path: str, document: ConsumerDocument) -> None:
         """Somebody writes a version of their own."""
         current = self.consumers.get(path, ConsumerDocument(0, exists=False))
-        self._keep(path, current)
+        self._remember(path, current)
         self.consumers[path] = replace(document, version=current.version + 1, exists=True, deleted=False)
 
     def person_edits(self, path: str, password: Secret) -> None:
@@ -68,7 +68,7 @@ class FleetStore(StandbyStore):
         """Somebody deletes the latest version of the consumer document (`vault kv delete`)."""
         current = self.consumers.get(path)
         if current is not None and current.exists:
-            self._keep(path, current)
+            self._remember(path, current)
             self.consumers[path] = ConsumerDocument(current.version, exists=False, deleted=True)
 
     def person_restores(self, path: str) -> bool:

@@ -39,11 +39,22 @@ from rotator_simulator.providers.vobiz.api import KIND, VobizApi
 from rotator_simulator.registrar import RegistrarOptions
 from rotator_simulator.server import SimulatorServer
 
-EVERY, OVERLAP, QUARANTINE = 7.0, 3.0, 1.0  # seconds, of the one policy
 CLAIM = Limits().claim.total_seconds()
 LOAD = 57.0  # seconds that a machine with other work to do may add
 STRATEGIES = ("replace", "alternating", "in-place")
 _HISTORY = 5000  # versions of a consumer document that are kept, so that the whole run can be read afterwards
+
+
+@dataclass(frozen=True)
+class RunPolicy:
+    """The one policy of a run, in seconds."""
+
+    every: float = 7.0
+    overlap: float = 3.0
+    quarantine: float = 1.0
+
+    def configured(self) -> dict[str, str]:
+        return {name: f"{seconds:g}s" for name, seconds in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -106,9 +117,14 @@ class DaemonRun:
     """An environment, its targets, its devices, and all that is recorded of a run."""
 
     def __init__(
-        self, environment: DaemonEnvironment, recorder: PasswordRecorder, targets: list[RunTarget], standby_lag: float
+        self,
+        environment: DaemonEnvironment,
+        recorder: PasswordRecorder,
+        targets: list[RunTarget],
+        policy: RunPolicy,
+        standby_lag: float,
     ) -> None:
-        self.environment, self.recorder, self.targets = environment, recorder, targets
+        self.environment, self.recorder, self.targets, self.policy = environment, recorder, targets, policy
         self.account: SimulatedAccount = environment.account
         self.initial: set[str] = set()
         self.scraped: list[str] = []
@@ -139,14 +155,13 @@ class DaemonRun:
         timing = DeviceTiming(
             interval=0.4,
             refresh=1.0,
-            patience=(OVERLAP if target.overlaps else 3 * CLAIM) + LOAD,
-            overlap=OVERLAP - standby_lag if target.overlaps else None,
+            patience=(self.policy.overlap if target.overlaps else 3 * CLAIM) + LOAD,
+            overlap=self.policy.overlap - standby_lag if target.overlaps else None,
         )
         return SipPhone(f"{target.name}-{number}", read, self.environment.sandbox.sip_address, clock, timing)
 
     def configure(self, **changes: Any) -> Path:
         """A schedule of seconds, in which everything that is due comes by itself."""
-        policy = {"every": f"{EVERY:g}s", "overlap": f"{OVERLAP:g}s", "quarantine": f"{QUARANTINE:g}s"}
         daemon = {
             "stop_within": f"{STOP_WITHIN:g}s",
             "workers": 4,
@@ -154,7 +169,9 @@ class DaemonRun:
             **changes.pop("daemon", {}),
         }
         targets = [target.configured() for target in self.targets]
-        return self.environment.configure(targets, policies={"fast": policy}, daemon=daemon, **changes)
+        return self.environment.configure(
+            targets, policies={"fast": self.policy.configured()}, daemon=daemon, **changes
+        )
 
     def slow_provider(self, seed: int) -> None:
         """Makes each call take long enough for a kill to fall into it, before or after it is carried out."""
@@ -165,7 +182,7 @@ class DaemonRun:
     def wait_for_open_attempt(self, daemon: Daemon) -> None:
         """Returns when this daemon has an attempt open; at the latest after the time in which one falls due."""
         holder = daemon.wait_for("started")["holder"]
-        end = time.monotonic() + EVERY
+        end = time.monotonic() + self.policy.every
         while time.monotonic() < end:
             if any(s.attempt is not None and s.claim is not None and s.claim.holder == holder for s in self.states()):
                 return
@@ -198,7 +215,8 @@ class DaemonRun:
     def come_to_rest(self, *daemons: Daemon) -> None:
         """The schedule is made long, so that nothing new begins, and what waits is retired; then they are stopped."""
         for config in self.environment.folder.glob("config*.yaml"):
-            config.write_text(config.read_text().replace(f'"every": "{EVERY:g}s"', '"every": "1h"'))
+            every = self.policy.configured()["every"]
+            config.write_text(config.read_text().replace(f'"every": "{every}"', '"every": "1h"'))
         for daemon in daemons:
             daemon.send(signal.SIGHUP)
         eventually(self.at_rest, lambda: [s for s in self.states() if s.attempt or s.ledger or s.claim], 90)
@@ -301,7 +319,7 @@ class PublicationWatcher:
             return
         if target.overlaps:
             # What was read may have been replaced since, but is owed the overlap from then on.
-            if took < OVERLAP:
+            if took < self._run.policy.overlap:
                 self.found.append(f"{target.name}: what is published is not accepted")
             return
         attempt = before.state.attempt
@@ -312,7 +330,14 @@ class PublicationWatcher:
 
 
 @contextmanager
-def daemon_run(bao: Any, folder: Path, targets: list[RunTarget], *, standby_lag: float = 0.0) -> Iterator[DaemonRun]:
+def daemon_run(
+    bao: Any,
+    folder: Path,
+    targets: list[RunTarget],
+    *,
+    policy: RunPolicy = RunPolicy(),
+    standby_lag: float = 0.0,
+) -> Iterator[DaemonRun]:
     """A run on these targets, without daemons yet. `standby_lag`: by how much a read of Vault may be stale."""
     clock, recorder = SystemClock(Event()), PasswordRecorder()
     api = VobizApi([SimulatedAccount(ACCOUNT, Secret(TOKEN), clock)], clock)
@@ -320,7 +345,7 @@ def daemon_run(bao: Any, folder: Path, targets: list[RunTarget], *, standby_lag:
         [api], clock, registrar_options=RegistrarOptions(propagation=Propagation()), observe=recorder
     ) as sandbox:
         environment = DaemonEnvironment(bao, sandbox, folder)
-        made = DaemonRun(environment, recorder, targets, standby_lag)
+        made = DaemonRun(environment, recorder, targets, policy, standby_lag)
         made.fleet.start()
         try:
             yield made

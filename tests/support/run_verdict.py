@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-from killed_daemons import EVERY, OVERLAP, DaemonRun, RunTarget
+from killed_daemons import DaemonRun, RunTarget
 
 from rotator.core.schedule import SPREAD
 from rotator.observe.chain import verify
@@ -47,7 +47,7 @@ def overlap_kept(run: DaemonRun) -> Iterator[str]:
         if not target.overlaps:
             continue
         handed_out = publications(run, target)
-        ends = [later.at + timedelta(seconds=OVERLAP) for later in handed_out[1:]]
+        ends = [later.at + timedelta(seconds=run.policy.overlap) for later in handed_out[1:]]
         for one, end in zip(handed_out, [*ends, None], strict=True):
             for happening in _touching(history, one, end):
                 after = (happening.at - one.at).total_seconds()
@@ -63,7 +63,7 @@ def _touching(history: tuple[HistoryEntry, ...], one: Publication, end: datetime
 
 def done_once(run: DaemonRun) -> Iterator[str]:
     """No attempt is published twice, and none before the schedule lets it be due after the last."""
-    least = timedelta(seconds=EVERY * (1 - SPREAD))
+    least = timedelta(seconds=run.policy.every * (1 - SPREAD))
     for target in run.targets:
         handed_out = publications(run, target)
         if len({one.attempt for one in handed_out}) < len(handed_out):

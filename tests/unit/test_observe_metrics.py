@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from rotator.core.clocks import Clocks
 from rotator.core.model import (
     Attempt,
     Counts,
@@ -20,6 +21,7 @@ from rotator.core.model import (
     Strategy,
     Target,
     TargetState,
+    Verification,
 )
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Cron, Every, Schedule, Window, next_due
@@ -112,9 +114,31 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_ledger_credentials", ("phone", "waiting")): 2,
         ("rotator_ledger_credentials", ("phone", "disabled")): 1,
         ("rotator_retirement_overdue", ("phone",)): 0,
+        ("rotator_target_devices_out", ("phone",)): 0,
         ("rotator_target_verification_overdue", ("phone",)): 0,
     }
     assert seen == ZEROS | expected
+
+
+@pytest.mark.parametrize(
+    ("verification", "age", "accepted", "overdue"),
+    [
+        (Verification(FakeClock().now(), accepted=True), DAY, 1, 0),
+        (Verification(FakeClock().now(), accepted=True), 2 * DAY + timedelta(seconds=1), 1, 1),
+        (Verification(FakeClock().now(), accepted=False, refusals=1), DAY, 1, 0),
+        (Verification(FakeClock().now(), accepted=False, refusals=2), DAY, 0, 0),
+    ],
+)
+def test_what_a_proof_has_shown_is_told_until_the_next_one(verification, age, accepted, overdue) -> None:
+    clock = FakeClock()
+    source, phone = metrics(clock), target()
+    phone = replace(phone, policy=replace(phone.policy, verify=DAY))
+    source.update(phone, TargetState("phone", published=credential("pub"), verification=verification))
+    clock.advance(age)
+    seen = scrape(source)
+    assert seen["rotator_target_verified_timestamp_seconds", ("phone",)] == verification.at.timestamp()
+    assert seen["rotator_target_accepted", ("phone",)] == accepted
+    assert seen["rotator_target_verification_overdue", ("phone",)] == overdue
 
 
 def test_a_restart_says_the_same_and_nothing_is_counted_twice() -> None:
@@ -193,6 +217,7 @@ def test_the_process_says_how_it_does_itself() -> None:
     source.missed_run("max_instances")
     source.clock_jumped(forward=True)
     source.clock_jumped(forward=False)
+    source.clocks(Clocks(clock.now(), clock.now() + 2 * DAY))
     source.vault_token_expires(clock.now())
     source.blocked("phone", "foreign_document")
     source.blocked("fax", "x")
@@ -208,6 +233,7 @@ def test_the_process_says_how_it_does_itself() -> None:
         ("rotator_scheduler_missed_runs_total", ("max_instances",)): 1,
         ("rotator_clock_jumps_total", ("forward",)): 1,
         ("rotator_clock_jumps_total", ("backward",)): 1,
+        ("rotator_clock_offset_seconds", ()): -2 * 86_400,
         ("rotator_vault_token_expiry_timestamp_seconds", ()): stamp + 86_400,
         ("rotator_target_blocked", ("phone", "foreign_document")): 1,
         ("rotator_audit_last_sequence", ()): 41,
@@ -272,6 +298,7 @@ def test_every_metric_that_is_exposed_is_in_the_list_and_the_other_way_round() -
     source = metrics()
     source.update(target(), TargetState("phone"))
     source.config_loaded(ok=True)
+    source.clocks(Clocks(FakeClock().now(), FakeClock().now()))
     source.vault_token_expires(FakeClock().now())
     source.follow_audit(lambda: AuditStatus(Position("c", 0, "h")))
     assert set(_exposed(source)) == {(each.name, each.kind, each.help) for each in METRICS}
@@ -280,3 +307,30 @@ def test_every_metric_that_is_exposed_is_in_the_list_and_the_other_way_round() -
 def test_the_page_of_metrics_is_what_the_code_says() -> None:
     page = Path(__file__).parents[2] / "docs" / "metrics.md"
     assert page.read_text() == documentation()
+
+
+@pytest.mark.parametrize(
+    ("changes", "out"),
+    [
+        ({}, 0),
+        ({"uncertain": True}, 1),
+        ({"phase": Phase.APPLIED}, 1),
+        ({"phase": Phase.PROVED}, 1),
+        ({"phase": Phase.APPLIED, "strategy": Strategy.REPLACE}, 0),
+    ],
+)
+def test_devices_may_be_out_while_a_password_in_place_is_not_published(changes, out) -> None:
+    source = metrics()
+    staged = Attempt(
+        "a1", Purpose.ROTATE, Strategy.IN_PLACE, Phase.STAGED, credential("new"), None, FakeClock().now(), "me", "why"
+    )
+    source.update(target(), TargetState("phone", attempt=replace(staged, **changes)))
+    assert scrape(source)["rotator_target_devices_out", ("phone",)] == out
+
+
+def test_a_verb_is_forbidden_until_a_call_of_it_succeeds() -> None:
+    source = metrics()
+    source.forbidden_verbs([("acc", "delete")])
+    assert scrape(source)["rotator_provider_verb_forbidden", ("acc", "delete")] == 1
+    source.forbidden_verbs([])
+    assert not any(name == "rotator_provider_verb_forbidden" for name, _ in scrape(source))

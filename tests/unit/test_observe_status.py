@@ -15,6 +15,7 @@ from rotator.core.model import (
     Credential,
     Ending,
     LedgerEntry,
+    Listed,
     Phase,
     Policy,
     Purpose,
@@ -22,6 +23,7 @@ from rotator.core.model import (
     Strategy,
     Target,
     TargetState,
+    Verification,
 )
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every, Window
@@ -78,6 +80,8 @@ def full_state() -> TargetState:
         request=Request(Purpose.UNDO, "bob", "wrong one", NOW, take_over=True),
         claim=Claim("other", NOW + timedelta(minutes=1)),
         counts=Counts(succeeded=7, failed=1, undone=2, disabled=3, deleted=4, seconds=9.5),
+        verification=Verification(NOW, accepted=False, proof="403 Forbidden", refusals=2, listed=Listed.GONE),
+        verify_at=NOW,
     )
 
 
@@ -153,6 +157,15 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
         },
         "claim": {"holder": "other", "until": (NOW + timedelta(minutes=1)).isoformat(), "ours": False},
         "counts": {"succeeded": 7, "failed": 1, "undone": 2, "disabled": 3, "deleted": 4, "seconds": 9.5},
+        "verification": {
+            "at": NOW.isoformat(),
+            "accepted": False,
+            "proof": "403 Forbidden",
+            "refusals": 2,
+            "listed": "gone",
+            "repaired": False,
+            "next": NOW.isoformat(),
+        },
     }
 
 
@@ -178,6 +191,17 @@ def test_every_key_is_documented() -> None:
     words = {key for key in _keys(document) if f"`{key}`" not in (status.__doc__ or "")}
     assert words <= set(Counts.__dataclass_fields__)
     assert document["audit"] == {"chain": "c", "sequence": 4, "hash": "h", "waiting": 1, "problem": "full"}
+
+
+@pytest.mark.parametrize(
+    ("vault_now", "offset"),
+    [(None, None), (NOW - timedelta(seconds=1), 0.0), (NOW - DAY, 86_400.0), (NOW + DAY, -86_400.0)],
+)
+def test_it_says_how_far_this_machines_clock_is_ahead_of_vaults(
+    vault_now: datetime | None, offset: float | None
+) -> None:
+    document = status_document([], {}, NOW, replace(AROUND, vault_now=vault_now))
+    assert document["clock_offset_seconds"] == offset
 
 
 def test_a_target_that_was_never_looked_at_is_listed() -> None:
@@ -231,6 +255,7 @@ def test_it_says_until_when_a_replaced_credential_can_come_back_or_why_not(
         (replace(full_state(), failures=0), None, "rotating"),
         (full_state(), Hold(HoldReason.BACKING_OFF, "x"), "failing"),
         (full_state(), Hold(HoldReason.CIRCUIT_OPEN, "x"), "blocked"),
+        (TargetState("phone", published=credential("pub")), Hold(HoldReason.CLOCKS_DIFFER, "x"), "blocked"),
         (TargetState("phone", published=credential("pub")), Hold(HoldReason.FOREIGN_DOCUMENT, "x"), "blocked"),
     ],
 )

@@ -50,7 +50,7 @@ class Measurements:
     retried: int  # steps that failed at first
     never_rotated: tuple[str, ...]  # targets
     overlapping: FleetReport  # devices that are promised an overlap
-    others: FleetReport  # of `in-place` targets, and of the emergency's target
+    others: FleetReport  # of `in-place` targets, of the emergency's target, and those that read Vault late
     patience: float  # seconds of refusal after which the others count as cut off
     credentials: CredentialCheck
     search: SecretSearch
@@ -96,8 +96,8 @@ def summary(measured: Measurements) -> list[str]:
     rows = [
         ("rotations", _rotations(measured)),
         ("devices, overlap", _devices(measured.overlapping)),
-        ("devices, no overlap", f"{_devices(measured.others)} (refused for {measured.patience:g} s or longer)"),
-        ("", "without an overlap (in-place, emergency) a device is refused until it reads Vault again"),
+        ("devices, others", f"{_devices(measured.others)} (refused for {measured.patience:g} s or longer)"),
+        ("", "in-place, in an emergency, or without reading Vault in time: refused until they have read it"),
         ("credentials", _credentials(measured.credentials)),
         ("secrets", _secrets(measured.search)),
         ("", f"in {', '.join(measured.search.places)}"),

@@ -151,6 +151,8 @@ class Demo:
 
         create, addresses = self._environment.simulation_of(target.name).device, self._environment.addresses
         timing = self._options.timing if target.overlaps else replace(self._options.timing, overlap=None)
+        if target.late:
+            timing = replace(timing, refresh=self._options.seconds)
         names = [f"{target.name}-{number + 1}" for number in range(target.devices)]
         devices = [create(name, read, addresses, self._clock, timing) for name in names]
         for device in devices:

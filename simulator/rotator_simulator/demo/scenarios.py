@@ -36,6 +36,7 @@ class Scenarios:
             "a lost answer": self._lost_answer(),
             "an emergency": self._emergency(),
             "an undo": self._undo(),
+            "a deletion by hand": self._deletion_by_hand(),
         }
 
     def step(self) -> None:
@@ -106,6 +107,25 @@ class Scenarios:
         yield from self._command("undo", "contact-centre")
         yield from self._until(lambda: self._username("contact-centre") == first)
         self._completed.append(f"undo: {first} is published again instead of {second}")
+
+    def _deletion_by_hand(self) -> Iterator[None]:
+        """Somebody deletes what was just published, while phones still use its predecessor."""
+        yield from self._at(8)
+        used = self._username("reception")
+        yield from self._rotated("reception")
+        account, deleted = self._environment.account_of("reception"), self._username("reception")
+        credential = account.by_username(deleted)
+        account.delete(credential.kind, credential.id)
+        self._show("reception", "by hand", f"somebody deletes {deleted} at the provider; phones still use {used}")
+        yield from self._until(lambda: self._find(AuditVerb.VERIFY, AuditOutcome.RETRY, username=deleted))
+        yield from self._rotated("reception")
+        published = self._find(AuditVerb.PUBLISH, target="reception")[-1]
+        yield from self._until(lambda: self._find(AuditVerb.DISABLE, username=used))
+        seconds = (self._find(AuditVerb.DISABLE, username=used)[0].at - published.at).total_seconds()
+        if seconds < 0:
+            self._problems.append(f"{used} was disabled although {deleted} was gone and nothing else was published")
+        kept = f"{used} was kept until {seconds:.1f} s after {published.fact('username')} was published"
+        self._completed.append(f"deletion by hand: {deleted} was gone, so {kept}")
 
     def _command(self, *words: str) -> Iterator[None]:
         self._show(words[1], "command", shlex.join(["rotator", *words]))

@@ -66,8 +66,10 @@ _ROTATOR_EVENTS: dict[tuple[str, str], tuple[str, str]] = {
     (AuditVerb.PROVE, AuditOutcome.DONE): ("proved", "accepted by the provider"),
     (AuditVerb.PROVE, AuditOutcome.RETRY): ("not yet", "not accepted by the provider yet"),
     (AuditVerb.PUBLISH, AuditOutcome.DONE): ("published", "read by devices from now on"),
+    (AuditVerb.VERIFY, AuditOutcome.RETRY): ("refused", "although it is published: nothing is retired meanwhile"),
     (AuditVerb.FORGET, AuditOutcome.DONE): ("forgotten", "its previous password"),
 }
+_STYLES: dict[str, LineStyle] = {AuditVerb.PUBLISH: LineStyle.GOOD, AuditVerb.VERIFY: LineStyle.BAD}
 _OUTCOMES: dict[str, str] = {AuditOutcome.RETRY: "waiting", AuditOutcome.UNKNOWN: "no answer"}
 _REQUESTS: dict[str, str] = {AuditVerb.REQUEST_ROTATION: "rotation", AuditVerb.REQUEST_UNDO: "undo"}
 _SILENT = {AuditVerb.CLOSE, AuditVerb.LOAD_CONFIGURATION}
@@ -156,7 +158,7 @@ class Timeline:
             return TimelineEntry(at, record.target, "requested", detail)
         event, meaning = _ROTATOR_EVENTS.get((record.verb, record.outcome), ("", ""))
         if event:
-            style = LineStyle.GOOD if record.verb == AuditVerb.PUBLISH else LineStyle.PLAIN
+            style = _STYLES.get(record.verb, LineStyle.PLAIN)
             return TimelineEntry(at, record.target, event, f"{name}, {meaning}", style)
         event = _OUTCOMES.get(record.outcome, record.outcome)
         detail = f"{record.verb} {name}: {record.fact('detail') or record.fact('reason')}"

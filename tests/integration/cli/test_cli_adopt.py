@@ -91,3 +91,31 @@ def test_wrong_usage(environment, run_command, monkeypatch, words, text, message
     printed = run_command("adopt", "lobby", *words)
     assert printed.code == 2
     assert message in printed.err
+
+
+def test_with_both_documents_destroyed_the_credential_is_named_by_hand_and_replaced(environment, run_command):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    assert run_command("rotate", "office").code == 0
+    lost = environment.consumer_document("sip/office")
+    for path in ("rotator/state/office", "sip/office"):
+        version = environment.bao.call("GET", f"secret/metadata/{path}")["data"]["current_version"]
+        environment.bao.call("POST", f"secret/destroy/{path}", {"versions": [version]})
+    assert run_command("rotate", "office", "--take-over").code == 1
+    printed = run_command("adopt", "office", "--username", lost.username, "--rotate", "--yes", "-o", "json")
+    assert printed.code == 0, printed.err
+    assert environment.published_works("sip/office")
+    assert environment.account.accepts(lost.username, lost.password)
+    assert [entry.credential.username for entry in environment.state("office").ledger] == [lost.username]
+
+
+def test_a_destroyed_consumer_document_is_published_again(environment, run_command):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    assert run_command("rotate", "office").code == 0
+    published = environment.consumer_document("sip/office")
+    environment.bao.call("POST", "secret/destroy/sip/office", {"versions": [published.version]})
+    assert run_command("adopt", "office", "--yes").code == 0
+    again = environment.consumer_document("sip/office")
+    assert (again.username, again.password) == (published.username, published.password)
+    assert environment.rotations("office") == 1

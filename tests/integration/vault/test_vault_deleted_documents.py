@@ -9,6 +9,7 @@ import shlex
 import subprocess
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from engine_harness import IN_PLACE, REPLACE, EngineHarness
@@ -21,6 +22,7 @@ from rotator.ports import StoreDeleted, StoreError
 from rotator.vault.process import find_server
 
 NUMBERS = itertools.count()
+RUNBOOK = Path(__file__).parents[3] / "docs" / "operations.md"
 
 
 class VaultHarness(EngineHarness):
@@ -74,6 +76,15 @@ def world(bao: Bao, policy: str) -> VaultHarness:
     made = VaultHarness(bao, policy)
     made.rotated()
     return made
+
+
+def runbook(number: int, world: VaultHarness) -> list[str]:
+    """The commands of Vault in one step of the runbook, for this target's state document."""
+    section = RUNBOOK.read_text().split("\n### RotatorDocumentDeleted\n")[1].split("\n### ")[0]
+    step = section.split(f"\n{number}. ")[1].split(f"\n{number + 1}. ")[0]
+    found = [line.strip() for line in step.splitlines() if line.startswith("       vault ")]
+    version = f"={world.latest(world.state_path)} "
+    return [line.replace("=N ", version).replace("office-phone", world.target.name) for line in found]
 
 
 def commands(message: str) -> list[str]:
@@ -164,6 +175,24 @@ def test_a_mount_that_begins_to_delete_later_holds_what_is_written_from_then_on(
     finally:
         world.bao.call("POST", "secret/config", {"delete_version_after": "0s"})
     for command in commands(look.message):
+        world.run(command)
+    assert engine.look(world.target).outcome is Outcome.ROTATED
+    assert world.store.read_state(world.target.name).ends_at is None
+
+
+def test_the_runbook_restores_what_was_deleted_and_keeps_what_would_end(world: VaultHarness) -> None:
+    before = world.found
+    world.remove("delete", world.state_path)
+    (undelete,) = runbook(1, world)
+    world.run(undelete)
+    assert world.found == before
+    world.bao.call("POST", f"secret/metadata/{world.state_path}", {"delete_version_after": "720h"})
+    engine = world.engine()
+    world.request(engine)
+    look = engine.look(world.target)
+    steps = runbook(2, world)
+    assert steps == commands(look.message)
+    for command in steps:
         world.run(command)
     assert engine.look(world.target).outcome is Outcome.ROTATED
     assert world.store.read_state(world.target.name).ends_at is None

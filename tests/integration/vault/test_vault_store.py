@@ -435,6 +435,7 @@ def use_all_paths(bao: Bao, policy: str, target: str) -> VaultAccess:
     """Everything that `rotator` does in Vault, under a token that lives for a minute."""
     session = bao.client(Token(bao.token([policy], ttl="60s", no_default_policy=True)))
     steps = [
+        session.store.check,
         lambda: session.store._kv.limit_versions("limit_versions", f"rotator/state/{target}", 2),
         lambda: session.store.write_state(TargetState(target), 0),
         lambda: session.store.write_state(TargetState(target, failures=1), 1),

@@ -77,6 +77,7 @@ HOLDS = {
     HoldReason.ACCOUNT_MISSING: facts(state_attempt=attempt(staged=replace(STAGED, account="gone"), uncertain=True)),
     HoldReason.CIRCUIT_OPEN: facts(state_request=REQUEST, open_circuits={"fake": NOW + HOUR}),
     HoldReason.UNPROVED: facts(IN_PLACE, state_request=REQUEST, unproved_accounts=frozenset({"fake"})),
+    HoldReason.LEFT_ALONE: facts(IN_PLACE, state_request=REQUEST, state_verify_failures=1, state_verify_at=NOW + HOUR),
     HoldReason.PROVING: facts(IN_PLACE, state_request=REQUEST, proving_accounts=frozenset({"fake"})),
     HoldReason.BACKING_OFF: facts(state_request=REQUEST, state_not_before=NOW + HOUR, state_failures=1),
     HoldReason.PROPAGATING: facts(state_attempt=attempt(phase=Phase.APPLIED), state_not_before=NOW + HOUR),

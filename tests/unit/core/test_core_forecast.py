@@ -97,6 +97,7 @@ def test_the_notes_say_what_cannot_be_helped():
     world.provider.add("office")
     assert forecast_of(world).notes == (
         "in-place has no overlap: devices are cut off from a rotation until they read Vault again",
+        "its present password is unknown: it can neither be proved before the rotation nor be put back",
     )
 
 

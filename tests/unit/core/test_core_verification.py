@@ -97,8 +97,10 @@ def test_the_target_that_has_published_nothing_has_nothing_to_prove():
 
 
 def refused_again(state: TargetState, number: int, propagation: timedelta = SECOND) -> TargetState:
-    for _ in range(number):
-        state = verification.after_refused_proof(state, "403 Forbidden", CLOCKS, propagation)
+    """The state after so many refused proofs, an hour apart; the last one was now."""
+    for ago in reversed(range(number)):
+        clocks = Clocks(NOW - ago * HOUR, NOW - ago * HOUR)
+        state = verification.after_refused_proof(state, "403 Forbidden", clocks, propagation)
     return state
 
 
@@ -118,9 +120,32 @@ def test_a_refusal_is_believed_the_second_time_in_a_row():
     assert not verification.is_refused(refused_again(accepted, 1))
 
 
+def test_a_refusal_that_somebody_asks_for_too_soon_is_not_another_one_and_delays_the_next_try():
+    once = refused_again(facts().state, 1)
+    soon = Clocks(NOW + 50 * SECOND, NOW + 50 * SECOND)
+    again = verification.after_refused_proof(once, "403 Forbidden", soon, SECOND)
+    assert again.verification == once.verification
+    assert again.verify_at == NOW + 110 * SECOND
+    # Vault tells whole seconds: the try that was due is not taken for one that came too soon.
+    due = Clocks(NOW + MINUTE, NOW + 59 * SECOND)
+    assert verification.after_refused_proof(once, "403 Forbidden", due, SECOND).verification.refusals == BELIEVED
+
+
+def test_two_processes_whose_clocks_are_days_apart_share_the_wait():
+    """Each would ask at once what the other has stored for days ahead or days ago."""
+    for local in (NOW - 5 * 24 * HOUR, NOW, NOW + 5 * 24 * HOUR):
+        state = verification.after_refused_proof(facts().state, "403 Forbidden", Clocks(local, NOW), SECOND)
+        assert state.verify_at == NOW + MINUTE
+        unasked = verification.after_no_answer(facts().state, local + HOUR, Clocks(local, NOW))
+        assert unasked.verify_at == NOW + HOUR
+        held = due(now=local, vault_now=NOW, state_verification=state.verification, state_verify_at=state.verify_at,
+                   state_ledger=(replace(ENTRY, disable_at=NOW - 10 * 24 * HOUR),))  # fmt: skip
+        assert held.reason is HoldReason.PUBLISHED_REFUSED
+
+
 def test_what_is_not_answered_changes_nothing_but_the_next_try():
     state = replace(facts().state, verification=REFUSED)
-    after = verification.after_no_answer(state, NOW + HOUR)
+    after = verification.after_no_answer(state, NOW + HOUR, CLOCKS)
     assert after == replace(state, verify_failures=1, verify_at=NOW + HOUR)
     assert verification.after_acceptance(after, TARGET, "seen", CLOCKS, 0.0).verify_failures == 0
     assert refused_again(after, 1).verify_failures == 0

@@ -10,13 +10,20 @@ from rotator.core.abandonment import Abandonment, AbandonmentImpossible
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.audit_words import AuditVerb
 from rotator.core.ledger import LATE_COMMIT
-from rotator.core.model import Ending, Phase, Purpose
+from rotator.core.model import Ending, Phase, Purpose, Verification
 from rotator.testing import GENERATED, Crash, FakeFault
 
 STRATEGIES = pytest.mark.parametrize(
     "target", [REPLACE, IN_PLACE, ALTERNATING], ids=lambda target: str(target.strategy.value)
 )
 UNKNOWN, REFUSED, CUT_OFF = [FakeFault.LOST_AFTER], [FakeFault.REFUSED], [FakeFault.UNREACHABLE]
+
+
+def just_verified(harness: EngineHarness) -> None:
+    """What is published was proved a moment ago, so that `in-place` may replace it at once."""
+    versioned = harness.store.states[harness.target.name]
+    state = replace(versioned.state, verification=Verification(harness.clock.now(), accepted=True))
+    harness.store.states[harness.target.name] = replace(versioned, state=state)
 
 
 def opened(target=REPLACE, faults=UNKNOWN, slow: int = 0, **flags: bool) -> EngineHarness:
@@ -27,6 +34,7 @@ def opened(target=REPLACE, faults=UNKNOWN, slow: int = 0, **flags: bool) -> Engi
     engine = harness.engine()
     harness.until_rotated(engine)
     harness.settle(engine, 10 * DAY)
+    just_verified(harness)
     for verb in ("create", "set_password"):
         harness.provider.faults[verb] = list(faults)
     harness.provider.slow_to_accept = slow

@@ -1,5 +1,6 @@
 """`adopt` takes up what is in use: after a lost state, somebody else's document, or before the first rotation."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -253,3 +254,27 @@ def test_nothing_is_rotated_by_schedule_at_once(window, every, age):
     assert state.next_rotation >= now + min(DAY, every)
     assert window is None or window.contains(state.next_rotation)
     assert Step.STAGE not in engine.look(world.target).steps
+
+
+@pytest.mark.parametrize("case", ["state deleted", "document deleted", "rolled back", "older"])
+def test_an_adoption_that_is_cut_anywhere_is_finished_by_the_next_one(case):
+    for number in range(1, 100):
+        known = NOBODY_KNOWS
+        if case == "older":
+            world = EngineHarness()
+            world.provider.add("office", PASSWORD.reveal())
+            engine, known = world.engine(), KnownToOperator(password=PASSWORD)
+        else:
+            world, engine = rotated(REPLACE, capabilities=GENERATED)
+            upset = {"state deleted": "office", "document deleted": "sip/office", "rolled back": ""}[case]
+            world.store.delete(upset) if upset else world.store.roll_back("sip/office")
+        world.cut_at(number)
+        if world.crash(lambda: adopt(world, engine, known)) is None:  # noqa: B023 - called at once
+            return
+        world.cut_at(0)
+        engine = world.engine()
+        with suppress(AdoptionImpossible):  # it was cut after everything was written
+            adopt(world, engine, known)
+        assert world.published_works
+        assert engine.look(world.target).hold.reason is HoldReason.NOT_DUE
+    raise AssertionError("it never ended uncut")

@@ -79,6 +79,20 @@ def test_two_processes_days_apart_rotate_no_more_often_than_one(target, every, o
     assert world.published_works
 
 
+def test_a_rotation_on_demand_stores_fresh_times_once_both_clocks_are_right_again():
+    world = EngineHarness()
+    world.clock.jump(30 * DAY)
+    world.until_rotated(world.engine())
+    world.clock.jump(-30 * DAY)
+    engine = world.engine()
+    engine.look(world.target)
+    assert world.state.last_rotation > world.clock.now()  # what the alert goes by
+    world.request(engine)
+    world.until_rotated(engine)
+    assert world.state.last_rotation <= world.clock.now()
+    assert world.state.next_rotation <= world.clock.now() + POLICY.schedule.longest
+
+
 def test_what_is_due_by_one_clock_only_says_which_one_is_ahead():
     world = EngineHarness()
     world.until_rotated(world.engine())

@@ -185,3 +185,23 @@ def test_a_late_answer_closes_the_shut_verb():
     engine.throttles.learn_from("fake", ProviderVerb.DELETE, FORBIDDEN)
     engine.throttles.learn_from("fake", ProviderVerb.DELETE, Done(None))
     assert engine.throttles.shut_until(world.clock.now()) == {}
+
+
+def test_a_refusal_that_may_pass_is_tried_again_before_a_password_is_overwritten():
+    for refusals, verb in ((1, "disable"), (9, "overwrite")):
+        world, engine = rotated(name="office")
+        old = world.consumer
+        world.provider.faults["disable"] = [FakeFault.REFUSED] * refusals
+        world.request(engine, compromised=True)
+        world.settle(engine, timedelta(minutes=5))
+        assert world.audit.verbs("office")[-2:] == [verb, "forget"]
+        assert not world.provider.accepts(old.username, old.password)
+
+
+def test_the_audit_says_that_an_emergency_found_nothing_to_end():
+    """Whoever asks with `--no-wait` is told there."""
+    world = EngineHarness()
+    engine = world.engine()
+    world.request(engine, compromised=True)
+    engine.look(world.target)
+    assert world.audit.records[-1].facts["detail"] == "compromised, but nothing was there to be ended"

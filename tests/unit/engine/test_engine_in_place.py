@@ -10,10 +10,12 @@ from engine_harness import DAY, IN_PLACE, EngineHarness
 from simulated_accounts import SETUPS, RequestFault, SimulatedHarness
 
 from rotator.core.actions import HoldReason, Step
-from rotator.core.model import Phase, Purpose
+from rotator.core.forecast import forecast
+from rotator.core.model import Phase, Proof, Purpose
+from rotator.core.secret import Secret
 from rotator.engine import Engine, Outcome
 from rotator.fields.network import HostPort
-from rotator.testing import FakeFault
+from rotator.testing import CHOSEN, FakeFault
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 VOBIZ = SETUPS[2]
@@ -310,3 +312,95 @@ def test_a_look_after_the_window_proves_before_it_gives_up():
     assert world.state.attempt.phase is Phase.APPLIED
     world.clock.advance(3 * DAY)
     assert engine.look(world.target).outcome is Outcome.ROTATED
+
+
+# Preflight: what cannot be proved now could not be proved after the change either
+
+
+def aged(**changes: Any) -> tuple[EngineHarness, Engine]:
+    """A target whose last proof is a day old."""
+    world, engine = rotated(**changes)
+    world.settle(engine, DAY)
+    world.provider.calls.clear()
+    return world, engine
+
+
+def test_without_a_registrar_nothing_is_touched_for_as_long_as_it_takes():
+    """Reproduced on c0c64fa: the published password was not accepted three days later."""
+    world = SimulatedHarness(VOBIZ)
+    engine = world.engine()
+    engine.look(world.target)
+    world.settle(engine, DAY)
+    without_registrar(world)
+    engine = world.engine()
+    world.request(engine)
+    sent = len(world.audit.records)
+    for _ in range(3 * 24):
+        look = engine.look(world.target)
+        assert look.hold.reason is HoldReason.LEFT_ALONE
+        assert world.published_works
+        world.clock.advance(HOUR)
+    assert [record.verb for record in world.audit.records[sent:]] == []
+    assert "keeps its password" in look.message
+    assert world.state.request is not None
+
+
+def test_the_present_password_is_proved_before_it_is_replaced_and_then_no_more():
+    world, engine = aged()
+    world.request(engine)
+    assert engine.look(world.target).outcome is Outcome.ROTATED
+    assert world.provider.calls == ["prove", "set_password", "prove"]
+
+
+def test_what_cannot_be_proved_is_asked_about_again_and_rotated_when_it_can():
+    world, engine = aged()
+    world.provider.faults["prove"] = [AWAY] * 3
+    world.request(engine)
+    tries = []
+    for _ in range(4):
+        look = engine.look(world.target)
+        tries.append(look.hold.reason)
+        world.clock.advance(look.next_look - world.clock.now() + timedelta(seconds=1))
+    assert tries[:3] == [HoldReason.LEFT_ALONE] * 3
+    assert world.published_works
+    assert world.state.counts.succeeded == 2
+    assert world.state.counts.failed == 0
+
+
+def test_an_emergency_does_not_wait_for_a_proof_that_cannot_be_made():
+    world, engine = aged()
+    world.provider.faults["prove"] = [AWAY]
+    world.request(engine, compromised=True)
+    assert engine.look(world.target).outcome is Outcome.ROTATED
+
+
+def test_a_refused_password_waits_for_whoever_asks_and_not_for_the_schedule():
+    world, engine = aged()
+    world.provider.credentials["id-1"].password = Secret("set by hand")
+    world.request(engine)
+    assert engine.look(world.target).hold.reason is HoldReason.PUBLISHED_REFUSED  # one proof may have met a change
+    assert world.provider.calls == ["prove"]
+    world.settle(engine, timedelta(minutes=3))
+    assert world.published_works
+    assert world.state.counts.succeeded == 2
+
+
+def test_a_password_that_nobody_knows_cannot_be_proved_and_is_replaced():
+    world = EngineHarness(IN_PLACE)
+    world.provider.add("office")
+    assert "its present password is unknown" in " ".join(forecast(world.engine().facts(world.target)).notes)
+    assert world.engine().look(world.target).outcome is Outcome.ROTATED
+    assert world.provider.calls == ["find", "set_password", "prove"]
+    assert "its present password is unknown" not in " ".join(forecast(world.engine().facts(world.target)).notes)
+
+
+def test_a_read_back_proves_nothing_beforehand():
+    world = EngineHarness(IN_PLACE, replace(CHOSEN, proof=Proof("the listing", tries_password=False)))
+    world.provider.add("office")
+    engine = world.engine()
+    engine.look(world.target)
+    world.settle(engine, DAY)
+    world.provider.calls.clear()
+    world.request(engine)
+    engine.look(world.target)
+    assert world.provider.calls == ["set_password", "prove"]

@@ -39,6 +39,7 @@ def test_a_take_over_gives_what_was_handed_out_a_whole_overlap_from_then_on(targ
     assert look.hold.reason is HoldReason.FOREIGN_DOCUMENT
     assert works(world, handed_out)
     world.request(engine, take_over=True)
+    assert Step.CLOSE in engine.look(world.target).steps
     world.settle(engine, DAY - HOUR)
     assert world.consumer.username != handed_out.username
     assert world.published_works
@@ -158,3 +159,24 @@ def test_an_end_that_was_told_is_lifted_for_what_somebody_elses_document_hands_o
     world.store.consumers["sip/office"] = replace(restored, version=9)
     world.settle(engine, HOUR)
     assert not works(world, handed_out)
+
+
+@pytest.mark.parametrize("target", [REPLACE, ALTERNATING])
+def test_a_take_over_that_is_cut_anywhere_gives_the_same_overlap(target):
+    for number in range(1, 100):
+        world, engine, handed_out, _ = rolled_back(target)
+        world.settle(engine, 3 * DAY)
+        world.request(engine, take_over=True)
+        world.cut_at(number)
+        if world.crash(lambda: engine.look(world.target)) is None:  # noqa: B023 - called at once
+            return
+        world.cut_at(0)
+        assert works(world, handed_out)
+        engine = world.engine()
+        world.settle(engine, DAY - HOUR)
+        assert works(world, handed_out)
+        assert world.published_works
+        world.settle(engine, 9 * DAY)
+        assert not works(world, handed_out)
+        assert world.state.ledger == ()
+    raise AssertionError("it never ended uncut")

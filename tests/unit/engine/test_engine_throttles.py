@@ -109,7 +109,9 @@ def test_a_missing_right_shuts_its_verb_and_not_the_account():
     assert not throttles.admit_call("fake", ProviderVerb.DELETE)
     assert throttles.admit_call("fake", ProviderVerb.CREATE)
     # The right was given: one probe shows it.
+    assert throttles.forbidden_verbs() == (("fake", "delete"),)
     clock.advance(timedelta(minutes=5))
+    assert throttles.forbidden_verbs() == (("fake", "delete"),)
     assert throttles.admit_call("fake", ProviderVerb.DELETE)
     assert not throttles.admit_call("fake", ProviderVerb.DELETE)
     throttles.learn_from("fake", ProviderVerb.DELETE, Done(None))

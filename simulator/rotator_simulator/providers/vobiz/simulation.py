@@ -40,6 +40,7 @@ SIMULATIONS = (
             SimulatedTarget("contact-centre", Strategy.ALTERNATING, ("contactcentrea", "contactcentreb"), devices=4),
             SimulatedTarget("meeting-room", Strategy.IN_PLACE, ("meetingroom",)),
             SimulatedTarget("lobby", Strategy.REPLACE, ("lobby01",), emergency=True),
+            SimulatedTarget("reception", Strategy.REPLACE, ("reception01",), late=True),
         ),
     ),
     Simulation(

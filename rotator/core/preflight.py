@@ -1,0 +1,30 @@
+"""The preflight of `in-place`: what cannot be proved now could not be proved after the change either, so it stays."""
+
+from rotator.core.actions import Decision, Hold, HoldReason
+from rotator.core.facts import Facts
+from rotator.core.model import Credential, Request
+from rotator.core.verification import fresh_verification, is_refused
+
+
+def preflight(facts: Facts, request: Request, current: Credential) -> Decision | None:
+    """Returns what must come before `current` gets another password; None if it may.
+
+    An unknown password (of an adopted credential) cannot be tried. If the present one is refused, devices are cut off
+    already: a request for another one is carried out. An emergency waits for nothing that cannot be proved.
+    """
+    can = facts.capabilities[current.account]
+    if current != facts.state.published or current.password is None or not can.proof.tries_password:
+        return None
+    if is_refused(facts.state) and facts.state.request is not None:
+        return None
+    decision = fresh_verification(facts)
+    if not isinstance(decision, Hold):
+        return decision
+    if request.compromised:
+        return None
+    if decision.reason is HoldReason.PUBLISHED_REFUSED:
+        return decision
+    message = (
+        f"{current.username} keeps its password, since {decision.message}: the next one could not be proved either"
+    )
+    return Hold(HoldReason.LEFT_ALONE, message, facts.state.verify_at)
