@@ -86,7 +86,7 @@ class Provider(Protocol):
         ...
 
     def delete(self, credential: Credential) -> Answer[None]:
-        """Removes the credential. Also `Done` if it no longer existed and a listing confirms that."""
+        """Removes the credential. `Refused(NOT_FOUND)` if a listing confirms that it no longer existed."""
         ...
 
     def prove(self, credential: Credential) -> Answer[Proof]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from rotator.core.facts import Facts, is_same_credential
+from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.ledger import LATE_COMMIT, strays_entry
 from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Phase, Purpose, Strategy
 
@@ -18,6 +18,8 @@ def change_since_staging(facts: Facts, attempt: Attempt) -> str:
     target, staged = facts.target, attempt.staged
     if attempt.purpose is Purpose.UNDO:  # of whatever was published before, at any account
         return "" if staged.account in facts.capabilities else f"{staged.account} has left the configuration"
+    if has_other_identity(facts, staged):
+        return f"{staged.account} is another account now"
     if staged.account != target.account:
         return f"{target.name} has moved from {staged.account} to {target.account}"
     if target.strategy is Strategy.REPLACE:
@@ -33,10 +35,10 @@ def _would_be_set(facts: Facts, attempt: Attempt) -> bool:
     is_published = published is not None and is_same_credential(published, staged)
     if facts.target.strategy is Strategy.ALTERNATING:
         # A take-over sets the published one, if the document that it writes over hands out the other one.
-        return staged.username in facts.target.usernames and (attempt.take_over or not is_published)
+        return facts.target.names(staged.username) and (attempt.take_over or not is_published)
     elsewhere = published is None or published.account != staged.account
     # Created again by hand, the published credential has another id.
-    return is_published or (staged.username in facts.target.usernames and (elsewhere or not is_spare(attempt)))
+    return is_published or (facts.target.names(staged.username) and (elsewhere or not is_spare(attempt)))
 
 
 def is_spare(attempt: Attempt) -> bool:
@@ -104,7 +106,7 @@ def abandonment(facts: Facts) -> Abandonment | AbandonmentImpossible:
         return AbandonmentImpossible("its new password is published already: the attempt ends by itself")
     old = attempt.predecessor
     may_be_set = not is_spare(attempt) and not is_unsent(attempt)
-    reachable = attempt.staged.account in facts.capabilities
+    reachable = attempt.staged.account in facts.capabilities and not has_other_identity(facts, attempt.staged)
     restores = old if may_be_set and reachable and old is not None and old.password is not None else None
     return Abandonment(attempt, restores, f"{_devices(facts, restores)} {_left(attempt, restores)}")
 

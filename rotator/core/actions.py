@@ -16,6 +16,7 @@ class HoldReason(Enum):
     RENAMED = "renamed"  # everything that is known stands in another target's state document, or has to be moved here
     DOCUMENT_DELETED = "document deleted"  # one of its two documents was deleted in Vault, or will end by itself
     ACCOUNT_MISSING = "account missing"  # an attempt is open at an account that left the configuration
+    ACCOUNT_CHANGED = "account changed"  # the account's name in the configuration now means another account
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
     UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted
     PROVING = "others are being proved"  # as many as that were set in place just now, and are not proved yet

@@ -9,7 +9,17 @@ from datetime import datetime, timedelta
 
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import ending_of, without_credential
-from rotator.core.model import ConsumerDocument, Credential, Ending, LedgerEntry, Policy, Strategy, Target, TargetState
+from rotator.core.model import (
+    ConsumerDocument,
+    Credential,
+    Ending,
+    LedgerEntry,
+    Policy,
+    Strategy,
+    Target,
+    TargetState,
+    is_same_name,
+)
 from rotator.core.schedule import first_due, next_due
 from rotator.core.secret import Secret
 from rotator.core.verification import next_verification
@@ -89,10 +99,10 @@ def adoption_plan(
         what = f"{wanted.username!r}" + (f" with the id {wanted.id!r}" if wanted.id else "")
         raise AdoptionImpossible(f"{wanted.account} has no credential {what}")
     found = matches[0]
-    if len(matches) > 1 or found.username != wanted.username:
+    if len(matches) > 1 or not is_same_name(found.username, wanted.username):
         names = ", ".join(f"{match.username} ({match.id})" for match in matches)
         raise AdoptionImpossible(f"{wanted.account} has {names} where {wanted.username!r} was looked for")
-    if target.strategy is not Strategy.REPLACE and found.username not in target.usernames:
+    if target.strategy is not Strategy.REPLACE and not target.names(found.username):
         raise AdoptionImpossible(f"the configuration does not name {found.username!r}: add it to the target")
     password = wanted.password or found.password
     if password is None and not known.rotates:

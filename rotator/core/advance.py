@@ -247,17 +247,9 @@ def _after_failure(state: TargetState, message: str, not_before: datetime) -> Ta
     )
 
 
-def after_refusal(state: TargetState, message: str, *, gone: bool = False) -> TargetState:
-    """Records that the provider definitely refuses the staged password.
-
-    Args:
-        gone: a listing confirms that the credential no longer exists. Then no password of the one credential of
-            `in-place` is in force, whatever an earlier call did.
-    """
-    attempt = _attempt(state)
-    settled = gone and attempt.strategy is Strategy.IN_PLACE
-    refused = replace(attempt, refused=True, uncertain=attempt.uncertain and not settled)
-    return replace(state, attempt=refused, last_error=message)
+def after_refusal(state: TargetState, message: str) -> TargetState:
+    """Records that the provider definitely refuses the staged password."""
+    return replace(state, attempt=replace(_attempt(state), refused=True), last_error=message)
 
 
 def after_refused_restore(state: TargetState, message: str, not_before: datetime) -> TargetState:

@@ -38,13 +38,14 @@ from rotator.core.actions import (
 from rotator.core.backoff import is_waiting
 from rotator.core.circuit import ProviderVerb
 from rotator.core.drift import verify
-from rotator.core.facts import Facts, lookup_key
+from rotator.core.facts import Facts, has_other_identity, lookup_key
 from rotator.core.holds import (
     backoff_hold,
     circuit_hold,
     clocks_hold,
     ending_document_hold,
     foreign_document_hold,
+    identity_hold,
     lost_state_hold,
     missing_account_hold,
     renamed_hold,
@@ -111,6 +112,7 @@ def continue_attempt(facts: Facts) -> Decision | None:
     if attempt is None:
         return None
     ended = _end_without_account(facts, attempt) or missing_account_hold(facts, attempt.staged.account)
+    ended = ended or identity_hold(facts, attempt.staged)
     if ended is not None:
         return ended
     step = _next_step(facts, attempt)
@@ -227,7 +229,11 @@ def retire(facts: Facts) -> Decision | None:
     if foreign is not None and not facts.only_ends:  # nobody is going to correct the document of an ended target
         return foreign
     declined: Hold | None = None
+    changed: Hold | None = None
     for entry in facts.state.ledger:
+        if entry.ending is not Ending.FORGET and has_other_identity(facts, entry.credential):
+            changed = changed or identity_hold(facts, entry.credential)
+            continue
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
         if action is None:
             declined = declined or clocks_hold(facts, entry.ends_at if entry.disabled else entry.disable_at)
@@ -240,7 +246,7 @@ def retire(facts: Facts) -> Decision | None:
             if not isinstance(unproved, Hold):
                 return unproved or action
             declined = unproved
-    return declined
+    return changed or declined
 
 
 def _proof_before(facts: Facts, action: Action) -> Decision | None:
@@ -260,6 +266,7 @@ def _lift(facts: Facts) -> Action | None:
         lift, coming = LiftEnd(entry), entry.expires_at is not None and entry.expires_at > facts.now
         needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
         can_be_tried = _can_be_tried(facts, entry) and not _is_shut(facts, entry.credential.account, lift)
+        coming = coming and not has_other_identity(facts, entry.credential)
         if coming and needed and can_be_tried:
             return lift
     return None

@@ -16,6 +16,7 @@ from rotator.core.model import (
     Strategy,
     Target,
     TargetState,
+    is_same_name,
 )
 
 
@@ -38,6 +39,7 @@ class Facts:
     proving_accounts: frozenset[str] = frozenset()  # accounts with as many that were set in place and not proved yet
     unsettled: bool = False  # in this look, no log-in showed which password of the open attempt is in force
     vault_now: datetime | None = None  # by Vault's clock; None: the same
+    identities: Mapping[str, str] = field(default_factory=dict)  # by account: how the provider knows it, if it does
     state_deleted: bool = False  # the latest version of the state document was deleted: `state` is a fresh one
     state_ends_at: datetime | None = None  # Vault deletes the state document by itself then
     state_remedy: str = ""  # the command in Vault against either
@@ -92,6 +94,12 @@ class Facts:
         return self.target.removed or self.state.retired_at is not None
 
 
+def has_other_identity(facts: Facts, credential: Credential) -> bool:
+    """True if the configuration's name for its account now means another account at the provider."""
+    identity = facts.identities.get(credential.account)
+    return bool(identity and credential.identity) and identity != credential.identity
+
+
 def lookup_key(wanted: Credential) -> str:
     """Returns the key of a look-up: by id, else by username, else by the attempt that created the credential."""
     return f"{wanted.account}/{wanted.id or wanted.username or wanted.attempt}"
@@ -99,12 +107,12 @@ def lookup_key(wanted: Credential) -> str:
 
 def is_same_credential(one: Credential, other: Credential) -> bool:
     """True if both are the same credential at the provider, whatever their passwords."""
-    if one.account != other.account:
+    if one.account != other.account or (one.identity and other.identity and one.identity != other.identity):
         return False
     if one.id is not None and other.id is not None:
         return one.id == other.id
     if one.username and other.username:
-        return one.username == other.username
+        return is_same_name(one.username, other.username)
     # After a lost create only the attempt is known, and a listing may show several credentials for it.
     return one.id is None and other.id is None and one.attempt is not None and one.attempt == other.attempt
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.backoff import is_waiting
 from rotator.core.circuit import ProviderVerb
-from rotator.core.facts import Facts
-from rotator.core.model import Phase
+from rotator.core.facts import Facts, has_other_identity
+from rotator.core.model import Credential, Phase
 
 
 def missing_account_hold(facts: Facts, account: str) -> Hold | None:
@@ -26,6 +26,20 @@ def circuit_hold(facts: Facts, account: str, verb: ProviderVerb) -> Hold | None:
     if (account, verb) in facts.shut_verbs:
         message = f"the key of {account} may not {verb.value}, as several refusals in a row say: give it that right"
         return Hold(HoldReason.CIRCUIT_OPEN, message)
+    return None
+
+
+def identity_hold(facts: Facts, *credentials: Credential | None) -> Hold | None:
+    """Holds if the configuration's name for the account of a credential now means another account at the provider.
+
+    Its key would not find the credential there, which must not be taken for one that is gone.
+    """
+    for credential in credentials:
+        if credential is not None and has_other_identity(facts, credential):
+            name, account = credential.username or "a credential", credential.account
+            what = f"{account} is now {facts.identities[account]}, but {name} belongs to {credential.identity}"
+            remedy = "correct the account, or give each of the two its own name under providers"
+            return Hold(HoldReason.ACCOUNT_CHANGED, f"{what}: {remedy}")
     return None
 
 

@@ -42,7 +42,7 @@ def replaced_entry(attempt: Attempt, target: Target, now: datetime) -> LedgerEnt
 
 def ending_of(credential: Credential, target: Target) -> Ending:
     """Returns how a replaced credential ends: one of the two that `alternating` configures stays."""
-    here = credential.account == target.account and credential.username in target.usernames
+    here = credential.account == target.account and target.names(credential.username)
     return Ending.STAND_BY if target.strategy is Strategy.ALTERNATING and here else Ending.DELETE
 
 

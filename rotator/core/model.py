@@ -79,10 +79,23 @@ class Target:
     new: bool = False  # the account does not have the configured username yet
     removed: bool = False  # not in the configuration: only what it left behind is still carried out
 
+    def names(self, username: str) -> bool:
+        """True if a username is configured for this target."""
+        return any(is_same_name(username, name) for name in self.usernames)
+
     @property
     def schedule_key(self) -> str:
         """The schedule and window as text. The state document keeps it to detect a changed policy."""
         return f"{self.policy.schedule} {self.policy.window}"
+
+
+def is_same_name(one: str | None, other: str | None) -> bool:
+    """True if two usernames are the same or differ only in the case of letters.
+
+    Some providers do not tell the latter apart. Where one does, both are never rotator's own: the names that it makes
+    are in lower case, and two configured ones differ in more than that.
+    """
+    return one is not None and other is not None and one.casefold() == other.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,4 +336,4 @@ class ConsumerDocument:
             return False
         if self.credential_id is not None and credential.id is not None:
             return self.credential_id == credential.id
-        return bool(credential.username) and self.username == credential.username
+        return bool(credential.username) and is_same_name(self.username, credential.username)

@@ -18,9 +18,9 @@ def new_attempt_id(choice: Callable[[str], str]) -> str:
 def new_username(target: Target, choice: Callable[[str], str]) -> str:
     """Returns a new username: the configured one or the target's name, and a random suffix of 41 bits.
 
-    Letters and digits only, which every provider takes (Vobiz, Create Credential: other characters "can
-    be rejected with a 400").
+    Lower case, since a provider may store or compare names so. Letters and digits only, which every provider takes
+    (Vobiz, Create Credential: other characters "can be rejected with a 400").
     """
     base = target.usernames[0] if target.usernames else target.name
     kept = "".join(character for character in base if character.isascii() and character.isalnum())[:_LONGEST_BASE]
-    return kept + "".join(choice(_ALPHABET) for _ in range(_SUFFIX))
+    return kept.lower() + "".join(choice(_ALPHABET) for _ in range(_SUFFIX))

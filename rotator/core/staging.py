@@ -5,17 +5,18 @@ from datetime import timedelta
 
 from rotator.core.actions import Action, Decision, Drop, Hold, HoldReason, LookUp, Stage
 from rotator.core.circuit import ProviderVerb
-from rotator.core.facts import Facts, ledger_entry_of, lookup_key
+from rotator.core.facts import Facts, is_same_credential, ledger_entry_of, lookup_key
 from rotator.core.holds import (
     backoff_hold,
     circuit_hold,
     clocks_hold,
     ending_document_hold,
     foreign_document_hold,
+    identity_hold,
     missing_account_hold,
 )
 from rotator.core.ledger import handed_out_entry
-from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy
+from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy, is_same_name
 from rotator.core.preflight import preflight
 from rotator.core.undo import UndoImpossible, undo_candidate
 from rotator.core.verification import is_refused
@@ -53,7 +54,9 @@ def _account_hold(facts: Facts, request: Request | None) -> Hold | None:
     account, verb = facts.target.account, _APPLIED_BY[facts.target.strategy]
     if request is not None and request.purpose is Purpose.UNDO:
         verb = ProviderVerb.ENABLE
-    return missing_account_hold(facts, account) or circuit_hold(facts, account, verb)
+    published = facts.state.published
+    changed = identity_hold(facts, published) if published is not None and published.account == account else None
+    return missing_account_hold(facts, account) or changed or circuit_hold(facts, account, verb)
 
 
 def _due(facts: Facts) -> Request | None:
@@ -191,7 +194,7 @@ def _predecessor(facts: Facts, *, only_here: bool = False) -> Credential | LookU
     if not matches:
         return LookUp(wanted) if matches is None else None
     # The password of an adopted credential is known only if the document that is taken over contains it.
-    known = facts.consumer.password if facts.consumer.username == matches[0].username else None
+    known = facts.consumer.password if is_same_name(facts.consumer.username, matches[0].username) else None
     return replace(matches[0], password=known)
 
 
@@ -205,9 +208,9 @@ def _named(facts: Facts) -> Credential | LookUp | None:
     if not matches:
         return LookUp(wanted) if matches is None else None
     found = matches[0]
-    if target.strategy is not Strategy.REPLACE and found.username not in target.usernames:
+    if target.strategy is not Strategy.REPLACE and not target.names(found.username):
         return None
-    password = consumer.password if consumer.username == found.username else None
+    password = consumer.password if is_same_name(consumer.username, found.username) else None
     return replace(found, password=password, attempt=consumer.attempt)
 
 
@@ -222,7 +225,7 @@ def _gone(facts: Facts, credential: Credential) -> bool | LookUp:
 def _configured(facts: Facts) -> str:
     """Returns the configured username that devices use: at a take-over the one in their document, else the first."""
     handed_out = facts.consumer.username
-    return next((name for name in facts.target.usernames if name == handed_out), facts.target.usernames[0])
+    return next((name for name in facts.target.usernames if is_same_name(name, handed_out)), facts.target.usernames[0])
 
 
 def _idle(facts: Facts) -> Credential | LookUp:
@@ -231,9 +234,9 @@ def _idle(facts: Facts) -> Credential | LookUp:
     used = published.username if published else _configured(facts)
     if in_use is not None:
         used = in_use.credential.username
-    wanted = Credential(facts.target.account, first if used == second else second)
+    wanted = Credential(facts.target.account, first if is_same_name(used, second) else second)
     standby = facts.state.standby
-    if standby is not None and standby.account == wanted.account and standby.username == wanted.username:
+    if standby is not None and is_same_credential(standby, wanted):
         gone = _gone(facts, standby)
         if isinstance(gone, LookUp) or not gone:
             return gone or _without_password(standby)
@@ -247,8 +250,9 @@ def _without_password(credential: Credential) -> Credential:
     return replace(credential, password=None, made_at=None)
 
 
-def _undo(facts: Facts, request: Request) -> Action:
+def _undo(facts: Facts, request: Request) -> Decision:
     candidate = undo_candidate(facts.state, facts.capabilities, facts.clocks.earliest)
     if isinstance(candidate, UndoImpossible):
         return Drop(candidate.reason)
-    return Stage(request, candidate.entry.credential, facts.state.published)
+    again = candidate.entry.credential
+    return identity_hold(facts, again) or Stage(request, again, facts.state.published)

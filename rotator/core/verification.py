@@ -10,9 +10,19 @@ from datetime import datetime, timedelta
 from rotator.core.actions import Decision, DrawVerification, Hold, HoldReason, Verify
 from rotator.core.backoff import is_waiting
 from rotator.core.clocks import RESOLUTION, Clocks
-from rotator.core.facts import Facts, is_same_credential
+from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.ledger import VERIFIED_BEFORE_END
-from rotator.core.model import Credential, LedgerEntry, Listed, Policy, Strategy, Target, TargetState, Verification
+from rotator.core.model import (
+    Credential,
+    LedgerEntry,
+    Listed,
+    Policy,
+    Strategy,
+    Target,
+    TargetState,
+    Verification,
+    is_same_name,
+)
 from rotator.core.schedule import SPREAD
 
 FRESH = timedelta(minutes=5)
@@ -74,6 +84,8 @@ def _ask(facts: Facts) -> Decision:
         return Hold(HoldReason.UNVERIFIED, "nothing is published yet")
     if is_in_flight(facts.state):
         return Hold(HoldReason.UNVERIFIED, "the published credential is being given a new password")
+    if has_other_identity(facts, published):
+        return Hold(HoldReason.UNVERIFIED, f"{published.account} is another account now and cannot be asked")
     if published.account not in facts.capabilities or published.account in facts.open_circuits:
         return Hold(HoldReason.UNVERIFIED, f"{published.account} cannot be asked whether it accepts what is published")
     return Verify(published)
@@ -173,7 +185,7 @@ def compare(published: Credential, matches: tuple[Credential, ...]) -> Listed:
         return Listed.GONE
     if not matches[0].enabled:
         return Listed.DISABLED
-    if matches[0].username != published.username:
+    if not is_same_name(matches[0].username, published.username):
         return Listed.OTHER_USERNAME
     shown = matches[0].password
     return Listed.UNCHANGED if shown is None or shown == published.password else Listed.OTHER_PASSWORD

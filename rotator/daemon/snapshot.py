@@ -18,11 +18,12 @@ _BLOCKED = {
     HoldReason.FOREIGN_DOCUMENT: "foreign_document",
     HoldReason.IDLE_IN_OVERLAP: "idle_in_overlap",
     HoldReason.ACCOUNT_MISSING: "account_missing",
+    HoldReason.ACCOUNT_CHANGED: "account_changed",
     HoldReason.UNPROVED: "passwords_not_accepted",
-    HoldReason.RENAMED: "renamed",
-    HoldReason.FORMER_PATH: "former_path",
     HoldReason.CLOCKS_DIFFER: "clocks_differ",
     HoldReason.LEFT_ALONE: "cannot_be_proved",
+    HoldReason.RENAMED: "renamed",
+    HoldReason.FORMER_PATH: "former_path",
 }
 _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
 

@@ -42,9 +42,11 @@ def take_claim(session: Session) -> None:
 
 def look_up(caller: ProviderCaller, session: Session, action: do.LookUp) -> None:
     """Looks a credential up in the provider's listing."""
-    answer = caller.ask(action.wanted.account, ProviderVerb.FIND, lambda provider: provider.find(action.wanted))
+    account = action.wanted.account
+    answer = caller.ask(account, ProviderVerb.FIND, lambda provider: provider.find(action.wanted))
     if isinstance(answer, Done):
-        session.remember_lookup(action.wanted, answer.value)
+        identity = caller.providers[account].identity
+        session.remember_lookup(action.wanted, tuple(replace(found, identity=identity) for found in answer.value))
         return
     state, later = session.state, caller.next_try(session.state.failures + 1, answer)
     if action.entry is not None:
@@ -65,8 +67,9 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
         return
     attempt_id, credential = new_attempt_id(caller.randomness.choice), action.credential
     if action.request.purpose is Purpose.ROTATE:
-        credential = replace(credential, attempt=attempt_id)
-        if not caller.providers[credential.account].capabilities.generates_password:
+        provider = caller.providers[credential.account]
+        credential = replace(credential, attempt=attempt_id, identity=provider.identity)
+        if not provider.capabilities.generates_password:
             choice = caller.randomness.choice
             username = credential.username or new_username(session.target, choice)
             password = generate(session.target.policy.password, choice)
@@ -118,9 +121,10 @@ def _refuse(caller: ProviderCaller, session: Session, answer: Refused) -> None:
     # Our own create, whose answer was lost, has arrived after all and took the username: the next look finds it.
     if answer.why is Refusal.DUPLICATE and attempt is not None and attempt.uncertain:
         set_back(caller, session, answer)
-    else:
-        gone = answer.why is Refusal.NOT_FOUND
-        session.write(advance.after_refusal(session.state, answer.message, gone=gone))
+        return
+    session.write(advance.after_refusal(session.state, answer.message))
+    if answer.why is Refusal.NOT_FOUND and attempt is not None and attempt.strategy is Strategy.IN_PLACE:
+        discard(caller, session)  # there is nothing left to set the old password on
 
 
 def set_back(caller: ProviderCaller, session: Session, answer: Answer[Any]) -> None:
@@ -210,14 +214,20 @@ def close(caller: ProviderCaller, session: Session) -> None:
 
 def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> None:
     """Abandons the attempt; whatever it may have left at the provider goes into the ledger."""
-    state, attempt, now = session.state, session.state.attempt, session.clocks().latest
-    why = action.change or state.last_error
-    record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, attempt.staged if attempt else None, why)
     if action.change:
-        session.write(advance.after_change(state, now))
-        return
+        staged = session.attempt.staged
+        record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, staged, action.change)
+        session.write(advance.after_change(session.state, session.clocks().latest))
+    else:
+        discard(caller, session)
+
+
+def discard(caller: ProviderCaller, session: Session) -> None:
+    """Ends the attempt, whose password was refused or not accepted."""
+    state, attempt, now = session.state, session.attempt, session.clocks().latest
+    record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, attempt.staged, state.last_error)
     later, strays = caller.next_try(state.failures + 1), may_have_strays(caller, attempt)
-    if attempt is not None and attempt.put_back:
+    if attempt.put_back:
         later = max(later, caller.clock.now() + _AFTER_PUT_BACK)
     kept_for = session.target.policy.quarantine
     session.write(advance.after_abandon(state, now, later, kept_for=kept_for, strays=strays))

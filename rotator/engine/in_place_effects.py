@@ -7,7 +7,7 @@ from rotator.core.audit_words import AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import can_put_back, is_propagating
 from rotator.core.model import Credential, Proof
-from rotator.engine.attempt_effects import record, set_back
+from rotator.engine.attempt_effects import discard, record, set_back
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
 
@@ -48,9 +48,10 @@ def restore(caller: ProviderCaller, session: Session, action: do.Restore) -> Non
         credential.account, ProviderVerb.SET_PASSWORD, lambda provider: provider.set_password(credential)
     )
     record(caller, session, AuditVerb.RESTORE, outcome_of(answer), credential, message_of(answer))
-    gone = isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND  # then no password of it is in force
-    if isinstance(answer, Done) or gone:
+    if isinstance(answer, Done):
         session.write(advance.after_restore(session.state, session.clocks().latest))
+    elif isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND:
+        discard(caller, session)  # there is nothing to set it on
     elif session.attempt.put_back and _is_final(answer):
         later = caller.next_try(session.state.failures + 1)
         session.write(advance.after_refused_restore(session.state, message_of(answer), later))

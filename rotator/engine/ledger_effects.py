@@ -6,7 +6,7 @@ from typing import Any
 
 from rotator.core import actions as do
 from rotator.core import ledger
-from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
+from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Cutoff, Ending, LedgerEntry
@@ -29,6 +29,7 @@ def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
         lambda provider: provider.expire(entry.credential, entry.disable_at),
     )
     _record(caller, session, AuditVerb.EXPIRE, entry, answer)
+    answer = _believed(caller, session, entry, answer)
     if isinstance(answer, Done):
         session.write(ledger.after_expire(session.state, entry, entry.disable_at))
     elif _was_refused(answer, Refusal.NOT_FOUND):
@@ -65,6 +66,7 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
         account, ProviderVerb.DISABLE, lambda provider: provider.disable(entry.credential), urgent=entry.compromised
     )
     _record(caller, session, AuditVerb.DISABLE, entry, answer)
+    answer = _believed(caller, session, entry, answer)
     needs_password = _was_refused(answer, Refusal.UNSUPPORTED) and entry.credential.password is None
     if needs_password and caller.providers[account].capabilities.sets_password:
         session.write(ledger.after_new_password(session.state, entry, _new_password(caller, session)))
@@ -84,6 +86,7 @@ def overwrite(caller: ProviderCaller, session: Session, action: do.Overwrite) ->
         urgent=entry.compromised,
     )
     _record(caller, session, AuditVerb.OVERWRITE, entry, answer)
+    answer = _believed(caller, session, entry, answer)
     _after_cutoff(caller, session, entry, answer)
 
 
@@ -126,10 +129,12 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
         urgent=action.urgent,
     )
     _record(caller, session, AuditVerb.DELETE, replace(entry, credential=credential), answer)
-    if isinstance(answer, Done) and action.stray is not None:
+    answer = _believed(caller, session, entry, answer)
+    gone = isinstance(answer, Done) or _was_refused(answer, Refusal.NOT_FOUND)
+    if gone and action.stray is not None:
         session.write(ledger.after_stray_removal(session.state))
         session.forget_lookups()
-    elif isinstance(answer, Done):
+    elif gone:
         session.write(ledger.after_removal(session.state, entry, deleted=True))
     else:
         _postpone(caller, session, entry, answer)
@@ -139,6 +144,23 @@ def forget(caller: ProviderCaller, session: Session, action: do.Forget) -> None:
     """Removes an entry from the ledger."""
     session.write(ledger.after_forget(session.state, action.entry))
     caller.record(AuditVerb.FORGET, session.target, AuditOutcome.DONE, action.entry.credential)
+
+
+def _believed(caller: ProviderCaller, session: Session, entry: LedgerEntry, answer: Answer[Any]) -> Answer[Any]:
+    """Returns the answer; instead of "gone" a doubt, if the account lacks what is published as well.
+
+    Then the key may be that of another account. A provider whose key alone names the account cannot tell.
+    """
+    published = session.state.published
+    if not _was_refused(answer, Refusal.NOT_FOUND) or published is None:
+        return answer
+    if published.account != entry.credential.account:
+        return answer
+    listed = caller.ask(published.account, ProviderVerb.FIND, lambda provider: provider.find(published))
+    if isinstance(listed, Done) and listed.value:
+        return answer
+    why = "what is published is not there either" if isinstance(listed, Done) else message_of(listed)
+    return Unknown(f"{message_of(answer)}; not believed: {why}; is the key that of another account?")
 
 
 def _was_refused(answer: Answer[Any], why: Refusal) -> bool:

@@ -99,6 +99,7 @@ class Engine:
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
         self._observe, self._stopping, self._audit = observe, stopping, audit
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
+        self._identities = {name: provider.identity for name, provider in providers.items()}
         self._former_names = former_names or FormerNames(store, frozenset())
         self.removal = Removal(store, clock, audit, self._claims)
         self._caller = ProviderCaller(providers, clock, randomness, audit, self.throttles, limits)
@@ -220,7 +221,7 @@ class Engine:
         remaining = self._claims.remaining(session.target.name, session.state.claim)
         never = session.state.published is None and session.state.attempt is None and not session.target.removed
         former = self._former_names.at(session.target) if never else ""
-        return session.facts(self._capabilities, self.throttles, remaining, former)
+        return session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
 
     def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
         conflicts = 0

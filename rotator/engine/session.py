@@ -202,6 +202,7 @@ class Session:
         capabilities: Mapping[str, Capabilities],
         throttles: Throttles,
         other_claim_remaining: timedelta,
+        identities: Mapping[str, str],
         former_name: str = "",
     ) -> Facts:
         """Returns everything that the next decision depends on."""
@@ -228,6 +229,7 @@ class Session:
             proving_accounts=throttles.proving_accounts(),
             unsettled=self._unsettled,
             vault_now=clocks.vault,
+            identities=identities,
             state_deleted=self.state_deleted,
             state_ends_at=self._found.ends_at,
             state_remedy=self._found.remedy,

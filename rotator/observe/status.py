@@ -53,6 +53,7 @@ JsonObject: TypeAlias = dict[str, Any]
 # Holds that end only if a person or something outside rotator acts; the others end by themselves.
 _BLOCKING = frozenset(
     {
+        HoldReason.ACCOUNT_CHANGED,
         HoldReason.RENAMED,
         HoldReason.FORMER_PATH,
         HoldReason.ACCOUNT_MISSING,

@@ -28,7 +28,7 @@ class CredentialKind(ABC):
     def __init__(self, options: AccountOptions, http: Http, randomness: Randomness) -> None:
         """Prepares the adapter without connecting. The options are of `options_model`, with their secrets read."""
         self._http, self._randomness = http, randomness
-        self._capabilities = options.capabilities
+        self._capabilities, self._identity = options.capabilities, options.identity
         self._not_offered = Refused(Refusal.UNSUPPORTED, self.not_offered)
 
     @property
@@ -39,7 +39,7 @@ class CredentialKind(ABC):
     @property
     def identity(self) -> str:
         """The account as the provider knows it; empty if nothing but the key names it."""
-        return ""
+        return self._identity
 
     @property
     def longest_call(self) -> timedelta:
@@ -119,11 +119,6 @@ def missing(listed: Answer[tuple[object, ...]], failure: Failure, what: str) -> 
     return (
         failure if listed.value else Refused(Refusal.NOT_FOUND, f"{what} does not exist, and the listing confirms it")
     )
-
-
-def deleted(answer: Failure) -> Done[None] | Failure:
-    """Interprets a failed delete: a credential that does not exist is deleted."""
-    return Done(None) if isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND else answer
 
 
 def unconfirmed(message: str, why: Failure) -> Unknown:

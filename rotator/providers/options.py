@@ -50,8 +50,13 @@ class AccountOptions(Section, ABC):
 
     @property
     @abstractmethod
-    def identity(self) -> tuple[str, ...]:
+    def namespace(self) -> tuple[str, ...]:
         """A key that is equal for accounts whose usernames are unique together at the provider."""
+
+    @property
+    def identity(self) -> str:
+        """The account as the provider knows it; empty if nothing but the key names it."""
+        return ""
 
     @property
     @abstractmethod

@@ -75,7 +75,7 @@ def credentials_are_unique(settings: Settings) -> Iterator[Finding]:
     seen: dict[tuple[tuple[str, ...], str], Loc] = {}
     for linked in linked_targets(settings):
         for username in linked.target.credential.names:
-            first = seen.setdefault((linked.account.identity, username), linked.loc)
+            first = seen.setdefault((linked.account.namespace, username.casefold()), linked.loc)
             if first is not linked.loc:
                 what = f"targets[{first[1]}] rotates a credential with the same username at the same account"
                 yield Finding((*linked.loc, "credential"), what, "give each target its own credential")
@@ -95,7 +95,8 @@ def credentials_fit_strategies(settings: Settings) -> Iterator[Finding]:
     for linked in linked_targets(settings):
         credential, loc = linked.target.credential, (*linked.loc, "credential")
         two = linked.target.strategy is Strategy.ALTERNATING
-        if two and (credential.username is not None or len(credential.names) != 2 or len(set(credential.names)) != 2):
+        different = {name.casefold() for name in credential.names}  # some providers do not tell case apart
+        if two and (credential.username is not None or len(credential.names) != 2 or len(different) != 2):
             what = "alternating needs exactly two different usernames"
             yield Finding(loc, what, "name two, such as {usernames: [phonea, phoneb]}")
         elif not two and credential.usernames is not None:

@@ -75,7 +75,7 @@ class FakeProvider:
     def add(self, username: str, password: str = "unknown") -> FakeCredential:  # noqa: S107
         """Adds an existing credential."""
         self._next += 1
-        stored = FakeCredential(f"id-{self._next}", username, Secret(password), "")
+        stored = FakeCredential(f"id-{self._next}", self._folded(username), Secret(password), "")
         self.credentials[stored.id] = stored
         return stored
 
@@ -139,8 +139,12 @@ class FakeProvider:
         if wanted.id is not None:
             return [stored for stored in self.credentials.values() if stored.id == wanted.id]
         if wanted.username:
-            return [stored for stored in self.credentials.values() if stored.username == wanted.username]
+            name = self._folded(wanted.username)
+            return [stored for stored in self.credentials.values() if stored.username == name]
         return [stored for stored in self.credentials.values() if stored.name and stored.name == wanted.attempt]
+
+    def _folded(self, username: str) -> str:
+        return username.lower() if self.capabilities.folds_case else username
 
     def _as_credential(self, stored: FakeCredential) -> Credential:
         password = stored.password if self.capabilities.generates_password else None
@@ -149,10 +153,11 @@ class FakeProvider:
         )
 
     def _create(self, staged: Credential) -> Answer[Credential]:
-        if any(stored.username == staged.username for stored in self.credentials.values() if staged.username):
+        name = self._folded(staged.username)
+        if any(stored.username == name for stored in self.credentials.values() if name):
             return Refused(Refusal.DUPLICATE, "the username is taken")
         self._next += 1
-        username = staged.username or f"generated{self._next}"
+        username = name or f"generated{self._next}"
         password = staged.password or Secret(f"generated-password-{self._next}")
         stored = FakeCredential(f"id-{self._next}", username, password, staged.attempt or "")
         self.credentials[stored.id] = stored
@@ -185,9 +190,11 @@ class FakeProvider:
 
     def _delete(self, credential: Credential) -> Answer[None]:
         stored = self.credentials.get(credential.id or "")
-        if stored is not None and stored.busy:
+        if stored is None:
+            return Refused(Refusal.NOT_FOUND, "no such credential")
+        if stored.busy:
             return Retry(Wait.IN_USE, "active calls")
-        self.credentials.pop(credential.id or "", None)
+        del self.credentials[stored.id]
         return Done(None)
 
     def _prove(self, credential: Credential) -> Answer[Proof]:

@@ -145,6 +145,7 @@ def test_what_is_not_there_is_told_from_what_is(account):
             assert answer == Done(())
         elif verb.name == "delete":
             assert answer == Done(None)
+            assert account.provider.delete(gone).why is Refusal.NOT_FOUND
         elif verb.name == "prove":
             assert getattr(answer, "why", None) in (Wait.NOT_YET, Refusal.NOT_FOUND)
         else:

@@ -448,11 +448,11 @@ def test_delete(generation):
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-def test_400_was_not_found_is_done_where_the_listing_lacks_it(generation):
+def test_400_was_not_found_is_believed_where_the_listing_lacks_it(generation):
     provider, _ = apinizer(
         answers_in_turn(failure(NOT_FOUND, generation), listing(entry("other"), generation=generation))
     )
-    assert provider.delete(credential()) == Done(None)
+    assert provider.delete(credential()).why is Refusal.NOT_FOUND
 
 
 @pytest.mark.parametrize("second", [listing(entry()), answer(404), answer(500), answer(401), answer(200, {"x": 1})])
@@ -484,11 +484,11 @@ def test_another_credential_that_was_not_found_says_nothing_of_this_one():
     assert len(network.sent) == 1
 
 
-def test_a_partial_removal_is_told_once_and_then_done():
+def test_a_partial_removal_is_told_once_and_then_it_is_gone():
     steps = [deployed("staging"), failure(NOT_FOUND), listing()]
     provider, _ = apinizer(answers_in_turn(*steps))
     assert provider.delete(credential()).why is Wait.PARTIAL
-    assert provider.delete(credential()) == Done(None)
+    assert provider.delete(credential()).why is Refusal.NOT_FOUND
 
 
 @pytest.mark.parametrize("result", [None, environments(names=())])
@@ -501,7 +501,7 @@ def test_one_that_was_deployed_nowhere_is_gone_when_the_listing_says_so(result):
 
 def test_a_delete_whose_answer_was_lost_is_asked_again():
     provider, _ = apinizer(answers_in_turn(httpx.ReadError(""), failure(NOT_FOUND), listing()))
-    assert provider.delete(credential()) == Done(None)
+    assert provider.delete(credential()).why is Refusal.NOT_FOUND
 
 
 # -- prove

@@ -511,9 +511,9 @@ def test_delete_during_calls_waits():
 
 
 @pytest.mark.parametrize("absent", NOT_FOUND)
-def test_delete_of_what_is_gone_is_done_where_the_listing_confirms_it(absent):
+def test_delete_of_what_is_gone_finds_nothing_where_the_listing_confirms_it(absent):
     provider, network = vobiz(answers_in_turn(absent, listing(trunk_json("other", "phone1"))))
-    assert provider.delete(credential()) == Done(None)
+    refusal_message(provider.delete(credential()), Refusal.NOT_FOUND)
     assert network.request_lines == [f"DELETE {ONE}", LIST]
 
 
@@ -532,7 +532,7 @@ def test_delete_that_no_whole_listing_confirms_is_unknown(then):
 
 def test_delete_whose_answer_was_lost_is_asked_again():
     provider, _ = vobiz(answers_in_turn(httpx.ReadError("no"), answer(404), listing()))
-    assert provider.delete(credential()) == Done(None)
+    refusal_message(provider.delete(credential()), Refusal.NOT_FOUND)
 
 
 # -- prove by reading back

@@ -131,9 +131,11 @@ class ApinizerCredentials(CredentialKind):
         if not isinstance(reply, HttpReply):
             return reply
         answer = envelope.outcome(reply, name, self._options.secrets)
-        nowhere = isinstance(answer, Retry) and answer.message == envelope.NOWHERE
-        if envelope.documented_error(reply, name) is DocumentedError.NO_CREDENTIAL or nowhere:
-            return self._confirm_deleted(call, name)
+        if envelope.documented_error(reply, name) is DocumentedError.NO_CREDENTIAL:
+            message = "the credential does not exist, and the project's listing confirms it"
+            return self._unless_listed(call, name, Refused(Refusal.NOT_FOUND, message))
+        if isinstance(answer, Retry) and answer.message == envelope.NOWHERE:
+            return self._unless_listed(call, name, Done(None))
         return answer
 
     def prove(self, credential: Credential) -> Answer[Proof]:
@@ -272,13 +274,13 @@ class ApinizerCredentials(CredentialKind):
                 return Refused(Refusal.DUPLICATE, f"{answer.message}; the username is taken")
         return answer
 
-    def _confirm_deleted(self, call: HttpCall, name: str) -> Answer[None]:
+    def _unless_listed(self, call: HttpCall, name: str, gone: Answer[None]) -> Answer[None]:
         listed = api.list_credentials(call, self._options)
         if not isinstance(listed, Done):
             return unconfirmed("the provider reports the credential deleted, but no listing confirms it", listed)
         if name in listed.value:
             return Unknown("the provider reports the credential deleted, but its listing still shows it")
-        return Done(None)
+        return gone
 
 
 def _name(credential: Credential) -> str:

@@ -72,9 +72,14 @@ class ApinizerOptions(AccountOptions):
         return {key: url for key, url in own.items() if url is not None}
 
     @property
-    def identity(self) -> tuple[str, ...]:
+    def namespace(self) -> tuple[str, ...]:
         """See `AccountOptions`. Usernames are unique in all projects of an installation (Create Credential)."""
         return (self.type, self.base_url)
+
+    @property
+    def identity(self) -> str:
+        """See `AccountOptions`."""
+        return self.project
 
     @property
     def capabilities(self) -> Capabilities:

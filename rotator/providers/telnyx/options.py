@@ -32,7 +32,7 @@ class TelnyxBaseOptions(SipAccountOptions):
     regions have sip-eu, sip-ca and sip-au."""
 
     @property
-    def identity(self) -> tuple[str, ...]:
+    def namespace(self) -> tuple[str, ...]:
         """See `AccountOptions`. All accounts register at one domain, so a username means one credential."""
         return (self.type, self.base_url)
 
@@ -49,6 +49,11 @@ class TelnyxOptions(TelnyxBaseOptions):
     """The provider: `telnyx` for telephony credentials."""
     connection_id: UrlSegment = Field(examples=["1494404757140276705"])
     """The connection that new credentials belong to."""
+
+    @property
+    def identity(self) -> str:
+        """See `AccountOptions`. No option names the account itself; a connection belongs to one account."""
+        return self.connection_id
 
     @property
     def capabilities(self) -> Capabilities:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Proof
 from rotator.ports import Randomness
-from rotator.providers.base import SipCredentialKind, deleted
+from rotator.providers.base import SipCredentialKind
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
 from rotator.providers.http.replies import Failure, HttpReply, codes
@@ -139,7 +139,7 @@ class TelnyxTelephony(SipCredentialKind):
         if not isinstance(reply, HttpReply):
             return reply
         if reply.status == 404:
-            return deleted(self._resource.missing(call, credential, reply))
+            return self._resource.missing(call, credential, reply)
         if 400 <= reply.status < 500 and _BUSY & set(codes(reply.body)):
             return Retry(Wait.IN_USE, f"the provider answered {reply.status}: the credential is in use", reply.after)
         # 200 with the deleted credential.

@@ -11,7 +11,7 @@ from typing import Any
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Proof
 from rotator.ports import Randomness
-from rotator.providers.base import SipCredentialKind, deleted, missing, unconfirmed
+from rotator.providers.base import SipCredentialKind, missing, unconfirmed
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
 from rotator.providers.http.replies import Failure, HttpReply, codes
@@ -106,7 +106,7 @@ class VobizCredentials(SipCredentialKind):
         if reply.status == 409:
             return Retry(Wait.IN_USE, "active calls use the credential; it can be deleted when they end", reply.after)
         if reply.status == 404:
-            return deleted(self._missing(call, credential, reply))
+            return self._missing(call, credential, reply)
         # 204, or 200 with a JSON string. After anything else it is sent again, and then answered with 404.
         return Done(None) if reply.status == 204 or (reply.ok and isinstance(reply.body, str)) else api.failed(reply)
 

@@ -31,9 +31,14 @@ class VobizBaseOptions(SipAccountOptions):
     """A reference to the account's token, for the header X-Auth-Token; never the token itself."""
 
     @property
-    def identity(self) -> tuple[str, ...]:
+    def namespace(self) -> tuple[str, ...]:
         """See `AccountOptions`. Usernames of trunk credentials and of Endpoints do not collide."""
         return (self.type, self.base_url, self.auth_id)
+
+    @property
+    def identity(self) -> str:
+        """See `AccountOptions`."""
+        return self.auth_id
 
     def headers(self) -> Mapping[str, Secret]:
         """See `AccountOptions`."""

@@ -21,7 +21,7 @@ class IntercomOptions(AccountOptions):
     """A reference to the API key: the header X-Api-Key. Never the key itself."""
 
     @property
-    def identity(self) -> tuple[str, ...]:
+    def namespace(self) -> tuple[str, ...]:
         """See `AccountOptions`. One intercom has one set of users."""
         return (self.type, self.base_url)
 

@@ -7,7 +7,7 @@ from typing import Any
 from example.options import IntercomOptions
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Proof
-from rotator.providers.base import CredentialKind, deleted, missing
+from rotator.providers.base import CredentialKind, missing
 from rotator.providers.http.calls import HttpCall, HttpRequest, path
 from rotator.providers.http.replies import HttpReply, failure
 
@@ -74,7 +74,7 @@ class IntercomUsers(CredentialKind):
         if not isinstance(reply, HttpReply):
             return reply
         if reply.status == 404:
-            return deleted(missing(self._search(call, credential), failure(reply), "the user"))
+            return missing(self._search(call, credential), failure(reply), "the user")
         return Done(None) if reply.status == 204 else failure(reply)
 
     def prove(self, credential: Credential) -> Answer[Proof]:

@@ -79,7 +79,7 @@ def test_the_whole_life_of_a_credential_under_every_reading(readings):
         assert provider.find(made).value[0].enabled is False
 
         assert provider.delete(made) == Done(None)
-        assert provider.delete(made) == Done(None)
+        assert provider.delete(made).why is Refusal.NOT_FOUND
         assert provider.find(made) == Done(())
         assert provider.find(staged()) == Done(())
         for method in (provider.enable, provider.disable, provider.complete, lambda one: provider.expire(one, at)):

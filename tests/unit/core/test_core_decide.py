@@ -75,6 +75,9 @@ GONE = ConsumerDocument(3, exists=False, deleted=True, remedy="vault kv undelete
 HOLDS = {
     HoldReason.CLAIMED: facts(other_claim_remaining=HOUR, state_claim=Claim("other", NOW)),
     HoldReason.ACCOUNT_MISSING: facts(state_attempt=attempt(staged=replace(STAGED, account="gone"), uncertain=True)),
+    HoldReason.ACCOUNT_CHANGED: facts(
+        state_published=replace(OLD, identity="MA_1"), state_request=REQUEST, identities={"fake": "MA_2"}
+    ),
     HoldReason.CIRCUIT_OPEN: facts(state_request=REQUEST, open_circuits={"fake": NOW + HOUR}),
     HoldReason.UNPROVED: facts(IN_PLACE, state_request=REQUEST, unproved_accounts=frozenset({"fake"})),
     HoldReason.LEFT_ALONE: facts(IN_PLACE, state_request=REQUEST, state_verify_failures=1, state_verify_at=NOW + HOUR),
@@ -134,6 +137,14 @@ DELETED = "sip/office was deleted in Vault: vault kv undelete, or publish again 
             (
                 "gone is not in the configuration, but the attempt of office may have changed it: "
                 "add it again, or give it up: rotator abandon office"
+            ),
+            80 * DAY,
+        ),
+        (
+            HoldReason.ACCOUNT_CHANGED,
+            (
+                "fake is now MA_2, but old belongs to MA_1: "
+                "correct the account, or give each of the two its own name under providers"
             ),
             80 * DAY,
         ),

@@ -79,7 +79,7 @@ def test_what_a_look_up_finds_is_known_for_the_rest_of_the_look():
     before = bench.session.state
     assert bench.carry_out(LookUp(STAGED)) == before
     assert bench.provider.calls == [("find", STAGED)]
-    known = bench.session.facts({"fake": CHOSEN}, bench.throttles, timedelta())
+    known = bench.session.facts({"fake": CHOSEN}, bench.throttles, timedelta(), {})
     assert known.lookups == {lookup_key(STAGED): (NEW,)}
 
 
@@ -216,11 +216,22 @@ def test_a_refused_password_is_marked():
     assert state.failures == 1
 
 
-@pytest.mark.parametrize(("strategy", "uncertain"), [(Strategy.IN_PLACE, False), (Strategy.REPLACE, True)])
-def test_what_a_lost_call_did_to_a_credential_that_is_gone_is_settled_in_place_only(strategy, uncertain):
+@pytest.mark.parametrize("uncertain", [True, False])
+def test_an_attempt_in_place_ends_when_its_credential_is_gone_and_keeps_what_a_lost_call_may_have_set(uncertain):
     gone = Refused(Refusal.NOT_FOUND, "gone")
-    state = SingleEffect(opened(strategy=strategy, uncertain=True), gone).carry_out(APPLY)
-    assert state.attempt == replace(ATTEMPT, strategy=strategy, refused=True, uncertain=uncertain)
+    for refused, action in ((False, APPLY), (True, Restore(OLD))):
+        if action != APPLY and not uncertain:
+            continue
+        before = opened(strategy=Strategy.IN_PLACE, uncertain=uncertain, refused=refused)
+        state = SingleEffect(before, gone, target=IN_PLACE).carry_out(action)
+        assert state.attempt is None
+        kept = [(entry.credential.password, entry.quarantine) for entry in state.ledger]
+        assert kept == ([(STAGED.password, IN_PLACE.policy.quarantine)] if uncertain else [])
+
+
+def test_another_attempt_whose_credential_is_gone_is_refused():
+    gone = Refused(Refusal.NOT_FOUND, "gone")
+    assert SingleEffect(opened(), gone).carry_out(APPLY).attempt == replace(ATTEMPT, refused=True)
 
 
 def test_a_username_that_our_own_lost_create_may_have_taken_is_looked_up_instead():
@@ -253,18 +264,14 @@ def test_the_circuit_learns_from_each_answer():
 # Restoring
 
 
-@pytest.mark.parametrize("answer", [Done(OLD), Refused(Refusal.NOT_FOUND, "no such credential")])
-def test_after_a_restore_the_refused_password_is_kept_for_a_while_and_nothing_is_uncertain(answer):
-    bench = SingleEffect(opened(strategy=Strategy.IN_PLACE, uncertain=True, refused=True), answer, target=IN_PLACE)
+def test_after_a_restore_the_refused_password_is_kept_for_a_while_and_nothing_is_uncertain():
+    bench = SingleEffect(opened(strategy=Strategy.IN_PLACE, uncertain=True, refused=True), Done(OLD), target=IN_PLACE)
     state = bench.carry_out(Restore(OLD))
     assert bench.provider.calls == [("set_password", OLD)]
     assert state.attempt.uncertain is False
     assert state.ledger == (LedgerEntry(STAGED, Ending.FORGET, NOW, NOW, timedelta(minutes=10)),)
     verb, _, facts = bench.recorded
-    assert (verb, facts) == (
-        "restore",
-        WHY | naming(OLD) | ({} if isinstance(answer, Done) else {"detail": answer.message}),
-    )
+    assert (verb, facts) == ("restore", WHY | naming(OLD))
 
 
 @pytest.mark.parametrize(("answer", "outcome"), [(LOST, "unknown"), (INVALID, "refused"), (LIMITED, "retry")])

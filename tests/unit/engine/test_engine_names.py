@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
-from engine_harness import ALTERNATING, REPLACE, EngineHarness
+import pytest
+from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
 from rotator.core.actions import Step
+from rotator.core.model import Target
 from rotator.engine import Outcome
+from rotator.testing import CHOSEN, FakeFault
 
 MISSPELT = replace(REPLACE, usernames=("Lobby01",), new=False)
 
@@ -38,3 +41,43 @@ def test_what_is_said_to_be_new_is_created():
     pair.request(engine)
     pair.until_rotated(engine)
     assert {stored.username for stored in pair.provider.credentials.values()} == set(ALTERNATING.usernames)
+
+
+FOLDING = replace(CHOSEN, folds_case=True)
+
+
+def lives(target: Target, fault: FakeFault) -> EngineHarness:
+    """A few rotations at a provider that stores names in lower case; the answer to each first create is lost."""
+    harness = EngineHarness(target, FOLDING)
+    engine = harness.engine()
+    for _ in range(4):
+        harness.provider.faults["create"] = [fault]
+        harness.request(engine)
+        harness.until_rotated(engine)
+        assert harness.published_works
+        assert harness.provider.credentials[harness.state.published.id].enabled
+        harness.settle(engine, 10 * DAY)
+        assert harness.published_works
+    assert harness.state.ledger == ()
+    assert [stored.enabled for stored in harness.provider.credentials.values()].count(True) == 1
+    return harness
+
+
+@pytest.mark.parametrize("fault", [FakeFault.LOST_AFTER, FakeFault.LOST_BEFORE])
+def test_a_provider_that_folds_case_recognises_what_was_created(fault):
+    """Finding 7: the create was never recognised, 409 for ever, and what it left stayed enabled."""
+    harness = lives(replace(MISSPELT, new=True), fault)
+    assert len(harness.provider.credentials) == 1
+    pair = lives(replace(ALTERNATING, usernames=("OfficeA", "OfficeB")), fault)
+    assert {stored.username for stored in pair.provider.credentials.values()} == {"officea", "officeb"}
+
+
+def test_in_place_finds_its_credential_in_other_letters():
+    harness = EngineHarness(replace(IN_PLACE, usernames=("Office",)), FOLDING)
+    harness.provider.add("office")
+    engine = harness.engine()
+    for _ in range(2):
+        harness.request(engine)
+        harness.until_rotated(engine)
+    assert harness.published_works
+    assert len(harness.provider.credentials) == 1

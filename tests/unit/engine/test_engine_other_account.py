@@ -1,0 +1,172 @@
+"""The key of another account under the same name in the configuration: nothing is sent, and nothing is forgotten."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
+from simulated_accounts import SETUPS, SimulatedHarness
+
+from rotator.core.actions import HoldReason
+from rotator.core.model import Ending, Purpose
+from rotator.testing import FakeFault, FakeProvider
+
+HOUR = timedelta(hours=1)
+TARGETS = pytest.mark.parametrize(
+    "target", [REPLACE, IN_PLACE, ALTERNATING], ids=lambda target: str(target.strategy.value)
+)
+
+
+def rotated(target) -> EngineHarness:
+    """A target that was rotated twice at `fake`: what was replaced is in the ledger."""
+    harness = EngineHarness(target)
+    for username in target.usernames:
+        harness.provider.add(username)
+    engine = harness.engine()
+    harness.until_rotated(engine)
+    harness.settle(engine, 10 * DAY)
+    harness.request(engine)
+    engine.look(target)
+    return harness
+
+
+def other_key(harness: EngineHarness) -> FakeProvider:
+    """Another account under the same name; returns the right one."""
+    right: FakeProvider = harness.provider
+    harness.provider = FakeProvider(account="fake")
+    harness.provider.identity = "another account"
+    return right
+
+
+@TARGETS
+def test_nothing_is_sent_to_another_account_and_the_ledger_stays(target):
+    """Finding 11: the ledger's entry was dropped, and a pair of the wrong account was published."""
+    harness = rotated(target)
+    ledger, published = harness.state.ledger, harness.consumer
+    right = other_key(harness)
+    engine = harness.engine()
+    harness.request(engine, compromised=True)
+    look = harness.settle(engine, 20 * DAY)
+    assert look.hold.reason is HoldReason.ACCOUNT_CHANGED
+    assert "fake is now another account, but" in look.message
+    assert "identity of fake" in look.message
+    assert harness.provider.calls == []
+    assert [entry for entry in ledger if entry.ending is not Ending.FORGET] == list(harness.state.ledger)
+    assert harness.consumer == published
+    harness.provider = right
+    engine = harness.engine()
+    harness.until_rotated(engine)
+    harness.settle(engine, HOUR)
+    assert harness.published_works
+    assert [stored.enabled for stored in right.credentials.values()].count(True) == 1
+
+
+def test_an_entry_of_another_account_holds_up_no_other_entry():
+    harness = rotated(REPLACE)
+    harness.others["other"] = FakeProvider(account="other")
+    harness.target = replace(REPLACE, account="other")
+    engine = harness.engine()
+    for _ in range(2):
+        harness.request(engine)
+        harness.until_rotated(engine)
+    other_key(harness)
+    look = harness.settle(harness.engine(), 20 * DAY)
+    assert look.hold.reason is HoldReason.ACCOUNT_CHANGED
+    assert {entry.credential.account for entry in harness.state.ledger} == {"fake"}
+    assert len(harness.others["other"].credentials) == 1
+    assert harness.provider.calls == []
+
+
+def test_an_open_attempt_waits_for_its_own_account_or_is_given_up():
+    harness = rotated(IN_PLACE)
+    harness.provider.faults["set_password"] = [FakeFault.LOST_AFTER]
+    engine = harness.engine()
+    harness.request(engine)
+    engine.look(harness.target)
+    attempt = harness.state.attempt
+    other_key(harness)
+    engine = harness.engine()
+    assert harness.settle(engine, DAY).hold.reason is HoldReason.ACCOUNT_CHANGED
+    assert harness.state.attempt == attempt
+    engine.abandon(harness.target, attempt.id, "somebody", "because")
+    assert harness.provider.calls == []
+    assert attempt.staged.password in [entry.credential.password for entry in harness.state.ledger]
+
+
+def test_an_attempt_of_which_nothing_was_sent_ends_when_its_account_is_another_one():
+    harness = rotated(REPLACE)
+    harness.provider.dead = True
+    engine = harness.engine()
+    harness.request(engine)
+    engine.look(harness.target)
+    assert harness.state.attempt is not None
+    other_key(harness)
+    look = harness.engine().look(harness.target)
+    assert harness.state.attempt is None
+    assert harness.state.request is not None
+    assert look.hold.reason is HoldReason.ACCOUNT_CHANGED
+
+
+def test_an_undo_does_not_enable_at_another_account():
+    harness = rotated(REPLACE)
+    harness.others["other"] = FakeProvider(account="other")
+    harness.target = replace(REPLACE, account="other")
+    engine = harness.engine()
+    harness.request(engine)
+    harness.until_rotated(engine)
+    other_key(harness)
+    engine = harness.engine()
+    harness.request(engine, Purpose.UNDO)
+    assert engine.look(harness.target).hold.reason is HoldReason.ACCOUNT_CHANGED
+    assert harness.provider.calls == []
+
+
+@pytest.mark.parametrize("after", [DAY + HOUR, 6 * DAY + HOUR], ids=["disable", "delete"])
+def test_a_key_that_alone_names_its_account_does_not_make_the_ledger_forget(after):
+    """Finding 11: a listing of the wrong account confirms that the entry is gone, and it was dropped."""
+    harness = rotated(replace(REPLACE, policy=replace(POLICY, verify=None)))
+    harness.provider.identity = ""
+    if after > 2 * POLICY.overlap:
+        harness.settle(harness.engine(), 2 * DAY)
+    right = other_key(harness)
+    harness.provider.identity = ""
+    harness.provider.prove = right.prove  # as a registrar that serves both accounts
+    (entry,) = harness.state.ledger
+    harness.settle(harness.engine(), after)
+    (kept,) = harness.state.ledger
+    assert kept.credential == entry.credential
+    assert "what is published is not there either; is the key that of another account?" in kept.note
+    harness.provider = right
+    harness.settle(harness.engine(), 20 * DAY)
+    assert harness.state.ledger == ()
+    assert len(right.credentials) == 1
+    assert harness.published_works
+
+
+def test_what_is_gone_is_believed_where_what_is_published_is_there():
+    harness = rotated(REPLACE)
+    (entry,) = harness.state.ledger
+    del harness.provider.credentials[entry.credential.id]
+    harness.settle(harness.engine(), 2 * DAY)
+    assert harness.state.ledger == ()
+
+
+def test_telnyx_with_the_key_of_another_account():
+    """With the real adapter: both accounts register at one domain, and only the key tells them apart."""
+    setup = next(setup for setup in SETUPS if setup.kind == "telnyx")
+    harness = SimulatedHarness(setup, accounts=("one", "two"))
+    engine = harness.engine()
+    for _ in range(2):
+        harness.request(engine)
+        harness.until_rotated(engine)
+    (entry,) = harness.state.ledger
+    right = harness.accounts["one"]
+    before = dict(right.stored_credentials())
+    harness.accounts["one"] = replace(harness.accounts["two"], options=right.options)
+    harness.settle(harness.engine(), 3 * DAY)
+    assert [left.credential for left in harness.state.ledger] == [entry.credential]
+    assert right.stored_credentials().keys() == before.keys()
+    harness.accounts["one"] = right
+    harness.settle(harness.engine(), 30 * DAY)
+    assert harness.state.ledger == ()
+    assert harness.published_works
