@@ -242,7 +242,7 @@ class Expire:
 
 @dataclass(frozen=True, slots=True)
 class LiftEnd:
-    """Takes back the end that the provider was told, since somebody else's consumer document hands the credential out.
+    """Takes back the end that the provider was told: the credential is handed out, or the published one is refused.
 
     Not every end that was told can be taken back: one that has passed is final.
     """

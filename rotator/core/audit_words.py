@@ -45,7 +45,7 @@ class AuditVerb(_DescribedWord):
     DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out."
     REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
     EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."
-    LIFT_END = "lift_end", "The provider was told not to end a credential that somebody else's document hands out."
+    LIFT_END = "lift_end", "The provider was told not to end a replaced credential that devices still need."
     DISABLE = "disable", "The provider was asked to disable a replaced credential."
     OVERWRITE = "overwrite", "A credential that must end and cannot be disabled was to get a random password."
     DELETE = "delete", "The provider was asked to delete a replaced credential."

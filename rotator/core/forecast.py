@@ -143,7 +143,7 @@ class _PaperRun:
                 self._move(ledger.after_expire(state, entry, entry.disable_at))
             case do.LiftEnd():
                 entry = action.entry
-                self._step(f"tell {entry.credential.account} not to end {entry.label}", "it is handed out again")
+                self._step(f"tell {entry.credential.account} not to end {entry.label}", "devices still need it")
                 self._move(ledger.after_lift(state, entry))
             case do.Disable():
                 self._step(f"disable {action.entry.label}", _why_disabled(facts, action.entry))

@@ -83,6 +83,11 @@ class Session:
         """True if the version that was read last is a deleted one."""
         return self._found.deleted and self.version == self._found.version
 
+    @property
+    def restorable(self) -> str:
+        """The command in Vault that restores the deleted state document; empty if there is none to restore."""
+        return self._found.remedy if self.state_deleted else ""
+
     def allow_over_deleted(self) -> None:
         """Allows this look to write over a deleted state document, since somebody asked for that."""
         self._over_deleted = True

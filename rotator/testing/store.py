@@ -160,7 +160,7 @@ class MemoryStore:
 
     def _keep(self, key: str) -> None:
         self._restorable.pop(key, None)
-        if key in self.states or key in self.consumers:
+        if (key in self.states or key in self.consumers) and not self._latest(key).deleted:
             self._earlier.setdefault(key, []).append(self._latest(key))
 
     def _gone(self, key: str, remedy: str) -> Versioned | ConsumerDocument:
