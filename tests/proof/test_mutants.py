@@ -15,9 +15,10 @@ from tidied_away import published_is_tidied_away, staged_is_tidied_away
 from two_processes import switches
 
 from rotator.core import actions as do
-from rotator.core import advance, decide, drift, ledger, staging
+from rotator.core import advance, continuation, decide, drift, ledger, retirement, staging
 from rotator.core.actions import Action
 from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
+from rotator.core.facts import Facts
 from rotator.core.model import LedgerEntry, Phase, Purpose, TargetState
 from rotator.core.secret import Secret
 from rotator.core.verification import refused_hold
@@ -50,11 +51,11 @@ def tidied_away_check(setup, scenario: Callable[[Any], Iterator[str]]) -> Mutant
 
 
 def retired_on_an_old_proof(patch) -> None:
-    patch.setattr(decide, "before_retirement", lambda facts, entry: None)
+    patch.setattr(retirement, "before_retirement", lambda facts, entry: None)
 
 
 def published_on_an_old_proof(patch) -> None:
-    patch.setattr(decide, "is_fresh", lambda proved_at, facts: True)
+    patch.setattr(continuation, "is_fresh", lambda proved_at, facts: True)
 
 
 def what_is_refused_is_never_repaired(patch) -> None:
@@ -189,11 +190,11 @@ def retired_before_the_overlap_ends(patch) -> None:
 
 
 def the_overlap_is_not_waited_for(patch) -> None:
-    def retirement(facts, entry) -> Action:
+    def early(facts, entry) -> Action:
         return original(facts, replace(entry, disable_at=min(entry.disable_at, facts.now)))
 
-    original = decide._retirement
-    patch.setattr(decide, "_retirement", retirement)
+    original = retirement._retirement
+    patch.setattr(retirement, "_retirement", early)
 
 
 def the_predecessor_is_forgotten(patch) -> None:
@@ -214,7 +215,7 @@ def published_again_without_being_enabled(patch) -> None:
 
 def what_is_published_again_stays_in_the_ledger(patch) -> None:
     patch.setattr(advance, "without_credential", lambda entries, credential: entries)
-    patch.setattr(decide.Facts, "is_protected", lambda self, credential: False)
+    patch.setattr(Facts, "is_protected", lambda self, credential: False)
 
 
 # -- in place, and in emergencies
@@ -230,7 +231,7 @@ def nothing_is_proved_beforehand(patch) -> None:
 
 
 def an_emergency_waits_like_everything(patch) -> None:
-    patch.setattr(decide, "_is_urgent", lambda action: False)
+    patch.setattr(retirement, "_is_urgent", lambda action: False)
 
 
 def without_registrar(verified: timedelta, longest: timedelta) -> MutantCheck:
