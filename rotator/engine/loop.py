@@ -8,7 +8,7 @@ from enum import Enum
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance
+from rotator.core import advance, requesting
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible
 from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
 from rotator.core.answers import Answer
@@ -137,7 +137,7 @@ class Engine:
         session = self._open(target)
         for attempt in range(_MOST_CONFLICTS):
             try:
-                session.write(advance.after_request(session.state, request))
+                session.write(requesting.after_request(session.state, request))
                 break
             except Conflict:
                 if attempt == _MOST_CONFLICTS - 1:
@@ -263,7 +263,7 @@ class Engine:
         if not under_way and not harmless and not reassert(self._caller, session, published):
             why = "a late call may have changed the published credential"
             request = Request(Purpose.ROTATE, "rotator", why, self._clock.now())
-            session.write(advance.after_request(session.state, request))
+            session.write(requesting.after_request(session.state, request))
             self._audit.record(
                 AuditVerb.REQUEST_ROTATION, session.target.name, AuditOutcome.DONE, requested_by="rotator", reason=why
             )

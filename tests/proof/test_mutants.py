@@ -15,7 +15,7 @@ from tidied_away import published_is_tidied_away, staged_is_tidied_away
 from two_processes import switches
 
 from rotator.core import actions as do
-from rotator.core import advance, continuation, decide, drift, ledger, retirement, staging
+from rotator.core import advance, attempt_ends, continuation, decide, drift, ledger, retirement, staging
 from rotator.core.actions import Action
 from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
 from rotator.core.facts import Facts
@@ -160,8 +160,8 @@ def abandoned_without_a_trace(patch) -> None:
     def after_abandon(state, now, not_before, **left) -> TargetState:
         return replace(original(state, now, not_before, **left), ledger=state.ledger)
 
-    original = advance.after_abandon
-    patch.setattr(advance, "after_abandon", after_abandon)
+    original = attempt_ends.after_abandon
+    patch.setattr(attempt_ends, "after_abandon", after_abandon)
 
 
 # -- what is replaced
@@ -186,7 +186,7 @@ def retired_before_the_overlap_ends(patch) -> None:
         return entry and replace(entry, disable_at=entry.disable_at - timedelta(hours=1))
 
     original = ledger.replaced_entry
-    patch.setattr(advance, "replaced_entry", replaced_entry)
+    patch.setattr(attempt_ends, "replaced_entry", replaced_entry)
 
 
 def the_overlap_is_not_waited_for(patch) -> None:
@@ -198,7 +198,7 @@ def the_overlap_is_not_waited_for(patch) -> None:
 
 
 def the_predecessor_is_forgotten(patch) -> None:
-    patch.setattr(advance, "replaced_entry", lambda attempt, target, now: None)
+    patch.setattr(attempt_ends, "replaced_entry", lambda attempt, target, now: None)
 
 
 def published_again_without_being_enabled(patch) -> None:
@@ -214,7 +214,7 @@ def published_again_without_being_enabled(patch) -> None:
 
 
 def what_is_published_again_stays_in_the_ledger(patch) -> None:
-    patch.setattr(advance, "without_credential", lambda entries, credential: entries)
+    patch.setattr(attempt_ends, "without_credential", lambda entries, credential: entries)
     patch.setattr(Facts, "is_protected", lambda self, credential: False)
 
 
