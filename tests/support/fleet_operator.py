@@ -46,9 +46,16 @@ def _attend(world: FleetWorld, watched: JudgedTarget) -> str | None:
         return " ".join(restored)
     home = world.accounts[target.account]
     there = {stored.username for stored in home.stored.values()}
-    if target.strategy is Strategy.IN_PLACE:  # which cannot create it
-        for username in set(target.usernames) - there:
+    if target.strategy is Strategy.IN_PLACE:  # which cannot create it, and at some providers cannot enable it
+        for username in sorted(set(target.usernames) - there):
             home.person_creates(username, STANDING)
             identity = next(reversed(home.stored))
             world.judge.own(watched, (home.name, identity), by_people=True)
+        for account, identity in watched.keys:
+            stored = world.accounts[account].stored.get(identity)
+            if stored is not None and stored.username in target.usernames and not stored.enabled:
+                world.accounts[account].person_changes(identity, enabled=True)
+    for account, identity in watched.keys:  # what was deleted at the console took its grants with it
+        if identity in world.accounts[account].stored:
+            world.accounts[account].person_grants(world.accounts[account].stored[identity].username)
     return asked(world, target.name, "rotate --take-over", take_over=True)
