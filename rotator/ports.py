@@ -176,6 +176,14 @@ class Store(Protocol):
         """
         ...
 
+    def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:
+        """Takes the credential out of the consumer document over the version of `over`, and says so in it.
+
+        Keys that people added stay. `moved_to` is the path that devices read instead, or empty. Returns the new
+        version. Raises StoreError.
+        """
+        ...
+
 
 class Clock(Protocol):
     """A source of time. Only the composition root creates a real one."""

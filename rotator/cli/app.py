@@ -13,10 +13,11 @@ from rotator.cli.printing import say
 from rotator.cli.report_commands import register as report_commands
 from rotator.cli.rotation_commands import register as rotation_commands
 from rotator.cli.simulator_commands import register as simulator_commands
+from rotator.cli.target_commands import register as target_commands
 
 _EXITS = "\n".join(f"{code.value:>5}  {meaning}" for code, meaning in MEANING.items())
 _EPILOG = f"\b\nExit codes:\n{_EXITS}"
-_GROUPS = (daemon_commands, rotation_commands, report_commands, check_commands, simulator_commands)
+_GROUPS = (daemon_commands, rotation_commands, target_commands, report_commands, check_commands, simulator_commands)
 
 
 def _version(wanted: bool) -> None:

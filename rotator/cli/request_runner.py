@@ -16,7 +16,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=1)
 # Holds that end within the patience. With any other the request stays in Vault: it waits for a person, or for days.
 _PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.PROVING, HoldReason.RETIREMENTS_CAPPED})
 
-_NEEDS_SOMEBODY = frozenset({HoldReason.DOCUMENT_DELETED, HoldReason.FOREIGN_DOCUMENT})
+_NEEDS_SOMEBODY = frozenset({HoldReason.ACCOUNT_CHANGED, HoldReason.DOCUMENT_DELETED, HoldReason.FOREIGN_DOCUMENT})
 _NOTHING_ENDED = (
     "rotated, but no credential was there to be ended: whatever is compromised may still be accepted. "
     "Look for it in the provider's console, and check the configured username"

@@ -166,7 +166,17 @@ def _about(entry: Json, now: datetime) -> list[str]:
 
 
 def _orphan(orphan: Json) -> str:
-    left = [entry["username"] for entry in orphan["ledger"] if entry["username"]]
-    published = orphan["published"]["username"] if orphan["published"] else "nothing"
-    waiting = f"; not retired: {', '.join(left)}" if left else ""
-    return f"{orphan['name']}: not in the configuration, left alone; published: {published}{waiting}"
+    parts = []
+    if orphan["published"] is not None:
+        parts.append(f"published, and rotated by nobody: {orphan['published']['username']}")
+    if orphan["attempt"] is not None:
+        parts.append(f"an open {orphan['attempt']['purpose']}")
+    for reachable, what in ((True, "still to be retired"), (False, "at an account that is not configured")):
+        left = [_label(entry) for entry in orphan["ledger"] if entry["reachable"] is reachable]
+        parts += [f"{what}: {', '.join(left)}"] if left else []
+    place = "" if orphan["configured"] else "not in the configuration; "
+    return f"{orphan['name']}: {place}{'; '.join(parts)} (rotator retire {orphan['name']})"
+
+
+def _label(entry: Json) -> str:
+    return str(entry["username"] or entry["id"] or "what a lost call may have created")

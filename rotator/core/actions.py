@@ -6,13 +6,14 @@ from enum import Enum, StrEnum
 from typing import ClassVar, TypeAlias
 
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Credential, LedgerEntry, Request
+from rotator.core.model import Credential, FormerPath, LedgerEntry, Request
 
 
 class HoldReason(Enum):
     """A reason to do nothing now. If several apply, the one listed first here is reported."""
 
     CLAIMED = "claimed"  # another process works on the target
+    RENAMED = "renamed"  # everything that is known stands in another target's state document, or has to be moved here
     DOCUMENT_DELETED = "document deleted"  # one of its two documents was deleted in Vault, or will end by itself
     ACCOUNT_MISSING = "account missing"  # an attempt is open at an account that left the configuration
     ACCOUNT_CHANGED = "account changed"  # the account's name in the configuration now means another account
@@ -25,10 +26,12 @@ class HoldReason(Enum):
     FOREIGN_DOCUMENT = "consumer document changed by somebody else"
     PUBLISHED_REFUSED = "published credential refused"  # the provider does not accept it: nothing is retired
     UNVERIFIED = "published credential not verified"  # the provider cannot be asked: nothing is retired meanwhile
+    FORMER_PATH = "document at a former path cannot be written"
     RETIREMENTS_CAPPED = "retirements capped"  # this minute's maximum was reached
     IDLE_IN_OVERLAP = "idle credential still in its overlap"
     CLOCKS_DIFFER = "clocks differ"  # something is due by only one of this machine's clock and Vault's
     OUTSIDE_WINDOW = "outside the window"
+    RETIRED = "retired"  # by a person
     NOT_DUE = "not due"
 
 
@@ -57,6 +60,8 @@ class Step(StrEnum):
     DRAW_VERIFICATION = "draw_verification"
     REPAIR = "repair"
     PUBLISH = "publish"
+    MOVE = "move"
+    WITHDRAW = "withdraw"
     CLOSE = "close"
     UNDO = "undo"  # the attempt that is closed was an undo
     ABANDON = "abandon"
@@ -185,6 +190,34 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """Publishes what is published at the path that the configuration names now. The old path keeps its document."""
+
+    step: ClassVar = Step.MOVE
+
+
+@dataclass(frozen=True, slots=True)
+class Republish:
+    """Writes what was published since at a path that the target leaves: devices still read there."""
+
+    step: ClassVar = Step.PUBLISH
+    former: FormerPath
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Takes the credential out of the document at a path that the target has left.
+
+    If `leaves_it`, the document hands out nothing of this target any more, and stays as it is.
+    """
+
+    step: ClassVar = Step.WITHDRAW
+    former: FormerPath
+    leaves_it: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Closes the attempt after its credential was published, and puts its predecessor into the ledger."""
 
@@ -209,7 +242,7 @@ class Expire:
 
 @dataclass(frozen=True, slots=True)
 class LiftEnd:
-    """Takes back the end that the provider was told, since somebody else's consumer document hands the credential out.
+    """Takes back the end that the provider was told: the credential is handed out, or the published one is refused.
 
     Not every end that was told can be taken back: one that has passed is final.
     """
@@ -266,6 +299,9 @@ Action: TypeAlias = (
     | DrawVerification
     | Repair
     | Publish
+    | Move
+    | Republish
+    | Withdraw
     | Close
     | Abandon
     | Expire
@@ -284,6 +320,9 @@ NEEDS_CLAIM = (
     Restore,
     Prove,
     Publish,
+    Move,
+    Republish,
+    Withdraw,
     Close,
     Abandon,
     Expire,

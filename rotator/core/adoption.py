@@ -50,6 +50,7 @@ class AdoptionPlan:
     writes_document: bool  # the consumer document does not name it completely
     replaced: Credential | None  # what was published last, if it is another one
     told_end: LedgerEntry | None  # the provider would end it
+    restorable: str = ""  # the command that restores the deleted state document, over which this writes
 
 
 def credential_in_use(

@@ -16,6 +16,7 @@ from rotator.core.ledger import (
     with_overlap_from,
     without_credential,
 )
+from rotator.core.left_over import is_empty
 from rotator.core.model import (
     Attempt,
     Claim,
@@ -23,6 +24,7 @@ from rotator.core.model import (
     Credential,
     Ending,
     Phase,
+    Policy,
     Purpose,
     Request,
     Strategy,
@@ -30,6 +32,7 @@ from rotator.core.model import (
     TargetState,
     Verification,
 )
+from rotator.core.moves import after_path_change
 from rotator.core.schedule import first_due, next_due
 from rotator.core.staging import SCHEDULED_BY
 from rotator.core.transitions import AttemptEvent, next_phase
@@ -44,11 +47,21 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
     else:
         made = state.published.made_at if state.published else None
         due = next_due(policy.schedule, policy.window, last, fraction, made)
-    return replace(state, next_rotation=due, scheduled_by=target.schedule_key)
+    drawn = replace(state, next_rotation=due, scheduled_by=target.schedule_key, path=state.path or target.path)
+    return _with_periods(drawn, policy)
+
+
+def _with_periods(state: TargetState, policy: Policy) -> TargetState:
+    """Keeps what a target that is removed later leaves its credentials."""
+    return replace(state, overlap=policy.overlap, quarantine=policy.quarantine)
 
 
 def after_request(state: TargetState, request: Request) -> TargetState:
-    """Stores a request to act now. It ends the back-off."""
+    """Stores a request to act now. It ends the back-off, and lets a target that was retired begin anew."""
+    if state.retired_at is not None:
+        state = replace(state, retired_at=None)
+    if is_empty(state):
+        state = replace(state, renamed_to="")
     if state.attempt is not None and _is_asked_for(state.attempt, request):
         return replace(state, attempt=_join(state.attempt, request), not_before=None)
     return replace(state, request=_merge(state.request, request), not_before=None)
@@ -350,6 +363,7 @@ def after_close(
         counts = replace(counts, undone=counts.undone + 1)
     last_rotation = now if rotated or state.last_rotation is None else state.last_rotation
     standby = attempt.predecessor if entry is not None and entry.ending is Ending.STAND_BY else state.standby
+    moved = _with_periods(after_path_change(moved, target, now), policy)
     return replace(
         moved,
         published=attempt.staged,

@@ -31,6 +31,11 @@ class AuditVerb(_DescribedWord):
     PROVE = "prove", "The provider was asked whether it accepts the staged credential, or still the old one."
     VERIFY = "verify", "The provider was asked again whether it accepts what is published, and the answer changed."
     PUBLISH = "publish", "The consumer document was written: devices read the new credential."
+    MOVE = (
+        "move",
+        "The consumer document was written at another path, `path`, and stays at `moved_from` for the overlap.",
+    )
+    WITHDRAW = "withdraw", "The credential was taken out of the consumer document at `path`, which the target has left."
     CLOSE = "close", "The attempt succeeded; `proof` says how the credential was proved."
     RESTORE = (
         "restore",
@@ -40,13 +45,16 @@ class AuditVerb(_DescribedWord):
     DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out."
     REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
     EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."
-    LIFT_END = "lift_end", "The provider was told not to end a credential that somebody else's document hands out."
+    LIFT_END = "lift_end", "The provider was told not to end a replaced credential that devices still need."
     DISABLE = "disable", "The provider was asked to disable a replaced credential."
-    OVERWRITE = "overwrite", "A compromised credential that could not be disabled was to get a random password."
+    OVERWRITE = "overwrite", "A credential that must end and cannot be disabled was to get a random password."
     DELETE = "delete", "The provider was asked to delete a replaced credential."
     FORGET = "forget", "A ledger entry with nothing left to do, and the password in it, were removed."
     REQUEST_ROTATION = "request_rotation", "Somebody asked for a rotation; the request is in the state document."
     REQUEST_UNDO = "request_undo", "Somebody asked for an undo; the request is in the state document."
+    REQUEST_RETIREMENT = "request_retirement", "Somebody ended a target: what it published is withdrawn, then retired."
+    GIVE_UP = "give_up", "Somebody gave up what cannot be reached; `reason` and the state before name it."
+    RENAME = "rename", "Everything that was known of `renamed_from` was moved to this target's state document."
     ADOPT = "adopt", "A credential that is in use and that the state document did not know was taken up as published."
     LOAD_CONFIGURATION = "load_configuration", "The daemon read its configuration, at start or on SIGHUP."
     CLOCK_JUMP = "clock_jump", "The wall clock was set, by `seconds`."

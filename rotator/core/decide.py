@@ -48,6 +48,7 @@ from rotator.core.holds import (
     identity_hold,
     lost_state_hold,
     missing_account_hold,
+    renamed_hold,
 )
 from rotator.core.model import (
     Attempt,
@@ -61,6 +62,7 @@ from rotator.core.model import (
     Purpose,
     Strategy,
 )
+from rotator.core.moves import leave_paths, move
 from rotator.core.staging import stage
 from rotator.core.verification import before_retirement, is_fresh, is_refused
 
@@ -70,14 +72,14 @@ _WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
 
 def decide(facts: Facts) -> Decision:
     """Returns the next action for the target of `facts`. An effect needs a claim, renewed while it runs."""
-    elsewhere = claimed_elsewhere(facts)
+    elsewhere = claimed_elsewhere(facts) or renamed_hold(facts)
     if elsewhere is not None:
         return elsewhere
     lost = lost_state_hold(facts)
     if lost is not None:
         return lost  # no version may be written over the deleted one, which can still be restored
     holds: list[Hold] = []
-    for check in CHECKS:
+    for check in ENDING_CHECKS if facts.only_ends else CHECKS:
         answer = check(facts)
         if isinstance(answer, Hold):
             holds.append(answer)
@@ -92,7 +94,9 @@ def _next_change(facts: Facts, hold: Hold) -> datetime | None:
     state, clocks = facts.state, facts.clocks
     own = [hold.until, *facts.open_circuits.values()]
     shared = [state.not_before, state.verify_at, *(entry.not_before for entry in state.ledger)]
-    by_both = [state.next_rotation, *(moment for entry in state.ledger for moment in (entry.disable_at, entry.ends_at))]
+    shared += [former.not_before for former in state.former_paths]
+    by_both = [state.next_rotation, *(former.until for former in state.former_paths)]
+    by_both += [moment for entry in state.ledger for moment in (entry.disable_at, entry.ends_at)]
     later = [
         moment + (facts.now - now)
         for now, moments in ((facts.now, own), (clocks.vault, shared), (clocks.earliest, by_both))
@@ -226,13 +230,12 @@ def draw_due_time(facts: Facts) -> Action | None:
 
 
 def retire(facts: Facts) -> Decision | None:
-    """Retires what the ledger names and nothing else; never what is published, staged or in the consumer document."""
-    foreign = foreign_document_hold(facts) or ending_document_hold(facts)
-    if foreign is not None:
-        return _lift(facts) or foreign
-    lift = _lift(facts) if is_refused(facts.state) else None
+    """Retires what the ledger names and nothing else; never what is published, staged or in a consumer document."""
+    lift, foreign = _lift(facts), foreign_document_hold(facts) or ending_document_hold(facts)
     if lift is not None:
         return lift
+    if foreign is not None and not facts.only_ends:  # nobody is going to correct the document of an ended target
+        return foreign
     declined: Hold | None = None
     changed: Hold | None = None
     for entry in facts.state.ledger:
@@ -269,7 +272,7 @@ def _lift(facts: Facts) -> Action | None:
     refused = is_refused(facts.state)
     for entry in facts.state.ledger:
         lift, coming = LiftEnd(entry), entry.expires_at is not None and entry.expires_at > facts.now
-        needed = facts.consumer.concerns(entry.credential) or (refused and not entry.compromised)
+        needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
         can_be_tried = _can_be_tried(facts, entry) and not _is_shut(facts, entry.credential.account, lift)
         coming = coming and not has_other_identity(facts, entry.credential)
         if coming and needed and can_be_tried:
@@ -278,7 +281,9 @@ def _lift(facts: Facts) -> Action | None:
 
 
 def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
-    return entry.credential.account in facts.capabilities and not is_waiting(entry.not_before, facts.clocks.vault)
+    # An old password is forgotten without the provider.
+    reachable = entry.credential.account in facts.capabilities or entry.ending is Ending.FORGET
+    return reachable and not is_waiting(entry.not_before, facts.clocks.vault)
 
 
 def _is_urgent(action: Action) -> bool:
@@ -295,11 +300,11 @@ def _is_shut(facts: Facts, account: str, action: Action) -> bool:
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
     # An emergency is not triggered by time, and waits for no clock.
-    can = facts.capabilities[entry.credential.account]
     replaced = entry.compromised or entry.disable_at <= facts.clocks.earliest
     ended = entry.compromised or entry.ends_at <= facts.clocks.earliest
     if entry.ending is Ending.FORGET:
         return Forget(entry) if ended else None
+    can = facts.capabilities[entry.credential.account]
     if facts.is_protected(entry.credential):
         return None
     if not replaced:
@@ -316,7 +321,9 @@ def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:
         return None
     if entry.cutoff is Cutoff.OVERWRITE:
         return Overwrite(entry)
-    return Disable(entry) if can.disables else None
+    # What can be neither disabled nor deleted ends by a random password; otherwise it would be accepted for ever.
+    only_by_password = entry.ending is Ending.DELETE and not can.deletes and can.sets_password
+    return Disable(entry) if can.disables or only_by_password else None
 
 
 def _last_step(can: Capabilities, entry: LedgerEntry) -> Action:
@@ -334,4 +341,13 @@ def _trace(facts: Facts, entry: LedgerEntry) -> Action:
     return Delete(entry, strays[0]) if strays else Forget(entry)
 
 
-CHECKS: tuple[Check, ...] = (continue_attempt, draw_due_time, retire, stage, verify)
+def end(facts: Facts) -> Hold:
+    """Holds a target that is only ended: nothing new begins."""
+    if facts.state.retired_at is None:
+        return Hold(HoldReason.NOT_DUE, "nothing is due")
+    message = f"retired on {facts.state.retired_at:%Y-%m-%d}: remove it from the configuration, or begin anew: "
+    return Hold(HoldReason.RETIRED, f"{message}rotator rotate {facts.target.name}")
+
+
+CHECKS: tuple[Check, ...] = (move, continue_attempt, leave_paths, draw_due_time, retire, stage, verify)
+ENDING_CHECKS: tuple[Check, ...] = (continue_attempt, leave_paths, retire, end)

@@ -45,6 +45,8 @@ class Facts:
     state_remedy: str = ""  # the command in Vault against either
     refused_targets: int = 0  # of the published credential's account, as this process has seen: this one counts
     refused_for: timedelta = timedelta()  # how long this process has seen that what is published is refused
+    other_documents: Mapping[str, ConsumerDocument] = field(default_factory=dict)  # at paths that the target leaves
+    former_name: str = ""  # a target that is not configured any more, whose state names this target's path
 
     @property
     def clocks(self) -> Clocks:
@@ -55,15 +57,41 @@ class Facts:
     def consumer_document_is_ours(self) -> bool:
         """True if the consumer document contains what was last published, or if neither exists."""
         if self.state.published is None:
-            return not self.consumer.exists
+            return self.consumer.hands_out_nothing
         return self.consumer.names(self.state.published)
 
     def is_protected(self, credential: Credential) -> bool:
         """True if a credential must not be touched: it is published, staged, or in the consumer document."""
+        in_use = any(is_same_credential(other, credential) for other in self._in_use())
+        return in_use or self.hands_out(credential)
+
+    def hands_out(self, credential: Credential) -> bool:
+        """True if devices may read `credential` in one of the target's consumer documents, with any password."""
+        return any(self._hands_out(document, credential) for document in self.documents)
+
+    def _hands_out(self, document: ConsumerDocument, credential: Credential) -> bool:
+        # A document names no account, and another account may have the same username and id. What we wrote is known.
+        written = next((known for known in self._in_use() if document.names(known)), None)
+        return document.concerns(credential) if written is None else is_same_credential(written, credential)
+
+    def _in_use(self) -> tuple[Credential, ...]:
         attempt = self.state.attempt
         kept = (self.state.published, attempt.staged if attempt else None)
-        in_use = any(other is not None and is_same_credential(other, credential) for other in kept)
-        return in_use or self.consumer.concerns(credential)
+        return tuple(credential for credential in kept if credential is not None)
+
+    @property
+    def documents(self) -> tuple[ConsumerDocument, ...]:
+        """Every consumer document that devices of this target may read."""
+        return (self.consumer, *self.other_documents.values())
+
+    def document_at(self, path: str) -> ConsumerDocument:
+        """Returns the consumer document at a path that the target uses, leaves or has left."""
+        return self.consumer if path == self.target.path else self.other_documents[path]
+
+    @property
+    def only_ends(self) -> bool:
+        """True if the target is to be ended: no new attempt begins; what is open and what is left is carried out."""
+        return self.target.removed or self.state.retired_at is not None
 
 
 def has_other_identity(facts: Facts, credential: Credential) -> bool:

@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, drift, ledger, verification
+from rotator.core import advance, drift, ledger, moves, verification
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
 from rotator.core.model import (
+    ConsumerDocument,
     Credential,
     Ending,
     LedgerEntry,
@@ -126,6 +127,8 @@ class _PaperRun:
                 self._move(drift.after_repair(state, action.request))
             case do.Publish():
                 self._publish(action.credential)
+            case do.Move() | do.Republish() | do.Withdraw():
+                self._change_path(action)
             case do.Close():
                 self.drawn_anew = True
                 self._move(advance.after_close(state, facts.target, facts.clocks.latest, 0.0))
@@ -140,7 +143,7 @@ class _PaperRun:
                 self._move(ledger.after_expire(state, entry, entry.disable_at))
             case do.LiftEnd():
                 entry = action.entry
-                self._step(f"tell {entry.credential.account} not to end {entry.label}", "it is handed out again")
+                self._step(f"tell {entry.credential.account} not to end {entry.label}", "devices still need it")
                 self._move(ledger.after_lift(state, entry))
             case do.Disable():
                 self._step(f"disable {action.entry.label}", _why_disabled(facts, action.entry))
@@ -198,16 +201,39 @@ class _PaperRun:
 
     def _publish(self, credential: Credential) -> None:
         self._step(f"publish it at {self.facts.target.path}", "devices read it there")
-        published = replace(
-            self.facts.consumer,
-            exists=True,
-            deleted=False,
-            username=credential.username,
-            password=credential.password,
-            credential_id=credential.id,
-        )
-        state = advance.before_publish(self.facts.state, self.facts.consumer)
-        self.facts = replace(self.facts, state=state, consumer=published)
+        self._move(advance.before_publish(self.facts.state, self.facts.consumer))
+        self._document(self.facts.target.path, credential)
+
+    def _change_path(self, action: do.Move | do.Republish | do.Withdraw) -> None:
+        facts, state, now = self.facts, self.facts.state, self.facts.clocks.latest
+        if isinstance(action, do.Move):
+            name = state.published.username if state.published is not None else "nothing yet"
+            self._step(f"publish {name} at {facts.target.path} as well", f"its path was {state.path}")
+            self._document(facts.target.path, state.published)
+            self._move(moves.after_move(state, facts.target, now))
+        elif isinstance(action, do.Republish):
+            self._step(f"publish it at {action.former.path} as well", "devices still read there")
+            self._document(action.former.path, action.credential)
+            self._move(moves.after_republishing(state, action.former))
+        else:
+            path = action.former.path
+            self._step(f"leave {path}" if action.leaves_it else f"withdraw {path}", "the target has left this path")
+            self._move(moves.after_withdrawal(state, action.former, facts.document_at(path), now))
+            if not action.leaves_it:
+                self._document(path, None)
+
+    def _document(self, path: str, credential: Credential | None) -> None:
+        """Puts a credential into the document at a path; None: withdraws it."""
+        before = self.facts.document_at(path)
+        after = ConsumerDocument(before.version + 1, exists=True, withdrawn=credential is None)
+        if credential is not None:
+            after = replace(
+                after, username=credential.username, password=credential.password, credential_id=credential.id
+            )
+        if path == self.facts.target.path:
+            self.facts = replace(self.facts, consumer=after)
+        else:
+            self.facts = replace(self.facts, other_documents={**self.facts.other_documents, path: after})
 
 
 def _events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:
@@ -222,7 +248,10 @@ def _events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:
         yield ForecastEvent(at, what, entry.note or "its quarantine ends")
     if facts.state.verify_at is not None and facts.state.published is not None:
         yield ForecastEvent(max(facts.state.verify_at, facts.now), "prove what is published", _last_verified(facts))
-    if facts.state.next_rotation is not None and facts.state.attempt is None:
+    for former in facts.state.former_paths:
+        yield ForecastEvent(max(former.until, facts.now), f"withdraw the document at {former.path}", "its overlap ends")
+    ends = facts.only_ends or facts.state.attempt is not None
+    if facts.state.next_rotation is not None and not ends:
         yield _next_rotation(facts, facts.state.next_rotation, drawn_anew=drawn_anew)
 
 

@@ -103,6 +103,24 @@ def _one_of(*remedies: str) -> str:
     return ", or ".join(remedy for remedy in remedies if remedy)
 
 
+def renamed_hold(facts: Facts) -> Hold | None:
+    """Holds while everything that is known of the target stands in another state document, before or after a rename.
+
+    Beginning anew would forget the credential that devices use, even where somebody asks for `take_over`.
+    """
+    name, old, new = facts.target.name, facts.former_name, facts.state.renamed_to
+    if new:
+        message = f"it was renamed to {new}: finish that with rotator rename {name} {new}"
+    elif old:
+        message = (
+            f"{facts.target.path} is what {old} published, which is not in the configuration: "
+            f"rotator rename {old} {name}, or, if it is another target, rotator retire {old} --published"
+        )
+    else:
+        return None
+    return Hold(HoldReason.RENAMED, message)
+
+
 def clocks_hold(facts: Facts, due: datetime) -> Hold | None:
     """Holds what is due by one clock only, while this machine's and Vault's tell different times."""
     clocks = facts.clocks

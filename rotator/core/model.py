@@ -77,6 +77,7 @@ class Target:
     path: str  # of the consumer document, below the mount
     policy: Policy
     new: bool = False  # the account does not have the configured username yet
+    removed: bool = False  # not in the configuration: only what it left behind is still carried out
 
     def names(self, username: str) -> bool:
         """True if a username is configured for this target."""
@@ -163,7 +164,7 @@ class Cutoff(Enum):
     """The way to stop a replaced credential from being accepted, before it is deleted."""
 
     DISABLE = "disable"
-    OVERWRITE = "overwrite"  # it is compromised, and was not disabled: it gets a random password, stored in its entry
+    OVERWRITE = "overwrite"  # it cannot be disabled, and must end: it gets a random password, stored in its entry
     NONE = "none"  # neither was possible: only deleting it is left
 
 
@@ -255,6 +256,18 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerPath:
+    """A path that the target has left. Its consumer document is kept true until `until`, and is withdrawn then."""
+
+    path: str
+    until: datetime
+    moved_to: str = ""  # the path that devices read instead; empty: the target was retired
+    failures: int = 0
+    not_before: datetime | None = None
+    note: str = ""  # why the last try failed
+
+
+@dataclass(frozen=True, slots=True)
 class TargetState:
     """The state document: everything that `rotator` knows about a target. Only `rotator` reads it."""
 
@@ -276,7 +289,13 @@ class TargetState:
     verify_at: datetime | None = None  # when it is verified next; drawn once
     verify_failures: int = 0  # in a row: the provider could not be asked whether it accepts what is published
     published_since: datetime | None = None  # when what is published was published (again)
-    path: str = ""  # of the consumer document that was written last
+    path: str = ""  # of the consumer document that was written last, or will be first
+    former_paths: tuple[FormerPath, ...] = ()
+    overlap: timedelta = timedelta(days=1)  # of the policy as of the last attempt: what a removed target left behind
+    quarantine: timedelta = timedelta(days=7)  # still gets both
+    retired_at: datetime | None = None  # a person ended the target: nothing is published any more
+    renamed_from: str = ""  # the name before
+    renamed_to: str = ""  # everything is in that target's document: nothing may be done here
     schema: int = SCHEMA_VERSION
 
 
@@ -294,6 +313,12 @@ class ConsumerDocument:
     deleted: bool = False  # it existed, and its latest version was deleted or destroyed
     ends_at: datetime | None = None  # Vault deletes it by itself then (`delete_version_after`)
     remedy: str = ""  # the command in Vault that restores it, or that takes its end away
+    withdrawn: bool = False  # rotator took the credential out of it, because the target left this path
+
+    @property
+    def hands_out_nothing(self) -> bool:
+        """True if there is nothing in it to overwrite: it never existed, or was withdrawn."""
+        return self.withdrawn or not (self.exists or self.deleted)
 
     def names(self, credential: Credential) -> bool:
         """True if this document contains exactly `credential`."""

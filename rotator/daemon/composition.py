@@ -15,7 +15,7 @@ from rotator import __version__
 from rotator.core.model import Capabilities, Target, TargetState
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock, SystemRandomness
-from rotator.engine import Engine, Limits
+from rotator.engine import Engine, FormerNames, Limits
 from rotator.observe.audit import AuditError, AuditLog, FileSink, Sink, StreamSink
 from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
@@ -55,6 +55,7 @@ class Components:
     store: VaultStore
     providers: Mapping[str, Provider]
     engine: Engine
+    former_names: FormerNames
     connections: ExitStack
 
     @property
@@ -162,6 +163,8 @@ class Composition:
             providers = {
                 name: self._provider(name, account, store, undo) for name, account in settings.providers.items()
             }
+            targets = settings.core_targets()
+            former_names = FormerNames(store, frozenset(target.name for target in targets))
             engine = Engine(
                 store=store,
                 providers=providers,
@@ -172,8 +175,9 @@ class Composition:
                 limits=_limits(settings),
                 observe=seen,
                 stopping=self._stop.is_set,
+                former_names=former_names,
             )
-            return Components(settings, settings.core_targets(), client, store, providers, engine, undo.pop_all())
+            return Components(settings, targets, client, store, providers, engine, former_names, undo.pop_all())
 
     def _provider(self, name: str, account: AccountOptions, store: VaultStore, undo: ExitStack) -> Provider:
         options = account.with_secrets(store.read_key)

@@ -26,6 +26,8 @@ _MISSED = {
     EVENT_JOB_ERROR: "error",
 }
 _HEARTBEAT = "heartbeat"
+_SWEEP = "sweep"
+_SWEEP_INTERVAL = timedelta(minutes=10)
 _HEARTBEAT_INTERVAL = timedelta(seconds=5)
 _SHORTEST_PAUSE = timedelta(milliseconds=200)  # between two looks at one target, whatever the last one returned
 
@@ -40,6 +42,7 @@ class Scheduler:
         *,
         look: LookAt,
         heartbeat: Callable[[], None],
+        sweep: Callable[[], datetime | None],
         missed: Callable[[str], None],
         clock: Clock,
         randomness: Randomness,
@@ -51,9 +54,12 @@ class Scheduler:
         Args:
             look: looks at one target and returns when to look again; None: at the next poll.
             heartbeat: called every 5 seconds by the scheduler's loop, on a thread that looks never occupy.
+            sweep: called at start, after `set_targets`, and every 10 minutes or when it asked for; looks at removed
+                targets and returns when to call it again.
             missed: called with the reason for a skipped run.
         """
         self._look, self._clock, self._randomness, self._poll = look, clock, randomness, poll
+        self._sweep = sweep
         self._lock = Lock()
         self._running: set[str] = set()  # the names of the targets that are being looked at
         self._again: set[str] = set()  # of these, the ones to look at once more
@@ -91,7 +97,7 @@ class Scheduler:
         """Looks at exactly these targets from now on. The first looks are spread over a tenth of a poll."""
         wanted = {_job_id(target.name): target for target in targets}
         for job in self._scheduler.get_jobs():
-            if job.id != _HEARTBEAT and job.id not in wanted:
+            if job.id not in (_HEARTBEAT, _SWEEP) and job.id not in wanted:
                 job.remove()
         for job_id, target in wanted.items():
             first = self._clock.now() + self._poll * self._randomness.fraction() * 0.1
@@ -99,6 +105,10 @@ class Scheduler:
             self._scheduler.add_job(
                 self._run, trigger, args=[target], id=job_id, next_run_time=first, replace_existing=True
             )
+        often = IntervalTrigger(seconds=_SWEEP_INTERVAL.total_seconds())
+        self._scheduler.add_job(
+            self._run_sweep, often, id=_SWEEP, next_run_time=self._clock.now(), replace_existing=True
+        )
 
     def look_now(self, names: Iterable[str]) -> None:
         """Looks at these targets as soon as a thread is free; after the look that is running, if there is one."""
@@ -108,7 +118,7 @@ class Scheduler:
                 if running:
                     self._again.add(name)
             if not running:
-                self._at(name, self._clock.now())
+                self._at(_job_id(name), self._clock.now())
 
     def after_jump(self) -> None:
         """Plans every look again after the wall clock was set."""
@@ -128,15 +138,19 @@ class Scheduler:
                 self._running.discard(target.name)
                 again = target.name in self._again
                 self._again.discard(target.name)
-        now = self._clock.now()
-        if again:
-            self._at(target.name, now)
-        elif following is not None and following < now + self._poll:
-            self._at(target.name, max(following, now + _SHORTEST_PAUSE))
+        self._plan(_job_id(target.name), self._clock.now() if again else following, self._poll)
 
-    def _at(self, name: str, moment: datetime) -> None:
+    def _run_sweep(self) -> None:
+        self._plan(_SWEEP, self._sweep(), _SWEEP_INTERVAL)
+
+    def _plan(self, job_id: str, following: datetime | None, usual: timedelta) -> None:
+        now = self._clock.now()
+        if following is not None and following < now + usual:
+            self._at(job_id, max(following, now + _SHORTEST_PAUSE))
+
+    def _at(self, job_id: str, moment: datetime) -> None:
         with suppress(JobLookupError):  # the target was removed while it was looked at
-            self._scheduler.modify_job(_job_id(name), next_run_time=moment)
+            self._scheduler.modify_job(job_id, next_run_time=moment)
 
 
 def _job_id(target: str) -> str:

@@ -16,6 +16,7 @@ from rotator.daemon.rotate_now import RotationSignal, rotate_now
 from rotator.daemon.scheduler import Scheduler
 from rotator.daemon.signals import SignalRequest, Signals
 from rotator.daemon.snapshot import Snapshot
+from rotator.daemon.sweep import Sweep
 from rotator.observe.health import Health
 from rotator.ports import StoreUnavailable
 
@@ -41,12 +42,14 @@ class Service:
         self._scheduler = Scheduler(
             look=self._looks.look,
             heartbeat=self._heartbeat,
+            sweep=Sweep(self._looks, self._snapshot).run,
             missed=composition.metrics.missed_run,
             clock=composition.clock,
             randomness=composition.randomness,
             workers=daemon.workers,
             poll=daemon.poll,
         )
+        composition.metrics.follow_orphans(lambda: self._snapshot.orphans(self._looks.components))
         self._reload = Reload(composition, self._looks, self._scheduler, self._snapshot, self._health)
         self._http = StatusServer(
             daemon.listen.host,

@@ -5,6 +5,7 @@ from typing import Any
 
 from rotator import __version__
 from rotator.core.actions import Hold, HoldReason
+from rotator.core.left_over import Orphan, orphans
 from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components, Composition
 from rotator.daemon.recent_requests import RecentRequests
@@ -21,6 +22,8 @@ _BLOCKED = {
     HoldReason.UNPROVED: "passwords_not_accepted",
     HoldReason.CLOCKS_DIFFER: "clocks_differ",
     HoldReason.LEFT_ALONE: "cannot_be_proved",
+    HoldReason.RENAMED: "renamed",
+    HoldReason.FORMER_PATH: "former_path",
 }
 _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
 
@@ -62,12 +65,21 @@ class Snapshot:
         )
 
     def forget_all_but(self, names: set[str]) -> None:
-        """Forgets the targets that are no longer configured."""
+        """Forgets the targets that are no longer configured, or of which nothing is left."""
         self.requests.forget_all_but(names)
         for gone in set(self._states) - names:
             self._composition.metrics.forget(gone)
             self._states.pop(gone, None)
             self._holds.pop(gone, None)
+
+    def orphans(self, components: Components | None) -> tuple[Orphan, ...]:
+        """Returns what nobody ends, of every target that was seen."""
+        if components is None:
+            return ()
+        configured = {target.name for target in components.targets}
+        seen = list(self._states.items())
+        found = [orphans(state, components.providers, configured=name in configured) for name, state in seen]
+        return tuple(each for some in found for each in some)
 
     def document(self, components: Components | None) -> Mapping[str, Any]:
         """Returns the status document, without leaving the process.

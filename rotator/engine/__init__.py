@@ -1,7 +1,8 @@
 """Carries out the core's decisions; the only package that orders effects."""
 
 from rotator.engine.bell import ring_bell
+from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
 from rotator.engine.loop import Engine, Look, Outcome
 
-__all__ = ["Engine", "Limits", "Look", "Outcome", "ring_bell"]
+__all__ = ["Engine", "FormerNames", "Limits", "Look", "Outcome", "ring_bell"]

@@ -27,7 +27,8 @@ def plan_adoption(caller: ProviderCaller, session: Session, known: KnownToOperat
         raise AdoptionImpossible(f"{wanted.account} could not be asked for {wanted.username!r}: {message_of(answer)}")
     identity = caller.providers[wanted.account].identity
     matches = tuple(replace(match, identity=identity) for match in answer.value)
-    return adoption.adoption_plan(target, state, consumer, wanted, matches, known)
+    plan = adoption.adoption_plan(target, state, consumer, wanted, matches, known)
+    return replace(plan, restorable=session.restorable)
 
 
 def adopt(caller: ProviderCaller, session: Session, plan: AdoptionPlan, requested_by: str, reason: str) -> TargetState:

@@ -3,12 +3,12 @@
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.engine import attempt_effects, in_place_effects, ledger_effects, verification_effects
+from rotator.engine import attempt_effects, in_place_effects, ledger_effects, move_effects, verification_effects
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.session import Session
 
 
-def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> None:  # noqa: C901, PLR0912 - all actions
+def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> None:  # noqa: C901, PLR0912, PLR0915 - all actions
     """Carries out one action, which ends with a check-and-set write of what is now known.
 
     Raises:
@@ -42,6 +42,12 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             verification_effects.repair(caller, session, action)
         case do.Publish():
             attempt_effects.publish(caller, session, action)
+        case do.Move():
+            move_effects.move(caller, session)
+        case do.Republish():
+            move_effects.republish(caller, session, action)
+        case do.Withdraw():
+            move_effects.withdraw(caller, session, action)
         case do.Close():
             attempt_effects.close(caller, session)
         case do.Abandon():

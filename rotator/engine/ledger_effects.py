@@ -57,6 +57,9 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
     A compromised one goes ahead of the cap and of an open circuit.
     """
     entry, account = action.entry, action.entry.credential.account
+    if not caller.providers[account].capabilities.disables:
+        session.write(ledger.after_new_password(session.state, entry, _new_password(caller, session), Cutoff.OVERWRITE))
+        return
     if not entry.compromised and not caller.throttles.admit_retirement():
         return
     answer = caller.ask(
@@ -72,10 +75,15 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
 
 
 def overwrite(caller: ProviderCaller, session: Session, action: do.Overwrite) -> None:
-    """Sets the random password of a compromised credential, which nobody has but its ledger entry."""
+    """Sets the random password of a credential that must end, which nobody has but its ledger entry."""
     entry, credential = action.entry, action.entry.credential
+    if not entry.compromised and not caller.throttles.admit_retirement():
+        return
     answer = caller.ask(
-        credential.account, ProviderVerb.SET_PASSWORD, lambda provider: provider.set_password(credential), urgent=True
+        credential.account,
+        ProviderVerb.SET_PASSWORD,
+        lambda provider: provider.set_password(credential),
+        urgent=entry.compromised,
     )
     _record(caller, session, AuditVerb.OVERWRITE, entry, answer)
     answer = _believed(caller, session, entry, answer)

@@ -23,8 +23,10 @@ from rotator.engine.abandonment import give_up
 from rotator.engine.attempt_effects import reassert, take_claim
 from rotator.engine.claims import Claims
 from rotator.engine.effects import carry_out
+from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
 from rotator.engine.provider_caller import ProviderCaller
+from rotator.engine.removal import Removal
 from rotator.engine.session import Session, StateObserver
 from rotator.engine.throttles import Throttles
 from rotator.engine.verification_effects import verify
@@ -80,6 +82,7 @@ class Engine:
         limits: Limits,
         observe: StateObserver,
         stopping: Callable[[], bool],
+        former_names: FormerNames | None = None,
     ) -> None:
         """Wires one engine.
 
@@ -87,6 +90,8 @@ class Engine:
             holder: names this process in claims; unique among all processes, restarts included.
             observe: receives every state that is read or written.
             stopping: returns True once no further step may begin.
+            former_names: knows the targets that are not configured any more; by default every other state document
+                is one.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.throttles = Throttles(clock, circuit, limits.retirements_per_minute)
@@ -95,6 +100,8 @@ class Engine:
         self._observe, self._stopping, self._audit = observe, stopping, audit
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
         self._identities = {name: provider.identity for name, provider in providers.items()}
+        self._former_names = former_names or FormerNames(store, frozenset())
+        self.removal = Removal(store, clock, audit, self._claims, stopping)
         self._caller = ProviderCaller(providers, store, clock, randomness, audit, self.throttles, limits)
 
     def look(self, target: Target) -> Look:
@@ -212,7 +219,9 @@ class Engine:
 
     def _facts(self, session: Session) -> Facts:
         remaining = self._claims.remaining(session.target.name, session.state.claim)
-        return session.facts(self._capabilities, self.throttles, remaining, self._identities)
+        never = session.state.published is None and session.state.attempt is None and not session.target.removed
+        former = self._former_names.at(session.target) if never else ""
+        return session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
 
     def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
         conflicts = 0
@@ -278,6 +287,8 @@ def _touched(action: do.Action) -> Credential | None:
         case do.Verify() | do.DrawVerification() | do.Repair():
             return None
         case do.Settle() | do.Prove() | do.Publish() | do.Close() | do.Abandon():
+            return None
+        case do.Move() | do.Republish() | do.Withdraw():
             return None
         case _:
             assert_never(action)

@@ -41,8 +41,11 @@ class Session:
         self._observe(self.target, self.state)
 
     def read_consumer(self) -> None:
-        """Reads the consumer document."""
+        """Reads the consumer document, and those at the paths that the target leaves."""
         self.consumer: ConsumerDocument = self._store.read_consumer(self.target.path)
+        leaves = {self.state.path, *(former.path for former in self.state.former_paths)}
+        others = sorted(leaves - {"", self.target.path})
+        self.other_documents = {path: self._store.read_consumer(path) for path in others}
 
     def write(self, state: TargetState) -> None:
         """Writes the state document over the version that was read, and renews the claim if we hold it.
@@ -79,6 +82,11 @@ class Session:
     def state_deleted(self) -> bool:
         """True if the version that was read last is a deleted one."""
         return self._found.deleted and self.version == self._found.version
+
+    @property
+    def restorable(self) -> str:
+        """The command in Vault that restores the deleted state document; empty if there is none to restore."""
+        return self._found.remedy if self.state_deleted else ""
 
     def allow_over_deleted(self) -> None:
         """Allows this look to write over a deleted state document, since somebody asked for that."""
@@ -117,8 +125,15 @@ class Session:
 
     def write_consumer(self, credential: Credential, rotated_at: datetime | None) -> None:
         """Writes the consumer document for a credential that was rotated then; None: at an unknown time."""
-        version = self._store.write_consumer(self.target.path, credential, rotated_at, self.consumer)
-        self.consumer = ConsumerDocument(
+        self._write_document(self.target.path, credential, rotated_at)
+
+    def publish_as_well(self, path: str, credential: Credential) -> None:
+        """Writes the document at another path of the target, with what is published already. Raises like `write`."""
+        self._write_document(path, credential, self.document_at(self.state.path).rotated_at)
+
+    def _write_document(self, path: str, credential: Credential, rotated_at: datetime | None) -> None:
+        version = self._store.write_consumer(path, credential, rotated_at, self.document_at(path))
+        written = ConsumerDocument(
             version=version,
             exists=True,
             username=credential.username,
@@ -127,6 +142,23 @@ class Session:
             attempt=credential.attempt,
             rotated_at=rotated_at,
         )
+        self._keep(path, written)
+
+    def withdraw(self, path: str, moved_to: str) -> None:
+        """Takes the credential out of the document at `path`. Raises like `write`."""
+        over = self.document_at(path)
+        version = self._store.withdraw_consumer(path, self._clock.now(), moved_to, over)
+        self._keep(path, ConsumerDocument(version=version, exists=True, withdrawn=True))
+
+    def document_at(self, path: str) -> ConsumerDocument:
+        """Returns the consumer document at a path that the target uses or leaves."""
+        return self.consumer if path == self.target.path else self.other_documents[path]
+
+    def _keep(self, path: str, document: ConsumerDocument) -> None:
+        if path == self.target.path:
+            self.consumer = document
+        else:
+            self.other_documents[path] = document
 
     def remember_lookup(self, wanted: Credential, matches: tuple[Credential, ...]) -> None:
         """Keeps a look-up's result for the rest of this look."""
@@ -176,6 +208,7 @@ class Session:
         throttles: Throttles,
         other_claim_remaining: timedelta,
         identities: Mapping[str, str],
+        former_name: str = "",
     ) -> Facts:
         """Returns everything that the next decision depends on."""
         clocks = self.clocks()
@@ -207,4 +240,6 @@ class Session:
             state_remedy=self._found.remedy,
             refused_targets=refused_targets,
             refused_for=refused_for,
+            other_documents=dict(self.other_documents),
+            former_name=former_name,
         )

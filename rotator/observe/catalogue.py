@@ -127,6 +127,13 @@ METRICS = (
         f"Replaced credentials whose disabling or deletion is more than {GRACE.seconds // 60} minutes overdue.",
     ),
     Described(
+        "rotator_orphans",
+        "gauge",
+        ("kind",),
+        "Credentials that nobody ends: published (of a target that is not configured), ledger (replaced, at an account "
+        "that is not configured) or attempt (open, of a target and at an account that are not configured).",
+    ),
+    Described(
         "rotator_circuit_open",
         "gauge",
         ("account",),

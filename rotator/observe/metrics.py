@@ -5,18 +5,21 @@ requests, clock jumps and missed runs start at zero with the process. `rotator.o
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import Counter as CounterMetric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
 from rotator.core.clocks import Clocks
 from rotator.core.facts import may_cut_off
+from rotator.core.left_over import Orphan, OrphanKind
 from rotator.core.model import LedgerEntry, Policy, Target, TargetState
 from rotator.core.schedule import Cron
 from rotator.core.verification import is_overdue, is_refused
@@ -41,6 +44,7 @@ class _TargetSnapshot:
     policy: Policy
     max_age: timedelta  # of `policy`; kept because a cron expression is slow to evaluate
     at: datetime
+    removed: bool = False  # only its end is left: nothing is rotated
 
 
 class Metrics:
@@ -56,6 +60,7 @@ class Metrics:
         self._forbidden: tuple[tuple[str, str], ...] = ()
         self._simple: dict[str, float] = {}  # gauges without a label
         self._audit: Callable[[], AuditStatus] | None = None
+        self._orphans: Callable[[], Iterable[Orphan]] = tuple
         self._registry = CollectorRegistry()
         self._provider_requests = _counter(self._registry, "rotator_provider_requests_total")
         self._provider_seconds = _histogram(self._registry, "rotator_provider_request_duration_seconds")
@@ -89,7 +94,8 @@ class Metrics:
         same = known is not None and known.policy == target.policy
         age = known.max_age if known is not None and same else max_age(target.policy)
         with self._lock:
-            self._targets[target.name] = _TargetSnapshot(state, target.policy, age, self._clock.now())
+            now = self._clock.now()
+            self._targets[target.name] = _TargetSnapshot(state, target.policy, age, now, target.removed)
 
     def forget(self, target: str) -> None:
         """Drops a target that is no longer configured."""
@@ -149,6 +155,10 @@ class Metrics:
         """Asks for the audit's status at each scrape."""
         self._audit = status
 
+    def follow_orphans(self, orphans: Callable[[], Iterable[Orphan]]) -> None:
+        """Asks for what nobody ends at each scrape."""
+        self._orphans = orphans
+
     def render(self) -> bytes:
         """Returns the page that Prometheus scrapes, in the format of `CONTENT_TYPE`."""
         return generate_latest(_ScrapePage(self._families))
@@ -176,6 +186,8 @@ class Metrics:
         yield _gauge("rotator_provider_verb_forbidden", [(pair, 1.0) for pair in forbidden])
         for name, value in simple.items():
             yield _gauge(name, [((), value)])
+        left = Counter(orphan.kind for orphan in self._orphans())
+        yield _gauge("rotator_orphans", [((kind,), float(left[kind])) for kind in OrphanKind])
 
 
 def max_age(policy: Policy) -> timedelta:
@@ -233,7 +245,8 @@ def _of_targets(targets: dict[str, _TargetSnapshot], now: datetime) -> Iterator[
     yield _counts("rotator_retirements_total", targets, ("disabled", "deleted"))
     yield _durations(targets)
     for name, value in _GAUGES.items():
-        known = [((target,), value(seen, now)) for target, seen in targets.items()]
+        shown = ((target, seen) for target, seen in targets.items() if not seen.removed or name in _OF_REMOVED)
+        known = [((target,), value(seen, now)) for target, seen in shown]
         yield _gauge(name, [(labels, number) for labels, number in known if number is not None])
     counts: _Samples = []
     for name, seen in targets.items():
@@ -268,6 +281,14 @@ _GAUGES: dict[str, Callable[[_TargetSnapshot, datetime], float | None]] = {
 }
 
 
+# A removed target has no schedule; only what is open or left of it concerns anybody.
+_OF_REMOVED = (
+    "rotator_target_consecutive_failures",
+    "rotator_attempt_open_timestamp_seconds",
+    "rotator_retirement_overdue",
+)
+
+
 def _stamp(moment: datetime | None) -> float | None:
     return moment.timestamp() if moment is not None else None
 
@@ -297,9 +318,9 @@ def _gauge(name: str, samples: _Samples) -> Metric:
     return family
 
 
-def _counter(registry: CollectorRegistry, name: str) -> Counter:
+def _counter(registry: CollectorRegistry, name: str) -> CounterMetric:
     described = _BY_NAME[name]
-    return Counter(name, described.help, described.labels, registry=registry)
+    return CounterMetric(name, described.help, described.labels, registry=registry)
 
 
 def _histogram(registry: CollectorRegistry, name: str) -> Histogram:

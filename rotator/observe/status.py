@@ -8,7 +8,7 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
   `published`, `age_seconds`, `max_age_seconds`, `last_rotation`, `next_rotation`, `attempt`, `ledger`, `failures`,
   `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`, `verification`.
-* `state`: `never rotated`, `idle`, `rotating`, `failing` or `blocked`.
+* `state`: `never rotated`, `idle`, `rotating`, `failing`, `retired` or `blocked`.
 * `published`: `account`, `id`, `username`, `attempt`, `since` (when it was published, perhaps again), `made_at` (when
   its password was made; `age_seconds` counts from then).
 * `next_rotation`: `at`, `why`.
@@ -21,18 +21,20 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * `claim`: `holder`, `until`, `ours`.
 * `verification`, of what is published: `at` (of the last proof), `accepted`, `proof` (or why it was not accepted),
   `refusals` (in a row), `listed` (what the account showed then), `repaired`, `next`; null before the first proof.
-* `orphans`: state documents of targets that are not configured: `name`, `published`, `attempt`, `ledger`.
+* `orphans`: what is left of targets that are not configured, and what was replaced at accounts that are not configured:
+  `name`, `configured`, `published`, `attempt`, `ledger`; each entry of that also has `reachable`.
 * `audit`: `chain`, `sequence`, `hash` (keep it elsewhere: it lets `rotator verify-audit` find a truncation), `waiting`,
   `problem`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.clocks import Clocks
+from rotator.core.left_over import is_empty, orphans
 from rotator.core.model import (
     Attempt,
     Capabilities,
@@ -52,6 +54,8 @@ JsonObject: TypeAlias = dict[str, Any]
 _BLOCKING = frozenset(
     {
         HoldReason.ACCOUNT_CHANGED,
+        HoldReason.RENAMED,
+        HoldReason.FORMER_PATH,
         HoldReason.ACCOUNT_MISSING,
         HoldReason.CIRCUIT_OPEN,
         HoldReason.CLOCKS_DIFFER,
@@ -83,7 +87,6 @@ def status_document(
     """Returns the whole document, with targets in the given order and orphans by name. States may be missing."""
     configured = list(targets)
     names = {target.name for target in configured}
-    orphans = [state for name, state in sorted(states.items()) if name not in names]
     return {
         "version": around.version,
         "time": _time(now),
@@ -92,7 +95,7 @@ def status_document(
         "targets": [
             _target(target, states.get(target.name, TargetState(target.name)), now, around) for target in configured
         ],
-        "orphans": [_orphan(state, now, around) for state in orphans],
+        "orphans": list(_orphans(states, names, now, around)),
         "audit": _audit(around.audit) if around.audit is not None else None,
     }
 
@@ -130,6 +133,8 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
 def _state(state: TargetState, hold: Hold | None) -> str:
     if hold is not None and hold.reason in _BLOCKING:
         return "blocked"
+    if state.retired_at is not None:
+        return "retired"
     if state.failures:
         return "failing"
     if state.attempt is not None:
@@ -147,13 +152,31 @@ def _why_next(target: Target, state: TargetState) -> str:
     return f"policy {target.policy.name}{within}" + ("" if state.published is not None else ", first rotation")
 
 
+def _orphans(
+    states: Mapping[str, TargetState], configured: set[str], now: datetime, around: Surroundings
+) -> Iterator[JsonObject]:
+    """Yields what is left of removed targets, and of the others what no configured account can retire."""
+    for name, state in sorted(states.items()):
+        if name in configured:
+            lost = [each.credential for each in orphans(state, around.kinds, configured=True)]
+            ledger = tuple(entry for entry in state.ledger if entry.credential in lost)
+            if ledger:
+                yield _orphan(TargetState(name, ledger=ledger), now, around) | {"configured": True}
+        elif not is_empty(state) and not state.renamed_to:
+            yield _orphan(state, now, around)
+
+
 def _orphan(state: TargetState, now: datetime, around: Surroundings) -> JsonObject:
     out_of_reach = {"undo_until": None, "undo_refused": "its target is not in the configuration"}
     return {
         "name": state.target,
+        "configured": False,
         "published": _published(state),
         "attempt": _attempt(state.attempt),
-        "ledger": [entry | out_of_reach for entry in _ledger(state, now, around)],
+        "ledger": [
+            entry | out_of_reach | {"reachable": entry["account"] in around.kinds}
+            for entry in _ledger(state, now, around)
+        ],
     }
 
 

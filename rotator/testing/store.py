@@ -80,6 +80,28 @@ class MemoryStore:
 
     def write_consumer(self, path: str, credential: Credential, at: datetime | None, over: ConsumerDocument) -> int:
         """Writes by check-and-set."""
+        return self._write(
+            path,
+            over,
+            ConsumerDocument(
+                version=over.version + 1,
+                exists=True,
+                username=credential.username,
+                password=credential.password,
+                credential_id=credential.id,
+                attempt=credential.attempt,
+                rotated_at=at,
+                ends_at=self._end(),
+            ),
+        )
+
+    def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:  # noqa: ARG002
+        """Takes the credential out by check-and-set."""
+        return self._write(
+            path, over, ConsumerDocument(over.version + 1, exists=True, ends_at=self._end(), withdrawn=True)
+        )
+
+    def _write(self, path: str, over: ConsumerDocument, document: ConsumerDocument) -> int:
         self._fail()
         if path in self.unpublishable:
             raise StoreDenied(f"the token may not write {path}")
@@ -88,18 +110,9 @@ class MemoryStore:
             if current != over.version:
                 raise Conflict(f"{path} is at version {current}, not {over.version}")
             self._keep(path)
-            self.consumers[path] = ConsumerDocument(
-                version=current + 1,
-                exists=True,
-                username=credential.username,
-                password=credential.password,
-                credential_id=credential.id,
-                attempt=credential.attempt,
-                rotated_at=at,
-                ends_at=self._end(),
-            )
+            self.consumers[path] = document
             self._lose()
-        return current + 1
+        return document.version
 
     # What people and Vault itself do. `key` is a target's name (its state document) or a consumer document's path.
 
@@ -147,7 +160,7 @@ class MemoryStore:
 
     def _keep(self, key: str) -> None:
         self._restorable.pop(key, None)
-        if key in self.states or key in self.consumers:
+        if (key in self.states or key in self.consumers) and not self._latest(key).deleted:
             self._earlier.setdefault(key, []).append(self._latest(key))
 
     def _gone(self, key: str, remedy: str) -> Versioned | ConsumerDocument:

@@ -20,6 +20,8 @@ from rotator.core.secret import Secret
 from rotator.ports import StoreCorrupt
 
 _WRITER = "written_by"
+_CREDENTIAL = ("username", "password", "uri", "credential_id", "attempt_id", "rotated_at")  # of a consumer document
+_WITHDRAWAL = ("withdrawn_at", "moved_to")  # instead of them
 
 
 def encode_state(state: TargetState, writer: str) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def encode_consumer(credential: Credential, at: datetime | None, existing: Mappi
     if credential.password is None:
         raise ValueError("a credential without a password cannot be published")
     return {
-        **existing,
+        **_without(existing, _WITHDRAWAL),
         "username": credential.username,
         "password": credential.password.reveal(),
         "uri": credential.uri,
@@ -74,6 +76,16 @@ def encode_consumer(credential: Credential, at: datetime | None, existing: Mappi
         "attempt_id": credential.attempt,
         "rotated_at": at and _utc(at),
     }
+
+
+def encode_withdrawal(at: datetime, moved_to: str, existing: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the consumer document of a path that hands out nothing any more; the keys of people stay."""
+    mark = {"withdrawn_at": _utc(at), "moved_to": moved_to or None}
+    return _without(existing, _CREDENTIAL) | mark
+
+
+def _without(document: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key not in keys}
 
 
 def decode_consumer(document: Mapping[str, Any], version: int) -> ConsumerDocument:
@@ -87,6 +99,7 @@ def decode_consumer(document: Mapping[str, Any], version: int) -> ConsumerDocume
         credential_id=_text(document, "credential_id"),
         attempt=_text(document, "attempt_id"),
         rotated_at=_moment(_text(document, "rotated_at")),
+        withdrawn=password is None and _text(document, "withdrawn_at") is not None,
     )
 
 

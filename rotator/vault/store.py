@@ -1,7 +1,9 @@
 """The engine's store: the state document and the consumer document of each target, in Vault."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from rotator.core.bell import Bell
 from rotator.core.model import ConsumerDocument, Credential, TargetState
@@ -15,12 +17,14 @@ from rotator.vault.documents import (
     encode_bell,
     encode_consumer,
     encode_state,
+    encode_withdrawal,
 )
 from rotator.vault.kv import KeyValue, KvDocument
 
 _RESERVED = "_"  # begins the names below the state prefix that are no target's: a target's begins otherwise
 _BELL = f"{_RESERVED}bell"
 _BELL_VERSIONS = 1
+_Encode = Callable[[Mapping[str, Any]], dict[str, Any]]  # from the document that is there
 _STATE_VERSIONS = 2  # a staged password stays in Vault's history for one more write
 
 
@@ -119,12 +123,20 @@ class VaultStore:
 
         Raises StoreError.
         """
+        return self._write_consumer(path, over, lambda existing: encode_consumer(credential, at, existing))
+
+    def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:
+        """Takes the credential out of the consumer document over the version of `over`, and says so in it.
+
+        Raises StoreError.
+        """
+        return self._write_consumer(path, over, lambda existing: encode_withdrawal(at, moved_to, existing))
+
+    def _write_consumer(self, path: str, over: ConsumerDocument, encode: _Encode) -> int:
         document = self._kv.read("read_consumer", path)
         if document.version != over.version:
             raise Conflict(f"{self._mount}/data/{path}: somebody else wrote first")
-        return self._kv.write(
-            "write_consumer", path, encode_consumer(credential, at, document.data or {}), over.version
-        )
+        return self._kv.write("write_consumer", path, encode(document.data or {}), over.version)
 
     def _remedy(self, path: str, document: KvDocument) -> str:
         """Returns the command that restores a deleted document, or those that take its end away; empty if none does."""

@@ -41,7 +41,8 @@ def demo(duration: _DurationOption = 40) -> None:
 
     The daemon and OpenBao are real, and seconds stand for days. Simulated phones and API clients read Vault and log in
     all the time. Their passwords are rotated with every strategy of each provider: on schedule, on a signal, during a
-    call, with a lost answer, in an emergency, and back by an undo. It ends with a summary of the measurements.
+    call, with a lost answer, in an emergency, after somebody deleted a credential, and back by an undo. It ends with a
+    summary of the measurements.
 
     \b
     Examples:

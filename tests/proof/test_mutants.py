@@ -10,17 +10,18 @@ from typing import Any
 
 import pytest
 from faulted_lifecycles import fault_at_each_boundary
-from simulated_accounts import SETUPS
+from simulated_accounts import SETUPS, SimulatedHarness
 from two_processes import switches
 
 from rotator.core import actions as do
-from rotator.core import advance, decide, ledger
+from rotator.core import advance, decide, ledger, staging
 from rotator.core.actions import Action
 from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
 from rotator.core.model import LedgerEntry, Phase, Purpose, TargetState
 from rotator.core.secret import Secret
-from rotator.engine import attempt_effects, ledger_effects, session
+from rotator.engine import attempt_effects, in_place_effects, ledger_effects, session
 from rotator.engine.provider_caller import ProviderCaller
+from rotator.fields.network import HostPort
 from rotator.ports import Conflict, Versioned
 from rotator.providers.vobiz import api as vobiz_api
 from rotator.testing import MemoryStore
@@ -56,8 +57,8 @@ def publish_before_apply(patch) -> None:
 def fresh_password_after_an_unknown_answer(patch) -> None:
     made = iter(range(10_000))
 
-    def after_setback(state, message, not_before, *, uncertain) -> TargetState:
-        after = original(state, message, not_before, uncertain=uncertain)
+    def after_setback(state, message, not_before, *, uncertain, **sent) -> TargetState:
+        after = original(state, message, not_before, uncertain=uncertain, **sent)
         staged = replace(after.attempt.staged, password=Secret(f"Another1$password{next(made)}"))
         return replace(after, attempt=replace(after.attempt, staged=staged)) if uncertain else after
 
@@ -66,8 +67,8 @@ def fresh_password_after_an_unknown_answer(patch) -> None:
 
 
 def attempt_replaced_while_unknown(patch) -> None:
-    def after_setback(state, message, not_before, *, uncertain) -> TargetState:
-        after = original(state, message, not_before, uncertain=uncertain)
+    def after_setback(state, message, not_before, *, uncertain, **sent) -> TargetState:
+        after = original(state, message, not_before, uncertain=uncertain, **sent)
         return replace(after, attempt=None) if uncertain and after.attempt.purpose is Purpose.ROTATE else after
 
     original = advance.after_setback
@@ -94,8 +95,8 @@ def staged_only_after_applying(patch) -> None:
 
 
 def uncertain_mark_skipped(patch) -> None:
-    def after_setback(state, message, not_before, *, uncertain) -> TargetState:
-        return original(state, message, not_before, uncertain=False)
+    def after_setback(state, message, not_before, *, uncertain, **sent) -> TargetState:
+        return original(state, message, not_before, uncertain=False, **sent)
 
     original = advance.after_setback
     patch.setattr(advance, "after_setback", after_setback)
@@ -109,7 +110,9 @@ def unknown_taken_for_done(patch) -> None:
     def apply(caller, current, action):
         with pytest.MonkeyPatch.context() as believing:
             believing.setattr(
-                ProviderCaller, "ask", lambda *asked: _take_unknown_for_done(ask(*asked), action.credential)
+                ProviderCaller,
+                "ask",
+                lambda *asked, **urgent: _take_unknown_for_done(ask(*asked, **urgent), action.credential),
             )
             original(caller, current, action)
 
@@ -123,8 +126,8 @@ def _take_unknown_for_done(answer, credential) -> Answer[Any]:
 
 
 def unknown_taken_for_refused(patch) -> None:
-    def ask(self, account, call) -> Answer[Any]:
-        answer = original(self, account, call)
+    def ask(self, *asked, **urgent) -> Answer[Any]:
+        answer = original(self, *asked, **urgent)
         return Refused(Refusal.INVALID, answer.message) if isinstance(answer, Unknown) else answer
 
     original = ProviderCaller.ask
@@ -193,6 +196,60 @@ def what_is_published_again_stays_in_the_ledger(patch) -> None:
     patch.setattr(decide.Facts, "is_protected", lambda self, credential: False)
 
 
+# -- in place, and in emergencies
+
+
+def what_is_not_accepted_stays_in_force(patch) -> None:
+    for module in (attempt_effects, in_place_effects):
+        patch.setattr(module, "can_put_back", lambda attempt, can: False)
+
+
+def nothing_is_proved_beforehand(patch) -> None:
+    patch.setattr(staging, "preflight", lambda facts, request, current: None)
+
+
+def an_emergency_waits_like_everything(patch) -> None:
+    patch.setattr(decide, "_is_urgent", lambda action: False)
+
+
+def without_registrar(verified: timedelta, longest: timedelta) -> MutantCheck:
+    """A password in place is asked for, `verified` after the last proof, while the registrar cannot be reached."""
+
+    def check() -> Iterator[str]:
+        harness = SimulatedHarness(IN_PLACE)
+        engine = harness.engine()
+        engine.look(harness.target)
+        harness.settle(engine, verified)
+        harness.provider.options = harness.provider.options.model_copy(update={"registrar": HostPort("127.0.0.1", 1)})
+        engine, out = harness.engine(), timedelta()
+        harness.request(engine)
+        for _ in range(60):
+            engine.look(harness.target)
+            yield "no registrar"
+            out += timedelta() if harness.published_works else timedelta(seconds=5)
+            assert out <= longest, "devices are out for longer than the propagation window and one recovery"
+            harness.clock.advance(timedelta(seconds=5))
+
+    return check
+
+
+def emergency_in_a_fleet() -> Iterator[str]:
+    """No retirement is left in this minute, and somebody's password was read."""
+    harness = SimulatedHarness(REPLACE)
+    engine = harness.engine(limits=replace(harness.limits, retirements_per_minute=0))
+    harness.until_rotated(engine)
+    old = harness.consumer
+    harness.request(engine, compromised=True)
+    harness.until_rotated(engine)
+    yield "no retirement left"
+    harness.clock.advance(timedelta(seconds=10))
+    assert not harness.provider.accepts(old.username, old.password), "what is compromised is still accepted"
+
+
+PROVED_JUST_NOW = without_registrar(timedelta(minutes=1), timedelta(minutes=1))
+PROVED_LONG_AGO = without_registrar(timedelta(days=1), timedelta())
+
+
 # -- more than one process
 
 
@@ -239,6 +296,9 @@ MUTANTS: dict[Callable[..., None], tuple[MutantCheck, ...]] = {
     the_predecessor_is_forgotten: (lifecycle_check(REPLACE, "rotation"),),
     published_again_without_being_enabled: (lifecycle_check(REPLACE, "undo from quarantine"),),
     what_is_published_again_stays_in_the_ledger: (lifecycle_check(REPLACE, "undo from overlap"),),
+    what_is_not_accepted_stays_in_force: (PROVED_JUST_NOW,),
+    nothing_is_proved_beforehand: (PROVED_LONG_AGO,),
+    an_emergency_waits_like_everything: (emergency_in_a_fleet,),
     no_check_and_set: (two_process_check(REPLACE),),
     a_conflict_is_overwritten: (two_process_check(REPLACE),),
 }

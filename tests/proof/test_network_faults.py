@@ -35,7 +35,7 @@ def environments(bao, tmp_path) -> Iterator[dict[ProxyMode, DaemonEnvironment]]:
         for mode in FAULTS:
             folder = tmp_path / mode.name.lower()
             folder.mkdir()
-            made[mode] = exit_.enter_context(daemon_environment(bao, folder))
+            made[mode] = exit_.enter_context(daemon_environment(bao, folder, f"rotator/{folder.name}"))
         yield made
 
 

@@ -1,8 +1,10 @@
 """Faults that the proof has found in the protocol, each by itself, so that it says at once what is broken again."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from engine_harness import DAY
 from faulted_lifecycles import REST
 from invariants import InvariantChecker
 from simulated_accounts import SETUPS, RequestFault, Setup, SimulatedHarness
@@ -13,11 +15,12 @@ from rotator.core.model import Credential, Strategy
 from rotator.engine import Engine
 
 IN_PLACE = SETUPS[2]
+SETS_IN_PLACE = [setup for setup in SETUPS if setup.strategy is Strategy.IN_PLACE]
 MINUTE = timedelta(minutes=1)
 
 
 def test_a_refused_password_that_may_yet_come_into_force_is_kept_for_a_while():
-    """In place: set, answer lost, then refused. The old password is brought back, but which one arrives last?"""
+    """In place: set, no answer, then refused. The old password is brought back, and the first request may yet come."""
     harness = SimulatedHarness(IN_PLACE)
     engine, invariants = harness.engine(), InvariantChecker(harness)
     harness.cut_at(0, invariants)
@@ -25,7 +28,7 @@ def test_a_refused_password_that_may_yet_come_into_force_is_kept_for_a_while():
     harness.settle(engine, REST)
     harness.request(engine)
     transport, account = harness.provider.transport, harness.provider.account
-    transport.faults = [RequestFault.LOST_ANSWER] * 4
+    transport.faults = [RequestFault.LOST_REQUEST] * 4
     engine.look(harness.target)
     refused = harness.state.attempt.staged
     transport.faults = [RequestFault.REFUSED]
@@ -100,4 +103,68 @@ def test_publishing_is_denied_for_days_and_the_staged_credential_is_tidied_away(
         assert harness.published_works
     assert harness.consumer.password != old.password
     harness.settle(engine, REST)
+    assert harness.published_works
+
+
+# Two accounts' Endpoints share one realm here, and at Apinizer somebody has to grant what the predecessor could do.
+CAN_MOVE = [setup for setup in SETUPS if setup.kind != "vobiz-endpoint" and str(setup) != "apinizer replace"]
+
+
+@pytest.mark.parametrize("setup", CAN_MOVE, ids=str)
+def test_a_target_leaves_a_provider_that_died(setup):
+    """Nothing was ever sent, but the attempt kept the target: 0 calls at the new provider in four days."""
+    harness = SimulatedHarness(setup, accounts=("one", "two"))
+    engine = harness.engine()
+    harness.until_rotated(engine)
+    harness.settle(engine, REST)
+    harness.provider.transport.plan = lambda _: RequestFault.UNREACHABLE
+    harness.request(engine)
+    harness.settle(engine, timedelta(hours=1))
+    assert harness.state.counts.succeeded == 1
+    harness.target = replace(harness.target, account="two")
+    harness.request(engine, compromised=True)
+    harness.until_rotated(engine)
+    assert harness.state.published.account == "two"
+    assert harness.accounts["two"].accepts(harness.consumer.username, harness.consumer.password)
+
+
+@pytest.mark.parametrize("setup", SETS_IN_PLACE, ids=str)
+def test_a_password_that_is_refused_after_an_unknown_answer_is_followed_by_another(setup):
+    """The old password is unknown: the refused one was sent 775 times in four days, and nothing else was."""
+    harness = SimulatedHarness(setup)
+    engine = harness.engine()
+    faults = [RequestFault.LOST_REQUEST] * 6
+    harness.provider.transport.plan = lambda request: (
+        None if request.method == "GET" else faults.pop() if faults else RequestFault.REFUSED
+    )
+    engine.look(harness.target)
+    first = harness.state.attempt.staged.password
+    harness.settle(engine, DAY)
+    assert first in [entry.credential.password for entry in harness.state.ledger]
+    assert harness.state.counts.succeeded == 0
+    harness.clear_faults()
+    harness.until_rotated(engine)
+    assert harness.published_works
+    assert harness.consumer.password != first
+
+
+@pytest.mark.parametrize("setup", SETS_IN_PLACE, ids=str)
+def test_a_credential_that_was_created_again_by_hand_is_found_under_its_new_id(setup):
+    """A listing confirms that the credential is gone: the dead id was asked for ever."""
+    harness = SimulatedHarness(setup)
+    engine = harness.engine()
+    faults = [RequestFault.LOST_REQUEST] * 6
+    harness.provider.transport.plan = lambda request: None if request.method == "GET" or not faults else faults.pop()
+    engine.look(harness.target)
+    assert harness.state.attempt.uncertain
+    harness.clear_faults()
+    username = harness.target.usernames[0]
+    (old,) = (
+        one for one in harness.provider.account.credentials(harness.provider.record_kind) if one.username == username
+    )
+    harness.provider.account.delete(harness.provider.record_kind, old.id)
+    harness.settle(engine, timedelta(hours=1))
+    assert harness.state.attempt is None
+    harness.provider.add(username)
+    harness.until_rotated(engine)
     assert harness.published_works

@@ -52,6 +52,14 @@ class InBao(MemoryStore):
             self._lose()
         return written
 
+    def withdraw_consumer(self, path: str, at, moved_to: str, over: ConsumerDocument) -> int:
+        self._fail()
+        with self.points.around("write consumer"):
+            written = self._vault.withdraw_consumer(path, at, moved_to, over)
+            self.consumers[path] = self._vault.read_consumer(path)
+            self._lose()
+        return written
+
 
 @pytest.mark.parametrize("kind", ["process killed at a boundary", "answer of Vault lost"])
 @pytest.mark.parametrize("setup", SAMPLE, ids=str)

@@ -217,6 +217,17 @@ CASES = (
         quiet={_LATE: "1x30 0x1 1x30 0x60"},
     ),
     Case(
+        "RotatorOrphans",
+        {_series("rotator_orphans", 'kind="published"'): "1x90"},
+        "61m",
+        "59m",
+        {"kind": "published"},
+        "warning",
+        "Credentials that nobody ends: published",
+        "1 of targets or accounts that are not in the configuration. rotator status names them.",
+        quiet={_series("rotator_orphans", 'kind="published"'): "0x90"},
+    ),
+    Case(
         "RotatorCircuitOpen",
         {_CIRCUIT: "0 1x60"},
         "12m",

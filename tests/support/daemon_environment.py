@@ -26,18 +26,20 @@ from rotator_simulator.server import SimulatorServer
 
 TOKEN = "sentinel-vobiz-token-9f2c"
 ACCOUNT = "MA_TEST"
+OTHER_ACCOUNT = "MA_OTHER"  # not configured unless a test does it
+STATE_PREFIX = "rotator/state"
 
 
 class DaemonEnvironment:
     """A Vault, a sandbox with one account, a configuration and daemons. Targets are written with `configure`."""
 
-    def __init__(self, bao: Bao, sandbox: SimulatorServer, folder: Path) -> None:
-        self.bao, self.sandbox, self.folder = bao, sandbox, folder
+    def __init__(self, bao: Bao, sandbox: SimulatorServer, folder: Path, prefix: str = STATE_PREFIX) -> None:
+        self.bao, self.sandbox, self.folder, self.prefix = bao, sandbox, folder, prefix
         self.account: SimulatedAccount = sandbox.accounts[ACCOUNT]
         self.config = folder / "config.yaml"
         self.audit_file = folder / "audit.jsonl"
-        self.vault = bao.client()
-        policy = bao.policy("stage", rotator_policy("secret", "rotator/state", ["sip/*"]))
+        self.vault = bao.client(prefix=prefix)
+        policy = bao.policy("stage" + prefix.replace("/", "-"), rotator_policy("secret", prefix, ["sip/*"]))
         self.login = bao.app_role(policy)
         self.variables = {
             **os.environ,
@@ -51,6 +53,7 @@ class DaemonEnvironment:
         document: dict[str, Any] = {
             "vault": {
                 "address": self.bao.address,
+                "state_prefix": self.prefix,
                 "auth": {"method": "approle", "role_id": self.login.role_id, "secret_id": {"env": "SECRET_ID"}},
             },
             "providers": {
@@ -179,12 +182,22 @@ class Daemon:
         return self.process.wait(30)
 
 
+def _empty(bao: Bao, prefix: str) -> None:
+    """Removes what other tests left in Vault: a daemon carries out what targets of theirs left behind."""
+    for folder in (prefix, "sip"):
+        found = bao.call("LIST", f"secret/metadata/{folder}", also=404).get("data", {}).get("keys", [])
+        for name in found:
+            bao.call("DELETE", f"secret/metadata/{folder}/{name}")
+
+
 @contextmanager
-def daemon_environment(bao: Bao, folder: Path) -> Iterator[DaemonEnvironment]:
-    """An environment with one Vobiz account."""
+def daemon_environment(bao: Bao, folder: Path, prefix: str = STATE_PREFIX) -> Iterator[DaemonEnvironment]:
+    """An environment with one Vobiz account. Two at a time in one Vault need a prefix each, as two installations do."""
+    _empty(bao, prefix)
     clock = SystemClock(Event())
-    with SimulatorServer([VobizApi([SimulatedAccount(ACCOUNT, Secret(TOKEN), clock)], clock)], clock) as sandbox:
-        environment = DaemonEnvironment(bao, sandbox, folder)
+    accounts = [SimulatedAccount(name, Secret(TOKEN), clock) for name in (ACCOUNT, OTHER_ACCOUNT)]
+    with SimulatorServer([VobizApi(accounts, clock)], clock) as sandbox:
+        environment = DaemonEnvironment(bao, sandbox, folder, prefix)
         try:
             yield environment
         finally:

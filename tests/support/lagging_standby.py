@@ -1,8 +1,6 @@
 """A store whose reads may come from a standby that lags: it answers with the version before the last, for a while."""
 
-from datetime import datetime
-
-from rotator.core.model import ConsumerDocument, Credential, TargetState
+from rotator.core.model import ConsumerDocument, TargetState
 from rotator.ports import Clock, Versioned
 from rotator.testing import MemoryStore
 
@@ -36,10 +34,10 @@ class StandbyStore(MemoryStore):
             if self.states.get(state.target) not in (None, before):
                 self._old_states[state.target] = before
 
-    def write_consumer(self, path: str, credential: Credential, at: datetime | None, over: ConsumerDocument) -> int:
+    def _write(self, path: str, over: ConsumerDocument, document: ConsumerDocument) -> int:
         before = self.consumers.get(path, ConsumerDocument(0, exists=False))
         try:
-            return super().write_consumer(path, credential, at, over)
+            return super()._write(path, over, document)
         finally:
             if self.consumers.get(path) not in (None, before):
                 self._old_consumers[path] = before

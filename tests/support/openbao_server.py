@@ -111,14 +111,20 @@ class VaultAccess:
     """A client with its clock, its meter and a store."""
 
     def __init__(
-        self, method: Method, address: str, mount: str = "secret", clock: Any = None, **connection: Any
+        self,
+        method: Method,
+        address: str,
+        mount: str = "secret",
+        clock: Any = None,
+        prefix: str = "rotator/state",
+        **connection: Any,
     ) -> None:
         self.clock = clock or SkippingClock()
         self.meter = CountingMeter()
         self.client = VaultClient(
             Connection(address, **connection), method, clock=self.clock, randomness=FakeRandomness(), meter=self.meter
         )
-        self.store = VaultStore(self.client, mount, "rotator/state")
+        self.store = VaultStore(self.client, mount, prefix)
 
 
 @contextmanager

@@ -37,8 +37,9 @@ SENTINEL = "Sentinel-Value-77"
 DAY = timedelta(days=1)
 
 
-# Counters that are there from the first scrape on.
+# What is there from the first scrape on.
 ZEROS = {
+    **{("rotator_orphans", (kind,)): 0 for kind in ("published", "ledger", "attempt")},
     **{("rotator_clock_jumps_total", (direction,)): 0 for direction in ("backward", "forward")},
     **{("rotator_scheduler_missed_runs_total", (why,)): 0 for why in ("error", "missed", "still_running")},
 }

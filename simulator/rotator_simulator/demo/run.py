@@ -28,6 +28,7 @@ from rotator_simulator.simulation import SimulatedTarget
 
 _TICK = 0.1  # seconds between two checks for events
 _FIRST_WITHIN = 20.0  # seconds for the first rotation of every target
+_TO_REPAIR = 12.0  # seconds to the next rotation by schedule, and for it
 _PROCESSES_EVERY = 10  # ticks between two readings of the process list
 _DAEMON = {
     "poll": "1s",
@@ -110,7 +111,15 @@ class Demo:
         self._exit.callback(self._daemon.stop)
         commands = CommandRunner(config, self._folder / "commands.log", environment.secrets())
         self._exit.callback(commands.stop)
-        self._scenarios = Scenarios(environment, self._timeline, self._daemon, commands, self._elapsed, self._show)
+        self._scenarios = Scenarios(
+            environment,
+            self._timeline,
+            self._daemon,
+            commands,
+            self._elapsed,
+            self._show,
+            damage_until=self._options.seconds - _TO_REPAIR,
+        )
 
     def _watch(self) -> None:
         """Shows events until the duration has passed since the devices started."""

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator_simulator.demo.measure import all_accepted_passwords
@@ -11,6 +12,7 @@ from rotator_simulator.demo.timeline import LineStyle, Timeline, TimelineEntry
 from rotator_simulator.environment import SimulatedEnvironment
 
 _SIGNAL = "SIGUSR1"
+_TIME_TO_READ = 1.0  # seconds in which every phone that is refused has read Vault
 
 
 class Scenarios:
@@ -24,8 +26,16 @@ class Scenarios:
         commands: CommandRunner,
         elapsed: Callable[[], float],
         show: Callable[[TimelineEntry], None],
+        damage_until: float,
     ) -> None:
-        """Prepares the scenarios; `elapsed` returns the seconds since the demo began, `show` prints an entry."""
+        """Prepares the scenarios.
+
+        Args:
+            elapsed: returns the seconds since the demo began.
+            show: prints an entry.
+            damage_until: how many seconds of the demo may pass before damage that only the next rotation repairs.
+        """
+        self._damage_until = damage_until
         self._environment, self._timeline, self._daemon, self._commands = environment, timeline, daemon, commands
         self._elapsed, self._show_entry, self._find = elapsed, show, timeline.find
         self._completed: list[str] = []
@@ -111,9 +121,11 @@ class Scenarios:
     def _deletion_by_hand(self) -> Iterator[None]:
         """Somebody deletes what was just published, while phones still use its predecessor."""
         yield from self._at(8)
-        used = self._username("reception")
-        yield from self._rotated("reception")
-        account, deleted = self._environment.account_of("reception"), self._username("reception")
+        account, used, deleted = self._environment.account_of("reception"), "", ""
+        while not (used and self._phones_use(used) and self._elapsed() < self._damage_until):
+            used = self._username("reception")
+            yield from self._rotated("reception")
+            deleted = self._username("reception")
         credential = account.by_username(deleted)
         account.delete(credential.kind, credential.id)
         self._show("reception", "by hand", f"somebody deletes {deleted} at the provider; phones still use {used}")
@@ -126,6 +138,16 @@ class Scenarios:
             self._problems.append(f"{used} was disabled although {deleted} was gone and nothing else was published")
         kept = f"{used} was kept until {seconds:.1f} s after {published.fact('username')} was published"
         self._completed.append(f"deletion by hand: {deleted} was gone, so {kept}")
+
+    def _phones_use(self, username: str) -> bool:
+        """True if the phones of the reception have had time to read this username: the one before it was disabled."""
+        published = self._find(AuditVerb.PUBLISH, target="reception")
+        before = next(
+            (one.fact("username") for one, following in pairwise(published) if following.fact("username") == username),
+            "",
+        )
+        disabled = self._find(AuditVerb.DISABLE, username=before)
+        return bool(disabled) and (published[-1].at - disabled[-1].at).total_seconds() > _TIME_TO_READ
 
     def _command(self, *words: str) -> Iterator[None]:
         self._show(words[1], "command", shlex.join(["rotator", *words]))

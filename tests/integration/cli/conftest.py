@@ -13,15 +13,6 @@ def environment(bao, tmp_path) -> Iterator[DaemonEnvironment]:
         yield made
 
 
-@pytest.fixture(autouse=True)
-def empty_vault(bao) -> None:
-    """Each test begins with nothing in Vault."""
-    for folder in ("rotator/state", "sip"):
-        found = bao.call("LIST", f"secret/metadata/{folder}", also=404).get("data", {}).get("keys", [])
-        for name in found:
-            bao.call("DELETE", f"secret/metadata/{folder}/{name}")
-
-
 @pytest.fixture
 def run_command(environment, monkeypatch, capfd) -> RunCommand:
     """Runs a command with the environment's configuration, in this process."""

@@ -22,6 +22,7 @@ def test_a_deleted_state_is_taken_up_again_from_what_the_document_names(environm
     assert printed.json["result"] == "adopted"
     assert printed.json["published"]["username"] == published.username
     assert f"{published.username} ({published.id}) at vobiz becomes the published credential" in printed.err
+    assert "restore it instead if you can (vault kv undelete -mount=secret -versions=" in printed.err
     assert published.password.reveal() not in printed.out + printed.err
     assert environment.state("office").published.id == published.id
     assert environment.published_works("sip/office")

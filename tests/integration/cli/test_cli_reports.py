@@ -88,7 +88,7 @@ def test_status_shows_state_documents_that_nobody_configured(environment, run_co
     assert run_command("rotate", "--all").code == 0
     environment.configure([OFFICE])
     printed = run_command("status")
-    assert "lobby: not in the configuration, left alone; published: lobby" in printed.out
+    assert "lobby: not in the configuration; published, and rotated by nobody: lobby" in printed.out
     assert [orphan["name"] for orphan in run_command("status", "-o", "json").json["orphans"]] == ["lobby"]
     assert run_command("status", "office", "-o", "json").json["orphans"] == []
 

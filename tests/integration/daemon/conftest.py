@@ -8,6 +8,5 @@ from daemon_environment import DaemonEnvironment, daemon_environment
 
 @pytest.fixture
 def environment(bao, tmp_path) -> Iterator[DaemonEnvironment]:
-    # Each test has names of its own in one Vault, so that it may be shared.
     with daemon_environment(bao, tmp_path) as made:
         yield made

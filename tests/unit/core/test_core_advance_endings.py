@@ -159,6 +159,7 @@ def test_after_closing_the_staged_credential_is_the_published_one_and_the_next_r
         last_rotation=LATER,
         next_rotation=LATER + 90 * DAY * 0.95,
         scheduled_by=TARGET.schedule_key,
+        path="sip/office",
         counts=Counts(succeeded=1, seconds=60.0),
         verification=Verification(NOW, accepted=True),
     )

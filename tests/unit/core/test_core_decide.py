@@ -55,6 +55,7 @@ from rotator.core.model import (
     ConsumerDocument,
     Credential,
     Ending,
+    FormerPath,
     Phase,
     Purpose,
     Strategy,
@@ -106,6 +107,12 @@ HOLDS = {
         state_ledger=(ENTRY,), state_verification=None, state_verify_failures=1, state_verify_at=NOW + HOUR
     ),
     HoldReason.RETIREMENTS_CAPPED: facts(state_ledger=(ENTRY,), retirements_left=0),
+    HoldReason.RENAMED: facts(state_renamed_to="reception"),
+    HoldReason.RETIRED: facts(state_retired_at=NOW),
+    HoldReason.FORMER_PATH: facts(
+        state_former_paths=(FormerPath("sip/old", NOW, not_before=NOW + HOUR, note="denied"),),
+        other_documents={"sip/old": document(OLD)},
+    ),
     HoldReason.NOT_DUE: facts(),
 }
 

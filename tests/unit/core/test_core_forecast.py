@@ -113,3 +113,15 @@ def test_what_is_forgotten_is_named(target, last):
     world.request(world.engine())
     world.settle(world.engine(), 2 * DAY)
     assert last in [event.what for event in forecast_of(world).events]
+
+
+def test_the_next_proof_of_what_is_published_is_forecast_with_the_last_one():
+    world = EngineHarness(replace(REPLACE, policy=replace(REPLACE.policy, verify=DAY)))
+    world.engine().look(world.target)
+    (proof,) = [event for event in forecast_of(world).events if event.what == "prove what is published"]
+    assert proof.at == world.state.verify_at
+    assert proof.why == "accepted 2026-01-05T12:00:00Z: asking the fake"
+    world.clock.advance(DAY)
+    assert [step.what for step in forecast_of(world).steps] == [f"prove that {world.consumer.username} is accepted"]
+    world.engine().look(world.target)
+    assert forecast_of(world).steps == ()

@@ -128,7 +128,7 @@ def test_a_lifted_end_is_forgotten_and_told_anew_once_the_overlap_is_known():
 
 def test_the_plan_says_that_an_end_is_taken_back():
     shown = forecast(facts(consumer=HANDS_OUT_NEW, state_ledger=(TOLD,)))
-    assert [(step.what, step.why) for step in shown.steps] == [("tell fake not to end new", "it is handed out again")]
+    assert [(step.what, step.why) for step in shown.steps] == [("tell fake not to end new", "devices still need it")]
     assert shown.waits_for.startswith("sip/office is not what rotator published")
 
 

@@ -5,14 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from core_facts import ENTRY, HOUR, IN_PLACE, NEW, NOW, OLD, TARGET, VERIFIED, attempt, document, facts
+from core_facts import ENTRY, HOUR, IN_PLACE, NEW, NOW, OLD, STAGED, TARGET, VERIFIED, attempt, document, facts
 
 from rotator.core import verification
-from rotator.core.actions import Delete, Disable, Hold, HoldReason, Prove, Publish, Verify
+from rotator.core.actions import Apply, Delete, Disable, Hold, HoldReason, LiftEnd, Prove, Publish, Verb, Verify
 from rotator.core.clocks import Clocks
 from rotator.core.decide import decide
 from rotator.core.ledger import end_now
-from rotator.core.model import Phase, Strategy, Target, TargetState, Verification
+from rotator.core.model import Ending, Listed, Phase, Strategy, Target, TargetState, Verification
 from rotator.core.verification import BELIEVED, FRESH
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -156,3 +156,31 @@ def test_what_is_not_answered_changes_nothing_but_the_next_try():
 ])  # fmt: skip
 def test_the_next_verification_is_drawn_once(target: Target, fraction, following):
     assert verification.after_acceptance(facts().state, target, "seen", CLOCKS, fraction).verify_at == following
+
+
+def test_while_what_is_published_is_refused_an_end_that_was_told_is_taken_back():
+    told = replace(ENTRY, disable_at=NOW + HOUR, expires_at=NOW + HOUR)
+    refused = {"state_verification": REFUSED, "state_verify_at": NOW + HOUR}
+    assert due(**refused, state_ledger=(told,)) == LiftEnd(told)
+    assert due(**refused, state_ledger=(replace(told, compromised=True),)) != LiftEnd(told)
+    assert due(state_ledger=(told,)) != LiftEnd(told)
+    assert due(**refused, state_ledger=(replace(told, expires_at=NOW),)) != LiftEnd(told)
+
+
+@pytest.mark.parametrize(
+    ("listed", "entry", "like"),
+    [
+        (Listed.GONE, ENTRY, NEW),
+        (Listed.DISABLED, ENTRY, OLD),
+        (Listed.GONE, replace(ENTRY, ending=Ending.STAND_BY), OLD),
+        (Listed.GONE, replace(ENTRY, credential=replace(NEW, account="elsewhere")), OLD),
+        (Listed.GONE, replace(ENTRY, credential=replace(NEW, id=None)), OLD),
+    ],
+)
+def test_a_new_credential_inherits_from_the_last_one_that_is_still_there(listed, entry, like):
+    opened = facts(
+        state_attempt=attempt(),
+        state_ledger=(replace(entry, disable_at=NOW + HOUR),),
+        state_verification=replace(REFUSED, listed=listed),
+    )
+    assert decide(opened) == Apply(Verb.CREATE, STAGED, like)

@@ -49,8 +49,10 @@ def test_after_a_lost_state_what_the_document_names_is_published_and_its_schedul
     {"deleted": world.store.delete, "destroyed": world.store.destroy, "removed": world.store.remove}[lost]("office")
     world.clock.advance(10 * DAY)
     calls = len(world.provider.calls)
+    restorable = engine.plan_adoption(world.target, NOBODY_KNOWS).restorable
+    assert restorable.startswith("vault kv undelete") is (lost == "deleted")
     state = adopt(world, engine)
-    assert world.provider.calls[calls:] == ["find", "find", "prove"]  # once to say what will be done
+    assert world.provider.calls[calls:] == ["find", "find", "find", "prove"]
     assert (state.published.id, state.published.password) == (before.published.id, before.published.password)
     assert state.published.attempt == before.published.attempt
     assert state.published.identity == world.provider.identity

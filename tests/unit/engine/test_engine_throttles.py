@@ -5,6 +5,7 @@ from threading import Barrier, Thread
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.circuit import Circuit, ProviderVerb
+from rotator.core.model import Credential, TargetState, Verification
 from rotator.engine.throttles import Throttles
 from rotator.testing import FakeClock
 
@@ -128,3 +129,26 @@ def test_what_is_urgent_does_not_wait_for_a_probe_and_is_one():
     assert not throttles.admit_call("fake", ProviderVerb.FIND)
     throttles.learn_from("fake", ProviderVerb.DISABLE, Done(None))
     assert throttles.admit_call("fake", ProviderVerb.FIND)
+
+
+def test_refused_targets_are_counted_by_account_and_from_when_this_process_saw_them():
+    clock = FakeClock()
+    throttles = Throttles(clock, Circuit(), retirements_per_minute=1)
+    refused, accepted = (Verification(clock.now(), accepted=accepted) for accepted in (False, True))
+
+    def note(target: str, account: str, verification: Verification | None) -> None:
+        state = TargetState(target, published=Credential(account, target), verification=verification)
+        throttles.note_verification(target, state)
+
+    note("a", "one", refused)
+    clock.advance(timedelta(minutes=5))
+    note("a", "one", refused)
+    note("b", "one", refused)
+    note("c", "two", refused)
+    note("d", "one", None)
+    assert throttles.refused("a") == (2, timedelta(minutes=5))
+    assert throttles.refused("b") == (2, timedelta())
+    assert throttles.refused("c") == (1, timedelta())
+    assert throttles.refused("d") == (0, timedelta())
+    note("b", "one", accepted)
+    assert throttles.refused("a") == (1, timedelta(minutes=5))

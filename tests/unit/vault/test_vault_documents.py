@@ -13,7 +13,7 @@ from state_strategies import states, texts
 from rotator.core import model
 from rotator.core.secret import Secret
 from rotator.ports import StoreCorrupt
-from rotator.vault.documents import decode_consumer, decode_state, encode_consumer, encode_state
+from rotator.vault.documents import decode_consumer, decode_state, encode_consumer, encode_state, encode_withdrawal
 
 AT = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
@@ -161,3 +161,18 @@ def test_a_consumer_document_of_another_form_reads_as_unknown() -> None:
 def test_a_credential_without_a_password_is_never_published() -> None:
     with pytest.raises(ValueError, match="without a password"):
         encode_consumer(model.Credential("acc", "user"), AT, {})
+
+
+def test_a_withdrawn_document_keeps_the_keys_of_people_and_hands_out_nothing() -> None:
+    credential = model.Credential("acc", "user", "id", Secret("hidden-value"), "sip:u@example.org", "a1")
+    published = encode_consumer(credential, AT, {"note": "front desk"})
+    withdrawn = encode_withdrawal(AT, "phones/office", published)
+    assert withdrawn == {"note": "front desk", "withdrawn_at": AT.isoformat(), "moved_to": "phones/office"}
+    read = decode_consumer(withdrawn, 2)
+    assert (read.withdrawn, read.hands_out_nothing, read.exists) == (True, True, True)
+    assert encode_consumer(credential, AT, withdrawn) == published, "a path that is used again says nothing of before"
+    assert encode_withdrawal(AT, "", {})["moved_to"] is None
+
+
+def test_a_document_with_a_password_is_in_use_whatever_else_it_says() -> None:
+    assert not decode_consumer({"password": "p", "withdrawn_at": AT.isoformat()}, 1).withdrawn

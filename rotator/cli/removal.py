@@ -1,0 +1,246 @@
+"""Implements `rename` and `retire`: changes state documents, carries out what is due, and prints what is left."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rotator.cli.confirmation import confirm
+from rotator.cli.context import CommandContext, open_context
+from rotator.cli.exits import CommandError, Exit
+from rotator.cli.options import Output
+from rotator.cli.printing import print_json, print_lines, safe, say, when
+from rotator.cli.rotate import who_asks
+from rotator.core.actions import Hold, HoldReason
+from rotator.core.audit_words import AuditVerb
+from rotator.core.left_over import is_empty, left_over, orphans
+from rotator.core.model import Capabilities, Credential, Ending, LedgerEntry, Target, TargetState
+from rotator.core.removal import (
+    RemovalImpossible,
+    after_forgetting,
+    after_retirement,
+    forgotten,
+    without_waiting,
+)
+from rotator.engine import Look, Outcome
+from rotator.fields.suggestions import suggest
+
+_MOST_LOOKS = 20
+_PASSES = (HoldReason.CLAIMED, HoldReason.RETIREMENTS_CAPPED, HoldReason.PROPAGATING)
+
+
+@dataclass(frozen=True, slots=True)
+class RetireOptions:
+    """The arguments of `rotator retire`."""
+
+    name: str
+    reason: str
+    published: bool = False
+    at_once: bool = False
+    forget: bool = False
+    yes: bool = False
+
+    @property
+    def changes_something(self) -> bool:
+        """True if a person has to agree."""
+        return self.published or self.at_once or self.forget
+
+
+def rename_target(config: Path, old: str, new: str, reason: str, output: Output) -> Exit:
+    """Renames a target and returns the exit code. Raises ConfigError, StoreError, CommandError."""
+    with open_context(config) as context:
+        names = {target.name for target in context.components.targets}
+        if old in names:
+            raise CommandError(f"the configuration still has {old}: change its name to {new} there first", Exit.USAGE)
+        if new not in names:
+            raise CommandError(
+                f"the configuration has no target {new!r}: {suggest(new, names, 'targets')}; "
+                f"change the name of {old} to {new} there first",
+                Exit.USAGE,
+            )
+        try:
+            state = context.components.engine.removal.rename(old, new, requested_by=who_asks(), reason=reason)
+        except RemovalImpossible as error:
+            raise CommandError(str(error)) from None
+    published = state.published.username if state.published is not None else None
+    if output is Output.JSON:
+        print_json({"renamed_from": old, "name": new, "published": published})
+    else:
+        print_lines(f"{old} is {new} now; published: {published or 'nothing yet'}")
+    return Exit.DONE
+
+
+def retire_target(config: Path, wanted: RetireOptions, output: Output) -> Exit:
+    """Retires a target and returns the exit code. Raises ConfigError, StoreError, CommandError."""
+    with open_context(config) as context:
+        state = context.components.store.read_state(wanted.name).state
+        target, configured = _target(context, state)
+        if target is None:
+            _print(wanted.name, state, (), [], context.composition.clock.now(), output)
+            return Exit.DONE
+        given_up = forgotten(state, context.components.providers, configured=configured) if wanted.forget else ()
+        if wanted.changes_something:
+            consequences = _consequences(wanted, state, given_up, context.components.capabilities)
+            for line in consequences:
+                say(line)
+            if consequences and not wanted.yes:
+                confirm(wanted.name, "Go on?")
+            _write(context, wanted, target, configured=configured)
+        look = _carry_out(context, target)
+        after = look.state if look is not None else context.components.store.read_state(wanted.name).state
+        if after is None:
+            raise CommandError(look.message if look is not None else "", Exit.VAULT)
+        now = context.composition.clock.now()
+        stuck = _stuck(context, after, look, configured=configured)
+        _print(wanted.name, after, given_up, stuck, now, output)
+        return Exit.FAILED if stuck else Exit.DONE
+
+
+def _target(context: CommandContext, state: TargetState) -> tuple[Target | None, bool]:
+    """Returns the target with only its end allowed, None if nothing is left, and whether it is configured."""
+    name = state.target
+    configured = next((target for target in context.components.targets if target.name == name), None)
+    if configured is not None:
+        return replace(configured, removed=True, path=state.path or configured.path), True
+    target = left_over(state)
+    if target is not None:
+        return target, False
+    if state.renamed_to:
+        raise CommandError(f"{name} was renamed to {state.renamed_to}")
+    known = [*(each.name for each in context.components.targets), *context.components.former_names.all()]
+    if name not in known:
+        raise CommandError(f"there is no target {name!r}: {suggest(name, known, 'targets')}", Exit.USAGE)
+    return None, False
+
+
+def _consequences(
+    wanted: RetireOptions,
+    state: TargetState,
+    given_up: Sequence[Credential],
+    capabilities: Mapping[str, Capabilities],
+) -> list[str]:
+    """Returns what will happen to each credential, in words."""
+    name, lines = state.target, []
+    if wanted.published and state.published is not None:
+        after = "at once" if wanted.at_once else "after the overlap, and deleted after the quarantine"
+        lines.append(f"{name}: {state.path} is withdrawn now, so devices find no password there any more")
+        can = capabilities.get(state.published.account)
+        how = f"disabled {after}"
+        if _is_overwritten(can):
+            how = f"given a random password {'at once' if wanted.at_once else 'after the overlap'}, and stays there"
+        lines.append(f"{name}: {_named(state.published)} is {how}")
+    if wanted.at_once and state.ledger:
+        lines.append(f"{name}: {', '.join(entry.label for entry in state.ledger)}: disabled and deleted at once")
+    lines += [f"{name}: {_named(each)} is given up: it may stay accepted, and nobody ends it" for each in given_up]
+    return lines
+
+
+def _is_overwritten(can: Capabilities | None) -> bool:
+    return can is not None and not can.disables and not can.deletes and can.sets_password
+
+
+def _named(credential: Credential) -> str:
+    name = credential.username or credential.id or f"what attempt {credential.attempt} may have created"
+    return f"{name} at {credential.account}"
+
+
+def _write(context: CommandContext, wanted: RetireOptions, target: Target, *, configured: bool) -> None:
+    accounts, now = context.components.providers, context.composition.clock.now()
+    policy = next((each.policy for each in context.components.targets if each.name == wanted.name), target.policy)
+
+    def change(state: TargetState) -> TargetState:
+        if wanted.published:
+            state = after_retirement(state, policy, now, at_once=wanted.at_once)
+        if wanted.at_once:
+            state = without_waiting(state, now)
+        return after_forgetting(state, accounts, configured=configured) if wanted.forget else state
+
+    verb = AuditVerb.GIVE_UP if wanted.forget else AuditVerb.REQUEST_RETIREMENT
+    try:
+        context.components.engine.removal.change(
+            wanted.name, change, verb, requested_by=who_asks(), reason=wanted.reason
+        )
+    except RemovalImpossible as error:
+        raise CommandError(str(error)) from None
+
+
+def _carry_out(context: CommandContext, target: Target) -> Look | None:
+    """Looks until nothing more can be done now; returns the last look."""
+    look: Look | None = None
+    for _ in range(_MOST_LOOKS):
+        if context.stop.is_set():
+            break
+        look = context.components.engine.look(target)
+        if look.hold is None or look.hold.reason not in _PASSES:
+            break
+        context.composition.clock.sleep(1.0)
+    return look
+
+
+def _stuck(context: CommandContext, state: TargetState, look: Look | None, *, configured: bool) -> list[str]:
+    """Returns what does not end by itself."""
+    lost = orphans(state, context.components.providers, configured=configured)
+    lines = [f"{_named(each.credential)}: {_LOST[each.kind.value]}" for each in lost]
+    if look is not None and (look.outcome is Outcome.VAULT or _blocks(look.hold)):
+        lines.append(look.message)
+    return lines
+
+
+_LOST = {
+    "published": "published, and rotated by nobody (--published ends it, --forget gives it up)",
+    "ledger": "its account is not in the configuration (--forget gives it up)",
+    "attempt": "open, and its account is not in the configuration (--forget gives it up)",
+}
+
+
+def _blocks(hold: Hold | None) -> bool:
+    return hold is not None and hold.reason in (HoldReason.FORMER_PATH, HoldReason.PUBLISHED_REFUSED)
+
+
+def _print(
+    name: str, state: TargetState, given_up: Sequence[Credential], stuck: list[str], now: datetime, output: Output
+) -> None:
+    if output is Output.JSON:
+        print_json(
+            {
+                "name": name,
+                "ended": is_empty(state),
+                "left": [_row(entry) for entry in state.ledger],
+                "given_up": [_credential(each) for each in given_up],
+                "stuck": stuck,
+            }
+        )
+        return
+    for entry in state.ledger:
+        print_lines(f"{name}: {safe(_line(entry, now))}")
+    for line in stuck:
+        print_lines(f"{name}: {safe(line)}")
+    if is_empty(state):
+        print_lines(f"{name}: nothing is left")
+
+
+def _line(entry: LedgerEntry, now: datetime) -> str:
+    note = f" ({entry.note})" if entry.note else ""
+    if entry.ending is Ending.FORGET or entry.disabled:
+        done = "disabled, " if entry.disabled else "old password, "
+        return f"{entry.label}: {done}{_end(entry)} {when(entry.ends_at, now)}{note}"
+    return f"{entry.label}: disabled {when(entry.disable_at, now)}{note}"
+
+
+def _end(entry: LedgerEntry) -> str:
+    return "deleted" if entry.ending is Ending.DELETE else "forgotten"
+
+
+def _row(entry: LedgerEntry) -> dict[str, Any]:
+    return _credential(entry.credential) | {
+        "ending": entry.ending.value,
+        "disable_at": entry.disable_at.isoformat(),
+        "disabled_at": entry.disabled_at.isoformat() if entry.disabled_at is not None else None,
+        "ends_at": entry.ends_at.isoformat(),
+        "note": entry.note or None,
+    }
+
+
+def _credential(credential: Credential) -> dict[str, Any]:
+    return {"account": credential.account, "id": credential.id, "username": credential.username or None}

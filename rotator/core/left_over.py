@@ -1,0 +1,80 @@
+"""What targets that are not configured any more left behind: what can still be carried out, and what nobody can end.
+
+An orphan is what no process carries to its end by itself: somebody has to.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from rotator.core.model import Attempt, Credential, Ending, Policy, Strategy, Target, TargetState
+from rotator.core.passwords import PasswordRules
+from rotator.core.schedule import Every
+
+_NEVER = Every(timedelta(days=36500))
+
+
+class OrphanKind(StrEnum):
+    """What is left behind, as the label of a metric."""
+
+    PUBLISHED = "published"  # devices may use it, and nobody rotates it
+    LEDGER = "ledger"  # it was replaced, and its account is not configured
+    ATTEMPT = "attempt"  # an open attempt of a removed target, whose account is not configured
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A credential that nobody ends."""
+
+    target: str
+    kind: OrphanKind
+    credential: Credential
+
+
+def is_empty(state: TargetState) -> bool:
+    """True if nothing is left of a target."""
+    return state.published is None and state.attempt is None and not state.ledger and not state.former_paths
+
+
+def left_over(state: TargetState) -> Target | None:
+    """Returns the target that a state document stands for, rebuilt to carry out what is left; None: nothing is."""
+    if is_empty(state) or state.renamed_to:
+        return None
+    attempt = state.attempt
+    strategy = attempt.strategy if attempt is not None else Strategy.REPLACE
+    policy = Policy("removed", _NEVER, None, state.overlap, state.quarantine, PasswordRules())
+    names = _standing(attempt) if strategy is Strategy.ALTERNATING and attempt is not None else ()
+    return Target(state.target, _account(state), strategy, names, state.path, policy, removed=True)
+
+
+def _account(state: TargetState) -> str:
+    known = [state.attempt.staged] if state.attempt is not None else []
+    known += [state.published] if state.published is not None else []
+    known += [entry.credential for entry in state.ledger]
+    return known[0].account if known else ""
+
+
+def _standing(attempt: Attempt) -> tuple[str, ...]:
+    """Returns the usernames of both standing credentials: neither is deleted when the attempt ends."""
+    both = (attempt.staged, attempt.predecessor)
+    return tuple(credential.username for credential in both if credential is not None)
+
+
+def orphans(state: TargetState, accounts: Collection[str], *, configured: bool) -> Iterator[Orphan]:
+    """Yields what nobody ends of one target.
+
+    Args:
+        accounts: the configured provider accounts.
+        configured: the target is in the configuration.
+    """
+    if state.renamed_to:
+        return
+    if not configured and state.published is not None:
+        yield Orphan(state.target, OrphanKind.PUBLISHED, state.published)
+    attempt = state.attempt
+    if not configured and attempt is not None and attempt.staged.account not in accounts:
+        yield Orphan(state.target, OrphanKind.ATTEMPT, attempt.staged)
+    for entry in state.ledger:
+        if entry.credential.account not in accounts and entry.ending is not Ending.FORGET:
+            yield Orphan(state.target, OrphanKind.LEDGER, entry.credential)

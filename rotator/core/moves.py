@@ -1,0 +1,111 @@
+"""The paths of a target's consumer document: the checks that move and withdraw it, and the state after each event.
+
+A target that gets another path publishes at both during the policy's overlap. Then the document at the old path is
+withdrawn: it says so, and hands out nothing. A target that is retired withdraws its only document. Pure.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from rotator.core.actions import Decision, Hold, HoldReason, Move, Republish, Withdraw
+from rotator.core.backoff import is_waiting
+from rotator.core.facts import Facts
+from rotator.core.holds import backoff_hold, clocks_hold
+from rotator.core.model import ConsumerDocument, Credential, FormerPath, LedgerEntry, Target, TargetState
+
+
+def move(facts: Facts) -> Decision | None:
+    """Publishes at the configured path as well, if the path has changed and nothing of somebody else is there."""
+    state = facts.state
+    if facts.only_ends or state.path in ("", facts.target.path):
+        return None
+    published = state.published
+    here = facts.consumer.hands_out_nothing or (published is not None and facts.consumer.names(published))
+    return (backoff_hold(facts) or Move()) if here else None  # a foreign document is the other checks' to report
+
+
+def leave_paths(facts: Facts) -> Decision | None:
+    """Keeps the documents at paths that the target leaves true, and withdraws each when its time has come."""
+    hold: Hold | None = None
+    for former in facts.state.former_paths:
+        decision = _waits(facts, former) or _leave(facts, former)
+        if decision is not None and not isinstance(decision, Hold):
+            return decision
+        hold = hold or decision
+    return hold
+
+
+def _waits(facts: Facts, former: FormerPath) -> Hold | None:
+    if not is_waiting(former.not_before, facts.clocks.vault):
+        return None
+    return Hold(HoldReason.FORMER_PATH, f"{former.path} cannot be written: {former.note}")
+
+
+def _leave(facts: Facts, former: FormerPath) -> Decision | None:
+    document, published = facts.document_at(former.path), facts.state.published
+    is_known = any(document.concerns(credential) for credential in _known(facts.state))
+    if former.until <= facts.clocks.earliest:
+        return Withdraw(former, leaves_it=not is_known)
+    open_attempt = facts.state.attempt is not None  # its credential may be there already; it is not published yet
+    if published is not None and is_known and not open_attempt and not document.names(published):
+        return Republish(former, published)
+    return clocks_hold(facts, former.until)
+
+
+def _known(state: TargetState) -> list[Credential]:
+    """Returns every credential of the target that its documents may hand out."""
+    staged = state.attempt.staged if state.attempt is not None else None
+    known = [state.published, state.standby, staged, *(entry.credential for entry in state.ledger)]
+    return [credential for credential in known if credential is not None]
+
+
+def after_path_change(state: TargetState, target: Target, now: datetime) -> TargetState:
+    """Records that the consumer document is at the target's path now. The old path keeps its own for the overlap."""
+    former = tuple(each for each in state.former_paths if each.path != target.path)
+    if state.path not in ("", target.path):
+        former = (*former, FormerPath(state.path, now + target.policy.overlap, target.path))
+    former = tuple(replace(each, moved_to=target.path) for each in former)
+    return replace(state, path=target.path, former_paths=former)
+
+
+def after_move(state: TargetState, target: Target, now: datetime) -> TargetState:
+    """Records that the configured path hands out what is published as well."""
+    return replace(after_path_change(state, target, now), not_before=None, last_error="", claim=None)
+
+
+def after_withdrawal(state: TargetState, former: FormerPath, document: ConsumerDocument, now: datetime) -> TargetState:
+    """Records that a path hands out nothing any more.
+
+    Whatever it handed out until now has been replaced for its devices only now: it gets its whole overlap from here.
+    """
+    ledger = tuple(
+        _from_now(entry, now) if document.concerns(entry.credential) and not _ends_at_once(entry) else entry
+        for entry in state.ledger
+    )
+    kept = tuple(each for each in state.former_paths if each.path != former.path)
+    return replace(state, former_paths=kept, ledger=ledger, claim=None)
+
+
+def _ends_at_once(entry: LedgerEntry) -> bool:
+    return entry.disabled or entry.compromised
+
+
+def _from_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
+    overlap = entry.disable_at - entry.replaced_at
+    return replace(entry, disable_at=max(entry.disable_at, now + overlap))
+
+
+def after_former_failure(state: TargetState, former: FormerPath, note: str, not_before: datetime) -> TargetState:
+    """Notes why a document at a former path could not be written; it is tried again for as long as it takes."""
+    later = replace(former, failures=former.failures + 1, not_before=not_before, note=note)
+    return _with_former(state, former, later)
+
+
+def after_republishing(state: TargetState, former: FormerPath) -> TargetState:
+    """Records that the document at a former path hands out what is published."""
+    return _with_former(state, former, replace(former, failures=0, not_before=None, note=""))
+
+
+def _with_former(state: TargetState, old: FormerPath, new: FormerPath) -> TargetState:
+    former = tuple(new if each == old else each for each in state.former_paths)
+    return replace(state, former_paths=former, claim=None)

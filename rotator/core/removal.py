@@ -1,0 +1,112 @@
+"""The state document of a target that a person ends or renames. Pure, like `advance`."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from rotator.core.facts import is_same_credential
+from rotator.core.left_over import is_empty
+from rotator.core.model import Attempt, Credential, Ending, FormerPath, LedgerEntry, Policy, TargetState
+
+
+class RemovalImpossible(Exception):
+    """The state document cannot be ended or renamed now; the message says why and what to do."""
+
+
+def after_retirement(state: TargetState, policy: Policy, now: datetime, *, at_once: bool) -> TargetState:
+    """Ends what is published: its document is withdrawn first, then it is retired like a replaced credential.
+
+    The idle credential of `alternating` goes with it: nothing will ever be published again.
+
+    Args:
+        at_once: leave out overlap and quarantine.
+
+    Raises:
+        RemovalImpossible: an attempt is open.
+    """
+    if state.attempt is not None:
+        what = f"{state.target} has an open {state.attempt.purpose.value}"
+        raise RemovalImpossible(f"{what}: wait until it has ended, or end it: rotator abandon {state.target}")
+    overlap, quarantine = (timedelta(), timedelta()) if at_once else (policy.overlap, policy.quarantine)
+    ledger = tuple(replace(e, ending=Ending.DELETE) if e.ending is Ending.STAND_BY else e for e in state.ledger)
+    if state.published is not None:
+        entry = LedgerEntry(state.published, Ending.DELETE, now, now + overlap, quarantine)
+        ledger = (*(e for e in ledger if not _is_of(e, state.published)), entry)
+    idle = state.standby
+    if idle is not None and not any(is_same_credential(e.credential, idle) for e in ledger):
+        ledger = (*ledger, LedgerEntry(idle, Ending.DELETE, now, now, quarantine))
+    former = tuple(replace(each, until=now, moved_to="") for each in state.former_paths if each.path != state.path)
+    if state.path:
+        former = (*former, FormerPath(state.path, now))
+    retired = replace(state, published=None, standby=None, ledger=ledger, former_paths=former, retired_at=now)
+    return replace(retired, request=None, verification=None, verify_at=None, published_since=None, last_error="")
+
+
+def _is_of(entry: LedgerEntry, credential: Credential) -> bool:
+    return entry.ending is not Ending.FORGET and is_same_credential(entry.credential, credential)
+
+
+def without_waiting(state: TargetState, now: datetime) -> TargetState:
+    """Takes overlap and quarantine from the ledger. A create that may be under way is still waited for."""
+    ledger = tuple(
+        replace(entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None)
+        if entry.credential.id is not None
+        else entry
+        for entry in state.ledger
+    )
+    return replace(state, ledger=ledger)
+
+
+def forgotten(state: TargetState, accounts: Collection[str], *, configured: bool) -> tuple[Credential, ...]:
+    """Returns the credentials that `after_forgetting` gives up; each may stay accepted at its provider."""
+    given_up = [entry.credential for entry in state.ledger if entry.credential.account not in accounts]
+    if state.attempt is not None and state.attempt.staged.account not in accounts:
+        given_up.append(state.attempt.staged)
+    if state.published is not None and not configured:
+        given_up.append(state.published)
+    if state.standby is not None and not configured:
+        given_up.append(state.standby)
+    return tuple(given_up)
+
+
+def after_forgetting(state: TargetState, accounts: Collection[str], *, configured: bool) -> TargetState:
+    """Gives up what cannot be reached, and of a target that is not configured also what is published."""
+    ledger = tuple(entry for entry in state.ledger if entry.credential.account in accounts)
+    attempt = state.attempt if state.attempt is None or state.attempt.staged.account in accounts else None
+    kept = replace(state, ledger=ledger, attempt=attempt)
+    if configured:
+        return kept
+    kept = replace(kept, published=None, standby=None, former_paths=(), request=None)
+    return TargetState(state.target, counts=state.counts) if is_empty(kept) else kept
+
+
+def before_rename(state: TargetState, new: str) -> TargetState:
+    """Marks a state document that is about to be moved: from here on nobody works on it."""
+    return replace(state, renamed_to=new, claim=None)
+
+
+def after_rename(state: TargetState, new: str) -> TargetState:
+    """Returns the state document under the new name, with everything that the old one holds."""
+    attempt: Attempt | None = state.attempt
+    if attempt is not None and state.claim is not None:
+        attempt = replace(attempt, uncertain=True)  # whoever claimed it died between a call and its record
+    moved = replace(state, target=new, renamed_to="", renamed_from=state.target, claim=None, attempt=attempt)
+    return replace(moved, not_before=None)
+
+
+def check_rename(old: TargetState, new: TargetState) -> bool:
+    """Returns True if everything stands under the new name already, and only the old document is left to empty.
+
+    Raises:
+        RemovalImpossible: the rename would lose something, or there is nothing to rename.
+    """
+    if old.renamed_to not in ("", new.target):
+        raise RemovalImpossible(f"{old.target} was renamed to {old.renamed_to}")
+    if new.renamed_from == old.target and old.renamed_to == new.target:
+        return True
+    if is_empty(old):
+        raise RemovalImpossible(f"nothing is known of {old.target}: rotator status lists what is")
+    if not is_empty(new):
+        own = f"{new.target} has published a credential of its own"
+        raise RemovalImpossible(f"{own}: end what is left of {old.target}: rotator retire {old.target} --published")
+    return False

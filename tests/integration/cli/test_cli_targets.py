@@ -1,0 +1,100 @@
+"""`rotator rename` and `rotator retire`, on a real OpenBao and the sandbox."""
+
+import json
+from typing import Any
+
+import pytest
+from daemon_environment import DaemonEnvironment
+
+from rotator.core.secret import Secret
+
+SLOW = {"fast": {"every": "90d", "overlap": "24h", "quarantine": "7d"}}
+OFFICE: dict[str, Any] = {
+    "name": "office",
+    "strategy": "replace",
+    "credential": {"username": "office"},
+    "path": "sip/office",
+}
+RECEPTION = OFFICE | {"name": "reception"}
+LOBBY = {"name": "lobby", "strategy": "replace", "credential": {"username": "lobby"}, "path": "sip/lobby"}
+KEPT = [LOBBY]
+
+
+@pytest.fixture
+def rotated(environment, run_command) -> DaemonEnvironment:
+    """`office` is published, and its predecessor is in the ledger."""
+    for name in ("office", "lobby"):
+        environment.account.create("credential", name, Secret(f"pw-{name}-12345!"))
+    environment.configure([OFFICE], policies=SLOW)
+    assert run_command("rotate", "office").code == 0
+    return environment
+
+
+def usernames(environment) -> list[str]:
+    return sorted(record.username for record in environment.account.credentials())
+
+
+def test_a_target_is_renamed_once_the_configuration_says_so(rotated, run_command):
+    refused = run_command("rename", "office", "reception")
+    assert (refused.code, "the configuration still has office" in refused.err) == (2, True)
+    rotated.configure([RECEPTION], policies=SLOW)
+    waits = run_command("rotate", "reception", "--take-over")
+    assert waits.code == 1
+    assert "rotator rename office reception" in waits.err
+    assert "the configuration has no target 'recption'" in run_command("rename", "office", "recption").err
+    published = rotated.state("office").published
+    renamed = run_command("rename", "office", "reception", "-o", "json")
+    assert (renamed.code, renamed.json) == (
+        0,
+        {"renamed_from": "office", "name": "reception", "published": published.username},
+    )
+    assert rotated.state("reception").published == published
+    assert rotated.state("office").published is None
+    assert run_command("rename", "office", "reception").code == 0, "once more does no harm"
+    assert run_command("status", "-o", "json").json["orphans"] == []
+    assert run_command("rotate", "reception").code == 0
+    assert rotated.published_works("sip/office")
+
+
+def test_a_target_is_retired_after_its_document(rotated, run_command):
+    refused = run_command("retire", "office", "--published")
+    assert (refused.code, "add --yes" in refused.err) == (2, True)
+    assert rotated.published_works("sip/office")
+    retired = run_command("retire", "office", "--published", "--yes", "-o", "json")
+    assert (retired.code, retired.json["ended"], len(retired.json["left"])) == (0, False, 2)
+    assert not rotated.consumer_document("sip/office").username
+    status = run_command("status", "-o", "json").json
+    assert status["targets"][0]["state"] == "retired"
+    assert run_command("retire", "office", "--now", "--yes").out == "office: nothing is left\n"
+    assert usernames(rotated) == ["lobby"]
+
+
+def test_a_removed_target_is_ended_by_name(rotated, run_command):
+    rotated.configure(KEPT, policies=SLOW)
+    left = run_command("retire", "office")
+    assert left.code == 1
+    assert "published, and rotated by nobody" in left.out
+    assert "office: disabled in " in left.out
+    assert run_command("retire", "office", "--published", "--now", "--yes").code == 0
+    assert usernames(rotated) == ["lobby"]
+    assert run_command("status", "-o", "json").json["orphans"] == []
+    assert run_command("retire", "office", "-o", "json").json["ended"]
+    unknown = run_command("retire", "ofice")
+    assert (unknown.code, "there is no target 'ofice'" in unknown.err) == (2, True)
+
+
+def test_what_an_account_that_is_gone_for_good_holds_is_given_up_by_name(rotated, run_command):
+    document = json.loads(rotated.config.read_text())
+    document["providers"]["other"] = document["providers"].pop("vobiz")
+    document["targets"] = [LOBBY | {"provider": "other", "policy": "fast"}]
+    rotated.config.write_text(json.dumps(document))
+    assert "at an account that is not configured: office" in run_command("status").out
+    stuck = run_command("retire", "office")
+    assert (stuck.code, stuck.out.count("its account is not in the configuration")) == (1, 1)
+    published = rotated.state("office").published.username
+    given_up = run_command("retire", "office", "--forget", "--yes", "-o", "json")
+    assert (given_up.code, given_up.json["ended"]) == (0, True)
+    assert sorted(each["username"] for each in given_up.json["given_up"]) == sorted(["office", published])
+    assert f"{published} at vobiz is given up: it may stay accepted" in given_up.err
+    assert run_command("status", "-o", "json").json["orphans"] == []
+    assert usernames(rotated) == sorted(["lobby", "office", published])

@@ -1,0 +1,416 @@
+"""A target that changes its path, is removed, or is retired: what devices read, and what is carried out."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
+
+from rotator.core.actions import HoldReason
+from rotator.core.audit_words import AuditVerb
+from rotator.core.left_over import OrphanKind, is_empty, left_over, orphans
+from rotator.core.model import Claim
+from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten, without_waiting
+from rotator.engine import Outcome
+from rotator.testing import FakeFault
+
+MOVED_PATH = "phones/office"
+STRATEGIES = [REPLACE, ALTERNATING, IN_PLACE]
+
+
+def rotated(target=REPLACE) -> EngineHarness:
+    """A target that has published a credential, and has replaced the one that was there before."""
+    world = EngineHarness(target)
+    for username in target.usernames:
+        world.provider.add(username)
+    world.until_rotated(world.engine())
+    return world
+
+
+def move(world) -> None:
+    world.target = replace(world.target, path=MOVED_PATH)
+
+
+def works(world, path) -> bool:
+    document = world.store.read_consumer(path)
+    return world.provider.accepts(document.username, document.password)
+
+
+# A path that is changed in the configuration.
+
+
+@pytest.mark.parametrize("target", STRATEGIES, ids=lambda target: target.strategy.value)
+def test_both_paths_hand_out_what_works_for_the_overlap_then_the_old_one_nothing(target):
+    world = rotated(target)
+    move(world)
+    engine, before = world.engine(), world.state
+    engine.look(world.target)
+    assert works(world, "sip/office")
+    assert works(world, MOVED_PATH)
+    assert world.state.published == before.published, "a new path needs no new password"
+    assert world.state.counts.succeeded == 1
+    world.settle(engine, DAY - DAY / 24)
+    assert works(world, "sip/office")
+    world.settle(engine, DAY / 12)
+    old = world.store.read_consumer("sip/office")
+    assert (old.withdrawn, old.username, old.password) == (True, None, None)
+    assert works(world, MOVED_PATH)
+    assert world.state.former_paths == ()
+    assert "withdraw" in world.audit.verbs("office")
+
+
+@pytest.mark.parametrize("target", STRATEGIES, ids=lambda target: target.strategy.value)
+@pytest.mark.parametrize("compromised", [False, True])
+def test_a_rotation_during_the_overlap_of_paths_reaches_both(target, compromised):
+    world = rotated(target)
+    world.settle(world.engine(), 2 * DAY)  # the first predecessor is disabled
+    move(world)
+    engine = world.engine()
+    engine.look(world.target)
+    world.request(engine, compromised=compromised)
+    world.until_rotated(engine)
+    engine.look(world.target)
+    assert works(world, "sip/office")
+    assert works(world, MOVED_PATH)
+
+
+@pytest.mark.parametrize("moment", ["staged", "proved"])
+def test_a_path_that_changes_while_an_attempt_is_open_cuts_nobody_off(moment):
+    world = rotated()
+    if moment == "staged":
+        world.provider.faults["create"] = [FakeFault.LOST_AFTER]
+    else:
+        world.provider.slow_to_accept = 1
+    engine = world.engine()
+    world.request(engine)
+    engine.look(world.target)
+    assert world.state.attempt is not None
+    move(world)
+    world.until_rotated(world.engine())
+    world.engine().look(world.target)
+    assert works(world, "sip/office")
+    assert works(world, MOVED_PATH)
+    world.settle(world.engine(), 10 * DAY)
+    assert world.store.read_consumer("sip/office").withdrawn
+    assert [held.username for held in world.provider.credentials.values()] == [world.state.published.username]
+
+
+def test_a_move_that_is_cut_anywhere_is_finished():
+    boundaries = 0
+    for number in range(1, 40):
+        world = rotated()
+        move(world)
+        world.cut_at(number)
+        cut = world.crash(lambda world=world: world.engine().look(world.target))
+        world.cut_at(0)
+        world.settle(world.engine(), DAY / 2)
+        assert works(world, "sip/office")
+        assert works(world, MOVED_PATH)
+        if cut is None:
+            break
+        boundaries += 1
+        world.settle(world.engine(), DAY)
+        assert world.store.read_consumer("sip/office").withdrawn, cut
+    assert boundaries >= 6
+
+
+def test_a_foreign_document_at_the_new_path_holds_and_the_old_one_stays():
+    world = rotated()
+    move(world)
+    world.store.tamper(MOVED_PATH, "somebody")
+    look = world.engine().look(world.target)
+    assert look.hold.reason is HoldReason.FOREIGN_DOCUMENT
+    world.settle(world.engine(), 30 * DAY)
+    assert works(world, "sip/office")
+    assert len(world.provider.credentials) == 2, "what the old path hands out, and its predecessor"
+    engine = world.engine()
+    world.request(engine, take_over=True)
+    world.until_rotated(engine)
+    engine.look(world.target)
+    assert works(world, MOVED_PATH)
+    assert works(world, "sip/office"), "the old path gets its overlap all the same"
+
+
+def test_a_target_that_moves_back_withdraws_the_other_path():
+    world = rotated()
+    home = world.target
+    move(world)
+    world.engine().look(world.target)
+    world.target = home
+    world.settle(world.engine(), 2 * DAY)
+    assert works(world, "sip/office")
+    assert world.store.read_consumer(MOVED_PATH).withdrawn
+    assert world.state.former_paths == ()
+
+
+def test_a_document_at_the_old_path_that_is_another_targets_by_now_is_left_alone():
+    world = rotated()
+    move(world)
+    world.engine().look(world.target)
+    world.store.tamper("sip/office", "another")
+    world.store.consumers["sip/office"] = replace(world.store.consumers["sip/office"], credential_id="theirs")
+    world.settle(world.engine(), 2 * DAY)
+    assert world.store.read_consumer("sip/office").username == "another"
+    assert world.state.former_paths == ()
+
+
+def test_what_an_old_path_still_hands_out_is_in_use_until_it_can_be_written():
+    world = rotated()
+    world.settle(world.engine(), 10 * DAY)
+    move(world)
+    engine = world.engine()
+    engine.look(world.target)
+    world.store.unpublishable.add("sip/office")
+    world.request(engine)
+    world.until_rotated(engine)
+    look = world.settle(engine, 2 * DAY)
+    assert look.hold.reason is HoldReason.FORMER_PATH
+    assert works(world, "sip/office"), "its predecessor is neither disabled nor deleted"
+    world.store.unpublishable.clear()
+    world.settle(engine, DAY / 2)
+    assert world.store.read_consumer("sip/office").withdrawn
+    predecessor = world.state.ledger[0]
+    assert not predecessor.disabled, "its devices have been told only now"
+    world.settle(engine, 10 * DAY)
+    assert world.state.ledger == ()
+
+
+# A target that was removed from the configuration.
+
+
+def sweep(world, span) -> None:
+    """Looks at what is left as the daemon does, until `span` has passed."""
+    end = world.clock.now() + span
+    engine = world.engine()
+    while world.clock.now() < end:
+        target = left_over(world.store.read_state("office").state)
+        if target is not None:
+            engine.look(target)
+        world.clock.advance(DAY / 24)
+
+
+@pytest.mark.parametrize("compromised", [False, True])
+def test_the_ledger_of_a_removed_target_is_carried_out(compromised):
+    world = rotated()
+    if compromised:
+        world.provider.faults["disable"] = [FakeFault.UNREACHABLE] * 3
+        world.request(world.engine(), compromised=True)
+        world.until_rotated(world.engine())
+    assert world.state.ledger
+    sweep(world, 9 * DAY)
+    assert world.state.ledger == ()
+    assert [held.username for held in world.provider.credentials.values()] == [world.state.published.username]
+    assert world.published_works, "what is published stays until somebody retires it"
+    assert world.state.counts.succeeded == 1 + compromised
+
+
+def test_an_open_attempt_of_a_removed_target_ends_and_nothing_new_begins():
+    world = rotated(ALTERNATING)
+    world.settle(world.engine(), 2 * DAY)
+    engine = world.engine()
+    world.request(engine)
+    world.provider.faults["set_password"] = [FakeFault.LOST_AFTER]
+    engine.look(world.target)
+    assert world.state.attempt is not None
+    sweep(world, 200 * DAY)
+    assert world.state.attempt is None
+    assert world.state.counts.succeeded == 2
+    assert world.state.ledger == ()
+    assert len(world.provider.credentials) == 2, "standing credentials are nobody's to delete"
+    assert world.published_works
+
+
+def test_nothing_that_the_document_of_a_removed_target_hands_out_is_touched():
+    world = rotated()
+    predecessor = world.state.ledger[0].credential
+    world.store.tamper(world.target.path, predecessor.username)
+    world.store.consumers[world.target.path] = replace(world.consumer, credential_id=predecessor.id)
+    sweep(world, 9 * DAY)
+    assert world.provider.credentials[predecessor.id].enabled
+
+
+def test_what_nobody_can_end_is_an_orphan():
+    state = rotated().state
+    assert [each.kind for each in orphans(state, {"fake"}, configured=True)] == []
+    assert [each.kind for each in orphans(state, {}, configured=True)] == [OrphanKind.LEDGER]
+    assert [each.kind for each in orphans(state, {"fake"}, configured=False)] == [OrphanKind.PUBLISHED]
+    both = [OrphanKind.PUBLISHED, OrphanKind.LEDGER]
+    assert [each.kind for each in orphans(state, {}, configured=False)] == both
+
+
+# A target that was renamed in the configuration only.
+
+
+@pytest.mark.parametrize("take_over", [False, True])
+def test_another_name_for_the_same_path_never_begins_anew(take_over):
+    world = rotated()
+    before = world.consumer
+    renamed = replace(world.target, name="reception")
+    engine = world.engine()
+    world.target = renamed
+    world.request(engine, take_over=take_over, compromised=take_over)
+    look = engine.look(renamed)
+    assert look.outcome is Outcome.HELD
+    assert look.hold.reason is HoldReason.RENAMED
+    assert "rotator rename office reception" in look.message
+    assert world.consumer == before
+
+
+# A target that a person renames or retires.
+
+WHO = {"requested_by": "tester", "reason": "because"}
+
+
+def rename(world, new="reception") -> None:
+    world.engine().removal.rename("office", new, **WHO)
+
+
+@pytest.mark.parametrize("moment", ["at rest", "attempt open"])
+def test_a_renamed_target_goes_on_where_it_was(moment):
+    world = rotated()
+    if moment == "attempt open":
+        world.provider.faults["create"] = [FakeFault.LOST_AFTER]
+        world.request(world.engine())
+        world.engine().look(world.target)
+    before = world.state
+    rename(world)
+    world.target = replace(world.target, name="reception")
+    assert world.state == replace(before, target="reception", renamed_from="office", not_before=None)
+    old = world.store.read_state("office").state
+    assert (is_empty(old), old.renamed_to) == (True, "reception")
+    assert left_over(old) is None
+    world.settle(world.engine(), 10 * DAY)
+    assert world.state.ledger == ()
+    assert world.published_works
+    assert len(world.provider.credentials) == 1
+
+
+def test_a_rename_that_is_cut_anywhere_is_finished_and_nothing_is_done_twice():
+    boundaries = 0
+    for number in range(1, 20):
+        world = rotated()
+        home, away = world.target, replace(world.target, name="reception")
+        before = world.state
+        world.cut_at(number)
+        cut = world.crash(lambda world=world: rename(world))
+        world.cut_at(0)
+        calls = list(world.provider.calls)
+        if cut is not None:  # whoever looks now finds the target under one of the names, or waits
+            world.engine().look(away)
+            world.engine().look(home)
+            assert world.provider.calls == calls
+            rename(world)
+        world.target = away
+        assert replace(world.state, next_rotation=None) == replace(
+            before, target="reception", renamed_from="office", next_rotation=None
+        )
+        assert is_empty(world.store.read_state("office").state)
+        if cut is None:
+            break
+        boundaries += 1
+    assert boundaries == 6
+
+
+def test_a_rename_waits_for_the_process_that_works_on_the_target():
+    world = rotated()
+    claimed = replace(world.state, claim=Claim("another", world.clock.now() + DAY))
+    world.store.write_state(claimed, world.store.states["office"].version)
+    began = world.clock.now()
+    rename(world)
+    assert world.clock.now() - began >= world.limits.claim
+    assert world.store.read_state("reception").state.claim is None
+
+
+def test_a_rename_refuses_what_would_lose_something():
+    world = rotated()
+    other = replace(world.target, name="reception", path="sip/reception", usernames=())
+    world.engine().look(other)
+    with pytest.raises(RemovalImpossible, match="has published a credential of its own"):
+        rename(world)
+    with pytest.raises(RemovalImpossible, match="nothing is known of nobody"):
+        world.engine().removal.rename("nobody", "reception", **WHO)
+    assert world.state.published is not None
+
+
+def retire(world, *, at_once=False) -> None:
+    now, policy = world.clock.now(), world.target.policy
+    change = partial(after_retirement, policy=policy, now=now, at_once=at_once)
+    world.engine().removal.change("office", change, AuditVerb.REQUEST_RETIREMENT, **WHO)
+
+
+@pytest.mark.parametrize("target", STRATEGIES, ids=lambda target: target.strategy.value)
+@pytest.mark.parametrize("configured", [True, False])
+def test_what_is_retired_is_withdrawn_first_then_disabled_then_deleted(target, configured):
+    world = rotated(target)
+    retire(world)
+    published = {held.id: held for held in world.provider.credentials.values()}[world.state.ledger[-1].credential.id]
+    if not configured:
+        world.target = left_over(world.state)
+    look = world.engine().look(world.target)
+    assert look.hold.reason in (HoldReason.RETIRED, HoldReason.NOT_DUE)
+    assert world.consumer.withdrawn
+    assert published.enabled, "its overlap begins with the withdrawal"
+    world.settle(world.engine(), DAY + DAY / 24)
+    assert not published.enabled
+    assert published.id in world.provider.credentials
+    world.settle(world.engine(), 8 * DAY)
+    assert world.provider.credentials == {}
+    assert is_empty(world.state)
+    assert world.state.counts.succeeded == 1, "nothing new begins"
+
+
+def test_a_document_that_cannot_be_withdrawn_keeps_its_credential_and_its_whole_overlap():
+    world = rotated()
+    retire(world)
+    world.store.unpublishable.add(world.target.path)
+    look = world.settle(world.engine(), 2 * DAY)
+    assert look.hold.reason is HoldReason.FORMER_PATH
+    assert world.published_works
+    world.store.unpublishable.clear()
+    world.settle(world.engine(), DAY / 2)
+    assert world.consumer.withdrawn
+    enabled = [held.username for held in world.provider.credentials.values() if held.enabled]
+    assert enabled == [world.state.ledger[-1].credential.username]
+
+
+def test_at_once_leaves_out_overlap_and_quarantine_but_not_the_order():
+    world = rotated()
+    retire(world, at_once=True)
+    world.engine().removal.change(
+        "office", partial(without_waiting, now=world.clock.now()), AuditVerb.REQUEST_RETIREMENT, **WHO
+    )
+    world.engine().look(world.target)
+    verbs = world.audit.verbs("office")
+    assert verbs.index("withdraw") < verbs.index("disable")
+    assert world.provider.credentials == {}
+
+
+def test_a_retirement_refuses_while_an_attempt_is_open():
+    world = rotated()
+    world.provider.faults["create"] = [FakeFault.UNREACHABLE]
+    world.request(world.engine())
+    world.engine().look(world.target)
+    with pytest.raises(RemovalImpossible, match="rotator abandon office"):
+        retire(world)
+
+
+def test_a_retired_target_begins_anew_when_somebody_asks():
+    world = rotated()
+    retire(world)
+    world.settle(world.engine(), 10 * DAY)
+    engine = world.engine()
+    world.request(engine)
+    world.until_rotated(engine)
+    assert world.published_works
+    assert world.state.retired_at is None
+
+
+def test_what_cannot_be_reached_is_given_up_by_name():
+    state = rotated().state
+    assert [each.username for each in forgotten(state, {"fake"}, configured=False)] == [state.published.username]
+    assert len(forgotten(state, (), configured=False)) == 2
+    assert [each.username for each in forgotten(state, (), configured=True)] == ["office"]
+    assert is_empty(after_forgetting(state, (), configured=False))
+    kept = after_forgetting(state, {"fake"}, configured=False)
+    assert (kept.published, kept.ledger) == (None, state.ledger), "what can be reached is still carried out"
+    assert after_forgetting(state, (), configured=True) == replace(state, ledger=())
