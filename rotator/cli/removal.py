@@ -1,6 +1,6 @@
 """Implements `rename` and `retire`: changes state documents, carries out what is due, and prints what is left."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import print_json, print_lines, safe, say, when
 from rotator.cli.rotate import who_asks
+from rotator.cli.waiting import when_free
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.audit_words import AuditVerb
 from rotator.core.left_over import is_empty, left_over, orphans
@@ -59,10 +60,8 @@ def rename_target(config: Path, old: str, new: str, reason: str, output: Output)
                 f"change the name of {old} to {new} there first",
                 Exit.USAGE,
             )
-        try:
-            state = context.components.engine.removal.rename(old, new, requested_by=who_asks(), reason=reason)
-        except RemovalImpossible as error:
-            raise CommandError(str(error)) from None
+        removal = context.components.engine.removal
+        state = _once_free(context, new, lambda: removal.rename(old, new, requested_by=who_asks(), reason=reason))
     published = state.published.username if state.published is not None else None
     if output is Output.JSON:
         print_json({"renamed_from": old, "name": new, "published": published})
@@ -157,10 +156,18 @@ def _write(context: CommandContext, wanted: RetireOptions, target: Target, *, co
         return after_forgetting(state, accounts, configured=configured) if wanted.forget else state
 
     verb = AuditVerb.GIVE_UP if wanted.forget else AuditVerb.REQUEST_RETIREMENT
+    removal = context.components.engine.removal
+    _once_free(
+        context,
+        wanted.name,
+        lambda: removal.change(wanted.name, change, verb, requested_by=who_asks(), reason=wanted.reason),
+    )
+
+
+def _once_free(context: CommandContext, name: str, act: Callable[[], TargetState | Hold]) -> TargetState:
+    claim = context.components.settings.daemon.claim
     try:
-        context.components.engine.removal.change(
-            wanted.name, change, verb, requested_by=who_asks(), reason=wanted.reason
-        )
+        return when_free(act, name, clock=context.composition.clock, stop=context.stop, claim=claim)
     except RemovalImpossible as error:
         raise CommandError(str(error)) from None
 

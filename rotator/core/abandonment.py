@@ -55,13 +55,14 @@ def ledger_after(
         kept_for: how long a password stays in Vault that may be in force although it was never published.
         strays: see `advance.after_close`.
     """
+    if not is_spare(attempt):
+        sent = not is_unsent(attempt)
+        return (*ledger, unsettled_entry(attempt, now, kept_for)) if sent else with_late_call(ledger, attempt, now)
     if attempt.purpose is Purpose.UNDO:
         # It may have been enabled: the ledger disables it again.
         return tuple(
             replace(e, disabled_at=None) if is_same_credential(e.credential, attempt.staged) else e for e in ledger
         )
-    if not is_spare(attempt):
-        return ledger if is_unsent(attempt) else (*ledger, unsettled_entry(attempt, now, kept_for))
     if is_unsent(attempt) and attempt.staged.id is None:
         return ledger
     ending = Ending.DELETE if attempt.strategy is Strategy.REPLACE else Ending.STAND_BY
@@ -70,6 +71,13 @@ def ledger_after(
     entry = LedgerEntry(left, ending, now, now + LATE_COMMIT, timedelta())
     further = (strays_entry(attempt, now),) if strays and left.id is not None else ()
     return (*kept, entry, *further)
+
+
+def with_late_call(ledger: tuple[LedgerEntry, ...], attempt: Attempt, now: datetime) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger with a password of `in-place` whose call was not carried out, but may be so late."""
+    was_called = not is_spare(attempt) and attempt.applied_at is not None
+    kept = any(entry.credential.password == attempt.staged.password for entry in ledger)
+    return (*ledger, unsettled_entry(attempt, now, LATE_COMMIT)) if was_called and not kept else ledger
 
 
 def unsettled_entry(attempt: Attempt, now: datetime, kept_for: timedelta) -> LedgerEntry:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.abandonment import is_spare, is_unsent, ledger_after, unsettled_entry
+from rotator.core.abandonment import is_spare, is_unsent, ledger_after, unsettled_entry, with_late_call
 from rotator.core.actions import Stage
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import (
@@ -175,8 +175,10 @@ def before_publish(state: TargetState, consumer: ConsumerDocument) -> TargetStat
     return replace(state, attempt=replace(attempt, handed_out=entry.credential))
 
 
-def after_apply(state: TargetState, credential: Credential, now: datetime) -> TargetState:
-    """Records that the provider put `credential` into force."""
+def after_apply(
+    state: TargetState, credential: Credential, now: datetime, made_at: datetime | None = None
+) -> TargetState:
+    """Records that the provider put `credential` into force at `now`; `made_at` is for a password that it generated."""
     before = _attempt(state).staged
     password = credential.password or before.password
     staged_now = replace(
@@ -186,7 +188,7 @@ def after_apply(state: TargetState, credential: Credential, now: datetime) -> Ta
         password=password,
         uri=credential.uri or before.uri,
         enabled=True,
-        made_at=before.made_at if password == before.password else now,  # the provider may generate it only now
+        made_at=before.made_at if password == before.password else made_at or now,
     )
     moved = _after_event(state, AttemptEvent.APPLY, staged=staged_now, applied_at=now, refused=False)
     return replace(moved, not_before=None, last_error="")
@@ -294,7 +296,8 @@ def after_change(state: TargetState, now: datetime) -> TargetState:
 
     What failed, failed for that attempt. Its request is renewed, to be carried out at once.
     """
-    moved = _after_event(state, AttemptEvent.ABANDON)
+    ledger = with_late_call(state.ledger, _attempt(state), now)
+    moved = replace(_after_event(state, AttemptEvent.ABANDON), ledger=ledger)
     return replace(moved, request=_renewed(state, now), failures=0, not_before=None, last_error="", claim=None)
 
 
@@ -311,7 +314,9 @@ def after_giving_up(
     ledger, unsettled = state.ledger, not is_unsent(attempt) and not is_spare(attempt) and not restored
     if restored:
         ledger = (*ledger, unsettled_entry(attempt, now, LATE_COMMIT))
-    elif not is_unsent(attempt):
+    elif is_unsent(attempt):
+        ledger = with_late_call(ledger, attempt, now)
+    else:
         ledger = ledger_after(ledger, attempt, now, kept_for, strays=strays)
     request = _renewed(state, now) if attempt.compromised or unsettled else state.request
     return replace(moved, ledger=ledger, request=request, failures=0, not_before=None, last_error="", claim=None)

@@ -246,12 +246,13 @@ def _events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:
         at = max(entry.ends_at, entry.not_before or entry.ends_at, facts.now)
         what = _last_step(entry, deletes=entry.ending is Ending.DELETE)
         yield ForecastEvent(at, what, entry.note or "its quarantine ends")
-    if facts.state.verify_at is not None and facts.state.published is not None:
-        yield ForecastEvent(max(facts.state.verify_at, facts.now), "prove what is published", _last_verified(facts))
     for former in facts.state.former_paths:
         yield ForecastEvent(max(former.until, facts.now), f"withdraw the document at {former.path}", "its overlap ends")
-    ends = facts.only_ends or facts.state.attempt is not None
-    if facts.state.next_rotation is not None and not ends:
+    if facts.only_ends:
+        return
+    if facts.state.verify_at is not None and facts.state.published is not None:
+        yield ForecastEvent(max(facts.state.verify_at, facts.now), "prove what is published", _last_verified(facts))
+    if facts.state.next_rotation is not None and facts.state.attempt is None:
         yield _next_rotation(facts, facts.state.next_rotation, drawn_anew=drawn_anew)
 
 

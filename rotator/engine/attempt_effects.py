@@ -94,7 +94,8 @@ def apply(caller: ProviderCaller, session: Session, action: do.Apply) -> None:
         answer = Unknown("the provider does not say which password is in force")
     record(caller, session, verb, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
-        session.write(advance.after_apply(session.state, answer.value, caller.shared_now()))
+        made_at = session.clocks().latest
+        session.write(advance.after_apply(session.state, answer.value, caller.shared_now(), made_at))
     elif isinstance(answer, Refused) and not answer.why.concerns_account:
         _refuse(caller, session, answer)
     else:

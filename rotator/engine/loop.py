@@ -101,7 +101,7 @@ class Engine:
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
         self._identities = {name: provider.identity for name, provider in providers.items()}
         self._former_names = former_names or FormerNames(store, frozenset())
-        self.removal = Removal(store, clock, audit, self._claims, stopping)
+        self.removal = Removal(store, clock, audit, self._claims)
         self._caller = ProviderCaller(providers, store, clock, randomness, audit, self.throttles, limits)
 
     def look(self, target: Target) -> Look:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from rotator.core.actions import Hold, HoldReason
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.model import TargetState
 from rotator.core.removal import RemovalImpossible, after_rename, before_rename, check_rename
@@ -10,15 +11,13 @@ from rotator.ports import Audit, Clock, Conflict, Store, Versioned
 
 _AFTER_CONFLICT = 0.15  # seconds: a standby of Vault may answer from a state that is up to 0.1 s old
 _MOST_CONFLICTS = 5
-_CLAIM_PAUSE = 0.5  # seconds between two looks at somebody else's claim
 
 
 class Removal:
     """Changes state documents for a person, by check-and-set, and never while another process works on them."""
 
-    def __init__(self, store: Store, clock: Clock, audit: Audit, claims: Claims, stopping: Callable[[], bool]) -> None:
-        self._store, self._clock, self._audit = store, clock, audit
-        self._claims, self._stopping = claims, stopping
+    def __init__(self, store: Store, clock: Clock, audit: Audit, claims: Claims) -> None:
+        self._store, self._clock, self._audit, self._claims = store, clock, audit, claims
 
     def change(
         self,
@@ -28,38 +27,45 @@ class Removal:
         *,
         requested_by: str,
         reason: str,
-    ) -> TargetState:
-        """Writes a changed state document and returns it.
+    ) -> TargetState | Hold:
+        """Writes a changed state document and returns it, or a hold while another process works on the target.
 
         Raises:
-            RemovalImpossible: `change` refuses, another process works on the target, or this process is stopping.
+            RemovalImpossible: `change` refuses, or the document was deleted.
             StoreError: Vault cannot be used.
         """
 
-        def write() -> TargetState:
-            read = self._unclaimed(target)
+        def write() -> TargetState | Hold:
+            read = self._read(target)
+            if isinstance(read, Hold):
+                return read
             changed = change(read.state)
             self._store.write_state(changed, read.version)
             return changed
 
         state = self._repeated(write)
-        self._audit.record(verb, target, AuditOutcome.DONE, requested_by=requested_by, reason=reason)
+        if not isinstance(state, Hold):
+            self._audit.record(verb, target, AuditOutcome.DONE, requested_by=requested_by, reason=reason)
         return state
 
-    def rename(self, old: str, new: str, *, requested_by: str, reason: str) -> TargetState:
-        """Moves everything that is known of `old` to `new`, and returns it. Raises like `change`.
+    def rename(self, old: str, new: str, *, requested_by: str, reason: str) -> TargetState | Hold:
+        """Moves everything that is known of `old` to `new`, and returns it. Holds and raises like `change`.
 
         The old document is marked first, so that nobody works on it; then the new one is written, then the old one
         emptied. Cut anywhere, it can be repeated, and nothing is done twice meanwhile.
         """
         state = self._repeated(lambda: self._rename(old, new))
-        self._audit.record(
-            AuditVerb.RENAME, new, AuditOutcome.DONE, renamed_from=old, requested_by=requested_by, reason=reason
-        )
+        if not isinstance(state, Hold):
+            who = {"requested_by": requested_by, "reason": reason}
+            self._audit.record(AuditVerb.RENAME, new, AuditOutcome.DONE, renamed_from=old, **who)
         return state
 
-    def _rename(self, old: str, new: str) -> TargetState:
-        source, goal = self._unclaimed(old), self._unclaimed(new)
+    def _rename(self, old: str, new: str) -> TargetState | Hold:
+        source, goal = self._read(old), self._read(new)
+        if isinstance(source, Hold):
+            return source
+        if isinstance(goal, Hold):
+            return goal
         version, moved = source.version, goal.state
         if not check_rename(source.state, goal.state):
             if not source.state.renamed_to:
@@ -69,19 +75,17 @@ class Removal:
         self._store.write_state(TargetState(old, renamed_to=new), version)
         return moved
 
-    def _unclaimed(self, target: str) -> Versioned:
-        """Reads a state document once no other process works on it."""
-        while True:
-            read = self._store.read_state(target)
-            if read.deleted:
-                raise RemovalImpossible(f"the state document of {target} was deleted in Vault: {read.remedy}")
-            if not self._claims.remaining(target, read.state.claim):
-                return read
-            if self._stopping():
-                raise RemovalImpossible(f"another process works on {target}")
-            self._clock.sleep(_CLAIM_PAUSE)
+    def _read(self, target: str) -> Versioned | Hold:
+        """Reads a state document, or holds while another process works on the target."""
+        read = self._store.read_state(target)
+        if read.deleted:
+            raise RemovalImpossible(f"the state document of {target} was deleted in Vault: {read.remedy}")
+        claim = read.state.claim
+        if claim is not None and self._claims.remaining(target, claim):
+            return Hold(HoldReason.CLAIMED, f"{claim.holder} is working on it")
+        return read
 
-    def _repeated(self, write: Callable[[], TargetState]) -> TargetState:
+    def _repeated(self, write: Callable[[], TargetState | Hold]) -> TargetState | Hold:
         for _ in range(_MOST_CONFLICTS):
             try:
                 return write()

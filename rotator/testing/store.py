@@ -138,7 +138,7 @@ class MemoryStore:
             kept.pop(key, None)
 
     def roll_back(self, key: str) -> None:
-        """Writes the version before the latest again, as `vault kv rollback` does."""
+        """Writes the version before the latest again, as `vault kv rollback` does. KeyError: there is none."""
         before, version = self._earlier[key][-1], self._latest(key).version
         self._keep(key)
         self._set(key, replace(before, version=version + 1))

@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from faulted_lifecycles import fault_at_each_boundary
 from simulated_accounts import SETUPS, SimulatedHarness
+from tidied_away import published_is_tidied_away, staged_is_tidied_away
 from two_processes import switches
 
 from rotator.core import actions as do
-from rotator.core import advance, decide, ledger, staging
+from rotator.core import advance, decide, drift, ledger, staging
 from rotator.core.actions import Action
 from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
 from rotator.core.model import LedgerEntry, Phase, Purpose, TargetState
 from rotator.core.secret import Secret
+from rotator.core.verification import refused_hold
 from rotator.engine import attempt_effects, in_place_effects, ledger_effects, session
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.fields.network import HostPort
@@ -38,6 +40,25 @@ def lifecycle_check(setup, scenario: str, kind: str = KILLED) -> MutantCheck:
 
 def two_process_check(setup, scenario: str = "due") -> MutantCheck:
     return lambda: switches(setup, scenario, timedelta(), stride=2)
+
+
+def tidied_away_check(setup, scenario: Callable[[Any], Iterator[str]]) -> MutantCheck:
+    return lambda: scenario(setup)
+
+
+# -- a proof ages
+
+
+def retired_on_an_old_proof(patch) -> None:
+    patch.setattr(decide, "before_retirement", lambda facts, entry: None)
+
+
+def published_on_an_old_proof(patch) -> None:
+    patch.setattr(decide, "is_fresh", lambda proved_at, facts: True)
+
+
+def what_is_refused_is_never_repaired(patch) -> None:
+    patch.setattr(drift, "_repair", refused_hold)
 
 
 # -- the order of operations
@@ -296,6 +317,9 @@ MUTANTS: dict[Callable[..., None], tuple[MutantCheck, ...]] = {
     the_predecessor_is_forgotten: (lifecycle_check(REPLACE, "rotation"),),
     published_again_without_being_enabled: (lifecycle_check(REPLACE, "undo from quarantine"),),
     what_is_published_again_stays_in_the_ledger: (lifecycle_check(REPLACE, "undo from overlap"),),
+    retired_on_an_old_proof: (tidied_away_check(REPLACE, published_is_tidied_away),),
+    published_on_an_old_proof: (tidied_away_check(REPLACE, staged_is_tidied_away),),
+    what_is_refused_is_never_repaired: (tidied_away_check(REPLACE, published_is_tidied_away),),
     what_is_not_accepted_stays_in_force: (PROVED_JUST_NOW,),
     nothing_is_proved_beforehand: (PROVED_LONG_AGO,),
     an_emergency_waits_like_everything: (emergency_in_a_fleet,),

@@ -7,12 +7,11 @@ import pytest
 from engine_harness import DAY
 from faulted_lifecycles import REST
 from invariants import InvariantChecker
-from simulated_accounts import SETUPS, RequestFault, Setup, SimulatedHarness
+from simulated_accounts import SETUPS, RequestFault, SimulatedHarness
+from tidied_away import published_is_tidied_away, staged_is_tidied_away
 
-from rotator.core.answers import Done
 from rotator.core.ledger import LATE_COMMIT
-from rotator.core.model import Credential, Strategy
-from rotator.engine import Engine
+from rotator.core.model import Strategy
 
 IN_PLACE = SETUPS[2]
 SETS_IN_PLACE = [setup for setup in SETUPS if setup.strategy is Strategy.IN_PLACE]
@@ -50,60 +49,10 @@ def test_a_refused_password_that_may_yet_come_into_force_is_kept_for_a_while():
 OVERLAPPING = [setup for setup in SETUPS if setup.strategy is not Strategy.IN_PLACE]
 
 
-def rotated_twice(setup: Setup) -> tuple[SimulatedHarness, Engine, Credential]:
-    """A target in its overlap, and the credential that was replaced last and is still accepted."""
-    harness = SimulatedHarness(setup)
-    engine = harness.engine()
-    harness.until_rotated(engine)
-    harness.settle(engine, REST)
-    harness.request(engine)
-    harness.until_rotated(engine)
-    (entry,) = harness.state.ledger
-    return harness, engine, entry.credential
-
-
-def tidy_away(harness: SimulatedHarness, credential: Credential) -> None:
-    """Somebody deletes a credential at the provider, through its API as we would."""
-    assert isinstance(harness.provider.adapter(harness.clock, harness.randomness).delete(credential), Done)
-    harness.clock.advance(timedelta(seconds=10))  # SIP follows the API late
-    assert not harness.provider.accepts(credential.username, credential.password)
-
-
 @pytest.mark.parametrize("setup", OVERLAPPING, ids=str)
-def test_what_is_published_is_deleted_during_the_overlap_and_nobody_is_cut_off(setup):
-    harness, engine, old = rotated_twice(setup)
-    harness.settle(engine, timedelta(hours=1))
-    tidy_away(harness, harness.state.published)
-    for _ in range(12 * 30):
-        harness.settle(engine, 5 * MINUTE)
-        assert harness.published_works or harness.provider.accepts(old.username, old.password)
-    assert harness.published_works
-    harness.settle(engine, REST)
-    assert harness.published_works
-    assert harness.state.ledger == ()
-
-
-@pytest.mark.parametrize("setup", OVERLAPPING, ids=str)
-def test_publishing_is_denied_for_days_and_the_staged_credential_is_tidied_away(setup):
-    harness = SimulatedHarness(setup)
-    engine = harness.engine()
-    harness.until_rotated(engine)
-    harness.settle(engine, REST)
-    old = harness.consumer
-    harness.store.unpublishable.add(harness.target.path)
-    check, harness.store.check_publishable = harness.store.check_publishable, lambda path: None
-    harness.request(engine)
-    harness.settle(engine, timedelta(days=1))
-    tidy_away(harness, harness.state.attempt.staged)
-    harness.settle(engine, timedelta(days=4), most=2000)
-    harness.store.unpublishable.clear()
-    harness.store.check_publishable = check
-    for _ in range(12 * 30):
-        harness.settle(engine, 5 * MINUTE)
-        assert harness.published_works
-    assert harness.consumer.password != old.password
-    harness.settle(engine, REST)
-    assert harness.published_works
+@pytest.mark.parametrize("scenario", [published_is_tidied_away, staged_is_tidied_away])
+def test_a_person_deletes_what_rotator_needs_and_nobody_is_cut_off(setup, scenario):
+    assert len(list(scenario(setup))) == 1
 
 
 # Two accounts' Endpoints share one realm here, and at Apinizer somebody has to grant what the predecessor could do.

@@ -21,6 +21,7 @@ def test_a_target_that_is_being_looked_at_is_looked_at_once_more_and_no_run_is_s
     scheduler = Scheduler(
         look=look,
         heartbeat=lambda: None,
+        sweep=lambda: None,
         missed=skipped.append,
         clock=SystemClock(threading.Event()),
         randomness=SystemRandomness(),

@@ -17,6 +17,7 @@ from provider_fixtures import (
     answers_in_turn,
     credential,
     endpoints,
+    provider_on,
 )
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
@@ -234,3 +235,17 @@ def test_every_combination_of_capabilities_has_an_answer_and_more_of_them_never_
                 assert all(unsupported(strategy, better) is None for better in more)
             else:
                 assert reason.startswith(f"strategy {strategy.value} needs")
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "identity"),
+    [
+        ("vobiz", {"auth_id": "MA_7"}, "MA_7"),
+        ("vobiz-endpoint", {"auth_id": "MA_7"}, "MA_7"),
+        ("telnyx", {"connection_id": "17"}, "17"),
+        ("telnyx-connection", {}, ""),  # nothing but the key names the account
+        ("apinizer", {"project": "Mine"}, "Mine"),
+    ],
+)
+def test_an_account_is_known_by_what_the_provider_calls_it(kind, keys, identity):
+    assert provider_on(FakeNetwork(answers_in_turn()), kind, **keys).identity == identity

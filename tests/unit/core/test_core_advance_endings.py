@@ -134,6 +134,27 @@ def test_an_abandoned_undo_has_its_credential_disabled_again():
     assert advance.after_abandon(undo, NOW, LATER).ledger == (replace(disabled, disabled_at=None), other)
 
 
+def test_a_password_that_a_late_call_may_set_in_place_is_kept_until_none_can_come():
+    sent = replace(opened(strategy=Strategy.IN_PLACE, applied_at=NOW), ledger=(FIRST,))
+    kept = LedgerEntry(replace(NEW, id=None), Ending.FORGET, LATER, LATER, ledger.LATE_COMMIT)
+    given_up = {"kept_for": DAY, "restored": False, "strays": False}
+    assert advance.after_change(sent, LATER).ledger == (FIRST, kept)
+    assert advance.after_abandon(sent, LATER, LATER).ledger == (FIRST, kept)
+    assert advance.after_giving_up(sent, LATER, **given_up).ledger == (FIRST, kept)
+    again = replace(sent, ledger=(FIRST, kept))
+    assert advance.after_change(again, LATER).ledger == (FIRST, kept)
+    never = replace(sent, attempt=replace(sent.attempt, applied_at=None))
+    assert advance.after_change(never, LATER).ledger == (FIRST,)
+    spare = replace(sent, attempt=replace(sent.attempt, strategy=Strategy.REPLACE))
+    assert advance.after_change(spare, LATER).ledger == (FIRST,)
+
+
+def test_an_undo_in_place_that_is_given_up_keeps_the_password_that_it_may_have_set():
+    undo = opened(strategy=Strategy.IN_PLACE, purpose=Purpose.UNDO, uncertain=True)
+    (kept,) = advance.after_giving_up(undo, NOW, kept_for=DAY, restored=False, strays=False).ledger
+    assert (kept.credential.password, kept.quarantine) == (NEW.password, DAY)
+
+
 def test_an_attempt_that_its_target_outgrew_leaves_nothing_and_is_asked_for_again():
     state = replace(opened(requested_by="somebody", compromised=True), ledger=(FIRST,), failures=3, not_before=LATER)
     ended = advance.after_change(replace(state, last_error="x"), LATER)

@@ -125,3 +125,21 @@ def test_the_next_proof_of_what_is_published_is_forecast_with_the_last_one():
     assert [step.what for step in forecast_of(world).steps] == [f"prove that {world.consumer.username} is accepted"]
     world.engine().look(world.target)
     assert forecast_of(world).steps == ()
+
+
+def test_another_path_is_published_now_and_the_old_one_is_withdrawn_after_the_overlap():
+    world = EngineHarness(REPLACE)
+    world.until_rotated(world.engine())
+    name = world.state.published.username
+    world.target = replace(world.target, path="phones/office")
+    plan = forecast_of(world)
+    assert [step.what for step in plan.steps] == [f"publish {name} at phones/office as well"]
+    then = (world.clock.now() + DAY, "withdraw the document at sip/office")
+    assert then in [(event.at, event.what) for event in plan.events]
+    world.engine().look(world.target)
+    world.clock.advance(DAY)
+    assert [step.what for step in forecast_of(world).steps] == ["withdraw sip/office"]
+    world.store.consumers["sip/office"] = replace(
+        world.store.consumers["sip/office"], username="another", credential_id="theirs"
+    )
+    assert [step.what for step in forecast_of(world).steps] == ["leave sip/office"]

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason
+from rotator.core.actions import Hold, HoldReason
 from rotator.core.audit_words import AuditVerb
 from rotator.core.left_over import OrphanKind, is_empty, left_over, orphans
 from rotator.core.model import Claim
@@ -315,10 +315,12 @@ def test_a_rename_waits_for_the_process_that_works_on_the_target():
     world = rotated()
     claimed = replace(world.state, claim=Claim("another", world.clock.now() + DAY))
     world.store.write_state(claimed, world.store.states["office"].version)
-    began = world.clock.now()
-    rename(world)
-    assert world.clock.now() - began >= world.limits.claim
-    assert world.store.read_state("reception").state.claim is None
+    engine = world.engine()
+    held = engine.removal.rename("office", "reception", **WHO)
+    assert (isinstance(held, Hold), held.reason) == (True, HoldReason.CLAIMED)
+    assert world.state == claimed
+    world.clock.advance(world.limits.claim)
+    assert engine.removal.rename("office", "reception", **WHO).claim is None
 
 
 def test_a_rename_refuses_what_would_lose_something():

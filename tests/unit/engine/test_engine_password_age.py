@@ -114,3 +114,11 @@ def test_a_password_that_waited_to_be_published_is_as_old_as_it_is():
     world.provider.faults["create"] = [FakeFault.UNREACHABLE] * 3
     world.until_rotated(world.engine())
     assert world.state.last_rotation > world.state.published.made_at == began
+
+
+@pytest.mark.parametrize("capabilities", [CHOSEN, GENERATED])
+def test_a_clock_that_is_behind_makes_no_password_older(capabilities):
+    world = EngineHarness(capabilities=capabilities)
+    world.store.ahead = 3 * DAY
+    world.until_rotated(world.engine())
+    assert world.state.published.made_at - world.clock.now() > 2 * DAY
