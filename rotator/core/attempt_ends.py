@@ -127,7 +127,7 @@ def after_close(
         moved,
         published=attempt.staged,
         verification=_verified_by(attempt),
-        verify_at=next_verification(ledger, policy, now, fraction),
+        verify_at=next_verification(ledger, policy, attempt.proved_at or now, fraction),
         verify_failures=0,
         standby=standby and replace(standby, password=None),
         ledger=(*ledger, *added),

@@ -115,7 +115,7 @@ def periodic(facts: Facts) -> Decision | None:
     if again:
         return None if _waits(facts) else _ask(facts)
     ends_by_itself = any(entry.expires_at is not None and not entry.disabled for entry in state.ledger)
-    return _ask(facts) if (wanted or ends_by_itself) and state.verify_at <= facts.clocks.earliest else None
+    return _ask(facts) if (wanted or ends_by_itself) and state.verify_at <= facts.clocks.vault else None
 
 
 def after_verification_draw(state: TargetState, policy: Policy, now: datetime, fraction: float) -> TargetState:
@@ -144,7 +144,7 @@ def is_overdue(state: TargetState, policy: Policy, now: datetime) -> bool:
 def after_acceptance(state: TargetState, target: Target, how: str, clocks: Clocks, fraction: float) -> TargetState:
     """Records that the provider accepts what is published."""
     accepted = Verification(clocks.vault, accepted=True, proof=how)
-    following = next_verification(state.ledger, target.policy, clocks.latest, fraction)
+    following = next_verification(state.ledger, target.policy, clocks.vault, fraction)
     return replace(state, verification=accepted, verify_at=following, verify_failures=0)
 
 

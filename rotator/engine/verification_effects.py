@@ -44,7 +44,7 @@ def _refused(caller: ProviderCaller, session: Session, credential: Credential, m
 
 def draw_verification(caller: ProviderCaller, session: Session) -> None:
     """Draws the time of the first verification."""
-    now, fraction = session.clocks().latest, caller.randomness.fraction()
+    now, fraction = session.clocks().vault, caller.randomness.fraction()
     session.write(verification.after_verification_draw(session.state, session.target.policy, now, fraction))
 
 

@@ -16,7 +16,7 @@ from rotator.testing import Crash, CrashPoints, FakeClock
 
 LIMITS = Limits(
     backoff=Backoff(timedelta(seconds=30), timedelta(hours=6)),
-    circuit_open_for=timedelta(hours=1),
+    circuit_open_for=timedelta(hours=6),  # each probe of a dead account costs a look at every target
     retirements_per_minute=30,
 )
 _NIGHT = Window("0 2 * * *", timedelta(hours=4), "Europe/Berlin")
