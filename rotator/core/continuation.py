@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from rotator.core.abandonment import change_since_staging, is_spare, is_unsent
+from rotator.core.action_properties import verb_of
 from rotator.core.actions import (
     Abandon,
     Action,
@@ -16,7 +17,6 @@ from rotator.core.actions import (
     Restore,
     Settle,
     Verb,
-    verb_of,
 )
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, lookup_key

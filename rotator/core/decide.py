@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.actions import NEEDS_CLAIM, Action, Decision, DrawDueTime, Hold, HoldReason, TakeClaim
+from rotator.core.action_properties import NEEDS_CLAIM
+from rotator.core.actions import Action, Decision, DrawDueTime, Hold, HoldReason, TakeClaim
 from rotator.core.continuation import continue_attempt
 from rotator.core.drift import verify
 from rotator.core.facts import Facts

@@ -1,5 +1,6 @@
 """The check of `decide` that retires replaced credentials, entry by entry of the ledger."""
 
+from rotator.core.action_properties import verb_of
 from rotator.core.actions import (
     Action,
     Decision,
@@ -12,7 +13,6 @@ from rotator.core.actions import (
     LiftEnd,
     LookUp,
     Overwrite,
-    verb_of,
 )
 from rotator.core.backoff import is_waiting
 from rotator.core.facts import Facts, has_other_identity, lookup_key

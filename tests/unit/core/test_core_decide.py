@@ -27,8 +27,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from state_strategies import states  # every state that a state document can hold
 
+from rotator.core.action_properties import NEEDS_CLAIM
 from rotator.core.actions import (
-    NEEDS_CLAIM,
     Abandon,
     Action,
     Apply,
