@@ -9,19 +9,10 @@ from datetime import datetime
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, drift, ledger, moves, verification
+from rotator.core import advance, attempt_ends, drift, ledger, moves, verification
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
-from rotator.core.model import (
-    ConsumerDocument,
-    Credential,
-    Ending,
-    LedgerEntry,
-    Purpose,
-    Strategy,
-    Target,
-    TargetState,
-)
+from rotator.core.model import ConsumerDocument, Credential, Ending, LedgerEntry, Purpose, Strategy, Target, TargetState
 from rotator.core.schedule import Cron, first_due, next_due
 from rotator.core.secret import Secret
 
@@ -131,7 +122,7 @@ class _PaperRun:
                 self._change_path(action)
             case do.Close():
                 self.drawn_anew = True
-                self._move(advance.after_close(state, facts.target, facts.clocks.latest, 0.0))
+                self._move(attempt_ends.after_close(state, facts.target, facts.clocks.latest, 0.0))
             case do.Abandon():
                 self._abandon(action)
             case do.Restore():
@@ -187,7 +178,7 @@ class _PaperRun:
     def _abandon(self, action: do.Abandon) -> None:
         if action.change:
             self._step("abandon the open attempt, of which nothing was carried out", action.change)
-            self._move(advance.after_change(self.facts.state, self.facts.now))
+            self._move(attempt_ends.after_change(self.facts.state, self.facts.now))
         else:
             self._step("discard the staged password; a new one is tried after a pause", self.facts.state.last_error)
             self.waits_for = ""
