@@ -5,13 +5,15 @@ It decides (`decide`) and advances the state (`advance`, `ledger`) as the engine
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from typing import assert_never
 
 from rotator.core import actions as do
 from rotator.core import advance, attempt_ends, drift, ledger, moves, verification
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
-from rotator.core.forecast_events import ForecastEvent, last_step, later_events, why_disabled
+from rotator.core.forecast_events import LARGEST_FRACTION, ForecastEvent, last_step, later_events, why_disabled
 from rotator.core.model import ConsumerDocument, Credential, Purpose, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
@@ -52,7 +54,8 @@ def forecast(facts: Facts) -> Forecast:
         run.carry_out(decide(replace(run.facts, holds_claim=True)))  # a forecast needs no claim
         if run.waits_for is not None:
             break
-    events = tuple(sorted(later_events(run.facts, drawn_anew=run.drawn_anew), key=lambda event: event.at))
+    coming = later_events(run.facts, drawn_anew=run.drawn_anew, verified_from=run.verified_from)
+    events = tuple(sorted(coming, key=lambda event: event.at))
     return Forecast(facts.target, tuple(run.steps), run.waits_for or "", events, tuple(_notes(facts)), run.needs)
 
 
@@ -65,6 +68,7 @@ class _PaperRun:
         self.waits_for: str | None = None  # None while there is a next step
         self.needs: Credential | None = None
         self.drawn_anew = False
+        self.verified_from: datetime | None = None  # the least that can be drawn for the next verification
 
     def carry_out(self, action: do.Decision) -> None:  # noqa: C901, PLR0912, PLR0915 - a case for each action
         """Takes one step."""
@@ -98,9 +102,11 @@ class _PaperRun:
             case do.Verify():
                 proof = facts.capabilities[action.credential.account].proof
                 self._step(f"prove that {action.credential.username} is accepted", f"by {proof}")
-                self._move(verification.after_acceptance(state, facts.target, str(proof), facts.clocks, 0.0))
+                drawn = partial(verification.after_acceptance, state, facts.target, str(proof), facts.clocks)
+                self._draw(soonest=drawn(LARGEST_FRACTION), latest=drawn(0.0))
             case do.DrawVerification():
-                self._move(verification.after_verification_draw(state, facts.target.policy, facts.clocks.latest, 1.0))
+                drawn = partial(verification.after_verification_draw, state, facts.target.policy, facts.clocks.latest)
+                self._draw(soonest=drawn(0.0), latest=drawn(LARGEST_FRACTION))
             case do.Repair():
                 self._step("request a repair of what is published", action.request.reason)
                 self._move(drift.after_repair(state, action.request))
@@ -110,7 +116,8 @@ class _PaperRun:
                 self._change_path(action)
             case do.Close():
                 self.drawn_anew = True
-                self._move(attempt_ends.after_close(state, facts.target, facts.clocks.latest, 0.0))
+                drawn = partial(attempt_ends.after_close, state, facts.target, facts.clocks.latest)
+                self._draw(soonest=drawn(LARGEST_FRACTION), latest=drawn(0.0))
             case do.Abandon():
                 self._abandon(action)
             case do.Restore():
@@ -144,6 +151,11 @@ class _PaperRun:
 
     def _move(self, state: TargetState) -> None:
         self.facts = replace(self.facts, state=state)
+
+    def _draw(self, *, soonest: TargetState, latest: TargetState) -> None:
+        """Moves to the state with the latest verification that can be drawn, and notes when the soonest would be."""
+        self.verified_from = soonest.verify_at
+        self._move(latest)
 
     def _retire(self, state: TargetState) -> None:
         self.facts = replace(self.facts, state=state, retirements_left=self.facts.retirements_left - 1)

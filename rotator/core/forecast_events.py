@@ -8,7 +8,7 @@ from rotator.core.facts import Facts
 from rotator.core.model import Ending, LedgerEntry, Target
 from rotator.core.schedule import Cron, first_due, next_due
 
-_LARGEST_FRACTION = 1 - 1e-9  # the spread is drawn from [0, 1)
+LARGEST_FRACTION = 1 - 1e-9  # the spread is drawn from [0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ForecastEvent:
     until: datetime | None = None
 
 
-def later_events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:
+def later_events(facts: Facts, *, drawn_anew: bool, verified_from: datetime | None) -> Iterable[ForecastEvent]:
     """Yields the later events that follow from the final state."""
     for entry in facts.state.ledger:
         can = facts.capabilities.get(entry.credential.account)
@@ -36,7 +36,10 @@ def later_events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:
     if facts.only_ends:
         return
     if facts.state.verify_at is not None and facts.state.published is not None:
-        yield ForecastEvent(max(facts.state.verify_at, facts.now), "prove what is published", _last_verified(facts))
+        latest = max(facts.state.verify_at, facts.now)
+        soonest = min(verified_from or latest, latest)
+        until = latest if latest > soonest else None
+        yield ForecastEvent(soonest, "prove what is published", _last_verified(facts), until)
     if facts.state.next_rotation is not None and facts.state.attempt is None:
         yield _next_rotation(facts, facts.state.next_rotation, drawn_anew=drawn_anew)
 
@@ -76,7 +79,7 @@ def _next_rotation(facts: Facts, due: datetime, *, drawn_anew: bool) -> Forecast
         first_due(policy.window, now, fraction)
         if last is None
         else next_due(policy.schedule, policy.window, last, fraction, made)
-        for fraction in (0.0, _LARGEST_FRACTION)
+        for fraction in (0.0, LARGEST_FRACTION)
     )
     earliest, latest = min(earliest, latest), max(earliest, latest)
     return ForecastEvent(earliest, what, why, latest if latest > earliest else None)
