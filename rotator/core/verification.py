@@ -82,7 +82,7 @@ def _ask(facts: Facts) -> Decision:
     published = facts.state.published
     if published is None:
         return Hold(HoldReason.UNVERIFIED, "nothing is published yet")
-    if is_in_flight(facts.state):
+    if gets_new_password(facts.state):
         return Hold(HoldReason.UNVERIFIED, "the published credential is being given a new password")
     if has_other_identity(facts, published):
         return Hold(HoldReason.UNVERIFIED, f"{published.account} is another account now and cannot be asked")
@@ -91,7 +91,7 @@ def _ask(facts: Facts) -> Decision:
     return Verify(published)
 
 
-def is_in_flight(state: TargetState) -> bool:
+def gets_new_password(state: TargetState) -> bool:
     """True while the open attempt sets another password on what is published: a proof would show nothing."""
     attempt, published = state.attempt, state.published
     if attempt is None or published is None or attempt.strategy is not Strategy.IN_PLACE:

@@ -8,10 +8,10 @@ from typing import Any, assert_never
 from rotator.core import actions as do
 from rotator.core import advance, attempt_ends, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.attempts import can_put_back, is_propagating, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.circuit import ProviderVerb
-from rotator.core.facts import can_put_back, has_unproved_password, is_propagating
 from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
@@ -139,7 +139,7 @@ def set_back(caller: ProviderCaller, session: Session, answer: Answer[Any]) -> N
 def next_try(caller: ProviderCaller, session: Session, answer: Answer[Any], *, uncertain: bool = False) -> datetime:
     """Returns when to try a step again. No wait that a provider asks for keeps devices out for more than minutes."""
     attempt = session.attempt
-    devices_out = has_unproved_password(replace(attempt, uncertain=attempt.uncertain or uncertain))
+    devices_out = may_cut_off(replace(attempt, uncertain=attempt.uncertain or uncertain))
     obeyed = _LONGEST_ASKED_OF_DEVICES if devices_out else LONGEST_ASKED
     return caller.next_try(session.state.failures + 1, answer, obeyed=obeyed)
 

@@ -17,7 +17,7 @@ from rotator.core.circuit import Circuit
 from rotator.core.decide import claimed_elsewhere, decide
 from rotator.core.facts import Facts, is_same_credential
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
-from rotator.core.verification import is_in_flight
+from rotator.core.verification import gets_new_password
 from rotator.engine import adoption
 from rotator.engine.abandonment import give_up
 from rotator.engine.attempt_effects import reassert, take_claim
@@ -159,7 +159,7 @@ class Engine:
         session = self._open(target)
         for attempt in range(_MOST_CONFLICTS):
             published = session.state.published
-            if published is None or published.account not in self._capabilities or is_in_flight(session.state):
+            if published is None or published.account not in self._capabilities or gets_new_password(session.state):
                 break
             try:
                 return verify(self._caller, session, do.Verify(published)), session.state

@@ -17,8 +17,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
+from rotator.core.attempts import may_cut_off
 from rotator.core.clocks import Clocks
-from rotator.core.facts import may_cut_off
 from rotator.core.left_over import Orphan, OrphanKind
 from rotator.core.model import LedgerEntry, Policy, Target, TargetState
 from rotator.core.schedule import Cron
