@@ -50,7 +50,6 @@ class Capabilities:
     password_limits: PasswordRules  # the strictest reading of the provider's pages
     username_pattern: str  # a regular expression that every username that we make must match
     expires: bool = False  # it accepts an end for a credential in advance and enforces it by itself
-    folds_case: bool = False  # usernames that differ only in the case of letters are the same
 
 
 @dataclass(frozen=True, slots=True)
