@@ -53,7 +53,7 @@ def ledger_after(
 
     Args:
         kept_for: how long a password stays in Vault that may be in force although it was never published.
-        strays: see `advance.after_close`.
+        strays: see `attempt_ends.after_close`.
     """
     if not is_spare(attempt):
         sent = not is_unsent(attempt)

@@ -6,22 +6,14 @@ It decides (`decide`) and advances the state (`advance`, `ledger`) as the engine
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, drift, ledger, moves, verification
+from rotator.core import advance, attempt_ends, drift, ledger, moves, verification
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
-from rotator.core.model import (
-    ConsumerDocument,
-    Credential,
-    Ending,
-    LedgerEntry,
-    Purpose,
-    Strategy,
-    Target,
-    TargetState,
-)
+from rotator.core.model import ConsumerDocument, Credential, Ending, LedgerEntry, Purpose, Strategy, Target, TargetState
 from rotator.core.schedule import Cron, first_due, next_due
 from rotator.core.secret import Secret
 
@@ -73,7 +65,8 @@ def forecast(facts: Facts) -> Forecast:
         run.carry_out(decide(replace(run.facts, holds_claim=True)))  # a forecast needs no claim
         if run.waits_for is not None:
             break
-    events = tuple(sorted(_events(run.facts, drawn_anew=run.drawn_anew), key=lambda event: event.at))
+    coming = _events(run.facts, drawn_anew=run.drawn_anew, verified_from=run.verified_from)
+    events = tuple(sorted(coming, key=lambda event: event.at))
     return Forecast(facts.target, tuple(run.steps), run.waits_for or "", events, tuple(_notes(facts)), run.needs)
 
 
@@ -86,6 +79,7 @@ class _PaperRun:
         self.waits_for: str | None = None  # None while there is a next step
         self.needs: Credential | None = None
         self.drawn_anew = False
+        self.verified_from: datetime | None = None  # the least that can be drawn for the next verification
 
     def carry_out(self, action: do.Decision) -> None:  # noqa: C901, PLR0912, PLR0915 - a case for each action
         """Takes one step."""
@@ -119,9 +113,11 @@ class _PaperRun:
             case do.Verify():
                 proof = facts.capabilities[action.credential.account].proof
                 self._step(f"prove that {action.credential.username} is accepted", f"by {proof}")
-                self._move(verification.after_acceptance(state, facts.target, str(proof), facts.clocks, 0.0))
+                drawn = partial(verification.after_acceptance, state, facts.target, str(proof), facts.clocks)
+                self._draw(soonest=drawn(_LARGEST_FRACTION), latest=drawn(0.0))
             case do.DrawVerification():
-                self._move(verification.after_verification_draw(state, facts.target.policy, facts.clocks.latest, 1.0))
+                drawn = partial(verification.after_verification_draw, state, facts.target.policy, facts.clocks.latest)
+                self._draw(soonest=drawn(0.0), latest=drawn(_LARGEST_FRACTION))
             case do.Repair():
                 self._step("request a repair of what is published", action.request.reason)
                 self._move(drift.after_repair(state, action.request))
@@ -131,7 +127,8 @@ class _PaperRun:
                 self._change_path(action)
             case do.Close():
                 self.drawn_anew = True
-                self._move(advance.after_close(state, facts.target, facts.clocks.latest, 0.0))
+                drawn = partial(attempt_ends.after_close, state, facts.target, facts.clocks.latest)
+                self._draw(soonest=drawn(_LARGEST_FRACTION), latest=drawn(0.0))
             case do.Abandon():
                 self._abandon(action)
             case do.Restore():
@@ -166,6 +163,11 @@ class _PaperRun:
     def _move(self, state: TargetState) -> None:
         self.facts = replace(self.facts, state=state)
 
+    def _draw(self, *, soonest: TargetState, latest: TargetState) -> None:
+        """Moves to the state with the latest verification that can be drawn, and notes when the soonest would be."""
+        self.verified_from = soonest.verify_at
+        self._move(latest)
+
     def _retire(self, state: TargetState) -> None:
         self.facts = replace(self.facts, state=state, retirements_left=self.facts.retirements_left - 1)
 
@@ -187,7 +189,7 @@ class _PaperRun:
     def _abandon(self, action: do.Abandon) -> None:
         if action.change:
             self._step("abandon the open attempt, of which nothing was carried out", action.change)
-            self._move(advance.after_change(self.facts.state, self.facts.now))
+            self._move(attempt_ends.after_change(self.facts.state, self.facts.now))
         else:
             self._step("discard the staged password; a new one is tried after a pause", self.facts.state.last_error)
             self.waits_for = ""
@@ -236,7 +238,7 @@ class _PaperRun:
             self.facts = replace(self.facts, other_documents={**self.facts.other_documents, path: after})
 
 
-def _events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:
+def _events(facts: Facts, *, drawn_anew: bool, verified_from: datetime | None) -> Iterable[ForecastEvent]:
     """Yields the later events that follow from the final state."""
     for entry in facts.state.ledger:
         can = facts.capabilities.get(entry.credential.account)
@@ -251,7 +253,10 @@ def _events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:
     if facts.only_ends:
         return
     if facts.state.verify_at is not None and facts.state.published is not None:
-        yield ForecastEvent(max(facts.state.verify_at, facts.now), "prove what is published", _last_verified(facts))
+        latest = max(facts.state.verify_at, facts.now)
+        soonest = min(verified_from or latest, latest)
+        until = latest if latest > soonest else None
+        yield ForecastEvent(soonest, "prove what is published", _last_verified(facts), until)
     if facts.state.next_rotation is not None and facts.state.attempt is None:
         yield _next_rotation(facts, facts.state.next_rotation, drawn_anew=drawn_anew)
 

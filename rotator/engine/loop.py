@@ -5,18 +5,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance
+from rotator.core import advance, requesting
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible
+from rotator.core.action_properties import touched_by
 from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
 from rotator.core.answers import Answer
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
 from rotator.core.decide import claimed_elsewhere, decide
 from rotator.core.facts import Facts, is_same_credential
-from rotator.core.model import Credential, Proof, Purpose, Request, Target, TargetState
+from rotator.core.model import Proof, Purpose, Request, Target, TargetState
 from rotator.core.verification import is_in_flight
 from rotator.engine import adoption
 from rotator.engine.abandonment import give_up
@@ -137,7 +137,7 @@ class Engine:
         session = self._open(target)
         for attempt in range(_MOST_CONFLICTS):
             try:
-                session.write(advance.after_request(session.state, request))
+                session.write(requesting.after_request(session.state, request))
                 break
             except Conflict:
                 if attempt == _MOST_CONFLICTS - 1:
@@ -254,7 +254,7 @@ class Engine:
         That happens if this process was paused between deciding and sending. The effect of the call is unknown, so the
         published credential is applied again, or else replaced.
         """
-        touched, published = _touched(action), session.state.published
+        touched, published = touched_by(action), session.state.published
         if touched is None or published is None or not is_same_credential(touched, published):
             return
         attempt = session.state.attempt
@@ -263,7 +263,7 @@ class Engine:
         if not under_way and not harmless and not reassert(self._caller, session, published):
             why = "a late call may have changed the published credential"
             request = Request(Purpose.ROTATE, "rotator", why, self._clock.now())
-            session.write(advance.after_request(session.state, request))
+            session.write(requesting.after_request(session.state, request))
             self._audit.record(
                 AuditVerb.REQUEST_ROTATION, session.target.name, AuditOutcome.DONE, requested_by="rotator", reason=why
             )
@@ -273,25 +273,6 @@ class Engine:
         if session.holds_claim:
             with suppress(Conflict):  # somebody else has written since: the claim is no longer ours
                 session.write(advance.after_release(session.state))
-
-
-def _touched(action: do.Action) -> Credential | None:
-    """Returns the credential at the provider that an action changes."""
-    match action:
-        case do.Apply() | do.Restore():
-            return action.credential
-        case do.Expire() | do.LiftEnd() | do.Disable() | do.Overwrite() | do.Delete():
-            return action.entry.credential
-        case do.DrawDueTime() | do.TakeClaim() | do.LookUp() | do.Stage() | do.Drop() | do.Forget():
-            return None
-        case do.Verify() | do.DrawVerification() | do.Repair():
-            return None
-        case do.Settle() | do.Prove() | do.Publish() | do.Close() | do.Abandon():
-            return None
-        case do.Move() | do.Republish() | do.Withdraw():
-            return None
-        case _:
-            assert_never(action)
 
 
 def _outcome(state: TargetState, steps: list[do.Step], hold: do.Hold) -> Outcome:
