@@ -191,6 +191,6 @@ def compare(published: Credential, matches: tuple[Credential, ...]) -> Listed:
     return Listed.UNCHANGED if shown is None or shown == published.password else Listed.OTHER_PASSWORD
 
 
-def after_no_answer(state: TargetState, again: datetime, clocks: Clocks) -> TargetState:
-    """Records that the provider could not be asked until `again`, by the local clock. What it answered last holds."""
-    return replace(state, verify_failures=state.verify_failures + 1, verify_at=again - clocks.local + clocks.vault)
+def after_no_answer(state: TargetState, again: datetime) -> TargetState:
+    """Records that the provider could not be asked until `again`, by Vault's clock. What it answered last holds."""
+    return replace(state, verify_failures=state.verify_failures + 1, verify_at=again)

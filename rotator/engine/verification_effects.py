@@ -20,7 +20,7 @@ def verify(caller: ProviderCaller, session: Session, action: do.Verify) -> Answe
         session.write(verification.after_acceptance(state, session.target, how, session.clocks(), fraction))
     elif could_not_be_asked(answer):
         later = caller.next_try(state.verify_failures + 1, answer)
-        session.write(verification.after_no_answer(state, later, session.clocks()))
+        session.write(verification.after_no_answer(state, later))
         return answer
     else:
         session.write(_refused(caller, session, credential, message_of(answer)))
