@@ -5,20 +5,10 @@ from datetime import datetime
 
 from rotator.core.abandonment import unsettled_entry
 from rotator.core.actions import Stage
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import LATE_COMMIT, handed_out_entry
-from rotator.core.model import (
-    Attempt,
-    Claim,
-    ConsumerDocument,
-    Credential,
-    Phase,
-    Policy,
-    Purpose,
-    Strategy,
-    Target,
-    TargetState,
-)
+from rotator.core.model import Attempt, Claim, Credential, Phase, Policy, Purpose, Strategy, Target, TargetState
 from rotator.core.schedule import first_due, next_due
 from rotator.core.transitions import AttemptEvent, next_phase
 

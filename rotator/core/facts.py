@@ -6,15 +6,8 @@ from datetime import datetime, timedelta
 
 from rotator.core.circuit import ProviderVerb
 from rotator.core.clocks import Clocks
-from rotator.core.model import (
-    Capabilities,
-    ConsumerDocument,
-    Credential,
-    LedgerEntry,
-    Target,
-    TargetState,
-    is_same_name,
-)
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Capabilities, Credential, LedgerEntry, Target, TargetState, is_same_name
 
 
 @dataclass(frozen=True, slots=True)

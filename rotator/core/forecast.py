@@ -11,10 +11,11 @@ from typing import assert_never
 
 from rotator.core import actions as do
 from rotator.core import advance, attempt_ends, drift, ledger, moves, verification
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
 from rotator.core.forecast_events import LARGEST_FRACTION, ForecastEvent, last_step, later_events, why_disabled
-from rotator.core.model import ConsumerDocument, Credential, Purpose, Strategy, Target, TargetState
+from rotator.core.model import Credential, Purpose, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
 _MOST_STEPS = 60

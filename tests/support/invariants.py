@@ -12,7 +12,8 @@ from interleaving import BoundaryInvariants
 from simulated_accounts import ProviderAccount, SimulatedHarness, StoredCredential
 
 from rotator.core.audit_words import AuditOutcome, AuditVerb
-from rotator.core.model import ConsumerDocument, Credential, Ending, Strategy, Target, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Credential, Ending, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
 

@@ -48,19 +48,10 @@ from rotator.core.actions import (
     TakeClaim,
     Verb,
 )
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import CHECKS, decide, draw_due_time
 from rotator.core.facts import Facts, lookup_key
-from rotator.core.model import (
-    Claim,
-    ConsumerDocument,
-    Credential,
-    Ending,
-    FormerPath,
-    Phase,
-    Purpose,
-    Strategy,
-    Verification,
-)
+from rotator.core.model import Claim, Credential, Ending, FormerPath, Phase, Purpose, Strategy, Verification
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
 from rotator.core.staging import stage

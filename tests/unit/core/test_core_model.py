@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from core_facts import DAY, ENTRY, NEW, NOW, OLD, TARGET, attempt, document, facts
 
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import is_same_credential, ledger_entry_of, lookup_key
-from rotator.core.model import ConsumerDocument, Credential, Proof, TargetState
+from rotator.core.model import Credential, Proof, TargetState
 from rotator.core.schedule import Cron, Every, Window
 from rotator.core.secret import Secret
 

@@ -23,11 +23,11 @@ from rotator.core.actions import (
 )
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.circuit import ProviderVerb
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import lookup_key
 from rotator.core.model import (
     Attempt,
     Claim,
-    ConsumerDocument,
     Credential,
     Ending,
     LedgerEntry,
