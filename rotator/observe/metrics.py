@@ -245,7 +245,7 @@ def _of_targets(targets: dict[str, _TargetSnapshot], now: datetime) -> Iterator[
     yield _counts("rotator_retirements_total", targets, ("disabled", "deleted"))
     yield _durations(targets)
     for name, value in _GAUGES.items():
-        shown = ((target, seen) for target, seen in targets.items() if not seen.removed or name in _OF_REMOVED)
+        shown = ((target, seen) for target, seen in targets.items() if not _has_left(seen) or name in _OF_REMOVED)
         known = [((target,), value(seen, now)) for target, seen in shown]
         yield _gauge(name, [(labels, number) for labels, number in known if number is not None])
     counts: _Samples = []
@@ -281,7 +281,12 @@ _GAUGES: dict[str, Callable[[_TargetSnapshot, datetime], float | None]] = {
 }
 
 
-# A removed target has no schedule; only what is open or left of it concerns anybody.
+def _has_left(seen: _TargetSnapshot) -> bool:
+    """True if the target was removed from the configuration or retired: nobody rotates it any more."""
+    return seen.removed or seen.state.retired_at is not None
+
+
+# A removed or retired target has no schedule; only what is open or left of it concerns anybody.
 _OF_REMOVED = (
     "rotator_target_consecutive_failures",
     "rotator_attempt_open_timestamp_seconds",
