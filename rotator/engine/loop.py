@@ -15,7 +15,7 @@ from rotator.core.answers import Answer
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
 from rotator.core.decide import claimed_elsewhere, decide
-from rotator.core.facts import Facts, is_same_credential
+from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
 from rotator.core.verification import is_in_flight
 from rotator.engine import adoption
@@ -160,6 +160,8 @@ class Engine:
         for attempt in range(_MOST_CONFLICTS):
             published = session.state.published
             if published is None or published.account not in self._capabilities or is_in_flight(session.state):
+                break
+            if has_other_identity(self._facts(session), published):
                 break
             try:
                 return verify(self._caller, session, do.Verify(published)), session.state
