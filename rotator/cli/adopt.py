@@ -69,13 +69,15 @@ def _password(options: AdoptOptions) -> Secret | None:
         raise CommandError("--password-file and --password-stdin exclude each other", Exit.USAGE)
     if options.password_stdin and not options.confirmed:
         raise CommandError("--password-stdin leaves no way to ask: add --yes", Exit.USAGE)
+    source = "standard input" if options.password_file is None else str(options.password_file)
     try:
         text = sys.stdin.read(_LONGEST_PASSWORD) if options.password_file is None else _content(options.password_file)
-    except (OSError, ValueError):  # the original error may quote what was read
+    except OSError as error:
+        raise CommandError(f"{source} cannot be read: {error.strerror}", Exit.USAGE) from None
+    except ValueError:  # the original error may quote what was read
         text = ""
     password = text.removesuffix("\n").removesuffix("\r")
     if not password or "\n" in password or len(text) >= _LONGEST_PASSWORD:
-        source = "standard input" if options.password_file is None else str(options.password_file)
         raise CommandError(f"{source} does not hold one password, as one line of text", Exit.USAGE)
     return Secret(password)
 
@@ -94,15 +96,13 @@ def _planned(context: CommandContext, name: str, known: KnownToOperator) -> tupl
 
 def _announcement(target: Target, plan: AdoptionPlan, context: CommandContext, *, rotates: bool) -> str:
     credential, now = plan.credential, context.composition.clock.now()
-    which = f"{credential.username} ({credential.id}) at {credential.account}"
-    parts = [f"{target.name}: {which} becomes the published credential"]
+    becomes = f"{credential.username} ({credential.id}) at {credential.account} becomes the published credential"
     if credential.password is None:
-        parts.append("its password is unknown and is not tried")
+        parts = [f"{becomes}; its password is unknown and is not tried"]
     else:
-        proof = context.components.capabilities[credential.account].proof
-        parts.append(f"if it is proved: {proof}")
+        parts = [f"{becomes}, if this proof succeeds: {context.components.capabilities[credential.account].proof}"]
     if plan.writes_document:
-        parts.append(f"{target.path} is written with the username and password that are in use")
+        parts.append(f"{target.path} is written with its username and password")
     if plan.replaced is not None:
         overlap = length_text(target.policy.overlap)
         parts.append(f"{plan.replaced.username}, which was published last, is retired after an overlap of {overlap}")
@@ -115,11 +115,15 @@ def _announcement(target: Target, plan: AdoptionPlan, context: CommandContext, *
         )
     if rotates:
         parts.append("then it is rotated at once")
+    elif plan.request is not None:
+        parts.append(f"the {plan.request.purpose.noun} that {plan.request.requested_by} has requested follows")
+    elif plan.known:
+        parts.append("its schedule stays as it is")
     elif plan.rotated_at is not None:
         parts.append(f"it was rotated {relative(plan.rotated_at, now)}, and its schedule goes on from there")
     else:
         parts.append("its age is unknown, so it is rotated soon, as its policy allows")
-    return "; ".join(parts)
+    return "\n".join(f"{target.name}: {part}" for part in parts)
 
 
 def _adopt(

@@ -46,6 +46,8 @@ def rename_target(config: Path, old: str, new: str, reason: str, output: Output)
     """Renames a target and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     with open_context(config) as context:
         names = {target.name for target in context.components.targets}
+        if old == new:
+            raise CommandError(f"{old} and {new} are the same name", Exit.USAGE)
         if old in names:
             raise CommandError(f"the configuration still has {old}: change its name to {new} there first", Exit.USAGE)
         if new not in names:
@@ -116,10 +118,11 @@ def _consequences(
     """Returns what will happen to each credential, in words."""
     name, lines = state.target, []
     if wanted.published and state.published is not None:
-        after = "at once" if wanted.at_once else "after the overlap, and deleted after the quarantine"
+        how = "disabled after the overlap, and deleted after the quarantine"
+        if wanted.at_once:
+            how = "disabled and deleted at once"
         lines.append(f"{name}: {state.path} is withdrawn now, so devices find no password there any more")
         can = capabilities.get(state.published.account)
-        how = f"disabled {after}"
         if _is_overwritten(can):
             how = f"given a random password {'at once' if wanted.at_once else 'after the overlap'}, and stays there"
         lines.append(f"{name}: {_named(state.published)} is {how}")

@@ -160,7 +160,7 @@ def _judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> tupl
     if hold.reason is HoldReason.NOT_DUE:
         return Result.FAILED, state.last_error or "the request was impossible and was dropped; the audit says why"
     result = Result.FAILED if hold.reason in _NEEDS_SOMEBODY else Result.WAITING
-    return result, f"{hold.message}; the request stays in Vault, and the daemon carries it out once that has passed"
+    return result, f"{hold.message}; the request stays in Vault, and the daemon carries it out as soon as it can"
 
 
 def _what_is_next(state: TargetState) -> str:

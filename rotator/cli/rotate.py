@@ -189,7 +189,9 @@ def _cells(state: TargetState | None, now: datetime) -> tuple[str, str, str]:
     published = state.published.username if state.published else "nothing yet"
     named = [entry for entry in state.ledger if entry.credential.username]
     replaced = [f"{entry.credential.username}: {_acceptance(entry, now)}" for entry in named]
-    following = relative(state.next_rotation, now) if state.next_rotation else ""
+    following = ""
+    if state.next_rotation:
+        following = relative(state.next_rotation, now) if state.next_rotation > now else "due"
     return safe(published), safe(", ".join(replaced)), following
 
 

@@ -152,8 +152,8 @@ def adopt(
     \b
     Exit codes:
       0    it was taken up, and rotated if that was asked for
-      1    nothing can be taken up, the provider does not accept it, or the rotation failed; the message says why
-      2    wrong usage, an unknown target, no confirmation, or an invalid configuration
+      1    nothing can be taken up, it is not accepted, the rotation failed, or the answer was no; the message says why
+      2    wrong usage, an unknown target, no terminal to ask at, or an invalid configuration
       3    Vault is unusable
       130  stopped by Ctrl-C
     """
@@ -186,8 +186,8 @@ def abandon(
     \b
     Exit codes:
       0    abandoned
-      1    no attempt is open, or another process did not let go of it; nothing was changed
-      2    wrong usage, an unknown target, no confirmation, or an invalid configuration
+      1    no attempt is open, another process did not let go of it, or the answer was no; nothing was changed
+      2    wrong usage, an unknown target, no terminal to ask at, or an invalid configuration
       3    Vault is unusable
       130  stopped by Ctrl-C
     """

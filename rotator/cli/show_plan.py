@@ -60,6 +60,8 @@ def _print(plan: Forecast, now: datetime) -> None:
 
 
 def _when(event: ForecastEvent, now: datetime) -> str:
+    if event.at <= now:
+        return "once it no longer\nwaits"
     if event.until is None:
         return f"{relative(event.at, now)}\n{local(event.at, now)}"
     return f"{relative(event.at, now)}\nto {length_text(event.until - now)}"

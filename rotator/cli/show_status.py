@@ -9,13 +9,15 @@ from rotator import __version__
 from rotator.cli.context import CommandContext, open_context, select_targets
 from rotator.cli.options import Output
 from rotator.cli.printing import cell, length_text, local, print_json, print_lines, print_table, relative, table, when
-from rotator.core.actions import Hold
+from rotator.core.actions import Hold, HoldReason
 from rotator.core.clocks import WORTH_TELLING
 from rotator.core.decide import decide
-from rotator.core.model import Target, TargetState
+from rotator.core.model import Purpose, Target, TargetState
 from rotator.observe.status import Surroundings, status_document
 
 Json: TypeAlias = Mapping[str, Any]
+
+_DELETED = HoldReason.DOCUMENT_DELETED.value
 
 
 def show_status(config: Path, names: Sequence[str] | None, output: Output) -> None:
@@ -64,7 +66,7 @@ def _print(document: Json) -> None:
         summary.add_row(
             cell(f"{row['name']}\n{row['strategy']}"),
             row["state"],
-            cell(_published(row)),
+            cell(_published(row, now)),
             cell(_next(row, now)),
             cell("\n".join(_entry(entry, now) for entry in row["ledger"])),
         )
@@ -83,18 +85,27 @@ def _clocks(offset: timedelta) -> list[str]:
     return [f"this machine's clock is {length_text(abs(offset))} {where} Vault's: correct whichever is wrong"]
 
 
-def _published(row: Json) -> str:
+def _published(row: Json, now: datetime) -> str:
     published = row["published"]
     if published is None:
-        return "nothing yet"
-    age = row["age_seconds"]
-    old = "age unknown" if age is None else f"{length_text(timedelta(seconds=age))} old"
-    return f"{published['username']}\n{old}"
+        if row["state"] == "retired":
+            return "nothing"
+        return "unknown" if row["waiting"] and row["waiting"]["reason"] == _DELETED else "nothing yet"
+    return f"{published['username']}\n{_age(row, now)}"
+
+
+def _age(row: Json, now: datetime) -> str:
+    """Returns how old the published password is; if only its last rotation is known, how old it is at least."""
+    if row["age_seconds"] is not None:
+        return f"{length_text(timedelta(seconds=row['age_seconds']))} old"
+    if row["last_rotation"] is not None:
+        return f"{length_text(now - datetime.fromisoformat(row['last_rotation']))} old or more"
+    return "age unknown"
 
 
 def _next(row: Json, now: datetime) -> str:
     if row["next_rotation"]["at"] is None:
-        return "not scheduled yet"
+        return "none" if row["state"] == "retired" else "not scheduled yet"
     moment = datetime.fromisoformat(row["next_rotation"]["at"])
     if moment <= now:
         return f"due since\n{local(moment, now)}"
@@ -104,11 +115,17 @@ def _next(row: Json, now: datetime) -> str:
 def _entry(entry: Json, now: datetime) -> str:
     name = entry["username"] or entry["id"] or "unknown username"
     if entry["ending"] == "forget":
-        return f"password forgotten {_at(entry['ends_at'], now)}"
+        return _future("password forgotten", entry["ends_at"], now)
+    if entry["disabled_at"] is None:
+        return f"{name}: {_future('disabled', entry['disable_at'], now)}"
     end = "password forgotten" if entry["ending"] == "stand-by" else "deleted"
-    if entry["disabled_at"] is not None:
-        return f"{name}: disabled, {end} {_at(entry['ends_at'], now)}"
-    return f"{name}: disabled {_at(entry['disable_at'], now)}"
+    return f"{name}: disabled, {_future(end, entry['ends_at'], now)}"
+
+
+def _future(done: str, moment: str, now: datetime) -> str:
+    """Returns `deleted in 5 min`. What is due and not done waits for something: `to be deleted, due since 12:00:00`."""
+    at = datetime.fromisoformat(moment)
+    return f"{done} {relative(at, now)}" if at > now else f"to be {done}, due since {local(at, now)}"
 
 
 def _at(moment: str, now: datetime) -> str:
@@ -123,10 +140,14 @@ def _remarks(row: Json, now: datetime) -> list[str]:
         attempt = row["attempt"]
         since = when(datetime.fromisoformat(attempt["since"]), now)
         doubt = ", provider's last answer unknown" if attempt["uncertain"] else ""
-        remarks.append(f"{attempt['purpose']} open, {attempt['phase']}{doubt}: started {since}, {attempt['reason']}")
+        remarks.append(
+            f"{Purpose(attempt['purpose']).noun} open, {attempt['phase']}{doubt}: started {since}, {attempt['reason']}"
+        )
     if row["request"] is not None:
         request = row["request"]
-        remarks.append(f"{request['purpose']} requested by {request['requested_by']}: {request['reason']}")
+        remarks.append(
+            f"{Purpose(request['purpose']).noun} requested by {request['requested_by']}: {request['reason']}"
+        )
     if row["claim"] is not None:
         remarks.append(f"{row['claim']['holder']} is working on it")
     if row["state"] == "blocked":
@@ -137,6 +158,9 @@ def _remarks(row: Json, now: datetime) -> list[str]:
         remarks.append(_verified(row["verification"], now))
     for entry in row["ledger"]:
         remarks += _about(entry, now)
+    for former in row["former_paths"]:
+        failed = f" ({former['note']})" if former["note"] else ""
+        remarks.append(f"{former['path']}: also published there, {_future('withdrawn', former['until'], now)}{failed}")
     return remarks
 
 
@@ -158,7 +182,8 @@ def _again(row: Json, now: datetime) -> str:
 def _about(entry: Json, now: datetime) -> list[str]:
     name = entry["username"] or entry["id"]
     if entry["undo_until"] is not None:
-        return [f"{name}: undo possible until {when(datetime.fromisoformat(entry['undo_until']), now)}"] + (
+        until = datetime.fromisoformat(entry["undo_until"])
+        return [f"{name}: undo possible until {local(until, now)} ({relative(until, now)})"] + (
             [f"{name}: {entry['note']}"] if entry["note"] else []
         )
     overdue = "overdue: " if entry["overdue"] else ""
@@ -170,7 +195,7 @@ def _orphan(orphan: Json) -> str:
     if orphan["published"] is not None:
         parts.append(f"published, and rotated by nobody: {orphan['published']['username']}")
     if orphan["attempt"] is not None:
-        parts.append(f"an open {orphan['attempt']['purpose']}")
+        parts.append(f"an open {Purpose(orphan['attempt']['purpose']).noun}")
     for reachable, what in ((True, "still to be retired"), (False, "at an account that is not configured")):
         left = [_label(entry) for entry in orphan["ledger"] if entry["reachable"] is reachable]
         parts += [f"{what}: {', '.join(left)}"] if left else []

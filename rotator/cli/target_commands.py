@@ -68,7 +68,7 @@ def retire(
             "target has published. Each of these credentials may stay accepted; they are named before.",
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
     reason: ReasonOption = "retired",
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -88,7 +88,7 @@ def retire(
     Exit codes:
       0    done, or under way: the output says when the rest ends
       1    something is left that does not end by itself, or the answer was no; the message says why
-      2    wrong usage, an unknown target, or an invalid configuration
+      2    wrong usage, an unknown target, no terminal to ask at, or an invalid configuration
       3    Vault is unusable
       130  stopped by Ctrl-C
     """

@@ -10,7 +10,17 @@ from datetime import datetime, timedelta
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import ending_of, without_credential
-from rotator.core.model import Credential, Ending, LedgerEntry, Policy, Strategy, Target, TargetState, is_same_name
+from rotator.core.model import (
+    Credential,
+    Ending,
+    LedgerEntry,
+    Policy,
+    Request,
+    Strategy,
+    Target,
+    TargetState,
+    is_same_name,
+)
 from rotator.core.schedule import first_due, next_due
 from rotator.core.secret import Secret
 from rotator.core.verification import next_verification
@@ -41,6 +51,8 @@ class AdoptionPlan:
     writes_document: bool  # the consumer document does not name it completely
     replaced: Credential | None  # what was published last, if it is another one
     told_end: LedgerEntry | None  # the provider would end it
+    known: bool = False  # the state document has it as published: only its document is gone
+    request: Request | None = None  # waits, and is carried out afterwards
     restorable: str = ""  # the command that restores the deleted state document, over which this writes
 
 
@@ -98,7 +110,9 @@ def adoption_plan(
         raise AdoptionImpossible(f"the configuration does not name {found.username!r}: add it to the target")
     password = wanted.password or found.password
     if password is None and not known.rotates:
-        raise AdoptionImpossible("its password is unknown: give it with --password-file, or replace it with --rotate")
+        raise AdoptionImpossible(
+            "its password is unknown: give it with --password-file or --password-stdin, or replace it with --rotate"
+        )
     credential = replace(found, password=password, attempt=wanted.attempt)
     entries = [entry for entry in state.ledger if is_same_credential(entry.credential, credential)]
     if any(entry.compromised for entry in entries):
@@ -107,12 +121,17 @@ def adoption_plan(
     if published is not None and is_same_credential(published, credential) and published.password == password:
         credential = published
     other = published is not None and not is_same_credential(published, credential)
+    same = [entry.credential for entry in entries if entry.credential.password == password]
+    if same:
+        credential = replace(credential, made_at=same[0].made_at)
     return AdoptionPlan(
         credential=credential,
-        rotated_at=consumer.rotated_at if consumer.exists else None,
+        rotated_at=(consumer.rotated_at if consumer.exists else None) or credential.made_at,
         writes_document=password is not None and not consumer.names(credential),
         replaced=published if other else None,
         told_end=next((entry for entry in entries if entry.expires_at is not None), None),
+        known=credential == published,
+        request=state.request,
     )
 
 

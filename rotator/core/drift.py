@@ -29,7 +29,9 @@ def verify(facts: Facts) -> Decision | None:
     last = state.verification
     if due is not None or last is None or last.accepted:
         return due
-    return _repair(facts, last) if is_refused(state) else refused_hold(facts, last)
+    if is_refused(state):
+        return _repair(facts, last)
+    return refused_hold(facts, last, "; it is proved once more before anything is done about it")
 
 
 def _repair(facts: Facts, last: Verification) -> Action | Hold:

@@ -118,6 +118,11 @@ class Purpose(Enum):
     ROTATE = "rotate"
     UNDO = "undo"  # publish a replaced credential again
 
+    @property
+    def noun(self) -> str:
+        """What a message calls it."""
+        return "rotation" if self is Purpose.ROTATE else "undo"
+
 
 class Phase(Enum):
     """The progress of an open attempt. After PROVED it is published and closed in one step."""

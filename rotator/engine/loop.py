@@ -16,7 +16,7 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
 from rotator.core.decide import claimed_elsewhere, decide
 from rotator.core.drift import REPAIRED_BY
-from rotator.core.facts import Facts, is_same_credential
+from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
 from rotator.core.verification import gets_new_password
 from rotator.engine import adoption
@@ -155,6 +155,8 @@ class Engine:
         def prove() -> Answer[Proof] | None:
             published = session.state.published
             if published is None or published.account not in self._capabilities or gets_new_password(session.state):
+                return None
+            if has_other_identity(self._facts(session), published):
                 return None
             return verify(self._caller, session, do.Verify(published))
 

@@ -214,7 +214,7 @@ def _of_targets(targets: dict[str, TargetSnapshot], now: datetime) -> Iterator[M
     yield _counts("rotator_retirements_total", targets, ("disabled", "deleted"))
     yield _durations(targets)
     for name, value in GAUGES.items():
-        shown = ((target, seen) for target, seen in targets.items() if not seen.removed or name in OF_REMOVED)
+        shown = ((target, seen) for target, seen in targets.items() if not seen.has_left or name in OF_REMOVED)
         known = [((target,), value(seen, now)) for target, seen in shown]
         yield _gauge(name, [(labels, number) for labels, number in known if number is not None])
     counts: _Samples = []

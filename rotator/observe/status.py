@@ -7,7 +7,7 @@ durations are seconds, and unknown values are null. Its keys are stable:
   answered), `holder` (this process), `targets`, `orphans`, `audit`.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
   `published`, `age_seconds`, `max_age_seconds`, `last_rotation`, `next_rotation`, `attempt`, `ledger`, `failures`,
-  `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`, `verification`.
+  `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`, `verification`, `former_paths`.
 * `state`: `never rotated`, `idle`, `rotating`, `failing`, `retired` or `blocked`.
 * `published`: `account`, `id`, `username`, `attempt`, `since` (when it was published, perhaps again), `made_at` (when
   its password was made; `age_seconds` counts from then).
@@ -21,6 +21,7 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * `claim`: `holder`, `until`, `ours`.
 * `verification`, of what is published: `at` (of the last proof), `accepted`, `proof` (or why it was not accepted),
   `refusals` (in a row), `listed` (what the account showed then), `repaired`, `next`; null before the first proof.
+* of each entry of `former_paths` (paths that the target has left): `path`, `until` (it is withdrawn then), `note`.
 * `orphans`: what is left of targets that are not configured, and what was replaced at accounts that are not configured:
   `name`, `configured`, `published`, `attempt`, `ledger`; each entry of that also has `reachable`.
 * `audit`: `chain`, `sequence`, `hash` (keep it elsewhere: it lets `rotator verify-audit` find a truncation), `waiting`,
@@ -107,7 +108,10 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         "age_seconds": (now - made_at).total_seconds() if made_at is not None else None,
         "max_age_seconds": max_age(target.policy).total_seconds(),
         "last_rotation": _time(state.last_rotation),
-        "next_rotation": {"at": _time(state.next_rotation), "why": _why_next(target, state)},
+        "next_rotation": {
+            "at": _time(None if _is_over(state) else state.next_rotation),
+            "why": _why_next(target, state),
+        },
         "attempt": _attempt(state.attempt),
         "ledger": _ledger(state, now, around),
         "failures": state.failures,
@@ -118,6 +122,10 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         "claim": _claim(state.claim, now, around.holder),
         "counts": _counts(state),
         "verification": _verification(state),
+        "former_paths": [
+            {"path": former.path, "until": _time(former.until), "note": former.note or None}
+            for former in state.former_paths
+        ],
     }
 
 
@@ -133,10 +141,17 @@ def _state(state: TargetState, hold: Hold | None) -> str:
     return "idle" if state.published is not None else "never rotated"
 
 
+def _is_over(state: TargetState) -> bool:
+    """True for a retired target: only a request begins it anew."""
+    return state.retired_at is not None and state.request is None
+
+
 def _why_next(target: Target, state: TargetState) -> str:
     request = state.request
     if request is not None:
         return f"{request.purpose.value} requested by {request.requested_by}: {request.reason or 'no reason given'}"
+    if _is_over(state):
+        return "none: it was retired"
     if state.next_rotation is None:
         return "not scheduled yet"
     within = " in its maintenance window" if target.policy.window is not None else ""

@@ -19,7 +19,12 @@ class TargetSnapshot:
     policy: Policy
     max_age: timedelta  # of `policy`; kept because a cron expression is slow to evaluate
     at: datetime
-    removed: bool = False  # only its end is left: nothing is rotated
+    removed: bool = False  # from the configuration
+
+    @property
+    def has_left(self) -> bool:
+        """True if the target was removed or retired: nobody rotates it any more."""
+        return self.removed or self.state.retired_at is not None
 
 
 def max_age(policy: Policy) -> timedelta:
@@ -65,7 +70,7 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
 }
 
 
-# A removed target has no schedule; only what is open or left of it concerns anybody.
+# A removed or retired target has no schedule; only what is open or left of it concerns anybody.
 OF_REMOVED = (
     "rotator_target_consecutive_failures",
     "rotator_attempt_open_timestamp_seconds",

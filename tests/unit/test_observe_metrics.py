@@ -335,3 +335,12 @@ def test_a_verb_is_forbidden_until_a_call_of_it_succeeds() -> None:
     assert scrape(source)["rotator_provider_verb_forbidden", ("acc", "delete")] == 1
     source.forbidden_verbs([])
     assert not any(name == "rotator_provider_verb_forbidden" for name, _ in scrape(source))
+
+
+def test_a_retired_target_raises_no_alarm_for_its_age_or_its_proof() -> None:
+    source, now = metrics(), FakeClock().now()
+    refused = Verification(now, accepted=False, proof="403 Forbidden", refusals=2)
+    known = TargetState("phone", last_rotation=now, next_rotation=now + DAY, verification=refused, retired_at=now)
+    source.update(target(), replace(known, ledger=(entry(now, disable_in=-DAY),)))
+    gauges = {name for name, _ in scrape(source) if name.startswith(("rotator_target_", "rotator_retirement_overdue"))}
+    assert gauges == {"rotator_target_consecutive_failures", "rotator_retirement_overdue"}

@@ -166,6 +166,7 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
             "repaired": False,
             "next": NOW.isoformat(),
         },
+        "former_paths": [],
     }
 
 
@@ -278,3 +279,9 @@ def test_a_claim_that_ran_out_is_no_claim_and_ones_own_is_named() -> None:
     assert only(replace(full_state(), claim=Claim("other", NOW)))["claim"] is None
     ours = only(replace(full_state(), claim=Claim("me", NOW + DAY)))["claim"]
     assert ours["ours"] is True
+
+
+def test_a_retired_target_is_not_rotated_again_until_somebody_asks() -> None:
+    retired = TargetState("phone", next_rotation=NOW + 80 * DAY, retired_at=NOW)
+    assert only(retired)["next_rotation"] == {"at": None, "why": "none: it was retired"}
+    assert only(retired)["state"] == "retired"

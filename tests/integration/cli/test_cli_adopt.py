@@ -82,7 +82,7 @@ def test_with_rotate_nobody_needs_to_know_the_password(environment, run_command)
         (["--password-stdin"], "", "--password-stdin leaves no way to ask: add --yes"),
         (["--password-stdin", "--yes"], "", "standard input does not hold one password"),
         (["--password-stdin", "--yes"], "two\nlines", "standard input does not hold one password"),
-        (["--password-file", "missing", "--yes"], "", "missing does not hold one password"),
+        (["--password-file", "missing", "--yes"], "", "missing cannot be read: No such file or directory"),
         (["--password-file", "f", "--password-stdin", "--yes"], "", "exclude each other"),
     ],
 )

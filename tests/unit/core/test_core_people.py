@@ -235,4 +235,4 @@ def test_the_published_one_is_named_again_where_its_document_is_gone():
     other = credential_in_use(TARGET, state, gone, KnownToOperator("other"))
     assert (other.username, other.id, other.password) == ("other", None, None)
     plan = adoption_plan(TARGET, state, gone, OLD, (replace(OLD, password=None, enabled=True),), KnownToOperator())
-    assert plan == AdoptionPlan(OLD, None, writes_document=True, replaced=None, told_end=None)
+    assert plan == AdoptionPlan(OLD, None, writes_document=True, replaced=None, told_end=None, known=True)

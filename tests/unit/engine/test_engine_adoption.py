@@ -74,8 +74,10 @@ def test_a_rolled_back_document_is_taken_at_its_word_and_the_other_one_is_retire
     replaced = world.consumer
     world.store.roll_back("sip/office")
     engine.look(world.target)
+    made_at = world.state.ledger[-1].credential.made_at
     adopt(world, engine)
     assert world.published_works
+    assert world.state.published.made_at == made_at is not None
     assert world.state.ledger[-1].credential.id == replaced.credential_id
     world.settle(engine, DAY - HOUR)
     assert world.provider.accepts(replaced.username, replaced.password)
@@ -113,6 +115,7 @@ def test_a_deleted_consumer_document_is_written_again_as_it_was_published():
     world, engine = rotated()
     before = world.state
     world.store.delete("sip/office")
+    assert engine.plan_adoption(world.target, KnownToOperator()).known
     state = adopt(world, engine)
     assert state == before
     assert world.published_works
@@ -225,7 +228,7 @@ def test_nothing_is_taken_up_while_another_process_works_or_after_something_chan
     held = world.engine().adopt(world.target, NOBODY_KNOWS, plan, "tester", "because")
     assert isinstance(held, Hold)
     world.store.states["office"] = known
-    world.store.consumers["sip/office"] = replace(world.consumer, rotated_at=None)
+    world.store.consumers["sip/office"] = replace(world.consumer, rotated_at=world.clock.now() - 9 * HOUR)
     with pytest.raises(AdoptionImpossible, match="something changed in the meantime"):
         engine.adopt(world.target, NOBODY_KNOWS, plan, "tester", "because")
     assert world.store.states["office"] == known

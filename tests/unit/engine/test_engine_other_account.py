@@ -170,3 +170,11 @@ def test_telnyx_with_the_key_of_another_account():
     harness.settle(harness.engine(), 30 * DAY)
     assert harness.state.ledger == ()
     assert harness.published_works
+
+
+def test_a_proof_by_hand_asks_no_other_account():
+    harness = rotated(REPLACE)
+    before = harness.state
+    other_key(harness)
+    assert harness.engine().verify(harness.target) == (None, before)
+    assert harness.state == before
