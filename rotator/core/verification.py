@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.actions import Decision, DrawVerification, Hold, HoldReason, Verify
-from rotator.core.backoff import is_waiting
+from rotator.core.attempts import may_cut_off
+from rotator.core.backoff import LONGEST_ASKED, is_waiting
 from rotator.core.clocks import RESOLUTION, Clocks
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.ledger import VERIFIED_BEFORE_END
@@ -31,6 +32,7 @@ BELIEVED = 2
 """So many refused proofs in a row are believed: the first may have met a change that was still propagating."""
 # Registrars lock addresses out after a number of wrong log-ins.
 _AFTER_REFUSALS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
+_LONGEST_ASKED_OF_DEVICES = timedelta(minutes=2)
 
 
 def is_fresh(proved_at: datetime | None, facts: Facts, within: timedelta = FRESH) -> bool:
@@ -42,6 +44,13 @@ def is_refused(state: TargetState) -> bool:
     """True if the provider definitely does not accept what is published."""
     last = state.verification
     return last is not None and not last.accepted and last.refusals >= BELIEVED
+
+
+def longest_asked(state: TargetState) -> timedelta:
+    """Returns the longest Retry-After that is obeyed: minutes while what is published may not be accepted."""
+    refused = state.verification is not None and not state.verification.accepted
+    cut_off = state.attempt is not None and may_cut_off(state.attempt)
+    return _LONGEST_ASKED_OF_DEVICES if refused or cut_off else LONGEST_ASKED
 
 
 def before_retirement(facts: Facts, entry: LedgerEntry) -> Decision | None:

@@ -28,7 +28,8 @@ def settle(caller: ProviderCaller, session: Session, action: do.Settle) -> None:
     if isinstance(old, Done) and sure:
         session.write(advance.after_old_accepted(session.state))
     elif sure and can_put_back(attempt, can) and could_not_be_asked(staged):
-        session.write(advance.after_unaccepted(session.state, message_of(staged)))
+        why = f"not accepted within the propagation time: {message_of(staged)}"
+        session.write(advance.after_unaccepted(session.state, why))
     else:
         session.remember_unsettled()
 
@@ -55,6 +56,8 @@ def restore(caller: ProviderCaller, session: Session, action: do.Restore) -> Non
     elif session.attempt.put_back and _is_final(answer):
         later = caller.next_try(session.state.failures + 1)
         session.write(advance.after_refused_restore(session.state, message_of(answer), later))
+    elif _is_final(answer):
+        discard(caller, session)  # the provider takes neither password: only another one is left
     else:
         set_back(caller, session, answer)
 

@@ -19,7 +19,7 @@ def verify(caller: ProviderCaller, session: Session, action: do.Verify) -> Answe
         how, fraction = str(answer.value), caller.randomness.fraction()
         session.write(verification.after_acceptance(state, session.target, how, session.clocks(), fraction))
     elif could_not_be_asked(answer):
-        later = caller.next_try(state.verify_failures + 1, answer)
+        later = caller.next_try(state.verify_failures + 1, answer, obeyed=verification.longest_asked(state))
         session.write(verification.after_no_answer(state, later))
         return answer
     else:

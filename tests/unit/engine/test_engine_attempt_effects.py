@@ -274,7 +274,7 @@ def test_after_a_restore_the_refused_password_is_kept_for_a_while_and_nothing_is
     assert (verb, facts) == ("restore", WHY | naming(OLD))
 
 
-@pytest.mark.parametrize(("answer", "outcome"), [(LOST, "unknown"), (INVALID, "refused"), (LIMITED, "retry")])
+@pytest.mark.parametrize(("answer", "outcome"), [(LOST, "unknown"), (LIMITED, "retry")])
 def test_a_restore_that_fails_is_tried_again(answer, outcome):
     bench = SingleEffect(opened(uncertain=True), answer)
     again = NOW + timedelta(hours=2) if answer is LIMITED else after_failures(2)
