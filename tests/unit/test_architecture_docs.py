@@ -1,4 +1,4 @@
-"""docs/architecture.md says what the code says: its layers, its libraries, the order of checks, the transitions."""
+"""docs/architecture.md says what the code says: layers, libraries, core, the order of checks, the transitions."""
 
 import ast
 import re
@@ -60,6 +60,12 @@ def test_every_library_is_imported_where_the_page_says_and_nowhere_else():
         used = {place for place in said for module in modules if f"{module}.".startswith(f"{place}.")}
         astray = {module for module in modules if not any(f"{module}.".startswith(f"{place}.") for place in said)}
         assert (used, astray) == (said, set()), library
+
+
+def test_every_module_of_the_core_answers_a_question():
+    rows = re.findall(r"^\| [A-Z].+\? \| (.+) \|$", section("The core"), re.MULTILINE)
+    modules = {file.stem for file in (ROOT / "rotator" / "core").glob("*.py")} - {"__init__"}
+    assert {name for row in rows for name in places(row)} == modules
 
 
 def test_the_checks_are_listed_in_their_order():
