@@ -5,20 +5,10 @@ from datetime import datetime
 
 from rotator.core.abandonment import unsettled_entry
 from rotator.core.actions import Stage
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import LATE_COMMIT, handed_out_entry
-from rotator.core.model import (
-    Attempt,
-    Claim,
-    ConsumerDocument,
-    Credential,
-    Phase,
-    Policy,
-    Purpose,
-    Strategy,
-    Target,
-    TargetState,
-)
+from rotator.core.model import Attempt, Claim, Credential, Phase, Policy, Purpose, Strategy, Target, TargetState
 from rotator.core.schedule import first_due, next_due
 from rotator.core.transitions import AttemptEvent, next_phase
 
@@ -153,13 +143,12 @@ def after_failed_proof(state: TargetState, message: str, not_before: datetime) -
     return after_failure(after_event(state, AttemptEvent.DOUBT, uncertain=True), message, not_before)
 
 
-def after_unaccepted(state: TargetState, message: str) -> TargetState:
-    """Gives up the staged password of `in-place`, which was not accepted in time: the old one is put back."""
+def after_unaccepted(state: TargetState, why: str) -> TargetState:
+    """Gives up the staged password of `in-place`, not accepted in time or not publishable: the old one is put back."""
     attempt = open_attempt(state)
     if attempt.phase is not Phase.STAGED:
         state = after_event(state, AttemptEvent.DOUBT)
     given_up = replace(open_attempt(state), uncertain=True, put_back=True)
-    why = f"not accepted within the propagation time: {message}"
     return replace(state, attempt=given_up, not_before=None, last_error=why)
 
 

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.abandonment import is_spare, is_unsent, ledger_after, unsettled_entry, with_late_call
+from rotator.core.abandonment import ledger_after, unsettled_entry, with_late_call
 from rotator.core.advance import after_event, after_failure, open_attempt, with_periods
+from rotator.core.attempts import is_unsent, may_cut_off
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import (
     LATE_COMMIT,
@@ -65,7 +66,7 @@ def after_giving_up(
     """
     attempt = open_attempt(state)
     moved = after_event(state, AttemptEvent.ABANDON)
-    ledger, unsettled = state.ledger, not is_unsent(attempt) and not is_spare(attempt) and not restored
+    ledger, unsettled = state.ledger, may_cut_off(attempt) and not restored
     if restored:
         ledger = (*ledger, unsettled_entry(attempt, now, LATE_COMMIT))
     elif is_unsent(attempt):

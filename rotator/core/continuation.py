@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from rotator.core.abandonment import change_since_staging, is_spare, is_unsent
+from rotator.core.abandonment import change_since_staging
 from rotator.core.action_properties import verb_of
 from rotator.core.actions import (
     Abandon,
@@ -18,6 +18,7 @@ from rotator.core.actions import (
     Settle,
     Verb,
 )
+from rotator.core.attempts import is_spare, is_unsent
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import backoff_hold, circuit_hold, foreign_document_hold, identity_hold, missing_account_hold

@@ -45,7 +45,8 @@ def decide(facts: Facts) -> Decision:
 def _next_change(facts: Facts, hold: Hold) -> datetime | None:
     """Returns when, by the local clock, another action may become possible."""
     state, clocks = facts.state, facts.clocks
-    own = [hold.until, *facts.open_circuits.values()]
+    waiting = _waiting_accounts(facts)
+    own = [hold.until, *(until for account, until in facts.open_circuits.items() if account in waiting)]
     shared = [state.not_before, state.verify_at, *(entry.not_before for entry in state.ledger)]
     shared += [former.not_before for former in state.former_paths]
     by_both = [state.next_rotation, *(former.until for former in state.former_paths)]
@@ -57,6 +58,19 @@ def _next_change(facts: Facts, hold: Hold) -> datetime | None:
         if moment is not None and moment > now
     ]
     return min(later, default=None)
+
+
+def _waiting_accounts(facts: Facts) -> set[str]:
+    """Returns the accounts that have something to do now. Those of a target at rest need no probe."""
+    state, now = facts.state, facts.clocks.earliest
+    accounts = {entry.credential.account for entry in state.ledger if entry.disable_at <= now}
+    if state.attempt is not None:
+        accounts.add(state.attempt.staged.account)
+    if state.request is not None or (state.next_rotation is not None and state.next_rotation <= now):
+        accounts.add(facts.target.account)
+    if state.published is not None and state.verify_at is not None and state.verify_at <= facts.clocks.vault:
+        accounts.add(state.published.account)
+    return accounts
 
 
 def claimed_elsewhere(facts: Facts) -> Hold | None:

@@ -9,9 +9,10 @@ from datetime import datetime
 
 from rotator.core.actions import Decision, Hold, HoldReason, Move, Republish, Withdraw
 from rotator.core.backoff import is_waiting
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts
 from rotator.core.holds import backoff_hold, clocks_hold
-from rotator.core.model import ConsumerDocument, Credential, FormerPath, LedgerEntry, Target, TargetState
+from rotator.core.model import Credential, FormerPath, LedgerEntry, Target, TargetState
 
 
 def move(facts: Facts) -> Decision | None:
@@ -20,6 +21,8 @@ def move(facts: Facts) -> Decision | None:
     if facts.only_ends or state.path in ("", facts.target.path):
         return None
     published = state.published
+    if published is not None and published.password is None:
+        return None  # there is nothing to publish: the next rotation moves it
     here = facts.consumer.hands_out_nothing or (published is not None and facts.consumer.names(published))
     return (backoff_hold(facts) or Move()) if here else None  # a foreign document is the other checks' to report
 
@@ -47,7 +50,8 @@ def _leave(facts: Facts, former: FormerPath) -> Decision | None:
     if former.until <= facts.clocks.earliest:
         return Withdraw(former, leaves_it=not is_known)
     open_attempt = facts.state.attempt is not None  # its credential may be there already; it is not published yet
-    if published is not None and is_known and not open_attempt and not document.names(published):
+    has_password = published is not None and published.password is not None
+    if published is not None and has_password and is_known and not open_attempt and not document.names(published):
         return Republish(former, published)
     return clocks_hold(facts, former.until)
 

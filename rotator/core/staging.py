@@ -74,10 +74,11 @@ def _due(facts: Facts) -> Request | None:
 def _unproved_hold(facts: Facts, request: Request | None) -> Hold | None:
     """Holds if a provider reports success but does not accept the new passwords: it must not cut off a whole fleet.
 
-    As many as that are set at a time, too, before the first of them is proved.
+    As many as that are set at a time, too, before the first of them is proved. An emergency waits for neither: what
+    leaked must end.
     """
     account = facts.target.account
-    if request is None or facts.target.strategy is not Strategy.IN_PLACE:
+    if request is None or request.compromised or facts.target.strategy is not Strategy.IN_PLACE:
         return None
     if account in facts.proving_accounts:
         return Hold(

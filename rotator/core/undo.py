@@ -43,15 +43,14 @@ def undo_refusal(entry: LedgerEntry, can: Capabilities | None, now: datetime) ->
     """Returns why a replaced credential cannot be published again; None if it can."""
     if can is None:
         return f"its account {entry.credential.account} is not in the configuration"
-    if entry.credential.id is None:
-        return "it was never published"
-    if entry.credential.password is None:
-        return "its password is unknown"
-    if entry.disabled and _ends_when_disabled(entry, can):
-        return "it was disabled, and this provider cannot undo that"
-    if entry.ends_at <= now:
-        return "its quarantine has ended"
-    return None
+    obstacles = (
+        (entry.credential.id is None, "it was never published"),
+        (entry.compromised, "it is compromised"),
+        (entry.credential.password is None, "its password is unknown"),
+        (entry.disabled and _ends_when_disabled(entry, can), "it was disabled, and this provider cannot undo that"),
+        (entry.ends_at <= now, "its quarantine has ended"),
+    )
+    return next((why for applies, why in obstacles if applies), None)
 
 
 def _ends_when_disabled(entry: LedgerEntry, can: Capabilities) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.actions import Decision, DrawVerification, Hold, HoldReason, Verify
-from rotator.core.backoff import is_waiting
+from rotator.core.attempts import may_cut_off
+from rotator.core.backoff import LONGEST_ASKED, is_waiting
 from rotator.core.clocks import RESOLUTION, Clocks
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.ledger import VERIFIED_BEFORE_END
@@ -31,6 +32,7 @@ BELIEVED = 2
 """So many refused proofs in a row are believed: the first may have met a change that was still propagating."""
 # Registrars lock addresses out after a number of wrong log-ins.
 _AFTER_REFUSALS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
+_LONGEST_ASKED_OF_DEVICES = timedelta(minutes=2)
 
 
 def is_fresh(proved_at: datetime | None, facts: Facts, within: timedelta = FRESH) -> bool:
@@ -42,6 +44,13 @@ def is_refused(state: TargetState) -> bool:
     """True if the provider definitely does not accept what is published."""
     last = state.verification
     return last is not None and not last.accepted and last.refusals >= BELIEVED
+
+
+def longest_asked(state: TargetState) -> timedelta:
+    """Returns the longest Retry-After that is obeyed: minutes while what is published may not be accepted."""
+    refused = state.verification is not None and not state.verification.accepted
+    cut_off = state.attempt is not None and may_cut_off(state.attempt)
+    return _LONGEST_ASKED_OF_DEVICES if refused or cut_off else LONGEST_ASKED
 
 
 def before_retirement(facts: Facts, entry: LedgerEntry) -> Decision | None:
@@ -82,7 +91,7 @@ def _ask(facts: Facts) -> Decision:
     published = facts.state.published
     if published is None:
         return Hold(HoldReason.UNVERIFIED, "nothing is published yet")
-    if is_in_flight(facts.state):
+    if gets_new_password(facts.state):
         return Hold(HoldReason.UNVERIFIED, "the published credential is being given a new password")
     if has_other_identity(facts, published):
         return Hold(HoldReason.UNVERIFIED, f"{published.account} is another account now and cannot be asked")
@@ -91,7 +100,7 @@ def _ask(facts: Facts) -> Decision:
     return Verify(published)
 
 
-def is_in_flight(state: TargetState) -> bool:
+def gets_new_password(state: TargetState) -> bool:
     """True while the open attempt sets another password on what is published: a proof would show nothing."""
     attempt, published = state.attempt, state.published
     if attempt is None or published is None or attempt.strategy is not Strategy.IN_PLACE:
@@ -191,6 +200,6 @@ def compare(published: Credential, matches: tuple[Credential, ...]) -> Listed:
     return Listed.UNCHANGED if shown is None or shown == published.password else Listed.OTHER_PASSWORD
 
 
-def after_no_answer(state: TargetState, again: datetime, clocks: Clocks) -> TargetState:
-    """Records that the provider could not be asked until `again`, by the local clock. What it answered last holds."""
-    return replace(state, verify_failures=state.verify_failures + 1, verify_at=again - clocks.local + clocks.vault)
+def after_no_answer(state: TargetState, again: datetime) -> TargetState:
+    """Records that the provider could not be asked until `again`, by Vault's clock. What it answered last holds."""
+    return replace(state, verify_failures=state.verify_failures + 1, verify_at=again)

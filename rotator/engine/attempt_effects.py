@@ -8,20 +8,19 @@ from typing import Any, assert_never
 from rotator.core import actions as do
 from rotator.core import advance, attempt_ends, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.attempts import can_put_back, is_propagating
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
-from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.circuit import ProviderVerb
-from rotator.core.facts import can_put_back, has_unproved_password, is_propagating
 from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
+from rotator.core.verification import longest_asked
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
 from rotator.ports import Provider, StoreDenied
 
 # Each try that is not accepted is an outage of the devices.
 _AFTER_PUT_BACK = timedelta(hours=6)
-_LONGEST_ASKED_OF_DEVICES = timedelta(minutes=2)
 _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
 
 
@@ -48,7 +47,8 @@ def look_up(caller: ProviderCaller, session: Session, action: do.LookUp) -> None
         identity = caller.providers[account].identity
         session.remember_lookup(action.wanted, tuple(replace(found, identity=identity) for found in answer.value))
         return
-    state, later = session.state, caller.next_try(session.state.failures + 1, answer)
+    state = session.state
+    later = caller.next_try(state.failures + 1, answer, obeyed=longest_asked(state))
     if action.entry is not None:
         session.write(ledger.after_postponement(state, action.entry, message_of(answer), later))
     elif state.attempt is not None:
@@ -139,9 +139,8 @@ def set_back(caller: ProviderCaller, session: Session, answer: Answer[Any]) -> N
 def next_try(caller: ProviderCaller, session: Session, answer: Answer[Any], *, uncertain: bool = False) -> datetime:
     """Returns when to try a step again. No wait that a provider asks for keeps devices out for more than minutes."""
     attempt = session.attempt
-    devices_out = has_unproved_password(replace(attempt, uncertain=attempt.uncertain or uncertain))
-    obeyed = _LONGEST_ASKED_OF_DEVICES if devices_out else LONGEST_ASKED
-    return caller.next_try(session.state.failures + 1, answer, obeyed=obeyed)
+    state = replace(session.state, attempt=replace(attempt, uncertain=attempt.uncertain or uncertain))
+    return caller.next_try(state.failures + 1, answer, obeyed=longest_asked(state))
 
 
 def reassert(caller: ProviderCaller, session: Session, published: Credential) -> bool:
@@ -172,7 +171,7 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     if puts_back and not waits:
         if not not_asked:
             caller.throttles.note_unaccepted(session.target.name, attempt.staged.account)
-        session.write(advance.after_unaccepted(session.state, message))
+        session.write(advance.after_unaccepted(session.state, f"not accepted within the propagation time: {message}"))
     elif not_asked:
         # The old password is put back in time. A proof changes nothing, so nothing is uncertain after it.
         end = (attempt.applied_at or now) + can.propagation if puts_back else later
@@ -194,6 +193,9 @@ def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> Non
         session.publish(action.credential)
     except StoreDenied as error:
         record(caller, session, AuditVerb.PUBLISH, AuditOutcome.REFUSED, action.credential, str(error))
+        if can_put_back(session.attempt, caller.providers[action.credential.account].capabilities):
+            session.write(advance.after_unaccepted(session.state, str(error)))  # devices are out meanwhile
+            return
         later = caller.next_try(session.state.failures + 1)
         session.write(advance.after_setback(session.state, str(error), later, uncertain=False))
         return

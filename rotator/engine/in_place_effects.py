@@ -3,9 +3,9 @@
 from rotator.core import actions as do
 from rotator.core import advance
 from rotator.core.answers import Answer, Done, Refusal, Refused
+from rotator.core.attempts import can_put_back, is_propagating
 from rotator.core.audit_words import AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.facts import can_put_back, is_propagating
 from rotator.core.model import Credential, Proof
 from rotator.engine.attempt_effects import discard, record, set_back
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
@@ -28,7 +28,8 @@ def settle(caller: ProviderCaller, session: Session, action: do.Settle) -> None:
     if isinstance(old, Done) and sure:
         session.write(advance.after_old_accepted(session.state))
     elif sure and can_put_back(attempt, can) and could_not_be_asked(staged):
-        session.write(advance.after_unaccepted(session.state, message_of(staged)))
+        why = f"not accepted within the propagation time: {message_of(staged)}"
+        session.write(advance.after_unaccepted(session.state, why))
     else:
         session.remember_unsettled()
 
@@ -55,6 +56,8 @@ def restore(caller: ProviderCaller, session: Session, action: do.Restore) -> Non
     elif session.attempt.put_back and _is_final(answer):
         later = caller.next_try(session.state.failures + 1)
         session.write(advance.after_refused_restore(session.state, message_of(answer), later))
+    elif _is_final(answer):
+        discard(caller, session)  # the provider takes neither password: only another one is left
     else:
         set_back(caller, session, answer)
 

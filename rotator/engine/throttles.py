@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from rotator.core.answers import Answer, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.attempts import is_propagating, may_cut_off
 from rotator.core.circuit import Circuit, ProviderVerb
-from rotator.core.facts import has_unproved_password, is_propagating
 from rotator.core.model import Attempt, Capabilities, Phase, TargetState
 from rotator.ports import Clock
 
@@ -103,7 +103,7 @@ class Throttles:
                 return
             if attempt.phase is Phase.PROVED:
                 self._put_back.pop(target, None)
-            if has_unproved_password(attempt):
+            elif may_cut_off(attempt):
                 in_flight = can is not None and is_propagating(attempt, can, now)
                 (self._proving if in_flight else self._unproved)[target] = attempt.staged.account
 

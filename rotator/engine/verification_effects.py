@@ -19,8 +19,8 @@ def verify(caller: ProviderCaller, session: Session, action: do.Verify) -> Answe
         how, fraction = str(answer.value), caller.randomness.fraction()
         session.write(verification.after_acceptance(state, session.target, how, session.clocks(), fraction))
     elif could_not_be_asked(answer):
-        later = caller.next_try(state.verify_failures + 1, answer)
-        session.write(verification.after_no_answer(state, later, session.clocks()))
+        later = caller.next_try(state.verify_failures + 1, answer, obeyed=verification.longest_asked(state))
+        session.write(verification.after_no_answer(state, later))
         return answer
     else:
         session.write(_refused(caller, session, credential, message_of(answer)))

@@ -48,19 +48,10 @@ from rotator.core.actions import (
     TakeClaim,
     Verb,
 )
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import CHECKS, decide, draw_due_time
 from rotator.core.facts import Facts, lookup_key
-from rotator.core.model import (
-    Claim,
-    ConsumerDocument,
-    Credential,
-    Ending,
-    FormerPath,
-    Phase,
-    Purpose,
-    Strategy,
-    Verification,
-)
+from rotator.core.model import Claim, Credential, Ending, FormerPath, Phase, Purpose, Strategy, Verification
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
 from rotator.core.staging import stage
@@ -72,6 +63,18 @@ def test_at_rest_nothing_is_done_until_the_rotation_is_due():
 
 
 GONE = ConsumerDocument(3, exists=False, deleted=True, remedy="vault kv undelete")
+
+
+def test_a_target_at_rest_is_not_looked_at_because_its_account_has_an_open_circuit():
+    shut = {"open_circuits": {"fake": NOW + HOUR}}
+    assert decide(facts(**shut)).until == NOW + 80 * DAY
+    assert decide(facts(**shut, state_request=REQUEST)).until == NOW + HOUR
+    assert decide(facts(**shut, state_next_rotation=NOW)).until == NOW + HOUR
+    assert decide(facts(**shut, state_attempt=attempt())).until == NOW + HOUR
+    assert decide(facts(**shut, state_ledger=(ENTRY,))).until == NOW + HOUR
+    assert decide(facts(**shut, state_verify_at=NOW)).until == NOW + HOUR
+
+
 HOLDS = {
     HoldReason.CLAIMED: facts(other_claim_remaining=HOUR, state_claim=Claim("other", NOW)),
     HoldReason.ACCOUNT_MISSING: facts(state_attempt=attempt(staged=replace(STAGED, account="gone"), uncertain=True)),
@@ -188,7 +191,7 @@ def test_every_reason_to_hold_is_told_with_what_to_wait_for(reason, message, wai
         {"state_ledger": (replace(ENTRY, disabled_at=NOW - 7 * DAY, not_before=NOW + HOUR),)},
         {"state_ledger": (replace(ENTRY, disable_at=NOW + HOUR),)},
         {"state_ledger": (replace(ENTRY, disabled_at=NOW + HOUR - 7 * DAY),)},
-        {"open_circuits": {"other": NOW + HOUR}},
+        {"state_attempt": attempt(), "open_circuits": {"fake": NOW + HOUR}},
         {"state_next_rotation": NOW + HOUR, "state_ledger": (replace(ENTRY, disable_at=NOW + DAY),)},
         {"state_ledger": (replace(ENTRY, disable_at=NOW + HOUR), replace(ENTRY, disable_at=NOW + DAY))},
     ],

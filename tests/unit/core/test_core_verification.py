@@ -136,8 +136,6 @@ def test_two_processes_whose_clocks_are_days_apart_share_the_wait():
     for local in (NOW - 5 * 24 * HOUR, NOW, NOW + 5 * 24 * HOUR):
         state = verification.after_refused_proof(facts().state, "403 Forbidden", Clocks(local, NOW), SECOND)
         assert state.verify_at == NOW + MINUTE
-        unasked = verification.after_no_answer(facts().state, local + HOUR, Clocks(local, NOW))
-        assert unasked.verify_at == NOW + HOUR
         held = due(now=local, vault_now=NOW, state_verification=state.verification, state_verify_at=state.verify_at,
                    state_ledger=(replace(ENTRY, disable_at=NOW - 10 * 24 * HOUR),))  # fmt: skip
         assert held.reason is HoldReason.PUBLISHED_REFUSED
@@ -145,7 +143,7 @@ def test_two_processes_whose_clocks_are_days_apart_share_the_wait():
 
 def test_what_is_not_answered_changes_nothing_but_the_next_try():
     state = replace(facts().state, verification=REFUSED)
-    after = verification.after_no_answer(state, NOW + HOUR, CLOCKS)
+    after = verification.after_no_answer(state, NOW + HOUR)
     assert after == replace(state, verify_failures=1, verify_at=NOW + HOUR)
     assert verification.after_acceptance(after, TARGET, "seen", CLOCKS, 0.0).verify_failures == 0
     assert refused_again(after, 1).verify_failures == 0

@@ -123,6 +123,25 @@ def test_a_failure_that_one_process_met_is_waited_out_by_another_whose_clock_dif
     assert world.provider.calls.count("create") == 2
 
 
+@pytest.mark.parametrize("ahead", [timedelta(days=3), HOUR, -HOUR, timedelta(days=-3)])
+def test_a_proof_that_nobody_answers_is_not_asked_for_again_and_again_by_clocks_that_are_apart(ahead):
+    """The wait was stored by the wrong clock: 60 log-ins in one look, and so in each."""
+    world = EngineHarness(replace(REPLACE, policy=replace(POLICY, verify=DAY)))
+    engine = world.engine()
+    world.until_rotated(engine)
+    world.settle(engine, 10 * DAY)
+    world.store.ahead = ahead
+    world.clock.advance(5 * DAY)
+    asked = world.provider.calls.count("prove")
+    world.provider.faults["prove"] = [FakeFault.UNREACHABLE] * 100
+    for _ in range(10):
+        assert len(engine.look(world.target).steps) <= 1
+    assert world.provider.calls.count("prove") == asked + 1
+    world.clock.advance(world.limits.backoff.base)
+    engine.look(world.target)
+    assert world.provider.calls.count("prove") == asked + 2
+
+
 def test_a_window_of_propagation_is_the_same_for_a_process_whose_clock_differs():
     world = EngineHarness(IN_PLACE)
     world.provider.add("office")

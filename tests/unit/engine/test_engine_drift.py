@@ -9,6 +9,7 @@ import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 
 from rotator.core.actions import HoldReason
+from rotator.core.answers import Retry, Wait
 from rotator.core.drift import ALONE
 from rotator.core.model import Target
 from rotator.core.secret import Secret
@@ -159,6 +160,26 @@ def test_wrong_log_ins_are_at_most_one_an_hour():
     before = world.provider.calls.count("prove")
     pass_time(DAY)
     assert world.provider.calls.count("prove") - before <= 24 * len(targets) + 1
+
+
+@pytest.mark.parametrize("verb", ["prove", "create"])
+def test_no_wait_that_a_provider_asks_for_keeps_devices_out_of_what_is_repaired(verb):
+    """A Retry-After of a day, met by the second log-in or by the repair, was obeyed for the day."""
+    world, engine = verified()
+    delete(world)
+    while not world.state.verification.refusals:
+        engine.look(world.target)
+        world.clock.advance(MINUTE)
+    call, refused = getattr(world.provider, verb), []
+
+    def busy_once(*known: Any) -> Any:
+        refused.append(verb)
+        return call(*known) if refused[1:] else Retry(Wait.RATE_LIMITED, "429", DAY)
+
+    setattr(world.provider, verb, busy_once)
+    world.settle(engine, HOUR)
+    assert refused
+    assert world.published_works
 
 
 def test_during_an_overlap_the_predecessor_of_alternating_is_published_again():

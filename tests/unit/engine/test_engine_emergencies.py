@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from engine_harness import ALTERNATING, EngineHarness
+from engine_harness import ALTERNATING, IN_PLACE, EngineHarness
 
 from rotator.core.answers import Answer, Done, Refusal, Refused
 from rotator.core.circuit import ProviderVerb
@@ -154,6 +154,19 @@ def test_a_key_that_may_not_delete_rotates_all_the_same():
     engine.look(world.target)
     assert world.consumer != old
     assert not world.provider.accepts(old.username, old.password)
+
+
+def test_an_emergency_in_place_does_not_wait_for_passwords_of_other_targets():
+    """It waited, without an end, for targets whose passwords were not accepted: the stolen one stayed in force."""
+    world = EngineHarness(IN_PLACE)
+    world.provider.add("office", "stolen")
+    engine = world.engine()
+    for number in range(world.limits.circuit_failures):
+        engine.throttles.note_unaccepted(f"other{number}", "fake")
+    world.request(engine, compromised=True)
+    engine.look(world.target)
+    assert not world.provider.accepts("office", Secret("stolen"))
+    assert world.published_works
 
 
 def test_an_emergency_waits_for_no_clock():

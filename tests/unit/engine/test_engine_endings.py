@@ -7,7 +7,8 @@ import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
 from rotator.core.actions import HoldReason
-from rotator.core.model import Ending, Proof, Purpose, Target
+from rotator.core.answers import Answer, Refusal, Refused, Unknown
+from rotator.core.model import Credential, Ending, Proof, Purpose, Target
 from rotator.testing import CHOSEN, Crash, FakeFault, FakeProvider
 
 HOUR = timedelta(hours=1)
@@ -159,6 +160,28 @@ def test_a_password_refused_after_a_lost_answer_is_kept_and_another_one_follows(
     assert harness.consumer.password != refused
     harness.settle(engine, 10 * DAY)
     assert harness.state.ledger == ()
+
+
+def test_another_password_follows_where_the_provider_takes_neither_the_staged_nor_the_old_one():
+    """The old password was refused once in ten minutes for ever, and no other one was tried."""
+    harness = EngineHarness(IN_PLACE)
+    harness.provider.add("office")
+    engine = harness.engine()
+    harness.until_rotated(engine)
+    harness.settle(engine, 2 * HOUR)
+    sets, tried = harness.provider.set_password, [harness.consumer.password]
+
+    def set_a_third(credential: Credential) -> Answer[Credential]:
+        if credential.password not in tried:
+            tried.append(credential.password)
+            return Unknown("lost") if len(tried) == 2 else sets(credential)
+        return Refused(Refusal.INVALID, "a rule")
+
+    harness.provider.set_password = set_a_third
+    harness.request(engine)
+    harness.until_rotated(engine)
+    assert harness.published_works
+    assert harness.state.counts.succeeded == 2
 
 
 def test_a_credential_that_was_deleted_and_created_again_by_hand_is_found_again():

@@ -10,9 +10,10 @@ from engine_harness import DAY, IN_PLACE, EngineHarness
 from simulated_accounts import SETUPS, RequestFault, SimulatedHarness
 
 from rotator.core.actions import HoldReason, Step
+from rotator.core.answers import Answer
 from rotator.core.forecast import forecast
 from rotator.core.ledger import LATE_COMMIT
-from rotator.core.model import Ending, Phase, Proof, Purpose
+from rotator.core.model import Credential, Ending, Phase, Proof, Purpose
 from rotator.core.secret import Secret
 from rotator.engine import Engine, Outcome
 from rotator.fields.network import HostPort
@@ -197,6 +198,27 @@ def test_what_is_put_back_waits_long_before_the_next_try_and_an_operator_does_no
     assert world.provider.calls.count("set_password") == sent
     world.request(engine)
     assert engine.look(world.target).outcome is Outcome.ROTATED
+
+
+def test_a_password_that_may_not_be_published_is_put_back():
+    """The right to publish was lost after the password had been set: devices were out until somebody gave it back."""
+    world, engine = rotated()
+    world.settle(engine, HOUR)
+    sets = world.provider.set_password
+
+    def lose_the_right(credential: Credential) -> Answer[Credential]:
+        world.store.unpublishable.add(world.target.path)
+        return sets(credential)
+
+    world.provider.set_password = lose_the_right
+    world.request(engine)
+    assert outage(world, engine, HOUR) <= timedelta(seconds=5)
+    assert world.state.attempt is None
+    world.store.unpublishable.clear()
+    world.provider.set_password = sets
+    world.request(engine)
+    world.until_rotated(engine)
+    assert world.published_works
 
 
 def test_a_put_back_that_fails_is_tried_again_soon():

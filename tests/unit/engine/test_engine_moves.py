@@ -7,9 +7,10 @@ import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
 from rotator.core.actions import Hold, HoldReason
+from rotator.core.adoption import KnownToOperator
 from rotator.core.audit_words import AuditVerb
 from rotator.core.left_over import OrphanKind, is_empty, left_over, orphans
-from rotator.core.model import Claim
+from rotator.core.model import Claim, Credential
 from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten, without_waiting
 from rotator.engine import Outcome
 from rotator.testing import FakeFault
@@ -37,6 +38,25 @@ def works(world, path) -> bool:
 
 
 # A path that is changed in the configuration.
+
+
+def test_a_credential_whose_password_is_unknown_is_written_nowhere():
+    """Taken up without its password, then moved: both documents were written without one, 30 times in a look."""
+    world = EngineHarness(IN_PLACE)
+    world.provider.add("office", "known to devices")
+    engine = world.engine()
+    world.store.write_consumer("sip/office", Credential("fake", "office"), None, world.consumer)
+    known = KnownToOperator(rotates=True)
+    engine.adopt(world.target, known, engine.plan_adoption(world.target, known), "tester", "because")
+    before = world.consumer
+    move(world)
+    look = engine.look(world.target)
+    assert len(look.steps) <= 2
+    assert world.store.read_consumer("sip/office") == before
+    assert not world.consumer.exists
+    world.request(engine, take_over=True)
+    engine.look(world.target)
+    assert world.published_works
 
 
 @pytest.mark.parametrize("target", STRATEGIES, ids=lambda target: target.strategy.value)

@@ -43,6 +43,22 @@ def refused_after_a_lost_answer() -> EngineHarness:
     raise AssertionError("the refused password never came into the ledger")
 
 
+def test_what_is_compromised_is_not_published_again_whatever_the_clocks_say():
+    """Its quarantine was over by Vault's clock, and an undo counts by the earlier one: the leaked one came back."""
+    world = EngineHarness()
+    engine = world.engine()
+    world.until_rotated(engine)
+    world.store.ahead = 3 * DAY
+    world.provider.faults["disable"] = [FakeFault.LOST_BEFORE] * 100
+    world.request(engine, compromised=True)
+    world.until_rotated(engine)
+    published = world.state.published
+    world.request(engine, Purpose.UNDO)
+    engine.look(world.target)
+    assert "it is compromised" in world.state.last_error
+    assert world.state.published == published
+
+
 def test_a_password_that_the_provider_refused_is_promised_by_nobody_and_all_say_why():
     world = refused_after_a_lost_answer()
     reason = "office: it was never published"
