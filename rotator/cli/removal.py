@@ -81,7 +81,7 @@ def retire_target(config: Path, wanted: RetireOptions, output: Output) -> Exit:
                 say(line)
             if consequences and not wanted.yes:
                 confirm(wanted.name, "Go on?")
-            _write(context, wanted, target, configured=configured)
+            _write(context, wanted, target, given_up, configured=configured)
         look = _carry_out(context, target)
         after = look.state if look is not None else context.components.store.read_state(wanted.name).state
         if after is None:
@@ -141,7 +141,9 @@ def _named(credential: Credential) -> str:
     return f"{name} at {credential.account}"
 
 
-def _write(context: CommandContext, wanted: RetireOptions, target: Target, *, configured: bool) -> None:
+def _write(
+    context: CommandContext, wanted: RetireOptions, target: Target, given_up: Sequence[Credential], *, configured: bool
+) -> None:
     accounts, now = context.components.providers, context.composition.clock.now()
     policy = next((each.policy for each in context.components.targets if each.name == wanted.name), target.policy)
 
@@ -157,7 +159,14 @@ def _write(context: CommandContext, wanted: RetireOptions, target: Target, *, co
     _once_free(
         context,
         wanted.name,
-        lambda: removal.change(wanted.name, change, verb, requested_by=who_asks(), reason=wanted.reason),
+        lambda: removal.change(
+            wanted.name,
+            change,
+            verb,
+            requested_by=who_asks(),
+            reason=wanted.reason,
+            detail=", ".join(_named(each) for each in given_up) or None,
+        ),
     )
 
 

@@ -56,7 +56,10 @@ class AuditVerb(_DescribedWord):
     REQUEST_ROTATION = "request_rotation", "Somebody asked for a rotation; the request is in the state document."
     REQUEST_UNDO = "request_undo", "Somebody asked for an undo; the request is in the state document."
     REQUEST_RETIREMENT = "request_retirement", "Somebody ended a target: what it published is withdrawn, then retired."
-    GIVE_UP = "give_up", "Somebody gave up what cannot be reached; `reason` and the state before name it."
+    GIVE_UP = (
+        "give_up",
+        "Somebody gave up credentials that may stay accepted; `detail` names them.",
+    )
     RENAME = "rename", "Everything that was known of `renamed_from` was moved to this target's state document."
     ADOPT = "adopt", "A credential that is in use and that the state document did not know was taken up as published."
     LOAD_CONFIGURATION = "load_configuration", "The daemon read its configuration, at start or on SIGHUP."

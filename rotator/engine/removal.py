@@ -25,8 +25,12 @@ class Removal:
         *,
         requested_by: str,
         reason: str,
+        detail: str | None = None,
     ) -> TargetState | Hold:
         """Writes a changed state document and returns it, or a hold while another process works on the target.
+
+        Args:
+            detail: what the audit says of it besides the reason.
 
         Raises:
             RemovalImpossible: `change` refuses, or the document was deleted.
@@ -43,7 +47,8 @@ class Removal:
 
         state = repeat_on_conflict(write, self._clock)
         if not isinstance(state, Hold):
-            self._audit.record(verb, target, AuditOutcome.DONE, requested_by=requested_by, reason=reason)
+            facts = {"requested_by": requested_by, "reason": reason} | ({"detail": detail} if detail else {})
+            self._audit.record(verb, target, AuditOutcome.DONE, **facts)
         return state
 
     def rename(self, old: str, new: str, *, requested_by: str, reason: str) -> TargetState | Hold:

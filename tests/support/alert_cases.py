@@ -155,7 +155,7 @@ CASES = (
         {"target": "phone", "reason": "foreign_document"},
         "warning",
         "phone is blocked: foreign_document",
-        "rotator does nothing for phone until somebody acts; the runbook says how.",
+        "Something about phone waits until somebody acts. rotator status phone says what ends it.",
         quiet={_blocked("idle_in_overlap"): "1x60"},
     ),
     Case(

@@ -96,5 +96,7 @@ def test_what_an_account_that_is_gone_for_good_holds_is_given_up_by_name(rotated
     assert (given_up.code, given_up.json["ended"]) == (0, True)
     assert sorted(each["username"] for each in given_up.json["given_up"]) == sorted(["office", published])
     assert f"{published} at vobiz is given up: it may stay accepted" in given_up.err
+    (recorded,) = [line["facts"] for line in rotated.audit() if line["verb"] == "give_up"]
+    assert sorted(recorded["detail"].split(", ")) == sorted(["office at vobiz", f"{published} at vobiz"])
     assert run_command("status", "-o", "json").json["orphans"] == []
     assert usernames(rotated) == sorted(["lobby", "office", published])
