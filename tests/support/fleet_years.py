@@ -6,10 +6,12 @@ prints simulated years per minute, what happened how often, and the shortest his
 """
 
 import argparse
+import gc
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fleet_accounts import registrar_in_process
@@ -52,7 +54,7 @@ def run_fleet(seed: int, years: float, targets: int = 100, events: Sequence[Flee
     happened: Counter[str] = Counter()
     broken: PromiseBroken | None = None
     done: list[FleetEvent] = []
-    with registrar_in_process(world.clock):
+    with registrar_in_process(world.clock), _without_collector():
         try:
             rest = YEAR / 4
             checks = [rest * (number + 1) for number in range(int(years * 4))]
@@ -82,6 +84,17 @@ def run_fleet(seed: int, years: float, targets: int = 100, events: Sequence[Flee
         tuple(line for line in world.history if line.target in (concerned, "")) if broken else (),
         tuple(done),
     )
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Almost nothing here is a cycle, and searching for them takes a fifth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect()
 
 
 def shortest(run: FleetRun, targets: int = 100, seconds: float = _SHRINKING) -> FleetRun:
