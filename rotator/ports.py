@@ -12,7 +12,8 @@ from typing import Protocol
 from rotator.core.answers import Answer
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.bell import Bell
-from rotator.core.model import Capabilities, ConsumerDocument, Credential, Proof, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Capabilities, Credential, Proof, TargetState
 
 
 class Provider(Protocol):

@@ -11,24 +11,18 @@ from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import print_json, print_lines, safe, say, when
+from rotator.cli.request_runner import PASSING
 from rotator.cli.rotate import who_asks
 from rotator.cli.waiting import when_free
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.audit_words import AuditVerb
 from rotator.core.left_over import is_empty, left_over, orphans
 from rotator.core.model import Capabilities, Credential, Ending, LedgerEntry, Target, TargetState
-from rotator.core.removal import (
-    RemovalImpossible,
-    after_forgetting,
-    after_retirement,
-    forgotten,
-    without_waiting,
-)
+from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten, without_waiting
 from rotator.engine import Look, Outcome
 from rotator.fields.suggestions import suggest
 
 _MOST_LOOKS = 20
-_PASSES = (HoldReason.CLAIMED, HoldReason.RETIREMENTS_CAPPED, HoldReason.PROPAGATING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +173,7 @@ def _carry_out(context: CommandContext, target: Target) -> Look | None:
         if context.stop.is_set():
             break
         look = context.components.engine.look(target)
-        if look.hold is None or look.hold.reason not in _PASSES:
+        if look.hold is None or look.hold.reason not in PASSING:
             break
         context.composition.clock.sleep(1.0)
     return look

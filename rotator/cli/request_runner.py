@@ -14,7 +14,7 @@ from rotator.ports import Clock
 _PATIENCE = timedelta(minutes=3)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=1)
 # Holds that end within the patience. With any other the request stays in Vault: it waits for a person, or for days.
-_PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.PROVING, HoldReason.RETIREMENTS_CAPPED})
+PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.PROVING, HoldReason.RETIREMENTS_CAPPED})
 
 _NEEDS_SOMEBODY = frozenset({HoldReason.ACCOUNT_CHANGED, HoldReason.DOCUMENT_DELETED, HoldReason.FOREIGN_DOCUMENT})
 _NOTHING_ENDED = (
@@ -150,7 +150,7 @@ def _is_accepted(entry: LedgerEntry) -> bool:
 
 def _judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> tuple[Result, str] | None:
     uncertain = state.attempt is not None and state.attempt.uncertain
-    if hold.reason in _PASSING:
+    if hold.reason in PASSING:
         return None
     if hold.reason is HoldReason.BACKING_OFF:
         # rotator looks into an unknown answer, and a failure before the request says nothing about it.

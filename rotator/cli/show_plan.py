@@ -13,7 +13,8 @@ from rotator.cli.options import Output
 from rotator.cli.printing import cell, length_text, local, print_json, print_lines, print_table, relative, table
 from rotator.core.answers import Done
 from rotator.core.facts import lookup_key
-from rotator.core.forecast import Forecast, ForecastEvent, forecast
+from rotator.core.forecast import Forecast, forecast
+from rotator.core.forecast_events import ForecastEvent
 from rotator.core.model import Target
 
 

@@ -3,14 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from rotator.core.attempts import is_spare, is_unsent, may_cut_off
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.ledger import LATE_COMMIT, strays_entry
 from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Phase, Purpose, Strategy
-
-
-def is_unsent(attempt: Attempt) -> bool:
-    """True if the provider certainly carried out no call of an attempt."""
-    return attempt.phase is Phase.STAGED and not attempt.uncertain
 
 
 def change_since_staging(facts: Facts, attempt: Attempt) -> str:
@@ -41,11 +37,6 @@ def _would_be_set(facts: Facts, attempt: Attempt) -> bool:
     return is_published or (facts.target.names(staged.username) and (elsewhere or not is_spare(attempt)))
 
 
-def is_spare(attempt: Attempt) -> bool:
-    """True if devices do not use the staged credential before it is published."""
-    return attempt.strategy is not Strategy.IN_PLACE
-
-
 def ledger_after(
     ledger: tuple[LedgerEntry, ...], attempt: Attempt, now: datetime, kept_for: timedelta, *, strays: bool
 ) -> tuple[LedgerEntry, ...]:
@@ -53,11 +44,12 @@ def ledger_after(
 
     Args:
         kept_for: how long a password stays in Vault that may be in force although it was never published.
-        strays: see `advance.after_close`.
+        strays: see `attempt_ends.after_close`.
     """
+    if may_cut_off(attempt):
+        return (*ledger, unsettled_entry(attempt, now, kept_for))
     if not is_spare(attempt):
-        sent = not is_unsent(attempt)
-        return (*ledger, unsettled_entry(attempt, now, kept_for)) if sent else with_late_call(ledger, attempt, now)
+        return with_late_call(ledger, attempt, now)
     if attempt.purpose is Purpose.UNDO:
         # It may have been enabled: the ledger disables it again.
         return tuple(
@@ -113,9 +105,8 @@ def abandonment(facts: Facts) -> Abandonment | AbandonmentImpossible:
     if attempt.phase is Phase.PROVED and facts.consumer.names(attempt.staged):
         return AbandonmentImpossible("its new password is published already: the attempt ends by itself")
     old = attempt.predecessor
-    may_be_set = not is_spare(attempt) and not is_unsent(attempt)
     reachable = attempt.staged.account in facts.capabilities and not has_other_identity(facts, attempt.staged)
-    restores = old if may_be_set and reachable and old is not None and old.password is not None else None
+    restores = old if may_cut_off(attempt) and reachable and old is not None and old.password is not None else None
     return Abandonment(attempt, restores, f"{_devices(facts, restores)} {_left(attempt, restores)}")
 
 

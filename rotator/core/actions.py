@@ -5,7 +5,6 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import ClassVar, TypeAlias
 
-from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Credential, FormerPath, LedgerEntry, Request
 
 
@@ -312,41 +311,3 @@ Action: TypeAlias = (
     | Forget
 )
 Decision: TypeAlias = Action | Hold
-
-# Effects at a provider or in the consumer document. Each needs a claim, which is renewed while it runs.
-NEEDS_CLAIM = (
-    Apply,
-    Settle,
-    Restore,
-    Prove,
-    Publish,
-    Move,
-    Republish,
-    Withdraw,
-    Close,
-    Abandon,
-    Expire,
-    LiftEnd,
-    Disable,
-    Overwrite,
-    Delete,
-    Forget,
-)
-
-
-def verb_of(action: Action) -> ProviderVerb | None:
-    """Returns the verb of the call that an action makes to a provider; None if it makes none, or only a proof."""
-    if isinstance(action, Apply):
-        return ProviderVerb(action.verb.value)
-    return _VERBS.get(type(action))
-
-
-_VERBS: dict[type, ProviderVerb] = {
-    LookUp: ProviderVerb.FIND,
-    Restore: ProviderVerb.SET_PASSWORD,
-    Expire: ProviderVerb.EXPIRE,
-    LiftEnd: ProviderVerb.ENABLE,
-    Disable: ProviderVerb.DISABLE,
-    Overwrite: ProviderVerb.SET_PASSWORD,
-    Delete: ProviderVerb.DELETE,
-}

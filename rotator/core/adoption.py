@@ -7,19 +7,10 @@ credential up and proves it before the state document says that it is published.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import ending_of, without_credential
-from rotator.core.model import (
-    ConsumerDocument,
-    Credential,
-    Ending,
-    LedgerEntry,
-    Policy,
-    Strategy,
-    Target,
-    TargetState,
-    is_same_name,
-)
+from rotator.core.model import Credential, Ending, LedgerEntry, Policy, Strategy, Target, TargetState, is_same_name
 from rotator.core.schedule import first_due, next_due
 from rotator.core.secret import Secret
 from rotator.core.verification import next_verification

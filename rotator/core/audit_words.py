@@ -29,7 +29,10 @@ class AuditVerb(_DescribedWord):
     SET_PASSWORD = "set_password", "The provider was asked to set the staged password."
     ENABLE = "enable", "The provider was asked to enable a credential again, for an undo."
     PROVE = "prove", "The provider was asked whether it accepts the staged credential, or still the old one."
-    VERIFY = "verify", "The provider was asked again whether it accepts what is published, and the answer changed."
+    VERIFY = (
+        "verify",
+        "The provider was asked again: what it says of the published credential changed, or it cannot be asked now.",
+    )
     PUBLISH = "publish", "The consumer document was written: devices read the new credential."
     MOVE = (
         "move",

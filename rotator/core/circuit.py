@@ -24,7 +24,7 @@ class ProviderVerb(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """Open from the failure that reaches `threshold` until a call succeeds.
+    """Open from the failure that reaches `threshold` until a call succeeds, after which there is a new one.
 
     Times are monotonic seconds: a clock jump changes nothing.
     """
@@ -50,7 +50,3 @@ class Circuit:
     def after_failure(self, at: float) -> "Circuit":
         """Counts a failure: no answer, or a refusal of the account's key or of this verb."""
         return replace(self, failures=self.failures + 1, open_until=at + self.open_for.total_seconds())
-
-    def after_success(self) -> "Circuit":
-        """Closes the circuit: the account answered as it should."""
-        return replace(self, failures=0)

@@ -6,18 +6,8 @@ from datetime import datetime, timedelta
 
 from rotator.core.circuit import ProviderVerb
 from rotator.core.clocks import Clocks
-from rotator.core.model import (
-    Attempt,
-    Capabilities,
-    ConsumerDocument,
-    Credential,
-    LedgerEntry,
-    Phase,
-    Strategy,
-    Target,
-    TargetState,
-    is_same_name,
-)
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Capabilities, Credential, LedgerEntry, Target, TargetState, is_same_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,33 +111,3 @@ def is_same_credential(one: Credential, other: Credential) -> bool:
 def ledger_entry_of(state: TargetState, credential: Credential) -> LedgerEntry | None:
     """Returns the ledger entry of `credential`, if there is one."""
     return next((entry for entry in state.ledger if is_same_credential(entry.credential, credential)), None)
-
-
-def has_unproved_password(attempt: Attempt) -> bool:
-    """True if an unproved password may have replaced the published one at the provider."""
-    may_be_set = attempt.phase is Phase.APPLIED or (attempt.phase is Phase.STAGED and attempt.uncertain)
-    return attempt.strategy is Strategy.IN_PLACE and may_be_set
-
-
-def may_cut_off(attempt: Attempt) -> bool:
-    """True if what Vault hands out may be refused: a password that is not published yet may have replaced it."""
-    in_place = attempt.strategy is Strategy.IN_PLACE
-    return has_unproved_password(attempt) or (in_place and attempt.phase is Phase.PROVED)
-
-
-def is_propagating(attempt: Attempt, can: Capabilities, now: datetime) -> bool:
-    """True while the provider may still answer from the state before the last call of `in-place`.
-
-    Further off than the propagation time, in either direction: the clock was set, and nothing is waited for.
-    """
-    return attempt.applied_at is not None and abs(now - attempt.applied_at) < can.propagation
-
-
-def can_put_back(attempt: Attempt, can: Capabilities) -> bool:
-    """True if the old password of `in-place` is to be set again where the new one is not accepted in time.
-
-    What somebody may know stays replaced. A proof that does not try the password says nothing about its being accepted.
-    """
-    known = attempt.predecessor is not None and attempt.predecessor.password is not None
-    in_place = attempt.strategy is Strategy.IN_PLACE and can.proof.tries_password
-    return in_place and known and not attempt.compromised

@@ -6,28 +6,20 @@ It decides (`decide`) and advances the state (`advance`, `ledger`) as the engine
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, drift, ledger, moves, verification
+from rotator.core import advance, attempt_ends, drift, ledger, moves, verification
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
-from rotator.core.model import (
-    ConsumerDocument,
-    Credential,
-    Ending,
-    LedgerEntry,
-    Purpose,
-    Strategy,
-    Target,
-    TargetState,
-)
-from rotator.core.schedule import Cron, first_due, next_due
+from rotator.core.forecast_events import LARGEST_FRACTION, ForecastEvent, last_step, later_events, why_disabled
+from rotator.core.model import Credential, Purpose, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
 _MOST_STEPS = 60
 _NEW = "(new)"
-_LARGEST_FRACTION = 1 - 1e-9  # the spread is drawn from [0, 1)
 _APPLIED_BY = {
     do.Verb.CREATE: "create",
     do.Verb.SET_PASSWORD: "set the password of",
@@ -42,16 +34,6 @@ class ForecastStep:
 
     what: str
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class ForecastEvent:
-    """A later event: at `at`, or between `at` and `until` if its time has not been drawn yet."""
-
-    at: datetime
-    what: str
-    why: str
-    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +55,8 @@ def forecast(facts: Facts) -> Forecast:
         run.carry_out(decide(replace(run.facts, holds_claim=True)))  # a forecast needs no claim
         if run.waits_for is not None:
             break
-    events = tuple(sorted(_events(run.facts, drawn_anew=run.drawn_anew), key=lambda event: event.at))
+    coming = later_events(run.facts, drawn_anew=run.drawn_anew, verified_from=run.verified_from)
+    events = tuple(sorted(coming, key=lambda event: event.at))
     return Forecast(facts.target, tuple(run.steps), run.waits_for or "", events, tuple(_notes(facts)), run.needs)
 
 
@@ -86,6 +69,7 @@ class _PaperRun:
         self.waits_for: str | None = None  # None while there is a next step
         self.needs: Credential | None = None
         self.drawn_anew = False
+        self.verified_from: datetime | None = None  # the least that can be drawn for the next verification
 
     def carry_out(self, action: do.Decision) -> None:  # noqa: C901, PLR0912, PLR0915 - a case for each action
         """Takes one step."""
@@ -119,9 +103,11 @@ class _PaperRun:
             case do.Verify():
                 proof = facts.capabilities[action.credential.account].proof
                 self._step(f"prove that {action.credential.username} is accepted", f"by {proof}")
-                self._move(verification.after_acceptance(state, facts.target, str(proof), facts.clocks, 0.0))
+                drawn = partial(verification.after_acceptance, state, facts.target, str(proof), facts.clocks)
+                self._draw(soonest=drawn(LARGEST_FRACTION), latest=drawn(0.0))
             case do.DrawVerification():
-                self._move(verification.after_verification_draw(state, facts.target.policy, facts.clocks.latest, 1.0))
+                drawn = partial(verification.after_verification_draw, state, facts.target.policy, facts.clocks.latest)
+                self._draw(soonest=drawn(0.0), latest=drawn(LARGEST_FRACTION))
             case do.Repair():
                 self._step("request a repair of what is published", action.request.reason)
                 self._move(drift.after_repair(state, action.request))
@@ -131,7 +117,8 @@ class _PaperRun:
                 self._change_path(action)
             case do.Close():
                 self.drawn_anew = True
-                self._move(advance.after_close(state, facts.target, facts.clocks.latest, 0.0))
+                drawn = partial(attempt_ends.after_close, state, facts.target, facts.clocks.latest)
+                self._draw(soonest=drawn(LARGEST_FRACTION), latest=drawn(0.0))
             case do.Abandon():
                 self._abandon(action)
             case do.Restore():
@@ -146,16 +133,16 @@ class _PaperRun:
                 self._step(f"tell {entry.credential.account} not to end {entry.label}", "devices still need it")
                 self._move(ledger.after_lift(state, entry))
             case do.Disable():
-                self._step(f"disable {action.entry.label}", _why_disabled(facts, action.entry))
+                self._step(f"disable {action.entry.label}", why_disabled(facts, action.entry))
                 self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
             case do.Overwrite():
                 self._step(f"set a random password for {action.entry.label}", "it is compromised, and was not disabled")
                 self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
             case do.Delete():
-                self._step(_last_step(action.entry, deletes=True), "its quarantine has ended")
+                self._step(last_step(action.entry, deletes=True), "its quarantine has ended")
                 self._retire(ledger.after_removal(state, action.entry, deleted=True))
             case do.Forget():
-                self._step(_last_step(action.entry, deletes=False), "its quarantine has ended")
+                self._step(last_step(action.entry, deletes=False), "its quarantine has ended")
                 self._move(ledger.after_forget(state, action.entry))
             case _:
                 assert_never(action)
@@ -165,6 +152,11 @@ class _PaperRun:
 
     def _move(self, state: TargetState) -> None:
         self.facts = replace(self.facts, state=state)
+
+    def _draw(self, *, soonest: TargetState, latest: TargetState) -> None:
+        """Moves to the state with the latest verification that can be drawn, and notes when the soonest would be."""
+        self.verified_from = soonest.verify_at
+        self._move(latest)
 
     def _retire(self, state: TargetState) -> None:
         self.facts = replace(self.facts, state=state, retirements_left=self.facts.retirements_left - 1)
@@ -187,7 +179,7 @@ class _PaperRun:
     def _abandon(self, action: do.Abandon) -> None:
         if action.change:
             self._step("abandon the open attempt, of which nothing was carried out", action.change)
-            self._move(advance.after_change(self.facts.state, self.facts.now))
+            self._move(attempt_ends.after_change(self.facts.state, self.facts.now))
         else:
             self._step("discard the staged password; a new one is tried after a pause", self.facts.state.last_error)
             self.waits_for = ""
@@ -234,73 +226,6 @@ class _PaperRun:
             self.facts = replace(self.facts, consumer=after)
         else:
             self.facts = replace(self.facts, other_documents={**self.facts.other_documents, path: after})
-
-
-def _events(facts: Facts, *, drawn_anew: bool) -> Iterable[ForecastEvent]:
-    """Yields the later events that follow from the final state."""
-    for entry in facts.state.ledger:
-        can = facts.capabilities.get(entry.credential.account)
-        if entry.ending is not Ending.FORGET and not entry.disabled and can is not None and can.disables:
-            at = max(entry.disable_at, entry.not_before or entry.disable_at, facts.now)
-            yield ForecastEvent(at, f"disable {entry.label}", _why_disabled(facts, entry))
-        at = max(entry.ends_at, entry.not_before or entry.ends_at, facts.now)
-        what = _last_step(entry, deletes=entry.ending is Ending.DELETE)
-        yield ForecastEvent(at, what, entry.note or "its quarantine ends")
-    for former in facts.state.former_paths:
-        yield ForecastEvent(max(former.until, facts.now), f"withdraw the document at {former.path}", "its overlap ends")
-    if facts.only_ends:
-        return
-    if facts.state.verify_at is not None and facts.state.published is not None:
-        yield ForecastEvent(max(facts.state.verify_at, facts.now), "prove what is published", _last_verified(facts))
-    if facts.state.next_rotation is not None and facts.state.attempt is None:
-        yield _next_rotation(facts, facts.state.next_rotation, drawn_anew=drawn_anew)
-
-
-def _last_verified(facts: Facts) -> str:
-    last = facts.state.verification
-    if last is None:
-        return "it was not proved yet"
-    return f"{'accepted' if last.accepted else 'refused'} {last.at:%Y-%m-%dT%H:%M:%SZ}: {last.proof}"
-
-
-def _why_disabled(facts: Facts, entry: LedgerEntry) -> str:
-    can = facts.capabilities.get(entry.credential.account)
-    for_good = can is not None and not can.re_enables
-    return "its overlap ends" + ("; this cannot be undone at this provider" if for_good else "")
-
-
-def _last_step(entry: LedgerEntry, *, deletes: bool) -> str:
-    if deletes:
-        return f"delete {entry.label}"
-    which = "the old password" if entry.ending is Ending.FORGET else "the password"
-    return f"forget {which} of {entry.label}"
-
-
-def _next_rotation(facts: Facts, due: datetime, *, drawn_anew: bool) -> ForecastEvent:
-    state, policy, now = facts.state, facts.target.policy, facts.now
-    what = "rotation" if state.published else "first rotation"
-    why = _why_then(facts.target)
-    if not drawn_anew:
-        if due <= now and policy.window is not None:
-            due = policy.window.next_opening(now)
-        return ForecastEvent(max(due, now), what, why)
-    last, made = state.last_rotation, state.published.made_at if state.published else None
-    earliest, latest = (
-        first_due(policy.window, now, fraction)
-        if last is None
-        else next_due(policy.schedule, policy.window, last, fraction, made)
-        for fraction in (0.0, _LARGEST_FRACTION)
-    )
-    earliest, latest = min(earliest, latest), max(earliest, latest)
-    return ForecastEvent(earliest, what, why, latest if latest > earliest else None)
-
-
-def _why_then(target: Target) -> str:
-    schedule, window = target.policy.schedule, target.policy.window
-    why = f"policy {target.policy.name}"
-    if isinstance(schedule, Cron):
-        why += f": cron {schedule.expression}, {schedule.timezone}"
-    return f"{why}; window {window.cron}, {window.timezone}" if window else why
 
 
 def _notes(facts: Facts) -> Iterable[str]:

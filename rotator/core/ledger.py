@@ -3,19 +3,9 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import is_same_credential
-from rotator.core.model import (
-    Attempt,
-    ConsumerDocument,
-    Credential,
-    Cutoff,
-    Ending,
-    LedgerEntry,
-    Policy,
-    Strategy,
-    Target,
-    TargetState,
-)
+from rotator.core.model import Attempt, Credential, Cutoff, Ending, LedgerEntry, Policy, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
 # How long a provider may still carry out a create whose answer was lost. A generous guess: no provider documents it,

@@ -1,4 +1,4 @@
-"""The vocabulary of `rotator` as types: targets, credentials, attempts, the ledger, and the documents in Vault.
+"""The vocabulary of `rotator` as types: targets, credentials, attempts, the ledger, and the state document.
 
 Everything here is immutable. Times have a zone; durations are `timedelta`.
 """
@@ -50,7 +50,6 @@ class Capabilities:
     password_limits: PasswordRules  # the strictest reading of the provider's pages
     username_pattern: str  # a regular expression that every username that we make must match
     expires: bool = False  # it accepts an end for a credential in advance and enforces it by itself
-    folds_case: bool = False  # usernames that differ only in the case of letters are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,43 +296,3 @@ class TargetState:
     renamed_from: str = ""  # the name before
     renamed_to: str = ""  # everything is in that target's document: nothing may be done here
     schema: int = SCHEMA_VERSION
-
-
-@dataclass(frozen=True, slots=True)
-class ConsumerDocument:
-    """The document that devices read. Its fields are None if it is missing, deleted or not of our form."""
-
-    version: int  # for check-and-set; 0 if nothing was ever written
-    exists: bool
-    username: str | None = None
-    password: Secret | None = None
-    credential_id: str | None = None
-    attempt: str | None = None
-    rotated_at: datetime | None = None
-    deleted: bool = False  # it existed, and its latest version was deleted or destroyed
-    ends_at: datetime | None = None  # Vault deletes it by itself then (`delete_version_after`)
-    remedy: str = ""  # the command in Vault that restores it, or that takes its end away
-    withdrawn: bool = False  # rotator took the credential out of it, because the target left this path
-
-    @property
-    def hands_out_nothing(self) -> bool:
-        """True if there is nothing in it to overwrite: it never existed, or was withdrawn."""
-        return self.withdrawn or not (self.exists or self.deleted)
-
-    def names(self, credential: Credential) -> bool:
-        """True if this document contains exactly `credential`."""
-        return (
-            self.exists
-            and credential.password is not None
-            and self.username == credential.username
-            and self.password == credential.password
-            and self.credential_id == credential.id
-        )
-
-    def concerns(self, credential: Credential) -> bool:
-        """True if this document contains `credential`, with any password."""
-        if not self.exists:
-            return False
-        if self.credential_id is not None and credential.id is not None:
-            return self.credential_id == credential.id
-        return bool(credential.username) and is_same_name(self.username, credential.username)

@@ -9,9 +9,10 @@ from datetime import datetime
 
 from rotator.core.actions import Decision, Hold, HoldReason, Move, Republish, Withdraw
 from rotator.core.backoff import is_waiting
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts
 from rotator.core.holds import backoff_hold, clocks_hold
-from rotator.core.model import ConsumerDocument, Credential, FormerPath, LedgerEntry, Target, TargetState
+from rotator.core.model import Credential, FormerPath, LedgerEntry, Target, TargetState
 
 
 def move(facts: Facts) -> Decision | None:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.actions import Decision, DrawVerification, Hold, HoldReason, Verify
+from rotator.core.attempts import may_cut_off
 from rotator.core.backoff import LONGEST_ASKED, is_waiting
 from rotator.core.clocks import RESOLUTION, Clocks
-from rotator.core.facts import Facts, has_other_identity, is_same_credential, may_cut_off
+from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.ledger import VERIFIED_BEFORE_END
 from rotator.core.model import (
     Credential,
@@ -90,7 +91,7 @@ def _ask(facts: Facts) -> Decision:
     published = facts.state.published
     if published is None:
         return Hold(HoldReason.UNVERIFIED, "nothing is published yet")
-    if is_in_flight(facts.state):
+    if gets_new_password(facts.state):
         return Hold(HoldReason.UNVERIFIED, "the published credential is being given a new password")
     if has_other_identity(facts, published):
         return Hold(HoldReason.UNVERIFIED, f"{published.account} is another account now and cannot be asked")
@@ -99,7 +100,7 @@ def _ask(facts: Facts) -> Decision:
     return Verify(published)
 
 
-def is_in_flight(state: TargetState) -> bool:
+def gets_new_password(state: TargetState) -> bool:
     """True while the open attempt sets another password on what is published: a proof would show nothing."""
     attempt, published = state.attempt, state.published
     if attempt is None or published is None or attempt.strategy is not Strategy.IN_PLACE:
@@ -125,7 +126,7 @@ def periodic(facts: Facts) -> Decision | None:
     if again:
         return None if _waits(facts) else _ask(facts)
     ends_by_itself = any(entry.expires_at is not None and not entry.disabled for entry in state.ledger)
-    return _ask(facts) if (wanted or ends_by_itself) and state.verify_at <= facts.clocks.earliest else None
+    return _ask(facts) if (wanted or ends_by_itself) and state.verify_at <= facts.clocks.vault else None
 
 
 def after_verification_draw(state: TargetState, policy: Policy, now: datetime, fraction: float) -> TargetState:
@@ -154,7 +155,7 @@ def is_overdue(state: TargetState, policy: Policy, now: datetime) -> bool:
 def after_acceptance(state: TargetState, target: Target, how: str, clocks: Clocks, fraction: float) -> TargetState:
     """Records that the provider accepts what is published."""
     accepted = Verification(clocks.vault, accepted=True, proof=how)
-    following = next_verification(state.ledger, target.policy, clocks.latest, fraction)
+    following = next_verification(state.ledger, target.policy, clocks.vault, fraction)
     return replace(state, verification=accepted, verify_at=following, verify_failures=0)
 
 

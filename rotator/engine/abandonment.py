@@ -1,6 +1,6 @@
 """Ends an open attempt because somebody asked for that, whatever has become of its account."""
 
-from rotator.core import advance
+from rotator.core import attempt_ends
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible, abandonment
 from rotator.core.actions import Hold
 from rotator.core.answers import Done, Refusal, Refused
@@ -25,7 +25,7 @@ def give_up(
     restored = plan.restores is not None and _restore(caller, session, plan.restores, who)
     caller.record(AuditVerb.ABANDON, session.target, AuditOutcome.DONE, attempt.staged, detail=plan.consequence, **who)
     session.write(
-        advance.after_giving_up(
+        attempt_ends.after_giving_up(
             session.state,
             session.clocks().latest,
             kept_for=session.target.policy.quarantine,

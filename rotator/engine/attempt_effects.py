@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, ledger
+from rotator.core import advance, attempt_ends, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.attempts import can_put_back, is_propagating
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.facts import can_put_back, is_propagating
 from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
@@ -207,7 +207,7 @@ def close(caller: ProviderCaller, session: Session) -> None:
     attempt, fraction = session.state.attempt, caller.randomness.fraction()
     strays = may_have_strays(caller, attempt)
     now = session.clocks().latest
-    session.write(advance.after_close(session.state, session.target, now, fraction, strays=strays))
+    session.write(attempt_ends.after_close(session.state, session.target, now, fraction, strays=strays))
     if attempt is not None:
         facts = _who_and_why(attempt) | {"proof": attempt.proof}
         nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
@@ -220,7 +220,7 @@ def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> Non
     if action.change:
         staged = session.attempt.staged
         record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, staged, action.change)
-        session.write(advance.after_change(session.state, session.clocks().latest))
+        session.write(attempt_ends.after_change(session.state, session.clocks().latest))
     else:
         discard(caller, session)
 
@@ -233,7 +233,7 @@ def discard(caller: ProviderCaller, session: Session) -> None:
     if attempt.put_back:
         later = max(later, caller.shared_now() + _AFTER_PUT_BACK)
     kept_for = session.target.policy.quarantine
-    session.write(advance.after_abandon(state, now, later, kept_for=kept_for, strays=strays))
+    session.write(attempt_ends.after_abandon(state, now, later, kept_for=kept_for, strays=strays))
 
 
 def may_have_strays(caller: ProviderCaller, attempt: Attempt | None) -> bool:

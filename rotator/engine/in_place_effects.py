@@ -3,9 +3,9 @@
 from rotator.core import actions as do
 from rotator.core import advance
 from rotator.core.answers import Answer, Done, Refusal, Refused
+from rotator.core.attempts import can_put_back, is_propagating
 from rotator.core.audit_words import AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.facts import can_put_back, is_propagating
 from rotator.core.model import Credential, Proof
 from rotator.engine.attempt_effects import discard, record, set_back
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of

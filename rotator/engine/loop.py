@@ -5,23 +5,25 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance
+from rotator.core import advance, requesting
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible
+from rotator.core.action_properties import touched_by
 from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
 from rotator.core.answers import Answer
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
 from rotator.core.decide import claimed_elsewhere, decide
+from rotator.core.drift import REPAIRED_BY
 from rotator.core.facts import Facts, is_same_credential
-from rotator.core.model import Credential, Proof, Purpose, Request, Target, TargetState
-from rotator.core.verification import is_in_flight
+from rotator.core.model import Proof, Purpose, Request, Target, TargetState
+from rotator.core.verification import gets_new_password
 from rotator.engine import adoption
 from rotator.engine.abandonment import give_up
 from rotator.engine.attempt_effects import reassert, take_claim
 from rotator.engine.claims import Claims
+from rotator.engine.conflicts import AFTER_CONFLICT, MOST_CONFLICTS, repeat_on_conflict
 from rotator.engine.effects import carry_out
 from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
@@ -34,8 +36,6 @@ from rotator.ports import Audit, Conflict, Providers, Randomness, Store, StoreEr
 
 _RETIRES = {do.Step.DISABLE, do.Step.OVERWRITE, do.Step.DELETE, do.Step.FORGET}
 _MOST_STEPS = 60  # the whole life of a credential takes about a dozen; a bug must not spin forever
-_MOST_CONFLICTS = 5
-_AFTER_CONFLICT = 0.15  # seconds: a standby of Vault may answer from a state that is up to 0.1 s old
 _SOON = timedelta(seconds=5)
 
 
@@ -135,15 +135,9 @@ class Engine:
     def request(self, target: Target, request: Request) -> TargetState:
         """Writes a request into the state document, where it outlives this process. Raises StoreError."""
         session = self._open(target)
-        for attempt in range(_MOST_CONFLICTS):
-            try:
-                session.write(advance.after_request(session.state, request))
-                break
-            except Conflict:
-                if attempt == _MOST_CONFLICTS - 1:
-                    raise
-                self._clock.sleep(_AFTER_CONFLICT)
-                session.read()
+        repeat_on_conflict(
+            lambda: session.write(requesting.after_request(session.state, request)), self._clock, session.read
+        )
         self._audit.record(
             AuditVerb.REQUEST_UNDO if request.purpose is Purpose.UNDO else AuditVerb.REQUEST_ROTATION,
             target.name,
@@ -157,18 +151,14 @@ class Engine:
     def verify(self, target: Target) -> tuple[Answer[Proof] | None, TargetState]:
         """Proves what is published now and stores the result; None if there is nothing to prove. Raises StoreError."""
         session = self._open(target)
-        for attempt in range(_MOST_CONFLICTS):
+
+        def prove() -> Answer[Proof] | None:
             published = session.state.published
-            if published is None or published.account not in self._capabilities or is_in_flight(session.state):
-                break
-            try:
-                return verify(self._caller, session, do.Verify(published)), session.state
-            except Conflict:
-                if attempt == _MOST_CONFLICTS - 1:
-                    raise
-                self._clock.sleep(_AFTER_CONFLICT)
-                session.read()
-        return None, session.state
+            if published is None or published.account not in self._capabilities or gets_new_password(session.state):
+                return None
+            return verify(self._caller, session, do.Verify(published))
+
+        return repeat_on_conflict(prove, self._clock, session.read), session.state
 
     def plan_adoption(self, target: Target, known: KnownToOperator) -> AdoptionPlan:
         """Returns what `adopt` would take up, and changes nothing. Raises StoreError, AdoptionImpossible."""
@@ -200,19 +190,20 @@ class Engine:
             StoreError: a request to Vault failed. The attempt may have ended.
         """
         session = self._open(target)
-        for _ in range(_MOST_CONFLICTS):
+
+        def end() -> Abandonment | AbandonmentImpossible | do.Hold:
             elsewhere = claimed_elsewhere(self._facts(session))
             if elsewhere is not None:
                 return elsewhere
-            try:
-                if session.state.attempt is None or session.state.attempt.id != attempt:
-                    return AbandonmentImpossible("the attempt has ended by itself")
-                take_claim(session)
-                return give_up(self._caller, session, self._facts(session), by, reason)
-            except Conflict:
-                self._clock.sleep(_AFTER_CONFLICT)
-                session.read()
-        return do.Hold(do.HoldReason.CLAIMED, "another process keeps writing first")
+            if session.state.attempt is None or session.state.attempt.id != attempt:
+                return AbandonmentImpossible("the attempt has ended by itself")
+            take_claim(session)
+            return give_up(self._caller, session, self._facts(session), by, reason)
+
+        try:
+            return repeat_on_conflict(end, self._clock, session.read)
+        except Conflict:
+            return do.Hold(do.HoldReason.CLAIMED, "another process keeps writing first")
 
     def _open(self, target: Target) -> Session:
         return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._observe)
@@ -241,9 +232,9 @@ class Engine:
                 steps.append(do.Step.UNDO if undone else action.step)
             except Conflict:
                 conflicts += 1
-                if conflicts > _MOST_CONFLICTS:
+                if conflicts > MOST_CONFLICTS:
                     return None, Outcome.CONTENDED
-                self._clock.sleep(_AFTER_CONFLICT)
+                self._clock.sleep(AFTER_CONFLICT)
                 session.read()
                 self._repair_late_call(session, action)
         return None, Outcome.CONTENDED
@@ -254,7 +245,7 @@ class Engine:
         That happens if this process was paused between deciding and sending. The effect of the call is unknown, so the
         published credential is applied again, or else replaced.
         """
-        touched, published = _touched(action), session.state.published
+        touched, published = touched_by(action), session.state.published
         if touched is None or published is None or not is_same_credential(touched, published):
             return
         attempt = session.state.attempt
@@ -262,10 +253,10 @@ class Engine:
         harmless = isinstance(action, do.Apply) and touched.password == published.password
         if not under_way and not harmless and not reassert(self._caller, session, published):
             why = "a late call may have changed the published credential"
-            request = Request(Purpose.ROTATE, "rotator", why, self._clock.now())
-            session.write(advance.after_request(session.state, request))
+            request = Request(Purpose.ROTATE, REPAIRED_BY, why, self._clock.now())
+            session.write(requesting.after_request(session.state, request))
             self._audit.record(
-                AuditVerb.REQUEST_ROTATION, session.target.name, AuditOutcome.DONE, requested_by="rotator", reason=why
+                AuditVerb.REQUEST_ROTATION, session.target.name, AuditOutcome.DONE, requested_by=REPAIRED_BY, reason=why
             )
 
     def _release_claim(self, session: Session) -> None:
@@ -273,25 +264,6 @@ class Engine:
         if session.holds_claim:
             with suppress(Conflict):  # somebody else has written since: the claim is no longer ours
                 session.write(advance.after_release(session.state))
-
-
-def _touched(action: do.Action) -> Credential | None:
-    """Returns the credential at the provider that an action changes."""
-    match action:
-        case do.Apply() | do.Restore():
-            return action.credential
-        case do.Expire() | do.LiftEnd() | do.Disable() | do.Overwrite() | do.Delete():
-            return action.entry.credential
-        case do.DrawDueTime() | do.TakeClaim() | do.LookUp() | do.Stage() | do.Drop() | do.Forget():
-            return None
-        case do.Verify() | do.DrawVerification() | do.Repair():
-            return None
-        case do.Settle() | do.Prove() | do.Publish() | do.Close() | do.Abandon():
-            return None
-        case do.Move() | do.Republish() | do.Withdraw():
-            return None
-        case _:
-            assert_never(action)
 
 
 def _outcome(state: TargetState, steps: list[do.Step], hold: do.Hold) -> Outcome:

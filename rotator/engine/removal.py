@@ -7,10 +7,8 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.model import TargetState
 from rotator.core.removal import RemovalImpossible, after_rename, before_rename, check_rename
 from rotator.engine.claims import Claims
-from rotator.ports import Audit, Clock, Conflict, Store, Versioned
-
-_AFTER_CONFLICT = 0.15  # seconds: a standby of Vault may answer from a state that is up to 0.1 s old
-_MOST_CONFLICTS = 5
+from rotator.engine.conflicts import repeat_on_conflict
+from rotator.ports import Audit, Clock, Store, Versioned
 
 
 class Removal:
@@ -43,7 +41,7 @@ class Removal:
             self._store.write_state(changed, read.version)
             return changed
 
-        state = self._repeated(write)
+        state = repeat_on_conflict(write, self._clock)
         if not isinstance(state, Hold):
             self._audit.record(verb, target, AuditOutcome.DONE, requested_by=requested_by, reason=reason)
         return state
@@ -54,7 +52,7 @@ class Removal:
         The old document is marked first, so that nobody works on it; then the new one is written, then the old one
         emptied. Cut anywhere, it can be repeated, and nothing is done twice meanwhile.
         """
-        state = self._repeated(lambda: self._rename(old, new))
+        state = repeat_on_conflict(lambda: self._rename(old, new), self._clock)
         if not isinstance(state, Hold):
             who = {"requested_by": requested_by, "reason": reason}
             self._audit.record(AuditVerb.RENAME, new, AuditOutcome.DONE, renamed_from=old, **who)
@@ -84,11 +82,3 @@ class Removal:
         if claim is not None and self._claims.remaining(target, claim):
             return Hold(HoldReason.CLAIMED, f"{claim.holder} is working on it")
         return read
-
-    def _repeated(self, write: Callable[[], TargetState | Hold]) -> TargetState | Hold:
-        for _ in range(_MOST_CONFLICTS):
-            try:
-                return write()
-            except Conflict:
-                self._clock.sleep(_AFTER_CONFLICT)
-        return write()

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from rotator.core.clocks import Clocks
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import lost_state_message
-from rotator.core.model import Attempt, Capabilities, Claim, ConsumerDocument, Credential, Target, TargetState
+from rotator.core.model import Attempt, Capabilities, Claim, Credential, Target, TargetState
 from rotator.engine.throttles import Throttles
 from rotator.ports import Store, StoreDeleted, StoreError, StoreUnavailable, Timer
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from rotator.core.answers import Answer, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.attempts import is_propagating, may_cut_off
 from rotator.core.circuit import Circuit, ProviderVerb
-from rotator.core.facts import has_unproved_password, is_propagating
 from rotator.core.model import Attempt, Capabilities, Credential, Phase, TargetState
 from rotator.ports import Clock
 
@@ -24,7 +24,7 @@ class Throttles:
     def __init__(self, clock: Clock, circuit: Circuit, retirements_per_minute: int) -> None:
         self._clock = clock
         self._new = circuit
-        self._circuits: dict[_Key, Circuit] = {}
+        self._circuits: dict[_Key, Circuit] = {}  # those with failures: every look asks them all
         self._cap = retirements_per_minute
         self._retired: deque[float] = deque()
         self._proving: dict[str, str] = {}  # by target, the account: a password was set just now
@@ -69,7 +69,7 @@ class Throttles:
         at = self._clock.monotonic()
         keys: tuple[_Key, ...] = ((account, None), (account, verb))
         with self._lock:
-            circuits = {key: self._circuits.get(key, self._new) for key in keys}
+            circuits = {key: self._circuits[key] for key in keys if key in self._circuits}
             if not urgent and any(circuit.wait(at) > timedelta() for circuit in circuits.values()):
                 return False
             self._circuits |= {key: circuit.after_call(at) for key, circuit in circuits.items()}
@@ -84,13 +84,17 @@ class Throttles:
         if isinstance(answer, Retry) and answer.why is Wait.RATE_LIMITED:
             return
         with self._lock:
-            whole, part = ((key, self._circuits.get(key, self._new)) for key in ((account, None), (account, verb)))
             if _is_failure(answer):
-                self._circuits[whole[0]] = whole[1].after_failure(at)
+                self._count_failure((account, None), at)
                 return
-            self._circuits[whole[0]] = whole[1].after_success()
-            forbidden = isinstance(answer, Refused) and answer.why is Refusal.PERMISSION
-            self._circuits[part[0]] = part[1].after_failure(at) if forbidden else part[1].after_success()
+            self._circuits.pop((account, None), None)
+            if isinstance(answer, Refused) and answer.why is Refusal.PERMISSION:
+                self._count_failure((account, verb), at)
+            else:
+                self._circuits.pop((account, verb), None)
+
+    def _count_failure(self, key: "_Key", at: float) -> None:
+        self._circuits[key] = self._circuits.get(key, self._new).after_failure(at)
 
     def note_attempt(self, target: str, attempt: Attempt | None, can: Capabilities | None, now: datetime) -> None:
         """Remembers whether a target has a password in place that is being proved, or was not accepted."""
@@ -101,7 +105,7 @@ class Throttles:
                 return
             if attempt.phase is Phase.PROVED:
                 self._put_back.pop(target, None)
-            if has_unproved_password(attempt):
+            elif may_cut_off(attempt):
                 in_flight = can is not None and is_propagating(attempt, can, now)
                 (self._proving if in_flight else self._unproved)[target] = attempt.staged.account
 

@@ -11,20 +11,24 @@ from rotator.engine.session import Session
 
 
 def verify(caller: ProviderCaller, session: Session, action: do.Verify) -> Answer[Proof]:
-    """Proves what is published, and stores the result. The audit has what changed: not each proof of a working one."""
+    """Proves what is published, and stores the result.
+
+    The audit has what changed: not each proof of a working one, and not each try at a provider that cannot be asked.
+    """
     credential, state = action.credential, session.state
     answer = caller.prove(credential)
-    refused_before = state.verification is not None and not state.verification.accepted
     if isinstance(answer, Done):
+        changed = state.verification is not None and not state.verification.accepted
         how, fraction = str(answer.value), caller.randomness.fraction()
         session.write(verification.after_acceptance(state, session.target, how, session.clocks(), fraction))
     elif could_not_be_asked(answer):
+        changed = not state.verify_failures
         later = caller.next_try(state.verify_failures + 1, answer, obeyed=verification.longest_asked(state))
         session.write(verification.after_no_answer(state, later))
-        return answer
     else:
+        changed = True
         session.write(_refused(caller, session, credential, message_of(answer)))
-    if refused_before or not isinstance(answer, Done):
+    if changed:
         detail = message_of(answer)
         caller.record(AuditVerb.VERIFY, session.target, outcome_of(answer), credential, detail=detail)
     return answer
@@ -44,7 +48,7 @@ def _refused(caller: ProviderCaller, session: Session, credential: Credential, m
 
 def draw_verification(caller: ProviderCaller, session: Session) -> None:
     """Draws the time of the first verification."""
-    now, fraction = session.clocks().latest, caller.randomness.fraction()
+    now, fraction = session.clocks().vault, caller.randomness.fraction()
     session.write(verification.after_verification_draw(session.state, session.target.policy, now, fraction))
 
 

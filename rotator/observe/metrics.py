@@ -7,8 +7,7 @@ requests, clock jumps and missed runs start at zero with the process. `rotator.o
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -18,13 +17,11 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from rotator.core.clocks import Clocks
-from rotator.core.facts import may_cut_off
 from rotator.core.left_over import Orphan, OrphanKind
-from rotator.core.model import LedgerEntry, Policy, Target, TargetState
-from rotator.core.schedule import Cron
-from rotator.core.verification import is_overdue, is_refused
+from rotator.core.model import Target, TargetState
 from rotator.observe.audit import AuditStatus
-from rotator.observe.catalogue import GRACE, METRICS
+from rotator.observe.catalogue import METRICS
+from rotator.observe.target_figures import GAUGES, OF_REMOVED, TargetSnapshot, max_age
 from rotator.ports import Clock
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -36,17 +33,6 @@ _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _BY_NAME = {described.name: described for described in METRICS}
 
 
-@dataclass(frozen=True, slots=True)
-class _TargetSnapshot:
-    """The latest snapshot of a target."""
-
-    state: TargetState
-    policy: Policy
-    max_age: timedelta  # of `policy`; kept because a cron expression is slow to evaluate
-    at: datetime
-    removed: bool = False  # only its end is left: nothing is rotated
-
-
 class Metrics:
     """Implements `ports.Meter` on a private registry. Thread-safe."""
 
@@ -54,7 +40,7 @@ class Metrics:
         self._clock = clock
         self._version = version
         self._lock = Lock()
-        self._targets: dict[str, _TargetSnapshot] = {}
+        self._targets: dict[str, TargetSnapshot] = {}
         self._blocked: dict[str, str] = {}
         self._circuits: dict[str, bool] = {}
         self._forbidden: tuple[tuple[str, str], ...] = ()
@@ -95,7 +81,7 @@ class Metrics:
         age = known.max_age if known is not None and same else max_age(target.policy)
         with self._lock:
             now = self._clock.now()
-            self._targets[target.name] = _TargetSnapshot(state, target.policy, age, now, target.removed)
+            self._targets[target.name] = TargetSnapshot(state, target.policy, age, now, target.removed)
 
     def forget(self, target: str) -> None:
         """Drops a target that is no longer configured."""
@@ -190,23 +176,6 @@ class Metrics:
         yield _gauge("rotator_orphans", [((kind,), float(left[kind])) for kind in OrphanKind])
 
 
-def max_age(policy: Policy) -> timedelta:
-    """Returns the greatest age that a password reaches under a policy while everything works.
-
-    With a window it is the schedule's longest interval, or half of it (no window is used earlier) and the longest gap
-    between two openings, whichever is greater, plus the length of the window, over which rotations are spread.
-    """
-    longest, window = policy.schedule.longest, policy.window
-    if window is None:
-        return longest
-    return max(longest, longest / 2 + Cron(window.cron, window.timezone).longest) + window.duration
-
-
-def overdue(entry: LedgerEntry, now: datetime) -> bool:
-    """Returns True if a replaced credential should have been disabled, or deleted, more than `GRACE` ago."""
-    return now > (entry.ends_at if entry.disabled else entry.disable_at) + GRACE
-
-
 class _ScrapePage(Collector):
     """The metrics at the moment of a scrape."""
 
@@ -239,13 +208,13 @@ class _Bounds:
 _Samples = list[tuple[tuple[str, ...], float]]
 
 
-def _of_targets(targets: dict[str, _TargetSnapshot], now: datetime) -> Iterator[Metric]:
+def _of_targets(targets: dict[str, TargetSnapshot], now: datetime) -> Iterator[Metric]:
     """Yields the families with the label `target`."""
     yield _counts("rotator_rotations_total", targets, ("succeeded", "failed", "undone"))
     yield _counts("rotator_retirements_total", targets, ("disabled", "deleted"))
     yield _durations(targets)
-    for name, value in _GAUGES.items():
-        shown = ((target, seen) for target, seen in targets.items() if not seen.removed or name in _OF_REMOVED)
+    for name, value in GAUGES.items():
+        shown = ((target, seen) for target, seen in targets.items() if not seen.removed or name in OF_REMOVED)
         known = [((target,), value(seen, now)) for target, seen in shown]
         yield _gauge(name, [(labels, number) for labels, number in known if number is not None])
     counts: _Samples = []
@@ -255,45 +224,7 @@ def _of_targets(targets: dict[str, _TargetSnapshot], now: datetime) -> Iterator[
     yield _gauge("rotator_ledger_credentials", counts)
 
 
-_GAUGES: dict[str, Callable[[_TargetSnapshot, datetime], float | None]] = {
-    "rotator_target_last_rotation_timestamp_seconds": lambda seen, _: _stamp(seen.state.last_rotation),
-    "rotator_target_password_made_timestamp_seconds": lambda seen, _: (
-        _stamp(seen.state.published.made_at) if seen.state.published is not None else None
-    ),
-    "rotator_target_next_rotation_timestamp_seconds": lambda seen, _: _stamp(seen.state.next_rotation),
-    "rotator_target_max_age_seconds": lambda seen, _: seen.max_age.total_seconds(),
-    "rotator_target_consecutive_failures": lambda seen, _: float(seen.state.failures),
-    "rotator_last_look_timestamp_seconds": lambda seen, _: _stamp(seen.at),
-    "rotator_attempt_open_timestamp_seconds": lambda seen, _: (
-        _stamp(seen.state.attempt.started_at) if seen.state.attempt is not None else None
-    ),
-    "rotator_target_devices_out": lambda seen, _: float(
-        seen.state.attempt is not None and may_cut_off(seen.state.attempt)
-    ),
-    "rotator_target_verified_timestamp_seconds": lambda seen, _: (
-        _stamp(seen.state.verification.at) if seen.state.verification is not None else None
-    ),
-    "rotator_target_accepted": lambda seen, _: (
-        float(not is_refused(seen.state)) if seen.state.verification is not None else None
-    ),
-    "rotator_target_verification_overdue": lambda seen, now: float(is_overdue(seen.state, seen.policy, now)),
-    "rotator_retirement_overdue": lambda seen, now: float(sum(overdue(entry, now) for entry in seen.state.ledger)),
-}
-
-
-# A removed target has no schedule; only what is open or left of it concerns anybody.
-_OF_REMOVED = (
-    "rotator_target_consecutive_failures",
-    "rotator_attempt_open_timestamp_seconds",
-    "rotator_retirement_overdue",
-)
-
-
-def _stamp(moment: datetime | None) -> float | None:
-    return moment.timestamp() if moment is not None else None
-
-
-def _counts(name: str, targets: dict[str, _TargetSnapshot], outcomes: tuple[str, ...]) -> Metric:
+def _counts(name: str, targets: dict[str, TargetSnapshot], outcomes: tuple[str, ...]) -> Metric:
     described = _BY_NAME[name]
     family = CounterMetricFamily(name, described.help, labels=described.labels)
     for target, seen in targets.items():
@@ -302,7 +233,7 @@ def _counts(name: str, targets: dict[str, _TargetSnapshot], outcomes: tuple[str,
     return family
 
 
-def _durations(targets: dict[str, _TargetSnapshot]) -> Metric:
+def _durations(targets: dict[str, TargetSnapshot]) -> Metric:
     described = _BY_NAME["rotator_rotation_duration_seconds"]
     family = SummaryMetricFamily(described.name, described.help, labels=described.labels)
     for target, seen in targets.items():

@@ -35,19 +35,10 @@ from typing import Any, TypeAlias
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.clocks import Clocks
 from rotator.core.left_over import is_empty, orphans
-from rotator.core.model import (
-    Attempt,
-    Capabilities,
-    Claim,
-    Credential,
-    LedgerEntry,
-    Request,
-    Target,
-    TargetState,
-)
+from rotator.core.model import Attempt, Capabilities, Claim, Credential, LedgerEntry, Request, Target, TargetState
 from rotator.core.undo import UndoCandidate, UndoImpossible, undo_candidate, undo_refusal
 from rotator.observe.audit import AuditStatus
-from rotator.observe.metrics import max_age, overdue
+from rotator.observe.target_figures import max_age, overdue
 
 JsonObject: TypeAlias = dict[str, Any]
 # Holds that end only if a person or something outside rotator acts; the others end by themselves.

@@ -69,6 +69,7 @@ class FakeProvider:
         self.calls: list[str] = []
         self.slow_to_accept = 0  # this many proofs come too early
         self.dead = False  # no connection is made any more
+        self.folds_case = False  # it stores usernames in lower case
         self._account = account
         self._next = 0
 
@@ -144,7 +145,7 @@ class FakeProvider:
         return [stored for stored in self.credentials.values() if stored.name and stored.name == wanted.attempt]
 
     def _folded(self, username: str) -> str:
-        return username.lower() if self.capabilities.folds_case else username
+        return username.lower() if self.folds_case else username
 
     def _as_credential(self, stored: FakeCredential) -> Credential:
         password = stored.password if self.capabilities.generates_password else None

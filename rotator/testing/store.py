@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from rotator.core.bell import Bell
-from rotator.core.model import ConsumerDocument, Credential, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Credential, TargetState
 from rotator.ports import Clock, Conflict, StoreDenied, StoreError, Versioned
 from rotator.testing.crash import CrashPoints
 

@@ -15,7 +15,8 @@ from cattrs.cols import homogenous_tuple_structure_factory
 from cattrs.gen import make_dict_structure_fn
 
 from rotator.core.bell import Bell, Ring
-from rotator.core.model import SCHEMA_VERSION, ConsumerDocument, Credential, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import SCHEMA_VERSION, Credential, TargetState
 from rotator.core.secret import Secret
 from rotator.ports import StoreCorrupt
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from rotator.core.bell import Bell
-from rotator.core.model import ConsumerDocument, Credential, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Credential, TargetState
 from rotator.core.secret import Secret
 from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, Versioned
 from rotator.vault.client import VaultClient

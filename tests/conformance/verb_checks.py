@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from account_under_test import FIRST, SECOND, AccountUnderTest, done_value
+from provider_fixtures import done_if_gone
 
-from rotator.core.answers import Answer, Done, Refusal, Refused
+from rotator.core.answers import Answer
 from rotator.core.model import Capabilities, Credential, Proof
 from rotator.ports import Provider
 
@@ -27,11 +28,6 @@ class VerbCheck:
 
     def __str__(self) -> str:
         return self.name
-
-
-def _done_if_gone(answer: Answer[None]) -> Answer[None]:
-    """A delete that is sent again after a lost answer finds nothing, which is as well."""
-    return Done(None) if isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND else answer
 
 
 def existing_credential(account: AccountUnderTest) -> Credential:
@@ -163,7 +159,7 @@ VERBS = {
             "delete",
             lambda can: can.deletes,
             existing_credential,
-            lambda account, provider, one: _done_if_gone(provider.delete(one)),
+            lambda account, provider, one: done_if_gone(provider.delete(one)),
             _is_gone,
         ),
         VerbCheck(

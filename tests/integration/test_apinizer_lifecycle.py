@@ -23,6 +23,7 @@ from apinizer_fixtures import (
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 from long_runs import only_long
 
+from rotator.core.audit_words import AuditVerb
 from rotator.core.model import Phase, Purpose, Target
 from rotator.core.passwords import PasswordRules, generate
 from rotator.core.secret import Secret
@@ -363,16 +364,17 @@ def test_a_fault_at_any_call_leaves_neither_an_orphan_nor_a_lost_grant(strategy,
 
 @BOTH
 @pytest.mark.parametrize("reading", ["project_visible", "permitted"])
-def test_a_project_that_cannot_be_seen_stops_the_account_and_says_what_to_check(reading, generation):
+def test_a_project_that_cannot_be_seen_stops_what_needs_it_and_says_what_to_check(reading, generation):
     with apinizer_harness("replace", generation) as harness:
         engine = harness.engine()
         harness.until_rotated(engine)
         harness.project.api.read_as(**{reading: False})
         harness.settle(engine, DAY + timedelta(hours=3))
-        assert engine.throttles.open_circuits() == ("fake",)
+        assert engine.throttles.forbidden_verbs() == (("fake", "list"),)
         (entry,) = harness.state.ledger
-        assert not entry.disabled
-        assert "case-sensitive" in entry.note
+        assert not entry.disabled  # what is published cannot be proved again
+        (told,) = [record for record in harness.audit.records if record.verb is AuditVerb.VERIFY]
+        assert "case-sensitive" in told.facts["detail"]
         assert harness.published_works
         assert len(harness.our_credentials) == 2
         harness.project.api.read_as(**{reading: True})

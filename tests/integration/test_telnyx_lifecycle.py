@@ -7,7 +7,8 @@ import pytest
 from telnyx_fixtures import CONNECTION, FIRST, TelnyxSandbox
 
 from rotator.core.backoff import Backoff
-from rotator.core.model import ConsumerDocument, Policy, Purpose, Request, Strategy, Target, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Policy, Purpose, Request, Strategy, Target, TargetState
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every
 from rotator.engine import Engine, Limits

@@ -1,42 +1,103 @@
 """Anything in any order: two processes, step by step, on two targets at two accounts, while everything around them
-fails, is reconfigured and has its clocks set. Hypothesis looks for the order that breaks a promise.
+fails, is reconfigured, has its clocks set and is changed by people. Hypothesis looks for the order that breaks a
+promise.
 """
 
+from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import wraps
+from typing import Any
 
 import pytest
 from engine_harness import DAY
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, settings, stateful
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, run_state_machine_as_test
 from interleaving import Interleaving, Process
 from invariants import InvariantChecker
 from lagging_standby import StandbyStore
 from process_variants import SkewedClock
-from simulated_accounts import SETUPS, RequestFault, Setup, SimulatedHarness
+from simulated_accounts import SETUPS, ProviderAccount, RequestFault, Setup, SimulatedHarness
 
+from rotator.core.backoff import Backoff
 from rotator.core.model import Purpose, Request, Strategy, Target
 from rotator.core.schedule import Every
+from rotator.core.secret import Secret
+from rotator.daemon.snapshot import _BLOCKED
 from rotator.ports import Conflict, StoreDenied, StoreUnavailable
 
 SKEWS = (timedelta(), timedelta(minutes=-10), timedelta(minutes=10))
+DAYS_OFF = (timedelta(hours=26), -timedelta(hours=26), 40 * DAY, -40 * DAY)
 REST = 25 * DAY
+VERIFIED_EVERY = 3 * DAY
 # The others cannot end what they leave behind, or have to be granted access by hand where they come to.
 _MOVES = {"vobiz", "telnyx"}
+_BY_CONSOLE = {"vobiz", "vobiz-endpoint", "telnyx", "telnyx-connection"}  # Apinizer's gateway follows its API alone
 WHO = st.integers(0, 1)
+
+
+def rule(**arguments: Any) -> Callable[[Callable[..., None]], Any]:
+    """A rule of the machine that counts how often it fires."""
+
+    def decorate(function: Callable[..., None]) -> Any:
+        @wraps(function)
+        def counted(self: "AnyOrder", *given: Any, **drawn: Any) -> None:
+            self.fired[function.__name__] += 1
+            function(self, *given, **drawn)
+
+        return stateful.rule(**arguments)(counted)
+
+    return decorate
+
+
+def _verified(target: Target) -> Target:
+    return replace(target, policy=replace(target.policy, verify=VERIFIED_EVERY))
+
+
+def _by_hand(account: ProviderAccount, identity: str, how: str) -> None:
+    stored, kind = account.stored_credentials()[identity], account.record_kind
+    if how == "disable":
+        account.account.update(kind, identity, enabled=False)
+    elif how == "set":
+        account.account.update(kind, identity, password=Secret("Typed1$by-hand"))
+    else:
+        account.account.delete(kind, identity, disconnect=True)
+        account.initial.pop(identity, None)
+        if how == "create again" and account.kind != "telnyx":
+            _create_by_hand(account, stored.username)
+
+
+def _create_by_hand(account: ProviderAccount, username: str) -> None:
+    before = dict(account.initial)
+    account.add(username)
+    account.initial = before | {
+        identity: stored for identity, stored in account.stored_credentials().items() if stored.username == username
+    }
+
+
+def _mend_by_hand(account: ProviderAccount, username: str) -> None:
+    """In place, nothing can be created, and some providers do not let rotator enable what was disabled."""
+    there = {stored.username: identity for identity, stored in account.stored_credentials().items()}
+    if username not in there:
+        _create_by_hand(account, username)
+    elif account.kind in _BY_CONSOLE:
+        account.account.update(account.record_kind, there[username], enabled=True)
 
 
 class AnyOrder(RuleBasedStateMachine):
     """Two processes, a command line, an operator, and bad luck."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, fired: Counter[str]) -> None:
         super().__init__()
-        self.setup = setup
+        self.setup, self.fired = setup, fired
         self.harness = SimulatedHarness(setup, ("one", "two"))
-        self.harness.store = StandbyStore()
-        self.targets = {name: setup.target(name=name) for name in ("office", "lobby")}
+        self.harness.store = StandbyStore(self.harness.clock)
+        limits = self.harness.limits
+        self.harness.limits = replace(limits, backoff=Backoff(limits.backoff.base, timedelta(hours=6)))
+        self.targets = {name: _verified(setup.target(name=name)) for name in ("office", "lobby")}
         if setup.adopts:
             self.harness.add_everywhere("lobby")
         self.checker = InvariantChecker(
@@ -46,6 +107,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.harness.watch_with(self.turns.turns)
         self.client = self.harness.engine()
         self.set_back = 0
+        self.touched: set[str] = set()  # by people's hands
 
     @initialize(skews=st.tuples(st.sampled_from(SKEWS), st.sampled_from(SKEWS)))
     def begin(self, skews: tuple[timedelta, timedelta]) -> None:
@@ -175,21 +237,115 @@ class AnyOrder(RuleBasedStateMachine):
         self.set_back += 1
         self.harness.clock.jump(-jump)
 
+    @rule(who=WHO, off=st.sampled_from(DAYS_OFF))
+    def one_clock_is_days_off(self, who: int, off: timedelta) -> None:
+        """Vault's is right then: nobody could tell if both were wrong."""
+        self.harness.store.ahead = timedelta()
+        self.skews = (off, self.skews[1]) if who == 0 else (self.skews[0], off)
+        self.crash(who)
+
+    @rule(off=st.sampled_from(DAYS_OFF))
+    def vaults_clock_is_days_off(self, off: timedelta) -> None:
+        self.clocks_are_right()
+        self.harness.store.ahead = off
+
+    @rule()
+    def clocks_are_right(self) -> None:
+        self.harness.store.ahead = timedelta()
+        self.skews = (timedelta(), timedelta())
+        for who in (0, 1):
+            self.crash(who)
+
+    @rule(account=st.sampled_from(["one", "two"]), method=st.sampled_from(["DELETE", "PUT", "PATCH", "POST"]))
+    def one_verb_is_forbidden(self, account: str, method: str) -> None:
+        self.harness.accounts[account].transport.plan = lambda request: (
+            RequestFault.FORBIDDEN if request.method == method else None
+        )
+
+    # -- what people do by hand
+
+    @precondition(lambda self: self.setup.kind in _BY_CONSOLE)
+    @rule(name=st.sampled_from(["office", "lobby"]), how=st.sampled_from(["delete", "disable", "set", "create again"]))
+    def person_changes_at_provider(self, name: str, how: str) -> None:
+        consumer = self.harness.store.consumers.get(self.targets[name].path)
+        stored = [
+            (account, identity)
+            for account, identity, one in self.harness.all_credentials()
+            if consumer is not None and one.username == consumer.username
+        ]
+        for account, identity in stored[:1]:
+            _by_hand(account, identity, how)
+            self._people_acted(name)
+
+    @rule(name=st.sampled_from(["office", "lobby"]), how=st.sampled_from(["roll back", "edit", "delete", "restore"]))
+    def person_changes_at_vault(self, name: str, how: str) -> None:
+        store, path = self.harness.store, self.targets[name].path
+        consumer = store.consumers.get(path)
+        if consumer is None:
+            return
+        if how == "restore" and consumer.deleted:
+            store.undelete(path)
+        elif how == "delete" and consumer.exists:
+            store.delete(path)
+        elif how == "edit" and consumer.exists:
+            store.tamper(path, f"{name}typed")
+        elif how == "roll back" and consumer.exists and consumer.version > 1 and not store._earlier[path][-1].deleted:
+            store.roll_back(path)
+        self._people_acted(name)
+
+    def _people_acted(self, name: str) -> None:
+        self.touched.add(name)
+        self.checker.after_people(self.targets[name])
+
     # -- the end
 
     def teardown(self) -> None:
         try:
             if hasattr(self, "pair"):
-                self.harness.clear_faults()
                 self.turns.finish()
+                self._judge_as_it_is()
+                self._operator_ends_what_shows()
                 self._come_to_rest()
         finally:
             self.turns.end()
 
-    def _come_to_rest(self) -> None:
+    def _judge_as_it_is(self) -> None:
+        """No fault is lifted and no target put back: what is wrong has to show."""
         self.harness.cut_at(0, self.checker)
+        engine = self.harness.engine()
+        for target in self.targets.values():
+            self.harness.target = target
+            look = self.harness.settle(engine, VERIFIED_EVERY + DAY, most=2000)
+            consumer, state = self.harness.store.consumers.get(target.path), look.state
+            if consumer is None or state is None or self._accepts(consumer.username, consumer.password):
+                continue
+            refused = state.verification is not None and not state.verification.accepted
+            blocked = look.hold is not None and look.hold.reason in _BLOCKED
+            told = refused or blocked or state.failures or state.verify_failures or engine.throttles.open_circuits()
+            assert told, f"{target.name} is cut off, and nothing shows it: {look.hold}"
+
+    def _accepts(self, username: str | None, password: Secret | None) -> bool:
+        return any(account.accepts(username, password) for account in self.harness.accounts.values())
+
+    def _operator_ends_what_shows(self) -> None:
+        """The accounts are well again; somebody runs the command for each target that people changed by hand."""
+        self.harness.clear_faults()
+        self.harness.store.ahead = timedelta()
         self.harness.store.unpublishable.clear()
         self.harness.store.stale_reads = 0
+        for name in sorted(self.touched):
+            target = self.targets[name]
+            consumer = self.harness.store.consumers.get(target.path)
+            if consumer is not None and consumer.deleted:
+                self.harness.store.undelete(target.path)
+            if target.strategy is Strategy.IN_PLACE:
+                _mend_by_hand(self.harness.accounts[target.account], target.usernames[0])
+            self.checker.after_people(target)
+            self.client.request(
+                target, Request(Purpose.ROTATE, "tester", "mend", self.harness.clock.now(), take_over=True)
+            )
+
+    def _come_to_rest(self) -> None:
         engine = self.harness.engine()
         for _ in range(2):
             for target in self.targets.values():
@@ -203,9 +359,11 @@ class AnyOrder(RuleBasedStateMachine):
 def test_no_order_of_events_breaks_a_promise(setup, count_run, long_run):
     """The promises are asserted at every boundary of every run, and when all has come to rest."""
 
+    fired: Counter[str] = Counter()
+
     def machine() -> AnyOrder:
         count_run(setup.kind, setup.strategy.value, "anything in any order, two processes")
-        return AnyOrder(setup)
+        return AnyOrder(setup, fired)
 
     run_state_machine_as_test(
         machine,
@@ -216,3 +374,5 @@ def test_no_order_of_events_breaks_a_promise(setup, count_run, long_run):
             suppress_health_check=list(HealthCheck),
         ),
     )
+    for name, times in fired.items():
+        count_run(setup.kind, "a rule", name.replace("_", " "), times)

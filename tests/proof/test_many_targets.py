@@ -63,7 +63,7 @@ class TwoAccounts:
     def failed_since(self, number: int) -> int:
         """How many calls to the account `one` failed since so many audit records; a log-in is none."""
         calls = [one for one in self.harness.audit.records[number:] if one.facts.get("account") == "one"]
-        return sum(one.outcome != "done" and one.verb != "prove" for one in calls)
+        return sum(one.outcome != "done" and one.verb not in ("prove", "verify") for one in calls)
 
     def retired(self) -> int:
         records = self.harness.audit.records
@@ -81,7 +81,8 @@ def test_an_account_that_refuses_everything_is_left_alone_and_the_others_go_on(s
     accounts.rotate_all()
     accounts.ask_all()
     transport, limits = accounts.harness.accounts["one"].transport, accounts.harness.limits
-    transport.plan = lambda request: fault
+    # Passwords still are tried at the gateway: where they cannot be, `in-place` sends nothing at all.
+    transport.plan = lambda request: None if request.url.path.startswith("/gateway/") else fault
     before, done = transport.api_requests, accounts.rotations(accounts.two)
     audited = len(accounts.harness.audit.records)
     accounts.tick([*accounts.one, *accounts.two])

@@ -15,9 +15,10 @@ from tidied_away import published_is_tidied_away, staged_is_tidied_away
 from two_processes import switches
 
 from rotator.core import actions as do
-from rotator.core import advance, decide, drift, ledger, staging
+from rotator.core import advance, attempt_ends, continuation, decide, drift, ledger, retirement, staging
 from rotator.core.actions import Action
 from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
+from rotator.core.facts import Facts
 from rotator.core.model import LedgerEntry, Phase, Purpose, TargetState
 from rotator.core.secret import Secret
 from rotator.core.verification import refused_hold
@@ -50,11 +51,11 @@ def tidied_away_check(setup, scenario: Callable[[Any], Iterator[str]]) -> Mutant
 
 
 def retired_on_an_old_proof(patch) -> None:
-    patch.setattr(decide, "before_retirement", lambda facts, entry: None)
+    patch.setattr(retirement, "before_retirement", lambda facts, entry: None)
 
 
 def published_on_an_old_proof(patch) -> None:
-    patch.setattr(decide, "is_fresh", lambda proved_at, facts: True)
+    patch.setattr(continuation, "is_fresh", lambda proved_at, facts: True)
 
 
 def what_is_refused_is_never_repaired(patch) -> None:
@@ -159,8 +160,8 @@ def abandoned_without_a_trace(patch) -> None:
     def after_abandon(state, now, not_before, **left) -> TargetState:
         return replace(original(state, now, not_before, **left), ledger=state.ledger)
 
-    original = advance.after_abandon
-    patch.setattr(advance, "after_abandon", after_abandon)
+    original = attempt_ends.after_abandon
+    patch.setattr(attempt_ends, "after_abandon", after_abandon)
 
 
 # -- what is replaced
@@ -185,19 +186,19 @@ def retired_before_the_overlap_ends(patch) -> None:
         return entry and replace(entry, disable_at=entry.disable_at - timedelta(hours=1))
 
     original = ledger.replaced_entry
-    patch.setattr(advance, "replaced_entry", replaced_entry)
+    patch.setattr(attempt_ends, "replaced_entry", replaced_entry)
 
 
 def the_overlap_is_not_waited_for(patch) -> None:
-    def retirement(facts, entry) -> Action:
+    def early(facts, entry) -> Action:
         return original(facts, replace(entry, disable_at=min(entry.disable_at, facts.now)))
 
-    original = decide._retirement
-    patch.setattr(decide, "_retirement", retirement)
+    original = retirement._retirement
+    patch.setattr(retirement, "_retirement", early)
 
 
 def the_predecessor_is_forgotten(patch) -> None:
-    patch.setattr(advance, "replaced_entry", lambda attempt, target, now: None)
+    patch.setattr(attempt_ends, "replaced_entry", lambda attempt, target, now: None)
 
 
 def published_again_without_being_enabled(patch) -> None:
@@ -213,8 +214,8 @@ def published_again_without_being_enabled(patch) -> None:
 
 
 def what_is_published_again_stays_in_the_ledger(patch) -> None:
-    patch.setattr(advance, "without_credential", lambda entries, credential: entries)
-    patch.setattr(decide.Facts, "is_protected", lambda self, credential: False)
+    patch.setattr(attempt_ends, "without_credential", lambda entries, credential: entries)
+    patch.setattr(Facts, "is_protected", lambda self, credential: False)
 
 
 # -- in place, and in emergencies
@@ -230,7 +231,7 @@ def nothing_is_proved_beforehand(patch) -> None:
 
 
 def an_emergency_waits_like_everything(patch) -> None:
-    patch.setattr(decide, "_is_urgent", lambda action: False)
+    patch.setattr(retirement, "_is_urgent", lambda action: False)
 
 
 def without_registrar(verified: timedelta, longest: timedelta) -> MutantCheck:

@@ -7,7 +7,8 @@ from faulted_lifecycles import fault_at_each_boundary
 from openbao_server import Bao, VaultAccess
 from simulated_accounts import SETUPS
 
-from rotator.core.model import ConsumerDocument, Credential, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Credential, TargetState
 from rotator.ports import Versioned
 from rotator.testing import MemoryStore
 from rotator.vault.auth import Token

@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts
 from rotator.core.model import (
     Attempt,
     Claim,
-    ConsumerDocument,
     Credential,
     Ending,
     LedgerEntry,

@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from rotator.core.backoff import Backoff
-from rotator.core.model import Capabilities, ConsumerDocument, Policy, Purpose, Request, Strategy, Target, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Capabilities, Policy, Purpose, Request, Strategy, Target, TargetState
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every
 from rotator.engine import Engine, Limits, Look

@@ -185,6 +185,12 @@ class FleetAccount:
             }
             self.person_sends("PUT", body=self.provider.api._details[record.id].fields | changed)
 
+    def person_grants(self, username: str) -> None:
+        """Somebody grants access to the API proxy, where a provider has such a thing."""
+        if isinstance(self.provider.api, ApinizerApi):
+            body = {"credentialAccessList": [{"name": "Orders", "type": "API_PROXY"}]}
+            self.person_sends("PUT", f"{username}/access", body)
+
     def person_creates(self, username: str, password: Secret) -> None:
         """Somebody creates a credential at the console."""
         self.provider.add(username, password)

@@ -12,7 +12,8 @@ from fleet_accounts import CredentialChange
 from invariants import OwedOverlap, denotes, is_in_ledger, may_be_set, names_credential
 from simulated_accounts import StoredCredential
 
-from rotator.core.model import ConsumerDocument, Credential, Purpose, Strategy, Target, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Credential, Purpose, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 from rotator.engine import Look
 from rotator_simulator.account import CredentialEvent

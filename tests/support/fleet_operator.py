@@ -10,6 +10,7 @@ from simulated_accounts import STANDING
 
 from rotator.core.actions import HoldReason
 from rotator.core.model import Strategy
+from rotator.daemon.snapshot import _BLOCKED
 
 _VISITS = 6  # after which a command that the alerts name must have ended what was wrong
 
@@ -31,7 +32,9 @@ def operator_attends(world: FleetWorld, name: str, rng: Random) -> str | None:
         watched.visits = watched.visits + 1 if stays is not None and not troubled else 0
         if watched.visits > _VISITS:
             raise PromiseBroken("no way out", target, f"{stays}, after {_VISITS} visits of the operator")
-        if not troubled and _attend(world, watched):
+        blocked = watched.look is not None and watched.look.hold is not None and watched.look.hold.reason in _BLOCKED
+        called_for = blocked or stays is not None or watched.refused_since is not None
+        if called_for and not troubled and _attend(world, watched):
             attended.append(target)
     return f"the operator attends to {' '.join(attended)}" if attended else None
 
@@ -46,9 +49,16 @@ def _attend(world: FleetWorld, watched: JudgedTarget) -> str | None:
         return " ".join(restored)
     home = world.accounts[target.account]
     there = {stored.username for stored in home.stored.values()}
-    if target.strategy is Strategy.IN_PLACE:  # which cannot create it
-        for username in set(target.usernames) - there:
+    if target.strategy is Strategy.IN_PLACE:  # which cannot create it, and at some providers cannot enable it
+        for username in sorted(set(target.usernames) - there):
             home.person_creates(username, STANDING)
             identity = next(reversed(home.stored))
             world.judge.own(watched, (home.name, identity), by_people=True)
+        for account, identity in watched.keys:
+            stored = world.accounts[account].stored.get(identity)
+            if stored is not None and stored.username in target.usernames and not stored.enabled:
+                world.accounts[account].person_changes(identity, enabled=True)
+    for account, identity in watched.keys:  # what was deleted at the console took its grants with it
+        if identity in world.accounts[account].stored:
+            world.accounts[account].person_grants(world.accounts[account].stored[identity].username)
     return asked(world, target.name, "rotate --take-over", take_over=True)

@@ -77,7 +77,7 @@ def credential_created_again(world: FleetWorld, name: str, rng: Random) -> str |
     for identity, stored in account.stored.items():
         if stored.username == username:
             world.judge.own(watched, (key[0], identity), by_people=True)
-    return f"somebody deletes and creates {username} again at {key[0]}"
+    return f"somebody deletes and creates a credential again at {key[0]}; {username}"
 
 
 def _changed_at_provider(
@@ -97,7 +97,7 @@ def _changed_at_provider(
     account = world.accounts[key[0]]
     username = account.stored[key[1]].username
     account.person_changes(key[1], delete=delete, enabled=enabled, password=password)
-    return f"somebody {what} {username} at {key[0]}"
+    return f"somebody {what} a credential at {key[0]}; {username}"
 
 
 def _key(world: FleetWorld, name: str, rng: Random) -> tuple[str, str] | None:

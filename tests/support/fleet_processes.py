@@ -16,7 +16,7 @@ from rotator.testing import Crash, CrashPoints, FakeClock
 
 LIMITS = Limits(
     backoff=Backoff(timedelta(seconds=30), timedelta(hours=6)),
-    circuit_open_for=timedelta(hours=1),
+    circuit_open_for=timedelta(hours=6),  # each probe of a dead account costs a look at every target
     retirements_per_minute=30,
 )
 _NIGHT = Window("0 2 * * *", timedelta(hours=4), "Europe/Berlin")
@@ -27,7 +27,7 @@ _PLAIN = (
     Policy("by date", Cron("0 3 1 */3 *", "Europe/Berlin"), None, DAY, 7 * DAY, PasswordRules()),
 )
 # Rarer than by default: each verification costs a proof, and a year of them would cost more than all rotations.
-VERIFIED_EVERY = 10 * DAY
+VERIFIED_EVERY = 30 * DAY
 POLICIES = tuple(replace(policy, verify=VERIFIED_EVERY) for policy in _PLAIN)
 
 

@@ -9,7 +9,7 @@ from fleet_processes import VERIFIED_EVERY
 from fleet_world import FleetWorld
 
 from rotator.daemon.snapshot import _BLOCKED
-from rotator.observe.metrics import overdue
+from rotator.observe.target_figures import overdue
 
 _FAILING = 3  # RotatorTargetFailing
 _LONG = 3 * DAY  # that something may be wrong before somebody has to know of it

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from lagging_standby import StandbyStore
 
-from rotator.core.model import ConsumerDocument, Credential, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Credential, TargetState
 from rotator.core.secret import Secret
 from rotator.ports import Clock, StoreUnavailable, Versioned
 

@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from interleaving import BoundaryInvariants
 from simulated_accounts import ProviderAccount, SimulatedHarness, StoredCredential
 
-from rotator.core.model import ConsumerDocument, Credential, Ending, Strategy, Target, TargetState
+from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Credential, Ending, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
 
@@ -33,6 +35,7 @@ class TargetInvariants(BoundaryInvariants):
         super().__init__(harness, overlapping=True, apart=apart)
         self.target, self._overlap = target, overlap
         self._handed_out: tuple[int, str | None, Secret | None] = (0, None, None)
+        self.broken_by_people = 0  # the version of the consumer document whose credential people touched
         self._owed: dict[str, OwedOverlap] = {}
 
     @property
@@ -59,6 +62,12 @@ class TargetInvariants(BoundaryInvariants):
     def _guard(self, name: str) -> None:
         """`InvariantChecker` compares what is disabled and deleted with the documents, for all targets at once."""
 
+    def forget_overlaps(self) -> None:
+        """People have ended one themselves, or hand out something else: what is owed begins anew."""
+        consumer = self.consumer
+        self._owed.clear()
+        self._handed_out = (consumer.version, consumer.username, consumer.password) if consumer else (0, None, None)
+
     def owes_overlap_to(self, username: str) -> bool:
         """True where devices may still use a replaced credential."""
         return username in self._owed
@@ -67,7 +76,7 @@ class TargetInvariants(BoundaryInvariants):
         consumer, attempt = self.consumer, state.attempt if state else None
         if consumer is None or not consumer.exists:
             return
-        if self.accepts(consumer.username, consumer.password):
+        if consumer.version <= self.broken_by_people or self.accepts(consumer.username, consumer.password):
             return
         kept = [entry.credential for entry in (state.ledger if state else ()) if entry.ending is Ending.FORGET]
         if attempt is not None and attempt.strategy is Strategy.IN_PLACE:
@@ -83,8 +92,9 @@ class TargetInvariants(BoundaryInvariants):
         if emergency:
             self._owed.clear()
         if now != self._handed_out:
-            _, username, password = self._handed_out
-            if username is not None and password is not None and username != now[1] and not emergency:
+            version, username, password = self._handed_out
+            owed = not emergency and version > self.broken_by_people  # what people broke is in nobody's use
+            if username is not None and password is not None and username != now[1] and owed:
                 self._owed[username] = self._owed_overlap(username, password)
             self._owed.pop(now[1] or "", None)
             self._handed_out = now
@@ -135,6 +145,14 @@ class InvariantChecker:
             }
         self._before, self._states = now, states
 
+    def after_people(self, target: Target | None = None) -> None:
+        """Takes what people have just done for given; they may have broken what one target hands out."""
+        self._before, self._states = self._snapshot(), self._documents()
+        for one in self._each:
+            if one.target.name == (target and target.name):
+                one.broken_by_people = one.consumer.version if one.consumer else 0
+                one.forget_overlaps()
+
     def at_rest(self, where: object) -> None:
         """What must hold when nothing is due and nothing goes wrong any more."""
         self(f"at rest after {where}")
@@ -162,12 +180,16 @@ class InvariantChecker:
 
     def _no_orphan_at_rest(self, published: set[str | None], where: object) -> None:
         kept = published | {one.state.standby.id for one in self._each if one.state and one.state.standby}
+        records = self.harness.audit.records
+        done = [one for one in records if one.verb is AuditVerb.OVERWRITE and one.outcome is AuditOutcome.DONE]
+        overwritten = {one.facts.get("credential") for one in done}  # with a password that nobody knows
         for account, identity, stored in self.harness.all_credentials():
             # Theirs, or never adopted.
             if identity in account.bystanders or account.initial.get(identity) == stored:
                 continue
             assert identity in kept or identity in account.initial, f"an orphan: {stored.username}, {where}"
-            assert not stored.enabled or identity in published, f"{stored.username} is left enabled, {where}"
+            ended = not stored.enabled or identity in overwritten
+            assert ended or identity in published, f"{stored.username} is left enabled, {where}"
 
     def _check_changes(self, now: "ProviderSnapshot", states: tuple[TargetState, ...], label: str) -> None:
         for key, (account, before) in self._before.items():

@@ -1,6 +1,7 @@
 """A store whose reads may come from a standby that lags: it answers with the version before the last, for a while."""
 
-from rotator.core.model import ConsumerDocument, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import TargetState
 from rotator.ports import Clock, Versioned
 from rotator.testing import MemoryStore
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from rotator.core.answers import Answer, Done, Refusal, Refused
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.fields.references import Resolved
@@ -50,6 +51,11 @@ def account_options(kind: str, key: Secret | str = TOKEN, **keys: Any) -> Any:
 def provider_on(network: "FakeNetwork", kind: str, **keys: Any) -> Provider:
     """Returns the adapter of a kind, on a fake network."""
     return KINDS[kind](account_options(kind, **keys), network.http, FakeRandomness())
+
+
+def done_if_gone(answer: Answer[Any]) -> Answer[Any]:
+    """A delete that is sent again after a lost answer finds nothing, which is as well."""
+    return Done(None) if isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND else answer
 
 
 @dataclass

@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 from killed_daemons import DaemonRun, RunTarget
 
-from rotator.core.schedule import SPREAD
 from rotator.observe.chain import verify
 from rotator_simulator.account import CredentialEvent, HistoryEntry
 
@@ -62,8 +61,12 @@ def _touching(history: tuple[HistoryEntry, ...], one: Publication, end: datetime
 
 
 def done_once(run: DaemonRun) -> Iterator[str]:
-    """No attempt is published twice, and none before the schedule lets it be due after the last."""
-    least = timedelta(seconds=run.policy.every * (1 - SPREAD))
+    """No attempt is published twice, and none before the schedule lets it be due after the last.
+
+    The age counts from when the password was made. A kill may delay its publication, so the next may be due after half
+    of the interval.
+    """
+    least = timedelta(seconds=run.policy.every / 2)
     for target in run.targets:
         handed_out = publications(run, target)
         if len({one.attempt for one in handed_out}) < len(handed_out):

@@ -10,7 +10,8 @@ from rotator.core.actions import Action
 from rotator.core.answers import Answer, Done
 from rotator.core.backoff import Backoff
 from rotator.core.circuit import Circuit
-from rotator.core.model import Capabilities, ConsumerDocument, Credential, Target, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Capabilities, Credential, Target, TargetState
 from rotator.engine import Limits
 from rotator.engine.effects import carry_out
 from rotator.engine.provider_caller import ProviderCaller

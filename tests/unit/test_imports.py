@@ -7,7 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PURE = {"collections", "dataclasses", "datetime", "enum", "hmac", "itertools", "string", "types", "typing", "zoneinfo"}
+PURE = {
+    "collections",
+    "dataclasses",
+    "datetime",
+    "enum",
+    "functools",
+    "hmac",
+    "itertools",
+    "string",
+    "types",
+    "typing",
+    "zoneinfo",
+}
 
 
 def nodes(folder: Path) -> Iterator[ast.AST]:

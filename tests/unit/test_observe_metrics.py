@@ -29,7 +29,8 @@ from rotator.core.secret import Secret
 from rotator.observe.audit import AuditStatus
 from rotator.observe.catalogue import METRICS, documentation
 from rotator.observe.chain import Position
-from rotator.observe.metrics import Metrics, max_age
+from rotator.observe.metrics import Metrics
+from rotator.observe.target_figures import max_age
 from rotator.ports import Meter
 from rotator.testing import FakeClock
 

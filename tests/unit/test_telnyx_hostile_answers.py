@@ -304,7 +304,7 @@ def test_a_delete_shows_the_password_once_more_and_nothing_of_it_is_kept(caplog)
 def test_a_404_is_believed_with_the_listing_only():
     gone = answer(404, {"errors": [{"code": "10005", "title": "Resource not found"}]})
     provider, network = telephony(answers_in_turn(gone, page(credential_json("id-2"))))
-    assert provider.delete(credential()) == Done(None)
+    assert provider.delete(credential()).why is Refusal.NOT_FOUND
     assert request_paths(network) == [f"DELETE {ONE}", f"GET {MANY_OF}"]
     provider, _ = telephony(answers_in_turn(gone, page(credential_json())))
     assert provider.delete(credential()).why is Refusal.OTHER

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from rotator.core.answers import Answer, Done, Unknown
+from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
 from rotator.core.model import Credential
-from rotator.providers.apinizer.envelope import accepted
+from rotator.providers.apinizer.envelope import MOVED, accepted
 from rotator.providers.apinizer.options import ApinizerOptions
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.replies import HttpReply
@@ -41,8 +41,8 @@ class ApinizerRecord:
             return False
         return date is not None and (date if date.tzinfo else date.replace(tzinfo=UTC)) <= now
 
-    def carried(self) -> Mapping[str, Any] | None:
-        """Returns the fields that a full update or a successor inherits; None if the listing does not show all of them.
+    def carried(self) -> Done[Mapping[str, Any]] | Refused:
+        """Returns the fields that a full update or a successor inherits, if the listing shows all of them.
 
         An update "requires all fields" (Update Credential): without the IP list, for example, it would allow any
         address.
@@ -57,9 +57,12 @@ class ApinizerRecord:
             and isinstance(self.fields.get("expireDate", False), str | None)
         )
         if not known:
-            return None
+            lacking = (
+                "the listing lacks fields that a full update or a successor needs (email, fullName, roles, IP list)"
+            )
+            return Refused(Refusal.INVALID, lacking)
         plain = {key: self.fields.get(key) for key in ("description", "expireDate")}
-        return {**texts, **plain, **{key: entries or [] for key, entries in lists.items()}}
+        return Done({**texts, **plain, **{key: entries or [] for key, entries in lists.items()}})
 
 
 def usable_name(username: str) -> bool:
@@ -77,6 +80,22 @@ def list_credentials(call: HttpCall, options: ApinizerOptions) -> Answer[Mapping
     if len(by_username) < len(items):
         return Unknown("the listing is unreadable: an entry lacks username or enabled, or occurs twice")
     return Done(MappingProxyType(by_username))
+
+
+def name_of(credential: Credential) -> str:
+    """Returns the username under which the project has a credential."""
+    return credential.id or credential.username
+
+
+def entry(call: HttpCall, options: ApinizerOptions, credential: Credential) -> Answer[ApinizerRecord]:
+    """Returns the listing's entry of a credential; NOT_FOUND if the listing lacks it."""
+    listed = list_credentials(call, options)
+    if not isinstance(listed, Done):
+        return listed
+    item = listed.value.get(name_of(credential))
+    if item is not None and usable_name(item.username):
+        return Done(item)
+    return Refused(Refusal.NOT_FOUND, f"the project's listing does not show the credential: was it deleted, {MOVED}")
 
 
 def _read(row: Mapping[str, Any]) -> ApinizerRecord | None:

@@ -10,9 +10,8 @@ of the listing and may drop the rest, so it is sent only if `enabled` must chang
 credential gets a random one that is not kept, and enabling it restores the one in the ledger.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Proof
@@ -20,10 +19,11 @@ from rotator.core.passwords import PasswordRules, generate
 from rotator.core.secret import Secret
 from rotator.ports import Randomness
 from rotator.providers.apinizer import api, envelope
-from rotator.providers.apinizer.api import ApinizerRecord
+from rotator.providers.apinizer.api import ApinizerRecord, entry, name_of
 from rotator.providers.apinizer.envelope import DocumentedError
 from rotator.providers.apinizer.gateway import Gateway
-from rotator.providers.apinizer.grants import AccessGrant, grant_access, grants
+from rotator.providers.apinizer.grants import AccessGrant, grant_access
+from rotator.providers.apinizer.inheritance import access_of, inheritance
 from rotator.providers.apinizer.options import ApinizerOptions
 from rotator.providers.base import CredentialKind, unconfirmed
 from rotator.providers.http.calls import HttpCall, HttpRequest
@@ -34,15 +34,6 @@ T = TypeVar("T")
 
 _RANDOM = PasswordRules(length=64)
 _UNUSABLE = Refused(Refusal.INVALID, "the credential lacks a username or a password that can be sent")
-
-
-@dataclass(frozen=True, slots=True)
-class _Inheritance:
-    """The fields and the access that a successor inherits."""
-
-    fields: Mapping[str, Any]
-    access: tuple[AccessGrant, ...] = ()
-    note: str = ""  # what could not be inherited
 
 
 class ApinizerCredentials(CredentialKind):
@@ -63,7 +54,7 @@ class ApinizerCredentials(CredentialKind):
         listed = api.list_credentials(self._http.call(), self._options)
         if not isinstance(listed, Done):
             return listed
-        item = listed.value.get(_name(wanted))
+        item = listed.value.get(name_of(wanted))
         return Done(() if item is None else (item.credential(wanted.account),))
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:
@@ -74,24 +65,24 @@ class ApinizerCredentials(CredentialKind):
         if staged.password is None or not api.usable_name(staged.username):
             return _UNUSABLE
         call = self._http.call()
-        inheritance = self._take_over(call, staged, target, like)
-        if not isinstance(inheritance, Done):
-            return inheritance
-        body = {**inheritance.value.fields, "username": staged.username, "password": staged.password, "enabled": True}
+        inherited = inheritance(call, self._options, staged, target, like, self._http.clock.now())
+        if not isinstance(inherited, Done):
+            return inherited
+        body = {**inherited.value.fields, "username": staged.username, "password": staged.password, "enabled": True}
         request = HttpRequest("create", "POST", self._options.path(), body=body, repeatable=False)
         answer = self._write(call, request, staged.username)
         if not isinstance(answer, Done):
             return self._duplicate(call, staged, answer)
         created = replace(staged, id=staged.username, enabled=True)
-        granted = self._granted(call, created, inheritance.value.access, "the credential exists")
-        return Done(granted.value, inheritance.value.note) if isinstance(granted, Done) else granted
+        granted = self._granted(call, created, inherited.value.access, "the credential exists")
+        return Done(granted.value, inherited.value.note) if isinstance(granted, Done) else granted
 
     def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:
         """Sets the password, which the lost create may not have set, and grants the access of `like`."""
-        if created.password is None or not api.usable_name(_name(created)):
+        if created.password is None or not api.usable_name(name_of(created)):
             return _UNUSABLE
         call = self._http.call()
-        inherited = self._access_of(call, created, like)
+        inherited = access_of(call, self._options, created, like)
         if not isinstance(inherited, Done):
             return inherited
         answer = self._bring_into_force(call, created, "complete")
@@ -110,7 +101,7 @@ class ApinizerCredentials(CredentialKind):
     def disable(self, credential: Credential) -> Answer[None]:
         """Disables the credential and sets a random password, so the old one is dead even if `enabled` is ignored."""
         call = self._http.call()
-        item = self._entry(call, credential)
+        item = entry(call, self._options, credential)
         if not isinstance(item, Done):
             return item
         random_password = generate(_RANDOM, self._randomness.choice)
@@ -123,7 +114,7 @@ class ApinizerCredentials(CredentialKind):
         An environment that kept it is reported only once, since the API then no longer knows it. It was disabled
         before.
         """
-        name = _name(credential)
+        name = name_of(credential)
         if not api.usable_name(name):
             return _UNUSABLE
         call = self._http.call()
@@ -146,7 +137,7 @@ class ApinizerCredentials(CredentialKind):
             return answer
         if self._options.probe_url:
             reason = "the gateway does not ask for a password at this address"
-        item = self._entry(call, credential)
+        item = entry(call, self._options, credential)
         if not isinstance(item, Done):
             missing = isinstance(item, Refused) and item.why is Refusal.NOT_FOUND
             return Retry(Wait.NOT_YET, item.message) if missing else item
@@ -155,45 +146,6 @@ class ApinizerCredentials(CredentialKind):
         if item.value.expired(self._http.clock.now()):
             return Refused(Refusal.EXPIRED, "its expireDate has passed: set a later one in the console")
         return Done(Proof(f"listed and enabled; {reason}", tries_password=False))
-
-    # -- taking over from a predecessor
-
-    def _take_over(
-        self, call: HttpCall, staged: Credential, target: str, like: Credential | None
-    ) -> Answer[_Inheritance]:
-        if like is None or like.account != staged.account:
-            return self._without_predecessor(target)
-        item = self._entry(call, like)
-        if _is_gone(item):
-            return self._without_predecessor(target, _lost_grants(like))
-        if not isinstance(item, Done):
-            return item
-        fields = _carried(item.value)
-        if not isinstance(fields, Done):
-            return fields
-        if item.value.expired(self._http.clock.now()):
-            message = f"the expireDate of {like.username!r} has passed, and a successor would inherit it"
-            message += ": set a later one in the console"
-            return Refused(Refusal.EXPIRED, message)
-        inherited = grants(call, self._options, _name(like))
-        return Done(_Inheritance(fields.value, inherited.value)) if isinstance(inherited, Done) else inherited
-
-    def _without_predecessor(self, target: str, note: str = "") -> Answer[_Inheritance]:
-        if not self._options.email or not self._options.full_name:
-            message = "set email and full_name: the API requires both, and there is no predecessor to inherit them from"
-            return Refused(Refusal.INVALID, message)
-        fields = {"email": self._options.email, "fullName": self._options.full_name}
-        plain: dict[str, Any] = {**fields, "description": target, "roleNameList": [], "ipList": [], "expireDate": None}
-        return Done(_Inheritance(plain, note=note))
-
-    def _access_of(
-        self, call: HttpCall, created: Credential, like: Credential | None
-    ) -> Answer[tuple[AccessGrant, ...]]:
-        if like is None or like.account != created.account:
-            return Done(())
-        access = grants(call, self._options, _name(like))
-        refused = isinstance(access, Refused) and not access.why.concerns_account
-        return Done(()) if refused and _is_gone(self._entry(call, like)) else access
 
     def _granted(
         self, call: HttpCall, created: Credential, access: tuple[AccessGrant, ...], done: str
@@ -204,13 +156,13 @@ class ApinizerCredentials(CredentialKind):
     # -- writing and reading back
 
     def _set(self, credential: Credential, verb: str) -> Answer[Credential]:
-        if credential.password is None or not api.usable_name(_name(credential)):
+        if credential.password is None or not api.usable_name(name_of(credential)):
             return _UNUSABLE
         return self._bring_into_force(self._http.call(), credential, verb)
 
     def _bring_into_force(self, call: HttpCall, credential: Credential, verb: str) -> Answer[Credential]:
         """Sets the password with the request that changes least: PATCH if it is enabled, else the full PUT."""
-        item = self._entry(call, credential)
+        item = entry(call, self._options, credential)
         if not isinstance(item, Done):
             return item
         password = credential.password or Secret("")
@@ -223,16 +175,14 @@ class ApinizerCredentials(CredentialKind):
             answer = self._update(call, verb, item.value, password, enabled=True)
         if not isinstance(answer, Done):
             return answer
-        read_back = self._read_back(call, credential, enabled=True)
-        return (
-            Done(replace(credential, id=_name(credential), enabled=True)) if isinstance(read_back, Done) else read_back
-        )
+        seen = self._read_back(call, credential, enabled=True)
+        return Done(replace(credential, id=name_of(credential), enabled=True)) if isinstance(seen, Done) else seen
 
     def _update(
         self, call: HttpCall, verb: str, item: ApinizerRecord, password: Secret, *, enabled: bool
     ) -> Done[None] | Failure:
         """Sends the full update, which has no username in its path (Update Credential)."""
-        fields = _carried(item)
+        fields = item.carried()
         if not isinstance(fields, Done):
             return fields
         body = {**fields.value, "username": item.username, "password": password, "enabled": enabled}
@@ -247,20 +197,9 @@ class ApinizerCredentials(CredentialKind):
         sent = [value for value in (request.body or {}).values() if isinstance(value, Secret)]
         return envelope.outcome(reply, username, (*sent, *self._options.secrets))
 
-    def _entry(self, call: HttpCall, credential: Credential) -> Answer[ApinizerRecord]:
-        listed = api.list_credentials(call, self._options)
-        if not isinstance(listed, Done):
-            return listed
-        item = listed.value.get(_name(credential))
-        if item is not None and api.usable_name(item.username):
-            return Done(item)
-        return Refused(
-            Refusal.NOT_FOUND, f"the project's listing does not show the credential: was it deleted, {envelope.MOVED}"
-        )
-
     def _read_back(self, call: HttpCall, credential: Credential, *, enabled: bool) -> Answer[None]:
         """Reads the result of a successful write; nothing counts as refused any more."""
-        item = self._entry(call, credential)
+        item = entry(call, self._options, credential)
         if isinstance(item, Done) and item.value.enabled is not enabled:
             state = "disabled" if enabled else "enabled"
             return Retry(Wait.PARTIAL, f"the provider reported success, but the listing shows the credential {state}")
@@ -281,28 +220,6 @@ class ApinizerCredentials(CredentialKind):
         if name in listed.value:
             return Unknown("the provider reports the credential deleted, but its listing still shows it")
         return gone
-
-
-def _name(credential: Credential) -> str:
-    return credential.id or credential.username
-
-
-def _carried(item: ApinizerRecord) -> Done[Mapping[str, Any]] | Refused:
-    fields = item.carried()
-    if fields is not None:
-        return Done(fields)
-    message = "the listing lacks fields that a full update or a successor needs (email, fullName, roles, IP list)"
-    return Refused(Refusal.INVALID, message)
-
-
-def _is_gone(answer: Answer[ApinizerRecord]) -> bool:
-    """True if the project's listing was read and lacks the credential."""
-    return isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND
-
-
-def _lost_grants(like: Credential) -> str:
-    name = like.username
-    return f"{name} is gone, so its successor has none of its access to API proxies, roles or IP list: set them by hand"
 
 
 def _after(answer: Answer[T], done: str) -> Done[T] | Retry | Unknown:

@@ -4,6 +4,7 @@ One address tests one environment. The result of the deployment, when the passwo
 """
 
 import base64
+from http import HTTPStatus
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
 from rotator.core.model import Credential, Proof
@@ -52,7 +53,7 @@ def _by_request(call: HttpCall, authorization: dict[str, Secret]) -> Answer[Proo
     if not isinstance(reply, HttpReply):
         return reply
     if reply.status in _TURNED_AWAY:
-        return Retry(Wait.NOT_YET, f"the gateway answered {reply.status}: it does not accept the password yet")
+        return Retry(Wait.NOT_YET, _refusal(reply.status))
     without = _asked(call, {})
     if not isinstance(without, HttpReply):
         return without
@@ -86,5 +87,12 @@ def _by_token(call: HttpCall, authorization: dict[str, Secret]) -> Answer[Proof]
     if reply.status in _TURNED_AWAY or (
         reply.status == 400 and body.get("error") in ("invalid_client", "invalid_grant")
     ):
-        return Retry(Wait.NOT_YET, f"the gateway answered {reply.status}: it does not accept the password yet")
+        return Retry(Wait.NOT_YET, _refusal(reply.status))
     return failure(reply)
+
+
+def _refusal(status: int) -> str:
+    what = "it does not accept the password yet"
+    if status == HTTPStatus.FORBIDDEN:
+        what += ", or the credential was not granted access to this API proxy; then grant it in the console"
+    return f"the gateway answered {status}: {what}"

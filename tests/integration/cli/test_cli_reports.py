@@ -104,7 +104,8 @@ def test_plan_for_a_new_target_shows_every_step_and_what_follows(environment, ru
         "publish it at sip/office",
     ]
     assert row["now"][0]["why"].startswith("first rotation")
-    assert [event["what"] for event in row["coming"]] == ["disable office", "delete office", "rotation"]
+    whats = [event["what"] for event in row["coming"]]
+    assert whats == ["prove what is published", "disable office", "delete office", "rotation"]
     assert row["coming"][-1]["until"] is not None
 
 

@@ -2,6 +2,8 @@
 
 import json
 import signal
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from polling import eventually
@@ -30,6 +32,20 @@ def wait_until_settled(environment, name, rotations):
         return state.counts.succeeded >= rotations and not state.ledger and state.attempt is None
 
     eventually(done, f"{name}: {rotations} rotations, and nothing left to retire")
+
+
+def age_the_refused_proof(environment, name):
+    """The second refused proof comes a minute after the first: the stored times say that the minute is over."""
+
+    def refused() -> bool:
+        last = environment.state(name).verification
+        return last is not None and last.refusals == 1
+
+    eventually(refused, f"{name}: what the backup hands out is refused")
+    read = environment.vault.store.read_state(name)
+    earlier = replace(read.state.verification, at=read.state.verification.at - timedelta(minutes=1))
+    state = replace(read.state, verification=earlier, verify_at=read.state.verify_at - timedelta(minutes=1))
+    environment.vault.store.write_state(state, read.version)
 
 
 def test_an_old_backup_names_a_deleted_credential_and_a_rotation_makes_a_new_one(environment):
@@ -79,6 +95,7 @@ def test_in_place_is_made_whole_by_a_rotation(environment):
     third = environment.start()
     third.wait_for("started")
     third.send(signal.SIGUSR1)
+    age_the_refused_proof(environment, "lobby")
     wait_until_settled(environment, "lobby", 2)
     assert environment.published_works("sip/lobby")
     assert {record.username for record in environment.account.credentials()} == {"lobby"}

@@ -45,8 +45,8 @@ def test_every_verb_means_the_same_when_it_is_repeated(generation):
         for _ in range(2):
             assert isinstance(project.provider.enable(made), Done)
             assert project.accepted_everywhere("client2", PASSWORD, "Invoices")
-        for _ in range(2):
-            assert isinstance(project.provider.delete(made), Done)
+        assert isinstance(project.provider.delete(made), Done)
+        assert project.provider.delete(made).why is Refusal.NOT_FOUND
         assert project.enabled_by_username() == {"client1": True}
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from provider_fixtures import done_if_gone
 from telnyx_fixtures import ATTEMPT, CONNECTION, FIRST, HOUR, SECOND, TelnyxSandbox, staged, trunk_credential
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
@@ -286,7 +287,7 @@ TELEPHONY = {
     "expire": ("update", lambda provider, one: provider.expire(one, FakeClock().now() + HOUR)),
     "disable": ("update", lambda provider, one: provider.disable(one)),
     "disable, read back": ("get", lambda provider, one: provider.disable(one)),
-    "delete": ("delete", lambda provider, one: provider.delete(one)),
+    "delete": ("delete", lambda provider, one: done_if_gone(provider.delete(one))),
     "find by attempt": ("list", lambda provider, one: provider.find(staged())),
     "prove": ("get", lambda provider, one: provider.prove(one)),
 }

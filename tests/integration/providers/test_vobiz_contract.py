@@ -62,7 +62,7 @@ def test_a_trunk_credential_lives_by_the_contract(sandbox):
     assert provider.delete(one).why is Wait.IN_USE
     account.end_call(call)
     assert provider.delete(one) == Done(None)
-    assert provider.delete(one) == Done(None)
+    assert provider.delete(one).why is Refusal.NOT_FOUND
     assert {kind.split()[0] for kind in contract.seen} == {"GET", "POST", "PUT", "DELETE"}
 
 

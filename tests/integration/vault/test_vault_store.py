@@ -21,7 +21,8 @@ from openbao_server import (
 )
 from polling import eventually
 
-from rotator.core.model import Claim, ConsumerDocument, Credential, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Claim, Credential, TargetState
 from rotator.core.secret import Secret
 from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, StoreUnavailable
 from rotator.vault.auth import Token

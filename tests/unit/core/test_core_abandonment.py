@@ -5,14 +5,9 @@ from dataclasses import replace
 import pytest
 from core_facts import ALTERNATING, IN_PLACE, NEW, OLD, STAGED, TARGET, attempt, document, facts
 
-from rotator.core.abandonment import (
-    Abandonment,
-    AbandonmentImpossible,
-    abandonment,
-    change_since_staging,
-    is_unsent,
-)
+from rotator.core.abandonment import Abandonment, AbandonmentImpossible, abandonment, change_since_staging
 from rotator.core.actions import Abandon, TakeClaim
+from rotator.core.attempts import is_unsent
 from rotator.core.decide import decide
 from rotator.core.model import Phase, Purpose, Strategy
 

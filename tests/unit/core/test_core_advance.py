@@ -1,27 +1,14 @@
-"""The state document after each event: illegal ones raise, nothing is lost on the way, wishes join."""
+"""The state document after each event: illegal ones raise, and nothing is lost on the way."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from core_facts import CLAIM, DAY, FIRST, HOUR, LATER, NEW, NOW, OLD, POLICY, REQUEST, TARGET, UNDO, opened
-from hypothesis import given
-from hypothesis import strategies as st
 
-from rotator.core import advance, ledger
+from rotator.core import advance, attempt_ends, ledger, requesting
 from rotator.core.actions import Stage
-from rotator.core.model import (
-    Attempt,
-    Counts,
-    Credential,
-    Ending,
-    LedgerEntry,
-    Phase,
-    Purpose,
-    Request,
-    Strategy,
-    TargetState,
-)
+from rotator.core.model import Attempt, Counts, Credential, Ending, LedgerEntry, Phase, Purpose, Strategy, TargetState
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
 from rotator.core.transitions import ATTEMPT, AttemptEvent, IllegalTransitionError
@@ -31,8 +18,8 @@ EVENTS = {
     AttemptEvent.APPLY: lambda state: advance.after_apply(state, NEW, NOW),
     AttemptEvent.DOUBT: lambda state: advance.after_failed_proof(state, "not accepted", LATER),
     AttemptEvent.PROVE: lambda state: advance.after_proof(state, "seen", NOW),
-    AttemptEvent.CLOSE: lambda state: advance.after_close(state, TARGET, NOW, 0.0),
-    AttemptEvent.ABANDON: lambda state: advance.after_abandon(state, NOW, LATER),
+    AttemptEvent.CLOSE: lambda state: attempt_ends.after_close(state, TARGET, NOW, 0.0),
+    AttemptEvent.ABANDON: lambda state: attempt_ends.after_abandon(state, NOW, LATER),
 }
 
 
@@ -64,13 +51,13 @@ def test_the_staged_password_stays_through_every_event_of_an_attempt():
         lambda s: advance.after_failed_proof(s, "not accepted", LATER),
         lambda s: advance.after_apply(s, made, NOW),
         lambda s: advance.after_proof(s, "seen", NOW),
-        lambda s: advance.after_request(s, REQUEST),
+        lambda s: requesting.after_request(s, REQUEST),
         advance.after_release,
     ):
         state = step(state)
         assert state.attempt.staged.password == NEW.password
         assert state.published == OLD
-    closed = advance.after_close(state, TARGET, NOW, 0.0)
+    closed = attempt_ends.after_close(state, TARGET, NOW, 0.0)
     assert closed.published.password == NEW.password
     assert [entry.credential for entry in closed.ledger] == [OLD]
 
@@ -81,31 +68,6 @@ def test_a_claim_that_was_not_given_back_makes_the_open_attempt_uncertain():
     assert advance.after_claim(TargetState("office"), CLAIM) == TargetState("office", claim=CLAIM)
     assert advance.after_release(opened()) == replace(opened(), claim=None)
     assert advance.after_claim(replace(opened(uncertain=True), claim=None), CLAIM).attempt.uncertain
-
-
-flags = st.booleans()
-
-
-@given(first=st.tuples(flags, flags), second=st.tuples(flags, flags), phase=st.none() | st.sampled_from(Phase))
-def test_no_emergency_and_no_take_over_is_lost_between_two_requests(first, second, phase):
-    state = TargetState("office", published=OLD) if phase is None else opened(phase)
-    for compromised, take_over in (first, second):
-        state = advance.after_request(state, replace(REQUEST, compromised=compromised, take_over=take_over))
-    wishes = [wish for wish in (state.attempt, state.request) if wish is not None]
-    assert any(wish.compromised for wish in wishes) is (first[0] or second[0])
-    assert any(wish.take_over for wish in wishes) is (first[1] or second[1])
-    if phase is not Phase.PROVED:
-        assert (state.attempt is None) is (state.request is not None)
-    if phase is Phase.PROVED and (first[0] or second[0]):
-        assert state.request.compromised
-    assert state.not_before is None
-
-
-def test_a_second_undo_joins_the_first_and_a_rotation_waits_for_it():
-    undoing = opened(purpose=Purpose.UNDO)
-    assert advance.after_request(undoing, UNDO).request is None
-    assert advance.after_request(undoing, REQUEST).request == REQUEST
-    assert advance.after_request(opened(), UNDO).request == UNDO
 
 
 def test_dropping_an_undo_is_no_failure_and_dropping_a_rotation_is():
@@ -119,21 +81,6 @@ def test_a_due_time_is_drawn_from_the_last_rotation_or_at_once():
     assert advance.after_draw(TargetState("office"), TARGET, NOW, 0.5).next_rotation == NOW
     state = advance.after_draw(TargetState("office", last_rotation=NOW - DAY), TARGET, NOW, 0.0)
     assert (state.next_rotation, state.scheduled_by) == (NOW + 89 * DAY, TARGET.schedule_key)
-
-
-def test_an_open_attempt_takes_over_who_asked_last_and_why():
-    asked = replace(REQUEST, requested_by="another", reason="leaked", compromised=True)
-    state = advance.after_request(replace(opened(), not_before=LATER), asked)
-    expected = replace(opened().attempt, requested_by="another", reason="leaked", compromised=True)
-    assert state == replace(opened(), attempt=expected)
-
-
-def test_a_later_request_replaces_an_earlier_one_and_keeps_what_only_that_asked_for():
-    first = replace(REQUEST, compromised=True)
-    second = Request(Purpose.ROTATE, "another", "later", LATER, take_over=True)
-    state = advance.after_request(TargetState("office", request=first, not_before=LATER), second)
-    assert state == TargetState("office", request=replace(second, compromised=True))
-    assert advance.after_request(TargetState("office", request=first), UNDO).request == UNDO
 
 
 def test_dropping_an_undo_says_why_and_changes_nothing_else():

@@ -27,8 +27,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from state_strategies import states  # every state that a state document can hold
 
+from rotator.core.action_properties import NEEDS_CLAIM
 from rotator.core.actions import (
-    NEEDS_CLAIM,
     Abandon,
     Action,
     Apply,
@@ -48,19 +48,10 @@ from rotator.core.actions import (
     TakeClaim,
     Verb,
 )
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import CHECKS, decide, draw_due_time
 from rotator.core.facts import Facts, lookup_key
-from rotator.core.model import (
-    Claim,
-    ConsumerDocument,
-    Credential,
-    Ending,
-    FormerPath,
-    Phase,
-    Purpose,
-    Strategy,
-    Verification,
-)
+from rotator.core.model import Claim, Credential, Ending, FormerPath, Phase, Purpose, Strategy, Verification
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
 from rotator.core.staging import stage
@@ -72,6 +63,18 @@ def test_at_rest_nothing_is_done_until_the_rotation_is_due():
 
 
 GONE = ConsumerDocument(3, exists=False, deleted=True, remedy="vault kv undelete")
+
+
+def test_a_target_at_rest_is_not_looked_at_because_its_account_has_an_open_circuit():
+    shut = {"open_circuits": {"fake": NOW + HOUR}}
+    assert decide(facts(**shut)).until == NOW + 80 * DAY
+    assert decide(facts(**shut, state_request=REQUEST)).until == NOW + HOUR
+    assert decide(facts(**shut, state_next_rotation=NOW)).until == NOW + HOUR
+    assert decide(facts(**shut, state_attempt=attempt())).until == NOW + HOUR
+    assert decide(facts(**shut, state_ledger=(ENTRY,))).until == NOW + HOUR
+    assert decide(facts(**shut, state_verify_at=NOW)).until == NOW + HOUR
+
+
 HOLDS = {
     HoldReason.CLAIMED: facts(other_claim_remaining=HOUR, state_claim=Claim("other", NOW)),
     HoldReason.ACCOUNT_MISSING: facts(state_attempt=attempt(staged=replace(STAGED, account="gone"), uncertain=True)),
@@ -188,7 +191,7 @@ def test_every_reason_to_hold_is_told_with_what_to_wait_for(reason, message, wai
         {"state_ledger": (replace(ENTRY, disabled_at=NOW - 7 * DAY, not_before=NOW + HOUR),)},
         {"state_ledger": (replace(ENTRY, disable_at=NOW + HOUR),)},
         {"state_ledger": (replace(ENTRY, disabled_at=NOW + HOUR - 7 * DAY),)},
-        {"open_circuits": {"other": NOW + HOUR}},
+        {"state_attempt": attempt(), "open_circuits": {"fake": NOW + HOUR}},
         {"state_next_rotation": NOW + HOUR, "state_ledger": (replace(ENTRY, disable_at=NOW + DAY),)},
         {"state_ledger": (replace(ENTRY, disable_at=NOW + HOUR), replace(ENTRY, disable_at=NOW + DAY))},
     ],
@@ -242,39 +245,12 @@ def test_of_several_reasons_the_weightiest_is_told(known, reason):
     assert decide(known).reason is reason
 
 
-def test_nothing_is_applied_that_could_not_be_published_unless_it_is_to_be_taken_over():
-    foreign = {"consumer": document(OTHER)}
-    assert decide(facts(state_attempt=attempt(), **foreign)).reason is HoldReason.FOREIGN_DOCUMENT
-    taken = attempt(take_over=True)
-    assert decide(facts(state_attempt=taken, **foreign)) == Apply(Verb.CREATE, STAGED, OLD)
-    assert decide(facts(state_attempt=attempt(refused=True), **foreign)) == Abandon()
-
-
-def test_a_document_that_hands_out_what_is_staged_is_nobody_elses():
-    staged = attempt(staged=NEW, uncertain=True)
-    assert decide(facts(state_attempt=staged, consumer=document(NEW))) == Apply(Verb.COMPLETE, NEW, OLD)
-    entry = replace(ENTRY, credential=OTHER)
-    waiting = facts(
-        state_attempt=staged,
-        consumer=document(NEW),
-        state_ledger=(entry,),
-        state_not_before=NOW + HOUR,
-        state_failures=1,
-    )
-    assert decide(waiting) == Disable(entry)
-
-
 def test_a_check_that_holds_does_not_keep_the_later_ones_from_acting():
     assert decide(facts(**WAITING)).reason is HoldReason.BACKING_OFF
     assert decide(facts(**WAITING, state_ledger=(replace(ENTRY, credential=OTHER),))) == Disable(
         replace(ENTRY, credential=OTHER)
     )
     assert decide(facts(**WAITING, state_next_rotation=None)) == DrawDueTime()
-
-
-def test_the_cap_is_no_reason_where_nothing_was_to_be_retired():
-    disabled = replace(ENTRY, disabled_at=NOW)
-    assert decide(facts(state_ledger=(disabled,), retirements_left=0)).reason is HoldReason.NOT_DUE
 
 
 FOUND = {lookup_key(STAGED): (replace(NEW, password=None),)}
@@ -390,42 +366,6 @@ def test_each_step(known, action):
 @pytest.mark.parametrize("known", [case[1] for case in ACTIONS if isinstance(case[2], NEEDS_CLAIM)])
 def test_an_effect_is_preceded_by_a_claim(known):
     assert decide(replace(known, holds_claim=False)) == TakeClaim()
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"state_published": NEW, "consumer": document(NEW)},
-        {"state_attempt": attempt(staged=NEW, phase=Phase.PROVED), "state_not_before": NOW + HOUR},
-        {"consumer": replace(document(OLD), username="new", credential_id=None)},
-        {"consumer": document(NEW)},
-        {"consumer": replace(document(OLD), exists=False)},
-        {"capabilities": {"other": CHOSEN}},
-        {"open_circuits": {"fake": NOW + HOUR}},
-        {"retirements_left": 0},
-        {"state_ledger": (replace(ENTRY, not_before=NOW + HOUR),)},
-        {"state_ledger": (replace(ENTRY, disable_at=NOW + HOUR),)},
-    ],
-)
-def test_what_is_in_use_or_cannot_be_judged_is_not_retired(changes):
-    assert isinstance(decide(facts(**({"state_ledger": (ENTRY,)} | changes))), Hold)
-
-
-def test_a_provider_that_cannot_disable_only_deletes_when_the_quarantine_is_over():
-    cannot = {"fake": replace(CHOSEN, disables=False)}
-    assert isinstance(decide(facts(state_ledger=(ENTRY,), capabilities=cannot)), Hold)
-    over = replace(ENTRY, disable_at=NOW - 7 * DAY)
-    assert decide(facts(state_ledger=(over,), capabilities=cannot)) == Delete(over)
-
-
-def test_strays_are_only_those_that_nothing_names():
-    unknown = replace(ENTRY, credential=Credential("fake", "", attempt="2"))
-    generated = {"fake": GENERATED}
-    found = {lookup_key(unknown.credential): (OLD, NEW)}
-    assert decide(facts(state_ledger=(unknown,), capabilities=generated, lookups=found)) == Delete(unknown, NEW)
-    waiting = replace(ENTRY, disable_at=NOW + HOUR, expires_at=NOW + HOUR)
-    both = facts(state_ledger=(unknown, waiting), capabilities=generated, lookups=found)
-    assert decide(both) == Forget(unknown)
 
 
 UNDO = replace(REQUEST, purpose=Purpose.UNDO)

@@ -127,6 +127,18 @@ def test_the_next_proof_of_what_is_published_is_forecast_with_the_last_one():
     assert forecast_of(world).steps == ()
 
 
+def test_a_proof_whose_time_is_not_drawn_yet_is_forecast_with_the_soonest_and_the_latest():
+    world = EngineHarness(replace(REPLACE, policy=replace(REPLACE.policy, verify=DAY)))
+    for wait in (timedelta(), DAY):  # after a rotation, and after a verification
+        world.clock.advance(wait)
+        now = world.clock.now()
+        (proof,) = [event for event in forecast_of(world).events if event.what == "prove what is published"]
+        assert round((proof.at - now) / HOUR, 1) == round(DAY / HOUR * (1 - SPREAD), 1)
+        assert proof.until == now + DAY
+        world.engine().look(world.target)
+        assert proof.at <= world.state.verify_at <= proof.until
+
+
 def test_another_path_is_published_now_and_the_old_one_is_withdrawn_after_the_overlap():
     world = EngineHarness(REPLACE)
     world.until_rotated(world.engine())

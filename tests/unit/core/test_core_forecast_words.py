@@ -23,9 +23,11 @@ from core_facts import (
 )
 
 from rotator.core.actions import HoldReason
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
-from rotator.core.forecast import ForecastEvent, ForecastStep, forecast
-from rotator.core.model import ConsumerDocument, Ending, Phase, Purpose, Strategy
+from rotator.core.forecast import ForecastStep, forecast
+from rotator.core.forecast_events import ForecastEvent
+from rotator.core.model import Ending, Phase, Purpose, Strategy
 from rotator.core.schedule import SPREAD, Cron, Every, Window
 from rotator.testing import GENERATED
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from core_facts import DAY, ENTRY, NEW, NOW, OLD, TARGET, attempt, document, facts
 
-from rotator.core.facts import has_unproved_password, is_same_credential, ledger_entry_of, lookup_key
-from rotator.core.model import ConsumerDocument, Credential, Phase, Proof, Strategy, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.facts import is_same_credential, ledger_entry_of, lookup_key
+from rotator.core.model import Credential, Proof, TargetState
 from rotator.core.schedule import Cron, Every, Window
 from rotator.core.secret import Secret
 
@@ -71,20 +72,6 @@ def test_the_entry_of_a_credential_is_found_among_others():
     state = TargetState("office", ledger=(ENTRY, replace(ENTRY, credential=OLD)))
     assert ledger_entry_of(state, OLD) == state.ledger[1]
     assert ledger_entry_of(TargetState("office", ledger=(ENTRY,)), OLD) is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "unproved"),
-    [
-        ({"phase": Phase.APPLIED}, True),
-        ({"phase": Phase.STAGED, "uncertain": True}, True),
-        ({"phase": Phase.STAGED}, False),
-        ({"phase": Phase.PROVED, "uncertain": True}, False),
-        ({"phase": Phase.APPLIED, "strategy": Strategy.REPLACE}, False),
-    ],
-)
-def test_a_password_in_place_is_unproved_from_when_it_may_be_set_until_it_is_accepted(changes, unproved):
-    assert has_unproved_password(attempt(**{"strategy": Strategy.IN_PLACE} | changes)) is unproved
 
 
 def test_what_is_published_staged_or_handed_out_is_protected():

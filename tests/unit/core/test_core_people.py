@@ -24,10 +24,12 @@ from rotator.core import advance, ledger
 from rotator.core.actions import DrawDueTime, Hold, HoldReason, LiftEnd, LookUp, Stage, TakeClaim
 from rotator.core.adoption import AdoptionPlan, KnownToOperator, adoption_plan, after_adopt, credential_in_use
 from rotator.core.circuit import ProviderVerb
-from rotator.core.decide import decide, retire
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.decide import decide
 from rotator.core.facts import lookup_key
 from rotator.core.forecast import forecast
-from rotator.core.model import ConsumerDocument, Ending, LedgerEntry, Phase, TargetState
+from rotator.core.model import Ending, LedgerEntry, Phase, TargetState
+from rotator.core.retirement import retire
 from rotator.core.staging import stage
 from rotator.testing import CHOSEN
 

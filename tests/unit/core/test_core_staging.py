@@ -24,8 +24,9 @@ from core_facts import (
 )
 
 from rotator.core.actions import Drop, Hold, HoldReason, LookUp, Stage
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
-from rotator.core.model import ConsumerDocument, Credential, Ending, LedgerEntry, Purpose, Request
+from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
 from rotator.core.staging import stage

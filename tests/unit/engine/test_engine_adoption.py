@@ -10,7 +10,8 @@ from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHa
 from rotator.core.actions import Hold, HoldReason, Step
 from rotator.core.adoption import AdoptionImpossible, KnownToOperator
 from rotator.core.audit_words import AuditVerb
-from rotator.core.model import Claim, ConsumerDocument, Target, TargetState
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Claim, Target, TargetState
 from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret
 from rotator.engine import Engine

@@ -23,11 +23,11 @@ from rotator.core.actions import (
 )
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.circuit import ProviderVerb
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import lookup_key
 from rotator.core.model import (
     Attempt,
     Claim,
-    ConsumerDocument,
     Credential,
     Ending,
     LedgerEntry,
@@ -307,6 +307,14 @@ def test_a_proof_that_could_not_be_asked_for_is_a_failure_and_nothing_more(answe
     changes = {"phase": Phase.APPLIED, "applied_at": NOW - DAY}
     assert bench.carry_out(Prove(STAGED)) == set_back(answer, uncertain=False, again=again, **changes)
     assert bench.recorded[2] == WHY | naming(STAGED) | {"detail": answer.message}
+
+
+def test_no_wait_that_a_registrar_asks_for_keeps_a_password_in_place_unpublished_once_it_was_proved():
+    state = opened(
+        Phase.PROVED, strategy=Strategy.IN_PLACE, staged=NEW, predecessor=replace(NEW, password=OLD.password)
+    )
+    bench = SingleEffect(state, LIMITED, target=IN_PLACE)
+    assert bench.carry_out(Prove(NEW)).not_before == NOW + timedelta(minutes=2)
 
 
 @pytest.mark.parametrize("answer", [Retry(Wait.NOT_YET, "not yet"), Refused(Refusal.OTHER, "not accepted")])

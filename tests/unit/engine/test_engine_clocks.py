@@ -153,3 +153,12 @@ def test_a_window_of_propagation_is_the_same_for_a_process_whose_clock_differs()
     assert world.state.attempt is not None
     assert world.state.attempt.phase is Phase.APPLIED
     assert world.state.failures == 0
+
+
+def test_a_clock_that_was_ahead_puts_no_verification_off():
+    often = replace(REPLACE, policy=replace(POLICY, verify=5 * DAY))
+    world = EngineHarness(often)
+    world.until_rotated(start_process(world, clock=SkewedClock(world, 40 * DAY)))
+    world.settle(world.engine(), 6 * DAY)
+    assert world.state.verification is not None
+    assert world.state.verification.at > world.clock.now() - 2 * DAY

@@ -11,6 +11,7 @@ from simulated_accounts import SETUPS, RequestFault, SimulatedHarness
 
 from rotator.core.actions import HoldReason, Step
 from rotator.core.answers import Answer
+from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.forecast import forecast
 from rotator.core.ledger import LATE_COMMIT
 from rotator.core.model import Credential, Ending, Phase, Proof, Purpose
@@ -364,7 +365,9 @@ def test_without_a_registrar_nothing_is_touched_for_as_long_as_it_takes():
         assert look.hold.reason is HoldReason.LEFT_ALONE
         assert world.published_works
         world.clock.advance(HOUR)
-    assert [record.verb for record in world.audit.records[sent:]] == []
+    (told,) = world.audit.records[sent:]  # once, and not at each of the tries
+    assert (told.verb, told.outcome) == (AuditVerb.VERIFY, AuditOutcome.RETRY)
+    assert "registrar" in told.facts["detail"]
     assert "keeps its password" in look.message
     assert world.state.request is not None
 

@@ -8,7 +8,7 @@ from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 from rotator.core.actions import Step
 from rotator.core.model import Target
 from rotator.engine import Outcome
-from rotator.testing import CHOSEN, FakeFault
+from rotator.testing import FakeFault
 
 MISSPELT = replace(REPLACE, usernames=("Lobby01",), new=False)
 
@@ -43,12 +43,10 @@ def test_what_is_said_to_be_new_is_created():
     assert {stored.username for stored in pair.provider.credentials.values()} == set(ALTERNATING.usernames)
 
 
-FOLDING = replace(CHOSEN, folds_case=True)
-
-
 def lives(target: Target, fault: FakeFault) -> EngineHarness:
     """A few rotations at a provider that stores names in lower case; the answer to each first create is lost."""
-    harness = EngineHarness(target, FOLDING)
+    harness = EngineHarness(target)
+    harness.provider.folds_case = True
     engine = harness.engine()
     for _ in range(4):
         harness.provider.faults["create"] = [fault]
@@ -73,7 +71,8 @@ def test_a_provider_that_folds_case_recognises_what_was_created(fault):
 
 
 def test_in_place_finds_its_credential_in_other_letters():
-    harness = EngineHarness(replace(IN_PLACE, usernames=("Office",)), FOLDING)
+    harness = EngineHarness(replace(IN_PLACE, usernames=("Office",)))
+    harness.provider.folds_case = True
     harness.provider.add("office")
     engine = harness.engine()
     for _ in range(2):

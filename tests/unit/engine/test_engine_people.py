@@ -8,7 +8,8 @@ from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
 from rotator.core.actions import HoldReason, Step
 from rotator.core.audit_words import AuditVerb
-from rotator.core.model import ConsumerDocument, Target
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Target
 from rotator.engine import Engine
 from rotator.testing import GENERATED, FakeFault
 

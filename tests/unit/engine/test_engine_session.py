@@ -8,8 +8,9 @@ from engine_harness import REPLACE
 
 from rotator.core.answers import Unknown
 from rotator.core.circuit import Circuit, ProviderVerb
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
-from rotator.core.model import Attempt, Claim, ConsumerDocument, Credential, Phase, Purpose, Strategy, TargetState
+from rotator.core.model import Attempt, Claim, Credential, Phase, Purpose, Strategy, TargetState
 from rotator.core.secret import Secret
 from rotator.engine.session import Session
 from rotator.engine.throttles import Throttles

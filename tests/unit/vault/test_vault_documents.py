@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from state_strategies import states, texts
 
 from rotator.core import model
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.secret import Secret
 from rotator.ports import StoreCorrupt
 from rotator.vault.documents import decode_consumer, decode_state, encode_consumer, encode_state, encode_withdrawal
@@ -151,11 +152,11 @@ def test_a_consumer_document_keeps_the_keys_that_people_added() -> None:
         "rotated_at": "2026-01-05T12:00:00+00:00",
     }
     assert decode_consumer(written, 4).names(credential)
-    assert decode_consumer(written, 4) == model.ConsumerDocument(4, True, "user", Secret("p"), "id", "a1", AT)
+    assert decode_consumer(written, 4) == ConsumerDocument(4, True, "user", Secret("p"), "id", "a1", AT)
 
 
 def test_a_consumer_document_of_another_form_reads_as_unknown() -> None:
-    assert decode_consumer({"username": 5, "password": None}, 2) == model.ConsumerDocument(2, exists=True)
+    assert decode_consumer({"username": 5, "password": None}, 2) == ConsumerDocument(2, exists=True)
 
 
 def test_a_credential_without_a_password_is_never_published() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from core_facts import ALTERNATING, DAY, FIRST, HOUR, LATER, NEW, NOW, OLD, SECOND, TARGET, UNDO, opened
 
-from rotator.core import advance, ledger
+from rotator.core import attempt_ends, ledger
 from rotator.core.model import (
     Counts,
     Credential,
@@ -26,7 +26,7 @@ STANDING = replace(ALTERNATING, usernames=("old", "new"))
 
 def test_closing_starts_overlap_and_quarantine_and_clears_what_failed():
     state = replace(opened(Phase.PROVED), failures=3, last_error="x", not_before=NOW)
-    closed = advance.after_close(state, TARGET, NOW, 0.0)
+    closed = attempt_ends.after_close(state, TARGET, NOW, 0.0)
     (entry,) = closed.ledger
     assert (entry.disable_at, entry.ends_at, entry.ending) == (NOW + DAY, NOW + 8 * DAY, Ending.DELETE)
     assert (closed.failures, closed.last_error, closed.not_before, closed.claim) == (0, "", None, None)
@@ -39,7 +39,7 @@ def test_an_emergency_takes_overlap_and_quarantine_from_everything_but_a_create_
     waiting = LedgerEntry(replace(OLD, username="older", id="id-older"), Ending.DELETE, NOW, NOW + DAY, 7 * DAY,
                           not_before=NOW + HOUR)  # fmt: skip
     state = replace(opened(Phase.PROVED, compromised=True), ledger=(waiting, unknown))
-    first, second, third = advance.after_close(state, TARGET, NOW, 0.0).ledger
+    first, second, third = attempt_ends.after_close(state, TARGET, NOW, 0.0).ledger
     assert (first.disable_at, first.ends_at, first.not_before) == (NOW, NOW, None)
     assert second == unknown
     assert (third.credential, third.disable_at, third.ends_at) == (OLD, NOW, NOW)
@@ -48,25 +48,25 @@ def test_an_emergency_takes_overlap_and_quarantine_from_everything_but_a_create_
 def test_in_place_keeps_the_old_password_for_an_undo_but_not_in_an_emergency():
     set_anew = replace(OLD, password=NEW.password)
     state = opened(Phase.PROVED, staged=set_anew, strategy=Strategy.IN_PLACE)
-    (entry,) = advance.after_close(state, TARGET, NOW, 0.0).ledger
+    (entry,) = attempt_ends.after_close(state, TARGET, NOW, 0.0).ledger
     assert (entry.ending, entry.credential.password) == (Ending.FORGET, OLD.password)
     for changes in ({"compromised": True}, {"predecessor": replace(OLD, password=None)}, {"predecessor": set_anew}):
         state = opened(Phase.PROVED, staged=set_anew, **changes)
-        assert advance.after_close(state, TARGET, NOW, 0.0).ledger == ()
+        assert attempt_ends.after_close(state, TARGET, NOW, 0.0).ledger == ()
 
 
 def test_of_two_standing_credentials_the_replaced_one_stands_by_only_where_it_is_configured():
-    closed = advance.after_close(opened(Phase.PROVED), STANDING, NOW, 0.0)
+    closed = attempt_ends.after_close(opened(Phase.PROVED), STANDING, NOW, 0.0)
     assert closed.ledger[0].ending is Ending.STAND_BY
     assert closed.standby == replace(OLD, password=None)
     for target in (replace(STANDING, usernames=("x", "new")), replace(STANDING, account="other"), TARGET):
-        assert advance.after_close(opened(Phase.PROVED), target, NOW, 0.0).ledger[0].ending is Ending.DELETE
+        assert attempt_ends.after_close(opened(Phase.PROVED), target, NOW, 0.0).ledger[0].ending is Ending.DELETE
 
 
 def test_undo_takes_its_credential_out_of_the_ledger_and_puts_the_other_in():
     entry = LedgerEntry(NEW, Ending.DELETE, NOW, NOW + DAY, 7 * DAY)
     state = replace(opened(Phase.PROVED, purpose=Purpose.UNDO), ledger=(entry,), last_rotation=NOW - DAY)
-    closed = advance.after_close(state, TARGET, NOW, 0.0)
+    closed = attempt_ends.after_close(state, TARGET, NOW, 0.0)
     assert [left.credential for left in closed.ledger] == [OLD]
     assert (closed.counts.undone, closed.counts.succeeded) == (1, 0)
     assert closed.last_rotation == NOW - DAY
@@ -76,7 +76,7 @@ def test_undo_takes_its_credential_out_of_the_ledger_and_puts_the_other_in():
     ("uncertain", "known", "left"), [(False, None, 0), (True, None, 1), (False, "id", 1), (True, "id", 1)]
 )
 def test_what_an_abandoned_attempt_may_have_left_is_in_the_ledger_without_its_password(uncertain, known, left):
-    state = advance.after_abandon(opened(staged=replace(NEW, id=known), uncertain=uncertain), NOW, LATER)
+    state = attempt_ends.after_abandon(opened(staged=replace(NEW, id=known), uncertain=uncertain), NOW, LATER)
     assert len(state.ledger) == left
     assert all(entry.credential.password is None for entry in state.ledger)
     assert all(entry.disable_at == NOW + ledger.LATE_COMMIT for entry in state.ledger)
@@ -86,22 +86,22 @@ def test_what_an_abandoned_attempt_may_have_left_is_in_the_ledger_without_its_pa
 
 def test_an_abandoned_rotation_that_was_asked_for_is_asked_for_again_with_all_that_was_wished():
     state = opened(requested_by="somebody", compromised=True, take_over=True)
-    wish = advance.after_abandon(state, NOW, LATER).request
+    wish = attempt_ends.after_abandon(state, NOW, LATER).request
     assert (wish.purpose, wish.compromised, wish.take_over) == (Purpose.ROTATE, True, True)
     waiting = replace(state, request=UNDO)
-    assert advance.after_abandon(waiting, NOW, LATER).request == UNDO
-    assert advance.after_abandon(opened(purpose=Purpose.UNDO, requested_by="somebody"), NOW, LATER).request is None
+    assert attempt_ends.after_abandon(waiting, NOW, LATER).request == UNDO
+    assert attempt_ends.after_abandon(opened(purpose=Purpose.UNDO, requested_by="somebody"), NOW, LATER).request is None
 
 
 def test_an_abandoned_rotation_is_a_failure_and_is_asked_for_again_from_now():
     state = replace(
         opened(requested_by="somebody", reason="leaked", compromised=True), last_error="too short", failures=1
     )
-    again = advance.after_abandon(state, NOW, LATER)
+    again = attempt_ends.after_abandon(state, NOW, LATER)
     assert again.request == Request(Purpose.ROTATE, "somebody", "leaked", NOW, compromised=True)
     assert (again.failures, again.counts.failed, again.not_before) == (2, 1, LATER)
     assert (again.last_error, again.claim, again.published) == ("too short", None, OLD)
-    assert advance.after_abandon(opened(requested_by="schedule"), NOW, LATER).request is None
+    assert attempt_ends.after_abandon(opened(requested_by="schedule"), NOW, LATER).request is None
 
 
 @pytest.mark.parametrize(
@@ -111,63 +111,63 @@ def test_a_spare_credential_of_an_abandoned_attempt_goes_at_once_beside_the_othe
     twice = replace(SECOND, credential=NEW)
     state = replace(opened(strategy=strategy, uncertain=True), ledger=(FIRST, twice))
     left = LedgerEntry(replace(NEW, password=None), ending, NOW, NOW + ledger.LATE_COMMIT, timedelta())
-    assert advance.after_abandon(state, NOW, LATER).ledger == (FIRST, left)
+    assert attempt_ends.after_abandon(state, NOW, LATER).ledger == (FIRST, left)
     strays = LedgerEntry(Credential("fake", "", attempt="2"), Ending.DELETE, NOW, NOW + ledger.LATE_COMMIT, timedelta())
-    assert advance.after_abandon(state, NOW, LATER, strays=True).ledger == (FIRST, left, strays)
+    assert attempt_ends.after_abandon(state, NOW, LATER, strays=True).ledger == (FIRST, left, strays)
     unknown = replace(state, attempt=replace(state.attempt, staged=replace(NEW, id=None, username="x")), ledger=())
-    assert len(advance.after_abandon(unknown, NOW, LATER, strays=True).ledger) == 1
+    assert len(attempt_ends.after_abandon(unknown, NOW, LATER, strays=True).ledger) == 1
 
 
 @pytest.mark.parametrize(("quarantine", "kept_for"), [(DAY, DAY), (timedelta(), ledger.LATE_COMMIT)])
 def test_an_abandoned_attempt_in_place_keeps_a_password_that_may_be_in_force(quarantine, kept_for):
     in_place = replace(opened(strategy=Strategy.IN_PLACE, uncertain=True), ledger=(FIRST,))
     kept = LedgerEntry(replace(NEW, id=None), Ending.FORGET, NOW, NOW, kept_for)
-    assert advance.after_abandon(in_place, NOW, LATER, kept_for=quarantine).ledger == (FIRST, kept)
+    assert attempt_ends.after_abandon(in_place, NOW, LATER, kept_for=quarantine).ledger == (FIRST, kept)
     certain = replace(in_place, attempt=replace(in_place.attempt, uncertain=False))
-    assert advance.after_abandon(certain, NOW, LATER, kept_for=quarantine).ledger == (FIRST,)
+    assert attempt_ends.after_abandon(certain, NOW, LATER, kept_for=quarantine).ledger == (FIRST,)
 
 
 def test_an_abandoned_undo_has_its_credential_disabled_again():
     disabled = replace(SECOND, credential=NEW, disabled_at=NOW)
     other = replace(FIRST, disabled_at=NOW)
     undo = replace(opened(purpose=Purpose.UNDO, uncertain=True), ledger=(disabled, other))
-    assert advance.after_abandon(undo, NOW, LATER).ledger == (replace(disabled, disabled_at=None), other)
+    assert attempt_ends.after_abandon(undo, NOW, LATER).ledger == (replace(disabled, disabled_at=None), other)
 
 
 def test_a_password_that_a_late_call_may_set_in_place_is_kept_until_none_can_come():
     sent = replace(opened(strategy=Strategy.IN_PLACE, applied_at=NOW), ledger=(FIRST,))
     kept = LedgerEntry(replace(NEW, id=None), Ending.FORGET, LATER, LATER, ledger.LATE_COMMIT)
     given_up = {"kept_for": DAY, "restored": False, "strays": False}
-    assert advance.after_change(sent, LATER).ledger == (FIRST, kept)
-    assert advance.after_abandon(sent, LATER, LATER).ledger == (FIRST, kept)
-    assert advance.after_giving_up(sent, LATER, **given_up).ledger == (FIRST, kept)
+    assert attempt_ends.after_change(sent, LATER).ledger == (FIRST, kept)
+    assert attempt_ends.after_abandon(sent, LATER, LATER).ledger == (FIRST, kept)
+    assert attempt_ends.after_giving_up(sent, LATER, **given_up).ledger == (FIRST, kept)
     again = replace(sent, ledger=(FIRST, kept))
-    assert advance.after_change(again, LATER).ledger == (FIRST, kept)
+    assert attempt_ends.after_change(again, LATER).ledger == (FIRST, kept)
     never = replace(sent, attempt=replace(sent.attempt, applied_at=None))
-    assert advance.after_change(never, LATER).ledger == (FIRST,)
+    assert attempt_ends.after_change(never, LATER).ledger == (FIRST,)
     spare = replace(sent, attempt=replace(sent.attempt, strategy=Strategy.REPLACE))
-    assert advance.after_change(spare, LATER).ledger == (FIRST,)
+    assert attempt_ends.after_change(spare, LATER).ledger == (FIRST,)
 
 
 def test_an_undo_in_place_that_is_given_up_keeps_the_password_that_it_may_have_set():
     undo = opened(strategy=Strategy.IN_PLACE, purpose=Purpose.UNDO, uncertain=True)
-    (kept,) = advance.after_giving_up(undo, NOW, kept_for=DAY, restored=False, strays=False).ledger
+    (kept,) = attempt_ends.after_giving_up(undo, NOW, kept_for=DAY, restored=False, strays=False).ledger
     assert (kept.credential.password, kept.quarantine) == (NEW.password, DAY)
 
 
 def test_an_attempt_that_its_target_outgrew_leaves_nothing_and_is_asked_for_again():
     state = replace(opened(requested_by="somebody", compromised=True), ledger=(FIRST,), failures=3, not_before=LATER)
-    ended = advance.after_change(replace(state, last_error="x"), LATER)
+    ended = attempt_ends.after_change(replace(state, last_error="x"), LATER)
     wish = Request(Purpose.ROTATE, "somebody", "due", LATER, compromised=True)
     assert ended == replace(state, attempt=None, request=wish, failures=0, not_before=None, last_error="", claim=None)
     for nobody in ({"requested_by": "schedule"}, {"requested_by": "somebody", "purpose": Purpose.UNDO}):
-        assert advance.after_change(opened(**nobody), LATER).request is None
-    assert advance.after_change(replace(state, request=UNDO), LATER).request == UNDO
+        assert attempt_ends.after_change(opened(**nobody), LATER).request is None
+    assert attempt_ends.after_change(replace(state, request=UNDO), LATER).request == UNDO
 
 
 def closed(target=TARGET, now=NOW, fraction=0.0, ledger=(), strays=False, **changes) -> TargetState:
     state = replace(opened(Phase.PROVED, **changes), ledger=ledger, failures=3, last_error="x", not_before=NOW)
-    return advance.after_close(state, target, now, fraction, strays=strays)
+    return attempt_ends.after_close(state, target, now, fraction, strays=strays)
 
 
 def test_after_closing_the_staged_credential_is_the_published_one_and_the_next_rotation_is_drawn():
@@ -202,17 +202,17 @@ def test_a_clock_that_was_set_back_makes_no_rotation_shorter_than_nothing():
 def test_totals_are_added_to_what_was_counted_before():
     before = Counts(succeeded=2, failed=3, undone=4, disabled=5, deleted=6, seconds=7.0)
     state = replace(opened(Phase.PROVED), counts=before)
-    after = advance.after_close(state, TARGET, LATER, 0.0).counts
+    after = attempt_ends.after_close(state, TARGET, LATER, 0.0).counts
     assert after == replace(before, succeeded=3, seconds=67.0)
     undoing = replace(state, attempt=replace(state.attempt, purpose=Purpose.UNDO))
-    assert advance.after_close(undoing, TARGET, LATER, 0.0).counts == replace(before, undone=5)
+    assert attempt_ends.after_close(undoing, TARGET, LATER, 0.0).counts == replace(before, undone=5)
 
 
 def test_an_undo_counts_as_a_rotation_only_for_a_target_that_has_none():
     state = opened(Phase.PROVED, purpose=Purpose.UNDO)
-    assert advance.after_close(state, TARGET, LATER, 0.0).last_rotation == LATER
+    assert attempt_ends.after_close(state, TARGET, LATER, 0.0).last_rotation == LATER
     known = replace(state, last_rotation=NOW)
-    assert advance.after_close(known, TARGET, LATER, 0.0).last_rotation == NOW
+    assert attempt_ends.after_close(known, TARGET, LATER, 0.0).last_rotation == NOW
 
 
 def test_the_first_rotation_replaces_nothing_and_looks_for_strays_if_it_has_to():
@@ -225,5 +225,5 @@ def test_the_first_rotation_replaces_nothing_and_looks_for_strays_if_it_has_to()
 def test_the_credential_that_stands_by_is_remembered_without_its_password():
     assert closed(STANDING).standby == replace(OLD, password=None)
     standing = replace(opened(Phase.PROVED, predecessor=None), standby=replace(OLD, username="b"))
-    assert advance.after_close(standing, STANDING, NOW, 0.0).standby == replace(OLD, username="b", password=None)
+    assert attempt_ends.after_close(standing, STANDING, NOW, 0.0).standby == replace(OLD, username="b", password=None)
     assert closed().standby is None

@@ -1,0 +1,149 @@
+"""The state document after an attempt ends: closed, abandoned, outgrown or given up. Pure, like `advance`."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from rotator.core.abandonment import ledger_after, unsettled_entry, with_late_call
+from rotator.core.advance import after_event, after_failure, open_attempt, with_periods
+from rotator.core.attempts import is_unsent, may_cut_off
+from rotator.core.facts import is_same_credential
+from rotator.core.ledger import (
+    LATE_COMMIT,
+    end_now,
+    replaced_entry,
+    strays_entry,
+    with_overlap_for_all,
+    with_overlap_from,
+    without_credential,
+)
+from rotator.core.model import Attempt, Ending, Purpose, Request, Target, TargetState, Verification
+from rotator.core.moves import after_path_change
+from rotator.core.requesting import join_requests
+from rotator.core.schedule import next_due
+from rotator.core.staging import SCHEDULED_BY
+from rotator.core.transitions import AttemptEvent
+from rotator.core.verification import next_verification
+
+
+def after_abandon(
+    state: TargetState, now: datetime, not_before: datetime, *, kept_for: timedelta = LATE_COMMIT, strays: bool = False
+) -> TargetState:
+    """Discards the staged password. Whatever a lost call may have left behind goes into the ledger.
+
+    The request for a rotation is renewed; that for an undo is not. For `kept_for` and `strays` see `ledger_after`.
+    """
+    attempt = open_attempt(state)
+    moved = replace(
+        after_event(state, AttemptEvent.ABANDON),
+        ledger=ledger_after(state.ledger, attempt, now, kept_for, strays=strays),
+        request=_renewed(state, now),
+    )
+    message = state.last_error
+    if attempt.put_back:
+        message += (
+            f"; the old password was put back, and no other is tried before {not_before:%Y-%m-%dT%H:%M:%SZ} unasked"
+        )
+    return after_failure(moved, message, not_before)
+
+
+def after_change(state: TargetState, now: datetime) -> TargetState:
+    """Discards an attempt that its target has outgrown before anything was carried out: it leaves nothing.
+
+    What failed, failed for that attempt. Its request is renewed, to be carried out at once.
+    """
+    ledger = with_late_call(state.ledger, open_attempt(state), now)
+    moved = replace(after_event(state, AttemptEvent.ABANDON), ledger=ledger)
+    return replace(moved, request=_renewed(state, now), failures=0, not_before=None, last_error="", claim=None)
+
+
+def after_giving_up(
+    state: TargetState, now: datetime, *, kept_for: timedelta, restored: bool, strays: bool
+) -> TargetState:
+    """Ends the attempt because somebody asked for that.
+
+    Its request is renewed only if something is still wrong: a password is compromised, or the one that is published
+    may not be in force. For `kept_for` and `strays` see `ledger_after`.
+    """
+    attempt = open_attempt(state)
+    moved = after_event(state, AttemptEvent.ABANDON)
+    ledger, unsettled = state.ledger, may_cut_off(attempt) and not restored
+    if restored:
+        ledger = (*ledger, unsettled_entry(attempt, now, LATE_COMMIT))
+    elif is_unsent(attempt):
+        ledger = with_late_call(ledger, attempt, now)
+    else:
+        ledger = ledger_after(ledger, attempt, now, kept_for, strays=strays)
+    request = _renewed(state, now) if attempt.compromised or unsettled else state.request
+    return replace(moved, ledger=ledger, request=request, failures=0, not_before=None, last_error="", claim=None)
+
+
+def _renewed(state: TargetState, now: datetime) -> Request | None:
+    """Returns the request of the open attempt again, joined with one that waits.
+
+    Nobody has to ask for a rotation that is due; an undo is not tried again.
+    """
+    attempt = open_attempt(state)
+    if attempt.purpose is Purpose.UNDO or attempt.requested_by == SCHEDULED_BY:
+        return state.request
+    again = Request(attempt.purpose, attempt.requested_by, attempt.reason, now, attempt.compromised, attempt.take_over)
+    return again if state.request is None else join_requests(again, state.request)
+
+
+def after_close(
+    state: TargetState, target: Target, now: datetime, fraction: float, *, strays: bool = False
+) -> TargetState:
+    """Closes the attempt after its credential was published; its predecessor goes into the ledger.
+
+    Args:
+        strays: a create of this attempt may have been carried out more than once (a provider that generates does not
+            refuse the second), and every credential but the published one must be removed.
+    """
+    attempt = open_attempt(state)
+    moved = after_event(state, AttemptEvent.CLOSE)
+    policy = target.policy
+    ledger = without_credential(state.ledger, attempt.staged)
+    if attempt.compromised:
+        ledger = tuple(end_now(e, now) for e in ledger)
+    elif attempt.handed_out is not None:
+        ledger = with_overlap_from(ledger, attempt.handed_out, now, policy)
+    elif state.verification is not None and not state.verification.accepted:
+        ledger = with_overlap_for_all(ledger, now, policy)
+    entry = replaced_entry(attempt, target, now)
+    if entry is not None and entry.ending is not Ending.FORGET:  # at a take-over it may be in the ledger already
+        ledger = tuple(
+            e for e in ledger if e.ending is Ending.FORGET or not is_same_credential(e.credential, entry.credential)
+        )
+    added = (*((entry,) if entry else ()), *((strays_entry(attempt, now),) if strays else ()))
+    rotated = attempt.purpose is Purpose.ROTATE
+    counts = state.counts
+    if rotated:
+        seconds = max((now - attempt.started_at).total_seconds(), 0.0)
+        counts = replace(counts, succeeded=counts.succeeded + 1, seconds=counts.seconds + seconds)
+    else:
+        counts = replace(counts, undone=counts.undone + 1)
+    last_rotation = now if rotated or state.last_rotation is None else state.last_rotation
+    standby = attempt.predecessor if entry is not None and entry.ending is Ending.STAND_BY else state.standby
+    moved = with_periods(after_path_change(moved, target, now), policy)
+    return replace(
+        moved,
+        published=attempt.staged,
+        verification=_verified_by(attempt),
+        verify_at=next_verification(ledger, policy, attempt.proved_at or now, fraction),
+        verify_failures=0,
+        standby=standby and replace(standby, password=None),
+        ledger=(*ledger, *added),
+        published_since=now,
+        last_rotation=last_rotation,
+        next_rotation=next_due(policy.schedule, policy.window, last_rotation, fraction, attempt.staged.made_at),
+        scheduled_by=target.schedule_key,
+        failures=0,
+        not_before=None,
+        last_error="",
+        claim=None,
+        counts=counts,
+    )
+
+
+def _verified_by(attempt: Attempt) -> Verification | None:
+    proved = attempt.proved_at
+    return None if proved is None else Verification(proved, accepted=True, proof=attempt.proof)

@@ -1,0 +1,134 @@
+"""The check of `decide` that carries an open attempt to its end, step by step."""
+
+from dataclasses import replace
+
+from rotator.core.abandonment import change_since_staging
+from rotator.core.action_properties import verb_of
+from rotator.core.actions import (
+    Abandon,
+    Action,
+    Apply,
+    Close,
+    Decision,
+    Hold,
+    LookUp,
+    Prove,
+    Publish,
+    Restore,
+    Settle,
+    Verb,
+)
+from rotator.core.attempts import is_spare, is_unsent
+from rotator.core.circuit import ProviderVerb
+from rotator.core.facts import Facts, lookup_key
+from rotator.core.holds import backoff_hold, circuit_hold, foreign_document_hold, identity_hold, missing_account_hold
+from rotator.core.model import Attempt, Credential, Ending, Listed, Phase, Purpose, Strategy
+from rotator.core.verification import is_fresh
+
+
+def continue_attempt(facts: Facts) -> Decision | None:
+    """Carries an open attempt to its end with the staged password, which is never replaced."""
+    attempt = facts.state.attempt
+    if attempt is None:
+        return None
+    ended = _end_without_account(facts, attempt) or missing_account_hold(facts, attempt.staged.account)
+    ended = ended or identity_hold(facts, attempt.staged)
+    if ended is not None:
+        return ended
+    step = _next_step(facts, attempt)
+    shut = None if isinstance(step, Hold) else _circuit_hold(facts, attempt.staged.account, step)
+    return shut or backoff_hold(facts) or step
+
+
+def _next_step(facts: Facts, attempt: Attempt) -> Decision:
+    if attempt.phase is Phase.STAGED:
+        discards = attempt.refused or (attempt.put_back and not attempt.compromised)
+        return _discard(attempt) if discards else _apply(facts, attempt)
+    if attempt.phase is Phase.APPLIED:
+        return Prove(attempt.staged)
+    return _publish(facts, attempt)
+
+
+def _publish(facts: Facts, attempt: Attempt) -> Decision:
+    foreign = foreign_document_hold(facts)
+    if foreign is not None and not attempt.take_over:
+        return foreign
+    return Publish(attempt.staged) if is_fresh(attempt.proved_at, facts) else Prove(attempt.staged)
+
+
+def _end_without_account(facts: Facts, attempt: Attempt) -> Action | None:
+    """Ends an attempt that needs no more calls, whatever has become of its account."""
+    change = change_since_staging(facts, attempt) if is_unsent(attempt) else ""
+    if change:
+        return Abandon(change)
+    published = attempt.phase is Phase.PROVED and facts.consumer.names(attempt.staged)
+    return Close() if published else None
+
+
+def _circuit_hold(facts: Facts, account: str, step: Action) -> Hold | None:
+    """Holds a call that the account's open circuit lets not through. Trying a password or publishing is none."""
+    if isinstance(step, Prove) and not facts.capabilities[account].proof.tries_password:
+        return circuit_hold(facts, account, ProviderVerb.FIND)
+    verb = verb_of(step)
+    return circuit_hold(facts, account, verb) if verb is not None else None
+
+
+def _apply(facts: Facts, attempt: Attempt) -> Decision:
+    foreign = foreign_document_hold(facts)
+    if foreign is not None and not attempt.take_over:
+        return foreign  # before the provider gets the password, which could not be published afterwards
+    if attempt.strategy is Strategy.IN_PLACE:
+        return _settle(facts, attempt) or Apply(Verb.SET_PASSWORD, attempt.staged)
+    if attempt.purpose is Purpose.UNDO:
+        return Apply(Verb.ENABLE, attempt.staged)
+    if attempt.staged.id is None:
+        return _create(facts, attempt)
+    if attempt.strategy is Strategy.REPLACE:
+        return Apply(Verb.COMPLETE, attempt.staged, _inherits_from(facts, attempt))
+    return Apply(Verb.SET_PASSWORD, attempt.staged)
+
+
+def _settle(facts: Facts, attempt: Attempt) -> Action | None:
+    """After an answer that left open which password is in force, a log-in shows it before anything is sent again."""
+    tries = facts.capabilities[attempt.staged.account].proof.tries_password
+    if not attempt.uncertain or facts.unsettled or not tries:
+        return None
+    old = attempt.predecessor
+    return Settle(attempt.staged, old if old is not None and old.password is not None else None)
+
+
+def _create(facts: Facts, attempt: Attempt) -> Action:
+    """Looks before creating again after a lost answer: a create is not idempotent."""
+    like = _inherits_from(facts, attempt)
+    create = Apply(Verb.CREATE, attempt.staged, like)
+    if not attempt.uncertain:
+        return create
+    matches = facts.lookups.get(lookup_key(attempt.staged))
+    if matches is None:
+        return LookUp(attempt.staged)
+    if not matches:
+        return create
+    created = replace(attempt.staged, id=matches[0].id, username=matches[0].username)
+    return Apply(Verb.COMPLETE, created, like)
+
+
+def _inherits_from(facts: Facts, attempt: Attempt) -> Credential | None:
+    """Returns the credential whose grants a new one inherits: if the published one is gone, what it replaced itself."""
+    last = facts.state.verification
+    if last is None or last.listed is not Listed.GONE:
+        return attempt.predecessor
+    replaced = [entry.credential for entry in facts.state.ledger if entry.ending is Ending.DELETE]
+    here = [one for one in replaced if one.account == attempt.staged.account and one.id is not None]
+    return here[-1] if here else attempt.predecessor
+
+
+def _discard(attempt: Attempt) -> Action:
+    """Discards a password that was refused, or not accepted in time.
+
+    If an earlier call may have been carried out, the ledger takes what that call may have left. The one credential of
+    `in-place` first gets its old password back, if that is known, to put the published one into force again.
+    """
+    old = attempt.predecessor
+    if is_spare(attempt) or not attempt.uncertain or old is None or old.password is None:
+        return Abandon()
+    return Restore(old)

@@ -1,0 +1,93 @@
+"""The later events of a forecast: what follows, and when, once nothing is left to do now."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from rotator.core.facts import Facts
+from rotator.core.model import Ending, LedgerEntry, Target
+from rotator.core.schedule import Cron, first_due, next_due
+
+LARGEST_FRACTION = 1 - 1e-9  # the spread is drawn from [0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastEvent:
+    """A later event: at `at`, or between `at` and `until` if its time has not been drawn yet."""
+
+    at: datetime
+    what: str
+    why: str
+    until: datetime | None = None
+
+
+def later_events(facts: Facts, *, drawn_anew: bool, verified_from: datetime | None) -> Iterable[ForecastEvent]:
+    """Yields the later events that follow from the final state."""
+    for entry in facts.state.ledger:
+        can = facts.capabilities.get(entry.credential.account)
+        if entry.ending is not Ending.FORGET and not entry.disabled and can is not None and can.disables:
+            at = max(entry.disable_at, entry.not_before or entry.disable_at, facts.now)
+            yield ForecastEvent(at, f"disable {entry.label}", why_disabled(facts, entry))
+        at = max(entry.ends_at, entry.not_before or entry.ends_at, facts.now)
+        what = last_step(entry, deletes=entry.ending is Ending.DELETE)
+        yield ForecastEvent(at, what, entry.note or "its quarantine ends")
+    for former in facts.state.former_paths:
+        yield ForecastEvent(max(former.until, facts.now), f"withdraw the document at {former.path}", "its overlap ends")
+    if facts.only_ends:
+        return
+    if facts.state.verify_at is not None and facts.state.published is not None:
+        latest = max(facts.state.verify_at, facts.now)
+        soonest = min(verified_from or latest, latest)
+        until = latest if latest > soonest else None
+        yield ForecastEvent(soonest, "prove what is published", _last_verified(facts), until)
+    if facts.state.next_rotation is not None and facts.state.attempt is None:
+        yield _next_rotation(facts, facts.state.next_rotation, drawn_anew=drawn_anew)
+
+
+def _last_verified(facts: Facts) -> str:
+    last = facts.state.verification
+    if last is None:
+        return "it was not proved yet"
+    return f"{'accepted' if last.accepted else 'refused'} {last.at:%Y-%m-%dT%H:%M:%SZ}: {last.proof}"
+
+
+def why_disabled(facts: Facts, entry: LedgerEntry) -> str:
+    """Says why a replaced credential is disabled, and whether that is for good."""
+    can = facts.capabilities.get(entry.credential.account)
+    for_good = can is not None and not can.re_enables
+    return "its overlap ends" + ("; this cannot be undone at this provider" if for_good else "")
+
+
+def last_step(entry: LedgerEntry, *, deletes: bool) -> str:
+    """Says what becomes of a replaced credential at the end of its quarantine."""
+    if deletes:
+        return f"delete {entry.label}"
+    which = "the old password" if entry.ending is Ending.FORGET else "the password"
+    return f"forget {which} of {entry.label}"
+
+
+def _next_rotation(facts: Facts, due: datetime, *, drawn_anew: bool) -> ForecastEvent:
+    state, policy, now = facts.state, facts.target.policy, facts.now
+    what = "rotation" if state.published else "first rotation"
+    why = _why_then(facts.target)
+    if not drawn_anew:
+        if due <= now and policy.window is not None:
+            due = policy.window.next_opening(now)
+        return ForecastEvent(max(due, now), what, why)
+    last, made = state.last_rotation, state.published.made_at if state.published else None
+    earliest, latest = (
+        first_due(policy.window, now, fraction)
+        if last is None
+        else next_due(policy.schedule, policy.window, last, fraction, made)
+        for fraction in (0.0, LARGEST_FRACTION)
+    )
+    earliest, latest = min(earliest, latest), max(earliest, latest)
+    return ForecastEvent(earliest, what, why, latest if latest > earliest else None)
+
+
+def _why_then(target: Target) -> str:
+    schedule, window = target.policy.schedule, target.policy.window
+    why = f"policy {target.policy.name}"
+    if isinstance(schedule, Cron):
+        why += f": cron {schedule.expression}, {schedule.timezone}"
+    return f"{why}; window {window.cron}, {window.timezone}" if window else why

@@ -1,0 +1,48 @@
+"""The state document after somebody asks for a rotation or an undo, and how two requests join. Pure, like `advance`."""
+
+from dataclasses import replace
+
+from rotator.core.left_over import is_empty
+from rotator.core.model import Attempt, Phase, Purpose, Request, TargetState
+
+
+def after_request(state: TargetState, request: Request) -> TargetState:
+    """Stores a request to act now. It ends the back-off, and lets a target that was retired begin anew."""
+    if state.retired_at is not None:
+        state = replace(state, retired_at=None)
+    if is_empty(state):
+        state = replace(state, renamed_to="")
+    if state.attempt is not None and _is_asked_for(state.attempt, request):
+        return replace(state, attempt=_join_attempt(state.attempt, request), not_before=None)
+    return replace(state, request=join_requests(state.request, request), not_before=None)
+
+
+def _is_asked_for(attempt: Attempt, request: Request) -> bool:
+    """True if the open attempt already does what the request asks for; then no second one has to follow.
+
+    A proved password may have been handed out long ago, and may be the very one that somebody wants replaced.
+    """
+    may_be_out = attempt.phase is Phase.PROVED and attempt.purpose is Purpose.ROTATE
+    only_takes_over = request.take_over and not request.compromised
+    return attempt.purpose is request.purpose and (not may_be_out or only_takes_over)
+
+
+def _join_attempt(attempt: Attempt, request: Request) -> Attempt:
+    return replace(
+        attempt,
+        requested_by=request.requested_by,
+        reason=request.reason,
+        compromised=attempt.compromised or request.compromised,
+        take_over=attempt.take_over or request.take_over,
+    )
+
+
+def join_requests(waiting: Request | None, request: Request) -> Request:
+    """Returns the later request, with anything more that an earlier one of the same purpose asked for."""
+    if waiting is None or waiting.purpose is not request.purpose:
+        return request
+    return replace(
+        request,
+        compromised=waiting.compromised or request.compromised,
+        take_over=waiting.take_over or request.take_over,
+    )

@@ -1,0 +1,133 @@
+"""The check of `decide` that retires replaced credentials, entry by entry of the ledger."""
+
+from rotator.core.action_properties import verb_of
+from rotator.core.actions import (
+    Action,
+    Decision,
+    Delete,
+    Disable,
+    Expire,
+    Forget,
+    Hold,
+    HoldReason,
+    LiftEnd,
+    LookUp,
+    Overwrite,
+)
+from rotator.core.backoff import is_waiting
+from rotator.core.facts import Facts, has_other_identity, lookup_key
+from rotator.core.holds import circuit_hold, clocks_hold, ending_document_hold, foreign_document_hold, identity_hold
+from rotator.core.model import Capabilities, Cutoff, Ending, LedgerEntry
+from rotator.core.verification import before_retirement, is_refused
+
+
+def retire(facts: Facts) -> Decision | None:
+    """Retires what the ledger names and nothing else; never what is published, staged or in a consumer document."""
+    lift, foreign = _lift(facts), foreign_document_hold(facts) or ending_document_hold(facts)
+    if lift is not None:
+        return lift
+    if foreign is not None and not facts.only_ends:  # nobody is going to correct the document of an ended target
+        return foreign
+    declined: Hold | None = None
+    changed: Hold | None = None
+    for entry in facts.state.ledger:
+        if entry.ending is not Ending.FORGET and has_other_identity(facts, entry.credential):
+            changed = changed or identity_hold(facts, entry.credential)
+            continue
+        action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
+        if action is None:
+            declined = declined or clocks_hold(facts, entry.ends_at if entry.disabled else entry.disable_at)
+        elif not _is_urgent(action) and _is_shut(facts, entry.credential.account, action):
+            continue
+        elif not _is_urgent(action) and facts.retirements_left <= 0:
+            declined = Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
+        else:
+            unproved = _proof_before(facts, action)
+            if not isinstance(unproved, Hold):
+                return unproved or action
+            declined = unproved
+    return changed or declined
+
+
+def _proof_before(facts: Facts, action: Action) -> Decision | None:
+    """Returns what must come before a retirement: a fresh proof of what is published."""
+    if isinstance(action, Expire | Disable | Overwrite | Delete):
+        return before_retirement(facts, action.entry)
+    return None
+
+
+def _lift(facts: Facts) -> Action | None:
+    """Takes back an end that the provider was told.
+
+    That is for a credential that somebody else's document hands out, or while the published one is refused.
+    """
+    refused = is_refused(facts.state)
+    for entry in facts.state.ledger:
+        lift, coming = LiftEnd(entry), entry.expires_at is not None and entry.expires_at > facts.now
+        needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
+        can_be_tried = _can_be_tried(facts, entry) and not _is_shut(facts, entry.credential.account, lift)
+        coming = coming and not has_other_identity(facts, entry.credential)
+        if coming and needed and can_be_tried:
+            return lift
+    return None
+
+
+def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
+    # An old password is forgotten without the provider.
+    reachable = entry.credential.account in facts.capabilities or entry.ending is Ending.FORGET
+    return reachable and not is_waiting(entry.not_before, facts.clocks.vault)
+
+
+def _is_urgent(action: Action) -> bool:
+    """True for what stops a compromised credential from being accepted: it waits for no cap and no open circuit."""
+    if isinstance(action, Delete):
+        return action.urgent
+    return isinstance(action, Disable | Overwrite) and action.entry.compromised
+
+
+def _is_shut(facts: Facts, account: str, action: Action) -> bool:
+    verb = verb_of(action)
+    return verb is not None and circuit_hold(facts, account, verb) is not None
+
+
+def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
+    # An emergency is not triggered by time, and waits for no clock.
+    replaced = entry.compromised or entry.disable_at <= facts.clocks.earliest
+    ended = entry.compromised or entry.ends_at <= facts.clocks.earliest
+    if entry.ending is Ending.FORGET:
+        return Forget(entry) if ended else None
+    can = facts.capabilities[entry.credential.account]
+    if facts.is_protected(entry.credential):
+        return None
+    if not replaced:
+        # Told in advance, the provider ends the credential even while rotator is down.
+        untold = entry.credential.id is not None and entry.expires_at != entry.disable_at
+        return Expire(entry) if untold and can.expires else None
+    if entry.credential.id is None:
+        return _trace(facts, entry)
+    return _cut_off(can, entry) or (_last_step(can, entry) if ended else None)
+
+
+def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:
+    if entry.disabled or entry.cutoff is Cutoff.NONE:
+        return None
+    if entry.cutoff is Cutoff.OVERWRITE:
+        return Overwrite(entry)
+    # What can be neither disabled nor deleted ends by a random password; otherwise it would be accepted for ever.
+    only_by_password = entry.ending is Ending.DELETE and not can.deletes and can.sets_password
+    return Disable(entry) if can.disables or only_by_password else None
+
+
+def _last_step(can: Capabilities, entry: LedgerEntry) -> Action:
+    stays = entry.ending is Ending.STAND_BY or not can.deletes
+    return Forget(entry) if stays else Delete(entry, urgent=entry.compromised and not entry.disabled)
+
+
+def _trace(facts: Facts, entry: LedgerEntry) -> Action:
+    """Removes whatever a listing shows for an entry without an id, which comes from a create with a lost answer."""
+    matches = facts.lookups.get(lookup_key(entry.credential))
+    if matches is None:
+        return LookUp(entry.credential, entry)
+    named = {other.credential.id for other in facts.state.ledger}
+    strays = [stray for stray in matches if stray.id not in named and not facts.is_protected(stray)]
+    return Delete(entry, strays[0]) if strays else Forget(entry)

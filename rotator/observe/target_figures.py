@@ -1,0 +1,77 @@
+"""The figures of one target, from its state document: those that metrics show, and those that the status shows too."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rotator.core.attempts import may_cut_off
+from rotator.core.model import LedgerEntry, Policy, TargetState
+from rotator.core.schedule import Cron
+from rotator.core.verification import is_overdue, is_refused
+from rotator.observe.catalogue import GRACE
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSnapshot:
+    """The latest snapshot of a target."""
+
+    state: TargetState
+    policy: Policy
+    max_age: timedelta  # of `policy`; kept because a cron expression is slow to evaluate
+    at: datetime
+    removed: bool = False  # only its end is left: nothing is rotated
+
+
+def max_age(policy: Policy) -> timedelta:
+    """Returns the greatest age that a password reaches under a policy while everything works.
+
+    With a window it is the schedule's longest interval, or half of it (no window is used earlier) and the longest gap
+    between two openings, whichever is greater, plus the length of the window, over which rotations are spread.
+    """
+    longest, window = policy.schedule.longest, policy.window
+    if window is None:
+        return longest
+    return max(longest, longest / 2 + Cron(window.cron, window.timezone).longest) + window.duration
+
+
+def overdue(entry: LedgerEntry, now: datetime) -> bool:
+    """Returns True if a replaced credential should have been disabled, or deleted, more than `GRACE` ago."""
+    return now > (entry.ends_at if entry.disabled else entry.disable_at) + GRACE
+
+
+GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
+    "rotator_target_last_rotation_timestamp_seconds": lambda seen, _: _stamp(seen.state.last_rotation),
+    "rotator_target_password_made_timestamp_seconds": lambda seen, _: (
+        _stamp(seen.state.published.made_at) if seen.state.published is not None else None
+    ),
+    "rotator_target_next_rotation_timestamp_seconds": lambda seen, _: _stamp(seen.state.next_rotation),
+    "rotator_target_max_age_seconds": lambda seen, _: seen.max_age.total_seconds(),
+    "rotator_target_consecutive_failures": lambda seen, _: float(seen.state.failures),
+    "rotator_last_look_timestamp_seconds": lambda seen, _: _stamp(seen.at),
+    "rotator_attempt_open_timestamp_seconds": lambda seen, _: (
+        _stamp(seen.state.attempt.started_at) if seen.state.attempt is not None else None
+    ),
+    "rotator_target_devices_out": lambda seen, _: float(
+        seen.state.attempt is not None and may_cut_off(seen.state.attempt)
+    ),
+    "rotator_target_verified_timestamp_seconds": lambda seen, _: (
+        _stamp(seen.state.verification.at) if seen.state.verification is not None else None
+    ),
+    "rotator_target_accepted": lambda seen, _: (
+        float(not is_refused(seen.state)) if seen.state.verification is not None else None
+    ),
+    "rotator_target_verification_overdue": lambda seen, now: float(is_overdue(seen.state, seen.policy, now)),
+    "rotator_retirement_overdue": lambda seen, now: float(sum(overdue(entry, now) for entry in seen.state.ledger)),
+}
+
+
+# A removed target has no schedule; only what is open or left of it concerns anybody.
+OF_REMOVED = (
+    "rotator_target_consecutive_failures",
+    "rotator_attempt_open_timestamp_seconds",
+    "rotator_retirement_overdue",
+)
+
+
+def _stamp(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment is not None else None

@@ -1,0 +1,30 @@
+"""Deciding on the next step of an open attempt."""
+
+from dataclasses import replace
+
+from core_facts import ENTRY, HOUR, NEW, NOW, OLD, OTHER, STAGED, attempt, document, facts
+
+from rotator.core.actions import Abandon, Apply, Disable, HoldReason, Verb
+from rotator.core.decide import decide
+
+
+def test_nothing_is_applied_that_could_not_be_published_unless_it_is_to_be_taken_over():
+    foreign = {"consumer": document(OTHER)}
+    assert decide(facts(state_attempt=attempt(), **foreign)).reason is HoldReason.FOREIGN_DOCUMENT
+    taken = attempt(take_over=True)
+    assert decide(facts(state_attempt=taken, **foreign)) == Apply(Verb.CREATE, STAGED, OLD)
+    assert decide(facts(state_attempt=attempt(refused=True), **foreign)) == Abandon()
+
+
+def test_a_document_that_hands_out_what_is_staged_is_nobody_elses():
+    staged = attempt(staged=NEW, uncertain=True)
+    assert decide(facts(state_attempt=staged, consumer=document(NEW))) == Apply(Verb.COMPLETE, NEW, OLD)
+    entry = replace(ENTRY, credential=OTHER)
+    waiting = facts(
+        state_attempt=staged,
+        consumer=document(NEW),
+        state_ledger=(entry,),
+        state_not_before=NOW + HOUR,
+        state_failures=1,
+    )
+    assert decide(waiting) == Disable(entry)

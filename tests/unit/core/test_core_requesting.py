@@ -1,0 +1,49 @@
+"""Requests: what one that waits or an open attempt takes over from the next, and what it keeps."""
+
+from dataclasses import replace
+
+from core_facts import LATER, OLD, REQUEST, UNDO, opened
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rotator.core import requesting
+from rotator.core.model import Phase, Purpose, Request, TargetState
+
+flags = st.booleans()
+
+
+@given(first=st.tuples(flags, flags), second=st.tuples(flags, flags), phase=st.none() | st.sampled_from(Phase))
+def test_no_emergency_and_no_take_over_is_lost_between_two_requests(first, second, phase):
+    state = TargetState("office", published=OLD) if phase is None else opened(phase)
+    for compromised, take_over in (first, second):
+        state = requesting.after_request(state, replace(REQUEST, compromised=compromised, take_over=take_over))
+    wishes = [wish for wish in (state.attempt, state.request) if wish is not None]
+    assert any(wish.compromised for wish in wishes) is (first[0] or second[0])
+    assert any(wish.take_over for wish in wishes) is (first[1] or second[1])
+    if phase is not Phase.PROVED:
+        assert (state.attempt is None) is (state.request is not None)
+    if phase is Phase.PROVED and (first[0] or second[0]):
+        assert state.request.compromised
+    assert state.not_before is None
+
+
+def test_a_second_undo_joins_the_first_and_a_rotation_waits_for_it():
+    undoing = opened(purpose=Purpose.UNDO)
+    assert requesting.after_request(undoing, UNDO).request is None
+    assert requesting.after_request(undoing, REQUEST).request == REQUEST
+    assert requesting.after_request(opened(), UNDO).request == UNDO
+
+
+def test_an_open_attempt_takes_over_who_asked_last_and_why():
+    asked = replace(REQUEST, requested_by="another", reason="leaked", compromised=True)
+    state = requesting.after_request(replace(opened(), not_before=LATER), asked)
+    expected = replace(opened().attempt, requested_by="another", reason="leaked", compromised=True)
+    assert state == replace(opened(), attempt=expected)
+
+
+def test_a_later_request_replaces_an_earlier_one_and_keeps_what_only_that_asked_for():
+    first = replace(REQUEST, compromised=True)
+    second = Request(Purpose.ROTATE, "another", "later", LATER, take_over=True)
+    state = requesting.after_request(TargetState("office", request=first, not_before=LATER), second)
+    assert state == TargetState("office", request=replace(second, compromised=True))
+    assert requesting.after_request(TargetState("office", request=first), UNDO).request == UNDO
