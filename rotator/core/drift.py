@@ -2,7 +2,9 @@
 
 A failed proof never starts a series of rotations. What the account shows as changed is repaired at once. What it shows
 as unchanged is repaired if no other target of the account is refused at the same time; several are the registrar's
-trouble. Either way there is no second repair until the provider has accepted what is published.
+trouble. What only a listing shows as gone is believed once another credential of the account was accepted again: the
+key may be that of another account. Either way there is no second repair until the provider has accepted what is
+published.
 """
 
 from dataclasses import replace
@@ -40,7 +42,16 @@ def _repair(facts: Facts, last: Verification) -> Action | Hold:
         return refused_hold(facts, last, f"; it was rotated once because of that: rotator rotate {name}")
     if last.listed is None:
         return refused_hold(facts, last, "; it could not be looked up yet")
+    if last.listed is Listed.GONE and not facts.account_vouched_for and _is_read_back(facts):
+        doubt = "it is gone, or the key is that of another account, where nothing else of ours was seen either"
+        return refused_hold(facts, last, f"; {doubt}: correct the key, or rotator rotate {name}")
     return _single(facts, last) if last.listed is Listed.UNCHANGED else Repair(_request(facts, last.listed))
+
+
+def _is_read_back(facts: Facts) -> bool:
+    published = facts.state.published
+    can = facts.capabilities.get(published.account) if published is not None else None
+    return can is not None and not can.proof.tries_password
 
 
 def _single(facts: Facts, last: Verification) -> Action | Hold:

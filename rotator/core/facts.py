@@ -35,6 +35,7 @@ class Facts:
     state_remedy: str = ""  # the command in Vault against either
     refused_targets: int = 0  # of the published credential's account, as this process has seen: this one counts
     refused_for: timedelta = timedelta()  # how long this process has seen that what is published is refused
+    account_vouched_for: bool = True  # since then this process has seen another credential of the account accepted
     other_documents: Mapping[str, ConsumerDocument] = field(default_factory=dict)  # at paths that the target leaves
     former_name: str = ""  # a target that is not configured any more, whose state names this target's path
 

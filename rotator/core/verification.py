@@ -111,6 +111,8 @@ def gets_new_password(state: TargetState) -> bool:
 def refused_hold(facts: Facts, last: Verification, more: str = "") -> Hold:
     """Holds what rests on a published credential that the provider did not accept the last time."""
     name = facts.state.published.username if facts.state.published else facts.target.name
+    if facts.only_ends:  # nobody repairs it
+        more = f"; end it with the rest: rotator retire {facts.target.name} --published"
     message = f"the provider does not accept {name}, which is published ({last.proof}): nothing is retired meanwhile"
     return Hold(HoldReason.PUBLISHED_REFUSED, message + more)
 

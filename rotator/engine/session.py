@@ -241,6 +241,7 @@ class Session:
             state_remedy=self._found.remedy,
             refused_targets=refused_targets,
             refused_for=refused_for,
+            account_vouched_for=throttles.is_vouched_for(self.target.name),
             other_documents=dict(self.other_documents),
             former_name=former_name,
         )

@@ -11,7 +11,7 @@ from threading import Lock
 from rotator.core.answers import Answer, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.attempts import is_propagating, may_cut_off
 from rotator.core.circuit import Circuit, ProviderVerb
-from rotator.core.model import Attempt, Capabilities, Phase, TargetState
+from rotator.core.model import Attempt, Capabilities, Credential, Phase, TargetState
 from rotator.ports import Clock
 
 _MINUTE = 60.0
@@ -31,6 +31,8 @@ class Throttles:
         self._unproved: dict[str, str] = {}  # by target, the account: a password was not accepted in time
         self._put_back: dict[str, str] = {}  # likewise, and the old one was put back
         self._refused: dict[str, tuple[str, float]] = {}  # by target, the account and since when
+        self._accepted: dict[str, tuple[Credential, datetime]] = {}  # by target, what was accepted and when
+        self._accepted_again: dict[str, float] = {}  # by account, when a credential was last seen accepted once more
         self._lock = Lock()
 
     def open_until(self, accounts: Iterable[str], now: datetime) -> Mapping[str, datetime]:
@@ -130,8 +132,17 @@ class Throttles:
         return frozenset(name for name, number in counted.items() if number >= self._new.threshold and name in proving)
 
     def note_verification(self, target: str, state: TargetState) -> None:
-        """Remembers since when this process has known that what a target has published is refused."""
+        """Remembers since when this process has known that what a target has published is refused, or accepted again.
+
+        What was made just now is no evidence: it is accepted by whichever account the key belongs to.
+        """
+        last, published = state.verification, state.published
         with self._lock:
+            if published is not None and last is not None and last.accepted:
+                before = self._accepted.get(target)
+                if before is not None and before[0] == published and before[1] < last.at:
+                    self._accepted_again[published.account] = self._clock.monotonic()
+                self._accepted[target] = (published, last.at)
             if state.published is None or state.verification is None or state.verification.accepted:
                 self._refused.pop(target, None)
             else:
@@ -145,6 +156,12 @@ class Throttles:
             account, since = self._refused.get(target, ("", at))
             number = sum(account == other for other, _ in self._refused.values())
         return number, timedelta(seconds=at - since)
+
+    def is_vouched_for(self, target: str) -> bool:
+        """True if another credential of the account was accepted again since what this target has published is not."""
+        with self._lock:
+            account, since = self._refused.get(target, ("", 0.0))
+            return self._accepted_again.get(account, -1.0) >= since
 
     def retirements_left(self) -> int:
         """Returns how many credentials may still be disabled or deleted in this minute."""

@@ -11,7 +11,9 @@ from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHa
 from rotator.core.actions import HoldReason
 from rotator.core.answers import Retry, Wait
 from rotator.core.drift import ALONE
+from rotator.core.left_over import left_over
 from rotator.core.model import Target
+from rotator.core.removal import after_retirement
 from rotator.core.secret import Secret
 from rotator.core.verification import BELIEVED
 from rotator.engine import Engine
@@ -203,3 +205,18 @@ def test_a_look_up_that_fails_is_made_again_with_the_next_proof():
     assert "could not be looked up yet" in engine.look(world.target).hold.message
     world.settle(engine, 11 * MINUTE)
     assert world.published_works
+
+
+def test_a_removed_target_whose_credential_was_deleted_says_which_command_ends_the_rest():
+    world, engine = verified()
+    world.request(engine)
+    engine.look(world.target)
+    world.target = left_over(world.state)
+    delete(world)
+    world.settle(engine, 2 * DAY)
+    assert "rotator retire office --published" in engine.look(world.target).hold.message
+    state = after_retirement(world.state, DAILY, world.clock.now(), at_once=True)
+    world.store.write_state(state, world.store.states["office"].version)
+    world.settle(engine, 10 * DAY)
+    assert world.state.ledger == ()
+    assert world.provider.credentials == {}

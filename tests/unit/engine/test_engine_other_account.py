@@ -1,5 +1,6 @@
 """The key of another account under the same name in the configuration: nothing is sent, and nothing is forgotten."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,8 +9,9 @@ from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHa
 from simulated_accounts import SETUPS, SimulatedHarness
 
 from rotator.core.actions import HoldReason
-from rotator.core.model import Ending, Purpose
-from rotator.testing import FakeFault, FakeProvider
+from rotator.core.model import Ending, Proof, Purpose, Target
+from rotator.engine import Engine
+from rotator.testing import CHOSEN, FakeFault, FakeProvider
 
 HOUR = timedelta(hours=1)
 TARGETS = pytest.mark.parametrize(
@@ -149,6 +151,51 @@ def test_what_is_gone_is_believed_where_what_is_published_is_there():
     del harness.provider.credentials[entry.credential.id]
     harness.settle(harness.engine(), 2 * DAY)
     assert harness.state.ledger == ()
+
+
+def test_where_only_a_listing_shows_what_is_gone_no_target_is_rotated_into_another_account():
+    """Each was taken for deleted by hand, created at the other account and published there, within a day."""
+    world, targets, pass_time = read_back_fleet()
+    engine, ours = world.engine(), world.provider.credentials
+    pass_time(engine, 2 * HOUR)
+    world.provider.credentials = {}
+    pass_time(engine, 2 * DAY)
+    states = [world.store.states[target.name].state for target in targets]
+    assert [state.counts.succeeded for state in states] == [1] * len(targets)
+    held = engine.look(targets[0]).hold
+    assert held.reason is HoldReason.PUBLISHED_REFUSED
+    assert "the key is that of another account" in held.message
+    world.provider.credentials = ours
+    pass_time(engine, DAY)
+    assert all(world.store.states[target.name].state.verification.accepted for target in targets)
+
+
+def test_where_only_a_listing_shows_what_is_gone_it_is_repaired_once_another_one_was_accepted():
+    world, targets, pass_time = read_back_fleet()
+    engine = world.engine()
+    pass_time(engine, 2 * HOUR)
+    del world.provider.credentials[world.store.states["t0"].state.published.id]
+    pass_time(engine, 2 * DAY)
+    states = [world.store.states[target.name].state for target in targets]
+    assert [state.counts.succeeded for state in states] == [2, 1, 1]
+    assert all(state.verification.accepted for state in states)
+
+
+def read_back_fleet() -> tuple[EngineHarness, list[Target], Callable[[Engine, timedelta], None]]:
+    """Three targets of an account whose listing is the only proof, and what lets time pass for them."""
+    world = EngineHarness(capabilities=replace(CHOSEN, proof=Proof("the listing", tries_password=False)))
+    daily = replace(POLICY, verify=DAY)
+    names = ["t0", "t1", "t2"]
+    targets = [replace(REPLACE, name=name, usernames=(name,), path=f"sip/{name}", policy=daily) for name in names]
+
+    def pass_time(engine: Engine, span: timedelta) -> None:
+        end = world.clock.now() + span
+        while world.clock.now() < end:
+            for target in targets:
+                engine.look(target)
+            world.clock.advance(timedelta(minutes=10))
+
+    return world, targets, pass_time
 
 
 def test_telnyx_with_the_key_of_another_account():
