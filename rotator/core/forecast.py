@@ -3,10 +3,9 @@
 It decides (`decide`) and advances the state (`advance`, `ledger`) as the engine does, without effects.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import assert_never
 
 from rotator.core import actions as do
@@ -103,11 +102,11 @@ class _PaperRun:
             case do.Verify():
                 proof = facts.capabilities[action.credential.account].proof
                 self._step(f"prove that {action.credential.username} is accepted", f"by {proof}")
-                drawn = partial(verification.after_acceptance, state, facts.target, str(proof), facts.clocks)
-                self._draw(soonest=drawn(LARGEST_FRACTION), latest=drawn(0.0))
+                how = (state, facts.target, str(proof), facts.clocks)
+                self._draw(lambda drawn: verification.after_acceptance(*how, drawn), LARGEST_FRACTION, 0.0)
             case do.DrawVerification():
-                drawn = partial(verification.after_verification_draw, state, facts.target.policy, facts.clocks.latest)
-                self._draw(soonest=drawn(0.0), latest=drawn(LARGEST_FRACTION))
+                first = (state, facts.target.policy, facts.clocks.latest)
+                self._draw(lambda drawn: verification.after_verification_draw(*first, drawn), 0.0, LARGEST_FRACTION)
             case do.Repair():
                 self._step("request a repair of what is published", action.request.reason)
                 self._move(drift.after_repair(state, action.request))
@@ -117,8 +116,8 @@ class _PaperRun:
                 self._change_path(action)
             case do.Close():
                 self.drawn_anew = True
-                drawn = partial(attempt_ends.after_close, state, facts.target, facts.clocks.latest)
-                self._draw(soonest=drawn(LARGEST_FRACTION), latest=drawn(0.0))
+                closed = (state, facts.target, facts.clocks.latest)
+                self._draw(lambda drawn: attempt_ends.after_close(*closed, drawn), LARGEST_FRACTION, 0.0)
             case do.Abandon():
                 self._abandon(action)
             case do.Restore():
@@ -153,10 +152,10 @@ class _PaperRun:
     def _move(self, state: TargetState) -> None:
         self.facts = replace(self.facts, state=state)
 
-    def _draw(self, *, soonest: TargetState, latest: TargetState) -> None:
+    def _draw(self, after: Callable[[float], TargetState], soonest: float, latest: float) -> None:
         """Moves to the state with the latest verification that can be drawn, and notes when the soonest would be."""
-        self.verified_from = soonest.verify_at
-        self._move(latest)
+        self.verified_from = after(soonest).verify_at
+        self._move(after(latest))
 
     def _retire(self, state: TargetState) -> None:
         self.facts = replace(self.facts, state=state, retirements_left=self.facts.retirements_left - 1)

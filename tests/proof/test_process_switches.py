@@ -15,7 +15,7 @@ def test_two_processes_do_the_work_of_one(setup, count_run, long_run):
     for number, scenario in enumerate(SCENARIOS):
         skews = (timedelta(), -APART, APART) if long_run else ((timedelta(), -APART, APART)[number % 3],)
         for skew in skews:
-            for _ in switches(setup, scenario, skew, stride=2 if long_run else 14):
+            for _ in switches(setup, scenario, skew, stride=2 if long_run else 20):
                 count_run(setup.kind, setup.strategy.value, "two processes, switched at any two boundaries")
 
 
