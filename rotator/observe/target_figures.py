@@ -26,11 +26,6 @@ class TargetSnapshot:
         """True if the target was removed or retired: nobody rotates it any more."""
         return self.removed or self.state.retired_at is not None
 
-    @property
-    def has_left(self) -> bool:
-        """True if the target was removed from the configuration or retired: nobody rotates it any more."""
-        return self.removed or self.state.retired_at is not None
-
 
 def max_age(policy: Policy) -> timedelta:
     """Returns the greatest age that a password reaches under a policy while everything works.
