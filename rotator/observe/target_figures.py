@@ -23,7 +23,7 @@ class TargetSnapshot:
 
     @property
     def has_left(self) -> bool:
-        """True if the target was removed from the configuration or retired: nobody rotates it any more."""
+        """True if the target was removed or retired: nobody rotates it any more."""
         return self.removed or self.state.retired_at is not None
 
 

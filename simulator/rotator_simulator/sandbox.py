@@ -77,6 +77,8 @@ class Sandbox:
         config, env = quote(str(self._folder / "config.yaml")), quote(str(self._folder / "env"))
         target = next(one for one in environment.targets if one.name == _EXAMPLE)
         account, username = environment.account_of(_EXAMPLE).name, target.usernames[0]
+        # The token goes through a pipe, since a process list would show an argument.
+        authorized = "printf 'X-Auth-Token: %s' \"$VOBIZ_AUTH_TOKEN\" | curl -s -H @-"
         return [
             f"Simulated providers   {url} (accounts: {', '.join(environment.accounts)})",
             f"SIP registrar         {environment.server.sip_address} (UDP)",
@@ -92,6 +94,8 @@ class Sandbox:
             "",
             "Show the simulated credentials, their history, and the registrations:",
             f"  curl -s {url}/_sandbox/state",
+            "Delete a credential, as somebody at the provider's console might (ID is in that state):",
+            f"  {authorized} -H 'X-Auth-ID: {account}' -X DELETE {url}/api/v1/Account/{account}/credentials/ID",
             "Lose the answer to the next create, although it is carried out:",
             *_post(f"{url}/_sandbox/faults", '{"fault": "lost-answer", "verb": "create"}'),
             "Answer the next two updates with 429; remove all faults:",

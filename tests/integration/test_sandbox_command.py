@@ -129,6 +129,21 @@ def test_the_printed_faults_and_calls_are_taken(start_sandbox) -> None:
         assert answer.status_code == 200, (words, answer.text)
 
 
+def test_the_printed_deletion_deletes_what_it_names(start_sandbox) -> None:
+    sandbox = start_sandbox("--no-vault")
+    url = next(word for word in sandbox.ready().split() if word.startswith("http://"))
+    (line,) = [line for line in sandbox.text().splitlines() if "-X DELETE" in line and line.endswith("/ID")]
+
+    def ids() -> list[str]:
+        state = requests.get(f"{url}/_sandbox/state", timeout=10).json()
+        return [each["id"] for each in state["accounts"]["MA_DEMO"]["credentials"]]
+
+    before = ids()
+    script = line.removesuffix("ID") + before[0]
+    subprocess.run(["sh", "-c", script], env={**os.environ, **sandbox.environment()}, timeout=20, check=True)
+    assert ids() == before[1:]
+
+
 @pytest.mark.parametrize("words", [(), ("--no-vault",)])
 def test_ctrl_c_ends_it_well_and_leaves_the_folder_only(start_sandbox, words: tuple[str, ...]) -> None:
     sandbox = start_sandbox(*words)
