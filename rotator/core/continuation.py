@@ -18,7 +18,7 @@ from rotator.core.actions import (
     Settle,
     Verb,
 )
-from rotator.core.attempts import is_spare, is_unsent
+from rotator.core.attempts import can_put_back, is_spare, is_unsent
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import backoff_hold, circuit_hold, foreign_document_hold, identity_hold, missing_account_hold
@@ -52,7 +52,9 @@ def _next_step(facts: Facts, attempt: Attempt) -> Decision:
 def _publish(facts: Facts, attempt: Attempt) -> Decision:
     foreign = foreign_document_hold(facts)
     if foreign is not None and not attempt.take_over:
-        return foreign
+        old = attempt.predecessor
+        puts_back = can_put_back(attempt, facts.capabilities[attempt.staged.account])
+        return Restore(old) if old is not None and puts_back else foreign  # devices are out meanwhile
     return Publish(attempt.staged) if is_fresh(attempt.proved_at, facts) else Prove(attempt.staged)
 
 

@@ -6,7 +6,7 @@ from rotator.core.answers import Answer, Done, Refusal, Refused
 from rotator.core.attempts import can_put_back, is_propagating
 from rotator.core.audit_words import AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Credential, Proof
+from rotator.core.model import Credential, Phase, Proof
 from rotator.engine.attempt_effects import discard, record, set_back
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
@@ -43,7 +43,11 @@ def _try_password(caller: ProviderCaller, session: Session, credential: Credenti
 
 
 def restore(caller: ProviderCaller, session: Session, action: do.Restore) -> None:
-    """Sets the old password of the one credential again."""
+    """Sets the old password of the one credential again. A proved one that cannot be published is given up first."""
+    if session.attempt.phase is Phase.PROVED:
+        why = f"{session.target.path} was changed by somebody else before the new password was published"
+        session.write(advance.after_unaccepted(session.state, why))
+        return
     credential = action.credential
     answer = caller.ask(
         credential.account, ProviderVerb.SET_PASSWORD, lambda provider: provider.set_password(credential)

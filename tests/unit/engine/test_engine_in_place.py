@@ -222,6 +222,30 @@ def test_a_password_that_may_not_be_published_is_put_back():
     assert world.published_works
 
 
+def test_a_password_that_cannot_be_published_over_somebody_elses_document_is_put_back():
+    """A person changed the document in between: devices that had read it before were out until somebody came."""
+    world, engine = rotated()
+    world.settle(engine, HOUR)
+    old, proves = world.state.published, world.provider.prove
+
+    def prove(credential: Credential) -> Answer[Proof]:
+        if world.state.attempt is not None:
+            world.store.tamper(world.target.path, "somebody")
+        return proves(credential)
+
+    world.provider.prove = prove
+    world.request(engine)
+    look = engine.look(world.target)
+    assert world.provider.accepts(old.username, old.password)
+    assert len(look.steps) <= 12
+    assert world.settle(engine, DAY).hold.reason is HoldReason.FOREIGN_DOCUMENT
+    assert world.state.attempt is None
+    world.provider.prove = proves
+    world.request(engine, take_over=True)
+    world.until_rotated(engine)
+    assert world.published_works
+
+
 def test_a_put_back_that_fails_is_tried_again_soon():
     world, engine = rotated()
     world.provider.faults["set_password"] = [None, LOST, AWAY, LOST]
