@@ -74,6 +74,7 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
 OF_REMOVED = (
     "rotator_target_consecutive_failures",
     "rotator_attempt_open_timestamp_seconds",
+    "rotator_target_devices_out",
     "rotator_retirement_overdue",
 )
 

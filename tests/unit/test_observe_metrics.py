@@ -343,4 +343,5 @@ def test_a_retired_target_raises_no_alarm_for_its_age_or_its_proof() -> None:
     known = TargetState("phone", last_rotation=now, next_rotation=now + DAY, verification=refused, retired_at=now)
     source.update(target(), replace(known, ledger=(entry(now, disable_in=-DAY),)))
     gauges = {name for name, _ in scrape(source) if name.startswith(("rotator_target_", "rotator_retirement_overdue"))}
-    assert gauges == {"rotator_target_consecutive_failures", "rotator_retirement_overdue"}
+    still = ("rotator_target_consecutive_failures", "rotator_target_devices_out", "rotator_retirement_overdue")
+    assert gauges == set(still)
