@@ -30,13 +30,14 @@ def after_abandon(
 ) -> TargetState:
     """Discards the staged password. Whatever a lost call may have left behind goes into the ledger.
 
-    The request for a rotation is renewed; that for an undo is not. For `kept_for` and `strays` see `ledger_after`.
+    The request for a rotation is renewed, unless the old password was put back: each further try is another outage,
+    which somebody has to ask for. That for an undo is not. For `kept_for` and `strays` see `ledger_after`.
     """
     attempt = open_attempt(state)
     moved = replace(
         after_event(state, AttemptEvent.ABANDON),
         ledger=ledger_after(state.ledger, attempt, now, kept_for, strays=strays),
-        request=_renewed(state, now),
+        request=state.request if attempt.put_back else _renewed(state, now),
     )
     message = state.last_error
     if attempt.put_back:

@@ -185,6 +185,16 @@ def unaccepted(world: EngineHarness, engine: Engine, *, asked: bool = False) -> 
         world.clock.advance(timedelta(seconds=5))
 
 
+def test_a_request_whose_password_was_put_back_is_not_carried_out_again_and_again():
+    world, engine = rotated()
+    unaccepted(world, engine)
+    assert world.state.request is None
+    sent = world.provider.calls.count("set_password")
+    world.settle(engine, 3 * DAY)
+    assert world.provider.calls.count("set_password") == sent
+    assert world.published_works
+
+
 def test_what_is_put_back_waits_long_before_the_next_try_and_an_operator_does_not():
     world, engine = rotated()
     unaccepted(world, engine)
@@ -338,6 +348,7 @@ def test_a_fleet_waits_for_the_first_that_is_accepted():
     world.provider.add("lobby")
     assert engine.look(other).hold.reason is HoldReason.UNPROVED
     world.provider.slow_to_accept = 0
+    world.request(engine)
     assert engine.look(world.target).outcome is Outcome.ROTATED
     assert engine.look(other).outcome is Outcome.ROTATED
 
