@@ -81,8 +81,11 @@ def rotations(harness: EngineHarness) -> int:
     return harness.state.counts.succeeded if harness.store.states else 0
 
 
-@pytest.mark.parametrize("skew", SKEWS)
-@pytest.mark.parametrize("scenario", SCENARIOS)
+# Clocks that differ matter most where something is drawn or due; the long run of tests/proof has every pair.
+@pytest.mark.parametrize(
+    ("scenario", "skew"),
+    [(scenario, skew) for scenario in SCENARIOS for skew in SKEWS if not skew or scenario in ("first", "due")],
+)
 @pytest.mark.parametrize("setup", SETUPS)
 def test_any_two_switches_between_two_processes_do_the_work_once(setup, scenario, skew):
     first, explored = 0, 0
