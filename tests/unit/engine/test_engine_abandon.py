@@ -82,6 +82,7 @@ def test_the_audit_tells_who_gave_it_up_and_why():
         assert record.facts["attempt"] == attempt.id
         assert (record.facts["requested_by"], record.facts["reason"]) == ("somebody", "because")
     assert abandoned.facts["detail"] == done.consequence
+    assert restored.facts["credential"] == attempt.predecessor.id
 
 
 def test_in_place_at_a_dead_provider_keeps_both_passwords_and_a_rotation_follows():

@@ -9,7 +9,7 @@ from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHa
 
 from rotator.core.actions import Hold, HoldReason, Step
 from rotator.core.adoption import AdoptionImpossible, KnownToOperator
-from rotator.core.audit_words import AuditVerb
+from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Claim, Target, TargetState
 from rotator.core.schedule import Every, Window
@@ -60,7 +60,9 @@ def test_after_a_lost_state_what_the_document_names_is_published_and_its_schedul
     assert state.last_rotation == before.last_rotation
     assert abs(state.next_rotation - before.next_rotation) < 20 * DAY
     assert world.consumer == document
-    assert AuditVerb.ADOPT in world.audit.verbs("office")
+    adopted = world.audit.records[-1]
+    assert (adopted.verb, adopted.outcome) == (AuditVerb.ADOPT, AuditOutcome.DONE)
+    assert adopted.facts["credential"] == state.published.id
     assert engine.look(world.target).hold.reason is HoldReason.NOT_DUE
     world.request(engine)
     assert Step.CLOSE in engine.look(world.target).steps

@@ -59,7 +59,13 @@ def until_believed(world: EngineHarness, engine: Engine) -> None:
 
 
 def requested(world: EngineHarness) -> list[str]:
-    return [record.facts["reason"] for record in world.audit.records if record.verb == "request_rotation"]
+    asked = [record for record in world.audit.records if record.verb == "request_rotation"]
+    assert {(record.outcome, record.facts["requested_by"]) for record in asked} <= {
+        ("done", "rotator"),
+        ("done", "tester"),
+    }
+    assert all("credential" in record.facts for record in asked if record.facts["requested_by"] == "rotator")
+    return [record.facts["reason"] for record in asked]
 
 
 def test_a_working_credential_is_asked_once_a_day_and_the_audit_is_silent_about_it():

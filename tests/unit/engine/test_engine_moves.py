@@ -8,7 +8,7 @@ from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.adoption import KnownToOperator
-from rotator.core.audit_words import AuditVerb
+from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.left_over import OrphanKind, is_empty, left_over, orphans
 from rotator.core.model import Claim, Credential
 from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten, without_waiting
@@ -193,6 +193,50 @@ def test_what_an_old_path_still_hands_out_is_in_use_until_it_can_be_written():
     assert not predecessor.disabled, "its devices have been told only now"
     world.settle(engine, 10 * DAY)
     assert world.state.ledger == ()
+
+
+def told(world, verb) -> list[tuple[AuditOutcome, dict]]:
+    """The audit of one verb: outcomes with their facts."""
+    return [(one.outcome, dict(one.facts)) for one in world.audit.records if one.verb is verb]
+
+
+def test_the_audit_tells_of_each_document_that_was_written_withdrawn_or_could_not_be():
+    world = rotated()
+    world.settle(world.engine(), 10 * DAY)
+    first = world.state.published
+    move(world)
+    engine = world.engine()
+    world.store.unpublishable.add(MOVED_PATH)
+    engine.look(world.target)
+    assert world.state.last_error == f"the token may not write {MOVED_PATH}"
+    world.store.unpublishable.clear()
+    world.settle(engine, DAY / 24)
+    refused, done = told(world, AuditVerb.MOVE)
+    assert refused[0] is AuditOutcome.REFUSED
+    assert refused[1] == {
+        "credential": first.id, "username": first.username, "account": "fake",
+        "path": MOVED_PATH, "detail": f"the token may not write {MOVED_PATH}",
+    }  # fmt: skip
+    assert done[0] is AuditOutcome.DONE
+    assert (done[1]["credential"], done[1]["path"], done[1]["moved_from"]) == (first.id, MOVED_PATH, "sip/office")
+    assert world.store.read_consumer(MOVED_PATH).rotated_at == world.store.read_consumer("sip/office").rotated_at
+    world.store.unpublishable.add("sip/office")
+    world.request(engine)
+    world.until_rotated(engine)
+    world.settle(engine, DAY / 24)
+    outcome, facts = told(world, AuditVerb.PUBLISH)[-1]
+    assert (outcome, facts["path"], facts["detail"]) == (
+        AuditOutcome.REFUSED, "sip/office", "the token may not write sip/office",
+    )  # fmt: skip
+    world.store.unpublishable.clear()
+    world.settle(engine, DAY / 4)
+    outcome, facts = told(world, AuditVerb.PUBLISH)[-1]
+    second = world.state.published
+    assert (outcome, facts["credential"], facts["path"]) == (AuditOutcome.DONE, second.id, "sip/office")
+    world.settle(engine, 2 * DAY)
+    ((outcome, facts),) = told(world, AuditVerb.WITHDRAW)
+    assert outcome is AuditOutcome.DONE
+    assert facts == {"path": "sip/office", "moved_to": MOVED_PATH}
 
 
 # A target that was removed from the configuration.

@@ -1,0 +1,47 @@
+"""Effects that only write: the bell, the first verification, and what a deleted document refuses."""
+
+from dataclasses import replace
+
+import pytest
+from engine_harness import DAY, POLICY, REPLACE, EngineHarness
+
+from rotator.core.audit_words import AuditVerb
+from rotator.core.removal import RemovalImpossible
+from rotator.engine.bell import ring_bell
+
+DAILY = replace(REPLACE, policy=replace(POLICY, verify=DAY))
+
+
+def test_a_bell_rings_for_everybody_who_was_named():
+    world = EngineHarness()
+    ring_bell(world.store, world.clock, ["office"])
+    ring_bell(world.store, world.clock, ["lobby", "office"])
+    assert [ring.targets for ring in world.store.read_bell().rings] == [("office",), ("lobby", "office")]
+
+
+def test_the_first_verification_is_drawn_where_a_policy_asks_for_one_later():
+    world = EngineHarness()
+    world.until_rotated(world.engine())
+    assert world.state.verify_at is None
+    world.target = DAILY
+    world.engine().look(DAILY)
+    assert world.clock.now() <= world.state.verify_at < world.clock.now() + DAY
+
+
+def test_a_target_whose_state_was_deleted_is_not_renamed():
+    world = EngineHarness()
+    engine = world.engine()
+    world.until_rotated(engine)
+    world.store.delete("office")
+    with pytest.raises(RemovalImpossible, match="the state document of office was deleted in Vault: vault kv undelete"):
+        engine.removal.rename("office", "reception", requested_by="tester", reason="because")
+
+
+def test_a_rename_tells_who_asked_and_why():
+    world = EngineHarness()
+    engine = world.engine()
+    world.until_rotated(engine)
+    engine.removal.rename("office", "reception", requested_by="tester", reason="because")
+    told = [record for record in world.audit.records if record.verb is AuditVerb.RENAME]
+    assert told
+    assert all((one.facts["requested_by"], one.facts["reason"]) == ("tester", "because") for one in told)
