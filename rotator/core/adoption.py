@@ -44,7 +44,7 @@ class KnownToOperator:
 
 @dataclass(frozen=True, slots=True)
 class AdoptionPlan:
-    """A credential that the account has and that is to be taken up."""
+    """What `rotator adopt` will do: the credential that it found at the account, and what follows from taking it up."""
 
     credential: Credential
     rotated_at: datetime | None  # None: unknown

@@ -29,9 +29,9 @@ def is_propagating(attempt: Attempt, can: Capabilities, now: datetime) -> bool:
 
 
 def can_put_back(attempt: Attempt, can: Capabilities) -> bool:
-    """True if the old password of `in-place` is to be set again where the new one is not accepted in time.
+    """True if the old password of `in-place` must be set again when the new one is not accepted in time.
 
-    What somebody may know stays replaced. A proof that does not try the password says nothing about its being accepted.
+    A compromised password stays replaced. A proof that does not try the password cannot show that it is refused.
     """
     known = attempt.predecessor is not None and attempt.predecessor.password is not None
     in_place = not is_spare(attempt) and can.proof.tries_password

@@ -81,7 +81,7 @@ class Facts:
 
     @property
     def only_ends(self) -> bool:
-        """True if the target is to be ended: no new attempt begins; what is open and what is left is carried out."""
+        """True if the target was removed or retired: an open attempt and the ledger end, and nothing new begins."""
         return self.target.removed or self.state.retired_at is not None
 
 

@@ -88,7 +88,7 @@ def test_killed_after_a_password_was_set_in_place_serves_devices_again_within_20
     count_run("vobiz (process)", "in-place", "SIGKILL after a password was set")
     targets = run_targets("served", 1, ("in-place",))
     with daemon_run(bao, tmp_path, targets) as run:
-        run.configure(daemon={"poll": "30s"})  # the default
+        run.configure(daemon={"poll": "10s"})  # first looks are spread over a tenth of it
         first = run.environment.start()
         run.heal(first)
         path, before = targets[0].path, run.environment.consumer_document(targets[0].path).password
