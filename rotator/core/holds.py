@@ -72,6 +72,12 @@ def foreign_document_hold(facts: Facts) -> Hold | None:
     return Hold(HoldReason.FOREIGN_DOCUMENT, f"{facts.target.path} {what}: {_one_of(*remedies)}")
 
 
+def is_taken_over(facts: Facts, hold: Hold) -> bool:
+    """True if somebody has asked already to write over the document that a hold is about."""
+    request = facts.state.request
+    return hold.reason is HoldReason.FOREIGN_DOCUMENT and request is not None and request.take_over
+
+
 def lost_state_hold(facts: Facts) -> Hold | None:
     """Holds if the state document was deleted: what is in use is in its older versions, or at the provider."""
     if not facts.state_deleted:

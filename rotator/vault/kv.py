@@ -24,6 +24,7 @@ class KvDocument:
     version: int  # of the latest version, deleted or not; 0 if nothing was ever written
     destroyed: bool = False  # the latest version was deleted for good
     ends_at: datetime | None = None  # Vault deletes it by itself then
+    written_at: datetime | None = None  # by Vault's clock
 
     @property
     def deleted(self) -> bool:
@@ -106,10 +107,12 @@ class KeyValue:
         except Absent as absent:
             return KvDocument(None, absent.version, absent.destroyed)
         ends = extract(str, answer, "data", "metadata", "deletion_time")
+        written = extract(str, answer, "data", "metadata", "created_time")
         return KvDocument(
             extract(dict, answer, "data", "data"),
             extract(int, answer, "data", "metadata", "version"),
             ends_at=datetime.fromisoformat(ends) if ends else None,
+            written_at=datetime.fromisoformat(written),
         )
 
     def _newest_of(self, operation: str, path: str) -> KvDocument:

@@ -99,8 +99,13 @@ class VaultStore:
         read = ConsumerDocument(document.version, exists=False)
         if document.data is not None:
             read = decode_consumer(document.data, document.version)
-        remedy = self._remedy(path, document)
-        return replace(read, deleted=document.deleted, ends_at=document.ends_at, remedy=remedy)
+        return replace(
+            read,
+            deleted=document.deleted,
+            ends_at=document.ends_at,
+            remedy=self._remedy(path, document),
+            written_at=document.written_at,
+        )
 
     def check_publishable(self, path: str) -> None:
         """Raises StoreDenied if the token may not write the consumer document at `path`."""

@@ -191,13 +191,17 @@ def test_in_place_sets_no_password_of_a_credential_that_is_not_configured():
 def test_of_two_the_one_that_the_document_does_not_name_gets_the_password():
     first, second = replace(OLD, username="a"), replace(NEW, username="b")
     entry = LedgerEntry(second, Ending.STAND_BY, NOW - DAY, NOW - HOUR, 7 * DAY)
+    handed_out = replace(document(second), written_at=NOW - DAY)
     known = facts(
-        ALTERNATING, consumer=document(second), state_published=first, state_ledger=(entry,), state_request=TAKE_OVER
+        ALTERNATING, consumer=handed_out, state_published=first, state_ledger=(entry,), state_request=TAKE_OVER
     )
     wanted = replace(first, id=None, password=None, attempt=None)
     assert stage(known) == LookUp(wanted)
     staged = stage(replace(known, lookups={lookup_key(wanted): (first,)}))
     assert (staged.credential, staged.predecessor) == (replace(first, password=None), second)
+    elsewhere = {"sip/before": document(first)}  # not the other one's devices only
+    in_use = replace(known, lookups={lookup_key(wanted): (first,)}, other_documents=elsewhere)
+    assert stage(in_use).reason is HoldReason.IDLE_IN_OVERLAP
     disabled = replace(known.state, ledger=(replace(entry, disabled_at=NOW),))
     assert stage(replace(known, state=disabled)) == LookUp(replace(second, id=None, password=None, attempt=None))
 
