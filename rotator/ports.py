@@ -14,6 +14,7 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Capabilities, Credential, Proof, TargetState
+from rotator.core.processes import Processes
 
 
 class Provider(Protocol):
@@ -131,7 +132,7 @@ class Versioned:
 
 
 class Store(Protocol):
-    """The documents of each target, and the bell. Every write is check-and-set and raises `Conflict` if it loses."""
+    """The documents of each target, and those of none. Every write is check-and-set; `Conflict`: it lost."""
 
     def now(self) -> datetime | None:
         """Returns the store's time, as of its last answer and carried forward; None before the first answer."""
@@ -155,6 +156,14 @@ class Store(Protocol):
 
     def write_bell(self, bell: Bell) -> None:
         """Writes the bell over the one with the number before. Raises StoreError."""
+        ...
+
+    def read_processes(self) -> Processes:
+        """Reads who lives; nobody if the document is missing or not of our form. Raises StoreError."""
+        ...
+
+    def write_processes(self, processes: Processes) -> None:
+        """Writes who lives over the version before. Raises StoreError."""
         ...
 
     def read_consumer(self, path: str) -> ConsumerDocument:

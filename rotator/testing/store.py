@@ -7,6 +7,7 @@ from threading import Lock
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Credential, TargetState
+from rotator.core.processes import Processes
 from rotator.ports import Clock, Conflict, StoreDenied, StoreError, Versioned
 from rotator.testing.crash import CrashPoints
 
@@ -20,6 +21,7 @@ class MemoryStore:
         self.states: dict[str, Versioned] = {}
         self.consumers: dict[str, ConsumerDocument] = {}
         self.bell = Bell()
+        self.processes = Processes()
         self.points = CrashPoints()
         self.unpublishable: set[str] = set()
         self.deletes_after: timedelta | None = None  # the mount's `delete_version_after`
@@ -67,6 +69,19 @@ class MemoryStore:
             if self.bell.number != bell.number - 1:
                 raise Conflict(f"the bell is at number {self.bell.number}, not {bell.number - 1}")
             self.bell = bell
+
+    def read_processes(self) -> Processes:
+        """Returns who lives."""
+        self._fail()
+        return self.processes
+
+    def write_processes(self, processes: Processes) -> None:
+        """Writes by check-and-set."""
+        self._fail()
+        with self._lock:
+            if self.processes.version != processes.version - 1:
+                raise Conflict(f"the processes are at version {self.processes.version}, not {processes.version - 1}")
+            self.processes = processes
 
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Returns the consumer document."""

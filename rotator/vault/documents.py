@@ -17,6 +17,7 @@ from cattrs.gen import make_dict_structure_fn
 from rotator.core.bell import Bell, Ring
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import SCHEMA_VERSION, Credential, TargetState
+from rotator.core.processes import ProcessEntry, Processes
 from rotator.core.secret import Secret
 from rotator.ports import StoreCorrupt
 
@@ -59,6 +60,19 @@ def decode_bell(document: Mapping[str, Any], version: int) -> Bell:
         return Bell(version, _converter.structure(document.get("rings"), tuple[Ring, ...]))
     except (BaseValidationError, TypeError):
         return Bell(version)
+
+
+def encode_processes(processes: Processes, writer: str) -> dict[str, Any]:
+    """Returns the document of who lives."""
+    return {"processes": _converter.unstructure(processes.entries), _WRITER: writer}
+
+
+def decode_processes(document: Mapping[str, Any], version: int) -> Processes:
+    """Reads who lives. Nobody if it is not of our form: whoever does says so again in seconds."""
+    try:
+        return Processes(version, _converter.structure(document.get("processes"), tuple[ProcessEntry, ...]))
+    except (BaseValidationError, TypeError):
+        return Processes(version)
 
 
 def encode_consumer(credential: Credential, at: datetime | None, existing: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,15 +8,18 @@ from typing import Any
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Credential, TargetState
+from rotator.core.processes import Processes
 from rotator.core.secret import Secret
 from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, Versioned
 from rotator.vault.client import VaultClient
 from rotator.vault.documents import (
     decode_bell,
     decode_consumer,
+    decode_processes,
     decode_state,
     encode_bell,
     encode_consumer,
+    encode_processes,
     encode_state,
     encode_withdrawal,
 )
@@ -24,7 +27,8 @@ from rotator.vault.kv import KeyValue, KvDocument
 
 _RESERVED = "_"  # begins the names below the state prefix that are no target's: a target's begins otherwise
 _BELL = f"{_RESERVED}bell"
-_BELL_VERSIONS = 1
+_PROCESSES = f"{_RESERVED}processes"
+_SMALL_VERSIONS = 1  # of the documents that are no target's: what they said before is worth nothing
 _Encode = Callable[[Mapping[str, Any]], dict[str, Any]]  # from the document that is there
 _STATE_VERSIONS = 2  # a staged password stays in Vault's history for one more write
 
@@ -88,10 +92,17 @@ class VaultStore:
 
     def write_bell(self, bell: Bell) -> None:
         """Writes the bell over the one with the number before. Raises StoreError."""
-        path = f"{self._prefix}/{_BELL}"
-        if bell.number == 1:  # to Vault every write is an update then, as its policy has it
-            self._kv.limit_versions("limit_versions", path, _BELL_VERSIONS)
-        self._kv.write("write_bell", path, encode_bell(bell, self._client.nonce()), bell.number - 1)
+        self._write_small("write_bell", _BELL, encode_bell(bell, self._client.nonce()), bell.number - 1)
+
+    def read_processes(self) -> Processes:
+        """Reads who lives; nobody if the document is missing or not of our form. Raises StoreError."""
+        document = self._kv.read("read_processes", f"{self._prefix}/{_PROCESSES}")
+        return decode_processes(document.data or {}, document.version)
+
+    def write_processes(self, processes: Processes) -> None:
+        """Writes who lives over the version before. Raises StoreError."""
+        document = encode_processes(processes, self._client.nonce())
+        self._write_small("write_processes", _PROCESSES, document, processes.version - 1)
 
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Reads the consumer document. Raises StoreError."""
@@ -137,6 +148,12 @@ class VaultStore:
         Raises StoreError.
         """
         return self._write_consumer(path, over, lambda existing: encode_withdrawal(at, moved_to, existing))
+
+    def _write_small(self, operation: str, name: str, document: Mapping[str, Any], over: int) -> None:
+        path = f"{self._prefix}/{name}"
+        if over == 0:  # to Vault every write is an update then, as its policy has it
+            self._kv.limit_versions("limit_versions", path, _SMALL_VERSIONS)
+        self._kv.write(operation, path, document, over)
 
     def _write_consumer(self, path: str, over: ConsumerDocument, encode: _Encode) -> int:
         document = self._kv.read("read_consumer", path)
