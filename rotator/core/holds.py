@@ -87,8 +87,8 @@ def lost_state_hold(facts: Facts) -> Hold | None:
 
 def lost_state_message(target: str, remedy: str) -> str:
     """Says that a state document was deleted, and what to do about it."""
-    adopt = f"take up what is in use (rotator adopt {target})"
-    return f"the state document of {target} was deleted in Vault: {_one_of(remedy, adopt)}"
+    way_out = remedy or f"take up what is in use (rotator adopt {target})"
+    return f"the state document of {target} was deleted in Vault: {way_out}"
 
 
 def ending_document_hold(facts: Facts) -> Hold | None:

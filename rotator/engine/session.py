@@ -86,11 +86,11 @@ class Session:
 
     @property
     def restorable(self) -> str:
-        """The command in Vault that restores the deleted state document; empty if there is none to restore."""
+        """The command in Vault that restores the deleted state document; empty if nothing is left to restore."""
         return self._found.remedy if self.state_deleted else ""
 
     def allow_over_deleted(self) -> None:
-        """Allows this look to write over a deleted state document, since somebody asked for that."""
+        """Allows this look to write over a state document that is lost for good, since somebody asked for that."""
         self._over_deleted = True
 
     def renewing(self) -> AbstractContextManager[None]:

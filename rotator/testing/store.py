@@ -144,10 +144,15 @@ class MemoryStore:
         """Restores a deleted version, for good unless the mount deletes by itself."""
         self._set(key, replace(self._restorable.pop(key), ends_at=self._end()))
 
-    def destroy(self, key: str) -> None:
-        """Deletes the latest version for good."""
+    def destroy(self, key: str, *, earlier: bool = False) -> None:
+        """Deletes the latest version for good; the `earlier` ones as well, or those of a state can be rolled back."""
         self._restorable.pop(key, None)
-        self._set(key, self._gone(key, remedy=""))
+        if earlier:
+            self._earlier.pop(key, None)
+        can_be_rolled_back = key in self.states and key in self._earlier
+        version = self._latest(key).version - 1
+        remedy = f"vault kv rollback -mount=secret -version={version} {key}" if can_be_rolled_back else ""
+        self._set(key, self._gone(key, remedy))
 
     def remove(self, key: str) -> None:
         """Removes every version, as `vault kv metadata delete` does: the document never existed."""

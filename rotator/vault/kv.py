@@ -71,6 +71,15 @@ class KeyValue:
         """Reads a document, never an older version than this process has read or written."""
         return self._client.retry(self._newest_of, operation, path)
 
+    def has_version(self, operation: str, path: str, version: int) -> bool:
+        """True if an earlier version of a document can still be read."""
+        request = VaultRequest(operation, "get", f"{self._mount}/data/{path}", ("read",), version=version)
+        try:
+            self._client.retry(self._client.request, request)
+        except Absent:
+            return False
+        return True
+
     def write(self, operation: str, path: str, data: Mapping[str, Any], cas: int) -> int:
         """Writes `data` over version `cas` and returns the new version.
 

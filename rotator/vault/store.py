@@ -70,7 +70,8 @@ class VaultStore:
         path = self._state_path(target)
         document = self._kv.read("read_state", path)
         state = TargetState(target) if document.data is None else self._decoded(target, path, document)
-        return Versioned(state, document.version, document.deleted, document.ends_at, self._remedy(path, document))
+        remedy = self._remedy(path, document) or self._version_before(path, document)
+        return Versioned(state, document.version, document.deleted, document.ends_at, remedy)
 
     def write_state(self, state: TargetState, version: int) -> int:
         """Writes the state document over `version` and returns the new version. Raises StoreError."""
@@ -168,6 +169,16 @@ class VaultStore:
             keep = f"vault kv metadata put -mount={self._mount} -delete-version-after=0s {path}"
             return f"{keep}, then {undelete}"
         return undelete if document.deleted and not document.destroyed else ""
+
+    def _version_before(self, path: str, document: KvDocument) -> str:
+        """Returns the command that brings the version before a destroyed one back; empty if it is lost as well.
+
+        To go on from there is to go on after a crash before the last write.
+        """
+        before = document.version - 1
+        if not document.destroyed or not before or not self._kv.has_version("read_state", path, before):
+            return ""
+        return f"vault kv rollback -mount={self._mount} -version={before} {path}"
 
     def _state_path(self, target: str) -> str:
         if not target or "/" in target or target in {".", ".."} or target.startswith(_RESERVED):

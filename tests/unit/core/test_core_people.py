@@ -42,11 +42,9 @@ TAKE_OVER = replace(REQUEST, take_over=True)
 def test_over_a_deleted_state_nothing_is_done_whatever_is_due():
     known = facts(state_request=REQUEST)
     known = replace(known, state=TargetState("office"), state_deleted=True, state_remedy="undelete")
-    message = (
-        "the state document of office was deleted in Vault: undelete, or take up what is in use (rotator adopt office)"
-    )
-    assert decide(known) == Hold(HoldReason.DOCUMENT_DELETED, message)
-    assert decide(replace(known, state_remedy="")).message == message.replace("undelete, or ", "")
+    lost = "the state document of office was deleted in Vault: "
+    assert decide(known) == Hold(HoldReason.DOCUMENT_DELETED, f"{lost}undelete")
+    assert decide(replace(known, state_remedy="")).message == f"{lost}take up what is in use (rotator adopt office)"
     assert isinstance(decide(replace(known, state_deleted=False, consumer=ConsumerDocument(0, False))), DrawDueTime)
 
 
