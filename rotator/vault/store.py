@@ -87,7 +87,7 @@ class VaultStore:
         return tuple(name for name in names if not name.endswith("/") and not name.startswith(_RESERVED))
 
     def read_bell(self) -> Bell:
-        """Reads the bell; one that never rang if the document is missing or not of our form. Raises StoreError."""
+        """Reads the bell; a document that is not of our form has lost every ring. Raises StoreError."""
         document = self._kv.read("read_bell", f"{self._prefix}/{_BELL}")
         return decode_bell(document.data or {}, document.version)
 
