@@ -129,8 +129,8 @@ def after_close(
         moved,
         published=attempt.staged,
         verification=_verified_by(attempt),
-        verify_at=next_verification(ledger, policy, attempt.proved_at or now, fraction),
-        verify_failures=0,
+        verify_at=attempt.unasked_since or next_verification(ledger, policy, attempt.proved_at or now, fraction),
+        verify_failures=1 if attempt.unasked_since else 0,  # whoever could not be asked is asked again
         standby=standby and replace(standby, password=None),
         ledger=(*ledger, *added),
         published_since=now,

@@ -153,6 +153,7 @@ class Attempt:
     applied_at: datetime | None = None  # when a call last put it into force; `in-place`: or may have done so
     proof: str = ""
     proved_at: datetime | None = None
+    unasked_since: datetime | None = None  # since then nobody could be asked whether what was proved is still accepted
     handed_out: Credential | None = None  # by somebody else's consumer document, which `take_over` overwrites
 
 

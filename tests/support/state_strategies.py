@@ -39,6 +39,7 @@ attempts = st.builds(
     take_over=st.booleans(),
     uncertain=st.booleans(),
     proved_at=st.none() | times,
+    unasked_since=st.none() | times,
     handed_out=st.none() | credentials,
 )
 verifications = st.builds(model.Verification, at=times, accepted=st.booleans(), proof=texts, refusals=counts)
