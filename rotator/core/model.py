@@ -287,6 +287,7 @@ class TargetState:
     failures: int = 0  # in a row
     not_before: datetime | None = None  # back-off
     last_error: str = ""
+    outgrown: int = 0  # attempts since the last close that ended unsent because the target had changed
     request: Request | None = None
     claim: Claim | None = None
     counts: Counts = field(default_factory=Counts)

@@ -224,7 +224,8 @@ def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> Non
     if action.change:
         staged = session.attempt.staged
         record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, staged, action.change)
-        session.write(attempt_ends.after_change(session.state, session.clocks().latest))
+        now, later = session.clocks().latest, caller.next_try(session.state.outgrown)
+        session.write(attempt_ends.after_change(session.state, action.change, now, later))
     else:
         discard(caller, session)
 

@@ -69,6 +69,7 @@ states = st.builds(
     last_rotation=st.none() | times,
     next_rotation=st.none() | times,
     failures=counts,
+    outgrown=counts,
     not_before=st.none() | times,
     last_error=texts,
     request=st.none() | requests,
