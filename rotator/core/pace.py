@@ -9,7 +9,6 @@ The same document has what everybody must know: until when the provider asked to
 configured limit its answers have lowered the rate.
 """
 
-import math
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -110,7 +109,7 @@ class Slots:
         self._requests, self._per, self._holder = requests, per.total_seconds(), holder
         self._tolerance = self._per * TOLERANCE
         self._runs: deque[_Run] = deque()
-        self._after = -math.inf  # nothing of ours goes from here on before it is reserved
+        self._after = float("-inf")  # nothing of ours goes from here on before it is reserved
         self._free_at: datetime | None = None  # as we wrote it
         self._size = 1  # of the next run: it grows while runs are used up
         self._share = 1.0
@@ -149,7 +148,7 @@ class Slots:
         self._drop_late(now)
         if self._runs and now < self._runs[-1].after - _AHEAD:
             return 0
-        least, most = math.ceil(_SHORTEST / self.interval), max(round(_WORTH / self.interval), 1)
+        least, most = int(_SHORTEST / self.interval) + 1, max(round(_WORTH / self.interval), 1)
         left = sum(run.left for run in self._runs)
         return min(max(waiting - left, self._size, least), most) if waiting > left else 0
 
@@ -187,7 +186,12 @@ class Slots:
         after = now + (written.free_at - moment.now - moment.within).total_seconds()
         begins = after - number * self.interval
         last = self._runs[-1] if self._runs else None
-        if last is not None and self._follows(before) and last.interval == self.interval and begins <= last.after + _SAME:
+        if (
+            last is not None
+            and self._follows(before)
+            and last.interval == self.interval
+            and begins <= last.after + _SAME
+        ):
             last.left, last.ends = last.left + number, after - self.interval
         else:
             self._runs.append(_Run(begins, number, self.interval, after - self.interval))

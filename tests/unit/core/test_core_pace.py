@@ -124,7 +124,9 @@ def test_a_process_alone_uses_the_limit(limit):
 @pytest.mark.parametrize("limit", [(8, SECOND), (20, SECOND)], ids=str)
 def test_four_processes_use_the_limit_together_and_share_it_evenly(limit):
     shared = Shared()
-    processes = [Process(shared, "p" * (n + 1), limit, error, 0.008) for n, error in enumerate((0, 0.008, -0.008, 0.004))]
+    processes = [
+        Process(shared, "p" * (n + 1), limit, error, 0.008) for n, error in enumerate((0, 0.008, -0.008, 0.004))
+    ]
     used = busy(processes, 120.0)
     assert used > 0.94 * limit[0]
     assert most_in_a_window(shared.sent, 1.0) <= limit[0]
