@@ -14,6 +14,7 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Capabilities, Credential, Proof, TargetState
+from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
 
 
@@ -131,7 +132,23 @@ class Versioned:
     remedy: str = ""  # the command in Vault that restores it, or that takes its end away
 
 
-class Store(Protocol):
+class PaceBook(Protocol):
+    """What all processes know of each account's pace. An account is named by a key that tells nothing about it."""
+
+    def moment(self) -> Moment | None:
+        """Returns the store's time, and how wrong it may be; None before its first answer."""
+        ...
+
+    def read_pace(self, account: str) -> AccountPace:
+        """Reads the pace of an account; a new one if it is missing or not of our form. Raises StoreError."""
+        ...
+
+    def write_pace(self, account: str, pace: AccountPace) -> None:
+        """Writes the pace of an account over the version before. Raises StoreError, and `Conflict` if it lost."""
+        ...
+
+
+class Store(PaceBook, Protocol):
     """The documents of each target, and those of none. Every write is check-and-set; `Conflict`: it lost."""
 
     def now(self) -> datetime | None:
