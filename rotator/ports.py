@@ -151,7 +151,7 @@ class Store(Protocol):
         ...
 
     def read_bell(self) -> Bell:
-        """Reads the bell; one that never rang if the document is missing or not of our form. Raises StoreError."""
+        """Reads the bell; a document that is not of our form has lost every ring. Raises StoreError."""
         ...
 
     def write_bell(self, bell: Bell) -> None:

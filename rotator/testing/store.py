@@ -107,6 +107,7 @@ class MemoryStore:
                 credential_id=credential.id,
                 attempt=credential.attempt,
                 rotated_at=at,
+                written_at=self.now(),
                 ends_at=self._end(),
             ),
         )
@@ -143,10 +144,15 @@ class MemoryStore:
         """Restores a deleted version, for good unless the mount deletes by itself."""
         self._set(key, replace(self._restorable.pop(key), ends_at=self._end()))
 
-    def destroy(self, key: str) -> None:
-        """Deletes the latest version for good."""
+    def destroy(self, key: str, *, earlier: bool = False) -> None:
+        """Deletes the latest version for good; the `earlier` ones as well, or those of a state can be rolled back."""
         self._restorable.pop(key, None)
-        self._set(key, self._gone(key, remedy=""))
+        if earlier:
+            self._earlier.pop(key, None)
+        can_be_rolled_back = key in self.states and key in self._earlier
+        version = self._latest(key).version - 1
+        remedy = f"vault kv rollback -mount=secret -version={version} {key}" if can_be_rolled_back else ""
+        self._set(key, self._gone(key, remedy))
 
     def remove(self, key: str) -> None:
         """Removes every version, as `vault kv metadata delete` does: the document never existed."""
@@ -157,16 +163,20 @@ class MemoryStore:
         """Writes the version before the latest again, as `vault kv rollback` does. KeyError: there is none."""
         before, version = self._earlier[key][-1], self._latest(key).version
         self._keep(key)
-        self._set(key, replace(before, version=version + 1))
+        self._set(key, self._written_now(replace(before, version=version + 1)))
 
     def tamper(self, path: str, username: str) -> None:
         """Changes the consumer document as somebody else would."""
         self._keep(path)
         current = self.consumers.get(path, ConsumerDocument(0, exists=False))
-        self.consumers[path] = replace(current, version=current.version + 1, exists=True, username=username)
+        changed = replace(current, version=current.version + 1, exists=True, username=username)
+        self._set(path, self._written_now(changed))
 
     def _latest(self, key: str) -> Versioned | ConsumerDocument:
         return self.states[key] if key in self.states else self.consumers[key]
+
+    def _written_now(self, document: Versioned | ConsumerDocument) -> Versioned | ConsumerDocument:
+        return document if isinstance(document, Versioned) else replace(document, written_at=self.now())
 
     def _set(self, key: str, document: Versioned | ConsumerDocument) -> None:
         if isinstance(document, Versioned):

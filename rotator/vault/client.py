@@ -47,6 +47,7 @@ class VaultRequest:
     capabilities: tuple[str, ...] = ()
     rule: str = ""
     refusal: str = ""
+    version: int = 0  # of a document; 0: the latest
 
     def denied(self) -> StoreDenied:
         """Returns the error for a 403, with the policy rule that an operator must add."""
@@ -201,7 +202,7 @@ class VaultClient:
         failure: Exception
         try:
             adapter = self._adapter(token)
-            url = f"/v1/{quote(request.path)}"
+            url = f"/v1/{quote(request.path)}" + (f"?version={request.version}" if request.version else "")
             answer = getattr(adapter, request.verb)(url) if body is None else adapter.post(url, json=dict(body))
         except hvac_errors.VaultError as error:
             failure = _vault_failure(request, error)

@@ -51,15 +51,16 @@ def decode_state(document: Mapping[str, Any]) -> TargetState:
 
 def encode_bell(bell: Bell, writer: str) -> dict[str, Any]:
     """Returns the bell's document."""
-    return {"rings": _converter.unstructure(bell.rings), _WRITER: writer}
+    return {"rings": _converter.unstructure(bell.rings), "dropped": bell.dropped, _WRITER: writer}
 
 
 def decode_bell(document: Mapping[str, Any], version: int) -> Bell:
-    """Reads the bell. Without rings if it is not of our form: the poll finds what they announced."""
+    """Reads the bell. One that is not of our form has lost every ring."""
     try:
-        return Bell(version, _converter.structure(document.get("rings"), tuple[Ring, ...]))
+        rings = _converter.structure(document.get("rings"), tuple[Ring, ...])
+        return Bell(version, rings, _converter.structure(document.get("dropped"), int))
     except (BaseValidationError, TypeError):
-        return Bell(version)
+        return Bell(version, dropped=version)
 
 
 def encode_processes(processes: Processes, writer: str) -> dict[str, Any]:

@@ -70,7 +70,8 @@ class VaultStore:
         path = self._state_path(target)
         document = self._kv.read("read_state", path)
         state = TargetState(target) if document.data is None else self._decoded(target, path, document)
-        return Versioned(state, document.version, document.deleted, document.ends_at, self._remedy(path, document))
+        remedy = self._remedy(path, document) or self._version_before(path, document)
+        return Versioned(state, document.version, document.deleted, document.ends_at, remedy)
 
     def write_state(self, state: TargetState, version: int) -> int:
         """Writes the state document over `version` and returns the new version. Raises StoreError."""
@@ -86,7 +87,7 @@ class VaultStore:
         return tuple(name for name in names if not name.endswith("/") and not name.startswith(_RESERVED))
 
     def read_bell(self) -> Bell:
-        """Reads the bell; one that never rang if the document is missing or not of our form. Raises StoreError."""
+        """Reads the bell; a document that is not of our form has lost every ring. Raises StoreError."""
         document = self._kv.read("read_bell", f"{self._prefix}/{_BELL}")
         return decode_bell(document.data or {}, document.version)
 
@@ -110,8 +111,13 @@ class VaultStore:
         read = ConsumerDocument(document.version, exists=False)
         if document.data is not None:
             read = decode_consumer(document.data, document.version)
-        remedy = self._remedy(path, document)
-        return replace(read, deleted=document.deleted, ends_at=document.ends_at, remedy=remedy)
+        return replace(
+            read,
+            deleted=document.deleted,
+            ends_at=document.ends_at,
+            remedy=self._remedy(path, document),
+            written_at=document.written_at,
+        )
 
     def check_publishable(self, path: str) -> None:
         """Raises StoreDenied if the token may not write the consumer document at `path`."""
@@ -163,6 +169,16 @@ class VaultStore:
             keep = f"vault kv metadata put -mount={self._mount} -delete-version-after=0s {path}"
             return f"{keep}, then {undelete}"
         return undelete if document.deleted and not document.destroyed else ""
+
+    def _version_before(self, path: str, document: KvDocument) -> str:
+        """Returns the command that brings the version before a destroyed one back; empty if it is lost as well.
+
+        To go on from there is to go on after a crash before the last write.
+        """
+        before = document.version - 1
+        if not document.destroyed or not before or not self._kv.has_version("read_state", path, before):
+            return ""
+        return f"vault kv rollback -mount={self._mount} -version={before} {path}"
 
     def _state_path(self, target: str) -> str:
         if not target or "/" in target or target in {".", ".."} or target.startswith(_RESERVED):
