@@ -87,8 +87,13 @@ class Fleet:
         """Keeps why the last look at a target did nothing; None: it did something, or failed."""
         with self._lock:
             known = self._seen.get(name)
-            if known is not None and known.hold != hold:
-                self._put(replace(known, hold=hold), known)
+            if known is None or known.hold == hold:
+                return
+            seen = replace(known, hold=hold)
+            if _blocked(hold) == _blocked(known.hold) and _state(seen) == _state(known):
+                self._seen[name] = seen
+            else:
+                self._put(seen, known)
 
     def forget_all_but(self, names: set[str]) -> None:
         """Drops the targets that are no longer configured, or of which nothing is left."""
@@ -155,9 +160,10 @@ class Fleet:
         sums = self._groups.setdefault(_key(target), GroupSums())
         sums.max_age = seen.max_age.total_seconds()
         sums.targets += by
-        sums.states[state_word(state, seen.hold)] += by
-        if seen.hold is not None and seen.hold.reason in BLOCKED:
-            sums.blocked[BLOCKED[seen.hold.reason]] += by
+        sums.states[_state(seen)] += by
+        blocked = _blocked(seen.hold)
+        if blocked is not None:
+            sums.blocked[blocked] += by
         sums.attempts += by * (state.attempt is not None)
         disabled = sum(entry.disabled for entry in state.ledger)
         sums.ledger["disabled"] += by * disabled
@@ -180,6 +186,14 @@ class Fleet:
 
 def _key(target: Target) -> GroupKey:
     return target.account, target.policy.name
+
+
+def _state(seen: TargetSnapshot) -> str:
+    return state_word(seen.state, seen.hold)
+
+
+def _blocked(hold: Hold | None) -> str | None:
+    return BLOCKED.get(hold.reason) if hold is not None else None
 
 
 def _values(counts: Counts) -> tuple[float, ...]:

@@ -46,12 +46,14 @@ class StatusQuery:
         due = seen.state.next_rotation
         if self.due_before is not None and (due is None or due >= self.due_before or seen.has_left):
             return False
+        if self.states == (ORPHAN,):
+            return False
         return not self.states or not words(seen, now, looked_at_within).isdisjoint(self.states)
 
 
 def checked_states(given: Iterable[str]) -> tuple[str, ...]:
     """Returns the words of a filter by state. Raises StatusQueryError for one that means nothing."""
-    asked = tuple(word.lower().replace("_", "-").replace(" ", "-") for word in given)
+    asked = tuple(word.lower().replace("-", "_").replace(" ", "_") for word in given)
     unknown = [word for word in asked if word not in FILTERS]
     if unknown:
         raise StatusQueryError(f"no state {', '.join(unknown)}: use {', '.join(FILTERS)}")

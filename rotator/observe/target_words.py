@@ -1,6 +1,5 @@
 """The words for how a target is: its state, why it is blocked, and everything that a filter can ask for. Pure."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from rotator.core.actions import Hold, HoldReason
@@ -30,7 +29,9 @@ OTHERS = ("due", "requested", "open", "held", "retiring")
 """What a filter can ask for besides the states and the needs. Several can hold at a time."""
 ORPHAN = "orphan"
 """Asks for what is left of removed targets and accounts, which are no targets any more."""
-FILTERS = (*(word.replace("_", "-").replace(" ", "-") for word in (*STATES, *OTHERS, *Need)), ORPHAN)
+_WORDS = {state: state.replace(" ", "_") for state in STATES}
+FILTERS = (*_WORDS.values(), *OTHERS, *Need, ORPHAN)
+"""Every word that a filter takes."""
 
 
 def state_word(state: TargetState, hold: Hold | None) -> str:
@@ -48,26 +49,25 @@ def state_word(state: TargetState, hold: Hold | None) -> str:
 
 def words(seen: TargetSnapshot, now: datetime, looked_at_within: timedelta) -> set[str]:
     """Returns every one of `FILTERS` that applies to a target."""
-    found = set(_words(seen, now))
-    if not seen.has_left and seen.at < now - looked_at_within:
-        found.add(Need.NOT_LOOKED_AT)
-    return {word.replace("_", "-").replace(" ", "-") for word in found}
-
-
-def _words(seen: TargetSnapshot, now: datetime) -> Iterator[str]:
     state, hold = seen.state, seen.hold
-    yield state_word(state, hold)
+    found: set[str] = {need for need, since in needs(seen) if since < now}
+    found.add(_WORDS[state_word(state, hold)])
     if state.request is not None:
-        yield "requested"
-    scheduled = state.next_rotation is not None and state.next_rotation <= now and not seen.has_left
-    if state.request is not None or scheduled:
-        yield "due"
+        found |= {"requested", "due"}
     if state.attempt is not None:
-        yield "open"
-    if hold is not None and hold.reason is not HoldReason.NOT_DUE:
-        yield "held"
+        found.add("open")
     if state.ledger:
-        yield "retiring"
-    if state.last_rotation is not None and state.last_rotation > now + FUTURE and not seen.has_left:
-        yield Need.IN_THE_FUTURE
-    yield from (need for need, since in needs(seen) if since < now)
+        found.add("retiring")
+    if hold is not None and hold.reason is not HoldReason.NOT_DUE:
+        found.add("held")
+    return found if seen.has_left else found | _of_the_times(seen, now, looked_at_within)
+
+
+def _of_the_times(seen: TargetSnapshot, now: datetime, looked_at_within: timedelta) -> set[str]:
+    due, rotated = seen.state.next_rotation, seen.state.last_rotation
+    found = {"due"} if due is not None and due <= now else set[str]()
+    if rotated is not None and rotated > now + FUTURE:
+        found.add(Need.IN_THE_FUTURE)
+    if seen.at < now - looked_at_within:
+        found.add(Need.NOT_LOOKED_AT)
+    return found

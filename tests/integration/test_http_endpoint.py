@@ -93,11 +93,11 @@ def test_status_is_the_document(endpoint: RunningEndpoint) -> None:
 def test_status_gets_the_query_of_its_address() -> None:
     asked: list[StatusQuery] = []
     endpoint = RunningEndpoint(lambda query: asked.append(query) or {})
-    status, *_ = endpoint.ask("/status?limit=5&after=office%2D1&state=due&state=never_rotated&account=a&name=o*")
+    status, *_ = endpoint.ask("/status?limit=5&after=office%2D1&state=due&state=Never-rotated&account=a&name=o*")
     endpoint.server.stop()
     assert status == 200
     assert asked == [
-        StatusQuery(states=("due", "never-rotated"), accounts=("a",), names=("o*",), after="office-1", limit=5)
+        StatusQuery(states=("due", "never_rotated"), accounts=("a",), names=("o*",), after="office-1", limit=5)
     ]
 
 
@@ -109,7 +109,7 @@ def test_status_gets_the_query_of_its_address() -> None:
         ("limit=1001", "limit is a number from 0"),
         ("limit=-1", "limit is a number"),
         ("limit=%C2%B2", "limit is a number"),
-        ("state=broken", "no state broken: use never-rotated, idle"),
+        ("state=broken", "no state broken: use never_rotated, idle"),
         ("due_before=2026-01-31", "its offset from UTC"),
         ("due_before=soon", "its offset from UTC"),
     ],
