@@ -18,6 +18,7 @@ from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.engine import Engine, FormerNames, Limits
 from rotator.observe.audit import AuditError, AuditLog, FileSink, Sink, StreamSink
+from rotator.observe.fleet import Fleet
 from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
@@ -115,7 +116,8 @@ class Composition:
             self.redactor,
             self.clock,
         )
-        self.metrics = Metrics(self.clock, __version__)
+        self.fleet = Fleet(self.clock)
+        self.metrics = Metrics(self.clock, __version__, self.fleet, target_series=self.settings.daemon.target_series)
         nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
         self.audit = AuditLog(self._sink(), self.clock, self.randomness, self.redactor)
@@ -154,6 +156,7 @@ class Composition:
             "daemon.listen": old.daemon.listen != new.daemon.listen,
             "daemon.workers": old.daemon.workers != new.daemon.workers,
             "daemon.poll": old.daemon.poll != new.daemon.poll,
+            "daemon.target_series": old.daemon.target_series != new.daemon.target_series,
             "log": old.log != new.log,
             "audit": old.audit != new.audit,
         }
@@ -177,6 +180,7 @@ class Composition:
             }
             providers = {name: account.provider for name, account in accounts.items()}
             targets = settings.core_targets()
+            self.metrics.expect(len(targets))
             former_names = FormerNames(store, frozenset(target.name for target in targets))
             engine = Engine(
                 store=store,
