@@ -1,15 +1,13 @@
 """The engine's store: the state document and the consumer document of each target, in Vault."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Credential, TargetState
 from rotator.core.secret import Secret
-from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, Versioned
+from rotator.ports import StoreCorrupt, StoreDenied, StoreError, Versioned
 from rotator.vault.client import VaultClient
 from rotator.vault.documents import (
     decode_bell,
@@ -25,7 +23,6 @@ from rotator.vault.kv import KeyValue, KvDocument
 _RESERVED = "_"  # begins the names below the state prefix that are no target's: a target's begins otherwise
 _BELL = f"{_RESERVED}bell"
 _BELL_VERSIONS = 1
-_Encode = Callable[[Mapping[str, Any]], dict[str, Any]]  # from the document that is there
 _STATE_VERSIONS = 2  # a staged password stays in Vault's history for one more write
 
 
@@ -124,20 +121,14 @@ class VaultStore:
 
         Raises StoreError.
         """
-        return self._write_consumer(path, over, lambda existing: encode_consumer(credential, at, existing))
+        return self._kv.write("write_consumer", path, encode_consumer(credential, at, over.kept), over.version)
 
     def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:
         """Takes the credential out of the consumer document over the version of `over`, and says so in it.
 
         Raises StoreError.
         """
-        return self._write_consumer(path, over, lambda existing: encode_withdrawal(at, moved_to, existing))
-
-    def _write_consumer(self, path: str, over: ConsumerDocument, encode: _Encode) -> int:
-        document = self._kv.read("read_consumer", path)
-        if document.version != over.version:
-            raise Conflict(f"{self._mount}/data/{path}: somebody else wrote first")
-        return self._kv.write("write_consumer", path, encode(document.data or {}), over.version)
+        return self._kv.write("write_consumer", path, encode_withdrawal(at, moved_to, over.kept), over.version)
 
     def _remedy(self, path: str, document: KvDocument) -> str:
         """Returns the command that restores a deleted document, or those that take its end away; empty if none does."""
