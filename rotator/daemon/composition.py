@@ -164,6 +164,7 @@ class Composition:
                 name: self._provider(name, account, store, undo) for name, account in settings.providers.items()
             }
             targets = settings.core_targets()
+            store.expect_publishing(target.path for target in targets)
             former_names = FormerNames(store, frozenset(target.name for target in targets))
             engine = Engine(
                 store=store,

@@ -1,7 +1,9 @@
 """The engine's store: the state document and the consumer document of each target, in Vault."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
@@ -19,6 +21,7 @@ from rotator.vault.documents import (
     encode_withdrawal,
 )
 from rotator.vault.kv import KeyValue, KvDocument
+from rotator.vault.publishing_rights import PublishingRights
 
 _RESERVED = "_"  # begins the names below the state prefix that are no target's: a target's begins otherwise
 _BELL = f"{_RESERVED}bell"
@@ -34,6 +37,7 @@ class VaultStore:
         self._mount = mount.strip("/")
         self._prefix = state_prefix.strip("/")
         self._kv = KeyValue(client, self._mount)
+        self._rights = PublishingRights(self._kv, self._mount, client.monotonic)
 
     def check(self) -> None:
         """Logs in and checks that the mount is KV v2 and keeps what is written.
@@ -99,11 +103,14 @@ class VaultStore:
         remedy = self._remedy(path, document)
         return replace(read, deleted=document.deleted, ends_at=document.ends_at, remedy=remedy)
 
+    def expect_publishing(self, paths: Iterable[str]) -> None:
+        """Names the paths of all consumer documents, so that one request can ask for the rights on many of them."""
+        self._rights.expect(paths)
+
     def check_publishable(self, path: str) -> None:
-        """Raises StoreDenied if the token may not write the consumer document at `path`."""
-        full = f"{self._mount}/data/{path}"
-        granted = self._kv.capabilities("check_publishable", full)
-        if "root" not in granted and not {"create", "update"} <= granted:
+        """Raises StoreDenied if the token may not write the consumer document at `path`, as of some minutes ago."""
+        if not self._rights.may_publish(path):
+            full = f"{self._mount}/data/{path}"
             raise StoreDenied(
                 f'the Vault token may not write {full}: add  path "{full}" {{ capabilities = ["create", "read", '
                 '"update"] }}  to its policy'
@@ -121,14 +128,21 @@ class VaultStore:
 
         Raises StoreError.
         """
-        return self._kv.write("write_consumer", path, encode_consumer(credential, at, over.kept), over.version)
+        return self._write_consumer(path, encode_consumer(credential, at, over.kept), over)
 
     def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:
         """Takes the credential out of the consumer document over the version of `over`, and says so in it.
 
         Raises StoreError.
         """
-        return self._kv.write("write_consumer", path, encode_withdrawal(at, moved_to, over.kept), over.version)
+        return self._write_consumer(path, encode_withdrawal(at, moved_to, over.kept), over)
+
+    def _write_consumer(self, path: str, data: Mapping[str, Any], over: ConsumerDocument) -> int:
+        try:
+            return self._kv.write("write_consumer", path, data, over.version)
+        except StoreDenied:
+            self._rights.forget(path)
+            raise
 
     def _remedy(self, path: str, document: KvDocument) -> str:
         """Returns the command that restores a deleted document, or those that take its end away; empty if none does."""
