@@ -181,6 +181,7 @@ class Composition:
             providers = {name: account.provider for name, account in accounts.items()}
             targets = settings.core_targets()
             self.metrics.expect(len(targets))
+            store.expect_publishing(target.path for target in targets)
             former_names = FormerNames(store, frozenset(target.name for target in targets))
             engine = Engine(
                 store=store,
