@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from rotator.core.clocks import Clocks
 from rotator.core.left_over import Orphan, OrphanKind
-from rotator.core.model import Target, TargetState
+from rotator.core.model import LedgerEntry, Target, TargetState
 from rotator.observe.audit import AuditStatus
 from rotator.observe.catalogue import METRICS
 from rotator.observe.target_figures import GAUGES, OF_REMOVED, TargetSnapshot, max_age
@@ -208,10 +208,16 @@ class _Bounds:
 _Samples = list[tuple[tuple[str, ...], float]]
 
 
+def _state_of(entry: LedgerEntry) -> str:
+    if entry.disabled:
+        return "disabled"
+    return "overwritten" if entry.cut_off else "waiting"
+
+
 def _of_targets(targets: dict[str, TargetSnapshot], now: datetime) -> Iterator[Metric]:
     """Yields the families with the label `target`."""
     yield _counts("rotator_rotations_total", targets, ("succeeded", "failed", "undone"))
-    yield _counts("rotator_retirements_total", targets, ("disabled", "deleted"))
+    yield _counts("rotator_retirements_total", targets, ("disabled", "overwritten", "deleted"))
     yield _durations(targets)
     for name, value in GAUGES.items():
         shown = ((target, seen) for target, seen in targets.items() if not seen.has_left or name in OF_REMOVED)
@@ -219,8 +225,8 @@ def _of_targets(targets: dict[str, TargetSnapshot], now: datetime) -> Iterator[M
         yield _gauge(name, [(labels, number) for labels, number in known if number is not None])
     counts: _Samples = []
     for name, seen in targets.items():
-        disabled = sum(entry.disabled for entry in seen.state.ledger)
-        counts += [((name, "waiting"), len(seen.state.ledger) - disabled), ((name, "disabled"), disabled)]
+        ledger = Counter(_state_of(entry) for entry in seen.state.ledger)
+        counts += [((name, state), ledger[state]) for state in ("waiting", "disabled", "overwritten")]
     yield _gauge("rotator_ledger_credentials", counts)
 
 

@@ -40,8 +40,10 @@ def max_age(policy: Policy) -> timedelta:
 
 
 def overdue(entry: LedgerEntry, now: datetime) -> bool:
-    """Returns True if a replaced credential should have been disabled, or deleted, more than `GRACE` ago."""
-    return now > (entry.ends_at if entry.disabled else entry.disable_at) + GRACE
+    """Returns True if a replaced credential should have been cut off, or deleted, more than `GRACE` ago."""
+    if entry.stays_enabled:
+        return False  # nobody has its password
+    return now > (entry.ends_at if entry.cut_off else entry.disable_at) + GRACE
 
 
 GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
