@@ -77,6 +77,7 @@ class Target:
     policy: Policy
     new: bool = False  # the account does not have the configured username yet
     removed: bool = False  # not in the configuration: only what it left behind is still carried out
+    labels: tuple[tuple[str, str], ...] = ()  # sorted pairs of key and value, to choose targets by
 
     def names(self, username: str) -> bool:
         """True if a username is configured for this target."""

@@ -27,6 +27,7 @@ from rotator.engine.conflicts import AFTER_CONFLICT, MOST_CONFLICTS, repeat_on_c
 from rotator.engine.effects import carry_out
 from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
+from rotator.engine.memory import Memory
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.removal import Removal
 from rotator.engine.session import Session, StateObserver
@@ -35,6 +36,12 @@ from rotator.engine.verification_effects import verify
 from rotator.ports import Audit, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable, Timer
 
 _RETIRES = {do.Step.DISABLE, do.Step.OVERWRITE, do.Step.DELETE, do.Step.FORGET}
+_BY_DOCUMENT = {
+    do.HoldReason.CLAIMED,
+    do.HoldReason.RENAMED,
+    do.HoldReason.DOCUMENT_DELETED,
+    do.HoldReason.FOREIGN_DOCUMENT,
+}
 _MOST_STEPS = 60  # the whole life of a credential takes about a dozen; a bug must not spin forever
 _SOON = timedelta(seconds=5)
 
@@ -96,6 +103,7 @@ class Engine:
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.throttles = Throttles(clock, circuit, limits.retirements_per_minute)
         self._claims = Claims(clock, holder, limits.claim)
+        self._memory = Memory()
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
         self._observe, self._stopping, self._audit = observe, stopping, audit
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
@@ -104,14 +112,19 @@ class Engine:
         self.removal = Removal(store, clock, audit, self._claims)
         self._caller = ProviderCaller(providers, store, clock, randomness, audit, self.throttles, limits)
 
-    def look(self, target: Target) -> Look:
-        """Takes every step that a target allows now. Never raises for a failure of Vault or a provider."""
+    def look(self, target: Target, *, fresh: bool = True) -> Look:
+        """Takes every step that a target allows now. Never raises for a failure of Vault or a provider.
+
+        Args:
+            fresh: read both documents first. Otherwise what this process last read or wrote is good enough to begin
+                with: what check-and-set does not protect is still read before it is acted on.
+        """
         started = self._clock.monotonic()
         steps: list[do.Step] = []
         session: Session | None = None
         hold: do.Hold | None = None
         try:
-            session = self._open(target)
+            session = self._open(target, fresh=fresh)
             hold, outcome = self._steps(session, steps)
             message, next_look = (hold.message, hold.until) if hold else ("", self._clock.now() + _SOON)
         except StoreError as error:
@@ -207,8 +220,17 @@ class Engine:
         except Conflict:
             return do.Hold(do.HoldReason.CLAIMED, "another process keeps writing first")
 
-    def _open(self, target: Target) -> Session:
-        return Session(target, self._store, self._clock, self._holder, self._limits.claim, self._observe)
+    def _open(self, target: Target, *, fresh: bool = True) -> Session:
+        return Session(
+            target,
+            self._store,
+            self._clock,
+            self._holder,
+            self._limits.claim,
+            self._observe,
+            self._memory,
+            fresh=fresh,
+        )
 
     def _facts(self, session: Session) -> Facts:
         remaining = self._claims.remaining(session.target.name, session.state.claim)
@@ -223,6 +245,12 @@ class Engine:
                 self._release_claim(session)
                 return None, Outcome.STOPPED
             action = decide(self._facts(session))
+            if isinstance(action, do.Stage) and not session.has_read_consumer:
+                session.read_consumer()  # somebody may have edited or deleted it, which no check-and-set tells
+                continue
+            if isinstance(action, do.Hold) and action.reason in _BY_DOCUMENT and not session.is_fresh:
+                session.read()  # it may be as it should be again
+                continue
             if isinstance(action, do.Hold):
                 self._release_claim(session)
                 return action, _outcome(session.state, steps, action)

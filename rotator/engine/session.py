@@ -11,8 +11,9 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import lost_state_message
 from rotator.core.model import Attempt, Capabilities, Claim, Credential, Target, TargetState
+from rotator.engine.memory import Memory
 from rotator.engine.throttles import Throttles
-from rotator.ports import Store, StoreDeleted, StoreError, StoreUnavailable, Timer
+from rotator.ports import Store, StoreDeleted, StoreError, StoreUnavailable, Timer, Versioned
 
 StateObserver = Callable[[Target, TargetState], None]
 
@@ -20,33 +21,77 @@ _RENEWALS = 3  # within the length of a claim
 
 
 class Session:
-    """Reads both documents once and tracks its own writes; after a conflict it reads them again."""
+    """Has both documents and tracks its own writes; after a conflict it reads the documents again."""
 
     def __init__(
-        self, target: Target, store: Store, clock: Timer, holder: str, claim: timedelta, observe: StateObserver
+        self,
+        target: Target,
+        store: Store,
+        clock: Timer,
+        holder: str,
+        claim: timedelta,
+        observe: StateObserver,
+        memory: Memory,
+        *,
+        fresh: bool = True,
     ) -> None:
-        self.target = target
+        """Begins a look. Raises StoreError.
+
+        Args:
+            fresh: read both documents; otherwise only what `memory` does not have.
+        """
+        self.target, self._memory = target, memory
         self._writing = Lock()  # an effect and the renewal beside it write one after the other
         self._store, self._clock, self._holder, self._claim_length, self._observe = store, clock, holder, claim, observe
-        self.read()
+        if fresh or not self._recall():
+            self.read()
 
     def read(self) -> None:
         """Reads both documents and forgets everything else, including the claim."""
         versioned = self._store.read_state(self.target.name)
-        self.state, self.version, self._found = versioned.state, versioned.version, versioned
+        self._memory.keep_state(versioned)
+        self._begin(versioned)
+        self._has_read_state = True
+        self.read_consumer()
+        self._observe(self.target, self.state)
+
+    def _recall(self) -> bool:
+        """Begins with the documents in memory; returns False if one of them has to be read."""
+        known = self._memory.state(self.target.name)
+        if known is None:
+            return False
+        self._begin(known)
+        documents = {path: self._memory.consumer(path) for path in self._paths()}
+        recalled = {path: document for path, document in documents.items() if document is not None}
+        if len(recalled) < len(documents):
+            return False
+        self._keep_documents(recalled)
+        return True
+
+    def _begin(self, found: Versioned) -> None:
+        self.state, self.version, self._found = found.state, found.version, found
         self._over_deleted = False
         self._claim_ends = 0.0  # monotonic: a clock jump must not stretch a claim
         self._lookups: dict[str, tuple[Credential, ...]] = {}
         self._unsettled = False
-        self.read_consumer()
-        self._observe(self.target, self.state)
+        self.has_read_consumer = self._has_read_state = False
+
+    def _paths(self) -> list[str]:
+        """Returns the target's path, and those that it leaves."""
+        leaves = {self.state.path, *(former.path for former in self.state.former_paths)}
+        return [self.target.path, *sorted(leaves - {"", self.target.path})]
 
     def read_consumer(self) -> None:
         """Reads the consumer document, and those at the paths that the target leaves."""
-        self.consumer: ConsumerDocument = self._store.read_consumer(self.target.path)
-        leaves = {self.state.path, *(former.path for former in self.state.former_paths)}
-        others = sorted(leaves - {"", self.target.path})
-        self.other_documents = {path: self._store.read_consumer(path) for path in others}
+        documents = {path: self._store.read_consumer(path) for path in self._paths()}
+        for path, document in documents.items():
+            self._memory.keep_consumer(path, document)
+        self._keep_documents(documents)
+        self.has_read_consumer = True
+
+    def _keep_documents(self, documents: dict[str, ConsumerDocument]) -> None:
+        self.consumer = documents[self.target.path]
+        self.other_documents = {path: each for path, each in documents.items() if path != self.target.path}
 
     def write(self, state: TargetState) -> None:
         """Writes the state document over the version that was read, and renews the claim if we hold it.
@@ -77,7 +122,13 @@ class Session:
     def _replace(self, state: TargetState, claim_ends: float) -> None:
         self.version = self._store.write_state(state, self.version)
         self.state, self._claim_ends = state, claim_ends
+        self._memory.keep_state(Versioned(state, self.version, ends_at=self._found.ends_at, remedy=self._found.remedy))
         self._observe(self.target, state)
+
+    @property
+    def is_fresh(self) -> bool:
+        """True if this look has read both documents, rather than found them in memory."""
+        return self._has_read_state and self.has_read_consumer
 
     @property
     def state_deleted(self) -> bool:
@@ -156,6 +207,7 @@ class Session:
         return self.consumer if path == self.target.path else self.other_documents[path]
 
     def _keep(self, path: str, document: ConsumerDocument) -> None:
+        self._memory.keep_consumer(path, document)
         if path == self.target.path:
             self.consumer = document
         else:

@@ -14,6 +14,7 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Capabilities, Credential, Target, TargetState
 from rotator.engine import Limits
 from rotator.engine.effects import carry_out
+from rotator.engine.memory import Memory
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.session import Session
 from rotator.engine.throttles import Throttles
@@ -73,7 +74,7 @@ class SingleEffect:
         self.store.states[target.name] = Versioned(state, 1)
         if consumer is not None:
             self.store.consumers[target.path] = consumer
-        self.session = Session(target, self.store, self.clock, "me", LIMITS.claim, lambda *_: None)
+        self.session = Session(target, self.store, self.clock, "me", LIMITS.claim, lambda *_: None, Memory())
         self.session.write_claimed(state)
 
     def carry_out(self, action: Action) -> TargetState:
