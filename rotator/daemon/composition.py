@@ -53,6 +53,7 @@ class Components:
 
     settings: Settings
     targets: tuple[Target, ...]
+    by_name: Mapping[str, Target]
     client: VaultClient
     store: VaultStore
     providers: Mapping[str, Provider]
@@ -180,8 +181,9 @@ class Composition:
             providers = {name: account.provider for name, account in accounts.items()}
             targets = settings.core_targets()
             self.metrics.expect(len(targets))
+            by_name = {target.name: target for target in targets}
             store.expect_publishing(target.path for target in targets)
-            former_names = FormerNames(store, frozenset(target.name for target in targets))
+            former_names = FormerNames(store, frozenset(by_name))
             engine = Engine(
                 store=store,
                 providers=providers,
@@ -195,7 +197,9 @@ class Composition:
                 former_names=former_names,
             )
             paces = {name: account.pacer for name, account in accounts.items()}
-            return Components(settings, targets, client, store, providers, paces, engine, former_names, undo.pop_all())
+            return Components(
+                settings, targets, by_name, client, store, providers, paces, engine, former_names, undo.pop_all()
+            )
 
     def _account(
         self, name: str, account: AccountOptions, store: VaultStore, pacers: Pacers, undo: ExitStack
