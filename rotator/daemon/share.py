@@ -71,10 +71,9 @@ class Share:
     def _renew(self, components: Components) -> bool:
         """Renews the entry of this process if it is time; returns True if other daemons live than before."""
         now = self._clock.monotonic()
-        presence = self._presence
-        if presence is None or self._components is not components:
-            presence = Presence(components.store, self._clock, self.holder, Role.DAEMON)
-            self._renewed_at = None
+        presence = components.presence
+        if self._components is not components:
+            self._renewed_at = None  # as far as this presence knows, nobody lives
         if self._renewed_at is None or now - self._renewed_at >= RENEWED_EVERY.total_seconds():
             try:
                 presence.renew()

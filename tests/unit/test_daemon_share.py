@@ -22,7 +22,8 @@ class Replica:
     """One daemon: its share, and what it was told to look at and to report."""
 
     def __init__(self, store: MemoryStore, clock: FakeClock, holder: str, names: list[str]) -> None:
-        self.store, self.held, self.kept = store, [], []
+        self.store, self.clock, self.holder = store, clock, holder
+        self.held, self.kept = [], []
         self.looks: Any = SimpleNamespace(components=None, stopping=False)
         scheduler: Any = SimpleNamespace(hold=self._hold)
         snapshot: Any = SimpleNamespace(keep_only=self._keep_only)
@@ -32,7 +33,10 @@ class Replica:
     def configure(self, names: list[str]) -> None:
         by_name = dict.fromkeys(names, REPLACE)
         former = FormerNames(self.store, frozenset(names))
-        self.looks.components = SimpleNamespace(store=self.store, by_name=by_name, former_names=former)
+        presence = Presence(self.store, self.clock, self.holder, Role.DAEMON)
+        self.looks.components = SimpleNamespace(
+            store=self.store, by_name=by_name, former_names=former, presence=presence
+        )
 
     def _hold(self, names: list[str]) -> None:
         self.held: list[str] = names
