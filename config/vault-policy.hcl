@@ -2,8 +2,9 @@
 # Write it with:  vault policy write rotator vault-policy.hcl
 # `secret` is vault.mount of the configuration and `rotator/state` is vault.state_prefix.
 
-# The state documents and the bell. Only rotator may read them: they contain staged and replaced passwords. To Vault
-# even their first version is an update, because the number of versions to keep is set before it is written.
+# The state documents, and what the processes tell each other (the names begin with _). Only rotator may read them:
+# they contain staged and replaced passwords. To Vault even their first version is an update, because the number of
+# versions to keep is set before it is written.
 path "secret/data/rotator/state/*" {
   capabilities = ["read", "update"]
 }

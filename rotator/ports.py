@@ -14,6 +14,8 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Capabilities, Credential, Proof, TargetState
+from rotator.core.pace import AccountPace, Moment
+from rotator.core.processes import Processes
 
 
 class Provider(Protocol):
@@ -130,8 +132,24 @@ class Versioned:
     remedy: str = ""  # the command in Vault that restores it, or that takes its end away
 
 
-class Store(Protocol):
-    """The documents of each target, and the bell. Every write is check-and-set and raises `Conflict` if it loses."""
+class PaceBook(Protocol):
+    """What all processes know of each account's pace. An account is named by a key that tells nothing about it."""
+
+    def moment(self) -> Moment | None:
+        """Returns the store's time, and how wrong it may be; None before its first answer."""
+        ...
+
+    def read_pace(self, account: str) -> AccountPace:
+        """Reads the pace of an account; a new one if it is missing or not of our form. Raises StoreError."""
+        ...
+
+    def write_pace(self, account: str, pace: AccountPace) -> None:
+        """Writes the pace of an account over the version before. Raises StoreError, and `Conflict` if it lost."""
+        ...
+
+
+class Store(PaceBook, Protocol):
+    """The documents of each target, and those of none. Every write is check-and-set; `Conflict`: it lost."""
 
     def now(self) -> datetime | None:
         """Returns the store's time, as of its last answer and carried forward; None before the first answer."""
@@ -150,11 +168,19 @@ class Store(Protocol):
         ...
 
     def read_bell(self) -> Bell:
-        """Reads the bell; one that never rang if the document is missing or not of our form. Raises StoreError."""
+        """Reads the bell; a document that is not of our form has lost every ring. Raises StoreError."""
         ...
 
     def write_bell(self, bell: Bell) -> None:
         """Writes the bell over the one with the number before. Raises StoreError."""
+        ...
+
+    def read_processes(self) -> Processes:
+        """Reads who lives; nobody if the document is missing or not of our form. Raises StoreError."""
+        ...
+
+    def write_processes(self, processes: Processes) -> None:
+        """Writes who lives over the version before. Raises StoreError."""
         ...
 
     def read_consumer(self, path: str) -> ConsumerDocument:

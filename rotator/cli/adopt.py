@@ -108,11 +108,6 @@ def _announcement(target: Target, plan: AdoptionPlan, context: CommandContext, *
         parts.append(f"{plan.replaced.username}, which was published last, is retired after an overlap of {overlap}")
     if plan.told_end is not None:
         parts.append("its end, which the provider was told, is taken back")
-    if plan.restorable:
-        parts.append(
-            "the deleted state document is written over, and with it the record of replaced credentials that wait to "
-            f"be retired: restore it instead if you can ({plan.restorable})"
-        )
     if rotates:
         parts.append("then it is rotated at once")
     elif plan.request is not None:

@@ -16,6 +16,7 @@ from rotator.cli.options import Output
 from rotator.cli.printing import length_text, local, print_json, print_table, relative, safe, say, table
 from rotator.cli.progress import ProgressObserver, screen, show_progress
 from rotator.cli.request_runner import PendingRequest, RequestRunner, Result, RotationReport
+from rotator.core.bell import Ringing
 from rotator.core.facts import Facts
 from rotator.core.holds import foreign_document_hold
 from rotator.core.model import Ending, LedgerEntry, Purpose, Request, Target, TargetState
@@ -115,12 +116,15 @@ def _write(context: CommandContext, target: Target, request: Request) -> Pending
 
 def _leave(context: CommandContext, items: Sequence[PendingRequest | RotationReport]) -> list[RotationReport]:
     """Leaves the requests to the daemon, and rings for them."""
-    written = [item.target.name for item in items if isinstance(item, PendingRequest)]
+    written = [item for item in items if isinstance(item, PendingRequest)]
+    composition = context.composition
     try:
-        if written:
-            ring_bell(context.components.store, context.composition.clock, written)
+        for kind, compromised in ((Ringing.EMERGENCY, True), (Ringing.ASKED, False)):
+            names = [item.target.name for item in written if item.compromised is compromised]
+            if names:
+                ring_bell(context.components.store, composition.clock, composition.holder, names, kind)
     except StoreError as error:
-        say(f"the daemon looks at its next poll, not at once: {error}")
+        say(f"the daemon looks at its next sweep, not at once: {error}")
     return [
         RotationReport(item.target, Result.REQUESTED, state=item.written) if isinstance(item, PendingRequest) else item
         for item in items

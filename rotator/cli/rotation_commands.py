@@ -135,7 +135,7 @@ def adopt(
 ) -> None:
     """Takes up the credential that is in use, without rotating it.
 
-    For a target whose state document was lost or deleted, whose consumer document somebody else wrote, or whose
+    For a target whose state document was lost, whose consumer document somebody else wrote, or whose
     credential is older than rotator. What the consumer document names is looked up at the provider and proved, and is
     then the published credential; without a document, what --username and --password-file name. The schedule goes on
     from the time in the document; if that is unknown, a rotation is due soon.
@@ -145,7 +145,7 @@ def adopt(
     \b
     Examples:
       rotator adopt office-phone
-      rotator adopt office-phone --reason "its state was deleted" --yes
+      rotator adopt office-phone --reason "its state was lost" --yes
       rotator adopt lobby-phone --username lobby01 --password-file /run/secrets/lobby-password
       rotator adopt lobby-phone --username lobby01 --rotate
 

@@ -31,7 +31,8 @@ def _would_be_set(facts: Facts, attempt: Attempt) -> bool:
     is_published = published is not None and is_same_credential(published, staged)
     if facts.target.strategy is Strategy.ALTERNATING:
         # A take-over sets the published one, if the document that it writes over hands out the other one.
-        return facts.target.names(staged.username) and (attempt.take_over or not is_published)
+        free = not is_published or (attempt.take_over and not facts.consumer_document_is_ours)
+        return facts.target.names(staged.username) and free
     elsewhere = published is None or published.account != staged.account
     # Created again by hand, the published credential has another id.
     return is_published or (facts.target.names(staged.username) and (elsewhere or not is_spare(attempt)))

@@ -19,6 +19,7 @@ class ConsumerDocument:
     credential_id: str | None = None
     attempt: str | None = None
     rotated_at: datetime | None = None
+    written_at: datetime | None = None  # this version, by Vault's clock
     deleted: bool = False  # it existed, and its latest version was deleted or destroyed
     ends_at: datetime | None = None  # Vault deletes it by itself then (`delete_version_after`)
     remedy: str = ""  # the command in Vault that restores it, or that takes its end away

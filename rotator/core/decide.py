@@ -5,7 +5,7 @@ important reason is the answer. Pure: the same facts always give the same action
 carried out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -39,14 +39,17 @@ def decide(facts: Facts) -> Decision:
         elif answer is not None:
             return TakeClaim() if isinstance(answer, NEEDS_CLAIM) and not facts.holds_claim else answer
     weightiest = min(holds, key=lambda hold: _WEIGHT[hold.reason])
-    return replace(weightiest, until=_next_change(facts, weightiest))
+    return replace(weightiest, until=_next_change(facts, holds))
 
 
-def _next_change(facts: Facts, hold: Hold) -> datetime | None:
+def _next_change(facts: Facts, holds: Iterable[Hold]) -> datetime | None:
     """Returns when, by the local clock, another action may become possible."""
     state, clocks = facts.state, facts.clocks
     waiting = _waiting_accounts(facts)
-    own = [hold.until, *(until for account, until in facts.open_circuits.items() if account in waiting)]
+    own = [
+        *(hold.until for hold in holds),
+        *(until for account, until in facts.open_circuits.items() if account in waiting),
+    ]
     shared = [state.not_before, state.verify_at, *(entry.not_before for entry in state.ledger)]
     shared += [former.not_before for former in state.former_paths]
     by_both = [state.next_rotation, *(former.until for former in state.former_paths)]

@@ -74,6 +74,12 @@ def foreign_document_hold(facts: Facts) -> Hold | None:
     return Hold(HoldReason.FOREIGN_DOCUMENT, f"{facts.target.path} {what}: {_one_of(*remedies)}")
 
 
+def is_taken_over(facts: Facts, hold: Hold) -> bool:
+    """True if somebody has asked already to write over the document that a hold is about."""
+    request = facts.state.request
+    return hold.reason is HoldReason.FOREIGN_DOCUMENT and request is not None and request.take_over
+
+
 def lost_state_hold(facts: Facts) -> Hold | None:
     """Holds if the state document was deleted: what is in use is in its older versions, or at the provider."""
     if not facts.state_deleted:
@@ -83,8 +89,8 @@ def lost_state_hold(facts: Facts) -> Hold | None:
 
 def lost_state_message(target: str, remedy: str) -> str:
     """Says that a state document was deleted, and what to do about it."""
-    adopt = f"take up what is in use (rotator adopt {target})"
-    return f"the state document of {target} was deleted in Vault: {_one_of(remedy, adopt)}"
+    way_out = remedy or f"take up what is in use (rotator adopt {target})"
+    return f"the state document of {target} was deleted in Vault: {way_out}"
 
 
 def ending_document_hold(facts: Facts) -> Hold | None:

@@ -18,7 +18,14 @@ from rotator.core.actions import (
 )
 from rotator.core.backoff import is_waiting
 from rotator.core.facts import Facts, has_other_identity, lookup_key
-from rotator.core.holds import circuit_hold, clocks_hold, ending_document_hold, foreign_document_hold, identity_hold
+from rotator.core.holds import (
+    circuit_hold,
+    clocks_hold,
+    ending_document_hold,
+    foreign_document_hold,
+    identity_hold,
+    is_taken_over,
+)
 from rotator.core.model import Capabilities, Cutoff, Ending, LedgerEntry
 from rotator.core.verification import before_retirement, is_refused
 
@@ -29,7 +36,7 @@ def retire(facts: Facts) -> Decision | None:
     if lift is not None:
         return lift
     if foreign is not None and not facts.only_ends:  # nobody is going to correct the document of an ended target
-        return foreign
+        return None if is_taken_over(facts, foreign) else foreign  # the take-over says itself what it waits for
     declined: Hold | None = None
     changed: Hold | None = None
     for entry in facts.state.ledger:

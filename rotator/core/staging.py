@@ -98,12 +98,31 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
     if facts.target.strategy is not Strategy.ALTERNATING or request.compromised:
         return None
     idle = _idle(facts)
-    entry = None if isinstance(idle, LookUp) else ledger_entry_of(facts.state, idle)
+    if isinstance(idle, LookUp):
+        return None
+    published, entry = facts.state.published, ledger_entry_of(facts.state, idle)
+    if published is not None and is_same_credential(idle, published):
+        return _both_in_use_hold(facts, published)
     if entry is None or entry.disabled:
         return None
     if entry.disable_at <= facts.clocks.earliest and facts.state.request is not None:
         return None
     return Hold(HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential")
+
+
+def _both_in_use_hold(facts: Facts, published: Credential) -> Hold | None:
+    """Holds a take-over while devices may use both credentials of `alternating`: neither is idle.
+
+    Some read the document before somebody changed it, which handed out the published one until then.
+    """
+    written_at, now = facts.consumer.written_at, facts.clocks.earliest
+    until = None if written_at is None else written_at + facts.target.policy.overlap
+    elsewhere = any(document.names(published) for document in facts.other_documents.values())
+    if until is not None and until <= now and not elsewhere:
+        return None
+    message = f"devices may still use {published.username}, and {facts.consumer.username} is handed out now"
+    remedy = f"it can be taken up at once: rotator adopt {facts.target.name}"
+    return Hold(HoldReason.IDLE_IN_OVERLAP, f"{message}; {remedy}", until and facts.now + (until - now))
 
 
 def _window_hold(facts: Facts) -> Hold | None:

@@ -17,6 +17,7 @@ from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.engine import Engine, FormerNames, Limits
 from rotator.observe.audit import AuditError, AuditLog, FileSink, Sink, StreamSink
+from rotator.observe.fleet import Fleet
 from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
@@ -105,7 +106,8 @@ class Composition:
             self.redactor,
             self.clock,
         )
-        self.metrics = Metrics(self.clock, __version__)
+        self.fleet = Fleet(self.clock)
+        self.metrics = Metrics(self.clock, __version__, self.fleet, target_series=self.settings.daemon.target_series)
         nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
         self.audit = AuditLog(self._sink(), self.clock, self.randomness, self.redactor)
@@ -144,6 +146,7 @@ class Composition:
             "daemon.listen": old.daemon.listen != new.daemon.listen,
             "daemon.workers": old.daemon.workers != new.daemon.workers,
             "daemon.poll": old.daemon.poll != new.daemon.poll,
+            "daemon.target_series": old.daemon.target_series != new.daemon.target_series,
             "log": old.log != new.log,
             "audit": old.audit != new.audit,
         }
@@ -165,6 +168,7 @@ class Composition:
             }
             targets = settings.core_targets()
             store.expect_publishing(target.path for target in targets)
+            self.metrics.expect(len(targets))
             former_names = FormerNames(store, frozenset(target.name for target in targets))
             engine = Engine(
                 store=store,

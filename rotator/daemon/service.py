@@ -56,7 +56,7 @@ class Service:
             daemon.listen.port,
             composition.metrics.render,
             self._health,
-            lambda: self._snapshot.document(self._looks.components),
+            lambda query: self._snapshot.document(self._looks.components, query),
         )
 
     def run(self) -> int:
@@ -136,8 +136,7 @@ class Service:
 
     def _carry_out(self, what: SignalRequest, by: str, at: float) -> None:
         if what is SignalRequest.REPORT:
-            for row in self._snapshot.document(self._components)["targets"]:
-                _log.info("state", **row)
+            self._report()
             return
         with self._one_at_a_time:
             if what is SignalRequest.RELOAD:
@@ -145,6 +144,13 @@ class Service:
                 return
             recent, clock = self._snapshot.requests, self._composition.clock
             rotate_now(self._components, self._scheduler, recent, clock, RotationSignal(by, at))
+
+    def _report(self) -> None:
+        """Logs the sums, and the targets that somebody has to look after; a page of them at the most."""
+        document = self._snapshot.in_need(self._components)
+        _log.info("fleet", **document["summary"], more=document["next"] is not None)
+        for row in document["targets"]:
+            _log.info("state", **row)
 
     def _end(self) -> int:
         """Stops in order: no new looks; the running ones after their current step; the HTTP endpoint last."""

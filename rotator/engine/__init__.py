@@ -4,5 +4,6 @@ from rotator.engine.bell import ring_bell
 from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
 from rotator.engine.loop import Engine, Look, Outcome
+from rotator.engine.presence import Presence
 
-__all__ = ["Engine", "FormerNames", "Limits", "Look", "Outcome", "ring_bell"]
+__all__ = ["Engine", "FormerNames", "Limits", "Look", "Outcome", "Presence", "ring_bell"]

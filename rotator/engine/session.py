@@ -151,11 +151,11 @@ class Session:
 
     @property
     def restorable(self) -> str:
-        """The command in Vault that restores the deleted state document; empty if there is none to restore."""
+        """The command in Vault that restores the deleted state document; empty if nothing is left to restore."""
         return self._found.remedy if self.state_deleted else ""
 
     def allow_over_deleted(self) -> None:
-        """Allows this look to write over a deleted state document, since somebody asked for that."""
+        """Allows this look to write over a state document that is lost for good, since somebody asked for that."""
         self._over_deleted = True
 
     def renewing(self) -> AbstractContextManager[None]:
@@ -213,6 +213,7 @@ class Session:
             rotated_at=rotated_at,
             uri=credential.uri,
             kept=over.kept,
+            written_at=self._store.now(),
         )
         self._keep(path, written)
 

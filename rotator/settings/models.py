@@ -214,6 +214,9 @@ class DaemonSettings(Section):
     signal_rotates: tuple[TargetPattern, ...] = Field(default=("*",), examples=[["office-phone", "lobby-*"]])
     """The targets that SIGUSR1 rotates: names, or patterns with `*` and `?`; default every target. With an empty list
     the signal rotates nothing."""
+    target_series: Count = Field(default=1000, ge=0, le=100_000)
+    """The number of targets up to which each has metrics of its own; default 1000. Above it /metrics has only the sums
+    over each account and policy, and the alerts say how many targets, not which."""
     circuit: CircuitSettings = Field(default_factory=CircuitSettings)
     """The circuit breaker of each provider account."""
     backoff: BackoffSettings = Field(default_factory=BackoffSettings)

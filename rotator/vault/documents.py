@@ -5,7 +5,7 @@ writes it, so anything unexpected in it is an error that names the field and nev
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +17,8 @@ from cattrs.gen import make_dict_structure_fn
 from rotator.core.bell import Bell, Ring
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import SCHEMA_VERSION, Credential, TargetState
+from rotator.core.pace import AccountPace
+from rotator.core.processes import ProcessEntry, Processes
 from rotator.core.secret import Secret
 from rotator.ports import StoreCorrupt
 
@@ -50,15 +52,42 @@ def decode_state(document: Mapping[str, Any]) -> TargetState:
 
 def encode_bell(bell: Bell, writer: str) -> dict[str, Any]:
     """Returns the bell's document."""
-    return {"rings": _converter.unstructure(bell.rings), _WRITER: writer}
+    return {"rings": _converter.unstructure(bell.rings), "dropped": bell.dropped, _WRITER: writer}
 
 
 def decode_bell(document: Mapping[str, Any], version: int) -> Bell:
-    """Reads the bell. Without rings if it is not of our form: the poll finds what they announced."""
+    """Reads the bell. One that is not of our form has lost every ring."""
     try:
-        return Bell(version, _converter.structure(document.get("rings"), tuple[Ring, ...]))
+        rings = _converter.structure(document.get("rings"), tuple[Ring, ...])
+        return Bell(version, rings, _converter.structure(document.get("dropped"), int))
     except (BaseValidationError, TypeError):
-        return Bell(version)
+        return Bell(version, dropped=version)
+
+
+def encode_processes(processes: Processes, writer: str) -> dict[str, Any]:
+    """Returns the document of who lives."""
+    return {"processes": _converter.unstructure(processes.entries), _WRITER: writer}
+
+
+def decode_processes(document: Mapping[str, Any], version: int) -> Processes:
+    """Reads who lives. Nobody if it is not of our form: whoever does says so again in seconds."""
+    try:
+        return Processes(version, _converter.structure(document.get("processes"), tuple[ProcessEntry, ...]))
+    except (BaseValidationError, TypeError):
+        return Processes(version)
+
+
+def encode_pace(pace: AccountPace, writer: str) -> dict[str, Any]:
+    """Returns the document of an account's pace."""
+    return {**_without(_converter.unstructure(pace), ("version",)), _WRITER: writer}
+
+
+def decode_pace(document: Mapping[str, Any], version: int) -> AccountPace:
+    """Reads an account's pace. A new one if it is not of our form: whoever reserved slots does so again in seconds."""
+    try:
+        return _converter.structure({**_without(document, (_WRITER,)), "version": version}, AccountPace)
+    except (BaseValidationError, TypeError):
+        return AccountPace(version)
 
 
 def encode_consumer(credential: Credential, at: datetime | None, kept: Mapping[str, object]) -> dict[str, Any]:
@@ -84,6 +113,10 @@ def encode_withdrawal(at: datetime, moved_to: str, kept: Mapping[str, object]) -
     return {**kept, "withdrawn_at": _utc(at), "moved_to": moved_to or None}
 
 
+def _without(document: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key not in keys}
+
+
 def decode_consumer(document: Mapping[str, Any], version: int) -> ConsumerDocument:
     """Reads a consumer document. People may have written it, so a value that is not text counts as missing."""
     password = _text(document, "password")
@@ -97,7 +130,7 @@ def decode_consumer(document: Mapping[str, Any], version: int) -> ConsumerDocume
         rotated_at=_moment(_text(document, "rotated_at")),
         withdrawn=password is None and _text(document, "withdrawn_at") is not None,
         uri=_text(document, "uri") or "",
-        kept={key: value for key, value in document.items() if key not in _OURS},
+        kept=_without(document, _OURS),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from rotator.core.bell import Bell
+from rotator.core.bell import Bell, Ringing
 from rotator.daemon.bell_watch import BellWatch
 from rotator.engine import ring_bell
 from rotator.ports import Conflict, StoreUnavailable
@@ -24,7 +24,7 @@ class CountingStore(MemoryStore):
         self.reads += 1
         bell = super().read_bell()
         if self.meanwhile:
-            self.bell, self.meanwhile = bell.after_ring(self.meanwhile, FakeClock().now()), ()
+            self.bell, self.meanwhile = bell.after_ring(Ringing.ASKED, "another", self.meanwhile, FakeClock().now()), ()
         return bell
 
 
@@ -40,7 +40,7 @@ class BellBench:
         self.looked_at += names
 
     def ring(self, *targets: str) -> None:
-        ring_bell(self.store, self.clock, targets)
+        ring_bell(self.store, self.clock, "command", targets, Ringing.ASKED)
 
     def heard(self) -> list[str]:
         self.looked_at: list[str] = []

@@ -13,6 +13,7 @@ PURE = {
     "datetime",
     "enum",
     "functools",
+    "hashlib",
     "hmac",
     "itertools",
     "string",

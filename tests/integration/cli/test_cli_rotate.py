@@ -195,7 +195,7 @@ def test_a_request_that_cannot_be_announced_is_written_all_the_same(environment,
         )
         printed = run_command("rotate", "office", "--no-wait")
     assert printed.code == 0, printed.err
-    assert "the daemon looks at its next poll, not at once" in printed.err
+    assert "the daemon looks at its next sweep, not at once" in printed.err
     assert environment.state("office").request is not None
 
 

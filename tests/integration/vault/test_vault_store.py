@@ -126,6 +126,10 @@ class TestDocuments:
         bao.call("POST", f"secret/data/{path}", {"data": {**data, "door": "front"}})
         found = session.store.read_consumer(path)
         assert found.names(credential())
+        now = session.store.now()
+        assert found.written_at is not None
+        assert now is not None
+        assert abs(now - found.written_at) < timedelta(minutes=1)
         assert session.store.write_consumer(path, credential("second-password"), AT, found) == 3
         assert bao.call("GET", f"secret/data/{path}")["data"]["data"] == {
             "door": "front",

@@ -1,0 +1,78 @@
+"""The entry of a process among the living ones."""
+
+from datetime import timedelta
+
+import pytest
+
+from rotator.core.processes import Processes, Role
+from rotator.engine import Presence
+from rotator.ports import Conflict, StoreUnavailable
+from rotator.testing import FakeClock, MemoryStore
+
+
+class PresenceBench:
+    """A store, and two daemons and a command that know it."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.store = MemoryStore(self.clock)
+        self.store.ahead = timedelta(hours=1)  # Vault's time counts, not this machine's
+        self.first, self.second = (Presence(self.store, self.clock, name, Role.DAEMON) for name in ("first", "second"))
+        self.command = Presence(self.store, self.clock, "command", Role.COMMAND)
+
+
+@pytest.fixture
+def bench() -> PresenceBench:
+    return PresenceBench()
+
+
+def test_whoever_renews_is_seen_by_the_others_and_whoever_leaves_is_not(bench: PresenceBench) -> None:
+    for each in (bench.first, bench.second, bench.command):
+        each.renew()
+    bench.first.renew()
+    assert bench.first.living(Role.DAEMON) == ("first", "second")
+    assert bench.first.others() == ("command", "second")
+    bench.second.leave()
+    bench.first.renew()
+    assert bench.first.living() == ("command", "first")
+    assert {each.seen_at for each in bench.store.processes.entries} == {bench.store.now()}
+
+
+def test_whoever_only_looks_is_not_seen(bench: PresenceBench) -> None:
+    bench.first.renew()
+    bench.command.look()
+    assert bench.command.living(Role.DAEMON) == ("first",)
+    assert bench.store.processes.version == 1
+
+
+def test_whoever_dies_is_gone_after_fifteen_seconds_also_for_whoever_does_not_ask_again(bench: PresenceBench) -> None:
+    bench.first.renew()
+    bench.clock.advance(timedelta(seconds=14))
+    bench.second.renew()
+    assert bench.second.others() == ("first",)
+    bench.clock.advance(timedelta(seconds=1))
+    assert bench.second.others() == ()
+
+
+def test_two_that_write_at_once_are_both_seen(bench: PresenceBench) -> None:
+    write = bench.store.write_processes
+
+    def write_after_the_other(processes: Processes) -> None:
+        bench.store.write_processes = write  # type: ignore[method-assign]
+        bench.second.renew()
+        write(processes)
+
+    bench.store.write_processes = write_after_the_other  # type: ignore[method-assign]
+    bench.first.renew()
+    assert bench.first.living() == ("first", "second")
+
+
+def test_a_store_that_fails_says_so_and_what_was_known_stays(bench: PresenceBench) -> None:
+    bench.first.renew()
+    bench.store.failing = [StoreUnavailable("sealed")]
+    with pytest.raises(StoreUnavailable):
+        bench.first.renew()
+    assert bench.first.living() == ("first",)
+    bench.store.write_processes = lambda _: (_ for _ in ()).throw(Conflict("again"))  # type: ignore[method-assign]
+    with pytest.raises(Conflict):
+        bench.first.renew()
