@@ -5,6 +5,7 @@ An adapter implements one of these protocols and imports nothing from the engine
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -270,6 +271,17 @@ class Meter(Protocol):
         """Counts a request to Vault: `operation` such as `read_state`, `outcome` such as `ok`, `conflict`, `denied`."""
         ...
 
+
+@dataclass(frozen=True, slots=True)
+class CallTerms:
+    """On what terms a provider is called: set around an effect, obeyed where its requests are sent."""
+
+    urgent: bool = False  # goes ahead of every queue, and obeys a wait that the provider asks for only for minutes
+    may_send: Callable[[], bool] = lambda: True  # False: it waited so long that another process may do the work now
+
+
+CALL_TERMS: ContextVar[CallTerms] = ContextVar("call_terms", default=CallTerms())  # noqa: B039  # it is frozen
+"""The terms of the calls that this thread makes."""
 
 Providers = Mapping[str, Provider]
 """The provider accounts by their name in the configuration."""

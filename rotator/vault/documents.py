@@ -79,13 +79,15 @@ def decode_processes(document: Mapping[str, Any], version: int) -> Processes:
 
 def encode_pace(pace: AccountPace, writer: str) -> dict[str, Any]:
     """Returns the document of an account's pace."""
-    return {**_without(_converter.unstructure(pace), ("version",)), _WRITER: writer}
+    return {**{key: value for key, value in _converter.unstructure(pace).items() if key != "version"}, _WRITER: writer}
 
 
 def decode_pace(document: Mapping[str, Any], version: int) -> AccountPace:
     """Reads an account's pace. A new one if it is not of our form: whoever reserved slots does so again in seconds."""
     try:
-        return _converter.structure({**_without(document, (_WRITER,)), "version": version}, AccountPace)
+        return _converter.structure(
+            {**{key: value for key, value in document.items() if key != _WRITER}, "version": version}, AccountPace
+        )
     except (BaseValidationError, TypeError):
         return AccountPace(version)
 

@@ -50,7 +50,7 @@ class Process:
             return
         before, moment, now, number = self.read
         self.read = None
-        written = self.slots.reserve(before, moment, now, number, urgent=False)
+        written = self.slots.reserve(before, moment, now, number)
         if self.shared.pace.version == before.version:
             self.shared.pace = written
             self.slots.add(before, written, moment, now, number)
