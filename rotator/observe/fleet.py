@@ -16,7 +16,7 @@ from threading import Lock
 from rotator.core.actions import Hold
 from rotator.core.model import Counts, Target, TargetState
 from rotator.observe.needs import FUTURE, Need, needs
-from rotator.observe.target_figures import TargetSnapshot, max_age
+from rotator.observe.target_figures import TargetSnapshot, ledger_state, max_age
 from rotator.observe.target_words import BLOCKED, state_word
 from rotator.ports import Clock
 
@@ -165,9 +165,8 @@ class Fleet:
         if blocked is not None:
             sums.blocked[blocked] += by
         sums.attempts += by * (state.attempt is not None)
-        disabled = sum(entry.disabled for entry in state.ledger)
-        sums.ledger["disabled"] += by * disabled
-        sums.ledger["waiting"] += by * (len(state.ledger) - disabled)
+        for entry in state.ledger:
+            sums.ledger[ledger_state(entry)] += by
         for need, since in needs(seen):
             _change(sums.moments[need], since, target.name, by)
         if not seen.has_left:
