@@ -17,7 +17,7 @@ from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.engine import Engine, FormerNames, Limits
 from rotator.observe.audit import AuditError, AuditLog, FileSink, Sink, StreamSink
-from rotator.observe.fleet import Fleet
+from rotator.observe.fleet import KnownFleet
 from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
@@ -106,7 +106,7 @@ class Composition:
             self.redactor,
             self.clock,
         )
-        self.fleet = Fleet(self.clock)
+        self.fleet = KnownFleet(self.clock)
         self.metrics = Metrics(self.clock, __version__, self.fleet, target_series=self.settings.daemon.target_series)
         nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not

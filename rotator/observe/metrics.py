@@ -20,7 +20,7 @@ from rotator.core.clocks import Clocks
 from rotator.core.left_over import Orphan, OrphanKind
 from rotator.observe.audit import AuditStatus
 from rotator.observe.families import DESCRIBED, gauge, of_fleet, of_targets
-from rotator.observe.fleet import Fleet
+from rotator.observe.fleet import KnownFleet
 from rotator.ports import Clock
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -32,7 +32,7 @@ _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 class Metrics:
     """Implements `ports.Meter` on a private registry. Thread-safe."""
 
-    def __init__(self, clock: Clock, version: str, fleet: Fleet, *, target_series: int) -> None:
+    def __init__(self, clock: Clock, version: str, fleet: KnownFleet, *, target_series: int) -> None:
         """Wires the metrics.
 
         Args:

@@ -44,7 +44,7 @@ from rotator.core.left_over import is_empty, orphans
 from rotator.core.model import Attempt, Capabilities, Claim, Credential, LedgerEntry, Request, Target, TargetState
 from rotator.core.undo import UndoCandidate, UndoImpossible, undo_candidate, undo_refusal
 from rotator.observe.audit import AuditStatus
-from rotator.observe.fleet import Fleet
+from rotator.observe.fleet import KnownFleet
 from rotator.observe.needs import Need
 from rotator.observe.target_figures import max_age, overdue
 from rotator.observe.target_words import STATES, state_word
@@ -103,7 +103,7 @@ def status_document(
     }
 
 
-def summary(fleet: Fleet, targets: int, orphans: int) -> JsonObject:
+def summary(fleet: KnownFleet, targets: int, orphans: int) -> JsonObject:
     """Returns how many of the targets that were seen are in each state, and how many somebody has to look after."""
     states, needs = fleet.states(), Counter(need for found in fleet.in_need().values() for need in found)
     return {
