@@ -130,7 +130,15 @@ def after_apply(
 
 def after_proof(state: TargetState, how: str, now: datetime) -> TargetState:
     """Records the proof that the provider accepts the staged credential. `now` is Vault's time, by which it ages."""
-    return replace(after_event(state, AttemptEvent.PROVE, proof=how, proved_at=now), not_before=None, last_error="")
+    proved = after_event(state, AttemptEvent.PROVE, proof=how, proved_at=now, unasked_since=None)
+    return replace(proved, not_before=None, last_error="")
+
+
+def after_unasked(state: TargetState, message: str, not_before: datetime, now: datetime) -> TargetState:
+    """Notes that nobody could be asked whether the password of `in-place` is still accepted, which was proved once."""
+    attempt = open_attempt(state)
+    attempt = replace(attempt, unasked_since=attempt.unasked_since or now)
+    return after_failure(replace(state, attempt=attempt), message, not_before)
 
 
 def after_early_proof(state: TargetState, message: str, until: datetime) -> TargetState:

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from rotator.core import actions as do
 from rotator.core import advance, attempt_ends, drift, ledger, moves, verification
+from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
@@ -178,7 +179,8 @@ class _PaperRun:
     def _abandon(self, action: do.Abandon) -> None:
         if action.change:
             self._step("abandon the open attempt, of which nothing was carried out", action.change)
-            self._move(attempt_ends.after_change(self.facts.state, self.facts.now))
+            now = self.facts.now
+            self._move(attempt_ends.after_change(self.facts.state, action.change, now, now + LONGEST_ASKED))
         else:
             self._step("discard the staged password; a new one is tried after a pause", self.facts.state.last_error)
             self.waits_for = ""

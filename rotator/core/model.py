@@ -77,6 +77,7 @@ class Target:
     policy: Policy
     new: bool = False  # the account does not have the configured username yet
     removed: bool = False  # not in the configuration: only what it left behind is still carried out
+    labels: tuple[tuple[str, str], ...] = ()  # sorted pairs of key and value, to choose targets by
 
     def names(self, username: str) -> bool:
         """True if a username is configured for this target."""
@@ -153,6 +154,7 @@ class Attempt:
     applied_at: datetime | None = None  # when a call last put it into force; `in-place`: or may have done so
     proof: str = ""
     proved_at: datetime | None = None
+    unasked_since: datetime | None = None  # since then nobody could be asked whether what was proved is still accepted
     handed_out: Credential | None = None  # by somebody else's consumer document, which `take_over` overwrites
 
 
@@ -286,6 +288,7 @@ class TargetState:
     failures: int = 0  # in a row
     not_before: datetime | None = None  # back-off
     last_error: str = ""
+    outgrown: int = 0  # attempts since the last close that ended unsent because the target had changed
     request: Request | None = None
     claim: Claim | None = None
     counts: Counts = field(default_factory=Counts)

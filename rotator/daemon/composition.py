@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any, Self, TextIO
@@ -23,6 +24,7 @@ from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
 from rotator.ports import Provider
 from rotator.providers.http.client import Http
+from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
 from rotator.settings import ConfigError, ConfigProblem, Settings, load
@@ -55,6 +57,7 @@ class Components:
     client: VaultClient
     store: VaultStore
     providers: Mapping[str, Provider]
+    paces: Mapping[str, Pacer]  # by the account's name in the configuration
     engine: Engine
     former_names: FormerNames
     connections: ExitStack
@@ -72,6 +75,13 @@ class Components:
     def close(self) -> None:
         """Closes every connection."""
         self.connections.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    provider: Provider
+    key: str  # see `AccountOptions.account_key`
+    pacer: Pacer
 
 
 class Composition:
@@ -163,9 +173,12 @@ class Composition:
             client = self._client(settings)
             undo.callback(client.close)
             store = VaultStore(client, settings.vault.mount, settings.vault.state_prefix)
-            providers = {
-                name: self._provider(name, account, store, undo) for name, account in settings.providers.items()
+            book = ReadOnlyBook(store) if self._read_only else store
+            pacers = Pacers(lambda limit, account: Pacer(limit, self.clock, book, account, self.holder))
+            accounts = {
+                name: self._account(name, account, store, pacers, undo) for name, account in settings.providers.items()
             }
+            providers = {name: account.provider for name, account in accounts.items()}
             targets = settings.core_targets()
             self.metrics.expect(len(targets))
             former_names = FormerNames(store, frozenset(target.name for target in targets))
@@ -180,16 +193,23 @@ class Composition:
                 observe=seen,
                 stopping=self._stop.is_set,
                 former_names=former_names,
+                account_keys={name: account.key for name, account in accounts.items()},
+                pace_delay=lambda name: timedelta(seconds=accounts[name].pacer.delay()),
             )
-            return Components(settings, targets, client, store, providers, engine, former_names, undo.pop_all())
+            paces = {name: account.pacer for name, account in accounts.items()}
+            return Components(settings, targets, client, store, providers, paces, engine, former_names, undo.pop_all())
 
-    def _provider(self, name: str, account: AccountOptions, store: VaultStore, undo: ExitStack) -> Provider:
+    def _account(
+        self, name: str, account: AccountOptions, store: VaultStore, pacers: Pacers, undo: ExitStack
+    ) -> "_Account":
         options = account.with_secrets(store.read_key)
         self.redactor.add(*options.secrets)
         try:
-            http = Http(options.http(name, read_only=self._read_only), self.clock, self.metrics)
+            key, connection = options.account_key, options.http(name, read_only=self._read_only)
+            pacer = pacers.of(key, connection.rate_limit)
+            http = Http(connection, self.clock, self.metrics, pacer=pacer)
             undo.callback(http.close)
-            return KINDS[options.type](options, http, self.randomness)
+            return _Account(KINDS[options.type](options, http, self.randomness), key, pacer)
         except ValueError as error:  # found only now that the secrets are known; its text contains no value
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 from rotator.core import actions as do
 from rotator.core import advance, attempt_ends, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.attempts import can_put_back, is_propagating
+from rotator.core.attempts import can_put_back, is_propagating, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy
@@ -172,6 +172,9 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
         if not not_asked:
             caller.throttles.note_unaccepted(session.target.name, attempt.staged.account)
         session.write(advance.after_unaccepted(session.state, f"not accepted within the propagation time: {message}"))
+    elif not_asked and attempt.phase is Phase.PROVED and may_cut_off(attempt):
+        end = (attempt.unasked_since or now) + can.propagation
+        session.write(advance.after_unasked(session.state, message, min(later, end), now))
     elif not_asked:
         # The old password is put back in time. A proof changes nothing, so nothing is uncertain after it.
         end = (attempt.applied_at or now) + can.propagation if puts_back else later
@@ -199,7 +202,8 @@ def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> Non
         later = caller.next_try(session.state.failures + 1)
         session.write(advance.after_setback(session.state, str(error), later, uncertain=False))
         return
-    record(caller, session, AuditVerb.PUBLISH, AuditOutcome.DONE, action.credential)
+    unasked = "" if session.attempt.unasked_since is None else "it was proved before, and could not be proved again"
+    record(caller, session, AuditVerb.PUBLISH, AuditOutcome.DONE, action.credential, unasked)
 
 
 def close(caller: ProviderCaller, session: Session) -> None:
@@ -220,7 +224,8 @@ def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> Non
     if action.change:
         staged = session.attempt.staged
         record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, staged, action.change)
-        session.write(attempt_ends.after_change(session.state, session.clocks().latest))
+        now, later = session.clocks().latest, caller.next_try(session.state.outgrown)
+        session.write(attempt_ends.after_change(session.state, action.change, now, later))
     else:
         discard(caller, session)
 

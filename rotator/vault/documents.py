@@ -17,6 +17,7 @@ from cattrs.gen import make_dict_structure_fn
 from rotator.core.bell import Bell, Ring
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import SCHEMA_VERSION, Credential, TargetState
+from rotator.core.pace import AccountPace
 from rotator.core.processes import ProcessEntry, Processes
 from rotator.core.secret import Secret
 from rotator.ports import StoreCorrupt
@@ -74,6 +75,19 @@ def decode_processes(document: Mapping[str, Any], version: int) -> Processes:
         return Processes(version, _converter.structure(document.get("processes"), tuple[ProcessEntry, ...]))
     except (BaseValidationError, TypeError):
         return Processes(version)
+
+
+def encode_pace(pace: AccountPace, writer: str) -> dict[str, Any]:
+    """Returns the document of an account's pace."""
+    return {**_without(_converter.unstructure(pace), ("version",)), _WRITER: writer}
+
+
+def decode_pace(document: Mapping[str, Any], version: int) -> AccountPace:
+    """Reads an account's pace. A new one if it is not of our form: whoever reserved slots does so again in seconds."""
+    try:
+        return _converter.structure({**_without(document, (_WRITER,)), "version": version}, AccountPace)
+    except (BaseValidationError, TypeError):
+        return AccountPace(version)
 
 
 def encode_consumer(credential: Credential, at: datetime | None, existing: Mapping[str, Any]) -> dict[str, Any]:

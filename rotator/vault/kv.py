@@ -144,7 +144,7 @@ class KeyValue:
     def _write_once(self, operation: str, path: str, data: Mapping[str, Any], cas: int) -> int:
         request = VaultRequest(operation, "post", f"{self._mount}/data/{path}", ("create", "update"))
         try:
-            answer = self._client.request(request, {"data": data, "options": {"cas": cas}})
+            answer = self._client.write(request, {"data": data, "options": {"cas": cas}})
             version = extract(int, answer, "data", "version")
         except Conflict as conflict:
             version = self._settled(operation, path, data, cas, conflict)

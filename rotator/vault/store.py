@@ -8,6 +8,7 @@ from typing import Any
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Credential, TargetState
+from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
 from rotator.core.secret import Secret
 from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, Versioned
@@ -15,10 +16,12 @@ from rotator.vault.client import VaultClient
 from rotator.vault.documents import (
     decode_bell,
     decode_consumer,
+    decode_pace,
     decode_processes,
     decode_state,
     encode_bell,
     encode_consumer,
+    encode_pace,
     encode_processes,
     encode_state,
     encode_withdrawal,
@@ -28,6 +31,7 @@ from rotator.vault.kv import KeyValue, KvDocument
 _RESERVED = "_"  # begins the names below the state prefix that are no target's: a target's begins otherwise
 _BELL = f"{_RESERVED}bell"
 _PROCESSES = f"{_RESERVED}processes"
+_ACCOUNT = f"{_RESERVED}account-"  # begins the names of the accounts' documents
 _SMALL_VERSIONS = 1  # of the documents that are no target's: what they said before is worth nothing
 _Encode = Callable[[Mapping[str, Any]], dict[str, Any]]  # from the document that is there
 _STATE_VERSIONS = 2  # a staged password stays in Vault's history for one more write
@@ -63,7 +67,12 @@ class VaultStore:
 
     def now(self) -> datetime | None:
         """Returns Vault's time, as of its last answer and carried forward; None before the first answer."""
-        return self._client.now()
+        moment = self._client.moment()
+        return moment.now if moment is not None else None
+
+    def moment(self) -> Moment | None:
+        """Returns Vault's time like `now`, and how wrong that may be."""
+        return self._client.moment()
 
     def read_state(self, target: str) -> Versioned:
         """Reads the state document; returns a new state if it does not exist. Raises StoreError."""
@@ -104,6 +113,16 @@ class VaultStore:
         """Writes who lives over the version before. Raises StoreError."""
         document = encode_processes(processes, self._client.nonce())
         self._write_small("write_processes", _PROCESSES, document, processes.version - 1)
+
+    def read_pace(self, account: str) -> AccountPace:
+        """Reads the pace of an account; a new one if it is missing or not of our form. Raises StoreError."""
+        document = self._kv.read("read_pace", f"{self._prefix}/{_ACCOUNT}{account}")
+        return decode_pace(document.data or {}, document.version)
+
+    def write_pace(self, account: str, pace: AccountPace) -> None:
+        """Writes the pace of an account over the version before. Raises StoreError."""
+        document = encode_pace(pace, self._client.nonce())
+        self._write_small("write_pace", f"{_ACCOUNT}{account}", document, pace.version - 1)
 
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Reads the consumer document. Raises StoreError."""
