@@ -44,7 +44,7 @@ class Ringer:
             ring_bell(self._context.components.store, clock, self._context.composition.holder, names, self._kind)
         except StoreError as error:
             if not self._failed:
-                say(f"the daemon sees it with its next sweep, not at once: {error}")
+                say(f"the daemon looks at its next sweep, not at once: {error}")
             self._failed = True
 
 

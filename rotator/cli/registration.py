@@ -27,8 +27,8 @@ class Registration:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Registers inside the block. Raises StoreError if that is impossible."""
-        self._presence.renew()
+        """Registers inside the block, as far as Vault lets it: `problem` says otherwise."""
+        self._renew()
         try:
             with self._clock.repeat(RENEWED_EVERY, self._renew):
                 yield

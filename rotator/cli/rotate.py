@@ -166,6 +166,8 @@ class Acting:
             capabilities=self._context.components.capabilities.__getitem__,
             tell=progress.waits,
         )
+        if self._registration.problem:
+            say(f"cannot tell whether a daemon lives, so this process does the work: {self._registration.problem}")
         daemons = () if self._how.here else self._registration.daemons
         watch = DaemonWatch(
             self._context, self._registration, patience=runner.patience, tell=progress.waits, ended=progress.ended

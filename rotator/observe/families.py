@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import (
 )
 
 from rotator.observe.catalogue import METRICS
-from rotator.observe.fleet import KnownFleet, GroupKey, GroupSums
+from rotator.observe.fleet import GroupKey, GroupSums, KnownFleet
 from rotator.observe.needs import Need
 from rotator.observe.target_figures import GAUGES, OF_REMOVED, TargetSnapshot
 from rotator.observe.target_words import BLOCKED, STATES

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from command_on_harness import CommandOnHarness, HarnessDaemon
@@ -16,7 +16,7 @@ from rotator.cli.rotate import HowToAct
 from rotator.core.bell import Ringing
 from rotator.core.model import Purpose, Target, TargetState
 from rotator.core.processes import Role
-from rotator.ports import StoreUnavailable
+from rotator.ports import StoreDenied, StoreUnavailable
 from rotator.testing import FakeFault
 
 
@@ -76,6 +76,19 @@ def test_without_a_daemon_it_works_by_itself(capsys):
     assert CommandOnHarness(world).run(world.targets) == Exit.DONE
     assert {(row["result"], row["elsewhere"]) for row in rows(capsys).values()} == {("rotated", False)}
     assert world.store.bell.number == 0, "nobody is there to hear it"
+
+
+def test_a_document_of_the_living_that_cannot_be_used_stops_nobody(capsys):
+    world = World()
+
+    def denied(*_: object) -> NoReturn:
+        raise StoreDenied("the token may not write rotator/state/_processes")
+
+    world.store.write_processes = denied
+    assert CommandOnHarness(world).run(world.targets, compromised=True) == Exit.DONE
+    printed = capsys.readouterr()
+    assert "cannot tell whether a daemon lives, so this process does the work: the token may not write" in printed.err
+    assert {row["result"] for row in json.loads(printed.out)["targets"]} == {"rotated"}
 
 
 def test_here_means_here_even_if_a_daemon_lives(capsys):
