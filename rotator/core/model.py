@@ -190,6 +190,7 @@ class LedgerEntry:
     expires_at: datetime | None = None  # when the provider will end it by itself, as it was told
     compromised: bool = False  # its end waits for no cap, no open circuit, and nothing that cannot be asked
     cutoff: Cutoff = Cutoff.DISABLE  # before it is deleted
+    uncertain: bool = False  # a call was lost: the provider may have been told to end it by itself
 
     @property
     def label(self) -> str:

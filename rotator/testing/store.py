@@ -131,13 +131,17 @@ class MemoryStore:
                 rotated_at=at,
                 written_at=self.now(),
                 ends_at=self._end(),
+                uri=credential.uri,
+                kept=over.kept,
             ),
         )
 
     def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:  # noqa: ARG002
         """Takes the credential out by check-and-set."""
         return self._write(
-            path, over, ConsumerDocument(over.version + 1, exists=True, ends_at=self._end(), withdrawn=True)
+            path,
+            over,
+            ConsumerDocument(over.version + 1, exists=True, ends_at=self._end(), withdrawn=True, kept=over.kept),
         )
 
     def _write(self, path: str, over: ConsumerDocument, document: ConsumerDocument) -> int:
