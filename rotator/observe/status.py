@@ -7,7 +7,7 @@ durations are seconds, and unknown values are null. Its keys are stable:
   answered), `holder` (this process), `summary`, `targets`, `next`, `orphans`, `audit`.
 * `summary`: `targets` (how many), `states` (how many are in each state), `needs` (how many somebody has to look after,
   by need), `orphans` (how many). In `/status` of the whole fleet, whatever the page and the filters; in
-  `rotator status` of the targets that were asked for.
+  `rotator status` of the targets that were read, and `matching` says how many of them the filters let through.
 * `next`: the name to ask for the next page with (`after`); null if this is the last one.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
   `published`, `age_seconds`, `max_age_seconds`, `last_rotation`, `next_rotation`, `attempt`, `ledger`, `failures`,

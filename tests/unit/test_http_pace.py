@@ -47,7 +47,10 @@ def test_two_processes_share_one_limit():
 def test_accounts_do_not_share_a_limit():
     clock = FakeClock()
     store = MemoryStore(clock)
-    one, two = Pacer(RateLimit(1, SECOND), clock, store, "k1", "me"), Pacer(RateLimit(1, SECOND), clock, store, "k2", "me")
+    one, two = (
+        Pacer(RateLimit(1, SECOND), clock, store, "k1", "me"),
+        Pacer(RateLimit(1, SECOND), clock, store, "k2", "me"),
+    )
     assert one.admit(0.5)
     assert two.admit(0.5)
 

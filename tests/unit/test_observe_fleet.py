@@ -10,7 +10,7 @@ from core_facts import ATTEMPT, ENTRY, IN_PLACE, OLD, REQUEST, TARGET
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.model import Counts, Phase, Target, TargetState, Verification
 from rotator.core.schedule import Every
-from rotator.observe.fleet import LOOKED_AT_WITHIN, KnownFleet, GroupSums
+from rotator.observe.fleet import LOOKED_AT_WITHIN, GroupSums, KnownFleet
 from rotator.observe.needs import Need
 from rotator.observe.target_words import FILTERS, ORPHAN, STATES, words
 from rotator.testing import FakeClock
