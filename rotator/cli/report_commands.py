@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import DEFAULT_CONFIG, Config, Names, Output, OutputOption
+from rotator.cli.options import DEFAULT_CONFIG, Config, Labels, Names, Output, OutputOption, chosen
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
 
 def status(
     targets: Names = None,
+    label: Labels = None,
     state: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,6 +69,7 @@ def status(
     Examples:
       rotator status
       rotator status office-phone
+      rotator status 'lobby-*' --label site=berlin
       rotator status --state failing --state blocked
       rotator status --account vobiz-prod --due-before 7d --sort due --limit 50
       rotator status --output json | jq '.targets[] | select(.state != "idle")'
@@ -83,12 +85,17 @@ def status(
     from rotator.cli.show_status import StatusOptions, order_of, show_status  # noqa: PLC0415 - takes a second
 
     wanted = StatusOptions(
-        tuple(targets or ()), tuple(state or ()), tuple(account or ()), due_before, order_of(sort), limit, everything
+        chosen(targets, label), tuple(state or ()), tuple(account or ()), due_before, order_of(sort), limit, everything
     )
     show_status(config, wanted, output)
 
 
-def plan(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
+def plan(
+    targets: Names = None,
+    label: Labels = None,
+    config: Config = DEFAULT_CONFIG,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Shows what rotator would do now and next, without doing it.
 
     Reads Vault and lists credentials at providers; any other request is blocked before it is sent. Each step assumes
@@ -108,4 +115,4 @@ def plan(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputO
     """
     from rotator.cli.show_plan import show_plan  # noqa: PLC0415 - takes a second
 
-    raise typer.Exit(show_plan(config, targets, output))
+    raise typer.Exit(show_plan(config, chosen(targets, label), output))

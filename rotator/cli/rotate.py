@@ -9,10 +9,11 @@ from pathlib import Path
 from rich.console import Console
 
 from rotator.cli.asking import Ringer, ask
-from rotator.cli.context import CommandContext, open_context, select_targets
+from rotator.cli.choosing import select_target, select_targets
+from rotator.cli.context import CommandContext, open_context
 from rotator.cli.daemon_watch import DaemonWatch
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import Output
+from rotator.cli.options import Choice, Output
 from rotator.cli.printing import counted, local, relative, say
 from rotator.cli.progress import ProgressObserver, screen, show_progress
 from rotator.cli.registration import Registration
@@ -22,9 +23,7 @@ from rotator.core.bell import Ringing
 from rotator.core.facts import Facts
 from rotator.core.holds import foreign_document_hold
 from rotator.core.model import Purpose, Request, Target, TargetState
-from rotator.core.processes import Role
 from rotator.core.undo import UndoImpossible, undo_candidate
-from rotator.engine import Presence
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,9 @@ class HowToAct:
 
 @dataclass(frozen=True, slots=True)
 class RotateOptions:
-    """The arguments of `rotator rotate`. Without names: every target."""
+    """The arguments of `rotator rotate`."""
 
-    names: tuple[str, ...]
+    choice: Choice
     reason: str
     compromised: bool = False
     take_over: bool = False
@@ -61,7 +60,7 @@ def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
     """Rotates, prints the result, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     watched = StateRelay()
     with screen() as display, open_context(config, seen=watched.seen) as context:
-        targets = select_targets(context.components.targets, options.names)
+        targets = select_targets(context.components.targets, options.choice)
         request = Request(
             Purpose.ROTATE,
             who_asks(),
@@ -77,10 +76,10 @@ def undo_now(config: Path, name: str, reason: str, output: Output, how: HowToAct
     """Undoes, prints the result, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     watched = StateRelay()
     with screen() as display, open_context(config, seen=watched.seen) as context:
-        targets = select_targets(context.components.targets, [name])
-        say(undo_plan(context.components.engine.facts(targets[0])))
+        target = select_target(context.components.targets, name)
+        say(undo_plan(context.components.engine.facts(target)))
         request = Request(Purpose.UNDO, who_asks(), reason, context.composition.clock.now())
-        return Acting(context, display, watched, request, how).act(targets, output)
+        return Acting(context, display, watched, request, how).act([target], output)
 
 
 def undo_plan(facts: Facts) -> str:
@@ -123,10 +122,7 @@ class Acting:
     ) -> None:
         self._context, self._display, self._watched = context, display, watched
         self._request, self._how = request, how
-        self._presence = Presence(
-            context.components.store, context.composition.clock, context.composition.holder, Role.COMMAND
-        )
-        self._registration = Registration(self._presence, context.composition.clock)
+        self._registration = Registration(context.components.presence, context.composition.clock)
         kind = Ringing.EMERGENCY if request.compromised else Ringing.ASKED
         self._asked, self._changed = Ringer(context, kind), Ringer(context, Ringing.CHANGED)
 
@@ -144,7 +140,7 @@ class Acting:
     def _leave(self, targets: Sequence[Target]) -> list[RotationReport]:
         """Leaves the requests to the daemon."""
         pending, failed = ask(self._context, targets, self._request, self._asked)
-        self._presence.look()
+        self._context.components.presence.look()
         if pending and not self._registration.daemons:
             say("no daemon lives now: the requests wait in Vault until one runs")
         written = [RotationReport(each.target, Result.REQUESTED, state=each.written) for each in pending]

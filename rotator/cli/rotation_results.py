@@ -61,7 +61,9 @@ def _cells(state: TargetState | None, now: datetime) -> tuple[str, str, str]:
 def _acceptance(entry: LedgerEntry, now: datetime) -> str:
     if entry.ending is Ending.FORGET:
         return "its old password is refused"
-    return "disabled" if entry.disabled else f"accepted for {length_text(entry.disable_at - now)}"
+    if entry.cut_off:
+        return "disabled" if entry.disabled else "random password"
+    return f"accepted for {length_text(entry.disable_at - now)}"
 
 
 def _row(report: RotationReport) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from rotator import __version__
-from rotator.cli.context import CommandContext, open_context, select_targets
+from rotator.cli.choosing import select_targets
+from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import Output
+from rotator.cli.options import Choice, Output
 from rotator.cli.printing import print_json
 from rotator.cli.progress import screen, show_progress
 from rotator.cli.status_table import print_status, screenful
@@ -38,7 +39,7 @@ class Order(StrEnum):
 class StatusOptions:
     """The arguments of `rotator status`."""
 
-    names: tuple[str, ...] = ()
+    choice: Choice = Choice()
     states: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     due_before: str | None = None
@@ -112,7 +113,7 @@ class _Reading:
         self._context, self._query, self._options = context, query, options
         self._fleet = KnownFleet(context.composition.clock)
         self._others: dict[str, TargetState] = {}  # of targets that are not configured
-        chosen = select_targets(context.components.targets, options.names)
+        chosen = select_targets(context.components.targets, options.choice)
         self.targets = [target for target in chosen if query.may_match(target)]
 
     def read(self, advance: Callable[[], None]) -> None:
@@ -126,7 +127,7 @@ class _Reading:
             advance()
 
         self._context.read_each(read, self.targets)
-        if not self._options.names and self._query.asks_for_orphans:
+        if not self._options.choice and self._query.asks_for_orphans:
             self._read_others()
 
     def _read_others(self) -> None:

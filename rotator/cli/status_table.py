@@ -67,7 +67,7 @@ def _numbers(summary: Json, shown: int) -> list[str]:
     if summary["matching"] > shown:
         lines.append(
             f"shown: {shown:,} of {summary['matching']:,}; more with --all or --limit, "
-            "fewer with --state, --account, --due-before"
+            "fewer with names, --label, --state, --account, --due-before"
         )
     elif summary["matching"] < summary["targets"]:
         lines.append(f"shown: {summary['matching']:,}, as asked for")
@@ -112,6 +112,11 @@ def _entry(entry: Json, now: datetime) -> str:
     name = entry["username"] or entry["id"] or "unknown username"
     if entry["ending"] == "forget":
         return _future("password forgotten", entry["ends_at"], now)
+    if entry["overwritten_at"] is not None and entry["disabled_at"] is None:
+        stays = entry["ending"] == "stand-by"
+        return f"{name}: random password, " + (
+            "not disabled yet" if stays else _future("deleted", entry["ends_at"], now)
+        )
     if entry["disabled_at"] is None:
         return f"{name}: {_future('disabled', entry['disable_at'], now)}"
     end = "password forgotten" if entry["ending"] == "stand-by" else "deleted"

@@ -125,7 +125,7 @@ def periodic(facts: Facts) -> Decision | None:
     again = state.verify_failures or (state.verification is not None and not state.verification.accepted)
     if again:
         return None if _waits(facts) else _ask(facts)
-    ends_by_itself = any(entry.expires_at is not None and not entry.disabled for entry in state.ledger)
+    ends_by_itself = any(entry.expires_at is not None and not entry.cut_off for entry in state.ledger)
     return _ask(facts) if (wanted or ends_by_itself) and state.verify_at <= facts.clocks.vault else None
 
 

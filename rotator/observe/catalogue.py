@@ -59,7 +59,7 @@ _OF_FLEETS = (
         "rotator_fleet_ledger_credentials",
         "gauge",
         (*_GROUP, "state"),
-        "Replaced credentials in the ledgers: waiting (accepted until they are disabled) or disabled.",
+        "Replaced credentials in the ledgers: waiting (accepted until they are disabled), disabled or overwritten.",
     ),
     Described(
         "rotator_fleet_rotations_total",
@@ -92,7 +92,8 @@ METRICS = (
         "rotator_retirements_total",
         "counter",
         ("target", "outcome"),
-        "Replaced credentials that were retired, by outcome (disabled, deleted), since the state document was created.",
+        "Replaced credentials that were retired, by outcome (disabled, overwritten, deleted), since the state document "
+        "was created.",
     ),
     Described(
         "rotator_rotation_duration_seconds",
@@ -178,7 +179,8 @@ METRICS = (
         "rotator_ledger_credentials",
         "gauge",
         ("target", "state"),
-        "Replaced credentials in the ledger: waiting (accepted until they are disabled) or disabled (not deleted yet).",
+        "Replaced credentials in the ledger: waiting (accepted until they are disabled), disabled (not deleted yet) or "
+        "overwritten (not disabled, but with a random password).",
     ),
     Described(
         "rotator_retirement_overdue",

@@ -19,7 +19,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * `attempt`: `id`, `purpose`, `phase`, `since`, `applied_at`, `uncertain`, `compromised`, `requested_by`, `reason`,
   `credential` (`account`, `id`, `username`).
 * of each entry of `ledger`: `account`, `id`, `username`, `ending`, `replaced_at`, `disable_at`, `disabled_at`,
-  `ends_at`, `undo_until` (null if it cannot be undone), `undo_refused` (why not), `overdue`, `failures`, `note`.
+  `overwritten_at` (it got a random password instead), `ends_at`, `undo_until` (null if it cannot be undone),
+  `undo_refused` (why not), `overdue`, `failures`, `note`.
 * `waiting`: `reason`, `message`, `until`; null until the first look at the target.
 * `request`: `purpose`, `requested_by`, `reason`, `at`, `compromised`, `take_over`.
 * `claim`: `holder`, `until`, `ours`.
@@ -244,6 +245,7 @@ def _entry(entry: LedgerEntry, candidate: UndoCandidate | None, now: datetime, a
         "replaced_at": _time(entry.replaced_at),
         "disable_at": _time(entry.disable_at),
         "disabled_at": _time(entry.disabled_at),
+        "overwritten_at": _time(entry.overwritten_at),
         "ends_at": _time(entry.ends_at),
         "undo_until": _time(until),
         "undo_refused": refused,
@@ -298,6 +300,7 @@ def _counts(state: TargetState) -> JsonObject:
         "failed": counts.failed,
         "undone": counts.undone,
         "disabled": counts.disabled,
+        "overwritten": counts.overwritten,
         "deleted": counts.deleted,
         "seconds": counts.seconds,
     }

@@ -31,6 +31,7 @@ class CommandOnHarness:
             store=harness.store,
             settings=SimpleNamespace(daemon=SimpleNamespace(claim=harness.limits.claim)),
             capabilities={"fake": harness.provider.capabilities},
+            presence=Presence(harness.store, harness.clock, holder, Role.COMMAND),
         )
 
     def seen(self, target: Target, state: TargetState) -> None:

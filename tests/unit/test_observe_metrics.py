@@ -97,12 +97,17 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
     state = TargetState(
         "phone",
         attempt=attempt,
-        ledger=(entry(now, disable_in=DAY), entry(now, disable_in=DAY), entry(now, disable_in=-DAY, disabled=-DAY)),
+        ledger=(
+            entry(now, disable_in=DAY),
+            entry(now, disable_in=DAY),
+            entry(now, disable_in=-DAY, disabled=-DAY),
+            replace(entry(now, disable_in=-DAY), ending=Ending.STAND_BY, overwritten_at=now - DAY),
+        ),
         published=replace(credential("pub"), made_at=now - 5 * DAY),
         last_rotation=now - 3 * DAY,
         next_rotation=now + 80 * DAY,
         failures=2,
-        counts=Counts(succeeded=7, failed=3, undone=1, disabled=5, deleted=4, seconds=12.5),
+        counts=Counts(succeeded=7, failed=3, undone=1, disabled=5, overwritten=6, deleted=4, seconds=12.5),
     )
     source.fleet.update(target(), state)
     seen = scrape(source)
@@ -113,6 +118,7 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_rotations_total", ("phone", "failed")): 3,
         ("rotator_rotations_total", ("phone", "undone")): 1,
         ("rotator_retirements_total", ("phone", "disabled")): 5,
+        ("rotator_retirements_total", ("phone", "overwritten")): 6,
         ("rotator_retirements_total", ("phone", "deleted")): 4,
         ("rotator_rotation_duration_seconds_count", ("phone",)): 7,
         ("rotator_rotation_duration_seconds_sum", ("phone",)): 12.5,
@@ -125,6 +131,7 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_last_look_timestamp_seconds", ("phone",)): stamp,
         ("rotator_ledger_credentials", ("phone", "waiting")): 2,
         ("rotator_ledger_credentials", ("phone", "disabled")): 1,
+        ("rotator_ledger_credentials", ("phone", "overwritten")): 1,
         ("rotator_retirement_overdue", ("phone",)): 0,
         ("rotator_target_devices_out", ("phone",)): 0,
         ("rotator_target_verification_overdue", ("phone",)): 0,
@@ -168,7 +175,7 @@ def test_what_is_not_known_is_absent_and_a_forgotten_target_too() -> None:
     source.fleet.update(target(), TargetState("phone"))
     source.fleet.update(target("other"), TargetState("other"))
     source.fleet.held("other", Hold(HoldReason.FOREIGN_DOCUMENT, "x"))
-    source.fleet.forget_all_but({"phone"})
+    source.fleet.forget({"other"})
     names = {name for name, labels in scrape(source)}
     assert "rotator_target_last_rotation_timestamp_seconds" not in names
     assert "rotator_target_password_made_timestamp_seconds" not in names
