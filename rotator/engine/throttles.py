@@ -12,6 +12,7 @@ from rotator.core.answers import Answer, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.attempts import is_propagating, may_cut_off
 from rotator.core.circuit import Circuit, ProviderVerb
 from rotator.core.model import Attempt, Capabilities, Credential, Phase, TargetState
+from rotator.engine.log_in_limits import LogInLimits
 from rotator.ports import Clock
 
 _MINUTE = 60.0
@@ -23,6 +24,7 @@ class Throttles:
 
     def __init__(self, clock: Clock, circuit: Circuit, retirements_per_minute: int) -> None:
         self._clock = clock
+        self.log_ins = LogInLimits(clock)
         self._new = circuit
         self._circuits: dict[_Key, Circuit] = {}  # those with failures: every look asks them all
         self._cap = retirements_per_minute

@@ -18,7 +18,8 @@ from rotator.core.model import Credential, Ending, Phase, Proof, Purpose, Target
 from rotator.core.secret import Secret
 from rotator.engine import Engine, Outcome
 from rotator.fields.network import HostPort
-from rotator.testing import CHOSEN, Crash, FakeFault
+from rotator.ports import Conflict
+from rotator.testing import CHOSEN, FakeFault
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 VOBIZ = SETUPS[2]
@@ -378,19 +379,19 @@ def test_a_look_after_the_window_proves_before_it_gives_up():
 
 
 def proved_long_ago(target: Target, proof: Proof = CHOSEN.proof) -> tuple[EngineHarness, Engine]:
-    """The process died between proving and publishing, and the next one starts an hour later."""
+    """An attempt was proved and could not be published; the next process starts an hour later."""
     world = EngineHarness(target, replace(CHOSEN, proof=proof))
     world.provider.add("office")
     engine = world.engine()
     engine.look(world.target)
     world.request(engine)
 
-    def die(label: str) -> None:
+    def conflict(label: str) -> None:
         if label == "before write consumer":
-            raise Crash(label)
+            raise Conflict("somebody else wrote first")
 
-    world.cut_at(0, die)
-    world.crash(lambda: engine.look(world.target))
+    world.cut_at(0, conflict)
+    engine.look(world.target)
     world.cut_at(0)
     assert world.state.attempt.phase is Phase.PROVED
     world.clock.advance(HOUR)
