@@ -203,6 +203,22 @@ class Engine:
             raise AdoptionImpossible("something changed in the meantime: try again")
         return adoption.adopt(self._caller, session, plan, requested_by, reason)
 
+    def withdraw_request(self, target: Target, request: Request, by: str, reason: str) -> bool:
+        """Takes this request back; False if it has begun, or another one waits. Raises StoreError."""
+        session = self._open(target)
+
+        def withdraw() -> bool:
+            if session.state.request != request:
+                return False
+            session.write(requesting.after_request_withdrawal(session.state))
+            return True
+
+        done = repeat_on_conflict(withdraw, self._clock, session.read)
+        if done:
+            verb, detail = AuditVerb.WITHDRAW_REQUEST, requesting.withdrawal_consequence(request)
+            self._audit.record(verb, target.name, AuditOutcome.DONE, requested_by=by, reason=reason, detail=detail)
+        return done
+
     def abandon(
         self, target: Target, attempt: str, by: str, reason: str
     ) -> Abandonment | AbandonmentImpossible | do.Hold:
