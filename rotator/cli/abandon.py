@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from rotator.cli.choosing import select_target
 from rotator.cli.confirmation import confirm
-from rotator.cli.context import CommandContext, open_context, select_targets
+from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import print_json, print_table, safe, say, table
@@ -24,7 +25,7 @@ def abandon_now(config: Path, name: str, reason: str, output: Output, *, confirm
         CommandError: there is nothing to give up, or nobody has agreed to it.
     """
     with open_context(config, read_only=True) as context:
-        (target,) = select_targets(context.components.targets, [name])
+        target = select_target(context.components.targets, name)
         facts = context.components.engine.facts(target)
     attempt, request = facts.state.attempt, facts.state.request
     if attempt is None and request is not None:
@@ -38,7 +39,7 @@ def abandon_now(config: Path, name: str, reason: str, output: Output, *, confirm
     if not confirmed:
         confirm(name, "Give it up?")
     with open_context(config) as context:
-        (target,) = select_targets(context.components.targets, [name])
+        target = select_target(context.components.targets, name)
         if attempt is not None:
             done = _abandon(context, target, attempt.id, reason)
             _print(target, done, context.components.engine.facts(target).state, output)

@@ -13,9 +13,10 @@ from typing import Any, Self, TextIO
 
 from rotator import __version__
 from rotator.core.model import Capabilities, Target, TargetState
+from rotator.core.processes import Role
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock, SystemRandomness
-from rotator.engine import Engine, FormerNames, Limits
+from rotator.engine import Engine, FormerNames, Limits, Presence
 from rotator.observe.audit import AuditError, AuditLog, FileSink, Sink, StreamSink
 from rotator.observe.fleet import Fleet
 from rotator.observe.logs import configure
@@ -53,12 +54,14 @@ class Components:
 
     settings: Settings
     targets: tuple[Target, ...]
+    by_name: Mapping[str, Target]
     client: VaultClient
     store: VaultStore
     providers: Mapping[str, Provider]
     paces: Mapping[str, Pacer]  # by the account's name in the configuration
     engine: Engine
     former_names: FormerNames
+    presence: Presence
     connections: ExitStack
 
     @property
@@ -180,8 +183,10 @@ class Composition:
             providers = {name: account.provider for name, account in accounts.items()}
             targets = settings.core_targets()
             self.metrics.expect(len(targets))
+            by_name = {target.name: target for target in targets}
             store.expect_publishing(target.path for target in targets)
-            former_names = FormerNames(store, frozenset(target.name for target in targets))
+            former_names = FormerNames(store, frozenset(by_name))
+            presence = Presence(store, self.clock, self.holder, Role.COMMAND if self._quiet else Role.DAEMON)
             engine = Engine(
                 store=store,
                 providers=providers,
@@ -193,9 +198,22 @@ class Composition:
                 observe=seen,
                 stopping=self._stop.is_set,
                 former_names=former_names,
+                is_dead=presence.is_dead,
             )
             paces = {name: account.pacer for name, account in accounts.items()}
-            return Components(settings, targets, client, store, providers, paces, engine, former_names, undo.pop_all())
+            return Components(
+                settings,
+                targets,
+                by_name,
+                client,
+                store,
+                providers,
+                paces,
+                engine,
+                former_names,
+                presence,
+                undo.pop_all(),
+            )
 
     def _account(
         self, name: str, account: AccountOptions, store: VaultStore, pacers: Pacers, undo: ExitStack

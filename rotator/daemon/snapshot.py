@@ -26,6 +26,7 @@ class Snapshot:
     def __init__(self, composition: Composition) -> None:
         self._composition, self._fleet = composition, composition.fleet
         self._lock = Lock()
+        self._kept: frozenset[str] = frozenset()  # the share of this process: each process reports its own
         self._components: Components | None = None  # those that the next two were made for
         self._targets: tuple[Target, ...] = ()  # in the order of their names
         self._names: frozenset[str] = frozenset()
@@ -35,11 +36,12 @@ class Snapshot:
     def update_state(self, target: Target, state: TargetState) -> None:
         """Stores a state document that was read or written."""
         self._composition.redactor.learn(state)
-        self._fleet.update(target, state)
         self.requests.see(state)
         with self._lock:
-            if self._components is not None:
-                self._find_orphans(state, self._components)
+            if target.name in self._kept:
+                self._fleet.update(target, state)
+                if self._components is not None:
+                    self._find_orphans(state, self._components)
 
     def update_look(self, target: Target, look: Look) -> None:
         """Stores a look that has ended."""
@@ -57,12 +59,17 @@ class Snapshot:
             error=look.message if look.outcome in _FAILED else "",
         )
 
-    def forget_all_but(self, names: set[str]) -> None:
-        """Forgets the targets that are no longer configured, or of which nothing is left."""
-        self.requests.forget_all_but(names)
-        self._fleet.forget_all_but(names)
+    def keep_only(self, names: Iterable[str]) -> None:
+        """Keeps only these targets from now on: those that this process looks at."""
         with self._lock:
-            self._orphans = {name: found for name, found in self._orphans.items() if name in names}
+            self._kept, self._components = frozenset(names), None
+            self._fleet.forget(self._fleet.all().keys() - self._kept)
+
+    def forget(self, name: str) -> None:
+        """Forgets a target of which nothing is left."""
+        with self._lock:
+            self._fleet.forget({name})
+            self._orphans.pop(name, None)
 
     def orphans(self, components: Components | None) -> tuple[Orphan, ...]:
         """Returns what nobody ends, of every target that was seen."""
@@ -71,7 +78,7 @@ class Snapshot:
             return tuple(orphan for found in self._orphans.values() for orphan in found)
 
     def document(self, components: Components | None, query: StatusQuery) -> Mapping[str, Any]:
-        """Returns a page of the status document, without leaving the process.
+        """Returns a page of the status document of the targets that this process looks at, without leaving it.
 
         `components` is None until Vault was reached.
         """
@@ -126,11 +133,12 @@ class Snapshot:
         return known or TargetSnapshot(target, unknown, max_age(target.policy), self._composition.clock.now())
 
     def _follow(self, components: Components | None) -> None:
-        """Prepares what depends on the configuration, once for each that comes into force."""
+        """Prepares what depends on the configuration and on the share of this process, once for each."""
         if components is not None and components is self._components:
             return
         targets = components.targets if components else self._composition.settings.core_targets()
-        self._components, self._targets = components, tuple(sorted(targets, key=lambda target: target.name))
+        own = [target for target in targets if components is None or target.name in self._kept]
+        self._components, self._targets = components, tuple(sorted(own, key=lambda target: target.name))
         self._names = frozenset(target.name for target in targets)
         self._orphans = {}
         if components is not None:

@@ -91,6 +91,7 @@ class Engine:
         observe: StateObserver,
         stopping: Callable[[], bool],
         former_names: FormerNames | None = None,
+        is_dead: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """Wires one engine.
 
@@ -100,10 +101,11 @@ class Engine:
             stopping: returns True once no further step may begin.
             former_names: knows the targets that are not configured any more; by default every other state document
                 is one.
+            is_dead: returns True for a holder of claims that is known to be dead.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.throttles = Throttles(clock, circuit, limits.retirements_per_minute)
-        self._claims = Claims(clock, holder, limits.claim)
+        self._claims = Claims(clock, holder, limits.claim, is_dead)
         self._memory = Memory()
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
         self._observe, self._stopping, self._audit = observe, stopping, audit

@@ -6,7 +6,7 @@ what time alone brings about is read off lists of moments that are kept in order
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -95,10 +95,10 @@ class Fleet:
             else:
                 self._put(seen, known)
 
-    def forget_all_but(self, names: set[str]) -> None:
-        """Drops the targets that are no longer configured, or of which nothing is left."""
+    def forget(self, names: Collection[str]) -> None:
+        """Drops targets of which nothing is left, or that another process looks at."""
         with self._lock:
-            for gone in self._seen.keys() - names:
+            for gone in self._seen.keys() & set(names):
                 self._move(self._seen.pop(gone), -1)
             self._groups = {key: sums for key, sums in self._groups.items() if sums.targets}
 

@@ -175,7 +175,7 @@ def test_what_is_not_known_is_absent_and_a_forgotten_target_too() -> None:
     source.fleet.update(target(), TargetState("phone"))
     source.fleet.update(target("other"), TargetState("other"))
     source.fleet.held("other", Hold(HoldReason.FOREIGN_DOCUMENT, "x"))
-    source.fleet.forget_all_but({"phone"})
+    source.fleet.forget({"other"})
     names = {name for name, labels in scrape(source)}
     assert "rotator_target_last_rotation_timestamp_seconds" not in names
     assert "rotator_target_password_made_timestamp_seconds" not in names
