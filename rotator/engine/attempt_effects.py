@@ -214,7 +214,11 @@ def close(caller: ProviderCaller, session: Session) -> None:
     state, fraction = advance.before_close(session.state, session.consumer), caller.randomness.fraction()
     attempt, now = advance.open_attempt(state), session.clocks().latest
     strays = may_have_strays(caller, attempt)
-    session.write(attempt_ends.after_close(state, session.target, now, fraction, strays=strays))
+    closed = attempt_ends.after_close(state, session.target, now, fraction, strays=strays)
+    replaced = attempt.predecessor and caller.providers.get(attempt.predecessor.account)
+    if replaced and replaced.capabilities.expires:
+        closed = replace(closed, claim=state.claim)  # the provider is told the predecessor's end at once
+    session.write(closed)
     facts = _who_and_why(attempt) | {"proof": attempt.proof}
     nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
     detail = nothing if attempt.predecessor is None else ""

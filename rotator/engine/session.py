@@ -213,6 +213,7 @@ class Session:
             rotated_at=rotated_at,
             uri=credential.uri,
             kept=over.kept,
+            written_at=self._store.now(),
         )
         self._keep(path, written)
 
