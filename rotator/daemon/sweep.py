@@ -24,11 +24,16 @@ class Sweep:
         self._last = now
 
     @property
+    def takes(self) -> timedelta:
+        """How long a round takes."""
+        return max(self._poll, LEAST_APART * len(self._names))
+
+    @property
     def moment(self) -> datetime | None:
         """When the next step is due; None: there is no target, or nothing was started."""
         if not self._names or self._last is None:
             return None
-        return self._last + max(self._poll / len(self._names), LEAST_APART)
+        return self._last + self.takes / len(self._names)
 
     def step(self, now: datetime) -> str:
         """Returns the next target."""

@@ -70,7 +70,7 @@ class Look:
     steps: tuple[do.Step, ...]  # what was done, in order
     state: TargetState | None  # None if the state document could not be read
     hold: do.Hold | None
-    next_look: datetime | None  # None: at the next poll
+    next_look: datetime | None  # None: when the sweep comes by
     seconds: float
 
 
