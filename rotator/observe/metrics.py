@@ -7,7 +7,7 @@ requests, clock jumps and missed runs start at zero with the process. `rotator.o
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -90,6 +90,11 @@ class Metrics:
     def missed_run(self, reason: str) -> None:
         """Counts a run that the scheduler skipped."""
         self._missed.labels(*self._bounds.words("missed", "", reason)).inc()
+
+    def sweep_takes(self, round_: timedelta) -> None:
+        """Sets how long the sweep takes for all targets of this process."""
+        with self._lock:
+            self._simple["rotator_sweep_round_seconds"] = round_.total_seconds()
 
     def clock_jumped(self, *, forward: bool) -> None:
         """Counts a jump of the wall clock."""
