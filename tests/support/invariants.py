@@ -138,7 +138,8 @@ class InvariantChecker:
         if now != self._before or states != self._states:
             self._check_changes(now, (*self._states, *states), label)
             for key, (account, stored) in now.items():
-                known = key[1] in account.initial or names_credential(states, key, stored)
+                given_up = key[0] in self.harness.unconfigured
+                known = given_up or key[1] in account.initial or names_credential(states, key, stored)
                 assert known, f"an orphan: no document names {stored.username}, {label}"
             self._passwords |= {
                 one.password.reveal() for state in states for one in _all_named(state) if one and one.password
@@ -153,8 +154,14 @@ class InvariantChecker:
                 one.broken_by_people = one.consumer.version if one.consumer else 0
                 one.forget_overlaps()
 
-    def at_rest(self, where: object) -> None:
-        """What must hold when nothing is due and nothing goes wrong any more."""
+    def renamed(self, old: str, target: Target) -> None:
+        """The target that was called `old` has the name of `target` from here on."""
+        for one in self._each:
+            if one.target.name == old:
+                one.target = target
+
+    def at_rest(self, where: object, closed: frozenset[str] = frozenset()) -> None:
+        """What must hold when nothing is due and nothing goes wrong any more; `closed`: accounts that are gone."""
         self(f"at rest after {where}")
         published: set[str | None] = set()
         for one in self._each:
@@ -167,7 +174,7 @@ class InvariantChecker:
             assert one.consumer is not None, where
             assert one.accepts(one.consumer.username, one.consumer.password), f"published and refused, {where}"
             published.add(state.published.id)
-        self._no_orphan_at_rest(published, where)
+        self._no_orphan_at_rest(published, where, closed)
         self._no_password_told(where)
 
     def _no_password_told(self, where: object) -> None:
@@ -178,12 +185,14 @@ class InvariantChecker:
             f"a password was told, {where}"
         )
 
-    def _no_orphan_at_rest(self, published: set[str | None], where: object) -> None:
+    def _no_orphan_at_rest(self, published: set[str | None], where: object, closed: frozenset[str]) -> None:
         kept = published | {one.state.standby.id for one in self._each if one.state and one.state.standby}
         records = self.harness.audit.records
         done = [one for one in records if one.verb is AuditVerb.OVERWRITE and one.outcome is AuditOutcome.DONE]
         overwritten = {one.facts.get("credential") for one in done}  # with a password that nobody knows
         for account, identity, stored in self.harness.all_credentials():
+            if account in (self.harness.accounts[name] for name in closed):
+                continue
             # Theirs, or never adopted.
             if identity in account.bystanders or account.initial.get(identity) == stored:
                 continue
