@@ -197,7 +197,8 @@ class AnyOrder(RuleBasedStateMachine):
         self._change(name, replace(self.targets[name], account=account))
 
     def _change(self, name: str, target: Target) -> None:
-        self.targets[name] = replace(target, name=self.targets[name].name, policy=self.targets[name].policy)
+        now = self.targets[name]
+        self.targets[name] = replace(target, name=now.name, path=now.path, policy=now.policy)
 
     @rule(name=NAME)
     def target_is_renamed(self, name: str) -> None:
@@ -217,7 +218,14 @@ class AnyOrder(RuleBasedStateMachine):
         if not isinstance(moved, Hold):
             del self.renaming[name]
             self.targets[name] = replace(self.targets[name], name=new)
-            self.checker.renamed(old, self.targets[name])
+            self.checker.changed(old, self.targets[name])
+
+    @rule(name=NAME)
+    def path_is_changed(self, name: str) -> None:
+        """The processes publish at the new path as well from when they load their configuration again."""
+        target, path = self.targets[name], f"sip/{name}"
+        self.targets[name] = replace(target, path=path if target.path != path else f"{path}/new")
+        self.checker.changed(target.name, self.targets[name])
 
     @rule(name=NAME)
     def attempt_is_given_up(self, name: str) -> None:
