@@ -5,6 +5,7 @@ An adapter implements one of these protocols and imports nothing from the engine
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -14,6 +15,7 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Capabilities, Credential, Proof, TargetState
+from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
 
 
@@ -131,7 +133,23 @@ class Versioned:
     remedy: str = ""  # the command in Vault that restores it, or that takes its end away
 
 
-class Store(Protocol):
+class PaceBook(Protocol):
+    """What all processes know of each account's pace. An account is named by a key that tells nothing about it."""
+
+    def moment(self) -> Moment | None:
+        """Returns the store's time, and how wrong it may be; None before its first answer."""
+        ...
+
+    def read_pace(self, account: str) -> AccountPace:
+        """Reads the pace of an account; a new one if it is missing or not of our form. Raises StoreError."""
+        ...
+
+    def write_pace(self, account: str, pace: AccountPace) -> None:
+        """Writes the pace of an account over the version before. Raises StoreError, and `Conflict` if it lost."""
+        ...
+
+
+class Store(PaceBook, Protocol):
     """The documents of each target, and those of none. Every write is check-and-set; `Conflict`: it lost."""
 
     def now(self) -> datetime | None:
@@ -253,6 +271,17 @@ class Meter(Protocol):
         """Counts a request to Vault: `operation` such as `read_state`, `outcome` such as `ok`, `conflict`, `denied`."""
         ...
 
+
+@dataclass(frozen=True, slots=True)
+class CallTerms:
+    """On what terms a provider is called: set around an effect, obeyed where its requests are sent."""
+
+    urgent: bool = False  # goes ahead of every queue, and obeys a wait that the provider asks for only for minutes
+    may_send: Callable[[], bool] = lambda: True  # False: it waited so long that another process may do the work now
+
+
+CALL_TERMS: ContextVar[CallTerms] = ContextVar("call_terms", default=CallTerms())  # noqa: B039  # it is frozen
+"""The terms of the calls that this thread makes."""
 
 Providers = Mapping[str, Provider]
 """The provider accounts by their name in the configuration."""

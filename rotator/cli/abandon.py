@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from rotator.cli.choosing import select_target
 from rotator.cli.confirmation import confirm
-from rotator.cli.context import CommandContext, open_context, select_targets
+from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import print_json, print_table, safe, say, table
@@ -23,7 +24,7 @@ def abandon_now(config: Path, name: str, reason: str, output: Output, *, confirm
         CommandError: there is nothing to abandon, or nobody has agreed to it.
     """
     with open_context(config, read_only=True) as context:
-        (target,) = select_targets(context.components.targets, [name])
+        target = select_target(context.components.targets, name)
         plan = abandonment(context.components.engine.facts(target))
     if isinstance(plan, AbandonmentImpossible):
         raise CommandError(f"{name}: {plan.reason}")
@@ -32,7 +33,7 @@ def abandon_now(config: Path, name: str, reason: str, output: Output, *, confirm
     if not confirmed:
         confirm(name, "Give it up?")
     with open_context(config) as context:
-        (target,) = select_targets(context.components.targets, [name])
+        target = select_target(context.components.targets, name)
         done = _abandon(context, target, plan.attempt.id, reason)
         _print(target, done, context.components.engine.facts(target).state, output)
     return Exit.DONE

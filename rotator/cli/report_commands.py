@@ -2,7 +2,7 @@
 
 import typer
 
-from rotator.cli.options import DEFAULT_CONFIG, Config, Names, Output, OutputOption
+from rotator.cli.options import DEFAULT_CONFIG, Config, Labels, Names, Output, OutputOption, chosen
 
 
 def register(app: typer.Typer) -> None:
@@ -11,7 +11,12 @@ def register(app: typer.Typer) -> None:
     app.command("plan")(plan)
 
 
-def status(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
+def status(
+    targets: Names = None,
+    label: Labels = None,
+    config: Config = DEFAULT_CONFIG,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Shows what is published, what was replaced, and what is due next.
 
     Only reads Vault: changes nothing and calls no provider. Passwords are never shown. Without names it shows every
@@ -21,6 +26,7 @@ def status(targets: Names = None, config: Config = DEFAULT_CONFIG, output: Outpu
     Examples:
       rotator status
       rotator status office-phone
+      rotator status 'lobby-*' --label site=berlin
       rotator status --output json | jq '.targets[] | select(.state != "idle")'
 
     \b
@@ -31,10 +37,15 @@ def status(targets: Names = None, config: Config = DEFAULT_CONFIG, output: Outpu
     """
     from rotator.cli.show_status import show_status  # noqa: PLC0415 - takes a second
 
-    show_status(config, targets, output)
+    show_status(config, chosen(targets, label), output)
 
 
-def plan(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
+def plan(
+    targets: Names = None,
+    label: Labels = None,
+    config: Config = DEFAULT_CONFIG,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Shows what rotator would do now and next, without doing it.
 
     Reads Vault and lists credentials at providers; any other request is blocked before it is sent. Each step assumes
@@ -54,4 +65,4 @@ def plan(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputO
     """
     from rotator.cli.show_plan import show_plan  # noqa: PLC0415 - takes a second
 
-    raise typer.Exit(show_plan(config, targets, output))
+    raise typer.Exit(show_plan(config, chosen(targets, label), output))

@@ -70,8 +70,9 @@ class PendingRequest:
     def ended_something(self, state: TargetState) -> bool:
         """True if a credential was disabled, overwritten or deleted since; in place, the new password ends the old."""
         before, counts = self.written.counts, state.counts
-        ended = counts.disabled + counts.deleted > before.disabled + before.deleted
-        return ended or self.target.strategy is Strategy.IN_PLACE
+        ended = counts.disabled + counts.overwritten + counts.deleted
+        before_that = before.disabled + before.overwritten + before.deleted
+        return ended > before_that or self.target.strategy is Strategy.IN_PLACE
 
 
 class RequestRunner:
@@ -141,11 +142,15 @@ def _judge_end(request: PendingRequest, state: TargetState) -> tuple[Result, str
         return Result.FAILED, f"rotated, but still accepted by the provider: {names}; the daemon tries again"
     if accepted:
         return None
+    enabled = [entry.credential.username for entry in state.ledger if entry.stays_enabled]
+    if enabled:
+        names = ", ".join(enabled)
+        return Result.ROTATED, f"{names}: not disabled by the provider, so it has a random password; it is tried daily"
     return (Result.ROTATED, "") if request.ended_something(state) else (Result.FAILED, _NOTHING_ENDED)
 
 
 def _is_accepted(entry: LedgerEntry) -> bool:
-    return entry.ending is not Ending.FORGET and not entry.disabled
+    return entry.ending is not Ending.FORGET and not entry.cut_off
 
 
 def _judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> tuple[Result, str] | None:

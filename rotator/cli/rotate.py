@@ -10,9 +10,10 @@ from typing import Any
 
 from rich.console import Console
 
-from rotator.cli.context import CommandContext, open_context, select_targets
+from rotator.cli.choosing import select_target, select_targets
+from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import Output
+from rotator.cli.options import Choice, Output
 from rotator.cli.printing import length_text, local, print_json, print_table, relative, safe, say, table
 from rotator.cli.progress import ProgressObserver, screen, show_progress
 from rotator.cli.request_runner import PendingRequest, RequestRunner, Result, RotationReport
@@ -27,9 +28,9 @@ from rotator.ports import StoreDeleted, StoreError
 
 @dataclass(frozen=True, slots=True)
 class RotateOptions:
-    """The arguments of `rotator rotate`. Without names: every target."""
+    """The arguments of `rotator rotate`."""
 
-    names: tuple[str, ...]
+    choice: Choice
     reason: str
     compromised: bool = False
     take_over: bool = False
@@ -50,7 +51,7 @@ def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
     """Rotates, prints the result, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     watched = _Watched()
     with screen() as display, open_context(config, seen=watched.seen) as context:
-        targets = select_targets(context.components.targets, options.names)
+        targets = select_targets(context.components.targets, options.choice)
         request = Request(
             Purpose.ROTATE,
             who_asks(),
@@ -69,7 +70,7 @@ def undo_now(config: Path, name: str, reason: str, output: Output, *, wait: bool
     """Undoes, prints the result, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     watched = _Watched()
     with screen() as display, open_context(config, seen=watched.seen) as context:
-        (target,) = select_targets(context.components.targets, [name])
+        target = select_target(context.components.targets, name)
         say(undo_plan(context.components.engine.facts(target)))
         request = Request(Purpose.UNDO, who_asks(), reason, context.composition.clock.now())
         items = [_write(context, target, request)]
@@ -202,7 +203,9 @@ def _cells(state: TargetState | None, now: datetime) -> tuple[str, str, str]:
 def _acceptance(entry: LedgerEntry, now: datetime) -> str:
     if entry.ending is Ending.FORGET:
         return "its old password is refused"
-    return "disabled" if entry.disabled else f"accepted for {length_text(entry.disable_at - now)}"
+    if entry.cut_off:
+        return "disabled" if entry.disabled else "random password"
+    return f"accepted for {length_text(entry.disable_at - now)}"
 
 
 def _row(report: RotationReport) -> dict[str, Any]:

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import DEFAULT_CONFIG, Config, Names, NoWaitOption, Output, OutputOption, ReasonOption
+from rotator.cli.options import (
+    DEFAULT_CONFIG,
+    Config,
+    Labels,
+    Names,
+    NoWaitOption,
+    Output,
+    OutputOption,
+    ReasonOption,
+    chosen,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def rotate(
     targets: Names = None,
+    label: Labels = None,
     config: Config = DEFAULT_CONFIG,
     everything: Annotated[bool, typer.Option("--all", help="Every target in the configuration.")] = False,
     compromised: Annotated[
@@ -48,6 +59,7 @@ def rotate(
       rotator rotate office-phone
       rotator rotate office-phone lobby-phone --reason "ticket 4711"
       rotator rotate office-phone --compromised --reason "seen in a log"
+      rotator rotate 'lobby-*' --label site=berlin
       rotator rotate --all --output json
       rotator rotate --all --no-wait
 
@@ -59,14 +71,17 @@ def rotate(
       3    Vault is unusable
       130  stopped by Ctrl-C; the requests stay in Vault
     """
-    if bool(targets) is everything:
+    choice = chosen(targets, label)
+    if bool(choice) is everything:
         text = (
-            "--all and target names exclude each other" if everything else "no target given: name targets, or use --all"
+            "--all and target names or labels exclude each other"
+            if everything
+            else "no target given: name targets, or use --label or --all"
         )
         raise CommandError(f"{text} (rotator status lists the targets)", Exit.USAGE)
     from rotator.cli.rotate import RotateOptions, rotate_now  # noqa: PLC0415 - takes a second
 
-    wanted = RotateOptions(tuple(targets or ()), reason, compromised=compromised, take_over=take_over, wait=not no_wait)
+    wanted = RotateOptions(choice, reason, compromised=compromised, take_over=take_over, wait=not no_wait)
     raise typer.Exit(rotate_now(config, wanted, output))
 
 
@@ -196,7 +211,12 @@ def abandon(
     raise typer.Exit(abandon_now(config, target, reason, output, confirmed=yes))
 
 
-def verify(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
+def verify(
+    targets: Names = None,
+    label: Labels = None,
+    config: Config = DEFAULT_CONFIG,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Proves now that the providers accept what is published.
 
     Without names it proves every target. The result is stored in Vault, as that of the daemon's own proofs: a refusal
@@ -219,4 +239,4 @@ def verify(targets: Names = None, config: Config = DEFAULT_CONFIG, output: Outpu
     """
     from rotator.cli.verify import verify_now  # noqa: PLC0415
 
-    raise typer.Exit(verify_now(config, tuple(targets or ()), output))
+    raise typer.Exit(verify_now(config, chosen(targets, label), output))

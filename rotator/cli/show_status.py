@@ -1,13 +1,14 @@
 """`rotator status`: reads every state document and prints a summary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from rotator import __version__
-from rotator.cli.context import CommandContext, open_context, select_targets
-from rotator.cli.options import Output
+from rotator.cli.choosing import select_targets
+from rotator.cli.context import CommandContext, open_context
+from rotator.cli.options import Choice, Output
 from rotator.cli.printing import cell, length_text, local, print_json, print_lines, print_table, relative, table, when
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.clocks import WORTH_TELLING
@@ -20,18 +21,18 @@ Json: TypeAlias = Mapping[str, Any]
 _DELETED = HoldReason.DOCUMENT_DELETED.value
 
 
-def show_status(config: Path, names: Sequence[str] | None, output: Output) -> None:
+def show_status(config: Path, choice: Choice, output: Output) -> None:
     """Prints the status. Raises ConfigError, StoreError, CommandError."""
     with open_context(config, read_only=True) as context:
-        document = _document(context, names)
+        document = _document(context, choice)
     if output is Output.JSON:
         print_json(document)
     else:
         _print(document)
 
 
-def _document(context: CommandContext, names: Sequence[str] | None) -> Json:
-    targets = select_targets(context.components.targets, names)
+def _document(context: CommandContext, choice: Choice) -> Json:
+    targets = select_targets(context.components.targets, choice)
     states: dict[str, TargetState] = {}
     holds: dict[str, Hold] = {}
 
@@ -43,7 +44,7 @@ def _document(context: CommandContext, names: Sequence[str] | None) -> Json:
             holds[target.name] = action
 
     context.read_each(read, targets)
-    if not names:
+    if not choice:
         known = {target.name for target in context.components.targets}
         others = [name for name in context.components.store.list_states() if name not in known]
         for name, versioned in zip(others, context.read_each(context.components.store.read_state, others), strict=True):
@@ -116,6 +117,11 @@ def _entry(entry: Json, now: datetime) -> str:
     name = entry["username"] or entry["id"] or "unknown username"
     if entry["ending"] == "forget":
         return _future("password forgotten", entry["ends_at"], now)
+    if entry["overwritten_at"] is not None and entry["disabled_at"] is None:
+        stays = entry["ending"] == "stand-by"
+        return f"{name}: random password, " + (
+            "not disabled yet" if stays else _future("deleted", entry["ends_at"], now)
+        )
     if entry["disabled_at"] is None:
         return f"{name}: {_future('disabled', entry['disable_at'], now)}"
     end = "password forgotten" if entry["ending"] == "stand-by" else "deleted"

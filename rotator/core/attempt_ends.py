@@ -47,14 +47,25 @@ def after_abandon(
     return after_failure(moved, message, not_before)
 
 
-def after_change(state: TargetState, now: datetime) -> TargetState:
+def after_change(state: TargetState, change: str, now: datetime, later: datetime) -> TargetState:
     """Discards an attempt that its target has outgrown before anything was carried out: it leaves nothing.
 
-    What failed, failed for that attempt. Its request is renewed, to be carried out at once.
+    What failed, failed for that attempt. Its request is renewed, to be carried out at once; but only `later` if the
+    attempt before ended likewise. Two processes with different configurations would go on with that for ever.
     """
     ledger = with_late_call(state.ledger, open_attempt(state), now)
-    moved = replace(after_event(state, AttemptEvent.ABANDON), ledger=ledger)
-    return replace(moved, request=_renewed(state, now), failures=0, not_before=None, last_error="", claim=None)
+    moved = replace(
+        after_event(state, AttemptEvent.ABANDON),
+        ledger=ledger,
+        request=_renewed(state, now),
+        failures=state.outgrown,
+        outgrown=state.outgrown + 1,
+        claim=None,
+    )
+    if not state.outgrown:
+        return replace(moved, not_before=None, last_error="")
+    why = f"{change}, as it had before: do all processes have the same configuration?"
+    return replace(moved, not_before=later, last_error=why)
 
 
 def after_giving_up(
@@ -129,8 +140,8 @@ def after_close(
         moved,
         published=attempt.staged,
         verification=_verified_by(attempt),
-        verify_at=next_verification(ledger, policy, attempt.proved_at or now, fraction),
-        verify_failures=0,
+        verify_at=attempt.unasked_since or next_verification(ledger, policy, attempt.proved_at or now, fraction),
+        verify_failures=1 if attempt.unasked_since else 0,  # whoever could not be asked is asked again
         standby=standby and replace(standby, password=None),
         ledger=(*ledger, *added),
         published_since=now,
@@ -138,6 +149,7 @@ def after_close(
         next_rotation=next_due(policy.schedule, policy.window, last_rotation, fraction, attempt.staged.made_at),
         scheduled_by=target.schedule_key,
         failures=0,
+        outgrown=0,
         not_before=None,
         last_error="",
         claim=None,

@@ -18,7 +18,7 @@ from rotator.core.actions import (
     Settle,
     Verb,
 )
-from rotator.core.attempts import can_put_back, is_spare, is_unsent
+from rotator.core.attempts import can_put_back, is_published, is_spare, is_unsent, may_cut_off
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import backoff_hold, circuit_hold, foreign_document_hold, identity_hold, missing_account_hold
@@ -55,21 +55,34 @@ def _publish(facts: Facts, attempt: Attempt) -> Decision:
         old = attempt.predecessor
         puts_back = can_put_back(attempt, facts.capabilities[attempt.staged.account])
         return Restore(old) if old is not None and puts_back else foreign  # devices are out meanwhile
-    return Publish(attempt.staged) if is_fresh(attempt.proved_at, facts) else Prove(attempt.staged)
+    counts = is_fresh(attempt.proved_at, facts) or _is_asked_in_vain(facts, attempt)
+    return Publish(attempt.staged) if counts else Prove(attempt.staged)
 
 
-def _end_without_account(facts: Facts, attempt: Attempt) -> Action | None:
+def _is_asked_in_vain(facts: Facts, attempt: Attempt) -> bool:
+    """True if devices have been out for long enough because nobody can be asked to prove `in-place` again.
+
+    What was proved once is likelier to be in force than what Vault hands out, which the proof showed to be replaced.
+    """
+    since, can = attempt.unasked_since, facts.capabilities[attempt.staged.account]
+    return since is not None and abs(facts.clocks.vault - since) >= can.propagation
+
+
+def _end_without_account(facts: Facts, attempt: Attempt) -> Abandon | Close | None:
     """Ends an attempt that needs no more calls, whatever has become of its account."""
+    if is_published(attempt, facts.consumer):
+        return Close()
     change = change_since_staging(facts, attempt) if is_unsent(attempt) else ""
-    if change:
-        return Abandon(change)
-    published = attempt.phase is Phase.PROVED and facts.consumer.names(attempt.staged)
-    return Close() if published else None
+    return Abandon(change) if change else None
 
 
 def _circuit_hold(facts: Facts, account: str, step: Action) -> Hold | None:
     """Holds a call that the account's open circuit lets not through. Trying a password or publishing is none."""
-    if isinstance(step, Prove) and not facts.capabilities[account].proof.tries_password:
+    if isinstance(step, Prove):
+        attempt = facts.state.attempt
+        proved_in_place = attempt is not None and attempt.phase is Phase.PROVED and may_cut_off(attempt)
+        if proved_in_place or facts.capabilities[account].proof.tries_password:
+            return None  # it is asked in vain: devices do not wait for the circuit
         return circuit_hold(facts, account, ProviderVerb.FIND)
     verb = verb_of(step)
     return circuit_hold(facts, account, verb) if verb is not None else None

@@ -125,7 +125,7 @@ def periodic(facts: Facts) -> Decision | None:
     again = state.verify_failures or (state.verification is not None and not state.verification.accepted)
     if again:
         return None if _waits(facts) else _ask(facts)
-    ends_by_itself = any(entry.expires_at is not None and not entry.disabled for entry in state.ledger)
+    ends_by_itself = any(entry.expires_at is not None and not entry.cut_off for entry in state.ledger)
     return _ask(facts) if (wanted or ends_by_itself) and state.verify_at <= facts.clocks.vault else None
 
 
@@ -146,10 +146,16 @@ def next_verification(
     return min((moment for moment in moments if moment > proved), default=None)
 
 
+def overdue_from(state: TargetState, policy: Policy) -> datetime | None:
+    """Returns when it is two intervals that nobody answered whether what is published is accepted; None: never."""
+    last = state.verification.at if state.verification is not None else state.verify_at
+    return None if policy.verify is None or last is None else last + 2 * policy.verify
+
+
 def is_overdue(state: TargetState, policy: Policy, now: datetime) -> bool:
     """True if nobody has answered for two intervals whether what is published is accepted."""
-    last = state.verification.at if state.verification is not None else state.verify_at
-    return policy.verify is not None and last is not None and now - last > 2 * policy.verify
+    since = overdue_from(state, policy)
+    return since is not None and now > since
 
 
 def after_acceptance(state: TargetState, target: Target, how: str, clocks: Clocks, fraction: float) -> TargetState:

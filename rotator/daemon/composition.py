@@ -13,15 +13,18 @@ from typing import Any, Self, TextIO
 
 from rotator import __version__
 from rotator.core.model import Capabilities, Target, TargetState
+from rotator.core.processes import Role
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock, SystemRandomness
-from rotator.engine import Engine, FormerNames, Limits
+from rotator.engine import Engine, FormerNames, Limits, Presence
 from rotator.observe.audit import AuditError, AuditLog, FileSink, Sink, StreamSink
+from rotator.observe.fleet import Fleet
 from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
 from rotator.ports import Provider
 from rotator.providers.http.client import Http
+from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
 from rotator.settings import ConfigError, ConfigProblem, Settings, load
@@ -51,11 +54,14 @@ class Components:
 
     settings: Settings
     targets: tuple[Target, ...]
+    by_name: Mapping[str, Target]
     client: VaultClient
     store: VaultStore
     providers: Mapping[str, Provider]
+    paces: Mapping[str, Pacer]  # by the account's name in the configuration
     engine: Engine
     former_names: FormerNames
+    presence: Presence
     connections: ExitStack
 
     @property
@@ -71,6 +77,13 @@ class Components:
     def close(self) -> None:
         """Closes every connection."""
         self.connections.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    provider: Provider
+    key: str  # see `AccountOptions.account_key`
+    pacer: Pacer
 
 
 class Composition:
@@ -105,7 +118,8 @@ class Composition:
             self.redactor,
             self.clock,
         )
-        self.metrics = Metrics(self.clock, __version__)
+        self.fleet = Fleet(self.clock)
+        self.metrics = Metrics(self.clock, __version__, self.fleet, target_series=self.settings.daemon.target_series)
         nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
         self.audit = AuditLog(self._sink(), self.clock, self.randomness, self.redactor)
@@ -144,6 +158,7 @@ class Composition:
             "daemon.listen": old.daemon.listen != new.daemon.listen,
             "daemon.workers": old.daemon.workers != new.daemon.workers,
             "daemon.poll": old.daemon.poll != new.daemon.poll,
+            "daemon.target_series": old.daemon.target_series != new.daemon.target_series,
             "log": old.log != new.log,
             "audit": old.audit != new.audit,
         }
@@ -160,11 +175,18 @@ class Composition:
             client = self._client(settings)
             undo.callback(client.close)
             store = VaultStore(client, settings.vault.mount, settings.vault.state_prefix)
-            providers = {
-                name: self._provider(name, account, store, undo) for name, account in settings.providers.items()
+            book = ReadOnlyBook(store) if self._read_only else store
+            pacers = Pacers(lambda limit, account: Pacer(limit, self.clock, book, account, self.holder))
+            accounts = {
+                name: self._account(name, account, store, pacers, undo) for name, account in settings.providers.items()
             }
+            providers = {name: account.provider for name, account in accounts.items()}
             targets = settings.core_targets()
-            former_names = FormerNames(store, frozenset(target.name for target in targets))
+            self.metrics.expect(len(targets))
+            by_name = {target.name: target for target in targets}
+            store.expect_publishing(target.path for target in targets)
+            former_names = FormerNames(store, frozenset(by_name))
+            presence = Presence(store, self.clock, self.holder, Role.COMMAND if self._quiet else Role.DAEMON)
             engine = Engine(
                 store=store,
                 providers=providers,
@@ -176,16 +198,34 @@ class Composition:
                 observe=seen,
                 stopping=self._stop.is_set,
                 former_names=former_names,
+                is_dead=presence.is_dead,
             )
-            return Components(settings, targets, client, store, providers, engine, former_names, undo.pop_all())
+            paces = {name: account.pacer for name, account in accounts.items()}
+            return Components(
+                settings,
+                targets,
+                by_name,
+                client,
+                store,
+                providers,
+                paces,
+                engine,
+                former_names,
+                presence,
+                undo.pop_all(),
+            )
 
-    def _provider(self, name: str, account: AccountOptions, store: VaultStore, undo: ExitStack) -> Provider:
+    def _account(
+        self, name: str, account: AccountOptions, store: VaultStore, pacers: Pacers, undo: ExitStack
+    ) -> "_Account":
         options = account.with_secrets(store.read_key)
         self.redactor.add(*options.secrets)
         try:
-            http = Http(options.http(name, read_only=self._read_only), self.clock, self.metrics)
+            key, connection = options.account_key, options.http(name, read_only=self._read_only)
+            pacer = pacers.of(key, connection.rate_limit)
+            http = Http(connection, self.clock, self.metrics, pacer=pacer)
             undo.callback(http.close)
-            return KINDS[options.type](options, http, self.randomness)
+            return _Account(KINDS[options.type](options, http, self.randomness), key, pacer)
         except ValueError as error:  # found only now that the secrets are known; its text contains no value
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])

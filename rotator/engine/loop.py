@@ -90,6 +90,7 @@ class Engine:
         observe: StateObserver,
         stopping: Callable[[], bool],
         former_names: FormerNames | None = None,
+        is_dead: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """Wires one engine.
 
@@ -99,10 +100,11 @@ class Engine:
             stopping: returns True once no further step may begin.
             former_names: knows the targets that are not configured any more; by default every other state document
                 is one.
+            is_dead: returns True for a holder of claims that is known to be dead.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.throttles = Throttles(clock, circuit, limits.retirements_per_minute)
-        self._claims = Claims(clock, holder, limits.claim)
+        self._claims = Claims(clock, holder, limits.claim, is_dead)
         self._memory = Memory()
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
         self._observe, self._stopping, self._audit = observe, stopping, audit
@@ -149,7 +151,9 @@ class Engine:
         """Writes a request into the state document, where it outlives this process. Raises StoreError."""
         session = self._open(target)
         repeat_on_conflict(
-            lambda: session.write(requesting.after_request(session.state, request)), self._clock, session.read
+            lambda: session.write(requesting.after_request(session.state, request, session.consumer)),
+            self._clock,
+            session.read,
         )
         self._audit.record(
             AuditVerb.REQUEST_UNDO if request.purpose is Purpose.UNDO else AuditVerb.REQUEST_ROTATION,
@@ -171,7 +175,9 @@ class Engine:
                 return None
             if has_other_identity(self._facts(session), published):
                 return None
-            return verify(self._caller, session, do.Verify(published))
+            answer = verify(self._caller, session, do.Verify(published))
+            session.flush()
+            return answer
 
         return repeat_on_conflict(prove, self._clock, session.read), session.state
 
@@ -240,9 +246,11 @@ class Engine:
 
     def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
         conflicts = 0
+        unrecorded: list[do.Action] = []  # carried out, and only noted in this session
         for _ in range(_MOST_STEPS):
             if self._stopping():
-                self._release_claim(session)
+                with suppress(Conflict):  # whoever writes next finds the claim, and takes nothing for certain
+                    _put_on_record(session)
                 return None, Outcome.STOPPED
             action = decide(self._facts(session))
             if isinstance(action, do.Stage) and not session.has_read_consumer:
@@ -251,22 +259,25 @@ class Engine:
             if isinstance(action, do.Hold) and action.reason in _BY_DOCUMENT and not session.is_fresh:
                 session.read()  # it may be as it should be again
                 continue
-            if isinstance(action, do.Hold):
-                self._release_claim(session)
-                return action, _outcome(session.state, steps, action)
             try:
+                if isinstance(action, do.Hold):
+                    _put_on_record(session)
+                    return action, _outcome(session.state, steps, action)
                 attempt = session.state.attempt
                 with session.renewing():
                     carry_out(self._caller, session, action)
                 undone = action.step is do.Step.CLOSE and attempt is not None and attempt.purpose is Purpose.UNDO
                 steps.append(do.Step.UNDO if undone else action.step)
+                unrecorded = [*unrecorded, action] if session.has_unwritten else []
             except Conflict:
                 conflicts += 1
                 if conflicts > MOST_CONFLICTS:
                     return None, Outcome.CONTENDED
                 self._clock.sleep(AFTER_CONFLICT)
                 session.read()
-                self._repair_late_call(session, action)
+                for late in unrecorded if isinstance(action, do.Hold) else [*unrecorded, action]:
+                    self._repair_late_call(session, late)
+                unrecorded = []
         return None, Outcome.CONTENDED
 
     def _repair_late_call(self, session: Session, action: do.Action) -> None:
@@ -284,16 +295,23 @@ class Engine:
         if not under_way and not harmless and not reassert(self._caller, session, published):
             why = "a late call may have changed the published credential"
             request = Request(Purpose.ROTATE, REPAIRED_BY, why, self._clock.now())
-            session.write(requesting.after_request(session.state, request))
+            session.write(requesting.after_request(session.state, request, session.consumer))
             self._audit.record(
                 AuditVerb.REQUEST_ROTATION, session.target.name, AuditOutcome.DONE, requested_by=REPAIRED_BY, reason=why
             )
 
-    def _release_claim(self, session: Session) -> None:
-        """Releases the claim: every call to the provider is on record, so the next process need not wait."""
-        if session.holds_claim:
-            with suppress(Conflict):  # somebody else has written since: the claim is no longer ours
-                session.write(advance.after_release(session.state))
+
+def _put_on_record(session: Session) -> None:
+    """Writes what was only noted, and releases the claim: every call is on record, so the next process need not wait.
+
+    Raises Conflict if that loses something. A claim alone is no longer ours if somebody else has written since.
+    """
+    if session.has_unwritten or session.holds_claim:
+        try:
+            session.write(advance.after_release(session.state) if session.holds_claim else session.state)
+        except Conflict:
+            if session.has_unwritten:
+                raise
 
 
 def _outcome(state: TargetState, steps: list[do.Step], hold: do.Hold) -> Outcome:

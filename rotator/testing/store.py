@@ -7,6 +7,7 @@ from threading import Lock
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Credential, TargetState
+from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
 from rotator.ports import Clock, Conflict, StoreDenied, StoreError, Versioned
 from rotator.testing.crash import CrashPoints
@@ -22,6 +23,7 @@ class MemoryStore:
         self.consumers: dict[str, ConsumerDocument] = {}
         self.bell = Bell()
         self.processes = Processes()
+        self.paces: dict[str, AccountPace] = {}
         self.points = CrashPoints()
         self.unpublishable: set[str] = set()
         self.deletes_after: timedelta | None = None  # the mount's `delete_version_after`
@@ -39,13 +41,14 @@ class MemoryStore:
         """Returns the state document, or a fresh one."""
         self._fail()
         self._end_what_ends(target)
-        return self.states.get(target, Versioned(TargetState(target), 0))
+        return self.states.get(target) or Versioned(TargetState(target), 0)
 
     def write_state(self, state: TargetState, version: int) -> int:
         """Writes by check-and-set."""
         self._fail()
         with self.points.around("write state"), self._lock:
-            current = self.states.get(state.target, Versioned(state, 0)).version
+            known = self.states.get(state.target)
+            current = known.version if known is not None else 0
             if current != version:
                 raise Conflict(f"{state.target} is at version {current}, not {version}")
             self._keep(state.target)
@@ -83,6 +86,25 @@ class MemoryStore:
                 raise Conflict(f"the processes are at version {self.processes.version}, not {processes.version - 1}")
             self.processes = processes
 
+    def moment(self) -> Moment | None:
+        """Returns the time of `now`, which is exact."""
+        now = self.now()
+        return Moment(now) if now is not None else None
+
+    def read_pace(self, account: str) -> AccountPace:
+        """Returns the pace of an account."""
+        self._fail()
+        return self.paces.get(account, AccountPace())
+
+    def write_pace(self, account: str, pace: AccountPace) -> None:
+        """Writes by check-and-set."""
+        self._fail()
+        with self._lock:
+            current = self.paces.get(account, AccountPace()).version
+            if current != pace.version - 1:
+                raise Conflict(f"the pace of {account} is at version {current}, not {pace.version - 1}")
+            self.paces[account] = pace
+
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Returns the consumer document."""
         self._fail()
@@ -109,13 +131,17 @@ class MemoryStore:
                 rotated_at=at,
                 written_at=self.now(),
                 ends_at=self._end(),
+                uri=credential.uri,
+                kept=over.kept,
             ),
         )
 
     def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:  # noqa: ARG002
         """Takes the credential out by check-and-set."""
         return self._write(
-            path, over, ConsumerDocument(over.version + 1, exists=True, ends_at=self._end(), withdrawn=True)
+            path,
+            over,
+            ConsumerDocument(over.version + 1, exists=True, ends_at=self._end(), withdrawn=True, kept=over.kept),
         )
 
     def _write(self, path: str, over: ConsumerDocument, document: ConsumerDocument) -> int:

@@ -30,7 +30,7 @@ from rotator.core.model import Purpose, Request, Strategy, Target
 from rotator.core.removal import RemovalImpossible, after_forgetting
 from rotator.core.schedule import Every
 from rotator.core.secret import Secret
-from rotator.daemon.snapshot import _BLOCKED
+from rotator.observe.target_words import BLOCKED
 from rotator.ports import Conflict, StoreDenied, StoreError, StoreUnavailable
 
 SKEWS = (timedelta(), timedelta(minutes=-10), timedelta(minutes=10))
@@ -404,7 +404,7 @@ class AnyOrder(RuleBasedStateMachine):
             if consumer is not None and self._accepts(consumer.username, consumer.password):
                 continue
             refused = state.verification is not None and not state.verification.accepted
-            blocked = look.hold is not None and look.hold.reason in _BLOCKED
+            blocked = look.hold is not None and look.hold.reason in BLOCKED
             told = refused or blocked or state.failures or state.verify_failures or engine.throttles.open_circuits()
             assert told, f"{target.name} is cut off, and nothing shows it: {look.hold}"
 

@@ -6,18 +6,17 @@ import pytest
 
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.model import TargetState
-from rotator.daemon import snapshot
-from rotator.observe import status
+from rotator.observe.target_words import BLOCKED, state_word
 
 ENDS_BY_ITSELF = {HoldReason.IDLE_IN_OVERLAP}
 
 
-@pytest.mark.parametrize("reason", sorted(set(snapshot._BLOCKED) - ENDS_BY_ITSELF, key=str))
+@pytest.mark.parametrize("reason", sorted(set(BLOCKED) - ENDS_BY_ITSELF, key=str))
 def test_what_somebody_has_to_mend_is_blocked_in_the_status_too(reason):
-    assert status._state(TargetState("phone"), Hold(reason, "look there first")) == "blocked"
+    assert state_word(TargetState("phone"), Hold(reason, "look there first")) == "blocked"
 
 
-@pytest.mark.parametrize("word", sorted(snapshot._BLOCKED.values()))
+@pytest.mark.parametrize("word", sorted(BLOCKED.values()))
 def test_the_runbook_explains_every_word(word):
     runbook = (Path(__file__).parents[2] / "docs/operations.md").read_text()
     assert f"- `{word}`: " in runbook

@@ -103,6 +103,17 @@ def test_a_claim_is_respected_for_its_whole_length_from_when_it_was_seen_and_aga
     assert claims.remaining("phone", renewed) == MINUTE
 
 
+def test_the_claim_of_a_process_that_is_known_to_be_dead_lasts_longer_than_a_renewal_takes_and_no_more():
+    clock = FakeClock()
+    claims = Claims(clock, "me", MINUTE, {"dead"}.__contains__)
+    claim = Claim("dead", clock.now())
+    assert claims.remaining("phone", claim) == 0.45 * MINUTE
+    clock.advance(0.45 * MINUTE)
+    assert claims.remaining("phone", claim) == timedelta()
+    assert claims.remaining("phone", replace(claim, until=clock.now())) == 0.45 * MINUTE, "it was renewed all the same"
+    assert claims.remaining("phone", Claim("other", clock.now())) == MINUTE
+
+
 def test_passwords_in_place_that_are_not_proved_hold_their_account():
     world = EngineHarness(IN_PLACE)
     throttles, now = world.engine().throttles, world.clock.now()
