@@ -96,7 +96,9 @@ class TargetInvariants(BoundaryInvariants):
             if document.version > self.broken_by_people.get(path, 0)
             and not self.accepts(document.username, document.password)
         ]
-        if not refused:
+        # In place, the document at a former path follows the one at the present path.
+        follows = self.target.strategy is Strategy.IN_PLACE and len(refused) < len(self.documents)
+        if not refused or follows:
             return
         kept = [entry.credential for entry in (state.ledger if state else ()) if entry.ending is Ending.FORGET]
         if attempt is not None and attempt.strategy is Strategy.IN_PLACE:
