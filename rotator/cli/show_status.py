@@ -1,7 +1,7 @@
 """`rotator status`: reads the documents of the targets that are asked for, and prints what they say."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -39,7 +39,7 @@ class Order(StrEnum):
 class StatusOptions:
     """The arguments of `rotator status`."""
 
-    choice: Choice = Choice()
+    choice: Choice = field(default_factory=Choice)
     states: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     due_before: str | None = None
