@@ -19,7 +19,7 @@ from rotator.core.selection import remembered
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.engine import Engine, FormerNames, Limits, Presence
 from rotator.observe.audit import AuditError, AuditLog, FileSink, Sink, StreamSink
-from rotator.observe.fleet import Fleet
+from rotator.observe.fleet import KnownFleet
 from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
@@ -128,7 +128,7 @@ class Composition:
             self.redactor,
             self.clock,
         )
-        self.fleet = Fleet(self.clock)
+        self.fleet = KnownFleet(self.clock)
         self.selections = Selections()
         self.metrics = Metrics(self.clock, __version__, self.fleet, target_series=self.settings.daemon.target_series)
         nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))

@@ -259,6 +259,13 @@ METRICS = (
         "Runs that the scheduler skipped since start, by reason.",
     ),
     Described(
+        "rotator_sweep_round_seconds",
+        "gauge",
+        (),
+        "The time in which the sweep looks at every target of this process: `daemon.poll`, or half a second for each "
+        "target if that is longer.",
+    ),
+    Described(
         "rotator_clock_jumps_total",
         "counter",
         ("direction",),

@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import (
 )
 
 from rotator.observe.catalogue import METRICS
-from rotator.observe.fleet import Fleet, GroupKey, GroupSums
+from rotator.observe.fleet import GroupKey, GroupSums, KnownFleet
 from rotator.observe.needs import Need
 from rotator.observe.selections import SelectionFigures
 from rotator.observe.target_figures import GAUGES, LEDGER_STATES, OF_REMOVED, TargetSnapshot, ledger_state
@@ -45,7 +45,7 @@ def of_targets(targets: Mapping[str, TargetSnapshot], now: datetime) -> Iterator
     yield gauge("rotator_ledger_credentials", counts)
 
 
-def of_fleet(fleet: Fleet, now: datetime) -> Iterator[Metric]:
+def of_fleet(fleet: KnownFleet, now: datetime) -> Iterator[Metric]:
     """Returns the families with the labels `account` and `policy`."""
     with fleet.groups() as groups:
         return iter(list(_of_groups(groups, now, fleet.looked_at_within)))

@@ -7,7 +7,7 @@ requests, clock jumps and missed runs start at zero with the process. `rotator.o
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -20,7 +20,7 @@ from rotator.core.clocks import Clocks
 from rotator.core.left_over import Orphan, OrphanKind
 from rotator.observe.audit import AuditStatus
 from rotator.observe.families import DESCRIBED, gauge, of_fleet, of_selections, of_targets
-from rotator.observe.fleet import Fleet
+from rotator.observe.fleet import KnownFleet
 from rotator.observe.selections import SelectionFigures
 from rotator.ports import Clock
 
@@ -33,7 +33,7 @@ _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 class Metrics:
     """Implements `ports.Meter` on a private registry. Thread-safe."""
 
-    def __init__(self, clock: Clock, version: str, fleet: Fleet, *, target_series: int) -> None:
+    def __init__(self, clock: Clock, version: str, fleet: KnownFleet, *, target_series: int) -> None:
         """Wires the metrics.
 
         Args:
@@ -92,6 +92,11 @@ class Metrics:
     def missed_run(self, reason: str) -> None:
         """Counts a run that the scheduler skipped."""
         self._missed.labels(*self._bounds.words("missed", "", reason)).inc()
+
+    def sweep_takes(self, round_: timedelta) -> None:
+        """Sets how long the sweep takes for all targets of this process."""
+        with self._lock:
+            self._simple["rotator_sweep_round_seconds"] = round_.total_seconds()
 
     def clock_jumped(self, *, forward: bool) -> None:
         """Counts a jump of the wall clock."""

@@ -7,7 +7,7 @@ durations are seconds, and unknown values are null. Its keys are stable:
   answered), `holder` (this process), `summary`, `targets`, `next`, `orphans`, `selections`, `audit`.
 * `summary`: `targets` (how many), `states` (how many are in each state), `needs` (how many somebody has to look after,
   by need), `orphans` (how many). In `/status` of the whole fleet, whatever the page and the filters; in
-  `rotator status` of the targets that were asked for.
+  `rotator status` of the targets that were read, and `matching` says how many of them the filters let through.
 * `next`: the name to ask for the next page with (`after`); null if this is the last one.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
   `published`, `age_seconds`, `max_age_seconds`, `last_rotation`, `next_rotation`, `attempt`, `ledger`, `failures`,
@@ -47,7 +47,7 @@ from rotator.core.left_over import is_empty, orphans
 from rotator.core.model import Attempt, Capabilities, Claim, Credential, LedgerEntry, Request, Target, TargetState
 from rotator.core.undo import UndoCandidate, UndoImpossible, undo_candidate, undo_refusal
 from rotator.observe.audit import AuditStatus
-from rotator.observe.fleet import Fleet
+from rotator.observe.fleet import KnownFleet
 from rotator.observe.needs import Need
 from rotator.observe.target_figures import max_age, overdue
 from rotator.observe.target_words import STATES, state_word
@@ -108,7 +108,7 @@ def status_document(
     }
 
 
-def summary(fleet: Fleet, targets: int, orphans: int) -> JsonObject:
+def summary(fleet: KnownFleet, targets: int, orphans: int) -> JsonObject:
     """Returns how many of the targets that were seen are in each state, and how many somebody has to look after."""
     states, needs = fleet.states(), Counter(need for found in fleet.in_need().values() for need in found)
     return {
