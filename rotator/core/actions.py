@@ -19,6 +19,8 @@ class HoldReason(Enum):
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
     UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted
     PROVING = "others are being proved"  # as many as that were set in place just now, and are not proved yet
+    CANARY_FAILED = "canary failed"  # a target that was rotated first is not well: no other one begins
+    WAITING_FOR_CANARY = "waiting for canary"  # others are rotated first, and verified
     LEFT_ALONE = "left alone"  # its present password cannot be proved, so `in-place` does not replace it
     BACKING_OFF = "backing off"  # after a failure
     PROPAGATING = "propagating"  # applied, not proved yet

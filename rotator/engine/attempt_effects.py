@@ -15,6 +15,7 @@ from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
 from rotator.core.verification import longest_asked
+from rotator.core.waves import after_slot
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
 from rotator.ports import Conflict, Provider, StoreDenied
@@ -26,8 +27,12 @@ _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
 
 def draw_due_time(caller: ProviderCaller, session: Session) -> None:
     """Draws the time of the next rotation."""
-    fraction = caller.randomness.fraction()
-    session.note(advance.after_draw(session.state, session.target, session.clocks().earliest, fraction))
+    fraction, now, target = caller.randomness.fraction(), session.clocks().earliest, session.target
+    drawn = advance.after_draw(session.state, target, now, fraction)
+    if drawn.next_rotation is not None and drawn.next_rotation <= now:
+        slot = caller.waves.slot(target, now)
+        drawn = after_slot(drawn, target.policy, slot, fraction) if slot is not None else drawn
+    session.note(drawn)
 
 
 def take_claim(session: Session) -> None:

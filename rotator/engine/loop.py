@@ -34,6 +34,7 @@ from rotator.engine.removal import Removal
 from rotator.engine.session import Session, StateObserver
 from rotator.engine.throttles import Throttles
 from rotator.engine.verification_effects import verify
+from rotator.engine.waves import Waves
 from rotator.ports import Audit, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable, Timer
 
 _RETIRES = {do.Step.DISABLE, do.Step.OVERWRITE, do.Step.DELETE, do.Step.FORGET}
@@ -92,6 +93,7 @@ class Engine:
         stopping: Callable[[], bool],
         former_names: FormerNames | None = None,
         is_dead: Callable[[str], bool] = lambda _: False,
+        waves: Waves | None = None,
     ) -> None:
         """Wires one engine.
 
@@ -102,6 +104,7 @@ class Engine:
             former_names: knows the targets that are not configured any more; by default every other state document
                 is one.
             is_dead: returns True for a holder of claims that is known to be dead.
+            waves: knows the fleet of each account; by default it is one of a few targets.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.throttles = Throttles(clock, circuit, limits.retirements_per_minute)
@@ -112,8 +115,9 @@ class Engine:
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
         self._identities = {name: provider.identity for name, provider in providers.items()}
         self._former_names = former_names or FormerNames(store, frozenset())
+        self._waves = waves or Waves(store, clock, {})
         self.removal = Removal(store, clock, audit, self._claims)
-        self._caller = ProviderCaller(providers, store, clock, randomness, audit, self.throttles, limits)
+        self._caller = ProviderCaller(providers, store, clock, randomness, audit, self.throttles, limits, self._waves)
 
     def look(self, target: Target, *, fresh: bool = True) -> Look:
         """Takes every step that a target allows now. Never raises for a failure of Vault or a provider.
@@ -265,7 +269,9 @@ class Engine:
         remaining = self._claims.remaining(session.target.name, session.state.claim)
         never = session.state.published is None and session.state.attempt is None and not session.target.removed
         former = self._former_names.at(session.target) if never else ""
-        return session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
+        canary = self._waves.canary(session.target, session.state, session.clocks().earliest)
+        facts = session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
+        return replace(facts, canary=canary) if canary is not None else facts
 
     def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
         conflicts = 0

@@ -13,6 +13,7 @@ from rotator.core.log_ins import is_wrong
 from rotator.core.model import Credential, Proof, Target
 from rotator.engine.limits import Limits
 from rotator.engine.throttles import Throttles
+from rotator.engine.waves import Waves
 from rotator.ports import Audit, Clock, Provider, Providers, Randomness, Store
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ class ProviderCaller:
     audit: Audit
     throttles: Throttles
     limits: Limits
+    waves: Waves
 
     def ask(
         self, account: str, verb: ProviderVerb, call: Callable[[Provider], Answer[T]], *, urgent: bool = False
