@@ -16,9 +16,10 @@ from rotator.cli.rotate import who_asks
 from rotator.cli.waiting import when_free
 from rotator.core.actions import Hold, HoldReason
 from rotator.core.audit_words import AuditVerb
+from rotator.core.ledger import end_now
 from rotator.core.left_over import is_empty, left_over, orphans
 from rotator.core.model import Capabilities, Credential, Ending, LedgerEntry, Target, TargetState
-from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten, without_waiting
+from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten
 from rotator.engine import Look, Outcome
 from rotator.fields.suggestions import suggest
 
@@ -151,7 +152,7 @@ def _write(
         if wanted.published:
             state = after_retirement(state, policy, now, at_once=wanted.at_once)
         if wanted.at_once:
-            state = without_waiting(state, now)
+            state = replace(state, ledger=end_now(state.ledger, now))
         return after_forgetting(state, accounts, configured=configured) if wanted.forget else state
 
     verb = AuditVerb.GIVE_UP if wanted.forget else AuditVerb.REQUEST_RETIREMENT

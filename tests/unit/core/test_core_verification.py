@@ -54,7 +54,7 @@ def test_one_refused_proof_already_holds_every_retirement_and_the_next_try_waits
     assert due(state_verification=once, state_verify_at=NOW) == Verify(OLD)
 
 
-EMERGENCY = end_now(ENTRY, NOW)
+EMERGENCY = end_now((ENTRY,), NOW, compromised=True)[0]
 UNASKED: dict[str, Any] = {"state_verification": None, "state_verify_failures": 1, "state_verify_at": NOW + HOUR}
 
 
