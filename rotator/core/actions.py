@@ -37,7 +37,7 @@ class HoldReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A decision to do nothing now and to look again at `until`; None: at the next poll."""
+    """A decision to do nothing now and to look again at `until`; None: when the sweep comes by."""
 
     reason: HoldReason
     message: str

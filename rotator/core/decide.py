@@ -49,6 +49,7 @@ def _next_change(facts: Facts, holds: Iterable[Hold]) -> datetime | None:
     own = [
         *(hold.until for hold in holds),
         *(until for account, until in facts.open_circuits.items() if account in waiting),
+        *(until for (account, _), until in facts.shut_verbs.items() if account in waiting),
     ]
     shared = [state.not_before, state.verify_at, *(entry.not_before for entry in state.ledger)]
     shared += [former.not_before for former in state.former_paths]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -71,7 +71,7 @@ class Look:
     steps: tuple[do.Step, ...]  # what was done, in order
     state: TargetState | None  # None if the state document could not be read
     hold: do.Hold | None
-    next_look: datetime | None  # None: at the next poll
+    next_look: datetime | None  # None: when the sweep comes by
     seconds: float
 
 
@@ -129,6 +129,8 @@ class Engine:
         try:
             session = self._open(target, fresh=fresh)
             hold, outcome = self._steps(session, steps)
+            if hold is not None and hold.reason is do.HoldReason.RETIREMENTS_CAPPED:
+                hold = replace(hold, until=self._clock.now() + self.throttles.retirement_in(target.name))
             message, next_look = (hold.message, hold.until) if hold else ("", self._clock.now() + _SOON)
         except StoreError as error:
             passing = isinstance(error, StoreUnavailable | Conflict)  # others last until somebody fixes them

@@ -17,6 +17,7 @@ from rotator.ports import Clock
 
 _MINUTE = 60.0
 _SEEN_AGAIN = 2 * 3600.0  # seconds: what is refused is tried again hourly
+_AFTER_THE_TURN = 1.0  # seconds: the retirement of a minute ago must have left the window
 _Key = tuple[str, ProviderVerb | None]  # an account, or one verb there
 
 
@@ -30,6 +31,8 @@ class Throttles:
         self._circuits: dict[_Key, Circuit] = {}  # those with failures: every look asks them all
         self._cap = retirements_per_minute
         self._retired: deque[float] = deque()
+        self._turns: dict[str, float] = {}  # by target: when there is one left for it
+        self._last_turn = 0.0
         self._proving: dict[str, str] = {}  # by target, the account: a password was set just now
         self._unproved: dict[str, str] = {}  # by target, the account: a password was not accepted in time
         self._put_back: dict[str, str] = {}  # likewise, and the old one was put back
@@ -185,6 +188,17 @@ class Throttles:
                 return False
             self._retired.append(at)
         return True
+
+    def retirement_in(self, target: str) -> timedelta:
+        """Returns when a target that found none left can try again: each has a turn, so they do not all come back."""
+        at = self._clock.monotonic()
+        with self._lock:
+            turn = self._turns.get(target, at)
+            if turn <= at:
+                free = (self._retired[0] if self._retired else at) + _MINUTE
+                turn = self._last_turn = max(free, self._last_turn + _MINUTE / max(self._cap, 1))
+                self._turns[target] = turn
+            return timedelta(seconds=turn - at + _AFTER_THE_TURN)
 
     def _left(self, at: float) -> int:
         while self._retired and self._retired[0] <= at - _MINUTE:

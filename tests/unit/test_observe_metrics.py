@@ -30,7 +30,7 @@ from rotator.core.secret import Secret
 from rotator.observe.audit import AuditStatus
 from rotator.observe.catalogue import METRICS, documentation
 from rotator.observe.chain import Position
-from rotator.observe.fleet import Fleet
+from rotator.observe.fleet import KnownFleet
 from rotator.observe.metrics import Metrics
 from rotator.observe.target_figures import max_age
 from rotator.ports import Meter
@@ -70,7 +70,7 @@ class Seen(Metrics):
     """The metrics, with what they are told of."""
 
     def __init__(self, clock: FakeClock, target_series: int = 10) -> None:
-        self.fleet = Fleet(clock)
+        self.fleet = KnownFleet(clock)
         super().__init__(clock, "1.2.3", self.fleet, target_series=target_series)
 
 
@@ -301,6 +301,7 @@ def test_the_process_says_how_it_does_itself() -> None:
     source.circuit("acc", is_open=True)
     source.circuit("acc2", is_open=False)
     source.missed_run("max_instances")
+    source.sweep_takes(timedelta(minutes=2))
     source.clock_jumped(forward=True)
     source.clock_jumped(forward=False)
     source.clocks(Clocks(clock.now(), clock.now() + 2 * DAY))
@@ -311,6 +312,7 @@ def test_the_process_says_how_it_does_itself() -> None:
         ("rotator_build_info", ("1.2.3",)): 1,
         ("rotator_config_last_reload_successful", ()): 0,
         ("rotator_config_last_reload_success_timestamp_seconds", ()): stamp,
+        ("rotator_sweep_round_seconds", ()): 120,
         ("rotator_circuit_open", ("acc",)): 1,
         ("rotator_circuit_open", ("acc2",)): 0,
         ("rotator_scheduler_missed_runs_total", ("max_instances",)): 1,
@@ -380,6 +382,7 @@ def test_every_metric_that_is_exposed_is_in_the_list_and_the_other_way_round() -
     source = metrics()
     source.fleet.update(target(), TargetState("phone"))
     source.config_loaded(ok=True)
+    source.sweep_takes(timedelta(seconds=30))
     source.clocks(Clocks(FakeClock().now(), FakeClock().now()))
     source.vault_token_expires(FakeClock().now())
     source.follow_audit(lambda: AuditStatus(Position("c", 0, "h")))

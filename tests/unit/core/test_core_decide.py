@@ -48,6 +48,7 @@ from rotator.core.actions import (
     TakeClaim,
     Verb,
 )
+from rotator.core.circuit import ProviderVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import CHECKS, decide, draw_due_time
 from rotator.core.facts import Facts, lookup_key
@@ -198,6 +199,7 @@ def test_every_reason_to_hold_is_told_with_what_to_wait_for(reason, message, wai
         {"state_ledger": (replace(ENTRY, disable_at=NOW + HOUR),)},
         {"state_ledger": (replace(ENTRY, disabled_at=NOW + HOUR - 7 * DAY),)},
         {"state_attempt": attempt(), "open_circuits": {"fake": NOW + HOUR}},
+        {"state_ledger": (ENTRY,), "shut_verbs": {("fake", ProviderVerb.DISABLE): NOW + HOUR}},
         {"state_next_rotation": NOW + HOUR, "state_ledger": (replace(ENTRY, disable_at=NOW + DAY),)},
         {"state_ledger": (replace(ENTRY, disable_at=NOW + HOUR), replace(ENTRY, disable_at=NOW + DAY))},
     ],

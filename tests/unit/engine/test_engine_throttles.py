@@ -170,3 +170,16 @@ def test_a_target_that_this_process_does_not_see_any_more_is_not_counted_as_refu
         note("a")
     assert throttles.refused("a") == (1, timedelta(hours=3))
     assert throttles.refused("gone") == (0, timedelta())
+
+
+def test_whoever_finds_no_retirement_left_gets_a_turn_of_its_own_and_keeps_it():
+    clock = FakeClock()
+    throttles = Throttles(clock, Circuit(), retirements_per_minute=2)
+    while throttles.admit_retirement():
+        pass
+    turns = [throttles.retirement_in(name).total_seconds() for name in ("a", "b", "c", "a")]
+    assert turns == [61, 91, 121, 61]
+    clock.advance(timedelta(seconds=61))
+    assert throttles.admit_retirement()
+    assert throttles.retirement_in("b") == timedelta(seconds=30)
+    assert throttles.retirement_in("a").total_seconds() == 90, "it was not quick enough, and goes to the end"
