@@ -22,6 +22,7 @@ from rotator.core.forecast_events import (
     later_events,
     why_disabled,
 )
+from rotator.core.holding import Hold
 from rotator.core.model import Credential, Purpose, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
@@ -82,7 +83,7 @@ class _PaperRun:
     def carry_out(self, action: do.Decision) -> None:
         """Takes one step."""
         match action:
-            case do.Hold() | do.TakeClaim() | do.Drop() | do.LookUp() | do.Restore():
+            case Hold() | do.TakeClaim() | do.Drop() | do.LookUp() | do.Restore():
                 self._stop(action)
             case do.DrawDueTime() | do.Stage() | do.Apply() | do.Publish() | do.Close() | do.Abandon():
                 self._attempt(action)
@@ -95,10 +96,10 @@ class _PaperRun:
             case _:
                 assert_never(action)
 
-    def _stop(self, action: do.Hold | do.TakeClaim | do.Drop | do.LookUp | do.Restore) -> None:
+    def _stop(self, action: Hold | do.TakeClaim | do.Drop | do.LookUp | do.Restore) -> None:
         """Ends the forecast: what follows depends on something else."""
         match action:
-            case do.Hold():
+            case Hold():
                 self.waits_for = action.message or action.reason.value
             case do.TakeClaim():
                 self.waits_for = ""

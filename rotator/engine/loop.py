@@ -17,6 +17,7 @@ from rotator.core.circuit import Circuit
 from rotator.core.decide import claimed_elsewhere, decide
 from rotator.core.drift import REPAIRED_BY
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import log_in_hold
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
 from rotator.core.verification import gets_new_password
@@ -38,10 +39,10 @@ from rotator.ports import Audit, Conflict, Providers, Randomness, Store, StoreEr
 
 _RETIRES = {do.Step.DISABLE, do.Step.OVERWRITE, do.Step.DELETE, do.Step.FORGET}
 _BY_DOCUMENT = {
-    do.HoldReason.CLAIMED,
-    do.HoldReason.RENAMED,
-    do.HoldReason.DOCUMENT_DELETED,
-    do.HoldReason.FOREIGN_DOCUMENT,
+    HoldReason.CLAIMED,
+    HoldReason.RENAMED,
+    HoldReason.DOCUMENT_DELETED,
+    HoldReason.FOREIGN_DOCUMENT,
 }
 _MOST_STEPS = 60  # the whole life of a credential takes about a dozen; a bug must not spin forever
 _SOON = timedelta(seconds=5)
@@ -70,7 +71,7 @@ class Look:
     message: str
     steps: tuple[do.Step, ...]  # what was done, in order
     state: TargetState | None  # None if the state document could not be read
-    hold: do.Hold | None
+    hold: Hold | None
     next_look: datetime | None  # None: when the sweep comes by
     seconds: float
 
@@ -125,11 +126,11 @@ class Engine:
         started = self._clock.monotonic()
         steps: list[do.Step] = []
         session: Session | None = None
-        hold: do.Hold | None = None
+        hold: Hold | None = None
         try:
             session = self._open(target, fresh=fresh)
             hold, outcome = self._steps(session, steps)
-            if hold is not None and hold.reason is do.HoldReason.RETIREMENTS_CAPPED:
+            if hold is not None and hold.reason is HoldReason.RETIREMENTS_CAPPED:
                 hold = replace(hold, until=self._clock.now() + self.throttles.retirement_in(target.name))
             message, next_look = (hold.message, hold.until) if hold else ("", self._clock.now() + _SOON)
         except StoreError as error:
@@ -194,7 +195,7 @@ class Engine:
 
     def adopt(
         self, target: Target, known: KnownToOperator, plan: AdoptionPlan, requested_by: str, reason: str
-    ) -> TargetState | do.Hold:
+    ) -> TargetState | Hold:
         """Takes up what `plan_adoption` found; a hold while another process works on the target.
 
         Raises StoreError, AdoptionImpossible.
@@ -223,9 +224,7 @@ class Engine:
             self._audit.record(verb, target.name, AuditOutcome.DONE, requested_by=by, reason=reason, detail=detail)
         return done
 
-    def abandon(
-        self, target: Target, attempt: str, by: str, reason: str
-    ) -> Abandonment | AbandonmentImpossible | do.Hold:
+    def abandon(self, target: Target, attempt: str, by: str, reason: str) -> Abandonment | AbandonmentImpossible | Hold:
         """Ends the open attempt with this id and returns what that meant.
 
         Returns a hold while another process works on the target.
@@ -235,7 +234,7 @@ class Engine:
         """
         session = self._open(target)
 
-        def end() -> Abandonment | AbandonmentImpossible | do.Hold:
+        def end() -> Abandonment | AbandonmentImpossible | Hold:
             elsewhere = claimed_elsewhere(self._facts(session))
             if elsewhere is not None:
                 return elsewhere
@@ -247,7 +246,7 @@ class Engine:
         try:
             return repeat_on_conflict(end, self._clock, session.read)
         except Conflict:
-            return do.Hold(do.HoldReason.CLAIMED, "another process keeps writing first")
+            return Hold(HoldReason.CLAIMED, "another process keeps writing first")
 
     def _open(self, target: Target, *, fresh: bool = True) -> Session:
         return Session(
@@ -267,7 +266,7 @@ class Engine:
         former = self._former_names.at(session.target) if never else ""
         return session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
 
-    def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
+    def _steps(self, session: Session, steps: list[do.Step]) -> tuple[Hold | None, Outcome]:
         conflicts = 0
         unrecorded: list[do.Action] = []  # carried out, and only noted in this session
         for _ in range(_MOST_STEPS):
@@ -279,11 +278,11 @@ class Engine:
             if isinstance(action, do.Stage) and not session.has_read_consumer:
                 session.read_consumer()  # somebody may have edited or deleted it, which no check-and-set tells
                 continue
-            if isinstance(action, do.Hold) and action.reason in _BY_DOCUMENT and not session.is_fresh:
+            if isinstance(action, Hold) and action.reason in _BY_DOCUMENT and not session.is_fresh:
                 session.read()  # it may be as it should be again
                 continue
             try:
-                if isinstance(action, do.Hold):
+                if isinstance(action, Hold):
                     _put_on_record(session)
                     return action, _outcome(session.state, steps, action)
                 attempt = session.state.attempt
@@ -298,7 +297,7 @@ class Engine:
                     return None, Outcome.CONTENDED
                 self._clock.sleep(AFTER_CONFLICT)
                 session.read()
-                for late in unrecorded if isinstance(action, do.Hold) else [*unrecorded, action]:
+                for late in unrecorded if isinstance(action, Hold) else [*unrecorded, action]:
                     self._repair_late_call(session, late)
                 unrecorded = []
         return None, Outcome.CONTENDED
@@ -337,8 +336,8 @@ def _put_on_record(session: Session) -> None:
                 raise
 
 
-def _outcome(state: TargetState, steps: list[do.Step], hold: do.Hold) -> Outcome:
-    if state.failures and (hold.reason is do.HoldReason.BACKING_OFF or do.Step.APPLY in steps):
+def _outcome(state: TargetState, steps: list[do.Step], hold: Hold) -> Outcome:
+    if state.failures and (hold.reason is HoldReason.BACKING_OFF or do.Step.APPLY in steps):
         return Outcome.FAILED
     if do.Step.UNDO in steps:
         return Outcome.UNDONE

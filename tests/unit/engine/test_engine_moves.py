@@ -6,9 +6,9 @@ from functools import partial
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
-from rotator.core.actions import Hold, HoldReason
 from rotator.core.adoption import KnownToOperator
 from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.ledger import end_now
 from rotator.core.left_over import OrphanKind, is_empty, left_over, orphans
 from rotator.core.model import Claim, Credential
