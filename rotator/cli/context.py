@@ -26,6 +26,7 @@ class CommandContext:
     composition: Composition
     components: Components
     stop: Event
+    seen: Callable[[Target, TargetState], None]  # is told of every state that is read or written
 
     def each(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """Returns the results of `work` in order, on as many threads as the configuration allows."""
@@ -74,7 +75,7 @@ def open_context(
         components = composition.assemble(composition.settings, seen=learn)
         try:
             _check(components, stop)
-            yield CommandContext(composition, components, stop)
+            yield CommandContext(composition, components, stop, learn)
         finally:
             components.close()
 

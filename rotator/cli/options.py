@@ -38,6 +38,9 @@ NoWaitOption = Annotated[
         help="Only write the request. The daemon sees it within seconds, and carries it out.",
     ),
 ]
+HereOption = Annotated[
+    bool, typer.Option("--here", help="Carry it out in this process, even if a daemon lives.", show_default=False)
+]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, for the audit.")]
 
 

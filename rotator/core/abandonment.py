@@ -103,7 +103,7 @@ def abandonment(facts: Facts) -> Abandonment | AbandonmentImpossible:
     """Returns what happens if the open attempt is given up now."""
     attempt = facts.state.attempt
     if attempt is None:
-        return AbandonmentImpossible("no attempt is open")
+        return AbandonmentImpossible("no attempt is open, and no request waits")
     if is_published(attempt, facts.consumer):
         return AbandonmentImpossible("its new password is published already: the attempt ends by itself")
     old = attempt.predecessor

@@ -156,8 +156,13 @@ def after_removal(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> T
 
 
 def after_forget(state: TargetState, entry: LedgerEntry) -> TargetState:
-    """Removes this one entry. Another entry of the same credential, with another ending, stays."""
-    return replace(state, ledger=tuple(other for other in state.ledger if other != entry), claim=None)
+    """Removes this one entry. Another entry of the same credential, with another ending, stays.
+
+    The idle credential of `alternating`, which an abandoned attempt may have created, stays known.
+    """
+    idle = replace(entry.credential, password=None) if entry.ending is Ending.STAND_BY else None
+    kept = tuple(other for other in state.ledger if other != entry)
+    return replace(state, ledger=kept, standby=state.standby or idle, claim=None)
 
 
 def after_stray_removal(state: TargetState) -> TargetState:

@@ -128,6 +128,7 @@ class Snapshot:
             holds={name: found.hold for name, found in seen.items() if found.hold is not None},
             audit=self._composition.audit.status,
             vault_now=components.store.now() if components else None,
+            selections=self._composition.selections.document(),
         )
         states = {name: found.state for name, found in seen.items()}
         beside = Page(self._names, summary(self._fleet, len(self._targets), number), following)

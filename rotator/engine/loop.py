@@ -11,12 +11,13 @@ from rotator.core import advance, requesting
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible
 from rotator.core.action_properties import touched_by
 from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
-from rotator.core.answers import Answer
+from rotator.core.answers import Answer, Retry, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
 from rotator.core.decide import claimed_elsewhere, decide
 from rotator.core.drift import REPAIRED_BY
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
+from rotator.core.holds import log_in_hold
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
 from rotator.core.verification import gets_new_password
 from rotator.engine import adoption
@@ -175,8 +176,12 @@ class Engine:
             published = session.state.published
             if published is None or published.account not in self._capabilities or gets_new_password(session.state):
                 return None
-            if has_other_identity(self._facts(session), published):
+            facts = self._facts(session)
+            if has_other_identity(facts, published):
                 return None
+            resting = log_in_hold(facts, published.account)
+            if resting is not None:
+                return Retry(Wait.RATE_LIMITED, resting.message)
             answer = verify(self._caller, session, do.Verify(published))
             session.flush()
             return answer
@@ -201,6 +206,22 @@ class Engine:
         if adoption.plan_adoption(self._caller, session, known) != plan:
             raise AdoptionImpossible("something changed in the meantime: try again")
         return adoption.adopt(self._caller, session, plan, requested_by, reason)
+
+    def withdraw_request(self, target: Target, request: Request, by: str, reason: str) -> bool:
+        """Takes this request back; False if it has begun, or another one waits. Raises StoreError."""
+        session = self._open(target)
+
+        def withdraw() -> bool:
+            if session.state.request != request:
+                return False
+            session.write(requesting.after_request_withdrawal(session.state))
+            return True
+
+        done = repeat_on_conflict(withdraw, self._clock, session.read)
+        if done:
+            verb, detail = AuditVerb.WITHDRAW_REQUEST, requesting.withdrawal_consequence(request)
+            self._audit.record(verb, target.name, AuditOutcome.DONE, requested_by=by, reason=reason, detail=detail)
+        return done
 
     def abandon(
         self, target: Target, attempt: str, by: str, reason: str

@@ -303,6 +303,8 @@ class Session:
             lookups=dict(self._lookups),
             open_circuits=throttles.open_until(capabilities, now),
             shut_verbs=throttles.shut_until(now),
+            log_ins_rest_until=throttles.log_ins.rest_until(now),
+            log_ins_settle_in=throttles.log_ins.settle_in(),
             retirements_left=throttles.retirements_left(),
             unproved_accounts=throttles.unproved_accounts(self.target.name),
             proving_accounts=throttles.proving_accounts(),

@@ -196,6 +196,20 @@ METRICS = (
         "that is not configured) or attempt (open, of a target and at an account that are not configured).",
     ),
     Described(
+        "rotator_selection_credentials",
+        "gauge",
+        ("account", "what"),
+        "What the last listing showed for the selections over an account: selected targets; gone (of those that this "
+        "process looks at, the credential in use is not listed); unnamable (the username cannot be in a name); "
+        "undecided (a rotation may have made it).",
+    ),
+    Described(
+        "rotator_selection_listed_timestamp_seconds",
+        "gauge",
+        ("account",),
+        "When an account with selections was last listed as a whole.",
+    ),
+    Described(
         "rotator_circuit_open",
         "gauge",
         ("account",),

@@ -63,7 +63,7 @@ class GroupSums:
         return dict(zip(_COUNTED, self.counts, strict=True))
 
 
-class Fleet:
+class KnownFleet:
     """Every target that was seen. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:

@@ -243,6 +243,17 @@ CASES = (
         quiet={_series("rotator_orphans", 'kind="published"'): "0x90"},
     ),
     Case(
+        "RotatorSelectionGone",
+        {_series("rotator_selection_credentials", 'account="prod",what="gone"'): "2x90"},
+        "61m",
+        "59m",
+        {"account": "prod"},
+        "warning",
+        "Provider account prod no longer lists what selected targets published",
+        "2 targets. /status names some of them below selections.",
+        quiet={_series("rotator_selection_credentials", 'account="prod",what="gone"'): "0x90"},
+    ),
+    Case(
         "RotatorCircuitOpen",
         {_CIRCUIT: "0 1x60"},
         "12m",

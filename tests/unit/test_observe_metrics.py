@@ -30,7 +30,7 @@ from rotator.core.secret import Secret
 from rotator.observe.audit import AuditStatus
 from rotator.observe.catalogue import METRICS, documentation
 from rotator.observe.chain import Position
-from rotator.observe.fleet import Fleet
+from rotator.observe.fleet import KnownFleet
 from rotator.observe.metrics import Metrics
 from rotator.observe.target_figures import max_age
 from rotator.ports import Meter
@@ -70,7 +70,7 @@ class Seen(Metrics):
     """The metrics, with what they are told of."""
 
     def __init__(self, clock: FakeClock, target_series: int = 10) -> None:
-        self.fleet = Fleet(clock)
+        self.fleet = KnownFleet(clock)
         super().__init__(clock, "1.2.3", self.fleet, target_series=target_series)
 
 

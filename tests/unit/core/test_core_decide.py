@@ -88,6 +88,7 @@ HOLDS = {
     HoldReason.PROVING: facts(IN_PLACE, state_request=REQUEST, proving_accounts=frozenset({"fake"})),
     HoldReason.BACKING_OFF: facts(state_request=REQUEST, state_not_before=NOW + HOUR, state_failures=1),
     HoldReason.PROPAGATING: facts(state_attempt=attempt(phase=Phase.APPLIED), state_not_before=NOW + HOUR),
+    HoldReason.LOG_INS_REST: facts(state_attempt=attempt(phase=Phase.APPLIED), log_ins_rest_until={"fake": NOW + HOUR}),
     HoldReason.DOCUMENT_DELETED: facts(consumer=GONE),
     HoldReason.FOREIGN_DOCUMENT: facts(state_request=REQUEST, consumer=document(NEW)),
     HoldReason.IDLE_IN_OVERLAP: facts(
@@ -160,6 +161,11 @@ DELETED = "sip/office was deleted in Vault: vault kv undelete, or publish again 
         ),
         (HoldReason.BACKING_OFF, "the last error", HOUR),
         (HoldReason.PROPAGATING, "the last error", HOUR),
+        (
+            HoldReason.LOG_INS_REST,
+            "several log-ins at fake were refused: the next one waits, since registrars lock addresses out",
+            HOUR,
+        ),
         (HoldReason.DOCUMENT_DELETED, DELETED, 80 * DAY),
         (HoldReason.FOREIGN_DOCUMENT, FOREIGN, 80 * DAY),
         (
