@@ -14,7 +14,15 @@ from rotator.ports import Clock
 _PATIENCE = timedelta(minutes=3)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=1)
 # Holds that end within the patience. With any other the request stays in Vault: it waits for a person, or for days.
-PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.PROVING, HoldReason.RETIREMENTS_CAPPED})
+PASSING = frozenset(
+    {
+        HoldReason.CLAIMED,
+        HoldReason.PACED,
+        HoldReason.PROPAGATING,
+        HoldReason.PROVING,
+        HoldReason.RETIREMENTS_CAPPED,
+    }
+)
 
 _NEEDS_SOMEBODY = frozenset({HoldReason.ACCOUNT_CHANGED, HoldReason.DOCUMENT_DELETED, HoldReason.FOREIGN_DOCUMENT})
 _NOTHING_ENDED = (

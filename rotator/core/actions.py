@@ -18,7 +18,8 @@ class HoldReason(Enum):
     ACCOUNT_CHANGED = "account changed"  # the account's name in the configuration now means another account
     CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
     UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted
-    PROVING = "others are being proved"  # as many as that were set in place just now, and are not proved yet
+    PROVING = "others are being proved"  # as many as the account's window has room for are set and not proved yet
+    PACED = "waiting for the account's pace"  # the provider asked to wait, or its limit leaves no room for long
     LEFT_ALONE = "left alone"  # its present password cannot be proved, so `in-place` does not replace it
     BACKING_OFF = "backing off"  # after a failure
     PROPAGATING = "propagating"  # applied, not proved yet

@@ -58,7 +58,13 @@ def look_up(caller: ProviderCaller, session: Session, action: do.LookUp) -> None
 
 
 def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
-    """Opens the attempt. Generates the password and the username, unless the provider does."""
+    """Opens the attempt, if there is a place for it. Generates the password and the username, unless the provider does.
+
+    An emergency needs no place.
+    """
+    in_place = session.target.strategy is Strategy.IN_PLACE and not action.request.compromised
+    if in_place and not caller.throttles.take_place(session.target):
+        return  # another look has taken it just now
     try:
         session.check_publishable()
     except StoreDenied as error:
@@ -158,7 +164,7 @@ def reassert(caller: ProviderCaller, session: Session, published: Credential) ->
 def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     """Proves that the provider accepts the staged credential. "Not yet" is no failure within the propagation window."""
     provider, now = caller.providers[action.credential.account], caller.shared_now()
-    answer = provider.prove(action.credential)
+    answer = caller.prove(action.credential)
     record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
         session.write(advance.after_proof(session.state, str(answer.value), session.clocks().vault))

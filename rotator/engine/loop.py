@@ -1,8 +1,8 @@
 """The loop for one target: observe, decide, act, until there is nothing to do now."""
 
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -18,7 +18,7 @@ from rotator.core.decide import claimed_elsewhere, decide
 from rotator.core.drift import REPAIRED_BY
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
-from rotator.core.verification import gets_new_password
+from rotator.core.verification import gets_new_password, longest_asked
 from rotator.engine import adoption
 from rotator.engine.abandonment import give_up
 from rotator.engine.attempt_effects import reassert, take_claim
@@ -28,12 +28,23 @@ from rotator.engine.effects import carry_out
 from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
 from rotator.engine.memory import Memory
-from rotator.engine.provider_caller import ProviderCaller
+from rotator.engine.provider_caller import Paced, ProviderCaller
 from rotator.engine.removal import Removal
 from rotator.engine.session import Session, StateObserver
 from rotator.engine.throttles import Throttles
 from rotator.engine.verification_effects import verify
-from rotator.ports import Audit, Conflict, Providers, Randomness, Store, StoreError, StoreUnavailable, Timer
+from rotator.ports import (
+    CALL_TERMS,
+    Audit,
+    CallTerms,
+    Conflict,
+    Providers,
+    Randomness,
+    Store,
+    StoreError,
+    StoreUnavailable,
+    Timer,
+)
 
 _RETIRES = {do.Step.DISABLE, do.Step.OVERWRITE, do.Step.DELETE, do.Step.FORGET}
 _BY_DOCUMENT = {
@@ -44,6 +55,9 @@ _BY_DOCUMENT = {
 }
 _MOST_STEPS = 60  # the whole life of a credential takes about a dozen; a bug must not spin forever
 _SOON = timedelta(seconds=5)
+
+
+_WAITS_FOR_A_PLACE = {do.HoldReason.PROVING, do.HoldReason.UNPROVED}
 
 
 class Outcome(Enum):
@@ -90,6 +104,8 @@ class Engine:
         observe: StateObserver,
         stopping: Callable[[], bool],
         former_names: FormerNames | None = None,
+        account_keys: Mapping[str, str] | None = None,
+        pace_delay: Callable[[str], timedelta] = lambda _: timedelta(),
     ) -> None:
         """Wires one engine.
 
@@ -99,9 +115,12 @@ class Engine:
             stopping: returns True once no further step may begin.
             former_names: knows the targets that are not configured any more; by default every other state document
                 is one.
+            account_keys: by an account's name in the configuration, a key that all names of one account share; by
+                default each name is an account.
+            pace_delay: returns how long a request to the account with that name would wait for its pace.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
-        self.throttles = Throttles(clock, circuit, limits.retirements_per_minute)
+        self.throttles = Throttles(clock, circuit, limits.retirements_per_minute, account_keys or {}, pace_delay)
         self._claims = Claims(clock, holder, limits.claim)
         self._memory = Memory()
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
@@ -111,6 +130,7 @@ class Engine:
         self._former_names = former_names or FormerNames(store, frozenset())
         self.removal = Removal(store, clock, audit, self._claims)
         self._caller = ProviderCaller(providers, store, clock, randomness, audit, self.throttles, limits)
+        self._at_once = replace(self._caller, raises_paced=False)  # for a person who waits for an answer
 
     def look(self, target: Target, *, fresh: bool = True) -> Look:
         """Takes every step that a target allows now. Never raises for a failure of Vault or a provider.
@@ -123,6 +143,7 @@ class Engine:
         steps: list[do.Step] = []
         session: Session | None = None
         hold: do.Hold | None = None
+        self.throttles.places.begin_look(target.name)
         try:
             session = self._open(target, fresh=fresh)
             hold, outcome = self._steps(session, steps)
@@ -130,6 +151,9 @@ class Engine:
         except StoreError as error:
             passing = isinstance(error, StoreUnavailable | Conflict)  # others last until somebody fixes them
             outcome, message, next_look = Outcome.VAULT, str(error), self._clock.now() + _SOON if passing else None
+        finally:
+            waits = hold is not None and hold.reason in _WAITS_FOR_A_PLACE
+            self.throttles.places.end_look(target.name, self.throttles.key(target.account) if waits else None)
         return Look(
             target=target.name,
             outcome=outcome,
@@ -171,13 +195,13 @@ class Engine:
                 return None
             if has_other_identity(self._facts(session), published):
                 return None
-            return verify(self._caller, session, do.Verify(published))
+            return verify(self._at_once, session, do.Verify(published))
 
         return repeat_on_conflict(prove, self._clock, session.read), session.state
 
     def plan_adoption(self, target: Target, known: KnownToOperator) -> AdoptionPlan:
         """Returns what `adopt` would take up, and changes nothing. Raises StoreError, AdoptionImpossible."""
-        return adoption.plan_adoption(self._caller, self._open(target), known)
+        return adoption.plan_adoption(self._at_once, self._open(target), known)
 
     def adopt(
         self, target: Target, known: KnownToOperator, plan: AdoptionPlan, requested_by: str, reason: str
@@ -190,9 +214,9 @@ class Engine:
         working = claimed_elsewhere(self._facts(session))
         if working is not None:
             return working
-        if adoption.plan_adoption(self._caller, session, known) != plan:
+        if adoption.plan_adoption(self._at_once, session, known) != plan:
             raise AdoptionImpossible("something changed in the meantime: try again")
-        return adoption.adopt(self._caller, session, plan, requested_by, reason)
+        return adoption.adopt(self._at_once, session, plan, requested_by, reason)
 
     def abandon(
         self, target: Target, attempt: str, by: str, reason: str
@@ -213,7 +237,7 @@ class Engine:
             if session.state.attempt is None or session.state.attempt.id != attempt:
                 return AbandonmentImpossible("the attempt has ended by itself")
             take_claim(session)
-            return give_up(self._caller, session, self._facts(session), by, reason)
+            return give_up(self._at_once, session, self._facts(session), by, reason)
 
         try:
             return repeat_on_conflict(end, self._clock, session.read)
@@ -253,10 +277,14 @@ class Engine:
                 continue
             if isinstance(action, do.Hold):
                 self._release_claim(session)
+                if action.reason is do.HoldReason.PROVING and self.throttles.wait_for_place(
+                    session.target, self._stopping
+                ):
+                    continue
                 return action, _outcome(session.state, steps, action)
             try:
                 attempt = session.state.attempt
-                with session.renewing():
+                with _on_terms(session.terms()), session.renewing():
                     carry_out(self._caller, session, action)
                 undone = action.step is do.Step.CLOSE and attempt is not None and attempt.purpose is Purpose.UNDO
                 steps.append(do.Step.UNDO if undone else action.step)
@@ -267,7 +295,16 @@ class Engine:
                 self._clock.sleep(AFTER_CONFLICT)
                 session.read()
                 self._repair_late_call(session, action)
+            except Paced as paced:
+                self._release_claim(session)
+                hold = self._paced(session.state, paced)
+                return hold, _outcome(session.state, steps, hold)
         return None, Outcome.CONTENDED
+
+    def _paced(self, state: TargetState, paced: Paced) -> do.Hold:
+        """Holds until the account takes requests again; what devices wait for tries again within minutes."""
+        wait = min(max(paced.after or _SOON, _SOON), longest_asked(state))
+        return do.Hold(do.HoldReason.PACED, str(paced), self._clock.now() + wait)
 
     def _repair_late_call(self, session: Session, action: do.Action) -> None:
         """Repairs what a late call may have done to a credential that another process has published since.
@@ -281,7 +318,7 @@ class Engine:
         attempt = session.state.attempt
         under_way = attempt is not None and is_same_credential(touched, attempt.staged)
         harmless = isinstance(action, do.Apply) and touched.password == published.password
-        if not under_way and not harmless and not reassert(self._caller, session, published):
+        if not under_way and not harmless and not reassert(self._at_once, session, published):
             why = "a late call may have changed the published credential"
             request = Request(Purpose.ROTATE, REPAIRED_BY, why, self._clock.now())
             session.write(requesting.after_request(session.state, request))
@@ -294,6 +331,16 @@ class Engine:
         if session.holds_claim:
             with suppress(Conflict):  # somebody else has written since: the claim is no longer ours
                 session.write(advance.after_release(session.state))
+
+
+@contextmanager
+def _on_terms(terms: CallTerms) -> Iterator[None]:
+    """Calls providers on these terms in the body."""
+    token = CALL_TERMS.set(terms)
+    try:
+        yield
+    finally:
+        CALL_TERMS.reset(token)
 
 
 def _outcome(state: TargetState, steps: list[do.Step], hold: do.Hold) -> Outcome:

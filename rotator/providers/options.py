@@ -19,7 +19,6 @@ from rotator.fields.text import FilePath
 from rotator.fields.times import Grace
 from rotator.providers.http.client import HttpOptions
 
-
 _ROUNDS = 200_000
 
 
