@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from rotator.core.attempts import is_spare, is_unsent, may_cut_off
+from rotator.core.attempts import is_published, is_spare, is_unsent, may_cut_off
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.ledger import LATE_COMMIT, strays_entry
-from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Phase, Purpose, Strategy
+from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Purpose, Strategy
 
 
 def change_since_staging(facts: Facts, attempt: Attempt) -> str:
@@ -103,7 +103,7 @@ def abandonment(facts: Facts) -> Abandonment | AbandonmentImpossible:
     attempt = facts.state.attempt
     if attempt is None:
         return AbandonmentImpossible("no attempt is open")
-    if attempt.phase is Phase.PROVED and facts.consumer.names(attempt.staged):
+    if is_published(attempt, facts.consumer):
         return AbandonmentImpossible("its new password is published already: the attempt ends by itself")
     old = attempt.predecessor
     reachable = attempt.staged.account in facts.capabilities and not has_other_identity(facts, attempt.staged)

@@ -18,7 +18,7 @@ from rotator.core.actions import (
     Settle,
     Verb,
 )
-from rotator.core.attempts import can_put_back, is_spare, is_unsent, may_cut_off
+from rotator.core.attempts import can_put_back, is_published, is_spare, is_unsent, may_cut_off
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import (
@@ -75,13 +75,12 @@ def _is_asked_in_vain(facts: Facts, attempt: Attempt) -> bool:
     return since is not None and abs(facts.clocks.vault - since) >= can.propagation
 
 
-def _end_without_account(facts: Facts, attempt: Attempt) -> Action | None:
+def _end_without_account(facts: Facts, attempt: Attempt) -> Abandon | Close | None:
     """Ends an attempt that needs no more calls, whatever has become of its account."""
+    if is_published(attempt, facts.consumer):
+        return Close()
     change = change_since_staging(facts, attempt) if is_unsent(attempt) else ""
-    if change:
-        return Abandon(change)
-    published = attempt.phase is Phase.PROVED and facts.consumer.names(attempt.staged)
-    return Close() if published else None
+    return Abandon(change) if change else None
 
 
 def _circuit_hold(facts: Facts, account: str, step: Action) -> Hold | None:

@@ -40,11 +40,11 @@ class Facts:
     account_vouched_for: bool = True  # since then this process has seen another credential of the account accepted
     other_documents: Mapping[str, ConsumerDocument] = field(default_factory=dict)  # at paths that the target leaves
     former_name: str = ""  # a target that is not configured any more, whose state names this target's path
+    # What time alone triggers is due by `clocks.earliest`; a period begins at `clocks.latest`.
+    clocks: Clocks = field(init=False)  # both, made once: nearly every check asks for them
 
-    @property
-    def clocks(self) -> Clocks:
-        """Both clocks. What time alone triggers is due by `clocks.earliest`; a period begins at `clocks.latest`."""
-        return Clocks(self.now, self.vault_now or self.now)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "clocks", Clocks(self.now, self.vault_now or self.now))
 
     @property
     def consumer_document_is_ours(self) -> bool:

@@ -117,7 +117,7 @@ class _PaperRun:
                 self._change_path(action)
             case do.Close():
                 self.drawn_anew = True
-                closed = (state, facts.target, facts.clocks.latest)
+                closed = (advance.before_close(state, facts.consumer), facts.target, facts.clocks.latest)
                 self._draw(lambda drawn: attempt_ends.after_close(*closed, drawn), LARGEST_FRACTION, 0.0)
             case do.Abandon():
                 self._abandon(action)

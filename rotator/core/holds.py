@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from rotator.core.actions import Hold, HoldReason
+from rotator.core.attempts import is_published
 from rotator.core.backoff import is_waiting
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, has_other_identity
@@ -67,7 +68,8 @@ def foreign_document_hold(facts: Facts) -> Hold | None:
         what = f"{facts.target.path} was deleted in Vault"
         again = f"publish again what is in use (rotator adopt {name})"
         return Hold(HoldReason.DOCUMENT_DELETED, f"{what}: {_one_of(consumer.remedy, again)}")
-    if facts.consumer_document_is_ours or (attempt is not None and consumer.names(attempt.staged)):
+    is_staged = attempt is not None and (consumer.names(attempt.staged) or is_published(attempt, consumer))
+    if facts.consumer_document_is_ours or is_staged:
         return None
     what = "is not what rotator published" if consumer.exists else "is gone"
     if facts.state.published is None and consumer.credential_id is not None:

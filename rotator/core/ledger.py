@@ -100,7 +100,7 @@ def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) 
 
 def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> TargetState:
     """Records that the provider was told when to end a replaced credential by itself."""
-    expiring = replace(entry, expires_at=at, failures=0, not_before=None, note="")
+    expiring = replace(entry, expires_at=at, failures=0, not_before=None, note="", uncertain=False)
     # What is published is proved once more before the provider carries that out by itself.
     verify_at = min(state.verify_at or at, at - VERIFIED_BEFORE_END)
     return replace(state, ledger=_swap(state.ledger, entry, expiring), verify_at=verify_at, claim=None)
@@ -108,13 +108,13 @@ def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> Target
 
 def after_lift(state: TargetState, entry: LedgerEntry) -> TargetState:
     """Records that the provider no longer ends a replaced credential by itself."""
-    lasting = replace(entry, expires_at=None, failures=0, not_before=None, note="")
+    lasting = replace(entry, expires_at=None, failures=0, not_before=None, note="", uncertain=False)
     return replace(state, ledger=_swap(state.ledger, entry, lasting), claim=None)
 
 
 def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
     """Records that a replaced credential was disabled. Its quarantine begins now, even if that is late."""
-    ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="")
+    ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="", uncertain=False)
     counts = replace(state.counts, disabled=state.counts.disabled + 1)
     return replace(state, ledger=_swap(state.ledger, entry, ended), counts=counts, claim=None)
 
@@ -156,6 +156,12 @@ def after_postponement(state: TargetState, entry: LedgerEntry, note: str, not_be
     """Notes why a credential could not be retired yet; the entry stays for as long as it takes."""
     later = replace(entry, failures=entry.failures + 1, not_before=not_before, note=note)
     return replace(state, ledger=_swap(state.ledger, entry, later), claim=None)
+
+
+def after_lost_answer(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:
+    """Notes that the provider may have been told when to end a credential by itself; it is told again."""
+    lost = replace(entry, uncertain=True)
+    return after_postponement(replace(state, ledger=_swap(state.ledger, entry, lost)), lost, note, not_before)
 
 
 def _swap(ledger: tuple[LedgerEntry, ...], old: LedgerEntry, new: LedgerEntry) -> tuple[LedgerEntry, ...]:

@@ -77,6 +77,7 @@ class Target:
     policy: Policy
     new: bool = False  # the account does not have the configured username yet
     removed: bool = False  # not in the configuration: only what it left behind is still carried out
+    labels: tuple[tuple[str, str], ...] = ()  # sorted pairs of key and value, to choose targets by
 
     def names(self, username: str) -> bool:
         """True if a username is configured for this target."""
@@ -189,6 +190,7 @@ class LedgerEntry:
     expires_at: datetime | None = None  # when the provider will end it by itself, as it was told
     compromised: bool = False  # its end waits for no cap, no open circuit, and nothing that cannot be asked
     cutoff: Cutoff = Cutoff.DISABLE  # before it is deleted
+    uncertain: bool = False  # a call was lost: the provider may have been told to end it by itself
 
     @property
     def label(self) -> str:

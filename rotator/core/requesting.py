@@ -2,27 +2,30 @@
 
 from dataclasses import replace
 
+from rotator.core.attempts import is_published
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.left_over import is_empty
 from rotator.core.model import Attempt, Phase, Purpose, Request, TargetState
 
 
-def after_request(state: TargetState, request: Request) -> TargetState:
+def after_request(state: TargetState, request: Request, consumer: ConsumerDocument) -> TargetState:
     """Stores a request to act now. It ends the back-off, and lets a target that was retired begin anew."""
     if state.retired_at is not None:
         state = replace(state, retired_at=None)
     if is_empty(state):
         state = replace(state, renamed_to="")
-    if state.attempt is not None and _is_asked_for(state.attempt, request):
+    if state.attempt is not None and _is_asked_for(state.attempt, request, consumer):
         return replace(state, attempt=_join_attempt(state.attempt, request), not_before=None)
     return replace(state, request=join_requests(state.request, request), not_before=None)
 
 
-def _is_asked_for(attempt: Attempt, request: Request) -> bool:
+def _is_asked_for(attempt: Attempt, request: Request, consumer: ConsumerDocument) -> bool:
     """True if the open attempt already does what the request asks for; then no second one has to follow.
 
     A proved password may have been handed out long ago, and may be the very one that somebody wants replaced.
     """
-    may_be_out = attempt.phase is Phase.PROVED and attempt.purpose is Purpose.ROTATE
+    handed_out = attempt.phase is Phase.PROVED or is_published(attempt, consumer)
+    may_be_out = handed_out and attempt.purpose is Purpose.ROTATE
     only_takes_over = request.take_over and not request.compromised
     return attempt.purpose is request.purpose and (not may_be_out or only_takes_over)
 

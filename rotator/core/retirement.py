@@ -1,5 +1,7 @@
 """The check of `decide` that retires replaced credentials, entry by entry of the ledger."""
 
+from datetime import datetime
+
 from rotator.core.action_properties import verb_of
 from rotator.core.actions import (
     Action,
@@ -71,13 +73,22 @@ def _lift(facts: Facts) -> Action | None:
     """
     refused = is_refused(facts.state)
     for entry in facts.state.ledger:
-        lift, coming = LiftEnd(entry), entry.expires_at is not None and entry.expires_at > facts.now
+        lift, end = LiftEnd(entry), _told_end(facts, entry)
+        coming = end is not None and end > facts.now
         needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
         can_be_tried = _can_be_tried(facts, entry) and not _is_shut(facts, entry.credential.account, lift)
         coming = coming and not has_other_identity(facts, entry.credential)
         if coming and needed and can_be_tried:
             return lift
     return None
+
+
+def _told_end(facts: Facts, entry: LedgerEntry) -> datetime | None:
+    """Returns when the provider ends a credential by itself, as it was told or, after a lost call, may have been."""
+    can = facts.capabilities.get(entry.credential.account)
+    lost = entry.uncertain or (facts.state.claim is not None and not facts.holds_claim)
+    may_be_told = can is not None and can.expires and lost and not entry.disabled
+    return entry.disable_at if entry.expires_at is None and may_be_told else entry.expires_at
 
 
 def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:

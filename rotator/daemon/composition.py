@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
-from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any, Self, TextIO
@@ -181,6 +180,7 @@ class Composition:
             providers = {name: account.provider for name, account in accounts.items()}
             targets = settings.core_targets()
             self.metrics.expect(len(targets))
+            store.expect_publishing(target.path for target in targets)
             former_names = FormerNames(store, frozenset(target.name for target in targets))
             engine = Engine(
                 store=store,
@@ -193,8 +193,6 @@ class Composition:
                 observe=seen,
                 stopping=self._stop.is_set,
                 former_names=former_names,
-                account_keys={name: account.key for name, account in accounts.items()},
-                pace_delay=lambda name: timedelta(seconds=accounts[name].pacer.delay()),
             )
             paces = {name: account.pacer for name, account in accounts.items()}
             return Components(settings, targets, client, store, providers, paces, engine, former_names, undo.pop_all())

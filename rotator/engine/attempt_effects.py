@@ -17,7 +17,7 @@ from rotator.core.passwords import generate
 from rotator.core.verification import longest_asked
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
-from rotator.ports import Provider, StoreDenied
+from rotator.ports import Conflict, Provider, StoreDenied
 
 # Each try that is not accepted is an outage of the devices.
 _AFTER_PUT_BACK = timedelta(hours=6)
@@ -27,7 +27,7 @@ _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
 def draw_due_time(caller: ProviderCaller, session: Session) -> None:
     """Draws the time of the next rotation."""
     fraction = caller.randomness.fraction()
-    session.write(advance.after_draw(session.state, session.target, session.clocks().earliest, fraction))
+    session.note(advance.after_draw(session.state, session.target, session.clocks().earliest, fraction))
 
 
 def take_claim(session: Session) -> None:
@@ -101,7 +101,7 @@ def apply(caller: ProviderCaller, session: Session, action: do.Apply) -> None:
     record(caller, session, verb, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
         made_at = session.clocks().latest
-        session.write(advance.after_apply(session.state, answer.value, caller.shared_now(), made_at))
+        session.note(advance.after_apply(session.state, answer.value, caller.shared_now(), made_at))
     elif isinstance(answer, Refused) and not answer.why.concerns_account:
         _refuse(caller, session, answer)
     else:
@@ -167,7 +167,7 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     answer = caller.prove(action.credential)
     record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
-        session.write(advance.after_proof(session.state, str(answer.value), session.clocks().vault))
+        session.note(advance.after_proof(session.state, str(answer.value), session.clocks().vault))
         return
     attempt, can, message = session.attempt, provider.capabilities, message_of(answer)
     waits, not_asked = is_propagating(attempt, can, now), could_not_be_asked(answer)
@@ -200,6 +200,9 @@ def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> Non
         session.write(handed_out)
     try:
         session.publish(action.credential)
+    except Conflict:
+        session.flush()  # the state is still ours, and what was applied and proved belongs to it
+        raise
     except StoreDenied as error:
         record(caller, session, AuditVerb.PUBLISH, AuditOutcome.REFUSED, action.credential, str(error))
         if can_put_back(session.attempt, caller.providers[action.credential.account].capabilities):
@@ -214,15 +217,14 @@ def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> Non
 
 def close(caller: ProviderCaller, session: Session) -> None:
     """Closes the attempt; its predecessor goes into the ledger."""
-    attempt, fraction = session.state.attempt, caller.randomness.fraction()
+    state, fraction = advance.before_close(session.state, session.consumer), caller.randomness.fraction()
+    attempt, now = advance.open_attempt(state), session.clocks().latest
     strays = may_have_strays(caller, attempt)
-    now = session.clocks().latest
-    session.write(attempt_ends.after_close(session.state, session.target, now, fraction, strays=strays))
-    if attempt is not None:
-        facts = _who_and_why(attempt) | {"proof": attempt.proof}
-        nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
-        detail = nothing if attempt.predecessor is None else ""
-        caller.record(AuditVerb.CLOSE, session.target, AuditOutcome.DONE, attempt.staged, detail=detail, **facts)
+    session.write(attempt_ends.after_close(state, session.target, now, fraction, strays=strays))
+    facts = _who_and_why(attempt) | {"proof": attempt.proof}
+    nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
+    detail = nothing if attempt.predecessor is None else ""
+    caller.record(AuditVerb.CLOSE, session.target, AuditOutcome.DONE, attempt.staged, detail=detail, **facts)
 
 
 def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> None:
@@ -247,9 +249,9 @@ def discard(caller: ProviderCaller, session: Session) -> None:
     session.write(attempt_ends.after_abandon(state, now, later, kept_for=kept_for, strays=strays))
 
 
-def may_have_strays(caller: ProviderCaller, attempt: Attempt | None) -> bool:
+def may_have_strays(caller: ProviderCaller, attempt: Attempt) -> bool:
     """True if a lost create may have been carried out as well as another one: a provider that generates takes both."""
-    if attempt is None or not attempt.uncertain or attempt.strategy is not Strategy.REPLACE:
+    if not attempt.uncertain or attempt.strategy is not Strategy.REPLACE:
         return False
     provider = caller.providers.get(attempt.staged.account)  # None: the account has left the configuration
     return provider is None or provider.capabilities.generates_password

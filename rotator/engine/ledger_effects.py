@@ -34,6 +34,9 @@ def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
         session.write(ledger.after_expire(session.state, entry, entry.disable_at))
     elif _was_refused(answer, Refusal.NOT_FOUND):
         session.write(ledger.after_removal(session.state, entry, deleted=False))
+    elif isinstance(answer, Unknown):
+        later = caller.next_try(entry.failures + 1, answer)
+        session.write(ledger.after_lost_answer(session.state, entry, message_of(answer), later))
     else:
         _postpone(caller, session, entry, answer)
 

@@ -173,7 +173,9 @@ class Engine:
         """Writes a request into the state document, where it outlives this process. Raises StoreError."""
         session = self._open(target)
         repeat_on_conflict(
-            lambda: session.write(requesting.after_request(session.state, request)), self._clock, session.read
+            lambda: session.write(requesting.after_request(session.state, request, session.consumer)),
+            self._clock,
+            session.read,
         )
         self._audit.record(
             AuditVerb.REQUEST_UNDO if request.purpose is Purpose.UNDO else AuditVerb.REQUEST_ROTATION,
@@ -195,7 +197,9 @@ class Engine:
                 return None
             if has_other_identity(self._facts(session), published):
                 return None
-            return verify(self._at_once, session, do.Verify(published))
+            answer = verify(self._at_once, session, do.Verify(published))
+            session.flush()
+            return answer
 
         return repeat_on_conflict(prove, self._clock, session.read), session.state
 
@@ -264,47 +268,57 @@ class Engine:
 
     def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
         conflicts = 0
+        unrecorded: list[do.Action] = []  # carried out, and only noted in this session
+        paced: do.Hold | None = None
         for _ in range(_MOST_STEPS):
             if self._stopping():
-                self._release_claim(session)
+                with suppress(Conflict):  # whoever writes next finds the claim, and takes nothing for certain
+                    _put_on_record(session)
                 return None, Outcome.STOPPED
-            action = decide(self._facts(session))
-            if isinstance(action, do.Stage) and not session.has_read_consumer:
-                session.read_consumer()  # somebody may have edited or deleted it, which no check-and-set tells
-                continue
-            if isinstance(action, do.Hold) and action.reason in _BY_DOCUMENT and not session.is_fresh:
-                session.read()  # it may be as it should be again
-                continue
-            if isinstance(action, do.Hold):
-                self._release_claim(session)
-                if action.reason is do.HoldReason.PROVING and self.throttles.wait_for_place(
-                    session.target, self._stopping
-                ):
-                    continue
-                return action, _outcome(session.state, steps, action)
+            action, paced = paced or self._decided(session), None
             try:
+                if isinstance(action, do.Hold):
+                    _put_on_record(session)
+                    if action.reason is do.HoldReason.PROVING and self._wait_for_place(session):
+                        continue
+                    return action, _outcome(session.state, steps, action)
                 attempt = session.state.attempt
                 with _on_terms(session.terms()), session.renewing():
                     carry_out(self._caller, session, action)
                 undone = action.step is do.Step.CLOSE and attempt is not None and attempt.purpose is Purpose.UNDO
                 steps.append(do.Step.UNDO if undone else action.step)
+                unrecorded = [*unrecorded, action] if session.has_unwritten else []
             except Conflict:
                 conflicts += 1
                 if conflicts > MOST_CONFLICTS:
                     return None, Outcome.CONTENDED
                 self._clock.sleep(AFTER_CONFLICT)
                 session.read()
-                self._repair_late_call(session, action)
-            except Paced as paced:
-                self._release_claim(session)
-                hold = self._paced(session.state, paced)
-                return hold, _outcome(session.state, steps, hold)
+                for late in unrecorded if isinstance(action, do.Hold) else [*unrecorded, action]:
+                    self._repair_late_call(session, late)
+                unrecorded = []
+            except Paced as error:
+                paced = self._paced(session.state, error)
         return None, Outcome.CONTENDED
 
-    def _paced(self, state: TargetState, paced: Paced) -> do.Hold:
+    def _decided(self, session: Session) -> do.Decision:
+        """Decides; what rests on a document that was found in memory is decided again after reading it."""
+        while True:
+            action = decide(self._facts(session))
+            if isinstance(action, do.Stage) and not session.has_read_consumer:
+                session.read_consumer()  # somebody may have edited or deleted it, which no check-and-set tells
+            elif isinstance(action, do.Hold) and action.reason in _BY_DOCUMENT and not session.is_fresh:
+                session.read()  # it may be as it should be again
+            else:
+                return action
+
+    def _wait_for_place(self, session: Session) -> bool:
+        return self.throttles.wait_for_place(session.target, self._stopping)
+
+    def _paced(self, state: TargetState, error: Paced) -> do.Hold:
         """Holds until the account takes requests again; what devices wait for tries again within minutes."""
-        wait = min(max(paced.after or _SOON, _SOON), longest_asked(state))
-        return do.Hold(do.HoldReason.PACED, str(paced), self._clock.now() + wait)
+        wait = min(max(error.after or _SOON, _SOON), longest_asked(state))
+        return do.Hold(do.HoldReason.PACED, str(error), self._clock.now() + wait)
 
     def _repair_late_call(self, session: Session, action: do.Action) -> None:
         """Repairs what a late call may have done to a credential that another process has published since.
@@ -321,16 +335,23 @@ class Engine:
         if not under_way and not harmless and not reassert(self._at_once, session, published):
             why = "a late call may have changed the published credential"
             request = Request(Purpose.ROTATE, REPAIRED_BY, why, self._clock.now())
-            session.write(requesting.after_request(session.state, request))
+            session.write(requesting.after_request(session.state, request, session.consumer))
             self._audit.record(
                 AuditVerb.REQUEST_ROTATION, session.target.name, AuditOutcome.DONE, requested_by=REPAIRED_BY, reason=why
             )
 
-    def _release_claim(self, session: Session) -> None:
-        """Releases the claim: every call to the provider is on record, so the next process need not wait."""
-        if session.holds_claim:
-            with suppress(Conflict):  # somebody else has written since: the claim is no longer ours
-                session.write(advance.after_release(session.state))
+
+def _put_on_record(session: Session) -> None:
+    """Writes what was only noted, and releases the claim: every call is on record, so the next process need not wait.
+
+    Raises Conflict if that loses something. A claim alone is no longer ours if somebody else has written since.
+    """
+    if session.has_unwritten or session.holds_claim:
+        try:
+            session.write(advance.after_release(session.state) if session.holds_claim else session.state)
+        except Conflict:
+            if session.has_unwritten:
+                raise
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def verify(caller: ProviderCaller, session: Session, action: do.Verify) -> Answe
     if isinstance(answer, Done):
         changed = state.verification is not None and not state.verification.accepted
         how, fraction = str(answer.value), caller.randomness.fraction()
-        session.write(verification.after_acceptance(state, session.target, how, session.clocks(), fraction))
+        session.note(verification.after_acceptance(state, session.target, how, session.clocks(), fraction))
     elif could_not_be_asked(answer):
         changed = not state.verify_failures
         later = caller.next_try(state.verify_failures + 1, answer, obeyed=verification.longest_asked(state))
@@ -53,7 +53,7 @@ def _refused(caller: ProviderCaller, session: Session, credential: Credential, m
 def draw_verification(caller: ProviderCaller, session: Session) -> None:
     """Draws the time of the first verification."""
     now, fraction = session.clocks().vault, caller.randomness.fraction()
-    session.write(verification.after_verification_draw(session.state, session.target.policy, now, fraction))
+    session.note(verification.after_verification_draw(session.state, session.target.policy, now, fraction))
 
 
 def repair(caller: ProviderCaller, session: Session, action: do.Repair) -> None:

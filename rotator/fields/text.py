@@ -144,5 +144,14 @@ class _PathField:
         return context_of(info).directory / value
 
 
+def _included(text: str) -> str:
+    if not text.strip() or "\0" in text:
+        raise invalid("is not a path", "give the path of a file or of a folder")
+    return text
+
+
+IncludedPath = Annotated[str, TextField(_included, {"minLength": 1}, "give the path of a file or of a folder")]
+"""A path that starts at the folder of the file that names it, which may be another one than the configuration's."""
+
 FilePath = Annotated[Path, _PathField()]
 """A path. A relative path starts at the configuration file's folder."""

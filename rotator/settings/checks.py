@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from rotator.settings import account_checks, policy_checks, target_checks
 from rotator.settings.models import Settings
 from rotator.settings.problems import Finding
+from rotator.settings.targets import CheckedSettings
 
-CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[CheckedSettings], Iterator[Finding]], ...] = (
     target_checks.names_are_unique,
     target_checks.providers_exist,
     target_checks.policies_exist,
@@ -37,4 +38,5 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
 
 def all_findings(settings: Settings) -> tuple[Finding, ...]:
     """Returns the findings of all checks, without duplicates."""
-    return tuple(dict.fromkeys(finding for check in CHECKS for finding in check(settings)))
+    checked = CheckedSettings(settings)
+    return tuple(dict.fromkeys(finding for check in CHECKS for finding in check(checked)))

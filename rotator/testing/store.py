@@ -41,13 +41,14 @@ class MemoryStore:
         """Returns the state document, or a fresh one."""
         self._fail()
         self._end_what_ends(target)
-        return self.states.get(target, Versioned(TargetState(target), 0))
+        return self.states.get(target) or Versioned(TargetState(target), 0)
 
     def write_state(self, state: TargetState, version: int) -> int:
         """Writes by check-and-set."""
         self._fail()
         with self.points.around("write state"), self._lock:
-            current = self.states.get(state.target, Versioned(state, 0)).version
+            known = self.states.get(state.target)
+            current = known.version if known is not None else 0
             if current != version:
                 raise Conflict(f"{state.target} is at version {current}, not {version}")
             self._keep(state.target)
@@ -130,13 +131,17 @@ class MemoryStore:
                 rotated_at=at,
                 written_at=self.now(),
                 ends_at=self._end(),
+                uri=credential.uri,
+                kept=over.kept,
             ),
         )
 
     def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:  # noqa: ARG002
         """Takes the credential out by check-and-set."""
         return self._write(
-            path, over, ConsumerDocument(over.version + 1, exists=True, ends_at=self._end(), withdrawn=True)
+            path,
+            over,
+            ConsumerDocument(over.version + 1, exists=True, ends_at=self._end(), withdrawn=True, kept=over.kept),
         )
 
     def _write(self, path: str, over: ConsumerDocument, document: ConsumerDocument) -> int:

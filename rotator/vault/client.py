@@ -115,6 +115,10 @@ class VaultClient:
         """Returns a new name for one write."""
         return "".join(self._randomness.choice(_CHARACTERS) for _ in range(20))
 
+    def monotonic(self) -> float:
+        """Returns seconds that never jump."""
+        return self._clock.monotonic()
+
     def pause(self, seconds: float) -> None:
         """Waits; returns early if the process must stop."""
         self._clock.sleep(seconds)

@@ -1,6 +1,6 @@
 """The engine's store: the state document and the consumer document of each target, in Vault."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from rotator.core.model import Credential, TargetState
 from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
 from rotator.core.secret import Secret
-from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, Versioned
+from rotator.ports import StoreCorrupt, StoreDenied, StoreError, Versioned
 from rotator.vault.client import VaultClient
 from rotator.vault.documents import (
     decode_bell,
@@ -27,13 +27,13 @@ from rotator.vault.documents import (
     encode_withdrawal,
 )
 from rotator.vault.kv import KeyValue, KvDocument
+from rotator.vault.publishing_rights import PublishingRights
 
 _RESERVED = "_"  # begins the names below the state prefix that are no target's: a target's begins otherwise
 _BELL = f"{_RESERVED}bell"
 _PROCESSES = f"{_RESERVED}processes"
 _ACCOUNT = f"{_RESERVED}account-"  # begins the names of the accounts' documents
 _SMALL_VERSIONS = 1  # of the documents that are no target's: what they said before is worth nothing
-_Encode = Callable[[Mapping[str, Any]], dict[str, Any]]  # from the document that is there
 _STATE_VERSIONS = 2  # a staged password stays in Vault's history for one more write
 
 
@@ -45,6 +45,7 @@ class VaultStore:
         self._mount = mount.strip("/")
         self._prefix = state_prefix.strip("/")
         self._kv = KeyValue(client, self._mount)
+        self._rights = PublishingRights(self._kv, self._mount, client.monotonic)
 
     def check(self) -> None:
         """Logs in and checks that the mount is KV v2 and keeps what is written.
@@ -138,11 +139,14 @@ class VaultStore:
             written_at=document.written_at,
         )
 
+    def expect_publishing(self, paths: Iterable[str]) -> None:
+        """Names the paths of all consumer documents, so that one request can ask for the rights on many of them."""
+        self._rights.expect(paths)
+
     def check_publishable(self, path: str) -> None:
-        """Raises StoreDenied if the token may not write the consumer document at `path`."""
-        full = f"{self._mount}/data/{path}"
-        granted = self._kv.capabilities("check_publishable", full)
-        if "root" not in granted and not {"create", "update"} <= granted:
+        """Raises StoreDenied if the token may not write the consumer document at `path`, as of some minutes ago."""
+        if not self._rights.may_publish(path):
+            full = f"{self._mount}/data/{path}"
             raise StoreDenied(
                 f'the Vault token may not write {full}: add  path "{full}" {{ capabilities = ["create", "read", '
                 '"update"] }}  to its policy'
@@ -160,14 +164,14 @@ class VaultStore:
 
         Raises StoreError.
         """
-        return self._write_consumer(path, over, lambda existing: encode_consumer(credential, at, existing))
+        return self._write_consumer(path, encode_consumer(credential, at, over.kept), over)
 
     def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:
         """Takes the credential out of the consumer document over the version of `over`, and says so in it.
 
         Raises StoreError.
         """
-        return self._write_consumer(path, over, lambda existing: encode_withdrawal(at, moved_to, existing))
+        return self._write_consumer(path, encode_withdrawal(at, moved_to, over.kept), over)
 
     def _write_small(self, operation: str, name: str, document: Mapping[str, Any], over: int) -> None:
         path = f"{self._prefix}/{name}"
@@ -175,11 +179,12 @@ class VaultStore:
             self._kv.limit_versions("limit_versions", path, _SMALL_VERSIONS)
         self._kv.write(operation, path, document, over)
 
-    def _write_consumer(self, path: str, over: ConsumerDocument, encode: _Encode) -> int:
-        document = self._kv.read("read_consumer", path)
-        if document.version != over.version:
-            raise Conflict(f"{self._mount}/data/{path}: somebody else wrote first")
-        return self._kv.write("write_consumer", path, encode(document.data or {}), over.version)
+    def _write_consumer(self, path: str, data: Mapping[str, Any], over: ConsumerDocument) -> int:
+        try:
+            return self._kv.write("write_consumer", path, data, over.version)
+        except StoreDenied:
+            self._rights.forget(path)
+            raise
 
     def _remedy(self, path: str, document: KvDocument) -> str:
         """Returns the command that restores a deleted document, or those that take its end away; empty if none does."""

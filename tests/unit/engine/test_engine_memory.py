@@ -17,7 +17,7 @@ from rotator.ports import Versioned
 from rotator.testing import MemoryStore
 
 
-class CountingStore(MemoryStore):
+class CountedReads(MemoryStore):
     """Counts the requests to Vault."""
 
     def __init__(self, *args: Any) -> None:
@@ -35,13 +35,13 @@ class CountingStore(MemoryStore):
 
 def world(target: Target = REPLACE) -> EngineHarness:
     harness = EngineHarness(target)
-    harness.store = CountingStore(harness.clock)
+    harness.store = CountedReads(harness.clock)
     harness.provider.add(target.usernames[0])
     return harness
 
 
 def reads_of(harness: EngineHarness) -> Counter[str]:
-    assert isinstance(harness.store, CountingStore)
+    assert isinstance(harness.store, CountedReads)
     taken, harness.store.requests = harness.store.requests, Counter()
     return taken
 
