@@ -9,7 +9,7 @@ shrinks both to one.
 from dataclasses import dataclass, replace
 
 _MOST_IN_FLIGHT, _MOST_IN_DOUBT = 512, 64
-_RESTS_AFTER = 600.0  # seconds without a proof: what it showed is old
+_RESTS_AFTER = 600.0  # seconds after the last proof or refusal: what it showed is old
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,4 @@ class ProvingWindow:
         return replace(self, in_flight=1, in_doubt=1, last=at)
 
     def _rested(self, at: float) -> "ProvingWindow":
-        if at - self.last < _RESTS_AFTER:
-            return self
-        return replace(self, in_flight=min(self.in_flight, self.beginning), in_doubt=min(self.in_doubt, self.beginning))
+        return self if at - self.last < _RESTS_AFTER else ProvingWindow.begun(self.beginning, self.last)

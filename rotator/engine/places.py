@@ -27,8 +27,8 @@ class Places:
         self._taken: dict[str, str] = {}  # by target, the account: a look is about to set a password
         self._in_flight: dict[str, str] = {}  # likewise: set, and not proved yet
         self._in_doubt: dict[str, str] = {}  # likewise: tried in vain, within the propagation time
-        self._unaccepted: dict[str, str] = {}  # likewise: not accepted in time
-        self._put_back: dict[str, str] = {}  # likewise, and the old one was put back
+        self._unaccepted: dict[str, str] = {}  # likewise: its propagation time is over
+        self._refused: dict[str, str] = {}  # likewise: and it was refused after that, or the old one was put back
         self._looking: set[str] = set()  # the targets that a thread of this process looks at
         self._waiting: dict[str, dict[str, None]] = {}  # by account, the targets whose looks ended without a place
         self._wake: Wake | None = None
@@ -64,24 +64,22 @@ class Places:
             if attempt is not None and not is_spare(attempt):
                 if attempt.phase is Phase.PROVED:
                     self._taken.pop(target, None)
-                    self._put_back.pop(target, None)
+                    self._refused.pop(target, None)
                     if was_in_flight or was_in_doubt or was_unaccepted:
                         self._windows[account] = self._window(account).after_proof(self._now(), late=not was_in_flight)
                 elif not may_cut_off(attempt):
                     pass
                 elif not propagating:
                     self._unaccepted[target] = account
-                    if not was_unaccepted and attempt.applied_at is not None:
-                        self._windows[account] = self._window(account).after_refusal(self._now())
                 else:
                     tried = state.not_before is not None
                     (self._in_doubt if tried else self._in_flight)[target] = account
         self._tell()
 
     def note_unaccepted(self, target: str, account: str) -> None:
-        """Remembers a password that was not accepted and is put back, until the same target has one that is proved."""
+        """Remembers a password that was not accepted in time, until the same target has one that is proved."""
         with self._condition:
-            self._put_back[target] = account
+            self._refused[target] = account
             self._windows[account] = self._window(account).after_refusal(self._now())
 
     def has_room(self, target: str, account: str) -> bool:
@@ -145,7 +143,7 @@ class Places:
         return self._has_room(target, account, ahead) and not self._is_refused(target, account)
 
     def _is_refused(self, target: str, account: str) -> bool:
-        refused = self._put_back | self._unaccepted
+        refused = self._refused | self._unaccepted
         own = refused.get(target) == account
         return not own and sum(other == account for other in refused.values()) >= self._beginning
 

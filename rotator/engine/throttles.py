@@ -126,7 +126,7 @@ class Throttles:
         self.places.note(target, state, account, propagating=propagating)
 
     def note_unaccepted(self, target: str, account: str) -> None:
-        """Remembers a password that was not accepted and is put back, until the same target has one that is proved."""
+        """Remembers a password that was not accepted in time, until the same target has one that is proved."""
         self.places.note_unaccepted(target, self.key(account))
 
     def unproved_accounts(self, target: Target) -> frozenset[str]:

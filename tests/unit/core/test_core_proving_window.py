@@ -33,13 +33,16 @@ def test_a_refusal_leaves_room_for_one():
     assert window.after_proof(4.0, late=False).has_room(1, 0, 4.0)
 
 
-def test_after_ten_minutes_without_a_proof_it_begins_anew_and_a_refusal_is_not_forgotten():
+def test_ten_minutes_after_the_last_proof_or_refusal_it_begins_anew():
     window = NEW
     for _ in range(50):
         window = window.after_proof(1.0, late=True)
     assert window.has_room(30, 0, 600.0)
+    assert window.has_room(4, 4, 601.0)
     assert not window.has_room(5, 0, 601.0)
-    assert not NEW.after_refusal(1.0).has_room(1, 0, 9000.0)
+    refused = NEW.after_refusal(1.0)
+    assert not refused.has_room(1, 0, 600.0)
+    assert refused.has_room(4, 0, 601.0)
     assert not window.after_proof(700.0, late=False).has_room(6, 0, 700.0)
 
 

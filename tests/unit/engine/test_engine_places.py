@@ -88,10 +88,13 @@ def test_what_was_tried_in_vain_fills_the_window_whatever_it_has_grown_to():
 def test_a_password_that_is_not_accepted_in_time_leaves_room_for_one():
     throttles = new_throttles()
     note(throttles, "office", SET)
-    note(throttles, "office", SET, ago=60)
-    assert has_room(throttles)
+    note(throttles, "office", SET, ago=60)  # nobody has tried it since: that is no refusal
     note(throttles, "next", SET)
+    assert has_room(throttles)
+    throttles.note_unaccepted("office", "fake")
     assert not has_room(throttles)
+    note(throttles, "next", replace(SET, phase=Phase.PROVED))
+    assert has_room(throttles)
 
 
 def test_as_many_that_are_not_accepted_as_open_a_circuit_hold_the_account_until_one_is():
