@@ -17,6 +17,7 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Capabilities, Credential, Proof, TargetState
 from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
+from rotator.core.selection import ListedCredential
 
 
 class Provider(Protocol):
@@ -42,6 +43,13 @@ class Provider(Protocol):
     @property
     def longest_call(self) -> timedelta:
         """The longest time that a method takes, with retries and waiting for the rate limiter."""
+        ...
+
+    def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Passes every credential of the account to `take`, as it is read; some may be passed more than once.
+
+        Done only if the whole listing was read. Passes no password.
+        """
         ...
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:

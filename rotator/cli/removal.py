@@ -235,8 +235,8 @@ def _print(
 
 def _line(entry: LedgerEntry, now: datetime) -> str:
     note = f" ({entry.note})" if entry.note else ""
-    if entry.ending is Ending.FORGET or entry.disabled:
-        done = "disabled, " if entry.disabled else "old password, "
+    if entry.ending is Ending.FORGET or entry.cut_off:
+        done = "disabled, " if entry.disabled else "random password, " if entry.cut_off else "old password, "
         return f"{entry.label}: {done}{_end(entry)} {when(entry.ends_at, now)}{note}"
     return f"{entry.label}: disabled {when(entry.disable_at, now)}{note}"
 
@@ -250,6 +250,7 @@ def _row(entry: LedgerEntry) -> dict[str, Any]:
         "ending": entry.ending.value,
         "disable_at": entry.disable_at.isoformat(),
         "disabled_at": entry.disabled_at.isoformat() if entry.disabled_at is not None else None,
+        "overwritten_at": entry.overwritten_at.isoformat() if entry.overwritten_at is not None else None,
         "ends_at": entry.ends_at.isoformat(),
         "note": entry.note or None,
     }

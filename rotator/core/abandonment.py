@@ -54,7 +54,8 @@ def ledger_after(
     if attempt.purpose is Purpose.UNDO:
         # It may have been enabled: the ledger disables it again.
         return tuple(
-            replace(e, disabled_at=None) if is_same_credential(e.credential, attempt.staged) else e for e in ledger
+            replace(e, disabled_at=None, overwritten_at=None) if is_same_credential(e.credential, attempt.staged) else e
+            for e in ledger
         )
     if is_unsent(attempt) and attempt.staged.id is None:
         return ledger
@@ -102,7 +103,7 @@ def abandonment(facts: Facts) -> Abandonment | AbandonmentImpossible:
     """Returns what happens if the open attempt is given up now."""
     attempt = facts.state.attempt
     if attempt is None:
-        return AbandonmentImpossible("no attempt is open")
+        return AbandonmentImpossible("no attempt is open, and no request waits")
     if is_published(attempt, facts.consumer):
         return AbandonmentImpossible("its new password is published already: the attempt ends by itself")
     old = attempt.predecessor

@@ -23,6 +23,7 @@ class HoldReason(Enum):
     LEFT_ALONE = "left alone"  # its present password cannot be proved, so `in-place` does not replace it
     BACKING_OFF = "backing off"  # after a failure
     PROPAGATING = "propagating"  # applied, not proved yet
+    LOG_INS_REST = "log-ins rest"  # too many were wrong at the account: registrars lock addresses out
     FOREIGN_DOCUMENT = "consumer document changed by somebody else"
     PUBLISHED_REFUSED = "published credential refused"  # the provider does not accept it: nothing is retired
     UNVERIFIED = "published credential not verified"  # the provider cannot be asked: nothing is retired meanwhile
@@ -37,7 +38,7 @@ class HoldReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A decision to do nothing now and to look again at `until`; None: at the next poll."""
+    """A decision to do nothing now and to look again at `until`; None: when the sweep comes by."""
 
     reason: HoldReason
     message: str

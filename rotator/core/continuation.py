@@ -1,6 +1,7 @@
 """The check of `decide` that carries an open attempt to its end, step by step."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from rotator.core.abandonment import change_since_staging
 from rotator.core.action_properties import verb_of
@@ -11,6 +12,7 @@ from rotator.core.actions import (
     Close,
     Decision,
     Hold,
+    HoldReason,
     LookUp,
     Prove,
     Publish,
@@ -26,6 +28,7 @@ from rotator.core.holds import (
     circuit_hold,
     foreign_document_hold,
     identity_hold,
+    log_in_hold,
     missing_account_hold,
     pace_hold,
 )
@@ -51,9 +54,21 @@ def _next_step(facts: Facts, attempt: Attempt) -> Decision:
     if attempt.phase is Phase.STAGED:
         discards = attempt.refused or (attempt.put_back and not attempt.compromised)
         return _discard(attempt) if discards else _apply(facts, attempt)
-    if attempt.phase is Phase.APPLIED:
-        return Prove(attempt.staged)
-    return _publish(facts, attempt)
+    step = _prove(facts, attempt) if attempt.phase is Phase.APPLIED else _publish(facts, attempt)
+    # Where devices are out, no log-in waits for others that were wrong; how many that are has a limit of its own.
+    waits = isinstance(step, Prove) and not may_cut_off(attempt)
+    return (log_in_hold(facts, attempt.staged.account) if waits else None) or step
+
+
+def _prove(facts: Facts, attempt: Attempt) -> Decision:
+    """Proves what was applied: first when a log-in is likely to be right, as others at the account have shown."""
+    account, now = attempt.staged.account, facts.clocks.vault
+    can, lag = facts.capabilities[account], facts.log_ins_settle_in.get(account)
+    if lag is not None and can.proof.tries_password and attempt.applied_at is not None:
+        wait = attempt.applied_at + min(lag, can.propagation / 2) - now
+        if timedelta() < wait <= can.propagation:
+            return Hold(HoldReason.PROPAGATING, "it is not likely to be accepted yet", facts.now + wait)
+    return Prove(attempt.staged)
 
 
 def _publish(facts: Facts, attempt: Attempt) -> Decision:

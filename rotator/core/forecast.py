@@ -14,7 +14,14 @@ from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
-from rotator.core.forecast_events import LARGEST_FRACTION, ForecastEvent, last_step, later_events, why_disabled
+from rotator.core.forecast_events import (
+    LARGEST_FRACTION,
+    ForecastEvent,
+    coming_to_an_end,
+    last_step,
+    later_events,
+    why_disabled,
+)
 from rotator.core.model import Credential, Purpose, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
@@ -57,7 +64,8 @@ def forecast(facts: Facts) -> Forecast:
             break
     coming = later_events(run.facts, drawn_anew=run.drawn_anew, verified_from=run.verified_from)
     events = tuple(sorted(coming, key=lambda event: event.at))
-    return Forecast(facts.target, tuple(run.steps), run.waits_for or "", events, tuple(_notes(facts)), run.needs)
+    notes = tuple(_notes(facts, run.facts))
+    return Forecast(facts.target, tuple(run.steps), run.waits_for or "", events, notes, run.needs)
 
 
 class _PaperRun:
@@ -137,7 +145,7 @@ class _PaperRun:
                 self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
             case do.Overwrite():
                 self._step(f"set a random password for {action.entry.label}", "it is compromised, and was not disabled")
-                self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
+                self._retire(ledger.after_overwrite(state, action.entry, facts.clocks.latest))
             case do.Delete():
                 self._step(last_step(action.entry, deletes=True), "its quarantine has ended")
                 self._retire(ledger.after_removal(state, action.entry, deleted=True))
@@ -229,8 +237,10 @@ class _PaperRun:
             self.facts = replace(self.facts, other_documents={**self.facts.other_documents, path: after})
 
 
-def _notes(facts: Facts) -> Iterable[str]:
+def _notes(facts: Facts, final: Facts) -> Iterable[str]:
     target = facts.target
+    if coming_to_an_end(final) != final.state.ledger:
+        yield "nothing is retired until the provider accepts what is published"
     if target.strategy is Strategy.IN_PLACE:
         yield "in-place has no overlap: devices are cut off from a rotation until they read Vault again"
         if facts.state.published is None and facts.consumer.password is None:

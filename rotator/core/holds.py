@@ -61,6 +61,15 @@ def backoff_hold(facts: Facts) -> Hold | None:
     return Hold(HoldReason.PROPAGATING if propagating else HoldReason.BACKING_OFF, state.last_error)
 
 
+def log_in_hold(facts: Facts, account: str) -> Hold | None:
+    """Holds a log-in while too many at the account were wrong."""
+    until = facts.log_ins_rest_until.get(account)
+    if until is None or not facts.capabilities[account].proof.tries_password:
+        return None
+    message = f"several log-ins at {account} were refused: the next one waits, since registrars lock addresses out"
+    return Hold(HoldReason.LOG_INS_REST, message, until)
+
+
 def foreign_document_hold(facts: Facts) -> Hold | None:
     """Holds if the consumer document names neither what was published last nor what is staged now."""
     attempt, consumer, name = facts.state.attempt, facts.consumer, facts.target.name

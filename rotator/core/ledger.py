@@ -11,6 +11,7 @@ from rotator.core.secret import Secret
 # How long a provider may still carry out a create whose answer was lost. A generous guess: no provider documents it,
 # and it delays only the removal of a credential that no device ever received.
 LATE_COMMIT = timedelta(minutes=10)
+DISABLED_AGAIN = timedelta(days=1)  # from one try to disable what has a random password to the next
 VERIFIED_BEFORE_END = timedelta(hours=1)  # enough to believe a refusal and to rotate
 
 
@@ -57,7 +58,7 @@ def handed_out_entry(state: TargetState, consumer: ConsumerDocument) -> LedgerEn
         (
             entry
             for entry in state.ledger
-            if entry.ending is not Ending.FORGET and not entry.disabled and consumer.concerns(entry.credential)
+            if entry.ending is not Ending.FORGET and not entry.cut_off and consumer.concerns(entry.credential)
         ),
         None,
     )
@@ -72,7 +73,7 @@ def with_overlap_from(
     """
 
     def in_use_until_now(entry: LedgerEntry) -> bool:
-        accepted = entry.ending is not Ending.FORGET and not entry.disabled
+        accepted = entry.ending is not Ending.FORGET and not entry.cut_off
         return accepted and not entry.compromised and is_same_credential(entry.credential, credential)
 
     return tuple(
@@ -119,6 +120,15 @@ def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> Targ
     return replace(state, ledger=_swap(state.ledger, entry, ended), counts=counts, claim=None)
 
 
+def after_overwrite(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
+    """Records that a replaced credential has a random password. One that stays at the provider is disabled later."""
+    ended = replace(entry, overwritten_at=now, failures=0, not_before=None, note="")
+    if ended.stays_enabled:
+        ended = replace(ended, not_before=now + DISABLED_AGAIN)
+    counts = replace(state.counts, overwritten=state.counts.overwritten + 1)
+    return replace(state, ledger=_swap(state.ledger, entry, ended), counts=counts, claim=None)
+
+
 def after_new_password(
     state: TargetState, entry: LedgerEntry, password: Secret, cutoff: Cutoff = Cutoff.DISABLE
 ) -> TargetState:
@@ -131,20 +141,28 @@ def after_new_password(
 
 
 def after_no_cutoff(state: TargetState, entry: LedgerEntry, note: str) -> TargetState:
-    """Records that nothing but deleting a compromised credential is left."""
-    return replace(state, ledger=_swap(state.ledger, entry, replace(entry, cutoff=Cutoff.NONE, note=note)))
+    """Records that nothing but deleting a compromised credential is left, even a standing one of `alternating`."""
+    left = replace(entry, cutoff=Cutoff.NONE, ending=Ending.DELETE, note=note)
+    return replace(state, ledger=_swap(state.ledger, entry, left))
 
 
 def after_removal(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:
     """Removes all entries of a replaced credential that no longer exists at the provider."""
     counts = replace(state.counts, deleted=state.counts.deleted + 1) if deleted else state.counts
-    ledger = without_credential(state.ledger, entry.credential)
-    return replace(state, ledger=ledger, counts=counts, claim=None)
+    ledger, standby = without_credential(state.ledger, entry.credential), state.standby
+    if standby is not None and is_same_credential(standby, entry.credential):
+        standby = None
+    return replace(state, ledger=ledger, standby=standby, counts=counts, claim=None)
 
 
 def after_forget(state: TargetState, entry: LedgerEntry) -> TargetState:
-    """Removes this one entry. Another entry of the same credential, with another ending, stays."""
-    return replace(state, ledger=tuple(other for other in state.ledger if other != entry), claim=None)
+    """Removes this one entry. Another entry of the same credential, with another ending, stays.
+
+    The idle credential of `alternating`, which an abandoned attempt may have created, stays known.
+    """
+    idle = replace(entry.credential, password=None) if entry.ending is Ending.STAND_BY else None
+    kept = tuple(other for other in state.ledger if other != entry)
+    return replace(state, ledger=kept, standby=state.standby or idle, claim=None)
 
 
 def after_stray_removal(state: TargetState) -> TargetState:

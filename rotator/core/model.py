@@ -184,6 +184,7 @@ class LedgerEntry:
     disable_at: datetime
     quarantine: timedelta
     disabled_at: datetime | None = None
+    overwritten_at: datetime | None = None  # it got a random password, and was not disabled
     failures: int = 0
     not_before: datetime | None = None
     note: str = ""  # why the last try failed, such as active calls
@@ -203,9 +204,19 @@ class LedgerEntry:
         return self.disabled_at is not None
 
     @property
+    def cut_off(self) -> bool:
+        """True once the credential is no longer accepted: it was disabled, or overwritten."""
+        return self.disabled or self.overwritten_at is not None
+
+    @property
+    def stays_enabled(self) -> bool:
+        """True for a standing credential with a random password: to be disabled as soon as the provider does that."""
+        return self.ending is Ending.STAND_BY and self.overwritten_at is not None and not self.disabled
+
+    @property
     def ends_at(self) -> datetime:
-        """The end of the quarantine, provided that the credential is disabled on time."""
-        return (self.disabled_at or self.disable_at) + self.quarantine
+        """The end of the quarantine, provided that the credential is cut off on time."""
+        return (self.disabled_at or self.overwritten_at or self.disable_at) + self.quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +247,7 @@ class Counts:
     failed: int = 0
     undone: int = 0
     disabled: int = 0
+    overwritten: int = 0
     deleted: int = 0
     seconds: float = 0.0  # total duration of the successful rotations
 

@@ -91,7 +91,7 @@ def after_withdrawal(state: TargetState, former: FormerPath, document: ConsumerD
 
 
 def _ends_at_once(entry: LedgerEntry) -> bool:
-    return entry.disabled or entry.compromised
+    return entry.cut_off or entry.compromised
 
 
 def _from_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:

@@ -42,6 +42,11 @@ def is_made_from(username: str, stem: str) -> bool:
     return len(suffix) == _SUFFIX and all(map(_is_kept, suffix))
 
 
+def made_from(username: str) -> str:
+    """Returns the stem that `username` has if it was made."""
+    return username.lower()[:-_SUFFIX]
+
+
 def extreme_usernames(stem: str) -> tuple[str, str]:
     """Returns the two usernames with `stem` whose random parts are the most different."""
     return stem + _ALPHABET[0] * _SUFFIX, stem + _ALPHABET[-1] * _SUFFIX

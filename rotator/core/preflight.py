@@ -22,7 +22,7 @@ def preflight(facts: Facts, request: Request, current: Credential) -> Decision |
         return decision
     if request.compromised:
         return None
-    if decision.reason is HoldReason.PUBLISHED_REFUSED:
+    if decision.reason is not HoldReason.UNVERIFIED:
         return decision
     message = (
         f"{current.username} keeps its password, since {decision.message}: the next one could not be proved either"

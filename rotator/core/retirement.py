@@ -46,7 +46,7 @@ def retire(facts: Facts) -> Decision | None:
             continue
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
         if action is None:
-            declined = declined or clocks_hold(facts, entry.ends_at if entry.disabled else entry.disable_at)
+            declined = declined or clocks_hold(facts, entry.ends_at if entry.cut_off else entry.disable_at)
         elif not _is_urgent(action) and _is_shut(facts, entry.credential.account, action):
             continue
         elif not _is_urgent(action) and facts.retirements_left <= 0:
@@ -130,6 +130,8 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
 def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:
     if entry.disabled or entry.cutoff is Cutoff.NONE:
         return None
+    if entry.cut_off:
+        return Disable(entry) if entry.stays_enabled and can.disables else None
     if entry.cutoff is Cutoff.OVERWRITE:
         return Overwrite(entry)
     # What can be neither disabled nor deleted ends by a random password; otherwise it would be accepted for ever.
@@ -139,7 +141,7 @@ def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:
 
 def _last_step(can: Capabilities, entry: LedgerEntry) -> Action:
     stays = entry.ending is Ending.STAND_BY or not can.deletes
-    return Forget(entry) if stays else Delete(entry, urgent=entry.compromised and not entry.disabled)
+    return Forget(entry) if stays else Delete(entry, urgent=entry.compromised and not entry.cut_off)
 
 
 def _trace(facts: Facts, entry: LedgerEntry) -> Action:

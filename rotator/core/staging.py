@@ -111,7 +111,7 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
     published, entry = facts.state.published, ledger_entry_of(facts.state, idle)
     if published is not None and is_same_credential(idle, published):
         return _both_in_use_hold(facts, published)
-    if entry is None or entry.disabled:
+    if entry is None or entry.cut_off:
         return None
     if entry.disable_at <= facts.clocks.earliest and facts.state.request is not None:
         return None

@@ -163,14 +163,14 @@ def reassert(caller: ProviderCaller, session: Session, published: Credential) ->
 
 def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     """Proves that the provider accepts the staged credential. "Not yet" is no failure within the propagation window."""
-    provider, now = caller.providers[action.credential.account], caller.shared_now()
-    answer = caller.prove(action.credential)
+    provider, now, attempt = caller.providers[action.credential.account], caller.shared_now(), session.attempt
+    can, waits = provider.capabilities, is_propagating(attempt, provider.capabilities, now)
+    answer = caller.prove(action.credential, since_change=_since_change(attempt, now) if waits else None)
     record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
         session.note(advance.after_proof(session.state, str(answer.value), session.clocks().vault))
         return
-    attempt, can, message = session.attempt, provider.capabilities, message_of(answer)
-    waits, not_asked = is_propagating(attempt, can, now), could_not_be_asked(answer)
+    message, not_asked = message_of(answer), could_not_be_asked(answer)
     # What was proved once is not given up because it cannot be asked again.
     puts_back = can_put_back(attempt, can) and not (not_asked and attempt.phase is Phase.PROVED)
     later = next_try(caller, session, answer)
@@ -186,11 +186,14 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
         end = (attempt.applied_at or now) + can.propagation if puts_back else later
         session.write(advance.after_setback(session.state, message, min(later, end), uncertain=False))
     elif waits:
-        elapsed = now - (attempt.applied_at or now)
-        until = now + min(max(elapsed, _SHORTEST_LOOK), _LONGEST_LOOK)
+        until = now + min(max(_since_change(attempt, now), _SHORTEST_LOOK), _LONGEST_LOOK)
         session.write(advance.after_early_proof(session.state, message, until))
     else:
         session.write(advance.after_failed_proof(session.state, message, later))
+
+
+def _since_change(attempt: Attempt, now: datetime) -> timedelta:
+    return now - (attempt.applied_at or now)
 
 
 def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> None:
@@ -220,7 +223,11 @@ def close(caller: ProviderCaller, session: Session) -> None:
     state, fraction = advance.before_close(session.state, session.consumer), caller.randomness.fraction()
     attempt, now = advance.open_attempt(state), session.clocks().latest
     strays = may_have_strays(caller, attempt)
-    session.write(attempt_ends.after_close(state, session.target, now, fraction, strays=strays))
+    closed = attempt_ends.after_close(state, session.target, now, fraction, strays=strays)
+    replaced = attempt.predecessor and caller.providers.get(attempt.predecessor.account)
+    if replaced and replaced.capabilities.expires:
+        closed = replace(closed, claim=state.claim)  # the provider is told the predecessor's end at once
+    session.write(closed)
     facts = _who_and_why(attempt) | {"proof": attempt.proof}
     nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
     detail = nothing if attempt.predecessor is None else ""

@@ -11,12 +11,13 @@ from rotator.core import advance, requesting
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible
 from rotator.core.action_properties import touched_by
 from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
-from rotator.core.answers import Answer
+from rotator.core.answers import Answer, Retry, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
 from rotator.core.decide import claimed_elsewhere, decide
 from rotator.core.drift import REPAIRED_BY
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
+from rotator.core.holds import log_in_hold
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
 from rotator.core.verification import gets_new_password, longest_asked
 from rotator.engine import adoption
@@ -84,7 +85,7 @@ class Look:
     steps: tuple[do.Step, ...]  # what was done, in order
     state: TargetState | None  # None if the state document could not be read
     hold: do.Hold | None
-    next_look: datetime | None  # None: at the next poll
+    next_look: datetime | None  # None: when the sweep comes by
     seconds: float
 
 
@@ -106,6 +107,7 @@ class Engine:
         former_names: FormerNames | None = None,
         account_keys: Mapping[str, str] | None = None,
         pace_delay: Callable[[str], timedelta] = lambda _: timedelta(),
+        is_dead: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """Wires one engine.
 
@@ -118,10 +120,11 @@ class Engine:
             account_keys: by an account's name in the configuration, a key that all names of one account share; by
                 default each name is an account.
             pace_delay: returns how long a request to the account with that name would wait for its pace.
+            is_dead: returns True for a holder of claims that is known to be dead.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.throttles = Throttles(clock, circuit, limits.retirements_per_minute, account_keys or {}, pace_delay)
-        self._claims = Claims(clock, holder, limits.claim)
+        self._claims = Claims(clock, holder, limits.claim, is_dead)
         self._memory = Memory()
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
         self._observe, self._stopping, self._audit = observe, stopping, audit
@@ -147,6 +150,8 @@ class Engine:
         try:
             session = self._open(target, fresh=fresh)
             hold, outcome = self._steps(session, steps)
+            if hold is not None and hold.reason is do.HoldReason.RETIREMENTS_CAPPED:
+                hold = replace(hold, until=self._clock.now() + self.throttles.retirement_in(target.name))
             message, next_look = (hold.message, hold.until) if hold else ("", self._clock.now() + _SOON)
         except StoreError as error:
             passing = isinstance(error, StoreUnavailable | Conflict)  # others last until somebody fixes them
@@ -195,8 +200,12 @@ class Engine:
             published = session.state.published
             if published is None or published.account not in self._capabilities or gets_new_password(session.state):
                 return None
-            if has_other_identity(self._facts(session), published):
+            facts = self._facts(session)
+            if has_other_identity(facts, published):
                 return None
+            resting = log_in_hold(facts, published.account)
+            if resting is not None:
+                return Retry(Wait.RATE_LIMITED, resting.message)
             answer = verify(self._at_once, session, do.Verify(published))
             session.flush()
             return answer
@@ -221,6 +230,22 @@ class Engine:
         if adoption.plan_adoption(self._at_once, session, known) != plan:
             raise AdoptionImpossible("something changed in the meantime: try again")
         return adoption.adopt(self._at_once, session, plan, requested_by, reason)
+
+    def withdraw_request(self, target: Target, request: Request, by: str, reason: str) -> bool:
+        """Takes this request back; False if it has begun, or another one waits. Raises StoreError."""
+        session = self._open(target)
+
+        def withdraw() -> bool:
+            if session.state.request != request:
+                return False
+            session.write(requesting.after_request_withdrawal(session.state))
+            return True
+
+        done = repeat_on_conflict(withdraw, self._clock, session.read)
+        if done:
+            verb, detail = AuditVerb.WITHDRAW_REQUEST, requesting.withdrawal_consequence(request)
+            self._audit.record(verb, target.name, AuditOutcome.DONE, requested_by=by, reason=reason, detail=detail)
+        return done
 
     def abandon(
         self, target: Target, attempt: str, by: str, reason: str

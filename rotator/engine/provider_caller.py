@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from rotator.core.answers import Answer, Done, Refused, Retry, Unknown, Wait
+from rotator.core.answers import Answer, Done, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.circuit import ProviderVerb
+from rotator.core.log_ins import is_wrong
 from rotator.core.model import Credential, Proof, Target
 from rotator.engine.limits import Limits
 from rotator.engine.throttles import Throttles
@@ -53,11 +54,17 @@ class ProviderCaller:
             raise Paced(answer.message, answer.after)
         return answer
 
-    def prove(self, credential: Credential) -> Answer[Proof]:
-        """Proves a credential. A password is tried where devices log in, which no circuit of the API concerns."""
+    def prove(self, credential: Credential, *, since_change: timedelta | None = None) -> Answer[Proof]:
+        """Proves a credential. A password is tried where devices log in, which no circuit of the API concerns.
+
+        Args:
+            since_change: how long ago its password was set or it was enabled; None: long ago.
+        """
         provider = self.providers[credential.account]
         if provider.capabilities.proof.tries_password:
-            return provider.prove(credential)
+            answer = provider.prove(credential)
+            self.throttles.log_ins.learn(credential, answer, since_change)
+            return answer
         return self.ask(credential.account, ProviderVerb.FIND, lambda asked: asked.prove(credential))
 
     def shared_now(self) -> datetime:
@@ -96,9 +103,7 @@ class ProviderCaller:
 
 def could_not_be_asked(answer: Answer[Proof]) -> bool:
     """True if a proof that failed says nothing about the credential."""
-    if isinstance(answer, Refused):
-        return answer.why.concerns_account
-    return isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is not Wait.NOT_YET)
+    return not isinstance(answer, Done) and not is_wrong(answer)
 
 
 def message_of(answer: Answer[object]) -> str:

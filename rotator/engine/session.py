@@ -215,6 +215,7 @@ class Session:
             rotated_at=rotated_at,
             uri=credential.uri,
             kept=over.kept,
+            written_at=self._store.now(),
         )
         self._keep(path, written)
 
@@ -325,6 +326,8 @@ class Session:
             lookups=dict(self._lookups),
             open_circuits=throttles.open_until(capabilities, now),
             shut_verbs=throttles.shut_until(now),
+            log_ins_rest_until=throttles.log_ins.rest_until(now),
+            log_ins_settle_in=throttles.log_ins.settle_in(),
             retirements_left=throttles.retirements_left(),
             unproved_accounts=throttles.unproved_accounts(self.target),
             proving_accounts=throttles.proving_accounts(self.target),

@@ -13,10 +13,13 @@ from rotator.core.answers import Answer, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.attempts import is_propagating
 from rotator.core.circuit import Circuit, ProviderVerb
 from rotator.core.model import Capabilities, Credential, Target, TargetState
+from rotator.engine.log_in_limits import LogInLimits
 from rotator.engine.places import Places
 from rotator.ports import Clock
 
 _MINUTE = 60.0
+_SEEN_AGAIN = 2 * 3600.0  # seconds: what is refused is tried again hourly
+_AFTER_THE_TURN = 1.0  # seconds: the retirement of a minute ago must have left the window
 _WAITED_FOR = timedelta(seconds=20)  # less than a call's patience
 _NO_KEYS: Mapping[str, str] = MappingProxyType({})
 _Key = tuple[str, ProviderVerb | None]  # an account's key, or its name in the configuration and one verb
@@ -41,11 +44,14 @@ class Throttles:
         """
         self._clock, self._keys, self._pace_delay = clock, account_keys, pace_delay
         self.places = Places(clock, circuit.threshold)
+        self.log_ins = LogInLimits(clock)
         self._new = circuit
         self._circuits: dict[_Key, Circuit] = {}  # those with failures: every look asks them all
         self._cap = retirements_per_minute
         self._retired: deque[float] = deque()
-        self._refused: dict[str, tuple[str, float]] = {}  # by target, the account and since when
+        self._turns: dict[str, float] = {}  # by target: when there is one left for it
+        self._last_turn = 0.0
+        self._refused: dict[str, tuple[str, float, float]] = {}  # by target: the account, since when, and last seen
         self._accepted: dict[str, tuple[Credential, datetime]] = {}  # by target, what was accepted and when
         self._accepted_again: dict[str, float] = {}  # by account, when a credential was last seen accepted once more
         self._lock = Lock()
@@ -174,21 +180,26 @@ class Throttles:
             if state.published is None or state.verification is None or state.verification.accepted:
                 self._refused.pop(target, None)
             else:
-                since = self._refused.get(target, ("", self._clock.monotonic()))[1]
-                self._refused[target] = (state.published.account, since)
+                at = self._clock.monotonic()
+                since = self._refused.get(target, ("", at, at))[1]
+                self._refused[target] = (state.published.account, since, at)
 
     def refused(self, target: str) -> tuple[int, timedelta]:
-        """Returns how many targets of the same account are refused, and how long this process has known of this one."""
+        """Returns how many targets of the same account are refused, and how long this process has known of this one.
+
+        One that was not seen for hours is renamed or retired, or another process looks after it.
+        """
         at = self._clock.monotonic()
         with self._lock:
-            account, since = self._refused.get(target, ("", at))
-            number = sum(account == other for other, _ in self._refused.values())
+            self._refused = {name: seen for name, seen in self._refused.items() if at - seen[2] <= _SEEN_AGAIN}
+            account, since, _ = self._refused.get(target, ("", at, at))
+            number = sum(account == other for other, _, _ in self._refused.values())
         return number, timedelta(seconds=at - since)
 
     def is_vouched_for(self, target: str) -> bool:
         """True if another credential of the account was accepted again since what this target has published is not."""
         with self._lock:
-            account, since = self._refused.get(target, ("", 0.0))
+            account, since, _ = self._refused.get(target, ("", 0.0, 0.0))
             return self._accepted_again.get(account, -1.0) >= since
 
     def retirements_left(self) -> int:
@@ -205,6 +216,17 @@ class Throttles:
                 return False
             self._retired.append(at)
         return True
+
+    def retirement_in(self, target: str) -> timedelta:
+        """Returns when a target that found none left can try again: each has a turn, so they do not all come back."""
+        at = self._clock.monotonic()
+        with self._lock:
+            turn = self._turns.get(target, at)
+            if turn <= at:
+                free = (self._retired[0] if self._retired else at) + _MINUTE
+                turn = self._last_turn = max(free, self._last_turn + _MINUTE / max(self._cap, 1))
+                self._turns[target] = turn
+            return timedelta(seconds=turn - at + _AFTER_THE_TURN)
 
     def _left(self, at: float) -> int:
         while self._retired and self._retired[0] <= at - _MINUTE:

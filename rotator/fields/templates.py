@@ -8,7 +8,7 @@ from rotator.fields.text import TextField, invalid
 _FORM = r"^([A-Za-z0-9._/-]|\{[a-z]+\}){1,200}$"
 
 
-def _template(*placeholders: str) -> TextField:
+def _template(*placeholders: str, once: bool = False) -> TextField:
     known = ", ".join(f"{{{each}}}" for each in placeholders)
     remedy = f"write letters, digits, '-', '_', '.', '/' and {known}"
 
@@ -20,6 +20,8 @@ def _template(*placeholders: str) -> TextField:
             raise invalid("is the same for every target", f"use {known} in it")
         if not set(used) <= set(placeholders):
             raise invalid("has a placeholder that is not known here", f"known placeholders: {known}")
+        if once and len(used) > 1:
+            raise invalid("has its placeholder more than once", f"use {known} once")
         return text
 
     return TextField(read, {"pattern": _FORM}, remedy)
@@ -28,15 +30,5 @@ def _template(*placeholders: str) -> TextField:
 PathTemplate = Annotated[str, _template("name", "username")]
 """A Vault path with `{name}` or `{username}` in it."""
 
-NameTemplate = Annotated[str, _template("username", "description")]
-"""A target's name with `{username}` or `{description}` in it."""
-
-
-def filled(template: str, **values: str | None) -> str | None:
-    """Returns the template with its placeholders replaced; None if one of them has no value."""
-    for placeholder, value in values.items():
-        if f"{{{placeholder}}}" in template:
-            if value is None:
-                return None
-            template = template.replace(f"{{{placeholder}}}", value)
-    return template
+NameTemplate = Annotated[str, _template("username", once=True)]
+"""A target's name with `{username}` in it."""

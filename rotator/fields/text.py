@@ -65,6 +65,11 @@ class TextField:
         return {"type": "string", **self.schema}
 
 
+def is_name(text: str) -> bool:
+    """True if the text is a name that a Vault path can contain."""
+    return re.fullmatch(_NAME, text) is not None
+
+
 def matching(pattern: str, what: str, remedy: str) -> TextField:
     """Returns the annotation of a text that must match all of `pattern`."""
     expression = re.compile(pattern)
@@ -96,6 +101,16 @@ TargetPattern = Annotated[
     ),
 ]
 """The name of a target, or a pattern with `*` and `?` that matches several."""
+
+UsernamePattern = Annotated[
+    str,
+    matching(
+        r"^[A-Za-z0-9_.@+*?-]{1,128}$",
+        "is not a pattern for usernames",
+        "write letters, digits, '_', '.', '@', '+', '-', and '*' or '?' for any, such as 'agent-*'",
+    ),
+]
+"""A pattern with `*` and `?` for usernames."""
 
 VaultPath = Annotated[
     str,

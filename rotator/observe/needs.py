@@ -50,8 +50,9 @@ def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
         yield Need.STAYS_OPEN, state.attempt.started_at + _STAYS_OPEN
         if may_cut_off(state.attempt):
             yield Need.DEVICES_OUT, ALWAYS
-    if state.ledger:
-        yield Need.RETIREMENT_OVERDUE, min(map(overdue_from_entry, state.ledger))
+    retiring = [entry for entry in state.ledger if not entry.stays_enabled]
+    if retiring:
+        yield Need.RETIREMENT_OVERDUE, min(map(overdue_from_entry, retiring))
     if not seen.has_left:
         yield from _of_the_schedule(seen)
 

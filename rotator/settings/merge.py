@@ -6,14 +6,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from rotator.fields.templates import filled
+from rotator.core.selection import NAME, USERNAME
 from rotator.fields.text import LoadContext
 from rotator.settings.explain import findings
 from rotator.settings.files import Inclusion, SourceFile
 from rotator.settings.models import Settings
 from rotator.settings.policy_models import PolicySettings
 from rotator.settings.problems import ConfigError, ConfigProblem, Finding, Loc
-from rotator.settings.target_models import DefaultsSettings, ListSettings, TargetSettings
+from rotator.settings.target_models import DefaultsSettings, ListSettings, SelectionSettings, TargetSettings
 
 _ROWS: TypeAdapter[tuple[TargetSettings, ...]] = TypeAdapter(tuple[TargetSettings, ...])
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -30,17 +30,24 @@ class Merger:
         self._targets: list[TargetSettings] = []
         self._starts: list[int] = []  # of each file's targets in the whole list
         self._files: list[SourceFile] = []  # of each start
+        self._selections: list[SelectionSettings] = []
+        self._selection_places: list[tuple[SourceFile, int]] = []
         self._policies: dict[str, PolicySettings] = {}
         self._policy_files: dict[str, SourceFile] = {}
 
     def settings(self) -> Settings | None:
         """Returns the merged configuration; None if there are findings or unread files."""
         settings = self._add(self._first, Settings, DefaultsSettings())
-        if not self._targets:
+        if not self._targets and not self._selections:
             self._nothing_to_rotate()
         if self.findings or self.unread or settings is None:
             return None
-        return settings.model_copy(update={"targets": tuple(self._targets), "policies": self._policies})
+        merged = {
+            "targets": tuple(self._targets),
+            "policies": self._policies,
+            "selections": tuple(self._selections),
+        }
+        return settings.model_copy(update=merged)
 
     def origin(self, loc: Loc) -> tuple[SourceFile, Loc]:
         """Returns the file that a part of the merged configuration comes from, and its place there."""
@@ -48,6 +55,9 @@ class Merger:
             case ("targets", int(position), *rest):
                 index = bisect_right(self._starts, position) - 1
                 return self._files[index], ("targets", position - self._starts[index], *rest)
+            case ("selections", int(position), *rest):
+                file, place = self._selection_places[position]
+                return file, ("selections", place, *rest)
             case ("policies", str(name), *_):
                 return self._policy_files.get(name, self._first), loc
         return self._first, loc
@@ -66,6 +76,8 @@ class Merger:
             self._add_targets(file, data.get("targets"), inner.over(outer))
         if isinstance(section, ListSettings):
             self._add_policies(file, section.policies)
+            self._selections += section.selections
+            self._selection_places += [(file, place) for place in range(len(section.selections))]
         for included in self._included(file):
             self._add(included, ListSettings, inner.over(outer))
         return section
@@ -115,7 +127,8 @@ class Merger:
 
     def _nothing_to_rotate(self) -> None:
         data = self._first.document.data
-        if any(finding.loc[:1] in (("targets",), ("include",)) for _, finding in self.findings) or self.unread:
+        blamed = {finding.loc[0] for _, finding in self.findings if finding.loc}
+        if self.unread or blamed & {"targets", "include", "selections"}:
             return
         if "targets" in data and data["targets"] is not None:
             finding = Finding(("targets",), "is empty", "give at least one")
@@ -136,8 +149,10 @@ def _completed(row: Any, defaults: DefaultsSettings) -> Any:
         if value is not None:
             complete.setdefault(key, value)
     if defaults.path is not None and "path" not in complete:
-        path = filled(defaults.path, name=_text(complete.get("name")), username=_username(complete))
-        if path is not None:
+        path = defaults.path
+        for placeholder, value in ((NAME, complete.get("name")), (USERNAME, _username(complete))):
+            path = path.replace(placeholder, value) if isinstance(value, str) else path
+        if "{" not in path:
             complete["path"] = path
     labels = complete.get("labels", {})
     if defaults.labels and isinstance(labels, dict):
@@ -145,10 +160,6 @@ def _completed(row: Any, defaults: DefaultsSettings) -> Any:
     return complete
 
 
-def _username(row: Mapping[str, Any]) -> str | None:
+def _username(row: Mapping[str, Any]) -> Any:
     credential = row.get("credential")
-    return _text(credential.get("username")) if isinstance(credential, dict) else None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    return credential.get("username") if isinstance(credential, dict) else None

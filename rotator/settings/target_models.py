@@ -4,10 +4,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from rotator.core.model import Policy, Strategy, Target
+from rotator.core.selection import Selection
 from rotator.fields.labels import LabelPairs, Labels
 from rotator.fields.section import ROW_CONFIG, Row, Section
-from rotator.fields.templates import PathTemplate
-from rotator.fields.text import IncludedPath, Name, VaultPath, Word
+from rotator.fields.templates import NameTemplate, PathTemplate
+from rotator.fields.text import IncludedPath, Name, UsernamePattern, VaultPath, Word
 from rotator.settings.policy_models import PolicySettings
 
 DEFAULT_POLICY = "default"
@@ -96,6 +97,46 @@ def _merged(outer: LabelPairs, inner: LabelPairs) -> LabelPairs:
     return tuple(sorted({**dict(outer), **dict(inner)}.items()))
 
 
+class SelectionSettings(Section):
+    """Every credential of an account whose username matches is a target. New ones are picked up every ten minutes.
+
+    Those that the account no longer shows are reported, and never ended. What a rotation creates is no target of its
+    own.
+    """
+
+    provider: str = Field(examples=["vobiz-prod"])
+    """The provider account, by its name under `providers`."""
+    username: UsernamePattern = Field(examples=["agent-*"])
+    """Which usernames are selected: a pattern with `*` and `?`, without regard to case. A credential that is disabled
+    is not picked up, nor is one that a target names by itself."""
+    description: str | None = Field(default=None, min_length=1, max_length=200, examples=["agent *"])
+    """Which descriptions are selected, where the provider lists any (Telnyx: the name of a telephony credential);
+    default: whatever it is."""
+    name: NameTemplate = Field(examples=["agent-{username}"])
+    """The name of each target, with `{username}` in it. Never change it."""
+    path: PathTemplate = Field(examples=["sip/{username}"])
+    """The path of each target's document, with `{name}` or `{username}` in it."""
+    strategy: Strategy = Field(examples=["in-place"])
+    """`replace` or `in-place`: `alternating` needs two usernames for each target."""
+    policy: str = DEFAULT_POLICY
+    """The policy, by its name under `policies`."""
+    labels: Labels = Field(default_factory=tuple)
+    """The labels of each target."""
+
+    def core(self, policy: Policy) -> Selection:
+        """Returns the selection as the core defines it."""
+        return Selection(
+            account=self.provider,
+            username=self.username,
+            description=self.description or "",
+            name=self.name,
+            path=self.path,
+            strategy=self.strategy,
+            policy=policy,
+            labels=self.labels,
+        )
+
+
 class ListSettings(Section):
     """What every file may contain: the configuration itself, and the files that it includes."""
 
@@ -109,3 +150,5 @@ class ListSettings(Section):
     """The schedules, grace periods and password rules, each under a name of your choice."""
     targets: tuple[TargetSettings, ...] = ()
     """The secrets to rotate on schedule."""
+    selections: tuple[SelectionSettings, ...] = ()
+    """Targets by what an account contains."""

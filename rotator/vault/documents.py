@@ -5,7 +5,7 @@ writes it, so anything unexpected in it is an error that names the field and nev
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -115,6 +115,10 @@ def encode_withdrawal(at: datetime, moved_to: str, kept: Mapping[str, object]) -
     return {**kept, "withdrawn_at": _utc(at), "moved_to": moved_to or None}
 
 
+def _without(document: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key not in keys}
+
+
 def decode_consumer(document: Mapping[str, Any], version: int) -> ConsumerDocument:
     """Reads a consumer document. People may have written it, so a value that is not text counts as missing."""
     password = _text(document, "password")
@@ -128,7 +132,7 @@ def decode_consumer(document: Mapping[str, Any], version: int) -> ConsumerDocume
         rotated_at=_moment(_text(document, "rotated_at")),
         withdrawn=password is None and _text(document, "withdrawn_at") is not None,
         uri=_text(document, "uri") or "",
-        kept={key: value for key, value in document.items() if key not in _OURS},
+        kept=_without(document, _OURS),
     )
 
 

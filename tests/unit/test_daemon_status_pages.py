@@ -46,6 +46,7 @@ def snapshot(composition: Composition) -> Snapshot:
 @pytest.fixture
 def components(composition: Composition, snapshot: Snapshot) -> Components:
     made = composition.assemble(composition.settings, seen=snapshot.update_state)
+    snapshot.keep_only([*made.by_name, "gone"])
     for target in made.targets:
         published = replace(OLD, account=target.account, made_at=composition.clock.now())
         snapshot.update_state(target, TargetState(target.name, published=published))
@@ -80,6 +81,20 @@ def test_without_a_limit_there_is_a_first_page_and_the_summary_of_all(snapshot, 
     document = snapshot.document(components, StatusQuery())
     assert len(document["targets"]) == PAGE
     assert document["summary"] == {"targets": TARGETS, "states": {"idle": TARGETS}, "needs": {}, "orphans": 0}
+
+
+def test_a_process_shows_what_it_looks_at_and_no_other_one_s(snapshot, components):
+    left = replace(ENTRY, credential=replace(ENTRY.credential, account="closed"))
+    orphaned = TargetState("t005", published=OLD, ledger=(left,))
+    snapshot.update_state(target_of(components, "t005"), orphaned)
+    assert [orphan.target for orphan in snapshot.orphans(components)] == ["t005"]
+    snapshot.keep_only(["t001", "t003"])
+    snapshot.update_state(target_of(components, "t005"), orphaned)
+    document = snapshot.document(components, StatusQuery())
+    assert (names(document), document["summary"]["states"]) == (["t001", "t003"], {"idle": 2})
+    assert snapshot.orphans(components) == ()
+    snapshot.forget("t003")
+    assert snapshot.document(components, StatusQuery())["summary"]["states"] == {"idle": 1}
 
 
 def test_a_limit_of_nothing_leaves_only_the_summary(snapshot, components):

@@ -263,3 +263,66 @@ def test_in_place_is_warned_of_at_the_first_targets(tmp_path):
 
     assert [warning.line for warning in warnings] == [*range(2, 12)]
     assert warnings[-1].remedy == "(and 490 more like this)"
+
+
+SELECTION = (
+    "selections:\n  - {provider: prod, username: 'a*', name: 'x-{username}', path: 'sip/{name}', strategy: replace}\n"
+)
+
+
+def test_a_selection_is_enough(tmp_path):
+    """It may be in any file, and needs no target beside it."""
+    settings = load_text(included(tmp_path, "s.yaml", SELECTION), tmp_path)
+
+    (selection,) = settings.core_selections
+    assert settings.core_targets() == ()
+    assert selection.target("abc").path == "sip/x-abc"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("prod", "prd", "selections[0].provider: there is no provider with this name; did you mean 'prod'?"),
+        (
+            "x-{username}",
+            "x",
+            "selections[0].name: is the same for every target; use {username} in it",
+        ),
+        (
+            "x-{username}",
+            "{username}-{username}",
+            "selections[0].name: has its placeholder more than once; use {username} once",
+        ),
+        (
+            "strategy: replace",
+            "strategy: alternating",
+            "selections[0].strategy: alternating needs two usernames for each target; name such targets one by one",
+        ),
+        (
+            "sip/{name}",
+            "rotator/state/{name}",
+            "selections[0].path: is inside vault.state_prefix, which only rotator may read; keep the two apart",
+        ),
+        (
+            "strategy: replace",
+            "strategy: replace, policy: no",
+            "selections[0].policy: there is no policy with this name",
+        ),
+    ],
+)
+def test_a_selection_that_cannot_work_is_refused(tmp_path, old, new, said):
+    """In the file that it is in."""
+    (complaint,) = complaints(included(tmp_path, "s.yaml", changed(SELECTION, old, new)), tmp_path)
+
+    assert complaint.startswith(f"s.yaml:2: {said}")
+
+
+def test_two_selections_do_not_mean_one_target(tmp_path):
+    """Nor one path."""
+    twice = SELECTION + changed(SELECTION.split("\n")[1], "'a*'", "'b*'") + "\n"
+
+    assert complaints(included(tmp_path, "s.yaml", twice), tmp_path) == [
+        f"s.yaml:3: selections[1].{key}: selections[0] has the same {key}: one target could be meant by both; "
+        "give each selection its own"
+        for key in ("name", "path")
+    ]

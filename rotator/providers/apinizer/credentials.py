@@ -10,6 +10,7 @@ of the listing and may drop the rest, so it is sent only if `enabled` must chang
 credential gets a random one that is not kept, and enabling it restores the one in the ledger.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown,
 from rotator.core.model import Credential, Proof
 from rotator.core.passwords import PasswordRules, generate
 from rotator.core.secret import Secret
+from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.apinizer import api, envelope
 from rotator.providers.apinizer.api import ApinizerRecord, entry, name_of
@@ -48,6 +50,15 @@ class ApinizerCredentials(CredentialKind):
         super().__init__(options, http, randomness)
         self._options = options
         self._gateway = Gateway(options, http)
+
+    def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Reads the project's listing."""
+        listed = api.list_credentials(self._http.call(), self._options)
+        if not isinstance(listed, Done):
+            return listed
+        for username, item in listed.value.items():
+            take(ListedCredential(username, username, item.enabled))
+        return Done(None)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Reads the project's listing, since no page documents a request for a single credential."""

@@ -4,12 +4,14 @@ A connection has one username and password, so there can be no overlap. Its fiel
 so it is never sent, not even to retire a password.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Proof
 from rotator.core.secret import Secret
+from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind
 from rotator.providers.http.calls import HttpCall, HttpRequest
@@ -53,6 +55,16 @@ class TelnyxConnections(SipCredentialKind):
         super().__init__(options, http, randomness)
         self._options = options
         self._resource = api.TelnyxResource("credential_connections", read_connection)
+
+    def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Reads the listing."""
+
+        def pass_on(record: ConnectionRecord) -> bool:
+            take(ListedCredential(record.id, record.username, record.active))
+            return False
+
+        answer = self._resource.search(self._http.call(), pass_on)
+        return Done(None) if isinstance(answer, Done) else answer
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Gets the connection by its id, or reads the listing, which has no filter for the username."""

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rotator.core.answers import Answer, Refusal, Refused, Unknown
+from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
 from rotator.core.model import Credential
+from rotator.core.selection import ListedCredential
 from rotator.providers.http import listing
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.listing import ListingPage
@@ -84,6 +85,17 @@ def search(
     if isinstance(answer, Refused) and answer.why is Refusal.INVALID:
         return listing.search(lambda _, items: _read_page(call, resource, _DEFAULT_PAGE, items), wanted)
     return answer
+
+
+def each(call: HttpCall, resource: VobizResource, take: Callable[[ListedCredential], object]) -> Answer[None]:
+    """Passes every object of the listing to `take`, some twice; Done only after the whole was certainly read."""
+
+    def pass_on(record: VobizRecord) -> bool:
+        take(ListedCredential(record.id, record.username, record.enabled))
+        return False
+
+    answer = search(call, resource, pass_on)
+    return Done(None) if isinstance(answer, Done) else answer
 
 
 def _read_page(call: HttpCall, resource: VobizResource, size: int, offset: int) -> ListingPage[VobizRecord] | Failure:

@@ -4,12 +4,13 @@ Vobiz's pages contradict each other. So each method relies only on what it can r
 other documented form if the first was rejected or ignored.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Proof
+from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind, missing, unconfirmed
 from rotator.providers.http.calls import HttpCall, HttpRequest
@@ -34,6 +35,10 @@ class VobizCredentials(SipCredentialKind):
         self._options = options
         # The one path with `trunks/` in it (Retrieve all Credentials).
         self._resource = api.VobizResource(options.path("trunks", "credentials"), key="id", switchable=True)
+
+    def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Reads the listing."""
+        return api.each(self._http.call(), self._resource, take)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Reads the listing, since no page documents a request for a single credential."""

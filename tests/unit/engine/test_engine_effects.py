@@ -102,6 +102,17 @@ def test_a_claim_is_respected_for_its_whole_length_from_when_it_was_seen_and_aga
     assert claims.remaining("phone", renewed) == MINUTE
 
 
+def test_the_claim_of_a_process_that_is_known_to_be_dead_lasts_longer_than_a_renewal_takes_and_no_more():
+    clock = FakeClock()
+    claims = Claims(clock, "me", MINUTE, {"dead"}.__contains__)
+    claim = Claim("dead", clock.now())
+    assert claims.remaining("phone", claim) == 0.45 * MINUTE
+    clock.advance(0.45 * MINUTE)
+    assert claims.remaining("phone", claim) == timedelta()
+    assert claims.remaining("phone", replace(claim, until=clock.now())) == 0.45 * MINUTE, "it was renewed all the same"
+    assert claims.remaining("phone", Claim("other", clock.now())) == MINUTE
+
+
 @pytest.mark.parametrize("capabilities", [GENERATED, replace(GENERATED, expires=False)])
 def test_a_replaced_credential_that_somebody_deleted_leaves_the_ledger_and_is_not_counted(capabilities):
     world = EngineHarness(capabilities=capabilities)
