@@ -78,6 +78,7 @@ class SingleEffect:
             self.throttles,
             LIMITS,
             Waves(self.store, self.clock, {}),
+            raises_paced=False,
         )
         self.store.states[target.name] = Versioned(state, 1)
         if consumer is not None:

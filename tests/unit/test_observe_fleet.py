@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from core_facts import ATTEMPT, ENTRY, IN_PLACE, OLD, REQUEST, TARGET
 
-from rotator.core.actions import Hold, HoldReason
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Counts, Phase, Target, TargetState, Verification
 from rotator.core.schedule import Every
 from rotator.observe.fleet import LOOKED_AT_WITHIN, GroupSums, KnownFleet

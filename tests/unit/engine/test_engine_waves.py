@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from engine_harness import DAY, IN_PLACE, POLICY, EngineHarness
 
-from rotator.core.actions import HoldReason
+from rotator.core.holding import HoldReason
 from rotator.core.model import FirstRotations, Purpose, Request, Target, TargetState
 from rotator.core.schedule import Every
 from rotator.core.secret import Secret
