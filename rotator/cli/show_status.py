@@ -39,7 +39,7 @@ class Order(StrEnum):
 class StatusOptions:
     """The arguments of `rotator status`."""
 
-    choice: Choice = Choice()
+    choice: Choice
     states: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     due_before: str | None = None

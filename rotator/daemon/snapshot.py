@@ -10,6 +10,7 @@ from rotator.core.left_over import Orphan, orphans
 from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components, Composition
 from rotator.daemon.recent_requests import RecentRequests
+from rotator.daemon.sweep import sweep_length
 from rotator.engine import Look, Outcome
 from rotator.observe.logs import log_run
 from rotator.observe.status import Page, Surroundings, status_document, summary
@@ -63,6 +64,7 @@ class Snapshot:
         """Keeps only these targets from now on: those that this process looks at."""
         with self._lock:
             self._kept, self._components = frozenset(names), None
+            self._fleet.goes_round_in(sweep_length(self._composition.settings.daemon.poll, len(self._kept)))
             self._fleet.forget(self._fleet.all().keys() - self._kept)
 
     def forget(self, name: str) -> None:

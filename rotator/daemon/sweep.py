@@ -6,6 +6,11 @@ _LEAST_APART = timedelta(seconds=0.5)
 """Between two looks of the sweep: what it costs does not grow with the fleet, only the time that it takes."""
 
 
+def sweep_length(poll: timedelta, targets: int) -> timedelta:
+    """Returns how long the sweep takes to go round so many targets."""
+    return max(poll, _LEAST_APART * targets)
+
+
 class Sweep:
     """Goes round the targets: once in `poll`, or in half a second for each if that takes longer."""
 
@@ -28,7 +33,7 @@ class Sweep:
         """When the next step is due; None: there is no target, or nothing was started."""
         if not self._names or self._last is None:
             return None
-        return self._last + max(self._poll / len(self._names), _LEAST_APART)
+        return self._last + sweep_length(self._poll, len(self._names)) / len(self._names)
 
     def step(self, now: datetime) -> str:
         """Returns the next target."""

@@ -163,6 +163,13 @@ METRICS = (
         "When this process last read or wrote the target's state.",
     ),
     Described(
+        "rotator_looked_at_within_seconds",
+        "gauge",
+        (),
+        "After so many seconds without a look a target of this process counts as not looked at: a quarter of an hour, "
+        "and two rounds of the sweep.",
+    ),
+    Described(
         "rotator_attempt_open_timestamp_seconds",
         "gauge",
         _TARGET,

@@ -20,8 +20,7 @@ from rotator.observe.target_figures import TargetSnapshot, ledger_state, max_age
 from rotator.observe.target_words import BLOCKED, state_word
 from rotator.ports import Clock
 
-LOOKED_AT_WITHIN = timedelta(minutes=15)
-"""A target whose state nobody read for so long was forgotten by a bug, or Vault cannot be read."""
+_LOOKED_AT_WITHIN = timedelta(minutes=15)  # in addition to two rounds of the sweep
 GroupKey = tuple[str, str]
 """Provider account and policy."""
 Moments = list[tuple[float, str]]
@@ -71,7 +70,12 @@ class KnownFleet:
         self._lock = Lock()
         self._seen: dict[str, TargetSnapshot] = {}
         self._groups: dict[GroupKey, GroupSums] = {}
-        self.looked_at_within = LOOKED_AT_WITHIN
+        self.looked_at_within = _LOOKED_AT_WITHIN
+        """A target whose state nobody read for so long was forgotten by a bug, or Vault cannot be read."""
+
+    def goes_round_in(self, sweep: timedelta) -> None:
+        """Takes note of how long it takes to look at every target."""
+        self.looked_at_within = _LOOKED_AT_WITHIN + 2 * sweep
 
     def update(self, target: Target, state: TargetState) -> None:
         """Keeps the newest state document of a target, after every read and write."""

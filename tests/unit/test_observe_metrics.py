@@ -46,6 +46,7 @@ ZEROS = {
     **{("rotator_clock_jumps_total", (direction,)): 0 for direction in ("backward", "forward")},
     **{("rotator_scheduler_missed_runs_total", (why,)): 0 for why in ("error", "missed", "still_running")},
     ("rotator_series_for_each_target", ()): 1,
+    ("rotator_looked_at_within_seconds", ()): 900,
 }
 
 
