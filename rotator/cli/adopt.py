@@ -142,7 +142,7 @@ def _print(target: Target, state: TargetState, now: datetime, output: Output) ->
         print_json(
             {
                 "time": now.isoformat(),
-                "target": target.name,
+                "name": target.name,
                 "result": "adopted",
                 "published": {"account": published.account, "id": published.id, "username": published.username},
                 "last_rotation": state.last_rotation.isoformat() if state.last_rotation else None,

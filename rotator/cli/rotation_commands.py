@@ -197,13 +197,15 @@ def abandon(
     reason: ReasonOption = "on demand",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Gives up an attempt that cannot end by itself.
+    """Gives up an attempt that cannot end by itself, or withdraws a request.
 
     For a provider that is gone for good, or one that neither accepts nor refuses the new password. The command first
     says what devices keep using, and what becomes of whatever the attempt may have left at the provider. With
     `in-place` it sets the old password again if that is known and the account is configured. No password that may be
     in force is lost: the ledger keeps it for a while. A rotation that is due, or that replaces a compromised password,
     begins anew.
+
+    If no attempt is open, a request that waits is taken back before anything begins.
 
     \b
     Examples:
@@ -212,8 +214,9 @@ def abandon(
 
     \b
     Exit codes:
-      0    abandoned
-      1    no attempt is open, another process did not let go of it, or the answer was no; nothing was changed
+      0    abandoned, or withdrawn
+      1    no attempt is open and no request waits, another process did not let go of it, or the answer was no; nothing
+           was changed
       2    wrong usage, an unknown target, no terminal to ask at, or an invalid configuration
       3    Vault is unusable
       130  stopped by Ctrl-C

@@ -1,7 +1,7 @@
 """`rotator status`: reads the documents of the targets that are asked for, and prints what they say."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,8 +15,8 @@ from rotator.cli.options import Choice, Output
 from rotator.cli.printing import print_json
 from rotator.cli.progress import screen, show_progress
 from rotator.cli.status_table import print_status, screenful
-from rotator.core.actions import Hold
 from rotator.core.decide import decide
+from rotator.core.holding import Hold
 from rotator.core.model import Target, TargetState
 from rotator.fields.times import duration
 from rotator.observe.fleet import KnownFleet
@@ -39,7 +39,7 @@ class Order(StrEnum):
 class StatusOptions:
     """The arguments of `rotator status`."""
 
-    choice: Choice
+    choice: Choice = field(default_factory=Choice)
     states: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     due_before: str | None = None

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from rotator.core.actions import Hold, HoldReason
 from rotator.core.attempts import is_published
 from rotator.core.backoff import is_waiting
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, has_other_identity
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Credential, Phase
 
 
@@ -30,6 +30,14 @@ def circuit_hold(facts: Facts, account: str, verb: ProviderVerb) -> Hold | None:
     return None
 
 
+def pace_hold(facts: Facts, account: str) -> Hold | None:
+    """Holds if the account's pace allows no request for longer than an effect waits for one. That is no failure."""
+    until = facts.paced.get(account)
+    if until is None:
+        return None
+    return Hold(HoldReason.PACED, f"{account} takes no more requests before {until:%H:%M:%S} UTC")
+
+
 def identity_hold(facts: Facts, *credentials: Credential | None) -> Hold | None:
     """Holds if the configuration's name for the account of a credential now means another account at the provider.
 
@@ -51,6 +59,15 @@ def backoff_hold(facts: Facts) -> Hold | None:
     state = facts.state
     propagating = state.attempt is not None and state.attempt.phase is Phase.APPLIED and not state.failures
     return Hold(HoldReason.PROPAGATING if propagating else HoldReason.BACKING_OFF, state.last_error)
+
+
+def log_in_hold(facts: Facts, account: str) -> Hold | None:
+    """Holds a log-in while too many at the account were wrong."""
+    until = facts.log_ins_rest_until.get(account)
+    if until is None or not facts.capabilities[account].proof.tries_password:
+        return None
+    message = f"several log-ins at {account} were refused: the next one waits, since registrars lock addresses out"
+    return Hold(HoldReason.LOG_INS_REST, message, until)
 
 
 def foreign_document_hold(facts: Facts) -> Hold | None:

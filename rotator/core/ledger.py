@@ -43,12 +43,23 @@ def strays_entry(attempt: Attempt, now: datetime) -> LedgerEntry:
     return LedgerEntry(unknown, Ending.DELETE, now, now + LATE_COMMIT, timedelta())
 
 
-def end_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
-    """Removes overlap and quarantine, in an emergency. It still waits for a create that may be under way."""
-    if entry.credential.id is None:
-        return entry
-    return replace(
-        entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None, compromised=True
+def end_now(ledger: tuple[LedgerEntry, ...], now: datetime, *, compromised: bool = False) -> tuple[LedgerEntry, ...]:
+    """Removes overlap and quarantine. A create that may be under way is still waited for.
+
+    Args:
+        compromised: it is an emergency.
+    """
+    return tuple(
+        replace(
+            entry,
+            disable_at=min(entry.disable_at, now),
+            quarantine=timedelta(),
+            not_before=None,
+            compromised=entry.compromised or compromised,
+        )
+        if entry.credential.id is not None
+        else entry
+        for entry in ledger
     )
 
 
@@ -94,9 +105,13 @@ def with_overlap_for_all(ledger: tuple[LedgerEntry, ...], now: datetime, policy:
     return ledger
 
 
-def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) -> tuple[LedgerEntry, ...]:
-    """Returns the ledger without the entries of one credential."""
-    return tuple(entry for entry in ledger if not is_same_credential(entry.credential, credential))
+def without_credential(
+    ledger: tuple[LedgerEntry, ...], credential: Credential, but: Ending | None = None
+) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger without the entries of one credential, except for those with the ending `but`."""
+    return tuple(
+        entry for entry in ledger if entry.ending is but or not is_same_credential(entry.credential, credential)
+    )
 
 
 def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> TargetState:
@@ -156,8 +171,13 @@ def after_removal(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> T
 
 
 def after_forget(state: TargetState, entry: LedgerEntry) -> TargetState:
-    """Removes this one entry. Another entry of the same credential, with another ending, stays."""
-    return replace(state, ledger=tuple(other for other in state.ledger if other != entry), claim=None)
+    """Removes this one entry. Another entry of the same credential, with another ending, stays.
+
+    The idle credential of `alternating`, which an abandoned attempt may have created, stays known.
+    """
+    idle = replace(entry.credential, password=None) if entry.ending is Ending.STAND_BY else None
+    kept = tuple(other for other in state.ledger if other != entry)
+    return replace(state, ledger=kept, standby=state.standby or idle, claim=None)
 
 
 def after_stray_removal(state: TargetState) -> TargetState:

@@ -7,10 +7,11 @@ withdrawn: it says so, and hands out nothing. A target that is retired withdraws
 from dataclasses import replace
 from datetime import datetime
 
-from rotator.core.actions import Decision, Hold, HoldReason, Move, Republish, Withdraw
+from rotator.core.actions import Decision, Move, Republish, Withdraw
 from rotator.core.backoff import is_waiting
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import backoff_hold, clocks_hold
 from rotator.core.model import Credential, FormerPath, LedgerEntry, Target, TargetState
 

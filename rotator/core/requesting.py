@@ -19,6 +19,19 @@ def after_request(state: TargetState, request: Request, consumer: ConsumerDocume
     return replace(state, request=join_requests(state.request, request), not_before=None)
 
 
+def withdrawal_consequence(request: Request) -> str:
+    """Says what it means that a request which has not begun is withdrawn."""
+    reason = f" ({request.reason})" if request.reason else ""
+    what = f"The {request.purpose.noun} that {request.requested_by} has requested{reason} has not begun"
+    leaked = ", and what is compromised stays in force" if request.compromised else ""
+    return f"{what}: it is not carried out{leaked}. What is due by schedule still follows."
+
+
+def after_request_withdrawal(state: TargetState) -> TargetState:
+    """Takes a request back that has not begun. What failed, failed for it."""
+    return replace(state, request=None, failures=0, not_before=None, last_error="")
+
+
 def _is_asked_for(attempt: Attempt, request: Request, consumer: ConsumerDocument) -> bool:
     """True if the open attempt already does what the request asks for; then no second one has to follow.
 

@@ -90,7 +90,8 @@ class Found:
     new: tuple[Target, ...] = ()
     gone: tuple[str, ...] = ()  # names of targets whose credential in use the listing does not show
     unnamable: tuple[str, ...] = ()  # usernames that cannot be part of a target's name
-    undecided: int = 0  # they may be rotator's own: the state documents that would say so were not read yet
+    ours: tuple[str, ...] = ()  # usernames that rotations made
+    undecided: tuple[str, ...] = ()  # usernames that may be of rotator's making, although no state document says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,11 @@ class Known:
     """What is known of the targets of an account when its listing is judged."""
 
     targets: Sequence[Target]  # all that are at work there: selected ones and those that are configured one by one
-    state: Callable[[str], TargetState | None]  # by the target's name; None: it was not read yet
+    state: Callable[[str], TargetState | None]  # by the target's name; None: this process has not seen it
+    read: Callable[[str], TargetState | None]  # likewise, from Vault if need be; None: Vault does not tell
     may_be_named: Callable[[str], bool]  # the text can be the name of a target
     taken: frozenset[str] = frozenset()  # usernames in the state documents of targets that are not configured
+    undecided: frozenset[str] = frozenset()  # usernames that the listing before left undecided
     by_username: Mapping[str, Target] = field(init=False)
     by_stem: Mapping[str, list[Target]] = field(init=False)
 
@@ -121,13 +124,12 @@ def judge(selections: Iterable[Selection], listed: Iterable[ListedCredential], k
     """Returns what a whole listing of one account adds to what is known.
 
     A credential that a rotation created is not a target of its own, although its username may match: its name has the
-    form of those that are made for another target, and that target's state document names it. A document that was not
-    read yet leaves it undecided until the next time.
+    form of those that are made for another target, and that target's state document names it. If it does not, somebody
+    else's name may look like that, or rotator has deleted it since it was listed: the next listing tells.
     """
     ordered, entries = tuple(selections), tuple(listed)
     new: dict[str, Target] = {}
-    unnamable = []
-    undecided = 0
+    unnamable, made, undecided = [], [], []
     for entry in entries:
         selection = next((each for each in ordered if each.selects(entry)), None)
         folded = entry.username.casefold()
@@ -138,21 +140,24 @@ def judge(selections: Iterable[Selection], listed: Iterable[ListedCredential], k
             unnamable.append(entry.username)
             continue
         ours = _is_ours(entry.username, known)
-        undecided += ours is None
-        if ours is False:
+        if ours:
+            made.append(entry.username)
+        elif ours is None:
+            undecided.append(folded)
+        else:
             new.setdefault(target.name, target)
     names = {entry.username.casefold() for entry in entries}
     gone = tuple(target.name for target in known.targets if _is_gone(target, ordered, names, known))
-    return Found(tuple(new.values()), gone, tuple(unnamable), undecided)
+    return Found(tuple(new.values()), gone, tuple(unnamable), tuple(made), tuple(undecided))
 
 
 def _is_ours(username: str, known: Known) -> bool | None:
     """Returns whether a rotation made the credential with this username; None: nobody knows yet."""
     makers = [target for target in known.by_stem.get(made_from(username), ()) if _may_have_made(target, username)]
-    states = [known.state(target.name) for target in makers]
+    states = [known.read(target.name) for target in makers]
     if any(state is not None and username.casefold() in set(usernames_of(state)) for state in states):
         return True
-    return None if None in states else False
+    return None if None in states or (states and username.casefold() not in known.undecided) else False
 
 
 def _may_have_made(target: Target, username: str) -> bool:

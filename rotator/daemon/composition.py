@@ -4,9 +4,10 @@ import os
 import resource
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any, Self, TextIO
@@ -15,6 +16,7 @@ from rotator import __version__
 from rotator.core.model import Capabilities, Target, TargetState
 from rotator.core.processes import Role
 from rotator.core.secret import Secret
+from rotator.core.selection import remembered
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.engine import Engine, FormerNames, Limits, Presence
 from rotator.observe.audit import AuditError, AuditLog, FileSink, Sink, StreamSink
@@ -22,6 +24,7 @@ from rotator.observe.fleet import KnownFleet
 from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
+from rotator.observe.selections import Selections
 from rotator.ports import Provider
 from rotator.providers.http.client import Http
 from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
@@ -63,6 +66,14 @@ class Components:
     former_names: FormerNames
     presence: Presence
     connections: ExitStack
+
+    def with_targets(self, new: Iterable[Target]) -> "Components":
+        """Returns the same with further targets, which selections have found."""
+        added = {target.name: target for target in new if target.name not in self.by_name}
+        by_name = {**self.by_name, **added}
+        self.former_names.configure(frozenset(by_name))
+        self.store.expect_publishing(target.path for target in by_name.values())
+        return replace(self, targets=(*self.targets, *added.values()), by_name=by_name)
 
     @property
     def capabilities(self) -> Mapping[str, Capabilities]:
@@ -119,10 +130,12 @@ class Composition:
             self.clock,
         )
         self.fleet = KnownFleet(self.clock)
+        self.selections = Selections()
         self.metrics = Metrics(self.clock, __version__, self.fleet, target_series=self.settings.daemon.target_series)
         nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
         self.audit = AuditLog(self._sink(), self.clock, self.randomness, self.redactor)
+        self.metrics.follow_selections(self.selections.all)
         self.metrics.follow_audit(lambda: self.audit.status)
         self._exit = ExitStack()
         self._server: Server | None = None
@@ -165,7 +178,8 @@ class Composition:
         return tuple(name for name, differs in fixed.items() if differs)
 
     def assemble(self, settings: Settings, *, seen: StateListener) -> Components:
-        """Builds everything that depends on the configuration. Connects only to Vault, and only to read secrets in it.
+        """Builds everything that depends on the configuration. Connects only to Vault, and only to read secrets and the
+        names of the documents there.
 
         Raises:
             StoreError: a secret in Vault cannot be read, or Vault's CA file is unusable.
@@ -181,7 +195,7 @@ class Composition:
                 name: self._account(name, account, store, pacers, undo) for name, account in settings.providers.items()
             }
             providers = {name: account.provider for name, account in accounts.items()}
-            targets = settings.core_targets()
+            targets = self._targets(settings, store)
             self.metrics.expect(len(targets))
             by_name = {target.name: target for target in targets}
             store.expect_publishing(target.path for target in targets)
@@ -197,6 +211,8 @@ class Composition:
                 limits=_limits(settings),
                 observe=seen,
                 stopping=self._stop.is_set,
+                account_keys={name: account.key for name, account in accounts.items()},
+                pace_delay=lambda name: timedelta(seconds=accounts[name].pacer.delay()),
                 former_names=former_names,
                 is_dead=presence.is_dead,
             )
@@ -214,6 +230,14 @@ class Composition:
                 presence,
                 undo.pop_all(),
             )
+
+    def _targets(self, settings: Settings, store: VaultStore) -> tuple[Target, ...]:
+        """Returns what is configured one by one, and what selections have found before, by the state documents."""
+        targets = settings.core_targets()
+        if not settings.selections:
+            return targets
+        names = {target.name for target in targets}
+        return (*targets, *remembered(settings.core_selections, store.list_states(), names))
 
     def _account(
         self, name: str, account: AccountOptions, store: VaultStore, pacers: Pacers, undo: ExitStack

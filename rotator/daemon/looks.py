@@ -10,9 +10,11 @@ from rotator.core.left_over import left_over
 from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components
 from rotator.daemon.snapshot import Snapshot
+from rotator.daemon.sweep import LEAST_APART
 from rotator.daemon.wheel import Plan, Turn, Urgency
 from rotator.engine import Look, Outcome
 from rotator.observe.health import Health
+from rotator.observe.target_words import BLOCKED
 from rotator.ports import Clock, StoreError
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
@@ -28,6 +30,7 @@ class Looks:
         self._condition = Condition()  # guards the components, what runs, and whether more may begin
         self._running: set[str] = set()
         self._changed: set[str] = set()  # the targets whose documents were written since `take_changed`
+        self._blocked: set[str] = set()  # the targets that somebody has to do something for
         self._refused: dict[str, int] = {}  # by target: so often in a row Vault refused what a look asked
         self.components: Components | None = None  # the current ones; None until Vault was reached
 
@@ -64,9 +67,21 @@ class Looks:
         if look.steps:
             with self._condition:
                 self._changed.add(target.name)
-        urgency = Urgency.EMERGENCY if look.state is not None and _is_emergency(look.state) else Urgency.DUE
         moment = self._following(target.name, look)
-        return Plan(moment, urgency) if moment is not None else None
+        mended = self._may_be_mended(target.name, look)
+        if moment is None or (mended is not None and mended.moment < moment):
+            return mended
+        return Plan(moment, Urgency.EMERGENCY if look.state is not None and _is_emergency(look.state) else Urgency.DUE)
+
+    def _may_be_mended(self, name: str, look: Look) -> Plan | None:
+        """Returns when to see whether somebody has mended what holds a target up, at the pace of another sweep."""
+        with self._condition:
+            if look.hold is None or look.hold.reason not in BLOCKED:
+                self._blocked.discard(name)
+                return None
+            self._blocked.add(name)
+            pause = max(_RETRY, LEAST_APART * len(self._blocked))
+        return Plan(self._clock.now() + pause, Urgency.SWEEP, fresh=True)
 
     def _following(self, name: str, look: Look) -> datetime | None:
         if look.outcome is not Outcome.VAULT or look.next_look is not None:

@@ -95,12 +95,16 @@ class Scheduler:
             self._paused = False
             self._condition.notify_all()
 
-    def hold(self, names: Collection[str]) -> None:
-        """Looks at exactly these targets from now on: at new ones as soon as nothing else is to be done."""
+    def hold(self, names: Collection[str]) -> timedelta:
+        """Looks at exactly these targets from now on: at new ones as soon as nothing else is to be done.
+
+        Returns how long the sweep takes for all of them.
+        """
         with self._condition:
             added = set(self._wheel.hold(names))
             self._sweep.set_names(list(names))
             self._pass_over([name for name in names if name in added])
+            return self._sweep.takes
 
     def look_at_all(self) -> None:
         """Looks at every target as soon as nothing else is to be done."""

@@ -14,6 +14,7 @@ from rotator.daemon.looks import Looks
 from rotator.daemon.reload import Reload
 from rotator.daemon.rotate_now import RotationSignal, rotate_now
 from rotator.daemon.scheduler import Scheduler
+from rotator.daemon.selection_watch import SelectionWatch
 from rotator.daemon.share import Share
 from rotator.daemon.signals import SignalRequest, Signals
 from rotator.daemon.snapshot import Snapshot
@@ -51,6 +52,7 @@ class Service:
         clock, holder = composition.clock, composition.holder
         self._share = Share(self._looks, self._scheduler, self._snapshot, clock, holder)
         self._bell = BellWatch(self._looks, self._scheduler, self._share, self._health, clock, holder)
+        self._selections = SelectionWatch(composition, self._looks, self._share)
         composition.metrics.follow_orphans(lambda: self._snapshot.orphans(self._looks.components))
         self._reload = Reload(composition, self._looks, self._scheduler, self._share, self._snapshot, self._health)
         self._http = StatusServer(
@@ -121,6 +123,7 @@ class Service:
             "clock-watch": lambda: watch_clock(self._composition, self._scheduler, self._stop),
             "bell-watch": lambda: self._bell.watch(self._stop),
             "share-watch": lambda: self._share.watch(self._stop),
+            "selection-watch": lambda: self._selections.watch(self._stop),
         }
         for name, watch in watches.items():
             Thread(target=watch, name=name, daemon=True).start()

@@ -62,9 +62,10 @@ class Share:
 
     def leave(self) -> None:
         """Says that this process ends, so that the others need not wait until it counts as dead."""
-        if self._presence is not None:
+        with self._lock:  # an `update` that has begun must not renew the entry afterwards
             try:
-                self._presence.leave()
+                if self._presence is not None:
+                    self._presence.leave()
             except StoreError as error:
                 _log.warning("the others take over in some seconds, not at once", error=str(error))
 
@@ -106,5 +107,5 @@ class Share:
         names = [*components.by_name, *(name for name in self._left_over if name not in components.by_name)]
         own = [name for name in names if owner(name, self._daemons) == self.holder]
         self._snapshot.keep_only(own)
-        self._scheduler.hold(own)
+        self._snapshot.sweep_takes(self._scheduler.hold(own))
         _log.info("targets divided", own=len(own), of=len(names), daemons=len(self._daemons))

@@ -1,6 +1,7 @@
 """The latest state and look of each target: the source of metrics, `/status` and the one log line for each run."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from itertools import islice
 from threading import Lock
 from typing import Any
@@ -10,8 +11,8 @@ from rotator.core.left_over import Orphan, orphans
 from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components, Composition
 from rotator.daemon.recent_requests import RecentRequests
-from rotator.daemon.sweep import sweep_length
 from rotator.engine import Look, Outcome
+from rotator.observe.fleet import LOOKED_AT_WITHIN
 from rotator.observe.logs import log_run
 from rotator.observe.status import Page, Surroundings, status_document, summary
 from rotator.observe.status_query import PAGE, StatusQuery
@@ -64,8 +65,12 @@ class Snapshot:
         """Keeps only these targets from now on: those that this process looks at."""
         with self._lock:
             self._kept, self._components = frozenset(names), None
-            self._fleet.goes_round_in(sweep_length(self._composition.settings.daemon.poll, len(self._kept)))
             self._fleet.forget(self._fleet.all().keys() - self._kept)
+
+    def sweep_takes(self, round_: timedelta) -> None:
+        """Notes how long it may take until the sweep comes by at a target again."""
+        self._fleet.looked_at_within = max(LOOKED_AT_WITHIN, 2 * round_)
+        self._composition.metrics.sweep_takes(round_)
 
     def forget(self, name: str) -> None:
         """Forgets a target of which nothing is left."""
@@ -123,6 +128,7 @@ class Snapshot:
             holds={name: found.hold for name, found in seen.items() if found.hold is not None},
             audit=self._composition.audit.status,
             vault_now=components.store.now() if components else None,
+            selections=self._composition.selections.document(),
         )
         states = {name: found.state for name, found in seen.items()}
         beside = Page(self._names, summary(self._fleet, len(self._targets), number), following)

@@ -2,13 +2,8 @@
 
 from datetime import datetime, timedelta
 
-_LEAST_APART = timedelta(seconds=0.5)
+LEAST_APART = timedelta(seconds=0.5)
 """Between two looks of the sweep: what it costs does not grow with the fleet, only the time that it takes."""
-
-
-def sweep_length(poll: timedelta, targets: int) -> timedelta:
-    """Returns how long the sweep takes to go round so many targets."""
-    return max(poll, _LEAST_APART * targets)
 
 
 class Sweep:
@@ -29,11 +24,16 @@ class Sweep:
         self._last = now
 
     @property
+    def takes(self) -> timedelta:
+        """How long a round takes."""
+        return max(self._poll, LEAST_APART * len(self._names))
+
+    @property
     def moment(self) -> datetime | None:
         """When the next step is due; None: there is no target, or nothing was started."""
         if not self._names or self._last is None:
             return None
-        return self._last + sweep_length(self._poll, len(self._names)) / len(self._names)
+        return self._last + self.takes / len(self._names)
 
     def step(self, now: datetime) -> str:
         """Returns the next target."""

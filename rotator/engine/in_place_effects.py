@@ -35,7 +35,7 @@ def settle(caller: ProviderCaller, session: Session, action: do.Settle) -> None:
 
 
 def _try_password(caller: ProviderCaller, session: Session, credential: Credential) -> Answer[Proof]:
-    answer = caller.providers[credential.account].prove(credential)
+    answer = caller.prove(credential)
     which = "" if credential == session.attempt.staged else "the old password"
     detail = ": ".join(filter(None, (which, message_of(answer))))
     record(caller, session, AuditVerb.PROVE, outcome_of(answer), credential, detail)

@@ -163,13 +163,6 @@ METRICS = (
         "When this process last read or wrote the target's state.",
     ),
     Described(
-        "rotator_looked_at_within_seconds",
-        "gauge",
-        (),
-        "After so many seconds without a look a target of this process counts as not looked at: a quarter of an hour, "
-        "and two rounds of the sweep.",
-    ),
-    Described(
         "rotator_attempt_open_timestamp_seconds",
         "gauge",
         _TARGET,
@@ -201,6 +194,20 @@ METRICS = (
         ("kind",),
         "Credentials that nobody ends: published (of a target that is not configured), ledger (replaced, at an account "
         "that is not configured) or attempt (open, of a target and at an account that are not configured).",
+    ),
+    Described(
+        "rotator_selection_credentials",
+        "gauge",
+        ("account", "what"),
+        "What the last listing showed for the selections over an account: selected targets; gone (of those that this "
+        "process looks at, the credential in use is not listed); unnamable (the username cannot be in a name); "
+        "undecided (a rotation may have made it).",
+    ),
+    Described(
+        "rotator_selection_listed_timestamp_seconds",
+        "gauge",
+        ("account",),
+        "When an account with selections was last listed as a whole.",
     ),
     Described(
         "rotator_circuit_open",
@@ -250,6 +257,13 @@ METRICS = (
         "counter",
         ("reason",),
         "Runs that the scheduler skipped since start, by reason.",
+    ),
+    Described(
+        "rotator_sweep_round_seconds",
+        "gauge",
+        (),
+        "The time in which the sweep looks at every target of this process: `daemon.poll`, or half a second for each "
+        "target if that is longer.",
     ),
     Described(
         "rotator_clock_jumps_total",

@@ -46,14 +46,8 @@ def of_targets(targets: Mapping[str, TargetSnapshot], now: datetime) -> Iterator
 
 def of_fleet(fleet: KnownFleet, now: datetime) -> Iterator[Metric]:
     """Returns the families with the labels `account` and `policy`."""
-    within = fleet.looked_at_within
     with fleet.groups() as groups:
-        return iter(
-            [
-                gauge("rotator_looked_at_within_seconds", [((), within.total_seconds())]),
-                *_of_groups(groups, now, within),
-            ]
-        )
+        return iter(list(_of_groups(groups, now, fleet.looked_at_within)))
 
 
 def _of_groups(groups: Mapping[GroupKey, GroupSums], now: datetime, looked_at_within: timedelta) -> Iterator[Metric]:

@@ -13,14 +13,14 @@ from datetime import datetime, timedelta
 from operator import sub
 from threading import Lock
 
-from rotator.core.actions import Hold
+from rotator.core.holding import Hold
 from rotator.core.model import Counts, Target, TargetState
 from rotator.observe.needs import FUTURE, Need, needs
 from rotator.observe.target_figures import TargetSnapshot, ledger_state, max_age
 from rotator.observe.target_words import BLOCKED, state_word
 from rotator.ports import Clock
 
-_LOOKED_AT_WITHIN = timedelta(minutes=15)  # in addition to two rounds of the sweep
+_LOOKED_AT_WITHIN = timedelta(minutes=15)  # or two rounds of the sweep, if that takes longer
 GroupKey = tuple[str, str]
 """Provider account and policy."""
 Moments = list[tuple[float, str]]
@@ -75,7 +75,7 @@ class KnownFleet:
 
     def goes_round_in(self, sweep: timedelta) -> None:
         """Takes note of how long it takes to look at every target."""
-        self.looked_at_within = _LOOKED_AT_WITHIN + 2 * sweep
+        self.looked_at_within = max(2 * sweep, _LOOKED_AT_WITHIN)
 
     def update(self, target: Target, state: TargetState) -> None:
         """Keeps the newest state document of a target, after every read and write."""

@@ -4,7 +4,7 @@ It is built key by key, so a new field of the model does not appear in it by acc
 durations are seconds, and unknown values are null. Its keys are stable:
 
 * `version`, `time`, `clock_offset_seconds` (how far this machine's clock is ahead of Vault's; null until Vault has
-  answered), `holder` (this process), `summary`, `targets`, `next`, `orphans`, `audit`.
+  answered), `holder` (this process), `summary`, `targets`, `next`, `orphans`, `selections`, `audit`.
 * `summary`: `targets` (how many), `states` (how many are in each state), `needs` (how many somebody has to look after,
   by need), `orphans` (how many). In `/status` of the whole fleet, whatever the page and the filters; in
   `rotator status` of the targets that were read, and `matching` says how many of them the filters let through.
@@ -29,6 +29,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * of each entry of `former_paths` (paths that the target has left): `path`, `until` (it is withdrawn then), `note`.
 * `orphans`: what is left of targets that are not configured, and what was replaced at accounts that are not configured:
   `name`, `configured`, `published`, `attempt`, `ledger`; each entry of that also has `reachable`.
+* `selections`, by provider account, in `/status`: `listed_at`, and how many credentials are `selected`, `gone`,
+  `unnamable` and `undecided`, with some of the names: `gone_targets`, `unnamable_usernames`.
 * `audit`: `chain`, `sequence`, `hash` (keep it elsewhere: it lets `rotator verify-audit` find a truncation), `waiting`,
   `problem`.
 """
@@ -39,8 +41,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from rotator.core.actions import Hold
 from rotator.core.clocks import Clocks
+from rotator.core.holding import Hold
 from rotator.core.left_over import is_empty, orphans
 from rotator.core.model import Attempt, Capabilities, Claim, Credential, LedgerEntry, Request, Target, TargetState
 from rotator.core.undo import UndoCandidate, UndoImpossible, undo_candidate, undo_refusal
@@ -64,6 +66,7 @@ class Surroundings:
     holds: Mapping[str, Hold] = field(default_factory=dict)  # by target: the result of its last look
     audit: AuditStatus | None = None
     vault_now: datetime | None = None
+    selections: JsonObject = field(default_factory=dict)  # by provider account: what its last listing showed
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ def status_document(
         ],
         "next": page.following if page is not None else None,
         "orphans": list(_orphans(states, names, now, around)),
+        "selections": around.selections,
         "audit": _audit(around.audit) if around.audit is not None else None,
     }
 

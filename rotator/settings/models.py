@@ -59,11 +59,12 @@ class DaemonSettings(Section):
     workers: Count = Field(default=8, ge=1, le=64)
     """The number of targets that are worked on at the same time; default 8."""
     poll: Duration = timedelta(seconds=30)
-    """The interval between two looks at a target; default 30s. Requests from `rotator rotate --no-wait` are seen within
-    seconds, whatever the interval."""
+    """How long the sweep takes for all targets; default 30s. It finds what nobody announced, such as a document that
+    somebody changed by hand, and takes at least half a second for each target: 10,000 of them are looked at in 83
+    minutes. What is due, and requests, wait for no sweep."""
     claim: LeaseLength = _LIMITS.claim
-    """How long a claim reserves a target for a process that no longer renews it; default 12s, at least 5s. After a
-    crash, another process takes over when the claim ends. Configure the same length for all processes."""
+    """How long a claim reserves a target for a process that no longer renews it; default 12s, at least 5s. Configure
+    the same length for all processes."""
     stop_within: Duration = timedelta(seconds=45)
     """How long a stop may take; default 45s. The current step is finished first. Give the service manager a higher
     limit."""

@@ -39,12 +39,12 @@ _UNVERIFIED = _series("rotator_target_verification_overdue", _TARGET)
 _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
 _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
+_ROUND = _series("rotator_sweep_round_seconds")
 _CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
 _OUT = _series("rotator_target_devices_out", _TARGET)
 _FORBIDDEN = _series("rotator_provider_verb_forbidden", 'account="prod",verb="delete"')
 _TOKEN = _series("rotator_vault_token_expiry_timestamp_seconds")
 _AUDIT = _series("rotator_audit_waiting_records")
-_WITHIN = _series("rotator_looked_at_within_seconds")
 _OFFSET = _series("rotator_clock_offset_seconds")
 _CONFIG = _series("rotator_config_last_reload_successful")
 
@@ -113,7 +113,7 @@ CASES = (
     ),
     Case(
         "RotatorTargetNotLookedAt",
-        {_LOOK: "0x60", _WITHIN: "900x60"},
+        {_LOOK: "0x60", _ROUND: "30x60"},
         "21m",
         "19m",
         _PHONE,
@@ -122,19 +122,19 @@ CASES = (
         "The state of phone was last read 21m 0s ago.",
         quiet={
             _LOOK: "0x90",
+            _ROUND: "30x90",
             _series("rotator_last_look_timestamp_seconds", _TARGET, OTHER): "0+60x90",
-            _WITHIN: "900x90",
         },
     ),
-    Case(  # a large fleet: the sweep takes longer
+    Case(
         "RotatorTargetNotLookedAt",
-        {_LOOK: "0x90", _WITHIN: "900x90", _series("rotator_looked_at_within_seconds", pod=OTHER): "3600x90"},
-        "66m",
-        "61m",
+        {_LOOK: "0x200", _ROUND: "5000x200"},
+        "173m",
+        "165m",
         _PHONE,
         "critical",
         "No process looks at phone",
-        "The state of phone was last read 1h 6m 0s ago.",
+        "The state of phone was last read 2h 53m 0s ago.",
     ),
     Case(
         "RotatorTargetOverdue",
@@ -272,6 +272,17 @@ CASES = (
         quiet={_series("rotator_orphans", 'kind="published"'): "0x90"},
     ),
     Case(
+        "RotatorSelectionGone",
+        {_series("rotator_selection_credentials", 'account="prod",what="gone"'): "2x90"},
+        "61m",
+        "59m",
+        {"account": "prod"},
+        "warning",
+        "Provider account prod no longer lists what selected targets published",
+        "2 targets. /status names some of them below selections.",
+        quiet={_series("rotator_selection_credentials", 'account="prod",what="gone"'): "0x90"},
+    ),
+    Case(
         "RotatorCircuitOpen",
         {_CIRCUIT: "0 1x60"},
         "12m",
@@ -398,7 +409,7 @@ CASES = (
         5,
         "critical",
         "No process looks at 3 targets of prod",
-        "Their state was not read for a quarter of an hour and two rounds of the sweep.",
+        "Their state was not read for a quarter of an hour, or for two rounds of the sweep if these take longer.",
     ),
     _fleet_case(
         "RotatorFleetOverdue",

@@ -8,7 +8,7 @@ from fleet_rest import alarms, wrongs
 from fleet_world import FleetWorld
 from simulated_accounts import STANDING
 
-from rotator.core.actions import HoldReason
+from rotator.core.holding import HoldReason
 from rotator.core.model import Strategy
 from rotator.observe.target_words import BLOCKED
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
 from io import BytesIO
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -429,13 +430,19 @@ class SimulatedHarness(EngineHarness):
         for account in self.accounts.values():
             account.add(username)
 
-    def engine(self, clock: Timer | None = None, limits: Limits | None = None) -> Engine:
-        """A new process; its adapters, connections and pace are new as well."""
+    def engine(
+        self, clock: Timer | None = None, limits: Limits | None = None, keys: Mapping[str, str] = MappingProxyType({})
+    ) -> Engine:
+        """A new process; its adapters, connections and pace are new as well.
+
+        `keys` names the accounts that are configured with the key of another one.
+        """
         self.processes += 1
         own = clock or self.clock
+        configured = [name for name in self.accounts if name not in self.unconfigured]
         return Engine(
             store=self.store,
-            providers={name: one.adapter(own, self.randomness) for name, one in self.accounts.items()},
+            providers={name: self.accounts[keys.get(name, name)].adapter(own, self.randomness) for name in configured},
             clock=own,
             randomness=self.randomness,
             audit=self.audit,

@@ -10,6 +10,7 @@ import pytest
 from engine_harness import REPLACE
 
 from rotator.core.actions import Step
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Credential, Purpose, Request, Target, TargetState
 from rotator.core.secret import Secret
 from rotator.daemon.looks import Looks
@@ -141,6 +142,24 @@ def test_what_vault_refuses_is_asked_again_ever_more_rarely(looks: Looks, engine
     assert looks.look(PHONE) is None
     engine.answer = look_that(outcome=Outcome.VAULT, message="denied")
     assert looks.look(PHONE) == Plan(NOW + timedelta(seconds=30))
+
+
+def test_what_somebody_has_to_mend_is_looked_at_again_and_the_more_there_are_the_more_rarely(
+    looks: Looks, engine: BlockingEngine
+) -> None:
+    engine.released.set()
+    blocked = Hold(HoldReason.FOREIGN_DOCUMENT, "look there first")
+    for next_look in (None, NOW + timedelta(days=60)):
+        engine.answer = look_that(hold=blocked, next_look=next_look)
+        assert looks.look(PHONE) == Plan(NOW + timedelta(seconds=30), Urgency.SWEEP, fresh=True)
+    engine.answer = look_that(hold=blocked, next_look=NOW + SOON)
+    assert looks.look(PHONE) == Plan(NOW + SOON)
+    looks._blocked |= {f"target-{number}" for number in range(999)}
+    engine.answer = look_that(hold=blocked)
+    assert looks.look(PHONE) == Plan(NOW + timedelta(seconds=500), Urgency.SWEEP, fresh=True)
+    engine.answer = look_that(hold=Hold(HoldReason.NOT_DUE, "nothing is due"))
+    assert looks.look(PHONE) is None
+    assert "phone" not in looks._blocked
 
 
 def test_what_a_removed_target_left_behind_is_carried_out(

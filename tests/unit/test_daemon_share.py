@@ -26,7 +26,7 @@ class Replica:
         self.held, self.kept = [], []
         self.looks: Any = SimpleNamespace(components=None, stopping=False)
         scheduler: Any = SimpleNamespace(hold=self._hold)
-        snapshot: Any = SimpleNamespace(keep_only=self._keep_only)
+        snapshot: Any = SimpleNamespace(keep_only=self._keep_only, sweep_takes=self._sweep_takes)
         self.share = Share(self.looks, scheduler, snapshot, clock, holder)
         self.configure(names)
 
@@ -38,8 +38,12 @@ class Replica:
             store=self.store, by_name=by_name, former_names=former, presence=presence
         )
 
-    def _hold(self, names: list[str]) -> None:
+    def _hold(self, names: list[str]) -> timedelta:
         self.held: list[str] = names
+        return timedelta(seconds=len(names))
+
+    def _sweep_takes(self, round_: timedelta) -> None:
+        self.round = round_
 
     def _keep_only(self, names: list[str]) -> None:
         self.kept: list[str] = names
@@ -68,6 +72,7 @@ def bench() -> ShareBench:
 def test_whoever_is_alone_looks_at_everything(bench: ShareBench) -> None:
     bench.one.share.update()
     assert bench.one.held == bench.one.kept == NAMES
+    assert bench.one.round == timedelta(seconds=len(NAMES))
     assert bench.one.share.is_own("phone-1")
     assert bench.one.share.concerning_others(NAMES) == []
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from core_facts import ATTEMPT, ENTRY, IN_PLACE, OLD, REQUEST, TARGET
 
-from rotator.core.actions import Hold, HoldReason
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Counts, Phase, Target, TargetState, Verification
 from rotator.core.schedule import Every
 from rotator.observe.fleet import GroupSums, KnownFleet
@@ -192,7 +192,7 @@ def test_the_rounds_of_a_large_fleet_take_their_time():
     fleet = KnownFleet(clock)
     fleet.update(TARGET, PUBLISHED)
     fleet.goes_round_in(timedelta(hours=1))
-    clock.advance(timedelta(hours=2, minutes=15))
+    clock.advance(timedelta(hours=2))
     assert fleet.in_need() == {}
     clock.advance(MOMENT)
     assert fleet.in_need() == {"office": [Need.NOT_LOOKED_AT]}

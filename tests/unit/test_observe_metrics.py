@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from rotator.core.actions import Hold, HoldReason
 from rotator.core.clocks import Clocks
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
     Counts,
@@ -46,7 +46,6 @@ ZEROS = {
     **{("rotator_clock_jumps_total", (direction,)): 0 for direction in ("backward", "forward")},
     **{("rotator_scheduler_missed_runs_total", (why,)): 0 for why in ("error", "missed", "still_running")},
     ("rotator_series_for_each_target", ()): 1,
-    ("rotator_looked_at_within_seconds", ()): 900,
 }
 
 
@@ -302,6 +301,7 @@ def test_the_process_says_how_it_does_itself() -> None:
     source.circuit("acc", is_open=True)
     source.circuit("acc2", is_open=False)
     source.missed_run("max_instances")
+    source.sweep_takes(timedelta(minutes=2))
     source.clock_jumped(forward=True)
     source.clock_jumped(forward=False)
     source.clocks(Clocks(clock.now(), clock.now() + 2 * DAY))
@@ -312,6 +312,7 @@ def test_the_process_says_how_it_does_itself() -> None:
         ("rotator_build_info", ("1.2.3",)): 1,
         ("rotator_config_last_reload_successful", ()): 0,
         ("rotator_config_last_reload_success_timestamp_seconds", ()): stamp,
+        ("rotator_sweep_round_seconds", ()): 120,
         ("rotator_circuit_open", ("acc",)): 1,
         ("rotator_circuit_open", ("acc2",)): 0,
         ("rotator_scheduler_missed_runs_total", ("max_instances",)): 1,
@@ -381,6 +382,7 @@ def test_every_metric_that_is_exposed_is_in_the_list_and_the_other_way_round() -
     source = metrics()
     source.fleet.update(target(), TargetState("phone"))
     source.config_loaded(ok=True)
+    source.sweep_takes(timedelta(seconds=30))
     source.clocks(Clocks(FakeClock().now(), FakeClock().now()))
     source.vault_token_expires(FakeClock().now())
     source.follow_audit(lambda: AuditStatus(Position("c", 0, "h")))
@@ -427,3 +429,15 @@ def test_a_retired_target_raises_no_alarm_for_its_age_or_its_proof() -> None:
     gauges = {name for name, _ in scrape(source) if name.startswith(("rotator_target_", "rotator_retirement_overdue"))}
     still = ("rotator_target_consecutive_failures", "rotator_target_devices_out", "rotator_retirement_overdue")
     assert gauges == set(still)
+
+
+def test_targets_of_a_large_fleet_are_forgotten_after_two_rounds_of_the_sweep() -> None:
+    clock = FakeClock()
+    source = Seen(clock, target_series=0)
+    source.fleet.update(target(), TargetState("phone"))
+    source.sweep_takes(timedelta(hours=1))
+    key = ("rotator_fleet_targets_in_need", ("acc", "quarterly", "not_looked_at"))
+    clock.advance(timedelta(hours=2))
+    assert scrape(source)[key] == 0
+    clock.advance(timedelta(seconds=1))
+    assert scrape(source)[key] == 1

@@ -35,8 +35,16 @@ def listed(*usernames: str) -> list[ListedCredential]:
     return [ListedCredential(f"id-{username}", username) for username in usernames]
 
 
-def known(*targets: Target, taken: frozenset[str] = frozenset(), **states: TargetState) -> Known:
-    return Known(targets, lambda name: states.get(name.replace("-", "_")), is_name, taken)
+def known(
+    *targets: Target,
+    taken: frozenset[str] = frozenset(),
+    undecided: frozenset[str] = frozenset(),
+    **states: TargetState,
+) -> Known:
+    def read(name: str) -> TargetState | None:
+        return states.get(name.replace("-", "_"))
+
+    return Known(targets, read, read, is_name, taken, undecided)
 
 
 def state(target: Target, published: str | None = None, *ledger: str) -> TargetState:
@@ -101,19 +109,23 @@ def test_what_a_rotation_creates_is_no_target_of_its_own(place):
 
     found = judge([AGENTS], listed("agent01", made), known(target, sel_agent01=document))
 
-    assert (names(found), found.undecided) == ([], 0)
+    assert (names(found), found.undecided, found.ours) == ([], (), (made,))
 
 
-def test_what_may_be_rotators_own_waits_until_the_document_was_read():
-    """A document that was not read yet leaves it undecided: later is early enough."""
+def test_what_may_be_rotators_own_waits_for_the_next_listing():
+    """Rotator may have deleted it since it was listed; and a document that cannot be read says nothing, ever."""
     target = AGENTS.target("agent01")
     made = new_username(target, lambda characters: characters[7])
+    other = {"sel_agent01": state(target, "agent01")}
+    seen_before = frozenset({made})
 
-    unread = judge([AGENTS], listed("agent01", made), known(target))
-    foreign = judge([AGENTS], listed("agent01", made), known(target, sel_agent01=state(target, "agent01")))
+    first = judge([AGENTS], listed("agent01", made), known(target, **other))
+    second = judge([AGENTS], listed("agent01", made), known(target, undecided=seen_before, **other))
+    unread = judge([AGENTS], listed("agent01", made), known(target, undecided=seen_before))
 
-    assert (names(unread), unread.undecided) == ([], 1)
-    assert (names(foreign), foreign.undecided) == ([f"sel-{made}"], 0)
+    assert (names(first), first.undecided) == ([], (made,))
+    assert (names(second), second.undecided) == ([f"sel-{made}"], ())
+    assert (names(unread), unread.undecided) == ([], (made,))
 
 
 def test_what_a_removed_target_left_behind_is_not_picked_up():
