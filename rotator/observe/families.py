@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import (
 from rotator.observe.catalogue import METRICS
 from rotator.observe.fleet import GroupKey, GroupSums, KnownFleet
 from rotator.observe.needs import Need
+from rotator.observe.selections import SelectionFigures
 from rotator.observe.target_figures import GAUGES, LEDGER_STATES, OF_REMOVED, TargetSnapshot, ledger_state
 from rotator.observe.target_words import BLOCKED, STATES
 
@@ -48,6 +49,17 @@ def of_fleet(fleet: KnownFleet, now: datetime) -> Iterator[Metric]:
     """Returns the families with the labels `account` and `policy`."""
     with fleet.groups() as groups:
         return iter(list(_of_groups(groups, now, fleet.looked_at_within)))
+
+
+def of_selections(listed: Mapping[str, SelectionFigures]) -> Iterator[Metric]:
+    """Yields what the listings for selections showed."""
+    counts: Samples = []
+    moments: Samples = []
+    for account, figures in listed.items():
+        counts += [((account, word), float(number)) for word, number in figures.counts.items()]
+        moments.append(((account,), figures.listed_at.timestamp()))
+    yield gauge("rotator_selection_credentials", counts)
+    yield gauge("rotator_selection_listed_timestamp_seconds", moments)
 
 
 def _of_groups(groups: Mapping[GroupKey, GroupSums], now: datetime, looked_at_within: timedelta) -> Iterator[Metric]:

@@ -20,7 +20,8 @@ from rotator.observe.target_figures import TargetSnapshot, ledger_state, max_age
 from rotator.observe.target_words import BLOCKED, state_word
 from rotator.ports import Clock
 
-_LOOKED_AT_WITHIN = timedelta(minutes=15)  # or two rounds of the sweep, if that takes longer
+LOOKED_AT_WITHIN = timedelta(minutes=15)
+"""A target whose state nobody read for so long was forgotten by a bug, or Vault cannot be read."""
 GroupKey = tuple[str, str]
 """Provider account and policy."""
 Moments = list[tuple[float, str]]
@@ -70,12 +71,7 @@ class KnownFleet:
         self._lock = Lock()
         self._seen: dict[str, TargetSnapshot] = {}
         self._groups: dict[GroupKey, GroupSums] = {}
-        self.looked_at_within = _LOOKED_AT_WITHIN
-        """A target whose state nobody read for so long was forgotten by a bug, or Vault cannot be read."""
-
-    def goes_round_in(self, sweep: timedelta) -> None:
-        """Takes note of how long it takes to look at every target."""
-        self.looked_at_within = max(2 * sweep, _LOOKED_AT_WITHIN)
+        self.looked_at_within = LOOKED_AT_WITHIN
 
     def update(self, target: Target, state: TargetState) -> None:
         """Keeps the newest state document of a target, after every read and write."""

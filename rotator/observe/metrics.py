@@ -95,7 +95,6 @@ class Metrics:
 
     def sweep_takes(self, round_: timedelta) -> None:
         """Sets how long the sweep takes for all targets of this process."""
-        self._fleet.goes_round_in(round_)
         with self._lock:
             self._simple["rotator_sweep_round_seconds"] = round_.total_seconds()
 

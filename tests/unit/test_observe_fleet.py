@@ -10,14 +10,13 @@ from core_facts import ATTEMPT, ENTRY, IN_PLACE, OLD, REQUEST, TARGET
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Counts, Phase, Target, TargetState, Verification
 from rotator.core.schedule import Every
-from rotator.observe.fleet import GroupSums, KnownFleet
+from rotator.observe.fleet import LOOKED_AT_WITHIN, GroupSums, KnownFleet
 from rotator.observe.needs import Need
 from rotator.observe.target_words import FILTERS, ORPHAN, STATES, words
 from rotator.testing import FakeClock
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MOMENT = timedelta(seconds=1)
-LOOKED_AT_WITHIN = KnownFleet(FakeClock()).looked_at_within
 HOLDS = (None, *(Hold(reason, "why") for reason in HoldReason))
 PUBLISHED = TargetState("office", published=replace(OLD, made_at=FakeClock().now()))
 
@@ -185,14 +184,3 @@ def test_the_words_of_a_filter_are_the_needs_that_are_counted():
         needs = set(fleet.in_need().get("office", []))
         asked = words(fleet.get("office"), clock.now(), LOOKED_AT_WITHIN)
         assert asked & set(Need) == needs
-
-
-def test_the_rounds_of_a_large_fleet_take_their_time():
-    clock = FakeClock()
-    fleet = KnownFleet(clock)
-    fleet.update(TARGET, PUBLISHED)
-    fleet.goes_round_in(timedelta(hours=1))
-    clock.advance(timedelta(hours=2))
-    assert fleet.in_need() == {}
-    clock.advance(MOMENT)
-    assert fleet.in_need() == {"office": [Need.NOT_LOOKED_AT]}

@@ -429,15 +429,3 @@ def test_a_retired_target_raises_no_alarm_for_its_age_or_its_proof() -> None:
     gauges = {name for name, _ in scrape(source) if name.startswith(("rotator_target_", "rotator_retirement_overdue"))}
     still = ("rotator_target_consecutive_failures", "rotator_target_devices_out", "rotator_retirement_overdue")
     assert gauges == set(still)
-
-
-def test_targets_of_a_large_fleet_are_forgotten_after_two_rounds_of_the_sweep() -> None:
-    clock = FakeClock()
-    source = Seen(clock, target_series=0)
-    source.fleet.update(target(), TargetState("phone"))
-    source.sweep_takes(timedelta(hours=1))
-    key = ("rotator_fleet_targets_in_need", ("acc", "quarterly", "not_looked_at"))
-    clock.advance(timedelta(hours=2))
-    assert scrape(source)[key] == 0
-    clock.advance(timedelta(seconds=1))
-    assert scrape(source)[key] == 1
