@@ -18,7 +18,7 @@ from rotator.core.secret import Secret
 from rotator.ports import Clock, Conflict, Meter, Randomness, StoreDenied, StoreError, StoreUnavailable
 from rotator.vault.auth import Authenticator, LoginToken, Method
 from rotator.vault.tokens import NEW, Tokens
-from rotator.vault.transport import Connection, open_session
+from rotator.vault.transport import Connection, VaultSession
 from rotator.vault.vault_time import VaultTime
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class VaultClient:
     ) -> None:
         """Prepares the client without connecting. Raises StoreError if the CA file is unusable."""
         self._connection = connection
-        self._session = open_session(connection, clock, self._learn_time)
+        self._session = VaultSession(connection, clock, self._learn_time)
         self._clock = clock
         self._randomness = randomness
         self._meter = meter
