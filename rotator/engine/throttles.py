@@ -4,7 +4,7 @@ They are kept in memory only: a restart resets both, and neither decides about a
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from threading import Lock
 
@@ -35,10 +35,9 @@ class Throttles:
         self._accepted_again: dict[str, float] = {}  # by account, when a credential was last seen accepted once more
         self._lock = Lock()
 
-    def open_until(self, accounts: Iterable[str], now: datetime) -> Mapping[str, datetime]:
+    def open_until(self, accounts: Collection[str], now: datetime) -> Mapping[str, datetime]:
         """Returns the accounts that may not be called now, each with the time of its next probe."""
-        waits = self._waits()
-        return {name: now + waits[name, None] for name in accounts if (name, None) in waits}
+        return {name: now + wait for (name, verb), wait in self._waits().items() if verb is None and name in accounts}
 
     def shut_until(self, now: datetime) -> Mapping[tuple[str, ProviderVerb], datetime]:
         """Returns the accounts and verbs that may not be called now, each with the time of the next probe."""

@@ -6,6 +6,7 @@ It uses hvac's adapter rather than its `Client`, which silently takes tokens and
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -83,6 +84,7 @@ class VaultClient:
         self._clock = clock
         self._randomness = randomness
         self._meter = meter
+        self._writer, self._writes = "".join(randomness.choice(_CHARACTERS) for _ in range(20)), count(1)
         self._tokens = Tokens(Authenticator(method), self, clock)
         self._time = VaultTime()
 
@@ -113,7 +115,7 @@ class VaultClient:
 
     def nonce(self) -> str:
         """Returns a new name for one write."""
-        return "".join(self._randomness.choice(_CHARACTERS) for _ in range(20))
+        return f"{self._writer}-{next(self._writes)}"
 
     def monotonic(self) -> float:
         """Returns seconds that never jump."""
