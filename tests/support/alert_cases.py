@@ -41,6 +41,8 @@ _LATE = _series("rotator_retirement_overdue", _TARGET)
 _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
 _ROUND = _series("rotator_sweep_round_seconds")
 _CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
+_HELD = _series("rotator_account_held_seconds", 'account="prod"')
+_RATE_SHARE = _series("rotator_account_rate_share", 'account="prod"')
 _OUT = _series("rotator_target_devices_out", _TARGET)
 _FORBIDDEN = _series("rotator_provider_verb_forbidden", 'account="prod",verb="delete"')
 _TOKEN = _series("rotator_vault_token_expiry_timestamp_seconds")
@@ -292,6 +294,17 @@ CASES = (
         "The circuit of provider account prod is open",
         "Its calls failed several times in a row. Single calls probe it; all others wait.",
         quiet={_CIRCUIT: "1x6 0x60"},
+    ),
+    Case(
+        "RotatorAccountHeldOff",
+        {_HELD: "0 3600x60"},
+        "32m",
+        "30m",
+        {"account": "prod"},
+        "warning",
+        "The provider slows account prod down",
+        "It has asked to wait, or answered 429, for half an hour, although rate_limit is kept.",
+        quiet={_HELD: "5x20 0x60", _RATE_SHARE: "0.7x60"},
     ),
     Case(
         "RotatorProviderVerbForbidden",
