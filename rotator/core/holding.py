@@ -46,8 +46,10 @@ class HoldReason(Enum):
     CIRCUIT_OPEN = "circuit open", HoldEnd.BY_RECOVERY
     # Too many passwords that were set in place at the account are not accepted.
     UNPROVED = "passwords not accepted", HoldEnd.BY_RECOVERY
-    # As many as that were set in place just now, and are not proved yet.
+    # As many as the account's window has room for are set in place and not proved yet.
     PROVING = "others are being proved", HoldEnd.SOON
+    # The provider asked to wait, or its limit leaves no room for long.
+    PACED = "waiting for the account's pace", HoldEnd.SOON
     # Its present password cannot be proved, so `in-place` does not replace it.
     LEFT_ALONE = "left alone", HoldEnd.BY_RECOVERY
     # After a failure.
@@ -75,7 +77,7 @@ class HoldReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A decision to do nothing now and to look again at `until`; None: at the next poll."""
+    """A decision to do nothing now and to look again at `until`; None: when the sweep comes by."""
 
     reason: HoldReason
     message: str

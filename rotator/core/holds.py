@@ -30,6 +30,14 @@ def circuit_hold(facts: Facts, account: str, verb: ProviderVerb) -> Hold | None:
     return None
 
 
+def pace_hold(facts: Facts, account: str) -> Hold | None:
+    """Holds if the account's pace allows no request for longer than an effect waits for one. That is no failure."""
+    until = facts.paced.get(account)
+    if until is None:
+        return None
+    return Hold(HoldReason.PACED, f"{account} takes no more requests before {until:%H:%M:%S} UTC")
+
+
 def identity_hold(facts: Facts, *credentials: Credential | None) -> Hold | None:
     """Holds if the configuration's name for the account of a credential now means another account at the provider.
 
