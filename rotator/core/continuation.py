@@ -5,24 +5,11 @@ from datetime import timedelta
 
 from rotator.core.abandonment import change_since_staging
 from rotator.core.action_properties import verb_of
-from rotator.core.actions import (
-    Abandon,
-    Action,
-    Apply,
-    Close,
-    Decision,
-    Hold,
-    HoldReason,
-    LookUp,
-    Prove,
-    Publish,
-    Restore,
-    Settle,
-    Verb,
-)
+from rotator.core.actions import Abandon, Action, Apply, Close, Decision, LookUp, Prove, Publish, Restore, Settle, Verb
 from rotator.core.attempts import can_put_back, is_published, is_spare, is_unsent, may_cut_off
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, lookup_key
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import (
     backoff_hold,
     circuit_hold,
@@ -30,6 +17,7 @@ from rotator.core.holds import (
     identity_hold,
     log_in_hold,
     missing_account_hold,
+    pace_hold,
 )
 from rotator.core.model import Attempt, Credential, Ending, Listed, Phase, Purpose, Strategy
 from rotator.core.verification import is_fresh
@@ -104,9 +92,16 @@ def _circuit_hold(facts: Facts, account: str, step: Action) -> Hold | None:
         proved_in_place = attempt is not None and attempt.phase is Phase.PROVED and may_cut_off(attempt)
         if proved_in_place or facts.capabilities[account].proof.tries_password:
             return None  # it is asked in vain: devices do not wait for the circuit
-        return circuit_hold(facts, account, ProviderVerb.FIND)
+        return circuit_hold(facts, account, ProviderVerb.FIND) or _pace_hold(facts, account)
     verb = verb_of(step)
-    return circuit_hold(facts, account, verb) if verb is not None else None
+    return circuit_hold(facts, account, verb) or _pace_hold(facts, account) if verb is not None else None
+
+
+def _pace_hold(facts: Facts, account: str) -> Hold | None:
+    """Holds a call that the account's pace does not allow for long; one that devices wait for goes ahead of others."""
+    attempt = facts.state.attempt
+    urgent = attempt is not None and (attempt.compromised or may_cut_off(attempt))
+    return None if urgent else pace_hold(facts, account)
 
 
 def _apply(facts: Facts, attempt: Attempt) -> Decision:

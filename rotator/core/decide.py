@@ -10,10 +10,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.action_properties import NEEDS_CLAIM
-from rotator.core.actions import Action, Decision, DrawDueTime, Hold, HoldReason, TakeClaim
+from rotator.core.actions import Action, Decision, DrawDueTime, TakeClaim
 from rotator.core.continuation import continue_attempt
 from rotator.core.drift import verify
 from rotator.core.facts import Facts
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import lost_state_hold, renamed_hold
 from rotator.core.moves import leave_paths, move
 from rotator.core.retirement import retire
@@ -46,11 +47,9 @@ def _next_change(facts: Facts, holds: Iterable[Hold]) -> datetime | None:
     """Returns when, by the local clock, another action may become possible."""
     state, clocks = facts.state, facts.clocks
     waiting = _waiting_accounts(facts)
-    own = [
-        *(hold.until for hold in holds),
-        *(until for account, until in facts.open_circuits.items() if account in waiting),
-        *(until for (account, _), until in facts.shut_verbs.items() if account in waiting),
-    ]
+    own = [hold.until for hold in holds]
+    own += [until for shut in (facts.open_circuits, facts.paced) for name, until in shut.items() if name in waiting]
+    own += [until for (account, _), until in facts.shut_verbs.items() if account in waiting]
     shared = [state.not_before, state.verify_at, *(entry.not_before for entry in state.ledger)]
     shared += [former.not_before for former in state.former_paths]
     by_both = [state.next_rotation, *(former.until for former in state.former_paths)]

@@ -28,7 +28,9 @@ class Facts:
     log_ins_settle_in: Mapping[str, timedelta] = field(default_factory=dict)  # likewise: a change takes so long
     retirements_left: int = 1  # how many this minute's cap still allows
     unproved_accounts: frozenset[str] = frozenset()  # accounts with too many passwords set in place and not accepted
-    proving_accounts: frozenset[str] = frozenset()  # accounts with as many that were set in place and not proved yet
+    proving_accounts: frozenset[str] = frozenset()  # accounts without room for another password that is not proved yet
+    waiting_targets: int = 0  # how many wait for room at the target's account
+    paced: Mapping[str, datetime] = field(default_factory=dict)  # by account: when its pace allows the next request
     unsettled: bool = False  # in this look, no log-in showed which password of the open attempt is in force
     vault_now: datetime | None = None  # by Vault's clock; None: the same
     identities: Mapping[str, str] = field(default_factory=dict)  # by account: how the provider knows it, if it does

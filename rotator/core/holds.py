@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from rotator.core.actions import Hold, HoldReason
 from rotator.core.attempts import is_published
 from rotator.core.backoff import is_waiting
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, has_other_identity
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Credential, Phase
 
 
@@ -28,6 +28,14 @@ def circuit_hold(facts: Facts, account: str, verb: ProviderVerb) -> Hold | None:
         message = f"the key of {account} may not {verb.value}, as several refusals in a row say: give it that right"
         return Hold(HoldReason.CIRCUIT_OPEN, message)
     return None
+
+
+def pace_hold(facts: Facts, account: str) -> Hold | None:
+    """Holds if the account's pace allows no request for longer than an effect waits for one. That is no failure."""
+    until = facts.paced.get(account)
+    if until is None:
+        return None
+    return Hold(HoldReason.PACED, f"{account} takes no more requests before {until:%H:%M:%S} UTC")
 
 
 def identity_hold(facts: Facts, *credentials: Credential | None) -> Hold | None:

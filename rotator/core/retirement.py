@@ -3,21 +3,10 @@
 from datetime import datetime
 
 from rotator.core.action_properties import verb_of
-from rotator.core.actions import (
-    Action,
-    Decision,
-    Delete,
-    Disable,
-    Expire,
-    Forget,
-    Hold,
-    HoldReason,
-    LiftEnd,
-    LookUp,
-    Overwrite,
-)
+from rotator.core.actions import Action, Decision, Delete, Disable, Expire, Forget, LiftEnd, LookUp, Overwrite
 from rotator.core.backoff import is_waiting
 from rotator.core.facts import Facts, has_other_identity, lookup_key
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import (
     circuit_hold,
     clocks_hold,
@@ -25,6 +14,7 @@ from rotator.core.holds import (
     foreign_document_hold,
     identity_hold,
     is_taken_over,
+    pace_hold,
 )
 from rotator.core.model import Capabilities, Cutoff, Ending, LedgerEntry
 from rotator.core.verification import before_retirement, is_refused
@@ -105,7 +95,7 @@ def _is_urgent(action: Action) -> bool:
 
 def _is_shut(facts: Facts, account: str, action: Action) -> bool:
     verb = verb_of(action)
-    return verb is not None and circuit_hold(facts, account, verb) is not None
+    return verb is not None and (circuit_hold(facts, account, verb) or pace_hold(facts, account)) is not None
 
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:

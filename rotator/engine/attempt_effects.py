@@ -8,7 +8,7 @@ from typing import Any, assert_never
 from rotator.core import actions as do
 from rotator.core import advance, attempt_ends, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.attempts import can_put_back, is_propagating, may_cut_off
+from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy
@@ -58,7 +58,13 @@ def look_up(caller: ProviderCaller, session: Session, action: do.LookUp) -> None
 
 
 def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
-    """Opens the attempt. Generates the password and the username, unless the provider does."""
+    """Opens the attempt, if there is a place for it. Generates the password and the username, unless the provider does.
+
+    An emergency needs no place.
+    """
+    in_place = session.target.strategy is Strategy.IN_PLACE and not action.request.compromised
+    if in_place and not caller.throttles.take_place(session.target):
+        return  # another look has taken it just now
     try:
         session.check_publishable()
     except StoreDenied as error:
@@ -168,9 +174,9 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     # What was proved once is not given up because it cannot be asked again.
     puts_back = can_put_back(attempt, can) and not (not_asked and attempt.phase is Phase.PROVED)
     later = next_try(caller, session, answer)
+    if not waits and not not_asked and not is_spare(attempt):
+        caller.throttles.note_unaccepted(session.target.name, attempt.staged.account)
     if puts_back and not waits:
-        if not not_asked:
-            caller.throttles.note_unaccepted(session.target.name, attempt.staged.account)
         session.write(advance.after_unaccepted(session.state, f"not accepted within the propagation time: {message}"))
     elif not_asked and attempt.phase is Phase.PROVED and may_cut_off(attempt):
         end = (attempt.unasked_since or now) + can.propagation

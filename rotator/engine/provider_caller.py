@@ -18,6 +18,14 @@ from rotator.ports import Audit, Clock, Provider, Providers, Randomness, Store
 T = TypeVar("T")
 
 
+class Paced(Exception):
+    """The account's pace allowed no request for longer than a call waits: nothing was sent, and nothing failed."""
+
+    def __init__(self, message: str, after: timedelta | None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderCaller:
     """Calls providers for every effect. Shared by all looks of a process."""
@@ -29,18 +37,21 @@ class ProviderCaller:
     audit: Audit
     throttles: Throttles
     limits: Limits
+    raises_paced: bool = True  # False: the caller wants an answer at once, and takes "too many requests" for one
 
     def ask(
         self, account: str, verb: ProviderVerb, call: Callable[[Provider], Answer[T]], *, urgent: bool = False
     ) -> Answer[T]:
         """Calls the provider of an account, unless a circuit is open; the circuits learn from the answer.
 
-        What is `urgent` does not wait for an open circuit.
+        What is `urgent` does not wait for an open circuit. Raises Paced, unless `raises_paced` is False.
         """
         if not self.throttles.admit_call(account, verb, urgent=urgent):
             return Retry(Wait.UNREACHABLE, f"not sent: another call is testing whether {account} works again")
         answer = call(self.providers[account])
         self.throttles.learn_from(account, verb, answer)
+        if self.raises_paced and isinstance(answer, Retry) and answer.why is Wait.RATE_LIMITED:
+            raise Paced(answer.message, answer.after)
         return answer
 
     def prove(self, credential: Credential, *, since_change: timedelta | None = None) -> Answer[Proof]:

@@ -6,14 +6,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Lock
 
+from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.clocks import Clocks
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import lost_state_message
 from rotator.core.model import Attempt, Capabilities, Claim, Credential, Target, TargetState
+from rotator.core.verification import longest_asked
 from rotator.engine.memory import Memory
 from rotator.engine.throttles import Throttles
-from rotator.ports import Conflict, Store, StoreDeleted, StoreError, StoreUnavailable, Timer, Versioned
+from rotator.ports import CallTerms, Conflict, Store, StoreDeleted, StoreError, StoreUnavailable, Timer, Versioned
 
 StateObserver = Callable[[Target, TargetState], None]
 
@@ -276,6 +278,27 @@ class Session:
             return timedelta()
         return min(timedelta(seconds=self._claim_ends - self._clock.monotonic()), self.state.claim.until - now)
 
+    def _accounts(self) -> set[str]:
+        """Returns the accounts that the next step may call."""
+        attempt = self.state.attempt
+        accounts = {entry.credential.account for entry in self.state.ledger} | {self.target.account}
+        return accounts | ({attempt.staged.account} if attempt is not None else set())
+
+    def terms(self) -> CallTerms:
+        """Returns on what terms an effect calls a provider now.
+
+        While the claim is held, nothing may be sent once it has ended: another process may have continued.
+        """
+        state, claimed = self.state, self.holds_claim
+        asked = state.attempt or state.request
+        emergency = (asked is not None and asked.compromised) or any(
+            entry.compromised and not entry.disabled for entry in state.ledger
+        )
+        return CallTerms(
+            urgent=emergency or longest_asked(state) < LONGEST_ASKED,
+            may_send=lambda: not claimed or self._claim_left(self._clock.now()) > timedelta(),
+        )
+
     def facts(
         self,
         capabilities: Mapping[str, Capabilities],
@@ -289,7 +312,7 @@ class Session:
         now = clocks.local
         attempt = self.state.attempt
         can = capabilities.get(attempt.staged.account) if attempt is not None else None
-        throttles.note_attempt(self.target.name, attempt, can, clocks.vault)
+        throttles.note_attempt(self.target.name, self.state, can, clocks.vault)
         throttles.note_verification(self.target.name, self.state)
         refused_targets, refused_for = throttles.refused(self.target.name)
         return Facts(
@@ -306,8 +329,10 @@ class Session:
             log_ins_rest_until=throttles.log_ins.rest_until(now),
             log_ins_settle_in=throttles.log_ins.settle_in(),
             retirements_left=throttles.retirements_left(),
-            unproved_accounts=throttles.unproved_accounts(self.target.name),
-            proving_accounts=throttles.proving_accounts(),
+            unproved_accounts=throttles.unproved_accounts(self.target),
+            proving_accounts=throttles.proving_accounts(self.target),
+            waiting_targets=throttles.waiting_targets(self.target),
+            paced=throttles.paced_until(self._accounts(), now),
             unsettled=self._unsettled,
             vault_now=clocks.vault,
             identities=identities,

@@ -1,5 +1,7 @@
 """The effects that look after what is published: the proof made again, and the request to repair it."""
 
+from dataclasses import replace
+
 from rotator.core import actions as do
 from rotator.core import drift, verification
 from rotator.core.answers import Answer, Done
@@ -39,7 +41,9 @@ def _refused(caller: ProviderCaller, session: Session, credential: Credential, m
     propagation = caller.providers[credential.account].capabilities.propagation
     state, listed = session.state, None
     if state.verification is not None and not state.verification.accepted:
-        answer = caller.ask(credential.account, ProviderVerb.FIND, lambda provider: provider.find(credential))
+        # Even if the account takes no more requests now: each further proof is another wrong log-in.
+        asking = replace(caller, raises_paced=False)
+        answer = asking.ask(credential.account, ProviderVerb.FIND, lambda provider: provider.find(credential))
         if isinstance(answer, Done):
             listed = verification.compare(credential, answer.value)
             session.remember_lookup(credential, answer.value)

@@ -69,7 +69,14 @@ class SingleEffect:
         self.provider = AnsweringProvider(answer, capabilities)
         self.throttles = Throttles(self.clock, Circuit(), retirements_per_minute=1)
         self.caller = ProviderCaller(
-            {"fake": self.provider}, self.store, self.clock, MiddleRandomness(), self.audit, self.throttles, LIMITS
+            {"fake": self.provider},
+            self.store,
+            self.clock,
+            MiddleRandomness(),
+            self.audit,
+            self.throttles,
+            LIMITS,
+            raises_paced=False,
         )
         self.store.states[target.name] = Versioned(state, 1)
         if consumer is not None:

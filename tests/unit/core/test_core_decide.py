@@ -38,8 +38,6 @@ from rotator.core.actions import (
     DrawDueTime,
     Drop,
     Forget,
-    Hold,
-    HoldReason,
     LookUp,
     Prove,
     Publish,
@@ -52,6 +50,7 @@ from rotator.core.circuit import ProviderVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import CHECKS, decide, draw_due_time
 from rotator.core.facts import Facts, lookup_key
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Claim, Credential, Ending, FormerPath, Phase, Purpose, Strategy, Verification
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
@@ -85,6 +84,7 @@ HOLDS = {
     HoldReason.CIRCUIT_OPEN: facts(state_request=REQUEST, open_circuits={"fake": NOW + HOUR}),
     HoldReason.UNPROVED: facts(IN_PLACE, state_request=REQUEST, unproved_accounts=frozenset({"fake"})),
     HoldReason.LEFT_ALONE: facts(IN_PLACE, state_request=REQUEST, state_verify_failures=1, state_verify_at=NOW + HOUR),
+    HoldReason.PACED: facts(state_request=REQUEST, paced={"fake": NOW + HOUR}),
     HoldReason.PROVING: facts(IN_PLACE, state_request=REQUEST, proving_accounts=frozenset({"fake"})),
     HoldReason.BACKING_OFF: facts(state_request=REQUEST, state_not_before=NOW + HOUR, state_failures=1),
     HoldReason.PROPAGATING: facts(state_attempt=attempt(phase=Phase.APPLIED), state_not_before=NOW + HOUR),
