@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 LEAST_APART = timedelta(seconds=0.5)
-"""Between two looks of the sweep, on average: what it costs does not grow with the fleet, but the time that it takes."""
+"""Between two looks of the sweep, on average: the time that it takes grows with the fleet, and not what it costs."""
 _LEAST_PAUSE = timedelta(seconds=2)  # between two steps: looks that follow one another cost half as much as single ones
 
 
