@@ -12,7 +12,7 @@ from rotator.cli.printing import print_json, print_table, safe, say, table
 from rotator.cli.rotate import who_asks
 from rotator.cli.waiting import when_free
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible, abandonment
-from rotator.core.actions import Hold
+from rotator.core.holding import Hold
 from rotator.core.model import LedgerEntry, Request, Target, TargetState
 from rotator.core.requesting import withdrawal_consequence
 

@@ -12,9 +12,9 @@ from datetime import timedelta
 from rotator.cli.context import CommandContext
 from rotator.cli.registration import Registration
 from rotator.cli.request_runner import Judgement, PendingRequest, Result, RotationReport, judge_end, judge_hold, told
-from rotator.core.actions import Hold, HoldReason
 from rotator.core.bell import Ringing
 from rotator.core.decide import decide
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Target, TargetState
 from rotator.ports import StoreError
 

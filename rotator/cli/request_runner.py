@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
-from rotator.core.actions import Hold, HoldReason, Step
+from rotator.core.actions import Step
+from rotator.core.holding import Hold, HoldEnd, HoldReason
 from rotator.core.model import Capabilities, Ending, LedgerEntry, Purpose, Strategy, Target, TargetState
 from rotator.engine import Engine, Look, Outcome
 from rotator.ports import Clock
@@ -14,17 +15,6 @@ from rotator.ports import Clock
 _PATIENCE = timedelta(minutes=3)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=1)
 # Holds that end within the patience. With any other the request stays in Vault: it waits for a person, or for days.
-PASSING = frozenset(
-    {
-        HoldReason.CLAIMED,
-        HoldReason.PACED,
-        HoldReason.PROPAGATING,
-        HoldReason.PROVING,
-        HoldReason.RETIREMENTS_CAPPED,
-    }
-)
-
-_NEEDS_SOMEBODY = frozenset({HoldReason.ACCOUNT_CHANGED, HoldReason.DOCUMENT_DELETED, HoldReason.FOREIGN_DOCUMENT})
 _NOTHING_ENDED = (
     "rotated, but no credential was there to be ended: whatever is compromised may still be accepted. "
     "Look for it in the provider's console, and check the configured username"
@@ -173,7 +163,7 @@ def _is_accepted(entry: LedgerEntry) -> bool:
 def judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> Judgement | None:
     """Returns what a hold means for the request; None if it passes within the patience of a person."""
     uncertain = state.attempt is not None and state.attempt.uncertain
-    if hold.reason in PASSING:
+    if hold.reason.end is HoldEnd.SOON:
         return None
     if hold.reason is HoldReason.BACKING_OFF:
         # rotator looks into an unknown answer, and a failure before the request says nothing about it.
@@ -182,7 +172,7 @@ def judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> Judge
         return Result.FAILED, f"{hold.message}; {_what_is_next(state)}"
     if hold.reason is HoldReason.NOT_DUE:
         return Result.FAILED, state.last_error or "the request was impossible and was dropped; the audit says why"
-    result = Result.FAILED if hold.reason in _NEEDS_SOMEBODY else Result.WAITING
+    result = Result.FAILED if hold.reason.end is HoldEnd.BY_SOMEBODY else Result.WAITING
     return result, f"{hold.message}; the request stays in Vault, and the daemon carries it out as soon as it can"
 
 

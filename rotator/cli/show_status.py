@@ -15,8 +15,8 @@ from rotator.cli.options import Choice, Output
 from rotator.cli.printing import print_json
 from rotator.cli.progress import screen, show_progress
 from rotator.cli.status_table import print_status, screenful
-from rotator.core.actions import Hold
 from rotator.core.decide import decide
+from rotator.core.holding import Hold
 from rotator.core.model import Target, TargetState
 from rotator.fields.times import duration
 from rotator.observe.fleet import KnownFleet

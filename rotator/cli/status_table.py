@@ -16,8 +16,8 @@ from rotator.cli.printing import (
     table,
     when,
 )
-from rotator.core.actions import HoldReason
 from rotator.core.clocks import WORTH_TELLING
+from rotator.core.holding import HoldReason
 from rotator.core.model import Purpose
 
 Json: TypeAlias = Mapping[str, Any]

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from rotator.core.attempts import is_published, is_spare, is_unsent, may_cut_off
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
-from rotator.core.ledger import LATE_COMMIT, strays_entry
+from rotator.core.ledger import LATE_COMMIT, strays_entry, without_credential
 from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Purpose, Strategy
 
 
@@ -60,7 +60,7 @@ def ledger_after(
     if is_unsent(attempt) and attempt.staged.id is None:
         return ledger
     ending = Ending.DELETE if attempt.strategy is Strategy.REPLACE else Ending.STAND_BY
-    kept = tuple(e for e in ledger if not is_same_credential(e.credential, attempt.staged))
+    kept = without_credential(ledger, attempt.staged)
     left = replace(attempt.staged, password=None)  # never published, so an undo must not publish it
     entry = LedgerEntry(left, ending, now, now + LATE_COMMIT, timedelta())
     further = (strays_entry(attempt, now),) if strays and left.id is not None else ()

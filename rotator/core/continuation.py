@@ -5,24 +5,11 @@ from datetime import timedelta
 
 from rotator.core.abandonment import change_since_staging
 from rotator.core.action_properties import verb_of
-from rotator.core.actions import (
-    Abandon,
-    Action,
-    Apply,
-    Close,
-    Decision,
-    Hold,
-    HoldReason,
-    LookUp,
-    Prove,
-    Publish,
-    Restore,
-    Settle,
-    Verb,
-)
+from rotator.core.actions import Abandon, Action, Apply, Close, Decision, LookUp, Prove, Publish, Restore, Settle, Verb
 from rotator.core.attempts import can_put_back, is_published, is_spare, is_unsent, may_cut_off
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, lookup_key
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import (
     backoff_hold,
     circuit_hold,

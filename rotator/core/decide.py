@@ -10,10 +10,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.action_properties import NEEDS_CLAIM
-from rotator.core.actions import Action, Decision, DrawDueTime, Hold, HoldReason, TakeClaim
+from rotator.core.actions import Action, Decision, DrawDueTime, TakeClaim
 from rotator.core.continuation import continue_attempt
 from rotator.core.drift import verify
 from rotator.core.facts import Facts
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import lost_state_hold, renamed_hold
 from rotator.core.moves import leave_paths, move
 from rotator.core.retirement import retire

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from rotator.core.actions import Hold, HoldReason
 from rotator.core.attempts import is_published
 from rotator.core.backoff import is_waiting
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, has_other_identity
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Credential, Phase
 
 

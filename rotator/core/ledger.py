@@ -43,12 +43,23 @@ def strays_entry(attempt: Attempt, now: datetime) -> LedgerEntry:
     return LedgerEntry(unknown, Ending.DELETE, now, now + LATE_COMMIT, timedelta())
 
 
-def end_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
-    """Removes overlap and quarantine, in an emergency. It still waits for a create that may be under way."""
-    if entry.credential.id is None:
-        return entry
-    return replace(
-        entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None, compromised=True
+def end_now(ledger: tuple[LedgerEntry, ...], now: datetime, *, compromised: bool = False) -> tuple[LedgerEntry, ...]:
+    """Removes overlap and quarantine. A create that may be under way is still waited for.
+
+    Args:
+        compromised: it is an emergency.
+    """
+    return tuple(
+        replace(
+            entry,
+            disable_at=min(entry.disable_at, now),
+            quarantine=timedelta(),
+            not_before=None,
+            compromised=entry.compromised or compromised,
+        )
+        if entry.credential.id is not None
+        else entry
+        for entry in ledger
     )
 
 
@@ -94,9 +105,13 @@ def with_overlap_for_all(ledger: tuple[LedgerEntry, ...], now: datetime, policy:
     return ledger
 
 
-def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) -> tuple[LedgerEntry, ...]:
-    """Returns the ledger without the entries of one credential."""
-    return tuple(entry for entry in ledger if not is_same_credential(entry.credential, credential))
+def without_credential(
+    ledger: tuple[LedgerEntry, ...], credential: Credential, but: Ending | None = None
+) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger without the entries of one credential, except for those with the ending `but`."""
+    return tuple(
+        entry for entry in ledger if entry.ending is but or not is_same_credential(entry.credential, credential)
+    )
 
 
 def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> TargetState:

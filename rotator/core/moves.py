@@ -7,10 +7,11 @@ withdrawn: it says so, and hands out nothing. A target that is retired withdraws
 from dataclasses import replace
 from datetime import datetime
 
-from rotator.core.actions import Decision, Hold, HoldReason, Move, Republish, Withdraw
+from rotator.core.actions import Decision, Move, Republish, Withdraw
 from rotator.core.backoff import is_waiting
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import backoff_hold, clocks_hold
 from rotator.core.model import Credential, FormerPath, LedgerEntry, Target, TargetState
 
@@ -81,10 +82,14 @@ def after_withdrawal(state: TargetState, former: FormerPath, document: ConsumerD
     """Records that a path hands out nothing any more.
 
     Whatever it handed out until now has been replaced for its devices only now: it gets its whole overlap from here.
+    A document that a lost record had withdrawn already does not say what it handed out: that may be any of them.
     """
+
+    def was_handed_out(entry: LedgerEntry) -> bool:
+        return document.withdrawn or document.concerns(entry.credential)
+
     ledger = tuple(
-        _from_now(entry, now) if document.concerns(entry.credential) and not _ends_at_once(entry) else entry
-        for entry in state.ledger
+        _from_now(entry, now) if was_handed_out(entry) and not _ends_at_once(entry) else entry for entry in state.ledger
     )
     kept = tuple(each for each in state.former_paths if each.path != former.path)
     return replace(state, former_paths=kept, ledger=ledger, claim=None)

@@ -1,7 +1,8 @@
 """The preflight of `in-place`: what cannot be proved now could not be proved after the change either, so it stays."""
 
-from rotator.core.actions import Decision, Hold, HoldReason
+from rotator.core.actions import Decision
 from rotator.core.facts import Facts
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Credential, Request
 from rotator.core.verification import fresh_verification, is_refused
 

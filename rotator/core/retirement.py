@@ -3,21 +3,10 @@
 from datetime import datetime
 
 from rotator.core.action_properties import verb_of
-from rotator.core.actions import (
-    Action,
-    Decision,
-    Delete,
-    Disable,
-    Expire,
-    Forget,
-    Hold,
-    HoldReason,
-    LiftEnd,
-    LookUp,
-    Overwrite,
-)
+from rotator.core.actions import Action, Decision, Delete, Disable, Expire, Forget, LiftEnd, LookUp, Overwrite
 from rotator.core.backoff import is_waiting
 from rotator.core.facts import Facts, has_other_identity, lookup_key
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import (
     circuit_hold,
     clocks_hold,

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.actions import Action, Decision, Drop, Hold, HoldReason, LookUp, Stage
+from rotator.core.actions import Action, Decision, Drop, LookUp, Stage
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, is_same_credential, ledger_entry_of, lookup_key
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import (
     backoff_hold,
     circuit_hold,

@@ -7,11 +7,12 @@ the propagation time, was refused as well; then nothing is retired until the pro
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.actions import Decision, DrawVerification, Hold, HoldReason, Verify
+from rotator.core.actions import Decision, DrawVerification, Verify
 from rotator.core.attempts import may_cut_off
 from rotator.core.backoff import LONGEST_ASKED, is_waiting
 from rotator.core.clocks import RESOLUTION, Clocks
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import log_in_hold
 from rotator.core.ledger import VERIFIED_BEFORE_END
 from rotator.core.model import (

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any, Self, TextIO
@@ -210,6 +211,8 @@ class Composition:
                 limits=_limits(settings),
                 observe=seen,
                 stopping=self._stop.is_set,
+                account_keys={name: account.key for name, account in accounts.items()},
+                pace_delay=lambda name: timedelta(seconds=accounts[name].pacer.delay()),
                 former_names=former_names,
                 is_dead=presence.is_dead,
             )

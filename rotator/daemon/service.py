@@ -1,5 +1,6 @@
 """The daemon's life: start, wait for Vault, obey signals, stop in bounded time."""
 
+import gc
 from collections.abc import Mapping
 from threading import Event, Lock, Thread
 
@@ -166,6 +167,7 @@ class Service:
 
     def _end(self) -> int:
         """Stops in order: no new looks; the running ones after their current step; the HTTP endpoint last."""
+        gc.freeze()  # else the interpreter goes through every object of a large fleet again and again when it ends
         self._looks.stop(self._scheduler.stop)
         components = self._looks.components
         settings = components.settings if components is not None else self._composition.settings

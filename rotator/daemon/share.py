@@ -62,9 +62,10 @@ class Share:
 
     def leave(self) -> None:
         """Says that this process ends, so that the others need not wait until it counts as dead."""
-        if self._presence is not None:
+        with self._lock:  # an `update` that has begun must not renew the entry afterwards
             try:
-                self._presence.leave()
+                if self._presence is not None:
+                    self._presence.leave()
             except StoreError as error:
                 _log.warning("the others take over in some seconds, not at once", error=str(error))
 

@@ -17,6 +17,7 @@ from rotator.core.circuit import Circuit
 from rotator.core.decide import claimed_elsewhere, decide
 from rotator.core.drift import REPAIRED_BY
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import log_in_hold
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
 from rotator.core.verification import gets_new_password, longest_asked
@@ -49,16 +50,16 @@ from rotator.ports import (
 
 _RETIRES = {do.Step.DISABLE, do.Step.OVERWRITE, do.Step.DELETE, do.Step.FORGET}
 _BY_DOCUMENT = {
-    do.HoldReason.CLAIMED,
-    do.HoldReason.RENAMED,
-    do.HoldReason.DOCUMENT_DELETED,
-    do.HoldReason.FOREIGN_DOCUMENT,
+    HoldReason.CLAIMED,
+    HoldReason.RENAMED,
+    HoldReason.DOCUMENT_DELETED,
+    HoldReason.FOREIGN_DOCUMENT,
 }
 _MOST_STEPS = 60  # the whole life of a credential takes about a dozen; a bug must not spin forever
 _SOON = timedelta(seconds=5)
 
 
-_WAITS_FOR_A_PLACE = {do.HoldReason.PROVING, do.HoldReason.UNPROVED}
+_WAITS_FOR_A_PLACE = {HoldReason.PROVING, HoldReason.UNPROVED}
 
 
 class Outcome(Enum):
@@ -84,7 +85,7 @@ class Look:
     message: str
     steps: tuple[do.Step, ...]  # what was done, in order
     state: TargetState | None  # None if the state document could not be read
-    hold: do.Hold | None
+    hold: Hold | None
     next_look: datetime | None  # None: when the sweep comes by
     seconds: float
 
@@ -145,12 +146,12 @@ class Engine:
         started = self._clock.monotonic()
         steps: list[do.Step] = []
         session: Session | None = None
-        hold: do.Hold | None = None
+        hold: Hold | None = None
         self.throttles.places.begin_look(target.name)
         try:
             session = self._open(target, fresh=fresh)
             hold, outcome = self._steps(session, steps)
-            if hold is not None and hold.reason is do.HoldReason.RETIREMENTS_CAPPED:
+            if hold is not None and hold.reason is HoldReason.RETIREMENTS_CAPPED:
                 hold = replace(hold, until=self._clock.now() + self.throttles.retirement_in(target.name))
             message, next_look = (hold.message, hold.until) if hold else ("", self._clock.now() + _SOON)
         except StoreError as error:
@@ -218,7 +219,7 @@ class Engine:
 
     def adopt(
         self, target: Target, known: KnownToOperator, plan: AdoptionPlan, requested_by: str, reason: str
-    ) -> TargetState | do.Hold:
+    ) -> TargetState | Hold:
         """Takes up what `plan_adoption` found; a hold while another process works on the target.
 
         Raises StoreError, AdoptionImpossible.
@@ -247,9 +248,7 @@ class Engine:
             self._audit.record(verb, target.name, AuditOutcome.DONE, requested_by=by, reason=reason, detail=detail)
         return done
 
-    def abandon(
-        self, target: Target, attempt: str, by: str, reason: str
-    ) -> Abandonment | AbandonmentImpossible | do.Hold:
+    def abandon(self, target: Target, attempt: str, by: str, reason: str) -> Abandonment | AbandonmentImpossible | Hold:
         """Ends the open attempt with this id and returns what that meant.
 
         Returns a hold while another process works on the target.
@@ -259,7 +258,7 @@ class Engine:
         """
         session = self._open(target)
 
-        def end() -> Abandonment | AbandonmentImpossible | do.Hold:
+        def end() -> Abandonment | AbandonmentImpossible | Hold:
             elsewhere = claimed_elsewhere(self._facts(session))
             if elsewhere is not None:
                 return elsewhere
@@ -271,7 +270,7 @@ class Engine:
         try:
             return repeat_on_conflict(end, self._clock, session.read)
         except Conflict:
-            return do.Hold(do.HoldReason.CLAIMED, "another process keeps writing first")
+            return Hold(HoldReason.CLAIMED, "another process keeps writing first")
 
     def _open(self, target: Target, *, fresh: bool = True) -> Session:
         return Session(
@@ -291,10 +290,10 @@ class Engine:
         former = self._former_names.at(session.target) if never else ""
         return session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
 
-    def _steps(self, session: Session, steps: list[do.Step]) -> tuple[do.Hold | None, Outcome]:
+    def _steps(self, session: Session, steps: list[do.Step]) -> tuple[Hold | None, Outcome]:
         conflicts = 0
         unrecorded: list[do.Action] = []  # carried out, and only noted in this session
-        paced: do.Hold | None = None
+        paced: Hold | None = None
         for _ in range(_MOST_STEPS):
             if self._stopping():
                 with suppress(Conflict):  # whoever writes next finds the claim, and takes nothing for certain
@@ -302,9 +301,9 @@ class Engine:
                 return None, Outcome.STOPPED
             action, paced = paced or self._decided(session), None
             try:
-                if isinstance(action, do.Hold):
+                if isinstance(action, Hold):
                     _put_on_record(session)
-                    if action.reason is do.HoldReason.PROVING and self._wait_for_place(session):
+                    if action.reason is HoldReason.PROVING and self._wait_for_place(session):
                         continue
                     return action, _outcome(session.state, steps, action)
                 attempt = session.state.attempt
@@ -319,7 +318,7 @@ class Engine:
                     return None, Outcome.CONTENDED
                 self._clock.sleep(AFTER_CONFLICT)
                 session.read()
-                for late in unrecorded if isinstance(action, do.Hold) else [*unrecorded, action]:
+                for late in unrecorded if isinstance(action, Hold) else [*unrecorded, action]:
                     self._repair_late_call(session, late)
                 unrecorded = []
             except Paced as error:
@@ -332,7 +331,7 @@ class Engine:
             action = decide(self._facts(session))
             if isinstance(action, do.Stage) and not session.has_read_consumer:
                 session.read_consumer()  # somebody may have edited or deleted it, which no check-and-set tells
-            elif isinstance(action, do.Hold) and action.reason in _BY_DOCUMENT and not session.is_fresh:
+            elif isinstance(action, Hold) and action.reason in _BY_DOCUMENT and not session.is_fresh:
                 session.read()  # it may be as it should be again
             else:
                 return action
@@ -340,10 +339,10 @@ class Engine:
     def _wait_for_place(self, session: Session) -> bool:
         return self.throttles.wait_for_place(session.target, self._stopping)
 
-    def _paced(self, state: TargetState, error: Paced) -> do.Hold:
+    def _paced(self, state: TargetState, error: Paced) -> Hold:
         """Holds until the account takes requests again; what devices wait for tries again within minutes."""
         wait = min(max(error.after or _SOON, _SOON), longest_asked(state))
-        return do.Hold(do.HoldReason.PACED, str(error), self._clock.now() + wait)
+        return Hold(HoldReason.PACED, str(error), self._clock.now() + wait)
 
     def _repair_late_call(self, session: Session, action: do.Action) -> None:
         """Repairs what a late call may have done to a credential that another process has published since.
@@ -389,8 +388,8 @@ def _on_terms(terms: CallTerms) -> Iterator[None]:
         CALL_TERMS.reset(token)
 
 
-def _outcome(state: TargetState, steps: list[do.Step], hold: do.Hold) -> Outcome:
-    if state.failures and (hold.reason is do.HoldReason.BACKING_OFF or do.Step.APPLY in steps):
+def _outcome(state: TargetState, steps: list[do.Step], hold: Hold) -> Outcome:
+    if state.failures and (hold.reason is HoldReason.BACKING_OFF or do.Step.APPLY in steps):
         return Outcome.FAILED
     if do.Step.UNDO in steps:
         return Outcome.UNDONE

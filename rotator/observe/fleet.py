@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from operator import sub
 from threading import Lock
 
-from rotator.core.actions import Hold
+from rotator.core.holding import Hold
 from rotator.core.model import Counts, Target, TargetState
 from rotator.observe.needs import FUTURE, Need, needs
 from rotator.observe.target_figures import TargetSnapshot, ledger_state, max_age

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from rotator.core.actions import Hold
 from rotator.core.attempts import may_cut_off
+from rotator.core.holding import Hold
 from rotator.core.model import LedgerEntry, Policy, Target, TargetState
 from rotator.core.schedule import Cron
 from rotator.core.verification import is_overdue, is_refused

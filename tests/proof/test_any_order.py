@@ -22,10 +22,10 @@ from lagging_standby import StandbyStore
 from process_variants import SkewedClock
 from simulated_accounts import SETUPS, ProviderAccount, RequestFault, Setup, SimulatedHarness
 
-from rotator.core.actions import Hold
 from rotator.core.adoption import AdoptionImpossible, KnownToOperator
 from rotator.core.audit_words import AuditVerb
 from rotator.core.backoff import Backoff
+from rotator.core.holding import Hold
 from rotator.core.model import Purpose, Request, Strategy, Target
 from rotator.core.removal import RemovalImpossible, after_forgetting
 from rotator.core.schedule import Every

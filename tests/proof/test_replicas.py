@@ -12,9 +12,10 @@ from long_runs import only_long
 from polling import eventually
 from raft_cluster import running_raft_cluster
 
+from rotator.daemon.rotate_now import TOGETHER
 from rotator_simulator.faults import fault_named
 
-TARGETS = 60
+TARGETS, FEW = 60, 12
 WORKERS = 4
 # Seconds: 15 until a process counts as dead, 6 until its claims do, the rest of the work, and a busy machine.
 TAKEOVER = 30 + 30
@@ -29,8 +30,8 @@ def environment(bao, tmp_path) -> Iterator[DaemonEnvironment]:
         yield made
 
 
-def many_targets(prefix) -> tuple[list[str], list[dict[str, Any]]]:
-    names = [f"{prefix}-{number:03}" for number in range(TARGETS)]
+def many_targets(prefix, number=TARGETS) -> tuple[list[str], list[dict[str, Any]]]:
+    names = [f"{prefix}-{each:03}" for each in range(number)]
     return names, [
         {
             "name": name,
@@ -46,9 +47,13 @@ def all_rotated(environment, names) -> bool:
     return all(environment.state(name).counts.succeeded for name in names)
 
 
+def counts(environment, names) -> list[int]:
+    return [environment.state(name).counts.succeeded for name in names]
+
+
 def assert_each_rotated_once(environment, names):
     """Every target rotated exactly once, and nothing at the provider that is not named in Vault."""
-    assert [environment.state(name).counts.succeeded for name in names] == [1] * len(names)
+    assert counts(environment, names) == [1] * len(names)
     published = {environment.consumer_document(f"sip/{name}").credential_id for name in names}
     assert {record.id for record in environment.account.credentials()} == published
 
@@ -86,6 +91,39 @@ def test_each_target_is_rotated_once_however_many_daemons_run(environment, repli
     reported = [name for daemon in daemons for name in names_reported(daemon)]
     assert sorted(reported) == names, "each target is reported by one daemon"
     print(f"{replicas} daemons: {TARGETS - 1} rotations in {seconds:.1f} s, {(TARGETS - 1) / seconds:.1f} a second")
+
+
+def test_a_signal_rotates_each_target_once_whoever_looks_at_it_and_however_many_got_it(environment, count_run):
+    count_run("vobiz", "replace", "2 daemons, a signal to one and to both", FEW)
+    names, targets = many_targets("signal", FEW)
+    _, daemons = rotate_first_time(environment, names, targets, 2)
+
+    def rotated(times: int) -> bool:
+        return all(environment.state(name).counts.succeeded == times for name in names)
+
+    time.sleep(TOGETHER)  # what was rotated within so many seconds is not rotated again
+    daemons[0].send(signal.SIGUSR1)
+    eventually(lambda: rotated(2), lambda: counts(environment, names))
+    time.sleep(TOGETHER)
+    for daemon in daemons:
+        daemon.send(signal.SIGUSR1)
+    eventually(lambda: rotated(3), lambda: counts(environment, names))
+    heard = ["rotating now" in [line["event"] for line in daemon.events()] for daemon in daemons]
+    assert heard == [True, True]
+    assert rotated(3), counts(environment, names)
+
+
+def test_what_a_daemon_that_stops_looked_at_is_taken_up_in_seconds(environment, count_run):
+    count_run("vobiz", "replace", "one of two daemons stopped", FEW)
+    names, targets = many_targets("stopped", FEW)
+    _, daemons = rotate_first_time(environment, names, targets, 2)
+    share = names_reported(daemons[0])
+    assert 0 < len(share) < FEW
+    daemons[0].stop(signal.SIGTERM)
+    stopped = time.monotonic()
+    eventually(lambda: sorted(names_reported(daemons[1])) == names, "the other one reports all targets", 15)
+    print(f"{len(share)} of {FEW} targets taken over {time.monotonic() - stopped:.1f} s after the stop")
+    assert_each_rotated_once(environment, names)
 
 
 def test_what_a_killed_daemon_leaves_is_carried_on_by_another_one_in_seconds(environment, count_run):

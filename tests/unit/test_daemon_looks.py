@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from engine_harness import REPLACE
 
-from rotator.core.actions import Hold, HoldReason, Step
+from rotator.core.actions import Step
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Credential, Purpose, Request, Target, TargetState
 from rotator.core.secret import Secret
 from rotator.daemon.looks import Looks

@@ -9,7 +9,8 @@ from threading import Event
 import pytest
 from core_facts import ATTEMPT, DAY, ENTRY, OLD
 
-from rotator.core.actions import Hold, HoldReason, Step
+from rotator.core.actions import Step
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components, Composition
 from rotator.daemon.snapshot import Snapshot

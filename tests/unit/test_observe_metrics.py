@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from rotator.core.actions import Hold, HoldReason
 from rotator.core.clocks import Clocks
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
     Counts,

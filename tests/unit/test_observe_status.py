@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rotator.core.actions import Hold, HoldReason
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
     Claim,

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from core_facts import ENTRY, HOUR, NEW, NOW, OLD, OTHER, STAGED, attempt, document, facts
 
-from rotator.core.actions import Abandon, Apply, Disable, HoldReason, Verb
+from rotator.core.actions import Abandon, Apply, Disable, Verb
 from rotator.core.decide import decide
+from rotator.core.holding import HoldReason
 
 
 def test_nothing_is_applied_that_could_not_be_published_unless_it_is_to_be_taken_over():

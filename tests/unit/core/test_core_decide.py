@@ -38,8 +38,6 @@ from rotator.core.actions import (
     DrawDueTime,
     Drop,
     Forget,
-    Hold,
-    HoldReason,
     LookUp,
     Prove,
     Publish,
@@ -52,6 +50,7 @@ from rotator.core.circuit import ProviderVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import CHECKS, decide, draw_due_time
 from rotator.core.facts import Facts, lookup_key
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Claim, Credential, Ending, FormerPath, Phase, Purpose, Strategy, Verification
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret

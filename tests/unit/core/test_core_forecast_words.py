@@ -22,11 +22,11 @@ from core_facts import (
     facts,
 )
 
-from rotator.core.actions import HoldReason
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.forecast import ForecastStep, forecast
 from rotator.core.forecast_events import ForecastEvent
+from rotator.core.holding import HoldReason
 from rotator.core.model import Ending, Phase, Purpose, Strategy, Verification
 from rotator.core.schedule import SPREAD, Cron, Every, Window
 from rotator.testing import GENERATED

@@ -239,7 +239,7 @@ def test_what_was_replaced_before_an_emergency_is_part_of_it():
     engine.look(world.target)
     (entry,) = world.state.ledger
     assert not entry.compromised
-    assert end_now(entry, world.clock.now()).compromised
+    assert end_now((entry,), world.clock.now(), compromised=True)[0].compromised
     world.request(engine, compromised=True)
     engine.look(world.target)
     assert not world.provider.accepts(first.username, first.password)

@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason
 from rotator.core.answers import Answer, Refusal, Refused, Unknown
 from rotator.core.attempts import is_published
+from rotator.core.holding import HoldReason
 from rotator.core.model import Credential, Ending, Proof, Purpose, Target
 from rotator.testing import CHOSEN, Crash, FakeFault, FakeProvider
 

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason, Step
+from rotator.core.actions import Step
 from rotator.core.attempts import is_published
+from rotator.core.holding import HoldReason
 from rotator.core.model import Claim, Phase, Purpose, Target, TargetState
 from rotator.engine import Look, Outcome
 from rotator.engine.memory import Memory

@@ -10,10 +10,10 @@ import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 from process_variants import SkewedClock, act_at_boundary, start_process
 
-from rotator.core.actions import HoldReason
 from rotator.core.answers import Refusal, Refused
 from rotator.core.attempts import is_published
 from rotator.core.circuit import ProviderVerb
+from rotator.core.holding import HoldReason
 from rotator.core.model import Ending, Purpose, Strategy
 from rotator.core.schedule import Every
 from rotator.engine import Engine, Outcome

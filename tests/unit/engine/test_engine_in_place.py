@@ -9,10 +9,11 @@ import simulated_accounts
 from engine_harness import DAY, IN_PLACE, REPLACE, EngineHarness
 from simulated_accounts import SETUPS, RequestFault, SimulatedHarness
 
-from rotator.core.actions import HoldReason, Step
+from rotator.core.actions import Step
 from rotator.core.answers import Answer
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.forecast import forecast
+from rotator.core.holding import HoldReason
 from rotator.core.ledger import LATE_COMMIT
 from rotator.core.model import Credential, Ending, Phase, Proof, Purpose, Target
 from rotator.core.secret import Secret

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason
+from rotator.core.holding import HoldReason
 from rotator.core.model import Phase, Purpose
 from rotator.core.schedule import Every
 from rotator.engine import Outcome

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from engine_harness import DAY, IN_PLACE, EngineHarness
 
-from rotator.core.actions import Hold, HoldReason, Step
+from rotator.core.actions import Step
 from rotator.core.answers import Answer
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Claim, Credential, Phase, Purpose, Request, TargetState
 from rotator.engine import Engine, Look, Outcome
 from rotator.ports import Conflict, StoreCorrupt, StoreUnavailable, Versioned

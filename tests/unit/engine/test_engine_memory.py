@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason, Step
+from rotator.core.actions import Step
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.holding import HoldReason
 from rotator.core.model import Claim, Target, TargetState
 from rotator.engine import Outcome
 from rotator.engine.memory import Memory

@@ -7,7 +7,7 @@ from threading import Event, Thread
 import pytest
 from engine_harness import IN_PLACE, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason
+from rotator.core.holding import HoldReason
 from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy, Target, TargetState
 from rotator.daemon.clock import SystemClock
 from rotator.engine import Outcome

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from engine_harness import DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason
 from rotator.core.answers import Answer, Done, Retry, Wait
+from rotator.core.holding import HoldReason
 from rotator.core.log_ins import ANOTHER_AFTER, BURST
 from rotator.core.model import Credential, Proof, Target
 from rotator.core.secret import Secret
