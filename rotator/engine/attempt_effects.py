@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, ledger
+from rotator.core import advance, attempt_ends, ledger, moves
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
@@ -204,8 +204,9 @@ def _since_change(attempt: Attempt, now: datetime) -> timedelta:
 def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> None:
     """Writes the consumer document."""
     handed_out = advance.before_publish(session.state, session.consumer)
-    if handed_out != session.state:
-        session.write(handed_out)
+    noted = moves.before_writing(handed_out, session.target, session.clocks().latest)
+    if noted != session.state:
+        session.write(noted)
     try:
         session.publish(action.credential)
     except Conflict:
