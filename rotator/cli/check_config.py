@@ -44,8 +44,9 @@ def _wrong(problems: Iterable[ConfigProblem], output: Output) -> Exit:
 
 
 def _used(settings: Settings) -> list[Policy]:
-    policies = {each.policy.name: each.policy for each in (*settings.core_targets(), *settings.core_selections)}
-    return list(policies.values())
+    used = [target.policy for target in settings.core_targets()]
+    used += [selection.policy for selection in settings.core_selections]
+    return list({policy.name: policy for policy in used}.values())
 
 
 def _print(config: Path, settings: Settings, warnings: tuple[ConfigProblem, ...]) -> None:
