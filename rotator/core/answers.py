@@ -38,6 +38,7 @@ class Wait(Enum):
     PARTIAL = "partial"  # done in some environments but not in all (Apinizer): send the same again
     NOT_YET = "not_yet"  # a proof that has not come yet: the change may still be propagating
     UNREACHABLE = "unreachable"  # no connection was made, so the request certainly never arrived
+    READING = "reading"  # the account's listing is still being read; the reading goes on when somebody asks again
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
 from rotator.ports import Provider
 from rotator.providers.http.client import Http
+from rotator.providers.http.directory import Directories
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
 from rotator.settings import ConfigError, ConfigProblem, Settings, load
@@ -160,8 +161,10 @@ class Composition:
             client = self._client(settings)
             undo.callback(client.close)
             store = VaultStore(client, settings.vault.mount, settings.vault.state_prefix)
+            directories = Directories()
             providers = {
-                name: self._provider(name, account, store, undo) for name, account in settings.providers.items()
+                name: self._provider(name, account, store, directories, undo)
+                for name, account in settings.providers.items()
             }
             targets = settings.core_targets()
             former_names = FormerNames(store, frozenset(target.name for target in targets))
@@ -179,11 +182,14 @@ class Composition:
             )
             return Components(settings, targets, client, store, providers, engine, former_names, undo.pop_all())
 
-    def _provider(self, name: str, account: AccountOptions, store: VaultStore, undo: ExitStack) -> Provider:
+    def _provider(
+        self, name: str, account: AccountOptions, store: VaultStore, directories: Directories, undo: ExitStack
+    ) -> Provider:
         options = account.with_secrets(store.read_key)
         self.redactor.add(*options.secrets)
         try:
-            http = Http(options.http(name, read_only=self._read_only), self.clock, self.metrics)
+            connection = options.http(name, read_only=self._read_only)
+            http = Http(connection, self.clock, self.metrics, directories=directories)
             undo.callback(http.close)
             return KINDS[options.type](options, http, self.randomness)
         except ValueError as error:  # found only now that the secrets are known; its text contains no value
