@@ -53,15 +53,14 @@ class LongList:
     """Hands over the entries of one list in an object as they come, and keeps the fields beside it.
 
     A body that fits into `LARGEST_BODY` is read as a whole, and its list is in the answer. Of a larger one, the answer
-    has the list's key with an empty list.
+    has the list's key with an empty list. No entry, and nothing beside the list, may be larger than that either: the
+    parser reads what is not complete again with each chunk.
     """
-
-    largest = _LARGEST_LIST
 
     def __init__(self, key: str, fields: tuple[str, ...], take: Callable[[Any], None]) -> None:
         """Takes the key of the list, the fields to keep beside it, and a function that gets each entry."""
         self._whole = WholeBody()
-        self._size = 0
+        self._size = self._since_entry = 0
         self._broken = False
         self._body: dict[str, Any] = {}
         self._key, self._take = key, take
@@ -71,13 +70,20 @@ class LongList:
     def feed(self, chunk: bytes) -> bool:
         """See `BodyReader`."""
         self._size += len(chunk)
+        self._since_entry += len(chunk)
         if self._size <= LARGEST_BODY:
             return self._whole.feed(chunk)
         if self._whole.content:
             chunk = bytes(self._whole.content) + chunk
             self._whole.content.clear()
-        self._parse(chunk)
-        return self._size <= self.largest
+        if self._since_entry <= LARGEST_BODY + len(chunk):
+            self._parse(chunk)
+        return self._size <= _LARGEST_LIST and self._since_entry <= LARGEST_BODY
+
+    @property
+    def largest(self) -> int:
+        """See `BodyReader`."""
+        return _LARGEST_LIST if self._size > _LARGEST_LIST else LARGEST_BODY
 
     def reply(self, status: int, headers: Mapping[str, str], now: datetime) -> HttpReply:
         """See `BodyReader`."""
@@ -102,6 +108,7 @@ class LongList:
 
     def _entry(self, entry: Any) -> None:
         self._body[self._key] = []
+        self._since_entry = 0
         self._take(entry)
 
     def _keeper(self, name: str) -> Callable[[Any], None]:

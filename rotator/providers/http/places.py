@@ -39,7 +39,7 @@ class Places:
         if position is None:
             if not self.complete:
                 return None
-            position = self._end - self._size // 8
+            return page_from(self._end - self._size // 4, self._size, numbered=self._numbered)
         return page_from(max(position - self._size // 2, 0), self._size, numbered=self._numbered)
 
     def forget(self, key: str, value: str) -> None:

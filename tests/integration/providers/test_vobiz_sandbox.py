@@ -86,6 +86,7 @@ READINGS = [
 ] + [
     {"list_longest_page": 1},
     {"put_password_enables": True},
+    {"single_get": True},
     {"list_reveals_password": True},
     {"empty_not_found": True},
     {"challenge_realm": "trunk"},
