@@ -5,6 +5,7 @@ An adapter implements one of these protocols and imports nothing from the engine
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -14,7 +15,9 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Capabilities, Credential, Proof, TargetState
+from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
+from rotator.core.selection import ListedCredential
 
 
 class Provider(Protocol):
@@ -40,6 +43,13 @@ class Provider(Protocol):
     @property
     def longest_call(self) -> timedelta:
         """The longest time that a method takes, with retries and waiting for the rate limiter."""
+        ...
+
+    def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Passes every credential of the account to `take`, as it is read; some may be passed more than once.
+
+        Done only if the whole listing was read. Passes no password.
+        """
         ...
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
@@ -131,7 +141,23 @@ class Versioned:
     remedy: str = ""  # the command in Vault that restores it, or that takes its end away
 
 
-class Store(Protocol):
+class PaceBook(Protocol):
+    """What all processes know of each account's pace. An account is named by a key that tells nothing about it."""
+
+    def moment(self) -> Moment | None:
+        """Returns the store's time, and how wrong it may be; None before its first answer."""
+        ...
+
+    def read_pace(self, account: str) -> AccountPace:
+        """Reads the pace of an account; a new one if it is missing or not of our form. Raises StoreError."""
+        ...
+
+    def write_pace(self, account: str, pace: AccountPace) -> None:
+        """Writes the pace of an account over the version before. Raises StoreError, and `Conflict` if it lost."""
+        ...
+
+
+class Store(PaceBook, Protocol):
     """The documents of each target, and those of none. Every write is check-and-set; `Conflict`: it lost."""
 
     def now(self) -> datetime | None:
@@ -151,7 +177,7 @@ class Store(Protocol):
         ...
 
     def read_bell(self) -> Bell:
-        """Reads the bell; one that never rang if the document is missing or not of our form. Raises StoreError."""
+        """Reads the bell; a document that is not of our form has lost every ring. Raises StoreError."""
         ...
 
     def write_bell(self, bell: Bell) -> None:
@@ -253,6 +279,17 @@ class Meter(Protocol):
         """Counts a request to Vault: `operation` such as `read_state`, `outcome` such as `ok`, `conflict`, `denied`."""
         ...
 
+
+@dataclass(frozen=True, slots=True)
+class CallTerms:
+    """On what terms a provider is called: set around an effect, obeyed where its requests are sent."""
+
+    urgent: bool = False  # goes ahead of every queue, and obeys a wait that the provider asks for only for minutes
+    may_send: Callable[[], bool] = lambda: True  # False: it waited so long that another process may do the work now
+
+
+CALL_TERMS: ContextVar[CallTerms] = ContextVar("call_terms", default=CallTerms())  # noqa: B039  # it is frozen
+"""The terms of the calls that this thread makes."""
 
 Providers = Mapping[str, Provider]
 """The provider accounts by their name in the configuration."""

@@ -26,7 +26,7 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
       SIGTERM, SIGINT   finish the current step and stop; a second one stops at once
       SIGHUP            reload the configuration; if it is invalid, the old one stays in force
       SIGUSR1           rotate now what daemon.signal_rotates names; signals within ten seconds are one
-      SIGUSR2           log the state of each target
+      SIGUSR2           log a summary, and the state of each target that needs somebody
 
     \b
     Examples:

@@ -53,7 +53,6 @@ class AdoptionPlan:
     told_end: LedgerEntry | None  # the provider would end it
     known: bool = False  # the state document has it as published: only its document is gone
     request: Request | None = None  # waits, and is carried out afterwards
-    restorable: str = ""  # the command that restores the deleted state document, over which this writes
 
 
 def credential_in_use(

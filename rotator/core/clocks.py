@@ -25,12 +25,12 @@ class Clocks:
     @property
     def earliest(self) -> datetime:
         """The earlier of the two: whatever is due by now is due by both clocks."""
-        return self.local - max(self.offset, timedelta())
+        return self.vault if self.local - self.vault > RESOLUTION else self.local
 
     @property
     def latest(self) -> datetime:
         """The later of the two: a period that begins now ends in time by neither clock too early."""
-        return self.local - min(self.offset, timedelta())
+        return self.vault if self.vault - self.local > RESOLUTION else self.local
 
     @property
     def differ(self) -> bool:

@@ -5,15 +5,16 @@ important reason is the answer. Pure: the same facts always give the same action
 carried out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.action_properties import NEEDS_CLAIM
-from rotator.core.actions import Action, Decision, DrawDueTime, Hold, HoldReason, TakeClaim
+from rotator.core.actions import Action, Decision, DrawDueTime, TakeClaim
 from rotator.core.continuation import continue_attempt
 from rotator.core.drift import verify
 from rotator.core.facts import Facts
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import lost_state_hold, renamed_hold
 from rotator.core.moves import leave_paths, move
 from rotator.core.retirement import retire
@@ -39,14 +40,16 @@ def decide(facts: Facts) -> Decision:
         elif answer is not None:
             return TakeClaim() if isinstance(answer, NEEDS_CLAIM) and not facts.holds_claim else answer
     weightiest = min(holds, key=lambda hold: _WEIGHT[hold.reason])
-    return replace(weightiest, until=_next_change(facts, weightiest))
+    return replace(weightiest, until=_next_change(facts, holds))
 
 
-def _next_change(facts: Facts, hold: Hold) -> datetime | None:
+def _next_change(facts: Facts, holds: Iterable[Hold]) -> datetime | None:
     """Returns when, by the local clock, another action may become possible."""
     state, clocks = facts.state, facts.clocks
     waiting = _waiting_accounts(facts)
-    own = [hold.until, *(until for account, until in facts.open_circuits.items() if account in waiting)]
+    own = [hold.until for hold in holds]
+    own += [until for shut in (facts.open_circuits, facts.paced) for name, until in shut.items() if name in waiting]
+    own += [until for (account, _), until in facts.shut_verbs.items() if account in waiting]
     shared = [state.not_before, state.verify_at, *(entry.not_before for entry in state.ledger)]
     shared += [former.not_before for former in state.former_paths]
     by_both = [state.next_rotation, *(former.until for former in state.former_paths)]

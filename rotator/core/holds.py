@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from rotator.core.actions import Hold, HoldReason
+from rotator.core.attempts import is_published
 from rotator.core.backoff import is_waiting
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, has_other_identity
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Credential, Phase
 
 
@@ -27,6 +28,14 @@ def circuit_hold(facts: Facts, account: str, verb: ProviderVerb) -> Hold | None:
         message = f"the key of {account} may not {verb.value}, as several refusals in a row say: give it that right"
         return Hold(HoldReason.CIRCUIT_OPEN, message)
     return None
+
+
+def pace_hold(facts: Facts, account: str) -> Hold | None:
+    """Holds if the account's pace allows no request for longer than an effect waits for one. That is no failure."""
+    until = facts.paced.get(account)
+    if until is None:
+        return None
+    return Hold(HoldReason.PACED, f"{account} takes no more requests before {until:%H:%M:%S} UTC")
 
 
 def identity_hold(facts: Facts, *credentials: Credential | None) -> Hold | None:
@@ -52,6 +61,15 @@ def backoff_hold(facts: Facts) -> Hold | None:
     return Hold(HoldReason.PROPAGATING if propagating else HoldReason.BACKING_OFF, state.last_error)
 
 
+def log_in_hold(facts: Facts, account: str) -> Hold | None:
+    """Holds a log-in while too many at the account were wrong."""
+    until = facts.log_ins_rest_until.get(account)
+    if until is None or not facts.capabilities[account].proof.tries_password:
+        return None
+    message = f"several log-ins at {account} were refused: the next one waits, since registrars lock addresses out"
+    return Hold(HoldReason.LOG_INS_REST, message, until)
+
+
 def foreign_document_hold(facts: Facts) -> Hold | None:
     """Holds if the consumer document names neither what was published last nor what is staged now."""
     attempt, consumer, name = facts.state.attempt, facts.consumer, facts.target.name
@@ -59,7 +77,8 @@ def foreign_document_hold(facts: Facts) -> Hold | None:
         what = f"{facts.target.path} was deleted in Vault"
         again = f"publish again what is in use (rotator adopt {name})"
         return Hold(HoldReason.DOCUMENT_DELETED, f"{what}: {_one_of(consumer.remedy, again)}")
-    if facts.consumer_document_is_ours or (attempt is not None and consumer.names(attempt.staged)):
+    is_staged = attempt is not None and (consumer.names(attempt.staged) or is_published(attempt, consumer))
+    if facts.consumer_document_is_ours or is_staged:
         return None
     what = "is not what rotator published" if consumer.exists else "is gone"
     if facts.state.published is None and consumer.credential_id is not None:
@@ -72,6 +91,12 @@ def foreign_document_hold(facts: Facts) -> Hold | None:
     return Hold(HoldReason.FOREIGN_DOCUMENT, f"{facts.target.path} {what}: {_one_of(*remedies)}")
 
 
+def is_taken_over(facts: Facts, hold: Hold) -> bool:
+    """True if somebody has asked already to write over the document that a hold is about."""
+    request = facts.state.request
+    return hold.reason is HoldReason.FOREIGN_DOCUMENT and request is not None and request.take_over
+
+
 def lost_state_hold(facts: Facts) -> Hold | None:
     """Holds if the state document was deleted: what is in use is in its older versions, or at the provider."""
     if not facts.state_deleted:
@@ -81,8 +106,8 @@ def lost_state_hold(facts: Facts) -> Hold | None:
 
 def lost_state_message(target: str, remedy: str) -> str:
     """Says that a state document was deleted, and what to do about it."""
-    adopt = f"take up what is in use (rotator adopt {target})"
-    return f"the state document of {target} was deleted in Vault: {_one_of(remedy, adopt)}"
+    way_out = remedy or f"take up what is in use (rotator adopt {target})"
+    return f"the state document of {target} was deleted in Vault: {way_out}"
 
 
 def ending_document_hold(facts: Facts) -> Hold | None:

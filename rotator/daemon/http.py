@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from threading import Thread
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import structlog
 from waitress import wasyncore
@@ -14,6 +15,7 @@ from waitress.server import create_server
 
 from rotator.observe.health import Health, HealthReport
 from rotator.observe.metrics import CONTENT_TYPE
+from rotator.observe.status_query import StatusQuery, StatusQueryError, parse
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -48,7 +50,7 @@ class StatusServer:
         port: 0 takes any free port; the property `port` returns it.
         metrics_render: returns the text of /metrics.
         health: answers /healthz and /readyz.
-        status: returns the document of /status, quickly and without leaving the process.
+        status: returns the page of /status that a query asks for, quickly and without leaving the process.
     """
 
     def __init__(
@@ -57,15 +59,15 @@ class StatusServer:
         port: int,
         metrics_render: Callable[[], bytes],
         health: Health,
-        status: Callable[[], Mapping[str, Any]],
+        status: Callable[[StatusQuery], Mapping[str, Any]],
     ) -> None:
         self._host = host
         self._wanted = port
-        self._pages: dict[str, Callable[[], tuple[int, str, bytes]]] = {
-            "/metrics": lambda: (200, CONTENT_TYPE, metrics_render()),
-            "/healthz": lambda: _report(health.live()),
-            "/readyz": lambda: _report(health.ready()),
-            "/status": lambda: (200, _JSON, _body(status())),
+        self._pages: dict[str, Callable[[str], tuple[int, str, bytes]]] = {
+            "/metrics": lambda _: (200, CONTENT_TYPE, metrics_render()),
+            "/healthz": lambda _: _report(health.live()),
+            "/readyz": lambda _: _report(health.ready()),
+            "/status": lambda query: (200, _JSON, _body(status(parse(parse_qs(query, keep_blank_values=True))))),
         }
         self._map: dict[int, Any] = {}
         self._server: Any = None
@@ -107,21 +109,23 @@ class StatusServer:
 
     def _answer(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        status, kind, body = self._page(method, path)
+        status, kind, body = self._page(method, path, environ.get("QUERY_STRING", ""))
         headers = [("Content-Type", kind), ("Content-Length", str(len(body))), *_SECURITY]
         if status == 405:
             headers.append(("Allow", "GET, HEAD"))
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [] if method == "HEAD" else [body]
 
-    def _page(self, method: str, path: str) -> tuple[int, str, bytes]:
+    def _page(self, method: str, path: str, query: str) -> tuple[int, str, bytes]:
         if method not in ("GET", "HEAD"):
             return 405, _JSON, _body({"error": "this endpoint is read-only: use GET or HEAD"})
         page = self._pages.get(path)
         if page is None:
             return 404, _JSON, _body({"error": "no such page", "pages": sorted(self._pages)})
         try:
-            return page()
+            return page(query)
+        except StatusQueryError as error:
+            return 400, _JSON, _body({"error": str(error)})
         except Exception:  # noqa: BLE001 - one failing page must not bring down the others or the process
             _log.exception("a page could not be rendered", path=path)
             return 500, _JSON, _body({"error": "this page could not be rendered; the log says why"})

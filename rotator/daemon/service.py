@@ -14,14 +14,16 @@ from rotator.daemon.looks import Looks
 from rotator.daemon.reload import Reload
 from rotator.daemon.rotate_now import RotationSignal, rotate_now
 from rotator.daemon.scheduler import Scheduler
+from rotator.daemon.selection_watch import SelectionWatch
+from rotator.daemon.share import Share
 from rotator.daemon.signals import SignalRequest, Signals
 from rotator.daemon.snapshot import Snapshot
-from rotator.daemon.sweep import Sweep
 from rotator.observe.health import Health
 from rotator.ports import StoreUnavailable
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _VAULT_INTERVAL = 5.0  # seconds between two attempts to reach Vault at the start
+_LEAVE_WITHIN = 2.0  # seconds; Vault may be gone
 
 # Exit codes: stopped in time; the embedded Vault ended; a step was still running after `stop_within`.
 STOPPED, FAILED, OVERDUE = 0, 3, 4
@@ -42,21 +44,23 @@ class Service:
         self._scheduler = Scheduler(
             look=self._looks.look,
             heartbeat=self._heartbeat,
-            sweep=Sweep(self._looks, self._snapshot).run,
             missed=composition.metrics.missed_run,
             clock=composition.clock,
-            randomness=composition.randomness,
             workers=daemon.workers,
             poll=daemon.poll,
         )
+        clock, holder = composition.clock, composition.holder
+        self._share = Share(self._looks, self._scheduler, self._snapshot, clock, holder)
+        self._bell = BellWatch(self._looks, self._scheduler, self._share, self._health, clock, holder)
+        self._selections = SelectionWatch(composition, self._looks, self._share)
         composition.metrics.follow_orphans(lambda: self._snapshot.orphans(self._looks.components))
-        self._reload = Reload(composition, self._looks, self._scheduler, self._snapshot, self._health)
+        self._reload = Reload(composition, self._looks, self._scheduler, self._share, self._snapshot, self._health)
         self._http = StatusServer(
             daemon.listen.host,
             daemon.listen.port,
             composition.metrics.render,
             self._health,
-            lambda: self._snapshot.document(self._looks.components),
+            lambda query: self._snapshot.document(self._looks.components, query),
         )
 
     def run(self) -> int:
@@ -113,14 +117,19 @@ class Service:
         return False
 
     def _begin(self) -> None:
-        watch = (self._composition, self._scheduler, self._stop)
-        Thread(target=watch_clock, args=watch, name="clock-watch", daemon=True).start()
-        targets = self._components.targets
-        self._scheduler.set_targets(targets)
-        bell = BellWatch(self._looks, self._scheduler)
-        Thread(target=bell.watch, args=(self._stop,), name="bell-watch", daemon=True).start()
+        self._share.update()
+        self._bell.listen()  # before the first look: what was asked for earlier is found, what is from now on is heard
+        watches = {
+            "clock-watch": lambda: watch_clock(self._composition, self._scheduler, self._stop),
+            "bell-watch": lambda: self._bell.watch(self._stop),
+            "share-watch": lambda: self._share.watch(self._stop),
+            "selection-watch": lambda: self._selections.watch(self._stop),
+        }
+        for name, watch in watches.items():
+            Thread(target=watch, name=name, daemon=True).start()
         self._scheduler.start()
-        _log.info("started", version=__version__, holder=self._composition.holder, targets=len(targets))
+        targets = len(self._components.targets)
+        _log.info("started", version=__version__, holder=self._composition.holder, targets=targets)
 
     def _obey(self) -> None:
         while True:
@@ -136,15 +145,21 @@ class Service:
 
     def _carry_out(self, what: SignalRequest, by: str, at: float) -> None:
         if what is SignalRequest.REPORT:
-            for row in self._snapshot.document(self._components)["targets"]:
-                _log.info("state", **row)
+            self._report()
             return
         with self._one_at_a_time:
             if what is SignalRequest.RELOAD:
                 self._reload.reload()
                 return
             recent, clock = self._snapshot.requests, self._composition.clock
-            rotate_now(self._components, self._scheduler, recent, clock, RotationSignal(by, at))
+            rotate_now(self._components, self._scheduler, self._share, recent, clock, RotationSignal(by, at))
+
+    def _report(self) -> None:
+        """Logs the sums, and the targets that somebody has to look after; a page of them at the most."""
+        document = self._snapshot.in_need(self._components)
+        _log.info("fleet", **document["summary"], more=document["next"] is not None)
+        for row in document["targets"]:
+            _log.info("state", **row)
 
     def _end(self) -> int:
         """Stops in order: no new looks; the running ones after their current step; the HTTP endpoint last."""
@@ -152,7 +167,10 @@ class Service:
         components = self._looks.components
         settings = components.settings if components is not None else self._composition.settings
         in_time = self._looks.wait(settings.daemon.stop_within)
+        leaving = Thread(target=self._share.leave, name="leave", daemon=True)
+        leaving.start()
         self._http.stop()
+        leaving.join(_LEAVE_WITHIN)
         if components is not None:
             components.close()
         if not in_time:

@@ -1,7 +1,7 @@
 """The handling of signals. A handler only queues a request; the main thread takes it from the queue and acts.
 
 SIGTERM and SIGINT stop after the current step; a second one stops at once. SIGHUP reloads the configuration, SIGUSR1
-rotates what the configuration names for it, SIGUSR2 logs the state.
+rotates what the configuration names for it, SIGUSR2 logs a summary and the targets that need somebody.
 """
 
 import os

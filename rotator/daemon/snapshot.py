@@ -1,56 +1,53 @@
 """The latest state and look of each target: the source of metrics, `/status` and the one log line for each run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from itertools import islice
+from threading import Lock
 from typing import Any
 
 from rotator import __version__
-from rotator.core.actions import Hold, HoldReason
 from rotator.core.left_over import Orphan, orphans
 from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components, Composition
 from rotator.daemon.recent_requests import RecentRequests
 from rotator.engine import Look, Outcome
+from rotator.observe.fleet import LOOKED_AT_WITHIN
 from rotator.observe.logs import log_run
-from rotator.observe.status import Surroundings, status_document
+from rotator.observe.status import Page, Surroundings, status_document, summary
+from rotator.observe.status_query import PAGE, StatusQuery
+from rotator.observe.target_figures import TargetSnapshot, max_age
+from rotator.observe.target_words import state_word
 
-_BLOCKED = {
-    HoldReason.DOCUMENT_DELETED: "document_deleted",
-    HoldReason.FOREIGN_DOCUMENT: "foreign_document",
-    HoldReason.IDLE_IN_OVERLAP: "idle_in_overlap",
-    HoldReason.ACCOUNT_MISSING: "account_missing",
-    HoldReason.ACCOUNT_CHANGED: "account_changed",
-    HoldReason.UNPROVED: "passwords_not_accepted",
-    HoldReason.CLOCKS_DIFFER: "clocks_differ",
-    HoldReason.LEFT_ALONE: "cannot_be_proved",
-    HoldReason.RENAMED: "renamed",
-    HoldReason.FORMER_PATH: "former_path",
-}
 _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
 
 
 class Snapshot:
-    """A cache of the state documents in Vault. The threads of looks and of the HTTP endpoint use it."""
+    """What the daemon knows of its targets. The threads of looks and of the HTTP endpoint use it."""
 
     def __init__(self, composition: Composition) -> None:
-        self._composition = composition
-        self._states: dict[str, TargetState] = {}
-        self._holds: dict[str, Hold] = {}
+        self._composition, self._fleet = composition, composition.fleet
+        self._lock = Lock()
+        self._kept: frozenset[str] = frozenset()  # the share of this process: each process reports its own
+        self._components: Components | None = None  # those that the next two were made for
+        self._targets: tuple[Target, ...] = ()  # in the order of their names
+        self._names: frozenset[str] = frozenset()
+        self._orphans: dict[str, tuple[Orphan, ...]] = {}  # by target, of those that have some
         self.requests = RecentRequests(composition.clock)
 
     def update_state(self, target: Target, state: TargetState) -> None:
         """Stores a state document that was read or written."""
         self._composition.redactor.learn(state)
-        self._composition.metrics.update(target, state)
         self.requests.see(state)
-        self._states[target.name] = state
+        with self._lock:
+            if target.name in self._kept:
+                self._fleet.update(target, state)
+                if self._components is not None:
+                    self._find_orphans(state, self._components)
 
     def update_look(self, target: Target, look: Look) -> None:
         """Stores a look that has ended."""
-        if look.hold is not None:
-            self._holds[target.name] = look.hold
-        else:
-            self._holds.pop(target.name, None)
-        self._composition.metrics.blocked(target.name, _BLOCKED.get(look.hold.reason) if look.hold else None)
+        self._fleet.held(target.name, look.hold)
         attempt = look.state.attempt if look.state else None
         published = look.state.published if look.state else None
         log_run(
@@ -64,36 +61,101 @@ class Snapshot:
             error=look.message if look.outcome in _FAILED else "",
         )
 
-    def forget_all_but(self, names: set[str]) -> None:
-        """Forgets the targets that are no longer configured, or of which nothing is left."""
-        self.requests.forget_all_but(names)
-        for gone in set(self._states) - names:
-            self._composition.metrics.forget(gone)
-            self._states.pop(gone, None)
-            self._holds.pop(gone, None)
+    def keep_only(self, names: Iterable[str]) -> None:
+        """Keeps only these targets from now on: those that this process looks at."""
+        with self._lock:
+            self._kept, self._components = frozenset(names), None
+            self._fleet.forget(self._fleet.all().keys() - self._kept)
+
+    def sweep_takes(self, round_: timedelta) -> None:
+        """Notes how long it may take until the sweep comes by at a target again."""
+        self._fleet.looked_at_within = max(LOOKED_AT_WITHIN, 2 * round_)
+        self._composition.metrics.sweep_takes(round_)
+
+    def forget(self, name: str) -> None:
+        """Forgets a target of which nothing is left."""
+        with self._lock:
+            self._fleet.forget({name})
+            self._orphans.pop(name, None)
 
     def orphans(self, components: Components | None) -> tuple[Orphan, ...]:
         """Returns what nobody ends, of every target that was seen."""
-        if components is None:
-            return ()
-        configured = {target.name for target in components.targets}
-        seen = list(self._states.items())
-        found = [orphans(state, components.providers, configured=name in configured) for name, state in seen]
-        return tuple(each for some in found for each in some)
+        with self._lock:
+            self._follow(components)
+            return tuple(orphan for found in self._orphans.values() for orphan in found)
 
-    def document(self, components: Components | None) -> Mapping[str, Any]:
-        """Returns the status document, without leaving the process.
+    def document(self, components: Components | None, query: StatusQuery) -> Mapping[str, Any]:
+        """Returns a page of the status document of the targets that this process looks at, without leaving it.
 
         `components` is None until Vault was reached.
         """
+        with self._lock:
+            self._follow(components)
+            targets, orphans = self._targets, sorted(self._orphans)
+        matching = self._matching(targets, query)
+        page = list(islice(matching, query.limit))
+        more = next(matching, None) is not None
+        following = page[-1].name if more and page else None
+        return self._document(page, orphans if query.asks_for_orphans else [], len(orphans), following, query.limit)
+
+    def in_need(self, components: Components) -> Mapping[str, Any]:
+        """Returns the status document of the targets that somebody has to look after, and of no more than a page."""
+        needs = self._fleet.in_need()
+        blocked = {name for name, seen in self._fleet.all().items() if state_word(seen.state, seen.hold) == "blocked"}
+        with self._lock:
+            self._follow(components)
+            targets, orphans = self._targets, sorted(self._orphans)
+        page = [target for target in targets if target.name in needs or target.name in blocked]
+        following = page[PAGE - 1].name if len(page) > PAGE else None
+        return self._document(page[:PAGE], orphans, len(orphans), following, PAGE)
+
+    def _matching(self, targets: Iterable[Target], query: StatusQuery) -> Iterator[Target]:
+        now, within = self._composition.clock.now(), self._fleet.looked_at_within
+        for target in targets:
+            if target.name > query.after and query.may_match(target) and query.matches(self._seen(target), now, within):
+                yield target
+
+    def _document(
+        self, page: Sequence[Target], orphans: Sequence[str], number: int, following: str | None, limit: int
+    ) -> Mapping[str, Any]:
+        components, named = self._components, [*(target.name for target in page), *orphans[:limit]]
+        seen = {name: found for name in named if (found := self._fleet.get(name)) is not None}
         around = Surroundings(
             holder=self._composition.holder,
             version=__version__,
             kinds=components.kinds if components else {},
             capabilities=components.capabilities if components else {},
-            holds=dict(self._holds),
+            holds={name: found.hold for name, found in seen.items() if found.hold is not None},
             audit=self._composition.audit.status,
             vault_now=components.store.now() if components else None,
+            selections=self._composition.selections.document(),
         )
+        states = {name: found.state for name, found in seen.items()}
+        beside = Page(self._names, summary(self._fleet, len(self._targets), number), following)
+        return status_document(page, states, self._composition.clock.now(), around, beside)
+
+    def _seen(self, target: Target) -> TargetSnapshot:
+        """Returns what is known of a target, or, until its first look, that nothing is."""
+        known = self._fleet.get(target.name)
+        unknown = TargetState(target.name)
+        return known or TargetSnapshot(target, unknown, max_age(target.policy), self._composition.clock.now())
+
+    def _follow(self, components: Components | None) -> None:
+        """Prepares what depends on the configuration and on the share of this process, once for each."""
+        if components is not None and components is self._components:
+            return
         targets = components.targets if components else self._composition.settings.core_targets()
-        return status_document(targets, dict(self._states), self._composition.clock.now(), around)
+        own = [target for target in targets if components is None or target.name in self._kept]
+        self._components, self._targets = components, tuple(sorted(own, key=lambda target: target.name))
+        self._names = frozenset(target.name for target in targets)
+        self._orphans = {}
+        if components is not None:
+            for seen in self._fleet.all().values():
+                self._find_orphans(seen.state, components)
+
+    def _find_orphans(self, state: TargetState, components: Components) -> None:
+        found = tuple(orphans(state, components.providers, configured=state.target in self._names))
+        if found:
+            self._orphans[state.target] = found
+        else:
+            self._orphans.pop(state.target, None)

@@ -19,6 +19,9 @@ def plan_adoption(caller: ProviderCaller, session: Session, known: KnownToOperat
         AdoptionImpossible: nothing can be taken up, or the provider does not have it.
     """
     target, state, consumer = session.target, session.state, session.consumer
+    if session.restorable:
+        alone = "it alone knows the replaced credentials that wait to be retired"
+        raise AdoptionImpossible(f"its state document was deleted, and {alone}: restore it first: {session.restorable}")
     wanted = adoption.credential_in_use(target, state, consumer, known)
     if wanted.account not in caller.providers:
         raise AdoptionImpossible(f"its account {wanted.account} is not in the configuration")
@@ -27,12 +30,11 @@ def plan_adoption(caller: ProviderCaller, session: Session, known: KnownToOperat
         raise AdoptionImpossible(f"{wanted.account} could not be asked for {wanted.username!r}: {message_of(answer)}")
     identity = caller.providers[wanted.account].identity
     matches = tuple(replace(match, identity=identity) for match in answer.value)
-    plan = adoption.adoption_plan(target, state, consumer, wanted, matches, known)
-    return replace(plan, restorable=session.restorable)
+    return adoption.adoption_plan(target, state, consumer, wanted, matches, known)
 
 
 def adopt(caller: ProviderCaller, session: Session, plan: AdoptionPlan, requested_by: str, reason: str) -> TargetState:
-    """Proves the credential and takes it up, even over a deleted state document.
+    """Proves the credential and takes it up, even over a state document that is lost for good.
 
     The state document is written first: if the consumer document then cannot be, the same command publishes it.
 

@@ -6,13 +6,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Lock
 
+from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.clocks import Clocks
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import lost_state_message
 from rotator.core.model import Attempt, Capabilities, Claim, Credential, Target, TargetState
+from rotator.core.verification import longest_asked
+from rotator.engine.memory import Memory
 from rotator.engine.throttles import Throttles
-from rotator.ports import Store, StoreDeleted, StoreError, StoreUnavailable, Timer
+from rotator.ports import CallTerms, Conflict, Store, StoreDeleted, StoreError, StoreUnavailable, Timer, Versioned
 
 StateObserver = Callable[[Target, TargetState], None]
 
@@ -20,33 +23,77 @@ _RENEWALS = 3  # within the length of a claim
 
 
 class Session:
-    """Reads both documents once and tracks its own writes; after a conflict it reads them again."""
+    """Has both documents and tracks its own writes; after a conflict it reads the documents again."""
 
     def __init__(
-        self, target: Target, store: Store, clock: Timer, holder: str, claim: timedelta, observe: StateObserver
+        self,
+        target: Target,
+        store: Store,
+        clock: Timer,
+        holder: str,
+        claim: timedelta,
+        observe: StateObserver,
+        memory: Memory,
+        *,
+        fresh: bool = True,
     ) -> None:
-        self.target = target
+        """Begins a look. Raises StoreError.
+
+        Args:
+            fresh: read both documents; otherwise only what `memory` does not have.
+        """
+        self.target, self._memory = target, memory
         self._writing = Lock()  # an effect and the renewal beside it write one after the other
         self._store, self._clock, self._holder, self._claim_length, self._observe = store, clock, holder, claim, observe
-        self.read()
+        if fresh or not self._recall():
+            self.read()
 
     def read(self) -> None:
         """Reads both documents and forgets everything else, including the claim."""
         versioned = self._store.read_state(self.target.name)
-        self.state, self.version, self._found = versioned.state, versioned.version, versioned
+        self._memory.keep_state(versioned)
+        self._begin(versioned)
+        self._has_read_state = True
+        self.read_consumer()
+        self._observe(self.target, self.state)
+
+    def _recall(self) -> bool:
+        """Begins with the documents in memory; returns False if one of them has to be read."""
+        known = self._memory.state(self.target.name)
+        if known is None:
+            return False
+        self._begin(known)
+        documents = {path: self._memory.consumer(path) for path in self._paths()}
+        recalled = {path: document for path, document in documents.items() if document is not None}
+        if len(recalled) < len(documents):
+            return False
+        self._keep_documents(recalled)
+        return True
+
+    def _begin(self, found: Versioned) -> None:
+        self.state, self.version, self._found = found.state, found.version, found
         self._over_deleted = False
         self._claim_ends = 0.0  # monotonic: a clock jump must not stretch a claim
         self._lookups: dict[str, tuple[Credential, ...]] = {}
         self._unsettled = False
-        self.read_consumer()
-        self._observe(self.target, self.state)
+        self.has_read_consumer = self._has_read_state = self.has_unwritten = False
+
+    def _paths(self) -> list[str]:
+        """Returns the target's path, and those that it leaves."""
+        leaves = {self.state.path, *(former.path for former in self.state.former_paths)}
+        return [self.target.path, *sorted(leaves - {"", self.target.path})]
 
     def read_consumer(self) -> None:
         """Reads the consumer document, and those at the paths that the target leaves."""
-        self.consumer: ConsumerDocument = self._store.read_consumer(self.target.path)
-        leaves = {self.state.path, *(former.path for former in self.state.former_paths)}
-        others = sorted(leaves - {"", self.target.path})
-        self.other_documents = {path: self._store.read_consumer(path) for path in others}
+        documents = {path: self._store.read_consumer(path) for path in self._paths()}
+        for path, document in documents.items():
+            self._memory.keep_consumer(path, document)
+        self._keep_documents(documents)
+        self.has_read_consumer = True
+
+    def _keep_documents(self, documents: dict[str, ConsumerDocument]) -> None:
+        self.consumer = documents[self.target.path]
+        self.other_documents = {path: each for path, each in documents.items() if path != self.target.path}
 
     def write(self, state: TargetState) -> None:
         """Writes the state document over the version that was read, and renews the claim if we hold it.
@@ -64,6 +111,20 @@ class Session:
         else:
             self.write_claimed(state)
 
+    def note(self, state: TargetState) -> None:
+        """Keeps what is now known, for the next write to store: another, a renewal of the claim, or `flush`.
+
+        Only for what may be lost. A claim that is never released says that something was.
+        """
+        with self._writing:
+            self.state, self.has_unwritten = replace(state, claim=self.state.claim), True
+        self._observe(self.target, self.state)
+
+    def flush(self) -> None:
+        """Writes what was only noted. Raises like `write`."""
+        if self.has_unwritten:
+            self.write(self.state)
+
     def write_claimed(self, state: TargetState) -> None:
         """Writes the state document with a fresh claim of this process. Raises like `write`."""
         self._check_and_set(replace(state, claim=self.new_claim()), self._fresh_end())
@@ -76,8 +137,14 @@ class Session:
 
     def _replace(self, state: TargetState, claim_ends: float) -> None:
         self.version = self._store.write_state(state, self.version)
-        self.state, self._claim_ends = state, claim_ends
+        self.state, self._claim_ends, self.has_unwritten = state, claim_ends, False
+        self._memory.keep_state(Versioned(state, self.version, ends_at=self._found.ends_at, remedy=self._found.remedy))
         self._observe(self.target, state)
+
+    @property
+    def is_fresh(self) -> bool:
+        """True if this look has read both documents, rather than found them in memory."""
+        return self._has_read_state and self.has_read_consumer
 
     @property
     def state_deleted(self) -> bool:
@@ -86,11 +153,11 @@ class Session:
 
     @property
     def restorable(self) -> str:
-        """The command in Vault that restores the deleted state document; empty if there is none to restore."""
+        """The command in Vault that restores the deleted state document; empty if nothing is left to restore."""
         return self._found.remedy if self.state_deleted else ""
 
     def allow_over_deleted(self) -> None:
-        """Allows this look to write over a deleted state document, since somebody asked for that."""
+        """Allows this look to write over a state document that is lost for good, since somebody asked for that."""
         self._over_deleted = True
 
     def renewing(self) -> AbstractContextManager[None]:
@@ -102,7 +169,7 @@ class Session:
     def _renew(self) -> bool:
         """Renews the claim beside an effect, on another thread; False where it is lost or released.
 
-        After a conflict the claim is lost, and the effect's own write will conflict as well.
+        After a conflict the claim is lost: no other effect begins, and the next write conflicts as well.
         """
         if not self._writing.acquire(blocking=False):
             return True  # what the effect writes now renews the claim
@@ -110,6 +177,9 @@ class Session:
             if self.state.claim is None:
                 return False
             self._replace(replace(self.state, claim=self.new_claim()), self._fresh_end())
+        except Conflict:
+            self._claim_ends = 0.0
+            return False
         except StoreError as error:
             return isinstance(error, StoreUnavailable)  # Vault may be back before the claim has ended
         finally:
@@ -133,7 +203,8 @@ class Session:
         self._write_document(path, credential, self.document_at(self.state.path).rotated_at)
 
     def _write_document(self, path: str, credential: Credential, rotated_at: datetime | None) -> None:
-        version = self._store.write_consumer(path, credential, rotated_at, self.document_at(path))
+        over = self.document_at(path)
+        version = self._store.write_consumer(path, credential, rotated_at, over)
         written = ConsumerDocument(
             version=version,
             exists=True,
@@ -142,6 +213,9 @@ class Session:
             credential_id=credential.id,
             attempt=credential.attempt,
             rotated_at=rotated_at,
+            uri=credential.uri,
+            kept=over.kept,
+            written_at=self._store.now(),
         )
         self._keep(path, written)
 
@@ -149,13 +223,14 @@ class Session:
         """Takes the credential out of the document at `path`. Raises like `write`."""
         over = self.document_at(path)
         version = self._store.withdraw_consumer(path, self._clock.now(), moved_to, over)
-        self._keep(path, ConsumerDocument(version=version, exists=True, withdrawn=True))
+        self._keep(path, ConsumerDocument(version=version, exists=True, withdrawn=True, kept=over.kept))
 
     def document_at(self, path: str) -> ConsumerDocument:
         """Returns the consumer document at a path that the target uses or leaves."""
         return self.consumer if path == self.target.path else self.other_documents[path]
 
     def _keep(self, path: str, document: ConsumerDocument) -> None:
+        self._memory.keep_consumer(path, document)
         if path == self.target.path:
             self.consumer = document
         else:
@@ -203,6 +278,27 @@ class Session:
             return timedelta()
         return min(timedelta(seconds=self._claim_ends - self._clock.monotonic()), self.state.claim.until - now)
 
+    def _accounts(self) -> set[str]:
+        """Returns the accounts that the next step may call."""
+        attempt = self.state.attempt
+        accounts = {entry.credential.account for entry in self.state.ledger} | {self.target.account}
+        return accounts | ({attempt.staged.account} if attempt is not None else set())
+
+    def terms(self) -> CallTerms:
+        """Returns on what terms an effect calls a provider now.
+
+        While the claim is held, nothing may be sent once it has ended: another process may have continued.
+        """
+        state, claimed = self.state, self.holds_claim
+        asked = state.attempt or state.request
+        emergency = (asked is not None and asked.compromised) or any(
+            entry.compromised and not entry.disabled for entry in state.ledger
+        )
+        return CallTerms(
+            urgent=emergency or longest_asked(state) < LONGEST_ASKED,
+            may_send=lambda: not claimed or self._claim_left(self._clock.now()) > timedelta(),
+        )
+
     def facts(
         self,
         capabilities: Mapping[str, Capabilities],
@@ -216,7 +312,7 @@ class Session:
         now = clocks.local
         attempt = self.state.attempt
         can = capabilities.get(attempt.staged.account) if attempt is not None else None
-        throttles.note_attempt(self.target.name, attempt, can, clocks.vault)
+        throttles.note_attempt(self.target.name, self.state, can, clocks.vault)
         throttles.note_verification(self.target.name, self.state)
         refused_targets, refused_for = throttles.refused(self.target.name)
         return Facts(
@@ -230,9 +326,13 @@ class Session:
             lookups=dict(self._lookups),
             open_circuits=throttles.open_until(capabilities, now),
             shut_verbs=throttles.shut_until(now),
+            log_ins_rest_until=throttles.log_ins.rest_until(now),
+            log_ins_settle_in=throttles.log_ins.settle_in(),
             retirements_left=throttles.retirements_left(),
-            unproved_accounts=throttles.unproved_accounts(self.target.name),
-            proving_accounts=throttles.proving_accounts(),
+            unproved_accounts=throttles.unproved_accounts(self.target),
+            proving_accounts=throttles.proving_accounts(self.target),
+            waiting_targets=throttles.waiting_targets(self.target),
+            paced=throttles.paced_until(self._accounts(), now),
             unsettled=self._unsettled,
             vault_now=clocks.vault,
             identities=identities,

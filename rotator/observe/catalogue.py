@@ -20,6 +20,66 @@ class Described:
 
 
 _TARGET = ("target",)
+_GROUP = ("account", "policy")
+_OF_FLEETS = (
+    Described(
+        "rotator_series_for_each_target",
+        "gauge",
+        (),
+        "1 if each target has series of its own; 0 above `daemon.target_series` targets, where only rotator_fleet_… "
+        "tell of them.",
+    ),
+    Described(
+        "rotator_fleet_targets", "gauge", (*_GROUP, "state"), "Targets by state: the words of `state` in /status."
+    ),
+    Described(
+        "rotator_fleet_targets_in_need",
+        "gauge",
+        (*_GROUP, "need"),
+        "Targets that somebody has to look after, by need. One target may have several. `rotator status --state NEED` "
+        "names them.",
+    ),
+    Described(
+        "rotator_fleet_targets_blocked",
+        "gauge",
+        (*_GROUP, "reason"),
+        "Targets that something other than the due time holds up; operations.md explains each reason.",
+    ),
+    Described(
+        "rotator_fleet_password_age_seconds",
+        "histogram",
+        _GROUP,
+        "Age of the published passwords now; of those that others made, since the last rotation. A gauge in form of a "
+        "histogram: use it without rate().",
+    ),
+    Described("rotator_fleet_oldest_password_timestamp_seconds", "gauge", _GROUP, "When the oldest of them was made."),
+    Described("rotator_fleet_max_age_seconds", "gauge", _GROUP, "The maximum age of a password under the policy."),
+    Described("rotator_fleet_attempts_open", "gauge", _GROUP, "Open attempts."),
+    Described(
+        "rotator_fleet_ledger_credentials",
+        "gauge",
+        (*_GROUP, "state"),
+        "Replaced credentials in the ledgers: waiting (accepted until they are disabled), disabled or overwritten.",
+    ),
+    Described(
+        "rotator_fleet_rotations_total",
+        "counter",
+        (*_GROUP, "outcome"),
+        "Rotations that ended since start, by outcome, whichever process did them.",
+    ),
+    Described(
+        "rotator_fleet_retirements_total",
+        "counter",
+        (*_GROUP, "outcome"),
+        "Replaced credentials that were retired since start, by outcome, whichever process did it.",
+    ),
+    Described(
+        "rotator_fleet_rotation_duration_seconds",
+        "summary",
+        _GROUP,
+        "Duration of successful rotations since start, from staging to publishing.",
+    ),
+)
 METRICS = (
     Described("rotator_build_info", "gauge", ("version",), "Always 1; the label is the running version."),
     Described(
@@ -32,7 +92,8 @@ METRICS = (
         "rotator_retirements_total",
         "counter",
         ("target", "outcome"),
-        "Replaced credentials that were retired, by outcome (disabled, deleted), since the state document was created.",
+        "Replaced credentials that were retired, by outcome (disabled, overwritten, deleted), since the state document "
+        "was created.",
     ),
     Described(
         "rotator_rotation_duration_seconds",
@@ -118,7 +179,8 @@ METRICS = (
         "rotator_ledger_credentials",
         "gauge",
         ("target", "state"),
-        "Replaced credentials in the ledger: waiting (accepted until they are disabled) or disabled (not deleted yet).",
+        "Replaced credentials in the ledger: waiting (accepted until they are disabled), disabled (not deleted yet) or "
+        "overwritten (not disabled, but with a random password).",
     ),
     Described(
         "rotator_retirement_overdue",
@@ -132,6 +194,20 @@ METRICS = (
         ("kind",),
         "Credentials that nobody ends: published (of a target that is not configured), ledger (replaced, at an account "
         "that is not configured) or attempt (open, of a target and at an account that are not configured).",
+    ),
+    Described(
+        "rotator_selection_credentials",
+        "gauge",
+        ("account", "what"),
+        "What the last listing showed for the selections over an account: selected targets; gone (of those that this "
+        "process looks at, the credential in use is not listed); unnamable (the username cannot be in a name); "
+        "undecided (a rotation may have made it).",
+    ),
+    Described(
+        "rotator_selection_listed_timestamp_seconds",
+        "gauge",
+        ("account",),
+        "When an account with selections was last listed as a whole.",
     ),
     Described(
         "rotator_circuit_open",
@@ -183,6 +259,13 @@ METRICS = (
         "Runs that the scheduler skipped since start, by reason.",
     ),
     Described(
+        "rotator_sweep_round_seconds",
+        "gauge",
+        (),
+        "The time in which the sweep looks at every target of this process: `daemon.poll`, or half a second for each "
+        "target if that is longer.",
+    ),
+    Described(
         "rotator_clock_jumps_total",
         "counter",
         ("direction",),
@@ -219,6 +302,7 @@ METRICS = (
         (),
         "Audit records in memory, because they could not be written yet.",
     ),
+    *_OF_FLEETS,
 )
 
 

@@ -1,27 +1,27 @@
-"""Metrics for Prometheus; the only import of prometheus_client.
+"""Metrics for Prometheus.
 
-A target's metrics are rendered from its state document, so a restart does not change them. Only the counters of
+What they say of targets is rendered from their state documents, so a restart does not change it; the counters of
 requests, clock jumps and missed runs start at zero with the process. `rotator.observe.catalogue` lists all metrics.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client import Counter as CounterMetric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from rotator.core.clocks import Clocks
 from rotator.core.left_over import Orphan, OrphanKind
-from rotator.core.model import Target, TargetState
 from rotator.observe.audit import AuditStatus
-from rotator.observe.catalogue import METRICS
-from rotator.observe.target_figures import GAUGES, OF_REMOVED, TargetSnapshot, max_age
+from rotator.observe.families import DESCRIBED, gauge, of_fleet, of_selections, of_targets
+from rotator.observe.fleet import KnownFleet
+from rotator.observe.selections import SelectionFigures
 from rotator.ports import Clock
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -30,23 +30,25 @@ _MOST_SERIES = 500  # of one metric with labels from an adapter
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
-_BY_NAME = {described.name: described for described in METRICS}
-
-
 class Metrics:
     """Implements `ports.Meter` on a private registry. Thread-safe."""
 
-    def __init__(self, clock: Clock, version: str) -> None:
-        self._clock = clock
-        self._version = version
+    def __init__(self, clock: Clock, version: str, fleet: KnownFleet, *, target_series: int) -> None:
+        """Wires the metrics.
+
+        Args:
+            fleet: every target that was seen.
+            target_series: with more targets than that, none has series of its own.
+        """
+        self._clock, self._version, self._fleet, self._target_series = clock, version, fleet, target_series
         self._lock = Lock()
-        self._targets: dict[str, TargetSnapshot] = {}
-        self._blocked: dict[str, str] = {}
+        self._expected = 0
         self._circuits: dict[str, bool] = {}
         self._forbidden: tuple[tuple[str, str], ...] = ()
         self._simple: dict[str, float] = {}  # gauges without a label
         self._audit: Callable[[], AuditStatus] | None = None
         self._orphans: Callable[[], Iterable[Orphan]] = tuple
+        self._selections: Callable[[], Mapping[str, SelectionFigures]] = dict
         self._registry = CollectorRegistry()
         self._provider_requests = _counter(self._registry, "rotator_provider_requests_total")
         self._provider_seconds = _histogram(self._registry, "rotator_provider_request_duration_seconds")
@@ -73,29 +75,9 @@ class Metrics:
         self._vault_requests.labels(operation, outcome).inc()
         self._vault_seconds.labels(operation).observe(seconds)
 
-    def update(self, target: Target, state: TargetState) -> None:
-        """Keeps the newest state document of a target, after every read and write."""
-        with self._lock:
-            known = self._targets.get(target.name)
-        same = known is not None and known.policy == target.policy
-        age = known.max_age if known is not None and same else max_age(target.policy)
-        with self._lock:
-            now = self._clock.now()
-            self._targets[target.name] = TargetSnapshot(state, target.policy, age, now, target.removed)
-
-    def forget(self, target: str) -> None:
-        """Drops a target that is no longer configured."""
-        with self._lock:
-            self._targets.pop(target, None)
-            self._blocked.pop(target, None)
-
-    def blocked(self, target: str, reason: str | None) -> None:
-        """Sets the word for why a target is blocked; None if it is not."""
-        with self._lock:
-            if reason is None:
-                self._blocked.pop(target, None)
-            else:
-                self._blocked[target] = reason
+    def expect(self, targets: int) -> None:
+        """Sets how many targets are configured, which decides whether each has series of its own."""
+        self._expected = targets
 
     def circuit(self, account: str, *, is_open: bool) -> None:
         """Sets whether the circuit of a provider account is open."""
@@ -110,6 +92,11 @@ class Metrics:
     def missed_run(self, reason: str) -> None:
         """Counts a run that the scheduler skipped."""
         self._missed.labels(*self._bounds.words("missed", "", reason)).inc()
+
+    def sweep_takes(self, round_: timedelta) -> None:
+        """Sets how long the sweep takes for all targets of this process."""
+        with self._lock:
+            self._simple["rotator_sweep_round_seconds"] = round_.total_seconds()
 
     def clock_jumped(self, *, forward: bool) -> None:
         """Counts a jump of the wall clock."""
@@ -145,6 +132,10 @@ class Metrics:
         """Asks for what nobody ends at each scrape."""
         self._orphans = orphans
 
+    def follow_selections(self, figures: Callable[[], Mapping[str, SelectionFigures]]) -> None:
+        """Asks for what the listings for selections showed at each scrape."""
+        self._selections = figures
+
     def render(self) -> bytes:
         """Returns the page that Prometheus scrapes, in the format of `CONTENT_TYPE`."""
         return generate_latest(_ScrapePage(self._families))
@@ -159,21 +150,24 @@ class Metrics:
     def _durable(self) -> Iterator[Metric]:
         now = self._clock.now()
         with self._lock:
-            targets, blocked = dict(self._targets), dict(self._blocked)
             circuits, simple, forbidden = dict(self._circuits), dict(self._simple), self._forbidden
         if self._audit is not None:
             status = self._audit()
             simple["rotator_audit_last_sequence"] = float(status.position.seq)
             simple["rotator_audit_waiting_records"] = float(status.waiting)
-        yield _gauge("rotator_build_info", [((self._version,), 1.0)])
-        yield from _of_targets(targets, now)
-        yield _gauge("rotator_target_blocked", [((name, why), 1.0) for name, why in blocked.items()])
-        yield _gauge("rotator_circuit_open", [((name,), float(is_open)) for name, is_open in circuits.items()])
-        yield _gauge("rotator_provider_verb_forbidden", [(pair, 1.0) for pair in forbidden])
+        yield gauge("rotator_build_info", [((self._version,), 1.0)])
+        each = max(self._expected, len(self._fleet)) <= self._target_series
+        yield gauge("rotator_series_for_each_target", [((), float(each))])
+        if each:
+            yield from of_targets(self._fleet.all(), now)
+        yield from of_fleet(self._fleet, now)
+        yield gauge("rotator_circuit_open", [((name,), float(is_open)) for name, is_open in circuits.items()])
+        yield gauge("rotator_provider_verb_forbidden", [(pair, 1.0) for pair in forbidden])
         for name, value in simple.items():
-            yield _gauge(name, [((), value)])
+            yield gauge(name, [((), value)])
+        yield from of_selections(self._selections())
         left = Counter(orphan.kind for orphan in self._orphans())
-        yield _gauge("rotator_orphans", [((kind,), float(left[kind])) for kind in OrphanKind])
+        yield gauge("rotator_orphans", [((kind,), float(left[kind])) for kind in OrphanKind])
 
 
 class _ScrapePage(Collector):
@@ -205,55 +199,11 @@ class _Bounds:
         return safe
 
 
-_Samples = list[tuple[tuple[str, ...], float]]
-
-
-def _of_targets(targets: dict[str, TargetSnapshot], now: datetime) -> Iterator[Metric]:
-    """Yields the families with the label `target`."""
-    yield _counts("rotator_rotations_total", targets, ("succeeded", "failed", "undone"))
-    yield _counts("rotator_retirements_total", targets, ("disabled", "deleted"))
-    yield _durations(targets)
-    for name, value in GAUGES.items():
-        shown = ((target, seen) for target, seen in targets.items() if not seen.has_left or name in OF_REMOVED)
-        known = [((target,), value(seen, now)) for target, seen in shown]
-        yield _gauge(name, [(labels, number) for labels, number in known if number is not None])
-    counts: _Samples = []
-    for name, seen in targets.items():
-        disabled = sum(entry.disabled for entry in seen.state.ledger)
-        counts += [((name, "waiting"), len(seen.state.ledger) - disabled), ((name, "disabled"), disabled)]
-    yield _gauge("rotator_ledger_credentials", counts)
-
-
-def _counts(name: str, targets: dict[str, TargetSnapshot], outcomes: tuple[str, ...]) -> Metric:
-    described = _BY_NAME[name]
-    family = CounterMetricFamily(name, described.help, labels=described.labels)
-    for target, seen in targets.items():
-        for outcome in outcomes:
-            family.add_metric((target, outcome), getattr(seen.state.counts, outcome))
-    return family
-
-
-def _durations(targets: dict[str, TargetSnapshot]) -> Metric:
-    described = _BY_NAME["rotator_rotation_duration_seconds"]
-    family = SummaryMetricFamily(described.name, described.help, labels=described.labels)
-    for target, seen in targets.items():
-        family.add_metric((target,), seen.state.counts.succeeded, seen.state.counts.seconds)
-    return family
-
-
-def _gauge(name: str, samples: _Samples) -> Metric:
-    described = _BY_NAME[name]
-    family = GaugeMetricFamily(name, described.help, labels=described.labels)
-    for labels, value in samples:
-        family.add_metric(labels, value)
-    return family
-
-
 def _counter(registry: CollectorRegistry, name: str) -> CounterMetric:
-    described = _BY_NAME[name]
+    described = DESCRIBED[name]
     return CounterMetric(name, described.help, described.labels, registry=registry)
 
 
 def _histogram(registry: CollectorRegistry, name: str) -> Histogram:
-    described = _BY_NAME[name]
+    described = DESCRIBED[name]
     return Histogram(name, described.help, described.labels, registry=registry, buckets=_BUCKETS)

@@ -4,7 +4,11 @@ It is built key by key, so a new field of the model does not appear in it by acc
 durations are seconds, and unknown values are null. Its keys are stable:
 
 * `version`, `time`, `clock_offset_seconds` (how far this machine's clock is ahead of Vault's; null until Vault has
-  answered), `holder` (this process), `targets`, `orphans`, `audit`.
+  answered), `holder` (this process), `summary`, `targets`, `next`, `orphans`, `selections`, `audit`.
+* `summary`: `targets` (how many), `states` (how many are in each state), `needs` (how many somebody has to look after,
+  by need), `orphans` (how many). In `/status` of the whole fleet, whatever the page and the filters; in
+  `rotator status` of the targets that were read, and `matching` says how many of them the filters let through.
+* `next`: the name to ask for the next page with (`after`); null if this is the last one.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
   `published`, `age_seconds`, `max_age_seconds`, `last_rotation`, `next_rotation`, `attempt`, `ledger`, `failures`,
   `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`, `verification`, `former_paths`.
@@ -15,7 +19,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * `attempt`: `id`, `purpose`, `phase`, `since`, `applied_at`, `uncertain`, `compromised`, `requested_by`, `reason`,
   `credential` (`account`, `id`, `username`).
 * of each entry of `ledger`: `account`, `id`, `username`, `ending`, `replaced_at`, `disable_at`, `disabled_at`,
-  `ends_at`, `undo_until` (null if it cannot be undone), `undo_refused` (why not), `overdue`, `failures`, `note`.
+  `overwritten_at` (it got a random password instead), `ends_at`, `undo_until` (null if it cannot be undone),
+  `undo_refused` (why not), `overdue`, `failures`, `note`.
 * `waiting`: `reason`, `message`, `until`; null until the first look at the target.
 * `request`: `purpose`, `requested_by`, `reason`, `at`, `compromised`, `take_over`.
 * `claim`: `holder`, `until`, `ours`.
@@ -24,40 +29,30 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * of each entry of `former_paths` (paths that the target has left): `path`, `until` (it is withdrawn then), `note`.
 * `orphans`: what is left of targets that are not configured, and what was replaced at accounts that are not configured:
   `name`, `configured`, `published`, `attempt`, `ledger`; each entry of that also has `reachable`.
+* `selections`, by provider account, in `/status`: `listed_at`, and how many credentials are `selected`, `gone`,
+  `unnamable` and `undecided`, with some of the names: `gone_targets`, `unnamable_usernames`.
 * `audit`: `chain`, `sequence`, `hash` (keep it elsewhere: it lets `rotator verify-audit` find a truncation), `waiting`,
   `problem`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from rotator.core.actions import Hold, HoldReason
 from rotator.core.clocks import Clocks
+from rotator.core.holding import Hold
 from rotator.core.left_over import is_empty, orphans
 from rotator.core.model import Attempt, Capabilities, Claim, Credential, LedgerEntry, Request, Target, TargetState
 from rotator.core.undo import UndoCandidate, UndoImpossible, undo_candidate, undo_refusal
 from rotator.observe.audit import AuditStatus
+from rotator.observe.fleet import KnownFleet
+from rotator.observe.needs import Need
 from rotator.observe.target_figures import max_age, overdue
+from rotator.observe.target_words import STATES, state_word
 
 JsonObject: TypeAlias = dict[str, Any]
-# Holds that end only if a person or something outside rotator acts; the others end by themselves.
-_BLOCKING = frozenset(
-    {
-        HoldReason.ACCOUNT_CHANGED,
-        HoldReason.RENAMED,
-        HoldReason.FORMER_PATH,
-        HoldReason.ACCOUNT_MISSING,
-        HoldReason.CIRCUIT_OPEN,
-        HoldReason.CLOCKS_DIFFER,
-        HoldReason.DOCUMENT_DELETED,
-        HoldReason.FOREIGN_DOCUMENT,
-        HoldReason.PUBLISHED_REFUSED,
-        HoldReason.UNPROVED,
-        HoldReason.LEFT_ALONE,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +66,56 @@ class Surroundings:
     holds: Mapping[str, Hold] = field(default_factory=dict)  # by target: the result of its last look
     audit: AuditStatus | None = None
     vault_now: datetime | None = None
+    selections: JsonObject = field(default_factory=dict)  # by provider account: what its last listing showed
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a document says beside its targets."""
+
+    configured: Collection[str]  # the names of all targets
+    summary: JsonObject
+    following: str | None = None  # what the next page comes after
 
 
 def status_document(
-    targets: Iterable[Target], states: Mapping[str, TargetState], now: datetime, around: Surroundings
+    targets: Iterable[Target],
+    states: Mapping[str, TargetState],
+    now: datetime,
+    around: Surroundings,
+    page: Page | None = None,
 ) -> JsonObject:
-    """Returns the whole document, with targets in the given order and orphans by name. States may be missing."""
-    configured = list(targets)
-    names = {target.name for target in configured}
+    """Returns the document, with targets in the given order and orphans by name. States may be missing.
+
+    Args:
+        page: without one, the targets are all that there are.
+    """
+    shown = list(targets)
+    names = {target.name for target in shown} if page is None else page.configured
     return {
         "version": around.version,
         "time": _time(now),
         "clock_offset_seconds": Clocks(now, around.vault_now).offset.total_seconds() if around.vault_now else None,
         "holder": around.holder,
+        "summary": page.summary if page is not None else None,
         "targets": [
-            _target(target, states.get(target.name, TargetState(target.name)), now, around) for target in configured
+            _target(target, states.get(target.name, TargetState(target.name)), now, around) for target in shown
         ],
+        "next": page.following if page is not None else None,
         "orphans": list(_orphans(states, names, now, around)),
+        "selections": around.selections,
         "audit": _audit(around.audit) if around.audit is not None else None,
+    }
+
+
+def summary(fleet: KnownFleet, targets: int, orphans: int) -> JsonObject:
+    """Returns how many of the targets that were seen are in each state, and how many somebody has to look after."""
+    states, needs = fleet.states(), Counter(need for found in fleet.in_need().values() for need in found)
+    return {
+        "targets": targets,
+        "states": {state: states[state] for state in STATES if states[state]},
+        "needs": {need: needs[need] for need in Need if needs[need]},
+        "orphans": orphans,
     }
 
 
@@ -103,7 +130,7 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         "policy": target.policy.name,
         "path": target.path,
         "usernames": list(target.usernames),
-        "state": _state(state, hold),
+        "state": state_word(state, hold),
         "published": _published(state),
         "age_seconds": (now - made_at).total_seconds() if made_at is not None else None,
         "max_age_seconds": max_age(target.policy).total_seconds(),
@@ -129,18 +156,6 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
     }
 
 
-def _state(state: TargetState, hold: Hold | None) -> str:
-    if hold is not None and hold.reason in _BLOCKING:
-        return "blocked"
-    if state.retired_at is not None:
-        return "retired"
-    if state.failures:
-        return "failing"
-    if state.attempt is not None:
-        return "rotating"
-    return "idle" if state.published is not None else "never rotated"
-
-
 def _is_over(state: TargetState) -> bool:
     """True for a retired target: only a request begins it anew."""
     return state.retired_at is not None and state.request is None
@@ -159,7 +174,7 @@ def _why_next(target: Target, state: TargetState) -> str:
 
 
 def _orphans(
-    states: Mapping[str, TargetState], configured: set[str], now: datetime, around: Surroundings
+    states: Mapping[str, TargetState], configured: Collection[str], now: datetime, around: Surroundings
 ) -> Iterator[JsonObject]:
     """Yields what is left of removed targets, and of the others what no configured account can retire."""
     for name, state in sorted(states.items()):
@@ -234,6 +249,7 @@ def _entry(entry: LedgerEntry, candidate: UndoCandidate | None, now: datetime, a
         "replaced_at": _time(entry.replaced_at),
         "disable_at": _time(entry.disable_at),
         "disabled_at": _time(entry.disabled_at),
+        "overwritten_at": _time(entry.overwritten_at),
         "ends_at": _time(entry.ends_at),
         "undo_until": _time(until),
         "undo_refused": refused,
@@ -288,6 +304,7 @@ def _counts(state: TargetState) -> JsonObject:
         "failed": counts.failed,
         "undone": counts.undone,
         "disabled": counts.disabled,
+        "overwritten": counts.overwritten,
         "deleted": counts.deleted,
         "seconds": counts.seconds,
     }

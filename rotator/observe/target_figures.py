@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from rotator.core.attempts import may_cut_off
-from rotator.core.model import LedgerEntry, Policy, TargetState
+from rotator.core.holding import Hold
+from rotator.core.model import LedgerEntry, Policy, Target, TargetState
 from rotator.core.schedule import Cron
 from rotator.core.verification import is_overdue, is_refused
 from rotator.observe.catalogue import GRACE
@@ -13,25 +15,34 @@ from rotator.observe.catalogue import GRACE
 
 @dataclass(frozen=True, slots=True)
 class TargetSnapshot:
-    """The latest snapshot of a target."""
+    """The latest knowledge of a target."""
 
+    target: Target
     state: TargetState
-    policy: Policy
-    max_age: timedelta  # of `policy`; kept because a cron expression is slow to evaluate
-    at: datetime
-    removed: bool = False  # from the configuration
+    max_age: timedelta  # of its policy
+    at: datetime  # of the last look
+    hold: Hold | None = None  # the result of the last look, if it held
 
     @property
     def has_left(self) -> bool:
         """True if the target was removed or retired: nobody rotates it any more."""
-        return self.removed or self.state.retired_at is not None
+        return self.target.removed or self.state.retired_at is not None
+
+    @property
+    def made_at(self) -> datetime | None:
+        """When the published password was made; if that is unknown, when the target was last rotated."""
+        published = self.state.published
+        made = published.made_at if published is not None else None
+        return made or self.state.last_rotation
 
 
+@lru_cache(1024)
 def max_age(policy: Policy) -> timedelta:
     """Returns the greatest age that a password reaches under a policy while everything works.
 
     With a window it is the schedule's longest interval, or half of it (no window is used earlier) and the longest gap
-    between two openings, whichever is greater, plus the length of the window, over which rotations are spread.
+    between two openings, whichever is greater, plus the length of the window, over which rotations are spread. Cached:
+    a cron expression is slow to evaluate, and a fleet has few policies.
     """
     longest, window = policy.schedule.longest, policy.window
     if window is None:
@@ -39,9 +50,28 @@ def max_age(policy: Policy) -> timedelta:
     return max(longest, longest / 2 + Cron(window.cron, window.timezone).longest) + window.duration
 
 
+def overdue_from_entry(entry: LedgerEntry) -> datetime:
+    """Returns when the disabling or deletion of a replaced credential is so late that somebody must be told."""
+    return (entry.ends_at if entry.cut_off else entry.disable_at) + GRACE
+
+
 def overdue(entry: LedgerEntry, now: datetime) -> bool:
-    """Returns True if a replaced credential should have been disabled, or deleted, more than `GRACE` ago."""
-    return now > (entry.ends_at if entry.disabled else entry.disable_at) + GRACE
+    """Returns True if a replaced credential should have been disabled, or deleted, more than `GRACE` ago.
+
+    One that stays enabled with a random password is nobody's trouble.
+    """
+    return not entry.stays_enabled and now > overdue_from_entry(entry)
+
+
+LEDGER_STATES = ("waiting", "disabled", "overwritten")
+"""Exactly one of these is the state of a replaced credential."""
+
+
+def ledger_state(entry: LedgerEntry) -> str:
+    """Returns the one of `LEDGER_STATES` that says how far a replaced credential is."""
+    if entry.disabled:
+        return "disabled"
+    return "overwritten" if entry.cut_off else "waiting"
 
 
 GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
@@ -65,7 +95,7 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
     "rotator_target_accepted": lambda seen, _: (
         float(not is_refused(seen.state)) if seen.state.verification is not None else None
     ),
-    "rotator_target_verification_overdue": lambda seen, now: float(is_overdue(seen.state, seen.policy, now)),
+    "rotator_target_verification_overdue": lambda seen, now: float(is_overdue(seen.state, seen.target.policy, now)),
     "rotator_retirement_overdue": lambda seen, now: float(sum(overdue(entry, now) for entry in seen.state.ledger)),
 }
 

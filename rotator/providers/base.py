@@ -1,11 +1,13 @@
 """The base of all adapters: refuses verbs that a kind of credential lacks, and proves SIP passwords by SIP."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Capabilities, Credential, Proof
+from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.http.calls import HttpCall
 from rotator.providers.http.client import Http
@@ -45,6 +47,10 @@ class CredentialKind(ABC):
     def longest_call(self) -> timedelta:
         """The time within which every method returns."""
         return self._http.longest_call
+
+    @abstractmethod
+    def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """See `ports.Provider`; every kind offers it."""
 
     @abstractmethod
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:

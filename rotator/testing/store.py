@@ -7,6 +7,7 @@ from threading import Lock
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Credential, TargetState
+from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
 from rotator.ports import Clock, Conflict, StoreDenied, StoreError, Versioned
 from rotator.testing.crash import CrashPoints
@@ -22,6 +23,7 @@ class MemoryStore:
         self.consumers: dict[str, ConsumerDocument] = {}
         self.bell = Bell()
         self.processes = Processes()
+        self.paces: dict[str, AccountPace] = {}
         self.points = CrashPoints()
         self.unpublishable: set[str] = set()
         self.deletes_after: timedelta | None = None  # the mount's `delete_version_after`
@@ -39,13 +41,14 @@ class MemoryStore:
         """Returns the state document, or a fresh one."""
         self._fail()
         self._end_what_ends(target)
-        return self.states.get(target, Versioned(TargetState(target), 0))
+        return self.states.get(target) or Versioned(TargetState(target), 0)
 
     def write_state(self, state: TargetState, version: int) -> int:
         """Writes by check-and-set."""
         self._fail()
         with self.points.around("write state"), self._lock:
-            current = self.states.get(state.target, Versioned(state, 0)).version
+            known = self.states.get(state.target)
+            current = known.version if known is not None else 0
             if current != version:
                 raise Conflict(f"{state.target} is at version {current}, not {version}")
             self._keep(state.target)
@@ -83,6 +86,25 @@ class MemoryStore:
                 raise Conflict(f"the processes are at version {self.processes.version}, not {processes.version - 1}")
             self.processes = processes
 
+    def moment(self) -> Moment | None:
+        """Returns the time of `now`, which is exact."""
+        now = self.now()
+        return Moment(now) if now is not None else None
+
+    def read_pace(self, account: str) -> AccountPace:
+        """Returns the pace of an account."""
+        self._fail()
+        return self.paces.get(account, AccountPace())
+
+    def write_pace(self, account: str, pace: AccountPace) -> None:
+        """Writes by check-and-set."""
+        self._fail()
+        with self._lock:
+            current = self.paces.get(account, AccountPace()).version
+            if current != pace.version - 1:
+                raise Conflict(f"the pace of {account} is at version {current}, not {pace.version - 1}")
+            self.paces[account] = pace
+
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Returns the consumer document."""
         self._fail()
@@ -107,14 +129,19 @@ class MemoryStore:
                 credential_id=credential.id,
                 attempt=credential.attempt,
                 rotated_at=at,
+                written_at=self.now(),
                 ends_at=self._end(),
+                uri=credential.uri,
+                kept=over.kept,
             ),
         )
 
     def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:  # noqa: ARG002
         """Takes the credential out by check-and-set."""
         return self._write(
-            path, over, ConsumerDocument(over.version + 1, exists=True, ends_at=self._end(), withdrawn=True)
+            path,
+            over,
+            ConsumerDocument(over.version + 1, exists=True, ends_at=self._end(), withdrawn=True, kept=over.kept),
         )
 
     def _write(self, path: str, over: ConsumerDocument, document: ConsumerDocument) -> int:
@@ -143,10 +170,15 @@ class MemoryStore:
         """Restores a deleted version, for good unless the mount deletes by itself."""
         self._set(key, replace(self._restorable.pop(key), ends_at=self._end()))
 
-    def destroy(self, key: str) -> None:
-        """Deletes the latest version for good."""
+    def destroy(self, key: str, *, earlier: bool = False) -> None:
+        """Deletes the latest version for good; the `earlier` ones as well, or those of a state can be rolled back."""
         self._restorable.pop(key, None)
-        self._set(key, self._gone(key, remedy=""))
+        if earlier:
+            self._earlier.pop(key, None)
+        can_be_rolled_back = key in self.states and key in self._earlier
+        version = self._latest(key).version - 1
+        remedy = f"vault kv rollback -mount=secret -version={version} {key}" if can_be_rolled_back else ""
+        self._set(key, self._gone(key, remedy))
 
     def remove(self, key: str) -> None:
         """Removes every version, as `vault kv metadata delete` does: the document never existed."""
@@ -157,16 +189,20 @@ class MemoryStore:
         """Writes the version before the latest again, as `vault kv rollback` does. KeyError: there is none."""
         before, version = self._earlier[key][-1], self._latest(key).version
         self._keep(key)
-        self._set(key, replace(before, version=version + 1))
+        self._set(key, self._written_now(replace(before, version=version + 1)))
 
     def tamper(self, path: str, username: str) -> None:
         """Changes the consumer document as somebody else would."""
         self._keep(path)
         current = self.consumers.get(path, ConsumerDocument(0, exists=False))
-        self.consumers[path] = replace(current, version=current.version + 1, exists=True, username=username)
+        changed = replace(current, version=current.version + 1, exists=True, username=username)
+        self._set(path, self._written_now(changed))
 
     def _latest(self, key: str) -> Versioned | ConsumerDocument:
         return self.states[key] if key in self.states else self.consumers[key]
+
+    def _written_now(self, document: Versioned | ConsumerDocument) -> Versioned | ConsumerDocument:
+        return document if isinstance(document, Versioned) else replace(document, written_at=self.now())
 
     def _set(self, key: str, document: Versioned | ConsumerDocument) -> None:
         if isinstance(document, Versioned):

@@ -5,8 +5,7 @@ It uses hvac's adapter rather than its `Client`, which silently takes tokens and
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -14,11 +13,13 @@ from hvac import exceptions as hvac_errors
 from hvac.adapters import JSONAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
+from rotator.core.pace import Moment
 from rotator.core.secret import Secret
 from rotator.ports import Clock, Conflict, Meter, Randomness, StoreDenied, StoreError, StoreUnavailable
 from rotator.vault.auth import Authenticator, LoginToken, Method
 from rotator.vault.tokens import NEW, Tokens
 from rotator.vault.transport import Connection, open_session
+from rotator.vault.vault_time import VaultTime
 
 T = TypeVar("T")
 
@@ -29,7 +30,6 @@ _REQUESTS_IN_AN_ATTEMPT = 10  # renew, unwrap, log in, act, act again, look up, 
 _LOGINS_IN_AN_ATTEMPT = 2
 _PAUSES_FOR_A_NEW_TOKEN = 5
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
-_HALF_A_SECOND = timedelta(seconds=0.5)  # the date is cut to whole seconds: this is wrong by no more
 _BROKEN = "the answer is not from Vault: check the address, and any proxy in between"
 
 
@@ -47,6 +47,7 @@ class VaultRequest:
     capabilities: tuple[str, ...] = ()
     rule: str = ""
     refusal: str = ""
+    version: int = 0  # of a document; 0: the latest
 
     def denied(self) -> StoreDenied:
         """Returns the error for a 403, with the policy rule that an operator must add."""
@@ -83,7 +84,7 @@ class VaultClient:
         self._randomness = randomness
         self._meter = meter
         self._tokens = Tokens(Authenticator(method), self, clock)
-        self._time: tuple[datetime, float] | None = None  # Vault's, and the monotonic clock when it came
+        self._time = VaultTime()
 
     @property
     def longest_call(self) -> timedelta:
@@ -95,23 +96,28 @@ class VaultClient:
         """Returns when the current token expires; None before the first request and for one that never expires."""
         return self._tokens.expires_at()
 
-    def now(self) -> datetime | None:
-        """Returns Vault's time, as of its last answer and carried forward; None before the first answer."""
-        if self._time is None:
-            return None
-        told, at = self._time
-        return told + timedelta(seconds=self._clock.monotonic() - at)
+    def moment(self) -> Moment | None:
+        """Returns Vault's time, as of its answers and carried forward; None before the first one."""
+        return self._time.at(self._clock.monotonic())
 
-    def _learn_time(self, date: str) -> None:
-        try:
-            told = parsedate_to_datetime(date).astimezone(UTC)
-        except ValueError:  # not from Vault, which always sends the date
-            return
-        self._time = told + _HALF_A_SECOND, self._clock.monotonic()
+    def _learn_time(self, date: str, sent: float) -> None:
+        self._time.learn_date(date, sent, self._clock.monotonic())
+
+    def write(self, request: VaultRequest, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Sends a request that stores a document, like `request`, and learns when Vault stored it."""
+        sent = self._clock.monotonic()
+        answer = self.request(request, body)
+        stored = extract(str, answer, "data", "created_time")
+        self._time.learn_moment(datetime.fromisoformat(stored), sent, self._clock.monotonic())
+        return answer
 
     def nonce(self) -> str:
         """Returns a new name for one write."""
         return "".join(self._randomness.choice(_CHARACTERS) for _ in range(20))
+
+    def monotonic(self) -> float:
+        """Returns seconds that never jump."""
+        return self._clock.monotonic()
 
     def pause(self, seconds: float) -> None:
         """Waits; returns early if the process must stop."""
@@ -201,7 +207,7 @@ class VaultClient:
         failure: Exception
         try:
             adapter = self._adapter(token)
-            url = f"/v1/{quote(request.path)}"
+            url = f"/v1/{quote(request.path)}" + (f"?version={request.version}" if request.version else "")
             answer = getattr(adapter, request.verb)(url) if body is None else adapter.post(url, json=dict(body))
         except hvac_errors.VaultError as error:
             failure = _vault_failure(request, error)

@@ -5,7 +5,7 @@ process has seen, and a conflict is verified before it is believed.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,7 @@ class KvDocument:
     version: int  # of the latest version, deleted or not; 0 if nothing was ever written
     destroyed: bool = False  # the latest version was deleted for good
     ends_at: datetime | None = None  # Vault deletes it by itself then
+    written_at: datetime | None = None  # by Vault's clock
 
     @property
     def deleted(self) -> bool:
@@ -70,6 +71,15 @@ class KeyValue:
         """Reads a document, never an older version than this process has read or written."""
         return self._client.retry(self._newest_of, operation, path)
 
+    def has_version(self, operation: str, path: str, version: int) -> bool:
+        """True if an earlier version of a document can still be read."""
+        request = VaultRequest(operation, "get", f"{self._mount}/data/{path}", ("read",), version=version)
+        try:
+            self._client.retry(self._client.request, request)
+        except Absent:
+            return False
+        return True
+
     def write(self, operation: str, path: str, data: Mapping[str, Any], cas: int) -> int:
         """Writes `data` over version `cas` and returns the new version.
 
@@ -88,11 +98,11 @@ class KeyValue:
             return ()
         return tuple(extract(list, answer, "data", "keys"))
 
-    def capabilities(self, operation: str, path: str) -> frozenset[str]:
-        """Returns the token's capabilities on a path of Vault's API."""
+    def capabilities(self, operation: str, paths: Sequence[str]) -> dict[str, frozenset[str]]:
+        """Returns the token's capabilities on each of several paths of Vault's API."""
         request = VaultRequest(operation, "post", "sys/capabilities-self", ("update",))
-        answer = self._client.retry(self._client.request, request, {"paths": [path]})
-        return frozenset(extract(list, answer, "data", path))
+        answer = self._client.retry(self._client.request, request, {"paths": list(paths)})
+        return {path: frozenset(extract(list, answer, "data", path)) for path in paths}
 
     def limit_versions(self, operation: str, path: str, count: int) -> None:
         """Tells Vault to keep only the last `count` versions of a document, which need not exist yet."""
@@ -106,10 +116,12 @@ class KeyValue:
         except Absent as absent:
             return KvDocument(None, absent.version, absent.destroyed)
         ends = extract(str, answer, "data", "metadata", "deletion_time")
+        written = extract(str, answer, "data", "metadata", "created_time")
         return KvDocument(
             extract(dict, answer, "data", "data"),
             extract(int, answer, "data", "metadata", "version"),
             ends_at=datetime.fromisoformat(ends) if ends else None,
+            written_at=datetime.fromisoformat(written),
         )
 
     def _newest_of(self, operation: str, path: str) -> KvDocument:
@@ -132,7 +144,7 @@ class KeyValue:
     def _write_once(self, operation: str, path: str, data: Mapping[str, Any], cas: int) -> int:
         request = VaultRequest(operation, "post", f"{self._mount}/data/{path}", ("create", "update"))
         try:
-            answer = self._client.request(request, {"data": data, "options": {"cas": cas}})
+            answer = self._client.write(request, {"data": data, "options": {"cas": cas}})
             version = extract(int, answer, "data", "version")
         except Conflict as conflict:
             version = self._settled(operation, path, data, cas, conflict)

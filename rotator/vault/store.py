@@ -1,6 +1,6 @@
 """The engine's store: the state document and the consumer document of each target, in Vault."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -8,28 +8,32 @@ from typing import Any
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Credential, TargetState
+from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
 from rotator.core.secret import Secret
-from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, Versioned
+from rotator.ports import StoreCorrupt, StoreDenied, StoreError, Versioned
 from rotator.vault.client import VaultClient
 from rotator.vault.documents import (
     decode_bell,
     decode_consumer,
+    decode_pace,
     decode_processes,
     decode_state,
     encode_bell,
     encode_consumer,
+    encode_pace,
     encode_processes,
     encode_state,
     encode_withdrawal,
 )
 from rotator.vault.kv import KeyValue, KvDocument
+from rotator.vault.publishing_rights import PublishingRights
 
 _RESERVED = "_"  # begins the names below the state prefix that are no target's: a target's begins otherwise
 _BELL = f"{_RESERVED}bell"
 _PROCESSES = f"{_RESERVED}processes"
+_ACCOUNT = f"{_RESERVED}account-"  # begins the names of the accounts' documents
 _SMALL_VERSIONS = 1  # of the documents that are no target's: what they said before is worth nothing
-_Encode = Callable[[Mapping[str, Any]], dict[str, Any]]  # from the document that is there
 _STATE_VERSIONS = 2  # a staged password stays in Vault's history for one more write
 
 
@@ -41,6 +45,7 @@ class VaultStore:
         self._mount = mount.strip("/")
         self._prefix = state_prefix.strip("/")
         self._kv = KeyValue(client, self._mount)
+        self._rights = PublishingRights(self._kv, self._mount, client.monotonic)
 
     def check(self) -> None:
         """Logs in and checks that the mount is KV v2 and keeps what is written.
@@ -63,14 +68,20 @@ class VaultStore:
 
     def now(self) -> datetime | None:
         """Returns Vault's time, as of its last answer and carried forward; None before the first answer."""
-        return self._client.now()
+        moment = self._client.moment()
+        return moment.now if moment is not None else None
+
+    def moment(self) -> Moment | None:
+        """Returns Vault's time like `now`, and how wrong that may be."""
+        return self._client.moment()
 
     def read_state(self, target: str) -> Versioned:
         """Reads the state document; returns a new state if it does not exist. Raises StoreError."""
         path = self._state_path(target)
         document = self._kv.read("read_state", path)
         state = TargetState(target) if document.data is None else self._decoded(target, path, document)
-        return Versioned(state, document.version, document.deleted, document.ends_at, self._remedy(path, document))
+        remedy = self._remedy(path, document) or self._version_before(path, document)
+        return Versioned(state, document.version, document.deleted, document.ends_at, remedy)
 
     def write_state(self, state: TargetState, version: int) -> int:
         """Writes the state document over `version` and returns the new version. Raises StoreError."""
@@ -86,7 +97,7 @@ class VaultStore:
         return tuple(name for name in names if not name.endswith("/") and not name.startswith(_RESERVED))
 
     def read_bell(self) -> Bell:
-        """Reads the bell; one that never rang if the document is missing or not of our form. Raises StoreError."""
+        """Reads the bell; a document that is not of our form has lost every ring. Raises StoreError."""
         document = self._kv.read("read_bell", f"{self._prefix}/{_BELL}")
         return decode_bell(document.data or {}, document.version)
 
@@ -104,20 +115,38 @@ class VaultStore:
         document = encode_processes(processes, self._client.nonce())
         self._write_small("write_processes", _PROCESSES, document, processes.version - 1)
 
+    def read_pace(self, account: str) -> AccountPace:
+        """Reads the pace of an account; a new one if it is missing or not of our form. Raises StoreError."""
+        document = self._kv.read("read_pace", f"{self._prefix}/{_ACCOUNT}{account}")
+        return decode_pace(document.data or {}, document.version)
+
+    def write_pace(self, account: str, pace: AccountPace) -> None:
+        """Writes the pace of an account over the version before. Raises StoreError."""
+        document = encode_pace(pace, self._client.nonce())
+        self._write_small("write_pace", f"{_ACCOUNT}{account}", document, pace.version - 1)
+
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Reads the consumer document. Raises StoreError."""
         document = self._kv.read("read_consumer", path)
         read = ConsumerDocument(document.version, exists=False)
         if document.data is not None:
             read = decode_consumer(document.data, document.version)
-        remedy = self._remedy(path, document)
-        return replace(read, deleted=document.deleted, ends_at=document.ends_at, remedy=remedy)
+        return replace(
+            read,
+            deleted=document.deleted,
+            ends_at=document.ends_at,
+            remedy=self._remedy(path, document),
+            written_at=document.written_at,
+        )
+
+    def expect_publishing(self, paths: Iterable[str]) -> None:
+        """Names the paths of all consumer documents, so that one request can ask for the rights on many of them."""
+        self._rights.expect(paths)
 
     def check_publishable(self, path: str) -> None:
-        """Raises StoreDenied if the token may not write the consumer document at `path`."""
-        full = f"{self._mount}/data/{path}"
-        granted = self._kv.capabilities("check_publishable", full)
-        if "root" not in granted and not {"create", "update"} <= granted:
+        """Raises StoreDenied if the token may not write the consumer document at `path`, as of some minutes ago."""
+        if not self._rights.may_publish(path):
+            full = f"{self._mount}/data/{path}"
             raise StoreDenied(
                 f'the Vault token may not write {full}: add  path "{full}" {{ capabilities = ["create", "read", '
                 '"update"] }}  to its policy'
@@ -135,14 +164,14 @@ class VaultStore:
 
         Raises StoreError.
         """
-        return self._write_consumer(path, over, lambda existing: encode_consumer(credential, at, existing))
+        return self._write_consumer(path, encode_consumer(credential, at, over.kept), over)
 
     def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:
         """Takes the credential out of the consumer document over the version of `over`, and says so in it.
 
         Raises StoreError.
         """
-        return self._write_consumer(path, over, lambda existing: encode_withdrawal(at, moved_to, existing))
+        return self._write_consumer(path, encode_withdrawal(at, moved_to, over.kept), over)
 
     def _write_small(self, operation: str, name: str, document: Mapping[str, Any], over: int) -> None:
         path = f"{self._prefix}/{name}"
@@ -150,11 +179,12 @@ class VaultStore:
             self._kv.limit_versions("limit_versions", path, _SMALL_VERSIONS)
         self._kv.write(operation, path, document, over)
 
-    def _write_consumer(self, path: str, over: ConsumerDocument, encode: _Encode) -> int:
-        document = self._kv.read("read_consumer", path)
-        if document.version != over.version:
-            raise Conflict(f"{self._mount}/data/{path}: somebody else wrote first")
-        return self._kv.write("write_consumer", path, encode(document.data or {}), over.version)
+    def _write_consumer(self, path: str, data: Mapping[str, Any], over: ConsumerDocument) -> int:
+        try:
+            return self._kv.write("write_consumer", path, data, over.version)
+        except StoreDenied:
+            self._rights.forget(path)
+            raise
 
     def _remedy(self, path: str, document: KvDocument) -> str:
         """Returns the command that restores a deleted document, or those that take its end away; empty if none does."""
@@ -163,6 +193,16 @@ class VaultStore:
             keep = f"vault kv metadata put -mount={self._mount} -delete-version-after=0s {path}"
             return f"{keep}, then {undelete}"
         return undelete if document.deleted and not document.destroyed else ""
+
+    def _version_before(self, path: str, document: KvDocument) -> str:
+        """Returns the command that brings the version before a destroyed one back; empty if it is lost as well.
+
+        To go on from there is to go on after a crash before the last write.
+        """
+        before = document.version - 1
+        if not document.destroyed or not before or not self._kv.has_version("read_state", path, before):
+            return ""
+        return f"vault kv rollback -mount={self._mount} -version={before} {path}"
 
     def _state_path(self, target: str) -> str:
         if not target or "/" in target or target in {".", ".."} or target.startswith(_RESERVED):

@@ -44,13 +44,13 @@ class Connection:
 
 
 def open_session(
-    connection: Connection, clock: Clock, heard: Callable[[str], None] = lambda _date: None
+    connection: Connection, clock: Clock, heard: Callable[[str, float], None] | None = None
 ) -> requests.Session:
     """Opens a thread-safe session, whose `request` raises StoreError. Raises StoreError if the CA file is unusable.
 
-    `heard` receives the date header of every answer.
+    `heard` receives the date header of every answer, and when its request was sent by the monotonic clock.
     """
-    session = _VaultSession(connection, heard)
+    session = _VaultSession(connection, clock, heard)
     session.verify = True if connection.ca_file is None else _checked(connection.ca_file)
     # REQUESTS_CA_BUNDLE in the environment would silently override our CA file, and plain HTTP, which is only for the
     # same machine, must not go through a proxy.
@@ -62,17 +62,19 @@ def open_session(
 
 
 class _VaultSession(requests.Session):
-    def __init__(self, connection: Connection, heard: Callable[[str], None]) -> None:
+    def __init__(self, connection: Connection, clock: Clock, heard: Callable[[str, float], None] | None) -> None:
         super().__init__()
-        self._connection, self._heard = connection, heard
+        self._connection, self._clock, self._heard = connection, clock, heard
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        sent = self._clock.monotonic() if self._heard is not None else 0.0
         try:
             answer = super().request(*args, **kwargs)
         except requests.RequestException as error:
             failure = _failure(self._connection, error)
         else:
-            self._heard(answer.headers.get("Date", ""))
+            if self._heard is not None:
+                self._heard(answer.headers.get("Date", ""), sent)
             return answer
         raise failure  # outside the handler: the original error quotes bodies and headers
 

@@ -16,21 +16,23 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rotator.core.secret import Secret
 from rotator.daemon.http import ListenError, StatusServer
+from rotator.observe.fleet import KnownFleet
 from rotator.observe.health import BEAT, Health
 from rotator.observe.metrics import Metrics
+from rotator.observe.status_query import StatusQuery
 from rotator.testing import FakeClock
 
 SENTINEL = "Sentinel-Value-77"
-Status = Callable[[], dict[str, Any]]
+Status = Callable[[StatusQuery], dict[str, Any]]
 
 
 class RunningEndpoint:
     """A running endpoint."""
 
-    def __init__(self, status: Status = lambda: {"targets": []}, host: str = "127.0.0.1") -> None:
+    def __init__(self, status: Status = lambda _: {"targets": []}, host: str = "127.0.0.1") -> None:
         self.clock = FakeClock()
         self.health = Health(self.clock)
-        self.metrics = Metrics(self.clock, "1.2.3")
+        self.metrics = Metrics(self.clock, "1.2.3", KnownFleet(self.clock), target_series=10)
         self.host = host
         self.server = StatusServer(host, 0, self.metrics.render, self.health, status)
         self.server.start()
@@ -84,8 +86,40 @@ def test_readyz_says_what_is_missing(endpoint: RunningEndpoint) -> None:
 
 
 def test_status_is_the_document(endpoint: RunningEndpoint) -> None:
-    status, _, body = endpoint.ask("/status?pretty=1")
+    status, _, body = endpoint.ask("/status")
     assert (status, json.loads(body)) == (200, {"targets": []})
+
+
+def test_status_gets_the_query_of_its_address() -> None:
+    asked: list[StatusQuery] = []
+    endpoint = RunningEndpoint(lambda query: asked.append(query) or {})
+    status, *_ = endpoint.ask("/status?limit=5&after=office%2D1&state=due&state=Never-rotated&account=a&name=o*")
+    endpoint.server.stop()
+    assert status == 200
+    assert asked == [
+        StatusQuery(states=("due", "never_rotated"), accounts=("a",), names=("o*",), after="office-1", limit=5)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("pretty=1", "no parameter pretty"),
+        ("limit=x", "limit is a number"),
+        ("limit=1001", "limit is a number from 0"),
+        ("limit=-1", "limit is a number"),
+        ("limit=%C2%B2", "limit is a number"),
+        ("state=broken", "no state broken: use never_rotated, idle"),
+        ("due_before=2026-01-31", "its offset from UTC"),
+        ("due_before=soon", "its offset from UTC"),
+    ],
+)
+def test_a_query_that_means_nothing_is_refused_with_what_to_ask_instead(
+    endpoint: RunningEndpoint, query: str, said: str
+) -> None:
+    status, _, body = endpoint.ask(f"/status?{query}")
+    assert status == 400
+    assert said in json.loads(body)["error"]
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "/status", "/nothing"])
@@ -149,7 +183,7 @@ def test_a_page_that_fails_is_an_error_without_its_cause_and_takes_nothing_with_
 
 
 def test_a_secret_that_strays_into_the_document_is_not_served() -> None:
-    endpoint = RunningEndpoint(lambda: {"oops": Secret(SENTINEL)})
+    endpoint = RunningEndpoint(lambda _: {"oops": Secret(SENTINEL)})
     try:
         status, _, body = endpoint.ask("/status")
         assert status == 500
@@ -181,7 +215,7 @@ def test_silent_connections_do_not_keep_others_from_being_answered(endpoint: Run
 def test_stopping_lets_a_request_in_progress_end_and_frees_the_port() -> None:
     asked, go_on = threading.Event(), threading.Event()
 
-    def slow() -> dict[str, Any]:
+    def slow(_: StatusQuery) -> dict[str, Any]:
         asked.set()
         assert go_on.wait(10)
         return {"slow": True}
@@ -198,7 +232,7 @@ def test_stopping_lets_a_request_in_progress_end_and_frees_the_port() -> None:
         thread.join(timeout=20)
     assert [(status, json.loads(body)) for status, body in answers] == [(200, {"slow": True})]
     port = endpoint.server.port
-    again = StatusServer("127.0.0.1", port, endpoint.metrics.render, endpoint.health, dict)
+    again = StatusServer("127.0.0.1", port, endpoint.metrics.render, endpoint.health, lambda _: {})
     again.start()
     assert again.port == port
     again.stop()
@@ -207,7 +241,7 @@ def test_stopping_lets_a_request_in_progress_end_and_frees_the_port() -> None:
 def test_stopping_ends_in_time_though_a_page_hangs() -> None:
     asked, release = threading.Event(), threading.Event()
 
-    def hanging() -> dict[str, Any]:
+    def hanging(_: StatusQuery) -> dict[str, Any]:
         asked.set()
         release.wait(30)
         return {}
@@ -227,14 +261,14 @@ def test_stopping_twice_or_before_the_start_is_harmless() -> None:
     endpoint = RunningEndpoint()
     endpoint.server.stop()
     endpoint.server.stop()
-    StatusServer("127.0.0.1", 0, endpoint.metrics.render, endpoint.health, dict).stop()
+    StatusServer("127.0.0.1", 0, endpoint.metrics.render, endpoint.health, lambda _: {}).stop()
     with pytest.raises(ConnectionRefusedError):
         endpoint.ask("/healthz")
 
 
 def test_a_port_in_use_is_refused_with_what_to_change(endpoint: RunningEndpoint) -> None:
     port = endpoint.server.port
-    other = StatusServer("127.0.0.1", port, endpoint.metrics.render, endpoint.health, dict)
+    other = StatusServer("127.0.0.1", port, endpoint.metrics.render, endpoint.health, lambda _: {})
     with pytest.raises(
         ListenError, match=rf"cannot listen on '127\.0\.0\.1', port {port}: another process uses this port; .*\(0 takes"
     ):
@@ -253,7 +287,9 @@ def test_an_address_that_cannot_be_listened_on_is_refused_with_what_to_change(
     host: str, port: int, advice: str
 ) -> None:
     clock = FakeClock()
-    server = StatusServer(host, port, Metrics(clock, "1").render, Health(clock), dict)
+    server = StatusServer(
+        host, port, Metrics(clock, "1", KnownFleet(clock), target_series=10).render, Health(clock), lambda _: {}
+    )
     with pytest.raises(ListenError, match=advice):
         server.start()
 

@@ -39,6 +39,7 @@ _UNVERIFIED = _series("rotator_target_verification_overdue", _TARGET)
 _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
 _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
+_ROUND = _series("rotator_sweep_round_seconds")
 _CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
 _OUT = _series("rotator_target_devices_out", _TARGET)
 _FORBIDDEN = _series("rotator_provider_verb_forbidden", 'account="prod",verb="delete"')
@@ -83,14 +84,28 @@ CASES = (
     ),
     Case(
         "RotatorTargetNotLookedAt",
-        {_LOOK: "0x60"},
+        {_LOOK: "0x60", _ROUND: "30x60"},
         "21m",
         "19m",
         _PHONE,
         "critical",
         "No process looks at phone",
         "The state of phone was last read 21m 0s ago.",
-        quiet={_LOOK: "0x90", _series("rotator_last_look_timestamp_seconds", _TARGET, OTHER): "0+60x90"},
+        quiet={
+            _LOOK: "0x90",
+            _ROUND: "30x90",
+            _series("rotator_last_look_timestamp_seconds", _TARGET, OTHER): "0+60x90",
+        },
+    ),
+    Case(
+        "RotatorTargetNotLookedAt",
+        {_LOOK: "0x200", _ROUND: "5000x200"},
+        "173m",
+        "165m",
+        _PHONE,
+        "critical",
+        "No process looks at phone",
+        "The state of phone was last read 2h 53m 0s ago.",
     ),
     Case(
         "RotatorTargetOverdue",
@@ -226,6 +241,17 @@ CASES = (
         "Credentials that nobody ends: published",
         "1 of targets or accounts that are not in the configuration. rotator status names them.",
         quiet={_series("rotator_orphans", 'kind="published"'): "0x90"},
+    ),
+    Case(
+        "RotatorSelectionGone",
+        {_series("rotator_selection_credentials", 'account="prod",what="gone"'): "2x90"},
+        "61m",
+        "59m",
+        {"account": "prod"},
+        "warning",
+        "Provider account prod no longer lists what selected targets published",
+        "2 targets. /status names some of them below selections.",
+        quiet={_series("rotator_selection_credentials", 'account="prod",what="gone"'): "0x90"},
     ),
     Case(
         "RotatorCircuitOpen",

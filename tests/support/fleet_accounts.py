@@ -6,7 +6,7 @@ Everything runs on the thread of the simulation: HTTP ends at the simulated API,
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -31,7 +31,7 @@ from rotator.core.model import Strategy
 from rotator.core.secret import Secret
 from rotator.providers.sip import codec, register
 from rotator.testing import FakeClock
-from rotator_simulator.account import CredentialEvent, SimulatedCredential
+from rotator_simulator.account import CredentialEvent, Propagation, SimulatedCredential
 from rotator_simulator.providers.apinizer.api import ApinizerApi
 
 ACCOUNTS: dict[str, tuple[str, Callable[..., ProviderAccount], tuple[Strategy, ...]]] = {
@@ -233,8 +233,12 @@ class InProcessLink:
 
 
 @contextmanager
-def registrar_in_process(clock: FakeClock) -> Iterator[None]:
-    """Every REGISTER of the adapters goes straight to the simulated registrar: a proof costs no context switch."""
+def registrar_in_process(clock: FakeClock, lag: Propagation) -> Iterator[None]:
+    """Every REGISTER of the adapters goes straight to the simulated registrar: a proof costs no context switch.
+
+    Args:
+        lag: by which the registrar follows the providers' APIs.
+    """
 
     @contextmanager
     def connected(_: object) -> Iterator[InProcessLink]:
@@ -242,5 +246,6 @@ def registrar_in_process(clock: FakeClock) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(register, "_connected", connected)
+        patch.setattr(registrar(), "options", replace(registrar().options, propagation=lag))
         registrar()._answers.clear()
         yield

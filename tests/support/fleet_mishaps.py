@@ -50,7 +50,7 @@ def clocks_are_right(world: FleetWorld, name: str, rng: Random) -> str | None:
 def _clocks(world: FleetWorld, what: str, vault: timedelta) -> str:
     """Either Vault's clock is right or those of the processes are: nobody could tell if both were wrong."""
     world.store.ahead = vault
-    world.wake_all()
+    world.look_at_all()
     return what
 
 
@@ -81,9 +81,6 @@ def account_is_gone_for_long(world: FleetWorld, name: str, rng: Random) -> str |
 def _trouble(world: FleetWorld, name: str, rng: Random, trouble: Trouble) -> str:
     account = rng.choice(list(world.accounts.values()))
     account.begin(trouble)
-    for target in world.targets.values():
-        if target.account == account.name:
-            world.wake(target.name)
     methods = f" to {' '.join(sorted(trouble.methods))}" if trouble.methods else ""
     return f"{account.name}: {trouble.fault.value}{methods} until {trouble.until:%Y-%m-%d %H:%M}"
 

@@ -8,9 +8,9 @@ from fleet_rest import alarms, wrongs
 from fleet_world import FleetWorld
 from simulated_accounts import STANDING
 
-from rotator.core.actions import HoldReason
+from rotator.core.holding import HoldReason
 from rotator.core.model import Strategy
-from rotator.daemon.snapshot import _BLOCKED
+from rotator.observe.target_words import BLOCKED
 
 _VISITS = 6  # after which a command that the alerts name must have ended what was wrong
 
@@ -32,7 +32,7 @@ def operator_attends(world: FleetWorld, name: str, rng: Random) -> str | None:
         watched.visits = watched.visits + 1 if stays is not None and not troubled else 0
         if watched.visits > _VISITS:
             raise PromiseBroken("no way out", target, f"{stays}, after {_VISITS} visits of the operator")
-        blocked = watched.look is not None and watched.look.hold is not None and watched.look.hold.reason in _BLOCKED
+        blocked = watched.look is not None and watched.look.hold is not None and watched.look.hold.reason in BLOCKED
         called_for = blocked or stays is not None or watched.refused_since is not None
         if called_for and not troubled and _attend(world, watched):
             attended.append(target)

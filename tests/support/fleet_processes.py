@@ -27,7 +27,7 @@ _PLAIN = (
     Policy("by date", Cron("0 3 1 */3 *", "Europe/Berlin"), None, DAY, 7 * DAY, PasswordRules()),
 )
 # Rarer than by default: each verification costs a proof, and a year of them would cost more than all rotations.
-VERIFIED_EVERY = 30 * DAY
+VERIFIED_EVERY = 45 * DAY
 POLICIES = tuple(replace(policy, verify=VERIFIED_EVERY) for policy in _PLAIN)
 
 

@@ -8,8 +8,8 @@ from fleet_judge import OUTAGE, JudgedTarget, PromiseBroken
 from fleet_processes import VERIFIED_EVERY
 from fleet_world import FleetWorld
 
-from rotator.daemon.snapshot import _BLOCKED
 from rotator.observe.target_figures import overdue
+from rotator.observe.target_words import BLOCKED
 
 _FAILING = 3  # RotatorTargetFailing
 _LONG = 3 * DAY  # that something may be wrong before somebody has to know of it
@@ -27,8 +27,8 @@ def alarms(world: FleetWorld, watched: JudgedTarget) -> list[str]:
     if any(overdue(entry, now) for entry in state.ledger):
         told.append("RotatorRetirementOverdue")
     hold = watched.look.hold if watched.look is not None else None
-    if hold is not None and hold.reason in _BLOCKED:
-        told.append(f"RotatorTargetBlocked {_BLOCKED[hold.reason]}")
+    if hold is not None and hold.reason in BLOCKED:
+        told.append(f"RotatorTargetBlocked {BLOCKED[hold.reason]}")
     if state.verification is not None and not state.verification.accepted:
         told.append("verification refused")
     open_circuits = {account for process in world.live() for account in process.engine.throttles.open_circuits()}

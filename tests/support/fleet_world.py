@@ -12,21 +12,26 @@ from hashlib import sha256
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
+from zlib import crc32
 
 from engine_harness import DAY
 from fleet_accounts import ACCOUNTS, CredentialChange, FleetAccount, fleet_account
 from fleet_judge import FleetJudge
 from fleet_processes import LIMITS, POLICIES, Countdown, FleetProcess, OffsetClock
 from fleet_vault import FleetStore
-from simulated_accounts import STANDING
+from simulated_accounts import LAG, STANDING
 
 from rotator.core.actions import Step
 from rotator.core.model import Request, Strategy, Target
 from rotator.engine import Engine, Look, Outcome
 from rotator.ports import Conflict, StoreError
 from rotator.testing import Crash, FakeClock, FakeRandomness, MemoryAudit
+from rotator_simulator.account import Propagation
 
-SWEEP = 20 * DAY  # every process looks at every target this often, whatever its last look said
+SWEEP = 40 * DAY  # every process looks at every target this often, whatever the last look said
+_SWEEP_WITH_WRONG_CLOCKS = 7 * DAY
+_TAKE_OVER = timedelta(seconds=20)  # from the end of a process until another one does its work
+_STRAYS = 0.1  # of the looks, done by a process that the target does not belong to
 _FRUITLESS = 12  # looks in a row that change nothing, after which the next ones are spaced out
 _WIDEST = timedelta(hours=6)
 _OPEN = timedelta(minutes=10)  # until the next look at a target on which something is under way
@@ -51,6 +56,7 @@ class FleetWorld:
     def __init__(self, seed: int, targets: int = 100, processes: int | None = None) -> None:
         rng = Random(f"{seed} world")
         self.seed = seed
+        self.lag = rng.choice((Propagation(), LAG))
         self.clock = FakeClock()
         self.judge = FleetJudge(self)
         self.store = FleetStore(self.clock, self.judge.after_publish)
@@ -75,8 +81,8 @@ class FleetWorld:
         self.configured_once = dict(self.targets)
         self.client = self._engine("client", OffsetClock(self.clock))
         self.processes = [self._process(f"process-{number}") for number in range(processes or rng.choice((2, 3)))]
-        for number in range(len(self.processes)):
-            self._plan_all(number)
+        for process in self.processes:
+            self.plan_all(process)
 
     def _account(self, name: str, rng: Random) -> FleetAccount:
         made = fleet_account(name, self.clock, rng, self._changed)
@@ -132,25 +138,25 @@ class FleetWorld:
 
     def plan_all(self, process: FleetProcess) -> None:
         """A process looks at every target again."""
-        self._plan_all(self.processes.index(process))
-
-    def _plan_all(self, number: int) -> None:
-        process = self.processes[number]
+        number = self.processes.index(process)
         start = max(self.clock.now(), process.down_until or self.clock.now())
         for name in process.targets:
             self._fruitless[number, name] = 0
             self._plan(number, name, start + timedelta(seconds=60 * self.luck.random()))
 
+    def look_at_all(self) -> None:
+        """Every target is looked at again, each by one process."""
+        for name in self.configured_once:
+            self._plan_soon(self.luck.randrange(len(self.processes)), name)
+
     def wake(self, name: str) -> None:
         """Something happened to a target: every process notices at its next poll."""
         for number in range(len(self.processes)):
-            self._fruitless[number, name] = 0
-            self._plan(number, name, self.clock.now() + timedelta(seconds=1 + 60 * self.luck.random()))
+            self._plan_soon(number, name)
 
-    def wake_all(self) -> None:
-        """Something happened to all."""
-        for number in range(len(self.processes)):
-            self._plan_all(number)
+    def _plan_soon(self, number: int, name: str) -> None:
+        self._fruitless[number, name] = 0
+        self._plan(number, name, self.clock.now() + timedelta(seconds=1 + 60 * self.luck.random()))
 
     def _plan(self, number: int, name: str, at: datetime, *, only_earlier: bool = False) -> None:
         planned = self._planned.get((number, name))
@@ -191,6 +197,8 @@ class FleetWorld:
             return
         if process.down_until is not None and self.clock.now() < process.down_until:
             self._plan(number, name, process.down_until + timedelta(seconds=60 * self.luck.random()))
+            for other in self.live():
+                self._plan(self.processes.index(other), name, self.clock.now() + _TAKE_OVER, only_earlier=True)
             return
         self.looks += 1
         self.points.left = process.crash_after
@@ -219,23 +227,26 @@ class FleetWorld:
             self.note(name, f"{process.name}: {' '.join(look.steps)}: {look.outcome.value}; {look.message}")
         key = number, name
         self._fruitless[key] = 0 if _FRUITS & set(look.steps) else self._fruitless[key] + 1
-        sweep = now + SWEEP * (0.75 + 0.5 * self.luck.random())
+        wrong = process.clock.offset or self.store.ahead
+        sweep = now + (_SWEEP_WITH_WRONG_CLOCKS if wrong else SWEEP) * (0.75 + 0.5 * self.luck.random())
         following = sweep if look.next_look is None else min(look.next_look - process.clock.offset, sweep)
         spaced = max(self._fruitless[key] - _FRUITLESS, 0)
         pause = min(timedelta(seconds=2.0 ** min(spaced, 20)), _WIDEST) if spaced else timedelta(seconds=0.2)
         if look.state is not None and (look.state.attempt is not None or look.state.request is not None):
             following = min(following, now + _OPEN)
-        elif process.clock.offset or self.store.ahead:
-            following = min(following, now + 2 * DAY)  # its own times may be days off; the poll is not
         following = max(following, now + pause)
         if look.outcome is Outcome.VAULT and self.store.unavailable_until is not None:
             following = max(following, self.store.unavailable_until + timedelta(seconds=60 * self.luck.random()))
-        self._plan(number, name, following)
-        if changed:
-            for other in range(len(self.processes)):
-                if other != number:
-                    late = following + timedelta(seconds=5 + 60 * self.luck.random())
-                    self._plan(other, name, late, only_earlier=True)
+        self._divide(number, name, following, sweep)
+
+    def _divide(self, number: int, name: str, following: datetime, sweep: datetime) -> None:
+        """What is due is done by the process to which the target belongs, now and then by another; each sweeps."""
+        owner = crc32(name.encode()) % len(self.processes)
+        if self.luck.random() < _STRAYS:
+            owner = self.luck.randrange(len(self.processes))
+        if owner != number:
+            self._plan(number, name, sweep)
+        self._plan(owner, name, following, only_earlier=owner != number)
 
     def note(self, target: str, text: str) -> None:
         """Keeps one line of history, and adds what was done to the trace: a message may name a port or an id."""

@@ -21,14 +21,16 @@ class StandbyStore(MemoryStore):
 
     def read_state(self, target: str) -> Versioned:
         fresh = super().read_state(target)
-        return self._old_states.get(target, Versioned(TargetState(target), 0)) if self._lags() else fresh
+        if not self._lags():
+            return fresh
+        return self._old_states.get(target) or Versioned(TargetState(target), 0)
 
     def read_consumer(self, path: str) -> ConsumerDocument:
         fresh = super().read_consumer(path)
         return self._old_consumers.get(path, ConsumerDocument(0, exists=False)) if self._lags() else fresh
 
     def write_state(self, state: TargetState, version: int) -> int:
-        before = self.states.get(state.target, Versioned(TargetState(state.target), 0))
+        before = self.states.get(state.target) or Versioned(TargetState(state.target), 0)
         try:
             return super().write_state(state, version)
         finally:

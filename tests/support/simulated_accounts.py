@@ -10,7 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
+from io import BytesIO
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 from engine_harness import POLICY, EngineHarness
@@ -66,11 +69,38 @@ CARRIED_OUT = {RequestFault.LOST_ANSWER, RequestFault.SILENCE_AFTER, RequestFaul
 """What is done all the same."""
 
 
+class ApplicationTransport(httpx.BaseTransport):
+    """Carries requests to a Flask application, past everything that only a web server needs."""
+
+    def __init__(self, application: Flask) -> None:
+        self._application = application
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        body, url = request.read(), request.url
+        environ = {
+            "REQUEST_METHOD": request.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote(url.raw_path.partition(b"?")[0].decode("ascii")),
+            "QUERY_STRING": url.query.decode("ascii"),
+            "SERVER_NAME": url.host,
+            "SERVER_PORT": str(url.port or 80),
+            "wsgi.url_scheme": url.scheme,
+            "wsgi.input": BytesIO(body),
+        }
+        for name, value in request.headers.items():
+            key = name.upper().replace("-", "_")
+            environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
+        with self._application.request_context(environ):
+            answer = self._application.full_dispatch_request()
+        content = httpx.ByteStream(answer.get_data())
+        return httpx.Response(answer.status_code, headers=list(answer.headers), stream=content)
+
+
 class FaultyTransport(httpx.BaseTransport):
     """Carries requests to the application, with a boundary before and after each, and breaks those that it is told."""
 
     def __init__(self, application: Flask, clock: Callable[[], Any]) -> None:
-        self._inner = httpx.WSGITransport(app=application)
+        self._inner = ApplicationTransport(application)
         self._clock = clock
         self.points = CrashPoints()
         self.faults: list[RequestFault | None] = []  # of the next requests, one each
@@ -401,13 +431,19 @@ class SimulatedHarness(EngineHarness):
         for account in self.accounts.values():
             account.add(username)
 
-    def engine(self, clock: Timer | None = None, limits: Limits | None = None) -> Engine:
-        """A new process; its adapters, connections and pace are new as well."""
+    def engine(
+        self, clock: Timer | None = None, limits: Limits | None = None, keys: Mapping[str, str] = MappingProxyType({})
+    ) -> Engine:
+        """A new process; its adapters, connections and pace are new as well.
+
+        `keys` names the accounts that are configured with the key of another one.
+        """
         self.processes += 1
         own = clock or self.clock
+        configured = [name for name in self.accounts if name not in self.unconfigured]
         return Engine(
             store=self.store,
-            providers={name: one.adapter(own, self.randomness) for name, one in self.accounts.items()},
+            providers={name: self.accounts[keys.get(name, name)].adapter(own, self.randomness) for name in configured},
             clock=own,
             randomness=self.randomness,
             audit=self.audit,

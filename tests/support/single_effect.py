@@ -14,6 +14,7 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Capabilities, Credential, Target, TargetState
 from rotator.engine import Limits
 from rotator.engine.effects import carry_out
+from rotator.engine.memory import Memory
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.session import Session
 from rotator.engine.throttles import Throttles
@@ -68,12 +69,19 @@ class SingleEffect:
         self.provider = AnsweringProvider(answer, capabilities)
         self.throttles = Throttles(self.clock, Circuit(), retirements_per_minute=1)
         self.caller = ProviderCaller(
-            {"fake": self.provider}, self.store, self.clock, MiddleRandomness(), self.audit, self.throttles, LIMITS
+            {"fake": self.provider},
+            self.store,
+            self.clock,
+            MiddleRandomness(),
+            self.audit,
+            self.throttles,
+            LIMITS,
+            raises_paced=False,
         )
         self.store.states[target.name] = Versioned(state, 1)
         if consumer is not None:
             self.store.consumers[target.path] = consumer
-        self.session = Session(target, self.store, self.clock, "me", LIMITS.claim, lambda *_: None)
+        self.session = Session(target, self.store, self.clock, "me", LIMITS.claim, lambda *_: None, Memory())
         self.session.write_claimed(state)
 
     def carry_out(self, action: Action) -> TargetState:

@@ -39,6 +39,7 @@ attempts = st.builds(
     take_over=st.booleans(),
     uncertain=st.booleans(),
     proved_at=st.none() | times,
+    unasked_since=st.none() | times,
     handed_out=st.none() | credentials,
 )
 verifications = st.builds(model.Verification, at=times, accepted=st.booleans(), proof=texts, refusals=counts)
@@ -49,6 +50,7 @@ entries = st.builds(
     disable_at=times,
     quarantine=lengths,
     disabled_at=st.none() | times,
+    overwritten_at=st.none() | times,
     failures=counts,
     not_before=st.none() | times,
     note=texts,
@@ -68,6 +70,7 @@ states = st.builds(
     last_rotation=st.none() | times,
     next_rotation=st.none() | times,
     failures=counts,
+    outgrown=counts,
     not_before=st.none() | times,
     last_error=texts,
     request=st.none() | requests,

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from rotator.core.clocks import Clocks
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
     Counts,
@@ -29,6 +30,7 @@ from rotator.core.secret import Secret
 from rotator.observe.audit import AuditStatus
 from rotator.observe.catalogue import METRICS, documentation
 from rotator.observe.chain import Position
+from rotator.observe.fleet import KnownFleet
 from rotator.observe.metrics import Metrics
 from rotator.observe.target_figures import max_age
 from rotator.ports import Meter
@@ -43,6 +45,7 @@ ZEROS = {
     **{("rotator_orphans", (kind,)): 0 for kind in ("published", "ledger", "attempt")},
     **{("rotator_clock_jumps_total", (direction,)): 0 for direction in ("backward", "forward")},
     **{("rotator_scheduler_missed_runs_total", (why,)): 0 for why in ("error", "missed", "still_running")},
+    ("rotator_series_for_each_target", ()): 1,
 }
 
 
@@ -63,8 +66,16 @@ def entry(now: datetime, *, disable_in: timedelta, disabled: timedelta | None = 
     return LedgerEntry(credential("old"), Ending.DELETE, now - 30 * DAY, now + disable_in, 7 * DAY, at)
 
 
-def metrics(clock: FakeClock | None = None) -> Metrics:
-    return Metrics(clock or FakeClock(), "1.2.3")
+class Seen(Metrics):
+    """The metrics, with what they are told of."""
+
+    def __init__(self, clock: FakeClock, target_series: int = 10) -> None:
+        self.fleet = KnownFleet(clock)
+        super().__init__(clock, "1.2.3", self.fleet, target_series=target_series)
+
+
+def metrics(clock: FakeClock | None = None) -> Seen:
+    return Seen(clock or FakeClock())
 
 
 def scrape(source: Metrics) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -86,14 +97,19 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
     state = TargetState(
         "phone",
         attempt=attempt,
-        ledger=(entry(now, disable_in=DAY), entry(now, disable_in=DAY), entry(now, disable_in=-DAY, disabled=-DAY)),
+        ledger=(
+            entry(now, disable_in=DAY),
+            entry(now, disable_in=DAY),
+            entry(now, disable_in=-DAY, disabled=-DAY),
+            replace(entry(now, disable_in=-DAY), ending=Ending.STAND_BY, overwritten_at=now - DAY),
+        ),
         published=replace(credential("pub"), made_at=now - 5 * DAY),
         last_rotation=now - 3 * DAY,
         next_rotation=now + 80 * DAY,
         failures=2,
-        counts=Counts(succeeded=7, failed=3, undone=1, disabled=5, deleted=4, seconds=12.5),
+        counts=Counts(succeeded=7, failed=3, undone=1, disabled=5, overwritten=6, deleted=4, seconds=12.5),
     )
-    source.update(target(), state)
+    source.fleet.update(target(), state)
     seen = scrape(source)
     stamp = now.timestamp()
     expected = {
@@ -102,6 +118,7 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_rotations_total", ("phone", "failed")): 3,
         ("rotator_rotations_total", ("phone", "undone")): 1,
         ("rotator_retirements_total", ("phone", "disabled")): 5,
+        ("rotator_retirements_total", ("phone", "overwritten")): 6,
         ("rotator_retirements_total", ("phone", "deleted")): 4,
         ("rotator_rotation_duration_seconds_count", ("phone",)): 7,
         ("rotator_rotation_duration_seconds_sum", ("phone",)): 12.5,
@@ -114,11 +131,12 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_last_look_timestamp_seconds", ("phone",)): stamp,
         ("rotator_ledger_credentials", ("phone", "waiting")): 2,
         ("rotator_ledger_credentials", ("phone", "disabled")): 1,
+        ("rotator_ledger_credentials", ("phone", "overwritten")): 1,
         ("rotator_retirement_overdue", ("phone",)): 0,
         ("rotator_target_devices_out", ("phone",)): 0,
         ("rotator_target_verification_overdue", ("phone",)): 0,
     }
-    assert seen == ZEROS | expected
+    assert {key: value for key, value in seen.items() if not key[0].startswith("rotator_fleet_")} == ZEROS | expected
 
 
 @pytest.mark.parametrize(
@@ -134,7 +152,7 @@ def test_what_a_proof_has_shown_is_told_until_the_next_one(verification, age, ac
     clock = FakeClock()
     source, phone = metrics(clock), target()
     phone = replace(phone, policy=replace(phone.policy, verify=DAY))
-    source.update(phone, TargetState("phone", published=credential("pub"), verification=verification))
+    source.fleet.update(phone, TargetState("phone", published=credential("pub"), verification=verification))
     clock.advance(age)
     seen = scrape(source)
     assert seen["rotator_target_verified_timestamp_seconds", ("phone",)] == verification.at.timestamp()
@@ -145,18 +163,19 @@ def test_what_a_proof_has_shown_is_told_until_the_next_one(verification, age, ac
 def test_a_restart_says_the_same_and_nothing_is_counted_twice() -> None:
     state = TargetState("phone", counts=Counts(succeeded=7, seconds=12.5))
     before, after = metrics(), metrics()
-    before.update(target(), state)
+    before.fleet.update(target(), state)
     for _ in range(3):
-        after.update(target(), state)
+        after.fleet.update(target(), state)
     assert scrape(before) == scrape(after)
+    assert scrape(after)["rotator_fleet_rotations_total", ("acc", "quarterly", "succeeded")] == 0, "since start"
 
 
 def test_what_is_not_known_is_absent_and_a_forgotten_target_too() -> None:
     source = metrics()
-    source.update(target(), TargetState("phone"))
-    source.update(target("other"), TargetState("other"))
-    source.blocked("other", "circuit_open")
-    source.forget("other")
+    source.fleet.update(target(), TargetState("phone"))
+    source.fleet.update(target("other"), TargetState("other"))
+    source.fleet.held("other", Hold(HoldReason.FOREIGN_DOCUMENT, "x"))
+    source.fleet.forget({"other"})
     names = {name for name, labels in scrape(source)}
     assert "rotator_target_last_rotation_timestamp_seconds" not in names
     assert "rotator_target_password_made_timestamp_seconds" not in names
@@ -165,12 +184,78 @@ def test_what_is_not_known_is_absent_and_a_forgotten_target_too() -> None:
     assert not any("other" in labels for _, labels in scrape(source))
 
 
+def test_what_holds_a_target_up_is_told_in_a_word() -> None:
+    source = metrics()
+    for name, reason in (("phone", HoldReason.FOREIGN_DOCUMENT), ("fax", HoldReason.NOT_DUE), ("pager", None)):
+        source.fleet.update(target(name), TargetState(name))
+        source.fleet.held(name, Hold(HoldReason.RENAMED, "before"))
+        source.fleet.held(name, Hold(reason, "x") if reason else None)
+    blocked = {labels: value for (name, labels), value in scrape(source).items() if name == "rotator_target_blocked"}
+    assert blocked == {("phone", "foreign_document"): 1}
+
+
+def _names_with_targets(source: Metrics) -> set[str]:
+    """The metrics with a label `target`."""
+    found = text_string_to_metric_families(source.render().decode())
+    return {sample.name for family in found for sample in family.samples if "target" in sample.labels}
+
+
+@pytest.mark.parametrize(("expected", "seen"), [(11, 1), (0, 11)])
+def test_above_the_bound_no_target_has_series_of_its_own(expected: int, seen: int) -> None:
+    """Configured targets count before they were seen: series that came and went again would confuse every alert."""
+    source = metrics()
+    source.expect(expected)
+    for number in range(seen):
+        source.fleet.update(target(f"phone{number}"), TargetState(f"phone{number}", published=credential("pub")))
+    assert _names_with_targets(source) == set()
+    scraped = scrape(source)
+    assert scraped["rotator_series_for_each_target", ()] == 0
+    assert scraped["rotator_fleet_targets", ("acc", "quarterly", "idle")] == seen
+
+
+def test_up_to_the_bound_each_target_has_series_and_the_sums_are_there_too() -> None:
+    source = metrics()
+    source.expect(10)
+    source.fleet.update(target(), TargetState("phone"))
+    assert "rotator_target_max_age_seconds" in _names_with_targets(source)
+    scraped = scrape(source)
+    assert scraped["rotator_series_for_each_target", ()] == 1
+    assert scraped["rotator_fleet_targets", ("acc", "quarterly", "never rotated")] == 1
+
+
+def test_the_sums_of_a_fleet() -> None:
+    clock = FakeClock()
+    now, source = clock.now(), Seen(clock, target_series=0)
+    for name, age in (("young", 1), ("old", 100), ("older", 400)):
+        made = replace(credential("pub"), made_at=now - age * DAY + timedelta(seconds=1))
+        held = (entry(now, disable_in=DAY), entry(now, disable_in=-DAY, disabled=-DAY))
+        source.fleet.update(target(name), TargetState(name, published=made, ledger=held))
+    ended = TargetState("young", counts=Counts(succeeded=2, failed=1, disabled=3, deleted=1, seconds=7.0))
+    source.fleet.update(target("young"), replace(ended, published=replace(credential("pub"), made_at=now - DAY)))
+    seen, group = scrape(source), ("acc", "quarterly")
+    assert seen["rotator_fleet_targets_in_need", (*group, "overdue")] == 2
+    assert seen["rotator_fleet_password_age_seconds_bucket", (*group, str(90 * 86_400.0))] == 1
+    assert seen["rotator_fleet_password_age_seconds_bucket", (*group, str(120 * 86_400.0))] == 2
+    assert seen["rotator_fleet_password_age_seconds_bucket", (*group, "+Inf")] == 3
+    assert seen["rotator_fleet_password_age_seconds_count", group] == 3
+    assert seen["rotator_fleet_password_age_seconds_sum", group] == pytest.approx(501 * 86_400 - 2)
+    oldest = (now - 400 * DAY).timestamp() + 1
+    assert seen["rotator_fleet_oldest_password_timestamp_seconds", group] == oldest
+    assert seen["rotator_fleet_max_age_seconds", group] == 90 * 86_400
+    assert seen["rotator_fleet_ledger_credentials", (*group, "waiting")] == 2
+    assert seen["rotator_fleet_ledger_credentials", (*group, "disabled")] == 2
+    assert seen["rotator_fleet_rotations_total", (*group, "succeeded")] == 2
+    assert seen["rotator_fleet_retirements_total", (*group, "disabled")] == 3
+    assert seen["rotator_fleet_rotation_duration_seconds_count", group] == 2
+    assert seen["rotator_fleet_rotation_duration_seconds_sum", group] == 7.0
+
+
 def test_a_retirement_is_overdue_after_a_grace_and_the_clock_alone_makes_it_so() -> None:
     clock = FakeClock()
     source, now = metrics(clock), clock.now()
     to_disable = entry(now, disable_in=timedelta(hours=1))
     to_delete = entry(now, disable_in=-9 * DAY, disabled=timedelta(hours=1) - 7 * DAY)
-    source.update(target(), TargetState("phone", ledger=(to_disable, to_delete)))
+    source.fleet.update(target(), TargetState("phone", ledger=(to_disable, to_delete)))
     key = ("rotator_retirement_overdue", ("phone",))
     clock.advance(timedelta(hours=1, minutes=9))
     assert scrape(source)[key] == 0
@@ -216,19 +301,18 @@ def test_the_process_says_how_it_does_itself() -> None:
     source.circuit("acc", is_open=True)
     source.circuit("acc2", is_open=False)
     source.missed_run("max_instances")
+    source.sweep_takes(timedelta(minutes=2))
     source.clock_jumped(forward=True)
     source.clock_jumped(forward=False)
     source.clocks(Clocks(clock.now(), clock.now() + 2 * DAY))
     source.vault_token_expires(clock.now())
-    source.blocked("phone", "foreign_document")
-    source.blocked("fax", "x")
-    source.blocked("fax", None)
     source.follow_audit(lambda: AuditStatus(Position("c", 41, "h"), 3, "full"))
     seen = scrape(source)
     expected = {
         ("rotator_build_info", ("1.2.3",)): 1,
         ("rotator_config_last_reload_successful", ()): 0,
         ("rotator_config_last_reload_success_timestamp_seconds", ()): stamp,
+        ("rotator_sweep_round_seconds", ()): 120,
         ("rotator_circuit_open", ("acc",)): 1,
         ("rotator_circuit_open", ("acc2",)): 0,
         ("rotator_scheduler_missed_runs_total", ("max_instances",)): 1,
@@ -236,7 +320,6 @@ def test_the_process_says_how_it_does_itself() -> None:
         ("rotator_clock_jumps_total", ("backward",)): 1,
         ("rotator_clock_offset_seconds", ()): -2 * 86_400,
         ("rotator_vault_token_expiry_timestamp_seconds", ()): stamp + 86_400,
-        ("rotator_target_blocked", ("phone", "foreign_document")): 1,
         ("rotator_audit_last_sequence", ()): 41,
         ("rotator_audit_waiting_records", ()): 3,
     }
@@ -254,7 +337,7 @@ def test_no_password_of_any_state_is_in_a_scrape() -> None:
     state = TargetState(
         "phone", credential("pub"), credential("by"), attempt, (entry(now, disable_in=DAY),), last_error=SENTINEL
     )
-    source.update(target(), state)
+    source.fleet.update(target(), state)
     assert SENTINEL.encode() not in source.render()
 
 
@@ -284,8 +367,8 @@ def test_no_rotation_by_the_schedule_comes_later_than_the_greatest_age(days: int
 
 def test_a_changed_policy_changes_the_greatest_age() -> None:
     source = metrics()
-    source.update(target(), TargetState("phone"))
-    source.update(replace(target(), policy=policy(Every(DAY))), TargetState("phone"))
+    source.fleet.update(target(), TargetState("phone"))
+    source.fleet.update(replace(target(), policy=policy(Every(DAY))), TargetState("phone"))
     assert scrape(source)["rotator_target_max_age_seconds", ("phone",)] == 86_400
 
 
@@ -297,8 +380,9 @@ def _exposed(source: Metrics) -> Iterable[tuple[str, str, str]]:
 
 def test_every_metric_that_is_exposed_is_in_the_list_and_the_other_way_round() -> None:
     source = metrics()
-    source.update(target(), TargetState("phone"))
+    source.fleet.update(target(), TargetState("phone"))
     source.config_loaded(ok=True)
+    source.sweep_takes(timedelta(seconds=30))
     source.clocks(Clocks(FakeClock().now(), FakeClock().now()))
     source.vault_token_expires(FakeClock().now())
     source.follow_audit(lambda: AuditStatus(Position("c", 0, "h")))
@@ -325,7 +409,7 @@ def test_devices_may_be_out_while_a_password_in_place_is_not_published(changes, 
     staged = Attempt(
         "a1", Purpose.ROTATE, Strategy.IN_PLACE, Phase.STAGED, credential("new"), None, FakeClock().now(), "me", "why"
     )
-    source.update(target(), TargetState("phone", attempt=replace(staged, **changes)))
+    source.fleet.update(target(), TargetState("phone", attempt=replace(staged, **changes)))
     assert scrape(source)["rotator_target_devices_out", ("phone",)] == out
 
 
@@ -341,7 +425,7 @@ def test_a_retired_target_raises_no_alarm_for_its_age_or_its_proof() -> None:
     source, now = metrics(), FakeClock().now()
     refused = Verification(now, accepted=False, proof="403 Forbidden", refusals=2)
     known = TargetState("phone", last_rotation=now, next_rotation=now + DAY, verification=refused, retired_at=now)
-    source.update(target(), replace(known, ledger=(entry(now, disable_in=-DAY),)))
+    source.fleet.update(target(), replace(known, ledger=(entry(now, disable_in=-DAY),)))
     gauges = {name for name, _ in scrape(source) if name.startswith(("rotator_target_", "rotator_retirement_overdue"))}
     still = ("rotator_target_consecutive_failures", "rotator_target_devices_out", "rotator_retirement_overdue")
     assert gauges == set(still)

@@ -3,13 +3,14 @@
 The facts are from Apinizer's pages List and Create Credential.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
 from rotator.core.model import Credential
+from rotator.core.selection import ListedCredential
 from rotator.providers.apinizer.envelope import MOVED, accepted
 from rotator.providers.apinizer.options import ApinizerOptions
 from rotator.providers.http.bodies import LongList
@@ -83,6 +84,10 @@ class ApinizerListing:
         """Returns the credential with this username, or none if the whole listing lacks it."""
         return self._directory.search(Question("id", username), lambda _, page: self._read(call, page), call)
 
+    def each(self, call: HttpCall, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Passes every credential of the project to `take`; Done only after the whole listing was read."""
+        return self._directory.each(_listed, take, lambda _, page: self._read(call, page), call)
+
     def entry(self, call: HttpCall, credential: Credential) -> Answer[ApinizerRecord]:
         """Returns the listing's entry of a credential; NOT_FOUND if the listing lacks it."""
         listed = self.find(call, name_of(credential))
@@ -121,6 +126,10 @@ def _entry(row: Any) -> ListedEntry[ApinizerRecord]:
         return ListedEntry({"id": None}, None)
     record = ApinizerRecord(username, enabled, known) if isinstance(enabled, bool) else None
     return ListedEntry({"id": username}, record)
+
+
+def _listed(record: ApinizerRecord) -> ListedCredential:
+    return ListedCredential(record.username, record.username, record.enabled)
 
 
 def rows(call: HttpCall, request: HttpRequest, username: str) -> Answer[list[Any]]:

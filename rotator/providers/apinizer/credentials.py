@@ -10,6 +10,7 @@ of the listing and may drop the rest, so it is sent only if `enabled` must chang
 credential gets a random one that is not kept, and enabling it restores the one in the ledger.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown,
 from rotator.core.model import Credential, Proof
 from rotator.core.passwords import PasswordRules, generate
 from rotator.core.secret import Secret
+from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.apinizer import api, envelope
 from rotator.providers.apinizer.api import ApinizerListing, ApinizerRecord, name_of
@@ -49,6 +51,10 @@ class ApinizerCredentials(CredentialKind):
         self._options = options
         self._listing = ApinizerListing(http, options)
         self._gateway = Gateway(options, http)
+
+    def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Reads the project's listing."""
+        return self._listing.each(self._http.call(), take)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Reads the project's listing, since no page documents a request for a single credential."""

@@ -20,6 +20,7 @@ from rotator.providers.http.places import Places
 from rotator.providers.http.replies import Failure
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 _LOG = logging.getLogger("rotator.providers.directory")
 _SOON = timedelta(seconds=1)
@@ -32,11 +33,15 @@ WHOLE = PageRequest(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What somebody looks for: the entries with this value under a key, such as `id` or `username`."""
+    """What somebody looks for: the entries with this value under a key, such as `id` or `username`.
+
+    Without a key, every entry is meant.
+    """
 
     key: str
     value: str
     unique: bool = True  # at most one entry has it, so the first one found is the answer
+    brief: Callable[[Any], Any] | None = field(default=None, compare=False)  # what to keep of an entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +86,11 @@ class Page(Generic[T]):
             self.unreadable.append(f"id {identity}" if identity else f"entry {self.start + len(self.ids)}")
             self.doubtful |= {one for one in self._questions.values() if entry.may_be(one)}
             return
-        for key, value in entry.keys.items():
+        for key, value in (("", ""), *entry.keys.items()):
             question = self._questions.get((key, value)) if value is not None else None
             if question is not None:
-                self.matches.setdefault(question, {})[identity] = entry.item
+                item = question.brief(entry.item) if question.brief is not None else entry.item
+                self.matches.setdefault(question, {})[identity] = item
 
     @property
     def outline(self) -> PageOutline:
@@ -164,6 +170,20 @@ class Directory(Generic[T]):
             self._leave(waiter)
         return waiter.answer
 
+    def each(
+        self, brief: Callable[[T], V], take: Callable[[V], object], read: ReadPage[T], call: CallTime
+    ) -> Answer[None]:
+        """Passes what `brief` makes of each entry to `take`; Done only after a whole reading. See `search`.
+
+        An entry that cannot be read makes the answer `Unknown`.
+        """
+        answer: Answer[tuple[Any, ...]] = self.search(Question("", "", unique=False, brief=brief), read, call)
+        if not isinstance(answer, Done):
+            return answer
+        for one in answer.value:
+            take(one)
+        return Done(None)
+
     def forget(self, question: Question) -> None:
         """Forgets a question that was not answered in time: what it asks for was just changed."""
         with self._turn:
@@ -226,9 +246,10 @@ class Directory(Generic[T]):
         if isinstance(failure, Refused) and failure.why is Refusal.INVALID and len(self._sizes) > 1:
             self._sizes, self._walk = self._sizes[1:], None
             return None
-        own_pace = isinstance(failure, Retry) and failure.why is Wait.RATE_LIMITED and failure.after is None
-        progress = self._walk is not None and self._walk.cursor > 0
-        return self._put_off(waiter) if progress and (own_pace or call.left <= 0) else failure
+        if self._walk is None or not self._walk.cursor:
+            return failure
+        put_off = self._put_off(waiter)
+        return put_off if call.left <= 0 else failure
 
     def _put_off(self, waiter: _Waiter[T]) -> Retry:
         waiter.since = self._clock.monotonic()

@@ -37,7 +37,7 @@ class Message:
 
     def get(self, name: str) -> str:
         """Returns the first value of a header, or an empty string."""
-        return next(iter(self.all(name)), "")
+        return next((value for key, value in self.headers if key == name), "")
 
     @property
     def status(self) -> int | None:
@@ -87,7 +87,7 @@ def encode(start: str, headers: Iterable[tuple[str, str]]) -> bytes:
         ValueError: a line contains a control character, which could start a new header.
     """
     lines = [start, *(f"{name}: {value}" for name, value in headers), "Content-Length: 0"]
-    if any(_CONTROL.search(line) for line in lines):
+    if _CONTROL.search(" ".join(lines)):
         raise ValueError("a SIP header cannot contain a control character: check username, domain and contact")
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
+from rotator.core.selection import ListedCredential
 from rotator.providers.base import missing
 from rotator.providers.http.calls import HttpCall, HttpRequest, path
 from rotator.providers.http.client import Http
@@ -156,6 +157,15 @@ class TelnyxResource(Generic[T]):
         """Returns the objects asked for, even if the provider ignores the filters. What is filtered is not shared."""
         directory = Directory[T](self._clock, _SIZES, numbered=True) if filters else self._directory
         return directory.search(question, lambda _, page: self._read_page(call, page, filters), call)
+
+    def each(
+        self,
+        call: HttpCall,
+        listed: Callable[[T], ListedCredential],
+        take: Callable[[ListedCredential], object],
+    ) -> Answer[None]:
+        """Passes every object of the listing to `take`; Done only after the whole was certainly read."""
+        return self._directory.each(listed, take, lambda _, page: self._read_page(call, page, {}), call)
 
     def forget(self, question: Question) -> None:
         """See `Directory.forget`."""

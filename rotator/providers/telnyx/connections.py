@@ -4,13 +4,14 @@ A connection has one username and password, so there can be no overlap. Its fiel
 so it is never sent, not even to retire a password.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Proof
 from rotator.core.secret import Secret
+from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind
 from rotator.providers.http.calls import HttpCall, HttpRequest
@@ -60,6 +61,14 @@ class TelnyxConnections(SipCredentialKind):
         super().__init__(options, http, randomness)
         self._options = options
         self._resource = api.TelnyxResource(http, "credential_connections", read_connection, connection_keys)
+
+    def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Reads the listing."""
+
+        def listed(record: ConnectionRecord) -> ListedCredential:
+            return ListedCredential(record.id, record.username, record.active)
+
+        return self._resource.each(self._http.call(), listed, take)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Gets the connection by its id, or reads the listing, which has no filter for the username."""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Proof
+from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind
 from rotator.providers.http.calls import HttpCall, HttpRequest
@@ -46,6 +47,15 @@ class TelnyxTelephony(SipCredentialKind):
         super().__init__(options, http, randomness)
         self._options = options
         self._resource = api.TelnyxResource(http, "telephony_credentials", read_credential, credential_keys)
+
+    def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Reads the listing. The description is `name`, which carries the attempt of what was created here."""
+
+        def listed(record: TelephonyRecord) -> ListedCredential:
+            alive = not record.ended(self._http.clock.now())
+            return ListedCredential(record.id, record.username, alive, record.name, record.attempt)
+
+        return self._resource.each(self._http.call(), listed, take)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Gets the credential by id, or searches by username or attempt: with a filter, then in the whole listing.

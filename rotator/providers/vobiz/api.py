@@ -11,6 +11,7 @@ from typing import Any
 
 from rotator.core.answers import Answer, Done, Unknown
 from rotator.core.model import Credential
+from rotator.core.selection import ListedCredential
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
 from rotator.providers.http.directory import Directory, ListedEntry, Page, Question
@@ -106,6 +107,10 @@ class VobizListing:
             self._directory.answers_get = False  # it was not shown, though it is there
         return listed
 
+    def each(self, call: HttpCall, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Passes every object of the listing to `take`; Done only after the whole was certainly read."""
+        return self._directory.each(_listed, take, lambda _, page: self._read_page(call, page), call)
+
     def search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[VobizRecord, ...]]:
         """Like `find`, by the listing alone."""
         key, value = ("id", wanted.id) if wanted.id is not None else ("username", wanted.username)
@@ -151,3 +156,7 @@ class VobizListing:
             return ListedEntry({"id": record.id, "username": record.username}, record)
         known = body if isinstance(body, dict) else {}
         return ListedEntry({"id": _read_id(known.get(self._resource.key)), "username": _read_name(known)}, None)
+
+
+def _listed(record: VobizRecord) -> ListedCredential:
+    return ListedCredential(record.id, record.username, record.enabled)

@@ -4,12 +4,13 @@ Vobiz's pages contradict each other. So each method relies only on what an answe
 show, and sends a request in the other documented form if the first was rejected or ignored.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Proof
+from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind, missing, unconfirmed
 from rotator.providers.http.calls import HttpCall, HttpRequest
@@ -35,6 +36,10 @@ class VobizCredentials(SipCredentialKind):
         # The one path with `trunks/` in it (Retrieve all Credentials).
         self._resource = api.VobizResource(options.path("trunks", "credentials"), self._path, key="id", switchable=True)
         self._listing = api.VobizListing(http, self._resource)
+
+    def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Reads the listing."""
+        return self._listing.each(self._http.call(), take)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Asks for the credential by its id, if the account answers that, or reads the listing."""

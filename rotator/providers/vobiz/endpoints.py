@@ -4,10 +4,12 @@ No page documents a way to disable an Endpoint, and its username is locked, so t
 slash and have a capital E (Endpoint). All other fields of an Endpoint are left alone.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
 from rotator.core.model import Credential, Proof
+from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind, missing
 from rotator.providers.http.calls import HttpCall, HttpRequest
@@ -33,6 +35,10 @@ class VobizEndpoints(SipCredentialKind):
         listing = options.path("Endpoint", end="/")
         resource = api.VobizResource(listing, self._path, key="endpoint_id", switchable=False)
         self._listing = api.VobizListing(http, resource)
+
+    def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Reads the listing."""
+        return self._listing.each(self._http.call(), take)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Gets the Endpoint by its id, or reads the listing."""

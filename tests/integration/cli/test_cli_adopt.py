@@ -8,7 +8,13 @@ from command_runner import DAY, LOBBY, OFFICE, create_credentials
 PASSWORD = "Vbz!2025$SecureP"  # what `create_credentials` sets
 
 
-def test_a_deleted_state_is_taken_up_again_from_what_the_document_names(environment, run_command):
+def destroy(environment, path):
+    """Destroys the last two versions of a document: all that Vault keeps of a state document."""
+    version = environment.bao.call("GET", f"secret/metadata/{path}")["data"]["current_version"]
+    environment.bao.call("POST", f"secret/destroy/{path}", {"versions": [version - 1, version]})
+
+
+def test_a_lost_state_is_taken_up_again_from_what_the_document_names(environment, run_command):
     create_credentials(environment, "office")
     environment.configure([OFFICE], policies=DAY)
     assert run_command("rotate", "office").code == 0
@@ -17,12 +23,15 @@ def test_a_deleted_state_is_taken_up_again_from_what_the_document_names(environm
     refused = run_command("rotate", "office", "-o", "json")
     assert refused.code == 1
     assert "vault kv undelete -mount=secret -versions=" in refused.row("office")["message"]
+    refused = run_command("adopt", "office", "--yes")
+    assert refused.code == 1
+    assert "restore it first: vault kv undelete -mount=secret -versions=" in refused.err
+    destroy(environment, "rotator/state/office")
     printed = run_command("adopt", "office", "--yes", "--reason", "ticket 4711", "-o", "json")
     assert printed.code == 0, printed.err
     assert printed.json["result"] == "adopted"
     assert printed.json["published"]["username"] == published.username
     assert f"{published.username} ({published.id}) at vobiz becomes the published credential" in printed.err
-    assert "restore it instead if you can (vault kv undelete -mount=secret -versions=" in printed.err
     assert published.password.reveal() not in printed.out + printed.err
     assert environment.state("office").published.id == published.id
     assert environment.published_works("sip/office")
@@ -100,8 +109,7 @@ def test_with_both_documents_destroyed_the_credential_is_named_by_hand_and_repla
     assert run_command("rotate", "office").code == 0
     lost = environment.consumer_document("sip/office")
     for path in ("rotator/state/office", "sip/office"):
-        version = environment.bao.call("GET", f"secret/metadata/{path}")["data"]["current_version"]
-        environment.bao.call("POST", f"secret/destroy/{path}", {"versions": [version]})
+        destroy(environment, path)
     assert run_command("rotate", "office", "--take-over").code == 1
     printed = run_command("adopt", "office", "--username", lost.username, "--rotate", "--yes", "-o", "json")
     assert printed.code == 0, printed.err

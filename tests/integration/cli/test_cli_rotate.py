@@ -195,7 +195,7 @@ def test_a_request_that_cannot_be_announced_is_written_all_the_same(environment,
         )
         printed = run_command("rotate", "office", "--no-wait")
     assert printed.code == 0, printed.err
-    assert "the daemon looks at its next poll, not at once" in printed.err
+    assert "the daemon looks at its next sweep, not at once" in printed.err
     assert environment.state("office").request is not None
 
 
@@ -251,6 +251,6 @@ def test_unknown_names_are_refused_with_a_suggestion(environment, run_command):
 
 def test_it_has_to_be_said_which(environment, run_command):
     environment.configure([OFFICE])
-    assert "no target given: name targets, or use --all" in run_command("rotate").err
+    assert "no target given: name targets, or use --label or --all" in run_command("rotate").err
     assert "exclude each other" in run_command("rotate", "--all", "office").err
     assert run_command("rotate").code == 2

@@ -124,14 +124,17 @@ def test_sighup_with_a_broken_file_keeps_the_old_configuration_and_says_what_is_
     eventually(lambda: '"hup"' not in daemon.get("/status").split('"orphans"')[0], "the removed target is gone")
 
 
-def test_sigusr2_logs_the_state_of_each_target(environment):
-    environment.configure([replace_target("report")])
+def test_sigusr2_logs_a_summary_and_the_targets_that_need_somebody(environment, bao):
+    environment.configure([replace_target("report"), replace_target("foreign")])
+    bao.call("POST", "secret/data/sip/foreign", {"data": {"username": "mine"}})
     daemon = environment.start()
     wait_until_rotated(environment, "report")
+    eventually(lambda: '"blocked"' in daemon.get("/status?name=foreign"), "the other one is held")
     daemon.send(signal.SIGUSR2)
-    line = daemon.wait_for("state")
-    assert line["name"] == "report"
-    assert line["state"] in ("idle", "rotating")
+    row = daemon.wait_for("state")
+    assert (row["name"], row["state"]) == ("foreign", "blocked")
+    assert daemon.wait_for("fleet")["states"]["blocked"] == 1
+    assert [line["name"] for line in daemon.events() if line["event"] == "state"] == ["foreign"]
 
 
 def test_a_restart_neither_rotates_again_nor_storms(environment):

@@ -30,7 +30,7 @@ WORKERS = 32
 
 
 @dataclass
-class Fleet:
+class LargeAccount:
     """An account of so many credentials, and a provider for it."""
 
     size: int
@@ -48,12 +48,12 @@ class Fleet:
         application.register_blueprint(api.blueprint())
         self.requests: Counter[str] = Counter()
         inner = httpx.WSGITransport(app=application)
-        fleet = self
+        large = self
 
         class Counting(httpx.BaseTransport):
             def handle_request(self, request: httpx.Request) -> httpx.Response:
                 listed = request.url.path.endswith("/trunks/credentials")
-                fleet.requests["list" if listed else request.method] += 1
+                large.requests["list" if listed else request.method] += 1
                 return inner.handle_request(request)
 
         options = account_options("vobiz", TOKEN, base_url="http://127.0.0.1:1", auth_id="MA_FLEET")
@@ -97,26 +97,26 @@ class Fleet:
         return made
 
 
-def rotations(fleet: Fleet) -> range:
-    return range(0, fleet.size, max(fleet.size // 300, 1))
+def rotations(large: LargeAccount) -> range:
+    return range(0, large.size, max(large.size // 300, 1))
 
 
 @pytest.mark.parametrize("single_get", [False, True])
 def test_300_replacements_by_32_workers_in_an_account_of_3000(single_get):
-    with Fleet(3_000, single_get) as fleet:
-        made = fleet.each(fleet.replaced, range(0, 3_000, 10))
+    with LargeAccount(3_000, single_get) as large:
+        made = large.each(large.replaced, range(0, 3_000, 10))
         assert len({one.value.id for one in made}) == 300
-        assert len(fleet.account.credentials()) == 3_000
-        assert fleet.requests["POST"] == fleet.requests["PUT"] == fleet.requests["DELETE"] == 300
+        assert len(large.account.credentials()) == 3_000
+        assert large.requests["POST"] == large.requests["PUT"] == large.requests["DELETE"] == 300
 
 
 def measured(size: int, life: str, single_get: bool) -> float:
     """Requests for each rotation; every so-manyth credential of a large account is rotated."""
-    with Fleet(size, single_get) as fleet:
-        numbers = rotations(fleet)
-        answers = fleet.each(getattr(fleet, life), numbers)
+    with LargeAccount(size, single_get) as large:
+        numbers = rotations(large)
+        answers = large.each(getattr(large, life), numbers)
         assert all(isinstance(one, Done) for one in answers)
-        return fleet.requests.total() / len(numbers)
+        return large.requests.total() / len(numbers)
 
 
 @pytest.mark.parametrize("single_get", [False, True])

@@ -15,7 +15,8 @@ import pytest
 from engine_harness import IN_PLACE, REPLACE, EngineHarness
 from openbao_server import Bao
 
-from rotator.core.actions import HoldReason
+from rotator.core.adoption import AdoptionImpossible, KnownToOperator
+from rotator.core.holding import HoldReason
 from rotator.core.model import Target, TargetState
 from rotator.engine import Outcome
 from rotator.ports import StoreDeleted, StoreError
@@ -83,14 +84,39 @@ def runbook(number: int, world: VaultHarness) -> list[str]:
     section = RUNBOOK.read_text().split("\n### RotatorDocumentDeleted\n")[1].split("\n### ")[0]
     step = section.split(f"\n{number}. ")[1].split(f"\n{number + 1}. ")[0]
     found = [line.strip() for line in step.splitlines() if line.startswith("       vault ")]
-    version = f"={world.latest(world.state_path)} "
-    return [line.replace("=N ", version).replace("office-phone", world.target.name) for line in found]
+    latest, name = world.latest(world.state_path), world.target.name
+    written = {"=N ": f"={latest} ", "=M ": f"={latest - 1} ", "office-phone": name}
+    for said, meant in written.items():
+        found = [line.replace(said, meant) for line in found]
+    return found
 
 
 def commands(message: str) -> list[str]:
     """The commands of Vault in a message, in their order."""
     remedy = message.partition(": ")[2].partition(", or ")[0]
     return remedy.split(", then ")
+
+
+def test_a_destroyed_state_document_goes_on_from_the_version_before(world: VaultHarness) -> None:
+    before = world.found
+    world.remove("destroy", world.state_path)
+    engine = world.engine()
+    with pytest.raises(AdoptionImpossible, match="alone knows the replaced credentials") as refused:
+        engine.plan_adoption(world.target, KnownToOperator())
+    (command,) = runbook(3, world)
+    look = engine.look(world.target)
+    assert str(refused.value).endswith(command)
+    assert commands(look.message) == [command]
+    world.run(command)
+    world.settle(engine, timedelta(minutes=1))  # the last claim in it has ended then
+    known = world.found
+    assert known.published == before.published
+    assert [entry.credential for entry in known.ledger] == [entry.credential for entry in before.ledger]
+    assert world.published_works
+    version = world.latest(world.state_path)
+    world.bao.call("POST", f"secret/destroy/{world.state_path}", {"versions": [version - 1, version]})
+    assert "rotator adopt" in engine.look(world.target).message
+    assert engine.plan_adoption(world.target, KnownToOperator()).credential.username == world.consumer.username
 
 
 @pytest.mark.parametrize("verb", ["delete", "destroy"])
@@ -105,16 +131,15 @@ def test_a_deleted_state_document_is_not_written_over_and_nothing_begins_anew(
     look = engine.look(world.target)
     assert look.hold is not None
     assert look.hold.reason is HoldReason.DOCUMENT_DELETED
-    assert f"rotator adopt {world.target.name}" in look.message
     with pytest.raises(StoreDeleted):
         world.request(engine)
     world.clock.advance(timedelta(days=100))
     engine.look(world.target)
     assert world.latest(world.state_path) == version
     assert world.provider.credentials == held
-    if verb == "delete":
-        world.run(*commands(look.message))
-        assert world.found == before
+    world.run(*commands(look.message))
+    assert (world.found == before) is (verb == "delete")
+    assert world.found.published is not None
 
 
 @pytest.mark.parametrize("verb", ["delete", "destroy"])

@@ -22,6 +22,7 @@ from rotator.core.model import (
 from rotator.core.schedule import Window
 
 STANDING = replace(ALTERNATING, usernames=("old", "new"))
+MUCH_LATER = LATER + DAY
 
 
 def test_closing_starts_overlap_and_quarantine_and_clears_what_failed():
@@ -138,15 +139,15 @@ def test_a_password_that_a_late_call_may_set_in_place_is_kept_until_none_can_com
     sent = replace(opened(strategy=Strategy.IN_PLACE, applied_at=NOW), ledger=(FIRST,))
     kept = LedgerEntry(replace(NEW, id=None), Ending.FORGET, LATER, LATER, ledger.LATE_COMMIT)
     given_up = {"kept_for": DAY, "restored": False, "strays": False}
-    assert attempt_ends.after_change(sent, LATER).ledger == (FIRST, kept)
+    assert attempt_ends.after_change(sent, "it moved", LATER, MUCH_LATER).ledger == (FIRST, kept)
     assert attempt_ends.after_abandon(sent, LATER, LATER).ledger == (FIRST, kept)
     assert attempt_ends.after_giving_up(sent, LATER, **given_up).ledger == (FIRST, kept)
     again = replace(sent, ledger=(FIRST, kept))
-    assert attempt_ends.after_change(again, LATER).ledger == (FIRST, kept)
+    assert attempt_ends.after_change(again, "it moved", LATER, MUCH_LATER).ledger == (FIRST, kept)
     never = replace(sent, attempt=replace(sent.attempt, applied_at=None))
-    assert attempt_ends.after_change(never, LATER).ledger == (FIRST,)
+    assert attempt_ends.after_change(never, "it moved", LATER, MUCH_LATER).ledger == (FIRST,)
     spare = replace(sent, attempt=replace(sent.attempt, strategy=Strategy.REPLACE))
-    assert attempt_ends.after_change(spare, LATER).ledger == (FIRST,)
+    assert attempt_ends.after_change(spare, "it moved", LATER, MUCH_LATER).ledger == (FIRST,)
 
 
 def test_an_undo_in_place_that_is_given_up_keeps_the_password_that_it_may_have_set():
@@ -157,12 +158,16 @@ def test_an_undo_in_place_that_is_given_up_keeps_the_password_that_it_may_have_s
 
 def test_an_attempt_that_its_target_outgrew_leaves_nothing_and_is_asked_for_again():
     state = replace(opened(requested_by="somebody", compromised=True), ledger=(FIRST,), failures=3, not_before=LATER)
-    ended = attempt_ends.after_change(replace(state, last_error="x"), LATER)
+    ended = attempt_ends.after_change(replace(state, last_error="x"), "it moved", LATER, MUCH_LATER)
     wish = Request(Purpose.ROTATE, "somebody", "due", LATER, compromised=True)
-    assert ended == replace(state, attempt=None, request=wish, failures=0, not_before=None, last_error="", claim=None)
+    gone = replace(state, attempt=None, request=wish, claim=None)
+    assert ended == replace(gone, failures=0, not_before=None, last_error="", outgrown=1)
+    again = attempt_ends.after_change(replace(ended, attempt=state.attempt, failures=9), "it moved", LATER, MUCH_LATER)
+    assert (again.failures, again.outgrown, again.not_before) == (1, 2, MUCH_LATER)
+    assert again.last_error == "it moved, as it had before: do all processes have the same configuration?"
     for nobody in ({"requested_by": "schedule"}, {"requested_by": "somebody", "purpose": Purpose.UNDO}):
-        assert attempt_ends.after_change(opened(**nobody), LATER).request is None
-    assert attempt_ends.after_change(replace(state, request=UNDO), LATER).request == UNDO
+        assert attempt_ends.after_change(opened(**nobody), "it moved", LATER, MUCH_LATER).request is None
+    assert attempt_ends.after_change(replace(state, request=UNDO), "it moved", LATER, MUCH_LATER).request == UNDO
 
 
 def closed(target=TARGET, now=NOW, fraction=0.0, ledger=(), strays=False, **changes) -> TargetState:

@@ -21,13 +21,14 @@ from core_facts import (
 )
 
 from rotator.core import advance, ledger
-from rotator.core.actions import DrawDueTime, Hold, HoldReason, LiftEnd, LookUp, Stage, TakeClaim
+from rotator.core.actions import DrawDueTime, LiftEnd, LookUp, Stage, TakeClaim
 from rotator.core.adoption import AdoptionPlan, KnownToOperator, adoption_plan, after_adopt, credential_in_use
 from rotator.core.circuit import ProviderVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import decide
 from rotator.core.facts import lookup_key
 from rotator.core.forecast import forecast
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Ending, LedgerEntry, Phase, TargetState
 from rotator.core.retirement import retire
 from rotator.core.staging import stage
@@ -42,11 +43,9 @@ TAKE_OVER = replace(REQUEST, take_over=True)
 def test_over_a_deleted_state_nothing_is_done_whatever_is_due():
     known = facts(state_request=REQUEST)
     known = replace(known, state=TargetState("office"), state_deleted=True, state_remedy="undelete")
-    message = (
-        "the state document of office was deleted in Vault: undelete, or take up what is in use (rotator adopt office)"
-    )
-    assert decide(known) == Hold(HoldReason.DOCUMENT_DELETED, message)
-    assert decide(replace(known, state_remedy="")).message == message.replace("undelete, or ", "")
+    lost = "the state document of office was deleted in Vault: "
+    assert decide(known) == Hold(HoldReason.DOCUMENT_DELETED, f"{lost}undelete")
+    assert decide(replace(known, state_remedy="")).message == f"{lost}take up what is in use (rotator adopt office)"
     assert isinstance(decide(replace(known, state_deleted=False, consumer=ConsumerDocument(0, False))), DrawDueTime)
 
 
@@ -191,13 +190,17 @@ def test_in_place_sets_no_password_of_a_credential_that_is_not_configured():
 def test_of_two_the_one_that_the_document_does_not_name_gets_the_password():
     first, second = replace(OLD, username="a"), replace(NEW, username="b")
     entry = LedgerEntry(second, Ending.STAND_BY, NOW - DAY, NOW - HOUR, 7 * DAY)
+    handed_out = replace(document(second), written_at=NOW - DAY)
     known = facts(
-        ALTERNATING, consumer=document(second), state_published=first, state_ledger=(entry,), state_request=TAKE_OVER
+        ALTERNATING, consumer=handed_out, state_published=first, state_ledger=(entry,), state_request=TAKE_OVER
     )
     wanted = replace(first, id=None, password=None, attempt=None)
     assert stage(known) == LookUp(wanted)
     staged = stage(replace(known, lookups={lookup_key(wanted): (first,)}))
     assert (staged.credential, staged.predecessor) == (replace(first, password=None), second)
+    elsewhere = {"sip/before": document(first)}  # not the other one's devices only
+    in_use = replace(known, lookups={lookup_key(wanted): (first,)}, other_documents=elsewhere)
+    assert stage(in_use).reason is HoldReason.IDLE_IN_OVERLAP
     disabled = replace(known.state, ledger=(replace(entry, disabled_at=NOW),))
     assert stage(replace(known, state=disabled)) == LookUp(replace(second, id=None, password=None, attempt=None))
 

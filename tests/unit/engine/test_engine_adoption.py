@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 
-from rotator.core.actions import Hold, HoldReason, Step
+from rotator.core.actions import Step
 from rotator.core.adoption import AdoptionImpossible, KnownToOperator
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Claim, Target, TargetState
 from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret
@@ -43,17 +44,18 @@ def rotated(target: Target = REPLACE, times: int = 1, **more: object) -> tuple[E
 
 
 @pytest.mark.parametrize("target", [REPLACE, ALTERNATING, IN_PLACE])
-@pytest.mark.parametrize("lost", ["deleted", "destroyed", "removed"])
+@pytest.mark.parametrize("lost", ["destroyed", "removed"])
 def test_after_a_lost_state_what_the_document_names_is_published_and_its_schedule_goes_on(target, lost):
     world, engine = rotated(target)
     before, document = world.state, world.consumer
-    {"deleted": world.store.delete, "destroyed": world.store.destroy, "removed": world.store.remove}[lost]("office")
+    if lost == "destroyed":
+        world.store.destroy("office", earlier=True)
+    else:
+        world.store.remove("office")
     world.clock.advance(10 * DAY)
     calls = len(world.provider.calls)
-    restorable = engine.plan_adoption(world.target, NOBODY_KNOWS).restorable
-    assert restorable.startswith("vault kv undelete") is (lost == "deleted")
     state = adopt(world, engine)
-    assert world.provider.calls[calls:] == ["find", "find", "find", "prove"]
+    assert world.provider.calls[calls:] == ["find", "find", "prove"]
     assert (state.published.id, state.published.password) == (before.published.id, before.published.password)
     assert state.published.attempt == before.published.attempt
     assert state.published.identity == world.provider.identity
@@ -69,6 +71,26 @@ def test_after_a_lost_state_what_the_document_names_is_published_and_its_schedul
     world.settle(engine, 9 * DAY)
     assert world.provider.accepts(document.username, document.password) is False
     assert world.published_works
+
+
+@pytest.mark.parametrize("target", [REPLACE, ALTERNATING, IN_PLACE])
+@pytest.mark.parametrize("lost", ["deleted", "destroyed"])
+def test_a_state_that_can_be_restored_is_not_written_over_since_it_alone_knows_what_waits_to_be_retired(target, lost):
+    world, engine = rotated(target)
+    before, held = world.state, dict(world.provider.credentials)
+    assert before.ledger
+    (world.store.delete if lost == "deleted" else world.store.destroy)("office")
+    look = engine.look(world.target)
+    with pytest.raises(AdoptionImpossible, match=f"vault kv {'undelete' if lost == 'deleted' else 'rollback'} -mount"):
+        adopt(world, engine)
+    assert look.hold.reason is HoldReason.DOCUMENT_DELETED
+    assert "adopt" not in look.message
+    (world.store.undelete if lost == "deleted" else world.store.roll_back)("office")
+    world.settle(engine, 9 * DAY)
+    assert world.provider.credentials.keys() <= held.keys()
+    assert world.published_works
+    assert sum(stored.enabled for stored in world.provider.credentials.values()) == 1
+    assert world.state.ledger == ()
 
 
 def test_a_rolled_back_document_is_taken_at_its_word_and_the_other_one_is_retired():
@@ -239,7 +261,7 @@ def test_nothing_is_taken_up_while_another_process_works_or_after_something_chan
 
 def test_the_provider_has_to_answer():
     world, engine = rotated()
-    world.store.delete("office")
+    world.store.remove("office")
     world.provider.faults["find"] = [FakeFault.UNREACHABLE]
     with pytest.raises(AdoptionImpossible, match=r"fake could not be asked for .+: no connection"):
         adopt(world, engine)
@@ -264,7 +286,7 @@ def test_nothing_is_rotated_by_schedule_at_once(window, every, age):
     assert Step.STAGE not in engine.look(world.target).steps
 
 
-@pytest.mark.parametrize("case", ["state deleted", "document deleted", "rolled back", "older"])
+@pytest.mark.parametrize("case", ["state destroyed", "document deleted", "rolled back", "older"])
 def test_an_adoption_that_is_cut_anywhere_is_finished_by_the_next_one(case):
     for number in range(1, 100):
         known = NOBODY_KNOWS
@@ -274,8 +296,13 @@ def test_an_adoption_that_is_cut_anywhere_is_finished_by_the_next_one(case):
             engine, known = world.engine(), KnownToOperator(password=PASSWORD)
         else:
             world, engine = rotated(REPLACE, capabilities=GENERATED)
-            upset = {"state deleted": "office", "document deleted": "sip/office", "rolled back": ""}[case]
-            world.store.delete(upset) if upset else world.store.roll_back("sip/office")
+            match case:
+                case "state destroyed":
+                    world.store.destroy("office", earlier=True)
+                case "document deleted":
+                    world.store.delete("sip/office")
+                case _:
+                    world.store.roll_back("sip/office")
         world.cut_at(number)
         if world.crash(lambda: adopt(world, engine, known)) is None:  # noqa: B023 - called at once
             return

@@ -313,8 +313,8 @@ def test_no_wait_that_a_registrar_asks_for_keeps_a_password_in_place_unpublished
     state = opened(
         Phase.PROVED, strategy=Strategy.IN_PLACE, staged=NEW, predecessor=replace(NEW, password=OLD.password)
     )
-    bench = SingleEffect(state, LIMITED, target=IN_PLACE)
-    assert bench.carry_out(Prove(NEW)).not_before == NOW + timedelta(minutes=2)
+    asked = SingleEffect(state, LIMITED, target=IN_PLACE).carry_out(Prove(NEW))
+    assert (asked.not_before, asked.attempt.unasked_since) == (NOW + CHOSEN.propagation, NOW)
 
 
 @pytest.mark.parametrize("answer", [Retry(Wait.NOT_YET, "not yet"), Refused(Refusal.OTHER, "not accepted")])
@@ -425,4 +425,7 @@ def test_a_due_time_is_drawn_at_random_within_the_spread():
     bench = SingleEffect(TargetState("office", last_rotation=NOW - DAY))
     state = bench.carry_out(DrawDueTime())
     assert state.next_rotation == NOW - DAY + POLICY.schedule.interval * 0.95
-    assert bench.store.states["office"] == Versioned(state, 3)
+    assert bench.store.states["office"].version == 2  # the next write stores it
+    bench.session.flush()
+    assert bench.store.states["office"] == Versioned(bench.session.state, 3)
+    assert bench.session.state.next_rotation == state.next_rotation

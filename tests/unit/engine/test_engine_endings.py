@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason
 from rotator.core.answers import Answer, Refusal, Refused, Unknown
+from rotator.core.attempts import is_published
+from rotator.core.holding import HoldReason
 from rotator.core.model import Credential, Ending, Proof, Purpose, Target
 from rotator.testing import CHOSEN, Crash, FakeFault, FakeProvider
 
@@ -125,7 +127,7 @@ def test_an_attempt_whose_credential_is_published_closes_without_its_account():
     harness = rotated(REPLACE)
     harness.provider.dead = False
     crash_at(harness, "after write consumer")
-    assert harness.consumer.names(harness.state.attempt.staged)
+    assert is_published(harness.state.attempt, harness.consumer)
     harness.unconfigured.add("fake")
     harness.target = replace(REPLACE, account="other")
     harness.settle(harness.engine(), HOUR)
@@ -214,3 +216,29 @@ def test_the_published_credential_deleted_and_created_again_during_an_attempt_is
     harness.until_rotated(engine)
     assert harness.state.published.id == made_again.id
     assert harness.published_works
+
+
+def test_processes_with_different_configurations_do_not_end_each_others_attempts_in_a_tight_loop():
+    """While a reload rolls through the replicas, each finds that the other's attempt fits no more."""
+    harness = rotated(REPLACE)
+    harness.others["other"].dead = True
+    moved = replace(harness.target, account="other")
+    engines = [(harness.engine(), target) for target in (harness.target, moved)]
+    harness.request(engines[0][0])
+    harness.audit.records.clear()
+    versions = [harness.store.states["office"].version]
+    for _ in range(3):
+        for _ in range(60):
+            for engine, target in engines:
+                engine.look(target)
+            harness.clock.advance(timedelta(minutes=1))
+        versions.append(harness.store.states["office"].version)
+    writes = [after - before for before, after in pairwise(versions)]
+    assert writes[2] < 60
+    assert harness.state.failures > 2
+    assert "has moved from" in harness.state.last_error
+    harness.provider.dead = harness.others["other"].dead = False
+    harness.target = moved
+    harness.settle(engines[1][0], 2 * HOUR)
+    assert harness.state.published.account == "other"
+    assert harness.state.outgrown == 0

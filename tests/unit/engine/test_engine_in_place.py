@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 import simulated_accounts
-from engine_harness import DAY, IN_PLACE, EngineHarness
+from engine_harness import DAY, IN_PLACE, REPLACE, EngineHarness
 from simulated_accounts import SETUPS, RequestFault, SimulatedHarness
 
-from rotator.core.actions import HoldReason, Step
+from rotator.core.actions import Step
 from rotator.core.answers import Answer
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.forecast import forecast
+from rotator.core.holding import HoldReason
 from rotator.core.ledger import LATE_COMMIT
-from rotator.core.model import Credential, Ending, Phase, Proof, Purpose
+from rotator.core.model import Credential, Ending, Phase, Proof, Purpose, Target
 from rotator.core.secret import Secret
 from rotator.engine import Engine, Outcome
 from rotator.fields.network import HostPort
@@ -372,6 +373,62 @@ def test_a_look_after_the_window_proves_before_it_gives_up():
     assert world.state.attempt.phase is Phase.APPLIED
     world.clock.advance(3 * DAY)
     assert engine.look(world.target).outcome is Outcome.ROTATED
+
+
+# A proof that has aged while nobody can be asked
+
+
+def proved_long_ago(target: Target, proof: Proof = CHOSEN.proof) -> tuple[EngineHarness, Engine]:
+    """The process was stopped between proving and publishing, and the next one starts an hour later."""
+    world = EngineHarness(target, replace(CHOSEN, proof=proof))
+    world.provider.add("office")
+    engine = world.engine()
+    engine.look(world.target)
+    world.request(engine)
+
+    def stop(label: str) -> None:
+        if label == "after prove":
+            world.stopping = True
+
+    world.cut_at(0, stop)
+    assert engine.look(world.target).outcome is Outcome.STOPPED
+    world.cut_at(0)
+    world.stopping = False
+    assert world.state.attempt.phase is Phase.PROVED
+    world.clock.advance(HOUR)
+    return world, world.engine()
+
+
+READ_BACK = Proof("read-back", tries_password=False)
+
+
+@pytest.mark.parametrize("proof", [CHOSEN.proof, READ_BACK])
+def test_what_was_proved_is_published_although_nobody_can_be_asked_again(proof):
+    """Devices are out, and the old password is certainly not in force."""
+    world, engine = proved_long_ago(IN_PLACE, proof)
+    world.provider.dead = True
+    assert outage(world, engine, 10 * MINUTE) <= CHOSEN.propagation + timedelta(seconds=15)
+    assert world.state.attempt is None
+    assert "could not be proved again" in world.audit.records[-2].facts["detail"]
+    assert world.state.verification.at < world.clock.now() - HOUR  # nothing rests on it before it is made again
+
+
+def test_what_is_refused_when_it_is_proved_again_is_not_published():
+    world, engine = proved_long_ago(IN_PLACE)
+    world.provider.faults["prove"] = [AWAY]
+    for stored in world.provider.credentials.values():
+        stored.password = Secret("set by hand")
+    assert outage(world, engine, 10 * MINUTE) <= CHOSEN.propagation + timedelta(seconds=15)
+    assert world.published_works
+
+
+def test_with_replace_an_aged_proof_is_made_again_for_as_long_as_it_takes():
+    world, engine = proved_long_ago(REPLACE)
+    world.provider.dead = True
+    before = world.consumer
+    world.settle(engine, DAY)
+    assert world.consumer == before
+    assert world.state.attempt.phase is Phase.PROVED
 
 
 # Preflight: what cannot be proved now could not be proved after the change either

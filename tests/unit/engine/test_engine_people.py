@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason, Step
+from rotator.core.actions import Step
 from rotator.core.audit_words import AuditVerb
 from rotator.core.consumer_document import ConsumerDocument
-from rotator.core.model import Target
+from rotator.core.holding import HoldReason
+from rotator.core.model import Purpose, Target
 from rotator.engine import Engine
 from rotator.testing import GENERATED, FakeFault
 
@@ -50,6 +51,59 @@ def test_a_take_over_gives_what_was_handed_out_a_whole_overlap_from_then_on(targ
     world.settle(engine, 9 * DAY)
     assert world.state.ledger == ()
     assert sum(stored.enabled for stored in world.provider.credentials.values()) == 1
+
+
+def test_a_take_over_leaves_the_devices_of_the_published_pair_of_alternating_their_overlap():
+    """Some read the document before it was rolled back, others after that: neither of the two is idle."""
+    world, engine, handed_out, published = rolled_back(ALTERNATING)
+    world.request(engine, take_over=True)
+    look = engine.look(world.target)
+    assert look.hold.reason is HoldReason.IDLE_IN_OVERLAP
+    assert "rotator adopt office" in look.message
+    assert look.next_look == world.clock.now() + DAY
+    world.settle(engine, DAY - HOUR)
+    assert works(world, published)
+    assert works(world, handed_out)
+    world.settle(engine, 2 * HOUR)
+    assert world.state.request is None
+    assert world.published_works
+    assert not world.consumer.names(world.state.ledger[0].credential)
+    assert works(world, handed_out)
+    world.settle(engine, DAY - 2 * HOUR)
+    assert works(world, handed_out)
+    world.settle(engine, 2 * HOUR)
+    assert not works(world, handed_out)
+
+
+def test_an_undo_takes_over_what_alternating_hands_out_without_setting_a_password():
+    world, engine, handed_out, published = rolled_back(ALTERNATING)
+    world.request(engine, Purpose.UNDO, take_over=True)
+    assert Step.UNDO in engine.look(world.target).steps
+    world.settle(engine, DAY - HOUR)
+    assert works(world, published)
+    assert works(world, handed_out)
+    assert world.consumer.username == handed_out.username
+
+
+def test_a_take_over_of_alternating_begins_again_if_the_document_is_put_back_before_anything_is_sent():
+    world, engine, _, published = rolled_back(ALTERNATING)
+    world.clock.advance(2 * DAY)
+    world.provider.faults["set_password"] = [FakeFault.UNREACHABLE]
+    world.request(engine, take_over=True)
+    assert engine.look(world.target).state.attempt.staged.username == published.username
+    world.store.roll_back(world.target.path)
+    world.settle(engine, DAY - HOUR)
+    assert works(world, published)
+    assert world.published_works
+
+
+def test_a_compromised_pair_of_alternating_that_is_taken_over_has_no_overlap():
+    world, engine, handed_out, published = rolled_back(ALTERNATING)
+    world.request(engine, take_over=True, compromised=True)
+    world.settle(engine, HOUR)
+    assert world.published_works
+    assert not works(world, handed_out)
+    assert not works(world, published)
 
 
 def test_an_emergency_take_over_ends_what_was_handed_out_at_once():

@@ -12,6 +12,7 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.model import Attempt, Claim, Credential, Phase, Purpose, Strategy, TargetState
 from rotator.core.secret import Secret
+from rotator.engine.memory import Memory
 from rotator.engine.session import Session
 from rotator.engine.throttles import Throttles
 from rotator.ports import Conflict, StoreDenied, StoreUnavailable, Versioned
@@ -40,6 +41,7 @@ class ClaimedSession:
             "me",
             LENGTH,
             lambda target, state: self.observed.append((target.name, state)),
+            Memory(),
         )
         self.throttles = Throttles(self.clock, Circuit(threshold=1), retirements_per_minute=3)
 
@@ -264,7 +266,7 @@ def test_passwords_in_place_that_are_not_proved_are_counted_for_each_target_by_i
     unproved = []
     for name in ("office", "lobby", "attic"):
         store.states[name] = Versioned(TargetState(name, attempt=in_place if name != "attic" else None), 1)
-        session = Session(replace(REPLACE, name=name), store, clock, "me", LENGTH, lambda *_: None)
+        session = Session(replace(REPLACE, name=name), store, clock, "me", LENGTH, lambda *_: None, Memory())
         known = session.facts(CAPABILITIES, throttles, timedelta(), {})
         unproved.append(known.unproved_accounts)
     assert unproved == [frozenset(), frozenset(), {"fake"}]

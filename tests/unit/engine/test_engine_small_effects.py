@@ -6,6 +6,7 @@ import pytest
 from engine_harness import DAY, POLICY, REPLACE, EngineHarness
 
 from rotator.core.audit_words import AuditVerb
+from rotator.core.bell import Ringing
 from rotator.core.removal import RemovalImpossible
 from rotator.engine.bell import ring_bell
 
@@ -14,9 +15,13 @@ DAILY = replace(REPLACE, policy=replace(POLICY, verify=DAY))
 
 def test_a_bell_rings_for_everybody_who_was_named():
     world = EngineHarness()
-    ring_bell(world.store, world.clock, ["office"])
-    ring_bell(world.store, world.clock, ["lobby", "office"])
-    assert [ring.targets for ring in world.store.read_bell().rings] == [("office",), ("lobby", "office")]
+    world.store.ahead = DAY
+    ring_bell(world.store, world.clock, "command", ["office"], Ringing.ASKED)
+    ring_bell(world.store, world.clock, "daemon", ["lobby", "office"], Ringing.CHANGED)
+    first, second = world.store.read_bell().rings
+    assert (first.by, first.kind, first.targets) == ("command", Ringing.ASKED, ("office",))
+    assert (second.by, second.kind, second.targets) == ("daemon", Ringing.CHANGED, ("lobby", "office"))
+    assert first.at == world.store.now()
 
 
 def test_the_first_verification_is_drawn_where_a_policy_asks_for_one_later():

@@ -1,0 +1,70 @@
+"""What somebody has to look after at a target, and from when on. Pure.
+
+Each word is that of one alert, and its limit is the one of that alert. Alerts with series for each target have the same
+limits in their expressions; the alerts of a large fleet count the targets that have a word.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from rotator.core.attempts import may_cut_off
+from rotator.core.verification import is_refused, overdue_from
+from rotator.observe.target_figures import TargetSnapshot, overdue_from_entry
+
+
+class Need(StrEnum):
+    """Why somebody has to look after a target. Several can hold at a time."""
+
+    OVERDUE = "overdue"  # the password is older than its policy allows
+    FIRST_LATE = "first_rotation_late"
+    DEVICES_OUT = "devices_out"
+    REFUSED = "refused"  # the provider refuses what is published
+    KEEPS_FAILING = "keeps_failing"
+    STAYS_OPEN = "attempt_stays_open"
+    RETIREMENT_OVERDUE = "retirement_overdue"
+    UNVERIFIED = "unverified"
+    NOT_LOOKED_AT = "not_looked_at"
+    IN_THE_FUTURE = "in_the_future"  # the stored times
+
+
+ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+"""The moment of what holds now, whenever it began."""
+_FAILURES = 3
+_FIRST_LATE = timedelta(days=1)
+_STAYS_OPEN = timedelta(hours=1)
+FUTURE = timedelta(hours=1)
+
+
+def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
+    """Yields each need that a target has or will have if nothing is done, and the moment from which it holds.
+
+    A removed or retired target has no schedule: only what is open or left of it concerns anybody. Neither
+    `NOT_LOOKED_AT` nor `IN_THE_FUTURE` is among them: their moments are those of the last look and of the last
+    rotation, and the limit moves.
+    """
+    state = seen.state
+    if state.failures >= _FAILURES:
+        yield Need.KEEPS_FAILING, ALWAYS
+    if state.attempt is not None:
+        yield Need.STAYS_OPEN, state.attempt.started_at + _STAYS_OPEN
+        if may_cut_off(state.attempt):
+            yield Need.DEVICES_OUT, ALWAYS
+    retiring = [entry for entry in state.ledger if not entry.stays_enabled]
+    if retiring:
+        yield Need.RETIREMENT_OVERDUE, min(map(overdue_from_entry, retiring))
+    if not seen.has_left:
+        yield from _of_the_schedule(seen)
+
+
+def _of_the_schedule(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
+    state = seen.state
+    if seen.made_at is not None:
+        yield Need.OVERDUE, seen.made_at + seen.max_age
+    if state.last_rotation is None and state.next_rotation is not None:
+        yield Need.FIRST_LATE, state.next_rotation + _FIRST_LATE
+    if is_refused(state):
+        yield Need.REFUSED, ALWAYS
+    unverified = overdue_from(state, seen.target.policy)
+    if unverified is not None:
+        yield Need.UNVERIFIED, unverified

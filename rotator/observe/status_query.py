@@ -1,0 +1,99 @@
+"""Which targets the status shows: filters and pages, for `/status` and `rotator status`. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+from rotator.core.model import Target
+from rotator.observe.target_figures import TargetSnapshot
+from rotator.observe.target_words import FILTERS, ORPHAN, words
+
+PAGE = 200
+"""The length of a page unless it is asked for."""
+LONGEST_PAGE = 1000
+_KEYS = ("limit", "after", "state", "account", "name", "label", "due_before")
+
+
+class StatusQueryError(ValueError):
+    """A query that means nothing; the message is for whoever asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusQuery:
+    """A selection of targets. An empty filter lets everything through; several words of one filter mean either."""
+
+    states: tuple[str, ...] = ()  # of `FILTERS`
+    accounts: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()  # names, or patterns with `*` and `?`
+    labels: tuple[str, ...] = ()  # such as `site=berlin`; a target has to have all of them
+    due_before: datetime | None = None
+    after: str = ""  # the name that the page before ended with
+    limit: int = PAGE
+
+    @property
+    def asks_for_orphans(self) -> bool:
+        """True if what is left of removed targets is asked for: by its word, or by no filter at all."""
+        return ORPHAN in self.states or not (
+            self.states or self.accounts or self.names or self.labels or self.due_before
+        )
+
+    def may_match(self, target: Target) -> bool:
+        """True unless the configuration alone says that a target is not asked for."""
+        if self.accounts and target.account not in self.accounts:
+            return False
+        if self.names and not any(fnmatchcase(target.name, pattern) for pattern in self.names):
+            return False
+        return not self.labels or {f"{key}={value}" for key, value in target.labels}.issuperset(self.labels)
+
+    def matches(self, seen: TargetSnapshot, now: datetime, looked_at_within: timedelta) -> bool:
+        """True if what is known of a target is asked for, provided that `may_match`."""
+        due = seen.state.next_rotation
+        if self.due_before is not None and (due is None or due >= self.due_before or seen.has_left):
+            return False
+        if self.states == (ORPHAN,):
+            return False
+        return not self.states or not words(seen, now, looked_at_within).isdisjoint(self.states)
+
+
+def checked_states(given: Iterable[str]) -> tuple[str, ...]:
+    """Returns the words of a filter by state. Raises StatusQueryError for one that means nothing."""
+    asked = tuple(word.lower().replace("-", "_").replace(" ", "_") for word in given)
+    unknown = [word for word in asked if word not in FILTERS]
+    if unknown:
+        raise StatusQueryError(f"no state {', '.join(unknown)}: use {', '.join(FILTERS)}")
+    return asked
+
+
+def parse(query: Mapping[str, Sequence[str]]) -> StatusQuery:
+    """Returns the query that an address asks for. Raises StatusQueryError."""
+    unknown = sorted(set(query) - set(_KEYS))
+    if unknown:
+        raise StatusQueryError(f"no parameter {', '.join(unknown)}: use {', '.join(_KEYS)}")
+    return StatusQuery(
+        states=checked_states(query.get("state", ())),
+        accounts=tuple(query.get("account", ())),
+        names=tuple(query.get("name", ())),
+        labels=tuple(query.get("label", ())),
+        due_before=_moment(query.get("due_before", [])),
+        after=query.get("after", [""])[-1],
+        limit=_limit(query.get("limit", [str(PAGE)])[-1]),
+    )
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > LONGEST_PAGE:
+        raise StatusQueryError(f"limit is a number from 0 (only the summary) to {LONGEST_PAGE}")
+    return int(text)
+
+
+def _moment(given: Sequence[str]) -> datetime | None:
+    if not given:
+        return None
+    try:
+        moment = datetime.fromisoformat(given[-1])
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise StatusQueryError("due_before is a moment with its offset from UTC, such as 2026-01-31T00:00:00Z")
+    return moment

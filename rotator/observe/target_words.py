@@ -1,0 +1,71 @@
+"""The words for how a target is: its state, why it is blocked, and everything that a filter can ask for. Pure."""
+
+from datetime import datetime, timedelta
+
+from rotator.core.holding import Hold, HoldReason
+from rotator.core.model import TargetState
+from rotator.observe.needs import FUTURE, Need, needs
+from rotator.observe.target_figures import TargetSnapshot
+
+BLOCKED = {
+    HoldReason.DOCUMENT_DELETED: "document_deleted",
+    HoldReason.FOREIGN_DOCUMENT: "foreign_document",
+    HoldReason.IDLE_IN_OVERLAP: "idle_in_overlap",
+    HoldReason.ACCOUNT_MISSING: "account_missing",
+    HoldReason.ACCOUNT_CHANGED: "account_changed",
+    HoldReason.UNPROVED: "passwords_not_accepted",
+    HoldReason.CLOCKS_DIFFER: "clocks_differ",
+    HoldReason.LEFT_ALONE: "cannot_be_proved",
+    HoldReason.RENAMED: "renamed",
+    HoldReason.FORMER_PATH: "former_path",
+}
+"""What holds a target up, other than the due time, in the words of the metrics."""
+
+STATES = ("never rotated", "idle", "rotating", "failing", "blocked", "retired")
+"""Exactly one of these is the state of a target."""
+OTHERS = ("due", "requested", "open", "held", "retiring")
+"""What a filter can ask for besides the states and the needs. Several can hold at a time."""
+ORPHAN = "orphan"
+"""Asks for what is left of removed targets and accounts, which are no targets any more."""
+_WORDS = {state: state.replace(" ", "_") for state in STATES}
+FILTERS = (*_WORDS.values(), *OTHERS, *Need, ORPHAN)
+"""Every word that a filter takes."""
+
+
+def state_word(state: TargetState, hold: Hold | None) -> str:
+    """Returns the one of `STATES` that says best how a target is."""
+    if hold is not None and hold.reason.end.blocks:
+        return "blocked"
+    if state.retired_at is not None:
+        return "retired"
+    if state.failures:
+        return "failing"
+    if state.attempt is not None:
+        return "rotating"
+    return "idle" if state.published is not None else "never rotated"
+
+
+def words(seen: TargetSnapshot, now: datetime, looked_at_within: timedelta) -> set[str]:
+    """Returns every one of `FILTERS` that applies to a target."""
+    state, hold = seen.state, seen.hold
+    found: set[str] = {need for need, since in needs(seen) if since < now}
+    found.add(_WORDS[state_word(state, hold)])
+    if state.request is not None:
+        found |= {"requested", "due"}
+    if state.attempt is not None:
+        found.add("open")
+    if state.ledger:
+        found.add("retiring")
+    if hold is not None and hold.reason is not HoldReason.NOT_DUE:
+        found.add("held")
+    return found if seen.has_left else found | _of_the_times(seen, now, looked_at_within)
+
+
+def _of_the_times(seen: TargetSnapshot, now: datetime, looked_at_within: timedelta) -> set[str]:
+    due, rotated = seen.state.next_rotation, seen.state.last_rotation
+    found = {"due"} if due is not None and due <= now else set[str]()
+    if rotated is not None and rotated > now + FUTURE:
+        found.add(Need.IN_THE_FUTURE)
+    if seen.at < now - looked_at_within:
+        found.add(Need.NOT_LOOKED_AT)
+    return found

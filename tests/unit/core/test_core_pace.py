@@ -1,0 +1,241 @@
+"""The pace that processes share: slots that no clock and no order of reservations pushes together, and hold-offs."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rotator.core.pace import AccountPace, Moment, Slots
+
+START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+class SharedPace:
+    """The document, and the true time."""
+
+    def __init__(self):
+        self.pace = AccountPace()
+        self.true = 0.0
+        self.sent: list[float] = []
+
+
+class PacedProcess:
+    """One process: its own monotonic clock, and an idea of Vault's time that is wrong by less than it says."""
+
+    def __init__(self, shared: SharedPace, name: str, limit: tuple[int, timedelta], error: float, bound: float):
+        self.shared, self.error, self.bound = shared, error, bound
+        self.slots = Slots(*limit, name)
+        self.boot = 1000.0 * len(name)
+        self.read: tuple[AccountPace, Moment, float, int] | None = None
+
+    @property
+    def now(self) -> float:
+        return self.boot + self.shared.true
+
+    @property
+    def moment(self) -> Moment:
+        return Moment(START + timedelta(seconds=self.shared.true + self.error), timedelta(seconds=self.bound))
+
+    def begin(self, waiting: int) -> None:
+        """Reads the document."""
+        number = self.slots.wanted(waiting, self.now)
+        if number and self.read is None:
+            self.read = (self.shared.pace, self.moment, self.now, number)
+
+    def end(self) -> None:
+        """Writes it, unless somebody else has written since."""
+        if self.read is None:
+            return
+        before, moment, now, number = self.read
+        self.read = None
+        written = self.slots.reserve(before, moment, now, number)
+        if self.shared.pace.version == before.version:
+            self.shared.pace = written
+            self.slots.add(before, written, moment, now, number)
+
+    def send(self, waiting: int) -> int:
+        sent = 0
+        while sent < waiting and self.slots.take(self.now):
+            self.shared.sent.append(self.shared.true)
+            sent += 1
+        return sent
+
+
+def most_in_a_window(sent: list[float], per: float) -> int:
+    return max((sum(begin <= one < begin + per for one in sent) for begin in sent), default=0)
+
+
+LIMITS = st.sampled_from([(1, SECOND), (5, SECOND), (8, SECOND), (100, SECOND), (30, 60 * SECOND), (300, 60 * SECOND)])
+CLOCKS = st.lists(st.tuples(st.floats(-1, 1), st.sampled_from([0.0, 0.005, 0.05, 0.5])), min_size=1, max_size=4)
+# Who acts, what he does, how long before, and how many wait.
+EVENTS = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.sampled_from(["begin", "end", "send", "send", "whole"]),
+        st.sampled_from([0.0, 0.001, 0.01, 0.03, 0.12, 0.2, 0.9, 3.0]),
+        st.integers(1, 40),
+    ),
+    min_size=20,
+    max_size=150,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(LIMITS, CLOCKS, EVENTS)
+def test_no_window_has_more_requests_than_the_limit_whoever_reserves_in_whatever_order(limit, clocks, events):
+    shared = SharedPace()
+    processes = [PacedProcess(shared, "p" * (n + 1), limit, e * bound, bound) for n, (e, bound) in enumerate(clocks)]
+    for who, what, pause, waiting in events:
+        shared.true += pause
+        process = processes[who % len(processes)]
+        if what in ("begin", "whole"):
+            process.begin(waiting)
+        if what in ("end", "whole"):
+            process.end()
+        if what in ("send", "whole"):
+            process.send(waiting)
+    assert most_in_a_window(shared.sent, limit[1].total_seconds()) <= limit[0]
+
+
+def busy(processes: list[PacedProcess], seconds: float, waiting: int = 8, step: float = 0.003) -> float:
+    """Everybody always has something to send; returns the requests a second."""
+    shared = processes[0].shared
+    end = shared.true + seconds
+    while shared.true < end:
+        for process in processes:
+            process.begin(waiting)
+            process.end()
+            process.send(waiting)
+        shared.true += step
+    return len(shared.sent) / seconds
+
+
+@pytest.mark.parametrize("limit", [(8, SECOND), (50, SECOND), (300, 60 * SECOND)], ids=str)
+def test_a_process_alone_uses_the_limit(limit):
+    shared = SharedPace()
+    allowed = limit[0] / limit[1].total_seconds()
+    used = busy([PacedProcess(shared, "p", limit, 0.1, 0.3)], 120.0)
+    assert used > 0.95 * allowed
+    assert most_in_a_window(shared.sent, limit[1].total_seconds()) <= limit[0]
+
+
+@pytest.mark.parametrize("limit", [(8, SECOND), (20, SECOND)], ids=str)
+def test_four_processes_use_the_limit_together_and_share_it_evenly(limit):
+    shared = SharedPace()
+    processes = [
+        PacedProcess(shared, "p" * (n + 1), limit, error, 0.008) for n, error in enumerate((0, 0.008, -0.008, 0.004))
+    ]
+    used = busy(processes, 120.0)
+    assert used > 0.94 * limit[0]
+    assert most_in_a_window(shared.sent, 1.0) <= limit[0]
+
+
+def test_who_needs_one_slot_takes_one_and_the_others_have_the_rest():
+    shared = SharedPace()
+    greedy, modest = (PacedProcess(shared, name, (10, SECOND), 0.0, 0.002) for name in ("p", "pp"))
+    sent = 0
+    for _ in range(3000):
+        greedy.begin(8)
+        greedy.end()
+        greedy.send(8)
+        if shared.true > (sent + 1) * 3.0:  # one request in three seconds
+            modest.begin(1)
+            modest.end()
+            sent += modest.send(1)
+        shared.true += 0.01
+    assert sent >= 7
+    assert len(shared.sent) > 0.93 * 10 * 30
+
+
+def test_a_burst_as_large_as_the_tolerance_goes_at_once():
+    shared = SharedPace()
+    process = PacedProcess(shared, "p", (1000, timedelta(hours=1)), 0.0, 0.0)
+    process.begin(20)
+    process.end()
+    assert process.send(20) >= 1  # a run is a second's worth, which is one slot here
+    for _ in range(19):
+        process.begin(20)
+        process.end()
+        process.send(20)
+    assert len(shared.sent) == 20
+
+
+def test_a_reservation_in_a_far_future_was_written_by_a_wrong_clock():
+    shared = SharedPace()
+    shared.pace = AccountPace(7, free_at=START + timedelta(days=3), taken_by="somebody")
+    process = PacedProcess(shared, "p", (5, SECOND), 0.0, 0.0)
+    process.begin(1)
+    process.end()
+    assert process.send(1) == 1
+    assert shared.pace.version == 8
+
+
+def test_a_hold_off_moves_every_slot_behind_it():
+    shared = SharedPace()
+    process = PacedProcess(shared, "p", (5, SECOND), 0.0, 0.0)
+    shared.pace = AccountPace(1).after_hold(process.moment, 10 * SECOND, refused=True)
+    process.begin(1)
+    process.end()
+    assert process.send(1) == 0
+    opens = process.slots.opens(0, process.now)
+    assert opens is not None
+    assert opens - process.now == pytest.approx(10, abs=0.05)
+
+
+def test_what_is_urgent_obeys_a_hold_off_for_two_minutes_at_most():
+    pace = AccountPace().after_hold(Moment(START), timedelta(hours=1), refused=True)
+    later = Moment(START + timedelta(minutes=1))
+    assert pace.held_for(later) == timedelta(minutes=59)
+    assert pace.held_for(later, urgent=True) == timedelta(minutes=1)
+    assert pace.held_for(Moment(START + timedelta(minutes=3)), urgent=True) == timedelta()
+
+
+def test_a_hold_off_lasts_until_it_is_over_by_the_slowest_idea_of_vaults_time():
+    pace = AccountPace().after_hold(Moment(START), SECOND, refused=True)
+    assert pace.held_for(Moment(START + SECOND, SECOND / 2)) == SECOND / 2
+    assert pace.held_for(Moment(START + 2 * SECOND, SECOND / 2)) == timedelta()
+
+
+def test_a_429_without_a_wait_holds_for_a_second():
+    assert AccountPace().after_hold(Moment(START), None, refused=True).held_for(Moment(START)) == SECOND
+
+
+def test_a_429_lowers_the_rate_and_quiet_raises_it_again_never_above_the_limit():
+    pace = AccountPace().after_hold(Moment(START), None, refused=True)
+    shares = [pace.share_at(START + timedelta(seconds=seconds)) for seconds in (0, 29, 30, 90, 180, 3600)]
+    assert shares == pytest.approx([0.7, 0.7, 0.75, 0.85, 1.0, 1.0])
+    again = pace.after_hold(Moment(START + timedelta(seconds=30)), None, refused=True)
+    assert again.share == pytest.approx(0.525)
+
+
+def test_answers_429_to_what_was_under_way_together_lower_the_rate_once():
+    pace = AccountPace().after_hold(Moment(START), SECOND, refused=True)
+    assert pace.after_hold(Moment(START + SECOND / 10), SECOND, refused=True) is pace
+
+
+def test_a_quota_that_is_used_up_holds_and_lowers_nothing():
+    pace = AccountPace().after_hold(Moment(START), 5 * SECOND, refused=False)
+    assert (pace.share_at(START), pace.held_for(Moment(START))) == (1.0, 5 * SECOND)
+
+
+def test_a_longer_wait_counts_and_a_shorter_one_does_not_shorten():
+    pace = AccountPace().after_hold(Moment(START), 60 * SECOND, refused=True)
+    assert pace.after_hold(Moment(START), 10 * SECOND, refused=True).held_for(Moment(START)) == 60 * SECOND
+    assert pace.after_hold(Moment(START), 600 * SECOND, refused=True).held_for(Moment(START)) == 600 * SECOND
+
+
+def test_a_hold_off_that_was_written_by_a_wrong_clock_is_ignored():
+    pace = AccountPace().after_hold(Moment(START + timedelta(days=30)), SECOND, refused=True)
+    assert pace.held_for(Moment(START)) == timedelta()
+    assert pace.after_hold(Moment(START), SECOND, refused=True).held_for(Moment(START)) == SECOND
+
+
+def test_a_lowered_rate_spaces_the_slots():
+    shared = SharedPace()
+    process = PacedProcess(shared, "p", (10, SECOND), 0.0, 0.0)
+    shared.pace = AccountPace().after_hold(Moment(START - 10 * SECOND), SECOND, refused=True)
+    used = busy([process], 20.0)
+    assert 6.5 < used < 7.2
+    assert process.slots.rate == pytest.approx(7.0)

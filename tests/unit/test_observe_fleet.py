@@ -1,0 +1,181 @@
+"""What is known of a fleet: sums that are kept while targets change say the same as sums that are made anew."""
+
+import random
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from core_facts import ATTEMPT, ENTRY, IN_PLACE, OLD, REQUEST, TARGET
+
+from rotator.core.holding import Hold, HoldReason
+from rotator.core.model import Counts, Phase, Target, TargetState, Verification
+from rotator.core.schedule import Every
+from rotator.observe.fleet import LOOKED_AT_WITHIN, GroupSums, KnownFleet
+from rotator.observe.needs import Need
+from rotator.observe.target_words import FILTERS, ORPHAN, STATES, words
+from rotator.testing import FakeClock
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MOMENT = timedelta(seconds=1)
+HOLDS = (None, *(Hold(reason, "why") for reason in HoldReason))
+PUBLISHED = TargetState("office", published=replace(OLD, made_at=FakeClock().now()))
+
+
+def sums(fleet: KnownFleet, now: datetime) -> dict[tuple[str, str], object]:
+    """Everything that is told of each group, but for what was counted since the start."""
+    with fleet.groups() as groups:
+        return {key: _told(group, now) for key, group in groups.items() if group.targets}
+
+
+def _told(group: GroupSums, now: datetime) -> object:
+    needs = {need: sorted(names) for need, names in group.needs(now, LOOKED_AT_WITHIN).items()}
+    counters = [+group.states, +group.blocked, +group.ledger]
+    return counters, needs, group.made, pytest.approx(group.made_sum), group.attempts, group.targets, group.max_age
+
+
+def any_state(draw: random.Random, name: str, now: datetime) -> TargetState:
+    def moment() -> datetime:
+        return now + timedelta(hours=draw.randint(-200, 200))
+
+    made = draw.choice([None, moment()])
+    verification = Verification(moment(), accepted=draw.random() < 0.7, refusals=draw.randint(0, 3))
+    return TargetState(
+        name,
+        published=draw.choice([None, replace(OLD, made_at=made)]),
+        attempt=draw.choice([None, None, replace(ATTEMPT, started_at=moment())]),
+        ledger=tuple(replace(ENTRY, disable_at=moment()) for _ in range(draw.randint(0, 3))),
+        last_rotation=draw.choice([None, moment()]),
+        next_rotation=draw.choice([None, moment()]),
+        failures=draw.randint(0, 4),
+        request=draw.choice([None, REQUEST]),
+        verification=draw.choice([None, verification]),
+        retired_at=draw.choice([None, None, None, now]),
+        counts=Counts(succeeded=draw.randint(0, 9)),
+    )
+
+
+def any_target(draw: random.Random, name: str) -> Target:
+    days = draw.choice([1, 90])
+    policy = replace(TARGET.policy, name=f"p{days}", schedule=Every(days * DAY), verify=draw.choice([None, DAY]))
+    return replace(TARGET, name=name, account=draw.choice("ab"), policy=policy, removed=draw.random() < 0.1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_sums_that_are_kept_are_those_that_are_made_anew(seed):
+    draw, clock = random.Random(seed), FakeClock()
+    kept, names = KnownFleet(clock), [f"target{number}" for number in range(12)]
+    for _ in range(200):
+        name = draw.choice(names)
+        kept.update(any_target(draw, name), any_state(draw, name, clock.now()))
+        kept.held(name, draw.choice(HOLDS))
+        if draw.random() < 0.3:  # a look that finds nothing new
+            known = kept.get(name)
+            kept.update(known.target, known.state)
+        if draw.random() < 0.05:
+            kept.forget(set(draw.sample(names, 3)))
+        clock.advance(timedelta(minutes=draw.randint(0, 30)))
+    anew, now = KnownFleet(FakeClock()), clock.now()
+    for name, seen in kept.all().items():
+        anew._clock.advance(seen.at - anew._clock.now())
+        anew.update(seen.target, seen.state)
+        anew.held(name, seen.hold)
+    assert sums(kept, now) == sums(anew, now)
+    assert len(kept) == sum(kept.states().values())
+
+
+@pytest.mark.parametrize(
+    ("need", "target", "state", "after"),
+    [
+        (Need.OVERDUE, TARGET, PUBLISHED, 90 * DAY),
+        (Need.OVERDUE, TARGET, TargetState("office", last_rotation=FakeClock().now()), 90 * DAY),
+        (Need.FIRST_LATE, TARGET, TargetState("office", next_rotation=FakeClock().now()), DAY),
+        (Need.STAYS_OPEN, TARGET, TargetState("office", attempt=replace(ATTEMPT, started_at=FakeClock().now())), HOUR),
+        (
+            Need.RETIREMENT_OVERDUE,
+            TARGET,
+            TargetState("office", ledger=(replace(ENTRY, disable_at=FakeClock().now()),)),
+            timedelta(minutes=10),
+        ),
+        (
+            Need.UNVERIFIED,
+            replace(TARGET, policy=replace(TARGET.policy, verify=DAY)),
+            replace(PUBLISHED, verification=Verification(FakeClock().now(), accepted=True)),
+            2 * DAY,
+        ),
+        (Need.NOT_LOOKED_AT, TARGET, PUBLISHED, LOOKED_AT_WITHIN),
+    ],
+)
+def test_time_alone_brings_a_need_about(need, target, state, after):
+    clock = FakeClock()
+    fleet = KnownFleet(clock)
+    fleet.update(target, state)
+    clock.advance(after)
+    assert need not in fleet.in_need().get("office", [])
+    clock.advance(MOMENT)
+    assert need in fleet.in_need()["office"]
+
+
+@pytest.mark.parametrize(
+    ("need", "state"),
+    [
+        (Need.KEEPS_FAILING, replace(PUBLISHED, failures=3)),
+        (
+            Need.DEVICES_OUT,
+            replace(PUBLISHED, attempt=replace(ATTEMPT, strategy=IN_PLACE.strategy, phase=Phase.APPLIED)),
+        ),
+        (Need.REFUSED, replace(PUBLISHED, verification=Verification(FakeClock().now(), accepted=False, refusals=2))),
+        (Need.IN_THE_FUTURE, replace(PUBLISHED, last_rotation=FakeClock().now() + HOUR + MOMENT)),
+    ],
+)
+def test_a_need_that_is_there_at_once(need, state):
+    fleet = KnownFleet(FakeClock())
+    fleet.update(TARGET, state)
+    assert need in fleet.in_need()["office"]
+    fleet.update(TARGET, PUBLISHED)
+    assert fleet.in_need() == {}
+
+
+@pytest.mark.parametrize("left", [replace(TARGET, removed=True), TARGET])
+def test_a_target_that_nobody_rotates_any_more_is_in_need_only_of_what_is_left_of_it(left):
+    clock = FakeClock()
+    fleet = KnownFleet(clock)
+    retired = None if left.removed else clock.now()
+    fleet.update(left, replace(PUBLISHED, next_rotation=clock.now(), ledger=(ENTRY,), retired_at=retired))
+    clock.advance(1000 * DAY)
+    assert fleet.in_need() == {"office": [Need.RETIREMENT_OVERDUE]}
+
+
+def test_what_ended_is_counted_once_and_from_the_first_look_on():
+    fleet = KnownFleet(FakeClock())
+    for succeeded in (7, 7, 8, 8, 0, 1):  # the state document began anew
+        fleet.update(TARGET, TargetState("office", counts=Counts(succeeded=succeeded)))
+    fleet.forget({"another"})
+    with fleet.groups() as groups:
+        assert groups["fake", "p"].counted()["succeeded"] == 2
+
+
+def test_every_word_of_a_filter_is_one_that_a_target_can_have():
+    draw, clock, found = random.Random(1), FakeClock(), set()
+    fleet = KnownFleet(clock)
+    for _ in range(3000):
+        fleet.update(any_target(draw, "office"), any_state(draw, "office", clock.now()))
+        fleet.held("office", draw.choice(HOLDS))
+        found |= words(fleet.get("office"), clock.now(), LOOKED_AT_WITHIN)
+    clock.advance(HOUR)
+    fleet.update(
+        replace(IN_PLACE, name="office"),
+        replace(PUBLISHED, attempt=replace(ATTEMPT, strategy=IN_PLACE.strategy, phase=Phase.APPLIED)),
+    )
+    found |= words(fleet.get("office"), clock.now() + HOUR, LOOKED_AT_WITHIN)
+    assert found == set(FILTERS) - {ORPHAN}
+    assert len(found & {state.replace(" ", "_") for state in STATES}) == len(STATES)
+
+
+def test_the_words_of_a_filter_are_the_needs_that_are_counted():
+    draw, clock = random.Random(2), FakeClock()
+    for _ in range(300):
+        fleet = KnownFleet(clock)
+        fleet.update(any_target(draw, "office"), any_state(draw, "office", clock.now()))
+        needs = set(fleet.in_need().get("office", []))
+        asked = words(fleet.get("office"), clock.now(), LOOKED_AT_WITHIN)
+        assert asked & set(Need) == needs
