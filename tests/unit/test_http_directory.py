@@ -140,6 +140,36 @@ def test_a_page_that_was_asked_for_before_the_question_does_not_answer_it():
     assert answers == {"first": Done(("n1",)), "then": Done(())}
 
 
+@pytest.mark.parametrize("place", [20, 44])
+def test_a_page_on_its_way_does_not_answer_a_question_that_was_taken_up_since(place):
+    """The state from before a write would be taken for that after it, or the page for one that shows nothing."""
+    listing = Listing(names(45))
+    wanted = f"n{place}"
+    assert isinstance(listing.find(wanted, Call(2)), Retry)
+    on_its_way, go_on = threading.Event(), threading.Event()
+
+    def read_slowly(asked: PageRequest, page: Page[str]) -> None:
+        listing.read(asked, page, Call())
+        on_its_way.set()
+        assert go_on.wait(10)
+
+    other = threading.Thread(
+        target=lambda: listing.directory.search(Question("id", "n40"), read_slowly, Call()), daemon=True
+    )
+    other.start()
+    assert on_its_way.wait(10)
+    answers: list[Any] = []
+    asked_before = len(listing.asked)
+    again = threading.Thread(target=lambda: answers.append(listing.find(wanted)), daemon=True)
+    again.start()
+    eventually(lambda: len(listing.directory._waiters) == 2 or None, "it is asked again", 10)
+    go_on.set()
+    again.join()
+    other.join()
+    assert answers == [Done((wanted,))]
+    assert len(listing.asked) > asked_before
+
+
 def test_one_reading_answers_everybody_who_waits():
     listing = Listing(names(95))
     answers: list[Any] = []

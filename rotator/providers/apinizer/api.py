@@ -84,6 +84,10 @@ class ApinizerListing:
         """Returns the credential with this username, or none if the whole listing lacks it."""
         return self._directory.search(Question("id", username), lambda _, page: self._read(call, page), call)
 
+    def forget(self, username: str) -> None:
+        """Forgets a look-up that was not finished: the username is about to be created."""
+        self._directory.forget(Question("id", username))
+
     def each(self, call: HttpCall, take: Callable[[ListedCredential], object]) -> Answer[None]:
         """Passes every credential of the project to `take`; Done only after the whole listing was read."""
         return self._directory.each(_listed, take, lambda _, page: self._read(call, page), call)

@@ -70,6 +70,7 @@ class ApinizerCredentials(CredentialKind):
         """
         if staged.password is None or not api.usable_name(staged.username):
             return _UNUSABLE
+        self._listing.forget(staged.username)
         call = self._http.call()
         inherited = inheritance(call, self._options, self._listing, staged, target, like, self._http.clock.now())
         if not isinstance(inherited, Done):

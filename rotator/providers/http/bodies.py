@@ -10,7 +10,7 @@ from rotator.providers.http.replies import HttpReply, parse, wait_asked_for
 
 LARGEST_BODY = 1024 * 1024
 """The maximum size of an answer that is read as a whole, in bytes."""
-_LARGEST_LIST = 256 * LARGEST_BODY
+_LARGEST_LIST, _MOST_ENTRIES = 256 * LARGEST_BODY, 1_000_000
 
 
 class BodyReader(Protocol):
@@ -60,7 +60,7 @@ class LongList:
     def __init__(self, key: str, fields: tuple[str, ...], take: Callable[[Any], None]) -> None:
         """Takes the key of the list, the fields to keep beside it, and a function that gets each entry."""
         self._whole = WholeBody()
-        self._size = self._since_entry = 0
+        self._size = self._since_entry = self._entries = 0
         self._broken = False
         self._body: dict[str, Any] = {}
         self._key, self._take = key, take
@@ -78,7 +78,8 @@ class LongList:
             self._whole.content.clear()
         if self._since_entry <= LARGEST_BODY + len(chunk):
             self._parse(chunk)
-        return self._size <= _LARGEST_LIST and self._since_entry <= LARGEST_BODY
+        fits = self._size <= _LARGEST_LIST and self._entries <= _MOST_ENTRIES
+        return fits and self._since_entry <= LARGEST_BODY
 
     @property
     def largest(self) -> int:
@@ -109,6 +110,7 @@ class LongList:
     def _entry(self, entry: Any) -> None:
         self._body[self._key] = []
         self._since_entry = 0
+        self._entries += 1
         self._take(entry)
 
     def _keeper(self, name: str) -> Callable[[Any], None]:

@@ -26,7 +26,7 @@ _LOG = logging.getLogger("rotator.providers.directory")
 _SOON = timedelta(seconds=1)
 _TURN = 0.2  # seconds of real time between two looks at the own deadline, while somebody else reads
 _TAKEN_UP = 300.0  # seconds after which a question that was not answered in time is a new one
-_MOST_NAMED = 3  # unreadable entries, in a message
+_MOST_NAMED, _MOST_COUNTED = 3, 1_000  # unreadable entries, in a message and on a page
 WHOLE = PageRequest(0, 0)
 """The request for a listing that comes in one piece."""
 
@@ -83,7 +83,8 @@ class Page(Generic[T]):
         if self.asked is not WHOLE:
             self.keys.append(entry.keys)
         if entry.item is None:
-            self.unreadable.append(f"id {identity}" if identity else f"entry {self.start + len(self.ids)}")
+            if len(self.unreadable) < _MOST_COUNTED:
+                self.unreadable.append(f"id {identity}" if identity else f"entry {self.start + len(self.ids)}")
             self.doubtful |= {one for one in self._questions.values() if entry.may_be(one)}
             return
         for key, value in (("", ""), *entry.keys.items()):
@@ -124,6 +125,7 @@ class _Waiter(Generic[T]):
     found: dict[str | None, T] = field(default_factory=dict)
     doubtful: bool = False  # an entry that may be meant cannot be read
     answer: Answer[tuple[T, ...]] | None = None
+    heir: "_Waiter[T] | None" = None  # the same question, asked again
 
 
 class Directory(Generic[T]):
@@ -195,8 +197,11 @@ class Directory(Generic[T]):
         now = self._clock.monotonic()
         with self._turn:
             self._away = {key: one for key, one in self._away.items() if now - one.since < _TAKEN_UP}
-            waiter = self._away.pop(question, None) or _Waiter(question, now)
-            waiter.answer = None
+            waiter: _Waiter[T] = _Waiter(question, now)
+            before = self._away.pop(question, None)
+            if before is not None:
+                waiter.covered, waiter.found, waiter.doubtful = before.covered, before.found, before.doubtful
+                before.heir = waiter
             self._waiters.append(waiter)
             return waiter
 
@@ -290,12 +295,19 @@ class Directory(Generic[T]):
             self._finish(state)
 
     def _answer(self, one: _Waiter[T], page: Page[T]) -> None:
-        matches = page.matches.get(one.question, {})
-        one.doubtful |= one.question in page.doubtful
+        matches, doubtful = page.matches.get(one.question, {}), one.question in page.doubtful
+        if one.heir is not None:
+            # The page was requested before the question was asked again: it may show what is gone or changed since.
+            self._asked_again(one).covered &= not matches and not doubtful
+            return
+        one.doubtful |= doubtful
         one.found |= matches
         if matches and one.question.unique:
             one.answer = Done(tuple(matches.values()))
             self._away.pop(one.question, None)  # when it is asked again, its place is known
+
+    def _asked_again(self, one: _Waiter[T]) -> _Waiter[T]:
+        return one if one.heir is None else self._asked_again(one.heir)
 
     def _finish(self, state: WalkState) -> None:
         self._walk = None

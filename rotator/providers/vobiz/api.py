@@ -107,6 +107,10 @@ class VobizListing:
             self._directory.answers_get = False  # it was not shown, though it is there
         return listed
 
+    def forget(self, username: str) -> None:
+        """Forgets a look-up that was not finished: the username is about to be created."""
+        self._directory.forget(Question("username", username))
+
     def each(self, call: HttpCall, take: Callable[[ListedCredential], object]) -> Answer[None]:
         """Passes every object of the listing to `take`; Done only after the whole was certainly read."""
         return self._directory.each(_listed, take, lambda _, page: self._read_page(call, page), call)

@@ -52,6 +52,7 @@ class VobizCredentials(SipCredentialKind):
         """Creates the credential with the chosen password. 200 and 201 both mean success (Create Credential)."""
         if staged.password is None:
             return Refused(Refusal.INVALID, "a trunk credential cannot be created without a password")
+        self._listing.forget(staged.username)
         body = {"username": staged.username, "password": staged.password}
         where = self._options.path("credentials")
         reply = self._http.call().send(HttpRequest("create", "POST", where, body=body, repeatable=False))

@@ -151,6 +151,16 @@ def test_disabling_that_is_never_honoured_is_unsupported_and_breaks_nothing():
         assert sandbox.account.accepts("officephone01", FIRST)
 
 
+def test_an_answer_that_repeats_enabled_is_believed_and_only_the_deletion_ends_the_credential():
+    """The documented limit of believing answers: an emergency deletes at once."""
+    with VobizSandbox(enabled_honoured=False, enabled_echoed=True) as sandbox:
+        made = sandbox.provider.create(staged(), "office").value
+        assert sandbox.provider.disable(made) == Done(None)
+        assert sandbox.account.accepts("officephone01", FIRST)
+        assert sandbox.provider.delete(made) == Done(None)
+        assert not sandbox.account.accepts("officephone01", FIRST)
+
+
 def test_deleting_waits_for_active_calls():
     with VobizSandbox() as sandbox:
         made = sandbox.provider.create(staged(), "office").value
