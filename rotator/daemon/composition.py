@@ -17,8 +17,9 @@ from rotator.core.model import Capabilities, Target, TargetState
 from rotator.core.processes import Role
 from rotator.core.secret import Secret
 from rotator.core.selection import remembered
+from rotator.core.waves import with_canaries
 from rotator.daemon.clock import SystemClock, SystemRandomness
-from rotator.engine import Engine, FormerNames, Limits, Presence
+from rotator.engine import Engine, FormerNames, Limits, Presence, Waves
 from rotator.observe.audit import AuditError, AuditLog, FileSink, Sink, StreamSink
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.logs import configure
@@ -27,6 +28,7 @@ from rotator.observe.redact import Redactor
 from rotator.observe.selections import Selections
 from rotator.ports import Provider
 from rotator.providers.http.client import Http
+from rotator.providers.http.directory import Directories
 from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
@@ -65,15 +67,18 @@ class Components:
     engine: Engine
     former_names: FormerNames
     presence: Presence
+    waves: Waves
     connections: ExitStack
 
     def with_targets(self, new: Iterable[Target]) -> "Components":
         """Returns the same with further targets, which selections have found."""
         added = {target.name: target for target in new if target.name not in self.by_name}
-        by_name = {**self.by_name, **added}
+        targets = with_canaries((*self.targets, *added.values()))
+        by_name = {target.name: target for target in targets}
         self.former_names.configure(frozenset(by_name))
-        self.store.expect_publishing(target.path for target in by_name.values())
-        return replace(self, targets=(*self.targets, *added.values()), by_name=by_name)
+        self.waves.configure(targets)
+        self.store.expect_publishing(target.path for target in targets)
+        return replace(self, targets=targets, by_name=by_name)
 
     @property
     def capabilities(self) -> Mapping[str, Capabilities]:
@@ -191,16 +196,19 @@ class Composition:
             store = VaultStore(client, settings.vault.mount, settings.vault.state_prefix)
             book = ReadOnlyBook(store) if self._read_only else store
             pacers = Pacers(lambda limit, account: Pacer(limit, self.clock, book, account, self.holder))
+            directories = Directories()
             accounts = {
-                name: self._account(name, account, store, pacers, undo) for name, account in settings.providers.items()
+                name: self._account(name, account, store, pacers, directories, undo)
+                for name, account in settings.providers.items()
             }
             providers = {name: account.provider for name, account in accounts.items()}
-            targets = self._targets(settings, store)
+            targets = with_canaries(self._targets(settings, store))
             self.metrics.expect(len(targets))
             by_name = {target.name: target for target in targets}
             store.expect_publishing(target.path for target in targets)
             former_names = FormerNames(store, frozenset(by_name))
             presence = Presence(store, self.clock, self.holder, Role.COMMAND if self._quiet else Role.DAEMON)
+            waves = Waves(store, self.clock, {name: account.key for name, account in accounts.items()}, targets)
             engine = Engine(
                 store=store,
                 providers=providers,
@@ -215,6 +223,7 @@ class Composition:
                 pace_delay=lambda name: timedelta(seconds=accounts[name].pacer.delay()),
                 former_names=former_names,
                 is_dead=presence.is_dead,
+                waves=waves,
             )
             paces = {name: account.pacer for name, account in accounts.items()}
             return Components(
@@ -228,6 +237,7 @@ class Composition:
                 engine,
                 former_names,
                 presence,
+                waves,
                 undo.pop_all(),
             )
 
@@ -240,14 +250,20 @@ class Composition:
         return (*targets, *remembered(settings.core_selections, store.list_states(), names))
 
     def _account(
-        self, name: str, account: AccountOptions, store: VaultStore, pacers: Pacers, undo: ExitStack
+        self,
+        name: str,
+        account: AccountOptions,
+        store: VaultStore,
+        pacers: Pacers,
+        directories: Directories,
+        undo: ExitStack,
     ) -> "_Account":
         options = account.with_secrets(store.read_key)
         self.redactor.add(*options.secrets)
         try:
             key, connection = options.account_key, options.http(name, read_only=self._read_only)
             pacer = pacers.of(key, connection.rate_limit)
-            http = Http(connection, self.clock, self.metrics, pacer=pacer)
+            http = Http(connection, self.clock, self.metrics, pacer=pacer, directories=directories)
             undo.callback(http.close)
             return _Account(KINDS[options.type](options, http, self.randomness), key, pacer)
         except ValueError as error:  # found only now that the secrets are known; its text contains no value
