@@ -20,7 +20,7 @@ from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import log_in_hold
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
-from rotator.core.verification import gets_new_password, longest_asked
+from rotator.core.verification import ends_by_itself, gets_new_password, longest_asked
 from rotator.engine import adoption
 from rotator.engine.abandonment import give_up
 from rotator.engine.attempt_effects import reassert, take_claim
@@ -335,7 +335,7 @@ class Engine:
         """Decides; what rests on a document that was found in memory is decided again after reading it."""
         while True:
             action = decide(self._facts(session))
-            if isinstance(action, do.Stage) and not session.has_read_consumer:
+            if _depends_on_document(action, session.state) and not session.has_read_consumer:
                 session.read_consumer()  # somebody may have edited or deleted it, which no check-and-set tells
             elif isinstance(action, Hold) and action.reason in _BY_DOCUMENT and not session.is_fresh:
                 session.read()  # it may be as it should be again
@@ -369,6 +369,11 @@ class Engine:
             self._audit.record(
                 AuditVerb.REQUEST_ROTATION, session.target.name, AuditOutcome.DONE, requested_by=REPAIRED_BY, reason=why
             )
+
+
+def _depends_on_document(action: do.Decision, state: TargetState) -> bool:
+    """True before an attempt, and before the provider ends by itself what somebody may hand out again meanwhile."""
+    return isinstance(action, do.Stage) or (isinstance(action, do.Verify) and ends_by_itself(state))
 
 
 def _put_on_record(session: Session) -> None:
