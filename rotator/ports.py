@@ -5,6 +5,7 @@ An adapter implements one of these protocols and imports nothing from the engine
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -16,6 +17,8 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Capabilities, Credential, Proof, TargetState
 from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
+from rotator.core.selection import ListedCredential
+from rotator.core.waves import Wave
 
 
 class Provider(Protocol):
@@ -41,6 +44,13 @@ class Provider(Protocol):
     @property
     def longest_call(self) -> timedelta:
         """The longest time that a method takes, with retries and waiting for the rate limiter."""
+        ...
+
+    def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Passes every credential of the account to `take`, as it is read; some may be passed more than once.
+
+        Done only if the whole listing was read. Passes no password.
+        """
         ...
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
@@ -85,7 +95,7 @@ class Provider(Protocol):
         ...
 
     def disable(self, credential: Credential) -> Answer[None]:
-        """Stops the credential from authenticating. `Done` only if a read-back shows that."""
+        """Stops the credential from authenticating. `Done` only if the answer or a read-back shows that."""
         ...
 
     def delete(self, credential: Credential) -> Answer[None]:
@@ -183,6 +193,14 @@ class Store(PaceBook, Protocol):
         """Writes who lives over the version before. Raises StoreError."""
         ...
 
+    def read_wave(self, account: str) -> Wave:
+        """Reads an account's slots; a new one if the document is missing or not of our form. Raises StoreError."""
+        ...
+
+    def write_wave(self, account: str, wave: Wave) -> None:
+        """Writes an account's slots over the version before. Raises StoreError."""
+        ...
+
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Reads the consumer document. Raises StoreError."""
         ...
@@ -270,6 +288,17 @@ class Meter(Protocol):
         """Counts a request to Vault: `operation` such as `read_state`, `outcome` such as `ok`, `conflict`, `denied`."""
         ...
 
+
+@dataclass(frozen=True, slots=True)
+class CallTerms:
+    """On what terms a provider is called: set around an effect, obeyed where its requests are sent."""
+
+    urgent: bool = False  # goes ahead of every queue, and obeys a wait that the provider asks for only for minutes
+    may_send: Callable[[], bool] = lambda: True  # False: it waited so long that another process may do the work now
+
+
+CALL_TERMS: ContextVar[CallTerms] = ContextVar("call_terms", default=CallTerms())  # noqa: B039  # it is frozen
+"""The terms of the calls that this thread makes."""
 
 Providers = Mapping[str, Provider]
 """The provider accounts by their name in the configuration."""

@@ -1,41 +1,62 @@
-"""Implements `rotator abandon`: says what it will do, asks, and ends the open attempt of one target."""
+"""Implements `rotator abandon`: says what it will do, asks, and ends an open attempt or takes a request back."""
 
 from pathlib import Path
 from typing import Any
 
+from rotator.cli.choosing import select_target
 from rotator.cli.confirmation import confirm
-from rotator.cli.context import CommandContext, open_context, select_targets
+from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import print_json, print_table, safe, say, table
 from rotator.cli.rotate import who_asks
 from rotator.cli.waiting import when_free
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible, abandonment
-from rotator.core.actions import Hold
-from rotator.core.model import LedgerEntry, Target, TargetState
+from rotator.core.holding import Hold
+from rotator.core.model import LedgerEntry, Request, Target, TargetState
+from rotator.core.requesting import withdrawal_consequence
 
 
 def abandon_now(config: Path, name: str, reason: str, output: Output, *, confirmed: bool) -> Exit:
-    """Abandons the open attempt, prints what is left of it, and returns the exit code.
+    """Abandons the open attempt, or withdraws a request that has not begun; prints what is left, returns the exit code.
 
     Raises:
         ConfigError, StoreError: as for every command.
-        CommandError: there is nothing to abandon, or nobody has agreed to it.
+        CommandError: there is nothing to give up, or nobody has agreed to it.
     """
     with open_context(config, read_only=True) as context:
-        (target,) = select_targets(context.components.targets, [name])
-        plan = abandonment(context.components.engine.facts(target))
-    if isinstance(plan, AbandonmentImpossible):
-        raise CommandError(f"{name}: {plan.reason}")
-    since = f"{plan.attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
-    say(f"{name}: giving up the attempt that has been open since {since}. {plan.consequence}")
+        target = select_target(context.components.targets, name)
+        facts = context.components.engine.facts(target)
+    attempt, request = facts.state.attempt, facts.state.request
+    if attempt is None and request is not None:
+        say(f"{name}: {withdrawal_consequence(request)}")
+    else:
+        plan = abandonment(facts)
+        if isinstance(plan, AbandonmentImpossible):
+            raise CommandError(f"{name}: {plan.reason}")
+        since = f"{plan.attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        say(f"{name}: giving up the attempt that has been open since {since}. {plan.consequence}")
     if not confirmed:
         confirm(name, "Give it up?")
     with open_context(config) as context:
-        (target,) = select_targets(context.components.targets, [name])
-        done = _abandon(context, target, plan.attempt.id, reason)
-        _print(target, done, context.components.engine.facts(target).state, output)
+        target = select_target(context.components.targets, name)
+        if attempt is not None:
+            done = _abandon(context, target, attempt.id, reason)
+            _print(target, done, context.components.engine.facts(target).state, output)
+        elif request is not None:
+            if not context.components.engine.withdraw_request(target, request, who_asks(), reason):
+                raise CommandError(f"{name}: something changed in the meantime: try again")
+            _print_withdrawn(name, request, output)
     return Exit.DONE
+
+
+def _print_withdrawn(name: str, request: Request, output: Output) -> None:
+    if output is Output.JSON:
+        print_json({"name": name, "result": "withdrawn", "consequence": withdrawal_consequence(request)})
+        return
+    rows = table("Target", "Result", "Request")
+    rows.add_row(safe(name), "withdrawn", safe(f"{request.purpose.noun} requested by {request.requested_by}"))
+    print_table(rows)
 
 
 def _abandon(context: CommandContext, target: Target, attempt: str, reason: str) -> Abandonment:
@@ -61,7 +82,7 @@ def _print(target: Target, done: Abandonment, state: TargetState, output: Output
     if output is Output.JSON:
         print_json(
             {
-                "target": target.name,
+                "name": target.name,
                 "result": "abandoned",
                 "attempt": done.attempt.id,
                 "account": staged.account,

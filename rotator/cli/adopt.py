@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from rotator.cli.choosing import select_target
 from rotator.cli.confirmation import confirm
-from rotator.cli.context import CommandContext, open_context, select_targets
+from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import Output
+from rotator.cli.options import Choice, Output
 from rotator.cli.printing import length_text, print_json, print_table, relative, safe, say, table
 from rotator.cli.rotate import RotateOptions, rotate_now, who_asks
 from rotator.cli.waiting import when_free
@@ -58,7 +59,7 @@ def adopt_now(config: Path, options: AdoptOptions, output: Output) -> Exit:
         return Exit.DONE
     # The document cannot name a credential whose password is unknown: only a take-over writes over it.
     take_over = plan.credential.password is None
-    return rotate_now(config, RotateOptions((options.name,), options.reason, take_over=take_over), output)
+    return rotate_now(config, RotateOptions(Choice((options.name,)), options.reason, take_over=take_over), output)
 
 
 def _password(options: AdoptOptions) -> Secret | None:
@@ -90,7 +91,7 @@ def _content(file: Path) -> str:
 def _planned(context: CommandContext, name: str, known: KnownToOperator) -> tuple[Target, AdoptionPlan]:
     if known.password is not None:
         context.composition.redactor.add(known.password)
-    (target,) = select_targets(context.components.targets, [name])
+    target = select_target(context.components.targets, name)
     return target, context.components.engine.plan_adoption(target, known)
 
 
@@ -141,7 +142,7 @@ def _print(target: Target, state: TargetState, now: datetime, output: Output) ->
         print_json(
             {
                 "time": now.isoformat(),
-                "target": target.name,
+                "name": target.name,
                 "result": "adopted",
                 "published": {"account": published.account, "id": published.id, "username": published.username},
                 "last_rotation": state.last_rotation.isoformat() if state.last_rotation else None,

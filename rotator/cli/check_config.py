@@ -6,13 +6,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 from rotator.cli.exits import Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import cell, counted, length_text, print_json, print_lines, print_table, table
-from rotator.core.model import Policy
+from rotator.core.model import Policy, Target
 from rotator.core.schedule import Cron
 from rotator.settings import ConfigError, ConfigProblem, Settings, check
 from rotator.settings.strength import bits
+
+_MOST_ROWS = 50  # with more targets, their kinds are listed instead
 
 
 def show_check(config: Path, output: Output) -> Exit:
@@ -43,11 +47,8 @@ def _used(settings: Settings) -> list[Policy]:
 
 
 def _print(config: Path, settings: Settings, warnings: tuple[ConfigProblem, ...]) -> None:
-    targets = table("Target", "Provider", "Strategy", "Policy", "Path")
-    for target in settings.core_targets():
-        row = (target.name, target.account, target.strategy.value, target.policy.name, target.path)
-        targets.add_row(*(cell(text) for text in row))
-    print_table(targets)
+    targets = settings.core_targets()
+    print_table(_each(targets) if len(targets) <= _MOST_ROWS else _by_kind(targets))
     policies = table("Policy", "Rotation", "Overlap", "Quarantine", "Password")
     for policy in _used(settings):
         strength = f"{policy.password.length} characters, {bits(policy.password):.0f} bits"
@@ -56,8 +57,27 @@ def _print(config: Path, settings: Settings, warnings: tuple[ConfigProblem, ...]
     print_lines("")
     print_table(policies)
     print_lines("", *(f"warning: {warning}" for warning in warnings))
-    counts = f"{counted(len(settings.core_targets()), 'target')}, {counted(len(warnings), 'warning')}"
+    counts = f"{counted(len(targets), 'target')}, {counted(len(warnings), 'warning')}"
     print_lines(f"{config} is valid: {counts}")
+
+
+def _each(targets: Iterable[Target]) -> Table:
+    rows = table("Target", "Provider", "Strategy", "Policy", "Path")
+    for target in targets:
+        row = (target.name, target.account, target.strategy.value, target.policy.name, target.path)
+        rows.add_row(*(cell(text) for text in row))
+    return rows
+
+
+def _by_kind(targets: Iterable[Target]) -> Table:
+    """Ten thousand lines help nobody: how many there are of each kind, and the first and the last of them."""
+    kinds: dict[tuple[str, str, str], list[Target]] = {}
+    for target in targets:
+        kinds.setdefault((target.account, target.strategy.value, target.policy.name), []).append(target)
+    rows = table("Provider", "Strategy", "Policy", "Targets", "From", "To")
+    for kind, some in kinds.items():
+        rows.add_row(*(cell(text) for text in (*kind, f"{len(some):,}", some[0].name, some[-1].name)))
+    return rows
 
 
 def _rotation(policy: Policy) -> str:

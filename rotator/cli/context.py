@@ -1,7 +1,7 @@
 """Opens a configuration for a command: Vault, providers, targets, threads, and Ctrl-C."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,11 +9,10 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
-from rotator.cli.exits import CommandError, Exit, Interrupted
+from rotator.cli.exits import Exit, Interrupted
 from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components, Composition
 from rotator.daemon.signals import interruptible
-from rotator.fields.suggestions import suggest
 from rotator.ports import StoreError
 
 T = TypeVar("T")
@@ -27,6 +26,7 @@ class CommandContext:
     composition: Composition
     components: Components
     stop: Event
+    seen: Callable[[Target, TargetState], None]  # is told of every state that is read or written
 
     def each(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """Returns the results of `work` in order, on as many threads as the configuration allows."""
@@ -75,7 +75,7 @@ def open_context(
         components = composition.assemble(composition.settings, seen=learn)
         try:
             _check(components, stop)
-            yield CommandContext(composition, components, stop)
+            yield CommandContext(composition, components, stop, learn)
         finally:
             components.close()
 
@@ -87,18 +87,3 @@ def _check(components: Components, stop: Event) -> None:
         if stop.is_set():
             raise Interrupted from None
         raise
-
-
-def select_targets(targets: Iterable[Target], names: Sequence[str] | None) -> tuple[Target, ...]:
-    """Returns the targets with those names, each once, or all targets if there are no names.
-
-    Raises:
-        CommandError: a name is unknown.
-    """
-    known = {target.name: target for target in targets}
-    wanted = list(dict.fromkeys(names or known))
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        lines = [f"there is no target {name!r}: {suggest(name, known, 'targets')}" for name in unknown]
-        raise CommandError("\n".join(lines), Exit.USAGE)
-    return tuple(known[name] for name in wanted)

@@ -1,5 +1,7 @@
 """Options and arguments that several commands share."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +25,11 @@ Config = Annotated[
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="A table for people, or JSON with stable keys.")]
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TARGET", help="Target names in the configuration.", show_default=False),
+    typer.Argument(metavar="TARGET", help="Names of targets, or patterns such as 'lobby-*'.", show_default=False),
+]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option("--label", "-l", metavar="KEY=VALUE", help="Only targets with this label. With several: with all."),
 ]
 NoWaitOption = Annotated[
     bool,
@@ -32,4 +38,24 @@ NoWaitOption = Annotated[
         help="Only write the request. The daemon sees it within seconds, and carries it out.",
     ),
 ]
+HereOption = Annotated[
+    bool, typer.Option("--here", help="Carry it out in this process, even if a daemon lives.", show_default=False)
+]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, for the audit.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which targets a command is about: those that have one of the names and all of the labels."""
+
+    names: tuple[str, ...] = ()  # names, or patterns with `*` and `?`; none: whatever the name is
+    labels: tuple[str, ...] = ()  # such as `site=berlin`
+
+    def __bool__(self) -> bool:
+        """False if every target is meant."""
+        return bool(self.names or self.labels)
+
+
+def chosen(names: Iterable[str] | None, labels: Iterable[str] | None) -> Choice:
+    """Returns the choice that the arguments of a command stand for."""
+    return Choice(tuple(names or ()), tuple(labels or ()))

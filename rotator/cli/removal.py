@@ -11,14 +11,14 @@ from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import print_json, print_lines, safe, say, when
-from rotator.cli.request_runner import PASSING
 from rotator.cli.rotate import who_asks
 from rotator.cli.waiting import when_free
-from rotator.core.actions import Hold, HoldReason
 from rotator.core.audit_words import AuditVerb
+from rotator.core.holding import Hold, HoldEnd
+from rotator.core.ledger import end_now
 from rotator.core.left_over import is_empty, left_over, orphans
 from rotator.core.model import Capabilities, Credential, Ending, LedgerEntry, Target, TargetState
-from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten, without_waiting
+from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten
 from rotator.engine import Look, Outcome
 from rotator.fields.suggestions import suggest
 
@@ -151,7 +151,7 @@ def _write(
         if wanted.published:
             state = after_retirement(state, policy, now, at_once=wanted.at_once)
         if wanted.at_once:
-            state = without_waiting(state, now)
+            state = replace(state, ledger=end_now(state.ledger, now))
         return after_forgetting(state, accounts, configured=configured) if wanted.forget else state
 
     verb = AuditVerb.GIVE_UP if wanted.forget else AuditVerb.REQUEST_RETIREMENT
@@ -185,7 +185,7 @@ def _carry_out(context: CommandContext, target: Target) -> Look | None:
         if context.stop.is_set():
             break
         look = context.components.engine.look(target)
-        if look.hold is None or look.hold.reason not in PASSING:
+        if look.hold is None or look.hold.reason.end is not HoldEnd.SOON:
             break
         context.composition.clock.sleep(1.0)
     return look
@@ -195,7 +195,7 @@ def _stuck(context: CommandContext, state: TargetState, look: Look | None, *, co
     """Returns what does not end by itself."""
     lost = orphans(state, context.components.providers, configured=configured)
     lines = [f"{_named(each.credential)}: {_LOST[each.kind.value]}" for each in lost]
-    if look is not None and (look.outcome is Outcome.VAULT or _blocks(look.hold)):
+    if look is not None and (look.outcome is Outcome.VAULT or (look.hold is not None and look.hold.reason.end.blocks)):
         lines.append(look.message)
     return lines
 
@@ -205,10 +205,6 @@ _LOST = {
     "ledger": "its account is not in the configuration (--forget gives it up)",
     "attempt": "open, and its account is not in the configuration (--forget gives it up)",
 }
-
-
-def _blocks(hold: Hold | None) -> bool:
-    return hold is not None and hold.reason in (HoldReason.FORMER_PATH, HoldReason.PUBLISHED_REFUSED)
 
 
 def _print(
@@ -235,8 +231,8 @@ def _print(
 
 def _line(entry: LedgerEntry, now: datetime) -> str:
     note = f" ({entry.note})" if entry.note else ""
-    if entry.ending is Ending.FORGET or entry.disabled:
-        done = "disabled, " if entry.disabled else "old password, "
+    if entry.ending is Ending.FORGET or entry.cut_off:
+        done = "disabled, " if entry.disabled else "random password, " if entry.cut_off else "old password, "
         return f"{entry.label}: {done}{_end(entry)} {when(entry.ends_at, now)}{note}"
     return f"{entry.label}: disabled {when(entry.disable_at, now)}{note}"
 
@@ -250,6 +246,7 @@ def _row(entry: LedgerEntry) -> dict[str, Any]:
         "ending": entry.ending.value,
         "disable_at": entry.disable_at.isoformat(),
         "disabled_at": entry.disabled_at.isoformat() if entry.disabled_at is not None else None,
+        "overwritten_at": entry.overwritten_at.isoformat() if entry.overwritten_at is not None else None,
         "ends_at": entry.ends_at.isoformat(),
         "note": entry.note or None,
     }

@@ -1,8 +1,11 @@
 """`rotator status` and `rotator plan`."""
 
+from typing import Annotated
+
 import typer
 
-from rotator.cli.options import DEFAULT_CONFIG, Config, Names, Output, OutputOption
+from rotator.cli.exits import CommandError, Exit
+from rotator.cli.options import DEFAULT_CONFIG, Config, Labels, Names, Output, OutputOption, chosen
 
 
 def register(app: typer.Typer) -> None:
@@ -11,16 +14,64 @@ def register(app: typer.Typer) -> None:
     app.command("plan")(plan)
 
 
-def status(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
+def status(
+    targets: Names = None,
+    label: Labels = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--state",
+            "-s",
+            metavar="WORD",
+            help="Only targets of which this is true: a word from above.",
+            show_default=False,
+        ),
+    ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option("--account", metavar="NAME", help="Only targets at this provider account.", show_default=False),
+    ] = None,
+    due_before: Annotated[
+        str | None,
+        typer.Option(
+            "--due-before",
+            metavar="WHEN",
+            help="Only targets that are due before a day (2026-01-31), a moment, or a time from now (7d).",
+            show_default=False,
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="BY", help="Sort by name, due, age or need.", show_default=False),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=0, metavar="ROWS", help="Show no more rows.", show_default=False)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show every row, whatever the screen takes.")] = False,
+    config: Config = DEFAULT_CONFIG,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Shows what is published, what was replaced, and what is due next.
 
     Only reads Vault: changes nothing and calls no provider. Passwords are never shown. Without names it shows every
-    target, and the state documents of targets that are no longer in the configuration.
+    target, and the state documents of targets that are no longer in the configuration. A terminal shows as many rows as
+    it has room for, first those that somebody has to look after, and says how many there are.
+
+    \b
+    Words for --state, of which one has to be true:
+      never_rotated, idle, rotating, failing, blocked, retired    the state in the table
+      due, requested, open, held, retiring                        what goes on
+      overdue, first_rotation_late, devices_out, refused, keeps_failing, attempt_stays_open,
+      retirement_overdue, unverified, in_the_future               what alerts tell of
+      orphan                                                      left of removed targets
 
     \b
     Examples:
       rotator status
       rotator status office-phone
+      rotator status 'lobby-*' --label site=berlin
+      rotator status --state failing --state blocked
+      rotator status --account vobiz-prod --due-before 7d --sort due --limit 50
       rotator status --output json | jq '.targets[] | select(.state != "idle")'
 
     \b
@@ -29,12 +80,22 @@ def status(targets: Names = None, config: Config = DEFAULT_CONFIG, output: Outpu
       2  wrong usage, an unknown target, or an invalid configuration
       3  Vault is unusable
     """
-    from rotator.cli.show_status import show_status  # noqa: PLC0415 - takes a second
+    if everything and limit is not None:
+        raise CommandError("--all and --limit exclude each other", Exit.USAGE)
+    from rotator.cli.show_status import StatusOptions, order_of, show_status  # noqa: PLC0415 - takes a second
 
-    show_status(config, targets, output)
+    wanted = StatusOptions(
+        chosen(targets, label), tuple(state or ()), tuple(account or ()), due_before, order_of(sort), limit, everything
+    )
+    show_status(config, wanted, output)
 
 
-def plan(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
+def plan(
+    targets: Names = None,
+    label: Labels = None,
+    config: Config = DEFAULT_CONFIG,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Shows what rotator would do now and next, without doing it.
 
     Reads Vault and lists credentials at providers; any other request is blocked before it is sent. Each step assumes
@@ -54,4 +115,4 @@ def plan(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputO
     """
     from rotator.cli.show_plan import show_plan  # noqa: PLC0415 - takes a second
 
-    raise typer.Exit(show_plan(config, targets, output))
+    raise typer.Exit(show_plan(config, chosen(targets, label), output))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
-from rotator.core.actions import Hold, HoldReason, Step
+from rotator.core.actions import Step
+from rotator.core.holding import Hold, HoldEnd, HoldReason
 from rotator.core.model import Capabilities, Ending, LedgerEntry, Purpose, Strategy, Target, TargetState
 from rotator.engine import Engine, Look, Outcome
 from rotator.ports import Clock
@@ -14,9 +15,6 @@ from rotator.ports import Clock
 _PATIENCE = timedelta(minutes=3)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=1)
 # Holds that end within the patience. With any other the request stays in Vault: it waits for a person, or for days.
-PASSING = frozenset({HoldReason.CLAIMED, HoldReason.PROPAGATING, HoldReason.PROVING, HoldReason.RETIREMENTS_CAPPED})
-
-_NEEDS_SOMEBODY = frozenset({HoldReason.ACCOUNT_CHANGED, HoldReason.DOCUMENT_DELETED, HoldReason.FOREIGN_DOCUMENT})
 _NOTHING_ENDED = (
     "rotated, but no credential was there to be ended: whatever is compromised may still be accepted. "
     "Look for it in the provider's console, and check the configured username"
@@ -33,6 +31,10 @@ class Result(Enum):
     WAITING = "waiting"  # for something that takes longer than a person watches
     INTERRUPTED = "interrupted"  # Ctrl-C
     VAULT = "vault"  # Vault could not be asked
+
+
+Judgement = tuple[Result, str]
+"""How a request ended, and the message about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,9 @@ class PendingRequest:
     def ended_something(self, state: TargetState) -> bool:
         """True if a credential was disabled, overwritten or deleted since; in place, the new password ends the old."""
         before, counts = self.written.counts, state.counts
-        ended = counts.disabled + counts.deleted > before.disabled + before.deleted
-        return ended or self.target.strategy is Strategy.IN_PLACE
+        ended = counts.disabled + counts.overwritten + counts.deleted
+        before_that = before.disabled + before.overwritten + before.deleted
+        return ended > before_that or self.target.strategy is Strategy.IN_PLACE
 
 
 class RequestRunner:
@@ -96,10 +99,14 @@ class RequestRunner:
         self._engine, self._clock, self._claim = engine, clock, claim
         self._capabilities, self._tell = capabilities, tell
 
+    def patience(self, target: Target) -> timedelta:
+        """Returns how long a person waits for a target while nothing moves."""
+        return _PATIENCE + self._claim + self._capabilities(target.account).propagation
+
     def carry_out(self, request: PendingRequest) -> RotationReport:
         """Returns once the request is carried out, has failed, or must wait longer than a person watches."""
         began = self._clock.monotonic()
-        patience = _PATIENCE + self._claim + self._capabilities(request.target.account).propagation
+        patience = self.patience(request.target)
         while True:
             look = self._engine.look(request.target)
             now, seconds = self._clock.now(), self._clock.monotonic() - began
@@ -116,20 +123,21 @@ class RequestRunner:
             self._clock.sleep(min(max(pause, _SHORTEST_PAUSE), _LONGEST_PAUSE).total_seconds())
 
 
-def judge(request: PendingRequest, look: Look) -> tuple[Result, str] | None:
+def judge(request: PendingRequest, look: Look) -> Judgement | None:
     """Returns what a look means for the request; None if it is still being carried out."""
     if look.outcome is Outcome.VAULT:
         return Result.VAULT, look.message
     if look.state is not None and request.is_carried_out(look.state):
-        return _judge_end(request, look.state)
+        return judge_end(request, look.state)
     if look.outcome is Outcome.STOPPED:
         return Result.INTERRUPTED, "stopped between two steps; the request stays in Vault, and the daemon continues it"
     if look.hold is None or look.state is None:
         return None
-    return _judge_hold(request, look.hold, look.state)
+    return judge_hold(request, look.hold, look.state)
 
 
-def _judge_end(request: PendingRequest, state: TargetState) -> tuple[Result, str] | None:
+def judge_end(request: PendingRequest, state: TargetState) -> Judgement | None:
+    """Returns what it means that a rotation or an undo has ended; None while an emergency has not ended the old one."""
     if request.purpose is Purpose.UNDO:
         return Result.UNDONE, ""
     if not request.compromised:
@@ -141,16 +149,21 @@ def _judge_end(request: PendingRequest, state: TargetState) -> tuple[Result, str
         return Result.FAILED, f"rotated, but still accepted by the provider: {names}; the daemon tries again"
     if accepted:
         return None
+    enabled = [entry.credential.username for entry in state.ledger if entry.stays_enabled]
+    if enabled:
+        names = ", ".join(enabled)
+        return Result.ROTATED, f"{names}: not disabled by the provider, so it has a random password; it is tried daily"
     return (Result.ROTATED, "") if request.ended_something(state) else (Result.FAILED, _NOTHING_ENDED)
 
 
 def _is_accepted(entry: LedgerEntry) -> bool:
-    return entry.ending is not Ending.FORGET and not entry.disabled
+    return entry.ending is not Ending.FORGET and not entry.cut_off
 
 
-def _judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> tuple[Result, str] | None:
+def judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> Judgement | None:
+    """Returns what a hold means for the request; None if it passes within the patience of a person."""
     uncertain = state.attempt is not None and state.attempt.uncertain
-    if hold.reason in PASSING:
+    if hold.reason.end is HoldEnd.SOON:
         return None
     if hold.reason is HoldReason.BACKING_OFF:
         # rotator looks into an unknown answer, and a failure before the request says nothing about it.
@@ -159,7 +172,7 @@ def _judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> tupl
         return Result.FAILED, f"{hold.message}; {_what_is_next(state)}"
     if hold.reason is HoldReason.NOT_DUE:
         return Result.FAILED, state.last_error or "the request was impossible and was dropped; the audit says why"
-    result = Result.FAILED if hold.reason in _NEEDS_SOMEBODY else Result.WAITING
+    result = Result.FAILED if hold.reason.end is HoldEnd.BY_SOMEBODY else Result.WAITING
     return result, f"{hold.message}; the request stays in Vault, and the daemon carries it out as soon as it can"
 
 
@@ -172,8 +185,11 @@ def _what_is_next(state: TargetState) -> str:
 
 
 def _waits_for(look: Look) -> str:
-    if look.hold is None:
-        return "another process writes at the same time"
-    if look.hold.reason is HoldReason.BACKING_OFF:
-        return f"retries soon: {look.hold.message}"
-    return look.hold.message or look.hold.reason.value
+    return "another process writes at the same time" if look.hold is None else told(look.hold)
+
+
+def told(hold: Hold) -> str:
+    """Returns what a person is told while a target waits."""
+    if hold.reason is HoldReason.BACKING_OFF:
+        return f"retries soon: {hold.message}"
+    return hold.message or hold.reason.value

@@ -1,56 +1,66 @@
-"""Implements `rotate` and `undo`: writes requests to Vault, carries them out here, and prints the results."""
+"""Implements `rotate` and `undo`: writes requests to Vault, hands them to the daemon or carries them out, reports."""
 
 import getpass
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from rotator.cli.context import CommandContext, open_context, select_targets
+from rotator.cli.asking import Ringer, ask
+from rotator.cli.choosing import select_target, select_targets
+from rotator.cli.context import CommandContext, open_context
+from rotator.cli.daemon_watch import DaemonWatch
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import Output
-from rotator.cli.printing import length_text, local, print_json, print_table, relative, safe, say, table
+from rotator.cli.options import Choice, Output
+from rotator.cli.printing import counted, local, relative, say
 from rotator.cli.progress import ProgressObserver, screen, show_progress
+from rotator.cli.registration import Registration
 from rotator.cli.request_runner import PendingRequest, RequestRunner, Result, RotationReport
+from rotator.cli.rotation_results import exit_code, print_results
 from rotator.core.bell import Ringing
 from rotator.core.facts import Facts
 from rotator.core.holds import foreign_document_hold
-from rotator.core.model import Ending, LedgerEntry, Purpose, Request, Target, TargetState
+from rotator.core.model import Purpose, Request, Target, TargetState
 from rotator.core.undo import UndoImpossible, undo_candidate
-from rotator.engine import ring_bell
-from rotator.ports import StoreDeleted, StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class HowToAct:
+    """Who carries requests out, and whether the command waits for that."""
+
+    wait: bool = True
+    here: bool = False  # this process, even if a daemon lives
 
 
 @dataclass(frozen=True, slots=True)
 class RotateOptions:
-    """The arguments of `rotator rotate`. Without names: every target."""
+    """The arguments of `rotator rotate`."""
 
-    names: tuple[str, ...]
+    choice: Choice
     reason: str
     compromised: bool = False
     take_over: bool = False
-    wait: bool = True
+    how: HowToAct = HowToAct()
 
 
-class _Watched:
+class StateRelay:
     """Passes every state to the watch, once there is one."""
 
     watch: ProgressObserver | None = None
 
     def seen(self, target: Target, state: TargetState) -> None:
+        """Passes a state on."""
         if self.watch is not None:
             self.watch.seen(target, state)
 
 
 def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
     """Rotates, prints the result, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
-    watched = _Watched()
+    watched = StateRelay()
     with screen() as display, open_context(config, seen=watched.seen) as context:
-        targets = select_targets(context.components.targets, options.names)
+        targets = select_targets(context.components.targets, options.choice)
         request = Request(
             Purpose.ROTATE,
             who_asks(),
@@ -59,23 +69,17 @@ def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
             compromised=options.compromised,
             take_over=options.take_over,
         )
-        items = context.each(lambda target: _write(context, target, request), targets)
-        reports = _carry_out(context, display, watched, items) if options.wait else _leave(context, items)
-        _print(reports, context.composition.clock.now(), output)
-        return _code(reports, context)
+        return Acting(context, display, watched, request, options.how).act(targets, output)
 
 
-def undo_now(config: Path, name: str, reason: str, output: Output, *, wait: bool = True) -> Exit:
+def undo_now(config: Path, name: str, reason: str, output: Output, how: HowToAct) -> Exit:
     """Undoes, prints the result, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
-    watched = _Watched()
+    watched = StateRelay()
     with screen() as display, open_context(config, seen=watched.seen) as context:
-        (target,) = select_targets(context.components.targets, [name])
+        target = select_target(context.components.targets, name)
         say(undo_plan(context.components.engine.facts(target)))
         request = Request(Purpose.UNDO, who_asks(), reason, context.composition.clock.now())
-        items = [_write(context, target, request)]
-        reports = _carry_out(context, display, watched, items) if wait else _leave(context, items)
-        _print(reports, context.composition.clock.now(), output)
-        return _code(reports, context)
+        return Acting(context, display, watched, request, how).act([target], output)
 
 
 def undo_plan(facts: Facts) -> str:
@@ -102,59 +106,6 @@ def undo_plan(facts: Facts) -> str:
     return f"{name}: publishing {candidate.entry.label} again ({until})"
 
 
-def _write(context: CommandContext, target: Target, request: Request) -> PendingRequest | RotationReport:
-    if context.stop.is_set():
-        return RotationReport(target, Result.INTERRUPTED, "stopped before the request was written")
-    try:
-        state = context.components.engine.request(target, request)
-    except StoreDeleted as error:
-        return RotationReport(target, Result.FAILED, f"{error}; the request was not written")
-    except StoreError as error:
-        return RotationReport(target, Result.VAULT, f"{error}; the request may not have been written")
-    return PendingRequest(target, request.purpose, state, request.compromised)
-
-
-def _leave(context: CommandContext, items: Sequence[PendingRequest | RotationReport]) -> list[RotationReport]:
-    """Leaves the requests to the daemon, and rings for them."""
-    written = [item for item in items if isinstance(item, PendingRequest)]
-    composition = context.composition
-    try:
-        for kind, compromised in ((Ringing.EMERGENCY, True), (Ringing.ASKED, False)):
-            names = [item.target.name for item in written if item.compromised is compromised]
-            if names:
-                ring_bell(context.components.store, composition.clock, composition.holder, names, kind)
-    except StoreError as error:
-        say(f"the daemon looks at its next sweep, not at once: {error}")
-    return [
-        RotationReport(item.target, Result.REQUESTED, state=item.written) if isinstance(item, PendingRequest) else item
-        for item in items
-    ]
-
-
-def _carry_out(
-    context: CommandContext, display: Console, watched: _Watched, items: Sequence[PendingRequest | RotationReport]
-) -> list[RotationReport]:
-    with show_progress(display, len(items)) as watch:
-        watched.watch = watch
-        runner = RequestRunner(
-            context.components.engine,
-            context.composition.clock,
-            claim=context.components.settings.daemon.claim,
-            capabilities=context.components.capabilities.__getitem__,
-            tell=watch.waits,
-        )
-
-        def carry_out(item: PendingRequest | RotationReport) -> RotationReport:
-            report = runner.carry_out(item) if isinstance(item, PendingRequest) else item
-            watch.ended(report)
-            return report
-
-        try:
-            return context.each(carry_out, items)
-        finally:
-            watched.watch = None
-
-
 def who_asks() -> str:
     """Returns the name of the person who runs the command, for the audit."""
     try:
@@ -163,61 +114,97 @@ def who_asks() -> str:
         return f"cli:{os.getuid()}"
 
 
-def _code(reports: Sequence[RotationReport], context: CommandContext) -> Exit:
-    results = {report.result for report in reports}
-    if Result.INTERRUPTED in results and context.stop.is_set():
-        say("stopped; the requests stay in Vault, and the daemon carries them out")
-        return Exit.STOPPED
-    if Result.VAULT in results:
-        return Exit.VAULT
-    return Exit.DONE if all(report.good for report in reports) else Exit.FAILED
+class Acting:
+    """Has one request carried out for many targets, whoever does it."""
+
+    def __init__(
+        self, context: CommandContext, display: Console, watched: StateRelay, request: Request, how: HowToAct
+    ) -> None:
+        self._context, self._display, self._watched = context, display, watched
+        self._request, self._how = request, how
+        self._registration = Registration(context.components.presence, context.composition.clock)
+        kind = Ringing.EMERGENCY if request.compromised else Ringing.ASKED
+        self._asked, self._changed = Ringer(context, kind), Ringer(context, Ringing.CHANGED)
+
+    def act(self, targets: Sequence[Target], output: Output) -> Exit:
+        """Has the request carried out, prints how that ended, and returns the exit code. Raises StoreError."""
+        reports = self._carry_out(targets) if self._how.wait else self._leave(targets)
+        by_name = {report.target.name: report for report in reports}
+        reports = [by_name[target.name] for target in targets]
+        print_results(reports, self._context.composition.clock.now(), output)
+        code = exit_code(reports, stopped=self._context.stop.is_set())
+        if code is Exit.STOPPED:
+            say(self._about_the_stop(reports))
+        return code
+
+    def _leave(self, targets: Sequence[Target]) -> list[RotationReport]:
+        """Leaves the requests to the daemon."""
+        pending, failed = ask(self._context, targets, self._request, self._asked)
+        self._context.components.presence.look()
+        if pending and not self._registration.daemons:
+            say("no daemon lives now: the requests wait in Vault until one runs")
+        written = [RotationReport(each.target, Result.REQUESTED, state=each.written) for each in pending]
+        return written + failed
+
+    def _carry_out(self, targets: Sequence[Target]) -> list[RotationReport]:
+        with self._registration.kept(), show_progress(self._display, len(targets)) as progress:
+            self._watched.watch = progress
+            try:
+                return self._by_daemon_or_here(targets, progress)
+            finally:
+                self._watched.watch = None
+
+    def _by_daemon_or_here(self, targets: Sequence[Target], progress: ProgressObserver) -> list[RotationReport]:
+        runner = RequestRunner(
+            self._context.components.engine,
+            self._context.composition.clock,
+            claim=self._context.components.settings.daemon.claim,
+            capabilities=self._context.components.capabilities.__getitem__,
+            tell=progress.waits,
+        )
+        if self._registration.problem:
+            say(f"cannot tell whether a daemon lives, so this process does the work: {self._registration.problem}")
+        daemons = () if self._how.here else self._registration.daemons
+        watch = DaemonWatch(
+            self._context, self._registration, patience=runner.patience, tell=progress.waits, ended=progress.ended
+        )
+        progress.begins("requests written", len(targets))
+        ringer = self._asked if daemons else None
+        rest, reports = ask(self._context, targets, self._request, ringer, progress.advance)
+        progress.begins("ended", len(targets))
+        for report in reports:
+            progress.ended(report)
+        if daemons:
+            say(f"{_named(daemons)} carries it out; Ctrl-C leaves the rest to it")
+            ended, rest = watch.follow(rest)
+            reports += ended
+            if rest:
+                say(f"no daemon lives any more: this process goes on with {counted(len(rest), 'target')}")
+        return reports + self._here(rest, runner, progress)
+
+    def _here(
+        self, rest: Sequence[PendingRequest], runner: RequestRunner, progress: ProgressObserver
+    ) -> list[RotationReport]:
+        def carry_out(pending: PendingRequest) -> RotationReport:
+            report = runner.carry_out(pending)
+            progress.ended(report)
+            if not self._registration.is_alone:
+                self._changed.add(pending.target.name)
+            return report
+
+        reports = self._context.each(carry_out, rest)
+        self._changed.ring()
+        return reports
+
+    def _about_the_stop(self, reports: Sequence[RotationReport]) -> str:
+        written = [report for report in reports if report.result is Result.INTERRUPTED and report.state is not None]
+        unwritten = [report for report in reports if report.result is Result.INTERRUPTED and report.state is None]
+        who = "the daemon carries them out" if self._registration.daemons else "a daemon carries them out when one runs"
+        text = (
+            f"stopped; the requests stay in Vault ({len(written)} left), and {who} (rotator status --state requested)"
+        )
+        return text + (f"; not asked for: {counted(len(unwritten), 'target')}" if unwritten else "")
 
 
-def _print(reports: Sequence[RotationReport], now: datetime, output: Output) -> None:
-    if output is Output.JSON:
-        print_json({"time": now.isoformat(), "targets": [_row(report) for report in reports]})
-        return
-    rows = table("Target", "Result", "Published", "Replaced", "Next rotation")
-    for report in reports:
-        result = report.result.value + (" elsewhere" if report.elsewhere else "")
-        rows.add_row(safe(report.target.name), result, *_cells(report.state, now))
-    print_table(rows)
-    for report in reports:
-        if report.message:
-            say(f"{report.target.name}: {report.message}")
-
-
-def _cells(state: TargetState | None, now: datetime) -> tuple[str, str, str]:
-    if state is None:
-        return "", "", ""
-    published = state.published.username if state.published else "nothing yet"
-    named = [entry for entry in state.ledger if entry.credential.username]
-    replaced = [f"{entry.credential.username}: {_acceptance(entry, now)}" for entry in named]
-    following = ""
-    if state.next_rotation:
-        following = relative(state.next_rotation, now) if state.next_rotation > now else "due"
-    return safe(published), safe(", ".join(replaced)), following
-
-
-def _acceptance(entry: LedgerEntry, now: datetime) -> str:
-    if entry.ending is Ending.FORGET:
-        return "its old password is refused"
-    return "disabled" if entry.disabled else f"accepted for {length_text(entry.disable_at - now)}"
-
-
-def _row(report: RotationReport) -> dict[str, Any]:
-    state = report.state
-    published = state.published if state else None
-    return {
-        "name": report.target.name,
-        "result": report.result.value,
-        "message": report.message or None,
-        "elsewhere": report.elsewhere,
-        "seconds": round(report.seconds, 3),
-        "published": {"id": published.id, "username": published.username, "attempt": published.attempt}
-        if published
-        else None,
-        "open_attempt": state.attempt.id if state and state.attempt else None,
-        "next_rotation": state.next_rotation.isoformat() if state and state.next_rotation else None,
-        "next_try": state.not_before.isoformat() if state and state.not_before else None,
-    }
+def _named(daemons: Sequence[str]) -> str:
+    return f"the daemon {daemons[0]}" if len(daemons) == 1 else f"one of {len(daemons)} daemons"

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import DEFAULT_CONFIG, Config, Names, NoWaitOption, Output, OutputOption, ReasonOption
+from rotator.cli.options import (
+    DEFAULT_CONFIG,
+    Config,
+    HereOption,
+    Labels,
+    Names,
+    NoWaitOption,
+    Output,
+    OutputOption,
+    ReasonOption,
+    chosen,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def rotate(
     targets: Names = None,
+    label: Labels = None,
     config: Config = DEFAULT_CONFIG,
     everything: Annotated[bool, typer.Option("--all", help="Every target in the configuration.")] = False,
     compromised: Annotated[
@@ -36,18 +48,21 @@ def rotate(
         typer.Option("--take-over", help="Overwrite a consumer document that somebody else wrote."),
     ] = False,
     no_wait: NoWaitOption = False,
+    here: HereOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Rotates targets now, regardless of their schedule.
 
-    Each request is written to Vault first and then carried out here. If this command ends early, the daemon carries it
-    out. If the daemon is already working on a target, this command waits and reports what the daemon did.
+    Each request is written to Vault first. If a daemon lives, it carries the requests out at its pace, and this command
+    shows its progress and reports the results; otherwise, or with --here, this command carries them out. Ctrl-C ends
+    the command, not the work: what was requested stays in Vault, and a daemon carries it out.
 
     \b
     Examples:
       rotator rotate office-phone
       rotator rotate office-phone lobby-phone --reason "ticket 4711"
       rotator rotate office-phone --compromised --reason "seen in a log"
+      rotator rotate 'lobby-*' --label site=berlin
       rotator rotate --all --output json
       rotator rotate --all --no-wait
 
@@ -59,15 +74,25 @@ def rotate(
       3    Vault is unusable
       130  stopped by Ctrl-C; the requests stay in Vault
     """
-    if bool(targets) is everything:
+    choice = chosen(targets, label)
+    if bool(choice) is everything:
         text = (
-            "--all and target names exclude each other" if everything else "no target given: name targets, or use --all"
+            "--all and target names or labels exclude each other"
+            if everything
+            else "no target given: name targets, or use --label or --all"
         )
         raise CommandError(f"{text} (rotator status lists the targets)", Exit.USAGE)
-    from rotator.cli.rotate import RotateOptions, rotate_now  # noqa: PLC0415 - takes a second
+    _check_how(no_wait=no_wait, here=here)
+    from rotator.cli.rotate import HowToAct, RotateOptions, rotate_now  # noqa: PLC0415 - takes a second
 
-    wanted = RotateOptions(tuple(targets or ()), reason, compromised=compromised, take_over=take_over, wait=not no_wait)
+    how = HowToAct(wait=not no_wait, here=here)
+    wanted = RotateOptions(choice, reason, compromised=compromised, take_over=take_over, how=how)
     raise typer.Exit(rotate_now(config, wanted, output))
+
+
+def _check_how(*, no_wait: bool, here: bool) -> None:
+    if no_wait and here:
+        raise CommandError("--no-wait leaves it to a daemon, --here does not: use one of them", Exit.USAGE)
 
 
 def undo(
@@ -75,6 +100,7 @@ def undo(
     config: Config = DEFAULT_CONFIG,
     reason: ReasonOption = "on demand",
     no_wait: NoWaitOption = False,
+    here: HereOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Publishes the last replaced credential again.
@@ -97,9 +123,10 @@ def undo(
       3    Vault is unusable
       130  stopped by Ctrl-C; the request stays in Vault
     """
-    from rotator.cli.rotate import undo_now  # noqa: PLC0415
+    _check_how(no_wait=no_wait, here=here)
+    from rotator.cli.rotate import HowToAct, undo_now  # noqa: PLC0415
 
-    raise typer.Exit(undo_now(config, target, reason, output, wait=not no_wait))
+    raise typer.Exit(undo_now(config, target, reason, output, HowToAct(wait=not no_wait, here=here)))
 
 
 def adopt(
@@ -170,13 +197,15 @@ def abandon(
     reason: ReasonOption = "on demand",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Gives up an attempt that cannot end by itself.
+    """Gives up an attempt that cannot end by itself, or withdraws a request.
 
     For a provider that is gone for good, or one that neither accepts nor refuses the new password. The command first
     says what devices keep using, and what becomes of whatever the attempt may have left at the provider. With
     `in-place` it sets the old password again if that is known and the account is configured. No password that may be
     in force is lost: the ledger keeps it for a while. A rotation that is due, or that replaces a compromised password,
     begins anew.
+
+    If no attempt is open, a request that waits is taken back before anything begins.
 
     \b
     Examples:
@@ -185,8 +214,9 @@ def abandon(
 
     \b
     Exit codes:
-      0    abandoned
-      1    no attempt is open, another process did not let go of it, or the answer was no; nothing was changed
+      0    abandoned, or withdrawn
+      1    no attempt is open and no request waits, another process did not let go of it, or the answer was no; nothing
+           was changed
       2    wrong usage, an unknown target, no terminal to ask at, or an invalid configuration
       3    Vault is unusable
       130  stopped by Ctrl-C
@@ -196,7 +226,12 @@ def abandon(
     raise typer.Exit(abandon_now(config, target, reason, output, confirmed=yes))
 
 
-def verify(targets: Names = None, config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
+def verify(
+    targets: Names = None,
+    label: Labels = None,
+    config: Config = DEFAULT_CONFIG,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Proves now that the providers accept what is published.
 
     Without names it proves every target. The result is stored in Vault, as that of the daemon's own proofs: a refusal
@@ -219,4 +254,4 @@ def verify(targets: Names = None, config: Config = DEFAULT_CONFIG, output: Outpu
     """
     from rotator.cli.verify import verify_now  # noqa: PLC0415
 
-    raise typer.Exit(verify_now(config, tuple(targets or ()), output))
+    raise typer.Exit(verify_now(config, chosen(targets, label), output))

@@ -1,15 +1,15 @@
 """Implements `rotator plan`: makes the forecast of each target and prints it."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rotator import __version__
-from rotator.cli.context import CommandContext, open_context, select_targets
+from rotator.cli.choosing import select_targets
+from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import Exit
-from rotator.cli.options import Output
+from rotator.cli.options import Choice, Output
 from rotator.cli.printing import cell, length_text, local, print_json, print_lines, print_table, relative, table
 from rotator.core.answers import Done
 from rotator.core.facts import lookup_key
@@ -18,10 +18,10 @@ from rotator.core.forecast_events import ForecastEvent
 from rotator.core.model import Target
 
 
-def show_plan(config: Path, names: Sequence[str] | None, output: Output) -> Exit:
+def show_plan(config: Path, choice: Choice, output: Output) -> Exit:
     """Prints the plan and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     with open_context(config, read_only=True) as context:
-        targets = select_targets(context.components.targets, names)
+        targets = select_targets(context.components.targets, choice)
         plans = context.read_each(lambda target: _forecast(context, target), targets)
         now = context.composition.clock.now()
     if output is Output.JSON:

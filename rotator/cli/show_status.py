@@ -1,207 +1,183 @@
-"""`rotator status`: reads every state document and prints a summary."""
+"""`rotator status`: reads the documents of the targets that are asked for, and prints what they say."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from rotator import __version__
-from rotator.cli.context import CommandContext, open_context, select_targets
-from rotator.cli.options import Output
-from rotator.cli.printing import cell, length_text, local, print_json, print_lines, print_table, relative, table, when
-from rotator.core.actions import Hold, HoldReason
-from rotator.core.clocks import WORTH_TELLING
+from rotator.cli.choosing import select_targets
+from rotator.cli.context import CommandContext, open_context
+from rotator.cli.exits import CommandError, Exit
+from rotator.cli.options import Choice, Output
+from rotator.cli.printing import print_json
+from rotator.cli.progress import screen, show_progress
+from rotator.cli.status_table import print_status, screenful
 from rotator.core.decide import decide
-from rotator.core.model import Purpose, Target, TargetState
-from rotator.observe.status import Surroundings, status_document
+from rotator.core.holding import Hold
+from rotator.core.model import Target, TargetState
+from rotator.fields.times import duration
+from rotator.observe.fleet import KnownFleet
+from rotator.observe.status import Page, Surroundings, status_document, summary
+from rotator.observe.status_query import StatusQuery, StatusQueryError, checked_states
+from rotator.observe.target_figures import TargetSnapshot
+from rotator.observe.target_words import state_word
 
-Json: TypeAlias = Mapping[str, Any]
 
-_DELETED = HoldReason.DOCUMENT_DELETED.value
+class Order(StrEnum):
+    """What the rows are sorted by."""
+
+    NAME = "name"
+    DUE = "due"  # the next rotation first
+    AGE = "age"  # the oldest password first
+    NEED = "need"  # first those that somebody has to look after
 
 
-def show_status(config: Path, names: Sequence[str] | None, output: Output) -> None:
+@dataclass(frozen=True, slots=True)
+class StatusOptions:
+    """The arguments of `rotator status`."""
+
+    choice: Choice = field(default_factory=Choice)
+    states: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    due_before: str | None = None
+    order: Order | None = None  # None: as configured
+    limit: int | None = None  # rows; None: what the screen takes, or everything where there is no screen
+    everything: bool = False
+
+
+def show_status(config: Path, options: StatusOptions, output: Output) -> None:
     """Prints the status. Raises ConfigError, StoreError, CommandError."""
-    with open_context(config, read_only=True) as context:
-        document = _document(context, names)
+    with screen() as display, open_context(config, read_only=True) as context:
+        query = _query(options, context)
+        found = _Reading(context, query, options)
+        with show_progress(display, len(found.targets)) as progress:
+            progress.begins("read", len(found.targets))
+            found.read(progress.advance)
     if output is Output.JSON:
-        print_json(document)
-    else:
-        _print(document)
+        print_json(found.document(options.limit))
+        return
+    limit = options.limit if options.limit is not None or options.everything else screenful()
+    print_status(found.document(limit))
 
 
-def _document(context: CommandContext, names: Sequence[str] | None) -> Json:
-    targets = select_targets(context.components.targets, names)
-    states: dict[str, TargetState] = {}
-    holds: dict[str, Hold] = {}
-
-    def read(target: Target) -> None:
-        facts = context.components.engine.facts(target)
-        states[target.name] = facts.state
-        action = decide(facts)
-        if isinstance(action, Hold):
-            holds[target.name] = action
-
-    context.read_each(read, targets)
-    if not names:
-        known = {target.name for target in context.components.targets}
-        others = [name for name in context.components.store.list_states() if name not in known]
-        for name, versioned in zip(others, context.read_each(context.components.store.read_state, others), strict=True):
-            states[name] = versioned.state
-    around = Surroundings(
-        context.composition.holder,
-        __version__,
-        context.components.kinds,
-        context.components.capabilities,
-        holds,
-        vault_now=context.components.store.now(),
-    )
-    return status_document(targets, states, context.composition.clock.now(), around)
+def _query(options: StatusOptions, context: CommandContext) -> StatusQuery:
+    unknown = sorted(set(options.accounts) - context.components.kinds.keys())
+    if unknown:
+        accounts = ", ".join(sorted(context.components.kinds))
+        raise CommandError(f"there is no account {', '.join(unknown)}: known accounts: {accounts}", Exit.USAGE)
+    try:
+        states = checked_states(options.states)
+    except StatusQueryError as error:
+        raise CommandError(str(error), Exit.USAGE) from None
+    due = None if options.due_before is None else due_before(options.due_before, context.composition.clock.now())
+    return StatusQuery(states=states, accounts=options.accounts, due_before=due)
 
 
-def _print(document: Json) -> None:
-    now = datetime.fromisoformat(document["time"])
-    summary = table("Target", "State", "Published", "Next rotation", "Replaced", times="Next rotation")
-    for row in document["targets"]:
-        summary.add_row(
-            cell(f"{row['name']}\n{row['strategy']}"),
-            row["state"],
-            cell(_published(row, now)),
-            cell(_next(row, now)),
-            cell("\n".join(_entry(entry, now) for entry in row["ledger"])),
+def order_of(word: str | None) -> Order | None:
+    """Returns what `--sort` means. Raises CommandError."""
+    if word is None:
+        return None
+    try:
+        return Order(word)
+    except ValueError:
+        raise CommandError(f"cannot sort by {word!r}: use {', '.join(Order)}", Exit.USAGE) from None
+
+
+def due_before(text: str, now: datetime) -> datetime:
+    """Reads a day (its beginning), a moment, both in local time unless they say otherwise, or a time from now.
+
+    Raises:
+        CommandError: it is none of these.
+    """
+    try:
+        return now + duration(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandError(
+            f"{text!r} is neither a day (2026-01-31), nor a moment (2026-01-31T12:00), nor a time from now (7d)",
+            Exit.USAGE,
+        ) from None
+    return moment if moment.tzinfo is not None else moment.astimezone()
+
+
+class _Reading:
+    """What is read of the targets that are asked for."""
+
+    def __init__(self, context: CommandContext, query: StatusQuery, options: StatusOptions) -> None:
+        self._context, self._query, self._options = context, query, options
+        self._fleet = KnownFleet(context.composition.clock)
+        self._others: dict[str, TargetState] = {}  # of targets that are not configured
+        chosen = select_targets(context.components.targets, options.choice)
+        self.targets = [target for target in chosen if query.may_match(target)]
+
+    def read(self, advance: Callable[[], None]) -> None:
+        """Reads the documents, several at a time. Raises StoreError, Interrupted."""
+
+        def read(target: Target) -> None:
+            facts = self._context.components.engine.facts(target)
+            self._fleet.update(target, facts.state)
+            decision = decide(facts)
+            self._fleet.held(target.name, decision if isinstance(decision, Hold) else None)
+            advance()
+
+        self._context.read_each(read, self.targets)
+        if not self._options.choice and self._query.asks_for_orphans:
+            self._read_others()
+
+    def _read_others(self) -> None:
+        store = self._context.components.store
+        known = {target.name for target in self._context.components.targets}
+        others = [name for name in store.list_states() if name not in known]
+        for name, versioned in zip(others, self._context.read_each(store.read_state, others), strict=True):
+            self._others[name] = versioned.state
+
+    def document(self, limit: int | None) -> Mapping[str, Any]:
+        """Returns the status document of what matches, with at most `limit` rows."""
+        clock, components, seen = self._context.composition.clock, self._context.components, self._fleet.all()
+        rows = self._matching(seen, limit)
+        around = Surroundings(
+            self._context.composition.holder,
+            __version__,
+            components.kinds,
+            components.capabilities,
+            {name: found.hold for name, found in seen.items() if found.hold is not None},
+            vault_now=components.store.now(),
         )
-    print_table(summary)
-    print_lines(*_clocks(timedelta(seconds=document["clock_offset_seconds"] or 0)))
-    for row in document["targets"]:
-        print_lines(*(f"{row['name']}: {line}" for line in _remarks(row, now)))
-    for orphan in document["orphans"]:
-        print_lines(_orphan(orphan))
+        shown = rows[:limit]
+        named = seen.keys() if self._query.asks_for_orphans else {target.name for target in shown}
+        states = {name: seen[name].state for name in named} | self._others
+        names = {target.name for target in components.targets}
+        document = status_document(shown, states, clock.now(), around, Page(names, {}))
+        counted = summary(self._fleet, len(self.targets), len(document["orphans"]))
+        return document | {"summary": counted | {"matching": len(rows)}}
 
+    def _matching(self, seen: Mapping[str, TargetSnapshot], limit: int | None) -> list[Target]:
+        now, within = self._context.composition.clock.now(), self._fleet.looked_at_within
+        found = [target for target in self.targets if self._query.matches(seen[target.name], now, within)]
+        order = self._options.order
+        if order is None:
+            # Where not everything fits, what somebody has to look after comes first.
+            order = Order.NEED if limit is not None and len(found) > limit else None
+        return sorted(found, key=self._key(order, seen)) if order is not None else found
 
-def _clocks(offset: timedelta) -> list[str]:
-    if abs(offset) <= WORTH_TELLING:
-        return []
-    where = "ahead of" if offset > timedelta() else "behind"
-    return [f"this machine's clock is {length_text(abs(offset))} {where} Vault's: correct whichever is wrong"]
+    def _key(self, order: Order, seen: Mapping[str, TargetSnapshot]) -> Callable[[Target], Any]:
+        needs, latest = self._fleet.in_need(), datetime.max.replace(tzinfo=UTC)
 
+        def by_need(target: Target) -> Any:
+            known = seen[target.name]
+            urgent = target.name in needs or state_word(known.state, known.hold) == "blocked"
+            return not urgent, -known.state.failures
 
-def _published(row: Json, now: datetime) -> str:
-    published = row["published"]
-    if published is None:
-        if row["state"] == "retired":
-            return "nothing"
-        return "unknown" if row["waiting"] and row["waiting"]["reason"] == _DELETED else "nothing yet"
-    return f"{published['username']}\n{_age(row, now)}"
-
-
-def _age(row: Json, now: datetime) -> str:
-    """Returns how old the published password is; if only its last rotation is known, how old it is at least."""
-    if row["age_seconds"] is not None:
-        return f"{length_text(timedelta(seconds=row['age_seconds']))} old"
-    if row["last_rotation"] is not None:
-        return f"{length_text(now - datetime.fromisoformat(row['last_rotation']))} old or more"
-    return "age unknown"
-
-
-def _next(row: Json, now: datetime) -> str:
-    if row["next_rotation"]["at"] is None:
-        return "none" if row["state"] == "retired" else "not scheduled yet"
-    moment = datetime.fromisoformat(row["next_rotation"]["at"])
-    if moment <= now:
-        return f"due since\n{local(moment, now)}"
-    return f"{relative(moment, now)}\n{local(moment, now)}"
-
-
-def _entry(entry: Json, now: datetime) -> str:
-    name = entry["username"] or entry["id"] or "unknown username"
-    if entry["ending"] == "forget":
-        return _future("password forgotten", entry["ends_at"], now)
-    if entry["disabled_at"] is None:
-        return f"{name}: {_future('disabled', entry['disable_at'], now)}"
-    end = "password forgotten" if entry["ending"] == "stand-by" else "deleted"
-    return f"{name}: disabled, {_future(end, entry['ends_at'], now)}"
-
-
-def _future(done: str, moment: str, now: datetime) -> str:
-    """Returns `deleted in 5 min`. What is due and not done waits for something: `to be deleted, due since 12:00:00`."""
-    at = datetime.fromisoformat(moment)
-    return f"{done} {relative(at, now)}" if at > now else f"to be {done}, due since {local(at, now)}"
-
-
-def _at(moment: str, now: datetime) -> str:
-    at = datetime.fromisoformat(moment)
-    return relative(at, now) if at > now else "now"
-
-
-def _remarks(row: Json, now: datetime) -> list[str]:
-    """Returns the lines about a target that do not fit into the table."""
-    remarks = []
-    if row["attempt"] is not None:
-        attempt = row["attempt"]
-        since = when(datetime.fromisoformat(attempt["since"]), now)
-        doubt = ", provider's last answer unknown" if attempt["uncertain"] else ""
-        remarks.append(
-            f"{Purpose(attempt['purpose']).noun} open, {attempt['phase']}{doubt}: started {since}, {attempt['reason']}"
-        )
-    if row["request"] is not None:
-        request = row["request"]
-        remarks.append(
-            f"{Purpose(request['purpose']).noun} requested by {request['requested_by']}: {request['reason']}"
-        )
-    if row["claim"] is not None:
-        remarks.append(f"{row['claim']['holder']} is working on it")
-    if row["state"] == "blocked":
-        remarks.append(f"blocked: {row['waiting']['message']}")
-    if row["last_error"] is not None:
-        remarks.append(f"{row['last_error']} ({_failures(row)}{_again(row, now)})")
-    if row["verification"] is not None:
-        remarks.append(_verified(row["verification"], now))
-    for entry in row["ledger"]:
-        remarks += _about(entry, now)
-    for former in row["former_paths"]:
-        failed = f" ({former['note']})" if former["note"] else ""
-        remarks.append(f"{former['path']}: also published there, {_future('withdrawn', former['until'], now)}{failed}")
-    return remarks
-
-
-def _verified(last: Json, now: datetime) -> str:
-    at, following = datetime.fromisoformat(last["at"]), last["next"]
-    again = f", again {_at(following, now)}" if following else ""
-    found = f"; {last['listed']} at the provider" if last["listed"] else ""
-    return f"{'accepted' if last['accepted'] else 'NOT ACCEPTED'} {relative(at, now)}{again}: {last['proof']}{found}"
-
-
-def _failures(row: Json) -> str:
-    return "once" if row["failures"] == 1 else f"{row['failures']} times in a row"
-
-
-def _again(row: Json, now: datetime) -> str:
-    return f", next try {_at(row['back_off_until'], now)}" if row["back_off_until"] else ""
-
-
-def _about(entry: Json, now: datetime) -> list[str]:
-    name = entry["username"] or entry["id"]
-    if entry["undo_until"] is not None:
-        until = datetime.fromisoformat(entry["undo_until"])
-        return [f"{name}: undo possible until {local(until, now)} ({relative(until, now)})"] + (
-            [f"{name}: {entry['note']}"] if entry["note"] else []
-        )
-    overdue = "overdue: " if entry["overdue"] else ""
-    return [f"{name}: {overdue}{entry['note']}"] if entry["note"] or overdue else []
-
-
-def _orphan(orphan: Json) -> str:
-    parts = []
-    if orphan["published"] is not None:
-        parts.append(f"published, and rotated by nobody: {orphan['published']['username']}")
-    if orphan["attempt"] is not None:
-        parts.append(f"an open {Purpose(orphan['attempt']['purpose']).noun}")
-    for reachable, what in ((True, "still to be retired"), (False, "at an account that is not configured")):
-        left = [_label(entry) for entry in orphan["ledger"] if entry["reachable"] is reachable]
-        parts += [f"{what}: {', '.join(left)}"] if left else []
-    place = "" if orphan["configured"] else "not in the configuration; "
-    return f"{orphan['name']}: {place}{'; '.join(parts)} (rotator retire {orphan['name']})"
-
-
-def _label(entry: Json) -> str:
-    return str(entry["username"] or entry["id"] or "what a lost call may have created")
+        keys: dict[Order, Callable[[Target], Any]] = {
+            Order.NAME: lambda target: target.name,
+            Order.DUE: lambda target: seen[target.name].state.next_rotation or latest,
+            Order.AGE: lambda target: seen[target.name].made_at or latest,
+            Order.NEED: by_need,
+        }
+        return keys[order]

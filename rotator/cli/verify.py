@@ -7,9 +7,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from rotator.cli.context import CommandContext, open_context, select_targets
+from rotator.cli.choosing import select_targets
+from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import Exit
-from rotator.cli.options import Output
+from rotator.cli.options import Choice, Output
 from rotator.cli.printing import print_json, print_table, safe, say, table
 from rotator.core.answers import Answer, Done
 from rotator.core.model import Proof, Target, TargetState
@@ -39,10 +40,10 @@ class VerifyReport:
     state: TargetState | None = None
 
 
-def verify_now(config: Path, names: Sequence[str], output: Output) -> Exit:
+def verify_now(config: Path, choice: Choice, output: Output) -> Exit:
     """Proves, prints the results, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     with open_context(config) as context:
-        targets = select_targets(context.components.targets, names)
+        targets = select_targets(context.components.targets, choice)
         reports = context.read_each(lambda target: _verify(context, target), targets)
         _print(reports, context.composition.clock.now(), output)
     return _code(reports)

@@ -6,7 +6,7 @@ from threading import Event
 from typing import TypeVar
 
 from rotator.cli.exits import CommandError, Exit
-from rotator.core.actions import Hold
+from rotator.core.holding import Hold
 from rotator.ports import Clock
 
 T = TypeVar("T")

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from rotator.core.attempts import is_spare, is_unsent, may_cut_off
+from rotator.core.attempts import is_published, is_spare, is_unsent, may_cut_off
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
-from rotator.core.ledger import LATE_COMMIT, strays_entry
-from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Phase, Purpose, Strategy
+from rotator.core.ledger import LATE_COMMIT, strays_entry, without_credential
+from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Purpose, Strategy
 
 
 def change_since_staging(facts: Facts, attempt: Attempt) -> str:
@@ -54,12 +54,13 @@ def ledger_after(
     if attempt.purpose is Purpose.UNDO:
         # It may have been enabled: the ledger disables it again.
         return tuple(
-            replace(e, disabled_at=None) if is_same_credential(e.credential, attempt.staged) else e for e in ledger
+            replace(e, disabled_at=None, overwritten_at=None) if is_same_credential(e.credential, attempt.staged) else e
+            for e in ledger
         )
     if is_unsent(attempt) and attempt.staged.id is None:
         return ledger
     ending = Ending.DELETE if attempt.strategy is Strategy.REPLACE else Ending.STAND_BY
-    kept = tuple(e for e in ledger if not is_same_credential(e.credential, attempt.staged))
+    kept = without_credential(ledger, attempt.staged)
     left = replace(attempt.staged, password=None)  # never published, so an undo must not publish it
     entry = LedgerEntry(left, ending, now, now + LATE_COMMIT, timedelta())
     further = (strays_entry(attempt, now),) if strays and left.id is not None else ()
@@ -102,8 +103,8 @@ def abandonment(facts: Facts) -> Abandonment | AbandonmentImpossible:
     """Returns what happens if the open attempt is given up now."""
     attempt = facts.state.attempt
     if attempt is None:
-        return AbandonmentImpossible("no attempt is open")
-    if attempt.phase is Phase.PROVED and facts.consumer.names(attempt.staged):
+        return AbandonmentImpossible("no attempt is open, and no request waits")
+    if is_published(attempt, facts.consumer):
         return AbandonmentImpossible("its new password is published already: the attempt ends by itself")
     old = attempt.predecessor
     reachable = attempt.staged.account in facts.capabilities and not has_other_identity(facts, attempt.staged)

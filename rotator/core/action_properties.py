@@ -49,7 +49,6 @@ NEEDS_CLAIM = (
     Disable,
     Overwrite,
     Delete,
-    Forget,
 )
 
 

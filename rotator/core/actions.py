@@ -1,46 +1,11 @@
 """The actions on a target: the output of `decide`, the input of the engine. One action is one effect."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum, StrEnum
 from typing import ClassVar, TypeAlias
 
+from rotator.core.holding import Hold
 from rotator.core.model import Credential, FormerPath, LedgerEntry, Request
-
-
-class HoldReason(Enum):
-    """A reason to do nothing now. If several apply, the one listed first here is reported."""
-
-    CLAIMED = "claimed"  # another process works on the target
-    RENAMED = "renamed"  # everything that is known stands in another target's state document, or has to be moved here
-    DOCUMENT_DELETED = "document deleted"  # one of its two documents was deleted in Vault, or will end by itself
-    ACCOUNT_MISSING = "account missing"  # an attempt is open at an account that left the configuration
-    ACCOUNT_CHANGED = "account changed"  # the account's name in the configuration now means another account
-    CIRCUIT_OPEN = "circuit open"  # the account failed too often in a row
-    UNPROVED = "passwords not accepted"  # too many passwords that were set in place at the account are not accepted
-    PROVING = "others are being proved"  # as many as that were set in place just now, and are not proved yet
-    LEFT_ALONE = "left alone"  # its present password cannot be proved, so `in-place` does not replace it
-    BACKING_OFF = "backing off"  # after a failure
-    PROPAGATING = "propagating"  # applied, not proved yet
-    FOREIGN_DOCUMENT = "consumer document changed by somebody else"
-    PUBLISHED_REFUSED = "published credential refused"  # the provider does not accept it: nothing is retired
-    UNVERIFIED = "published credential not verified"  # the provider cannot be asked: nothing is retired meanwhile
-    FORMER_PATH = "document at a former path cannot be written"
-    RETIREMENTS_CAPPED = "retirements capped"  # this minute's maximum was reached
-    IDLE_IN_OVERLAP = "idle credential still in its overlap"
-    CLOCKS_DIFFER = "clocks differ"  # something is due by only one of this machine's clock and Vault's
-    OUTSIDE_WINDOW = "outside the window"
-    RETIRED = "retired"  # by a person
-    NOT_DUE = "not due"
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A decision to do nothing now and to look again at `until`; None: at the next poll."""
-
-    reason: HoldReason
-    message: str
-    until: datetime | None = None  # a check leaves out what `decide` reads in the facts itself
 
 
 class Step(StrEnum):

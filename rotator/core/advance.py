@@ -5,6 +5,7 @@ from datetime import datetime
 
 from rotator.core.abandonment import unsettled_entry
 from rotator.core.actions import Stage
+from rotator.core.attempts import published_by
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import LATE_COMMIT, handed_out_entry
@@ -48,10 +49,11 @@ def after_claim(state: TargetState, claim: Claim) -> TargetState:
     A claim that was never released means that a process died, or lost Vault, between a call and its record: whether the
     provider carried that call out is unknown.
     """
-    attempt = state.attempt
-    if attempt is not None and state.claim is not None:
-        attempt = replace(attempt, uncertain=True)
-    return replace(state, claim=claim, attempt=attempt)
+    if state.claim is None:
+        return replace(state, claim=claim)
+    attempt = state.attempt and replace(state.attempt, uncertain=True)
+    ledger = tuple(entry if entry.disabled else replace(entry, uncertain=True) for entry in state.ledger)
+    return replace(state, claim=claim, attempt=attempt, ledger=ledger)
 
 
 def after_release(state: TargetState) -> TargetState:
@@ -107,6 +109,18 @@ def before_publish(state: TargetState, consumer: ConsumerDocument) -> TargetStat
     if not attempt.take_over or entry is None or attempt.handed_out == entry.credential:
         return state
     return replace(state, attempt=replace(attempt, handed_out=entry.credential))
+
+
+def before_close(state: TargetState, consumer: ConsumerDocument) -> TargetState:
+    """Records what only the consumer document tells, if a crash cut off what came between staging and publishing.
+
+    The proof itself is unknown: what is published then has none, and gets one before anything rests on it.
+    """
+    attempt = open_attempt(state)
+    published = published_by(attempt, consumer)
+    if attempt.phase is Phase.PROVED or published is None:
+        return state
+    return after_event(state, AttemptEvent.PROVE, staged=published, proof="published, so it was proved", proved_at=None)
 
 
 def after_apply(

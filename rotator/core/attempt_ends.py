@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from rotator.core.abandonment import ledger_after, unsettled_entry, with_late_call
 from rotator.core.advance import after_event, after_failure, open_attempt, with_periods
 from rotator.core.attempts import is_unsent, may_cut_off
-from rotator.core.facts import is_same_credential
 from rotator.core.ledger import (
     LATE_COMMIT,
     end_now,
@@ -16,7 +15,7 @@ from rotator.core.ledger import (
     with_overlap_from,
     without_credential,
 )
-from rotator.core.model import Attempt, Ending, Purpose, Request, Target, TargetState, Verification
+from rotator.core.model import Attempt, Counts, Ending, Policy, Purpose, Request, Target, TargetState, Verification
 from rotator.core.moves import after_path_change
 from rotator.core.requesting import join_requests
 from rotator.core.schedule import next_due
@@ -86,7 +85,7 @@ def after_giving_up(
     else:
         ledger = ledger_after(ledger, attempt, now, kept_for, strays=strays)
     request = _renewed(state, now) if attempt.compromised or unsettled else state.request
-    return replace(moved, ledger=ledger, request=request, failures=0, not_before=None, last_error="", claim=None)
+    return replace(_without_failures(moved), ledger=ledger, request=request)
 
 
 def _renewed(state: TargetState, now: datetime) -> Request | None:
@@ -110,53 +109,58 @@ def after_close(
         strays: a create of this attempt may have been carried out more than once (a provider that generates does not
             refuse the second), and every credential but the published one must be removed.
     """
-    attempt = open_attempt(state)
-    moved = after_event(state, AttemptEvent.CLOSE)
-    policy = target.policy
-    ledger = without_credential(state.ledger, attempt.staged)
-    if attempt.compromised:
-        ledger = tuple(end_now(e, now) for e in ledger)
-    elif attempt.handed_out is not None:
-        ledger = with_overlap_from(ledger, attempt.handed_out, now, policy)
-    elif state.verification is not None and not state.verification.accepted:
-        ledger = with_overlap_for_all(ledger, now, policy)
-    entry = replaced_entry(attempt, target, now)
-    if entry is not None and entry.ending is not Ending.FORGET:  # at a take-over it may be in the ledger already
-        ledger = tuple(
-            e for e in ledger if e.ending is Ending.FORGET or not is_same_credential(e.credential, entry.credential)
-        )
-    added = (*((entry,) if entry else ()), *((strays_entry(attempt, now),) if strays else ()))
-    rotated = attempt.purpose is Purpose.ROTATE
-    counts = state.counts
-    if rotated:
-        seconds = max((now - attempt.started_at).total_seconds(), 0.0)
-        counts = replace(counts, succeeded=counts.succeeded + 1, seconds=counts.seconds + seconds)
-    else:
-        counts = replace(counts, undone=counts.undone + 1)
-    last_rotation = now if rotated or state.last_rotation is None else state.last_rotation
-    standby = attempt.predecessor if entry is not None and entry.ending is Ending.STAND_BY else state.standby
-    moved = with_periods(after_path_change(moved, target, now), policy)
+    attempt, policy = open_attempt(state), target.policy
+    moved = with_periods(after_path_change(after_event(state, AttemptEvent.CLOSE), target, now), policy)
+    moved = _with_proof(_with_replaced(moved, attempt, target, now, strays=strays), attempt, policy, now, fraction)
+    rotated = attempt.purpose is Purpose.ROTATE or state.last_rotation is None
+    last_rotation = now if rotated else state.last_rotation or now
     return replace(
-        moved,
+        _without_failures(moved),
+        outgrown=0,
         published=attempt.staged,
-        verification=_verified_by(attempt),
-        verify_at=attempt.unasked_since or next_verification(ledger, policy, attempt.proved_at or now, fraction),
-        verify_failures=1 if attempt.unasked_since else 0,  # whoever could not be asked is asked again
-        standby=standby and replace(standby, password=None),
-        ledger=(*ledger, *added),
         published_since=now,
         last_rotation=last_rotation,
         next_rotation=next_due(policy.schedule, policy.window, last_rotation, fraction, attempt.staged.made_at),
         scheduled_by=target.schedule_key,
-        failures=0,
-        outgrown=0,
-        not_before=None,
-        last_error="",
-        claim=None,
-        counts=counts,
+        counts=_counted(state.counts, attempt, now),
     )
 
 
-def _verified_by(attempt: Attempt) -> Verification | None:
-    proved = attempt.proved_at
-    return None if proved is None else Verification(proved, accepted=True, proof=attempt.proof)
+def _with_replaced(state: TargetState, attempt: Attempt, target: Target, now: datetime, *, strays: bool) -> TargetState:
+    """Puts what the attempt replaced into the ledger, and gives what was replaced before the end that it has now."""
+    ledger, entry = without_credential(state.ledger, attempt.staged), replaced_entry(attempt, target, now)
+    if attempt.compromised:
+        ledger = end_now(ledger, now, compromised=True)
+    elif attempt.handed_out is not None:
+        ledger = with_overlap_from(ledger, attempt.handed_out, now, target.policy)
+    elif state.verification is not None and not state.verification.accepted:
+        ledger = with_overlap_for_all(ledger, now, target.policy)
+    if entry is not None:
+        if entry.ending is not Ending.FORGET:  # at a take-over it may be in the ledger already
+            ledger = without_credential(ledger, entry.credential, but=Ending.FORGET)
+        ledger = (*ledger, entry)
+    standby = entry.credential if entry is not None and entry.ending is Ending.STAND_BY else state.standby
+    ledger = (*ledger, strays_entry(attempt, now)) if strays else ledger
+    return replace(state, ledger=ledger, standby=standby and replace(standby, password=None))
+
+
+def _with_proof(state: TargetState, attempt: Attempt, policy: Policy, now: datetime, fraction: float) -> TargetState:
+    """Keeps the attempt's proof as the first of what is published. Whoever could not be asked again is asked soon."""
+    proved, unasked = attempt.proved_at, attempt.unasked_since
+    return replace(
+        state,
+        verification=None if proved is None else Verification(proved, accepted=True, proof=attempt.proof),
+        verify_at=unasked or next_verification(state.ledger, policy, proved or now, fraction),
+        verify_failures=0 if unasked is None else 1,
+    )
+
+
+def _counted(counts: Counts, attempt: Attempt, now: datetime) -> Counts:
+    if attempt.purpose is Purpose.UNDO:
+        return replace(counts, undone=counts.undone + 1)
+    seconds = max((now - attempt.started_at).total_seconds(), 0.0)
+    return replace(counts, succeeded=counts.succeeded + 1, seconds=counts.seconds + seconds)
+
+
+def _without_failures(state: TargetState) -> TargetState:
+    return replace(state, failures=0, not_before=None, last_error="", claim=None)

@@ -1,8 +1,10 @@
 """What an open attempt may have done at the provider, and what that means for devices."""
 
+from dataclasses import replace
 from datetime import datetime
 
-from rotator.core.model import Attempt, Capabilities, Phase, Strategy
+from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Attempt, Capabilities, Credential, Phase, Purpose, Strategy
 
 
 def is_unsent(attempt: Attempt) -> bool:
@@ -18,6 +20,40 @@ def is_spare(attempt: Attempt) -> bool:
 def may_cut_off(attempt: Attempt) -> bool:
     """True if what Vault hands out may be refused: a password that is not published yet may have replaced it."""
     return not is_spare(attempt) and not is_unsent(attempt)
+
+
+def published_by(attempt: Attempt, document: ConsumerDocument) -> Credential | None:
+    """Returns the staged credential as a consumer document names it, if the attempt wrote that document.
+
+    What was applied and proved is recorded by a write that follows, so after a crash only the document may tell. It has
+    all that is missing: the id, and what the provider generated. Nothing is published that was not proved. What an undo
+    publishes carries an older attempt's id, and a person may have put it back as well: that shows nothing.
+    """
+    staged = attempt.staged
+    ours = document.exists and document.attempt == attempt.id and attempt.purpose is Purpose.ROTATE
+    if not ours or document.username is None or document.password is None:
+        return None
+    agrees = (
+        staged.username in ("", document.username)
+        and staged.password in (None, document.password)
+        and staged.id in (None, document.credential_id)
+    )
+    if not agrees:
+        return None
+    return replace(
+        staged,
+        username=document.username,
+        password=document.password,
+        id=document.credential_id,
+        uri=document.uri or staged.uri,
+        made_at=staged.made_at or document.rotated_at,
+    )
+
+
+def is_published(attempt: Attempt, document: ConsumerDocument) -> bool:
+    """True if devices read the staged credential already: only the attempt's end is not on record."""
+    proved = attempt.phase is Phase.PROVED and document.names(attempt.staged)
+    return proved or published_by(attempt, document) is not None
 
 
 def is_propagating(attempt: Attempt, can: Capabilities, now: datetime) -> bool:

@@ -45,6 +45,7 @@ class AuditVerb(_DescribedWord):
         "The old password of an `in-place` credential was set again: the new one was refused, or not accepted.",
     )
     ABANDON = "abandon", "The attempt was abandoned; `detail` says why."
+    WITHDRAW_REQUEST = "withdraw_request", "Somebody took a request back before anything had begun."
     DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out."
     REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
     EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."

@@ -1,6 +1,7 @@
 """The consumer document: what devices read, and what it hands out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from rotator.core.model import Credential, is_same_name
@@ -23,6 +24,8 @@ class ConsumerDocument:
     ends_at: datetime | None = None  # Vault deletes it by itself then (`delete_version_after`)
     remedy: str = ""  # the command in Vault that restores it, or that takes its end away
     withdrawn: bool = False  # rotator took the credential out of it, because the target left this path
+    uri: str = ""
+    kept: Mapping[str, object] = field(default_factory=dict, repr=False)  # the keys of people, which every write keeps
 
     @property
     def hands_out_nothing(self) -> bool:

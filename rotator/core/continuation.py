@@ -1,27 +1,24 @@
 """The check of `decide` that carries an open attempt to its end, step by step."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from rotator.core.abandonment import change_since_staging
 from rotator.core.action_properties import verb_of
-from rotator.core.actions import (
-    Abandon,
-    Action,
-    Apply,
-    Close,
-    Decision,
-    Hold,
-    LookUp,
-    Prove,
-    Publish,
-    Restore,
-    Settle,
-    Verb,
-)
-from rotator.core.attempts import can_put_back, is_spare, is_unsent, may_cut_off
+from rotator.core.actions import Abandon, Action, Apply, Close, Decision, LookUp, Prove, Publish, Restore, Settle, Verb
+from rotator.core.attempts import can_put_back, is_published, is_spare, is_unsent, may_cut_off
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, lookup_key
-from rotator.core.holds import backoff_hold, circuit_hold, foreign_document_hold, identity_hold, missing_account_hold
+from rotator.core.holding import Hold, HoldReason
+from rotator.core.holds import (
+    backoff_hold,
+    circuit_hold,
+    foreign_document_hold,
+    identity_hold,
+    log_in_hold,
+    missing_account_hold,
+    pace_hold,
+)
 from rotator.core.model import Attempt, Credential, Ending, Listed, Phase, Purpose, Strategy
 from rotator.core.verification import is_fresh
 
@@ -44,9 +41,21 @@ def _next_step(facts: Facts, attempt: Attempt) -> Decision:
     if attempt.phase is Phase.STAGED:
         discards = attempt.refused or (attempt.put_back and not attempt.compromised)
         return _discard(attempt) if discards else _apply(facts, attempt)
-    if attempt.phase is Phase.APPLIED:
-        return Prove(attempt.staged)
-    return _publish(facts, attempt)
+    step = _prove(facts, attempt) if attempt.phase is Phase.APPLIED else _publish(facts, attempt)
+    # Where devices are out, no log-in waits for others that were wrong; how many that are has a limit of its own.
+    waits = isinstance(step, Prove) and not may_cut_off(attempt)
+    return (log_in_hold(facts, attempt.staged.account) if waits else None) or step
+
+
+def _prove(facts: Facts, attempt: Attempt) -> Decision:
+    """Proves what was applied: first when a log-in is likely to be right, as others at the account have shown."""
+    account, now = attempt.staged.account, facts.clocks.vault
+    can, lag = facts.capabilities[account], facts.log_ins_settle_in.get(account)
+    if lag is not None and can.proof.tries_password and attempt.applied_at is not None:
+        wait = attempt.applied_at + min(lag, can.propagation / 2) - now
+        if timedelta() < wait <= can.propagation:
+            return Hold(HoldReason.PROPAGATING, "it is not likely to be accepted yet", facts.now + wait)
+    return Prove(attempt.staged)
 
 
 def _publish(facts: Facts, attempt: Attempt) -> Decision:
@@ -68,13 +77,12 @@ def _is_asked_in_vain(facts: Facts, attempt: Attempt) -> bool:
     return since is not None and abs(facts.clocks.vault - since) >= can.propagation
 
 
-def _end_without_account(facts: Facts, attempt: Attempt) -> Action | None:
+def _end_without_account(facts: Facts, attempt: Attempt) -> Abandon | Close | None:
     """Ends an attempt that needs no more calls, whatever has become of its account."""
+    if is_published(attempt, facts.consumer):
+        return Close()
     change = change_since_staging(facts, attempt) if is_unsent(attempt) else ""
-    if change:
-        return Abandon(change)
-    published = attempt.phase is Phase.PROVED and facts.consumer.names(attempt.staged)
-    return Close() if published else None
+    return Abandon(change) if change else None
 
 
 def _circuit_hold(facts: Facts, account: str, step: Action) -> Hold | None:
@@ -84,9 +92,16 @@ def _circuit_hold(facts: Facts, account: str, step: Action) -> Hold | None:
         proved_in_place = attempt is not None and attempt.phase is Phase.PROVED and may_cut_off(attempt)
         if proved_in_place or facts.capabilities[account].proof.tries_password:
             return None  # it is asked in vain: devices do not wait for the circuit
-        return circuit_hold(facts, account, ProviderVerb.FIND)
+        return circuit_hold(facts, account, ProviderVerb.FIND) or _pace_hold(facts, account)
     verb = verb_of(step)
-    return circuit_hold(facts, account, verb) if verb is not None else None
+    return circuit_hold(facts, account, verb) or _pace_hold(facts, account) if verb is not None else None
+
+
+def _pace_hold(facts: Facts, account: str) -> Hold | None:
+    """Holds a call that the account's pace does not allow for long; one that devices wait for goes ahead of others."""
+    attempt = facts.state.attempt
+    urgent = attempt is not None and (attempt.compromised or may_cut_off(attempt))
+    return None if urgent else pace_hold(facts, account)
 
 
 def _apply(facts: Facts, attempt: Attempt) -> Decision:

@@ -10,8 +10,9 @@ published.
 from dataclasses import replace
 from datetime import timedelta
 
-from rotator.core.actions import Action, Decision, Hold, Repair
+from rotator.core.actions import Action, Decision, Repair
 from rotator.core.facts import Facts
+from rotator.core.holding import Hold
 from rotator.core.model import Listed, Purpose, Request, Strategy, TargetState, Verification
 from rotator.core.undo import UndoCandidate, undo_candidate
 from rotator.core.verification import is_refused, periodic, refused_hold

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from rotator.core.canaries import CanaryVerdict
 from rotator.core.circuit import ProviderVerb
 from rotator.core.clocks import Clocks
 from rotator.core.consumer_document import ConsumerDocument
@@ -24,9 +25,13 @@ class Facts:
     lookups: Mapping[str, tuple[Credential, ...]] = field(default_factory=dict)  # made in this look, by `lookup_key`
     open_circuits: Mapping[str, datetime] = field(default_factory=dict)  # by account: when the next call may go out
     shut_verbs: Mapping[tuple[str, ProviderVerb], datetime] = field(default_factory=dict)  # likewise, for one verb
+    log_ins_rest_until: Mapping[str, datetime] = field(default_factory=dict)  # by account: too many were wrong
+    log_ins_settle_in: Mapping[str, timedelta] = field(default_factory=dict)  # likewise: a change takes so long
     retirements_left: int = 1  # how many this minute's cap still allows
     unproved_accounts: frozenset[str] = frozenset()  # accounts with too many passwords set in place and not accepted
-    proving_accounts: frozenset[str] = frozenset()  # accounts with as many that were set in place and not proved yet
+    proving_accounts: frozenset[str] = frozenset()  # accounts without room for another password that is not proved yet
+    waiting_targets: int = 0  # how many wait for room at the target's account
+    paced: Mapping[str, datetime] = field(default_factory=dict)  # by account: when its pace allows the next request
     unsettled: bool = False  # in this look, no log-in showed which password of the open attempt is in force
     vault_now: datetime | None = None  # by Vault's clock; None: the same
     identities: Mapping[str, str] = field(default_factory=dict)  # by account: how the provider knows it, if it does
@@ -37,6 +42,7 @@ class Facts:
     refused_for: timedelta = timedelta()  # how long this process has seen that what is published is refused
     account_vouched_for: bool = True  # since then this process has seen another credential of the account accepted
     other_documents: Mapping[str, ConsumerDocument] = field(default_factory=dict)  # at paths that the target leaves
+    canary: CanaryVerdict | None = None  # of a target that was never rotated; None: no canary goes before it
     former_name: str = ""  # a target that is not configured any more, whose state names this target's path
     # What time alone triggers is due by `clocks.earliest`; a period begins at `clocks.latest`.
     clocks: Clocks = field(init=False)  # both, made once: nearly every check asks for them

@@ -14,7 +14,15 @@ from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
-from rotator.core.forecast_events import LARGEST_FRACTION, ForecastEvent, last_step, later_events, why_disabled
+from rotator.core.forecast_events import (
+    LARGEST_FRACTION,
+    ForecastEvent,
+    coming_to_an_end,
+    last_step,
+    later_events,
+    why_disabled,
+)
+from rotator.core.holding import Hold
 from rotator.core.model import Credential, Purpose, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
@@ -57,7 +65,8 @@ def forecast(facts: Facts) -> Forecast:
             break
     coming = later_events(run.facts, drawn_anew=run.drawn_anew, verified_from=run.verified_from)
     events = tuple(sorted(coming, key=lambda event: event.at))
-    return Forecast(facts.target, tuple(run.steps), run.waits_for or "", events, tuple(_notes(facts)), run.needs)
+    notes = tuple(_notes(facts, run.facts))
+    return Forecast(facts.target, tuple(run.steps), run.waits_for or "", events, notes, run.needs)
 
 
 class _PaperRun:
@@ -71,11 +80,26 @@ class _PaperRun:
         self.drawn_anew = False
         self.verified_from: datetime | None = None  # the least that can be drawn for the next verification
 
-    def carry_out(self, action: do.Decision) -> None:  # noqa: C901, PLR0912, PLR0915 - a case for each action
+    def carry_out(self, action: do.Decision) -> None:
         """Takes one step."""
-        facts, state = self.facts, self.facts.state
         match action:
-            case do.Hold():
+            case Hold() | do.TakeClaim() | do.Drop() | do.LookUp() | do.Restore():
+                self._stop(action)
+            case do.DrawDueTime() | do.Stage() | do.Apply() | do.Publish() | do.Close() | do.Abandon():
+                self._attempt(action)
+            case do.Prove() | do.Settle() | do.Verify() | do.DrawVerification() | do.Repair():
+                self._prove(action)
+            case do.Move() | do.Republish() | do.Withdraw():
+                self._change_path(action)
+            case do.Expire() | do.LiftEnd() | do.Disable() | do.Overwrite() | do.Delete() | do.Forget():
+                self._retire(action)
+            case _:
+                assert_never(action)
+
+    def _stop(self, action: Hold | do.TakeClaim | do.Drop | do.LookUp | do.Restore) -> None:
+        """Ends the forecast: what follows depends on something else."""
+        match action:
+            case Hold():
                 self.waits_for = action.message or action.reason.value
             case do.TakeClaim():
                 self.waits_for = ""
@@ -85,6 +109,14 @@ class _PaperRun:
                 self.needs, wanted = action.wanted, action.wanted
                 self._step(f"look up {wanted.username or wanted.id} at {wanted.account}", "the next step depends on it")
                 self.waits_for = "the provider's answer"
+            case do.Restore():
+                why = self.facts.state.last_error
+                self._step(f"set the old password of {action.credential.username} again", why)
+                self.waits_for = ""
+
+    def _attempt(self, action: do.DrawDueTime | do.Stage | do.Apply | do.Publish | do.Close | do.Abandon) -> None:
+        facts, state = self.facts, self.facts.state
+        match action:
             case do.DrawDueTime():
                 self.drawn_anew = True
                 self._move(advance.after_draw(state, facts.target, facts.clocks.earliest, 0.0))
@@ -92,6 +124,18 @@ class _PaperRun:
                 self._stage(action)
             case do.Apply():
                 self._apply(action)
+            case do.Publish():
+                self._publish(action.credential)
+            case do.Close():
+                self.drawn_anew = True
+                closed = (state, facts.target, facts.clocks.latest)
+                self._draw(lambda drawn: attempt_ends.after_close(*closed, drawn), LARGEST_FRACTION, 0.0)
+            case do.Abandon():
+                self._abandon(action)
+
+    def _prove(self, action: do.Prove | do.Settle | do.Verify | do.DrawVerification | do.Repair) -> None:
+        facts, state = self.facts, self.facts.state
+        match action:
             case do.Prove():
                 proof = facts.capabilities[action.credential.account].proof
                 self._step("prove that the provider accepts it", f"by {proof}")
@@ -111,41 +155,29 @@ class _PaperRun:
             case do.Repair():
                 self._step("request a repair of what is published", action.request.reason)
                 self._move(drift.after_repair(state, action.request))
-            case do.Publish():
-                self._publish(action.credential)
-            case do.Move() | do.Republish() | do.Withdraw():
-                self._change_path(action)
-            case do.Close():
-                self.drawn_anew = True
-                closed = (state, facts.target, facts.clocks.latest)
-                self._draw(lambda drawn: attempt_ends.after_close(*closed, drawn), LARGEST_FRACTION, 0.0)
-            case do.Abandon():
-                self._abandon(action)
-            case do.Restore():
-                self._step(f"set the old password of {action.credential.username} again", state.last_error)
-                self.waits_for = ""
+
+    def _retire(self, action: do.Expire | do.LiftEnd | do.Disable | do.Overwrite | do.Delete | do.Forget) -> None:
+        facts, state, entry = self.facts, self.facts.state, action.entry
+        now, account = facts.clocks.latest, entry.credential.account
+        match action:
             case do.Expire():
-                entry = action.entry
-                self._step(f"tell {entry.credential.account} when {entry.label} ends", "it then ends by itself")
+                self._step(f"tell {account} when {entry.label} ends", "it then ends by itself")
                 self._move(ledger.after_expire(state, entry, entry.disable_at))
             case do.LiftEnd():
-                entry = action.entry
-                self._step(f"tell {entry.credential.account} not to end {entry.label}", "devices still need it")
+                self._step(f"tell {account} not to end {entry.label}", "devices still need it")
                 self._move(ledger.after_lift(state, entry))
             case do.Disable():
-                self._step(f"disable {action.entry.label}", why_disabled(facts, action.entry))
-                self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
+                self._step(f"disable {entry.label}", why_disabled(facts, entry))
+                self._move_capped(ledger.after_disable(state, entry, now))
             case do.Overwrite():
-                self._step(f"set a random password for {action.entry.label}", "it is compromised, and was not disabled")
-                self._retire(ledger.after_disable(state, action.entry, facts.clocks.latest))
+                self._step(f"set a random password for {entry.label}", "it is compromised, and was not disabled")
+                self._move_capped(ledger.after_overwrite(state, entry, now))
             case do.Delete():
-                self._step(last_step(action.entry, deletes=True), "its quarantine has ended")
-                self._retire(ledger.after_removal(state, action.entry, deleted=True))
+                self._step(last_step(entry, deletes=True), "its quarantine has ended")
+                self._move_capped(ledger.after_removal(state, entry, deleted=True))
             case do.Forget():
-                self._step(last_step(action.entry, deletes=False), "its quarantine has ended")
-                self._move(ledger.after_forget(state, action.entry))
-            case _:
-                assert_never(action)
+                self._step(last_step(entry, deletes=False), "its quarantine has ended")
+                self._move(ledger.after_forget(state, entry))
 
     def _step(self, what: str, why: str) -> None:
         self.steps.append(ForecastStep(what, why))
@@ -158,7 +190,7 @@ class _PaperRun:
         self.verified_from = after(soonest).verify_at
         self._move(after(latest))
 
-    def _retire(self, state: TargetState) -> None:
+    def _move_capped(self, state: TargetState) -> None:
         self.facts = replace(self.facts, state=state, retirements_left=self.facts.retirements_left - 1)
 
     def _stage(self, action: do.Stage) -> None:
@@ -229,8 +261,10 @@ class _PaperRun:
             self.facts = replace(self.facts, other_documents={**self.facts.other_documents, path: after})
 
 
-def _notes(facts: Facts) -> Iterable[str]:
+def _notes(facts: Facts, final: Facts) -> Iterable[str]:
     target = facts.target
+    if coming_to_an_end(final) != final.state.ledger:
+        yield "nothing is retired until the provider accepts what is published"
     if target.strategy is Strategy.IN_PLACE:
         yield "in-place has no overlap: devices are cut off from a rotation until they read Vault again"
         if facts.state.published is None and facts.consumer.password is None:

@@ -23,9 +23,10 @@ class ForecastEvent:
 
 def later_events(facts: Facts, *, drawn_anew: bool, verified_from: datetime | None) -> Iterable[ForecastEvent]:
     """Yields the later events that follow from the final state."""
-    for entry in facts.state.ledger:
+    for entry in coming_to_an_end(facts):
         can = facts.capabilities.get(entry.credential.account)
-        if entry.ending is not Ending.FORGET and not entry.disabled and can is not None and can.disables:
+        comes = entry.stays_enabled or (entry.ending is not Ending.FORGET and not entry.cut_off)
+        if comes and can is not None and can.disables:
             at = max(entry.disable_at, entry.not_before or entry.disable_at, facts.now)
             yield ForecastEvent(at, f"disable {entry.label}", why_disabled(facts, entry))
         at = max(entry.ends_at, entry.not_before or entry.ends_at, facts.now)
@@ -44,6 +45,13 @@ def later_events(facts: Facts, *, drawn_anew: bool, verified_from: datetime | No
         yield _next_rotation(facts, facts.state.next_rotation, drawn_anew=drawn_anew)
 
 
+def coming_to_an_end(facts: Facts) -> tuple[LedgerEntry, ...]:
+    """Returns the entries that will be retired: none but old passwords while what is published is refused."""
+    last = facts.state.verification
+    refused = facts.state.published is not None and last is not None and not last.accepted
+    return tuple(entry for entry in facts.state.ledger if entry.ending is Ending.FORGET or not refused)
+
+
 def _last_verified(facts: Facts) -> str:
     last = facts.state.verification
     if last is None:
@@ -53,6 +61,8 @@ def _last_verified(facts: Facts) -> str:
 
 def why_disabled(facts: Facts, entry: LedgerEntry) -> str:
     """Says why a replaced credential is disabled, and whether that is for good."""
+    if entry.stays_enabled:
+        return "it was not disabled, and has a random password meanwhile"
     can = facts.capabilities.get(entry.credential.account)
     for_good = can is not None and not can.re_enables
     return "its overlap ends" + ("; this cannot be undone at this provider" if for_good else "")

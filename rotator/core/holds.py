@@ -2,11 +2,15 @@
 
 from datetime import datetime, timedelta
 
-from rotator.core.actions import Hold, HoldReason
+from rotator.core.attempts import is_published
 from rotator.core.backoff import is_waiting
+from rotator.core.canaries import CanaryResult
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, has_other_identity
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Credential, Phase
+
+_CANARY_LOOK = timedelta(minutes=1)  # until the canaries are asked again
 
 
 def missing_account_hold(facts: Facts, account: str) -> Hold | None:
@@ -27,6 +31,14 @@ def circuit_hold(facts: Facts, account: str, verb: ProviderVerb) -> Hold | None:
         message = f"the key of {account} may not {verb.value}, as several refusals in a row say: give it that right"
         return Hold(HoldReason.CIRCUIT_OPEN, message)
     return None
+
+
+def pace_hold(facts: Facts, account: str) -> Hold | None:
+    """Holds if the account's pace allows no request for longer than an effect waits for one. That is no failure."""
+    until = facts.paced.get(account)
+    if until is None:
+        return None
+    return Hold(HoldReason.PACED, f"{account} takes no more requests before {until:%H:%M:%S} UTC")
 
 
 def identity_hold(facts: Facts, *credentials: Credential | None) -> Hold | None:
@@ -52,6 +64,15 @@ def backoff_hold(facts: Facts) -> Hold | None:
     return Hold(HoldReason.PROPAGATING if propagating else HoldReason.BACKING_OFF, state.last_error)
 
 
+def log_in_hold(facts: Facts, account: str) -> Hold | None:
+    """Holds a log-in while too many at the account were wrong."""
+    until = facts.log_ins_rest_until.get(account)
+    if until is None or not facts.capabilities[account].proof.tries_password:
+        return None
+    message = f"several log-ins at {account} were refused: the next one waits, since registrars lock addresses out"
+    return Hold(HoldReason.LOG_INS_REST, message, until)
+
+
 def foreign_document_hold(facts: Facts) -> Hold | None:
     """Holds if the consumer document names neither what was published last nor what is staged now."""
     attempt, consumer, name = facts.state.attempt, facts.consumer, facts.target.name
@@ -59,7 +80,8 @@ def foreign_document_hold(facts: Facts) -> Hold | None:
         what = f"{facts.target.path} was deleted in Vault"
         again = f"publish again what is in use (rotator adopt {name})"
         return Hold(HoldReason.DOCUMENT_DELETED, f"{what}: {_one_of(consumer.remedy, again)}")
-    if facts.consumer_document_is_ours or (attempt is not None and consumer.names(attempt.staged)):
+    is_staged = attempt is not None and (consumer.names(attempt.staged) or is_published(attempt, consumer))
+    if facts.consumer_document_is_ours or is_staged:
         return None
     what = "is not what rotator published" if consumer.exists else "is gone"
     if facts.state.published is None and consumer.credential_id is not None:
@@ -136,3 +158,19 @@ def clocks_hold(facts: Facts, due: datetime) -> Hold | None:
     apart = timedelta(seconds=round(abs(clocks.offset).total_seconds()))
     message = f"due by one clock only: this machine's is {apart} {where} Vault's; correct whichever is wrong"
     return Hold(HoldReason.CLOCKS_DIFFER, message)
+
+
+def canary_hold(facts: Facts) -> Hold | None:
+    """Holds a first rotation until those that go before it are well. A request does not wait for them."""
+    verdict = facts.canary
+    if verdict is None or verdict.result is CanaryResult.PASSED:
+        return None
+    name = verdict.canary
+    if verdict.result is CanaryResult.WAITING:
+        message = f"{name} is rotated and verified first: {verdict.why}"
+        return Hold(HoldReason.WAITING_FOR_CANARY, message, facts.now + _CANARY_LOOK)
+    message = (
+        f"{name} was rotated first, and is not well: {verdict.why}; find the cause, then "
+        f"rotator rotate {name}, or rotator verify {name}: once it is accepted, the others go on"
+    )
+    return Hold(HoldReason.CANARY_FAILED, message, facts.now + _CANARY_LOOK)

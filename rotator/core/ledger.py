@@ -11,6 +11,7 @@ from rotator.core.secret import Secret
 # How long a provider may still carry out a create whose answer was lost. A generous guess: no provider documents it,
 # and it delays only the removal of a credential that no device ever received.
 LATE_COMMIT = timedelta(minutes=10)
+DISABLED_AGAIN = timedelta(days=1)  # from one try to disable what has a random password to the next
 VERIFIED_BEFORE_END = timedelta(hours=1)  # enough to believe a refusal and to rotate
 
 
@@ -42,12 +43,23 @@ def strays_entry(attempt: Attempt, now: datetime) -> LedgerEntry:
     return LedgerEntry(unknown, Ending.DELETE, now, now + LATE_COMMIT, timedelta())
 
 
-def end_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
-    """Removes overlap and quarantine, in an emergency. It still waits for a create that may be under way."""
-    if entry.credential.id is None:
-        return entry
-    return replace(
-        entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None, compromised=True
+def end_now(ledger: tuple[LedgerEntry, ...], now: datetime, *, compromised: bool = False) -> tuple[LedgerEntry, ...]:
+    """Removes overlap and quarantine. A create that may be under way is still waited for.
+
+    Args:
+        compromised: it is an emergency.
+    """
+    return tuple(
+        replace(
+            entry,
+            disable_at=min(entry.disable_at, now),
+            quarantine=timedelta(),
+            not_before=None,
+            compromised=entry.compromised or compromised,
+        )
+        if entry.credential.id is not None
+        else entry
+        for entry in ledger
     )
 
 
@@ -57,7 +69,7 @@ def handed_out_entry(state: TargetState, consumer: ConsumerDocument) -> LedgerEn
         (
             entry
             for entry in state.ledger
-            if entry.ending is not Ending.FORGET and not entry.disabled and consumer.concerns(entry.credential)
+            if entry.ending is not Ending.FORGET and not entry.cut_off and consumer.concerns(entry.credential)
         ),
         None,
     )
@@ -72,7 +84,7 @@ def with_overlap_from(
     """
 
     def in_use_until_now(entry: LedgerEntry) -> bool:
-        accepted = entry.ending is not Ending.FORGET and not entry.disabled
+        accepted = entry.ending is not Ending.FORGET and not entry.cut_off
         return accepted and not entry.compromised and is_same_credential(entry.credential, credential)
 
     return tuple(
@@ -93,14 +105,18 @@ def with_overlap_for_all(ledger: tuple[LedgerEntry, ...], now: datetime, policy:
     return ledger
 
 
-def without_credential(ledger: tuple[LedgerEntry, ...], credential: Credential) -> tuple[LedgerEntry, ...]:
-    """Returns the ledger without the entries of one credential."""
-    return tuple(entry for entry in ledger if not is_same_credential(entry.credential, credential))
+def without_credential(
+    ledger: tuple[LedgerEntry, ...], credential: Credential, but: Ending | None = None
+) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger without the entries of one credential, except for those with the ending `but`."""
+    return tuple(
+        entry for entry in ledger if entry.ending is but or not is_same_credential(entry.credential, credential)
+    )
 
 
 def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> TargetState:
     """Records that the provider was told when to end a replaced credential by itself."""
-    expiring = replace(entry, expires_at=at, failures=0, not_before=None, note="")
+    expiring = replace(entry, expires_at=at, failures=0, not_before=None, note="", uncertain=False)
     # What is published is proved once more before the provider carries that out by itself.
     verify_at = min(state.verify_at or at, at - VERIFIED_BEFORE_END)
     return replace(state, ledger=_swap(state.ledger, entry, expiring), verify_at=verify_at, claim=None)
@@ -108,14 +124,23 @@ def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> Target
 
 def after_lift(state: TargetState, entry: LedgerEntry) -> TargetState:
     """Records that the provider no longer ends a replaced credential by itself."""
-    lasting = replace(entry, expires_at=None, failures=0, not_before=None, note="")
+    lasting = replace(entry, expires_at=None, failures=0, not_before=None, note="", uncertain=False)
     return replace(state, ledger=_swap(state.ledger, entry, lasting), claim=None)
 
 
 def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
     """Records that a replaced credential was disabled. Its quarantine begins now, even if that is late."""
-    ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="")
+    ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="", uncertain=False)
     counts = replace(state.counts, disabled=state.counts.disabled + 1)
+    return replace(state, ledger=_swap(state.ledger, entry, ended), counts=counts, claim=None)
+
+
+def after_overwrite(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
+    """Records that a replaced credential has a random password. One that stays at the provider is disabled later."""
+    ended = replace(entry, overwritten_at=now, failures=0, not_before=None, note="")
+    if ended.stays_enabled:
+        ended = replace(ended, not_before=now + DISABLED_AGAIN)
+    counts = replace(state.counts, overwritten=state.counts.overwritten + 1)
     return replace(state, ledger=_swap(state.ledger, entry, ended), counts=counts, claim=None)
 
 
@@ -131,20 +156,28 @@ def after_new_password(
 
 
 def after_no_cutoff(state: TargetState, entry: LedgerEntry, note: str) -> TargetState:
-    """Records that nothing but deleting a compromised credential is left."""
-    return replace(state, ledger=_swap(state.ledger, entry, replace(entry, cutoff=Cutoff.NONE, note=note)))
+    """Records that nothing but deleting a compromised credential is left, even a standing one of `alternating`."""
+    left = replace(entry, cutoff=Cutoff.NONE, ending=Ending.DELETE, note=note)
+    return replace(state, ledger=_swap(state.ledger, entry, left))
 
 
 def after_removal(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:
     """Removes all entries of a replaced credential that no longer exists at the provider."""
     counts = replace(state.counts, deleted=state.counts.deleted + 1) if deleted else state.counts
-    ledger = without_credential(state.ledger, entry.credential)
-    return replace(state, ledger=ledger, counts=counts, claim=None)
+    ledger, standby = without_credential(state.ledger, entry.credential), state.standby
+    if standby is not None and is_same_credential(standby, entry.credential):
+        standby = None
+    return replace(state, ledger=ledger, standby=standby, counts=counts, claim=None)
 
 
 def after_forget(state: TargetState, entry: LedgerEntry) -> TargetState:
-    """Removes this one entry. Another entry of the same credential, with another ending, stays."""
-    return replace(state, ledger=tuple(other for other in state.ledger if other != entry), claim=None)
+    """Removes this one entry. Another entry of the same credential, with another ending, stays.
+
+    The idle credential of `alternating`, which an abandoned attempt may have created, stays known.
+    """
+    idle = replace(entry.credential, password=None) if entry.ending is Ending.STAND_BY else None
+    kept = tuple(other for other in state.ledger if other != entry)
+    return replace(state, ledger=kept, standby=state.standby or idle, claim=None)
 
 
 def after_stray_removal(state: TargetState) -> TargetState:
@@ -156,6 +189,12 @@ def after_postponement(state: TargetState, entry: LedgerEntry, note: str, not_be
     """Notes why a credential could not be retired yet; the entry stays for as long as it takes."""
     later = replace(entry, failures=entry.failures + 1, not_before=not_before, note=note)
     return replace(state, ledger=_swap(state.ledger, entry, later), claim=None)
+
+
+def after_lost_answer(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:
+    """Notes that the provider may have been told when to end a credential by itself; it is told again."""
+    lost = replace(entry, uncertain=True)
+    return after_postponement(replace(state, ledger=_swap(state.ledger, entry, lost)), lost, note, not_before)
 
 
 def _swap(ledger: tuple[LedgerEntry, ...], old: LedgerEntry, new: LedgerEntry) -> tuple[LedgerEntry, ...]:

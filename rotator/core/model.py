@@ -53,6 +53,15 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstRotations:
+    """How a fleet begins: how many rotations that would be due at once are due in a day, and what is tried first."""
+
+    per_day: int = 1000  # at one account
+    canary: int = 0  # so many targets of an account and policy are rotated first
+    wait: timedelta = timedelta(hours=1)  # after their rotations, and then they are verified
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """A schedule with its window, overlap, quarantine and password rules, shared by the targets that name it."""
 
@@ -63,6 +72,7 @@ class Policy:
     quarantine: timedelta
     password: PasswordRules
     verify: timedelta | None = None  # how often what is published is proved between rotations; None: never
+    first: FirstRotations = FirstRotations()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,7 @@ class Target:
     policy: Policy
     new: bool = False  # the account does not have the configured username yet
     removed: bool = False  # not in the configuration: only what it left behind is still carried out
+    labels: tuple[tuple[str, str], ...] = ()  # sorted pairs of key and value, to choose targets by
 
     def names(self, username: str) -> bool:
         """True if a username is configured for this target."""
@@ -183,12 +194,14 @@ class LedgerEntry:
     disable_at: datetime
     quarantine: timedelta
     disabled_at: datetime | None = None
+    overwritten_at: datetime | None = None  # it got a random password, and was not disabled
     failures: int = 0
     not_before: datetime | None = None
     note: str = ""  # why the last try failed, such as active calls
     expires_at: datetime | None = None  # when the provider will end it by itself, as it was told
     compromised: bool = False  # its end waits for no cap, no open circuit, and nothing that cannot be asked
     cutoff: Cutoff = Cutoff.DISABLE  # before it is deleted
+    uncertain: bool = False  # a call was lost: the provider may have been told to end it by itself
 
     @property
     def label(self) -> str:
@@ -201,9 +214,19 @@ class LedgerEntry:
         return self.disabled_at is not None
 
     @property
+    def cut_off(self) -> bool:
+        """True once the credential is no longer accepted: it was disabled, or overwritten."""
+        return self.disabled or self.overwritten_at is not None
+
+    @property
+    def stays_enabled(self) -> bool:
+        """True for a standing credential with a random password: to be disabled as soon as the provider does that."""
+        return self.ending is Ending.STAND_BY and self.overwritten_at is not None and not self.disabled
+
+    @property
     def ends_at(self) -> datetime:
-        """The end of the quarantine, provided that the credential is disabled on time."""
-        return (self.disabled_at or self.disable_at) + self.quarantine
+        """The end of the quarantine, provided that the credential is cut off on time."""
+        return (self.disabled_at or self.overwritten_at or self.disable_at) + self.quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +257,7 @@ class Counts:
     failed: int = 0
     undone: int = 0
     disabled: int = 0
+    overwritten: int = 0
     deleted: int = 0
     seconds: float = 0.0  # total duration of the successful rotations
 

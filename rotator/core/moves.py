@@ -7,10 +7,11 @@ withdrawn: it says so, and hands out nothing. A target that is retired withdraws
 from dataclasses import replace
 from datetime import datetime
 
-from rotator.core.actions import Decision, Hold, HoldReason, Move, Republish, Withdraw
+from rotator.core.actions import Decision, Move, Republish, Withdraw
 from rotator.core.backoff import is_waiting
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import backoff_hold, clocks_hold
 from rotator.core.model import Credential, FormerPath, LedgerEntry, Target, TargetState
 
@@ -107,7 +108,7 @@ def after_withdrawal(state: TargetState, former: FormerPath, document: ConsumerD
 
 
 def _ends_at_once(entry: LedgerEntry) -> bool:
-    return entry.disabled or entry.compromised
+    return entry.cut_off or entry.compromised
 
 
 def _from_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:

@@ -21,6 +21,32 @@ def new_username(target: Target, choice: Callable[[str], str]) -> str:
     Lower case, since a provider may store or compare names so. Letters and digits only, which every provider takes
     (Vobiz, Create Credential: other characters "can be rejected with a 400").
     """
-    base = target.usernames[0] if target.usernames else target.name
-    kept = "".join(character for character in base if character.isascii() and character.isalnum())[:_LONGEST_BASE]
-    return kept.lower() + "".join(choice(_ALPHABET) for _ in range(_SUFFIX))
+    return username_stem(target.usernames[0] if target.usernames else target.name) + "".join(
+        choice(_ALPHABET) for _ in range(_SUFFIX)
+    )
+
+
+def username_stem(name: str) -> str:
+    """Returns how every username begins that is made for a target with this first username, or with this name."""
+    kept = name if name.isascii() and name.isalnum() else "".join(filter(_is_kept, name))
+    return kept[:_LONGEST_BASE].lower()
+
+
+def _is_kept(character: str) -> bool:
+    return character.isascii() and character.isalnum()
+
+
+def is_made_from(username: str, stem: str) -> bool:
+    """True if `username` has the form of those that are made with `stem`, in letters of either case."""
+    suffix = username.lower().removeprefix(stem) if username.lower().startswith(stem) else ""
+    return len(suffix) == _SUFFIX and all(map(_is_kept, suffix))
+
+
+def made_from(username: str) -> str:
+    """Returns the stem that `username` has if it was made."""
+    return username.lower()[:-_SUFFIX]
+
+
+def extreme_usernames(stem: str) -> tuple[str, str]:
+    """Returns the two usernames with `stem` whose random parts are the most different."""
+    return stem + _ALPHABET[0] * _SUFFIX, stem + _ALPHABET[-1] * _SUFFIX

@@ -26,7 +26,8 @@ _FASTER, _QUIET = 0.05, timedelta(seconds=30)  # of the configured limit, after 
 _UNASKED = timedelta(seconds=1)  # the wait after a 429 that asks for none
 _TOGETHER = timedelta(seconds=1)  # answers 429 that belong together: they were under way at the same time
 _LONGEST_HELD = timedelta(days=1)
-_URGENT_HELD = timedelta(minutes=2)
+URGENT_HELD = timedelta(minutes=2)
+"""How long what is urgent obeys a wait that the provider asks for."""
 _AHEAD = 0.25  # seconds before the last slot: the next run is reserved then
 _FURTHEST, _MOST_RUNS = timedelta(minutes=10), 20  # what is reserved further ahead was written before a clock was set
 
@@ -64,9 +65,9 @@ class AccountPace:
             return timedelta()
         until = self.held_until
         if urgent and self.held_at is not None:
-            until = min(until, self.held_at + _URGENT_HELD)
+            until = min(until, self.held_at + URGENT_HELD)
         left = until + moment.within - moment.now
-        return left if timedelta() < left <= _LONGEST_HELD + _URGENT_HELD else timedelta()
+        return left if timedelta() < left <= _LONGEST_HELD + URGENT_HELD else timedelta()
 
     def after_hold(self, moment: Moment, asked: timedelta | None, *, refused: bool) -> "AccountPace":
         """Notes that the provider asked to wait; `refused`: by a 429, which lowers the rate as well.
@@ -74,7 +75,8 @@ class AccountPace:
         Of several answers 429 to what was under way together only the first lowers it. Returns the same document if
         there is nothing new in the answer.
         """
-        wait = min(_UNASKED if asked is None else asked, _LONGEST_HELD)
+        least = _UNASKED if refused else timedelta()
+        wait = min(max(asked or _UNASKED, least), _LONGEST_HELD)
         held = self
         if self.held_until is None or not self.held_for(moment) or self.held_until < moment.now + wait - _TOGETHER:
             held = replace(self, held_until=moment.now + wait, held_at=moment.now)
@@ -115,9 +117,9 @@ class Slots:
         self._share = 1.0
 
     @property
-    def rate(self) -> float:
-        """The rate in requests a second that is allowed now."""
-        return self._requests / self._per * self._share
+    def share(self) -> float:
+        """The share of the limit that is used at most."""
+        return self._share
 
     @property
     def interval(self) -> float:
@@ -132,6 +134,14 @@ class Slots:
                 return max(run.at, now) + ahead * run.interval - self._tolerance
             ahead -= run.left
         return None
+
+    def expects(self, ahead: int, now: float) -> float:
+        """Returns when somebody with so many others before him may go at the earliest, reserved or not."""
+        opens = self.opens(ahead, now)
+        if opens is not None:
+            return opens
+        beyond = ahead - sum(run.left for run in self._runs)
+        return max(self._after, now) + beyond * self.interval - self._tolerance
 
     def take(self, now: float) -> bool:
         """Uses a slot, if one is open."""
@@ -156,16 +166,20 @@ class Slots:
         """Returns when those whose slots are not reserved yet should ask again."""
         return max(self._runs[-1].after - _AHEAD, now) if self._runs else now
 
-    def reserve(self, pace: AccountPace, moment: Moment, now: float, number: int, *, urgent: bool) -> AccountPace:
+    def reserve(
+        self, pace: AccountPace, moment: Moment, now: float, number: int, *, lead: float = 0.0, urgent: bool = False
+    ) -> AccountPace:
         """Returns the document with `number` more slots for us; `add` takes them once it is written.
 
         Args:
             pace: the document as it was read.
             moment: Vault's time at `now`.
+            lead: in how many seconds the document is written and the first slot used, at the latest.
             urgent: a hold-off is obeyed for minutes at most.
         """
         self._share = pace.share_at(moment.now)
-        begins = max(self._begins(pace, moment, now), now + pace.held_for(moment, urgent=urgent).total_seconds())
+        held = pace.held_for(moment, urgent=urgent).total_seconds()
+        begins = max(self._begins(pace, moment, now), now + max(held, lead))
         ends = moment.now + moment.within + timedelta(seconds=begins - now + number * self.interval)
         return replace(pace, version=pace.version + 1, free_at=ends, taken_by=self._holder)
 

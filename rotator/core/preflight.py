@@ -1,7 +1,8 @@
 """The preflight of `in-place`: what cannot be proved now could not be proved after the change either, so it stays."""
 
-from rotator.core.actions import Decision, Hold, HoldReason
+from rotator.core.actions import Decision
 from rotator.core.facts import Facts
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Credential, Request
 from rotator.core.verification import fresh_verification, is_refused
 
@@ -22,7 +23,7 @@ def preflight(facts: Facts, request: Request, current: Credential) -> Decision |
         return decision
     if request.compromised:
         return None
-    if decision.reason is HoldReason.PUBLISHED_REFUSED:
+    if decision.reason is not HoldReason.UNVERIFIED:
         return decision
     message = (
         f"{current.username} keeps its password, since {decision.message}: the next one could not be proved either"

@@ -12,6 +12,7 @@ from hashlib import blake2b
 RENEWED_EVERY = timedelta(seconds=4)
 LIVES_FOR = timedelta(seconds=15)
 """A process that was not renewed for so long is dead: three renewals were lost, and a slow request to Vault."""
+_KEPT_FOR = timedelta(minutes=5)  # much longer than a claim: so long it is known whose claims were left behind
 
 
 class Role(Enum):
@@ -30,13 +31,17 @@ class ProcessEntry:
     seen_at: datetime  # by Vault's time, which all processes share
 
     def lives(self, now: datetime) -> bool:
-        """True if it was seen lately. An entry of the future is of a time before Vault's clock was set back."""
-        return abs(now - self.seen_at) < LIVES_FOR
+        """True if it was seen lately."""
+        return self.is_within(LIVES_FOR, now)
+
+    def is_within(self, length: timedelta, now: datetime) -> bool:
+        """True if it was seen so lately. An entry of the future is of a time before Vault's clock was set back."""
+        return abs(now - self.seen_at) < length
 
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Every process that was seen lately, and the version of the document that says so."""
+    """Every process that was seen in the last minutes, and the version of the document that says so."""
 
     version: int = 0
     entries: tuple[ProcessEntry, ...] = ()
@@ -45,16 +50,20 @@ class Processes:
         """Returns the holders of those that live by Vault's time `now`, in order; `role`: only of these."""
         return tuple(sorted(each.holder for each in self.entries if each.lives(now) and role in (None, each.role)))
 
+    def dead(self, now: datetime) -> frozenset[str]:
+        """Returns the holders that died without saying so, and not long ago."""
+        return frozenset(each.holder for each in self.entries if not each.lives(now))
+
     def renewed(self, holder: str, role: Role, now: datetime) -> "Processes":
-        """Returns the next version of the document, in which `holder` was seen just now and the dead are dropped."""
+        """Returns the next version of the document, in which `holder` was seen just now; the long dead are dropped."""
         return Processes(self.version + 1, (*self._others(holder, now), ProcessEntry(holder, role, now)))
 
     def without(self, holder: str, now: datetime) -> "Processes":
-        """Returns the next version of the document, in which `holder` and the dead are dropped."""
+        """Returns the next version of the document, without `holder` and the long dead."""
         return Processes(self.version + 1, self._others(holder, now))
 
     def _others(self, holder: str, now: datetime) -> tuple[ProcessEntry, ...]:
-        return tuple(each for each in self.entries if each.holder != holder and each.lives(now))
+        return tuple(each for each in self.entries if each.holder != holder and each.is_within(_KEPT_FOR, now))
 
 
 def owner(target: str, holders: tuple[str, ...]) -> str:

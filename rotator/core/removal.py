@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.facts import is_same_credential
+from rotator.core.ledger import without_credential
 from rotator.core.left_over import is_empty
 from rotator.core.model import Attempt, Credential, Ending, FormerPath, LedgerEntry, Policy, TargetState
 
@@ -31,7 +32,7 @@ def after_retirement(state: TargetState, policy: Policy, now: datetime, *, at_on
     ledger = tuple(replace(e, ending=Ending.DELETE) if e.ending is Ending.STAND_BY else e for e in state.ledger)
     if state.published is not None:
         entry = LedgerEntry(state.published, Ending.DELETE, now, now + overlap, quarantine)
-        ledger = (*(e for e in ledger if not _is_of(e, state.published)), entry)
+        ledger = (*without_credential(ledger, state.published, but=Ending.FORGET), entry)
     idle = state.standby
     if idle is not None and not any(is_same_credential(e.credential, idle) for e in ledger):
         ledger = (*ledger, LedgerEntry(idle, Ending.DELETE, now, now, quarantine))
@@ -40,21 +41,6 @@ def after_retirement(state: TargetState, policy: Policy, now: datetime, *, at_on
         former = (*former, FormerPath(state.path, now))
     retired = replace(state, published=None, standby=None, ledger=ledger, former_paths=former, retired_at=now)
     return replace(retired, request=None, verification=None, verify_at=None, published_since=None, last_error="")
-
-
-def _is_of(entry: LedgerEntry, credential: Credential) -> bool:
-    return entry.ending is not Ending.FORGET and is_same_credential(entry.credential, credential)
-
-
-def without_waiting(state: TargetState, now: datetime) -> TargetState:
-    """Takes overlap and quarantine from the ledger. A create that may be under way is still waited for."""
-    ledger = tuple(
-        replace(entry, disable_at=min(entry.disable_at, now), quarantine=timedelta(), not_before=None)
-        if entry.credential.id is not None
-        else entry
-        for entry in state.ledger
-    )
-    return replace(state, ledger=ledger)
 
 
 def forgotten(state: TargetState, accounts: Collection[str], *, configured: bool) -> tuple[Credential, ...]:

@@ -2,27 +2,43 @@
 
 from dataclasses import replace
 
+from rotator.core.attempts import is_published
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.left_over import is_empty
 from rotator.core.model import Attempt, Phase, Purpose, Request, TargetState
 
 
-def after_request(state: TargetState, request: Request) -> TargetState:
+def after_request(state: TargetState, request: Request, consumer: ConsumerDocument) -> TargetState:
     """Stores a request to act now. It ends the back-off, and lets a target that was retired begin anew."""
     if state.retired_at is not None:
         state = replace(state, retired_at=None)
     if is_empty(state):
         state = replace(state, renamed_to="")
-    if state.attempt is not None and _is_asked_for(state.attempt, request):
+    if state.attempt is not None and _is_asked_for(state.attempt, request, consumer):
         return replace(state, attempt=_join_attempt(state.attempt, request), not_before=None)
     return replace(state, request=join_requests(state.request, request), not_before=None)
 
 
-def _is_asked_for(attempt: Attempt, request: Request) -> bool:
+def withdrawal_consequence(request: Request) -> str:
+    """Says what it means that a request which has not begun is withdrawn."""
+    reason = f" ({request.reason})" if request.reason else ""
+    what = f"The {request.purpose.noun} that {request.requested_by} has requested{reason} has not begun"
+    leaked = ", and what is compromised stays in force" if request.compromised else ""
+    return f"{what}: it is not carried out{leaked}. What is due by schedule still follows."
+
+
+def after_request_withdrawal(state: TargetState) -> TargetState:
+    """Takes a request back that has not begun. What failed, failed for it."""
+    return replace(state, request=None, failures=0, not_before=None, last_error="")
+
+
+def _is_asked_for(attempt: Attempt, request: Request, consumer: ConsumerDocument) -> bool:
     """True if the open attempt already does what the request asks for; then no second one has to follow.
 
     A proved password may have been handed out long ago, and may be the very one that somebody wants replaced.
     """
-    may_be_out = attempt.phase is Phase.PROVED and attempt.purpose is Purpose.ROTATE
+    handed_out = attempt.phase is Phase.PROVED or is_published(attempt, consumer)
+    may_be_out = handed_out and attempt.purpose is Purpose.ROTATE
     only_takes_over = request.take_over and not request.compromised
     return attempt.purpose is request.purpose and (not may_be_out or only_takes_over)
 

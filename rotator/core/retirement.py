@@ -1,21 +1,12 @@
 """The check of `decide` that retires replaced credentials, entry by entry of the ledger."""
 
+from datetime import datetime
+
 from rotator.core.action_properties import verb_of
-from rotator.core.actions import (
-    Action,
-    Decision,
-    Delete,
-    Disable,
-    Expire,
-    Forget,
-    Hold,
-    HoldReason,
-    LiftEnd,
-    LookUp,
-    Overwrite,
-)
+from rotator.core.actions import Action, Decision, Delete, Disable, Expire, Forget, LiftEnd, LookUp, Overwrite
 from rotator.core.backoff import is_waiting
 from rotator.core.facts import Facts, has_other_identity, lookup_key
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import (
     circuit_hold,
     clocks_hold,
@@ -23,6 +14,7 @@ from rotator.core.holds import (
     foreign_document_hold,
     identity_hold,
     is_taken_over,
+    pace_hold,
 )
 from rotator.core.model import Capabilities, Cutoff, Ending, LedgerEntry
 from rotator.core.verification import before_retirement, is_refused
@@ -43,7 +35,7 @@ def retire(facts: Facts) -> Decision | None:
             continue
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
         if action is None:
-            declined = declined or clocks_hold(facts, entry.ends_at if entry.disabled else entry.disable_at)
+            declined = declined or clocks_hold(facts, entry.ends_at if entry.cut_off else entry.disable_at)
         elif not _is_urgent(action) and _is_shut(facts, entry.credential.account, action):
             continue
         elif not _is_urgent(action) and facts.retirements_left <= 0:
@@ -70,13 +62,22 @@ def _lift(facts: Facts) -> Action | None:
     """
     refused = is_refused(facts.state)
     for entry in facts.state.ledger:
-        lift, coming = LiftEnd(entry), entry.expires_at is not None and entry.expires_at > facts.now
+        lift, end = LiftEnd(entry), _told_end(facts, entry)
+        coming = end is not None and end > facts.now
         needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
         can_be_tried = _can_be_tried(facts, entry) and not _is_shut(facts, entry.credential.account, lift)
         coming = coming and not has_other_identity(facts, entry.credential)
         if coming and needed and can_be_tried:
             return lift
     return None
+
+
+def _told_end(facts: Facts, entry: LedgerEntry) -> datetime | None:
+    """Returns when the provider ends a credential by itself, as it was told or, after a lost call, may have been."""
+    can = facts.capabilities.get(entry.credential.account)
+    lost = entry.uncertain or (facts.state.claim is not None and not facts.holds_claim)
+    may_be_told = can is not None and can.expires and lost and not entry.disabled
+    return entry.disable_at if entry.expires_at is None and may_be_told else entry.expires_at
 
 
 def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
@@ -94,7 +95,7 @@ def _is_urgent(action: Action) -> bool:
 
 def _is_shut(facts: Facts, account: str, action: Action) -> bool:
     verb = verb_of(action)
-    return verb is not None and circuit_hold(facts, account, verb) is not None
+    return verb is not None and (circuit_hold(facts, account, verb) or pace_hold(facts, account)) is not None
 
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
@@ -118,6 +119,8 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
 def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:
     if entry.disabled or entry.cutoff is Cutoff.NONE:
         return None
+    if entry.cut_off:
+        return Disable(entry) if entry.stays_enabled and can.disables else None
     if entry.cutoff is Cutoff.OVERWRITE:
         return Overwrite(entry)
     # What can be neither disabled nor deleted ends by a random password; otherwise it would be accepted for ever.
@@ -127,7 +130,7 @@ def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:
 
 def _last_step(can: Capabilities, entry: LedgerEntry) -> Action:
     stays = entry.ending is Ending.STAND_BY or not can.deletes
-    return Forget(entry) if stays else Delete(entry, urgent=entry.compromised and not entry.disabled)
+    return Forget(entry) if stays else Delete(entry, urgent=entry.compromised and not entry.cut_off)
 
 
 def _trace(facts: Facts, entry: LedgerEntry) -> Action:

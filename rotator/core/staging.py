@@ -1,11 +1,12 @@
 """The check of `decide` that opens an attempt, and the credential that it stages."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from rotator.core.actions import Action, Decision, Drop, Hold, HoldReason, LookUp, Stage
+from rotator.core.actions import Action, Decision, Drop, LookUp, Stage
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, is_same_credential, ledger_entry_of, lookup_key
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import (
     backoff_hold,
     circuit_hold,
@@ -14,6 +15,7 @@ from rotator.core.holds import (
     foreign_document_hold,
     identity_hold,
     missing_account_hold,
+    pace_hold,
 )
 from rotator.core.ledger import handed_out_entry
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy, is_same_name
@@ -22,7 +24,7 @@ from rotator.core.undo import UndoImpossible, undo_candidate
 from rotator.core.verification import is_refused
 
 SCHEDULED_BY = "schedule"
-_SOON, _NEXT = timedelta(seconds=10), timedelta(seconds=2)
+_SOON, _NEXT, _SPREAD = timedelta(seconds=10), timedelta(seconds=2), timedelta(milliseconds=20)
 _APPLIED_BY = {
     Strategy.REPLACE: ProviderVerb.CREATE,
     Strategy.ALTERNATING: ProviderVerb.SET_PASSWORD,
@@ -56,7 +58,10 @@ def _account_hold(facts: Facts, request: Request | None) -> Hold | None:
         verb = ProviderVerb.ENABLE
     published = facts.state.published
     changed = identity_hold(facts, published) if published is not None and published.account == account else None
-    return missing_account_hold(facts, account) or changed or circuit_hold(facts, account, verb)
+    shut = circuit_hold(facts, account, verb)
+    if shut is None and request is not None and not request.compromised:
+        shut = pace_hold(facts, account)
+    return missing_account_hold(facts, account) or changed or shut
 
 
 def _due(facts: Facts) -> Request | None:
@@ -74,20 +79,24 @@ def _due(facts: Facts) -> Request | None:
 def _unproved_hold(facts: Facts, request: Request | None) -> Hold | None:
     """Holds if a provider reports success but does not accept the new passwords: it must not cut off a whole fleet.
 
-    As many as that are set at a time, too, before the first of them is proved. An emergency waits for neither: what
+    As many as that are set at first, too, before the first of them is proved. An emergency waits for neither: what
     leaked must end.
     """
     account = facts.target.account
     if request is None or request.compromised or facts.target.strategy is not Strategy.IN_PLACE:
         return None
+    if account in facts.unproved_accounts:
+        message = f"{account} does not accept the passwords that were set last: find the cause at the provider"
+        return Hold(HoldReason.UNPROVED, message, _later(facts, _SOON))
     if account in facts.proving_accounts:
-        return Hold(
-            HoldReason.PROVING, f"the passwords that were set at {account} last are being proved", facts.now + _NEXT
-        )
-    if account not in facts.unproved_accounts:
-        return None
-    message = f"{account} does not accept the passwords that were set last: find the cause at the provider"
-    return Hold(HoldReason.UNPROVED, message, facts.now + _SOON)
+        message = f"the passwords that were set at {account} last are being proved"
+        return Hold(HoldReason.PROVING, message, _later(facts, _NEXT))
+    return None
+
+
+def _later(facts: Facts, soon: timedelta) -> datetime:
+    """Returns when to look again, spread by how many wait for the same. As soon as there is room, some are woken."""
+    return facts.now + soon + facts.waiting_targets * _SPREAD
 
 
 def _idle_hold(facts: Facts, request: Request) -> Hold | None:
@@ -103,7 +112,7 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
     published, entry = facts.state.published, ledger_entry_of(facts.state, idle)
     if published is not None and is_same_credential(idle, published):
         return _both_in_use_hold(facts, published)
-    if entry is None or entry.disabled:
+    if entry is None or entry.cut_off:
         return None
     if entry.disable_at <= facts.clocks.earliest and facts.state.request is not None:
         return None

@@ -7,11 +7,13 @@ the propagation time, was refused as well; then nothing is retired until the pro
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.actions import Decision, DrawVerification, Hold, HoldReason, Verify
+from rotator.core.actions import Decision, DrawVerification, Verify
 from rotator.core.attempts import may_cut_off
 from rotator.core.backoff import LONGEST_ASKED, is_waiting
 from rotator.core.clocks import RESOLUTION, Clocks
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
+from rotator.core.holding import Hold, HoldReason
+from rotator.core.holds import log_in_hold
 from rotator.core.ledger import VERIFIED_BEFORE_END
 from rotator.core.model import (
     Credential,
@@ -61,7 +63,7 @@ def before_retirement(facts: Facts, entry: LedgerEntry) -> Decision | None:
     if facts.state.published is None:
         return None
     decision = fresh_verification(facts)
-    waits_in_vain = isinstance(decision, Hold) and decision.reason is HoldReason.UNVERIFIED
+    waits_in_vain = isinstance(decision, Hold) and decision.reason is not HoldReason.PUBLISHED_REFUSED
     return None if entry.compromised and waits_in_vain else decision
 
 
@@ -97,7 +99,7 @@ def _ask(facts: Facts) -> Decision:
         return Hold(HoldReason.UNVERIFIED, f"{published.account} is another account now and cannot be asked")
     if published.account not in facts.capabilities or published.account in facts.open_circuits:
         return Hold(HoldReason.UNVERIFIED, f"{published.account} cannot be asked whether it accepts what is published")
-    return Verify(published)
+    return log_in_hold(facts, published.account) or Verify(published)
 
 
 def gets_new_password(state: TargetState) -> bool:
@@ -125,7 +127,7 @@ def periodic(facts: Facts) -> Decision | None:
     again = state.verify_failures or (state.verification is not None and not state.verification.accepted)
     if again:
         return None if _waits(facts) else _ask(facts)
-    ends_by_itself = any(entry.expires_at is not None and not entry.disabled for entry in state.ledger)
+    ends_by_itself = any(entry.expires_at is not None and not entry.cut_off for entry in state.ledger)
     return _ask(facts) if (wanted or ends_by_itself) and state.verify_at <= facts.clocks.vault else None
 
 

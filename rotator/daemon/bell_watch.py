@@ -1,23 +1,33 @@
-"""Listens to the bell: a request is seen within seconds, at the cost of one read for any number of targets."""
+"""Listens to the bell, and rings it: what concerns another process is heard in seconds, at the cost of one read."""
 
 from threading import Event
 
 import structlog
 
+from rotator.core.bell import Ringing
+from rotator.daemon.composition import Components
 from rotator.daemon.looks import Looks
 from rotator.daemon.scheduler import Scheduler
-from rotator.ports import StoreError
+from rotator.daemon.share import Share
+from rotator.daemon.wheel import Urgency
+from rotator.engine import ring_bell
+from rotator.observe.health import Health
+from rotator.ports import Clock, StoreError, StoreUnavailable
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _INTERVAL = 2.0  # seconds between two reads
+_URGENCIES = {Urgency.EMERGENCY: (Ringing.EMERGENCY,), Urgency.DUE: (Ringing.ASKED, Ringing.CHANGED)}
 
 
 class BellWatch:
-    """Looks at once at each target for which the bell rings."""
+    """Looks at once at each target for which the bell rings, and rings it for what this process wrote."""
 
-    def __init__(self, looks: Looks, scheduler: Scheduler) -> None:
-        self._looks, self._scheduler = looks, scheduler
-        self._heard = 0  # the number of the last ring
+    def __init__(
+        self, looks: Looks, scheduler: Scheduler, share: Share, health: Health, clock: Clock, holder: str
+    ) -> None:
+        self._looks, self._scheduler, self._share = looks, scheduler, share
+        self._health, self._clock, self._holder = health, clock, holder
+        self._heard: int | None = None  # the number of the last ring; None before the first look at any target
         self._failing = False
 
     def watch(self, stop: Event) -> None:
@@ -27,17 +37,31 @@ class BellWatch:
             self.listen()
 
     def listen(self) -> None:
-        """Reads the bell once. If that fails, the poll still finds every request."""
+        """Reads the bell once, and rings it if there is something to tell."""
         components = self._looks.components
         if components is None:
             return
         try:
-            bell = components.store.read_bell()
+            self._hear(components)
+            changed = self._share.concerning_others(self._looks.take_changed())
+            if changed:
+                ring_bell(components.store, self._clock, self._holder, changed, Ringing.CHANGED)
         except StoreError as error:
             if not self._failing:
-                _log.warning("the bell cannot be read; requests wait for the poll", error=str(error))
-            self._failing = True
-            return
-        self._failing = False
-        self._scheduler.look_now(sorted(bell.rung_since(self._heard)))
+                _log.warning("no bell; what others ask for or change waits for the sweep", error=str(error))
+                self._failing = True
+            self._heard = self._heard or 0
+            if isinstance(error, StoreUnavailable):
+                self._health.vault_failed(str(error))
+        else:
+            self._failing = False
+            self._health.vault_reached()
+
+    def _hear(self, components: Components) -> None:
+        bell, heard = components.store.read_bell(), self._heard
+        for urgency, kinds in _URGENCIES.items():
+            names = bell.rung_since(heard or 0, kinds, but_by=self._holder)
+            self._scheduler.look_now(sorted(names), urgency)
+        if heard is not None and bell.has_lost_since(heard):
+            self._scheduler.look_at_all()
         self._heard = bell.number

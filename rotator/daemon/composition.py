@@ -4,25 +4,32 @@ import os
 import resource
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any, Self, TextIO
 
 from rotator import __version__
 from rotator.core.model import Capabilities, Target, TargetState
+from rotator.core.processes import Role
 from rotator.core.secret import Secret
+from rotator.core.selection import remembered
+from rotator.core.waves import with_canaries
 from rotator.daemon.clock import SystemClock, SystemRandomness
-from rotator.engine import Engine, FormerNames, Limits
+from rotator.engine import Engine, FormerNames, Limits, Presence, Waves
 from rotator.observe.audit import AuditError, AuditLog, FileSink, Sink, StreamSink
-from rotator.observe.fleet import Fleet
+from rotator.observe.fleet import KnownFleet
 from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
+from rotator.observe.selections import Selections
 from rotator.ports import Provider
 from rotator.providers.http.client import Http
+from rotator.providers.http.directory import Directories
+from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
 from rotator.settings import ConfigError, ConfigProblem, Settings, load
@@ -52,12 +59,26 @@ class Components:
 
     settings: Settings
     targets: tuple[Target, ...]
+    by_name: Mapping[str, Target]
     client: VaultClient
     store: VaultStore
     providers: Mapping[str, Provider]
+    paces: Mapping[str, Pacer]  # by the account's name in the configuration
     engine: Engine
     former_names: FormerNames
+    presence: Presence
+    waves: Waves
     connections: ExitStack
+
+    def with_targets(self, new: Iterable[Target]) -> "Components":
+        """Returns the same with further targets, which selections have found."""
+        added = {target.name: target for target in new if target.name not in self.by_name}
+        targets = with_canaries((*self.targets, *added.values()))
+        by_name = {target.name: target for target in targets}
+        self.former_names.configure(frozenset(by_name))
+        self.waves.configure(targets)
+        self.store.expect_publishing(target.path for target in targets)
+        return replace(self, targets=targets, by_name=by_name)
 
     @property
     def capabilities(self) -> Mapping[str, Capabilities]:
@@ -72,6 +93,13 @@ class Components:
     def close(self) -> None:
         """Closes every connection."""
         self.connections.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    provider: Provider
+    key: str  # see `AccountOptions.account_key`
+    pacer: Pacer
 
 
 class Composition:
@@ -106,11 +134,13 @@ class Composition:
             self.redactor,
             self.clock,
         )
-        self.fleet = Fleet(self.clock)
+        self.fleet = KnownFleet(self.clock)
+        self.selections = Selections()
         self.metrics = Metrics(self.clock, __version__, self.fleet, target_series=self.settings.daemon.target_series)
         nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
         self.audit = AuditLog(self._sink(), self.clock, self.randomness, self.redactor)
+        self.metrics.follow_selections(self.selections.all)
         self.metrics.follow_audit(lambda: self.audit.status)
         self._exit = ExitStack()
         self._server: Server | None = None
@@ -153,7 +183,8 @@ class Composition:
         return tuple(name for name, differs in fixed.items() if differs)
 
     def assemble(self, settings: Settings, *, seen: StateListener) -> Components:
-        """Builds everything that depends on the configuration. Connects only to Vault, and only to read secrets in it.
+        """Builds everything that depends on the configuration. Connects only to Vault, and only to read secrets and the
+        names of the documents there.
 
         Raises:
             StoreError: a secret in Vault cannot be read, or Vault's CA file is unusable.
@@ -163,12 +194,21 @@ class Composition:
             client = self._client(settings)
             undo.callback(client.close)
             store = VaultStore(client, settings.vault.mount, settings.vault.state_prefix)
-            providers = {
-                name: self._provider(name, account, store, undo) for name, account in settings.providers.items()
+            book = ReadOnlyBook(store) if self._read_only else store
+            pacers = Pacers(lambda limit, account: Pacer(limit, self.clock, book, account, self.holder))
+            directories = Directories()
+            accounts = {
+                name: self._account(name, account, store, pacers, directories, undo)
+                for name, account in settings.providers.items()
             }
-            targets = settings.core_targets()
+            providers = {name: account.provider for name, account in accounts.items()}
+            targets = with_canaries(self._targets(settings, store))
             self.metrics.expect(len(targets))
-            former_names = FormerNames(store, frozenset(target.name for target in targets))
+            by_name = {target.name: target for target in targets}
+            store.expect_publishing(target.path for target in targets)
+            former_names = FormerNames(store, frozenset(by_name))
+            presence = Presence(store, self.clock, self.holder, Role.COMMAND if self._quiet else Role.DAEMON)
+            waves = Waves(store, self.clock, {name: account.key for name, account in accounts.items()}, targets)
             engine = Engine(
                 store=store,
                 providers=providers,
@@ -179,17 +219,53 @@ class Composition:
                 limits=_limits(settings),
                 observe=seen,
                 stopping=self._stop.is_set,
+                account_keys={name: account.key for name, account in accounts.items()},
+                pace_delay=lambda name: timedelta(seconds=accounts[name].pacer.delay()),
                 former_names=former_names,
+                is_dead=presence.is_dead,
+                waves=waves,
             )
-            return Components(settings, targets, client, store, providers, engine, former_names, undo.pop_all())
+            paces = {name: account.pacer for name, account in accounts.items()}
+            return Components(
+                settings,
+                targets,
+                by_name,
+                client,
+                store,
+                providers,
+                paces,
+                engine,
+                former_names,
+                presence,
+                waves,
+                undo.pop_all(),
+            )
 
-    def _provider(self, name: str, account: AccountOptions, store: VaultStore, undo: ExitStack) -> Provider:
+    def _targets(self, settings: Settings, store: VaultStore) -> tuple[Target, ...]:
+        """Returns what is configured one by one, and what selections have found before, by the state documents."""
+        targets = settings.core_targets()
+        if not settings.selections:
+            return targets
+        names = {target.name for target in targets}
+        return (*targets, *remembered(settings.core_selections, store.list_states(), names))
+
+    def _account(
+        self,
+        name: str,
+        account: AccountOptions,
+        store: VaultStore,
+        pacers: Pacers,
+        directories: Directories,
+        undo: ExitStack,
+    ) -> "_Account":
         options = account.with_secrets(store.read_key)
         self.redactor.add(*options.secrets)
         try:
-            http = Http(options.http(name, read_only=self._read_only), self.clock, self.metrics)
+            key, connection = options.account_key, options.http(name, read_only=self._read_only)
+            pacer = pacers.of(key, connection.rate_limit)
+            http = Http(connection, self.clock, self.metrics, pacer=pacer, directories=directories)
             undo.callback(http.close)
-            return KINDS[options.type](options, http, self.randomness)
+            return _Account(KINDS[options.type](options, http, self.randomness), key, pacer)
         except ValueError as error:  # found only now that the secrets are known; its text contains no value
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])

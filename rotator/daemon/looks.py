@@ -6,15 +6,20 @@ from threading import Condition, Event
 
 import structlog
 
-from rotator.core.model import Target
+from rotator.core.left_over import left_over
+from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components
 from rotator.daemon.snapshot import Snapshot
-from rotator.engine import Outcome
+from rotator.daemon.sweep import LEAST_APART
+from rotator.daemon.wheel import Plan, Turn, Urgency
+from rotator.engine import Look, Outcome
 from rotator.observe.health import Health
-from rotator.ports import Clock
+from rotator.observe.target_words import BLOCKED
+from rotator.ports import Clock, StoreError
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _PAUSE_AFTER_A_BUG = timedelta(minutes=1)
+_RETRY, _LONGEST_RETRY = timedelta(seconds=30), timedelta(hours=1)  # where Vault refuses what somebody has to mend
 
 
 class Looks:
@@ -24,34 +29,83 @@ class Looks:
         self._snapshot, self._health, self._clock, self._stop = snapshot, health, clock, stop
         self._condition = Condition()  # guards the components, what runs, and whether more may begin
         self._running: set[str] = set()
+        self._changed: set[str] = set()  # the targets whose documents were written since `take_changed`
+        self._blocked: set[str] = set()  # the targets that somebody has to do something for
+        self._refused: dict[str, int] = {}  # by target: so often in a row Vault refused what a look asked
         self.components: Components | None = None  # the current ones; None until Vault was reached
 
-    def look(self, target: Target) -> datetime | None:
-        """Looks at a target and returns when to look again; None: at the next poll."""
+    def look(self, turn: Turn) -> Plan | None:
+        """Looks at a target and returns when to look again; None: when the sweep comes by. Never raises."""
+        name = turn.name
         with self._condition:
             if self._stop.is_set() or self.components is None:
                 return None
-            self._running.add(target.name)
-            engine = self.components.engine
-        self._health.look_started(target.name)
+            self._running.add(name)
+            components = self.components
+        self._health.look_started(name)
         try:
-            look = engine.look(target)
+            target = components.by_name.get(name) or self._left_over(components, name)
+            return self._look(components, target, fresh=turn.fresh) if target is not None else None
         except Exception as error:  # noqa: BLE001
             # A bug in rotator must not end the looks at other targets. The traceback shows no local variables, and the
             # redactor removes known secrets from the error's text, as from every line.
-            _log.exception("BUG", target=target.name, kind=type(error).__name__)
-            return self._clock.now() + _PAUSE_AFTER_A_BUG
+            _log.exception("BUG", target=name, kind=type(error).__name__)
+            return Plan(self._clock.now() + _PAUSE_AFTER_A_BUG, fresh=True)
         finally:
-            self._health.look_finished(target.name)
+            self._health.look_finished(name)
             with self._condition:
-                self._running.discard(target.name)
+                self._running.discard(name)
                 self._condition.notify_all()
+
+    def _look(self, components: Components, target: Target, *, fresh: bool) -> Plan | None:
+        look = components.engine.look(target, fresh=fresh)
         if look.outcome is Outcome.VAULT:
             self._health.vault_failed(look.message)
         else:
             self._health.vault_reached()
         self._snapshot.update_look(target, look)
-        return look.next_look
+        if look.steps:
+            with self._condition:
+                self._changed.add(target.name)
+        moment = self._following(target.name, look)
+        mended = self._may_be_mended(target.name, look)
+        if moment is None or (mended is not None and mended.moment < moment):
+            return mended
+        return Plan(moment, Urgency.EMERGENCY if look.state is not None and _is_emergency(look.state) else Urgency.DUE)
+
+    def _may_be_mended(self, name: str, look: Look) -> Plan | None:
+        """Returns when to see whether somebody has mended what holds a target up, at the pace of another sweep."""
+        with self._condition:
+            if look.hold is None or look.hold.reason not in BLOCKED:
+                self._blocked.discard(name)
+                return None
+            self._blocked.add(name)
+            pause = max(_RETRY, LEAST_APART * len(self._blocked))
+        return Plan(self._clock.now() + pause, Urgency.SWEEP, fresh=True)
+
+    def _following(self, name: str, look: Look) -> datetime | None:
+        if look.outcome is not Outcome.VAULT or look.next_look is not None:
+            self._refused.pop(name, None)
+            return look.next_look
+        times = self._refused[name] = self._refused.get(name, 0) + 1
+        return self._clock.now() + min(_RETRY * (1 << min(times - 1, 7)), _LONGEST_RETRY)
+
+    def _left_over(self, components: Components, name: str) -> Target | None:
+        """Returns what is left of a target that is not configured; None if nothing is, or if Vault does not tell."""
+        try:
+            target = left_over(components.store.read_state(name).state)
+        except StoreError as error:
+            _log.warning("state of a removed target not read", target=name, error=str(error))
+            return None
+        if target is None:
+            self._snapshot.forget(name)
+        return target
+
+    def take_changed(self) -> set[str]:
+        """Returns the targets whose documents this process has written since the last call."""
+        with self._condition:
+            changed, self._changed = self._changed, set()
+        return changed
 
     @property
     def stopping(self) -> bool:
@@ -81,3 +135,8 @@ class Looks:
         with self._condition:
             self._stop.set()
             action()
+
+
+def _is_emergency(state: TargetState) -> bool:
+    asked = (state.request, state.attempt)
+    return any(each is not None and each.compromised for each in asked)

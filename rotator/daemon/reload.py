@@ -6,6 +6,7 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.daemon.composition import Components, Composition
 from rotator.daemon.looks import Looks
 from rotator.daemon.scheduler import Scheduler
+from rotator.daemon.share import Share
 from rotator.daemon.snapshot import Snapshot
 from rotator.observe.health import Health
 from rotator.ports import StoreError
@@ -18,9 +19,15 @@ class Reload:
     """Puts a new configuration into force, between two looks."""
 
     def __init__(
-        self, composition: Composition, looks: Looks, scheduler: Scheduler, snapshot: Snapshot, health: Health
+        self,
+        composition: Composition,
+        looks: Looks,
+        scheduler: Scheduler,
+        share: Share,
+        snapshot: Snapshot,
+        health: Health,
     ) -> None:
-        self._composition, self._looks, self._scheduler = composition, looks, scheduler
+        self._composition, self._looks, self._scheduler, self._share = composition, looks, scheduler, share
         self._snapshot, self._health = snapshot, health
 
     def reload(self) -> None:
@@ -62,10 +69,16 @@ class Reload:
 
         def replace() -> None:
             self._looks.components = components
-            self._snapshot.forget_all_but({target.name for target in components.targets})
-            self._scheduler.set_targets(components.targets)
-            self._scheduler.resume()
+            components.engine.throttles.places.follow(self._scheduler.look_now)
+            self._snapshot.requests.forget_all_but(set(components.by_name))
             if not self._looks.running():  # otherwise a look still uses the old connections; they end with the process
                 old.close()
 
-        return self._looks.unless_stopping(replace)
+        if not self._looks.unless_stopping(replace):
+            return False
+        changed = [name for name, target in components.by_name.items() if old.by_name.get(name) != target]
+        self._share.update()
+        self._scheduler.look_at_all()
+        self._scheduler.look_now(changed)
+        self._scheduler.resume()
+        return True

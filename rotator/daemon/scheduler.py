@@ -1,157 +1,188 @@
 """The schedule of looks; the only import of APScheduler.
 
-Each target has one job. It runs at least once a poll, which notices requests and the work of other processes, and
-earlier if its last look asked for that. A late run is carried out, however late (`misfire_grace_time` None:
-APScheduler's default of one second would drop it silently); runs that piled up become one run (`coalesce`); a target
-never has two looks at once (`max_instances`). Listeners count the runs that are skipped all the same.
+A wheel in memory knows when each target is due; APScheduler has one job, at the earliest of these moments, and wakes
+the workers. So nothing runs for a target at which nothing is due, but for the sweep. A late job is carried out, however
+late (`misfire_grace_time` None: APScheduler's default of one second would drop it silently). Listeners count the runs
+that are skipped all the same.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
-from threading import Lock
+from threading import Condition, Thread
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from rotator.core.model import Target
-from rotator.ports import Clock, Randomness
+from rotator.daemon.sweep import Sweep
+from rotator.daemon.wheel import Plan, Turn, Urgency, Wheel
+from rotator.ports import Clock
 
-_MISSED = {
-    EVENT_JOB_MISSED: "missed",
-    EVENT_JOB_MAX_INSTANCES: "still_running",
-    EVENT_JOB_ERROR: "error",
-}
-_HEARTBEAT = "heartbeat"
-_SWEEP = "sweep"
-_SWEEP_INTERVAL = timedelta(minutes=10)
+_SKIPPED = "still_running"
+_MISSED = {EVENT_JOB_MISSED: "missed", EVENT_JOB_MAX_INSTANCES: _SKIPPED, EVENT_JOB_ERROR: "error"}
+_HEARTBEAT, _WAKE = "heartbeat", "wake"
 _HEARTBEAT_INTERVAL = timedelta(seconds=5)
+_MANY = 1000
 _SHORTEST_PAUSE = timedelta(milliseconds=200)  # between two looks at one target, whatever the last one returned
 
-LookAt = Callable[[Target], datetime | None]
+LookAt = Callable[[Turn], Plan | None]
 
 
 class Scheduler:
-    """Runs looks on a pool of threads. Thread-safe."""
+    """Runs looks on threads of its own. Thread-safe."""
 
     def __init__(
         self,
         *,
         look: LookAt,
         heartbeat: Callable[[], None],
-        sweep: Callable[[], datetime | None],
         missed: Callable[[str], None],
         clock: Clock,
-        randomness: Randomness,
         workers: int,
         poll: timedelta,
     ) -> None:
         """Wires a scheduler; nothing runs before `start`.
 
         Args:
-            look: looks at one target and returns when to look again; None: at the next poll.
+            look: looks at one target and returns when to look again; None: when the sweep comes by. Never raises.
             heartbeat: called every 5 seconds by the scheduler's loop, on a thread that looks never occupy.
-            sweep: called at start, after `set_targets`, and every 10 minutes or when it asked for; looks at removed
-                targets and returns when to call it again.
             missed: called with the reason for a skipped run.
+            workers: so many looks run at the same time. The last one is left free by the sweep.
+            poll: how long the sweep takes for all targets, if it has half a second for each.
         """
-        self._look, self._clock, self._randomness, self._poll = look, clock, randomness, poll
-        self._sweep = sweep
-        self._lock = Lock()
-        self._running: set[str] = set()  # the names of the targets that are being looked at
-        self._again: set[str] = set()  # of these, the ones to look at once more
+        self._look, self._clock, self._missed = look, clock, missed
+        self._condition = Condition()  # guards everything below
+        self._wheel, self._sweep = Wheel(max(workers - 1, 1)), Sweep(poll)
+        self._passing = False  # everything is looked at, as fast as the workers can
+        self._paused = self._ended = False
+        self._armed: datetime | None = None  # when the job runs
+        self._workers = [Thread(target=self._work, name=f"look-{number}", daemon=True) for number in range(workers)]
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(workers), _HEARTBEAT: ThreadPoolExecutor(1)},
+            executors={"default": ThreadPoolExecutor(2)},  # one thread for each job
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
         self._scheduler.add_listener(
             lambda event: missed(_MISSED[event.code]), EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR
         )
-        self._heartbeat_trigger = IntervalTrigger(seconds=_HEARTBEAT_INTERVAL.total_seconds())
-        self._scheduler.add_job(
-            heartbeat, self._heartbeat_trigger, id=_HEARTBEAT, executor=_HEARTBEAT, next_run_time=clock.now()
-        )
+        beat = IntervalTrigger(seconds=_HEARTBEAT_INTERVAL.total_seconds())
+        self._scheduler.add_job(heartbeat, beat, id=_HEARTBEAT, next_run_time=clock.now())
 
     def start(self) -> None:
         """Starts running looks."""
         self._scheduler.start()
+        for worker in self._workers:
+            worker.start()
 
     def stop(self) -> None:
         """Starts no further look; does not wait for running ones."""
+        with self._condition:
+            self._ended = True
+            self._condition.notify_all()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
     def pause(self) -> None:
         """Starts no look until `resume`."""
-        self._scheduler.pause()
+        with self._condition:
+            self._paused = True
 
     def resume(self) -> None:
         """Continues after `pause`."""
-        self._scheduler.resume()
+        with self._condition:
+            self._paused = False
+            self._condition.notify_all()
 
-    def set_targets(self, targets: Iterable[Target]) -> None:
-        """Looks at exactly these targets from now on. The first looks are spread over a tenth of a poll."""
-        wanted = {_job_id(target.name): target for target in targets}
-        for job in self._scheduler.get_jobs():
-            if job.id not in (_HEARTBEAT, _SWEEP) and job.id not in wanted:
-                job.remove()
-        for job_id, target in wanted.items():
-            first = self._clock.now() + self._poll * self._randomness.fraction() * 0.1
-            trigger = IntervalTrigger(seconds=self._poll.total_seconds(), jitter=int(self._poll.total_seconds() / 10))
-            self._scheduler.add_job(
-                self._run, trigger, args=[target], id=job_id, next_run_time=first, replace_existing=True
-            )
-        often = IntervalTrigger(seconds=_SWEEP_INTERVAL.total_seconds())
-        self._scheduler.add_job(
-            self._run_sweep, often, id=_SWEEP, next_run_time=self._clock.now(), replace_existing=True
-        )
+    def hold(self, names: Collection[str]) -> timedelta:
+        """Looks at exactly these targets from now on: at new ones as soon as nothing else is to be done.
 
-    def look_now(self, names: Iterable[str]) -> None:
-        """Looks at these targets as soon as a thread is free; after the look that is running, if there is one."""
-        for name in names:
-            with self._lock:
-                running = name in self._running
-                if running:
-                    self._again.add(name)
-            if not running:
-                self._at(_job_id(name), self._clock.now())
+        Returns how long the sweep takes for all of them.
+        """
+        with self._condition:
+            added = set(self._wheel.hold(names))
+            self._sweep.set_names(list(names))
+            self._pass_over([name for name in names if name in added])
+            return self._sweep.takes
+
+    def look_at_all(self) -> None:
+        """Looks at every target as soon as nothing else is to be done."""
+        with self._condition:
+            self._pass_over(list(self._wheel.held))
+
+    def look_now(self, names: Iterable[str], urgency: Urgency = Urgency.DUE) -> None:
+        """Looks at these targets, and at their documents, as soon as a thread is free."""
+        with self._condition:
+            plan = Plan(self._clock.now(), urgency, fresh=True)
+            for name in names:
+                self._wheel.plan(name, plan)
+            self._wake_workers()
 
     def after_jump(self) -> None:
         """Plans every look again after the wall clock was set."""
-        now = self._clock.now()
-        for job in self._scheduler.get_jobs():
-            with suppress(JobLookupError):  # a reload has just removed the target
-                job.modify(next_run_time=now)
+        self._scheduler.modify_job(_HEARTBEAT, next_run_time=self._clock.now())
+        with self._condition:
+            self._armed = None
+            self._pass_over(list(self._wheel.held))
         self._scheduler.wakeup()
 
-    def _run(self, target: Target) -> None:
-        with self._lock:
-            self._running.add(target.name)
-        try:
-            following = self._look(target)
-        finally:
-            with self._lock:
-                self._running.discard(target.name)
-                again = target.name in self._again
-                self._again.discard(target.name)
-        self._plan(_job_id(target.name), self._clock.now() if again else following, self._poll)
+    def _pass_over(self, names: list[str]) -> None:
+        if names:
+            self._passing = True
+            self._wheel.sweep(names, self._clock.now())
+            self._condition.notify_all()
+        self._sweep.restart(self._clock.now())
+        self._arm()
 
-    def _run_sweep(self) -> None:
-        self._plan(_SWEEP, self._sweep(), _SWEEP_INTERVAL)
+    def _work(self) -> None:
+        while True:
+            with self._condition:
+                while (turn := self._take()) is None:
+                    if self._ended:
+                        return
+                    self._condition.wait()
+            following = self._look(turn)
+            if following is not None:
+                soonest = self._clock.now() + _SHORTEST_PAUSE
+                following = Plan(max(following.moment, soonest), following.urgency, following.fresh)
+            with self._condition:
+                self._wheel.finish(turn.name, following)
+                self._wake_workers()
+                self._arm()
 
-    def _plan(self, job_id: str, following: datetime | None, usual: timedelta) -> None:
+    def _take(self) -> Turn | None:
+        return None if self._paused or self._ended else self._wheel.take(self._clock.now())
+
+    def _wake(self) -> None:
+        with self._condition:
+            self._armed = None
+            self._step()
+            self._wake_workers()
+            self._arm()
+
+    def _step(self) -> None:
+        """Lets the sweep take its next step if that is due."""
         now = self._clock.now()
-        if following is not None and following < now + usual:
-            self._at(job_id, max(following, now + _SHORTEST_PAUSE))
+        if self._sweep.moment is None or self._sweep.moment > now:
+            return
+        names = self._sweep.step(now)
+        if not self._wheel.sweeping:
+            self._passing = False
+            self._wheel.sweep(names, now)
+            self._condition.notify()  # one worker looks at them one after the other
+        elif not self._passing:
+            self._missed(_SKIPPED)  # no worker was free for the step before
 
-    def _at(self, job_id: str, moment: datetime) -> None:
-        with suppress(JobLookupError):  # the target was removed while it was looked at
-            self._scheduler.modify_job(job_id, next_run_time=moment)
+    def _wake_workers(self) -> None:
+        self._condition.notify(self._wheel.advance(self._clock.now()))
 
-
-def _job_id(target: str) -> str:
-    return f"target:{target}"
+    def _arm(self) -> None:
+        """Sees to it that APScheduler wakes the workers at the earliest moment."""
+        moment = min((each for each in (self._wheel.earliest(), self._sweep.moment) if each is not None), default=None)
+        if moment is not None and (self._armed is None or moment < self._armed):
+            self._armed = moment
+            # The next job may be due before APScheduler takes note that this one has ended.
+            self._scheduler.add_job(
+                self._wake, DateTrigger(moment), id=_WAKE, replace_existing=True, max_instances=_MANY
+            )

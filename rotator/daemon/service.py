@@ -1,5 +1,7 @@
 """The daemon's life: start, wait for Vault, obey signals, stop in bounded time."""
 
+import gc
+from collections.abc import Mapping
 from threading import Event, Lock, Thread
 
 import structlog
@@ -14,14 +16,16 @@ from rotator.daemon.looks import Looks
 from rotator.daemon.reload import Reload
 from rotator.daemon.rotate_now import RotationSignal, rotate_now
 from rotator.daemon.scheduler import Scheduler
+from rotator.daemon.selection_watch import SelectionWatch
+from rotator.daemon.share import Share
 from rotator.daemon.signals import SignalRequest, Signals
 from rotator.daemon.snapshot import Snapshot
-from rotator.daemon.sweep import Sweep
 from rotator.observe.health import Health
 from rotator.ports import StoreUnavailable
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _VAULT_INTERVAL = 5.0  # seconds between two attempts to reach Vault at the start
+_LEAVE_WITHIN = 2.0  # seconds; Vault may be gone
 
 # Exit codes: stopped in time; the embedded Vault ended; a step was still running after `stop_within`.
 STOPPED, FAILED, OVERDUE = 0, 3, 4
@@ -42,15 +46,18 @@ class Service:
         self._scheduler = Scheduler(
             look=self._looks.look,
             heartbeat=self._heartbeat,
-            sweep=Sweep(self._looks, self._snapshot).run,
             missed=composition.metrics.missed_run,
             clock=composition.clock,
-            randomness=composition.randomness,
             workers=daemon.workers,
             poll=daemon.poll,
         )
+        clock, holder = composition.clock, composition.holder
+        self._share = Share(self._looks, self._scheduler, self._snapshot, clock, holder)
+        self._bell = BellWatch(self._looks, self._scheduler, self._share, self._health, clock, holder)
+        self._selections = SelectionWatch(composition, self._looks, self._share)
+        composition.metrics.follow_paces(self._paces)
         composition.metrics.follow_orphans(lambda: self._snapshot.orphans(self._looks.components))
-        self._reload = Reload(composition, self._looks, self._scheduler, self._snapshot, self._health)
+        self._reload = Reload(composition, self._looks, self._scheduler, self._share, self._snapshot, self._health)
         self._http = StatusServer(
             daemon.listen.host,
             daemon.listen.port,
@@ -113,14 +120,20 @@ class Service:
         return False
 
     def _begin(self) -> None:
-        watch = (self._composition, self._scheduler, self._stop)
-        Thread(target=watch_clock, args=watch, name="clock-watch", daemon=True).start()
-        targets = self._components.targets
-        self._scheduler.set_targets(targets)
-        bell = BellWatch(self._looks, self._scheduler)
-        Thread(target=bell.watch, args=(self._stop,), name="bell-watch", daemon=True).start()
+        self._components.engine.throttles.places.follow(self._scheduler.look_now)
+        self._share.update()
+        self._bell.listen()  # before the first look: what was asked for earlier is found, what is from now on is heard
+        watches = {
+            "clock-watch": lambda: watch_clock(self._composition, self._scheduler, self._stop),
+            "bell-watch": lambda: self._bell.watch(self._stop),
+            "share-watch": lambda: self._share.watch(self._stop),
+            "selection-watch": lambda: self._selections.watch(self._stop),
+        }
+        for name, watch in watches.items():
+            Thread(target=watch, name=name, daemon=True).start()
         self._scheduler.start()
-        _log.info("started", version=__version__, holder=self._composition.holder, targets=len(targets))
+        targets = len(self._components.targets)
+        _log.info("started", version=__version__, holder=self._composition.holder, targets=targets)
 
     def _obey(self) -> None:
         while True:
@@ -143,7 +156,7 @@ class Service:
                 self._reload.reload()
                 return
             recent, clock = self._snapshot.requests, self._composition.clock
-            rotate_now(self._components, self._scheduler, recent, clock, RotationSignal(by, at))
+            rotate_now(self._components, self._scheduler, self._share, recent, clock, RotationSignal(by, at))
 
     def _report(self) -> None:
         """Logs the sums, and the targets that somebody has to look after; a page of them at the most."""
@@ -154,11 +167,15 @@ class Service:
 
     def _end(self) -> int:
         """Stops in order: no new looks; the running ones after their current step; the HTTP endpoint last."""
+        gc.freeze()  # else the interpreter goes through every object of a large fleet again and again when it ends
         self._looks.stop(self._scheduler.stop)
         components = self._looks.components
         settings = components.settings if components is not None else self._composition.settings
         in_time = self._looks.wait(settings.daemon.stop_within)
+        leaving = Thread(target=self._share.leave, name="leave", daemon=True)
+        leaving.start()
         self._http.stop()
+        leaving.join(_LEAVE_WITHIN)
         if components is not None:
             components.close()
         if not in_time:
@@ -166,6 +183,11 @@ class Service:
             return OVERDUE
         _log.info("stopped")
         return self._code
+
+    def _paces(self) -> Mapping[str, tuple[float, float]]:
+        components = self._looks.components
+        paces = components.paces if components is not None else {}
+        return {name: (pacer.held_for(), pacer.share()) for name, pacer in paces.items()}
 
     def _heartbeat(self) -> None:
         self._health.beat()

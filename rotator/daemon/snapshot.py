@@ -1,6 +1,7 @@
 """The latest state and look of each target: the source of metrics, `/status` and the one log line for each run."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from itertools import islice
 from threading import Lock
 from typing import Any
@@ -11,6 +12,7 @@ from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components, Composition
 from rotator.daemon.recent_requests import RecentRequests
 from rotator.engine import Look, Outcome
+from rotator.observe.fleet import LOOKED_AT_WITHIN
 from rotator.observe.logs import log_run
 from rotator.observe.status import Page, Surroundings, status_document, summary
 from rotator.observe.status_query import PAGE, StatusQuery
@@ -26,6 +28,7 @@ class Snapshot:
     def __init__(self, composition: Composition) -> None:
         self._composition, self._fleet = composition, composition.fleet
         self._lock = Lock()
+        self._kept: frozenset[str] = frozenset()  # the share of this process: each process reports its own
         self._components: Components | None = None  # those that the next two were made for
         self._targets: tuple[Target, ...] = ()  # in the order of their names
         self._names: frozenset[str] = frozenset()
@@ -35,11 +38,12 @@ class Snapshot:
     def update_state(self, target: Target, state: TargetState) -> None:
         """Stores a state document that was read or written."""
         self._composition.redactor.learn(state)
-        self._fleet.update(target, state)
         self.requests.see(state)
         with self._lock:
-            if self._components is not None:
-                self._find_orphans(state, self._components)
+            if target.name in self._kept:
+                self._fleet.update(target, state)
+                if self._components is not None:
+                    self._find_orphans(state, self._components)
 
     def update_look(self, target: Target, look: Look) -> None:
         """Stores a look that has ended."""
@@ -57,12 +61,22 @@ class Snapshot:
             error=look.message if look.outcome in _FAILED else "",
         )
 
-    def forget_all_but(self, names: set[str]) -> None:
-        """Forgets the targets that are no longer configured, or of which nothing is left."""
-        self.requests.forget_all_but(names)
-        self._fleet.forget_all_but(names)
+    def keep_only(self, names: Iterable[str]) -> None:
+        """Keeps only these targets from now on: those that this process looks at."""
         with self._lock:
-            self._orphans = {name: found for name, found in self._orphans.items() if name in names}
+            self._kept, self._components = frozenset(names), None
+            self._fleet.forget(self._fleet.all().keys() - self._kept)
+
+    def sweep_takes(self, round_: timedelta) -> None:
+        """Notes how long it may take until the sweep comes by at a target again."""
+        self._fleet.looked_at_within = max(LOOKED_AT_WITHIN, 2 * round_)
+        self._composition.metrics.sweep_takes(round_)
+
+    def forget(self, name: str) -> None:
+        """Forgets a target of which nothing is left."""
+        with self._lock:
+            self._fleet.forget({name})
+            self._orphans.pop(name, None)
 
     def orphans(self, components: Components | None) -> tuple[Orphan, ...]:
         """Returns what nobody ends, of every target that was seen."""
@@ -71,7 +85,7 @@ class Snapshot:
             return tuple(orphan for found in self._orphans.values() for orphan in found)
 
     def document(self, components: Components | None, query: StatusQuery) -> Mapping[str, Any]:
-        """Returns a page of the status document, without leaving the process.
+        """Returns a page of the status document of the targets that this process looks at, without leaving it.
 
         `components` is None until Vault was reached.
         """
@@ -114,6 +128,7 @@ class Snapshot:
             holds={name: found.hold for name, found in seen.items() if found.hold is not None},
             audit=self._composition.audit.status,
             vault_now=components.store.now() if components else None,
+            selections=self._composition.selections.document(),
         )
         states = {name: found.state for name, found in seen.items()}
         beside = Page(self._names, summary(self._fleet, len(self._targets), number), following)
@@ -126,11 +141,12 @@ class Snapshot:
         return known or TargetSnapshot(target, unknown, max_age(target.policy), self._composition.clock.now())
 
     def _follow(self, components: Components | None) -> None:
-        """Prepares what depends on the configuration, once for each that comes into force."""
+        """Prepares what depends on the configuration and on the share of this process, once for each."""
         if components is not None and components is self._components:
             return
         targets = components.targets if components else self._composition.settings.core_targets()
-        self._components, self._targets = components, tuple(sorted(targets, key=lambda target: target.name))
+        own = [target for target in targets if components is None or target.name in self._kept]
+        self._components, self._targets = components, tuple(sorted(own, key=lambda target: target.name))
         self._names = frozenset(target.name for target in targets)
         self._orphans = {}
         if components is not None:

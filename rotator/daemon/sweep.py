@@ -1,52 +1,49 @@
-"""The sweep: finds what targets that are not configured any more left behind, and carries it out."""
+"""The sweep: looks at every target again and again, slowly and evenly, for what nobody announced."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-import structlog
-
-from rotator.core.left_over import left_over
-from rotator.core.model import Target
-from rotator.daemon.composition import Components
-from rotator.daemon.looks import Looks
-from rotator.daemon.snapshot import Snapshot
-from rotator.ports import StoreError
-
-_log = structlog.stdlib.get_logger("rotator.daemon")
+LEAST_APART = timedelta(seconds=0.5)
+"""Between two looks of the sweep, on average: the time that it takes grows with the fleet, and not what it costs."""
+_LEAST_PAUSE = timedelta(seconds=2)  # between two steps: looks that follow one another cost half as much as single ones
 
 
 class Sweep:
-    """Looks at removed targets, one after another: there are few, and none of them is in a hurry."""
+    """Goes round the targets: once in `poll`, or in half a second for each if that takes longer."""
 
-    def __init__(self, looks: Looks, snapshot: Snapshot) -> None:
-        self._looks, self._snapshot = looks, snapshot
+    def __init__(self, poll: timedelta) -> None:
+        self._poll = poll
+        self._names: list[str] = []
+        self._place = 0
+        self._last: datetime | None = None  # the moment of the last step
 
-    def run(self) -> datetime | None:
-        """Looks at each removed target; returns when to sweep again, None: at the usual pace."""
-        components = self._looks.components
-        if components is None:
-            return None
-        found = self._find(components)
-        if found is None:
-            return None
-        configured = {target.name for target in components.targets}
-        self._snapshot.forget_all_but(configured | {target.name for target in found})
-        following = [self._looks.look(target) for target in found]
-        return min((moment for moment in following if moment is not None), default=None)
+    def set_names(self, names: list[str]) -> None:
+        """Goes round these targets from now on."""
+        self._names = names
 
-    def _find(self, components: Components) -> list[Target] | None:
-        """Returns what is left of removed targets; None if Vault cannot list the documents."""
-        try:
-            names = components.former_names.all()
-        except StoreError as error:
-            _log.warning("removed targets not listed", error=str(error))
+    def restart(self, now: datetime) -> None:
+        """Counts the next step from now: everything is looked at anyway, or the clock was set."""
+        self._last = now
+
+    @property
+    def takes(self) -> timedelta:
+        """How long a round takes."""
+        return max(self._poll, LEAST_APART * len(self._names))
+
+    @property
+    def moment(self) -> datetime | None:
+        """When the next step is due; None: there is no target, or nothing was started."""
+        if not self._names or self._last is None:
             return None
-        found = []
-        for name in names:
-            try:
-                target = left_over(components.store.read_state(name).state)
-            except StoreError as error:
-                _log.warning("state of a removed target not read", target=name, error=str(error))
-                continue
-            if target is not None:
-                found.append(target)
-        return found
+        return self._last + self.takes / len(self._names) * self._together
+
+    def step(self, now: datetime) -> list[str]:
+        """Returns the targets that come next."""
+        self._last = now
+        places = [(self._place + number) % len(self._names) for number in range(self._together)]
+        self._place = (places[-1] + 1) % len(self._names)
+        return [self._names[place] for place in places]
+
+    @property
+    def _together(self) -> int:
+        number = len(self._names)
+        return max(1, min(number, _LEAST_PAUSE // (self.takes / number)))

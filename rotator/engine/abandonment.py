@@ -2,11 +2,11 @@
 
 from rotator.core import attempt_ends
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible, abandonment
-from rotator.core.actions import Hold
 from rotator.core.answers import Done, Refusal, Refused
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts
+from rotator.core.holding import Hold
 from rotator.core.model import Credential
 from rotator.engine.attempt_effects import may_have_strays
 from rotator.engine.provider_caller import ProviderCaller, message_of

@@ -8,16 +8,17 @@ from typing import Any, assert_never
 from rotator.core import actions as do
 from rotator.core import advance, attempt_ends, ledger, moves
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.attempts import can_put_back, is_propagating, may_cut_off
+from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
 from rotator.core.verification import longest_asked
+from rotator.core.waves import after_slot
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
-from rotator.ports import Provider, StoreDenied
+from rotator.ports import Conflict, Provider, StoreDenied
 
 # Each try that is not accepted is an outage of the devices.
 _AFTER_PUT_BACK = timedelta(hours=6)
@@ -26,8 +27,12 @@ _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
 
 def draw_due_time(caller: ProviderCaller, session: Session) -> None:
     """Draws the time of the next rotation."""
-    fraction = caller.randomness.fraction()
-    session.write(advance.after_draw(session.state, session.target, session.clocks().earliest, fraction))
+    fraction, now, target = caller.randomness.fraction(), session.clocks().earliest, session.target
+    drawn = advance.after_draw(session.state, target, now, fraction)
+    if drawn.next_rotation is not None and drawn.next_rotation <= now:
+        slot = caller.waves.slot(target, now)
+        drawn = after_slot(drawn, target.policy, slot, fraction) if slot is not None else drawn
+    session.note(drawn)
 
 
 def take_claim(session: Session) -> None:
@@ -58,7 +63,13 @@ def look_up(caller: ProviderCaller, session: Session, action: do.LookUp) -> None
 
 
 def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
-    """Opens the attempt. Generates the password and the username, unless the provider does."""
+    """Opens the attempt, if there is a place for it. Generates the password and the username, unless the provider does.
+
+    An emergency needs no place.
+    """
+    in_place = session.target.strategy is Strategy.IN_PLACE and not action.request.compromised
+    if in_place and not caller.throttles.take_place(session.target):
+        return  # another look has taken it just now
     try:
         session.check_publishable()
     except StoreDenied as error:
@@ -95,7 +106,7 @@ def apply(caller: ProviderCaller, session: Session, action: do.Apply) -> None:
     record(caller, session, verb, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
         made_at = session.clocks().latest
-        session.write(advance.after_apply(session.state, answer.value, caller.shared_now(), made_at))
+        session.note(advance.after_apply(session.state, answer.value, caller.shared_now(), made_at))
     elif isinstance(answer, Refused) and not answer.why.concerns_account:
         _refuse(caller, session, answer)
     else:
@@ -157,20 +168,20 @@ def reassert(caller: ProviderCaller, session: Session, published: Credential) ->
 
 def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     """Proves that the provider accepts the staged credential. "Not yet" is no failure within the propagation window."""
-    provider, now = caller.providers[action.credential.account], caller.shared_now()
-    answer = provider.prove(action.credential)
+    provider, now, attempt = caller.providers[action.credential.account], caller.shared_now(), session.attempt
+    can, waits = provider.capabilities, is_propagating(attempt, provider.capabilities, now)
+    answer = caller.prove(action.credential, since_change=_since_change(attempt, now) if waits else None)
     record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
-        session.write(advance.after_proof(session.state, str(answer.value), session.clocks().vault))
+        session.note(advance.after_proof(session.state, str(answer.value), session.clocks().vault))
         return
-    attempt, can, message = session.attempt, provider.capabilities, message_of(answer)
-    waits, not_asked = is_propagating(attempt, can, now), could_not_be_asked(answer)
+    message, not_asked = message_of(answer), could_not_be_asked(answer)
     # What was proved once is not given up because it cannot be asked again.
     puts_back = can_put_back(attempt, can) and not (not_asked and attempt.phase is Phase.PROVED)
     later = next_try(caller, session, answer)
+    if not waits and not not_asked and not is_spare(attempt):
+        caller.throttles.note_unaccepted(session.target.name, attempt.staged.account)
     if puts_back and not waits:
-        if not not_asked:
-            caller.throttles.note_unaccepted(session.target.name, attempt.staged.account)
         session.write(advance.after_unaccepted(session.state, f"not accepted within the propagation time: {message}"))
     elif not_asked and attempt.phase is Phase.PROVED and may_cut_off(attempt):
         end = (attempt.unasked_since or now) + can.propagation
@@ -180,11 +191,14 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
         end = (attempt.applied_at or now) + can.propagation if puts_back else later
         session.write(advance.after_setback(session.state, message, min(later, end), uncertain=False))
     elif waits:
-        elapsed = now - (attempt.applied_at or now)
-        until = now + min(max(elapsed, _SHORTEST_LOOK), _LONGEST_LOOK)
+        until = now + min(max(_since_change(attempt, now), _SHORTEST_LOOK), _LONGEST_LOOK)
         session.write(advance.after_early_proof(session.state, message, until))
     else:
         session.write(advance.after_failed_proof(session.state, message, later))
+
+
+def _since_change(attempt: Attempt, now: datetime) -> timedelta:
+    return now - (attempt.applied_at or now)
 
 
 def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> None:
@@ -195,6 +209,9 @@ def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> Non
         session.write(noted)
     try:
         session.publish(action.credential)
+    except Conflict:
+        session.flush()  # the state is still ours, and what was applied and proved belongs to it
+        raise
     except StoreDenied as error:
         record(caller, session, AuditVerb.PUBLISH, AuditOutcome.REFUSED, action.credential, str(error))
         if can_put_back(session.attempt, caller.providers[action.credential.account].capabilities):
@@ -209,15 +226,18 @@ def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> Non
 
 def close(caller: ProviderCaller, session: Session) -> None:
     """Closes the attempt; its predecessor goes into the ledger."""
-    attempt, fraction = session.state.attempt, caller.randomness.fraction()
+    state, fraction = advance.before_close(session.state, session.consumer), caller.randomness.fraction()
+    attempt, now = advance.open_attempt(state), session.clocks().latest
     strays = may_have_strays(caller, attempt)
-    now = session.clocks().latest
-    session.write(attempt_ends.after_close(session.state, session.target, now, fraction, strays=strays))
-    if attempt is not None:
-        facts = _who_and_why(attempt) | {"proof": attempt.proof}
-        nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
-        detail = nothing if attempt.predecessor is None else ""
-        caller.record(AuditVerb.CLOSE, session.target, AuditOutcome.DONE, attempt.staged, detail=detail, **facts)
+    closed = attempt_ends.after_close(state, session.target, now, fraction, strays=strays)
+    replaced = attempt.predecessor and caller.providers.get(attempt.predecessor.account)
+    if replaced and replaced.capabilities.expires:
+        closed = replace(closed, claim=state.claim)  # the provider is told the predecessor's end at once
+    session.write(closed)
+    facts = _who_and_why(attempt) | {"proof": attempt.proof}
+    nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
+    detail = nothing if attempt.predecessor is None else ""
+    caller.record(AuditVerb.CLOSE, session.target, AuditOutcome.DONE, attempt.staged, detail=detail, **facts)
 
 
 def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> None:
@@ -242,9 +262,9 @@ def discard(caller: ProviderCaller, session: Session) -> None:
     session.write(attempt_ends.after_abandon(state, now, later, kept_for=kept_for, strays=strays))
 
 
-def may_have_strays(caller: ProviderCaller, attempt: Attempt | None) -> bool:
+def may_have_strays(caller: ProviderCaller, attempt: Attempt) -> bool:
     """True if a lost create may have been carried out as well as another one: a provider that generates takes both."""
-    if attempt is None or not attempt.uncertain or attempt.strategy is not Strategy.REPLACE:
+    if not attempt.uncertain or attempt.strategy is not Strategy.REPLACE:
         return False
     provider = caller.providers.get(attempt.staged.account)  # None: the account has left the configuration
     return provider is None or provider.capabilities.generates_password

@@ -15,6 +15,10 @@ class FormerNames:
         self._lock = Lock()
         self._by_path: dict[str, str] | None = None
 
+    def configure(self, names: Collection[str]) -> None:
+        """Takes note of the names that are configured now."""
+        self._configured = names
+
     def at(self, target: Target) -> str:
         """Returns the former name of a target that has no state of its own, or an empty text. Raises StoreError.
 

@@ -21,7 +21,7 @@ def settle(caller: ProviderCaller, session: Session, action: do.Settle) -> None:
     attempt, can = session.attempt, caller.providers[action.credential.account].capabilities
     staged = _try_password(caller, session, action.credential)
     if isinstance(staged, Done):
-        session.write(advance.after_proof(session.state, str(staged.value), session.clocks().vault))
+        session.note(advance.after_proof(session.state, str(staged.value), session.clocks().vault))
         return
     old = _try_password(caller, session, action.old) if action.old is not None else None
     sure = attempt.applied_at is not None and not is_propagating(attempt, can, caller.shared_now())
@@ -35,7 +35,7 @@ def settle(caller: ProviderCaller, session: Session, action: do.Settle) -> None:
 
 
 def _try_password(caller: ProviderCaller, session: Session, credential: Credential) -> Answer[Proof]:
-    answer = caller.providers[credential.account].prove(credential)
+    answer = caller.prove(credential)
     which = "" if credential == session.attempt.staged else "the old password"
     detail = ": ".join(filter(None, (which, message_of(answer))))
     record(caller, session, AuditVerb.PROVE, outcome_of(answer), credential, detail)

@@ -9,7 +9,7 @@ from rotator.core import ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Cutoff, Ending, LedgerEntry
+from rotator.core.model import Cutoff, LedgerEntry
 from rotator.core.passwords import generate
 from rotator.core.secret import Secret
 from rotator.engine.provider_caller import ProviderCaller, message_of
@@ -34,6 +34,9 @@ def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
         session.write(ledger.after_expire(session.state, entry, entry.disable_at))
     elif _was_refused(answer, Refusal.NOT_FOUND):
         session.write(ledger.after_removal(session.state, entry, deleted=False))
+    elif isinstance(answer, Unknown):
+        later = caller.next_try(entry.failures + 1, answer)
+        session.write(ledger.after_lost_answer(session.state, entry, message_of(answer), later))
     else:
         _postpone(caller, session, entry, answer)
 
@@ -87,20 +90,27 @@ def overwrite(caller: ProviderCaller, session: Session, action: do.Overwrite) ->
     )
     _record(caller, session, AuditVerb.OVERWRITE, entry, answer)
     answer = _believed(caller, session, entry, answer)
-    _after_cutoff(caller, session, entry, answer)
+    _after_cutoff(caller, session, entry, answer, overwrites=True)
 
 
-def _after_cutoff(caller: ProviderCaller, session: Session, entry: LedgerEntry, answer: Answer[Any]) -> None:
-    """Records that the credential is no longer accepted, or takes the next way to that in an emergency."""
+def _after_cutoff(
+    caller: ProviderCaller, session: Session, entry: LedgerEntry, answer: Answer[Any], *, overwrites: bool = False
+) -> None:
+    """Records that the credential is no longer accepted, or takes the next way to that in an emergency.
+
+    A standing credential of `alternating` that leaked is deleted as well if nothing else is left: the next rotation
+    creates it again.
+    """
     can, state = caller.providers[entry.credential.account].capabilities, session.state
-    impossible = entry.compromised and _is_impossible(entry, answer)
+    impossible = entry.compromised and not entry.cut_off and _is_impossible(entry, answer)
     if isinstance(answer, Done):
-        session.write(ledger.after_disable(state, entry, session.clocks().latest))
+        after = ledger.after_overwrite if overwrites else ledger.after_disable
+        session.write(after(state, entry, session.clocks().latest))
     elif _was_refused(answer, Refusal.NOT_FOUND):
         session.write(ledger.after_removal(state, entry, deleted=False))
     elif impossible and entry.cutoff is Cutoff.DISABLE and can.sets_password:
         session.write(ledger.after_new_password(state, entry, _new_password(caller, session), Cutoff.OVERWRITE))
-    elif impossible and entry.ending is Ending.DELETE and can.deletes:
+    elif impossible and can.deletes:
         session.write(ledger.after_no_cutoff(state, entry, message_of(answer)))
     else:
         _postpone(caller, session, entry, answer)
@@ -171,6 +181,8 @@ def _postpone(caller: ProviderCaller, session: Session, entry: LedgerEntry, answ
     later = caller.next_try(entry.failures + 1, answer)
     if isinstance(answer, Retry) and answer.why is Wait.IN_USE:
         later = min(later, caller.shared_now() + _IN_USE_AGAIN)
+    if entry.stays_enabled:
+        later = max(later, caller.shared_now() + ledger.DISABLED_AGAIN)
     session.write(ledger.after_postponement(session.state, entry, message_of(answer), later))
 
 

@@ -5,16 +5,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from rotator.core.answers import Answer, Done, Refused, Retry, Unknown, Wait
+from rotator.core.answers import Answer, Done, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.circuit import ProviderVerb
+from rotator.core.log_ins import is_wrong
 from rotator.core.model import Credential, Proof, Target
 from rotator.engine.limits import Limits
 from rotator.engine.throttles import Throttles
+from rotator.engine.waves import Waves
 from rotator.ports import Audit, Clock, Provider, Providers, Randomness, Store
 
 T = TypeVar("T")
+
+
+class Paced(Exception):
+    """The account's pace allowed no request for longer than a call waits: nothing was sent, and nothing failed."""
+
+    def __init__(self, message: str, after: timedelta | None) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +38,35 @@ class ProviderCaller:
     audit: Audit
     throttles: Throttles
     limits: Limits
+    waves: Waves
+    raises_paced: bool = True  # False: the caller wants an answer at once, and takes "too many requests" for one
 
     def ask(
         self, account: str, verb: ProviderVerb, call: Callable[[Provider], Answer[T]], *, urgent: bool = False
     ) -> Answer[T]:
         """Calls the provider of an account, unless a circuit is open; the circuits learn from the answer.
 
-        What is `urgent` does not wait for an open circuit.
+        What is `urgent` does not wait for an open circuit. Raises Paced, unless `raises_paced` is False.
         """
         if not self.throttles.admit_call(account, verb, urgent=urgent):
             return Retry(Wait.UNREACHABLE, f"not sent: another call is testing whether {account} works again")
         answer = call(self.providers[account])
         self.throttles.learn_from(account, verb, answer)
+        if self.raises_paced and isinstance(answer, Retry) and answer.why is Wait.RATE_LIMITED:
+            raise Paced(answer.message, answer.after)
         return answer
 
-    def prove(self, credential: Credential) -> Answer[Proof]:
-        """Proves a credential. A password is tried where devices log in, which no circuit of the API concerns."""
+    def prove(self, credential: Credential, *, since_change: timedelta | None = None) -> Answer[Proof]:
+        """Proves a credential. A password is tried where devices log in, which no circuit of the API concerns.
+
+        Args:
+            since_change: how long ago its password was set or it was enabled; None: long ago.
+        """
         provider = self.providers[credential.account]
         if provider.capabilities.proof.tries_password:
-            return provider.prove(credential)
+            answer = provider.prove(credential)
+            self.throttles.log_ins.learn(credential, answer, since_change)
+            return answer
         return self.ask(credential.account, ProviderVerb.FIND, lambda asked: asked.prove(credential))
 
     def shared_now(self) -> datetime:
@@ -85,9 +105,7 @@ class ProviderCaller:
 
 def could_not_be_asked(answer: Answer[Proof]) -> bool:
     """True if a proof that failed says nothing about the credential."""
-    if isinstance(answer, Refused):
-        return answer.why.concerns_account
-    return isinstance(answer, Unknown) or (isinstance(answer, Retry) and answer.why is not Wait.NOT_YET)
+    return not isinstance(answer, Done) and not is_wrong(answer)
 
 
 def message_of(answer: Answer[object]) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from rotator.core.actions import Hold, HoldReason
 from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import TargetState
 from rotator.core.removal import RemovalImpossible, after_rename, before_rename, check_rename
 from rotator.engine.claims import Claims

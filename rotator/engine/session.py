@@ -6,14 +6,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Lock
 
+from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.clocks import Clocks
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holds import lost_state_message
 from rotator.core.model import Attempt, Capabilities, Claim, Credential, Target, TargetState
+from rotator.core.verification import longest_asked
 from rotator.engine.memory import Memory
 from rotator.engine.throttles import Throttles
-from rotator.ports import Store, StoreDeleted, StoreError, StoreUnavailable, Timer, Versioned
+from rotator.ports import CallTerms, Conflict, Store, StoreDeleted, StoreError, StoreUnavailable, Timer, Versioned
 
 StateObserver = Callable[[Target, TargetState], None]
 
@@ -74,7 +76,7 @@ class Session:
         self._claim_ends = 0.0  # monotonic: a clock jump must not stretch a claim
         self._lookups: dict[str, tuple[Credential, ...]] = {}
         self._unsettled = False
-        self.has_read_consumer = self._has_read_state = False
+        self.has_read_consumer = self._has_read_state = self.has_unwritten = False
 
     def _paths(self) -> list[str]:
         """Returns the target's path, and those that it leaves."""
@@ -109,6 +111,20 @@ class Session:
         else:
             self.write_claimed(state)
 
+    def note(self, state: TargetState) -> None:
+        """Keeps what is now known, for the next write to store: another, a renewal of the claim, or `flush`.
+
+        Only for what may be lost. A claim that is never released says that something was.
+        """
+        with self._writing:
+            self.state, self.has_unwritten = replace(state, claim=self.state.claim), True
+        self._observe(self.target, self.state)
+
+    def flush(self) -> None:
+        """Writes what was only noted. Raises like `write`."""
+        if self.has_unwritten:
+            self.write(self.state)
+
     def write_claimed(self, state: TargetState) -> None:
         """Writes the state document with a fresh claim of this process. Raises like `write`."""
         self._check_and_set(replace(state, claim=self.new_claim()), self._fresh_end())
@@ -121,7 +137,7 @@ class Session:
 
     def _replace(self, state: TargetState, claim_ends: float) -> None:
         self.version = self._store.write_state(state, self.version)
-        self.state, self._claim_ends = state, claim_ends
+        self.state, self._claim_ends, self.has_unwritten = state, claim_ends, False
         self._memory.keep_state(Versioned(state, self.version, ends_at=self._found.ends_at, remedy=self._found.remedy))
         self._observe(self.target, state)
 
@@ -153,7 +169,7 @@ class Session:
     def _renew(self) -> bool:
         """Renews the claim beside an effect, on another thread; False where it is lost or released.
 
-        After a conflict the claim is lost, and the effect's own write will conflict as well.
+        After a conflict the claim is lost: no other effect begins, and the next write conflicts as well.
         """
         if not self._writing.acquire(blocking=False):
             return True  # what the effect writes now renews the claim
@@ -161,6 +177,9 @@ class Session:
             if self.state.claim is None:
                 return False
             self._replace(replace(self.state, claim=self.new_claim()), self._fresh_end())
+        except Conflict:
+            self._claim_ends = 0.0
+            return False
         except StoreError as error:
             return isinstance(error, StoreUnavailable)  # Vault may be back before the claim has ended
         finally:
@@ -184,7 +203,8 @@ class Session:
         self._write_document(path, credential, self.document_at(self.state.path).rotated_at)
 
     def _write_document(self, path: str, credential: Credential, rotated_at: datetime | None) -> None:
-        version = self._store.write_consumer(path, credential, rotated_at, self.document_at(path))
+        over = self.document_at(path)
+        version = self._store.write_consumer(path, credential, rotated_at, over)
         written = ConsumerDocument(
             version=version,
             exists=True,
@@ -193,6 +213,9 @@ class Session:
             credential_id=credential.id,
             attempt=credential.attempt,
             rotated_at=rotated_at,
+            uri=credential.uri,
+            kept=over.kept,
+            written_at=self._store.now(),
         )
         self._keep(path, written)
 
@@ -200,7 +223,7 @@ class Session:
         """Takes the credential out of the document at `path`. Raises like `write`."""
         over = self.document_at(path)
         version = self._store.withdraw_consumer(path, self._clock.now(), moved_to, over)
-        self._keep(path, ConsumerDocument(version=version, exists=True, withdrawn=True))
+        self._keep(path, ConsumerDocument(version=version, exists=True, withdrawn=True, kept=over.kept))
 
     def document_at(self, path: str) -> ConsumerDocument:
         """Returns the consumer document at a path that the target uses or leaves."""
@@ -255,6 +278,27 @@ class Session:
             return timedelta()
         return min(timedelta(seconds=self._claim_ends - self._clock.monotonic()), self.state.claim.until - now)
 
+    def _accounts(self) -> set[str]:
+        """Returns the accounts that the next step may call."""
+        attempt = self.state.attempt
+        accounts = {entry.credential.account for entry in self.state.ledger} | {self.target.account}
+        return accounts | ({attempt.staged.account} if attempt is not None else set())
+
+    def terms(self) -> CallTerms:
+        """Returns on what terms an effect calls a provider now.
+
+        While the claim is held, nothing may be sent once it has ended: another process may have continued.
+        """
+        state, claimed = self.state, self.holds_claim
+        asked = state.attempt or state.request
+        emergency = (asked is not None and asked.compromised) or any(
+            entry.compromised and not entry.disabled for entry in state.ledger
+        )
+        return CallTerms(
+            urgent=emergency or longest_asked(state) < LONGEST_ASKED,
+            may_send=lambda: not claimed or self._claim_left(self._clock.now()) > timedelta(),
+        )
+
     def facts(
         self,
         capabilities: Mapping[str, Capabilities],
@@ -268,7 +312,7 @@ class Session:
         now = clocks.local
         attempt = self.state.attempt
         can = capabilities.get(attempt.staged.account) if attempt is not None else None
-        throttles.note_attempt(self.target.name, attempt, can, clocks.vault)
+        throttles.note_attempt(self.target.name, self.state, can, clocks.vault)
         throttles.note_verification(self.target.name, self.state)
         refused_targets, refused_for = throttles.refused(self.target.name)
         return Facts(
@@ -282,9 +326,13 @@ class Session:
             lookups=dict(self._lookups),
             open_circuits=throttles.open_until(capabilities, now),
             shut_verbs=throttles.shut_until(now),
+            log_ins_rest_until=throttles.log_ins.rest_until(now),
+            log_ins_settle_in=throttles.log_ins.settle_in(),
             retirements_left=throttles.retirements_left(),
-            unproved_accounts=throttles.unproved_accounts(self.target.name),
-            proving_accounts=throttles.proving_accounts(),
+            unproved_accounts=throttles.unproved_accounts(self.target),
+            proving_accounts=throttles.proving_accounts(self.target),
+            waiting_targets=throttles.waiting_targets(self.target),
+            paced=throttles.paced_until(self._accounts(), now),
             unsettled=self._unsettled,
             vault_now=clocks.vault,
             identities=identities,

@@ -3,42 +3,69 @@
 They are kept in memory only: a restart resets both, and neither decides about a credential.
 """
 
-from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from threading import Lock
+from types import MappingProxyType
 
 from rotator.core.answers import Answer, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.attempts import is_propagating, may_cut_off
+from rotator.core.attempts import is_propagating
 from rotator.core.circuit import Circuit, ProviderVerb
-from rotator.core.model import Attempt, Capabilities, Credential, Phase, TargetState
+from rotator.core.model import Capabilities, Credential, Target, TargetState
+from rotator.engine.log_in_limits import LogInLimits
+from rotator.engine.places import Places
 from rotator.ports import Clock
 
 _MINUTE = 60.0
-_Key = tuple[str, ProviderVerb | None]  # an account, or one verb there
+_SEEN_AGAIN = 2 * 3600.0  # seconds: what is refused is tried again hourly
+_AFTER_THE_TURN = 1.0  # seconds: the retirement of a minute ago must have left the window
+_WAITED_FOR = timedelta(seconds=20)  # less than a call's patience
+_NO_KEYS: Mapping[str, str] = MappingProxyType({})
+_Key = tuple[str, ProviderVerb | None]  # an account's key, or its name in the configuration and one verb
 
 
 class Throttles:
     """Shared by all looks of one process; thread-safe."""
 
-    def __init__(self, clock: Clock, circuit: Circuit, retirements_per_minute: int) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        clock: Clock,
+        circuit: Circuit,
+        retirements_per_minute: int,
+        account_keys: Mapping[str, str] = _NO_KEYS,
+        pace_delay: Callable[[str], timedelta] = lambda _: timedelta(),
+    ) -> None:
+        """Begins with closed circuits.
+
+        Args:
+            account_keys: by an account's name in the configuration, a key that all names of one account share.
+            pace_delay: returns how long a request to the account with that name would wait for its pace.
+        """
+        self._clock, self._keys, self._pace_delay = clock, account_keys, pace_delay
+        self.places = Places(clock, circuit.threshold)
+        self.log_ins = LogInLimits(clock)
         self._new = circuit
         self._circuits: dict[_Key, Circuit] = {}  # those with failures: every look asks them all
         self._cap = retirements_per_minute
         self._retired: deque[float] = deque()
-        self._proving: dict[str, str] = {}  # by target, the account: a password was set just now
-        self._unproved: dict[str, str] = {}  # by target, the account: a password was not accepted in time
-        self._put_back: dict[str, str] = {}  # likewise, and the old one was put back
-        self._refused: dict[str, tuple[str, float]] = {}  # by target, the account and since when
+        self._turns: dict[str, float] = {}  # by target: when there is one left for it
+        self._last_turn = 0.0
+        self._refused: dict[str, tuple[str, float, float]] = {}  # by target: the account, since when, and last seen
         self._accepted: dict[str, tuple[Credential, datetime]] = {}  # by target, what was accepted and when
         self._accepted_again: dict[str, float] = {}  # by account, when a credential was last seen accepted once more
         self._lock = Lock()
 
+    def key(self, account: str) -> str:
+        """Returns the key that all names of an account in the configuration share."""
+        return self._keys.get(account, account)
+
     def open_until(self, accounts: Iterable[str], now: datetime) -> Mapping[str, datetime]:
         """Returns the accounts that may not be called now, each with the time of its next probe."""
         waits = self._waits()
-        return {name: now + waits[name, None] for name in accounts if (name, None) in waits}
+        if not waits:  # as nearly always, and there may be many accounts
+            return {}
+        return {name: now + waits[self.key(name), None] for name in accounts if (self.key(name), None) in waits}
 
     def shut_until(self, now: datetime) -> Mapping[tuple[str, ProviderVerb], datetime]:
         """Returns the accounts and verbs that may not be called now, each with the time of the next probe."""
@@ -53,7 +80,9 @@ class Throttles:
     def open_circuits(self) -> tuple[str, ...]:
         """Returns the accounts whose circuit is open, even if a probe may go out now."""
         with self._lock:
-            return tuple(sorted(name for (name, verb), one in self._circuits.items() if verb is None and one.is_open))
+            keys = {key for (key, verb), one in self._circuits.items() if verb is None and one.is_open}
+        named = {name for name, key in self._keys.items() if key in keys}
+        return tuple(sorted(named | (keys - set(self._keys.values()))))
 
     def forbidden_verbs(self) -> tuple[tuple[str, str], ...]:
         """Returns the accounts and verbs whose circuit is open, even if a probe may go out now."""
@@ -67,7 +96,7 @@ class Throttles:
         What is urgent always may: it is a probe as well, and no other follows it for a while.
         """
         at = self._clock.monotonic()
-        keys: tuple[_Key, ...] = ((account, None), (account, verb))
+        keys: tuple[_Key, ...] = ((self.key(account), None), (account, verb))
         with self._lock:
             circuits = {key: self._circuits[key] for key in keys if key in self._circuits}
             if not urgent and any(circuit.wait(at) > timedelta() for circuit in circuits.values()):
@@ -78,16 +107,17 @@ class Throttles:
     def learn_from(self, account: str, verb: ProviderVerb, answer: Answer[object]) -> None:
         """Counts an answer in the account's circuits. A rate limit says nothing about the account's health.
 
-        A missing right is counted for its verb alone: with other verbs the account answers as it should.
+        A missing right is counted for its verb alone, and for the configuration entry whose key lacks it: with other
+        verbs the account answers as it should.
         """
         at = self._clock.monotonic()
         if isinstance(answer, Retry) and answer.why is Wait.RATE_LIMITED:
             return
         with self._lock:
             if _is_failure(answer):
-                self._count_failure((account, None), at)
+                self._count_failure((self.key(account), None), at)
                 return
-            self._circuits.pop((account, None), None)
+            self._circuits.pop((self.key(account), None), None)
             if isinstance(answer, Refused) and answer.why is Refusal.PERMISSION:
                 self._count_failure((account, verb), at)
             else:
@@ -96,40 +126,46 @@ class Throttles:
     def _count_failure(self, key: "_Key", at: float) -> None:
         self._circuits[key] = self._circuits.get(key, self._new).after_failure(at)
 
-    def note_attempt(self, target: str, attempt: Attempt | None, can: Capabilities | None, now: datetime) -> None:
+    def note_attempt(self, target: str, state: TargetState, can: Capabilities | None, now: datetime) -> None:
         """Remembers whether a target has a password in place that is being proved, or was not accepted."""
-        with self._lock:
-            self._proving.pop(target, None)
-            self._unproved.pop(target, None)
-            if attempt is None:
-                return
-            if attempt.phase is Phase.PROVED:
-                self._put_back.pop(target, None)
-            elif may_cut_off(attempt):
-                in_flight = can is not None and is_propagating(attempt, can, now)
-                (self._proving if in_flight else self._unproved)[target] = attempt.staged.account
+        attempt = state.attempt
+        propagating = attempt is not None and can is not None and is_propagating(attempt, can, now)
+        account = self.key(attempt.staged.account) if attempt is not None else ""
+        self.places.note(target, state, account, propagating=propagating)
 
     def note_unaccepted(self, target: str, account: str) -> None:
-        """Remembers a password that was not accepted and is put back, until the same target has one that is proved."""
-        with self._lock:
-            self._put_back[target] = account
+        """Remembers a password that was not accepted in time, until the same target has one that is proved."""
+        self.places.note_unaccepted(target, self.key(account))
 
-    def unproved_accounts(self, target: str = "") -> frozenset[str]:
-        """Returns the accounts that did not accept as many passwords as the failures that open a circuit.
+    def unproved_accounts(self, target: Target) -> frozenset[str]:
+        """Returns the target's account if it did not accept as many passwords as the failures that open a circuit.
 
         A target whose own password was not accepted may try again: somebody has to be the first.
         """
-        with self._lock:
-            refused = self._put_back | self._unproved
-        counted, own = Counter(refused.values()), refused.get(target)
-        return frozenset(name for name, number in counted.items() if number >= self._new.threshold and name != own)
+        refused = self.places.is_refused(target.name, self.key(target.account))
+        return frozenset({target.account}) if refused else frozenset()
 
-    def proving_accounts(self) -> frozenset[str]:
-        """Returns the accounts with as many passwords set in place that are not accepted, or not proved yet."""
-        with self._lock:
-            counted = Counter((self._put_back | self._unproved | self._proving).values())
-            proving = set(self._proving.values())
-        return frozenset(name for name, number in counted.items() if number >= self._new.threshold and name in proving)
+    def proving_accounts(self, target: Target) -> frozenset[str]:
+        """Returns the target's account if as many passwords as its window has room for are set and not proved."""
+        room = self.places.has_room(target.name, self.key(target.account))
+        return frozenset() if room else frozenset({target.account})
+
+    def take_place(self, target: Target) -> bool:
+        """Takes a place in the window of the target's account, until its password is proved or its look ends."""
+        return self.places.take(target.name, self.key(target.account))
+
+    def wait_for_place(self, target: Target, stopping: Callable[[], bool]) -> bool:
+        """Takes a place; waits while others of this process are about to leave theirs. False: look again later."""
+        return self.places.wait(target.name, self.key(target.account), stopping)
+
+    def waiting_targets(self, target: Target) -> int:
+        """Returns how many targets wait for a place at the same account."""
+        return self.places.waiting_at(self.key(target.account))
+
+    def paced_until(self, accounts: Iterable[str], now: datetime) -> Mapping[str, datetime]:
+        """Returns the accounts whose next request goes out later than an effect waits for, each with that time."""
+        delays = {name: self._pace_delay(name) for name in accounts}
+        return {name: now + delay for name, delay in delays.items() if delay > _WAITED_FOR}
 
     def note_verification(self, target: str, state: TargetState) -> None:
         """Remembers since when this process has known that what a target has published is refused, or accepted again.
@@ -146,21 +182,26 @@ class Throttles:
             if state.published is None or state.verification is None or state.verification.accepted:
                 self._refused.pop(target, None)
             else:
-                since = self._refused.get(target, ("", self._clock.monotonic()))[1]
-                self._refused[target] = (state.published.account, since)
+                at = self._clock.monotonic()
+                since = self._refused.get(target, ("", at, at))[1]
+                self._refused[target] = (state.published.account, since, at)
 
     def refused(self, target: str) -> tuple[int, timedelta]:
-        """Returns how many targets of the same account are refused, and how long this process has known of this one."""
+        """Returns how many targets of the same account are refused, and how long this process has known of this one.
+
+        One that was not seen for hours is renamed or retired, or another process looks after it.
+        """
         at = self._clock.monotonic()
         with self._lock:
-            account, since = self._refused.get(target, ("", at))
-            number = sum(account == other for other, _ in self._refused.values())
+            self._refused = {name: seen for name, seen in self._refused.items() if at - seen[2] <= _SEEN_AGAIN}
+            account, since, _ = self._refused.get(target, ("", at, at))
+            number = sum(account == other for other, _, _ in self._refused.values())
         return number, timedelta(seconds=at - since)
 
     def is_vouched_for(self, target: str) -> bool:
         """True if another credential of the account was accepted again since what this target has published is not."""
         with self._lock:
-            account, since = self._refused.get(target, ("", 0.0))
+            account, since, _ = self._refused.get(target, ("", 0.0, 0.0))
             return self._accepted_again.get(account, -1.0) >= since
 
     def retirements_left(self) -> int:
@@ -177,6 +218,17 @@ class Throttles:
                 return False
             self._retired.append(at)
         return True
+
+    def retirement_in(self, target: str) -> timedelta:
+        """Returns when a target that found none left can try again: each has a turn, so they do not all come back."""
+        at = self._clock.monotonic()
+        with self._lock:
+            turn = self._turns.get(target, at)
+            if turn <= at:
+                free = (self._retired[0] if self._retired else at) + _MINUTE
+                turn = self._last_turn = max(free, self._last_turn + _MINUTE / max(self._cap, 1))
+                self._turns[target] = turn
+            return timedelta(seconds=turn - at + _AFTER_THE_TURN)
 
     def _left(self, at: float) -> int:
         while self._retired and self._retired[0] <= at - _MINUTE:

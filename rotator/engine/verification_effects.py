@@ -1,5 +1,7 @@
 """The effects that look after what is published: the proof made again, and the request to repair it."""
 
+from dataclasses import replace
+
 from rotator.core import actions as do
 from rotator.core import drift, verification
 from rotator.core.answers import Answer, Done
@@ -20,7 +22,7 @@ def verify(caller: ProviderCaller, session: Session, action: do.Verify) -> Answe
     if isinstance(answer, Done):
         changed = state.verification is not None and not state.verification.accepted
         how, fraction = str(answer.value), caller.randomness.fraction()
-        session.write(verification.after_acceptance(state, session.target, how, session.clocks(), fraction))
+        session.note(verification.after_acceptance(state, session.target, how, session.clocks(), fraction))
     elif could_not_be_asked(answer):
         changed = not state.verify_failures
         later = caller.next_try(state.verify_failures + 1, answer, obeyed=verification.longest_asked(state))
@@ -39,7 +41,9 @@ def _refused(caller: ProviderCaller, session: Session, credential: Credential, m
     propagation = caller.providers[credential.account].capabilities.propagation
     state, listed = session.state, None
     if state.verification is not None and not state.verification.accepted:
-        answer = caller.ask(credential.account, ProviderVerb.FIND, lambda provider: provider.find(credential))
+        # Even if the account takes no more requests now: each further proof is another wrong log-in.
+        asking = replace(caller, raises_paced=False)
+        answer = asking.ask(credential.account, ProviderVerb.FIND, lambda provider: provider.find(credential))
         if isinstance(answer, Done):
             listed = verification.compare(credential, answer.value)
             session.remember_lookup(credential, answer.value)
@@ -49,7 +53,7 @@ def _refused(caller: ProviderCaller, session: Session, credential: Credential, m
 def draw_verification(caller: ProviderCaller, session: Session) -> None:
     """Draws the time of the first verification."""
     now, fraction = session.clocks().vault, caller.randomness.fraction()
-    session.write(verification.after_verification_draw(session.state, session.target.policy, now, fraction))
+    session.note(verification.after_verification_draw(session.state, session.target.policy, now, fraction))
 
 
 def repair(caller: ProviderCaller, session: Session, action: do.Repair) -> None:

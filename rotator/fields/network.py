@@ -27,6 +27,11 @@ class RateLimit:
         if self.requests < 1 or self.per < timedelta(milliseconds=1):
             raise ValueError("a rate limit must allow at least one request, in a millisecond or more")
 
+    @property
+    def a_second(self) -> float:
+        """The rate in requests a second."""
+        return self.requests / self.per.total_seconds()
+
     def __str__(self) -> str:
         unit = next((unit for unit, seconds in _SECONDS.items() if self.per.total_seconds() == seconds), None)
         return f"{self.requests}/{unit or self.per}"

@@ -65,6 +65,11 @@ class TextField:
         return {"type": "string", **self.schema}
 
 
+def is_name(text: str) -> bool:
+    """True if the text is a name that a Vault path can contain."""
+    return re.fullmatch(_NAME, text) is not None
+
+
 def matching(pattern: str, what: str, remedy: str) -> TextField:
     """Returns the annotation of a text that must match all of `pattern`."""
     expression = re.compile(pattern)
@@ -96,6 +101,16 @@ TargetPattern = Annotated[
     ),
 ]
 """The name of a target, or a pattern with `*` and `?` that matches several."""
+
+UsernamePattern = Annotated[
+    str,
+    matching(
+        r"^[A-Za-z0-9_.@+*?-]{1,128}$",
+        "is not a pattern for usernames",
+        "write letters, digits, '_', '.', '@', '+', '-', and '*' or '?' for any, such as 'agent-*'",
+    ),
+]
+"""A pattern with `*` and `?` for usernames."""
 
 VaultPath = Annotated[
     str,
@@ -143,6 +158,15 @@ class _PathField:
             raise invalid("is not a path", "give the path of a file")
         return context_of(info).directory / value
 
+
+def _included(text: str) -> str:
+    if not text.strip() or "\0" in text:
+        raise invalid("is not a path", "give the path of a file or of a folder")
+    return text
+
+
+IncludedPath = Annotated[str, TextField(_included, {"minLength": 1}, "give the path of a file or of a folder")]
+"""A path that starts at the folder of the file that names it, which may be another one than the configuration's."""
 
 FilePath = Annotated[Path, _PathField()]
 """A path. A relative path starts at the configuration file's folder."""

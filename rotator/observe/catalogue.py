@@ -59,7 +59,7 @@ _OF_FLEETS = (
         "rotator_fleet_ledger_credentials",
         "gauge",
         (*_GROUP, "state"),
-        "Replaced credentials in the ledgers: waiting (accepted until they are disabled) or disabled.",
+        "Replaced credentials in the ledgers: waiting (accepted until they are disabled), disabled or overwritten.",
     ),
     Described(
         "rotator_fleet_rotations_total",
@@ -92,7 +92,8 @@ METRICS = (
         "rotator_retirements_total",
         "counter",
         ("target", "outcome"),
-        "Replaced credentials that were retired, by outcome (disabled, deleted), since the state document was created.",
+        "Replaced credentials that were retired, by outcome (disabled, overwritten, deleted), since the state document "
+        "was created.",
     ),
     Described(
         "rotator_rotation_duration_seconds",
@@ -178,7 +179,8 @@ METRICS = (
         "rotator_ledger_credentials",
         "gauge",
         ("target", "state"),
-        "Replaced credentials in the ledger: waiting (accepted until they are disabled) or disabled (not deleted yet).",
+        "Replaced credentials in the ledger: waiting (accepted until they are disabled), disabled (not deleted yet) or "
+        "overwritten (not disabled, but with a random password).",
     ),
     Described(
         "rotator_retirement_overdue",
@@ -192,6 +194,33 @@ METRICS = (
         ("kind",),
         "Credentials that nobody ends: published (of a target that is not configured), ledger (replaced, at an account "
         "that is not configured) or attempt (open, of a target and at an account that are not configured).",
+    ),
+    Described(
+        "rotator_selection_credentials",
+        "gauge",
+        ("account", "what"),
+        "What the last listing showed for the selections over an account: selected targets; gone (of those that this "
+        "process looks at, the credential in use is not listed); unnamable (the username cannot be in a name); "
+        "undecided (a rotation may have made it).",
+    ),
+    Described(
+        "rotator_selection_listed_timestamp_seconds",
+        "gauge",
+        ("account",),
+        "When an account with selections was last listed as a whole.",
+    ),
+    Described(
+        "rotator_account_held_seconds",
+        "gauge",
+        ("account",),
+        "For how long the provider still asks to send nothing to an account (Retry-After, an exhausted quota); 0 if it "
+        "does not.",
+    ),
+    Described(
+        "rotator_account_rate_share",
+        "gauge",
+        ("account",),
+        "The share of `rate_limit` that is used at most: less than 1 after answers 429, although the limit was kept.",
     ),
     Described(
         "rotator_circuit_open",
@@ -241,6 +270,13 @@ METRICS = (
         "counter",
         ("reason",),
         "Runs that the scheduler skipped since start, by reason.",
+    ),
+    Described(
+        "rotator_sweep_round_seconds",
+        "gauge",
+        (),
+        "The time in which the sweep looks at every target of this process: `daemon.poll`, or half a second for each "
+        "target if that is longer.",
     ),
     Described(
         "rotator_clock_jumps_total",

@@ -1,5 +1,6 @@
 """What Prometheus scrapes of targets: series for each of them, or the sums over each account and policy."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
@@ -12,16 +13,17 @@ from prometheus_client.metrics_core import (
 )
 
 from rotator.observe.catalogue import METRICS
-from rotator.observe.fleet import Fleet, GroupKey, GroupSums
+from rotator.observe.fleet import GroupKey, GroupSums, KnownFleet
 from rotator.observe.needs import Need
-from rotator.observe.target_figures import GAUGES, OF_REMOVED, TargetSnapshot
+from rotator.observe.selections import SelectionFigures
+from rotator.observe.target_figures import GAUGES, LEDGER_STATES, OF_REMOVED, TargetSnapshot, ledger_state
 from rotator.observe.target_words import BLOCKED, STATES
 
 DESCRIBED = {described.name: described for described in METRICS}
 """Every metric by its name."""
 Samples = list[tuple[tuple[str, ...], float]]
 """The values of each label, and the value."""
-_ROTATIONS, _RETIREMENTS = ("succeeded", "failed", "undone"), ("disabled", "deleted")
+_ROTATIONS, _RETIREMENTS = ("succeeded", "failed", "undone"), ("disabled", "overwritten", "deleted")
 _AGES = tuple(timedelta(days=days) for days in (1, 7, 14, 30, 60, 90, 120, 180, 270, 365, 730))
 
 
@@ -38,15 +40,26 @@ def of_targets(targets: Mapping[str, TargetSnapshot], now: datetime) -> Iterator
     yield gauge("rotator_target_blocked", [((name, BLOCKED[why]), 1.0) for name, why in holds if why in BLOCKED])
     counts: Samples = []
     for name, seen in targets.items():
-        disabled = sum(entry.disabled for entry in seen.state.ledger)
-        counts += [((name, "waiting"), len(seen.state.ledger) - disabled), ((name, "disabled"), disabled)]
+        ledger = Counter(map(ledger_state, seen.state.ledger))
+        counts += [((name, word), ledger[word]) for word in LEDGER_STATES]
     yield gauge("rotator_ledger_credentials", counts)
 
 
-def of_fleet(fleet: Fleet, now: datetime) -> Iterator[Metric]:
+def of_fleet(fleet: KnownFleet, now: datetime) -> Iterator[Metric]:
     """Returns the families with the labels `account` and `policy`."""
     with fleet.groups() as groups:
         return iter(list(_of_groups(groups, now, fleet.looked_at_within)))
+
+
+def of_selections(listed: Mapping[str, SelectionFigures]) -> Iterator[Metric]:
+    """Yields what the listings for selections showed."""
+    counts: Samples = []
+    moments: Samples = []
+    for account, figures in listed.items():
+        counts += [((account, word), float(number)) for word, number in figures.counts.items()]
+        moments.append(((account,), figures.listed_at.timestamp()))
+    yield gauge("rotator_selection_credentials", counts)
+    yield gauge("rotator_selection_listed_timestamp_seconds", moments)
 
 
 def _of_groups(groups: Mapping[GroupKey, GroupSums], now: datetime, looked_at_within: timedelta) -> Iterator[Metric]:
@@ -56,7 +69,7 @@ def _of_groups(groups: Mapping[GroupKey, GroupSums], now: datetime, looked_at_wi
     needs = [((*key, need), float(len(names[need]))) for key, names in found for need in Need]
     yield gauge("rotator_fleet_targets_in_need", needs)
     yield gauge("rotator_fleet_targets_blocked", _split(of_groups, BLOCKED.values(), lambda sums: sums.blocked))
-    ledger = _split(of_groups, ("waiting", "disabled"), lambda sums: sums.ledger)
+    ledger = _split(of_groups, LEDGER_STATES, lambda sums: sums.ledger)
     yield gauge("rotator_fleet_ledger_credentials", ledger)
     yield gauge("rotator_fleet_attempts_open", [(key, float(sums.attempts)) for key, sums in of_groups])
     yield gauge("rotator_fleet_max_age_seconds", [(key, sums.max_age) for key, sums in of_groups])

@@ -6,17 +6,17 @@ what time alone brings about is read off lists of moments that are kept in order
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import sub
 from threading import Lock
 
-from rotator.core.actions import Hold
+from rotator.core.holding import Hold
 from rotator.core.model import Counts, Target, TargetState
 from rotator.observe.needs import FUTURE, Need, needs
-from rotator.observe.target_figures import TargetSnapshot, max_age
+from rotator.observe.target_figures import TargetSnapshot, ledger_state, max_age
 from rotator.observe.target_words import BLOCKED, state_word
 from rotator.ports import Clock
 
@@ -63,7 +63,7 @@ class GroupSums:
         return dict(zip(_COUNTED, self.counts, strict=True))
 
 
-class Fleet:
+class KnownFleet:
     """Every target that was seen. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
@@ -95,10 +95,10 @@ class Fleet:
             else:
                 self._put(seen, known)
 
-    def forget_all_but(self, names: set[str]) -> None:
-        """Drops the targets that are no longer configured, or of which nothing is left."""
+    def forget(self, names: Collection[str]) -> None:
+        """Drops targets of which nothing is left, or that another process looks at."""
         with self._lock:
-            for gone in self._seen.keys() - names:
+            for gone in self._seen.keys() & set(names):
                 self._move(self._seen.pop(gone), -1)
             self._groups = {key: sums for key, sums in self._groups.items() if sums.targets}
 
@@ -165,9 +165,8 @@ class Fleet:
         if blocked is not None:
             sums.blocked[blocked] += by
         sums.attempts += by * (state.attempt is not None)
-        disabled = sum(entry.disabled for entry in state.ledger)
-        sums.ledger["disabled"] += by * disabled
-        sums.ledger["waiting"] += by * (len(state.ledger) - disabled)
+        for entry in state.ledger:
+            sums.ledger[ledger_state(entry)] += by
         for need, since in needs(seen):
             _change(sums.moments[need], since, target.name, by)
         if not seen.has_left:

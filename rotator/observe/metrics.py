@@ -6,8 +6,8 @@ requests, clock jumps and missed runs start at zero with the process. `rotator.o
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -19,8 +19,9 @@ from prometheus_client.registry import Collector
 from rotator.core.clocks import Clocks
 from rotator.core.left_over import Orphan, OrphanKind
 from rotator.observe.audit import AuditStatus
-from rotator.observe.families import DESCRIBED, gauge, of_fleet, of_targets
-from rotator.observe.fleet import Fleet
+from rotator.observe.families import DESCRIBED, gauge, of_fleet, of_selections, of_targets
+from rotator.observe.fleet import KnownFleet
+from rotator.observe.selections import SelectionFigures
 from rotator.ports import Clock
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -32,7 +33,7 @@ _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 class Metrics:
     """Implements `ports.Meter` on a private registry. Thread-safe."""
 
-    def __init__(self, clock: Clock, version: str, fleet: Fleet, *, target_series: int) -> None:
+    def __init__(self, clock: Clock, version: str, fleet: KnownFleet, *, target_series: int) -> None:
         """Wires the metrics.
 
         Args:
@@ -47,6 +48,8 @@ class Metrics:
         self._simple: dict[str, float] = {}  # gauges without a label
         self._audit: Callable[[], AuditStatus] | None = None
         self._orphans: Callable[[], Iterable[Orphan]] = tuple
+        self._paces: Callable[[], Mapping[str, tuple[float, float]]] = dict
+        self._selections: Callable[[], Mapping[str, SelectionFigures]] = dict
         self._registry = CollectorRegistry()
         self._provider_requests = _counter(self._registry, "rotator_provider_requests_total")
         self._provider_seconds = _histogram(self._registry, "rotator_provider_request_duration_seconds")
@@ -91,6 +94,11 @@ class Metrics:
         """Counts a run that the scheduler skipped."""
         self._missed.labels(*self._bounds.words("missed", "", reason)).inc()
 
+    def sweep_takes(self, round_: timedelta) -> None:
+        """Sets how long the sweep takes for all targets of this process."""
+        with self._lock:
+            self._simple["rotator_sweep_round_seconds"] = round_.total_seconds()
+
     def clock_jumped(self, *, forward: bool) -> None:
         """Counts a jump of the wall clock."""
         self._jumps.labels("forward" if forward else "backward").inc()
@@ -121,9 +129,17 @@ class Metrics:
         """Asks for the audit's status at each scrape."""
         self._audit = status
 
+    def follow_paces(self, paces: Callable[[], Mapping[str, tuple[float, float]]]) -> None:
+        """Asks at each scrape, by account, for how many seconds it is held and what share of its limit is used."""
+        self._paces = paces
+
     def follow_orphans(self, orphans: Callable[[], Iterable[Orphan]]) -> None:
         """Asks for what nobody ends at each scrape."""
         self._orphans = orphans
+
+    def follow_selections(self, figures: Callable[[], Mapping[str, SelectionFigures]]) -> None:
+        """Asks for what the listings for selections showed at each scrape."""
+        self._selections = figures
 
     def render(self) -> bytes:
         """Returns the page that Prometheus scrapes, in the format of `CONTENT_TYPE`."""
@@ -154,6 +170,10 @@ class Metrics:
         yield gauge("rotator_provider_verb_forbidden", [(pair, 1.0) for pair in forbidden])
         for name, value in simple.items():
             yield gauge(name, [((), value)])
+        yield from of_selections(self._selections())
+        paces = self._paces()
+        yield gauge("rotator_account_held_seconds", [((name,), held) for name, (held, _) in paces.items()])
+        yield gauge("rotator_account_rate_share", [((name,), share) for name, (_, share) in paces.items()])
         left = Counter(orphan.kind for orphan in self._orphans())
         yield gauge("rotator_orphans", [((kind,), float(left[kind])) for kind in OrphanKind])
 

@@ -4,10 +4,10 @@ It is built key by key, so a new field of the model does not appear in it by acc
 durations are seconds, and unknown values are null. Its keys are stable:
 
 * `version`, `time`, `clock_offset_seconds` (how far this machine's clock is ahead of Vault's; null until Vault has
-  answered), `holder` (this process), `summary`, `targets`, `next`, `orphans`, `audit`.
+  answered), `holder` (this process), `summary`, `targets`, `next`, `orphans`, `selections`, `audit`.
 * `summary`: `targets` (how many), `states` (how many are in each state), `needs` (how many somebody has to look after,
   by need), `orphans` (how many). In `/status` of the whole fleet, whatever the page and the filters; in
-  `rotator status` of the targets that were asked for.
+  `rotator status` of the targets that were read, and `matching` says how many of them the filters let through.
 * `next`: the name to ask for the next page with (`after`); null if this is the last one.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
   `published`, `age_seconds`, `max_age_seconds`, `last_rotation`, `next_rotation`, `attempt`, `ledger`, `failures`,
@@ -19,7 +19,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * `attempt`: `id`, `purpose`, `phase`, `since`, `applied_at`, `uncertain`, `compromised`, `requested_by`, `reason`,
   `credential` (`account`, `id`, `username`).
 * of each entry of `ledger`: `account`, `id`, `username`, `ending`, `replaced_at`, `disable_at`, `disabled_at`,
-  `ends_at`, `undo_until` (null if it cannot be undone), `undo_refused` (why not), `overdue`, `failures`, `note`.
+  `overwritten_at` (it got a random password instead), `ends_at`, `undo_until` (null if it cannot be undone),
+  `undo_refused` (why not), `overdue`, `failures`, `note`.
 * `waiting`: `reason`, `message`, `until`; null until the first look at the target.
 * `request`: `purpose`, `requested_by`, `reason`, `at`, `compromised`, `take_over`.
 * `claim`: `holder`, `until`, `ours`.
@@ -28,6 +29,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * of each entry of `former_paths` (paths that the target has left): `path`, `until` (it is withdrawn then), `note`.
 * `orphans`: what is left of targets that are not configured, and what was replaced at accounts that are not configured:
   `name`, `configured`, `published`, `attempt`, `ledger`; each entry of that also has `reachable`.
+* `selections`, by provider account, in `/status`: `listed_at`, and how many credentials are `selected`, `gone`,
+  `unnamable` and `undecided`, with some of the names: `gone_targets`, `unnamable_usernames`.
 * `audit`: `chain`, `sequence`, `hash` (keep it elsewhere: it lets `rotator verify-audit` find a truncation), `waiting`,
   `problem`.
 """
@@ -38,13 +41,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from rotator.core.actions import Hold
 from rotator.core.clocks import Clocks
+from rotator.core.holding import Hold
 from rotator.core.left_over import is_empty, orphans
 from rotator.core.model import Attempt, Capabilities, Claim, Credential, LedgerEntry, Request, Target, TargetState
 from rotator.core.undo import UndoCandidate, UndoImpossible, undo_candidate, undo_refusal
 from rotator.observe.audit import AuditStatus
-from rotator.observe.fleet import Fleet
+from rotator.observe.fleet import KnownFleet
 from rotator.observe.needs import Need
 from rotator.observe.target_figures import max_age, overdue
 from rotator.observe.target_words import STATES, state_word
@@ -63,6 +66,7 @@ class Surroundings:
     holds: Mapping[str, Hold] = field(default_factory=dict)  # by target: the result of its last look
     audit: AuditStatus | None = None
     vault_now: datetime | None = None
+    selections: JsonObject = field(default_factory=dict)  # by provider account: what its last listing showed
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +103,12 @@ def status_document(
         ],
         "next": page.following if page is not None else None,
         "orphans": list(_orphans(states, names, now, around)),
+        "selections": around.selections,
         "audit": _audit(around.audit) if around.audit is not None else None,
     }
 
 
-def summary(fleet: Fleet, targets: int, orphans: int) -> JsonObject:
+def summary(fleet: KnownFleet, targets: int, orphans: int) -> JsonObject:
     """Returns how many of the targets that were seen are in each state, and how many somebody has to look after."""
     states, needs = fleet.states(), Counter(need for found in fleet.in_need().values() for need in found)
     return {
@@ -244,6 +249,7 @@ def _entry(entry: LedgerEntry, candidate: UndoCandidate | None, now: datetime, a
         "replaced_at": _time(entry.replaced_at),
         "disable_at": _time(entry.disable_at),
         "disabled_at": _time(entry.disabled_at),
+        "overwritten_at": _time(entry.overwritten_at),
         "ends_at": _time(entry.ends_at),
         "undo_until": _time(until),
         "undo_refused": refused,
@@ -298,6 +304,7 @@ def _counts(state: TargetState) -> JsonObject:
         "failed": counts.failed,
         "undone": counts.undone,
         "disabled": counts.disabled,
+        "overwritten": counts.overwritten,
         "deleted": counts.deleted,
         "seconds": counts.seconds,
     }

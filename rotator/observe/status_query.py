@@ -12,7 +12,7 @@ from rotator.observe.target_words import FILTERS, ORPHAN, words
 PAGE = 200
 """The length of a page unless it is asked for."""
 LONGEST_PAGE = 1000
-_KEYS = ("limit", "after", "state", "account", "name", "due_before")
+_KEYS = ("limit", "after", "state", "account", "name", "label", "due_before")
 
 
 class StatusQueryError(ValueError):
@@ -26,6 +26,7 @@ class StatusQuery:
     states: tuple[str, ...] = ()  # of `FILTERS`
     accounts: tuple[str, ...] = ()
     names: tuple[str, ...] = ()  # names, or patterns with `*` and `?`
+    labels: tuple[str, ...] = ()  # such as `site=berlin`; a target has to have all of them
     due_before: datetime | None = None
     after: str = ""  # the name that the page before ended with
     limit: int = PAGE
@@ -33,13 +34,17 @@ class StatusQuery:
     @property
     def asks_for_orphans(self) -> bool:
         """True if what is left of removed targets is asked for: by its word, or by no filter at all."""
-        return ORPHAN in self.states or not (self.states or self.accounts or self.names or self.due_before)
+        return ORPHAN in self.states or not (
+            self.states or self.accounts or self.names or self.labels or self.due_before
+        )
 
     def may_match(self, target: Target) -> bool:
         """True unless the configuration alone says that a target is not asked for."""
-        return (not self.accounts or target.account in self.accounts) and (
-            not self.names or any(fnmatchcase(target.name, pattern) for pattern in self.names)
-        )
+        if self.accounts and target.account not in self.accounts:
+            return False
+        if self.names and not any(fnmatchcase(target.name, pattern) for pattern in self.names):
+            return False
+        return not self.labels or {f"{key}={value}" for key, value in target.labels}.issuperset(self.labels)
 
     def matches(self, seen: TargetSnapshot, now: datetime, looked_at_within: timedelta) -> bool:
         """True if what is known of a target is asked for, provided that `may_match`."""
@@ -69,6 +74,7 @@ def parse(query: Mapping[str, Sequence[str]]) -> StatusQuery:
         states=checked_states(query.get("state", ())),
         accounts=tuple(query.get("account", ())),
         names=tuple(query.get("name", ())),
+        labels=tuple(query.get("label", ())),
         due_before=_moment(query.get("due_before", [])),
         after=query.get("after", [""])[-1],
         limit=_limit(query.get("limit", [str(PAGE)])[-1]),

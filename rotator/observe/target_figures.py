@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from rotator.core.actions import Hold
 from rotator.core.attempts import may_cut_off
+from rotator.core.holding import Hold
 from rotator.core.model import LedgerEntry, Policy, Target, TargetState
 from rotator.core.schedule import Cron
 from rotator.core.verification import is_overdue, is_refused
@@ -52,12 +52,26 @@ def max_age(policy: Policy) -> timedelta:
 
 def overdue_from_entry(entry: LedgerEntry) -> datetime:
     """Returns when the disabling or deletion of a replaced credential is so late that somebody must be told."""
-    return (entry.ends_at if entry.disabled else entry.disable_at) + GRACE
+    return (entry.ends_at if entry.cut_off else entry.disable_at) + GRACE
 
 
 def overdue(entry: LedgerEntry, now: datetime) -> bool:
-    """Returns True if a replaced credential should have been disabled, or deleted, more than `GRACE` ago."""
-    return now > overdue_from_entry(entry)
+    """Returns True if a replaced credential should have been disabled, or deleted, more than `GRACE` ago.
+
+    One that stays enabled with a random password is nobody's trouble.
+    """
+    return not entry.stays_enabled and now > overdue_from_entry(entry)
+
+
+LEDGER_STATES = ("waiting", "disabled", "overwritten")
+"""Exactly one of these is the state of a replaced credential."""
+
+
+def ledger_state(entry: LedgerEntry) -> str:
+    """Returns the one of `LEDGER_STATES` that says how far a replaced credential is."""
+    if entry.disabled:
+        return "disabled"
+    return "overwritten" if entry.cut_off else "waiting"
 
 
 GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {

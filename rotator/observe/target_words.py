@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from rotator.core.actions import Hold, HoldReason
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import TargetState
 from rotator.observe.needs import FUTURE, Need, needs
 from rotator.observe.target_figures import TargetSnapshot
@@ -14,14 +14,13 @@ BLOCKED = {
     HoldReason.ACCOUNT_MISSING: "account_missing",
     HoldReason.ACCOUNT_CHANGED: "account_changed",
     HoldReason.UNPROVED: "passwords_not_accepted",
+    HoldReason.CANARY_FAILED: "canary_failed",
     HoldReason.CLOCKS_DIFFER: "clocks_differ",
     HoldReason.LEFT_ALONE: "cannot_be_proved",
     HoldReason.RENAMED: "renamed",
     HoldReason.FORMER_PATH: "former_path",
 }
 """What holds a target up, other than the due time, in the words of the metrics."""
-# Holds that end only if a person or something outside rotator acts; the others end by themselves.
-_BLOCKING = frozenset({*BLOCKED, HoldReason.CIRCUIT_OPEN, HoldReason.PUBLISHED_REFUSED} - {HoldReason.IDLE_IN_OVERLAP})
 
 STATES = ("never rotated", "idle", "rotating", "failing", "blocked", "retired")
 """Exactly one of these is the state of a target."""
@@ -36,7 +35,7 @@ FILTERS = (*_WORDS.values(), *OTHERS, *Need, ORPHAN)
 
 def state_word(state: TargetState, hold: Hold | None) -> str:
     """Returns the one of `STATES` that says best how a target is."""
-    if hold is not None and hold.reason in _BLOCKING:
+    if hold is not None and hold.reason.end.blocks:
         return "blocked"
     if state.retired_at is not None:
         return "retired"

@@ -5,8 +5,9 @@ its secrets are read, what the adapter is built from.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from hashlib import blake2b, pbkdf2_hmac
 from typing import Self, get_args
 
 from rotator.core.model import Capabilities, Proof
@@ -18,6 +19,14 @@ from rotator.fields.text import FilePath
 from rotator.fields.times import Grace
 from rotator.providers.http.client import HttpOptions
 
+_ROUNDS = 200_000
+
+
+def one_way(secrets: Iterable[Secret]) -> str:
+    """Returns a text that equal secrets share and that costs too much to try secrets on: it is stored and logged."""
+    text = "\0".join(secret.reveal() for secret in secrets)
+    return pbkdf2_hmac("sha256", text.encode(), b"rotator: the name of an account", _ROUNDS).hex()
+
 
 class AccountOptions(Section, ABC):
     """One provider account."""
@@ -27,8 +36,9 @@ class AccountOptions(Section, ABC):
     base_url: Url
     """The beginning of every URL of the provider's API. Change it only for a sandbox or a proxy."""
     rate_limit: Rate = RateLimit(5, timedelta(seconds=1))
-    """The maximum rate of requests to this account, such as `5/s`, `300/m` or `1000/h`; default 5/s. Providers that
-    publish no limit still answer a burst with 429, and other programs often use the same account."""
+    """The maximum rate of requests to this account, such as `5/s`, `300/m` or `1000/h`; default 5/s. It counts for the
+    account at the provider: all entries and processes that use it share it, and of several limits the lowest counts.
+    Providers that publish no limit still answer a burst with 429, and other programs often use the same account."""
     ca_file: FilePath | None = None
     """A file of CA certificates (PEM) to verify the provider with, instead of the public CAs: for a private proxy."""
     allow_plain_http: tuple[HostName, ...] = ()
@@ -57,6 +67,19 @@ class AccountOptions(Section, ABC):
     def identity(self) -> str:
         """The account as the provider knows it; empty if nothing but the key names it."""
         return ""
+
+    @property
+    def account_key(self) -> str:
+        """A name for the account at the provider, which tells nothing about it. Needs `with_secrets`.
+
+        Entries of the configuration and processes that use the same account share its pace and its circuit.
+        """
+        return blake2b("\0".join(self._account).encode(), digest_size=10).hexdigest()
+
+    @property
+    def _account(self) -> tuple[str, ...]:
+        """What makes an account at the provider, whatever the kind of credential."""
+        return (self.type, self.base_url, self.identity or one_way(self.secrets))
 
     @property
     @abstractmethod

@@ -11,19 +11,19 @@ from rotator.fields.references import Resolved
 from rotator.fields.section import Section
 from rotator.fields.times import duration_text
 from rotator.providers.http.client import CallTimeouts
-from rotator.settings.models import Settings
 from rotator.settings.problems import Finding, Loc
+from rotator.settings.targets import CheckedSettings
 from rotator.settings.vault import RemoteVaultSettings
 
 _LONGEST_CALL: timedelta = CallTimeouts().longest_call
 
 
-def plain_http_is_allowed(settings: Settings) -> Iterator[Finding]:
+def plain_http_is_allowed(checked: CheckedSettings) -> Iterator[Finding]:
     """Passwords cross the network only over TLS, unless `allow_plain_http` names the host."""
     urls: list[tuple[Loc, str, tuple[str, ...]]] = []
-    if isinstance(settings.vault, RemoteVaultSettings):
-        urls.append((("vault", "address"), settings.vault.address, settings.vault.allow_plain_http))
-    for name, account in settings.providers.items():
+    if isinstance(checked.settings.vault, RemoteVaultSettings):
+        urls.append((("vault", "address"), checked.settings.vault.address, checked.settings.vault.allow_plain_http))
+    for name, account in checked.settings.providers.items():
         urls += [(("providers", name, key), url, account.allow_plain_http) for key, url in account.urls.items()]
     for loc, url, allowed in urls:
         host = urlsplit(url).hostname or ""
@@ -32,21 +32,21 @@ def plain_http_is_allowed(settings: Settings) -> Iterator[Finding]:
             yield Finding(loc, "plain http would expose every password to the network", remedy)
 
 
-def vault_address_is_bare(settings: Settings) -> Iterator[Finding]:
+def vault_address_is_bare(checked: CheckedSettings) -> Iterator[Finding]:
     """The paths of Vault's API are appended to the address."""
-    vault = settings.vault
+    vault = checked.settings.vault
     if isinstance(vault, RemoteVaultSettings) and urlsplit(vault.address).path:
         remedy = "give only scheme, host and port; the mount goes in `mount`"
         yield Finding(("vault", "address"), "must not have a path", remedy)
 
 
-def ca_files_hold_certificates(settings: Settings) -> Iterator[Finding]:
+def ca_files_hold_certificates(checked: CheckedSettings) -> Iterator[Finding]:
     """An unusable CA file is an error at start, not at the first request."""
     files: list[tuple[Loc, Path | None]] = [
-        (("providers", name, "ca_file"), account.ca_file) for name, account in settings.providers.items()
+        (("providers", name, "ca_file"), account.ca_file) for name, account in checked.settings.providers.items()
     ]
-    if isinstance(settings.vault, RemoteVaultSettings):
-        files.append((("vault", "ca_file"), settings.vault.ca_file))
+    if isinstance(checked.settings.vault, RemoteVaultSettings):
+        files.append((("vault", "ca_file"), checked.settings.vault.ca_file))
     for loc, file in files:
         reason = _unusable(file) if file is not None else None
         if reason is not None:
@@ -61,9 +61,9 @@ def _unusable(file: Path) -> str | None:
     return None if b"-----BEGIN CERTIFICATE-----" in text else "the file contains no certificate"
 
 
-def secret_files_are_private(settings: Settings) -> Iterator[Finding]:
+def secret_files_are_private(checked: CheckedSettings) -> Iterator[Finding]:
     """Warns about each secret in a file that every user can read."""
-    for loc in _exposed(settings, ()):
+    for loc in _exposed(checked.settings, ()):
         what = "every user of this machine can read this secret's file"
         yield Finding(loc, what, "run chmod o-rwx; in Kubernetes, set defaultMode: 0440 on the volume", fatal=False)
 
@@ -80,9 +80,9 @@ def _exposed(part: Any, loc: Loc) -> Iterator[Loc]:
             yield from _exposed(value, (*loc, key))
 
 
-def stop_lets_a_call_end(settings: Settings) -> Iterator[Finding]:
+def stop_lets_a_call_end(checked: CheckedSettings) -> Iterator[Finding]:
     """A shorter stop would cut calls in progress off and leave their outcomes unknown."""
-    if settings.daemon.stop_within <= _LONGEST_CALL:
+    if checked.settings.daemon.stop_within <= _LONGEST_CALL:
         longest = duration_text(_LONGEST_CALL)
         what = f"is too short: a provider call may take {longest}, and a stop must not cut it off"
         yield Finding(("daemon", "stop_within"), what, f"set it to more than {longest}")

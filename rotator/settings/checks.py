@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
-from rotator.settings import account_checks, policy_checks, target_checks
+from rotator.settings import account_checks, policy_checks, selection_checks, target_checks
 from rotator.settings.models import Settings
 from rotator.settings.problems import Finding
+from rotator.settings.targets import CheckedSettings
 
-CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[CheckedSettings], Iterator[Finding]], ...] = (
     target_checks.names_are_unique,
     target_checks.providers_exist,
     target_checks.policies_exist,
@@ -19,6 +20,9 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     target_checks.usernames_are_valid,
     target_checks.signal_rotates_targets,
     target_checks.in_place_has_no_overlap,
+    selection_checks.selections_are_linked,
+    selection_checks.selections_are_possible,
+    selection_checks.selections_stay_apart,
     account_checks.plain_http_is_allowed,
     account_checks.vault_address_is_bare,
     account_checks.ca_files_hold_certificates,
@@ -31,10 +35,12 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     policy_checks.overlap_outlasts_propagation,
     policy_checks.overlap_ends_before_next_rotation,
     policy_checks.windows_open_often_enough,
+    policy_checks.fleets_begin_in_time,
     policy_checks.backoff_grows,
 )
 
 
 def all_findings(settings: Settings) -> tuple[Finding, ...]:
     """Returns the findings of all checks, without duplicates."""
-    return tuple(dict.fromkeys(finding for check in CHECKS for finding in check(settings)))
+    checked = CheckedSettings(settings)
+    return tuple(dict.fromkeys(finding for check in CHECKS for finding in check(checked)))

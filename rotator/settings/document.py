@@ -1,68 +1,54 @@
-"""YAML text as plain data, with the line and column of every key and value.
+"""YAML text as plain data, and the line and column of those keys and values that somebody asks for.
+
+libyaml reads the text; the meaning of its events is decided here, by YAML 1.2. Positions are found by reading the text
+once more, and only when there is something to say: a hundred thousand targets have a million and a half of them.
 
 Only the YAML that a configuration needs is accepted: mappings, lists, text, numbers, booleans, null, and anchors.
 Messages never quote the text, since it may contain a password.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
-from ruamel.yaml.reader import ReaderError
+from yaml.error import MarkedYAMLError, YAMLError
+from yaml.reader import Reader
 
 from rotator.settings.problems import Loc
-
-Plain: TypeAlias = "dict[str, Plain] | list[Plain] | str | int | float | bool | None"
-TextPosition: TypeAlias = tuple[int, int]  # line and column, both counted from 1
-
-_DEEPEST = 30
-_MOST_VALUES = 300_000  # a few lines of nested anchors can stand for more values than memory holds
-_TAG = "tag:yaml.org,2002:"
-_TRUE = "true"
+from rotator.settings.yaml_events import SyntaxProblem, TextPosition, YamlReader
 
 # The beginning of the parser's message, then the problem and the remedy in words for the file's author.
 _SYNTAX = (
-    ("found character '\\t'", "a tab is not allowed here", "indent with spaces"),
-    ("found character", "this character cannot begin a value", "put the value in quotes"),
+    ("found character that cannot start", "this character cannot begin a value", "put the value in quotes"),
     (
         "mapping values are not allowed",
         "a ':' is not allowed here",
         "check the indentation, or put the value in quotes",
     ),
-    ("found undefined alias", "'*' refers to an anchor that does not exist", "put the value in quotes"),
     ("found undefined tag", "'!' begins a tag, and tags are not allowed", "put the value in quotes"),
-    ("expected <block end>", "the indentation does not match the lines above", "align it with the surrounding lines"),
-    ("expected ',' or", "a bracket is not closed", "close it with ']' or '}'"),
+    (
+        "did not find expected key",
+        "the indentation does not match the lines above",
+        "align it with the surrounding lines",
+    ),
+    (
+        "did not find expected '-'",
+        "the indentation does not match the lines above",
+        "align it with the surrounding lines",
+    ),
+    ("did not find expected ','", "a bracket is not closed", "close it with ']' or '}'"),
     ("found unexpected end of stream", "a quote is not closed", "close it"),
     ("found unknown escape", "unknown escape after '\\'", "use single quotes"),
     ("could not find expected ':'", "a key without ':'", "write it as 'key: value'"),
-    ("but found another document", "a second document begins here", "keep one document, without '---' inside"),
-    ("maximum depth", f"nested deeper than {_DEEPEST} levels", "check the brackets and the indentation"),
 )
 
 
-class SyntaxProblem(Exception):
-    """The text is not YAML that a configuration may use. `position` is None if the line is unknown."""
-
-    def __init__(self, position: TextPosition | None, loc: Loc, what: str, remedy: str) -> None:
-        super().__init__(what)
-        self.position, self.loc, self.what, self.remedy = position, loc, what, remedy
-
-
 @dataclass(frozen=True, slots=True)
-class YamlDocument:
-    """The data of a file, and the position of each part."""
+class Document(ABC):
+    """The data of a file, and how to find the positions of its parts."""
 
-    data: Plain
-    positions: dict[Loc, TextPosition] = field(default_factory=dict)
-
-    def position(self, loc: Loc) -> TextPosition | None:
-        """Returns the position of `loc` or of the innermost part that encloses it; None for a missing top-level key."""
-        while loc and loc not in self.positions:
-            loc = loc[:-1]
-        return self.positions.get(loc) if loc else None
+    data: Any
 
     def at(self, loc: Loc) -> Any:
         """Returns the data at `loc`; None if there is none."""
@@ -74,6 +60,47 @@ class YamlDocument:
                 return None
         return here
 
+    def has(self, loc: Loc) -> bool:
+        """True if there is something at `loc`, be it null."""
+        parent = self.at(loc[:-1])
+        return isinstance(parent, dict) and loc[-1] in parent
+
+    @abstractmethod
+    def places(self, wanted: Collection[Loc]) -> Mapping[Loc, TextPosition]:
+        """Returns the position of each of `wanted` that the file contains."""
+
+    def positions(self, wanted: Collection[Loc]) -> Mapping[Loc, TextPosition]:
+        """Returns the position of each, or of the innermost part that encloses it, but for the whole file."""
+        enclosing = {loc: [loc[:length] for length in range(len(loc), 0, -1)] for loc in wanted}
+        found = self.places({part for parts in enclosing.values() for part in parts})
+        innermost = {
+            loc: next((found[part] for part in parts if part in found), None) for loc, parts in enclosing.items()
+        }
+        return {loc: position for loc, position in innermost.items() if position is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class YamlDocument(Document):
+    """A YAML file. Its text is read once more for positions."""
+
+    text: str = field(repr=False)
+    aliases: Mapping[Loc, Loc] = field(default_factory=dict)  # where an anchor is used, and where it is declared
+
+    def places(self, wanted: Collection[Loc]) -> Mapping[Loc, TextPosition]:
+        """Returns the position of each of `wanted` that the text contains, reading the text once."""
+        meant = {loc: self._declared(loc) for loc in wanted}
+        reader = YamlReader(self.text, frozenset(meant.values()))
+        reader.document()
+        return {loc: reader.positions[there] for loc, there in meant.items() if there in reader.positions}
+
+    def _declared(self, loc: Loc) -> Loc:
+        """Returns where what is at `loc` is written: inside of an alias it is where the anchor is."""
+        for length in range(1, len(loc)):
+            there = self.aliases.get(loc[:length])
+            if there is not None:
+                return self._declared((*there, *loc[length:]))
+        return loc
+
 
 def parse(text: str) -> YamlDocument:
     """Reads one YAML document.
@@ -81,94 +108,36 @@ def parse(text: str) -> YamlDocument:
     Raises:
         SyntaxProblem: the text is not YAML, or uses more of YAML than a configuration needs.
     """
-    root = _compose(text)
-    if root is None:
-        return YamlDocument(None)
-    reader = _NodeReader()
-    return YamlDocument(reader.read(root, ()), reader.positions)
-
-
-def _compose(text: str) -> Node | None:
-    yaml = YAML(typ="safe", pure=True)
-    yaml.max_depth = _DEEPEST
-    yaml.composer.warn_double_anchors = False  # the warning would quote the text
     try:
-        root: Node | None = yaml.compose(text)
+        reader = YamlReader(text)
+        return YamlDocument(reader.document(), text, reader.aliases)
     except YAMLError as error:
         problem = _explained(error, text)
-    else:
-        return root
     # Not raised in the handler: no traceback may contain the parser's message.
     raise problem
 
 
 def _explained(error: YAMLError, text: str) -> SyntaxProblem:
-    if isinstance(error, ReaderError):
-        line = text.count("\n", 0, error.position) + 1
-        column = error.position - text.rfind("\n", 0, error.position)
+    unprintable = Reader.NON_PRINTABLE.search(text)
+    if unprintable is not None:
+        line = text.count("\n", 0, unprintable.start()) + 1
+        column = unprintable.start() - text.rfind("\n", 0, unprintable.start())
         return SyntaxProblem((line, column), (), "a control character", "remove it")
-    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-    position = (mark.line + 1, mark.column + 1) if mark is not None else None
+    position = _marked(error, text)
     message = str(getattr(error, "problem", "") or "")
+    if position is not None and text.split("\n")[position[0] - 1][position[1] - 1 :].startswith("\t"):
+        return SyntaxProblem(position, (), "a tab is not allowed here", "indent with spaces")
     for beginning, what, remedy in _SYNTAX:
         if message.startswith(beginning):
             return SyntaxProblem(position, (), what, remedy)
     return SyntaxProblem(position, (), "this is not YAML", "check the indentation, quotes and brackets around it")
 
 
-class _NodeReader:
-    """Turns nodes into plain data and records their positions."""
-
-    def __init__(self) -> None:
-        self.positions: dict[Loc, TextPosition] = {}
-        self._values = 0
-
-    def read(self, node: Node, loc: Loc) -> Plain:
-        self.positions.setdefault(loc, _position(node))
-        self._values += 1
-        if self._values > _MOST_VALUES:
-            raise SyntaxProblem(_position(node), loc, "the anchors expand to too many values", "write the values out")
-        if len(loc) > _DEEPEST:
-            raise SyntaxProblem(_position(node), loc, "an anchor contains itself", "write the values out")
-        if isinstance(node, MappingNode):
-            return self._mapping(node, loc)
-        if isinstance(node, ScalarNode):
-            return _scalar(node, loc)
-        return [self.read(item, (*loc, position)) for position, item in enumerate(node.value)]
-
-    def _mapping(self, node: MappingNode, loc: Loc) -> Plain:
-        data: dict[str, Plain] = {}
-        for key, value in node.value:
-            if not isinstance(key, ScalarNode):
-                raise SyntaxProblem(_position(key), loc, "a key must be text", "check the brackets and the '?'")
-            here = (*loc, key.value)
-            if key.value in data:
-                first = self.positions[here][0]
-                raise SyntaxProblem(_position(key), here, f"this key is already on line {first}", "keep one of the two")
-            self.positions[here] = _position(key)
-            data[key.value] = self.read(value, here)
-        return data
-
-
-def _position(node: Node) -> TextPosition:
-    return node.start_mark.line + 1, node.start_mark.column + 1
-
-
-def _scalar(node: ScalarNode, loc: Loc) -> Plain:
-    kind, text = str(node.tag).removeprefix(_TAG), str(node.value)
-    try:
-        match kind:
-            case "null":
-                return None
-            case "bool":
-                return text.lower() == _TRUE
-            case "int":
-                return int(text.replace("_", ""), 0)
-            case "float":
-                return float(text.replace("_", ""))
-            case "str" | "timestamp":
-                return text
-    except ValueError:
-        # `.inf`, `007`, `1_000e3` and the like: the field reports it if it needs a number.
-        return text
-    raise SyntaxProblem(_position(node), loc, "tags beginning with '!' are not allowed", "put the value in quotes")
+def _marked(error: YAMLError, text: str) -> TextPosition | None:
+    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+    if mark is None:
+        return None
+    lines = text.split("\n")
+    if mark.line >= len(lines):  # beyond the end of the text: its last character
+        return len(lines), len(lines[-1])
+    return mark.line + 1, mark.column + 1

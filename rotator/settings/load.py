@@ -1,98 +1,102 @@
-"""Loads a configuration file: parses the YAML, validates it, reads its secrets, and runs the checks across sections.
+"""Loads a configuration: reads its files, validates them, reads its secrets, and runs the checks across sections.
 
 All problems are reported at once, with file, line and key. No message repeats a value that could be a secret.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from rotator.fields.text import LoadContext
 from rotator.settings.checks import all_findings
-from rotator.settings.document import SyntaxProblem, YamlDocument, parse
-from rotator.settings.explain import findings
+from rotator.settings.files import SourceFile, first_file
+from rotator.settings.merge import Merger
 from rotator.settings.models import Settings
-from rotator.settings.problems import ConfigError, ConfigProblem, Finding, key_text
+from rotator.settings.problems import ConfigError, ConfigProblem, Finding, Loc
 
-_LARGEST = 1024 * 1024  # bytes: some ten thousand targets
+_MOST_ALIKE = 10  # of one kind in one file are reported each with its place; the rest is counted
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """Reads and checks the configuration at `path`. Raises as `check` does."""
-    return check(path, environ)[0]
+    return _checked(path, environ)[0]
 
 
 def check(path: Path, environ: Mapping[str, str]) -> tuple[Settings, tuple[ConfigProblem, ...]]:
     """Reads and checks the configuration at `path`, and returns it with its warnings.
 
     Args:
-        path: the file.
+        path: the file. It may include others.
         environ: the environment that `{env: NAME}` refers to.
 
     Raises:
         ConfigError: the configuration is invalid; the error names every problem.
     """
-    document = _document(path)
-    settings = _settings(path, document, LoadContext(environ, path.absolute().parent))
-    results = all_findings(settings)
-    fatal = [finding for finding in results if finding.fatal]
+    settings, warnings = _checked(path, environ)
+    return settings, _problems(warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """A finding, the file that it is about, and its place there."""
+
+    file: SourceFile
+    loc: Loc
+    finding: Finding
+    other: tuple[SourceFile, Loc] | None = None
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """What it has in common with others of its kind."""
+        return self.finding.what, self.finding.remedy
+
+    @property
+    def what(self) -> str:
+        """What is wrong, with the name of the other place that it is about."""
+        if self.other is None:
+            return self.finding.what
+        file, loc = self.other
+        name = file.name_of(loc)
+        return f"{name if file is self.file else f'{name} of {file.path}'} {self.finding.what}"
+
+
+def _checked(path: Path, environ: Mapping[str, str]) -> tuple[Settings, list[_Located]]:
+    """Returns the settings and the warnings, whose lines are not looked up yet."""
+    merger = Merger(first_file(path), LoadContext(environ, path.absolute().parent))
+    settings = merger.settings()
+    if settings is None:
+        located = [_Located(file, finding.loc, finding) for file, finding in merger.findings]
+        raise ConfigError([*merger.unread, *_problems(located)])
+    located = [
+        _Located(*merger.origin(finding.loc), finding, merger.origin(finding.other) if finding.other else None)
+        for finding in all_findings(settings)
+    ]
+    fatal = [each for each in located if each.finding.fatal]
     if fatal:
-        raise ConfigError(_problems(path, document, fatal))
-    return settings, _problems(path, document, results)
+        raise ConfigError(_problems(fatal))
+    return settings, located
 
 
-def _document(path: Path) -> YamlDocument:
-    try:
-        document = parse(_text(path))
-    except SyntaxProblem as problem:
-        line, column = problem.position or (None, None)
-        raise _error(path, problem.what, problem.remedy, line, column, key_text(problem.loc)) from None
-    if document.data is None:
-        raise _error(path, "the file is empty", "start from config/minimal.yaml")
-    if not isinstance(document.data, dict):
-        raise _error(path, "the file is not a mapping", "begin it with the keys vault:, providers: and targets:", 1)
-    return document
+def _problems(located: Iterable[_Located]) -> tuple[ConfigProblem, ...]:
+    """Returns the findings with their lines, in the order of the files."""
+    by_file: dict[Path, list[_Located]] = {}
+    for each in located:
+        by_file.setdefault(each.file.path, []).append(each)
+    return tuple(problem for some in by_file.values() for problem in _problems_of(some[0].file, some))
 
 
-def _text(path: Path) -> str:
-    try:
-        if path.exists() and not path.is_file():
-            raise _error(path, "is not a file", "give the path of a YAML file")
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a path"
-        raise _error(path, f"cannot be read: {reason}", "check the path and its permissions") from None
-    if len(content) > _LARGEST:
-        raise _error(path, "is larger than 1 MiB", "check that this is the configuration file")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-    raise _error(
-        path, "is not text in UTF-8", "save it as UTF-8", line
-    )  # not in the handler: the error holds the content
-
-
-def _error(
-    path: Path, what: str, remedy: str, line: int | None = None, column: int | None = None, key: str = ""
-) -> ConfigError:
-    return ConfigError([ConfigProblem(str(path), line, column, key, what, remedy)])
-
-
-def _settings(path: Path, document: YamlDocument, context: LoadContext) -> Settings:
-    try:
-        return Settings.model_validate(document.data, context=context)
-    except ValidationError as error:
-        problems = _problems(path, document, findings(error, document))
-    raise ConfigError(problems)  # not in the handler: pydantic's error holds the whole file
-
-
-def _problems(path: Path, document: YamlDocument, results: Iterable[Finding]) -> tuple[ConfigProblem, ...]:
-    """Returns the findings with their lines, in the order of the file."""
+def _problems_of(file: SourceFile, located: Sequence[_Located]) -> list[ConfigProblem]:
+    alike: dict[tuple[str, str], list[_Located]] = {}
+    for each in located:
+        alike.setdefault(each.kind, []).append(each)
+    shown = [each for some in alike.values() for each in some[:_MOST_ALIKE]]
+    places = file.document.positions([each.loc for each in shown])
+    rest = {id(some[_MOST_ALIKE - 1]): len(some) - _MOST_ALIKE for some in alike.values() if len(some) > _MOST_ALIKE}
     problems = []
-    for finding in results:
-        line, column = document.position(finding.loc) or (None, None)
-        problems.append(ConfigProblem(str(path), line, column, key_text(finding.loc), finding.what, finding.remedy))
-    return tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
+    for each in shown:
+        line, column = places.get(each.loc, (None, None))
+        remedy = each.finding.remedy
+        if id(each) in rest:
+            remedy = f"{remedy} (and {rest[id(each)]:,} more like this)".lstrip()
+        problems.append(ConfigProblem(str(file.path), line, column, file.key(each.loc), each.what, remedy))
+    return sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))

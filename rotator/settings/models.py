@@ -1,169 +1,28 @@
 """The sections of the configuration file: keys, defaults, and reasons for the defaults."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from enum import Enum
 from fnmatch import fnmatchcase
+from functools import cache, cached_property
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from rotator.core.backoff import Backoff
-from rotator.core.model import Policy, Strategy, Target
-from rotator.core.passwords import PasswordRules
-from rotator.core.schedule import Cron, Every, Schedule, Window
+from rotator.core.model import Policy, Target
+from rotator.core.selection import Selection
 from rotator.engine import Limits
 from rotator.fields.network import HostPort, Listen
 from rotator.fields.section import Count, Section
-from rotator.fields.text import FilePath, Name, TargetPattern, VaultPath, Word, invalid
-from rotator.fields.times import CronText, Duration, Grace, LeaseLength, TimeZone, VerifyInterval, WindowLength
+from rotator.fields.text import FilePath, Name, TargetPattern
+from rotator.fields.times import Duration, LeaseLength
 from rotator.providers.registry import AnyAccountOptions
+from rotator.settings.policy_models import PolicySettings
+from rotator.settings.target_models import DEFAULT_POLICY, ListSettings
 from rotator.settings.vault import VaultSettings
 
-DEFAULT_POLICY = "default"
-_RULES, _LIMITS = PasswordRules(), Limits()
-
-
-class WindowSettings(Section):
-    """The times at which scheduled rotations may start. A rotation on demand does not wait for them."""
-
-    cron: CronText
-    """The times at which the window opens: a cron expression of five fields."""
-    duration: WindowLength = Field(examples=["4h"])
-    """How long the window stays open. Rotations are spread over it."""
-    timezone: TimeZone = "UTC"
-    """The time zone of `cron`; default UTC. Daylight saving changes are handled as in Debian's cron."""
-
-    def core(self) -> Window:
-        """Returns the window as the core defines it."""
-        return Window(self.cron, self.duration, self.timezone)
-
-
-class PasswordSettings(Section):
-    """The rules for new passwords. Each is drawn uniformly from all passwords that meet them."""
-
-    length: Count = Field(default=_RULES.length, ge=1, le=128)
-    """The number of characters; default 20, the most that every provider and most phones are known to accept."""
-    lower: Count = Field(default=_RULES.lower, ge=0, le=128)
-    """The minimum number of lower-case letters; default 1."""
-    upper: Count = Field(default=_RULES.upper, ge=0, le=128)
-    """The minimum number of upper-case letters; default 1."""
-    digits: Count = Field(default=_RULES.digits, ge=0, le=128)
-    """The minimum number of digits; default 1."""
-    symbol: Count = Field(default=_RULES.symbol, ge=0, le=128)
-    """The minimum number of characters from `symbols`; default 1, since Vobiz's console requires one."""
-    symbols: str = Field(default=_RULES.symbols, max_length=32, pattern=r"^[!-/:-@\[-`{-~]*$")
-    """The symbols to draw from; empty for none. The default is safe in SIP digests, URLs, forms, INI and XML files."""
-
-    def core(self) -> PasswordRules:
-        """Returns the rules as the core defines them."""
-        return PasswordRules(
-            length=self.length,
-            lower=self.lower,
-            upper=self.upper,
-            digits=self.digits,
-            symbol=self.symbol,
-            symbols=self.symbols,
-        )
-
-
-class PolicySettings(Section):
-    """The schedule, the grace periods and the password rules of targets. `every` and `cron` exclude each other; without
-    either, passwords are rotated every 90 days."""
-
-    every: Duration | None = None
-    """The maximum age of a password; default 90d. A rotation is due up to a tenth earlier, to spread a fleet."""
-    cron: CronText | None = None
-    """Rotate at the times of a cron expression instead of `every`."""
-    timezone: TimeZone = "UTC"
-    """The time zone of `cron`; default UTC."""
-    window: WindowSettings | None = None
-    """The times at which scheduled rotations may start; default at any time."""
-    overlap: Grace = timedelta(hours=24)
-    """How long the old and the new credential are both accepted; default 24h. It must be longer than the slowest device
-    needs to read Vault again."""
-    quarantine: Grace = timedelta(days=7)
-    """How long the old credential stays disabled before it is deleted; default 7d. Until then it can be enabled
-    again."""
-    password: PasswordSettings = Field(default_factory=PasswordSettings)
-    """The rules for new passwords."""
-    verify: VerifyInterval = timedelta(hours=24)
-    """How often the published password is tried between rotations; default 24h, up to a tenth earlier. `off` for never;
-    an account whose proof is a read-back, which tries no password, is not verified either. Before a replaced credential
-    is disabled or deleted, the published one is proved in any case."""
-
-    @model_validator(mode="after")
-    def _one_schedule(self) -> "PolicySettings":
-        if self.every is not None and self.cron is not None:
-            raise invalid("every and cron exclude each other", "keep one of the two")
-        if self.cron is None and "timezone" in self.model_fields_set:
-            raise invalid("timezone has no effect without cron", "remove it, or move it into the window")
-        return self
-
-    def schedule(self) -> Schedule:
-        """Returns the schedule as the core defines it."""
-        return Cron(self.cron, self.timezone) if self.cron is not None else Every(self.every or timedelta(days=90))
-
-    def core(self, name: str) -> Policy:
-        """Returns the policy as the core defines it."""
-        return Policy(
-            name=name,
-            schedule=self.schedule(),
-            window=self.window.core() if self.window is not None else None,
-            overlap=self.overlap,
-            quarantine=self.quarantine,
-            password=self.password.core(),
-            verify=self.verify,
-        )
-
-
-class CredentialSettings(Section):
-    """The credential of a target at the provider: `username`, or `usernames` for `alternating`."""
-
-    username: Word | None = Field(default=None, examples=["officephone01"])
-    """The credential that devices use now. With `replace` it is the first one to be replaced."""
-    usernames: tuple[Word, ...] | None = Field(default=None, examples=[["officephonea", "officephoneb"]])
-    """The two permanent credentials of `alternating`, which take turns."""
-    new: bool = False
-    """The account does not have these usernames yet: the first rotation creates what it lacks. Default false: a
-    username that the account does not have is taken for a mistake, and nothing is created. Without effect after the
-    first rotation."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every configured username."""
-        return ((self.username,) if self.username is not None else ()) + (self.usernames or ())
-
-
-class TargetSettings(Section):
-    """One secret that devices use."""
-
-    name: Name = Field(examples=["office-phone"])
-    """The name in commands, logs and metrics, and below the state prefix in Vault. Never change it."""
-    provider: str = Field(examples=["vobiz-prod"])
-    """The provider account, by its name under `providers`."""
-    strategy: Strategy = Field(examples=["replace"])
-    """`replace` creates a new credential with a new username each time; `alternating` switches between two permanent
-    ones; `in-place` sets a new password on the only one, and devices are refused until they read Vault. There is no
-    default: the strategy decides whether the username changes and whether there is an overlap."""
-    credential: CredentialSettings = Field(default_factory=CredentialSettings, examples=["{username: officephone01}"])
-    """The credential at the provider. Leave it out only if the provider generates the usernames."""
-    path: VaultPath = Field(examples=["sip/office-phone"])
-    """The document that devices read, below `vault.mount`. Only rotator may write it."""
-    policy: str = DEFAULT_POLICY
-    """The policy, by its name under `policies`; default `default`, which always exists."""
-
-    def core(self, policy: Policy) -> Target:
-        """Returns the target as the core defines it."""
-        return Target(
-            name=self.name,
-            account=self.provider,
-            strategy=self.strategy,
-            usernames=self.credential.names,
-            path=self.path,
-            policy=policy,
-            new=self.credential.new,
-        )
+_LIMITS = Limits()
 
 
 class CircuitSettings(Section):
@@ -200,11 +59,12 @@ class DaemonSettings(Section):
     workers: Count = Field(default=8, ge=1, le=64)
     """The number of targets that are worked on at the same time; default 8."""
     poll: Duration = timedelta(seconds=30)
-    """The interval between two looks at a target; default 30s. Requests from `rotator rotate --no-wait` are seen within
-    seconds, whatever the interval."""
+    """How long the sweep takes for all targets; default 30s. It finds what nobody announced, such as a document that
+    somebody changed by hand, and takes at least half a second for each target: 10,000 of them are looked at in 83
+    minutes. What is due, and requests, wait for no sweep."""
     claim: LeaseLength = _LIMITS.claim
-    """How long a claim reserves a target for a process that no longer renews it; default 12s, at least 5s. After a
-    crash, another process takes over when the claim ends. Configure the same length for all processes."""
+    """How long a claim reserves a target for a process that no longer renews it; default 12s, at least 5s. Configure
+    the same length for all processes."""
     stop_within: Duration = timedelta(seconds=45)
     """How long a stop may take; default 45s. The current step is finished first. Give the service manager a higher
     limit."""
@@ -260,7 +120,7 @@ class AuditSettings(Section):
     """An append-only file; default standard output, where each line is marked as audit."""
 
 
-class Settings(Section):
+class Settings(ListSettings):
     """The configuration of rotator. It refers to secrets and never contains one."""
 
     vault: VaultSettings
@@ -268,10 +128,6 @@ class Settings(Section):
     providers: dict[Name, AnyAccountOptions] = Field(min_length=1)
     """The provider accounts, each under a name of your choice. Documents in Vault refer to the name: do not change it
     lightly."""
-    policies: dict[Name, PolicySettings] = Field(default_factory=dict)
-    """The schedules, grace periods and password rules, each under a name of your choice."""
-    targets: tuple[TargetSettings, ...] = Field(min_length=1)
-    """The secrets to rotate on schedule."""
     daemon: DaemonSettings = Field(default_factory=DaemonSettings)
     """The daemon."""
     log: LogSettings = Field(default_factory=LogSettings)
@@ -289,11 +145,27 @@ class Settings(Section):
         return {name: policy.core(name) for name, policy in policies.items()}
 
     def core_targets(self) -> tuple[Target, ...]:
-        """Returns the targets as the core defines them, in the order of the file."""
-        policies = self.core_policies()
-        return tuple(target.core(self._policy_at(policies[target.policy], target.provider)) for target in self.targets)
+        """Returns the targets as the core defines them, in the order of the files."""
+        return self._core_targets
 
-    def _policy_at(self, policy: Policy, account: str) -> Policy:
-        """Returns the policy as it holds at an account: a read-back tries no password, so it is not worth repeating."""
-        tries_password = self.providers[account].capabilities.proof.tries_password
-        return policy if tries_password else replace(policy, verify=None)
+    @cached_property
+    def _core_targets(self) -> tuple[Target, ...]:
+        return tuple(target.core(self._policy_at(target.policy, target.provider)) for target in self.targets)
+
+    @cached_property
+    def core_selections(self) -> tuple[Selection, ...]:
+        """The selections as the core defines them, in the order of the files."""
+        return tuple(each.core(self._policy_at(each.policy, each.provider)) for each in self.selections)
+
+    @cached_property
+    def _policy_at(self) -> Callable[[str, str], Policy]:
+        """Returns a policy as it holds at an account. A hundred thousand targets share a few of them."""
+        policies = self.core_policies()
+
+        @cache
+        def policy_at(name: str, account: str) -> Policy:
+            # A read-back tries no password, so it is not worth repeating.
+            tries_password = self.providers[account].capabilities.proof.tries_password
+            return policies[name] if tries_password else replace(policies[name], verify=None)
+
+        return policy_at

@@ -1,5 +1,7 @@
 """Checks of policies: password rules, overlaps, windows, back-off."""
 
+import math
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -9,9 +11,8 @@ from rotator.core.passwords import problems
 from rotator.core.schedule import SPREAD, Cron, Every, Schedule
 from rotator.fields.times import duration_text
 from rotator.settings import strength
-from rotator.settings.models import Settings
 from rotator.settings.problems import Finding
-from rotator.settings.targets import LinkedTarget, linked_targets
+from rotator.settings.targets import CheckedSettings, LinkedTarget
 
 _FEWEST_BITS = 50  # fewer can be found from one sniffed SIP digest (MD5), offline, within days
 _ENOUGH_BITS = 80
@@ -20,21 +21,21 @@ _TIMES = 400  # at most so many times of a cron expression are computed, and non
 _END = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-def _with_chosen_passwords(settings: Settings) -> Iterator[LinkedTarget]:
-    return (linked for linked in linked_targets(settings) if not linked.capabilities.generates_password)
+def _with_chosen_passwords(checked: CheckedSettings) -> Iterator[LinkedTarget]:
+    return (linked for linked in checked.kinds if not linked.capabilities.generates_password)
 
 
-def passwords_can_be_generated(settings: Settings) -> Iterator[Finding]:
+def passwords_can_be_generated(checked: CheckedSettings) -> Iterator[Finding]:
     """Some password meets the rules and is acceptable to the provider."""
-    for linked in _with_chosen_passwords(settings):
+    for linked in _with_chosen_passwords(checked):
         for what in problems(linked.policy.password.core(), linked.capabilities.password_limits):
             remedy = f"change the rules to suit the {linked.account.type} account of a target with this policy"
             yield Finding(linked.policy_key("password"), what, remedy)
 
 
-def passwords_are_strong(settings: Settings) -> Iterator[Finding]:
+def passwords_are_strong(checked: CheckedSettings) -> Iterator[Finding]:
     """Reports an error or a warning if the rules leave little entropy."""
-    for linked in _with_chosen_passwords(settings):
+    for linked in _with_chosen_passwords(checked):
         bits = strength.bits(linked.policy.password.core())
         if 0 < bits < _ENOUGH_BITS:
             fatal = bits < _FEWEST_BITS
@@ -43,25 +44,25 @@ def passwords_are_strong(settings: Settings) -> Iterator[Finding]:
             yield Finding(linked.policy_key("password"), what, remedy, fatal)
 
 
-def passwords_can_be_drawn(settings: Settings) -> Iterator[Finding]:
+def passwords_can_be_drawn(checked: CheckedSettings) -> Iterator[Finding]:
     """Passwords are drawn until one meets the rules: if hardly any does, drawing does not end."""
-    for linked in _with_chosen_passwords(settings):
+    for linked in _with_chosen_passwords(checked):
         if 0 < strength.odds(linked.policy.password.core()) < _LOWEST_ODDS:
             what = "random passwords hardly ever meet these minimum counts"
             yield Finding(linked.policy_key("password"), what, "lower them, or make the password longer")
 
 
-def symbols_are_distinct(settings: Settings) -> Iterator[Finding]:
+def symbols_are_distinct(checked: CheckedSettings) -> Iterator[Finding]:
     """A symbol listed twice would be drawn twice as often."""
-    for linked in _with_chosen_passwords(settings):
+    for linked in _with_chosen_passwords(checked):
         symbols = linked.policy.password.symbols
         if len(set(symbols)) < len(symbols):
             yield Finding(linked.policy_key("password"), "symbols contains a symbol twice", "list each symbol once")
 
 
-def overlap_outlasts_propagation(settings: Settings) -> Iterator[Finding]:
+def overlap_outlasts_propagation(checked: CheckedSettings) -> Iterator[Finding]:
     """The old credential is not disabled while the provider may still refuse the new one."""
-    for linked in linked_targets(settings):
+    for linked in checked.kinds:
         needed = linked.account.propagation
         if linked.overlaps and linked.policy.overlap < needed:
             overlap, least = duration_text(linked.policy.overlap), duration_text(needed)
@@ -69,9 +70,9 @@ def overlap_outlasts_propagation(settings: Settings) -> Iterator[Finding]:
             yield Finding(linked.policy_key("overlap"), what, f"set at least {least}")
 
 
-def overlap_ends_before_next_rotation(settings: Settings) -> Iterator[Finding]:
+def overlap_ends_before_next_rotation(checked: CheckedSettings) -> Iterator[Finding]:
     """Otherwise credentials would be replaced faster than they are retired."""
-    for linked in linked_targets(settings):
+    for linked in checked.kinds:
         shortest = _shortest(linked.policy.schedule())
         if linked.overlaps and linked.policy.overlap >= shortest:
             overlap, next_one = duration_text(linked.policy.overlap), duration_text(shortest)
@@ -95,9 +96,9 @@ def _gaps(schedule: Cron) -> tuple[timedelta, ...]:
     return tuple(later - earlier for earlier, later in pairwise(moments))
 
 
-def windows_open_often_enough(settings: Settings) -> Iterator[Finding]:
+def windows_open_often_enough(checked: CheckedSettings) -> Iterator[Finding]:
     """If a window opens less often than passwords are due, they exceed their maximum age."""
-    for linked in linked_targets(settings):
+    for linked in checked.kinds:
         window, schedule = linked.policy.window, linked.policy.schedule()
         if window is None or not isinstance(schedule, Every):
             continue
@@ -108,8 +109,23 @@ def windows_open_often_enough(settings: Settings) -> Iterator[Finding]:
             yield Finding(linked.policy_key("window"), what, remedy, fatal=False)
 
 
-def backoff_grows(settings: Settings) -> Iterator[Finding]:
+def fleets_begin_in_time(checked: CheckedSettings) -> Iterator[Finding]:
+    """A budget that is too small for the fleet lets passwords become older than `every` allows."""
+    sizes = Counter((linked.target.provider, linked.target.policy) for linked in checked.linked)
+    for linked in checked.kinds:
+        schedule, first = linked.policy.schedule(), linked.policy.first
+        number = sizes[linked.target.provider, linked.target.policy]
+        days = number / first.per_day
+        if isinstance(schedule, Every) and timedelta(days=days) > schedule.interval:
+            least = math.ceil(number / (schedule.interval / timedelta(days=1)))
+            what = (
+                f"{number:,} targets at one account take {days:,.0f} days: passwords become older than `every` allows"
+            )
+            yield Finding(linked.policy_key("first"), what, f"set per_day to at least {least:,}", fatal=False)
+
+
+def backoff_grows(checked: CheckedSettings) -> Iterator[Finding]:
     """The first back-off is not longer than the longest."""
-    backoff = settings.daemon.backoff
+    backoff = checked.settings.daemon.backoff
     if backoff.base > backoff.cap:
         yield Finding(("daemon", "backoff"), "base is longer than cap", "make base shorter than cap")

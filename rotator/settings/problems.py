@@ -18,6 +18,7 @@ class Finding:
     what: str
     remedy: str = ""
     fatal: bool = True  # False: a warning
+    other: Loc | None = None  # the place that `what` says something of: its name is put before
 
 
 @dataclass(frozen=True, slots=True)

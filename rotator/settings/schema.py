@@ -33,6 +33,7 @@ class _Generator(GenerateJsonSchema):
 def schema() -> dict[str, Any]:
     """Returns the schema as data."""
     generated = Settings.model_json_schema(schema_generator=_Generator)
+    generated["$defs"]["TargetSettings"]["required"] = ["name"]  # `defaults` may have the others
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **generated}
 
 

@@ -5,53 +5,53 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from rotator.core.model import Strategy
-from rotator.core.naming import new_username
+from rotator.core.naming import extreme_usernames, username_stem
 from rotator.fields.suggestions import suggest
 from rotator.providers.strategies import unsupported
-from rotator.settings.models import DEFAULT_POLICY, Settings
 from rotator.settings.problems import Finding, Loc
-from rotator.settings.targets import LinkedTarget, linked_targets, targets_of
+from rotator.settings.target_models import DEFAULT_POLICY
+from rotator.settings.targets import CheckedSettings, LinkedTarget
 
 
-def names_are_unique(settings: Settings) -> Iterator[Finding]:
+def names_are_unique(checked: CheckedSettings) -> Iterator[Finding]:
     """Two targets with one name would overwrite each other's state document."""
     seen: dict[str, Loc] = {}
-    for loc, target in targets_of(settings):
+    for loc, target in checked.targets:
         first = seen.setdefault(target.name, loc)
         if first is not loc:
-            yield Finding((*loc, "name"), f"targets[{first[1]}] has the same name", "give each target its own name")
+            yield Finding((*loc, "name"), "has the same name", "give each target its own name", other=first)
 
 
-def providers_exist(settings: Settings) -> Iterator[Finding]:
+def providers_exist(checked: CheckedSettings) -> Iterator[Finding]:
     """A target's provider account is in the file."""
-    for loc, target in targets_of(settings):
-        if target.provider not in settings.providers:
-            remedy = suggest(target.provider, settings.providers, "providers")
+    for loc, target in checked.targets:
+        if target.provider not in checked.settings.providers:
+            remedy = suggest(target.provider, checked.settings.providers, "providers")
             yield Finding((*loc, "provider"), "there is no provider with this name", remedy)
 
 
-def policies_exist(settings: Settings) -> Iterator[Finding]:
+def policies_exist(checked: CheckedSettings) -> Iterator[Finding]:
     """A target's policy is in the file, or is `default`."""
-    known = {*settings.policies, DEFAULT_POLICY}
-    for loc, target in targets_of(settings):
+    known = {*checked.settings.policies, DEFAULT_POLICY}
+    for loc, target in checked.targets:
         if target.policy not in known:
             remedy = suggest(target.policy, known, "policies")
             yield Finding((*loc, "policy"), "there is no policy with this name", remedy)
 
 
-def paths_are_unique(settings: Settings) -> Iterator[Finding]:
+def paths_are_unique(checked: CheckedSettings) -> Iterator[Finding]:
     """Two targets with one path would overwrite each other's consumer document."""
     seen: dict[str, Loc] = {}
-    for loc, target in targets_of(settings):
+    for loc, target in checked.targets:
         first = seen.setdefault(target.path, loc)
         if first is not loc:
-            yield Finding((*loc, "path"), f"targets[{first[1]}] has the same path", "give each target its own path")
+            yield Finding((*loc, "path"), "has the same path", "give each target its own path", other=first)
 
 
-def consumers_cannot_read_state(settings: Settings) -> Iterator[Finding]:
+def consumers_cannot_read_state(checked: CheckedSettings) -> Iterator[Finding]:
     """Permission to read a consumer document, or a folder of them, does not reach state documents."""
-    prefix = settings.vault.state_prefix
-    for loc, target in targets_of(settings):
+    prefix = checked.settings.vault.state_prefix
+    for loc, target in checked.targets:
         if f"{target.path}/".startswith(f"{prefix}/"):
             what = "is inside vault.state_prefix, which only rotator may read"
         elif f"{prefix}/".startswith(f"{target.path}/"):
@@ -61,38 +61,38 @@ def consumers_cannot_read_state(settings: Settings) -> Iterator[Finding]:
         yield Finding((*loc, "path"), what, "keep the two apart, such as 'sip/phone' and 'rotator/state'")
 
 
-def paths_begin_below_the_mount(settings: Settings) -> Iterator[Finding]:
+def paths_begin_below_the_mount(checked: CheckedSettings) -> Iterator[Finding]:
     """Vault's tools write the mount before the path, and its API puts `data` between the two."""
-    for loc, target in targets_of(settings):
-        if target.path.startswith((f"{settings.vault.mount}/", "data/")):
+    for loc, target in checked.targets:
+        if target.path.startswith((f"{checked.settings.vault.mount}/", "data/")):
             what = "seems to contain the mount, but paths are relative to the mount"
             remedy = "write 'sip/phone', not 'secret/sip/phone' or 'data/sip/phone'"
             yield Finding((*loc, "path"), what, remedy, fatal=False)
 
 
-def credentials_are_unique(settings: Settings) -> Iterator[Finding]:
+def credentials_are_unique(checked: CheckedSettings) -> Iterator[Finding]:
     """Two targets would rotate one credential against each other."""
     seen: dict[tuple[tuple[str, ...], str], Loc] = {}
-    for linked in linked_targets(settings):
+    for linked in checked.linked:
         for username in linked.target.credential.names:
             first = seen.setdefault((linked.account.namespace, username.casefold()), linked.loc)
             if first is not linked.loc:
-                what = f"targets[{first[1]}] rotates a credential with the same username at the same account"
-                yield Finding((*linked.loc, "credential"), what, "give each target its own credential")
+                what = "rotates a credential with the same username at the same account"
+                yield Finding((*linked.loc, "credential"), what, "give each target its own credential", other=first)
 
 
-def strategies_are_possible(settings: Settings) -> Iterator[Finding]:
+def strategies_are_possible(checked: CheckedSettings) -> Iterator[Finding]:
     """The provider has the abilities that the strategy needs."""
-    for linked in linked_targets(settings):
+    for linked in checked.linked:
         reason = unsupported(linked.target.strategy, linked.capabilities)
         if reason is not None:
             what = f"is not possible with a {linked.account.type} account: {reason}"
             yield Finding((*linked.loc, "strategy"), what)
 
 
-def credentials_fit_strategies(settings: Settings) -> Iterator[Finding]:
+def credentials_fit_strategies(checked: CheckedSettings) -> Iterator[Finding]:
     """`alternating` needs two different usernames. The others need one, or none if the provider generates them."""
-    for linked in linked_targets(settings):
+    for linked in checked.linked:
         credential, loc = linked.target.credential, (*linked.loc, "credential")
         two = linked.target.strategy is Strategy.ALTERNATING
         different = {name.casefold() for name in credential.names}  # some providers do not tell case apart
@@ -109,10 +109,11 @@ def credentials_fit_strategies(settings: Settings) -> Iterator[Finding]:
             yield Finding((*loc, "new"), what, "remove it")
 
 
-def usernames_are_valid(settings: Settings) -> Iterator[Finding]:
+def usernames_are_valid(checked: CheckedSettings) -> Iterator[Finding]:
     """The provider accepts the usernames that rotator will create."""
-    for linked in linked_targets(settings):
-        pattern = re.compile(linked.capabilities.username_pattern)
+    patterns = {linked.target.provider: re.compile(linked.capabilities.username_pattern) for linked in checked.kinds}
+    for linked in checked.linked:
+        pattern = patterns[linked.target.provider]
         if not all(pattern.fullmatch(name) for name in _new_usernames(linked)):
             what = f"the {linked.account.type} account would reject usernames derived from this"
             yield Finding((*linked.loc, "credential"), what, f"choose one that matches {pattern.pattern}")
@@ -124,25 +125,24 @@ def _new_usernames(linked: LinkedTarget) -> tuple[str, ...]:
         return linked.target.credential.names
     if linked.target.strategy is Strategy.IN_PLACE or linked.capabilities.generates_password:
         return ()
-    target = linked.target.core(linked.policy.core(linked.target.policy))
-    return (
-        new_username(target, lambda characters: characters[0]),
-        new_username(target, lambda characters: characters[-1]),
-    )
+    names = linked.target.credential.names
+    return extreme_usernames(username_stem(names[0] if names else linked.target.name))
 
 
-def signal_rotates_targets(settings: Settings) -> Iterator[Finding]:
+def signal_rotates_targets(checked: CheckedSettings) -> Iterator[Finding]:
     """Each entry of `signal_rotates` names a target: a signal that rotates nothing would be found out too late."""
-    names = [target.name for _, target in targets_of(settings)]
-    for position, pattern in enumerate(settings.daemon.signal_rotates):
+    if checked.settings.selections:
+        return  # what they will find is not known here
+    names = [target.name for _, target in checked.targets]
+    for position, pattern in enumerate(checked.settings.daemon.signal_rotates):
         if not any(fnmatchcase(name, pattern) for name in names):
             loc = ("daemon", "signal_rotates", position)
             yield Finding(loc, "matches no target", suggest(pattern, names, "targets"))
 
 
-def in_place_has_no_overlap(settings: Settings) -> Iterator[Finding]:
+def in_place_has_no_overlap(checked: CheckedSettings) -> Iterator[Finding]:
     """Warns for each target, since the outage surprises anyone who has not read about strategies."""
-    for linked in linked_targets(settings):
+    for linked in checked.linked:
         if not linked.overlaps:
             what = "in-place has no overlap: devices are refused until they read Vault"
             yield Finding((*linked.loc, "strategy"), what, fatal=False)

@@ -10,6 +10,7 @@ from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown,
 from rotator.core.model import Capabilities, Credential, Proof
 from rotator.core.passwords import PasswordRules
 from rotator.core.secret import Secret
+from rotator.core.selection import ListedCredential
 from rotator.testing.crash import CrashPoints
 
 CHOSEN = Capabilities(
@@ -83,6 +84,16 @@ class FakeProvider:
     def accepts(self, username: str | None, password: Secret | None) -> bool:
         """True if a device could log in with these."""
         return any(h.username == username and h.password == password and h.enabled for h in self.credentials.values())
+
+    def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Lists everything."""
+
+        def listed() -> Answer[None]:
+            for stored in tuple(self.credentials.values()):
+                take(ListedCredential(stored.id, stored.username, stored.enabled, stored.name, stored.name or None))
+            return Done(None)
+
+        return self._do("each", listed)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Lists."""

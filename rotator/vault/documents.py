@@ -5,7 +5,7 @@ writes it, so anything unexpected in it is an error that names the field and nev
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,11 +20,12 @@ from rotator.core.model import SCHEMA_VERSION, Credential, TargetState
 from rotator.core.pace import AccountPace
 from rotator.core.processes import ProcessEntry, Processes
 from rotator.core.secret import Secret
+from rotator.core.waves import Wave
 from rotator.ports import StoreCorrupt
 
 _WRITER = "written_by"
 _CREDENTIAL = ("username", "password", "uri", "credential_id", "attempt_id", "rotated_at")  # of a consumer document
-_WITHDRAWAL = ("withdrawn_at", "moved_to")  # instead of them
+_OURS = frozenset((*_CREDENTIAL, "withdrawn_at", "moved_to"))  # the last two are instead of the others
 
 
 def encode_state(state: TargetState, writer: str) -> dict[str, Any]:
@@ -79,26 +80,41 @@ def decode_processes(document: Mapping[str, Any], version: int) -> Processes:
 
 def encode_pace(pace: AccountPace, writer: str) -> dict[str, Any]:
     """Returns the document of an account's pace."""
-    return {**_without(_converter.unstructure(pace), ("version",)), _WRITER: writer}
+    return {**{key: value for key, value in _converter.unstructure(pace).items() if key != "version"}, _WRITER: writer}
 
 
 def decode_pace(document: Mapping[str, Any], version: int) -> AccountPace:
     """Reads an account's pace. A new one if it is not of our form: whoever reserved slots does so again in seconds."""
     try:
-        return _converter.structure({**_without(document, (_WRITER,)), "version": version}, AccountPace)
+        return _converter.structure(
+            {**{key: value for key, value in document.items() if key != _WRITER}, "version": version}, AccountPace
+        )
     except (BaseValidationError, TypeError):
         return AccountPace(version)
 
 
-def encode_consumer(credential: Credential, at: datetime | None, existing: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the consumer document: our keys, and the keys in `existing` that people added.
+def encode_wave(wave: Wave, writer: str) -> dict[str, Any]:
+    """Returns the document of an account's slots."""
+    return {"free_at": wave.free_at and _utc(wave.free_at), _WRITER: writer}
+
+
+def decode_wave(document: Mapping[str, Any], version: int) -> Wave:
+    """Reads an account's slots. A new one if it is not of our form: due times are stored with the targets."""
+    try:
+        return _converter.structure({"free_at": document.get("free_at"), "version": version}, Wave)
+    except (BaseValidationError, TypeError):
+        return Wave(version)
+
+
+def encode_consumer(credential: Credential, at: datetime | None, kept: Mapping[str, object]) -> dict[str, Any]:
+    """Returns the consumer document: our keys, and those that people added, which are kept.
 
     Raises ValueError if the credential has no password.
     """
     if credential.password is None:
         raise ValueError("a credential without a password cannot be published")
     return {
-        **_without(existing, _WITHDRAWAL),
+        **kept,
         "username": credential.username,
         "password": credential.password.reveal(),
         "uri": credential.uri,
@@ -108,13 +124,12 @@ def encode_consumer(credential: Credential, at: datetime | None, existing: Mappi
     }
 
 
-def encode_withdrawal(at: datetime, moved_to: str, existing: Mapping[str, Any]) -> dict[str, Any]:
+def encode_withdrawal(at: datetime, moved_to: str, kept: Mapping[str, object]) -> dict[str, Any]:
     """Returns the consumer document of a path that hands out nothing any more; the keys of people stay."""
-    mark = {"withdrawn_at": _utc(at), "moved_to": moved_to or None}
-    return _without(existing, _CREDENTIAL) | mark
+    return {**kept, "withdrawn_at": _utc(at), "moved_to": moved_to or None}
 
 
-def _without(document: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+def _without(document: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key not in keys}
 
 
@@ -130,6 +145,8 @@ def decode_consumer(document: Mapping[str, Any], version: int) -> ConsumerDocume
         attempt=_text(document, "attempt_id"),
         rotated_at=_moment(_text(document, "rotated_at")),
         withdrawn=password is None and _text(document, "withdrawn_at") is not None,
+        uri=_text(document, "uri") or "",
+        kept=_without(document, _OURS),
     )
 
 

@@ -5,7 +5,7 @@ process has seen, and a conflict is verified before it is believed.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -98,11 +98,11 @@ class KeyValue:
             return ()
         return tuple(extract(list, answer, "data", "keys"))
 
-    def capabilities(self, operation: str, path: str) -> frozenset[str]:
-        """Returns the token's capabilities on a path of Vault's API."""
+    def capabilities(self, operation: str, paths: Sequence[str]) -> dict[str, frozenset[str]]:
+        """Returns the token's capabilities on each of several paths of Vault's API."""
         request = VaultRequest(operation, "post", "sys/capabilities-self", ("update",))
-        answer = self._client.retry(self._client.request, request, {"paths": [path]})
-        return frozenset(extract(list, answer, "data", path))
+        answer = self._client.retry(self._client.request, request, {"paths": list(paths)})
+        return {path: frozenset(extract(list, answer, "data", path)) for path in paths}
 
     def limit_versions(self, operation: str, path: str, count: int) -> None:
         """Tells Vault to keep only the last `count` versions of a document, which need not exist yet."""

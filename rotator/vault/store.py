@@ -1,6 +1,6 @@
 """The engine's store: the state document and the consumer document of each target, in Vault."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,8 @@ from rotator.core.model import Credential, TargetState
 from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
 from rotator.core.secret import Secret
-from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, Versioned
+from rotator.core.waves import Wave
+from rotator.ports import StoreCorrupt, StoreDenied, StoreError, Versioned
 from rotator.vault.client import VaultClient
 from rotator.vault.documents import (
     decode_bell,
@@ -19,21 +20,24 @@ from rotator.vault.documents import (
     decode_pace,
     decode_processes,
     decode_state,
+    decode_wave,
     encode_bell,
     encode_consumer,
     encode_pace,
     encode_processes,
     encode_state,
+    encode_wave,
     encode_withdrawal,
 )
 from rotator.vault.kv import KeyValue, KvDocument
+from rotator.vault.publishing_rights import PublishingRights
 
 _RESERVED = "_"  # begins the names below the state prefix that are no target's: a target's begins otherwise
 _BELL = f"{_RESERVED}bell"
 _PROCESSES = f"{_RESERVED}processes"
 _ACCOUNT = f"{_RESERVED}account-"  # begins the names of the accounts' documents
+_WAVE = f"{_RESERVED}wave-"  # begins the names of the documents with their slots
 _SMALL_VERSIONS = 1  # of the documents that are no target's: what they said before is worth nothing
-_Encode = Callable[[Mapping[str, Any]], dict[str, Any]]  # from the document that is there
 _STATE_VERSIONS = 2  # a staged password stays in Vault's history for one more write
 
 
@@ -45,6 +49,7 @@ class VaultStore:
         self._mount = mount.strip("/")
         self._prefix = state_prefix.strip("/")
         self._kv = KeyValue(client, self._mount)
+        self._rights = PublishingRights(self._kv, self._mount, client.monotonic)
 
     def check(self) -> None:
         """Logs in and checks that the mount is KV v2 and keeps what is written.
@@ -124,6 +129,16 @@ class VaultStore:
         document = encode_pace(pace, self._client.nonce())
         self._write_small("write_pace", f"{_ACCOUNT}{account}", document, pace.version - 1)
 
+    def read_wave(self, account: str) -> Wave:
+        """Reads an account's slots; a new one if the document is missing or not of our form. Raises StoreError."""
+        document = self._kv.read("read_wave", f"{self._prefix}/{_WAVE}{account}")
+        return decode_wave(document.data or {}, document.version)
+
+    def write_wave(self, account: str, wave: Wave) -> None:
+        """Writes an account's slots over the version before. Raises StoreError."""
+        document = encode_wave(wave, self._client.nonce())
+        self._write_small("write_wave", f"{_WAVE}{account}", document, wave.version - 1)
+
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Reads the consumer document. Raises StoreError."""
         document = self._kv.read("read_consumer", path)
@@ -138,11 +153,14 @@ class VaultStore:
             written_at=document.written_at,
         )
 
+    def expect_publishing(self, paths: Iterable[str]) -> None:
+        """Names the paths of all consumer documents, so that one request can ask for the rights on many of them."""
+        self._rights.expect(paths)
+
     def check_publishable(self, path: str) -> None:
-        """Raises StoreDenied if the token may not write the consumer document at `path`."""
-        full = f"{self._mount}/data/{path}"
-        granted = self._kv.capabilities("check_publishable", full)
-        if "root" not in granted and not {"create", "update"} <= granted:
+        """Raises StoreDenied if the token may not write the consumer document at `path`, as of some minutes ago."""
+        if not self._rights.may_publish(path):
+            full = f"{self._mount}/data/{path}"
             raise StoreDenied(
                 f'the Vault token may not write {full}: add  path "{full}" {{ capabilities = ["create", "read", '
                 '"update"] }}  to its policy'
@@ -160,14 +178,14 @@ class VaultStore:
 
         Raises StoreError.
         """
-        return self._write_consumer(path, over, lambda existing: encode_consumer(credential, at, existing))
+        return self._write_consumer(path, encode_consumer(credential, at, over.kept), over)
 
     def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:
         """Takes the credential out of the consumer document over the version of `over`, and says so in it.
 
         Raises StoreError.
         """
-        return self._write_consumer(path, over, lambda existing: encode_withdrawal(at, moved_to, existing))
+        return self._write_consumer(path, encode_withdrawal(at, moved_to, over.kept), over)
 
     def _write_small(self, operation: str, name: str, document: Mapping[str, Any], over: int) -> None:
         path = f"{self._prefix}/{name}"
@@ -175,11 +193,12 @@ class VaultStore:
             self._kv.limit_versions("limit_versions", path, _SMALL_VERSIONS)
         self._kv.write(operation, path, document, over)
 
-    def _write_consumer(self, path: str, over: ConsumerDocument, encode: _Encode) -> int:
-        document = self._kv.read("read_consumer", path)
-        if document.version != over.version:
-            raise Conflict(f"{self._mount}/data/{path}: somebody else wrote first")
-        return self._kv.write("write_consumer", path, encode(document.data or {}), over.version)
+    def _write_consumer(self, path: str, data: Mapping[str, Any], over: ConsumerDocument) -> int:
+        try:
+            return self._kv.write("write_consumer", path, data, over.version)
+        except StoreDenied:
+            self._rights.forget(path)
+            raise
 
     def _remedy(self, path: str, document: KvDocument) -> str:
         """Returns the command that restores a deleted document, or those that take its end away; empty if none does."""

@@ -18,24 +18,24 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class _Bounds:
+class _ClockBounds:
     """How many seconds Vault's clock is ahead of the monotonic one, at least and at most."""
 
     least: float
     most: float
     at: float  # when this was known, by the monotonic clock
 
-    def later(self, now: float) -> "_Bounds":
+    def later(self, now: float) -> "_ClockBounds":
         drift = _DRIFT * max(now - self.at, 0.0)
-        return _Bounds(self.least - drift, self.most + drift, now)
+        return _ClockBounds(self.least - drift, self.most + drift, now)
 
-    def joined(self, other: "_Bounds") -> "_Bounds":
+    def joined(self, other: "_ClockBounds") -> "_ClockBounds":
         """Returns what both say. Where they contradict each other, another node answered, or Vault's clock was set."""
         least, most = max(self.least, other.least), min(self.most, other.most)
         if least <= most:
-            return _Bounds(least, most, other.at)
+            return _ClockBounds(least, most, other.at)
         if least - most < _ONE_CLUSTER:
-            return _Bounds(min(self.least, other.least), max(self.most, other.most), other.at)
+            return _ClockBounds(min(self.least, other.least), max(self.most, other.most), other.at)
         return other
 
 
@@ -43,7 +43,7 @@ class VaultTime:
     """Vault's time in this process. Thread-safe; all its arguments are readings of one monotonic clock, in seconds."""
 
     def __init__(self) -> None:
-        self._bounds: _Bounds | None = None
+        self._bounds: _ClockBounds | None = None
         self._lock = Lock()
 
     def learn_date(self, date: str, sent: float, received: float) -> None:
@@ -60,7 +60,7 @@ class VaultTime:
 
     def _learn(self, told: datetime, length: timedelta, sent: float, received: float) -> None:
         seconds = (told - _EPOCH).total_seconds()
-        new = _Bounds(seconds - received, seconds + length.total_seconds() - sent, received)
+        new = _ClockBounds(seconds - received, seconds + length.total_seconds() - sent, received)
         with self._lock:
             self._bounds = new if self._bounds is None else self._bounds.later(received).joined(new)
 

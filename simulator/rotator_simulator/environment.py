@@ -1,6 +1,5 @@
 """The environment of the demo and the sandbox: simulated providers with credentials, and OpenBao in memory."""
 
-import io
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ruamel.yaml import YAML
+import yaml
 
 from rotator.core.passwords import PasswordRules, generate
 from rotator.core.secret import Secret
@@ -177,9 +176,4 @@ def _target(provider: str, target: SimulatedTarget) -> dict[str, Any]:
 
 def write_configuration(path: Path, document: Mapping[str, Any], header: str = "") -> None:
     """Writes a configuration as YAML below the comment `header`."""
-    text = io.StringIO()
-    yaml = YAML()
-    yaml.default_flow_style = False
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.dump(dict(document), text)
-    path.write_text(header + text.getvalue())
+    path.write_text(header + yaml.safe_dump(dict(document), sort_keys=False))

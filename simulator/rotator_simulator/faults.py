@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, request
 
+from rotator_simulator.rate_limits import RateLimits
 from rotator_simulator.readings import with_changes
 from rotator_simulator.simulated_api import SimulatedApi
 
@@ -192,12 +193,23 @@ class FaultInjector:
 
 
 def install(
-    routes: Blueprint, injector: FaultInjector, api: SimulatedApi[Any], wait: Callable[[float], object]
+    routes: Blueprint,
+    injector: FaultInjector,
+    limits: RateLimits,
+    api: SimulatedApi[Any],
+    wait: Callable[[float], object],
 ) -> None:
-    """Injects the planned faults into every route of a provider's API; `wait` returns early if the server stops."""
+    """Injects the planned faults into every route of a provider's API, and keeps the accounts' rate limits.
+
+    `wait` returns early if the server stops.
+    """
 
     @routes.before_request
     def before() -> Response | None:
+        asked = limits.refusal(api.call()[0]) if api.call()[1] != GATEWAY else None
+        if asked is not None:
+            request.environ[_DRAWN] = ()
+            return api.error(429, asked)
         drawn = injector.draw(*api.call())
         request.environ[_DRAWN] = drawn
         wait(_delay(drawn, committed=False))

@@ -43,6 +43,7 @@ from rotator_simulator.account import SimulatedAccount
 from rotator_simulator.control_api import ControlApi
 from rotator_simulator.faults import FaultInjector, install
 from rotator_simulator.http_server import Exchange, ExchangeObserver, HttpServer
+from rotator_simulator.rate_limits import RateLimits
 from rotator_simulator.registrar import RegistrarOptions, SimulatedRegistrar
 from rotator_simulator.simulated_api import SimulatedApi
 
@@ -70,6 +71,7 @@ class SimulatorServer:
         _check_loopback(bind)
         self.apis = {api.name: api for api in apis}
         self.faults = FaultInjector()
+        self.limits = RateLimits()
         self._stopping = threading.Event()
         self.registrar = SimulatedRegistrar(
             self._realms, clock, self.faults, bind=bind, port=sip_port, options=registrar_options
@@ -129,7 +131,7 @@ class SimulatorServer:
         application = Flask("rotator_simulator", static_folder=None)
         for api in self.apis.values():
             routes = api.blueprint()
-            install(routes, self.faults, api, self._stopping.wait)
+            install(routes, self.faults, self.limits, api, self._stopping.wait)
             application.register_blueprint(routes)
         application.register_blueprint(ControlApi(self.apis, self.faults, self.registrar).blueprint())
         return application

@@ -7,8 +7,11 @@ from pathlib import Path
 from account_under_test import AccountUnderTest
 from kinds import DESCRIPTIONS, PROVIDERS
 from lifecycle import STEPS, lifecycle_steps
+from openbao_server import Bao
+from requests_of_a_life import PARTS, requests_of_a_life
 
 ROOT = Path(__file__).parents[2]
+ARCHITECTURE = ROOT / "docs/architecture.md"
 LIFECYCLE, GUIDE, README = ROOT / "docs/lifecycle.md", ROOT / "docs/adding-a-provider.md", ROOT / "README.md"
 REMEDY = "the committed table is not what happens any more: run pytest tests/conformance --write-tables, and look at it"
 _TITLES = {
@@ -120,6 +123,23 @@ def guide() -> str:
         [provider, ", ".join(description.kind for description in PROVIDERS[provider]), *map(str, counted)]
         for provider, counted in sizes().items()
     ]
-    before, _, rest = GUIDE.read_text().partition("<!-- sizes -->\n")
-    _, _, after = rest.partition("<!-- end of sizes -->\n")
-    return f"{before}<!-- sizes -->\n{table(head, descriptions)}<!-- end of sizes -->\n{after}"
+    return _between(GUIDE.read_text(), "sizes", table(head, descriptions))
+
+
+def architecture(bao: Bao) -> str:
+    """The architecture with its table of requests as they are now."""
+    lines = []
+    for description in DESCRIPTIONS:
+        for strategy in description.strategies:
+            counted = requests_of_a_life(bao, description.kind, strategy)
+            life = counted["rotation"] + counted["retirement"]
+            lines.append([f"**{description.kind}** `{strategy}`", *map(str, counted.values()), str(life)])
+    head = ["kind and strategy", *PARTS, "whole life"]
+    return _between(ARCHITECTURE.read_text(), "requests", table(head, lines))
+
+
+def _between(text: str, mark: str, made: str) -> str:
+    """The text with another table between the marks."""
+    before, _, rest = text.partition(f"<!-- {mark} -->\n")
+    _, _, after = rest.partition(f"<!-- end of {mark} -->\n")
+    return f"{before}<!-- {mark} -->\n{made}<!-- end of {mark} -->\n{after}"

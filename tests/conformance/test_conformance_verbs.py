@@ -119,6 +119,27 @@ def test_done_is_true_and_twice_means_the_same(account):
             assert account.snapshot() == before, verb
 
 
+def test_each_credential_of_the_account_is_listed_for_selections(account):
+    one, other = account.add(), account.add("bystander", THIRD)
+    seen = {}
+    before = account.snapshot()
+
+    answer = account.provider.each(lambda listed: seen.__setitem__(listed.id, listed))
+
+    assert answer == Done(None)
+    assert {one.id, other.id} <= seen.keys()
+    assert {seen[one.id].username, seen[other.id].username} == {one.username, other.username}
+    assert seen[one.id].enabled
+    assert account.snapshot() == before
+
+
+def test_a_listing_that_fails_is_no_empty_account(account):
+    account.add()
+    account.sandbox.faults.plan("error", verb="list", times=None)
+
+    assert not isinstance(account.provider.each(lambda listed: None), Done)
+
+
 def test_a_second_create_is_a_duplicate_where_the_username_is_ours(account):
     can = account.provider.capabilities
     if not can.creates:

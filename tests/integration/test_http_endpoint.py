@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rotator.core.secret import Secret
 from rotator.daemon.http import ListenError, StatusServer
-from rotator.observe.fleet import Fleet
+from rotator.observe.fleet import KnownFleet
 from rotator.observe.health import BEAT, Health
 from rotator.observe.metrics import Metrics
 from rotator.observe.status_query import StatusQuery
@@ -32,7 +32,7 @@ class RunningEndpoint:
     def __init__(self, status: Status = lambda _: {"targets": []}, host: str = "127.0.0.1") -> None:
         self.clock = FakeClock()
         self.health = Health(self.clock)
-        self.metrics = Metrics(self.clock, "1.2.3", Fleet(self.clock), target_series=10)
+        self.metrics = Metrics(self.clock, "1.2.3", KnownFleet(self.clock), target_series=10)
         self.host = host
         self.server = StatusServer(host, 0, self.metrics.render, self.health, status)
         self.server.start()
@@ -288,7 +288,7 @@ def test_an_address_that_cannot_be_listened_on_is_refused_with_what_to_change(
 ) -> None:
     clock = FakeClock()
     server = StatusServer(
-        host, port, Metrics(clock, "1", Fleet(clock), target_series=10).render, Health(clock), lambda _: {}
+        host, port, Metrics(clock, "1", KnownFleet(clock), target_series=10).render, Health(clock), lambda _: {}
     )
     with pytest.raises(ListenError, match=advice):
         server.start()

@@ -10,8 +10,8 @@ from fleet_targets import JudgedTarget
 from fleet_world import FleetWorld
 from simulated_accounts import STANDING
 
-from rotator.core.actions import HoldReason
 from rotator.core.audit_words import AuditVerb
+from rotator.core.holding import HoldReason
 from rotator.core.left_over import left_over
 from rotator.core.model import Strategy, Target
 from rotator.core.removal import after_forgetting

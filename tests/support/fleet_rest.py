@@ -10,8 +10,8 @@ from fleet_processes import VERIFIED_EVERY
 from fleet_targets import JudgedTarget
 from fleet_world import FleetWorld
 
-from rotator.core.actions import HoldReason
 from rotator.core.clocks import WORTH_TELLING
+from rotator.core.holding import HoldReason
 from rotator.core.left_over import left_over, orphans
 from rotator.observe.needs import Need, needs
 from rotator.observe.target_figures import TargetSnapshot, max_age

@@ -22,8 +22,9 @@ from fleet_processes import LIMITS, POLICIES, Countdown, FleetProcess, OffsetClo
 from fleet_vault import FleetStore
 from simulated_accounts import LAG, STANDING
 
-from rotator.core.actions import Hold, Step
+from rotator.core.actions import Step
 from rotator.core.adoption import AdoptionImpossible
+from rotator.core.holding import Hold
 from rotator.core.left_over import left_over
 from rotator.core.model import Request, Strategy, Target
 from rotator.core.removal import RemovalImpossible

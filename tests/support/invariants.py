@@ -34,8 +34,9 @@ class TargetInvariants(BoundaryInvariants):
     def __init__(self, harness: SimulatedHarness, target: Target, apart: timedelta, overlap: timedelta) -> None:
         super().__init__(harness, overlapping=True, apart=apart)
         self.target, self._overlap = target, overlap
-        self._handed_out: tuple[int, str | None, Secret | None] = (0, None, None)
-        self.broken_by_people = 0  # the version of the consumer document whose credential people touched
+        self.paths = [target.path]  # that the target has or had, the present one last
+        self._handed_out: dict[str, tuple[int, str | None, Secret | None]] = {}  # by path
+        self.broken_by_people: dict[str, int] = {}  # by path, the version whose credential people touched
         self._owed: dict[str, OwedOverlap] = {}
 
     @property
@@ -46,6 +47,17 @@ class TargetInvariants(BoundaryInvariants):
     @property
     def consumer(self) -> ConsumerDocument | None:
         return self.harness.store.consumers.get(self.target.path)
+
+    def change(self, target: Target) -> None:
+        """It has another name or path from here on."""
+        self.target = target
+        self.paths = [*(path for path in self.paths if path != target.path), target.path]
+
+    @property
+    def documents(self) -> dict[str, ConsumerDocument]:
+        """What devices may read, by path."""
+        found = {path: self.harness.store.consumers.get(path) for path in self.paths}
+        return {path: one for path, one in found.items() if one is not None and one.exists and not one.withdrawn}
 
     def accepts(self, username: str | None, password: Secret | None) -> bool:
         return any(one.accepts(username, password) for one in self.harness.accounts.values())
@@ -64,19 +76,29 @@ class TargetInvariants(BoundaryInvariants):
 
     def forget_overlaps(self) -> None:
         """People have ended one themselves, or hand out something else: what is owed begins anew."""
-        consumer = self.consumer
         self._owed.clear()
-        self._handed_out = (consumer.version, consumer.username, consumer.password) if consumer else (0, None, None)
+        self.broken_by_people = {path: self._read(path)[0] for path in self.paths}
+        self._handed_out = {path: self._read(path) for path in self.paths}
+
+    def _read(self, path: str) -> tuple[int, str | None, Secret | None]:
+        document = self.harness.store.consumers.get(path)
+        return (document.version, document.username, document.password) if document else (0, None, None)
 
     def owes_overlap_to(self, username: str) -> bool:
         """True where devices may still use a replaced credential."""
         return username in self._owed
 
     def _something_is_accepted(self, state: TargetState | None, label: str) -> None:
-        consumer, attempt = self.consumer, state.attempt if state else None
-        if consumer is None or not consumer.exists:
-            return
-        if consumer.version <= self.broken_by_people or self.accepts(consumer.username, consumer.password):
+        attempt = state.attempt if state else None
+        refused = [
+            document
+            for path, document in self.documents.items()
+            if document.version > self.broken_by_people.get(path, 0)
+            and not self.accepts(document.username, document.password)
+        ]
+        # In place, the document at a former path follows the one at the present path.
+        follows = self.target.strategy is Strategy.IN_PLACE and len(refused) < len(self.documents)
+        if not refused or follows:
             return
         kept = [entry.credential for entry in (state.ledger if state else ()) if entry.ending is Ending.FORGET]
         if attempt is not None and attempt.strategy is Strategy.IN_PLACE:
@@ -86,20 +108,25 @@ class TargetInvariants(BoundaryInvariants):
         assert stored, f"what is published is not accepted, {label}"
 
     def _overlaps_last(self, state: TargetState | None, label: str) -> None:
-        consumer, attempt = self.consumer, state.attempt if state else None
-        now = (consumer.version, consumer.username, consumer.password) if consumer else (0, None, None)
+        attempt = state.attempt if state else None
         emergency = attempt is not None and attempt.compromised
         if emergency:
             self._owed.clear()
-        if now != self._handed_out:
-            version, username, password = self._handed_out
-            owed = not emergency and version > self.broken_by_people  # what people broke is in nobody's use
-            if username is not None and password is not None and username != now[1] and owed:
-                self._owed[username] = self._owed_overlap(username, password)
-            self._owed.pop(now[1] or "", None)
-            self._handed_out = now
+        for path in self.paths:
+            self._follow(path, emergency=emergency)
         for promised in self._owed.values():
             assert self.accepts(promised.username, promised.password), f"cut off within the overlap, {label}"
+
+    def _follow(self, path: str, *, emergency: bool) -> None:
+        now, before = self._read(path), self._handed_out.get(path, (0, None, None))
+        if now == before:
+            return
+        version, username, password = before
+        owed = not emergency and version > self.broken_by_people.get(path, 0)  # what people broke is in nobody's use
+        if username is not None and password is not None and username != now[1] and owed:
+            self._owed[username] = self._owed_overlap(username, password)
+        self._owed.pop(now[1] or "", None)
+        self._handed_out[path] = now
 
     def _owed_overlap(self, username: str, password: Secret) -> OwedOverlap:
         return OwedOverlap(username, password, self.harness.clock.now() + self._overlap - self._apart)
@@ -138,7 +165,8 @@ class InvariantChecker:
         if now != self._before or states != self._states:
             self._check_changes(now, (*self._states, *states), label)
             for key, (account, stored) in now.items():
-                known = key[1] in account.initial or names_credential(states, key, stored)
+                given_up = key[0] in self.harness.unconfigured
+                known = given_up or key[1] in account.initial or names_credential(states, key, stored)
                 assert known, f"an orphan: no document names {stored.username}, {label}"
             self._passwords |= {
                 one.password.reveal() for state in states for one in _all_named(state) if one and one.password
@@ -150,11 +178,16 @@ class InvariantChecker:
         self._before, self._states = self._snapshot(), self._documents()
         for one in self._each:
             if one.target.name == (target and target.name):
-                one.broken_by_people = one.consumer.version if one.consumer else 0
                 one.forget_overlaps()
 
-    def at_rest(self, where: object) -> None:
-        """What must hold when nothing is due and nothing goes wrong any more."""
+    def changed(self, old: str, target: Target) -> None:
+        """The target that was called `old` has the name and the path of `target` from here on."""
+        for one in self._each:
+            if one.target.name == old:
+                one.change(target)
+
+    def at_rest(self, where: object, closed: frozenset[str] = frozenset()) -> None:
+        """What must hold when nothing is due and nothing goes wrong any more; `closed`: accounts that are gone."""
         self(f"at rest after {where}")
         published: set[str | None] = set()
         for one in self._each:
@@ -166,8 +199,9 @@ class InvariantChecker:
             assert state.published is not None, where
             assert one.consumer is not None, where
             assert one.accepts(one.consumer.username, one.consumer.password), f"published and refused, {where}"
+            assert list(one.documents) == [one.target.path], f"a document at a former path stays, {where}"
             published.add(state.published.id)
-        self._no_orphan_at_rest(published, where)
+        self._no_orphan_at_rest(published, where, closed)
         self._no_password_told(where)
 
     def _no_password_told(self, where: object) -> None:
@@ -178,12 +212,14 @@ class InvariantChecker:
             f"a password was told, {where}"
         )
 
-    def _no_orphan_at_rest(self, published: set[str | None], where: object) -> None:
+    def _no_orphan_at_rest(self, published: set[str | None], where: object, closed: frozenset[str]) -> None:
         kept = published | {one.state.standby.id for one in self._each if one.state and one.state.standby}
         records = self.harness.audit.records
         done = [one for one in records if one.verb is AuditVerb.OVERWRITE and one.outcome is AuditOutcome.DONE]
         overwritten = {one.facts.get("credential") for one in done}  # with a password that nobody knows
         for account, identity, stored in self.harness.all_credentials():
+            if account in (self.harness.accounts[name] for name in closed):
+                continue
             # Theirs, or never adopted.
             if identity in account.bystanders or account.initial.get(identity) == stored:
                 continue
@@ -212,9 +248,8 @@ class InvariantChecker:
         for one in self._each:
             published = one.state.published if one.state else None
             assert not denotes(published, key, stored), f"what is published was ended, {label}"
-            out = one.consumer is not None and (one.consumer.username, one.consumer.password)
-            same = out == (stored.username, stored.password)
-            assert not same, f"what is handed out was ended, {label}"
+            out = [(document.username, document.password) for document in one.documents.values()]
+            assert (stored.username, stored.password) not in out, f"what is handed out was ended, {label}"
 
     def _snapshot(self) -> "ProviderSnapshot":
         return {

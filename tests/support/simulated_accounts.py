@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
 from io import BytesIO
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -377,6 +378,7 @@ OTHER_READINGS = (
             ("put_without_password", "refused"),
             ("put_without_password", "ignored"),
             ("put_password_enables", True),
+            ("single_get", True),
             ("delete_status", 200),
             ("list_longest_page", 1),
             ("empty_not_found", True),
@@ -429,13 +431,19 @@ class SimulatedHarness(EngineHarness):
         for account in self.accounts.values():
             account.add(username)
 
-    def engine(self, clock: Timer | None = None, limits: Limits | None = None) -> Engine:
-        """A new process; its adapters, connections and pace are new as well."""
+    def engine(
+        self, clock: Timer | None = None, limits: Limits | None = None, keys: Mapping[str, str] = MappingProxyType({})
+    ) -> Engine:
+        """A new process; its adapters, connections and pace are new as well.
+
+        `keys` names the accounts that are configured with the key of another one.
+        """
         self.processes += 1
         own = clock or self.clock
+        configured = [name for name in self.accounts if name not in self.unconfigured]
         return Engine(
             store=self.store,
-            providers={name: one.adapter(own, self.randomness) for name, one in self.accounts.items()},
+            providers={name: self.accounts[keys.get(name, name)].adapter(own, self.randomness) for name in configured},
             clock=own,
             randomness=self.randomness,
             audit=self.audit,

@@ -50,6 +50,7 @@ entries = st.builds(
     disable_at=times,
     quarantine=lengths,
     disabled_at=st.none() | times,
+    overwritten_at=st.none() | times,
     failures=counts,
     not_before=st.none() | times,
     note=texts,

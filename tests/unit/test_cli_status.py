@@ -1,11 +1,16 @@
 """What `rotator status` prints beside the table."""
 
+import inspect
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rotator.cli.show_status import _age, _clocks, _future
+from rotator.cli.report_commands import status
+from rotator.cli.show_status import due_before
+from rotator.cli.status_table import _age, _clocks, _future, _numbers
 from rotator.core.clocks import WORTH_TELLING
+from rotator.observe.target_words import FILTERS
 
 DAY, MOMENT = timedelta(days=1), timedelta(milliseconds=1)
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -39,3 +44,33 @@ def test_what_is_due_and_not_done_is_never_called_done():
 def test_the_age_of_a_password_that_others_made_is_bounded_by_its_rotation(seconds, rotated, told):
     row = {"age_seconds": seconds, "last_rotation": rotated.isoformat() if rotated else None}
     assert _age(row, NOW) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("7d", NOW + 7 * DAY),
+        ("1h30m", NOW + timedelta(minutes=90)),
+        ("2026-01-31T10:00+01:00", datetime(2026, 1, 31, 9, tzinfo=UTC)),
+        ("2026-01-31", datetime(2026, 1, 31).astimezone()),
+    ],
+)
+def test_a_moment_before_which_something_is_due(text, moment):
+    assert due_before(text, NOW) == moment
+
+
+def test_the_help_names_every_word_of_the_filter():
+    """All but one: a command reads every document that it shows, so that none of them was not looked at."""
+    text = inspect.getdoc(status)
+    assert {word for word in FILTERS if not re.search(rf"\b{word}\b", text)} == {"not_looked_at"}
+
+
+def test_few_targets_need_no_numbers():
+    numbers = {"targets": 3, "matching": 3, "states": {"idle": 3}, "needs": {"overdue": 1}}
+    assert _numbers(numbers, 3) == []
+    assert _numbers(numbers | {"matching": 1}, 1) == [
+        "",
+        "3 targets: 3 idle",
+        "to be looked after: 1 overdue",
+        "shown: 1, as asked for",
+    ]

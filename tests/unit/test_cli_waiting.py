@@ -7,7 +7,7 @@ import pytest
 
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.waiting import when_free
-from rotator.core.actions import Hold, HoldReason
+from rotator.core.holding import Hold, HoldReason
 from rotator.testing import FakeClock
 
 BUSY = Hold(HoldReason.CLAIMED, "another is working on it")

@@ -1,20 +1,25 @@
-"""The bell as the daemon hears it: one read for all targets, and nothing is lost if it is not heard."""
+"""The bell as the daemon hears and rings it: one read for all targets, and whoever missed something looks at all."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from rotator.core.bell import Bell, Ringing
+from rotator.core.bell import MOST_NAMES, Bell, Ringing
 from rotator.daemon.bell_watch import BellWatch
+from rotator.daemon.wheel import Urgency
 from rotator.engine import ring_bell
-from rotator.ports import Conflict, StoreUnavailable
+from rotator.observe.health import Health
+from rotator.ports import Conflict, StoreDenied, StoreUnavailable
 from rotator.testing import FakeClock, MemoryStore
 
+ALL = "all"
 
-class CountingStore(MemoryStore):
+
+class CountedBell(MemoryStore):
     """Counts the reads of the bell. `meanwhile` rings between the next read and what follows it."""
 
     reads = 0
@@ -24,7 +29,7 @@ class CountingStore(MemoryStore):
         self.reads += 1
         bell = super().read_bell()
         if self.meanwhile:
-            self.bell, self.meanwhile = bell.after_ring(Ringing.ASKED, "another", self.meanwhile, FakeClock().now()), ()
+            self.bell, self.meanwhile = bell.after_ring(Ringing.ASKED, "another", self.meanwhile, self._clock.now()), ()
         return bell
 
 
@@ -32,18 +37,32 @@ class BellBench:
     """A bell, somebody who rings it, and a daemon that listens."""
 
     def __init__(self) -> None:
-        self.clock, self.store, self.looked_at = FakeClock(), CountingStore(), []
-        self.looks: Any = SimpleNamespace(components=SimpleNamespace(store=self.store))
-        self.watch = BellWatch(self.looks, SimpleNamespace(look_now=self._look_now))  # type: ignore[arg-type]
+        self.clock = FakeClock()
+        self.store = CountedBell(self.clock)
+        self.health = Health(self.clock)
+        self.health.configuration_loaded()
+        self.changed: set[str] = set()
+        self.others: set[str] = set()  # the targets of other processes
+        self.looks: Any = SimpleNamespace(components=SimpleNamespace(store=self.store), take_changed=self._take_changed)
+        scheduler: Any = SimpleNamespace(look_now=self._look_now, look_at_all=lambda: self.looked_at.append(ALL))
+        share: Any = SimpleNamespace(concerning_others=lambda names: sorted(self.others & names))
+        self.watch = BellWatch(self.looks, scheduler, share, self.health, self.clock, "daemon")
+        self.heard()
 
-    def _look_now(self, names: Iterable[str]) -> None:
+    def _look_now(self, names: Iterable[str], urgency: Urgency) -> None:
         self.looked_at += names
+        self.urgent += names if urgency is Urgency.EMERGENCY else []
 
-    def ring(self, *targets: str) -> None:
-        ring_bell(self.store, self.clock, "command", targets, Ringing.ASKED)
+    def _take_changed(self) -> set[str]:
+        changed, self.changed = self.changed, set()
+        return changed
+
+    def ring(self, *targets: str, kind: Ringing = Ringing.ASKED, by: str = "command") -> None:
+        ring_bell(self.store, self.clock, by, targets, kind)
 
     def heard(self) -> list[str]:
         self.looked_at: list[str] = []
+        self.urgent: list[str] = []
         self.watch.listen()
         return self.looked_at
 
@@ -57,11 +76,19 @@ def test_each_ring_is_heard_once_at_the_price_of_one_read(bench: BellBench) -> N
     bench.ring("a")
     assert bench.heard() == ["a"]
     bench.ring("b", "c")
-    bench.ring("d")
+    bench.ring("d", kind=Ringing.CHANGED)
     before = bench.store.reads
     assert bench.heard() == ["b", "c", "d"]
     assert bench.heard() == []
     assert bench.store.reads == before + 2
+
+
+def test_an_emergency_is_told_apart_and_nobody_hears_himself(bench: BellBench) -> None:
+    bench.ring("burning", kind=Ringing.EMERGENCY)
+    bench.ring("asked")
+    bench.ring("mine", kind=Ringing.CHANGED, by="daemon")
+    assert bench.heard() == ["burning", "asked"]
+    assert bench.urgent == ["burning"]
 
 
 def test_of_two_that_ring_at_once_both_are_heard(bench: BellBench) -> None:
@@ -71,9 +98,49 @@ def test_of_two_that_ring_at_once_both_are_heard(bench: BellBench) -> None:
 
 
 def test_whoever_never_gets_to_ring_is_told(bench: BellBench) -> None:
-    bench.store.write_bell = lambda _: (_ for _ in ()).throw(Conflict("again"))  # type: ignore[assignment]
+    bench.store.write_bell = lambda _: (_ for _ in ()).throw(Conflict("again"))  # type: ignore[method-assign]
     with pytest.raises(Conflict):
         bench.ring("mine")
+
+
+def test_whoever_missed_a_ring_looks_at_everything_and_only_once(bench: BellBench) -> None:
+    bench.ring("a")
+    assert bench.heard() == ["a"]
+    bench.ring("missed")
+    bench.clock.advance(timedelta(minutes=2))
+    bench.ring("b")
+    assert bench.heard() == ["b", ALL]
+    bench.ring(*(f"phone-{number}" for number in range(MOST_NAMES + 1)))
+    assert bench.heard() == [ALL]
+    assert bench.heard() == []
+
+
+def test_what_was_rung_before_the_start_is_looked_at_first_and_nothing_was_missed(bench: BellBench) -> None:
+    bench.ring("long ago")
+    bench.clock.advance(timedelta(minutes=2))
+    bench.ring("just now")
+    bench.watch._heard = None
+    assert bench.heard() == ["just now"]
+
+
+def test_a_start_that_could_not_read_the_bell_takes_everything_for_missed(bench: BellBench) -> None:
+    bench.ring("long ago")
+    bench.watch._heard = None
+    bench.store.failing = [StoreUnavailable("sealed")]
+    assert bench.heard() == []
+    bench.clock.advance(timedelta(minutes=2))
+    bench.ring("just now")
+    assert bench.heard() == ["just now", ALL]
+
+
+def test_what_this_process_wrote_is_rung_at_once_for_those_whom_it_concerns(bench: BellBench) -> None:
+    bench.changed, bench.others = {"a", "b", "mine"}, {"a", "b"}
+    bench.heard()
+    bench.changed = {"mine"}
+    bench.heard()
+    (ring,) = bench.store.bell.rings
+    assert (ring.by, ring.kind, ring.targets) == ("daemon", Ringing.CHANGED, ("a", "b"))
+    assert bench.heard() == []
 
 
 def test_a_bell_that_cannot_be_read_is_said_once_and_heard_later(bench: BellBench) -> None:
@@ -88,7 +155,18 @@ def test_a_bell_that_cannot_be_read_is_said_once_and_heard_later(bench: BellBenc
     assert [line["error"] for line in logs] == ["sealed", "sealed"]
 
 
+@pytest.mark.parametrize(("error", "ready"), [(StoreUnavailable("sealed"), False), (StoreDenied("no right"), True)])
+def test_a_bell_that_is_read_shows_that_vault_answers(bench: BellBench, error: Exception, ready: bool) -> None:
+    assert bench.health.ready().ok
+    bench.clock.advance(timedelta(minutes=4))
+    bench.store.failing = [error]  # type: ignore[list-item]
+    bench.heard()
+    assert bench.health.ready().ok is ready
+    bench.heard()
+    assert bench.health.ready().ok
+
+
 def test_before_vault_was_reached_there_is_nothing_to_hear(bench: BellBench) -> None:
-    bench.looks.components = None
+    bench.looks.components, before = None, bench.store.reads
     assert bench.heard() == []
-    assert bench.store.reads == 0
+    assert bench.store.reads == before

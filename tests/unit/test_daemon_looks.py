@@ -1,19 +1,34 @@
 """Looks: what runs is known, a stop lets nothing begin, and a fault in one look ends no other."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from engine_harness import REPLACE
 
+from rotator.core.actions import Step
+from rotator.core.holding import Hold, HoldReason
+from rotator.core.model import Credential, Purpose, Request, Target, TargetState
+from rotator.core.secret import Secret
 from rotator.daemon.looks import Looks
-from rotator.engine import Outcome
+from rotator.daemon.wheel import Plan, Turn, Urgency
+from rotator.engine import Look, Outcome
 from rotator.observe.health import Health
-from rotator.testing import FakeClock
+from rotator.ports import StoreUnavailable
+from rotator.testing import FakeClock, MemoryStore
 
-PHONE: Any = SimpleNamespace(name="phone")
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+PHONE = Turn("phone", Urgency.DUE, fresh=True)
 SOON = timedelta(seconds=20)
+
+
+def look_that(**told: Any) -> Look:
+    """A look, of which some things are told."""
+    usual = {"target": "phone", "outcome": Outcome.HELD, "message": "", "steps": (), "state": None, "hold": None}
+    return Look(**(usual | {"next_look": None, "seconds": 0.0} | told))
 
 
 class BlockingEngine:
@@ -22,13 +37,16 @@ class BlockingEngine:
     def __init__(self) -> None:
         self.begun, self.released = threading.Event(), threading.Event()
         self.error: Exception | None = None
+        self.answer = look_that()
+        self.seen: list[tuple[str, bool]] = []
 
-    def look(self, _target: Any) -> Any:
+    def look(self, target: Target, *, fresh: bool) -> Look:
+        self.seen.append((target.name, fresh))
         self.begun.set()
         assert self.released.wait(20)
         if self.error is not None:
             raise self.error
-        return SimpleNamespace(outcome=Outcome.HELD, message="", next_look=None)
+        return self.answer
 
 
 @pytest.fixture
@@ -37,11 +55,22 @@ def engine() -> BlockingEngine:
 
 
 @pytest.fixture
-def looks(engine: BlockingEngine) -> Looks:
-    clock = FakeClock(datetime(2026, 1, 5, tzinfo=UTC))
-    snapshot: Any = SimpleNamespace(update_look=lambda target, look: None)
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def forgotten() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def looks(engine: BlockingEngine, store: MemoryStore, forgotten: list[str]) -> Looks:
+    clock = FakeClock(NOW)
+    snapshot: Any = SimpleNamespace(update_look=lambda target, look: None, forget=forgotten.append)
     looks = Looks(snapshot, Health(clock), clock, threading.Event())
-    looks.components = SimpleNamespace(engine=engine)  # type: ignore[assignment]
+    by_name = {"phone": replace(REPLACE, name="phone")}
+    looks.components = SimpleNamespace(engine=engine, by_name=by_name, store=store)  # type: ignore[assignment]
     return looks
 
 
@@ -70,5 +99,80 @@ def test_after_a_stop_nothing_begins(looks: Looks, engine: BlockingEngine) -> No
 def test_a_fault_in_a_look_is_tried_again_and_leaves_nothing_running(looks: Looks, engine: BlockingEngine) -> None:
     engine.error = RuntimeError("a fault")
     engine.released.set()
-    assert looks.look(PHONE) == datetime(2026, 1, 5, 0, 1, tzinfo=UTC)
+    assert looks.look(PHONE) == Plan(NOW + timedelta(minutes=1), fresh=True)
     assert looks.wait(SOON)
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_the_documents_are_read_again_only_if_the_turn_says_so(
+    looks: Looks, engine: BlockingEngine, fresh: bool
+) -> None:
+    engine.released.set()
+    engine.answer = look_that(next_look=NOW + SOON)
+    assert looks.look(Turn("phone", Urgency.DUE, fresh)) == Plan(NOW + SOON, Urgency.DUE, fresh=False)
+    assert engine.seen == [("phone", fresh)]
+
+
+@pytest.mark.parametrize(("compromised", "urgency"), [(True, Urgency.EMERGENCY), (False, Urgency.DUE)])
+def test_the_next_look_of_an_emergency_goes_ahead_too(
+    looks: Looks, engine: BlockingEngine, compromised: bool, urgency: Urgency
+) -> None:
+    engine.released.set()
+    asked = Request(Purpose.ROTATE, "tester", "because", NOW, compromised=compromised)
+    engine.answer = look_that(next_look=NOW + SOON, state=TargetState("phone", request=asked))
+    assert looks.look(PHONE) == Plan(NOW + SOON, urgency)
+
+
+def test_what_was_written_is_told_once(looks: Looks, engine: BlockingEngine) -> None:
+    engine.released.set()
+    looks.look(PHONE)
+    assert looks.take_changed() == set()
+    engine.answer = look_that(steps=(Step.STAGE,))
+    looks.look(PHONE)
+    assert looks.take_changed() == {"phone"}
+    assert looks.take_changed() == set()
+
+
+def test_what_vault_refuses_is_asked_again_ever_more_rarely(looks: Looks, engine: BlockingEngine) -> None:
+    engine.released.set()
+    engine.answer = look_that(outcome=Outcome.VAULT, message="denied")
+    pauses = [plan.moment - NOW for plan in (looks.look(PHONE) for _ in range(9)) if plan is not None]
+    assert [pause.total_seconds() for pause in pauses] == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
+    engine.answer = look_that()
+    assert looks.look(PHONE) is None
+    engine.answer = look_that(outcome=Outcome.VAULT, message="denied")
+    assert looks.look(PHONE) == Plan(NOW + timedelta(seconds=30))
+
+
+def test_what_somebody_has_to_mend_is_looked_at_again_and_the_more_there_are_the_more_rarely(
+    looks: Looks, engine: BlockingEngine
+) -> None:
+    engine.released.set()
+    blocked = Hold(HoldReason.FOREIGN_DOCUMENT, "look there first")
+    for next_look in (None, NOW + timedelta(days=60)):
+        engine.answer = look_that(hold=blocked, next_look=next_look)
+        assert looks.look(PHONE) == Plan(NOW + timedelta(seconds=30), Urgency.SWEEP, fresh=True)
+    engine.answer = look_that(hold=blocked, next_look=NOW + SOON)
+    assert looks.look(PHONE) == Plan(NOW + SOON)
+    looks._blocked |= {f"target-{number}" for number in range(999)}
+    engine.answer = look_that(hold=blocked)
+    assert looks.look(PHONE) == Plan(NOW + timedelta(seconds=500), Urgency.SWEEP, fresh=True)
+    engine.answer = look_that(hold=Hold(HoldReason.NOT_DUE, "nothing is due"))
+    assert looks.look(PHONE) is None
+    assert "phone" not in looks._blocked
+
+
+def test_what_a_removed_target_left_behind_is_carried_out(
+    looks: Looks, engine: BlockingEngine, store: MemoryStore, forgotten: list[str]
+) -> None:
+    engine.released.set()
+    gone = Turn("gone", Urgency.SWEEP, fresh=True)
+    store.write_state(TargetState("gone", published=Credential("v", "office", Secret("x"))), 0)
+    looks.look(gone)
+    assert engine.seen == [("gone", True)]
+    store.write_state(TargetState("gone"), 1)
+    assert looks.look(gone) is None
+    assert (engine.seen, forgotten) == ([("gone", True)], ["gone"])
+    store.failing = [StoreUnavailable("sealed")]
+    assert looks.look(gone) is None
+    assert forgotten == ["gone"]

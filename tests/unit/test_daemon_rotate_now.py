@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from engine_harness import EngineHarness
 
+from rotator.core.bell import Ringing
 from rotator.core.model import Purpose
 from rotator.daemon.recent_requests import RecentRequests
 from rotator.daemon.rotate_now import RotationSignal, rotate_now
@@ -23,6 +24,7 @@ class SignalBench(EngineHarness):
         super().__init__()
         self.recent = RecentRequests(self.clock)
         self.looks: list[str] = []
+        self.is_own = True
         self.daemon = self.engine()
         self.settings = DaemonSettings()
         self.until_rotated(self.daemon)
@@ -35,11 +37,15 @@ class SignalBench(EngineHarness):
     def signal(self, at: float | None = None) -> None:
         """SIGUSR1, which came at `at`; and then the looks that follow."""
         components: Any = SimpleNamespace(
-            engine=self.daemon, targets=[self.target], settings=SimpleNamespace(daemon=self.settings)
+            engine=self.daemon,
+            targets=[self.target],
+            settings=SimpleNamespace(daemon=self.settings),
+            store=self.store,
         )
         scheduler: Any = SimpleNamespace(look_now=self.looks.extend)
+        share: Any = SimpleNamespace(is_own=lambda _: self.is_own, holder="daemon")
         came = self.clock.monotonic() if at is None else at
-        rotate_now(components, scheduler, self.recent, self.clock, RotationSignal("SIGUSR1", came))
+        rotate_now(components, scheduler, share, self.recent, self.clock, RotationSignal("SIGUSR1", came))
         self.daemon.look(self.target)
 
     def pass_seconds(self, seconds: float) -> None:
@@ -107,6 +113,35 @@ def test_a_signal_that_vault_did_not_take_may_be_sent_again(bench: SignalBench) 
     bench.store.failing = [StoreUnavailable("sealed")]
     bench.signal()
     assert bench.rotations == 1
+    bench.signal()
+    assert bench.rotations == 2
+
+
+def test_what_another_process_looks_at_is_asked_for_and_rung_for(bench: SignalBench) -> None:
+    bench.pass_seconds(60)
+    bench.is_own = False
+    bench.signal()
+    (ring,) = bench.store.bell.rings
+    assert (ring.by, ring.kind, ring.targets) == ("daemon", Ringing.ASKED, ("office",))
+    assert bench.rotations == 2
+
+
+@pytest.mark.parametrize(("seconds", "rotations"), [(9, 1), (11, 2)])
+def test_what_another_process_rotated_at_the_same_signal_is_not_rotated_again(
+    bench: SignalBench, seconds: float, rotations: int
+) -> None:
+    """It never saw the request: this process does not look at the target."""
+    bench.recent = RecentRequests(bench.clock)
+    bench.is_own = False
+    bench.pass_seconds(seconds)
+    bench.signal()
+    assert bench.rotations == rotations
+
+
+def test_a_bell_that_cannot_be_rung_leaves_the_requests_to_the_sweep(bench: SignalBench) -> None:
+    bench.pass_seconds(60)
+    bench.is_own = False
+    bench.store.write_bell = lambda _: (_ for _ in ()).throw(StoreUnavailable("sealed"))  # type: ignore[method-assign]
     bench.signal()
     assert bench.rotations == 2
 

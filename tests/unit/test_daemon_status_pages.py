@@ -9,7 +9,8 @@ from threading import Event
 import pytest
 from core_facts import ATTEMPT, DAY, ENTRY, OLD
 
-from rotator.core.actions import Hold, HoldReason, Step
+from rotator.core.actions import Step
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components, Composition
 from rotator.daemon.snapshot import Snapshot
@@ -46,6 +47,7 @@ def snapshot(composition: Composition) -> Snapshot:
 @pytest.fixture
 def components(composition: Composition, snapshot: Snapshot) -> Components:
     made = composition.assemble(composition.settings, seen=snapshot.update_state)
+    snapshot.keep_only([*made.by_name, "gone"])
     for target in made.targets:
         published = replace(OLD, account=target.account, made_at=composition.clock.now())
         snapshot.update_state(target, TargetState(target.name, published=published))
@@ -80,6 +82,20 @@ def test_without_a_limit_there_is_a_first_page_and_the_summary_of_all(snapshot, 
     document = snapshot.document(components, StatusQuery())
     assert len(document["targets"]) == PAGE
     assert document["summary"] == {"targets": TARGETS, "states": {"idle": TARGETS}, "needs": {}, "orphans": 0}
+
+
+def test_a_process_shows_what_it_looks_at_and_no_other_one_s(snapshot, components):
+    left = replace(ENTRY, credential=replace(ENTRY.credential, account="closed"))
+    orphaned = TargetState("t005", published=OLD, ledger=(left,))
+    snapshot.update_state(target_of(components, "t005"), orphaned)
+    assert [orphan.target for orphan in snapshot.orphans(components)] == ["t005"]
+    snapshot.keep_only(["t001", "t003"])
+    snapshot.update_state(target_of(components, "t005"), orphaned)
+    document = snapshot.document(components, StatusQuery())
+    assert (names(document), document["summary"]["states"]) == (["t001", "t003"], {"idle": 2})
+    assert snapshot.orphans(components) == ()
+    snapshot.forget("t003")
+    assert snapshot.document(components, StatusQuery())["summary"]["states"] == {"idle": 1}
 
 
 def test_a_limit_of_nothing_leaves_only_the_summary(snapshot, components):

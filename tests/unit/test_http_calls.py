@@ -9,7 +9,9 @@ from provider_fixtures import PASSWORD, SECOND, TOKEN, FakeNetwork, answer, answ
 from rotator.core.answers import Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
 from rotator.fields.network import RateLimit
-from rotator.providers.http.calls import LARGEST_BODY, HttpRequest
+from rotator.ports import CALL_TERMS, CallTerms
+from rotator.providers.http.bodies import LARGEST_BODY
+from rotator.providers.http.calls import HttpRequest
 from rotator.providers.http.replies import HttpReply, failure
 
 GET = HttpRequest("list", "GET", "/x")
@@ -121,7 +123,7 @@ def test_a_refusal_after_a_lost_answer_is_not_definite(status):
 
 
 def test_a_limit_after_a_lost_answer_does_not_make_it_certain():
-    reply, _ = send(PUT, httpx.ReadTimeout("no"), answer(429), answer(429), answer(429))
+    reply, _ = send(PUT, httpx.ReadTimeout("no"), *[answer(429, headers={"Retry-After": "9"})] * 4)
     assert isinstance(failure(reply), Unknown)
 
 
@@ -142,9 +144,9 @@ def test_reading_is_never_uncertain():
         (503, {"Retry-After": "7"}, 7),
         (429, {"Retry-After": "Mon, 05 Jan 2026 12:00:09 GMT"}, 9),
         (429, {"x-ratelimit-reset": "4"}, 4),
-        (429, {"Retry-After": "0"}, 0.5),
-        (429, {"Retry-After": "Mon, 05 Jan 2025 12:00:09 GMT"}, 0.5),
-        (429, {"Retry-After": "soon"}, 0.5),
+        (429, {"Retry-After": "0"}, 1),
+        (429, {"Retry-After": "Mon, 05 Jan 2025 12:00:09 GMT"}, 1),
+        (429, {"Retry-After": "soon"}, 1),
         (503, {"x-ratelimit-reset": "4"}, 0.5),
     ],
 )
@@ -154,7 +156,7 @@ def test_it_waits_as_long_as_it_is_asked_to(status, headers, seconds):
     assert network.clock.monotonic() - 1000 == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("headers", [{"Retry-After": "30"}, {"Retry-After": "999999999"}, {"x-ratelimit-reset": "60"}])
+@pytest.mark.parametrize("headers", [{"Retry-After": "31"}, {"Retry-After": "999999999"}, {"x-ratelimit-reset": "60"}])
 def test_a_wait_beyond_the_bound_is_handed_back_at_once(headers):
     reply, network = send(PUT, answer(429, headers=headers))
     failed = failure(reply)
@@ -168,13 +170,44 @@ def test_a_503_that_asks_for_long_is_unknown_and_says_after_when():
     assert failure(reply) == Unknown("the provider answered 503", after=timedelta(seconds=600))
 
 
-def test_a_call_of_many_requests_ends_within_its_total():
+def test_a_call_of_many_requests_ends_within_its_total_and_its_patience():
     network = FakeNetwork(lambda _: answer(429, headers={"Retry-After": "3"}))
     call = network.http.call()
     for _ in range(20):
         call.send(GET)
     assert network.clock.monotonic() - 1000 <= 30
-    assert call.left >= 0
+    assert call.left == 30  # waiting for the account's pace is no part of a call's time
+
+
+def test_a_429_is_asked_again_for_as_long_as_the_patience_lasts():
+    network = FakeNetwork(lambda _: answer(200) if network.clock.monotonic() > 1020 else answer(429))
+    assert network.http.call().send(PUT).ok
+    assert len(network.sent) > 10  # more tries than after a failure
+
+
+def test_a_wait_that_one_answer_asks_for_holds_every_other_call_of_the_account():
+    network = FakeNetwork(answers_in_turn(answer(429, headers={"Retry-After": "9"}), answer(200, {})))
+    assert network.http.call().send(CREATE).status == 429
+    assert network.clock.monotonic() == 1000
+    assert network.http.call().send(GET).ok
+    assert network.clock.monotonic() == 1009
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (200, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "6"}, 6),
+        (200, {"x-ratelimit-remaining": "1", "x-ratelimit-reset": "6"}, 0),
+        (200, {"x-ratelimit-remaining": "0"}, 0),
+        (503, {"Retry-After": "8"}, 8),
+        (503, {}, 0),
+    ],
+)
+def test_a_quota_that_is_used_up_or_a_provider_that_is_overloaded_holds_the_account(status, headers, seconds):
+    network = FakeNetwork(answers_in_turn(answer(status, headers=headers), answer(200, {})))
+    network.http.call().send(CREATE)
+    assert network.http.call().send(GET).ok
+    assert network.clock.monotonic() - 1000 == pytest.approx(seconds)
 
 
 def test_nothing_is_sent_once_the_time_is_up():
@@ -199,17 +232,20 @@ def test_requests_keep_to_the_rate_and_wait_by_the_clock():
     call = network.http.call()
     for _ in range(20):
         assert call.send(GET).ok
-    assert 3 <= network.clock.monotonic() - 1000 <= 3.2
+    assert 3.8 <= network.clock.monotonic() - 1000 <= 4.0
+    assert call.left == 30
 
 
-def test_a_rate_that_leaves_no_time_is_a_retry_and_nothing_was_sent():
+def test_a_rate_that_leaves_no_time_is_a_retry_that_says_when_and_nothing_was_sent():
     network = FakeNetwork(lambda _: answer(200, {}), {"rate_limit": RateLimit(1, timedelta(hours=1))})
     assert network.http.call().send(PUT).ok
     reply = network.http.call().send(PUT)
     assert isinstance(reply, Retry)
     assert reply.why is Wait.RATE_LIMITED
+    assert reply.after is not None
+    assert timedelta(minutes=55) < reply.after <= timedelta(minutes=65)
     assert len(network.sent) == 1
-    assert network.clock.monotonic() == 1000
+    assert network.clock.monotonic() - 1000 < 1
 
 
 def test_waiting_for_a_turn_ends_with_the_process():
@@ -217,6 +253,16 @@ def test_waiting_for_a_turn_ends_with_the_process():
     assert network.http.call().send(GET).ok
     network.clock.sleep = lambda _: None
     assert isinstance(network.http.call().send(GET), Retry)
+
+
+def test_what_is_not_ours_any_more_after_the_wait_is_not_sent():
+    network = FakeNetwork(lambda _: answer(200, {}))
+    token = CALL_TERMS.set(CallTerms(may_send=lambda: False))
+    try:
+        assert isinstance(network.http.call().send(PUT), Retry)
+    finally:
+        CALL_TERMS.reset(token)
+    assert network.sent == []
 
 
 @pytest.mark.parametrize("limit", [(0, SECOND), (1, timedelta()), (1, timedelta(microseconds=1))])

@@ -12,6 +12,7 @@ PURE = {
     "dataclasses",
     "datetime",
     "enum",
+    "fnmatch",
     "functools",
     "hashlib",
     "hmac",

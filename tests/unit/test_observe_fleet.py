@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 from core_facts import ATTEMPT, ENTRY, IN_PLACE, OLD, REQUEST, TARGET
 
-from rotator.core.actions import Hold, HoldReason
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Counts, Phase, Target, TargetState, Verification
 from rotator.core.schedule import Every
-from rotator.observe.fleet import LOOKED_AT_WITHIN, Fleet, GroupSums
+from rotator.observe.fleet import LOOKED_AT_WITHIN, GroupSums, KnownFleet
 from rotator.observe.needs import Need
 from rotator.observe.target_words import FILTERS, ORPHAN, STATES, words
 from rotator.testing import FakeClock
@@ -21,7 +21,7 @@ HOLDS = (None, *(Hold(reason, "why") for reason in HoldReason))
 PUBLISHED = TargetState("office", published=replace(OLD, made_at=FakeClock().now()))
 
 
-def sums(fleet: Fleet, now: datetime) -> dict[tuple[str, str], object]:
+def sums(fleet: KnownFleet, now: datetime) -> dict[tuple[str, str], object]:
     """Everything that is told of each group, but for what was counted since the start."""
     with fleet.groups() as groups:
         return {key: _told(group, now) for key, group in groups.items() if group.targets}
@@ -63,7 +63,7 @@ def any_target(draw: random.Random, name: str) -> Target:
 @pytest.mark.parametrize("seed", range(20))
 def test_sums_that_are_kept_are_those_that_are_made_anew(seed):
     draw, clock = random.Random(seed), FakeClock()
-    kept, names = Fleet(clock), [f"target{number}" for number in range(12)]
+    kept, names = KnownFleet(clock), [f"target{number}" for number in range(12)]
     for _ in range(200):
         name = draw.choice(names)
         kept.update(any_target(draw, name), any_state(draw, name, clock.now()))
@@ -72,9 +72,9 @@ def test_sums_that_are_kept_are_those_that_are_made_anew(seed):
             known = kept.get(name)
             kept.update(known.target, known.state)
         if draw.random() < 0.05:
-            kept.forget_all_but(set(draw.sample(names, 9)))
+            kept.forget(set(draw.sample(names, 3)))
         clock.advance(timedelta(minutes=draw.randint(0, 30)))
-    anew, now = Fleet(FakeClock()), clock.now()
+    anew, now = KnownFleet(FakeClock()), clock.now()
     for name, seen in kept.all().items():
         anew._clock.advance(seen.at - anew._clock.now())
         anew.update(seen.target, seen.state)
@@ -103,11 +103,20 @@ def test_sums_that_are_kept_are_those_that_are_made_anew(seed):
             2 * DAY,
         ),
         (Need.NOT_LOOKED_AT, TARGET, PUBLISHED, LOOKED_AT_WITHIN),
+        (
+            Need.DEVICES_OUT,
+            TARGET,
+            replace(
+                PUBLISHED,
+                attempt=replace(ATTEMPT, strategy=IN_PLACE.strategy, phase=Phase.APPLIED, started_at=FakeClock().now()),
+            ),
+            timedelta(minutes=3),
+        ),
     ],
 )
 def test_time_alone_brings_a_need_about(need, target, state, after):
     clock = FakeClock()
-    fleet = Fleet(clock)
+    fleet = KnownFleet(clock)
     fleet.update(target, state)
     clock.advance(after)
     assert need not in fleet.in_need().get("office", [])
@@ -119,16 +128,12 @@ def test_time_alone_brings_a_need_about(need, target, state, after):
     ("need", "state"),
     [
         (Need.KEEPS_FAILING, replace(PUBLISHED, failures=3)),
-        (
-            Need.DEVICES_OUT,
-            replace(PUBLISHED, attempt=replace(ATTEMPT, strategy=IN_PLACE.strategy, phase=Phase.APPLIED)),
-        ),
         (Need.REFUSED, replace(PUBLISHED, verification=Verification(FakeClock().now(), accepted=False, refusals=2))),
         (Need.IN_THE_FUTURE, replace(PUBLISHED, last_rotation=FakeClock().now() + HOUR + MOMENT)),
     ],
 )
 def test_a_need_that_is_there_at_once(need, state):
-    fleet = Fleet(FakeClock())
+    fleet = KnownFleet(FakeClock())
     fleet.update(TARGET, state)
     assert need in fleet.in_need()["office"]
     fleet.update(TARGET, PUBLISHED)
@@ -138,7 +143,7 @@ def test_a_need_that_is_there_at_once(need, state):
 @pytest.mark.parametrize("left", [replace(TARGET, removed=True), TARGET])
 def test_a_target_that_nobody_rotates_any_more_is_in_need_only_of_what_is_left_of_it(left):
     clock = FakeClock()
-    fleet = Fleet(clock)
+    fleet = KnownFleet(clock)
     retired = None if left.removed else clock.now()
     fleet.update(left, replace(PUBLISHED, next_rotation=clock.now(), ledger=(ENTRY,), retired_at=retired))
     clock.advance(1000 * DAY)
@@ -146,17 +151,17 @@ def test_a_target_that_nobody_rotates_any_more_is_in_need_only_of_what_is_left_o
 
 
 def test_what_ended_is_counted_once_and_from_the_first_look_on():
-    fleet = Fleet(FakeClock())
+    fleet = KnownFleet(FakeClock())
     for succeeded in (7, 7, 8, 8, 0, 1):  # the state document began anew
         fleet.update(TARGET, TargetState("office", counts=Counts(succeeded=succeeded)))
-    fleet.forget_all_but({"office"})
+    fleet.forget({"another"})
     with fleet.groups() as groups:
         assert groups["fake", "p"].counted()["succeeded"] == 2
 
 
 def test_every_word_of_a_filter_is_one_that_a_target_can_have():
     draw, clock, found = random.Random(1), FakeClock(), set()
-    fleet = Fleet(clock)
+    fleet = KnownFleet(clock)
     for _ in range(3000):
         fleet.update(any_target(draw, "office"), any_state(draw, "office", clock.now()))
         fleet.held("office", draw.choice(HOLDS))
@@ -174,7 +179,7 @@ def test_every_word_of_a_filter_is_one_that_a_target_can_have():
 def test_the_words_of_a_filter_are_the_needs_that_are_counted():
     draw, clock = random.Random(2), FakeClock()
     for _ in range(300):
-        fleet = Fleet(clock)
+        fleet = KnownFleet(clock)
         fleet.update(any_target(draw, "office"), any_state(draw, "office", clock.now()))
         needs = set(fleet.in_need().get("office", []))
         asked = words(fleet.get("office"), clock.now(), LOOKED_AT_WITHIN)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from rotator.core.actions import Hold, HoldReason
 from rotator.core.clocks import Clocks
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
     Counts,
@@ -30,7 +30,7 @@ from rotator.core.secret import Secret
 from rotator.observe.audit import AuditStatus
 from rotator.observe.catalogue import METRICS, documentation
 from rotator.observe.chain import Position
-from rotator.observe.fleet import Fleet
+from rotator.observe.fleet import KnownFleet
 from rotator.observe.metrics import Metrics
 from rotator.observe.target_figures import max_age
 from rotator.ports import Meter
@@ -70,7 +70,7 @@ class Seen(Metrics):
     """The metrics, with what they are told of."""
 
     def __init__(self, clock: FakeClock, target_series: int = 10) -> None:
-        self.fleet = Fleet(clock)
+        self.fleet = KnownFleet(clock)
         super().__init__(clock, "1.2.3", self.fleet, target_series=target_series)
 
 
@@ -97,12 +97,17 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
     state = TargetState(
         "phone",
         attempt=attempt,
-        ledger=(entry(now, disable_in=DAY), entry(now, disable_in=DAY), entry(now, disable_in=-DAY, disabled=-DAY)),
+        ledger=(
+            entry(now, disable_in=DAY),
+            entry(now, disable_in=DAY),
+            entry(now, disable_in=-DAY, disabled=-DAY),
+            replace(entry(now, disable_in=-DAY), ending=Ending.STAND_BY, overwritten_at=now - DAY),
+        ),
         published=replace(credential("pub"), made_at=now - 5 * DAY),
         last_rotation=now - 3 * DAY,
         next_rotation=now + 80 * DAY,
         failures=2,
-        counts=Counts(succeeded=7, failed=3, undone=1, disabled=5, deleted=4, seconds=12.5),
+        counts=Counts(succeeded=7, failed=3, undone=1, disabled=5, overwritten=6, deleted=4, seconds=12.5),
     )
     source.fleet.update(target(), state)
     seen = scrape(source)
@@ -113,6 +118,7 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_rotations_total", ("phone", "failed")): 3,
         ("rotator_rotations_total", ("phone", "undone")): 1,
         ("rotator_retirements_total", ("phone", "disabled")): 5,
+        ("rotator_retirements_total", ("phone", "overwritten")): 6,
         ("rotator_retirements_total", ("phone", "deleted")): 4,
         ("rotator_rotation_duration_seconds_count", ("phone",)): 7,
         ("rotator_rotation_duration_seconds_sum", ("phone",)): 12.5,
@@ -125,6 +131,7 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_last_look_timestamp_seconds", ("phone",)): stamp,
         ("rotator_ledger_credentials", ("phone", "waiting")): 2,
         ("rotator_ledger_credentials", ("phone", "disabled")): 1,
+        ("rotator_ledger_credentials", ("phone", "overwritten")): 1,
         ("rotator_retirement_overdue", ("phone",)): 0,
         ("rotator_target_devices_out", ("phone",)): 0,
         ("rotator_target_verification_overdue", ("phone",)): 0,
@@ -168,7 +175,7 @@ def test_what_is_not_known_is_absent_and_a_forgotten_target_too() -> None:
     source.fleet.update(target(), TargetState("phone"))
     source.fleet.update(target("other"), TargetState("other"))
     source.fleet.held("other", Hold(HoldReason.FOREIGN_DOCUMENT, "x"))
-    source.fleet.forget_all_but({"phone"})
+    source.fleet.forget({"other"})
     names = {name for name, labels in scrape(source)}
     assert "rotator_target_last_rotation_timestamp_seconds" not in names
     assert "rotator_target_password_made_timestamp_seconds" not in names
@@ -293,7 +300,9 @@ def test_the_process_says_how_it_does_itself() -> None:
     source.config_loaded(ok=False)
     source.circuit("acc", is_open=True)
     source.circuit("acc2", is_open=False)
+    source.follow_paces(lambda: {"acc": (12.5, 0.7)})
     source.missed_run("max_instances")
+    source.sweep_takes(timedelta(minutes=2))
     source.clock_jumped(forward=True)
     source.clock_jumped(forward=False)
     source.clocks(Clocks(clock.now(), clock.now() + 2 * DAY))
@@ -304,8 +313,11 @@ def test_the_process_says_how_it_does_itself() -> None:
         ("rotator_build_info", ("1.2.3",)): 1,
         ("rotator_config_last_reload_successful", ()): 0,
         ("rotator_config_last_reload_success_timestamp_seconds", ()): stamp,
+        ("rotator_sweep_round_seconds", ()): 120,
         ("rotator_circuit_open", ("acc",)): 1,
         ("rotator_circuit_open", ("acc2",)): 0,
+        ("rotator_account_held_seconds", ("acc",)): 12.5,
+        ("rotator_account_rate_share", ("acc",)): 0.7,
         ("rotator_scheduler_missed_runs_total", ("max_instances",)): 1,
         ("rotator_clock_jumps_total", ("forward",)): 1,
         ("rotator_clock_jumps_total", ("backward",)): 1,
@@ -373,6 +385,7 @@ def test_every_metric_that_is_exposed_is_in_the_list_and_the_other_way_round() -
     source = metrics()
     source.fleet.update(target(), TargetState("phone"))
     source.config_loaded(ok=True)
+    source.sweep_takes(timedelta(seconds=30))
     source.clocks(Clocks(FakeClock().now(), FakeClock().now()))
     source.vault_token_expires(FakeClock().now())
     source.follow_audit(lambda: AuditStatus(Position("c", 0, "h")))

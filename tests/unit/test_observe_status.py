@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rotator.core.actions import Hold, HoldReason
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
     Claim,
@@ -135,6 +135,7 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
                 "replaced_at": (NOW - DAY).isoformat(),
                 "disable_at": (NOW + DAY).isoformat(),
                 "disabled_at": None,
+                "overwritten_at": None,
                 "ends_at": (NOW + 8 * DAY).isoformat(),
                 "undo_until": (NOW + 8 * DAY).isoformat(),
                 "undo_refused": None,
@@ -156,7 +157,15 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
             "take_over": True,
         },
         "claim": {"holder": "other", "until": (NOW + timedelta(minutes=1)).isoformat(), "ours": False},
-        "counts": {"succeeded": 7, "failed": 1, "undone": 2, "disabled": 3, "deleted": 4, "seconds": 9.5},
+        "counts": {
+            "succeeded": 7,
+            "failed": 1,
+            "undone": 2,
+            "disabled": 3,
+            "overwritten": 0,
+            "deleted": 4,
+            "seconds": 9.5,
+        },
         "verification": {
             "at": NOW.isoformat(),
             "accepted": False,

@@ -12,7 +12,7 @@ from rotator.core.model import Capabilities
 from rotator.core.passwords import PasswordRules, generate
 from rotator.fields.text import LoadContext
 from rotator.providers.vobiz.options import VobizOptions
-from rotator.settings import Settings, account_checks, policy_checks, strength, target_checks
+from rotator.settings import Settings, account_checks, policy_checks, selection_checks, strength, target_checks
 from rotator.settings.checks import CHECKS, all_findings
 from rotator.settings.document import parse
 
@@ -173,7 +173,7 @@ def test_every_check_is_run_once():
     """No check is forgotten or listed twice."""
     written = {
         check
-        for module in (account_checks, policy_checks, target_checks)
+        for module in (account_checks, policy_checks, selection_checks, target_checks)
         for name, check in vars(module).items()
         if not name.startswith("_") and getattr(check, "__module__", "") == module.__name__
     }

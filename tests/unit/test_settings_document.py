@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from long_runs import examples
 
-from rotator.settings.document import SyntaxProblem, YamlDocument, parse
+from rotator.settings.document import YamlDocument, parse
+from rotator.settings.problems import Loc
+from rotator.settings.yaml_events import SyntaxProblem
 
 SECRET = "hunter2"
 
@@ -17,17 +19,15 @@ def test_every_key_and_item_has_its_place():
     document = parse("a: 1\nb:\n  - x\n  - {c: d}\n")
 
     assert document.data == {"a": 1, "b": ["x", {"c": "d"}]}
-    assert document.positions[("a",)] == (1, 1)
-    assert document.positions[("b", 1)] == (4, 5)
-    assert document.positions[("b", 1, "c")] == (4, 6)
+    places: list[Loc] = [("a",), ("b", 1), ("b", 1, "c")]
+    assert document.places(places) == dict(zip(places, [(1, 1), (4, 5), (4, 6)], strict=True))
 
 
 def test_what_is_missing_has_the_place_of_what_surrounds_it():
     """The top level has no line of its own."""
     document = parse("a:\n  b: 1\n")
 
-    assert document.position(("a", "zz", 3)) == (1, 1)
-    assert document.position(("zz",)) is None
+    assert document.positions([("a", "zz", 3), ("zz",)]) == {("a", "zz", 3): (1, 1)}
     assert document.at(("a", "b")) == 1
     assert document.at(("a", "b", "c")) is None
 
@@ -49,11 +49,12 @@ def test_anchors_may_be_used():
         document = parse("a: &x {k: 1}\nb: *x\nc: &x 2\n")
 
     assert document.data == {"a": {"k": 1}, "b": {"k": 1}, "c": 2}
+    assert document.places([("b", "k")]) == {("b", "k"): (1, 8)}
 
 
 def test_an_empty_file_holds_nothing():
     """Comments are nothing, too."""
-    assert parse("") == YamlDocument(None)
+    assert parse("").data is None
     assert parse("# only a comment\n").data is None
 
 
@@ -67,9 +68,9 @@ def test_an_empty_file_holds_nothing():
         (f"a: !{SECRET} y", (1, 4), "tags beginning with '!' are not allowed", "put the value in quotes"),
         (f"a: @{SECRET}", (1, 4), "this character cannot begin a value", "put the value in quotes"),
         (f"a: %{SECRET}", (1, 4), "this character cannot begin a value", "put the value in quotes"),
-        (f"a: [1, {SECRET}", (1, 15), "a bracket is not closed", "close it with ']' or '}'"),
+        (f"a: [1, {SECRET}", (1, 14), "a bracket is not closed", "close it with ']' or '}'"),
         (f"a: '{SECRET}", (1, 12), "a quote is not closed", "close it"),
-        (f'a: "{SECRET}\\q"', (1, 13), "unknown escape after '\\'", "use single quotes"),
+        (f'a: "{SECRET}\\q"', (1, 12), "unknown escape after '\\'", "use single quotes"),
         (
             "a:\n  b: 1\n c: 2",
             (3, 2),
@@ -82,7 +83,7 @@ def test_an_empty_file_holds_nothing():
         (f"a: >{SECRET}\n x", (1, 5), "this is not YAML", "check the indentation, quotes and brackets around it"),
         ("a: 1\nb: 2\na: 3", (3, 1), "this key is already on line 1", "keep one of the two"),
         ("? [a]\n: b", (1, 3), "a key must be text", "check the brackets and the '?'"),
-        ("a: &x [*x]", (1, 4), "an anchor contains itself", "write the values out"),
+        ("a: &x [*x]", (1, 8), "an anchor contains itself", "write the values out"),
         ("[" * 40, (1, 31), "nested deeper than 30 levels", "check the brackets and the indentation"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ def example(tmp_path: Path) -> Callable[..., Any]:
     """The text of an example, with the files that it names put into the test's folder."""
     (tmp_path / "tls").mkdir()
     (tmp_path / "tls/ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    shutil.copytree(CONFIG / "targets.d", tmp_path / "targets.d")
     (tmp_path / "token").write_text(f"{SENTINEL}\n")
     (tmp_path / "token").chmod(0o640)
 
@@ -36,7 +38,7 @@ def example(tmp_path: Path) -> Callable[..., Any]:
 
 def test_all_examples_are_known():
     """A new one is tested as soon as it is there."""
-    assert EXAMPLES == ["embedded", "full", "kubernetes", "minimal", "password-rules"]
+    assert EXAMPLES == ["embedded", "full", "kubernetes", "many-targets", "minimal", "password-rules"]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

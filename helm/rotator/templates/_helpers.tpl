@@ -86,3 +86,8 @@ work in this pod. Everything else is checked by rotator itself, at its start.
 {{- end -}}
 {{- dict "port" $port "tokenFile" $token | toYaml -}}
 {{- end -}}
+
+{{/* The name of the ConfigMap of one file of targets. */}}
+{{- define "rotator.targetFile" -}}
+{{- printf "%s-targets-%s" (include "rotator.fullname" .root | trunc 40 | trimSuffix "-") (sha256sum .name | trunc 10) }}
+{{- end }}

@@ -1,12 +1,13 @@
 """A call to a provider: one method's requests under one deadline, each repeated only if that is safe.
 
-If no connection was made, any request is tried again. After a lost answer, a request is repeated only if sending it
-twice has the same effect as sending it once.
+If no connection was made, any request is tried again. After a lost answer or a 429, a request is repeated only if
+sending it twice has the same effect as sending it once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
@@ -15,14 +16,15 @@ from tenacity import RetryCallState, Retrying, retry_if_result
 from rotator.core.answers import Retry, Unknown, Wait
 from rotator.core.secret import Secret
 from rotator.ports import Clock
+from rotator.providers.http.bodies import BodyReader, WholeBody
 from rotator.providers.http.rate_limit import slept
 from rotator.providers.http.replies import HttpReply
 
 _TRIES = 4
 _FIRST_WAIT = 0.5  # seconds before the second try, doubled after each further one
-LARGEST_BODY = 1024 * 1024
-"""The maximum size of an answer, in bytes, unless a request allows a larger one."""
-_BUSY = (429, 502, 503, 504)  # worth another try within the call, if the request is repeatable
+_BUSY = (502, 503, 504)  # worth another try within the call, if the request is repeatable
+PATIENCE = 30.0
+"""Seconds that a call waits for the account's pace, in addition to its own time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class HttpRequest:
     form: Mapping[str, str] | None = None  # sent as a form, in place of `body`
     headers: Mapping[str, Secret] = field(default_factory=dict, repr=False)  # in addition to the account's
     repeatable: bool = True  # False: sending it twice could act twice
-    largest: int = LARGEST_BODY  # bytes of its answer; more are not read
+    reader: Callable[[], BodyReader] = WholeBody  # reads the body of an answer; called for each try
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class LostTry:
     sent: bool  # False: the provider certainly never got it
     again: bool = True  # worth another try at once
     why: Wait = Wait.UNREACHABLE
+    after: timedelta | None = None  # how long to wait, if that is known
 
 
 Try: TypeAlias = HttpReply | LostTry
@@ -66,7 +69,11 @@ def path(*segments: str, end: str = "") -> str:
 
 
 class Sender(Protocol):
-    """The part of `Http` that sends a single request."""
+    """The part of `Http` that sends a single request, when it is its turn."""
+
+    def wait_for_turn(self, within: float) -> LostTry | None:
+        """Waits for the account's pace, at most `within` seconds. Returns what to say if no turn comes."""
+        ...
 
     def try_once(self, request: HttpRequest, deadline: float) -> Try:
         """Sends `request` once, before `deadline` on the scale of `Clock.monotonic`."""
@@ -76,8 +83,9 @@ class Sender(Protocol):
 class HttpCall:
     """The requests of one method of a provider, under one deadline."""
 
-    def __init__(self, sender: Sender, clock: Clock, deadline: float) -> None:
-        self._sender, self._clock, self._deadline = sender, clock, deadline
+    def __init__(self, sender: Sender, clock: Clock, deadline: float, patience: float = PATIENCE) -> None:
+        """`patience` is how many seconds it waits for the account's pace, by which the deadline moves."""
+        self._sender, self._clock, self._deadline, self._patience = sender, clock, deadline, patience
 
     @property
     def left(self) -> float:
@@ -98,7 +106,12 @@ class HttpCall:
         tries: list[Try] = []
 
         def one_more() -> Try:
-            tries.append(self._sender.try_once(request, self._deadline))
+            tries.append(self._in_turn(request))
+            while request.repeatable and _was_too_early(tries[-1]):
+                again = self._in_turn(request)
+                if isinstance(again, LostTry) and again.why is Wait.RATE_LIMITED:
+                    break
+                tries.append(again)
             return tries[-1]
 
         retrying = Retrying(
@@ -112,6 +125,14 @@ class HttpCall:
             retrying(one_more)
         return _conclusion(request, tries)
 
+    def _in_turn(self, request: HttpRequest) -> Try:
+        """Sends the request once when it is its turn. That wait is no part of the call's time."""
+        began = self._clock.monotonic()
+        lost = self._sender.wait_for_turn(self._patience)
+        waited = self._clock.monotonic() - began
+        self._patience, self._deadline = self._patience - waited, self._deadline + waited
+        return lost or self._sender.try_once(request, self._deadline)
+
     def _sleep(self, seconds: float) -> None:
         if not slept(self._clock, seconds):
             raise _Stopping
@@ -119,6 +140,10 @@ class HttpCall:
 
 class _Stopping(Exception):
     """The process must stop: no further try."""
+
+
+def _was_too_early(tried: Try) -> bool:
+    return isinstance(tried, HttpReply) and tried.status == 429
 
 
 def _wait(state: RetryCallState) -> float:
@@ -144,7 +169,7 @@ def _conclusion(request: HttpRequest, tries: Sequence[Try]) -> HttpReply | Retry
         return Unknown(last.message)
     if uncertain:
         return Unknown(f"{last.message}; an earlier try of the same request got no answer and may have acted")
-    return Retry(last.why, last.message)
+    return Retry(last.why, last.message, last.after)
 
 
 def _may_have_acted(tried: Try) -> bool:

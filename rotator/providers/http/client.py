@@ -25,13 +25,16 @@ import httpx
 from rotator.core.answers import Wait
 from rotator.core.secret import Secret
 from rotator.fields.network import RateLimit, is_loopback
-from rotator.ports import Clock, Meter
-from rotator.providers.http.calls import HttpCall, HttpRequest, LostTry, Try
+from rotator.ports import CALL_TERMS, Clock, Meter
+from rotator.providers.http.bodies import BodyReader
+from rotator.providers.http.calls import PATIENCE, HttpCall, HttpRequest, LostTry, Try
 from rotator.providers.http.deadline import BoundedBackend, Deadline
+from rotator.providers.http.directory import Directories, Directory
 from rotator.providers.http.rate_limit import Pacer
-from rotator.providers.http.replies import HttpReply, parse
+from rotator.providers.http.replies import HttpReply
 
 _MARGIN = 1.0  # seconds of local work beyond the deadline
+_PATIENCE_ELSEWHERE = 10.0  # seconds: devices may be out until what is asked there is known
 _HEADER_VALUE = re.compile(r"[!-~]+")
 _STATUSES = frozenset(HTTPStatus)
 
@@ -53,10 +56,14 @@ class CallTimeouts:
     write: float = 10.0
     pool: float = 5.0  # until one of our connections is free
     total: float = 30.0
+    patience: float = PATIENCE  # for the account's pace, beyond `total`; that wait ends with the process
 
     @property
     def longest_call(self) -> timedelta:
-        """The maximum duration of an `HttpCall`, including waits. Name resolution is extra: the system limits it."""
+        """The maximum duration of an `HttpCall` without waits for the account's pace.
+
+        Name resolution is extra: the system limits it.
+        """
         return timedelta(seconds=self.total + _MARGIN)
 
 
@@ -78,7 +85,14 @@ class Http:
     """One provider account's connections, headers, rate limit and deadline. Thread-safe."""
 
     def __init__(
-        self, options: HttpOptions, clock: Clock, meter: Meter, transport: httpx.BaseTransport | None = None
+        self,
+        options: HttpOptions,
+        clock: Clock,
+        meter: Meter,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        pacer: Pacer | None = None,
+        directories: Directories | None = None,
     ) -> None:
         """Checks the options without connecting.
 
@@ -87,6 +101,8 @@ class Http:
             clock: for deadlines and waiting.
             meter: counts every request.
             transport: replaces the network in tests.
+            pacer: that of the account, shared with others; by default one that keeps the rate limit alone.
+            directories: those of the process; without them, what is read here is shared with nobody.
 
         Raises:
             ValueError: the URL, a header's value or the CA file is unusable; the message contains no value.
@@ -94,9 +110,10 @@ class Http:
         self.clock = clock
         self._options, self._meter, self._test_transport = options, meter, transport
         self._others: list[Http] = []
+        self._directories = directories or Directories()
         self._base_url = _checked_url(options)
         _check_headers(options.headers)
-        self._pacer = Pacer(options.rate_limit, clock)
+        self._pacer = pacer or Pacer(options.rate_limit, clock)
         self._deadline = Deadline(clock)
         # Not httpx.Client, which reads proxies and .netrc from the environment, keeps cookies, logs URLs, and parses
         # the target of a redirect even if it does not follow it. A transport does none of that.
@@ -113,13 +130,22 @@ class Http:
 
         It is closed together with this one. Raises ValueError like the constructor.
         """
-        options = replace(self._options, base_url=base_url, headers={}, rate_limit=None)
+        timeouts = replace(self._options.timeouts, patience=_PATIENCE_ELSEWHERE)
+        options = replace(self._options, base_url=base_url, headers={}, rate_limit=None, timeouts=timeouts)
         self._others.append(Http(options, self.clock, self._meter, self._test_transport))
         return self._others[-1]
 
     def call(self, within: float = math.inf) -> HttpCall:
         """Begins a call that ends within `CallTimeouts.total` seconds, or `within` seconds if that is less."""
-        return HttpCall(self, self.clock, self.clock.monotonic() + min(self._options.timeouts.total, within))
+        timeouts = self._options.timeouts
+        return HttpCall(self, self.clock, self.clock.monotonic() + min(timeouts.total, within), timeouts.patience)
+
+    def directory(self, listing: str, sizes: tuple[int, ...] = (), *, numbered: bool = False) -> Directory[Any]:
+        """Returns the directory of the listing at this path; see `Directory` for the other arguments."""
+        where = (self._base_url, listing)
+        return self._directories.of(
+            where, self._options.headers, lambda: Directory(self.clock, sizes, numbered=numbered)
+        )
 
     def count(self, verb: str, outcome: str, seconds: float) -> None:
         """Counts a request to this account by another protocol, such as a SIP REGISTER."""
@@ -131,31 +157,49 @@ class Http:
         for other in self._others:
             other.close()
 
-    def try_once(self, request: HttpRequest, deadline: float) -> Try:
-        """Sends `request` once, when the rate limit allows it and before `deadline`."""
-        left = deadline - self.clock.monotonic()
-        if left <= 0:
-            return LostTry("there was no time left to send it", None, sent=False, again=False)
-        if not self._pacer.admit(left):
-            message = "the account's rate limit left no time to send it"
+    def wait_for_turn(self, within: float) -> LostTry | None:
+        """Waits until the account's pace allows a request; returns why none may be sent."""
+        terms = CALL_TERMS.get()
+        if not self._pacer.admit(within, urgent=terms.urgent):
+            wait = timedelta(seconds=max(self._pacer.delay(), _MARGIN))
+            message = "the account's pace left no time to send it"
+            return LostTry(message, None, sent=False, again=False, why=Wait.RATE_LIMITED, after=wait)
+        if not terms.may_send():
+            message = "not sent: it waited so long that another process may have taken over"
             return LostTry(message, None, sent=False, again=False, why=Wait.RATE_LIMITED)
+        return None
+
+    def try_once(self, request: HttpRequest, deadline: float) -> Try:
+        """Sends `request` once, before `deadline`."""
+        if self.clock.monotonic() >= deadline:
+            return LostTry("there was no time left to send it", None, sent=False, again=False)
         self._deadline.set(deadline)
         started = self.clock.monotonic()
         tried = self._exchange(request, deadline)
+        if isinstance(tried, HttpReply):
+            self._obey(tried)
         outcome = tried.outcome if isinstance(tried, LostTry) else _status_label(tried)
         if outcome is not None:
             self.count(request.verb, outcome, self.clock.monotonic() - started)
         return tried
 
+    def _obey(self, reply: HttpReply) -> None:
+        """Lets every thread and process wait, if the provider asks for that."""
+        if reply.status == 429:
+            self._pacer.hold(reply.after, refused=True)
+        elif reply.pause is not None:
+            self._pacer.hold(reply.pause, refused=False)
+
     def _exchange(self, request: HttpRequest, deadline: float) -> Try:
         try:
             with closing(self._transport.handle_request(self._built(request, deadline))) as response:
-                content = self._read(response, request.largest, deadline)
+                body = request.reader()
+                if not self._read(response, body, deadline):
+                    message = f"the answer is larger than {body.largest} bytes"
+                    return LostTry(message, "too_large", sent=True, again=False)
         except httpx.HTTPError as error:
             return _lost(error)
-        if content is None:
-            return LostTry(f"the answer is larger than {request.largest} bytes", "too_large", sent=True, again=False)
-        return parse(response.status_code, content, response.headers, self.clock.now())
+        return body.reply(response.status_code, response.headers, self.clock.now())
 
     def _built(self, request: HttpRequest, deadline: float) -> httpx.Request:
         """Builds the request: the only place where secrets are revealed for HTTP."""
@@ -183,15 +227,14 @@ class Http:
             connect=min(of.connect, left), read=min(of.read, left), write=min(of.write, left), pool=min(of.pool, left)
         )
 
-    def _read(self, response: httpx.Response, largest: int, deadline: float) -> bytes | None:
-        content = bytearray()
+    def _read(self, response: httpx.Response, body: BodyReader, deadline: float) -> bool:
+        """Reads the whole body; False if it is too large."""
         for chunk in response.iter_raw():
-            content += chunk
-            if len(content) > largest:
-                return None
+            if not body.feed(chunk):
+                return False
             if self.clock.monotonic() > deadline:
                 raise httpx.ReadTimeout("the deadline has passed")
-        return bytes(content)
+        return True
 
 
 class _Network(httpx.HTTPTransport):

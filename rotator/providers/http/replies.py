@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias
@@ -33,6 +33,7 @@ class HttpReply:
     body: Any = field(default=None, repr=False)
     readable: bool = True  # False: there was a body, and it was not JSON
     after: timedelta | None = None  # from Retry-After or its equivalent
+    pause: timedelta | None = None  # to wait before anything else is sent to the account, although it answered
     uncertain: bool = False  # an earlier try of the same write got no answer and may have acted
 
     @property
@@ -43,14 +44,25 @@ class HttpReply:
 
 def parse(status: int, content: bytes, headers: Mapping[str, str], now: datetime) -> HttpReply:
     """Parses an answer. Never raises."""
-    after = wait_asked_for(status, headers, now)
+    reply = HttpReply(status, after=wait_asked_for(status, headers, now), pause=_pause(status, headers, now))
     if not content.strip():
-        return HttpReply(status, after=after)
+        return reply
     try:
-        body = json.loads(content, parse_float=_finite, parse_constant=_finite)
+        return replace(reply, body=json.loads(content, parse_float=_finite, parse_constant=_finite))
     except (ValueError, RecursionError):  # not text, not JSON, or nested too deeply
-        return HttpReply(status, readable=False, after=after)
-    return HttpReply(status, body, after=after)
+        return replace(reply, readable=False)
+
+
+def _pause(status: int, headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """Returns how long the whole account should pause: a quota is used up, or the provider is overloaded and says so.
+
+    A quota's headers count what is left and the seconds until it is full again (Telnyx, Rate Limiting).
+    """
+    if status == 503:
+        return wait_asked_for(status, headers, now)
+    if headers.get("x-ratelimit-remaining", "").strip() != "0":
+        return None
+    return _wait(headers.get("x-ratelimit-reset", "").strip(), now)
 
 
 def _finite(text: str) -> float:
@@ -69,8 +81,11 @@ def wait_asked_for(status: int, headers: Mapping[str, str], now: datetime) -> ti
     text = headers.get("retry-after", "").strip()
     if status == 429:
         text = text or headers.get("x-ratelimit-reset", "").strip()
-    if not text:
-        return None
+    return _wait(text, now)
+
+
+def _wait(text: str, now: datetime) -> timedelta | None:
+    """Reads seconds or a date; None if it is neither."""
     if _SECONDS.fullmatch(text):
         return timedelta(seconds=int(text))
     try:

@@ -11,7 +11,7 @@ from rotator.core.secret import Secret
 from rotator.fields.network import HostName, Url
 from rotator.fields.references import AnySecret
 from rotator.fields.text import UrlSegment
-from rotator.providers.options import SipAccountOptions
+from rotator.providers.options import SipAccountOptions, one_way
 
 TELEPHONY_USERNAMES = r"[A-Za-z0-9._-]{1,255}"
 """Usernames such as gencredXXXX; neither their form nor their length is documented."""
@@ -35,6 +35,11 @@ class TelnyxBaseOptions(SipAccountOptions):
     def namespace(self) -> tuple[str, ...]:
         """See `AccountOptions`. All accounts register at one domain, so a username means one credential."""
         return (self.type, self.base_url)
+
+    @property
+    def _account(self) -> tuple[str, ...]:
+        """See `AccountOptions`. Nothing but the key names the account."""
+        return ("telnyx", self.base_url, one_way(self.secrets))
 
     def headers(self) -> Mapping[str, Secret]:
         """See `AccountOptions`."""

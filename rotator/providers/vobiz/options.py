@@ -40,6 +40,11 @@ class VobizBaseOptions(SipAccountOptions):
         """See `AccountOptions`."""
         return self.auth_id
 
+    @property
+    def _account(self) -> tuple[str, ...]:
+        """See `AccountOptions`. Trunk credentials and Endpoints are in one account."""
+        return ("vobiz", self.base_url, self.auth_id)
+
     def headers(self) -> Mapping[str, Secret]:
         """See `AccountOptions`."""
         return {"X-Auth-ID": Secret(self.auth_id), "X-Auth-Token": self.auth_token.value}

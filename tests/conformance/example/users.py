@@ -1,12 +1,14 @@
 """The users of a door intercom: strategies `replace`, `alternating` and `in-place`."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from example.options import IntercomOptions
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Proof
+from rotator.core.selection import ListedCredential
 from rotator.providers.base import CredentialKind, missing
 from rotator.providers.http.calls import HttpCall, HttpRequest, path
 from rotator.providers.http.replies import HttpReply, failure
@@ -36,6 +38,14 @@ class IntercomUsers(CredentialKind):
 
     options_model = IntercomOptions
     not_offered = "the end of an intercom user cannot be set in advance"
+
+    def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        listed = self._list(self._http.call())
+        if not isinstance(listed, Done):
+            return listed
+        for one in listed.value:
+            take(ListedCredential(one.id, one.username, one.enabled))
+        return Done(None)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         found = self._search(self._http.call(), wanted)
@@ -86,6 +96,18 @@ class IntercomUsers(CredentialKind):
         return Done(self.capabilities.proof)
 
     def _search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[_User, ...]]:
+        listed = self._list(call)
+        if not isinstance(listed, Done):
+            return listed
+        return Done(
+            tuple(
+                one
+                for one in listed.value
+                if wanted.id == one.id or (not wanted.id and wanted.username == one.username)
+            )
+        )
+
+    def _list(self, call: HttpCall) -> Answer[tuple[_User, ...]]:
         reply = call.send(HttpRequest("list", "GET", "/users"))
         if not isinstance(reply, HttpReply):
             return reply
@@ -94,9 +116,7 @@ class IntercomUsers(CredentialKind):
         known = [user for user in users if user is not None]
         if len(known) < len(users):
             return failure(reply)
-        return Done(
-            tuple(one for one in known if wanted.id == one.id or (not wanted.id and wanted.username == one.username))
-        )
+        return Done(tuple(known))
 
     def _update(self, verb: str, credential: Credential, body: dict[str, Any]) -> Answer[Credential]:
         call = self._http.call()

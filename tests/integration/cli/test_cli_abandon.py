@@ -18,7 +18,7 @@ def test_in_place_gets_its_old_password_back(environment, run_command):
     assert environment.state("lobby").attempt is not None
     done = run_command("abandon", "lobby", "--yes", "--reason", "ticket 4711", "-o", "json")
     assert done.code == 0, done.err
-    assert (done.json["result"], done.json["target"], done.json["ledger"]) == ("abandoned", "lobby", [])
+    assert (done.json["result"], done.json["name"], done.json["ledger"]) == ("abandoned", "lobby", [])
     assert environment.state("lobby").attempt is None
     assert environment.published_works("sip/lobby")
     record = next(line for line in environment.audit() if line["verb"] == "abandon")
@@ -31,8 +31,26 @@ def test_there_may_be_nothing_to_give_up(environment, run_command):
     environment.configure([OFFICE])
     printed = run_command("abandon", "office", "--yes")
     assert printed.code == 1
-    assert printed.err == "rotator: office: no attempt is open\n"
+    assert printed.err == "rotator: office: no attempt is open, and no request waits\n"
     assert run_command("abandon", "offcie", "--yes").code == 2
+
+
+def test_a_request_that_has_not_begun_is_taken_back(environment, run_command):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE])
+    assert run_command("rotate", "office", "--no-wait", "--compromised", "--reason", "ticket 4711").code == 0
+    assert environment.state("office").request is not None
+    asked = run_command("abandon", "office")
+    assert asked.code == 2
+    assert (
+        "has requested (ticket 4711) has not begun: it is not carried out, and what is compromised stays" in asked.err
+    )
+    assert environment.state("office").request is not None
+    done = run_command("abandon", "office", "--yes", "-o", "json")
+    assert (done.code, done.json["name"], done.json["result"]) == (0, "office", "withdrawn")
+    assert environment.state("office").request is None
+    assert [line["verb"] for line in environment.audit()][-1] == "withdraw_request"
+    assert run_command("abandon", "office", "--yes").code == 1
 
 
 def test_a_terminal_is_asked_first(environment, run_command):

@@ -251,6 +251,6 @@ def test_unknown_names_are_refused_with_a_suggestion(environment, run_command):
 
 def test_it_has_to_be_said_which(environment, run_command):
     environment.configure([OFFICE])
-    assert "no target given: name targets, or use --all" in run_command("rotate").err
+    assert "no target given: name targets, or use --label or --all" in run_command("rotate").err
     assert "exclude each other" in run_command("rotate", "--all", "office").err
     assert run_command("rotate").code == 2

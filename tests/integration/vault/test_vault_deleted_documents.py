@@ -15,8 +15,8 @@ import pytest
 from engine_harness import IN_PLACE, REPLACE, EngineHarness
 from openbao_server import Bao
 
-from rotator.core.actions import HoldReason
 from rotator.core.adoption import AdoptionImpossible, KnownToOperator
+from rotator.core.holding import HoldReason
 from rotator.core.model import Target, TargetState
 from rotator.engine import Outcome
 from rotator.ports import StoreDeleted, StoreError

@@ -288,7 +288,7 @@ class TestLostAnswers:
             session.store.check()
 
             def reply(seen: ProxiedExchange) -> bytes:
-                session.clock.ahead += 10  # one try is enough here
+                session.clock.ahead += 6  # one try is enough here
                 return huge
 
             proxy.tamper = reply
@@ -379,6 +379,21 @@ class TestStart:
         with pytest.raises(StoreDenied, match=r'may not write secret/data/elsewhere/x: add  path "secret/data/elsewh'):
             session.store.check_publishable("elsewhere/x")
 
+    def test_one_request_tells_for_many_places_and_holds_for_some_minutes(
+        self, session: VaultAccess, name: str
+    ) -> None:
+        places = [f"sip/{name}-{number}" for number in range(450)]
+        session.store.expect_publishing(["elsewhere/x", *places])
+        for _ in range(2):
+            for place in places:
+                session.store.check_publishable(place)
+            session.store.check_publishable(f"sip/{name}")  # not among them
+        assert session.meter.count("check_publishable", "ok") == 3 + 1
+        for _ in range(2):
+            with pytest.raises(StoreDenied, match="may not write secret/data/elsewhere/x"):
+                session.store.check_publishable("elsewhere/x")
+        assert session.meter.count("check_publishable", "ok") == 4 + 2, "what is missing may be granted any moment"
+
     def test_a_key_of_a_document_that_somebody_else_keeps_is_read(
         self, bao: Bao, session: VaultAccess, name: str
     ) -> None:
@@ -446,7 +461,7 @@ def use_all_paths(bao: Bao, policy: str, target: str) -> VaultAccess:
         lambda: session.store.write_state(TargetState(target, failures=1), 1),
         lambda: session.store.read_state(target),
         session.store.list_states,
-        lambda: session.store._kv.capabilities("check_publishable", f"secret/data/sip/{target}"),
+        lambda: session.store._kv.capabilities("check_publishable", [f"secret/data/sip/{target}"]),
         lambda: session.store._kv.write("write_consumer", f"sip/{target}", {"a": "1"}, 0),
         lambda: session.store._kv.write("write_consumer", f"sip/{target}", {"a": "2"}, 1),
         lambda: session.store.read_consumer(f"sip/{target}"),

@@ -134,9 +134,12 @@ def test_what_giving_up_does_is_said_before_it_is_done(changes, known, restores,
 
 
 def test_there_is_nothing_to_give_up_without_an_attempt_or_once_it_is_published():
-    assert abandonment(facts()) == AbandonmentImpossible("no attempt is open")
+    assert abandonment(facts()) == AbandonmentImpossible("no attempt is open, and no request waits")
     published = facts(state_attempt=attempt(phase=Phase.PROVED, staged=NEW), consumer=document(NEW))
     reason = "its new password is published already: the attempt ends by itself"
     assert abandonment(published) == AbandonmentImpossible(reason)
     assert isinstance(abandonment(facts(state_attempt=attempt(phase=Phase.PROVED, staged=NEW))), Abandonment)
-    assert isinstance(abandonment(facts(state_attempt=attempt(staged=NEW), consumer=document(NEW))), Abandonment)
+    unrecorded = facts(state_attempt=attempt(), consumer=document(NEW))
+    assert abandonment(unrecorded) == AbandonmentImpossible(reason)
+    by_hand = replace(document(NEW), attempt=None)
+    assert isinstance(abandonment(facts(state_attempt=attempt(staged=NEW), consumer=by_hand)), Abandonment)

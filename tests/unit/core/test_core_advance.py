@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from core_facts import CLAIM, DAY, FIRST, HOUR, LATER, NEW, NOW, OLD, POLICY, REQUEST, TARGET, UNDO, opened
+from core_facts import CLAIM, DAY, FIRST, HOUR, LATER, NEW, NOW, OLD, POLICY, REQUEST, TARGET, UNDO, document, opened
 
 from rotator.core import advance, attempt_ends, ledger, requesting
 from rotator.core.actions import Stage
@@ -51,7 +51,7 @@ def test_the_staged_password_stays_through_every_event_of_an_attempt():
         lambda s: advance.after_failed_proof(s, "not accepted", LATER),
         lambda s: advance.after_apply(s, made, NOW),
         lambda s: advance.after_proof(s, "seen", NOW),
-        lambda s: requesting.after_request(s, REQUEST),
+        lambda s: requesting.after_request(s, REQUEST, document(OLD)),
         advance.after_release,
     ):
         state = step(state)

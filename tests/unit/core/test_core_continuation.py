@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from core_facts import ENTRY, HOUR, NEW, NOW, OLD, OTHER, STAGED, attempt, document, facts
 
-from rotator.core.actions import Abandon, Apply, Disable, HoldReason, Verb
+from rotator.core.actions import Abandon, Apply, Disable, Verb
 from rotator.core.decide import decide
+from rotator.core.holding import HoldReason
 
 
 def test_nothing_is_applied_that_could_not_be_published_unless_it_is_to_be_taken_over():
@@ -18,11 +19,12 @@ def test_nothing_is_applied_that_could_not_be_published_unless_it_is_to_be_taken
 
 def test_a_document_that_hands_out_what_is_staged_is_nobody_elses():
     staged = attempt(staged=NEW, uncertain=True)
-    assert decide(facts(state_attempt=staged, consumer=document(NEW))) == Apply(Verb.COMPLETE, NEW, OLD)
+    by_hand = replace(document(NEW), attempt=None)
+    assert decide(facts(state_attempt=staged, consumer=by_hand)) == Apply(Verb.COMPLETE, NEW, OLD)
     entry = replace(ENTRY, credential=OTHER)
     waiting = facts(
         state_attempt=staged,
-        consumer=document(NEW),
+        consumer=by_hand,
         state_ledger=(entry,),
         state_not_before=NOW + HOUR,
         state_failures=1,

@@ -38,8 +38,6 @@ from rotator.core.actions import (
     DrawDueTime,
     Drop,
     Forget,
-    Hold,
-    HoldReason,
     LookUp,
     Prove,
     Publish,
@@ -48,9 +46,12 @@ from rotator.core.actions import (
     TakeClaim,
     Verb,
 )
+from rotator.core.canaries import CanaryResult, CanaryVerdict
+from rotator.core.circuit import ProviderVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import CHECKS, decide, draw_due_time
 from rotator.core.facts import Facts, lookup_key
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Claim, Credential, Ending, FormerPath, Phase, Purpose, Strategy, Verification
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
@@ -84,9 +85,17 @@ HOLDS = {
     HoldReason.CIRCUIT_OPEN: facts(state_request=REQUEST, open_circuits={"fake": NOW + HOUR}),
     HoldReason.UNPROVED: facts(IN_PLACE, state_request=REQUEST, unproved_accounts=frozenset({"fake"})),
     HoldReason.LEFT_ALONE: facts(IN_PLACE, state_request=REQUEST, state_verify_failures=1, state_verify_at=NOW + HOUR),
+    HoldReason.PACED: facts(state_request=REQUEST, paced={"fake": NOW + HOUR}),
     HoldReason.PROVING: facts(IN_PLACE, state_request=REQUEST, proving_accounts=frozenset({"fake"})),
+    HoldReason.CANARY_FAILED: facts(
+        state_next_rotation=None, canary=CanaryVerdict(CanaryResult.FAILED, "lobby", "it is not accepted")
+    ),
+    HoldReason.WAITING_FOR_CANARY: facts(
+        state_next_rotation=None, canary=CanaryVerdict(CanaryResult.WAITING, "lobby", "it was not rotated yet")
+    ),
     HoldReason.BACKING_OFF: facts(state_request=REQUEST, state_not_before=NOW + HOUR, state_failures=1),
     HoldReason.PROPAGATING: facts(state_attempt=attempt(phase=Phase.APPLIED), state_not_before=NOW + HOUR),
+    HoldReason.LOG_INS_REST: facts(state_attempt=attempt(phase=Phase.APPLIED), log_ins_rest_until={"fake": NOW + HOUR}),
     HoldReason.DOCUMENT_DELETED: facts(consumer=GONE),
     HoldReason.FOREIGN_DOCUMENT: facts(state_request=REQUEST, consumer=document(NEW)),
     HoldReason.IDLE_IN_OVERLAP: facts(
@@ -159,6 +168,11 @@ DELETED = "sip/office was deleted in Vault: vault kv undelete, or publish again 
         ),
         (HoldReason.BACKING_OFF, "the last error", HOUR),
         (HoldReason.PROPAGATING, "the last error", HOUR),
+        (
+            HoldReason.LOG_INS_REST,
+            "several log-ins at fake were refused: the next one waits, since registrars lock addresses out",
+            HOUR,
+        ),
         (HoldReason.DOCUMENT_DELETED, DELETED, 80 * DAY),
         (HoldReason.FOREIGN_DOCUMENT, FOREIGN, 80 * DAY),
         (
@@ -192,6 +206,7 @@ def test_every_reason_to_hold_is_told_with_what_to_wait_for(reason, message, wai
         {"state_ledger": (replace(ENTRY, disable_at=NOW + HOUR),)},
         {"state_ledger": (replace(ENTRY, disabled_at=NOW + HOUR - 7 * DAY),)},
         {"state_attempt": attempt(), "open_circuits": {"fake": NOW + HOUR}},
+        {"state_ledger": (ENTRY,), "shut_verbs": {("fake", ProviderVerb.DISABLE): NOW + HOUR}},
         {"state_next_rotation": NOW + HOUR, "state_ledger": (replace(ENTRY, disable_at=NOW + DAY),)},
         {"state_ledger": (replace(ENTRY, disable_at=NOW + HOUR), replace(ENTRY, disable_at=NOW + DAY))},
     ],

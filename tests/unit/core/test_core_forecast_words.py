@@ -22,12 +22,12 @@ from core_facts import (
     facts,
 )
 
-from rotator.core.actions import HoldReason
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.forecast import ForecastStep, forecast
 from rotator.core.forecast_events import ForecastEvent
-from rotator.core.model import Ending, Phase, Purpose, Strategy
+from rotator.core.holding import HoldReason
+from rotator.core.model import Ending, Phase, Purpose, Strategy, Verification
 from rotator.core.schedule import SPREAD, Cron, Every, Window
 from rotator.testing import GENERATED
 
@@ -376,3 +376,15 @@ def test_the_forecast_reads_the_document_as_the_engine_will_write_it():
 def test_the_notes_name_what_a_strategy_and_a_provider_cannot_do(target, capabilities, notes):
     known = facts(target) if capabilities is None else facts(target, capabilities=capabilities)
     assert forecast(known).notes == tuple(notes)
+
+
+def test_while_what_is_published_is_refused_no_retirement_is_forecast():
+    refused = Verification(NOW, accepted=False, proof="refused", refusals=2, repaired=True)
+    known = facts(state_ledger=(replace(ENTRY, disable_at=NOW + HOUR),), state_verification=refused)
+    known = replace(known, state=replace(known.state, verify_at=NOW + DAY))
+    seen = forecast(known)
+    assert [event.what for event in seen.events] == ["prove what is published", "rotation"]
+    assert "nothing is retired until the provider accepts what is published" in seen.notes
+    old_password = replace(ENTRY, ending=Ending.FORGET)
+    seen = forecast(replace(known, state=replace(known.state, ledger=(old_password,))))
+    assert "forget the old password of new" in [event.what for event in seen.events]

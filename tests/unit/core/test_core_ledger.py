@@ -39,10 +39,10 @@ def test_what_is_gone_from_the_provider_leaves_nothing_in_the_ledger():
 
 def test_in_an_emergency_what_was_disabled_late_is_not_disabled_later_and_a_lost_create_is_waited_for():
     over = replace(SECOND, disable_at=NOW - HOUR, not_before=LATER)
-    assert ledger.end_now(over, NOW) == replace(over, quarantine=timedelta(), not_before=None, compromised=True)
-    assert ledger.end_now(SECOND, NOW).disable_at == NOW
+    assert ledger.end_now((over,), NOW) == (replace(over, quarantine=timedelta(), not_before=None),)
+    assert ledger.end_now((SECOND,), NOW, compromised=True)[0].disable_at == NOW
     lost = replace(SECOND, credential=replace(OLD, id=None))
-    assert ledger.end_now(lost, NOW) == lost
+    assert ledger.end_now((lost,), NOW, compromised=True) == (lost,)
 
 
 PAUSED = replace(SECOND, failures=2, not_before=LATER, note="active calls")

@@ -12,7 +12,7 @@ START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-class Shared:
+class SharedPace:
     """The document, and the true time."""
 
     def __init__(self):
@@ -21,10 +21,10 @@ class Shared:
         self.sent: list[float] = []
 
 
-class Process:
+class PacedProcess:
     """One process: its own monotonic clock, and an idea of Vault's time that is wrong by less than it says."""
 
-    def __init__(self, shared: Shared, name: str, limit: tuple[int, timedelta], error: float, bound: float):
+    def __init__(self, shared: SharedPace, name: str, limit: tuple[int, timedelta], error: float, bound: float):
         self.shared, self.error, self.bound = shared, error, bound
         self.slots = Slots(*limit, name)
         self.boot = 1000.0 * len(name)
@@ -50,7 +50,7 @@ class Process:
             return
         before, moment, now, number = self.read
         self.read = None
-        written = self.slots.reserve(before, moment, now, number, urgent=False)
+        written = self.slots.reserve(before, moment, now, number)
         if self.shared.pace.version == before.version:
             self.shared.pace = written
             self.slots.add(before, written, moment, now, number)
@@ -85,8 +85,8 @@ EVENTS = st.lists(
 @settings(max_examples=300, deadline=None)
 @given(LIMITS, CLOCKS, EVENTS)
 def test_no_window_has_more_requests_than_the_limit_whoever_reserves_in_whatever_order(limit, clocks, events):
-    shared = Shared()
-    processes = [Process(shared, "p" * (n + 1), limit, e * bound, bound) for n, (e, bound) in enumerate(clocks)]
+    shared = SharedPace()
+    processes = [PacedProcess(shared, "p" * (n + 1), limit, e * bound, bound) for n, (e, bound) in enumerate(clocks)]
     for who, what, pause, waiting in events:
         shared.true += pause
         process = processes[who % len(processes)]
@@ -99,7 +99,7 @@ def test_no_window_has_more_requests_than_the_limit_whoever_reserves_in_whatever
     assert most_in_a_window(shared.sent, limit[1].total_seconds()) <= limit[0]
 
 
-def busy(processes: list[Process], seconds: float, waiting: int = 8, step: float = 0.003) -> float:
+def busy(processes: list[PacedProcess], seconds: float, waiting: int = 8, step: float = 0.003) -> float:
     """Everybody always has something to send; returns the requests a second."""
     shared = processes[0].shared
     end = shared.true + seconds
@@ -114,18 +114,18 @@ def busy(processes: list[Process], seconds: float, waiting: int = 8, step: float
 
 @pytest.mark.parametrize("limit", [(8, SECOND), (50, SECOND), (300, 60 * SECOND)], ids=str)
 def test_a_process_alone_uses_the_limit(limit):
-    shared = Shared()
+    shared = SharedPace()
     allowed = limit[0] / limit[1].total_seconds()
-    used = busy([Process(shared, "p", limit, 0.1, 0.3)], 120.0)
+    used = busy([PacedProcess(shared, "p", limit, 0.1, 0.3)], 120.0)
     assert used > 0.95 * allowed
     assert most_in_a_window(shared.sent, limit[1].total_seconds()) <= limit[0]
 
 
 @pytest.mark.parametrize("limit", [(8, SECOND), (20, SECOND)], ids=str)
 def test_four_processes_use_the_limit_together_and_share_it_evenly(limit):
-    shared = Shared()
+    shared = SharedPace()
     processes = [
-        Process(shared, "p" * (n + 1), limit, error, 0.008) for n, error in enumerate((0, 0.008, -0.008, 0.004))
+        PacedProcess(shared, "p" * (n + 1), limit, error, 0.008) for n, error in enumerate((0, 0.008, -0.008, 0.004))
     ]
     used = busy(processes, 120.0)
     assert used > 0.94 * limit[0]
@@ -133,8 +133,8 @@ def test_four_processes_use_the_limit_together_and_share_it_evenly(limit):
 
 
 def test_who_needs_one_slot_takes_one_and_the_others_have_the_rest():
-    shared = Shared()
-    greedy, modest = (Process(shared, name, (10, SECOND), 0.0, 0.002) for name in ("p", "pp"))
+    shared = SharedPace()
+    greedy, modest = (PacedProcess(shared, name, (10, SECOND), 0.0, 0.002) for name in ("p", "pp"))
     sent = 0
     for _ in range(3000):
         greedy.begin(8)
@@ -150,8 +150,8 @@ def test_who_needs_one_slot_takes_one_and_the_others_have_the_rest():
 
 
 def test_a_burst_as_large_as_the_tolerance_goes_at_once():
-    shared = Shared()
-    process = Process(shared, "p", (1000, timedelta(hours=1)), 0.0, 0.0)
+    shared = SharedPace()
+    process = PacedProcess(shared, "p", (1000, timedelta(hours=1)), 0.0, 0.0)
     process.begin(20)
     process.end()
     assert process.send(20) >= 1  # a run is a second's worth, which is one slot here
@@ -163,9 +163,9 @@ def test_a_burst_as_large_as_the_tolerance_goes_at_once():
 
 
 def test_a_reservation_in_a_far_future_was_written_by_a_wrong_clock():
-    shared = Shared()
+    shared = SharedPace()
     shared.pace = AccountPace(7, free_at=START + timedelta(days=3), taken_by="somebody")
-    process = Process(shared, "p", (5, SECOND), 0.0, 0.0)
+    process = PacedProcess(shared, "p", (5, SECOND), 0.0, 0.0)
     process.begin(1)
     process.end()
     assert process.send(1) == 1
@@ -173,8 +173,8 @@ def test_a_reservation_in_a_far_future_was_written_by_a_wrong_clock():
 
 
 def test_a_hold_off_moves_every_slot_behind_it():
-    shared = Shared()
-    process = Process(shared, "p", (5, SECOND), 0.0, 0.0)
+    shared = SharedPace()
+    process = PacedProcess(shared, "p", (5, SECOND), 0.0, 0.0)
     shared.pace = AccountPace(1).after_hold(process.moment, 10 * SECOND, refused=True)
     process.begin(1)
     process.end()
@@ -233,9 +233,9 @@ def test_a_hold_off_that_was_written_by_a_wrong_clock_is_ignored():
 
 
 def test_a_lowered_rate_spaces_the_slots():
-    shared = Shared()
-    process = Process(shared, "p", (10, SECOND), 0.0, 0.0)
+    shared = SharedPace()
+    process = PacedProcess(shared, "p", (10, SECOND), 0.0, 0.0)
     shared.pace = AccountPace().after_hold(Moment(START - 10 * SECOND), SECOND, refused=True)
     used = busy([process], 20.0)
     assert 6.5 < used < 7.2
-    assert process.slots.rate == pytest.approx(7.0)
+    assert process.slots.share == pytest.approx(0.7)

@@ -21,13 +21,14 @@ from core_facts import (
 )
 
 from rotator.core import advance, ledger
-from rotator.core.actions import DrawDueTime, Hold, HoldReason, LiftEnd, LookUp, Stage, TakeClaim
+from rotator.core.actions import DrawDueTime, LiftEnd, LookUp, Stage, TakeClaim
 from rotator.core.adoption import AdoptionPlan, KnownToOperator, adoption_plan, after_adopt, credential_in_use
 from rotator.core.circuit import ProviderVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import decide
 from rotator.core.facts import lookup_key
 from rotator.core.forecast import forecast
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Ending, LedgerEntry, Phase, TargetState
 from rotator.core.retirement import retire
 from rotator.core.staging import stage

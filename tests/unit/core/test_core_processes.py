@@ -23,13 +23,15 @@ def test_each_process_has_one_entry_and_each_write_is_a_version():
 
 
 @pytest.mark.parametrize("way", [1, -1])  # the past, and a time from which Vault's clock was set back
-def test_an_entry_lives_for_fifteen_seconds_and_is_dropped_by_whoever_writes_next(way):
+def test_an_entry_lives_for_fifteen_seconds_and_is_known_to_be_dead_for_some_minutes(way):
     known = Processes().renewed("a", Role.DAEMON, NOW)
-    assert known.living(NOW + way * 14.9 * SECOND) == ("a",)
+    assert (known.living(NOW + way * 14.9 * SECOND), known.dead(NOW + way * 14.9 * SECOND)) == (("a",), frozenset())
     late = NOW + way * 15 * SECOND
-    assert known.living(late) == ()
-    assert known.renewed("b", Role.DAEMON, late).entries == (ProcessEntry("b", Role.DAEMON, late),)
-    assert known.without("b", late).entries == ()
+    assert (known.living(late), known.dead(late)) == ((), {"a"})
+    assert known.renewed("b", Role.DAEMON, late).dead(late) == {"a"}
+    much_later = NOW + way * 300 * SECOND
+    assert known.renewed("b", Role.DAEMON, much_later).entries == (ProcessEntry("b", Role.DAEMON, much_later),)
+    assert known.without("b", much_later).entries == ()
 
 
 def test_the_work_is_divided_evenly_and_the_order_of_the_holders_means_nothing():

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from core_facts import LATER, OLD, REQUEST, UNDO, opened
+from core_facts import LATER, NEW, OLD, REQUEST, UNDO, document, opened
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +16,9 @@ flags = st.booleans()
 def test_no_emergency_and_no_take_over_is_lost_between_two_requests(first, second, phase):
     state = TargetState("office", published=OLD) if phase is None else opened(phase)
     for compromised, take_over in (first, second):
-        state = requesting.after_request(state, replace(REQUEST, compromised=compromised, take_over=take_over))
+        state = requesting.after_request(
+            state, replace(REQUEST, compromised=compromised, take_over=take_over), document(OLD)
+        )
     wishes = [wish for wish in (state.attempt, state.request) if wish is not None]
     assert any(wish.compromised for wish in wishes) is (first[0] or second[0])
     assert any(wish.take_over for wish in wishes) is (first[1] or second[1])
@@ -29,14 +31,14 @@ def test_no_emergency_and_no_take_over_is_lost_between_two_requests(first, secon
 
 def test_a_second_undo_joins_the_first_and_a_rotation_waits_for_it():
     undoing = opened(purpose=Purpose.UNDO)
-    assert requesting.after_request(undoing, UNDO).request is None
-    assert requesting.after_request(undoing, REQUEST).request == REQUEST
-    assert requesting.after_request(opened(), UNDO).request == UNDO
+    assert requesting.after_request(undoing, UNDO, document(OLD)).request is None
+    assert requesting.after_request(undoing, REQUEST, document(OLD)).request == REQUEST
+    assert requesting.after_request(opened(), UNDO, document(OLD)).request == UNDO
 
 
 def test_an_open_attempt_takes_over_who_asked_last_and_why():
     asked = replace(REQUEST, requested_by="another", reason="leaked", compromised=True)
-    state = requesting.after_request(replace(opened(), not_before=LATER), asked)
+    state = requesting.after_request(replace(opened(), not_before=LATER), asked, document(OLD))
     expected = replace(opened().attempt, requested_by="another", reason="leaked", compromised=True)
     assert state == replace(opened(), attempt=expected)
 
@@ -44,6 +46,12 @@ def test_an_open_attempt_takes_over_who_asked_last_and_why():
 def test_a_later_request_replaces_an_earlier_one_and_keeps_what_only_that_asked_for():
     first = replace(REQUEST, compromised=True)
     second = Request(Purpose.ROTATE, "another", "later", LATER, take_over=True)
-    state = requesting.after_request(TargetState("office", request=first, not_before=LATER), second)
+    state = requesting.after_request(TargetState("office", request=first, not_before=LATER), second, document(OLD))
     assert state == TargetState("office", request=replace(second, compromised=True))
-    assert requesting.after_request(TargetState("office", request=first), UNDO).request == UNDO
+    assert requesting.after_request(TargetState("office", request=first), UNDO, document(OLD)).request == UNDO
+
+
+def test_what_is_published_already_is_replaced_even_if_only_the_document_tells():
+    asked = replace(REQUEST, compromised=True)
+    assert requesting.after_request(opened(), asked, document(NEW)).request == asked
+    assert requesting.after_request(opened(), asked, document(OLD)).request is None

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from core_facts import DAY, ENTRY, HOUR, NEW, NOW, OLD, attempt, document, facts
 
-from rotator.core.actions import Delete, Forget, Hold, HoldReason
+from rotator.core.actions import Delete, Forget
 from rotator.core.decide import decide
 from rotator.core.facts import lookup_key
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Credential, Phase
 from rotator.testing import CHOSEN, GENERATED
 

@@ -23,9 +23,10 @@ from core_facts import (
     facts,
 )
 
-from rotator.core.actions import Drop, Hold, HoldReason, LookUp, Stage
+from rotator.core.actions import Drop, LookUp, Stage
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret

@@ -8,9 +8,10 @@ import pytest
 from core_facts import ENTRY, HOUR, IN_PLACE, NEW, NOW, OLD, STAGED, TARGET, VERIFIED, attempt, document, facts
 
 from rotator.core import verification
-from rotator.core.actions import Apply, Delete, Disable, Hold, HoldReason, LiftEnd, Prove, Publish, Verb, Verify
+from rotator.core.actions import Apply, Delete, Disable, LiftEnd, Prove, Publish, Verb, Verify
 from rotator.core.clocks import Clocks
 from rotator.core.decide import decide
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.ledger import end_now
 from rotator.core.model import Ending, Listed, Phase, Strategy, Target, TargetState, Verification
 from rotator.core.verification import BELIEVED, FRESH
@@ -54,7 +55,7 @@ def test_one_refused_proof_already_holds_every_retirement_and_the_next_try_waits
     assert due(state_verification=once, state_verify_at=NOW) == Verify(OLD)
 
 
-EMERGENCY = end_now(ENTRY, NOW)
+EMERGENCY = end_now((ENTRY,), NOW, compromised=True)[0]
 UNASKED: dict[str, Any] = {"state_verification": None, "state_verify_failures": 1, "state_verify_at": NOW + HOUR}
 
 

@@ -7,8 +7,8 @@ import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible
-from rotator.core.actions import Hold, HoldReason
 from rotator.core.audit_words import AuditVerb
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.ledger import LATE_COMMIT
 from rotator.core.model import Ending, Phase, Purpose, Verification
 from rotator.testing import GENERATED, Crash, FakeFault

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 
-from rotator.core.actions import Hold, HoldReason, Step
+from rotator.core.actions import Step
 from rotator.core.adoption import AdoptionImpossible, KnownToOperator
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Claim, Target, TargetState
 from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret

@@ -425,4 +425,7 @@ def test_a_due_time_is_drawn_at_random_within_the_spread():
     bench = SingleEffect(TargetState("office", last_rotation=NOW - DAY))
     state = bench.carry_out(DrawDueTime())
     assert state.next_rotation == NOW - DAY + POLICY.schedule.interval * 0.95
-    assert bench.store.states["office"] == Versioned(state, 3)
+    assert bench.store.states["office"].version == 2  # the next write stores it
+    bench.session.flush()
+    assert bench.store.states["office"] == Versioned(bench.session.state, 3)
+    assert bench.session.state.next_rotation == state.next_rotation

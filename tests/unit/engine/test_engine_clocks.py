@@ -7,7 +7,7 @@ import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 from process_variants import SkewedClock, start_process
 
-from rotator.core.actions import HoldReason
+from rotator.core.holding import HoldReason
 from rotator.core.model import Phase, Target
 from rotator.core.schedule import Every
 from rotator.engine import Outcome

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason
 from rotator.core.answers import Retry, Wait
 from rotator.core.drift import ALONE
+from rotator.core.holding import HoldReason
 from rotator.core.left_over import left_over
 from rotator.core.model import Target
 from rotator.core.removal import after_retirement

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from engine_harness import ALTERNATING, IN_PLACE, REPLACE, EngineHarness
+from engine_harness import ALTERNATING, IN_PLACE, EngineHarness
 
 from rotator.core.answers import Answer, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.model import Attempt, Claim, Credential, Phase, Purpose, Strategy
+from rotator.core.model import Attempt, Claim, Phase
 from rotator.engine.claims import Claims
-from rotator.testing import CHOSEN, GENERATED, FakeClock, FakeFault
+from rotator.testing import GENERATED, FakeClock, FakeFault
 
 MINUTE = timedelta(minutes=1)
 
@@ -27,7 +27,6 @@ def after(method: str, answer: Answer, world: EngineHarness) -> Attempt | None:
         (Unknown("timeout"), True),
         (Retry(Wait.PARTIAL, "in one environment of two"), True),
         (Retry(Wait.UNREACHABLE, "no connection"), False),
-        (Retry(Wait.RATE_LIMITED, "429"), False),
         (Refused(Refusal.PERMISSION, "the project cannot be seen"), False),
     ],
 )
@@ -103,56 +102,15 @@ def test_a_claim_is_respected_for_its_whole_length_from_when_it_was_seen_and_aga
     assert claims.remaining("phone", renewed) == MINUTE
 
 
-def test_passwords_in_place_that_are_not_proved_hold_their_account():
-    world = EngineHarness(IN_PLACE)
-    throttles, now = world.engine().throttles, world.clock.now()
-    staged = Credential("fake", "office")
-    attempt = Attempt(
-        "1", Purpose.ROTATE, Strategy.IN_PLACE, Phase.APPLIED, staged, None, world.clock.now(), "me", "because"
-    )
-    for number in range(world.limits.circuit_failures - 1):
-        throttles.note_attempt(f"target-{number}", attempt, CHOSEN, now)
-    for harmless in (replace(attempt, strategy=REPLACE.strategy), replace(attempt, phase=Phase.STAGED), None):
-        throttles.note_attempt("last", harmless, CHOSEN, now)
-        assert throttles.unproved_accounts("another") == frozenset()
-    throttles.note_attempt("last", replace(attempt, phase=Phase.STAGED, uncertain=True), CHOSEN, now)
-    assert throttles.unproved_accounts("another") == {"fake"}
-    assert throttles.unproved_accounts("last") == frozenset()  # somebody has to be the first to try again
-    throttles.note_attempt("target-0", replace(attempt, phase=Phase.PROVED), CHOSEN, now)
-    assert throttles.unproved_accounts("another") == frozenset()
-
-
-def test_what_is_in_flight_is_not_in_doubt_and_limits_how_many_follow():
-    world = EngineHarness(IN_PLACE)
-    throttles, now = world.engine().throttles, world.clock.now()
-    attempt = Attempt(
-        "1", Purpose.ROTATE, Strategy.IN_PLACE, Phase.APPLIED, Credential("fake", "office"), None, now, "me", "because"
-    )
-    in_flight = replace(attempt, applied_at=now)
-    for number in range(world.limits.circuit_failures):
-        assert throttles.proving_accounts() == frozenset()
-        throttles.note_attempt(f"target-{number}", in_flight, CHOSEN, now)
-    assert (throttles.proving_accounts(), throttles.unproved_accounts("another")) == ({"fake"}, frozenset())
-    later = now + CHOSEN.propagation
-    for number in range(world.limits.circuit_failures):
-        throttles.note_attempt(f"target-{number}", in_flight, CHOSEN, later)
-    assert (throttles.proving_accounts(), throttles.unproved_accounts("another")) == (frozenset(), {"fake"})
-
-
-def test_a_password_that_was_put_back_counts_until_its_target_has_one_that_is_accepted():
-    world = EngineHarness(IN_PLACE)
-    throttles, now = world.engine().throttles, world.clock.now()
-    attempt = Attempt(
-        "1", Purpose.ROTATE, Strategy.IN_PLACE, Phase.STAGED, Credential("fake", "office"), None, now, "me", "because"
-    )
-    names = [f"target-{number}" for number in range(world.limits.circuit_failures)]
-    for name in names:
-        throttles.note_unaccepted(name, "fake")
-        throttles.note_attempt(name, None, None, now)
-    assert throttles.unproved_accounts("another") == {"fake"}
-    throttles.note_attempt(names[0], replace(attempt, phase=Phase.PROVED), CHOSEN, now)
-    throttles.note_attempt(names[0], None, None, now)
-    assert throttles.unproved_accounts("another") == frozenset()
+def test_the_claim_of_a_process_that_is_known_to_be_dead_lasts_longer_than_a_renewal_takes_and_no_more():
+    clock = FakeClock()
+    claims = Claims(clock, "me", MINUTE, {"dead"}.__contains__)
+    claim = Claim("dead", clock.now())
+    assert claims.remaining("phone", claim) == 0.45 * MINUTE
+    clock.advance(0.45 * MINUTE)
+    assert claims.remaining("phone", claim) == timedelta()
+    assert claims.remaining("phone", replace(claim, until=clock.now())) == 0.45 * MINUTE, "it was renewed all the same"
+    assert claims.remaining("phone", Claim("other", clock.now())) == MINUTE
 
 
 @pytest.mark.parametrize("capabilities", [GENERATED, replace(GENERATED, expires=False)])

@@ -7,8 +7,9 @@ from itertools import pairwise
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason
 from rotator.core.answers import Answer, Refusal, Refused, Unknown
+from rotator.core.attempts import is_published
+from rotator.core.holding import HoldReason
 from rotator.core.model import Credential, Ending, Proof, Purpose, Target
 from rotator.testing import CHOSEN, Crash, FakeFault, FakeProvider
 
@@ -126,7 +127,7 @@ def test_an_attempt_whose_credential_is_published_closes_without_its_account():
     harness = rotated(REPLACE)
     harness.provider.dead = False
     crash_at(harness, "after write consumer")
-    assert harness.consumer.names(harness.state.attempt.staged)
+    assert is_published(harness.state.attempt, harness.consumer)
     harness.unconfigured.add("fake")
     harness.target = replace(REPLACE, account="other")
     harness.settle(harness.engine(), HOUR)

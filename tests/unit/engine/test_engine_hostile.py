@@ -10,10 +10,11 @@ import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 from process_variants import SkewedClock, act_at_boundary, start_process
 
-from rotator.core.actions import HoldReason
 from rotator.core.answers import Refusal, Refused
+from rotator.core.attempts import is_published
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Ending, Phase, Purpose, Strategy
+from rotator.core.holding import HoldReason
+from rotator.core.model import Ending, Purpose, Strategy
 from rotator.core.schedule import Every
 from rotator.engine import Engine, Outcome
 from rotator.ports import Conflict
@@ -301,7 +302,7 @@ def test_an_emergency_after_publishing_replaces_what_was_published():
     assert world.crash(lambda: engine.look(world.target)) == "after write consumer"
     world.cut_at(0)
     leaked = world.consumer
-    assert world.state.attempt.phase is Phase.PROVED
+    assert is_published(world.state.attempt, world.consumer)
     other = world.engine()
     world.request(other, compromised=True)
     world.settle(other, HOUR)
@@ -415,7 +416,7 @@ def test_a_claim_left_by_a_process_whose_clock_was_far_ahead_ends_all_the_same()
     world = EngineHarness()
     ahead = start_process(world, clock=SkewedClock(world, 365 * DAY))
     world.request(ahead)
-    world.cut_at(7)
+    world.cut_at(5)
     assert world.crash(lambda: ahead.look(world.target)) == "before create"
     world.cut_at(0)
     engine = world.engine()

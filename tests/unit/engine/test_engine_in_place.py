@@ -9,16 +9,17 @@ import simulated_accounts
 from engine_harness import DAY, IN_PLACE, REPLACE, EngineHarness
 from simulated_accounts import SETUPS, RequestFault, SimulatedHarness
 
-from rotator.core.actions import HoldReason, Step
+from rotator.core.actions import Step
 from rotator.core.answers import Answer
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.forecast import forecast
+from rotator.core.holding import HoldReason
 from rotator.core.ledger import LATE_COMMIT
 from rotator.core.model import Credential, Ending, Phase, Proof, Purpose, Target
 from rotator.core.secret import Secret
 from rotator.engine import Engine, Outcome
 from rotator.fields.network import HostPort
-from rotator.testing import CHOSEN, Crash, FakeFault
+from rotator.testing import CHOSEN, FakeFault
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 VOBIZ = SETUPS[2]
@@ -378,20 +379,21 @@ def test_a_look_after_the_window_proves_before_it_gives_up():
 
 
 def proved_long_ago(target: Target, proof: Proof = CHOSEN.proof) -> tuple[EngineHarness, Engine]:
-    """The process died between proving and publishing, and the next one starts an hour later."""
+    """The process was stopped between proving and publishing, and the next one starts an hour later."""
     world = EngineHarness(target, replace(CHOSEN, proof=proof))
     world.provider.add("office")
     engine = world.engine()
     engine.look(world.target)
     world.request(engine)
 
-    def die(label: str) -> None:
-        if label == "before write consumer":
-            raise Crash(label)
+    def stop(label: str) -> None:
+        if label == "after prove":
+            world.stopping = True
 
-    world.cut_at(0, die)
-    world.crash(lambda: engine.look(world.target))
+    world.cut_at(0, stop)
+    assert engine.look(world.target).outcome is Outcome.STOPPED
     world.cut_at(0)
+    world.stopping = False
     assert world.state.attempt.phase is Phase.PROVED
     world.clock.advance(HOUR)
     return world, world.engine()

@@ -130,7 +130,7 @@ def test_a_password_set_late_is_harmless_if_it_is_the_published_one(password, ve
         lambda state: replace(state.published, password=password or state.attempt.staged.password),
     )
     engine.look(world.target)
-    assert world.audit.verbs("office") == ["stage", "set_password", *verbs]
+    assert world.audit.verbs("office") == ["stage", "set_password", "prove", *verbs]
     assert world.published_works
 
 

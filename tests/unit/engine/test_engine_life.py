@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason
+from rotator.core.holding import HoldReason
 from rotator.core.model import Phase, Purpose
 from rotator.core.schedule import Every
 from rotator.engine import Outcome
@@ -391,7 +391,7 @@ def test_a_stop_between_two_steps_gives_the_claim_back_and_the_next_process_goes
 def test_a_claim_of_another_process_is_respected_until_it_ends():
     world = EngineHarness()
     engine = world.engine()
-    world.cut_at(7)
+    world.cut_at(5)
     assert world.crash(lambda: engine.look(world.target)) == "before create"
     other = world.engine()
     look = other.look(world.target)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason, Step
+from rotator.core.actions import Step
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.holding import HoldReason
 from rotator.core.model import Claim, Target, TargetState
 from rotator.engine import Outcome
 from rotator.engine.memory import Memory
@@ -17,7 +18,7 @@ from rotator.ports import Versioned
 from rotator.testing import MemoryStore
 
 
-class CountingStore(MemoryStore):
+class CountedReads(MemoryStore):
     """Counts the requests to Vault."""
 
     def __init__(self, *args: Any) -> None:
@@ -35,13 +36,13 @@ class CountingStore(MemoryStore):
 
 def world(target: Target = REPLACE) -> EngineHarness:
     harness = EngineHarness(target)
-    harness.store = CountingStore(harness.clock)
+    harness.store = CountedReads(harness.clock)
     harness.provider.add(target.usernames[0])
     return harness
 
 
 def reads_of(harness: EngineHarness) -> Counter[str]:
-    assert isinstance(harness.store, CountingStore)
+    assert isinstance(harness.store, CountedReads)
     taken, harness.store.requests = harness.store.requests, Counter()
     return taken
 

@@ -7,12 +7,13 @@ import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 from process_variants import act_at_boundary
 
-from rotator.core.actions import Hold, HoldReason
 from rotator.core.adoption import KnownToOperator
 from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator.core.holding import Hold, HoldReason
+from rotator.core.ledger import end_now
 from rotator.core.left_over import OrphanKind, is_empty, left_over, orphans
 from rotator.core.model import Claim, Credential
-from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten, without_waiting
+from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten
 from rotator.engine import Outcome
 from rotator.testing import Crash, FakeFault
 
@@ -488,7 +489,10 @@ def test_at_once_leaves_out_overlap_and_quarantine_but_not_the_order():
     world = rotated()
     retire(world, at_once=True)
     world.engine().removal.change(
-        "office", partial(without_waiting, now=world.clock.now()), AuditVerb.REQUEST_RETIREMENT, **WHO
+        "office",
+        lambda state: replace(state, ledger=end_now(state.ledger, world.clock.now())),
+        AuditVerb.REQUEST_RETIREMENT,
+        **WHO,
     )
     world.engine().look(world.target)
     verbs = world.audit.verbs("office")

@@ -8,7 +8,7 @@ import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 from simulated_accounts import SETUPS, SimulatedHarness
 
-from rotator.core.actions import HoldReason
+from rotator.core.holding import HoldReason
 from rotator.core.model import Ending, Proof, Purpose, Target
 from rotator.engine import Engine
 from rotator.testing import CHOSEN, FakeFault, FakeProvider

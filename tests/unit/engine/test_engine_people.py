@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason, Step
+from rotator.core.actions import Step
 from rotator.core.audit_words import AuditVerb
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.holding import HoldReason
 from rotator.core.model import Purpose, Target
 from rotator.engine import Engine
 from rotator.testing import GENERATED, FakeFault

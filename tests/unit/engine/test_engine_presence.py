@@ -54,6 +54,22 @@ def test_whoever_dies_is_gone_after_fifteen_seconds_also_for_whoever_does_not_as
     assert bench.second.others() == ()
 
 
+def test_who_died_is_told_from_who_left_and_from_who_was_never_there(bench: PresenceBench) -> None:
+    for each in (bench.first, bench.second, bench.command):
+        each.renew()
+    bench.command.leave()
+    bench.clock.advance(timedelta(seconds=15))
+    bench.first.renew()
+    assert [bench.first.is_dead(name) for name in ("first", "second", "command", "nobody")] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+    bench.clock.advance(timedelta(seconds=8))
+    assert not bench.first.is_dead("second"), "what is known is too old: nobody is taken for dead by that"
+
+
 def test_two_that_write_at_once_are_both_seen(bench: PresenceBench) -> None:
     write = bench.store.write_processes
 

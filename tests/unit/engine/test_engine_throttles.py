@@ -152,3 +152,34 @@ def test_refused_targets_are_counted_by_account_and_from_when_this_process_saw_t
     assert throttles.refused("d") == (0, timedelta())
     note("b", "one", accepted)
     assert throttles.refused("a") == (1, timedelta(minutes=5))
+
+
+def test_a_target_that_this_process_does_not_see_any_more_is_not_counted_as_refused():
+    """It was renamed or retired, or another daemon looks after it now."""
+    clock = FakeClock()
+    throttles = Throttles(clock, Circuit(), 1)
+    refused = Verification(clock.now(), accepted=False, refusals=2)
+
+    def note(target: str) -> None:
+        throttles.note_verification(target, TargetState(target, Credential("fake", target), verification=refused))
+
+    note("a")
+    note("gone")
+    for _ in range(3):
+        clock.advance(timedelta(hours=1))
+        note("a")
+    assert throttles.refused("a") == (1, timedelta(hours=3))
+    assert throttles.refused("gone") == (0, timedelta())
+
+
+def test_whoever_finds_no_retirement_left_gets_a_turn_of_its_own_and_keeps_it():
+    clock = FakeClock()
+    throttles = Throttles(clock, Circuit(), retirements_per_minute=2)
+    while throttles.admit_retirement():
+        pass
+    turns = [throttles.retirement_in(name).total_seconds() for name in ("a", "b", "c", "a")]
+    assert turns == [61, 91, 121, 61]
+    clock.advance(timedelta(seconds=61))
+    assert throttles.admit_retirement()
+    assert throttles.retirement_in("b") == timedelta(seconds=30)
+    assert throttles.retirement_in("a").total_seconds() == 90, "it was not quick enough, and goes to the end"

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from engine_harness import ALTERNATING, DAY, REPLACE, EngineHarness
 
-from rotator.core.actions import HoldReason, Step
+from rotator.core.actions import Step
+from rotator.core.holding import HoldReason
 from rotator.engine import Engine
 from rotator.testing import FakeFault
 

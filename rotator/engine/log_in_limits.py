@@ -1,0 +1,50 @@
+"""The log-ins of a whole process, by account: who has to wait, so that few are wrong. In memory only."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from threading import Lock
+
+from rotator.core.answers import Answer, Done
+from rotator.core.log_ins import LogIns, is_wrong
+from rotator.core.model import Credential
+from rotator.ports import Clock
+
+_LONGEST = 600.0  # seconds for which an early refusal is remembered: no change takes longer to come into force
+
+
+class LogInLimits:
+    """Shared by all looks of one process; thread-safe."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[str, LogIns] = {}  # by account
+        self._early: dict[tuple[str, str], float] = {}  # by account and username: refused soon after a change, and when
+        self._lock = Lock()
+
+    def learn(self, credential: Credential, answer: Answer[object], since_change: timedelta | None) -> None:
+        """Counts a log-in, made so long after the password was changed; None: that is long ago."""
+        at, account = self._clock.monotonic(), credential.account
+        key = (account, credential.username)
+        with self._lock:
+            known = self._known.get(account, LogIns()).after(at, answer)
+            was_early = self._early.pop(key, None) is not None
+            if isinstance(answer, Done) and was_early and since_change is not None:
+                known = known.after_settling(at, since_change.total_seconds())
+            if is_wrong(answer) and since_change is not None:
+                self._early = {other: when for other, when in self._early.items() if at - when < _LONGEST}
+                self._early[key] = at
+                known = known.after_early(at, since_change.total_seconds())
+            self._known[account] = known
+
+    def rest_until(self, now: datetime) -> Mapping[str, datetime]:
+        """Returns the accounts at which too many log-ins were wrong, each with the time of the next one."""
+        return {account: now + rest for account, rest in self._each(LogIns.rest) if rest > timedelta()}
+
+    def settle_in(self) -> Mapping[str, timedelta]:
+        """Returns how long after a change a log-in is likely to be right, for the accounts that were seen to lag."""
+        return {account: lag for account, lag in self._each(LogIns.settles_in) if lag > timedelta()}
+
+    def _each(self, ask: Callable[[LogIns, float], timedelta]) -> list[tuple[str, timedelta]]:
+        at = self._clock.monotonic()
+        with self._lock:
+            return [(account, ask(known, at)) for account, known in self._known.items()]

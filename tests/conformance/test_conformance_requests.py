@@ -1,0 +1,35 @@
+"""How few requests a life takes. docs/architecture.md says what each is for, and has the figures as they are."""
+
+import pytest
+from documentation_tables import ARCHITECTURE, REMEDY, architecture
+from kinds import ALL
+from requests_of_a_life import requests_of_a_life
+
+LIVES = [(description.kind, strategy) for description in ALL.values() for strategy in description.strategies]
+
+
+@pytest.mark.parametrize(("kind", "strategy"), LIVES)
+def test_a_rotation_reads_vault_once_and_writes_it_three_times(bao, kind, strategy):
+    counted = requests_of_a_life(bao, kind, strategy)
+    told = kind == "telnyx"  # the provider is told the end of the old one in the same look
+    rotation, first = counted["rotation"], counted["first rotation"]
+    assert (rotation.reads, rotation.writes, rotation.others) == (1, 4 if told else 3, 0)
+    assert (first.reads - rotation.reads, first.writes, first.others) == (1, rotation.writes, 3)
+    # Each end is a claim and its record, after a look at what devices read; a password is forgotten by one write.
+    forgotten = strategy != "replace" or told  # that Telnyx has ended it is a record of its own
+    ends = {"replace": 2, "alternating": 1, "in-place": 0}[strategy]
+    retirement = counted["retirement"]
+    assert (retirement.reads, retirement.writes, retirement.others) == (ends, 2 * ends + forgotten, 0)
+
+
+@pytest.mark.parametrize("kind", ["vobiz", "vobiz-endpoint", "telnyx-connection"])
+def test_where_a_log_in_proves_it_one_request_sets_a_password_in_place(bao, kind):
+    counted = requests_of_a_life(bao, kind, "in-place")
+    assert (counted["rotation"].provider, counted["retirement"].provider) == (1, 0)
+
+
+def test_the_committed_figures_are_what_is_sent(bao, write_tables):
+    found = architecture(bao)
+    if write_tables:
+        ARCHITECTURE.write_text(found)
+    assert ARCHITECTURE.read_text() == found, REMEDY
