@@ -213,6 +213,7 @@ class Composition:
                 stopping=self._stop.is_set,
                 account_keys={name: account.key for name, account in accounts.items()},
                 pace_delay=lambda name: timedelta(seconds=accounts[name].pacer.delay()),
+                tell_open=lambda name, wait: accounts[name].pacer.shut(wait),
                 former_names=former_names,
                 is_dead=presence.is_dead,
             )
