@@ -64,6 +64,18 @@ def _known(state: TargetState) -> list[Credential]:
     return [credential for credential in known if credential is not None]
 
 
+def before_writing(state: TargetState, target: Target, now: datetime) -> TargetState:
+    """Notes the target's path before a document is written there; unchanged if the state names that path already.
+
+    If the record of the write is lost, the path is one that the target leaves: its document is kept true and withdrawn.
+    """
+    known = ("", state.path, *(former.path for former in state.former_paths))
+    if target.path in known or not state.path:
+        return state
+    noted = FormerPath(target.path, now + target.policy.overlap, state.path)
+    return replace(state, former_paths=(*state.former_paths, noted))
+
+
 def after_path_change(state: TargetState, target: Target, now: datetime) -> TargetState:
     """Records that the consumer document is at the target's path now. The old path keeps its own for the overlap."""
     former = tuple(each for each in state.former_paths if each.path != target.path)

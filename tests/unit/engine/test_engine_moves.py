@@ -441,6 +441,31 @@ def test_a_document_that_cannot_be_withdrawn_keeps_its_credential_and_its_whole_
     assert enabled == [world.state.ledger[-1].credential.username]
 
 
+@pytest.mark.parametrize("rotating", [False, True])
+def test_a_document_whose_record_was_lost_is_kept_true_and_withdrawn(rotating):
+    """Found by the years of a fleet, seed 12: a process with an older configuration wrote at the old path, and died."""
+    world = rotated()
+
+    def die() -> None:
+        raise Crash
+
+    move(world)
+    if rotating:
+        world.request(world.engine())
+    act_at_boundary(world, "after write consumer", die)
+    with pytest.raises(Crash):
+        world.engine().look(world.target)
+    assert works(world, MOVED_PATH)
+    world.target = replace(world.target, path="sip/office")
+    world.settle(world.engine(), DAY / 2)
+    world.request(world.engine())
+    world.until_rotated(world.engine())
+    assert works(world, MOVED_PATH)
+    world.settle(world.engine(), 3 * DAY)
+    assert world.store.read_consumer(MOVED_PATH).withdrawn
+    assert works(world, "sip/office")
+
+
 def test_an_overlap_begins_with_the_withdrawal_although_its_record_was_lost():
     """Found by the years of a fleet, seed 12: the document was withdrawn already, and seemed to concern nobody."""
     world = rotated()
