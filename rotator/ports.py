@@ -95,7 +95,7 @@ class Provider(Protocol):
         ...
 
     def disable(self, credential: Credential) -> Answer[None]:
-        """Stops the credential from authenticating. `Done` only if a read-back shows that."""
+        """Stops the credential from authenticating. `Done` only if the answer or a read-back shows that."""
         ...
 
     def delete(self, credential: Credential) -> Answer[None]:

@@ -35,9 +35,12 @@ class Wait(Enum):
 
     RATE_LIMITED = "rate_limited"  # 429: the request was not looked at
     IN_USE = "in_use"  # active calls hold the credential (Vobiz 409 on DELETE)
-    PARTIAL = "partial"  # done in some environments but not in all (Apinizer): send the same again
+    PARTIAL = (
+        "partial"  # done in some environments but not in all (Apinizer), or not read back yet: send the same again
+    )
     NOT_YET = "not_yet"  # a proof that has not come yet: the change may still be propagating
     UNREACHABLE = "unreachable"  # no connection was made, so the request certainly never arrived
+    READING = "reading"  # the account's listing is still being read; the reading goes on when somebody asks again
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from rotator.observe.redact import Redactor
 from rotator.observe.selections import Selections
 from rotator.ports import Provider
 from rotator.providers.http.client import Http
+from rotator.providers.http.directory import Directories
 from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
@@ -195,8 +196,10 @@ class Composition:
             store = VaultStore(client, settings.vault.mount, settings.vault.state_prefix)
             book = ReadOnlyBook(store) if self._read_only else store
             pacers = Pacers(lambda limit, account: Pacer(limit, self.clock, book, account, self.holder))
+            directories = Directories()
             accounts = {
-                name: self._account(name, account, store, pacers, undo) for name, account in settings.providers.items()
+                name: self._account(name, account, store, pacers, directories, undo)
+                for name, account in settings.providers.items()
             }
             providers = {name: account.provider for name, account in accounts.items()}
             targets = with_canaries(self._targets(settings, store))
@@ -248,14 +251,20 @@ class Composition:
         return (*targets, *remembered(settings.core_selections, store.list_states(), names))
 
     def _account(
-        self, name: str, account: AccountOptions, store: VaultStore, pacers: Pacers, undo: ExitStack
+        self,
+        name: str,
+        account: AccountOptions,
+        store: VaultStore,
+        pacers: Pacers,
+        directories: Directories,
+        undo: ExitStack,
     ) -> "_Account":
         options = account.with_secrets(store.read_key)
         self.redactor.add(*options.secrets)
         try:
             key, connection = options.account_key, options.http(name, read_only=self._read_only)
             pacer = pacers.of(key, connection.rate_limit)
-            http = Http(connection, self.clock, self.metrics, pacer=pacer)
+            http = Http(connection, self.clock, self.metrics, pacer=pacer, directories=directories)
             undo.callback(http.close)
             return _Account(KINDS[options.type](options, http, self.randomness), key, pacer)
         except ValueError as error:  # found only now that the secrets are known; its text contains no value

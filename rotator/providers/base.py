@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown
+from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Capabilities, Credential, Proof
 from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
@@ -121,13 +121,17 @@ def missing(listed: Answer[tuple[object, ...]], failure: Failure, what: str) -> 
         what: the credential, in words.
     """
     if not isinstance(listed, Done):
+        if isinstance(failure, Refused) and isinstance(listed, Retry) and listed.why is Wait.READING:
+            return listed
         return unconfirmed("the provider answered 404, but no listing confirms it", listed)
     return (
         failure if listed.value else Refused(Refusal.NOT_FOUND, f"{what} does not exist, and the listing confirms it")
     )
 
 
-def unconfirmed(message: str, why: Failure) -> Unknown:
+def unconfirmed(message: str, why: Failure) -> Retry | Unknown:
     """Returns the answer for a change that could not be read back, with any wait that the provider asked for."""
     after = why.after if isinstance(why, Retry | Unknown) else None
+    if isinstance(why, Retry) and why.why is Wait.READING:  # nothing is wrong with the provider
+        return Retry(Wait.PARTIAL, f"{message}: {why.message}", after)
     return Unknown(f"{message}: {why.message}", after)

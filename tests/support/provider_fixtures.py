@@ -158,10 +158,17 @@ def credential(
     return Credential("prod", username, identity, Secret(password) if password else None, **more)
 
 
-def vobiz(handler: Responder, *, http: dict[str, Any] | None = None, **options: Any) -> tuple[Provider, FakeNetwork]:
-    """Returns `VobizCredentials` whose requests the handler answers, and the network they cross."""
+def vobiz(
+    handler: Responder, *, http: dict[str, Any] | None = None, answers_get: bool | None = False, **options: Any
+) -> tuple[Provider, FakeNetwork]:
+    """Returns `VobizCredentials` whose requests the handler answers, and the network they cross.
+
+    `answers_get`: whether the account is known to answer a request for a single credential; None: nobody knows.
+    """
     network = FakeNetwork(handler, http or {})
-    return provider_on(network, "vobiz", **options), network
+    provider: Any = provider_on(network, "vobiz", **options)
+    provider._listing._directory.answers_get = answers_get
+    return provider, network
 
 
 def endpoints(handler: Responder, **options: Any) -> tuple[Provider, FakeNetwork]:

@@ -378,6 +378,7 @@ OTHER_READINGS = (
             ("put_without_password", "refused"),
             ("put_without_password", "ignored"),
             ("put_password_enables", True),
+            ("single_get", True),
             ("delete_status", 200),
             ("list_longest_page", 1),
             ("empty_not_found", True),

@@ -52,11 +52,16 @@ def test_find_reads_the_listing_and_names_it_by_its_username(generation):
     assert network.sent[0].headers["Authorization"] == f"Bearer {TOKEN}"
 
 
-def test_a_project_with_many_thousand_credentials_is_read_although_its_listing_has_no_pages():
-    clients = [entry(f"client{number}") for number in range(10_000)]
-    provider, _ = apinizer(answers_in_turn(listing(*clients)))
-    (found,) = provider.find(credential("client9999")).value
-    assert found.username == "client9999"
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_project_of_50000_credentials_is_read_although_its_listing_has_no_pages(generation):
+    clients = [entry(f"client{number}") for number in range(50_000)]
+    whole = listing(*clients, {"username": "odd", "enabled": "perhaps"}, generation=generation)
+    provider, network = apinizer(lambda _: whole)
+    (found,) = provider.find(credential("client49999")).value
+    assert found.username == "client49999"
+    assert provider.find(credential("nobody")).note == "1 of the listing's entries cannot be read, such as id odd"
+    assert isinstance(provider.find(credential("odd")), Unknown)
+    assert len(network.sent) == 3
 
 
 def test_nothing_is_found_only_after_the_whole_listing_was_read():

@@ -10,7 +10,8 @@ from rotator.core.answers import Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.secret import Secret
 from rotator.fields.network import RateLimit
 from rotator.ports import CALL_TERMS, CallTerms
-from rotator.providers.http.calls import LARGEST_BODY, HttpRequest
+from rotator.providers.http.bodies import LARGEST_BODY
+from rotator.providers.http.calls import HttpRequest
 from rotator.providers.http.replies import HttpReply, failure
 
 GET = HttpRequest("list", "GET", "/x")

@@ -21,6 +21,7 @@ from provider_fixtures import (
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Proof
+from rotator.providers.http import listing as walk
 
 NOT_FOUND = [
     answer(404),
@@ -173,18 +174,24 @@ def answer_in_pages(objects, *, cut=100, total="total") -> Callable[[httpx.Reque
 MANY = [trunk_json(f"id-{n}", f"phone{n}") for n in range(250)]
 
 
-@pytest.mark.parametrize("cut", [1, 7, 20, 100, 1000])
-def test_all_pages_are_read_however_long_they_are(cut):
+@pytest.mark.parametrize(("cut", "pages"), [(1, 46), (7, 8), (20, 3), (100, 1), (1000, 1)])
+def test_all_pages_are_read_however_long_they_are(cut, pages):
     few = MANY[:45]
     provider, network = vobiz(answer_in_pages(few, cut=cut))
     assert [found.id for found in provider.find(credential("id-44")).value] == ["id-44"]
-    assert len(network.sent) == -(-45 // min(cut, 100))
+    assert len(network.sent) == pages
 
 
-def test_absence_from_a_listing_of_several_pages_is_read_twice():
+def test_the_pages_of_a_listing_overlap_and_are_read_once():
     provider, network = vobiz(answer_in_pages(MANY))
     assert provider.find(credential("no")) == Done(())
-    assert len(network.sent) == 6
+    assert [request.url.params["offset"] for request in network.sent] == ["0", "95", "190"]
+
+
+def test_a_hit_ends_the_reading():
+    provider, network = vobiz(answer_in_pages(MANY))
+    assert provider.find(credential("id-101")).value[0].username == "phone101"
+    assert len(network.sent) == 2
 
 
 def test_an_entry_that_moves_past_the_reader_between_two_pages_is_found():
@@ -215,14 +222,15 @@ def test_a_listing_that_is_always_rejected_is_refused():
 
 
 @pytest.mark.parametrize("meta", [{}, {"limit": 100, "offset": 0}, None, "x"])
-def test_without_a_total_an_empty_page_is_the_end(meta):
+def test_without_a_total_a_page_without_anything_new_is_the_end(meta):
     def handle(request) -> httpx.Response:
         offset = int(request.url.params["offset"])
         return answer(200, {"meta": meta, "objects": MANY[:30][offset : offset + 20]})
 
     provider, network = vobiz(handle)
     assert len(provider.find(credential("id-29")).value) == 1
-    assert len(network.sent) == 3
+    assert provider.find(credential("no")) == Done(())
+    assert [request.url.params["offset"] for request in network.sent] == ["0", "19", "0", "19", "29"]
 
 
 @pytest.mark.parametrize("with_total", [True, False])
@@ -230,10 +238,12 @@ def test_a_page_that_repeats_for_ever_is_noticed(with_total):
     same = {"meta": {"total": 1000} if with_total else {}, "objects": MANY[:100]}
     provider, network = vobiz(lambda _: answer(200, same))
     assert isinstance(provider.find(credential("no")), Unknown)
-    assert len(network.sent) == 6
+    assert len(network.sent) == 5
 
 
-def test_a_listing_without_end_is_bounded():
+def test_a_listing_without_end_is_bounded(monkeypatch):
+    monkeypatch.setattr(walk, "MOST_ENTRIES", 5_000)
+
     def handle(request) -> httpx.Response:
         offset = int(request.url.params["offset"])
         return answer(200, {"meta": {}, "objects": [trunk_json(f"id-{offset + n}", "x") for n in range(100)]})
@@ -241,26 +251,19 @@ def test_a_listing_without_end_is_bounded():
     provider, network = vobiz(handle)
     result = provider.find(credential("no"))
     assert isinstance(result, Unknown)
-    assert len(network.sent) == 200
+    assert len(network.sent) == 53
 
 
-def test_a_listing_that_changes_each_time_is_unknown():
-    totals = iter(range(200, 1000))
-    provider, network = vobiz(
-        lambda request: listing(*MANY[int(request.url.params["offset"]) :][:100], count=next(totals))
-    )
-    assert isinstance(provider.find(credential("no")), Unknown)
-    assert len(network.sent) == 6
-
-
-def test_a_listing_that_changes_once_is_read_again():
-    first = [listing(*MANY[:100], count=200), listing(*MANY[100:200], count=201)]
+def test_a_total_that_changes_with_every_page_spoils_nothing():
+    there = [*MANY]
 
     def handle(request) -> httpx.Response:
-        return first.pop(0) if first else answer_in_pages(MANY)(request)
+        there.append(trunk_json(f"late-{len(there)}", f"late{len(there)}"))
+        return answer_in_pages(there)(request)
 
-    provider, _ = vobiz(handle)
-    assert len(provider.find(credential("id-249")).value) == 1
+    provider, network = vobiz(handle)
+    assert provider.find(credential("no")) == Done(())
+    assert len(network.sent) == 3
 
 
 @pytest.mark.parametrize(
@@ -283,14 +286,27 @@ def test_a_listing_that_changes_once_is_read_again():
         {"meta": {"total": 0, "total_count": "x"}, "objects": []},
         {"meta": {"total": 2}, "objects": [trunk_json(), trunk_json()]},
         {"meta": {"total": 2}, "objects": [trunk_json(), None]},
-        {"meta": {"total": 1}, "objects": [{"id": "id-9"}]},
-        {"meta": {"total": 1}, "objects": [trunk_json("id-9", username="a\nb")]},
-        {"meta": {"total": 1}, "objects": [trunk_json("id-9", username="")]},
+        {"meta": {"total": 1}, "objects": [{"username": "phone9", "enabled": True}]},
+        {"meta": {"total": 1}, "objects": [{"id": "no", "username": "phone9"}]},
+        {"meta": {"total": 1}, "objects": [trunk_json("no", username="a\nb")]},
     ],
 )
 def test_a_listing_of_another_form_is_never_taken_for_empty(body):
     provider, _ = vobiz(lambda _: answer(200, body))
     assert isinstance(provider.find(credential("no")), Unknown)
+
+
+@pytest.mark.parametrize(
+    "strange", [{"id": "id-9"}, trunk_json("id-9", username="a\nb"), trunk_json("id-9", enabled="no")]
+)
+def test_an_unreadable_entry_that_cannot_be_meant_is_skipped_and_named(strange, caplog):
+    provider, _ = vobiz(lambda _: listing(trunk_json(), strange))
+    answer = provider.find(credential("no"))
+    assert answer == Done((), "1 of the listing's entries cannot be read, such as id id-9")
+    assert answer.note in caplog.text
+    assert provider.find(credential()).value[0].id == "id-1"
+    provider.find(credential("no"))
+    assert caplog.text.count(answer.note) == 1
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"", b"{"])
@@ -303,6 +319,41 @@ def test_a_listing_that_is_not_json_is_unknown(content):
 def test_a_refused_key_or_path_is_named_with_what_to_check(status, why):
     provider, _ = vobiz(lambda _: answer(status))
     assert "letter case of the path" in refusal_message(provider.find(credential()), why)
+
+
+# -- the request for a single one
+
+ABSENT = answer(404)
+
+
+def test_a_single_get_that_is_answered_is_used_and_remembered():
+    provider, network = vobiz(lambda _: answer(200, trunk_json()), answers_get=None)
+    for _ in range(2):
+        assert provider.find(credential()).value[0].id == "id-1"
+    assert network.request_lines == [f"GET {ONE}"] * 2
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 501])
+def test_a_single_get_that_is_not_there_is_tried_once(status):
+    get = answer(status)
+    provider, network = vobiz(answers_in_turn(get, *[listing(trunk_json())] * 2), answers_get=None)
+    for _ in range(2):
+        assert provider.find(credential()).value[0].id == "id-1"
+    assert network.request_lines == [f"GET {ONE}", LIST, LIST]
+
+
+@pytest.mark.parametrize("known", [None, True])
+def test_a_single_get_never_shows_that_something_is_gone(known):
+    provider, network = vobiz(answers_in_turn(ABSENT, listing(), ABSENT, answer(500)), answers_get=known)
+    assert provider.find(credential()) == Done(())
+    assert isinstance(provider.find(credential()), Unknown)
+    assert network.request_lines == [f"GET {ONE}", LIST] * 2
+
+
+def test_a_single_get_that_fails_is_not_made_up_for_by_the_listing():
+    provider, network = vobiz(lambda _: answer(429, headers={"Retry-After": "100"}), answers_get=None)
+    assert provider.find(credential()).after == timedelta(seconds=100)
+    assert network.request_lines == [f"GET {ONE}"]
 
 
 # -- set_password
@@ -318,10 +369,31 @@ def test_set_password_sends_only_the_password():
 
 def test_set_password_enables_what_is_disabled_with_the_same_password():
     provider, network = vobiz(
-        answers_in_turn(answer(200, trunk_json(enabled=False)), answer(200, trunk_json()), listing(trunk_json())),
+        answers_in_turn(answer(200, trunk_json(enabled=False)), answer(200, trunk_json())),
     )
-    assert isinstance(provider.set_password(credential(enabled=False)), Done)
+    assert isinstance(provider.set_password(credential()), Done)
     assert network.bodies == [{"password": PASSWORD}, {"enabled": True, "password": PASSWORD}]
+
+
+def test_set_password_of_one_that_is_known_to_be_disabled_is_one_request():
+    provider, network = vobiz(answers_in_turn(answer(200, trunk_json())))
+    assert provider.set_password(credential(enabled=False)).value.enabled
+    assert network.bodies == [{"enabled": True, "password": PASSWORD}]
+
+
+@pytest.mark.parametrize("first", [[answer(400)], [answer(422)]])
+def test_set_password_with_enabled_that_is_rejected_is_set_alone(first):
+    provider, network = vobiz(answers_in_turn(*first, answer(200, trunk_json())))
+    assert provider.set_password(credential(enabled=False)).value.enabled
+    assert network.bodies == [{"enabled": True, "password": PASSWORD}, {"password": PASSWORD}]
+
+
+@pytest.mark.parametrize("then", [answer(200, trunk_json()), answer(401)])
+def test_set_password_whose_enabled_is_ignored_is_enabled_alone(then):
+    off = trunk_json(enabled=False)
+    provider, network = vobiz(answers_in_turn(answer(200, off), listing(off), then))
+    assert isinstance(provider.set_password(credential(enabled=False)), Done if then.status_code == 200 else Unknown)
+    assert network.bodies == [{"enabled": True, "password": PASSWORD}, {"enabled": True}]
 
 
 @pytest.mark.parametrize(
@@ -390,14 +462,19 @@ def test_nothing_is_set_or_created_without_a_password():
 # -- disable and enable
 
 
-def test_disable_sends_enabled_alone_and_reads_back():
-    provider, network = vobiz(
-        answers_in_turn(answer(200, trunk_json(enabled=False)), listing(trunk_json(enabled=False)))
-    )
+def test_disable_sends_enabled_alone_and_believes_the_answer_that_shows_it():
+    provider, network = vobiz(answers_in_turn(answer(200, trunk_json(enabled=False))))
+    assert provider.disable(credential()) == Done(None)
+    assert network.request_lines == [f"PUT {ONE}"]
+    assert network.bodies == [{"enabled": False}]
+    assert network.meter.outcomes == [("disable", "200")]
+
+
+@pytest.mark.parametrize("shown", [None, {}, trunk_json("other", enabled=False), trunk_json()])
+def test_disable_whose_answer_does_not_show_it_is_read_back(shown):
+    provider, network = vobiz(answers_in_turn(answer(200, shown), listing(trunk_json(enabled=False))))
     assert provider.disable(credential()) == Done(None)
     assert network.request_lines == [f"PUT {ONE}", LIST]
-    assert network.bodies == [{"enabled": False}]
-    assert network.meter.outcomes == [("disable", "200"), ("list", "200")]
 
 
 @pytest.mark.parametrize(
@@ -429,19 +506,11 @@ def test_disable_that_is_ignored_with_the_password_too_is_unsupported():
     refusal_message(provider.disable(credential()), Refusal.UNSUPPORTED)
 
 
-def test_disable_that_the_listing_does_not_show_yet_is_tried_later():
-    provider, network = vobiz(answers_in_turn(answer(200, trunk_json(enabled=False)), listing(trunk_json())))
-    result = provider.disable(credential())
-    assert isinstance(result, Retry)
-    assert result.why is Wait.NOT_YET
-    assert len(network.bodies) == 1
-
-
 @pytest.mark.parametrize(
     "then", [[answer(500)], [answer(401)], [httpx.ConnectError("no")] * 4, [listing()], [answer(200, "x")]]
 )
 def test_disable_that_cannot_be_read_back_is_unknown(then):
-    provider, _ = vobiz(answers_in_turn(answer(200, trunk_json(enabled=False)), *then))
+    provider, _ = vobiz(answers_in_turn(answer(200, trunk_json()), *then))
     assert isinstance(provider.disable(credential()), Unknown)
 
 
@@ -459,8 +528,8 @@ def test_disable_that_is_refused_for_good_is_not_tried_with_the_password(status,
 
 
 def test_enable_puts_the_password_in_force_with_it():
-    provider, network = vobiz(answers_in_turn(answer(200, trunk_json()), listing(trunk_json())))
-    assert provider.enable(credential(enabled=False)) == Done(credential(enabled=True))
+    provider, network = vobiz(answers_in_turn(answer(200, trunk_json())))
+    assert provider.enable(credential(enabled=False)) == Done(credential(uri="MA_TEST.sip.vobiz.ai"))
     assert network.bodies == [{"enabled": True, "password": PASSWORD}]
 
 
@@ -523,7 +592,7 @@ def test_delete_of_what_is_still_listed_is_not_done():
 
 
 @pytest.mark.parametrize(
-    "then", [[answer(500)], [answer(404)], [answer(200, {"objects": "x"})], [listing(count=3)] * 3, [answer(200)]]
+    "then", [[answer(500)], [answer(404)], [answer(200, {"objects": "x"})], [listing(count=3)] * 4, [answer(200)]]
 )
 def test_delete_that_no_whole_listing_confirms_is_unknown(then):
     provider, _ = vobiz(answers_in_turn(answer(404), *then))

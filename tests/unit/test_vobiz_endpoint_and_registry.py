@@ -104,8 +104,8 @@ def test_find_believes_a_404_only_with_the_listing():
 
 
 @pytest.mark.parametrize("body", [None, {}, [], user_json("id-2"), {"endpoint_id": "id-1"}])
-def test_find_of_an_answer_that_is_not_this_endpoint_is_unknown(body):
-    provider, _ = endpoints(answers_in_turn(answer(200, body)))
+def test_find_of_an_answer_that_is_not_this_endpoint_is_looked_up_in_the_listing(body):
+    provider, _ = endpoints(answers_in_turn(answer(200, body), answer(500)))
     assert isinstance(provider.find(credential()), Unknown)
 
 

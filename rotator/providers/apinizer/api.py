@@ -3,21 +3,23 @@
 The facts are from Apinizer's pages List and Create Credential.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
 from rotator.core.model import Credential
+from rotator.core.selection import ListedCredential
 from rotator.providers.apinizer.envelope import MOVED, accepted
 from rotator.providers.apinizer.options import ApinizerOptions
+from rotator.providers.http.bodies import LongList
 from rotator.providers.http.calls import HttpCall, HttpRequest
-from rotator.providers.http.replies import HttpReply
+from rotator.providers.http.client import Http
+from rotator.providers.http.directory import Directory, ListedEntry, Page, Question
+from rotator.providers.http.replies import Failure, HttpReply
 
 _LONGEST = 255
-_LARGEST_LISTING = 32 * 1024 * 1024  # bytes; it comes in one piece, and an entry without lists has about 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +72,50 @@ def usable_name(username: str) -> bool:
     return username.isprintable() and username not in ("", ".", "..") and len(username) <= _LONGEST
 
 
-def list_credentials(call: HttpCall, options: ApinizerOptions) -> Answer[Mapping[str, ApinizerRecord]]:
-    """Returns every credential of the project by its username. The listing has no pages (List Credentials)."""
-    whole = rows(call, options.path(), "list", "")
-    if not isinstance(whole, Done):
-        return whole
-    items = [_read(row) for row in whole.value]
-    by_username = {item.username: item for item in items if item is not None}
-    if len(by_username) < len(items):
-        return Unknown("the listing is unreadable: an entry lacks username or enabled, or occurs twice")
-    return Done(MappingProxyType(by_username))
+class ApinizerListing:
+    """The credentials of a project. Their listing comes in one piece (List Credentials)."""
+
+    def __init__(self, http: Http, options: ApinizerOptions) -> None:
+        """Prepares the requests without connecting."""
+        self._path = options.path()
+        self._directory: Directory[ApinizerRecord] = http.directory(self._path)
+
+    def find(self, call: HttpCall, username: str) -> Answer[tuple[ApinizerRecord, ...]]:
+        """Returns the credential with this username, or none if the whole listing lacks it."""
+        return self._directory.search(Question("id", username), lambda _, page: self._read(call, page), call)
+
+    def forget(self, username: str) -> None:
+        """Forgets a look-up that was not finished: the username is about to be created."""
+        self._directory.forget(Question("id", username))
+
+    def each(self, call: HttpCall, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Passes every credential of the project to `take`; Done only after the whole listing was read."""
+        return self._directory.each(_listed, take, lambda _, page: self._read(call, page), call)
+
+    def entry(self, call: HttpCall, credential: Credential) -> Answer[ApinizerRecord]:
+        """Returns the listing's entry of a credential; NOT_FOUND if the listing lacks it."""
+        listed = self.find(call, name_of(credential))
+        if not isinstance(listed, Done):
+            return listed
+        if listed.value and usable_name(listed.value[0].username):
+            return Done(listed.value[0])
+        message = f"the project's listing does not show the credential: was it deleted, {MOVED}"
+        return Refused(Refusal.NOT_FOUND, message)
+
+    def _read(self, call: HttpCall, page: Page[ApinizerRecord]) -> Failure | None:
+        def take(row: Any) -> None:
+            page.add(_entry(row))
+
+        def reader() -> LongList:
+            page.clear()
+            return LongList("resultList", ("success", "status"), take)
+
+        whole = rows(call, HttpRequest("list", "GET", self._path, reader=reader), "")
+        if not isinstance(whole, Done):
+            return whole
+        for row in whole.value:
+            take(row)
+        return None
 
 
 def name_of(credential: Credential) -> str:
@@ -87,33 +123,28 @@ def name_of(credential: Credential) -> str:
     return credential.id or credential.username
 
 
-def entry(call: HttpCall, options: ApinizerOptions, credential: Credential) -> Answer[ApinizerRecord]:
-    """Returns the listing's entry of a credential; NOT_FOUND if the listing lacks it."""
-    listed = list_credentials(call, options)
-    if not isinstance(listed, Done):
-        return listed
-    item = listed.value.get(name_of(credential))
-    if item is not None and usable_name(item.username):
-        return Done(item)
-    return Refused(Refusal.NOT_FOUND, f"the project's listing does not show the credential: was it deleted, {MOVED}")
+def _entry(row: Any) -> ListedEntry[ApinizerRecord]:
+    known = row if isinstance(row, dict) else {}
+    username, enabled = known.get("username"), known.get("enabled")
+    if not isinstance(username, str) or not username.isprintable() or not 0 < len(username) <= _LONGEST:
+        return ListedEntry({"id": None}, None)
+    record = ApinizerRecord(username, enabled, known) if isinstance(enabled, bool) else None
+    return ListedEntry({"id": username}, record)
 
 
-def _read(row: Mapping[str, Any]) -> ApinizerRecord | None:
-    username, enabled = row.get("username"), row.get("enabled")
-    if not isinstance(username, str) or not isinstance(enabled, bool) or not username.isprintable() or not username:
-        return None
-    return ApinizerRecord(username, enabled, row) if len(username) <= _LONGEST else None
+def _listed(record: ApinizerRecord) -> ListedCredential:
+    return ListedCredential(record.username, record.username, record.enabled)
 
 
-def rows(call: HttpCall, where: str, verb: str, username: str) -> Answer[list[dict[str, Any]]]:
-    """Returns the entries of any listing."""
-    reply = call.send(HttpRequest(verb, "GET", where, largest=_LARGEST_LISTING))
+def rows(call: HttpCall, request: HttpRequest, username: str) -> Answer[list[Any]]:
+    """Returns the entries of any listing; those of a long one have been handed over already."""
+    reply = call.send(request)
     if not isinstance(reply, HttpReply):
         return reply
     answer = accepted(reply, username)
     if not isinstance(answer, Done):
         return answer
     entries = answer.value.get("resultList")
-    if not isinstance(entries, list) or not all(isinstance(row, dict) for row in entries):
+    if not isinstance(entries, list):
         return Unknown("the listing cannot be read: it does not have the documented form")
     return Done(entries)

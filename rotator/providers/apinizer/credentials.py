@@ -21,7 +21,7 @@ from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.apinizer import api, envelope
-from rotator.providers.apinizer.api import ApinizerRecord, entry, name_of
+from rotator.providers.apinizer.api import ApinizerListing, ApinizerRecord, name_of
 from rotator.providers.apinizer.envelope import DocumentedError
 from rotator.providers.apinizer.gateway import Gateway
 from rotator.providers.apinizer.grants import AccessGrant, grant_access
@@ -49,24 +49,19 @@ class ApinizerCredentials(CredentialKind):
         """Prepares the adapter without connecting."""
         super().__init__(options, http, randomness)
         self._options = options
+        self._listing = ApinizerListing(http, options)
         self._gateway = Gateway(options, http)
 
     def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
         """Reads the project's listing."""
-        listed = api.list_credentials(self._http.call(), self._options)
-        if not isinstance(listed, Done):
-            return listed
-        for username, item in listed.value.items():
-            take(ListedCredential(username, username, item.enabled))
-        return Done(None)
+        return self._listing.each(self._http.call(), take)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Reads the project's listing, since no page documents a request for a single credential."""
-        listed = api.list_credentials(self._http.call(), self._options)
+        listed = self._listing.find(self._http.call(), name_of(wanted))
         if not isinstance(listed, Done):
             return listed
-        item = listed.value.get(name_of(wanted))
-        return Done(() if item is None else (item.credential(wanted.account),))
+        return Done(tuple(item.credential(wanted.account) for item in listed.value), listed.note)
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:
         """Creates the credential with all fields of `like` that the API shows, and grants it the same access.
@@ -75,8 +70,9 @@ class ApinizerCredentials(CredentialKind):
         """
         if staged.password is None or not api.usable_name(staged.username):
             return _UNUSABLE
+        self._listing.forget(staged.username)
         call = self._http.call()
-        inherited = inheritance(call, self._options, staged, target, like, self._http.clock.now())
+        inherited = inheritance(call, self._options, self._listing, staged, target, like, self._http.clock.now())
         if not isinstance(inherited, Done):
             return inherited
         body = {**inherited.value.fields, "username": staged.username, "password": staged.password, "enabled": True}
@@ -93,7 +89,7 @@ class ApinizerCredentials(CredentialKind):
         if created.password is None or not api.usable_name(name_of(created)):
             return _UNUSABLE
         call = self._http.call()
-        inherited = access_of(call, self._options, created, like)
+        inherited = access_of(call, self._options, self._listing, created, like)
         if not isinstance(inherited, Done):
             return inherited
         answer = self._bring_into_force(call, created, "complete")
@@ -112,7 +108,7 @@ class ApinizerCredentials(CredentialKind):
     def disable(self, credential: Credential) -> Answer[None]:
         """Disables the credential and sets a random password, so the old one is dead even if `enabled` is ignored."""
         call = self._http.call()
-        item = entry(call, self._options, credential)
+        item = self._listing.entry(call, credential)
         if not isinstance(item, Done):
             return item
         random_password = generate(_RANDOM, self._randomness.choice)
@@ -148,7 +144,7 @@ class ApinizerCredentials(CredentialKind):
             return answer
         if self._options.probe_url:
             reason = "the gateway does not ask for a password at this address"
-        item = entry(call, self._options, credential)
+        item = self._listing.entry(call, credential)
         if not isinstance(item, Done):
             missing = isinstance(item, Refused) and item.why is Refusal.NOT_FOUND
             return Retry(Wait.NOT_YET, item.message) if missing else item
@@ -173,7 +169,7 @@ class ApinizerCredentials(CredentialKind):
 
     def _bring_into_force(self, call: HttpCall, credential: Credential, verb: str) -> Answer[Credential]:
         """Sets the password with the request that changes least: PATCH if it is enabled, else the full PUT."""
-        item = entry(call, self._options, credential)
+        item = self._listing.entry(call, credential)
         if not isinstance(item, Done):
             return item
         password = credential.password or Secret("")
@@ -210,7 +206,7 @@ class ApinizerCredentials(CredentialKind):
 
     def _read_back(self, call: HttpCall, credential: Credential, *, enabled: bool) -> Answer[None]:
         """Reads the result of a successful write; nothing counts as refused any more."""
-        item = entry(call, self._options, credential)
+        item = self._listing.entry(call, credential)
         if isinstance(item, Done) and item.value.enabled is not enabled:
             state = "disabled" if enabled else "enabled"
             return Retry(Wait.PARTIAL, f"the provider reported success, but the listing shows the credential {state}")
@@ -219,16 +215,16 @@ class ApinizerCredentials(CredentialKind):
     def _duplicate(self, call: HttpCall, staged: Credential, answer: Failure) -> Answer[Credential]:
         """Checks the listing for the name: a create of a taken one may be rejected with an undocumented message."""
         if isinstance(answer, Refused) and answer.why is Refusal.INVALID:
-            listed = api.list_credentials(call, self._options)
-            if isinstance(listed, Done) and staged.username in listed.value:
+            listed = self._listing.find(call, staged.username)
+            if isinstance(listed, Done) and listed.value:
                 return Refused(Refusal.DUPLICATE, f"{answer.message}; the username is taken")
         return answer
 
     def _unless_listed(self, call: HttpCall, name: str, gone: Answer[None]) -> Answer[None]:
-        listed = api.list_credentials(call, self._options)
+        listed = self._listing.find(call, name)
         if not isinstance(listed, Done):
             return unconfirmed("the provider reports the credential deleted, but no listing confirms it", listed)
-        if name in listed.value:
+        if listed.value:
             return Unknown("the provider reports the credential deleted, but its listing still shows it")
         return gone
 

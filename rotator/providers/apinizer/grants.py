@@ -5,7 +5,7 @@ The facts are from Apinizer's pages Get Granted Access List ("only shows accesse
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ class AccessGrant:
 
 def grants(call: HttpCall, options: ApinizerOptions, username: str) -> Answer[tuple[AccessGrant, ...]]:
     """Returns the access of a credential within the project (Get Granted Access List)."""
-    whole = rows(call, options.path(username, "access"), "list_access", username)
+    whole = rows(call, HttpRequest("list_access", "GET", options.path(username, "access")), username)
     if not isinstance(whole, Done):
         return whole
     parsed = [_read(row) for row in whole.value]
@@ -40,8 +40,8 @@ def grants(call: HttpCall, options: ApinizerOptions, username: str) -> Answer[tu
     return Done(known)
 
 
-def _read(row: Mapping[str, Any]) -> AccessGrant | None:
-    name, kind = row.get("name"), row.get("type")
+def _read(row: Any) -> AccessGrant | None:
+    name, kind = (row.get("name"), row.get("type")) if isinstance(row, dict) else (None, None)
     if not isinstance(name, str) or not name or len(name) > _LONGEST:
         return None
     return AccessGrant(name, kind) if isinstance(kind, str) and _TYPE.fullmatch(kind) else None

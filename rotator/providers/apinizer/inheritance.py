@@ -7,7 +7,7 @@ from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused
 from rotator.core.model import Credential
-from rotator.providers.apinizer.api import ApinizerRecord, entry, name_of
+from rotator.providers.apinizer.api import ApinizerListing, ApinizerRecord, name_of
 from rotator.providers.apinizer.grants import AccessGrant, grants
 from rotator.providers.apinizer.options import ApinizerOptions
 from rotator.providers.http.calls import HttpCall
@@ -23,12 +23,18 @@ class Inheritance:
 
 
 def inheritance(
-    call: HttpCall, options: ApinizerOptions, staged: Credential, target: str, like: Credential | None, now: datetime
+    call: HttpCall,
+    options: ApinizerOptions,
+    listing: ApinizerListing,
+    staged: Credential,
+    target: str,
+    like: Credential | None,
+    now: datetime,
 ) -> Answer[Inheritance]:
     """Returns what a new credential inherits: from `like`, or from the options if there is none or it is gone."""
     if like is None or like.account != staged.account:
         return _without_predecessor(options, target)
-    item = entry(call, options, like)
+    item = listing.entry(call, like)
     if _is_gone(item):
         return _without_predecessor(options, target, _lost_grants(like))
     if not isinstance(item, Done):
@@ -54,14 +60,14 @@ def _without_predecessor(options: ApinizerOptions, target: str, note: str = "") 
 
 
 def access_of(
-    call: HttpCall, options: ApinizerOptions, created: Credential, like: Credential | None
+    call: HttpCall, options: ApinizerOptions, listing: ApinizerListing, created: Credential, like: Credential | None
 ) -> Answer[tuple[AccessGrant, ...]]:
     """Returns the access that `created` inherits: that of `like` if it still exists."""
     if like is None or like.account != created.account:
         return Done(())
     access = grants(call, options, name_of(like))
     refused = isinstance(access, Refused) and not access.why.concerns_account
-    return Done(()) if refused and _is_gone(entry(call, options, like)) else access
+    return Done(()) if refused and _is_gone(listing.entry(call, like)) else access
 
 
 def _is_gone(answer: Answer[ApinizerRecord]) -> bool:

@@ -4,7 +4,7 @@ If no connection was made, any request is tried again. After a lost answer or a 
 sending it twice has the same effect as sending it once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -16,13 +16,12 @@ from tenacity import RetryCallState, Retrying, retry_if_result
 from rotator.core.answers import Retry, Unknown, Wait
 from rotator.core.secret import Secret
 from rotator.ports import Clock
+from rotator.providers.http.bodies import BodyReader, WholeBody
 from rotator.providers.http.rate_limit import slept
 from rotator.providers.http.replies import HttpReply
 
 _TRIES = 4
 _FIRST_WAIT = 0.5  # seconds before the second try, doubled after each further one
-LARGEST_BODY = 1024 * 1024
-"""The maximum size of an answer, in bytes, unless a request allows a larger one."""
 _BUSY = (502, 503, 504)  # worth another try within the call, if the request is repeatable
 PATIENCE = 30.0
 """Seconds that a call waits for the account's pace, in addition to its own time."""
@@ -40,7 +39,7 @@ class HttpRequest:
     form: Mapping[str, str] | None = None  # sent as a form, in place of `body`
     headers: Mapping[str, Secret] = field(default_factory=dict, repr=False)  # in addition to the account's
     repeatable: bool = True  # False: sending it twice could act twice
-    largest: int = LARGEST_BODY  # bytes of its answer; more are not read
+    reader: Callable[[], BodyReader] = WholeBody  # reads the body of an answer; called for each try
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,12 @@ from rotator.core.answers import Wait
 from rotator.core.secret import Secret
 from rotator.fields.network import RateLimit, is_loopback
 from rotator.ports import CALL_TERMS, Clock, Meter
+from rotator.providers.http.bodies import BodyReader
 from rotator.providers.http.calls import PATIENCE, HttpCall, HttpRequest, LostTry, Try
 from rotator.providers.http.deadline import BoundedBackend, Deadline
+from rotator.providers.http.directory import Directories, Directory
 from rotator.providers.http.rate_limit import Pacer
-from rotator.providers.http.replies import HttpReply, parse
+from rotator.providers.http.replies import HttpReply
 
 _MARGIN = 1.0  # seconds of local work beyond the deadline
 _PATIENCE_ELSEWHERE = 10.0  # seconds: devices may be out until what is asked there is known
@@ -90,6 +92,7 @@ class Http:
         transport: httpx.BaseTransport | None = None,
         *,
         pacer: Pacer | None = None,
+        directories: Directories | None = None,
     ) -> None:
         """Checks the options without connecting.
 
@@ -99,6 +102,7 @@ class Http:
             meter: counts every request.
             transport: replaces the network in tests.
             pacer: that of the account, shared with others; by default one that keeps the rate limit alone.
+            directories: those of the process; without them, what is read here is shared with nobody.
 
         Raises:
             ValueError: the URL, a header's value or the CA file is unusable; the message contains no value.
@@ -106,6 +110,7 @@ class Http:
         self.clock = clock
         self._options, self._meter, self._test_transport = options, meter, transport
         self._others: list[Http] = []
+        self._directories = directories or Directories()
         self._base_url = _checked_url(options)
         _check_headers(options.headers)
         self._pacer = pacer or Pacer(options.rate_limit, clock)
@@ -134,6 +139,13 @@ class Http:
         """Begins a call that ends within `CallTimeouts.total` seconds, or `within` seconds if that is less."""
         timeouts = self._options.timeouts
         return HttpCall(self, self.clock, self.clock.monotonic() + min(timeouts.total, within), timeouts.patience)
+
+    def directory(self, listing: str, sizes: tuple[int, ...] = (), *, numbered: bool = False) -> Directory[Any]:
+        """Returns the directory of the listing at this path; see `Directory` for the other arguments."""
+        where = (self._base_url, listing)
+        return self._directories.of(
+            where, self._options.headers, lambda: Directory(self.clock, sizes, numbered=numbered)
+        )
 
     def count(self, verb: str, outcome: str, seconds: float) -> None:
         """Counts a request to this account by another protocol, such as a SIP REGISTER."""
@@ -181,12 +193,13 @@ class Http:
     def _exchange(self, request: HttpRequest, deadline: float) -> Try:
         try:
             with closing(self._transport.handle_request(self._built(request, deadline))) as response:
-                content = self._read(response, request.largest, deadline)
+                body = request.reader()
+                if not self._read(response, body, deadline):
+                    message = f"the answer is larger than {body.largest} bytes"
+                    return LostTry(message, "too_large", sent=True, again=False)
         except httpx.HTTPError as error:
             return _lost(error)
-        if content is None:
-            return LostTry(f"the answer is larger than {request.largest} bytes", "too_large", sent=True, again=False)
-        return parse(response.status_code, content, response.headers, self.clock.now())
+        return body.reply(response.status_code, response.headers, self.clock.now())
 
     def _built(self, request: HttpRequest, deadline: float) -> httpx.Request:
         """Builds the request: the only place where secrets are revealed for HTTP."""
@@ -214,15 +227,14 @@ class Http:
             connect=min(of.connect, left), read=min(of.read, left), write=min(of.write, left), pool=min(of.pool, left)
         )
 
-    def _read(self, response: httpx.Response, largest: int, deadline: float) -> bytes | None:
-        content = bytearray()
+    def _read(self, response: httpx.Response, body: BodyReader, deadline: float) -> bool:
+        """Reads the whole body; False if it is too large."""
         for chunk in response.iter_raw():
-            content += chunk
-            if len(content) > largest:
-                return None
+            if not body.feed(chunk):
+                return False
             if self.clock.monotonic() > deadline:
                 raise httpx.ReadTimeout("the deadline has passed")
-        return bytes(content)
+        return True
 
 
 class _Network(httpx.HTTPTransport):

@@ -10,28 +10,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
+from rotator.core.selection import ListedCredential
 from rotator.providers.base import missing
-from rotator.providers.http import listing
 from rotator.providers.http.calls import HttpCall, HttpRequest, path
-from rotator.providers.http.listing import Identified, ListingPage
+from rotator.providers.http.client import Http
+from rotator.providers.http.directory import Directory, ListedEntry, Page, Question
 from rotator.providers.http.replies import Failure, HttpReply, failure
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _LONGEST_TEXT = 1024
 _LONGEST_MOMENT = 40
-_PAGE = 250  # the largest `page[size]`; the default is 50 on one page and 20 on another
+_SIZES = (250,)  # the largest `page[size]`; the default is 50 on one page and 20 on another
 _UNREADABLE = "the listing cannot be read: it does not have the documented form"
 _HINTS = {
     401: "Telnyx's codes: 10009 a wrong key, 20002 a revoked one, 20012 an inactive account",
     404: "check the base URL (https://api.telnyx.com/v2) and the connection's id",
 }
 
-T = TypeVar("T", bound=Identified)
+T = TypeVar("T")
+ReadKeys: TypeAlias = Callable[[Any], Mapping[str, str | None]]
 
 
 def usable_id(credential: Credential) -> str | None:
@@ -44,6 +46,13 @@ def read_id(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def read_keys(data: Any, username: str) -> dict[str, str | None]:
+    """Reads the id and the username, which is the field `username`; None for what cannot be read."""
+    known = data if isinstance(data, dict) else {}
+    name = known.get(username)
+    return {"id": read_id(known.get("id")), "username": str(name) if is_word(name) else None}
 
 
 def read_secret(value: Any) -> Secret | None:
@@ -97,9 +106,17 @@ def failure_of(reply: HttpReply | Retry | Unknown) -> Failure | None:
 class TelnyxResource(Generic[T]):
     """One kind of object at Telnyx: its paths, and how to read and find one."""
 
-    def __init__(self, name: str, read: Callable[[Any], T | None]) -> None:
-        """Takes the name in the path, and a function that reads an object and returns None if it cannot."""
-        self._name, self._read = name, read
+    def __init__(self, http: Http, name: str, read: Callable[[Any], T | None], keys: ReadKeys) -> None:
+        """Prepares the requests without connecting.
+
+        Args:
+            http: the account's connection.
+            name: the resource in paths.
+            read: reads an object; returns None if it cannot.
+            keys: reads what an object can be found by; None for a value that cannot be read.
+        """
+        self._name, self._read, self._keys, self._clock = name, read, keys, http.clock
+        self._directory: Directory[T] = http.directory(self.path(), _SIZES, numbered=True)
 
     def path(self, credential: Credential | None = None) -> str:
         """Returns the path of the listing, or of one object, whose id is usable."""
@@ -107,8 +124,9 @@ class TelnyxResource(Generic[T]):
 
     def answered(self, reply: HttpReply, credential: Credential) -> T | None:
         """Returns the object in an answer; None if it is not the credential's."""
-        item = self._read(data_of(reply))
-        return item if item is not None and item.id == credential.id else None
+        data = data_of(reply)
+        item = self._read(data)
+        return item if item is not None and self._keys(data)["id"] == credential.id else None
 
     def get(self, call: HttpCall, credential: Credential) -> Answer[T]:
         """Reads one object by its id."""
@@ -123,7 +141,7 @@ class TelnyxResource(Generic[T]):
     def by_id(self, call: HttpCall, wanted: Credential) -> Answer[tuple[T, ...]]:
         """Returns the object with this id, or none if the whole listing lacks it as well."""
         if usable_id(wanted) is None:
-            return self.search(call, lambda item: item.id == wanted.id)
+            return self.search(call, Question("id", wanted.id or ""))
         answer = self.get(call, wanted)
         if isinstance(answer, Done):
             return Done((answer.value,))
@@ -131,28 +149,48 @@ class TelnyxResource(Generic[T]):
 
     def missing(self, call: HttpCall, credential: Credential, reply: HttpReply) -> Failure:
         """Interprets a 404: `Refused(NOT_FOUND)` only if the whole listing was read and lacks the object."""
-        return missing(self.search(call, lambda item: item.id == credential.id), failed(reply), "the object")
+        return missing(self.search(call, Question("id", credential.id or "")), failed(reply), "the object")
 
     def search(
-        self, call: HttpCall, wanted: Callable[[T], bool], filters: Mapping[str, str] = MappingProxyType({})
+        self, call: HttpCall, question: Question, filters: Mapping[str, str] = MappingProxyType({})
     ) -> Answer[tuple[T, ...]]:
-        """Returns every item of the listing that is `wanted`, even if the provider ignores the filters."""
+        """Returns the objects asked for, even if the provider ignores the filters. What is filtered is not shared."""
+        directory = Directory[T](self._clock, _SIZES, numbered=True) if filters else self._directory
+        return directory.search(question, lambda _, page: self._read_page(call, page, filters), call)
 
-        def read_page(pages: int, _: int) -> ListingPage[T] | Failure | None:
-            asked: dict[str, str | int] = {**filters, "page[number]": pages + 1, "page[size]": _PAGE}
-            reply = call.send(HttpRequest("list", "GET", self.path(), query=asked))
-            if not isinstance(reply, HttpReply):
-                return reply
-            return self._page(reply, pages + 1) if reply.ok else failed(reply)
+    def each(
+        self,
+        call: HttpCall,
+        listed: Callable[[T], ListedCredential],
+        take: Callable[[ListedCredential], object],
+    ) -> Answer[None]:
+        """Passes every object of the listing to `take`; Done only after the whole was certainly read."""
+        return self._directory.each(listed, take, lambda _, page: self._read_page(call, page, {}), call)
 
-        return listing.search(read_page, wanted)
+    def forget(self, question: Question) -> None:
+        """See `Directory.forget`."""
+        self._directory.forget(question)
 
-    def _page(self, reply: HttpReply, number: int) -> ListingPage[T] | Failure | None:
+    def _read_page(self, call: HttpCall, page: Page[T], filters: Mapping[str, str]) -> Failure | None:
+        number = page.asked.start // page.asked.size + 1
+        asked: dict[str, str | int] = {**filters, "page[number]": number, "page[size]": page.asked.size}
+        reply = call.send(HttpRequest("list", "GET", self.path(), query=asked))
+        if not isinstance(reply, HttpReply):
+            return reply
+        if not reply.ok:
+            return failed(reply)
         data, meta = data_of(reply), reply.body.get("meta", {}) if isinstance(reply.body, dict) else None
-        if not isinstance(data, list) or not isinstance(meta, dict):
+        total, size = (meta.get("total_results"), meta.get("page_size")) if isinstance(meta, dict) else (None, None)
+        if not isinstance(data, list) or not isinstance(meta, dict) or not _is_count(total):
             return Unknown(_UNREADABLE)
-        items = tuple(item for item in map(self._read, data) if item is not None)
-        total = meta.get("total_results")
-        if len(items) < len(data) or not (total is None or (type(total) is int and total >= 0)):
-            return Unknown(_UNREADABLE)
-        return ListingPage(items, total) if meta.get("page_number", number) == number else None
+        page.is_another = meta.get("page_number", number) != number
+        page.total = total
+        if type(size) is int and 0 < size < page.asked.size:  # a shorter page than asked for begins earlier
+            page.start = (number - 1) * size
+        for entry in data:
+            page.add(ListedEntry(self._keys(entry), self._read(entry)))
+        return None
+
+
+def _is_count(total: Any) -> bool:
+    return total is None or (type(total) is int and total >= 0)

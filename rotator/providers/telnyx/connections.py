@@ -4,7 +4,7 @@ A connection has one username and password, so there can be no overlap. Its fiel
 so it is never sent, not even to retire a password.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
+from rotator.providers.http.directory import Question
 from rotator.providers.http.replies import Failure, HttpReply
 from rotator.providers.telnyx import api
 from rotator.providers.telnyx.options import TelnyxConnectionOptions
@@ -43,6 +44,11 @@ def read_connection(data: Any) -> ConnectionRecord | None:
     return ConnectionRecord(identity, str(username), api.read_secret(data.get("password")), active)
 
 
+def connection_keys(data: Any) -> Mapping[str, str | None]:
+    """Reads what a connection is found by."""
+    return api.read_keys(data, "user_name")
+
+
 class TelnyxConnections(SipCredentialKind):
     """The credential connections of one Telnyx account."""
 
@@ -54,24 +60,22 @@ class TelnyxConnections(SipCredentialKind):
         """Prepares the adapter without connecting."""
         super().__init__(options, http, randomness)
         self._options = options
-        self._resource = api.TelnyxResource("credential_connections", read_connection)
+        self._resource = api.TelnyxResource(http, "credential_connections", read_connection, connection_keys)
 
     def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
         """Reads the listing."""
 
-        def pass_on(record: ConnectionRecord) -> bool:
-            take(ListedCredential(record.id, record.username, record.active))
-            return False
+        def listed(record: ConnectionRecord) -> ListedCredential:
+            return ListedCredential(record.id, record.username, record.active)
 
-        answer = self._resource.search(self._http.call(), pass_on)
-        return Done(None) if isinstance(answer, Done) else answer
+        return self._resource.each(self._http.call(), listed, take)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Gets the connection by its id, or reads the listing, which has no filter for the username."""
         answer = self._search(self._http.call(), wanted)
         if not isinstance(answer, Done):
             return answer
-        return Done(tuple(self._credential(record, wanted.account) for record in answer.value))
+        return Done(tuple(self._credential(record, wanted.account) for record in answer.value), answer.note)
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
         """Sets the password. Only the password that Telnyx shows afterwards counts, not the answer."""
@@ -106,7 +110,7 @@ class TelnyxConnections(SipCredentialKind):
     def _search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[ConnectionRecord, ...]]:
         if wanted.id is not None:
             return self._resource.by_id(call, wanted)
-        return self._resource.search(call, lambda record: record.username == wanted.username)
+        return self._resource.search(call, Question("username", wanted.username))
 
     def _credential(self, record: ConnectionRecord, account: str) -> Credential:
         return Credential(

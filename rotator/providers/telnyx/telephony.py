@@ -5,7 +5,7 @@ is `expires_at`, which is terminal: "An expired credential can only be deleted" 
 safe to repeat. Each one carries its attempt in `name` and `tag`, so it can be found if its answer is lost.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,10 +16,18 @@ from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
+from rotator.providers.http.directory import Question
 from rotator.providers.http.replies import Failure, HttpReply, codes
 from rotator.providers.telnyx import api
 from rotator.providers.telnyx.options import TelnyxOptions
-from rotator.providers.telnyx.telephony_record import FAR, TelephonyRecord, name_of, read_credential, tag_of
+from rotator.providers.telnyx.telephony_record import (
+    FAR,
+    TelephonyRecord,
+    credential_keys,
+    name_of,
+    read_credential,
+    tag_of,
+)
 
 _SECOND = timedelta(seconds=1)
 _SOON = timedelta(seconds=10)
@@ -38,18 +46,16 @@ class TelnyxTelephony(SipCredentialKind):
         """Prepares the adapter without connecting."""
         super().__init__(options, http, randomness)
         self._options = options
-        self._resource = api.TelnyxResource("telephony_credentials", read_credential)
+        self._resource = api.TelnyxResource(http, "telephony_credentials", read_credential, credential_keys)
 
     def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
         """Reads the listing. The description is `name`, which carries the attempt of what was created here."""
 
-        def pass_on(record: TelephonyRecord) -> bool:
+        def listed(record: TelephonyRecord) -> ListedCredential:
             alive = not record.ended(self._http.clock.now())
-            take(ListedCredential(record.id, record.username, alive, record.name, record.attempt))
-            return False
+            return ListedCredential(record.id, record.username, alive, record.name, record.attempt)
 
-        answer = self._resource.search(self._http.call(), pass_on)
-        return Done(None) if isinstance(answer, Done) else answer
+        return self._resource.each(self._http.call(), listed, take)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Gets the credential by id, or searches by username or attempt: with a filter, then in the whole listing.
@@ -62,12 +68,13 @@ class TelnyxTelephony(SipCredentialKind):
             return answer
         now = self._http.clock.now()
         alive_first = sorted(answer.value, key=lambda record: (record.ended(now), record.id))
-        return Done(tuple(self._credential(record, wanted.account) for record in alive_first))
+        return Done(tuple(self._credential(record, wanted.account) for record in alive_first), answer.note)
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Creates another credential on the connection. It inherits nothing."""
         if staged.attempt is None:
             return Refused(Refusal.INVALID, "a telephony credential cannot be created without an attempt")
+        self._resource.forget(_question(staged.attempt))
         name = name_of(target, staged.attempt)
         body = {"connection_id": self._options.connection_id, "name": name, "tag": tag_of(staged.attempt)}
         reply = self._http.call().send(
@@ -172,12 +179,16 @@ class TelnyxTelephony(SipCredentialKind):
     def _search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[TelephonyRecord, ...]]:
         if wanted.id is not None:
             return self._resource.by_id(call, wanted)
-        filters, matches = _criterion(wanted)
-        if not filters:
+        if wanted.username:
+            question, filters = Question("username", wanted.username), {"filter[sip_username]": wanted.username}
+        elif wanted.attempt:
+            question, filters = _question(wanted.attempt), {"filter[tag]": tag_of(wanted.attempt)}
+        else:
             return Refused(Refusal.INVALID, "there is no id, username or attempt to search for")
-        answer = self._resource.search(call, matches, filters)
+        answer = self._resource.search(call, question, filters)
         rejected = isinstance(answer, Refused) and answer.why is Refusal.INVALID
-        return self._resource.search(call, matches) if rejected or answer == Done(()) else answer
+        missed = isinstance(answer, Done) and not answer.value
+        return self._resource.search(call, question) if rejected or missed else answer
 
     def _is_here(self, record: TelephonyRecord) -> bool:
         return record.resource == f"connection:{self._options.connection_id}"
@@ -257,10 +268,6 @@ class TelnyxTelephony(SipCredentialKind):
         return failed or Refused(Refusal.UNSUPPORTED, "the provider accepted the request and ignored it")
 
 
-def _criterion(wanted: Credential) -> tuple[Mapping[str, str], Callable[[TelephonyRecord], bool]]:
-    """Returns the filter that narrows a listing, and the predicate for the items in it."""
-    if wanted.username:
-        return {"filter[sip_username]": wanted.username}, lambda record: record.username == wanted.username
-    if wanted.attempt:
-        return {"filter[tag]": tag_of(wanted.attempt)}, lambda record: record.attempt == wanted.attempt
-    return {}, lambda _: False
+def _question(attempt: str) -> Question:
+    """Asks for everything that an attempt has created: a create whose answer was lost may have been sent twice."""
+    return Question("attempt", attempt, unique=False)

@@ -5,6 +5,7 @@ filtered by, but no answer shows them, so the attempt is read from `name`.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -57,8 +58,20 @@ class TelephonyRecord:
     @property
     def attempt(self) -> str | None:
         """The attempt that created it, from its name."""
-        match = _NAME.fullmatch(self.name)
-        return match[1] if match else None
+        return _attempt_in(self.name)
+
+
+def _attempt_in(name: str) -> str | None:
+    match = _NAME.fullmatch(name)
+    return match[1] if match else None
+
+
+def credential_keys(data: Any) -> Mapping[str, str | None]:
+    """Reads what a credential is found by; the attempt is empty if the name carries none."""
+    name = data.get("name") if isinstance(data, dict) else None
+    return api.read_keys(data, "sip_username") | {
+        "attempt": (_attempt_in(name) or "") if isinstance(name, str) else None
+    }
 
 
 def read_credential(data: Any) -> TelephonyRecord | None:

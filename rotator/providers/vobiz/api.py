@@ -5,16 +5,16 @@ contradict each other in places; this code handles every reading.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
+from rotator.core.answers import Answer, Done, Unknown
 from rotator.core.model import Credential
 from rotator.core.selection import ListedCredential
-from rotator.providers.http import listing
 from rotator.providers.http.calls import HttpCall, HttpRequest
-from rotator.providers.http.listing import ListingPage
+from rotator.providers.http.client import Http
+from rotator.providers.http.directory import Directory, ListedEntry, Page, Question
 from rotator.providers.http.replies import Failure, HttpReply, failure
 
 _HINT = "Vobiz also answers this if the account's id or the letter case of the path is wrong"
@@ -23,7 +23,10 @@ _REALM = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")  # always below a doma
 _LONGEST_NAME = 255
 # The default is 20; the largest `limit` is documented only for another listing (Applications: 100). If 100 is rejected,
 # the default is used; if it is silently reduced, reading continues after the items received.
-_PAGE, _DEFAULT_PAGE = 100, 20
+_SIZES = (100, 20)
+# No current page has a request for a single credential, but an older SDK of Vobiz's (vobiz-python 0.1.1).
+_NO_SUCH_REQUEST = (400, 401, 403, 404, 405, 501)
+UNREADABLE = "the listing cannot be read: it does not have the documented form"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,10 @@ class VobizRecord:
 
 @dataclass(frozen=True, slots=True)
 class VobizResource:
-    """One kind of object: the path of its listing and the form of its entries."""
+    """One kind of object: the paths of its listing and of one object, and the form of its entries."""
 
     listing: str
+    path: Callable[[str], str]  # by id
     key: str  # of its id
     switchable: bool  # it has `enabled`
 
@@ -58,17 +62,25 @@ def read_object(body: Any, resource: VobizResource) -> VobizRecord | None:
     """Reads an object; None if a required field is missing or has the wrong type."""
     if not isinstance(body, dict):
         return None
-    identity, username, enabled, realm = (body.get(key) for key in (resource.key, "username", "enabled", "realm"))
-    if isinstance(identity, int) and not isinstance(identity, bool):
-        identity = str(identity)
-    if not isinstance(identity, str) or not _ID.fullmatch(identity):
-        return None
-    if not isinstance(username, str) or not username.isprintable() or not 0 < len(username) <= _LONGEST_NAME:
+    identity, username = _read_id(body.get(resource.key)), _read_name(body)
+    enabled, realm = body.get("enabled"), body.get("realm")
+    if identity is None or username is None:
         return None
     if resource.switchable and not isinstance(enabled, bool):
         return None
     named = realm if isinstance(realm, str) and len(realm) <= _LONGEST_NAME and _REALM.fullmatch(realm) else ""
     return VobizRecord(identity, username, bool(enabled) if resource.switchable else True, named)
+
+
+def _read_id(value: Any) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def _read_name(body: Mapping[str, Any]) -> str | None:
+    name = body.get("username")
+    return name if isinstance(name, str) and name.isprintable() and 0 < len(name) <= _LONGEST_NAME else None
 
 
 def failed(reply: HttpReply) -> Failure:
@@ -77,44 +89,78 @@ def failed(reply: HttpReply) -> Failure:
     return replace(answer, message=f"{answer.message}; {_HINT}") if reply.status in (401, 404) else answer
 
 
-def search(
-    call: HttpCall, resource: VobizResource, wanted: Callable[[VobizRecord], bool]
-) -> Answer[tuple[VobizRecord, ...]]:
-    """Returns every object that is `wanted`; the empty tuple only after the whole listing was certainly read."""
-    answer = listing.search(lambda _, items: _read_page(call, resource, _PAGE, items), wanted)
-    if isinstance(answer, Refused) and answer.why is Refusal.INVALID:
-        return listing.search(lambda _, items: _read_page(call, resource, _DEFAULT_PAGE, items), wanted)
-    return answer
+class VobizListing:
+    """The listing of one kind of object, and the request for a single one."""
+
+    def __init__(self, http: Http, resource: VobizResource) -> None:
+        """Prepares the requests without connecting."""
+        self._resource = resource
+        self._directory: Directory[VobizRecord] = http.directory(resource.listing, _SIZES)
+
+    def find(self, call: HttpCall, wanted: Credential) -> Answer[tuple[VobizRecord, ...]]:
+        """Returns the objects with the id, or else the username; none only if the listing certainly has none."""
+        single = self._get(call, wanted) if self._directory.answers_get is not False else None
+        if single is not None:
+            return single
+        listed = self.search(call, wanted)
+        if wanted.id is not None and self._directory.answers_get is None and isinstance(listed, Done) and listed.value:
+            self._directory.answers_get = False  # it was not shown, though it is there
+        return listed
+
+    def forget(self, username: str) -> None:
+        """Forgets a look-up that was not finished: the username is about to be created."""
+        self._directory.forget(Question("username", username))
+
+    def each(self, call: HttpCall, take: Callable[[ListedCredential], object]) -> Answer[None]:
+        """Passes every object of the listing to `take`; Done only after the whole was certainly read."""
+        return self._directory.each(_listed, take, lambda _, page: self._read_page(call, page), call)
+
+    def search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[VobizRecord, ...]]:
+        """Like `find`, by the listing alone."""
+        key, value = ("id", wanted.id) if wanted.id is not None else ("username", wanted.username)
+        return self._directory.search(Question(key, value), lambda _, page: self._read_page(call, page), call)
+
+    def _get(self, call: HttpCall, wanted: Credential) -> Answer[tuple[VobizRecord, ...]] | None:
+        """Asks for the single object; None if that says nothing: no current page has the request."""
+        if usable_id(wanted) is None:
+            return None
+        reply = call.send(HttpRequest("get", "GET", self._resource.path(wanted.id or "")))
+        if not isinstance(reply, HttpReply):
+            return reply
+        record = read_object(reply.body, self._resource) if reply.ok else None
+        if record is not None and record.id == wanted.id:
+            self._directory.answers_get = True
+            return Done((record,))
+        return None if reply.ok or reply.status in _NO_SUCH_REQUEST else failed(reply)
+
+    def _read_page(self, call: HttpCall, page: Page[VobizRecord]) -> Failure | None:
+        query = {"limit": page.asked.size, "offset": page.asked.start}
+        reply = call.send(HttpRequest("list", "GET", self._resource.listing, query=query))
+        if not isinstance(reply, HttpReply):
+            return reply
+        if not reply.ok:
+            return failed(reply)
+        return None if self._fill(page, reply.body) else Unknown(UNREADABLE)
+
+    def _fill(self, page: Page[VobizRecord], body: Any) -> bool:
+        if not isinstance(body, dict) or not isinstance(body.get("objects"), list):
+            return False
+        meta = body.get("meta")
+        totals = [meta[key] for key in ("total", "total_count") if key in meta] if isinstance(meta, dict) else []
+        if not all(type(total) is int and total >= 0 for total in totals):
+            return False
+        page.total = totals[0] if totals else None
+        for entry in body["objects"]:
+            page.add(self._entry(entry))
+        return True
+
+    def _entry(self, body: Any) -> ListedEntry[VobizRecord]:
+        record = read_object(body, self._resource)
+        if record is not None:
+            return ListedEntry({"id": record.id, "username": record.username}, record)
+        known = body if isinstance(body, dict) else {}
+        return ListedEntry({"id": _read_id(known.get(self._resource.key)), "username": _read_name(known)}, None)
 
 
-def each(call: HttpCall, resource: VobizResource, take: Callable[[ListedCredential], object]) -> Answer[None]:
-    """Passes every object of the listing to `take`, some twice; Done only after the whole was certainly read."""
-
-    def pass_on(record: VobizRecord) -> bool:
-        take(ListedCredential(record.id, record.username, record.enabled))
-        return False
-
-    answer = search(call, resource, pass_on)
-    return Done(None) if isinstance(answer, Done) else answer
-
-
-def _read_page(call: HttpCall, resource: VobizResource, size: int, offset: int) -> ListingPage[VobizRecord] | Failure:
-    query = {"limit": size, "offset": offset}
-    reply = call.send(HttpRequest("list", "GET", resource.listing, query=query))
-    if not isinstance(reply, HttpReply):
-        return reply
-    if not reply.ok:
-        return failed(reply)
-    return _page_of(reply.body, resource) or Unknown("the listing cannot be read: it does not have the documented form")
-
-
-def _page_of(body: Any, resource: VobizResource) -> ListingPage[VobizRecord] | None:
-    if not isinstance(body, dict) or not isinstance(body.get("objects"), list):
-        return None
-    items = [read_object(entry, resource) for entry in body["objects"]]
-    read = tuple(item for item in items if item is not None)
-    meta = body.get("meta")
-    totals = [meta[key] for key in ("total", "total_count") if key in meta] if isinstance(meta, dict) else []
-    if len(read) < len(items) or not all(type(total) is int and total >= 0 for total in totals):
-        return None
-    return ListingPage(read, totals[0] if totals else None)
+def _listed(record: VobizRecord) -> ListedCredential:
+    return ListedCredential(record.id, record.username, record.enabled)

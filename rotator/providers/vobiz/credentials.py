@@ -1,7 +1,7 @@
 """Vobiz trunk credentials: strategies `replace`, `alternating` and `in-place`.
 
-Vobiz's pages contradict each other. So each method relies only on what it can read back, and sends a request in the
-other documented form if the first was rejected or ignored.
+Vobiz's pages contradict each other. So each method relies only on what an answer shows, reads back what it does not
+show, and sends a request in the other documented form if the first was rejected or ignored.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,23 +34,25 @@ class VobizCredentials(SipCredentialKind):
         super().__init__(options, http, randomness)
         self._options = options
         # The one path with `trunks/` in it (Retrieve all Credentials).
-        self._resource = api.VobizResource(options.path("trunks", "credentials"), key="id", switchable=True)
+        self._resource = api.VobizResource(options.path("trunks", "credentials"), self._path, key="id", switchable=True)
+        self._listing = api.VobizListing(http, self._resource)
 
     def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
         """Reads the listing."""
-        return api.each(self._http.call(), self._resource, take)
+        return self._listing.each(self._http.call(), take)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
-        """Reads the listing, since no page documents a request for a single credential."""
-        listed = self._search(self._http.call(), wanted)
+        """Asks for the credential by its id, if the account answers that, or reads the listing."""
+        listed = self._listing.find(self._http.call(), wanted)
         if not isinstance(listed, Done):
             return listed
-        return Done(tuple(item.credential(wanted.account) for item in listed.value))
+        return Done(tuple(item.credential(wanted.account) for item in listed.value), listed.note)
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Creates the credential with the chosen password. 200 and 201 both mean success (Create Credential)."""
         if staged.password is None:
             return Refused(Refusal.INVALID, "a trunk credential cannot be created without a password")
+        self._listing.forget(staged.username)
         body = {"username": staged.username, "password": staged.password}
         where = self._options.path("credentials")
         reply = self._http.call().send(HttpRequest("create", "POST", where, body=body, repeatable=False))
@@ -70,6 +72,13 @@ class VobizCredentials(SipCredentialKind):
         if credential.password is None or api.usable_id(credential) is None:
             return _UNUSABLE
         call = self._http.call()
+        if not credential.enabled:  # both at once, if the provider takes that
+            body = {"password": credential.password, "enabled": True}
+            both = self._switch_once(call, credential, body, on=True)
+            if isinstance(both, Refused) and both.why is Refusal.UNSUPPORTED:
+                both = _after_password(self._switch_once(call, credential, {"enabled": True}, on=True))
+            if not (isinstance(both, Refused) and both.why is Refusal.INVALID):
+                return _with_facts(credential, both)
         reply = self._put(call, "set_password", credential, {"password": credential.password})
         if not isinstance(reply, HttpReply):
             return reply
@@ -77,18 +86,14 @@ class VobizCredentials(SipCredentialKind):
         if changed is None:
             return Unknown(f"the provider answered {reply.status} without the credential that was changed")
         if changed.enabled:
-            return Done(replace(credential, uri=changed.realm or credential.uri, enabled=True))
-        # The password is set, whether or not enabling succeeds: nothing counts as refused any more.
-        enabled = self._enable(call, credential)
-        if isinstance(enabled, Done):
-            return enabled
-        return unconfirmed("the password is set, but the credential is still disabled", enabled)
+            return _with_facts(credential, Done(changed))
+        return _with_facts(credential, _after_password(self._enable(call, credential)))
 
     def enable(self, credential: Credential) -> Answer[Credential]:
         """Enables the credential, with its password in force."""
         if api.usable_id(credential) is None:
             return _UNUSABLE
-        return self._enable(self._http.call(), credential)
+        return _with_facts(credential, self._enable(self._http.call(), credential))
 
     def disable(self, credential: Credential) -> Answer[None]:
         """Disables the credential, first without its password, so that nothing else changes."""
@@ -105,7 +110,7 @@ class VobizCredentials(SipCredentialKind):
         if api.usable_id(credential) is None:
             return _UNUSABLE
         call = self._http.call()
-        reply = call.send(HttpRequest("delete", "DELETE", self._path(credential)))
+        reply = call.send(HttpRequest("delete", "DELETE", self._path(credential.id or "")))
         if not isinstance(reply, HttpReply):
             return reply
         if reply.status == 409:
@@ -116,21 +121,15 @@ class VobizCredentials(SipCredentialKind):
         return Done(None) if reply.status == 204 or (reply.ok and isinstance(reply.body, str)) else api.failed(reply)
 
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
-        listed = self._search(call, credential)
+        listed = self._listing.find(call, credential)
         if not isinstance(listed, Done):
             return listed
         if not any(item.username == credential.username and item.enabled for item in listed.value):
             return Retry(Wait.NOT_YET, "the listing does not yet show the credential enabled and with this username")
         return Done(Proof(f"listed and enabled; {reason}", tries_password=False))
 
-    def _search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[VobizRecord, ...]]:
-        def matches(item: VobizRecord) -> bool:
-            return item.id == wanted.id if wanted.id is not None else item.username == wanted.username
-
-        return api.search(call, self._resource, matches)
-
-    def _path(self, credential: Credential) -> str:
-        return self._options.path("credentials", credential.id or "")
+    def _path(self, identity: str) -> str:
+        return self._options.path("credentials", identity)
 
     def _created(self, reply: HttpReply, staged: Credential) -> Answer[Credential]:
         record = api.read_object(reply.body, self._resource)
@@ -141,7 +140,7 @@ class VobizCredentials(SipCredentialKind):
         return Done(replace(staged, id=record.id, uri=record.realm, enabled=True))
 
     def _put(self, call: HttpCall, verb: str, credential: Credential, body: Mapping[str, Any]) -> HttpReply | Failure:
-        reply = call.send(HttpRequest(verb, "PUT", self._path(credential), body=body))
+        reply = call.send(HttpRequest(verb, "PUT", self._path(credential.id or ""), body=body))
         if not isinstance(reply, HttpReply) or reply.ok:
             return reply
         return self._missing(call, credential, reply) if reply.status == 404 else api.failed(reply)
@@ -151,23 +150,22 @@ class VobizCredentials(SipCredentialKind):
         return record if record is not None and record.id == credential.id else None
 
     def _missing(self, call: HttpCall, credential: Credential, reply: HttpReply) -> Failure:
-        return missing(self._search(call, credential), api.failed(reply), "the credential")
+        return missing(self._listing.search(call, credential), api.failed(reply), "the credential")
 
-    def _enable(self, call: HttpCall, credential: Credential) -> Answer[Credential]:
+    def _enable(self, call: HttpCall, credential: Credential) -> Answer[VobizRecord]:
         bodies: list[dict[str, Any]] = [{"enabled": True}]
         if credential.password is not None:  # with it first, which puts it into force, whatever was set in between
             bodies.insert(0, {"enabled": True, "password": credential.password})
-        answer = self._switch(call, credential, bodies, on=True)
-        return Done(replace(credential, enabled=True)) if isinstance(answer, Done) else answer
+        return self._switch(call, credential, bodies, on=True)
 
     def _switch(
         self, call: HttpCall, credential: Credential, bodies: Sequence[Mapping[str, Any]], *, on: bool
     ) -> Answer[VobizRecord]:
-        """Sends one body after another until the listing shows the effect."""
+        """Sends one body after another until one has an effect."""
         answer: Answer[VobizRecord] = _UNUSABLE
         for body in bodies:
             answer = self._switch_once(call, credential, body, on=on)
-            if not (isinstance(answer, Refused) and answer.why in (Refusal.INVALID, Refusal.UNSUPPORTED)):
+            if not _is_ignored(answer):
                 return answer
         if credential.password is None:
             message = "the provider requires the password for this change, but it is unknown: set one first"
@@ -177,19 +175,38 @@ class VobizCredentials(SipCredentialKind):
     def _switch_once(
         self, call: HttpCall, credential: Credential, body: Mapping[str, Any], *, on: bool
     ) -> Answer[VobizRecord]:
+        """Believes an answer that shows the change. One that shows nothing, or no change, is read back."""
         reply = self._put(call, "enable" if on else "disable", credential, body)
         if not isinstance(reply, HttpReply):
             return reply
         answered = self._object(reply, credential)
-        listed = self._search(call, credential)
-        if not isinstance(listed, Done):
-            return unconfirmed("the provider reported success, but the change could not be read back", listed)
-        if not listed.value:
-            return Unknown("the provider reported success, but the listing does not show the credential")
-        if listed.value[0].enabled is on:
-            # The listing says nothing about a password that was sent along; the answer to the request must.
-            evident = answered is not None or not on
-            return Done(listed.value[0]) if evident else Unknown("the provider did not answer with the credential")
         if answered is not None and answered.enabled is on:
-            return Retry(Wait.NOT_YET, "the provider reported success, but the listing does not yet show the change")
-        return Refused(Refusal.UNSUPPORTED, "the provider accepted the request and ignored it")
+            return Done(answered)
+        shown = self._listing.find(call, credential)
+        if not isinstance(shown, Done):
+            return unconfirmed("the provider reported success, but the change could not be read back", shown)
+        if not shown.value:
+            return Unknown("the provider reported success, but the listing does not show the credential")
+        if shown.value[0].enabled is not on:
+            return Refused(Refusal.UNSUPPORTED, "the provider accepted the request and ignored it")
+        # It says nothing about a password that was sent along; the answer to the request must.
+        evident = answered is not None or not on
+        return Done(shown.value[0]) if evident else Unknown("the provider did not answer with the credential")
+
+
+def _with_facts(credential: Credential, answer: Answer[VobizRecord]) -> Answer[Credential]:
+    if not isinstance(answer, Done):
+        return answer
+    return Done(replace(credential, uri=answer.value.realm or credential.uri, enabled=True))
+
+
+def _after_password(answer: Answer[VobizRecord]) -> Answer[VobizRecord]:
+    """The answer to enabling. The password is set, whether or not that succeeds: nothing counts as refused any more."""
+    if isinstance(answer, Done):
+        return answer
+    return unconfirmed("the password is set, but the credential is still disabled", answer)
+
+
+def _is_ignored(answer: Answer[VobizRecord]) -> bool:
+    """True if the request was rejected for its form, or had no effect."""
+    return isinstance(answer, Refused) and answer.why in (Refusal.INVALID, Refusal.UNSUPPORTED)

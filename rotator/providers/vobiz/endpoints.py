@@ -16,7 +16,6 @@ from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
 from rotator.providers.http.replies import Failure, HttpReply
 from rotator.providers.vobiz import api
-from rotator.providers.vobiz.api import VobizRecord
 from rotator.providers.vobiz.options import VobizEndpointOptions
 
 _UNUSABLE = Refused(Refusal.INVALID, "the Endpoint lacks an id or a password that can be sent")
@@ -33,18 +32,20 @@ class VobizEndpoints(SipCredentialKind):
         """Prepares the adapter without connecting."""
         super().__init__(options, http, randomness)
         self._options = options
-        self._resource = api.VobizResource(options.path("Endpoint", end="/"), key="endpoint_id", switchable=False)
+        listing = options.path("Endpoint", end="/")
+        resource = api.VobizResource(listing, self._path, key="endpoint_id", switchable=False)
+        self._listing = api.VobizListing(http, resource)
 
     def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
         """Reads the listing."""
-        return api.each(self._http.call(), self._resource, take)
+        return self._listing.each(self._http.call(), take)
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Gets the Endpoint by its id, or reads the listing."""
-        listed = self._search(self._http.call(), wanted)
+        listed = self._listing.find(self._http.call(), wanted)
         if not isinstance(listed, Done):
             return listed
-        return Done(tuple(item.credential(wanted.account) for item in listed.value))
+        return Done(tuple(item.credential(wanted.account) for item in listed.value), listed.note)
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
         """Sets the password. The answer is 202 without a body: accepted, but perhaps not in force yet."""
@@ -53,7 +54,7 @@ class VobizEndpoints(SipCredentialKind):
         call = self._http.call()
         body = {"password": credential.password}
         # This POST may be repeated, since it only sets values.
-        reply = call.send(HttpRequest("set_password", "POST", self._path(credential), body=body))
+        reply = call.send(HttpRequest("set_password", "POST", self._path(credential.id or ""), body=body))
         if not isinstance(reply, HttpReply):
             return reply
         if reply.status == 404:
@@ -66,31 +67,15 @@ class VobizEndpoints(SipCredentialKind):
         return self.set_password(credential)
 
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
-        listed = self._search(call, credential)
+        listed = self._listing.find(call, credential)
         if not isinstance(listed, Done):
             return listed
         if not any(item.username == credential.username for item in listed.value):
             return Retry(Wait.NOT_YET, "the provider does not yet show an Endpoint with this id and username")
         return Done(Proof(f"the Endpoint exists; {reason}", tries_password=False))
 
-    def _search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[VobizRecord, ...]]:
-        if wanted.id is None:
-            return api.search(call, self._resource, lambda item: item.username == wanted.username)
-        if api.usable_id(wanted) is not None:
-            reply = call.send(HttpRequest("get", "GET", self._path(wanted)))
-            if not isinstance(reply, HttpReply):
-                return reply
-            if reply.status != 404:
-                return self._got(reply, wanted)
-        return api.search(call, self._resource, lambda item: item.id == wanted.id)
-
-    def _got(self, reply: HttpReply, wanted: Credential) -> Answer[tuple[VobizRecord, ...]]:
-        record = api.read_object(reply.body, self._resource) if reply.ok else None
-        return Done((record,)) if record is not None and record.id == wanted.id else api.failed(reply)
-
-    def _path(self, credential: Credential) -> str:
-        return self._options.path("Endpoint", credential.id or "", end="/")
+    def _path(self, identity: str) -> str:
+        return self._options.path("Endpoint", identity, end="/")
 
     def _missing(self, call: HttpCall, credential: Credential, reply: HttpReply) -> Failure:
-        listed = api.search(call, self._resource, lambda item: item.id == credential.id)
-        return missing(listed, api.failed(reply), "the Endpoint")
+        return missing(self._listing.search(call, credential), api.failed(reply), "the Endpoint")

@@ -25,6 +25,7 @@ READINGS = [
     {},
     {"put_without_password": "refused", "create_status": 200, "delete_status": 200},
     {"put_without_password": "ignored", "total_key": "total_count", "short_items": True},
+    {"single_get": True},
     {"list_reveals_password": True, "realm_form": "trunk", "list_longest_page": 1},
 ]
 

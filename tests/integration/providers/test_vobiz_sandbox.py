@@ -86,6 +86,7 @@ READINGS = [
 ] + [
     {"list_longest_page": 1},
     {"put_password_enables": True},
+    {"single_get": True},
     {"list_reveals_password": True},
     {"empty_not_found": True},
     {"challenge_realm": "trunk"},
@@ -148,6 +149,16 @@ def test_disabling_that_is_never_honoured_is_unsupported_and_breaks_nothing():
         made = sandbox.provider.create(staged(), "office").value
         assert sandbox.provider.disable(made).why is Refusal.UNSUPPORTED
         assert sandbox.account.accepts("officephone01", FIRST)
+
+
+def test_an_answer_that_repeats_enabled_is_believed_and_only_the_deletion_ends_the_credential():
+    """The documented limit of believing answers: an emergency deletes at once."""
+    with VobizSandbox(enabled_honoured=False, enabled_echoed=True) as sandbox:
+        made = sandbox.provider.create(staged(), "office").value
+        assert sandbox.provider.disable(made) == Done(None)
+        assert sandbox.account.accepts("officephone01", FIRST)
+        assert sandbox.provider.delete(made) == Done(None)
+        assert not sandbox.account.accepts("officephone01", FIRST)
 
 
 def test_deleting_waits_for_active_calls():

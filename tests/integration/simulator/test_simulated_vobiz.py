@@ -191,6 +191,20 @@ def test_enabled_not_honoured_at_all(vobiz: VobizClient, api: VobizApi) -> None:
     assert (answer.status_code, answer.json()["enabled"]) == (200, True)
 
 
+def test_enabled_not_honoured_but_shown(vobiz: VobizClient, api: VobizApi, account: SimulatedAccount) -> None:
+    api.read_as(enabled_honoured=False, enabled_echoed=True)
+    assert vobiz("PUT", f"credentials/{vobiz.create()}", json={"enabled": False}).json()["enabled"] is False
+    assert account.credentials()[0].enabled
+
+
+def test_a_single_credential_can_be_read_where_the_account_has_that(vobiz: VobizClient, api: VobizApi) -> None:
+    identity = vobiz.create()
+    assert vobiz("GET", f"credentials/{identity}").status_code == 404
+    api.read_as(single_get=True)
+    assert vobiz("GET", f"credentials/{identity}").json()["id"] == identity
+    assert vobiz("GET", "credentials/no-such-id").status_code == 404
+
+
 @pytest.mark.parametrize("enables", [True, False])
 def test_password_only_put_may_enable(vobiz: VobizClient, api: VobizApi, enables: bool) -> None:
     api.read_as(put_password_enables=enables)

@@ -47,6 +47,7 @@ class VobizApi(SimulatedApi[VobizReadings]):
         base = "/api/v1/Account/<auth_id>"
         self._route(routes, "POST", f"{base}/credentials", "create_credential", self._create)
         self._route(routes, "GET", f"{base}/trunks/credentials", "list_credentials", self._list)
+        self._route(routes, "GET", f"{base}/credentials/<identity>", "get_credential", self._get)
         self._route(routes, "PUT", f"{base}/credentials/<identity>", "update_credential", self._update)
         self._route(routes, "DELETE", f"{base}/credentials/<identity>", "delete_credential", self._delete)
         for method, path, name, view in EndpointRoutes(self._responses).routes():
@@ -113,6 +114,14 @@ class VobizApi(SimulatedApi[VobizReadings]):
         meta = {"limit": limit, "offset": offset, self.readings.total_key: len(credentials)}
         return self._responses.json(200, {"meta": meta, "objects": objects})
 
+    def _get(self, account: SimulatedAccount, identity: str) -> Response:
+        if not self.readings.single_get:
+            return self._responses.error(404, None)
+        try:
+            return self._responses.json(200, self._as_json(account, account.get(KIND, identity)))
+        except NotFound:
+            return self._responses.error(404, None)
+
     def _update(self, account: SimulatedAccount, identity: str) -> Response:
         body = self._responses.body()
         if body is None or set(body) - {"password", "enabled", "description"}:  # the username is immutable
@@ -138,7 +147,10 @@ class VobizApi(SimulatedApi[VobizReadings]):
             enabled = True
         description = {"description": str(body["description"])} if "description" in body else None
         changed = account.update(KIND, credential.id, password=secret, enabled=enabled, extra=description)
-        return self._responses.json(200, self._as_json(account, changed))
+        shown = self._as_json(account, changed)
+        if self.readings.enabled_echoed and "enabled" in body:
+            shown["enabled"] = body["enabled"]
+        return self._responses.json(200, shown)
 
     def _delete(self, account: SimulatedAccount, identity: str) -> Response:
         try:

@@ -37,6 +37,10 @@ class VobizReadings:
     """Prose: every field is optional. OpenAPI of the same page: `password` is required (V1)."""
     enabled_honoured: bool = True
     """False: `enabled` changes nothing, password or not. The OpenAPI block does not know the field (V1)."""
+    enabled_echoed: bool = False
+    """True: the answer to a `PUT` shows the `enabled` that was sent, even where it changes nothing. Not documented."""
+    single_get: bool = False
+    """True: `GET credentials/{id}` shows the credential, as an older SDK has it; current pages do not."""
     put_password_enables: bool = False
     """True: a `PUT` with a password and without `enabled` enables the credential. Not documented."""
     create_status: Literal[201, 200] = 201
