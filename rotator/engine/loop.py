@@ -109,6 +109,7 @@ class Engine:
         former_names: FormerNames | None = None,
         account_keys: Mapping[str, str] | None = None,
         pace_delay: Callable[[str], timedelta] = lambda _: timedelta(),
+        tell_open: Callable[[str, timedelta], None] = lambda *_: None,
         is_dead: Callable[[str], bool] = lambda _: False,
         waves: Waves | None = None,
     ) -> None:
@@ -123,11 +124,14 @@ class Engine:
             account_keys: by an account's name in the configuration, a key that all names of one account share; by
                 default each name is an account.
             pace_delay: returns how long a request to the account with that name would wait for its pace.
+            tell_open: tells the other processes that the circuit of the account with that name is open for so long.
             is_dead: returns True for a holder of claims that is known to be dead.
             waves: knows the fleet of each account; by default it is one of a few targets.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
-        self.throttles = Throttles(clock, circuit, limits.retirements_per_minute, account_keys or {}, pace_delay)
+        self.throttles = Throttles(
+            clock, circuit, limits.retirements_per_minute, account_keys or {}, pace_delay, tell_open
+        )
         self._claims = Claims(clock, holder, limits.claim, is_dead)
         self._memory = Memory()
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
