@@ -18,6 +18,7 @@ from rotator.core.model import Capabilities, Credential, Proof, TargetState
 from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
 from rotator.core.selection import ListedCredential
+from rotator.core.waves import Wave
 
 
 class Provider(Protocol):
@@ -190,6 +191,14 @@ class Store(PaceBook, Protocol):
 
     def write_processes(self, processes: Processes) -> None:
         """Writes who lives over the version before. Raises StoreError."""
+        ...
+
+    def read_wave(self, account: str) -> Wave:
+        """Reads an account's slots; a new one if the document is missing or not of our form. Raises StoreError."""
+        ...
+
+    def write_wave(self, account: str, wave: Wave) -> None:
+        """Writes an account's slots over the version before. Raises StoreError."""
         ...
 
     def read_consumer(self, path: str) -> ConsumerDocument:

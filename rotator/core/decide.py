@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.action_properties import NEEDS_CLAIM
-from rotator.core.actions import Action, Decision, DrawDueTime, TakeClaim
+from rotator.core.actions import Decision, DrawDueTime, TakeClaim
 from rotator.core.continuation import continue_attempt
 from rotator.core.drift import verify
 from rotator.core.facts import Facts
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.holds import lost_state_hold, renamed_hold
+from rotator.core.holds import canary_hold, lost_state_hold, renamed_hold
 from rotator.core.moves import leave_paths, move
 from rotator.core.retirement import retire
 from rotator.core.staging import stage
@@ -84,11 +84,13 @@ def claimed_elsewhere(facts: Facts) -> Hold | None:
     return Hold(HoldReason.CLAIMED, f"{claim.holder} is working on it", facts.now + facts.other_claim_remaining)
 
 
-def draw_due_time(facts: Facts) -> Action | None:
+def draw_due_time(facts: Facts) -> Decision | None:
     """Draws the time of the next rotation once; again only if the schedule changed."""
     state = facts.state
     changed = state.scheduled_by != facts.target.schedule_key
-    return DrawDueTime() if state.next_rotation is None or changed else None
+    if state.next_rotation is not None and not changed:
+        return None
+    return canary_hold(facts) or DrawDueTime()
 
 
 def end(facts: Facts) -> Hold:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from rotator.core.canaries import CanaryVerdict
 from rotator.core.circuit import ProviderVerb
 from rotator.core.clocks import Clocks
 from rotator.core.consumer_document import ConsumerDocument
@@ -41,6 +42,7 @@ class Facts:
     refused_for: timedelta = timedelta()  # how long this process has seen that what is published is refused
     account_vouched_for: bool = True  # since then this process has seen another credential of the account accepted
     other_documents: Mapping[str, ConsumerDocument] = field(default_factory=dict)  # at paths that the target leaves
+    canary: CanaryVerdict | None = None  # of a target that was never rotated; None: no canary goes before it
     former_name: str = ""  # a target that is not configured any more, whose state names this target's path
     # What time alone triggers is due by `clocks.earliest`; a period begins at `clocks.latest`.
     clocks: Clocks = field(init=False)  # both, made once: nearly every check asks for them

@@ -50,6 +50,10 @@ class HoldReason(Enum):
     PROVING = "others are being proved", HoldEnd.SOON
     # The provider asked to wait, or its limit leaves no room for long.
     PACED = "waiting for the account's pace", HoldEnd.SOON
+    # A target that was rotated first is not well: no other one begins.
+    CANARY_FAILED = "canary failed", HoldEnd.BY_SOMEBODY
+    # Others are rotated first, and verified.
+    WAITING_FOR_CANARY = "waiting for canary", HoldEnd.LATER
     # Its present password cannot be proved, so `in-place` does not replace it.
     LEFT_ALONE = "left alone", HoldEnd.BY_RECOVERY
     # After a failure.

@@ -4,10 +4,13 @@ from datetime import datetime, timedelta
 
 from rotator.core.attempts import is_published
 from rotator.core.backoff import is_waiting
+from rotator.core.canaries import CanaryResult
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, has_other_identity
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Credential, Phase
+
+_CANARY_LOOK = timedelta(minutes=1)  # until the canaries are asked again
 
 
 def missing_account_hold(facts: Facts, account: str) -> Hold | None:
@@ -155,3 +158,19 @@ def clocks_hold(facts: Facts, due: datetime) -> Hold | None:
     apart = timedelta(seconds=round(abs(clocks.offset).total_seconds()))
     message = f"due by one clock only: this machine's is {apart} {where} Vault's; correct whichever is wrong"
     return Hold(HoldReason.CLOCKS_DIFFER, message)
+
+
+def canary_hold(facts: Facts) -> Hold | None:
+    """Holds a first rotation until those that go before it are well. A request does not wait for them."""
+    verdict = facts.canary
+    if verdict is None or verdict.result is CanaryResult.PASSED:
+        return None
+    name = verdict.canary
+    if verdict.result is CanaryResult.WAITING:
+        message = f"{name} is rotated and verified first: {verdict.why}"
+        return Hold(HoldReason.WAITING_FOR_CANARY, message, facts.now + _CANARY_LOOK)
+    message = (
+        f"{name} was rotated first, and is not well: {verdict.why}; find the cause, then "
+        f"rotator rotate {name}, or rotator verify {name}: once it is accepted, the others go on"
+    )
+    return Hold(HoldReason.CANARY_FAILED, message, facts.now + _CANARY_LOOK)

@@ -13,7 +13,7 @@ BURST = 10
 """So many wrong log-ins may follow each other at once."""
 ANOTHER_AFTER = timedelta(minutes=1)
 """After so long, or after a right one, one more wrong log-in is all right."""
-_FORGETS_HALF_IN = 3600.0  # seconds
+_SHORTEST, _FORGETS_HALF_IN = 0.5, 1800.0  # seconds that are worth waiting for; after so many, what was learned halves
 
 
 def is_wrong(answer: Answer[object]) -> bool:
@@ -29,7 +29,7 @@ class LogIns:
 
     wrong: float = 0.0  # those that still count
     at: float = 0.0
-    settled_in: float = 0.0  # seconds from a change, refused at first, until it was accepted
+    settles: float = 0.0  # seconds from a change until it is likely to be accepted
     learned_at: float = 0.0
 
     def after(self, at: float, answer: Answer[object]) -> "LogIns":
@@ -39,9 +39,16 @@ class LogIns:
         repaid = isinstance(answer, Done)
         return replace(self, wrong=max(self._still_wrong(at) - repaid, 0.0), at=at)
 
+    def after_early(self, at: float, seconds: float) -> "LogIns":
+        """Learns that a change was not accepted yet, so many seconds after it was made: the next ones are tried later.
+
+        Otherwise each of a fleet would be refused before the first of them shows how long it takes.
+        """
+        return replace(self, settles=max(1.5 * seconds + 1, self._settles(at)), learned_at=at)
+
     def after_settling(self, at: float, seconds: float) -> "LogIns":
         """Learns that a change was accepted so many seconds after it was made, and refused before that."""
-        return replace(self, settled_in=max(seconds, self._settles_in(at)), learned_at=at)
+        return replace(self, settles=seconds, learned_at=at)
 
     def rest(self, at: float) -> timedelta:
         """Returns how long the next log-in should wait: zero unless too many were wrong."""
@@ -50,11 +57,11 @@ class LogIns:
 
     def settles_in(self, at: float) -> timedelta:
         """Returns how long after a change the first log-in is likely to be right. That is forgotten in hours."""
-        seconds = self._settles_in(at)
-        return timedelta(seconds=seconds) if seconds > 1 else timedelta()
+        seconds = self._settles(at)
+        return timedelta(seconds=seconds) if seconds >= _SHORTEST else timedelta()
 
-    def _settles_in(self, at: float) -> float:
-        return float(self.settled_in * 0.5 ** ((at - self.learned_at) / _FORGETS_HALF_IN))
+    def _settles(self, at: float) -> float:
+        return float(self.settles * 0.5 ** ((at - self.learned_at) / _FORGETS_HALF_IN))
 
     def _still_wrong(self, at: float) -> float:
         return max(self.wrong - (at - self.at) / ANOTHER_AFTER.total_seconds(), 0.0)

@@ -53,6 +53,15 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstRotations:
+    """How a fleet begins: how many rotations that would be due at once are due in a day, and what is tried first."""
+
+    per_day: int = 1000  # at one account
+    canary: int = 0  # so many targets of an account and policy are rotated first
+    wait: timedelta = timedelta(hours=1)  # after their rotations, and then they are verified
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """A schedule with its window, overlap, quarantine and password rules, shared by the targets that name it."""
 
@@ -63,6 +72,7 @@ class Policy:
     quarantine: timedelta
     password: PasswordRules
     verify: timedelta | None = None  # how often what is published is proved between rotations; None: never
+    first: FirstRotations = FirstRotations()
 
 
 @dataclass(frozen=True, slots=True)

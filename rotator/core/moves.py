@@ -64,6 +64,18 @@ def _known(state: TargetState) -> list[Credential]:
     return [credential for credential in known if credential is not None]
 
 
+def before_writing(state: TargetState, target: Target, now: datetime) -> TargetState:
+    """Notes the target's path before a document is written there; unchanged if the state names that path already.
+
+    If the record of the write is lost, the path is one that the target leaves: its document is kept true and withdrawn.
+    """
+    known = ("", state.path, *(former.path for former in state.former_paths))
+    if target.path in known or not state.path:
+        return state
+    noted = FormerPath(target.path, now + target.policy.overlap, state.path)
+    return replace(state, former_paths=(*state.former_paths, noted))
+
+
 def after_path_change(state: TargetState, target: Target, now: datetime) -> TargetState:
     """Records that the consumer document is at the target's path now. The old path keeps its own for the overlap."""
     former = tuple(each for each in state.former_paths if each.path != target.path)
@@ -82,10 +94,14 @@ def after_withdrawal(state: TargetState, former: FormerPath, document: ConsumerD
     """Records that a path hands out nothing any more.
 
     Whatever it handed out until now has been replaced for its devices only now: it gets its whole overlap from here.
+    A document that a lost record had withdrawn already does not say what it handed out: that may be any of them.
     """
+
+    def was_handed_out(entry: LedgerEntry) -> bool:
+        return document.withdrawn or document.concerns(entry.credential)
+
     ledger = tuple(
-        _from_now(entry, now) if document.concerns(entry.credential) and not _ends_at_once(entry) else entry
-        for entry in state.ledger
+        _from_now(entry, now) if was_handed_out(entry) and not _ends_at_once(entry) else entry for entry in state.ledger
     )
     kept = tuple(each for each in state.former_paths if each.path != former.path)
     return replace(state, former_paths=kept, ledger=ledger, claim=None)

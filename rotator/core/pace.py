@@ -117,9 +117,9 @@ class Slots:
         self._share = 1.0
 
     @property
-    def rate(self) -> float:
-        """The rate in requests a second that is allowed now."""
-        return self._requests / self._per * self._share
+    def share(self) -> float:
+        """The share of the limit that is used at most."""
+        return self._share
 
     @property
     def interval(self) -> float:

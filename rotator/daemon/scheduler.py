@@ -131,7 +131,7 @@ class Scheduler:
         if names:
             self._passing = True
             self._wheel.sweep(names, self._clock.now())
-            self._wake_workers()
+            self._condition.notify_all()
         self._sweep.restart(self._clock.now())
         self._arm()
 
@@ -166,10 +166,11 @@ class Scheduler:
         now = self._clock.now()
         if self._sweep.moment is None or self._sweep.moment > now:
             return
-        name = self._sweep.step(now)
+        names = self._sweep.step(now)
         if not self._wheel.sweeping:
             self._passing = False
-            self._wheel.sweep([name], now)
+            self._wheel.sweep(names, now)
+            self._condition.notify()  # one worker looks at them one after the other
         elif not self._passing:
             self._missed(_SKIPPED)  # no worker was free for the step before
 

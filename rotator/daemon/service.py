@@ -1,5 +1,7 @@
 """The daemon's life: start, wait for Vault, obey signals, stop in bounded time."""
 
+import gc
+from collections.abc import Mapping
 from threading import Event, Lock, Thread
 
 import structlog
@@ -53,6 +55,7 @@ class Service:
         self._share = Share(self._looks, self._scheduler, self._snapshot, clock, holder)
         self._bell = BellWatch(self._looks, self._scheduler, self._share, self._health, clock, holder)
         self._selections = SelectionWatch(composition, self._looks, self._share)
+        composition.metrics.follow_paces(self._paces)
         composition.metrics.follow_orphans(lambda: self._snapshot.orphans(self._looks.components))
         self._reload = Reload(composition, self._looks, self._scheduler, self._share, self._snapshot, self._health)
         self._http = StatusServer(
@@ -117,6 +120,7 @@ class Service:
         return False
 
     def _begin(self) -> None:
+        self._components.engine.throttles.places.follow(self._scheduler.look_now)
         self._share.update()
         self._bell.listen()  # before the first look: what was asked for earlier is found, what is from now on is heard
         watches = {
@@ -163,6 +167,7 @@ class Service:
 
     def _end(self) -> int:
         """Stops in order: no new looks; the running ones after their current step; the HTTP endpoint last."""
+        gc.freeze()  # else the interpreter goes through every object of a large fleet again and again when it ends
         self._looks.stop(self._scheduler.stop)
         components = self._looks.components
         settings = components.settings if components is not None else self._composition.settings
@@ -178,6 +183,11 @@ class Service:
             return OVERDUE
         _log.info("stopped")
         return self._code
+
+    def _paces(self) -> Mapping[str, tuple[float, float]]:
+        components = self._looks.components
+        paces = components.paces if components is not None else {}
+        return {name: (pacer.held_for(), pacer.share()) for name, pacer in paces.items()}
 
     def _heartbeat(self) -> None:
         self._health.beat()

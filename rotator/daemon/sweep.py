@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 LEAST_APART = timedelta(seconds=0.5)
-"""Between two looks of the sweep: what it costs does not grow with the fleet, only the time that it takes."""
+"""Between two looks of the sweep, on average: the time that it takes grows with the fleet, and not what it costs."""
+_LEAST_PAUSE = timedelta(seconds=2)  # between two steps: looks that follow one another cost half as much as single ones
 
 
 class Sweep:
@@ -33,10 +34,16 @@ class Sweep:
         """When the next step is due; None: there is no target, or nothing was started."""
         if not self._names or self._last is None:
             return None
-        return self._last + self.takes / len(self._names)
+        return self._last + self.takes / len(self._names) * self._together
 
-    def step(self, now: datetime) -> str:
-        """Returns the next target."""
+    def step(self, now: datetime) -> list[str]:
+        """Returns the targets that come next."""
         self._last = now
-        self._place = (self._place + 1) % len(self._names)
-        return self._names[self._place]
+        places = [(self._place + number) % len(self._names) for number in range(self._together)]
+        self._place = (places[-1] + 1) % len(self._names)
+        return [self._names[place] for place in places]
+
+    @property
+    def _together(self) -> int:
+        number = len(self._names)
+        return max(1, min(number, _LEAST_PAUSE // (self.takes / number)))

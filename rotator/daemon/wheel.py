@@ -92,12 +92,12 @@ class Wheel:
                 self._sweep.append(name)
 
     def advance(self, now: datetime) -> int:
-        """Makes ready what is due and returns how many looks can take place."""
+        """Makes ready what is due and returns how many looks wait for a worker, without those of the sweep."""
         while self._later and (self._later[0][0] <= now or not self._is_current(*self._later[0][2:])):
             moment, number, name, plan = heappop(self._later)
             if self._is_current(name, plan):
                 heappush(self._ready, (plan.urgency, moment, number, name, plan))
-        return len(self._ready) + len(self._sweep)
+        return len(self._ready)
 
     def take(self, now: datetime) -> Turn | None:
         """Returns the look that comes first, which then runs until `finish`; None: nothing is to be done now."""

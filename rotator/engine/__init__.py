@@ -5,5 +5,6 @@ from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
 from rotator.engine.loop import Engine, Look, Outcome
 from rotator.engine.presence import Presence
+from rotator.engine.waves import Waves
 
-__all__ = ["Engine", "FormerNames", "Limits", "Look", "Outcome", "Presence", "ring_bell"]
+__all__ = ["Engine", "FormerNames", "Limits", "Look", "Outcome", "Presence", "Waves", "ring_bell"]

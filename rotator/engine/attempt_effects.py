@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, ledger
+from rotator.core import advance, attempt_ends, ledger, moves
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
@@ -15,6 +15,7 @@ from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
 from rotator.core.verification import longest_asked
+from rotator.core.waves import after_slot
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
 from rotator.ports import Conflict, Provider, StoreDenied
@@ -26,8 +27,12 @@ _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
 
 def draw_due_time(caller: ProviderCaller, session: Session) -> None:
     """Draws the time of the next rotation."""
-    fraction = caller.randomness.fraction()
-    session.note(advance.after_draw(session.state, session.target, session.clocks().earliest, fraction))
+    fraction, now, target = caller.randomness.fraction(), session.clocks().earliest, session.target
+    drawn = advance.after_draw(session.state, target, now, fraction)
+    if drawn.next_rotation is not None and drawn.next_rotation <= now:
+        slot = caller.waves.slot(target, now)
+        drawn = after_slot(drawn, target.policy, slot, fraction) if slot is not None else drawn
+    session.note(drawn)
 
 
 def take_claim(session: Session) -> None:
@@ -199,8 +204,9 @@ def _since_change(attempt: Attempt, now: datetime) -> timedelta:
 def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> None:
     """Writes the consumer document."""
     handed_out = advance.before_publish(session.state, session.consumer)
-    if handed_out != session.state:
-        session.write(handed_out)
+    noted = moves.before_writing(handed_out, session.target, session.clocks().latest)
+    if noted != session.state:
+        session.write(noted)
     try:
         session.publish(action.credential)
     except Conflict:

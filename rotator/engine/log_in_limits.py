@@ -33,6 +33,7 @@ class LogInLimits:
             if is_wrong(answer) and since_change is not None:
                 self._early = {other: when for other, when in self._early.items() if at - when < _LONGEST}
                 self._early[key] = at
+                known = known.after_early(at, since_change.total_seconds())
             self._known[account] = known
 
     def rest_until(self, now: datetime) -> Mapping[str, datetime]:

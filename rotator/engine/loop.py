@@ -35,6 +35,7 @@ from rotator.engine.removal import Removal
 from rotator.engine.session import Session, StateObserver
 from rotator.engine.throttles import Throttles
 from rotator.engine.verification_effects import verify
+from rotator.engine.waves import Waves
 from rotator.ports import (
     CALL_TERMS,
     Audit,
@@ -109,6 +110,7 @@ class Engine:
         account_keys: Mapping[str, str] | None = None,
         pace_delay: Callable[[str], timedelta] = lambda _: timedelta(),
         is_dead: Callable[[str], bool] = lambda _: False,
+        waves: Waves | None = None,
     ) -> None:
         """Wires one engine.
 
@@ -122,6 +124,7 @@ class Engine:
                 default each name is an account.
             pace_delay: returns how long a request to the account with that name would wait for its pace.
             is_dead: returns True for a holder of claims that is known to be dead.
+            waves: knows the fleet of each account; by default it is one of a few targets.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.throttles = Throttles(clock, circuit, limits.retirements_per_minute, account_keys or {}, pace_delay)
@@ -132,8 +135,9 @@ class Engine:
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
         self._identities = {name: provider.identity for name, provider in providers.items()}
         self._former_names = former_names or FormerNames(store, frozenset())
+        self._waves = waves or Waves(store, clock, {})
         self.removal = Removal(store, clock, audit, self._claims)
-        self._caller = ProviderCaller(providers, store, clock, randomness, audit, self.throttles, limits)
+        self._caller = ProviderCaller(providers, store, clock, randomness, audit, self.throttles, limits, self._waves)
         self._at_once = replace(self._caller, raises_paced=False)  # for a person who waits for an answer
 
     def look(self, target: Target, *, fresh: bool = True) -> Look:
@@ -288,7 +292,9 @@ class Engine:
         remaining = self._claims.remaining(session.target.name, session.state.claim)
         never = session.state.published is None and session.state.attempt is None and not session.target.removed
         former = self._former_names.at(session.target) if never else ""
-        return session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
+        canary = self._waves.canary(session.target, session.state, session.clocks().earliest)
+        facts = session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
+        return replace(facts, canary=canary) if canary is not None else facts
 
     def _steps(self, session: Session, steps: list[do.Step]) -> tuple[Hold | None, Outcome]:
         conflicts = 0

@@ -13,6 +13,9 @@ def move(caller: ProviderCaller, session: Session) -> None:
     """Publishes what is published at the configured path, and notes the old path."""
     published, path = session.state.published, session.target.path
     if published is not None and not session.consumer.names(published):
+        noted = moves.before_writing(session.state, session.target, session.clocks().latest)
+        if noted != session.state:
+            session.write(noted)
         try:
             session.publish_as_well(path, published)
         except StoreDenied as error:

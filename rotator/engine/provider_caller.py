@@ -13,6 +13,7 @@ from rotator.core.log_ins import is_wrong
 from rotator.core.model import Credential, Proof, Target
 from rotator.engine.limits import Limits
 from rotator.engine.throttles import Throttles
+from rotator.engine.waves import Waves
 from rotator.ports import Audit, Clock, Provider, Providers, Randomness, Store
 
 T = TypeVar("T")
@@ -37,6 +38,7 @@ class ProviderCaller:
     audit: Audit
     throttles: Throttles
     limits: Limits
+    waves: Waves
     raises_paced: bool = True  # False: the caller wants an answer at once, and takes "too many requests" for one
 
     def ask(

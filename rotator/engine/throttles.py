@@ -63,6 +63,8 @@ class Throttles:
     def open_until(self, accounts: Iterable[str], now: datetime) -> Mapping[str, datetime]:
         """Returns the accounts that may not be called now, each with the time of its next probe."""
         waits = self._waits()
+        if not waits:  # as nearly always, and there may be many accounts
+            return {}
         return {name: now + waits[self.key(name), None] for name in accounts if (self.key(name), None) in waits}
 
     def shut_until(self, now: datetime) -> Mapping[tuple[str, ProviderVerb], datetime]:

@@ -66,6 +66,9 @@ LeaseLength = Annotated[timedelta, _bounded(timedelta(seconds=5))]
 
 
 SHORTEST_VERIFY = timedelta(minutes=5)
+CanaryWait = Annotated[timedelta, _bounded(SHORTEST_VERIFY)]
+"""A duration of five minutes or more: as often as something can be verified."""
+
 _VERIFY_REMEDY = "write a duration such as '24h', or 'off'"
 
 

@@ -56,8 +56,10 @@ class AuditLog:
         self._sink = sink
         self._clock = clock
         self._redactor = redactor
-        self._lock = Lock()
+        self._lock = Lock()  # guards the sink, and what is known of it
+        self._entering = Lock()  # guards the records that wait
         self._waiting: deque[Entry] = deque()
+        self._entered = self._written = 0  # records so far
         self._lost = 0
         self._problem = ""
         chain = "".join(randomness.choice("0123456789abcdef") for _ in range(16))
@@ -65,12 +67,20 @@ class AuditLog:
         self._write()  # writes no record, but finds the chain in an existing file
 
     def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: Scalar) -> None:
-        """Adds one line. Returns once it is on disk, or in memory if that fails."""
+        """Adds one line. Returns once it is on disk, or in memory if that fails.
+
+        What comes while another thread waits for the disk goes there together: one flush for all.
+        """
         safe = {name: self._scalar(value) for name, value in facts.items()}
         clean = self._redactor.clean
+        words = clean(verb), clean(target), clean(outcome)
+        with self._entering:
+            self._waiting.append(Entry(self._clock.now(), *words, safe))
+            self._entered += 1
+            number = self._entered
         with self._lock:
-            self._waiting.append(Entry(self._clock.now(), clean(verb), clean(target), clean(outcome), safe))
-            self._write()
+            if self._written < number:
+                self._write()
 
     @property
     def status(self) -> AuditStatus:
@@ -79,20 +89,25 @@ class AuditLog:
             return AuditStatus(self._position, len(self._waiting), self._problem)
 
     def _write(self) -> None:
+        with self._entering:
+            entries, last = tuple(self._waiting), self._entered
         try:
-            self._position = self._sink.append(self._position, (*self._lost_entry(), *self._waiting))
+            self._position = self._sink.append(self._position, (*self._lost_entry(), *entries))
         except (OSError, ValueError) as error:
             self._keep(error)
             return
         if self._problem:
-            _log.info("the audit is being written again", records=len(self._waiting), lost=self._lost)
-        self._waiting.clear()
-        self._lost, self._problem = 0, ""
+            _log.info("the audit is being written again", records=len(entries), lost=self._lost)
+        with self._entering:
+            for _ in entries:
+                self._waiting.popleft()
+        self._written, self._lost, self._problem = last, 0, ""
 
     def _keep(self, error: OSError | ValueError) -> None:
-        if len(self._waiting) > _MOST_WAITING:
-            self._waiting.popleft()
-            self._lost += 1
+        with self._entering:
+            while len(self._waiting) > _MOST_WAITING:
+                self._waiting.popleft()
+                self._lost += 1
         cause = _cause(error)
         if cause != self._problem:  # logged once, not for every record
             _log.error(

@@ -210,6 +210,19 @@ METRICS = (
         "When an account with selections was last listed as a whole.",
     ),
     Described(
+        "rotator_account_held_seconds",
+        "gauge",
+        ("account",),
+        "For how long the provider still asks to send nothing to an account (Retry-After, an exhausted quota); 0 if it "
+        "does not.",
+    ),
+    Described(
+        "rotator_account_rate_share",
+        "gauge",
+        ("account",),
+        "The share of `rate_limit` that is used at most: less than 1 after answers 429, although the limit was kept.",
+    ),
+    Described(
         "rotator_circuit_open",
         "gauge",
         ("account",),

@@ -48,6 +48,7 @@ class Metrics:
         self._simple: dict[str, float] = {}  # gauges without a label
         self._audit: Callable[[], AuditStatus] | None = None
         self._orphans: Callable[[], Iterable[Orphan]] = tuple
+        self._paces: Callable[[], Mapping[str, tuple[float, float]]] = dict
         self._selections: Callable[[], Mapping[str, SelectionFigures]] = dict
         self._registry = CollectorRegistry()
         self._provider_requests = _counter(self._registry, "rotator_provider_requests_total")
@@ -128,6 +129,10 @@ class Metrics:
         """Asks for the audit's status at each scrape."""
         self._audit = status
 
+    def follow_paces(self, paces: Callable[[], Mapping[str, tuple[float, float]]]) -> None:
+        """Asks at each scrape, by account, for how many seconds it is held and what share of its limit is used."""
+        self._paces = paces
+
     def follow_orphans(self, orphans: Callable[[], Iterable[Orphan]]) -> None:
         """Asks for what nobody ends at each scrape."""
         self._orphans = orphans
@@ -166,6 +171,9 @@ class Metrics:
         for name, value in simple.items():
             yield gauge(name, [((), value)])
         yield from of_selections(self._selections())
+        paces = self._paces()
+        yield gauge("rotator_account_held_seconds", [((name,), held) for name, (held, _) in paces.items()])
+        yield gauge("rotator_account_rate_share", [((name,), share) for name, (_, share) in paces.items()])
         left = Counter(orphan.kind for orphan in self._orphans())
         yield gauge("rotator_orphans", [((kind,), float(left[kind])) for kind in OrphanKind])
 

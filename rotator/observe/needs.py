@@ -32,6 +32,7 @@ ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 """The moment of what holds now, whenever it began."""
 _FAILURES = 3
 _FIRST_LATE = timedelta(days=1)
+_DEVICES_OUT = timedelta(minutes=3)
 _STAYS_OPEN = timedelta(hours=1)
 FUTURE = timedelta(hours=1)
 
@@ -49,7 +50,8 @@ def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
     if state.attempt is not None:
         yield Need.STAYS_OPEN, state.attempt.started_at + _STAYS_OPEN
         if may_cut_off(state.attempt):
-            yield Need.DEVICES_OUT, ALWAYS
+            # In a fleet some password is always being set, and published a moment later.
+            yield Need.DEVICES_OUT, state.attempt.started_at + _DEVICES_OUT
     retiring = [entry for entry in state.ledger if not entry.stays_enabled]
     if retiring:
         yield Need.RETIREMENT_OVERDUE, min(map(overdue_from_entry, retiring))

@@ -14,6 +14,7 @@ BLOCKED = {
     HoldReason.ACCOUNT_MISSING: "account_missing",
     HoldReason.ACCOUNT_CHANGED: "account_changed",
     HoldReason.UNPROVED: "passwords_not_accepted",
+    HoldReason.CANARY_FAILED: "canary_failed",
     HoldReason.CLOCKS_DIFFER: "clocks_differ",
     HoldReason.LEFT_ALONE: "cannot_be_proved",
     HoldReason.RENAMED: "renamed",

@@ -36,8 +36,9 @@ class AccountOptions(Section, ABC):
     base_url: Url
     """The beginning of every URL of the provider's API. Change it only for a sandbox or a proxy."""
     rate_limit: Rate = RateLimit(5, timedelta(seconds=1))
-    """The maximum rate of requests to this account, such as `5/s`, `300/m` or `1000/h`; default 5/s. Providers that
-    publish no limit still answer a burst with 429, and other programs often use the same account."""
+    """The maximum rate of requests to this account, such as `5/s`, `300/m` or `1000/h`; default 5/s. It counts for the
+    account at the provider: all entries and processes that use it share it, and of several limits the lowest counts.
+    Providers that publish no limit still answer a burst with 429, and other programs often use the same account."""
     ca_file: FilePath | None = None
     """A file of CA certificates (PEM) to verify the provider with, instead of the public CAs: for a private proxy."""
     allow_plain_http: tuple[HostName, ...] = ()

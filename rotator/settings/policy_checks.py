@@ -1,5 +1,7 @@
 """Checks of policies: password rules, overlaps, windows, back-off."""
 
+import math
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -105,6 +107,21 @@ def windows_open_often_enough(checked: CheckedSettings) -> Iterator[Finding]:
             what = f"may stay closed for {duration_text(longest)}: passwords would become older than `every` allows"
             remedy = "open the window more often, or rotate less often"
             yield Finding(linked.policy_key("window"), what, remedy, fatal=False)
+
+
+def fleets_begin_in_time(checked: CheckedSettings) -> Iterator[Finding]:
+    """A budget that is too small for the fleet lets passwords become older than `every` allows."""
+    sizes = Counter((linked.target.provider, linked.target.policy) for linked in checked.linked)
+    for linked in checked.kinds:
+        schedule, first = linked.policy.schedule(), linked.policy.first
+        number = sizes[linked.target.provider, linked.target.policy]
+        days = number / first.per_day
+        if isinstance(schedule, Every) and timedelta(days=days) > schedule.interval:
+            least = math.ceil(number / (schedule.interval / timedelta(days=1)))
+            what = (
+                f"{number:,} targets at one account take {days:,.0f} days: passwords become older than `every` allows"
+            )
+            yield Finding(linked.policy_key("first"), what, f"set per_day to at least {least:,}", fatal=False)
 
 
 def backoff_grows(checked: CheckedSettings) -> Iterator[Finding]:

@@ -4,14 +4,14 @@ from datetime import timedelta
 
 from pydantic import Field, model_validator
 
-from rotator.core.model import Policy
+from rotator.core.model import FirstRotations, Policy
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Cron, Every, Schedule, Window
 from rotator.fields.section import Count, Section
 from rotator.fields.text import invalid
-from rotator.fields.times import CronText, Duration, Grace, TimeZone, VerifyInterval, WindowLength
+from rotator.fields.times import CanaryWait, CronText, Duration, Grace, TimeZone, VerifyInterval, WindowLength
 
-_RULES = PasswordRules()
+_RULES, _FIRST = PasswordRules(), FirstRotations()
 
 
 class WindowSettings(Section):
@@ -57,6 +57,23 @@ class PasswordSettings(Section):
         )
 
 
+class FirstSettings(Section):
+    """How a fleet begins. What is asked for by a command or a signal does not wait for any of this."""
+
+    per_day: Count = Field(default=_FIRST.per_day, ge=1, le=1_000_000)
+    """How many rotations at one account may fall due in a day because targets are new, or because their policy was
+    changed; default 1000. A tenth of them may be due at once; the rest is spread."""
+    canary: Count = Field(default=_FIRST.canary, ge=0, le=1000)
+    """So many targets of an account and policy are rotated first; default 0. The others wait until all of these are
+    rotated and, after `wait`, verified. If one of them fails, no other target begins until it was mended."""
+    wait: CanaryWait = _FIRST.wait
+    """How long to wait after the rotations of the canaries, before they are verified; default 1h, at least 5m."""
+
+    def core(self) -> FirstRotations:
+        """Returns it as the core defines it."""
+        return FirstRotations(self.per_day, self.canary, self.wait)
+
+
 class PolicySettings(Section):
     """The schedule, the grace periods and the password rules of targets. `every` and `cron` exclude each other; without
     either, passwords are rotated every 90 days."""
@@ -82,6 +99,9 @@ class PolicySettings(Section):
     an account whose proof is a read-back, which tries no password, is not verified either. Before a replaced credential
     is disabled or deleted, the published one is proved in any case."""
 
+    first: FirstSettings = Field(default_factory=FirstSettings)
+    """How a fleet begins: a budget for each day, and targets that are tried first."""
+
     @model_validator(mode="after")
     def _one_schedule(self) -> "PolicySettings":
         if self.every is not None and self.cron is not None:
@@ -104,4 +124,5 @@ class PolicySettings(Section):
             quarantine=self.quarantine,
             password=self.password.core(),
             verify=self.verify,
+            first=self.first.core(),
         )

@@ -9,6 +9,7 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Credential, TargetState
 from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
+from rotator.core.waves import Wave
 from rotator.ports import Clock, Conflict, StoreDenied, StoreError, Versioned
 from rotator.testing.crash import CrashPoints
 
@@ -23,6 +24,7 @@ class MemoryStore:
         self.consumers: dict[str, ConsumerDocument] = {}
         self.bell = Bell()
         self.processes = Processes()
+        self.waves: dict[str, Wave] = {}
         self.paces: dict[str, AccountPace] = {}
         self.points = CrashPoints()
         self.unpublishable: set[str] = set()
@@ -104,6 +106,20 @@ class MemoryStore:
             if current != pace.version - 1:
                 raise Conflict(f"the pace of {account} is at version {current}, not {pace.version - 1}")
             self.paces[account] = pace
+
+    def read_wave(self, account: str) -> Wave:
+        """Returns the slots of an account."""
+        self._fail()
+        return self.waves.get(account, Wave())
+
+    def write_wave(self, account: str, wave: Wave) -> None:
+        """Writes by check-and-set."""
+        self._fail()
+        with self._lock:
+            current = self.waves.get(account, Wave()).version
+            if current != wave.version - 1:
+                raise Conflict(f"the slots of {account} are at version {current}, not {wave.version - 1}")
+            self.waves[account] = wave
 
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Returns the consumer document."""

@@ -15,7 +15,7 @@ from rotator.ports import Clock, StoreError
 from rotator.vault.auth import AppRole
 from rotator.vault.policy import consumer_policy, rotator_policy
 from rotator.vault.process import EmbeddedError
-from rotator.vault.transport import Connection, open_session
+from rotator.vault.transport import Connection, VaultSession
 
 _TIMEOUT = 30.0  # seconds for one administrative request
 _ROOT = "root-token"
@@ -55,7 +55,7 @@ class VaultAdmin:
     def __init__(self, address: str, clock: Clock, root: Secret | None = None) -> None:
         self.root = root
         self._address = address
-        self._session = open_session(Connection(address, timeout=_TIMEOUT), clock)
+        self._session = VaultSession(Connection(address, timeout=_TIMEOUT), clock)
 
     def call(self, verb: str, path: str, body: Mapping[str, Any] | None = None, also: int = 200) -> dict[str, Any]:
         """Sends one request, with the root token if there is one; `also` is a further status that means success."""

@@ -6,6 +6,7 @@ It uses hvac's adapter rather than its `Client`, which silently takes tokens and
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from rotator.core.secret import Secret
 from rotator.ports import Clock, Conflict, Meter, Randomness, StoreDenied, StoreError, StoreUnavailable
 from rotator.vault.auth import Authenticator, LoginToken, Method
 from rotator.vault.tokens import NEW, Tokens
-from rotator.vault.transport import Connection, open_session
+from rotator.vault.transport import Connection, VaultSession
 from rotator.vault.vault_time import VaultTime
 
 T = TypeVar("T")
@@ -79,10 +80,11 @@ class VaultClient:
     ) -> None:
         """Prepares the client without connecting. Raises StoreError if the CA file is unusable."""
         self._connection = connection
-        self._session = open_session(connection, clock, self._learn_time)
+        self._session = VaultSession(connection, clock, self._learn_time)
         self._clock = clock
         self._randomness = randomness
         self._meter = meter
+        self._writer, self._writes = "".join(randomness.choice(_CHARACTERS) for _ in range(20)), count(1)
         self._tokens = Tokens(Authenticator(method), self, clock)
         self._time = VaultTime()
 
@@ -113,7 +115,7 @@ class VaultClient:
 
     def nonce(self) -> str:
         """Returns a new name for one write."""
-        return "".join(self._randomness.choice(_CHARACTERS) for _ in range(20))
+        return f"{self._writer}-{next(self._writes)}"
 
     def monotonic(self) -> float:
         """Returns seconds that never jump."""

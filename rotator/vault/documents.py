@@ -20,6 +20,7 @@ from rotator.core.model import SCHEMA_VERSION, Credential, TargetState
 from rotator.core.pace import AccountPace
 from rotator.core.processes import ProcessEntry, Processes
 from rotator.core.secret import Secret
+from rotator.core.waves import Wave
 from rotator.ports import StoreCorrupt
 
 _WRITER = "written_by"
@@ -90,6 +91,19 @@ def decode_pace(document: Mapping[str, Any], version: int) -> AccountPace:
         )
     except (BaseValidationError, TypeError):
         return AccountPace(version)
+
+
+def encode_wave(wave: Wave, writer: str) -> dict[str, Any]:
+    """Returns the document of an account's slots."""
+    return {"free_at": wave.free_at and _utc(wave.free_at), _WRITER: writer}
+
+
+def decode_wave(document: Mapping[str, Any], version: int) -> Wave:
+    """Reads an account's slots. A new one if it is not of our form: due times are stored with the targets."""
+    try:
+        return _converter.structure({"free_at": document.get("free_at"), "version": version}, Wave)
+    except (BaseValidationError, TypeError):
+        return Wave(version)
 
 
 def encode_consumer(credential: Credential, at: datetime | None, kept: Mapping[str, object]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rotator.core.model import Credential, TargetState
 from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
 from rotator.core.secret import Secret
+from rotator.core.waves import Wave
 from rotator.ports import StoreCorrupt, StoreDenied, StoreError, Versioned
 from rotator.vault.client import VaultClient
 from rotator.vault.documents import (
@@ -19,11 +20,13 @@ from rotator.vault.documents import (
     decode_pace,
     decode_processes,
     decode_state,
+    decode_wave,
     encode_bell,
     encode_consumer,
     encode_pace,
     encode_processes,
     encode_state,
+    encode_wave,
     encode_withdrawal,
 )
 from rotator.vault.kv import KeyValue, KvDocument
@@ -33,6 +36,7 @@ _RESERVED = "_"  # begins the names below the state prefix that are no target's:
 _BELL = f"{_RESERVED}bell"
 _PROCESSES = f"{_RESERVED}processes"
 _ACCOUNT = f"{_RESERVED}account-"  # begins the names of the accounts' documents
+_WAVE = f"{_RESERVED}wave-"  # begins the names of the documents with their slots
 _SMALL_VERSIONS = 1  # of the documents that are no target's: what they said before is worth nothing
 _STATE_VERSIONS = 2  # a staged password stays in Vault's history for one more write
 
@@ -124,6 +128,16 @@ class VaultStore:
         """Writes the pace of an account over the version before. Raises StoreError."""
         document = encode_pace(pace, self._client.nonce())
         self._write_small("write_pace", f"{_ACCOUNT}{account}", document, pace.version - 1)
+
+    def read_wave(self, account: str) -> Wave:
+        """Reads an account's slots; a new one if the document is missing or not of our form. Raises StoreError."""
+        document = self._kv.read("read_wave", f"{self._prefix}/{_WAVE}{account}")
+        return decode_wave(document.data or {}, document.version)
+
+    def write_wave(self, account: str, wave: Wave) -> None:
+        """Writes an account's slots over the version before. Raises StoreError."""
+        document = encode_wave(wave, self._client.nonce())
+        self._write_small("write_wave", f"{_WAVE}{account}", document, wave.version - 1)
 
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Reads the consumer document. Raises StoreError."""

@@ -1,20 +1,24 @@
 """The connection to Vault: TLS is always verified, and the duration of every request is bounded.
 
-The bound matters because the timeouts of `requests` count only the silence between two bytes: a dripping answer would
-block a thread forever. This is the only import of `requests` and `urllib3`.
+The bound matters because the timeouts of a socket count only the silence between two bytes: a dripping answer would
+block a thread forever. `VaultSession` is what hvac sends through instead of a session of `requests`, which takes more
+time than all the rest of a request. This is the only import of `urllib3`.
 """
 
 import http.client
 import io
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from json import dumps as encode
+from json import loads as decode
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-import requests
-from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager, ProxyManager, Timeout, exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -43,60 +47,131 @@ class Connection:
     timeout: float = 10.0
 
 
-def open_session(
-    connection: Connection, clock: Clock, heard: Callable[[str, float], None] | None = None
-) -> requests.Session:
-    """Opens a thread-safe session, whose `request` raises StoreError. Raises StoreError if the CA file is unusable.
+class VaultResponse:
+    """An answer, with what hvac reads of one."""
 
-    `heard` receives the date header of every answer, and when its request was sent by the monotonic clock.
+    def __init__(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
+        self.status_code, self.headers, self.content = status, headers, content
+
+    @property
+    def ok(self) -> bool:
+        """True unless it reports an error."""
+        return self.status_code < 400
+
+    @property
+    def text(self) -> str:
+        """The body."""
+        return self.content.decode(errors="replace")
+
+    def json(self) -> Any:
+        """The body as JSON. Raises ValueError."""
+        return decode(self.content)
+
+
+class VaultSession:
+    """Sends requests to one address over pooled connections. Thread-safe.
+
+    Nothing is sent twice, and no redirect is followed, which would carry the token to another host.
     """
-    session = _VaultSession(connection, clock, heard)
-    session.verify = True if connection.ca_file is None else _checked(connection.ca_file)
-    # REQUESTS_CA_BUNDLE in the environment would silently override our CA file, and plain HTTP, which is only for the
-    # same machine, must not go through a proxy.
-    session.trust_env = connection.ca_file is None and connection.address.startswith("https:")
-    adapter = _BoundedAdapter(connection.timeout, clock)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
 
+    verify, cert, proxies = True, None, None  # hvac asks a session for them
 
-class _VaultSession(requests.Session):
-    def __init__(self, connection: Connection, clock: Clock, heard: Callable[[str, float], None] | None) -> None:
-        super().__init__()
+    def __init__(self, connection: Connection, clock: Clock, heard: Callable[[str, float], None] | None = None) -> None:
+        """Connects on first use. Raises StoreError if the CA file is unusable.
+
+        `heard` receives the date header of every answer, and when its request was sent by the monotonic clock.
+        """
         self._connection, self._clock, self._heard = connection, clock, heard
+        self._pool = _pool(connection, clock)
 
-    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        timeout: tuple[float, float] | float = 5.0,
+        **_: Any,  # what else hvac knows of sessions
+    ) -> VaultResponse:
+        """Sends one request and returns the answer, whatever its status. Raises StoreError if there is none."""
+        path = url.removeprefix(self._connection.address) + (f"?{urlencode(params)}" if params else "")
+        body = None if json is None else encode(json).encode()
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         sent = self._clock.monotonic() if self._heard is not None else 0.0
         try:
-            answer = super().request(*args, **kwargs)
-        except requests.RequestException as error:
+            answer = self._pool.urlopen(
+                method.upper(),
+                path,
+                body,
+                {**(headers or {}), **kind},
+                retries=False,
+                redirect=False,
+                timeout=Timeout(connect=connect, read=read),
+            )
+        except (exceptions.HTTPError, http.client.HTTPException, ValueError) as error:
             failure = _failure(self._connection, error)
         else:
             if self._heard is not None:
                 self._heard(answer.headers.get("Date", ""), sent)
-            return answer
+            return VaultResponse(answer.status, answer.headers, answer.data)
         raise failure  # outside the handler: the original error quotes bodies and headers
 
+    def close(self) -> None:
+        """Closes its connections."""
+        self._pool.close()
 
-def _failure(connection: Connection, error: requests.RequestException) -> StoreError:
+
+def _failure(connection: Connection, error: Exception) -> StoreError:
     address = connection.address
     match error:
-        case requests.exceptions.SSLError():
+        case exceptions.SSLError():
             return StoreUnavailable(f"{address}: TLS: the certificate is not trusted; set ca_file to its authority")
-        case requests.exceptions.Timeout():
+        case exceptions.NewConnectionError():  # to urllib3 a kind of timeout
+            return StoreUnavailable(f"{address}: unreachable, or the connection broke")
+        case exceptions.TimeoutError():
             return StoreUnavailable(f"{address}: no answer within {connection.timeout:g} s")
-        case requests.exceptions.ConnectionError() | requests.exceptions.ChunkedEncodingError():
+        case exceptions.ProtocolError() | exceptions.ProxyError():
             return StoreUnavailable(f"{address}: unreachable, or the connection broke")
     return StoreError(f"{address}: the request cannot be sent ({type(error).__name__}): check address and token")
 
 
-def _checked(ca_file: Path) -> str:
+def _pool(connection: Connection, clock: Clock) -> HTTPConnectionPool:
+    answer = _response_class(connection.timeout, clock)
+    plain = type("Plain", (HTTPConnection,), {"response_class": answer})
+    tls = type("Tls", (HTTPSConnection,), {"response_class": answer})
+    proxy = _proxy(connection)
+    options: dict[str, Any] = {"maxsize": _CONNECTIONS, "ssl_context": _tls_context(connection)}
+    manager = PoolManager(**options) if proxy is None else ProxyManager(proxy, **options)
+    manager.pool_classes_by_scheme = {
+        "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("TlsPool", (HTTPSConnectionPool,), {"ConnectionCls": tls}),
+    }
     try:
-        ssl.create_default_context(cafile=str(ca_file))
+        return manager.connection_from_url(connection.address)
+    except exceptions.HTTPError as error:
+        failure = _failure(connection, error)
+    raise failure
+
+
+def _proxy(connection: Connection) -> str | None:
+    """Returns the proxy of the environment. Plain HTTP and an own authority are for the same machine or network."""
+    host = urlsplit(connection.address).hostname
+    if connection.ca_file is not None or not connection.address.startswith("https:") or host is None:
+        return None
+    return None if proxy_bypass(host) else getproxies().get("https")
+
+
+def _tls_context(connection: Connection) -> ssl.SSLContext | None:
+    if not connection.address.startswith("https:"):
+        return None
+    try:
+        return ssl.create_default_context(cafile=connection.ca_file)
     except (OSError, ssl.SSLError):
-        raise StoreError(f"the CA file {ca_file} cannot be read: expected certificates in PEM form") from None
-    return str(ca_file)
+        what = f"the CA file {connection.ca_file} cannot be read: expected certificates in PEM form"
+        raise StoreError(what) from None
 
 
 class _BoundedReader(io.RawIOBase):
@@ -147,26 +222,3 @@ def _response_class(timeout: float, clock: Clock) -> type[http.client.HTTPRespon
             super().__init__(_Source(sock, lambda: end - clock.monotonic()), *args, **kwargs)  # type: ignore[arg-type]
 
     return Response
-
-
-class _BoundedAdapter(HTTPAdapter):
-    """An adapter for `requests` with bounded answers. It never sends anything twice."""
-
-    def __init__(self, timeout: float, clock: Clock) -> None:
-        answer = _response_class(timeout, clock)
-        plain = type("Plain", (HTTPConnection,), {"response_class": answer})
-        tls = type("Tls", (HTTPSConnection,), {"response_class": answer})
-        self._pools = {
-            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-            "https": type("TlsPool", (HTTPSConnectionPool,), {"ConnectionCls": tls}),
-        }
-        super().__init__(pool_connections=2, pool_maxsize=_CONNECTIONS, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = self._pools
-        return manager

@@ -214,7 +214,7 @@ def published_again_without_being_enabled(patch) -> None:
 
 
 def what_is_published_again_stays_in_the_ledger(patch) -> None:
-    patch.setattr(attempt_ends, "without_credential", lambda entries, credential: entries)
+    patch.setattr(attempt_ends, "without_credential", lambda entries, credential, but=None: entries)
     patch.setattr(Facts, "is_protected", lambda self, credential: False)
 
 

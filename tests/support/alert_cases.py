@@ -41,6 +41,8 @@ _LATE = _series("rotator_retirement_overdue", _TARGET)
 _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
 _ROUND = _series("rotator_sweep_round_seconds")
 _CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
+_HELD = _series("rotator_account_held_seconds", 'account="prod"')
+_RATE_SHARE = _series("rotator_account_rate_share", 'account="prod"')
 _OUT = _series("rotator_target_devices_out", _TARGET)
 _FORBIDDEN = _series("rotator_provider_verb_forbidden", 'account="prod",verb="delete"')
 _TOKEN = _series("rotator_vault_token_expiry_timestamp_seconds")
@@ -61,6 +63,35 @@ _GONE = ("critical", "No rotator runs")
 _GONE_TEXT = "Nothing has answered a scrape for 5 minutes. No password is rotated, and none is retired."
 _PHONE = {"target": "phone"}
 _ONE = {"job": "rotator", "namespace": "telephony", "instance": "a:9464"}
+
+_GROUP = 'account="prod",policy="quarterly"'
+_EACH = _series("rotator_series_for_each_target")
+
+
+def _fleet_case(
+    alert: str,
+    metric: str,
+    label: str,
+    after: int,
+    severity: str,
+    summary: str,
+    description: str,
+    *,
+    also: dict[str, str] | None = None,
+    but: str | None = None,
+) -> Case:
+    """An alert of a fleet: fires `after` minutes after the third minute, of what two processes report together.
+
+    Quiet where each target has series of its own, and (`but`) for another label.
+    """
+    one, other = _series(metric, f"{_GROUP},{label}"), _series(metric, f"{_GROUP},{label}", OTHER)
+    series = {one: "0x3 2x90", other: "0x3 1x90", _EACH: "0x100"}
+    quiet = (
+        {one: "2x100", _EACH: "1x100"} if but is None else {_series(metric, f"{_GROUP},{but}"): "2x100", _EACH: "0x100"}
+    )
+    labels = {"account": "prod", "policy": "quarterly"} | (also or {})
+    return Case(alert, series, f"{after + 5}m", f"{after + 2}m", labels, severity, summary, description, quiet)
+
 
 CASES = (
     Case(
@@ -265,6 +296,17 @@ CASES = (
         quiet={_CIRCUIT: "1x6 0x60"},
     ),
     Case(
+        "RotatorAccountHeldOff",
+        {_HELD: "0 3600x60"},
+        "32m",
+        "30m",
+        {"account": "prod"},
+        "warning",
+        "The provider slows account prod down",
+        "It has asked to wait, or answered 429, for half an hour, although rate_limit is kept.",
+        quiet={_HELD: "5x20 0x60", _RATE_SHARE: "0.7x60"},
+    ),
+    Case(
         "RotatorProviderVerbForbidden",
         {_FORBIDDEN: "_x3 1x60"},
         "20m",
@@ -372,6 +414,132 @@ CASES = (
         "a:9464 runs with an old configuration",
         "The new one is invalid; the log says why.",
         quiet={_CONFIG: "1x60"},
+    ),
+    _fleet_case(
+        "RotatorFleetNotLookedAt",
+        "rotator_fleet_targets_in_need",
+        'need="not_looked_at"',
+        5,
+        "critical",
+        "No process looks at 3 targets of prod",
+        "Their state was not read for a quarter of an hour, or for two rounds of the sweep if these take longer.",
+    ),
+    _fleet_case(
+        "RotatorFleetOverdue",
+        "rotator_fleet_targets_in_need",
+        'need="overdue"',
+        15,
+        "critical",
+        "3 passwords of prod are older than policy quarterly allows",
+        "Rotations fail, or do not start. rotator status --state overdue names the targets.",
+    ),
+    _fleet_case(
+        "RotatorFleetNeverRotated",
+        "rotator_fleet_targets_in_need",
+        'need="first_rotation_late"',
+        15,
+        "warning",
+        "3 targets of prod were never rotated",
+        "Their first rotation has been due for more than a day. rotator status --state first_rotation_late names them.",
+    ),
+    _fleet_case(
+        "RotatorFleetDevicesCutOff",
+        "rotator_fleet_targets_in_need",
+        'need="devices_out"',
+        2,
+        "critical",
+        "Devices of 3 targets of prod may be refused",
+        (
+            "A password was or may have been set in place. It is neither published yet, nor is the old one "
+            "put back. rotator status --state devices_out names the targets."
+        ),
+    ),
+    _fleet_case(
+        "RotatorFleetFailing",
+        "rotator_fleet_targets_in_need",
+        'need="keeps_failing"',
+        5,
+        "warning",
+        "Rotating 3 targets of prod fails",
+        "Three failures or more in a row. rotator status --state keeps_failing names the targets.",
+    ),
+    _fleet_case(
+        "RotatorFleetPublishedRefused",
+        "rotator_fleet_targets_in_need",
+        'need="refused"',
+        5,
+        "critical",
+        "The provider refuses the published passwords of 3 targets of prod",
+        (
+            "Devices that read Vault are refused. Nothing of these targets is retired. rotator status "
+            "--state refused names them."
+        ),
+    ),
+    _fleet_case(
+        "RotatorFleetVerificationOverdue",
+        "rotator_fleet_targets_in_need",
+        'need="unverified"',
+        15,
+        "warning",
+        "3 published passwords of prod are not verified",
+        "The provider could not be asked for two intervals whether it accepts them.",
+    ),
+    _fleet_case(
+        "RotatorFleetAttemptStaysOpen",
+        "rotator_fleet_targets_in_need",
+        'need="attempt_stays_open"',
+        15,
+        "warning",
+        "3 rotations at prod do not end",
+        (
+            "They started more than an hour ago, and continue with the same password. rotator status "
+            "--state attempt_stays_open names them."
+        ),
+    ),
+    _fleet_case(
+        "RotatorFleetRetirementOverdue",
+        "rotator_fleet_targets_in_need",
+        'need="retirement_overdue"',
+        60,
+        "warning",
+        "Replaced credentials of 3 targets of prod are not retired",
+        (
+            "They should have been disabled or deleted by now. rotator status --state retirement_overdue "
+            "names the targets."
+        ),
+    ),
+    _fleet_case(
+        "RotatorFleetTimesInTheFuture",
+        "rotator_fleet_targets_in_need",
+        'need="in_the_future"',
+        15,
+        "warning",
+        "The stored times of 3 targets of prod lie in the future",
+        "A clock was ahead. What is due comes late by as much.",
+    ),
+    _fleet_case(
+        "RotatorFleetBlocked",
+        "rotator_fleet_targets_blocked",
+        'reason="foreign_document"',
+        15,
+        "warning",
+        "3 targets of prod are blocked: foreign_document",
+        "They wait until somebody acts. rotator status --state blocked says what ends it.",
+        also={"reason": "foreign_document"},
+        but='reason="idle_in_overlap"',
+    ),
+    _fleet_case(
+        "RotatorFleetDocumentDeleted",
+        "rotator_fleet_targets_blocked",
+        'reason="document_deleted"',
+        1,
+        "critical",
+        "Documents of 3 targets of prod in Vault were deleted, or end by themselves",
+        (
+            "rotator changes nothing there until they are restored; devices may find no password. "
+            "rotator status --state blocked names the targets."
+        ),
+        but='reason="foreign_document"',
     ),
 )
 

@@ -57,7 +57,10 @@ _READINGS = {
 }
 
 
-@dataclass(frozen=True)
+FOR_GOOD = timedelta(days=36_500)
+
+
+@dataclass
 class Trouble:
     """Something that is wrong with an account for a while."""
 
@@ -65,6 +68,7 @@ class Trouble:
     until: datetime
     share: float = 1.0  # of the requests
     methods: frozenset[str] = frozenset()  # empty: all
+    left: int = 1_000_000_000  # requests that it still concerns
 
     def concerns(self, request: httpx.Request) -> bool:
         return not self.methods or request.method in self.methods
@@ -129,9 +133,10 @@ class FleetAccount:
         if not self.troubles:
             return None
         now = self.clock.now()
-        self.troubles = [one for one in self.troubles if one.until > now]
+        self.troubles = [one for one in self.troubles if one.until > now and one.left > 0]
         for trouble in self.troubles:
             if trouble.concerns(request) and self.luck.random() < trouble.share:
+                trouble.left -= 1
                 return trouble.fault
         return None
 
@@ -140,10 +145,16 @@ class FleetAccount:
         """True while something is wrong with the account."""
         return self.troubled_until is not None and self.troubled_until > self.clock.now()
 
+    @property
+    def is_lost(self) -> bool:
+        """True if it never comes back."""
+        return any(one.until - self.clock.now() > FOR_GOOD / 2 for one in self.troubles)
+
     def begin(self, trouble: Trouble) -> None:
         """Something goes wrong until `trouble.until`."""
         self.troubles.append(trouble)
-        self.troubled_until = max(self.troubled_until or trouble.until, trouble.until)
+        if trouble.until - self.clock.now() < FOR_GOOD / 2:  # that is no excuse: somebody has to act
+            self.troubled_until = max(self.troubled_until or trouble.until, trouble.until)
 
     def accepts(self, username: str | None, password: Secret | None) -> bool:
         """True if whoever logs in with these is let in once every change has propagated."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
+import fleet_configuration as configuration
 import fleet_mishaps as mishaps
 import fleet_operator as operator
 import fleet_people as people
@@ -43,6 +44,8 @@ EVENTS: Mapping[str, Weight] = {
         Weight(people.compromised, 15),
         Weight(people.undo_asked, 15),
         Weight(people.take_over_asked, 10),
+        Weight(people.attempt_given_up, 12),
+        Weight(people.adopted, 6),
         Weight(people.credential_deleted, 8),
         Weight(people.credential_disabled, 8),
         Weight(people.password_set, 8),
@@ -61,17 +64,25 @@ EVENTS: Mapping[str, Weight] = {
         Weight(mishaps.clocks_are_right, 12),
         Weight(mishaps.account_fails, 60),
         Weight(mishaps.account_refuses_a_verb, 6),
+        Weight(mishaps.account_fails_now_and_then, 80),
         Weight(mishaps.account_is_gone_for_long, 2),
+        Weight(mishaps.account_never_comes_back, 0.5),
         Weight(mishaps.call_is_active, 40),
         Weight(mishaps.vault_fails, 12),
         Weight(mishaps.vault_loses_an_answer, 60),
         Weight(mishaps.standby_lags, 60),
         Weight(mishaps.process_crashes, 200),
         Weight(mishaps.process_restarts, 40),
-        Weight(mishaps.policy_changed, 6),
-        Weight(mishaps.target_removed, 5),
-        Weight(mishaps.target_added_again, 5),
-        Weight(mishaps.configuration_reloaded, 12),
+        Weight(mishaps.process_has_another_key, 2),
+        Weight(configuration.policy_changed, 6),
+        Weight(configuration.target_removed, 5),
+        Weight(configuration.target_added_again, 5),
+        Weight(configuration.target_renamed, 5),
+        Weight(configuration.path_moved, 8),
+        Weight(configuration.account_moved, 5),
+        Weight(configuration.strategy_changed, 6),
+        Weight(configuration.target_retired, 3),
+        Weight(configuration.configuration_reloaded, 24),
     )
 }
 
@@ -91,10 +102,11 @@ def draw_events(seed: int, years: float, targets: list[str]) -> list[FleetEvent]
 
 def apply_event(world: FleetWorld, event: FleetEvent) -> None:
     """Lets an event happen, and judges what it changed."""
-    done = EVENTS[event.kind].happening(world, event.target, Random(event.seed))
+    watched = world.judge.targets[event.target]
+    done = EVENTS[event.kind].happening(world, watched.name, Random(event.seed))
     if done is None:
         return
-    world.note(event.target, f"[{event.kind}] {done}")
-    world.judge.settle(world.judge.targets[event.target], by_us=False)
+    world.note(watched.name, f"[{event.kind}] {done}")
+    world.judge.settle(watched, by_us=False)
     world.judge.raise_broken()
-    world.wake(event.target)
+    world.wake(watched.name)

@@ -3,12 +3,13 @@
 What is judged rests on what the providers hold, what stands in Vault, and true time.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine_harness import DAY
 from fleet_accounts import CredentialChange
+from fleet_targets import HandedOut, JudgedTarget, KeyAtProvider, located
 from invariants import OwedOverlap, denotes, is_in_ledger, may_be_set, names_credential
 from simulated_accounts import StoredCredential
 
@@ -25,7 +26,6 @@ ROUNDING = timedelta(seconds=3)  # of moments that a provider is told, and of Va
 SETTLED = timedelta(minutes=10)  # a proof is not older than this when it counts
 _FAR = 300 * DAY
 OUTAGE = timedelta(hours=1)  # of an in-place target: the propagation window, a crash and one recovery
-KeyAtProvider = tuple[str, str]  # the account's name, and the credential's id
 
 
 class PromiseBroken(AssertionError):
@@ -36,78 +36,53 @@ class PromiseBroken(AssertionError):
         self.rule, self.target = rule, target
 
 
-@dataclass(frozen=True)
-class HandedOut:
-    """What the consumer document hands out."""
-
-    username: str | None
-    password: Secret | None
-    identity: str | None
-    attempt: str | None
-    since: datetime
-
-
-@dataclass
-class JudgedTarget:
-    """What the judge knows of one target."""
-
-    name: str
-    accounts: set[str]
-    paths: set[str]
-    interval: timedelta  # the shortest half-interval rule of its policies
-    keys: dict[KeyAtProvider, None] = field(default_factory=dict)  # in order
-    made_by_people: set[KeyAtProvider] = field(default_factory=set)
-    handed: HandedOut | None = None
-    owed: dict[str, OwedOverlap] = field(default_factory=dict)  # by username
-    allowance: int = 0  # rotations that somebody asked for, or that people's acts call for
-    rotations: int = 0
-    last_rotation: datetime | None = None
-    refused_since: datetime | None = None
-    refused_by_us: bool = False
-    told_of: datetime | None = None  # when people last did something that rotator has to find out
-    compromised: list[tuple[str, Secret, datetime]] = field(default_factory=list)
-    open_attempt: tuple[str, datetime] | None = None
-    lost_context: bool = False  # people removed or rolled back its state document
-    look: Look | None = None
-    visits: int = 0  # of the operator, in vain
-
-
 class FleetJudge:
     """Judges the fleet of one world."""
 
     def __init__(self, world: "FleetWorld") -> None:
         self.world = world
-        self.targets: dict[str, JudgedTarget] = {}
-        self.owners: dict[KeyAtProvider, str] = {}
-        self.by_path: dict[str, str] = {}
+        self.fleet: list[JudgedTarget] = []
+        self.targets: dict[str, JudgedTarget] = {}  # by every name that one has had
+        self.owners: dict[KeyAtProvider, JudgedTarget] = {}
+        self.by_path: dict[str, JudgedTarget] = {}
         self.effects = 0
         self.broken: list[PromiseBroken] = []  # raised after the event: an adapter must not catch it
 
     def begin(self, target: Target, usernames: tuple[str, ...]) -> None:
         """A target is configured, and its credentials are there."""
         watched = JudgedTarget(
-            target.name, {target.account}, {target.path}, target.policy.schedule.longest / 2, allowance=1
+            [target.name], {target.account}, [target.path], target.policy.schedule.longest / 2, allowance=1
         )
-        self.targets[target.name] = watched
-        self.by_path[target.path] = target.name
+        self.fleet.append(watched)
+        self.targets[target.name] = self.by_path[target.path] = watched
         for identity, stored in self.world.accounts[target.account].stored.items():
             if stored.username in usernames:
                 self.own(watched, (target.account, identity), by_people=True)
 
     def own(self, watched: JudgedTarget, key: KeyAtProvider, *, by_people: bool = False) -> None:
         """A credential belongs to a target from now on; what people made may be there without a document."""
-        self.owners[key] = watched.name
+        self.owners[key] = watched
         watched.keys[key] = None
         (watched.made_by_people.add if by_people else watched.made_by_people.discard)(key)
 
-    def state(self, name: str) -> TargetState:
-        versioned = self.world.store.states.get(name)
-        return versioned.state if versioned else TargetState(name)
+    def rename(self, watched: JudgedTarget, new: str) -> None:
+        """The configuration gives a target another name."""
+        watched.names.append(new)
+        self.targets[new] = watched
 
-    def consumer(self, watched: JudgedTarget) -> ConsumerDocument | None:
-        target = self.world.targets.get(watched.name)
-        path = target.path if target else next(iter(watched.paths))
-        return self.world.store.consumers.get(path)
+    def move(self, watched: JudgedTarget, path: str) -> None:
+        """The configuration gives a target another path."""
+        watched.paths = [*(one for one in watched.paths if one != path), path]
+        self.by_path[path] = watched
+
+    def state(self, watched: JudgedTarget) -> TargetState:
+        """The state document, each credential in it at the account that it was really made at."""
+        state = watched.state_in(self.world.store.states)
+        return located(state, self.world.identities) if self.world.had_another_key else state
+
+    def _documents(self, watched: JudgedTarget) -> list[ConsumerDocument]:
+        known = (self.world.store.consumers.get(path) for path in watched.paths)
+        return [document for document in known if document is not None]
 
     def accepts(self, watched: JudgedTarget, username: str | None, password: Secret | None) -> bool:
         return any(self.world.accounts[name].accepts(username, password) for name in watched.accounts)
@@ -127,7 +102,7 @@ class FleetJudge:
         if change.event is CredentialEvent.CREATED:
             watched.accounts.add(change.account)
             self.own(watched, key)
-        elif self.owners.get(key) != name or change.before is None:
+        elif self.owners.get(key) is not watched or change.before is None:
             self._break("stranger", name, f"{change.event.value}: {change.account}/{change.identity} is not its own")
         else:
             self._judge_effect(watched, key, change, change.before)
@@ -135,7 +110,7 @@ class FleetJudge:
     def _judge_effect(
         self, watched: JudgedTarget, key: KeyAtProvider, change: CredentialChange, before: StoredCredential
     ) -> None:
-        state, now = (self.state(watched.name),), self.world.clock.now()
+        state, now = (self.state(watched),), self.world.clock.now()
         ended = change.event in (CredentialEvent.DELETED, CredentialEvent.DISABLED)
         # An end in many years is how the adapter lifts one where the provider does not let it be removed.
         told = change.event is CredentialEvent.LIMITED and change.ends is not None and change.ends < now + _FAR
@@ -154,11 +129,11 @@ class FleetJudge:
             self._judge_last(watched, before, what)
 
     def _is_handed_out(self, watched: JudgedTarget, stored: StoredCredential) -> bool:
-        consumer = self.consumer(watched)
-        return consumer is not None and (consumer.username, consumer.password) == (stored.username, stored.password)
+        pair = (stored.username, stored.password)
+        return any((one.username, one.password) == pair for one in self._documents(watched))
 
     def _judge_overlap(self, watched: JudgedTarget, before: StoredCredential, at: datetime, what: str) -> None:
-        owed, attempt = watched.owed.get(before.username), self.state(watched.name).attempt
+        owed, attempt = watched.owed.get(before.username), self.state(watched).attempt
         if owed is None or owed.password != before.password or (attempt is not None and attempt.compromised):
             return
         if at < owed.until - ROUNDING:
@@ -166,14 +141,14 @@ class FleetJudge:
 
     def _judge_last(self, watched: JudgedTarget, before: StoredCredential, what: str) -> None:
         """The last accepted credential must not be ended, unless nobody could know for how short a time."""
-        state = self.state(watched.name)
+        state = self.state(watched)
+        if state.retired_at is not None:
+            return  # somebody wants all of it to end
         named: list[Credential | None] = [state.published, *(entry.credential for entry in state.ledger)]
         if state.attempt is not None:
             named.append(state.attempt.staged)
-        consumer = self.consumer(watched)
         pairs = [(one.username, one.password) for one in named if one is not None]
-        if consumer is not None and consumer.exists:
-            pairs.append((consumer.username or "", consumer.password))
+        pairs += [(one.username or "", one.password) for one in self._documents(watched) if one.exists]
         if any(self.accepts(watched, *pair) for pair in pairs):
             return
         was = any(pair == (before.username, before.password) for pair in pairs)
@@ -185,27 +160,28 @@ class FleetJudge:
 
     def after_publish(self, path: str) -> None:
         """Judges what rotator wrote into a consumer document; people's writes are not judged."""
-        watched, acting = self.targets[self.by_path[path]], self.world.acting
-        state, before = self.state(watched.name), watched.handed
-        self.see_document(watched)
-        handed, attempt = watched.handed, state.attempt
+        watched, acting = self.by_path[path], self.world.acting
+        state, before = self.state(watched), watched.documents.get(path)
+        self.see_documents(watched)
+        handed, attempt = watched.documents.get(path), state.attempt
         if acting is None or handed is None:
             return
         emergency = attempt is not None and attempt.compromised
         if emergency:
             watched.owed.clear()
         elif before is not None and before.username and before.password and before.username != handed.username:
-            overlap = self._overlap(watched.name)
+            overlap = self._overlap(watched)
             if self.accepts(watched, before.username, before.password):
                 watched.owed[before.username] = OwedOverlap(before.username, before.password, handed.since + overlap)
-        watched.owed.pop(handed.username or "", None)
-        new = before is None or handed.attempt != before.attempt
+        for one in watched.documents.values():
+            watched.owed.pop(one.username or "", None)
+        new = path == watched.paths[-1] and (before is None or handed.attempt != before.attempt)
         if new and attempt is not None and attempt.purpose is Purpose.ROTATE and attempt.id == handed.attempt:
             self._count_rotation(watched, scheduled=attempt.requested_by == "schedule")
 
-    def _overlap(self, name: str) -> timedelta:
+    def _overlap(self, watched: JudgedTarget) -> timedelta:
         """The shortest one that a process may have read in its configuration."""
-        configured = (process.targets.get(name) for process in self.world.processes)
+        configured = (process.targets.get(name) for process in self.world.processes for name in watched.names)
         return min((target.policy.overlap for target in configured if target is not None), default=DAY)
 
     def _count_rotation(self, watched: JudgedTarget, *, scheduled: bool) -> None:
@@ -221,18 +197,23 @@ class FleetJudge:
             why = "scheduled" if scheduled else "asked for"
             self._break("rotations", watched.name, f"one more than was asked for or due ({why}{after})")
 
-    def see_document(self, watched: JudgedTarget) -> None:
-        """Notes what the consumer document hands out now."""
-        consumer = self.consumer(watched)
-        now = self.world.clock.now()
-        if consumer is None:
-            watched.handed = None
-        elif not consumer.exists:
-            watched.handed = HandedOut(None, None, None, None, now)
-        else:
-            watched.handed = HandedOut(
-                consumer.username, consumer.password, consumer.credential_id, consumer.attempt, now
+    def see_documents(self, watched: JudgedTarget) -> None:
+        """Notes what the consumer documents hand out now."""
+        for path in watched.paths:
+            document, before = self.world.store.consumers.get(path), watched.documents.get(path)
+            if document is None:
+                watched.documents.pop(path, None)
+                continue
+            now = HandedOut(
+                document.username if document.exists else None,
+                document.password if document.exists else None,
+                document.credential_id,
+                document.attempt,
+                self.world.clock.now(),
+                document.withdrawn,
             )
+            if before is None or replace(now, since=before.since) != before:
+                watched.documents[path] = now
 
     # -- after each event
 
@@ -251,18 +232,19 @@ class FleetJudge:
 
     def settle(self, watched: JudgedTarget, *, by_us: bool) -> None:
         """Notes since when devices are refused, and whose doing that is."""
-        now, handed, state = self.world.clock.now(), watched.handed, self.state(watched.name)
+        now, state = self.world.clock.now(), self.state(watched)
         attempt = state.attempt
         if attempt is None or watched.open_attempt is None or watched.open_attempt[0] != attempt.id:
             watched.open_attempt = (attempt.id, now) if attempt is not None else None
-        if handed is None or self.accepts(watched, handed.username, handed.password):
+        refused = [one for one in watched.in_use if not self.accepts(watched, one.username, one.password)]
+        if not refused:
             watched.refused_since = None
             return
         if watched.refused_since is None:
             watched.refused_since, watched.refused_by_us = now, by_us
             in_place = attempt is not None and attempt.strategy is Strategy.IN_PLACE
-            if by_us and not in_place and handed.username is not None and not self._ended_by_itself(watched):
-                self._break("published", watched.name, f"{handed.username} is handed out and refused")
+            if by_us and not in_place and refused[0].username is not None and not self._ended_by_itself(watched):
+                self._break("published", watched.name, f"{refused[0].username} is handed out and refused")
 
     def _ended_by_itself(self, watched: JudgedTarget) -> bool:
         """True if an end that was told in advance has come for what somebody's document hands out."""
@@ -271,7 +253,7 @@ class FleetJudge:
     def _no_orphan(self, watched: JudgedTarget) -> None:
         if watched.lost_context:
             return
-        state = (self.state(watched.name),)
+        state = (self.state(watched),)
         for key in watched.keys:
             stored = self.world.accounts[key[0]].stored.get(key[1])
             if stored is None or key in watched.made_by_people or names_credential(state, key, stored):
@@ -286,6 +268,11 @@ class FleetJudge:
             if stored is not None and handed is not None and stored.username == handed.username:
                 return account, identity
         return None
+
+    def published_account(self, watched: JudgedTarget) -> str | None:
+        """The account of what the state document says is published."""
+        published = self.state(watched).published
+        return published.account if published is not None else None
 
     def names(self, credential: Credential | None, key: KeyAtProvider) -> bool:
         """True if a document's credential is the one at the provider."""

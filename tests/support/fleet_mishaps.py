@@ -1,11 +1,11 @@
-"""What happens to a simulated fleet by itself: clocks, faults, processes that end, configurations that change."""
+"""What happens to a simulated fleet by itself: clocks, faults, processes that end or have the wrong key."""
 
 from datetime import timedelta
 from random import Random
 
 from engine_harness import DAY
-from fleet_accounts import Trouble
-from fleet_processes import POLICIES, FleetProcess
+from fleet_accounts import FOR_GOOD, Trouble
+from fleet_processes import FleetProcess
 from fleet_world import FleetWorld
 from simulated_accounts import RequestFault
 
@@ -78,6 +78,14 @@ def account_is_gone_for_long(world: FleetWorld, name: str, rng: Random) -> str |
     return _trouble(world, name, rng, Trouble(fault, world.clock.now() + rng.choice((5, 20, 60)) * DAY))
 
 
+def account_fails_now_and_then(world: FleetWorld, name: str, rng: Random) -> str | None:
+    """A few requests, whenever they come: a fault that lasts minutes meets hardly any work."""
+    fault = rng.choice([one for one in RequestFault if one is not RequestFault.REFUSED])
+    until = world.clock.now() + 10 * DAY
+    trouble = Trouble(fault, until, rng.choice((0.3, 1.0)), left=rng.choice((1, 2, 5)))
+    return _trouble(world, name, rng, trouble)
+
+
 def _trouble(world: FleetWorld, name: str, rng: Random, trouble: Trouble) -> str:
     account = rng.choice(list(world.accounts.values()))
     account.begin(trouble)
@@ -87,6 +95,16 @@ def _trouble(world: FleetWorld, name: str, rng: Random, trouble: Trouble) -> str
 
 def _while(rng: Random) -> timedelta:
     return rng.choice((MINUTE, 20 * MINUTE, 3 * HOUR, DAY)) * (0.5 + rng.random())
+
+
+def account_never_comes_back(world: FleetWorld, name: str, rng: Random) -> str | None:
+    """An account of two is lost for good: what is there can be neither used nor ended."""
+    lost = rng.choice(("vobiz-a", "telnyx-b", "apinizer-b"))
+    if any(account.is_lost for account in world.accounts.values()):
+        return None
+    fault = rng.choice((RequestFault.UNAUTHORIZED, RequestFault.UNREACHABLE))
+    world.accounts[lost].begin(Trouble(fault, world.clock.now() + FOR_GOOD))
+    return f"{lost} never comes back: {fault.value}"
 
 
 def call_is_active(world: FleetWorld, name: str, rng: Random) -> str | None:
@@ -129,42 +147,17 @@ def process_restarts(world: FleetWorld, name: str, rng: Random) -> str | None:
     return f"{process.name} restarts in {away}"
 
 
-# -- the configuration
+def process_has_another_key(world: FleetWorld, name: str, rng: Random) -> str | None:
+    """The key and the id of another account come under an account's name: the wrong secret was mounted."""
+    kind = rng.choice(("vobiz", "apinizer"))
+    meant, by_mistake = rng.sample((f"{kind}-a", f"{kind}-b"), 2)
+    process = rng.choice(world.processes)
+    process.keys, world.had_another_key = {meant: by_mistake}, True
+    world.restart(process, MINUTE)
 
+    def corrected() -> None:
+        process.keys = {}
+        world.restart(process, MINUTE)
 
-def policy_changed(world: FleetWorld, name: str, rng: Random) -> str | None:
-    if name not in world.targets:
-        return None
-    policy, watched = rng.choice(POLICIES), world.judge.targets[name]
-    watched.interval = min(watched.interval, policy.schedule.longest / 2)
-    world.change_target(name, policy=policy)
-    _reloads(world, rng)
-    return f"{name} gets {policy.name}"
-
-
-def target_removed(world: FleetWorld, name: str, rng: Random) -> str | None:
-    if world.targets.pop(name, None) is None:
-        return None
-    _reloads(world, rng)
-    return f"{name} is removed"
-
-
-def target_added_again(world: FleetWorld, name: str, rng: Random) -> str | None:
-    gone = sorted(set(world.configured_once) - set(world.targets))
-    if not gone:
-        return None
-    back = rng.choice(gone)
-    world.targets[back] = world.configured_once[back]
-    _reloads(world, rng)
-    return f"{back} is configured again"
-
-
-def configuration_reloaded(world: FleetWorld, name: str, rng: Random) -> str | None:
-    for process in world.processes:
-        world.reload(process)
-    return "all processes reload"
-
-
-def _reloads(world: FleetWorld, rng: Random) -> None:
-    """One process reads a changed configuration before the others."""
-    world.reload(rng.choice(world.processes))
+    world.later(20 * _while(rng), corrected)
+    return f"{process.name} has the key of {by_mistake} under {meant}"

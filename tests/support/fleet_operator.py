@@ -2,17 +2,24 @@
 
 from random import Random
 
-from fleet_judge import JudgedTarget, PromiseBroken
-from fleet_people import asked
-from fleet_rest import alarms, wrongs
+from fleet_configuration import account_moved, finish_rename, retire, twin
+from fleet_judge import PromiseBroken
+from fleet_people import adopt, asked, give_up
+from fleet_rest import CLOCKS, ORPHAN, alarms, wrongs
+from fleet_targets import JudgedTarget
 from fleet_world import FleetWorld
 from simulated_accounts import STANDING
 
+from rotator.core.audit_words import AuditVerb
 from rotator.core.holding import HoldReason
-from rotator.core.model import Strategy
+from rotator.core.left_over import left_over
+from rotator.core.model import Strategy, Target
+from rotator.core.removal import after_forgetting
+from rotator.observe.needs import Need
 from rotator.observe.target_words import BLOCKED
 
 _VISITS = 6  # after which a command that the alerts name must have ended what was wrong
+_PATIENCE = 2  # visits, until an attempt is given up
 
 
 def operator_attends(world: FleetWorld, name: str, rng: Random) -> str | None:
@@ -21,32 +28,52 @@ def operator_attends(world: FleetWorld, name: str, rng: Random) -> str | None:
     Raises:
         PromiseBroken: what is wrong with a target outlasted so many visits, with its account well.
     """
-    attended = []
-    for target in list(world.targets):
-        watched = world.judge.targets[target]
-        if not alarms(world, watched):
+    attended = [
+        _leave(world, account.name, rng) for account in world.accounts.values() if _is_lost(world, account.name)
+    ]
+    for watched in world.judge.fleet:
+        shown = alarms(world, watched)
+        if not shown:
             watched.visits = 0
             continue
-        troubled = any(world.accounts[one].is_troubled for one in watched.accounts)
+        excused = CLOCKS in shown or any(world.accounts[one].is_troubled for one in watched.accounts)
         stays = next(wrongs(world, watched), None)
-        watched.visits = watched.visits + 1 if stays is not None and not troubled else 0
+        watched.visits = watched.visits + 1 if stays is not None and not excused else 0
         if watched.visits > _VISITS:
-            raise PromiseBroken("no way out", target, f"{stays}, after {_VISITS} visits of the operator")
-        blocked = watched.look is not None and watched.look.hold is not None and watched.look.hold.reason in BLOCKED
-        called_for = blocked or stays is not None or watched.refused_since is not None
-        if called_for and not troubled and _attend(world, watched):
-            attended.append(target)
+            raise PromiseBroken("no way out", watched.name, f"{stays}, after {_VISITS} visits of the operator")
+        troubled = any(world.accounts[one].is_troubled for one in watched.accounts)
+        if not troubled and _attend(world, watched, shown, rng, called_for=stays is not None):
+            attended.append(watched.name)
     return f"the operator attends to {' '.join(attended)}" if attended else None
 
 
-def _attend(world: FleetWorld, watched: JudgedTarget) -> str | None:
-    target = world.targets[watched.name]
+def _attend(world: FleetWorld, watched: JudgedTarget, shown: set[str], rng: Random, *, called_for: bool) -> object:
+    target = world.targets.get(watched.name)
     hold = watched.look.hold if watched.look is not None else None
+    if ORPHAN in shown:
+        return _end_orphans(world, watched, target)
+    if target is None:
+        left = left_over(world.judge.state(watched)) if watched.retired and Need.RETIREMENT_OVERDUE in shown else None
+        return left and retire(world, left)  # somebody brought its document back
+    if hold is not None and hold.reason is HoldReason.RENAMED and len(watched.names) > 1:
+        return finish_rename(world, watched.names[-2], watched.name)
     if hold is not None and hold.reason is HoldReason.DOCUMENT_DELETED:
         restored = [key for key in (target.path, target.name) if world.store.person_restores(key)]
-        world.judge.see_document(watched)
+        world.judge.see_documents(watched)
         world.wake(target.name)
-        return " ".join(restored)
+        return restored or adopt(world, target)
+    if Need.STAYS_OPEN in shown and watched.visits > _PATIENCE:
+        return give_up(world, watched)
+    blocked = hold is not None and hold.reason in BLOCKED
+    if not blocked and not called_for and watched.refused_since is None:
+        return None
+    _put_right_at_provider(world, watched, target)
+    if hold is not None and hold.reason is HoldReason.FOREIGN_DOCUMENT and rng.random() < 0.3:
+        return adopt(world, target)
+    return asked(world, target.name, "rotate --take-over", take_over=True)
+
+
+def _put_right_at_provider(world: FleetWorld, watched: JudgedTarget, target: Target) -> None:
     home = world.accounts[target.account]
     there = {stored.username for stored in home.stored.values()}
     if target.strategy is Strategy.IN_PLACE:  # which cannot create it, and at some providers cannot enable it
@@ -61,4 +88,66 @@ def _attend(world: FleetWorld, watched: JudgedTarget) -> str | None:
     for account, identity in watched.keys:  # what was deleted at the console took its grants with it
         if identity in world.accounts[account].stored:
             world.accounts[account].person_grants(world.accounts[account].stored[identity].username)
-    return asked(world, target.name, "rotate --take-over", take_over=True)
+
+
+# -- what nobody ends by himself
+
+
+def _is_lost(world: FleetWorld, account: str) -> bool:
+    return world.accounts[account].is_lost and account not in world.given_up
+
+
+def _leave(world: FleetWorld, account: str, rng: Random) -> str:
+    """Every target moves away from an account that is lost, and it leaves the configuration."""
+    for target in list(world.targets.values()):
+        if target.account == account:
+            account_moved(world, target.name, rng)
+    world.given_up.add(account)
+    world.removed = {name: one for name, one in world.removed.items() if one.account != account}
+    for process in world.processes:
+        world.reload(process, anew=True)
+    world.look_at_all()
+    return f"{account}, which is left for {twin(world, account)};"
+
+
+def _end_orphans(world: FleetWorld, watched: JudgedTarget, target: Target | None) -> object:
+    """`rotator retire`: ends what is published of a removed target; gives up what is at an account that is gone."""
+    state = world.judge.state(watched)
+    lost = [account for account in sorted(watched.accounts) if account in world.given_up]
+    if lost:
+        return _forget(world, watched, target, lost)
+    left = left_over(state)
+    if left is None or target is not None:
+        return None
+    if state.attempt is not None:
+        return None  # it ends first
+    done = retire(world, left)
+    if done:
+        world.removed.pop(watched.name, None)
+        world.wake(watched.name)
+    return done
+
+
+def _forget(world: FleetWorld, watched: JudgedTarget, target: Target | None, lost: list[str]) -> object:
+    state = world.judge.state(watched)
+    left = target or left_over(state)
+    if left is None:
+        return None
+    configured = [name for name in world.accounts if name not in world.given_up]
+    if target is not None and state.attempt is not None and state.attempt.staged.account in lost:
+        give_up(world, watched)
+    done = world.command(
+        left,
+        lambda engine: engine.removal.change(
+            left.name,
+            lambda known: after_forgetting(known, configured, configured=target is not None),
+            AuditVerb.GIVE_UP,
+            requested_by="a person",
+            reason="because",
+        ),
+    )
+    if done is not None and world.judge.published_account(watched) not in lost:
+        watched.accounts.difference_update(lost)
+        watched.keys = {key: None for key in watched.keys if key[0] not in lost}
+    world.wake(left.name)
+    return done

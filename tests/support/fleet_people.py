@@ -2,11 +2,13 @@
 
 from random import Random
 
-from fleet_judge import JudgedTarget
+from fleet_targets import JudgedTarget
 from fleet_world import FleetWorld
 
-from rotator.core.model import Purpose, Request
+from rotator.core.adoption import KnownToOperator
+from rotator.core.model import Purpose, Request, Target, TargetState
 from rotator.core.secret import Secret
+from rotator.engine import Engine
 
 
 def _by_person(world: FleetWorld, name: str, *, drift: bool = True) -> JudgedTarget:
@@ -49,6 +51,40 @@ def asked(world: FleetWorld, name: str, what: str, purpose: Purpose = Purpose.RO
     if purpose is Purpose.ROTATE:
         world.judge.targets[name].allowance += 1
     return f"somebody asks: {what}"
+
+
+def attempt_given_up(world: FleetWorld, name: str, rng: Random) -> str | None:
+    """`rotator abandon`, of whichever target has an attempt open."""
+    opened = [one for one in world.judge.fleet if one.open_attempt is not None and one.name in world.targets]
+    return give_up(world, rng.choice(opened)) if opened else None
+
+
+def give_up(world: FleetWorld, watched: JudgedTarget) -> str | None:
+    """`rotator abandon`."""
+    target, attempt = world.targets[watched.name], world.judge.state(watched).attempt
+    if attempt is None:
+        return None
+    done = world.command(target, lambda engine: engine.abandon(target, attempt.id, "a person", "because"))
+    watched.allowance += 1  # what was due is still due
+    world.judge.settle(watched, by_us=False)
+    world.wake(target.name)
+    return f"somebody gives up what is open of {target.name}" if done is not None else None
+
+
+def adopted(world: FleetWorld, name: str, rng: Random) -> str | None:
+    return adopt(world, world.targets[name]) if name in world.targets else None
+
+
+def adopt(world: FleetWorld, target: Target) -> str | None:
+    """`rotator adopt`."""
+    known = KnownToOperator()
+
+    def act(engine: Engine) -> object:
+        return engine.adopt(target, known, engine.plan_adoption(target, known), "a person", "because")
+
+    done = world.command(target, act)
+    world.wake(target.name)
+    return "somebody asks: adopt" if isinstance(done, TargetState) else None
 
 
 # -- people at a provider
@@ -153,13 +189,12 @@ def state_rolled_back(world: FleetWorld, name: str, rng: Random) -> str | None:
 
 
 def _path(world: FleetWorld, name: str) -> str:
-    target = world.targets.get(name)
-    return target.path if target else f"sip/{name}"
+    return world.judge.targets[name].paths[-1]
 
 
 def _wrote(world: FleetWorld, name: str, what: str) -> str:
     watched = _by_person(world, name)
-    world.judge.see_document(watched)
+    world.judge.see_documents(watched)
     return f"somebody {what}"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from engine_harness import DAY
@@ -71,5 +71,6 @@ class FleetProcess:
     clock: OffsetClock
     engine: Engine
     targets: dict[str, Target]
+    keys: dict[str, str] = field(default_factory=dict)  # by account, the one whose key and id it has by mistake
     down_until: datetime | None = None
     crash_after: int = 0  # boundaries of its next look

@@ -1,77 +1,122 @@
 """What is wrong in a simulated fleet at rest, and whether anybody was told: no fault is lifted before this."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 from engine_harness import DAY
-from fleet_judge import OUTAGE, JudgedTarget, PromiseBroken
+from fleet_judge import OUTAGE, PromiseBroken
 from fleet_processes import VERIFIED_EVERY
+from fleet_targets import JudgedTarget
 from fleet_world import FleetWorld
 
-from rotator.observe.target_figures import overdue
+from rotator.core.clocks import WORTH_TELLING
+from rotator.core.holding import HoldReason
+from rotator.core.left_over import left_over, orphans
+from rotator.observe.needs import Need, needs
+from rotator.observe.target_figures import TargetSnapshot, max_age
 from rotator.observe.target_words import BLOCKED
 
-_FAILING = 3  # RotatorTargetFailing
 _LONG = 3 * DAY  # that something may be wrong before somebody has to know of it
 _UNSEEN = VERIFIED_EVERY + _LONG  # what people break at the provider is found by the next verification
+_NO_ALERT = {HoldReason.IDLE_IN_OVERLAP}
+
+CIRCUIT, FORBIDDEN, CLOCKS, ORPHAN = "circuit open", "verb forbidden", "clocks differ", "orphan"
+_HELD_UP = {CIRCUIT, FORBIDDEN, CLOCKS, Need.KEEPS_FAILING, Need.STAYS_OPEN, Need.REFUSED, *BLOCKED.values()}
+SHOWN_BY: dict[str, set[str]] = {
+    "what is handed out is refused": {Need.REFUSED, Need.DEVICES_OUT, Need.UNVERIFIED, "document_deleted"}
+    | {"foreign_document", "account_changed", "account_missing", ORPHAN},
+    "an attempt stays open": {Need.STAYS_OPEN},
+    "what is compromised is accepted": _HELD_UP | {Need.RETIREMENT_OVERDUE, ORPHAN},
+    "a replaced credential is not retired": {Need.RETIREMENT_OVERDUE, CLOCKS, ORPHAN, "document_deleted"},
+    "a request stays": _HELD_UP,
+    "nobody rotates it any more": {ORPHAN, CLOCKS, "former_path"},  # or it is about to be withdrawn
+}
+"""By what is wrong: the alarms of which one has to show it. Any other alarm is about something else."""
 
 
-def alarms(world: FleetWorld, watched: JudgedTarget) -> list[str]:
-    """What an alert would tell of a target now."""
-    state, now = world.judge.state(watched.name), world.clock.now()
-    told = []
-    if state.failures >= _FAILING:
-        told.append("RotatorTargetFailing")
-    if state.attempt is not None and now - state.attempt.started_at > timedelta(hours=1):
-        told.append("RotatorAttemptStaysOpen")
-    if any(overdue(entry, now) for entry in state.ledger):
-        told.append("RotatorRetirementOverdue")
+@dataclass(frozen=True)
+class Wrong:
+    """Something that has been wrong with a target for so long that somebody has to know."""
+
+    kind: str
+    what: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.what}" if self.what else self.kind
+
+
+def alarms(world: FleetWorld, watched: JudgedTarget) -> set[str]:
+    """What alerts would tell of a target now, or of an account that it needs."""
+    state, now = world.judge.state(watched), world.clock.now()
+    target = world.targets.get(watched.name)
     hold = watched.look.hold if watched.look is not None else None
-    if hold is not None and hold.reason in BLOCKED:
-        told.append(f"RotatorTargetBlocked {BLOCKED[hold.reason]}")
-    if state.verification is not None and not state.verification.accepted:
-        told.append("verification refused")
-    open_circuits = {account for process in world.live() for account in process.engine.throttles.open_circuits()}
-    told += [f"RotatorCircuitOpen {account}" for account in sorted(watched.accounts & open_circuits)]
+    told: set[str] = set()
+    seen = target or left_over(state)
+    if seen is not None:
+        told |= {
+            need for need, since in needs(TargetSnapshot(seen, state, max_age(seen.policy), now, hold)) if since < now
+        }
+    if hold is not None and hold.reason in BLOCKED and hold.reason not in _NO_ALERT:
+        told.add(BLOCKED[hold.reason])
+    configured = [name for name in world.accounts if name not in world.given_up]
+    if any(orphans(state, configured, configured=target is not None)):
+        told.add(ORPHAN)
+    live = list(world.live())
+    if any(watched.accounts & set(process.engine.throttles.open_circuits()) for process in live):
+        told.add(CIRCUIT)
+    if any(
+        account in watched.accounts for process in live for account, _ in process.engine.throttles.forbidden_verbs()
+    ):
+        told.add(FORBIDDEN)
+    if any(abs(process.clock.offset - world.store.ahead) > WORTH_TELLING for process in live):
+        told.add(CLOCKS)
     return told
 
 
-def wrongs(world: FleetWorld, watched: JudgedTarget) -> Iterator[str]:
+def wrongs(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
     """Whatever has been wrong with a target for long enough that somebody has to know."""
-    now, judge = world.clock.now(), world.judge
+    now, judge, state = world.clock.now(), world.judge, world.judge.state(watched)
     calm = max((world.accounts[name].troubled_until or now - 30 * DAY for name in watched.accounts), default=now)
 
     def long_since(since: timedelta, at: object) -> bool:
         return isinstance(at, type(now)) and now - max(at, min(calm, now)) > since
 
     if watched.refused_since is not None and long_since(_UNSEEN, watched.refused_since):
-        yield "what is handed out is refused"
+        yield Wrong("what is handed out is refused")
     if watched.open_attempt is not None and long_since(_LONG, watched.open_attempt[1]):
-        yield "an attempt stays open"
+        yield Wrong("an attempt stays open")
     for username, password, since in watched.compromised:
         if judge.accepts(watched, username, password) and long_since(_LONG, since):
-            yield f"{username} is compromised and accepted"
-    state = judge.state(watched.name)
+            yield Wrong("what is compromised is accepted", username)
     for entry in state.ledger:
         if now - max(entry.ends_at, min(calm, now)) > 10 * DAY:
-            yield f"{entry.label} is not retired"
-    if state.request is not None and long_since(_LONG, state.request.at):
-        yield "a request stays"
+            yield Wrong("a replaced credential is not retired", entry.label)
+    if state.request is not None and watched.name in world.targets and long_since(_LONG, state.request.at):
+        yield Wrong("a request stays")
+    yield from _left_alone(world, watched)
+
+
+def _left_alone(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
+    if watched.removed_since is not None and world.clock.now() - watched.removed_since > _LONG:
+        used = [one for one in watched.in_use if world.judge.accepts(watched, one.username, one.password)]
+        if used:
+            yield Wrong("nobody rotates it any more", used[0].username or "")
 
 
 def judge_at_rest(world: FleetWorld) -> None:
-    """Judges every configured target as it is, faults and all.
+    """Judges every target as it is, faults and all, and what is left of those that were removed.
 
     Raises:
-        PromiseBroken: something is wrong, and no alert's metric shows it.
+        PromiseBroken: something is wrong, and no alarm that belongs to it shows it.
     """
-    for name in world.targets:
-        watched = world.judge.targets[name]
+    for watched in world.judge.fleet:
         world.judge.settle(watched, by_us=False)
         out = watched.refused_since
         shown = alarms(world, watched)
         for wrong in wrongs(world, watched):
-            if not shown:
-                raise PromiseBroken("not shown", name, wrong)
-        if out is not None and watched.refused_by_us and not shown and world.clock.now() - out > OUTAGE:
-            raise PromiseBroken("outage", name, f"devices are refused since {out:%Y-%m-%d %H:%M}")
+            if not shown & SHOWN_BY[wrong.kind]:
+                raise PromiseBroken("not shown", watched.name, f"{wrong}; shown: {sorted(shown)}")
+        by_us = out is not None and watched.refused_by_us and world.clock.now() - out > OUTAGE
+        if by_us and not shown & SHOWN_BY["what is handed out is refused"]:
+            raise PromiseBroken("outage", watched.name, f"devices are refused since {out:%Y-%m-%d %H:%M}")

@@ -8,7 +8,7 @@ from datetime import datetime
 from lagging_standby import StandbyStore
 
 from rotator.core.consumer_document import ConsumerDocument
-from rotator.core.model import Credential, TargetState
+from rotator.core.model import TargetState
 from rotator.core.secret import Secret
 from rotator.ports import Clock, StoreUnavailable, Versioned
 
@@ -36,10 +36,10 @@ class FleetStore(StandbyStore):
         if key in self._earlier:
             del self._earlier[key][:-_KEPT]
 
-    def write_consumer(self, path: str, credential: Credential, at: datetime | None, over: ConsumerDocument) -> int:
+    def _write(self, path: str, over: ConsumerDocument, document: ConsumerDocument) -> int:
         before = self.consumers.get(path)
         try:
-            return super().write_consumer(path, credential, at, over)
+            return super()._write(path, over, document)
         finally:
             if self.consumers.get(path) is not before:
                 self._published(path)

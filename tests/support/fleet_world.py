@@ -4,14 +4,15 @@ Time passes only between two events and where a call waits, so that an idle year
 interleave inside an effect (`test_any_order` does that); they crash there, and answers are lost there.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
+from typing import TypeVar
 from zlib import crc32
 
 from engine_harness import DAY
@@ -22,9 +23,13 @@ from fleet_vault import FleetStore
 from simulated_accounts import LAG, STANDING
 
 from rotator.core.actions import Step
+from rotator.core.adoption import AdoptionImpossible
+from rotator.core.holding import Hold
+from rotator.core.left_over import left_over
 from rotator.core.model import Request, Strategy, Target
-from rotator.engine import Engine, Look, Outcome
-from rotator.ports import Conflict, StoreError
+from rotator.core.removal import RemovalImpossible
+from rotator.engine import Engine, FormerNames, Look, Outcome
+from rotator.ports import StoreError
 from rotator.testing import Crash, FakeClock, FakeRandomness, MemoryAudit
 from rotator_simulator.account import Propagation
 
@@ -35,6 +40,7 @@ _STRAYS = 0.1  # of the looks, done by a process that the target does not belong
 _FRUITLESS = 12  # looks in a row that change nothing, after which the next ones are spaced out
 _WIDEST = timedelta(hours=6)
 _OPEN = timedelta(minutes=10)  # until the next look at a target on which something is under way
+T = TypeVar("T")
 _FRUITS = {Step.CLOSE, Step.UNDO, Step.DISABLE, Step.DELETE}
 
 
@@ -66,20 +72,27 @@ class FleetWorld:
         self.history: list[HistoryLine] = []
         self._trace = sha256()
         self.looks = 0
-        self.acting: tuple[FleetProcess, Target] | None = None  # whose look at what is under way
+        self.acting: tuple[FleetProcess | None, Target] | None = None  # who works on what; None: a command
         self._holders = count(1)
         self._order = count()
         self._queue: list[tuple[datetime, int, int, str]] = []
         self._timers: dict[int, Callable[[], object]] = {}
-        self._planned: dict[tuple[int, str], datetime] = {}
-        self._fruitless: dict[tuple[int, str], int] = {}
+        self._planned: dict[tuple[int, str], tuple[datetime, bool]] = {}  # whether it begins with what is in memory
+        self._fruitless: dict[tuple[int, str], int] = defaultdict(int)
         self.accounts = {name: self._account(name, rng) for name in ACCOUNTS}
+        self.identities = {  # the name of each account by how its provider knows it
+            identity: key
+            for key, one in self.accounts.items()
+            if not key.startswith("telnyx")  # it does not say which account a key belongs to
+            and (identity := one.provider.adapter(self.clock, FakeRandomness()).identity)
+        }
+        self.had_another_key = False
         self.targets: dict[str, Target] = {}  # as the configuration file has them now
         names = list(ACCOUNTS)
         for number in range(targets):
             self._add_target(f"phone{number:02d}", names[number % len(names)], rng)
-        self.configured_once = dict(self.targets)
-        self.client = self._engine("client", OffsetClock(self.clock))
+        self.removed: dict[str, Target] = {}  # from the configuration, and may come back
+        self.given_up: set[str] = set()  # accounts that the configuration does not have any more
         self.processes = [self._process(f"process-{number}") for number in range(processes or rng.choice((2, 3)))]
         for process in self.processes:
             self.plan_all(process)
@@ -107,13 +120,16 @@ class FleetWorld:
 
     def _process(self, name: str) -> FleetProcess:
         clock = OffsetClock(self.clock)
-        return FleetProcess(name, clock, self._engine(name, clock), dict(self.targets))
+        return FleetProcess(name, clock, self._engine(name, clock, {}), dict(self.targets))
 
-    def _engine(self, name: str, clock: OffsetClock) -> Engine:
+    def _engine(self, name: str, clock: OffsetClock, keys: Mapping[str, str]) -> Engine:
+        configured = {key: keys.get(key, key) for key in self.accounts if key not in self.given_up}
         randomness = FakeRandomness(self.luck.randrange(1 << 30))
         return Engine(
             store=self.store,
-            providers={key: one.provider.adapter(clock, randomness) for key, one in self.accounts.items()},
+            providers={
+                key: self.accounts[meant].provider.adapter(clock, randomness) for key, meant in configured.items()
+            },
             clock=clock,
             randomness=randomness,
             audit=self.audit,
@@ -121,32 +137,34 @@ class FleetWorld:
             limits=LIMITS,
             observe=lambda target, state: None,
             stopping=lambda: False,
+            former_names=FormerNames(self.store, frozenset(self.targets)),
         )
 
     def restart(self, process: FleetProcess, after: timedelta) -> None:
         """A process ends, and begins again with the configuration of now."""
         process.down_until = self.clock.now() + after
-        process.engine = self._engine(process.name, process.clock)
-        self.reload(process)
+        self.reload(process, anew=True)
 
-    def reload(self, process: FleetProcess) -> None:
+    def reload(self, process: FleetProcess, *, anew: bool = False) -> None:
         """A process reads the configuration again. A look at a target that is as before would find nothing new."""
         before, process.targets = process.targets, dict(self.targets)
-        for name, target in self.targets.items():
-            if target != before.get(name):
+        if anew or before != process.targets:
+            process.engine = self._engine(process.name, process.clock, process.keys)
+        for name in {**before, **self.targets}:
+            if self.targets.get(name) != before.get(name):
                 self._plan(self.processes.index(process), name, self.clock.now() + timedelta(seconds=1))
 
     def plan_all(self, process: FleetProcess) -> None:
         """A process looks at every target again."""
         number = self.processes.index(process)
         start = max(self.clock.now(), process.down_until or self.clock.now())
-        for name in process.targets:
+        for name in self.judge.targets:
             self._fruitless[number, name] = 0
             self._plan(number, name, start + timedelta(seconds=60 * self.luck.random()))
 
     def look_at_all(self) -> None:
         """Every target is looked at again, each by one process."""
-        for name in self.configured_once:
+        for name in self.judge.targets:
             self._plan_soon(self.luck.randrange(len(self.processes)), name)
 
     def wake(self, name: str) -> None:
@@ -158,11 +176,13 @@ class FleetWorld:
         self._fruitless[number, name] = 0
         self._plan(number, name, self.clock.now() + timedelta(seconds=1 + 60 * self.luck.random()))
 
-    def _plan(self, number: int, name: str, at: datetime, *, only_earlier: bool = False) -> None:
+    def _plan(
+        self, number: int, name: str, at: datetime, *, only_earlier: bool = False, from_memory: bool = False
+    ) -> None:
         planned = self._planned.get((number, name))
-        if only_earlier and planned is not None and planned <= at:
+        if only_earlier and planned is not None and planned[0] <= at:
             return
-        self._planned[number, name] = at
+        self._planned[number, name] = at, from_memory
         heappush(self._queue, (at, next(self._order), number, name))
 
     # -- time
@@ -178,7 +198,7 @@ class FleetWorld:
         while self._queue and self._queue[0][0] < end:
             at, order, number, name = heappop(self._queue)
             act = self._timers.pop(order, None)
-            if act is None and self._planned.get((number, name)) != at:
+            if act is None and self._planned.get((number, name), (None,))[0] != at:
                 continue
             if at > self.clock.now():
                 self.clock.advance(at - self.clock.now())
@@ -191,8 +211,8 @@ class FleetWorld:
 
     def _look(self, number: int, name: str) -> None:
         process = self.processes[number]
-        target = process.targets.get(name)
-        self._planned.pop((number, name), None)
+        target = process.targets.get(name) or self._left_over(name)
+        _, from_memory = self._planned.pop((number, name))
         if target is None:
             return
         if process.down_until is not None and self.clock.now() < process.down_until:
@@ -203,10 +223,9 @@ class FleetWorld:
         self.looks += 1
         self.points.left = process.crash_after
         self.acting = (process, target)
-        version = self._version(name)
         look = None
         try:
-            look = process.engine.look(target)
+            look = process.engine.look(target, fresh=not from_memory)
         except Crash as crash:
             self.note(name, f"{process.name} dies, {' '.join(str(crash).split()[:2])}; {crash}")
             self.restart(process, timedelta(seconds=10 + 600 * self.luck.random()))
@@ -214,14 +233,19 @@ class FleetWorld:
         finally:
             self.acting, process.crash_after, self.points.left = None, self.points.left, 0
         if look is not None:
-            self._after_look(number, look, changed=self._version(name) != version)
+            self._after_look(number, look)
         self.judge.after_look(name, look)
+
+    def _left_over(self, name: str) -> Target | None:
+        """What is left of a target that a process does not have in its configuration."""
+        versioned = self.store.states.get(name)
+        return left_over(versioned.state) if versioned is not None and not versioned.deleted else None
 
     def _version(self, name: str) -> int:
         current = self.store.states.get(name)
         return current.version if current else 0
 
-    def _after_look(self, number: int, look: Look, *, changed: bool) -> None:
+    def _after_look(self, number: int, look: Look) -> None:
         process, name, now = self.processes[number], look.target, self.clock.now()
         if look.steps:
             self.note(name, f"{process.name}: {' '.join(look.steps)}: {look.outcome.value}; {look.message}")
@@ -246,7 +270,7 @@ class FleetWorld:
             owner = self.luck.randrange(len(self.processes))
         if owner != number:
             self._plan(number, name, sweep)
-        self._plan(owner, name, following, only_earlier=owner != number)
+        self._plan(owner, name, following, only_earlier=owner != number, from_memory=following < sweep)
 
     def note(self, target: str, text: str) -> None:
         """Keeps one line of history, and adds what was done to the trace: a message may name a port or an id."""
@@ -263,15 +287,40 @@ class FleetWorld:
 
     def request(self, name: str, request: Request) -> bool:
         """Somebody asks for something, with the command line; False if Vault did not store it, whatever it answered."""
-        version = self._version(name)
-        with suppress(Conflict, StoreError):
-            self.client.request(self.targets[name], request)
+        version, target = self._version(name), self.targets[name]
+        self.command(target, lambda engine: engine.request(target, request))
         self.wake(name)
         return self._version(name) != version
+
+    def command(self, target: Target, act: Callable[[Engine], T], dies_at: int = 0) -> T | Hold | None:
+        """Somebody runs a command, in a process of its own; None if it could not be carried out.
+
+        Args:
+            dies_at: the boundary at which the process dies; 0: none.
+        """
+        engine = self._engine("command", OffsetClock(self.clock), {})
+        self.acting, self.points.left = (None, target), dies_at
+        try:
+            return act(engine)
+        except (Crash, StoreError, RemovalImpossible, AdoptionImpossible):
+            return None
+        finally:
+            self.acting, self.points.left = None, 0
+            self.judge.raise_broken()
 
     def change_target(self, name: str, **changes: object) -> None:
         """Somebody edits a target in the configuration file; each process reads it at its next reload."""
         self.targets[name] = replace(self.targets[name], **changes)  # type: ignore[arg-type]
+
+    def remove_target(self, name: str) -> Target:
+        """Somebody takes a target out of the configuration file."""
+        self.judge.targets[name].removed_since = self.clock.now()
+        return self.targets.pop(name)
+
+    def add_target(self, target: Target) -> None:
+        """Somebody adds a target to the configuration file."""
+        self.judge.targets[target.name].removed_since = None
+        self.targets[target.name] = target
 
     def live(self) -> Iterable[FleetProcess]:
         """The processes that run now."""

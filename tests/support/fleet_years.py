@@ -76,7 +76,7 @@ def run_fleet(seed: int, years: float, targets: int = 100, events: Sequence[Flee
         seed,
         years,
         happened,
-        sum(one.rotations for one in world.judge.targets.values()),
+        sum(one.rotations for one in world.judge.fleet),
         world.judge.effects,
         world.looks,
         world.trace,

@@ -18,6 +18,7 @@ from rotator.engine.memory import Memory
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.session import Session
 from rotator.engine.throttles import Throttles
+from rotator.engine.waves import Waves
 from rotator.ports import Versioned
 from rotator.testing import CHOSEN, FakeClock, FakeRandomness, MemoryAudit, MemoryStore
 
@@ -76,6 +77,7 @@ class SingleEffect:
             self.audit,
             self.throttles,
             LIMITS,
+            Waves(self.store, self.clock, {}),
             raises_paced=False,
         )
         self.store.states[target.name] = Versioned(state, 1)

@@ -160,22 +160,27 @@ def test_whatever_happens_no_target_is_looked_at_twice_at_once_and_every_plan_is
     assert set(last) >= set(wanted)
 
 
-@pytest.mark.parametrize(("targets", "step"), [(1, 30.0), (3, 10.0), (60, 0.5), (10_000, 0.5)])
-def test_the_sweep_takes_a_poll_for_all_or_half_a_second_for_each(targets: int, step: float):
+@pytest.mark.parametrize(
+    ("targets", "together", "pause"), [(1, 1, 30.0), (3, 1, 10.0), (20, 1, 1.5), (60, 4, 2.0), (10_000, 4, 2.0)]
+)
+def test_the_sweep_takes_a_poll_for_all_or_half_a_second_for_each(targets: int, together: int, pause: float):
     sweep = Sweep(timedelta(seconds=30))
     sweep.restart(NOW)
     assert sweep.moment is None
     names = [f"phone-{number}" for number in range(targets)]
     sweep.set_names(names)
-    assert sweep.moment == NOW + timedelta(seconds=step)
-    seen = [sweep.step(NOW + number * SECOND) for number in range(targets)]
-    assert sorted(seen) == sorted(names)
-    assert sweep.moment == NOW + (targets - 1) * SECOND + timedelta(seconds=step)
+    assert sweep.takes == timedelta(seconds=max(30, targets / 2))
+    assert sweep.moment == NOW + timedelta(seconds=pause)
+    steps = [sweep.step(NOW + number * SECOND) for number in range(targets // together)]
+    assert {len(step) for step in steps} == {together}
+    assert sorted(name for step in steps for name in step) == sorted(names)
+    assert sweep.moment == NOW + (len(steps) - 1) * SECOND + timedelta(seconds=pause)
 
 
 def test_the_sweep_goes_on_where_it_was_if_targets_go():
-    sweep = Sweep(SECOND)
+    sweep = Sweep(10 * SECOND)
     sweep.set_names(list("abcde"))
-    assert [sweep.step(NOW) for _ in range(4)] == list("bcde")
+    assert [sweep.step(NOW) for _ in range(6)] == [["a"], ["b"], ["c"], ["d"], ["e"], ["a"]]
+    sweep.step(NOW)
     sweep.set_names(["a", "b"])
-    assert {sweep.step(NOW), sweep.step(NOW)} == {"a", "b"}
+    assert sorted(sweep.step(NOW) + sweep.step(NOW)) == ["a", "b"]

@@ -14,12 +14,22 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polling import eventually
 
 from rotator.core.audit_words import AuditVerb
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.observe.audit import AuditError, AuditLog, FileSink, StreamSink
-from rotator.observe.chain import GENESIS, Position, VerifyResult, canonical_json, digest, verify
+from rotator.observe.chain import (
+    GENESIS,
+    Entry,
+    Position,
+    VerifyResult,
+    canonical_json,
+    continue_chain,
+    digest,
+    verify,
+)
 from rotator.observe.redact import Redactor
 from rotator.testing import FakeClock, FakeRandomness
 
@@ -123,6 +133,49 @@ def test_records_of_many_threads_form_one_chain(tmp_path: Path) -> None:
         thread.join()
     result = verify(lines_of(tmp_path / "audit"))
     assert (result.ok, result.records, len(result.chains)) == (True, 100, 1)
+
+
+class SlowSink:
+    """Takes its time for the first record, as a disk may; `flushed` has how many came with each flush."""
+
+    def __init__(self) -> None:
+        self.flushed: list[int] = []
+        self.begun, self.may_end = threading.Event(), threading.Event()
+        self.failing = False
+
+    def append(self, position: Position, entries: tuple[Entry, ...]) -> Position:
+        if entries:
+            self.flushed.append(len(entries))
+            self.begun.set()
+            assert self.may_end.wait(20)
+        if self.failing:
+            raise OSError(errno.ENOSPC, "full")
+        return continue_chain(position, entries)[1]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_comes_while_the_disk_is_busy_is_flushed_together(fails: bool) -> None:
+    sink = SlowSink()
+    log = AuditLog(sink, FakeClock(), FakeRandomness(), Redactor())
+    threads = [threading.Thread(target=log.record, args=("x", f"t{number}", "done")) for number in range(5)]
+    threads[0].start()
+    assert sink.begun.wait(20)
+    for thread in threads[1:]:
+        thread.start()
+    eventually(lambda: len(log._waiting) == 5, "the others have not come")
+    sink.failing = fails
+    sink.may_end.set()
+    for thread in threads:
+        thread.join(20)
+    if fails:  # each of them tries again, and all are kept
+        assert sink.flushed == [1, 5, 5, 5, 5]
+        assert log.status.waiting == 5
+        sink.failing = False
+        log.record("x", "t", "done")
+        assert sink.flushed[-1] == 6
+    else:
+        assert sink.flushed == [1, 4]
+    assert (log.status.waiting, log.status.position.seq) == (0, 5 if fails else 4)
 
 
 # --- verify

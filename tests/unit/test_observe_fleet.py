@@ -103,6 +103,15 @@ def test_sums_that_are_kept_are_those_that_are_made_anew(seed):
             2 * DAY,
         ),
         (Need.NOT_LOOKED_AT, TARGET, PUBLISHED, LOOKED_AT_WITHIN),
+        (
+            Need.DEVICES_OUT,
+            TARGET,
+            replace(
+                PUBLISHED,
+                attempt=replace(ATTEMPT, strategy=IN_PLACE.strategy, phase=Phase.APPLIED, started_at=FakeClock().now()),
+            ),
+            timedelta(minutes=3),
+        ),
     ],
 )
 def test_time_alone_brings_a_need_about(need, target, state, after):
@@ -119,10 +128,6 @@ def test_time_alone_brings_a_need_about(need, target, state, after):
     ("need", "state"),
     [
         (Need.KEEPS_FAILING, replace(PUBLISHED, failures=3)),
-        (
-            Need.DEVICES_OUT,
-            replace(PUBLISHED, attempt=replace(ATTEMPT, strategy=IN_PLACE.strategy, phase=Phase.APPLIED)),
-        ),
         (Need.REFUSED, replace(PUBLISHED, verification=Verification(FakeClock().now(), accepted=False, refusals=2))),
         (Need.IN_THE_FUTURE, replace(PUBLISHED, last_rotation=FakeClock().now() + HOUR + MOMENT)),
     ],

@@ -300,6 +300,7 @@ def test_the_process_says_how_it_does_itself() -> None:
     source.config_loaded(ok=False)
     source.circuit("acc", is_open=True)
     source.circuit("acc2", is_open=False)
+    source.follow_paces(lambda: {"acc": (12.5, 0.7)})
     source.missed_run("max_instances")
     source.sweep_takes(timedelta(minutes=2))
     source.clock_jumped(forward=True)
@@ -315,6 +316,8 @@ def test_the_process_says_how_it_does_itself() -> None:
         ("rotator_sweep_round_seconds", ()): 120,
         ("rotator_circuit_open", ("acc",)): 1,
         ("rotator_circuit_open", ("acc2",)): 0,
+        ("rotator_account_held_seconds", ("acc",)): 12.5,
+        ("rotator_account_rate_share", ("acc",)): 0.7,
         ("rotator_scheduler_missed_runs_total", ("max_instances",)): 1,
         ("rotator_clock_jumps_total", ("forward",)): 1,
         ("rotator_clock_jumps_total", ("backward",)): 1,

@@ -326,3 +326,17 @@ def test_two_selections_do_not_mean_one_target(tmp_path):
         "give each selection its own"
         for key in ("name", "path")
     ]
+
+
+def test_a_budget_that_is_too_small_for_the_fleet_is_a_warning(tmp_path):
+    """Two thousand targets at ten a day are not done in ninety days."""
+    rows = "".join(f"n{number},u{number}\n" for number in range(2000))
+    text = changed(included(tmp_path, "l.csv", f"name,username\n{rows}"), "overlap: 24h", "first: {per_day: 10}")
+    text = changed(text, "strategy: in-place", "strategy: replace")
+
+    (warning,) = warnings_of(text, tmp_path)
+
+    assert str(warning).endswith(
+        "config.yaml:12: policies.usual.first: 2,000 targets at one account take 200 days: passwords become older than "
+        "`every` allows; set per_day to at least 23"
+    )

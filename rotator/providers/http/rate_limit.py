@@ -255,10 +255,10 @@ class Pacer:
         with self._condition:
             return max(self._held_for(self._clock.monotonic(), urgent=False), 0.0)
 
-    def rate(self) -> float | None:
-        """Returns the requests a second that are allowed now; None: as many as there are."""
+    def share(self) -> float:
+        """Returns the share of the limit that is used at most: less than 1 after answers 429."""
         with self._condition:
-            return self._slots.rate if self._slots is not None else None
+            return self._slots.share if self._slots is not None else 1.0
 
     def _held_for(self, now: float, *, urgent: bool) -> float:
         until = min(self._held_until, self._held_since + URGENT_HELD.total_seconds()) if urgent else self._held_until

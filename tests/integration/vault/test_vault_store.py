@@ -288,7 +288,7 @@ class TestLostAnswers:
             session.store.check()
 
             def reply(seen: ProxiedExchange) -> bytes:
-                session.clock.ahead += 10  # one try is enough here
+                session.clock.ahead += 6  # one try is enough here
                 return huge
 
             proxy.tamper = reply

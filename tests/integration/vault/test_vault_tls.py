@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from openbao_server import Bao
+from openbao_server import Bao, SkippingClock
 
 from rotator.ports import StoreError, StoreUnavailable
-from rotator.vault.transport import Connection, open_session
+from rotator.vault.transport import Connection, VaultSession
 
 
 def pump(source: socket.socket, sink: socket.socket) -> None:
@@ -109,9 +109,43 @@ def test_a_ca_file_that_cannot_be_used_is_an_error_at_once(bao: Bao, tmp_path: P
         bao.client(address="https://127.0.0.1:1", ca_file=file)
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:8200", "https://vault:8200"])
-def test_plain_http_never_goes_through_a_proxy_of_the_environment(address: str) -> None:
-    session = open_session(Connection(address), None)  # type: ignore[arg-type]  # the clock is for answers only
-    assert session.trust_env is address.startswith("https")
-    assert session.verify is True
+@pytest.fixture
+def asked_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+    """What a proxy, which the environment names for every scheme, is asked for."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{listener.getsockname()[1]}")
+    asked: list[bytes] = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                asked.append(client.recv(65536).partition(b" HTTP/")[0])
+                client.close()
+
+    acceptor = threading.Thread(target=serve)
+    acceptor.start()
+    yield asked
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    acceptor.join()
+
+
+@pytest.mark.parametrize(
+    ("address", "excepted", "asks"),
+    [
+        ("http://127.0.0.1:1", "", []),
+        ("https://vault.test:8200", "", [b"CONNECT vault.test:8200"]),
+        ("https://vault.test:8200", "vault.test", []),
+    ],
+)
+def test_only_tls_goes_through_a_proxy_of_the_environment(
+    address: str, excepted: str, asks: list[bytes], asked_proxy: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", excepted)
+    session = VaultSession(Connection(address), SkippingClock())
+    with pytest.raises(StoreUnavailable, match="unreachable, or the connection broke"):
+        session.request("GET", f"{address}/v1/sys/health", timeout=5)
+    assert asked_proxy == asks
     session.close()

@@ -46,6 +46,7 @@ from rotator.core.actions import (
     TakeClaim,
     Verb,
 )
+from rotator.core.canaries import CanaryResult, CanaryVerdict
 from rotator.core.circuit import ProviderVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import CHECKS, decide, draw_due_time
@@ -86,6 +87,12 @@ HOLDS = {
     HoldReason.LEFT_ALONE: facts(IN_PLACE, state_request=REQUEST, state_verify_failures=1, state_verify_at=NOW + HOUR),
     HoldReason.PACED: facts(state_request=REQUEST, paced={"fake": NOW + HOUR}),
     HoldReason.PROVING: facts(IN_PLACE, state_request=REQUEST, proving_accounts=frozenset({"fake"})),
+    HoldReason.CANARY_FAILED: facts(
+        state_next_rotation=None, canary=CanaryVerdict(CanaryResult.FAILED, "lobby", "it is not accepted")
+    ),
+    HoldReason.WAITING_FOR_CANARY: facts(
+        state_next_rotation=None, canary=CanaryVerdict(CanaryResult.WAITING, "lobby", "it was not rotated yet")
+    ),
     HoldReason.BACKING_OFF: facts(state_request=REQUEST, state_not_before=NOW + HOUR, state_failures=1),
     HoldReason.PROPAGATING: facts(state_attempt=attempt(phase=Phase.APPLIED), state_not_before=NOW + HOUR),
     HoldReason.LOG_INS_REST: facts(state_attempt=attempt(phase=Phase.APPLIED), log_ins_rest_until={"fake": NOW + HOUR}),

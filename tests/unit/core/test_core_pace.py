@@ -238,4 +238,4 @@ def test_a_lowered_rate_spaces_the_slots():
     shared.pace = AccountPace().after_hold(Moment(START - 10 * SECOND), SECOND, refused=True)
     used = busy([process], 20.0)
     assert 6.5 < used < 7.2
-    assert process.slots.rate == pytest.approx(7.0)
+    assert process.slots.share == pytest.approx(0.7)

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
+from process_variants import act_at_boundary
 
 from rotator.core.adoption import KnownToOperator
 from rotator.core.audit_words import AuditOutcome, AuditVerb
@@ -14,7 +15,7 @@ from rotator.core.left_over import OrphanKind, is_empty, left_over, orphans
 from rotator.core.model import Claim, Credential
 from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten
 from rotator.engine import Outcome
-from rotator.testing import FakeFault
+from rotator.testing import Crash, FakeFault
 
 MOVED_PATH = "phones/office"
 STRATEGIES = [REPLACE, ALTERNATING, IN_PLACE]
@@ -438,6 +439,50 @@ def test_a_document_that_cannot_be_withdrawn_keeps_its_credential_and_its_whole_
     assert world.consumer.withdrawn
     enabled = [held.username for held in world.provider.credentials.values() if held.enabled]
     assert enabled == [world.state.ledger[-1].credential.username]
+
+
+@pytest.mark.parametrize("rotating", [False, True])
+def test_a_document_whose_record_was_lost_is_kept_true_and_withdrawn(rotating):
+    """Found by the years of a fleet, seed 12: a process with an older configuration wrote at the old path, and died."""
+    world = rotated()
+
+    def die() -> None:
+        raise Crash
+
+    move(world)
+    if rotating:
+        world.request(world.engine())
+    act_at_boundary(world, "after write consumer", die)
+    with pytest.raises(Crash):
+        world.engine().look(world.target)
+    assert works(world, MOVED_PATH)
+    world.target = replace(world.target, path="sip/office")
+    world.settle(world.engine(), DAY / 2)
+    world.request(world.engine())
+    world.until_rotated(world.engine())
+    assert works(world, MOVED_PATH)
+    world.settle(world.engine(), 3 * DAY)
+    assert world.store.read_consumer(MOVED_PATH).withdrawn
+    assert works(world, "sip/office")
+
+
+def test_an_overlap_begins_with_the_withdrawal_although_its_record_was_lost():
+    """Found by the years of a fleet, seed 12: the document was withdrawn already, and seemed to concern nobody."""
+    world = rotated()
+    retire(world)
+    world.clock.advance(2 * DAY)  # no process ran
+
+    def die() -> None:
+        raise Crash
+
+    act_at_boundary(world, "after write consumer", die)
+    with pytest.raises(Crash):
+        world.engine().look(world.target)
+    assert world.consumer.withdrawn
+    world.settle(world.engine(), DAY / 2)
+    assert not world.state.former_paths
+    enabled = [held.username for held in world.provider.credentials.values() if held.enabled]
+    assert world.state.ledger[-1].credential.username in enabled
 
 
 def test_at_once_leaves_out_overlap_and_quarantine_but_not_the_order():

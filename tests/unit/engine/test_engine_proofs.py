@@ -103,6 +103,13 @@ def test_a_fleet_learns_when_a_new_password_is_likely_to_be_accepted():
     assert world.provider.wrong <= 2 * BURST
 
 
+def test_a_fleet_that_is_rotated_at_once_is_not_held_up_by_what_is_still_propagating():
+    world, targets = fleet(60, lag=timedelta(seconds=5))
+    looked_at(world, world.engine(), targets, timedelta(seconds=20))
+    assert all(world.store.consumers.get(target.path) for target in targets)
+    assert world.provider.wrong <= BURST
+
+
 def test_verifications_wait_even_those_by_hand():
     world, targets = fleet(2 * BURST, replace(IN_PLACE, policy=replace(POLICY, verify=timedelta(hours=1))))
     for target in targets:

@@ -1,0 +1,155 @@
+"""How the configuration of a simulated fleet changes: policies, names, paths, accounts, strategies; targets end."""
+
+from dataclasses import replace
+from random import Random
+
+from fleet_people import asked
+from fleet_processes import POLICIES
+from fleet_world import FleetWorld
+from simulated_accounts import STANDING
+
+from rotator.core.audit_words import AuditVerb
+from rotator.core.model import Strategy, Target
+from rotator.core.removal import after_retirement
+
+_WHO = {"requested_by": "a person", "reason": "because"}
+
+
+def policy_changed(world: FleetWorld, name: str, rng: Random) -> str | None:
+    if name not in world.targets:
+        return None
+    policy, watched = rng.choice(POLICIES), world.judge.targets[name]
+    watched.interval = min(watched.interval, policy.schedule.longest / 2)
+    world.change_target(name, policy=policy)
+    _read_by_one(world, rng)
+    return f"{name} gets {policy.name}"
+
+
+def target_removed(world: FleetWorld, name: str, rng: Random) -> str | None:
+    if name not in world.targets:
+        return None
+    world.removed[name] = world.remove_target(name)
+    _read_by_one(world, rng)
+    return f"{name} is removed"
+
+
+def target_added_again(world: FleetWorld, name: str, rng: Random) -> str | None:
+    if not world.removed:
+        return None
+    back = rng.choice(sorted(world.removed))
+    world.add_target(world.removed.pop(back))
+    _read_by_one(world, rng)
+    return f"{back} is configured again"
+
+
+def target_renamed(world: FleetWorld, name: str, rng: Random) -> str | None:
+    """In the configuration, and by the command; now and then somebody forgets that until an alert reminds him."""
+    new = f"{name}x"
+    if name not in world.targets or new in world.judge.targets:
+        return None
+    world.judge.rename(world.judge.targets[name], new)
+    world.targets[new] = replace(world.targets.pop(name), name=new)
+    _read_by_one(world, rng)
+    if rng.random() < 0.7:
+        finish_rename(world, name, new, dies_at=rng.choice((0, 0, rng.randrange(1, 6))))
+    return f"{name} is {new} now"
+
+
+def finish_rename(world: FleetWorld, old: str, new: str, dies_at: int = 0) -> object:
+    """`rotator rename`, which may be cut anywhere and repeated."""
+    return world.command(world.targets[new], lambda engine: engine.removal.rename(old, new, **_WHO), dies_at=dies_at)
+
+
+def path_moved(world: FleetWorld, name: str, rng: Random) -> str | None:
+    if name not in world.targets:
+        return None
+    path = f"sip/{name}/{rng.randrange(3)}"
+    if path == world.targets[name].path:
+        return None
+    world.judge.move(world.judge.targets[name], path)
+    world.change_target(name, path=path)
+    _read_by_one(world, rng)
+    return f"{name} moves to {path}"
+
+
+def account_moved(world: FleetWorld, name: str, rng: Random) -> str | None:
+    """To the other account of its kind, where its usernames are made by hand, as the procedure says."""
+    target = world.targets.get(name)
+    other = None if target is None else twin(world, target.account)
+    if target is None or other is None:
+        return None
+    _make_missing(world, name, other, target.usernames)
+    world.change_target(name, account=other)
+    _read_by_one(world, rng)
+    return f"{name} moves to {other}; {asked(world, name, 'rotate')}"
+
+
+def strategy_changed(world: FleetWorld, name: str, rng: Random) -> str | None:
+    target = world.targets.get(name)
+    if target is None:
+        return None
+    strategy = rng.choice(world.accounts[target.account].strategies)
+    if strategy is target.strategy:
+        return None
+    first = target.usernames[:1]
+    usernames = (*first, f"{first[0]}b") if strategy is Strategy.ALTERNATING else first
+    _make_missing(world, name, target.account, usernames)
+    world.judge.targets[name].allowance += 1  # an attempt of the other strategy ends, and its request is renewed
+    world.change_target(name, strategy=strategy, usernames=usernames)
+    _read_by_one(world, rng)
+    return f"{name} is {strategy.value} now"
+
+
+def target_retired(world: FleetWorld, name: str, rng: Random) -> str | None:
+    """`rotator retire --published`, and then it is taken out of the configuration."""
+    target = world.targets.get(name)
+    if target is None or not retire(world, target):
+        return None
+    world.remove_target(name)
+    _read_by_one(world, rng)
+    return f"{name} is retired"
+
+
+def retire(world: FleetWorld, target: Target) -> bool:
+    """`rotator retire --published`; False if it could not be done."""
+    now = world.clock.now()
+    done = world.command(
+        target,
+        lambda engine: engine.removal.change(
+            target.name,
+            lambda state: after_retirement(state, target.policy, now, at_once=False),
+            AuditVerb.REQUEST_RETIREMENT,
+            **_WHO,
+        ),
+    )
+    watched = world.judge.targets[target.name]
+    watched.retired = world.judge.state(watched).retired_at is not None
+    return watched.retired and done is not None
+
+
+def configuration_reloaded(world: FleetWorld, name: str, rng: Random) -> str | None:
+    for process in world.processes:
+        world.reload(process)
+    return "all processes reload"
+
+
+def twin(world: FleetWorld, account: str) -> str | None:
+    """The other account of the same kind."""
+    stem, _, letter = account.rpartition("-")
+    other = f"{stem}-{'b' if letter == 'a' else 'a'}"
+    return other if letter in ("a", "b") and other not in world.given_up else None
+
+
+def _make_missing(world: FleetWorld, name: str, account: str, usernames: tuple[str, ...]) -> None:
+    home, watched = world.accounts[account], world.judge.targets[name]
+    watched.accounts.add(account)
+    there = {stored.username for stored in home.stored.values()}
+    for username in usernames:
+        if username not in there:
+            home.person_creates(username, STANDING)
+            world.judge.own(watched, (account, next(reversed(home.stored))), by_people=True)
+
+
+def _read_by_one(world: FleetWorld, rng: Random) -> None:
+    """One process reads a changed configuration before the others."""
+    world.reload(rng.choice(world.processes))

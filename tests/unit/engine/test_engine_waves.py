@@ -1,0 +1,154 @@
+"""A fleet that begins: canaries first, then so many a day, over processes and restarts."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from engine_harness import DAY, IN_PLACE, POLICY, EngineHarness
+
+from rotator.core.holding import HoldReason
+from rotator.core.model import FirstRotations, Purpose, Request, Target, TargetState
+from rotator.core.schedule import Every
+from rotator.core.secret import Secret
+from rotator.core.waves import canaries, with_canaries
+from rotator.engine import Engine, Waves
+
+HOUR = timedelta(hours=1)
+
+
+class Fleet(EngineHarness):
+    """Many targets of one account; processes come and go."""
+
+    def __init__(self, number: int, first: FirstRotations) -> None:
+        super().__init__(IN_PLACE)
+        policy = replace(POLICY, verify=DAY, first=first)
+        targets = [
+            replace(IN_PLACE, name=f"t{each}", usernames=(f"t{each}",), path=f"sip/t{each}", policy=policy)
+            for each in range(number)
+        ]
+        self.targets = with_canaries(targets)
+        for target in self.targets:
+            self.provider.add(target.usernames[0])
+
+    def engine(self) -> Engine:
+        self.processes += 1
+        return Engine(
+            store=self.store,
+            providers={"fake": self.provider},
+            clock=self.clock,
+            randomness=self.randomness,
+            audit=self.audit,
+            holder=f"process-{self.processes}",
+            limits=self.limits,
+            observe=lambda target, state: None,
+            stopping=lambda: False,
+            waves=Waves(self.store, self.clock, {"fake": "key"}, self.targets),
+        )
+
+    def pass_time(self, engines: list[Engine], span: timedelta, step: timedelta = HOUR) -> None:
+        """Looks at every target again and again; each engine has its share."""
+        end = self.clock.now() + span
+        while self.clock.now() < end:
+            for number, target in enumerate(self.targets):
+                engines[number % len(engines)].look(target)
+            self.clock.advance(step)
+
+    def rotated(self) -> list[Target]:
+        return [target for target in self.targets if self.known(target).last_rotation is not None]
+
+    def known(self, target: Target) -> TargetState:
+        return self.store.read_state(target.name).state
+
+
+def test_a_fleet_that_begins_keeps_its_budget_over_processes_and_restarts():
+    """No day has more than its budget, and no day is wasted."""
+    fleet = Fleet(60, FirstRotations(per_day=10))
+    began = fleet.clock.now()
+
+    for _ in range(9):  # each day two new processes
+        fleet.pass_time([fleet.engine(), fleet.engine()], DAY, HOUR * 6)
+
+    days = Counter((fleet.known(target).last_rotation - began) // DAY for target in fleet.rotated())
+    assert len(fleet.rotated()) == 60
+    assert max(days.values()) <= 10 + 1  # the looks are six hours apart
+
+
+def test_a_small_fleet_begins_at_once_and_writes_nothing_more():
+    """Up to a tenth of a day's budget."""
+    fleet = Fleet(10, FirstRotations(per_day=100))
+
+    fleet.pass_time([fleet.engine()], HOUR)
+
+    assert len(fleet.rotated()) == 10
+    assert fleet.store.waves == {}
+
+
+def test_a_policy_with_a_shorter_period_does_not_fall_due_all_at_once():
+    """What would be overdue by the new schedule is spread like a fleet that begins."""
+    fleet = Fleet(30, FirstRotations(per_day=300))
+    fleet.pass_time([fleet.engine()], HOUR)
+    assert len(fleet.rotated()) == 30
+    fleet.clock.advance(60 * DAY)
+    shorter = replace(fleet.targets[0].policy, schedule=Every(30 * DAY), first=FirstRotations(per_day=10))
+    fleet.targets = tuple(replace(target, policy=shorter) for target in fleet.targets)
+    changed = fleet.clock.now()
+
+    fleet.pass_time([fleet.engine()], DAY, HOUR)
+
+    again = [target for target in fleet.targets if fleet.known(target).last_rotation >= changed]
+    assert 8 <= len(again) <= 10
+
+
+def test_the_canaries_go_first_and_the_others_after_their_verification():
+    """Three at once; the others after the wait, and once all three were verified."""
+    fleet = Fleet(12, FirstRotations(canary=3, wait=HOUR))
+    engine = fleet.engine()
+    first = set(canaries(fleet.targets, 3))
+
+    fleet.pass_time([engine], HOUR / 2, HOUR / 12)
+
+    assert {target.name for target in fleet.rotated()} == first
+    waiting = engine.look(next(target for target in fleet.targets if target.name not in first))
+    assert waiting.hold.reason is HoldReason.WAITING_FOR_CANARY
+    assert waiting.next_look is not None
+
+    fleet.pass_time([fleet.engine()], HOUR, HOUR / 12)
+
+    assert len(fleet.rotated()) == 12
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_canary_that_is_refused_stops_the_others_until_it_is_mended(restart):
+    """By itself; an operator's request does not wait; a verification that succeeds lets them go on."""
+    fleet = Fleet(6, FirstRotations(canary=1, wait=HOUR))
+    engine = fleet.engine()
+    (name,) = canaries(fleet.targets, 1)
+    canary = next(target for target in fleet.targets if target.name == name)
+    other, asked = [target for target in fleet.targets if target.name != name][:2]
+    engine.look(canary)
+    right = fleet.known(canary).published.password
+    stored = next(each for each in fleet.provider.credentials.values() if each.username == name)
+    stored.password = Secret("changed by somebody")
+    for _ in range(4):
+        fleet.clock.advance(HOUR)
+        engine.verify(canary)
+        stored.password = Secret("changed by somebody")
+    engine = fleet.engine() if restart else engine
+    fleet.clock.advance(timedelta(minutes=1))
+
+    held = engine.look(other)
+
+    assert held.hold.reason is HoldReason.CANARY_FAILED
+    assert f"rotator verify {name}" in held.message
+    assert fleet.known(other).last_rotation is None
+
+    engine.request(asked, Request(Purpose.ROTATE, "ann", "now", fleet.clock.now()))
+    engine.look(asked)
+    assert fleet.known(asked).last_rotation is not None
+
+    stored.password = right
+    engine.verify(canary)
+    fleet.clock.advance(HOUR)
+    engine.look(other)
+    assert fleet.known(other).last_rotation is not None
