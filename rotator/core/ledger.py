@@ -131,8 +131,11 @@ def after_lift(state: TargetState, entry: LedgerEntry) -> TargetState:
 def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
     """Records that a replaced credential was disabled. Its quarantine begins now, even if that is late."""
     ended = replace(entry, disabled_at=now, failures=0, not_before=None, note="", uncertain=False)
-    counts = replace(state.counts, disabled=state.counts.disabled + 1)
-    return replace(state, ledger=_swap(state.ledger, entry, ended), counts=counts, claim=None)
+    counts, standby = replace(state.counts, disabled=state.counts.disabled + 1), state.standby
+    if standby is not None and is_same_credential(standby, entry.credential):
+        # A provider that can enables it again by the request that sets its next password.
+        standby = replace(standby, enabled=False)
+    return replace(state, ledger=_swap(state.ledger, entry, ended), standby=standby, counts=counts, claim=None)
 
 
 def after_overwrite(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:

@@ -10,7 +10,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from long_runs import examples
 
@@ -38,13 +38,15 @@ class ChangingListing:
     order: str
     cap: int = 100
     numbered: bool = False
-    with_total: bool = True
+    total: str = "right"  # "none", or "early": counted before the page was selected
     entries: list[Stored] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)  # before each page: what is added "+" and removed "-"
     random: Random = field(default_factory=Random)  # where
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count()
+        if self.total == "early":
+            self.cap = 100  # a first page that is shortened is told from a last one by its total alone
 
     def add(self) -> Stored:
         number = next(self._numbers)
@@ -63,6 +65,7 @@ class ChangingListing:
             self.entries.remove(self.random.choice(rest))
 
     def read(self, asked: PageRequest, page: Page[Stored], *kept: Stored) -> Failure | None:
+        early = len(self.entries)
         for change in self.changes.pop(0) if self.changes else "":
             if change == "+":
                 self.add()
@@ -72,7 +75,7 @@ class ChangingListing:
         page.start = asked.start // asked.size * size if self.numbered else asked.start
         for one in self.entries[page.start : page.start + size]:
             page.add(ListedEntry({"id": one.id, "username": one.username}, one))
-        page.total = len(self.entries) if self.with_total else None
+        page.total = {"right": len(self.entries), "early": early}.get(self.total)
         return None
 
 
@@ -81,7 +84,7 @@ listings = st.builds(
     order=st.sampled_from(ORDERS),
     cap=st.sampled_from([1, 2, 3, 7, 20, 100]),
     numbered=st.booleans(),
-    with_total=st.booleans(),
+    total=st.sampled_from(["right", "early", "none"]),
     changes=st.lists(st.text("+-", max_size=30), max_size=30),
     random=st.integers(0, 2**32).map(Random),
 )
@@ -105,6 +108,7 @@ def ask(directory: Directory[Stored], listing: ChangingListing, username: str, *
 
 
 @examples(500)
+@example(ChangingListing("newest first", 3, numbered=True, total="none", changes=["", "+"], random=Random(0)), 7, 1)
 @given(listing=listings, count=counts, times=st.integers(1, 3))
 def test_what_is_there_all_the_time_is_never_absent(listing, count, times):
     kept = one_of(listing, count)
@@ -134,4 +138,5 @@ def test_what_only_we_add_spoils_no_reading(listing, count):
     """A fleet that creates while it looks up: 168 of 200 failed."""
     listing.changes = [changed.replace("-", "+") for changed in listing.changes]
     one_of(listing, count)
+    listing.total = "right" if listing.total == "early" else listing.total
     assert ask(directory_for(listing), listing, "nobody") == Done(())

@@ -200,4 +200,4 @@ def _is_last(page: PageOutline, asked: PageRequest, longest: int, *, fresh: bool
     if page.total is not None:
         has_room = count < asked.size and (not longest or count < longest)
         return page.end == page.total and (has_room or not count)
-    return not count or (not fresh and count < longest)
+    return not count or (not fresh and count < min(longest, asked.size))

@@ -30,6 +30,13 @@ def test_two_entries_of_one_credential_do_not_get_in_each_others_way():
     assert told.verify_at == NOW + 23 * HOUR
 
 
+def test_the_idle_one_is_known_to_be_disabled_so_that_its_next_password_enables_it():
+    standing = replace(BOTH, standby=SECOND.credential)
+    assert not ledger.after_disable(standing, SECOND, LATER).standby.enabled
+    another = replace(BOTH, standby=NEW)
+    assert ledger.after_disable(another, SECOND, LATER).standby == NEW
+
+
 def test_what_is_gone_from_the_provider_leaves_nothing_in_the_ledger():
     gone = ledger.after_removal(BOTH, SECOND, deleted=True)
     assert (gone.ledger, gone.counts.deleted, gone.claim) == ((), 1, None)
