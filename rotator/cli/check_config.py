@@ -35,20 +35,32 @@ def show_check(config: Path, output: Output) -> Exit:
 def _wrong(problems: Iterable[ConfigProblem], output: Output) -> Exit:
     documents = [asdict(problem) for problem in problems]
     if output is Output.JSON:
-        print_json({"ok": False, "problems": documents, "warnings": [], "targets": [], "policies": []})
+        print_json(
+            {"ok": False, "problems": documents, "warnings": [], "targets": [], "selections": [], "policies": []}
+        )
     else:
         print_lines(*(str(problem) for problem in problems), counted(len(documents), "problem"))
     return Exit.USAGE
 
 
 def _used(settings: Settings) -> list[Policy]:
-    policies = {target.policy.name: target.policy for target in settings.core_targets()}
-    return list(policies.values())
+    used = [target.policy for target in settings.core_targets()]
+    used += [selection.policy for selection in settings.core_selections]
+    return list({policy.name: policy for policy in used}.values())
 
 
 def _print(config: Path, settings: Settings, warnings: tuple[ConfigProblem, ...]) -> None:
     targets = settings.core_targets()
     print_table(_each(targets) if len(targets) <= _MOST_ROWS else _by_kind(targets))
+    if settings.core_selections:
+        selections = table("Selection", "Strategy", "Policy", "Target", "Path")
+        for each in settings.core_selections:
+            which = f"{each.username} at {each.account}"
+            selections.add_row(
+                *(cell(text) for text in (which, each.strategy.value, each.policy.name, each.name, each.path))
+            )
+        print_lines("")
+        print_table(selections)
     policies = table("Policy", "Rotation", "Overlap", "Quarantine", "Password")
     for policy in _used(settings):
         strength = f"{policy.password.length} characters, {bits(policy.password):.0f} bits"
@@ -106,6 +118,18 @@ def _document(settings: Settings, warnings: tuple[ConfigProblem, ...]) -> dict[s
                 "policy": target.policy.name,
             }
             for target in settings.core_targets()
+        ],
+        "selections": [
+            {
+                "provider": each.account,
+                "username": each.username,
+                "description": each.description or None,
+                "name": each.name,
+                "path": each.path,
+                "strategy": each.strategy.value,
+                "policy": each.policy.name,
+            }
+            for each in settings.core_selections
         ],
         "policies": [
             {

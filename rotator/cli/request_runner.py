@@ -14,7 +14,7 @@ from rotator.ports import Clock
 # Longer than it takes to look into a lost answer (the first back-offs), in addition to claim and propagation.
 _PATIENCE = timedelta(minutes=3)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=1)
-# Holds that end within the patience. With any other the request stays in Vault: it waits for a person, or for days.
+_OWN_TURN = frozenset({HoldReason.PACED, HoldReason.PROVING})  # nothing is wrong: it takes as long as the fleet does
 _NOTHING_ENDED = (
     "rotated, but no credential was there to be ended: whatever is compromised may still be accepted. "
     "Look for it in the provider's console, and check the configured username"
@@ -105,13 +105,15 @@ class RequestRunner:
 
     def carry_out(self, request: PendingRequest) -> RotationReport:
         """Returns once the request is carried out, has failed, or must wait longer than a person watches."""
-        began = self._clock.monotonic()
+        began = moved = self._clock.monotonic()
         patience = self.patience(request.target)
         while True:
             look = self._engine.look(request.target)
             now, seconds = self._clock.now(), self._clock.monotonic() - began
             judged = judge(request, look)
-            if judged is None and seconds > patience.total_seconds():
+            if look.hold is not None and look.hold.reason in _OWN_TURN:
+                moved = self._clock.monotonic()
+            if judged is None and self._clock.monotonic() - moved > patience.total_seconds():
                 judged = Result.WAITING, _waits_for(look)
             if judged is not None:
                 ended_here = Step.CLOSE in look.steps or Step.UNDO in look.steps

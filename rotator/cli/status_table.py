@@ -48,8 +48,9 @@ def print_status(document: Json) -> None:
         )
     print_table(summary)
     print_lines(*_clocks(timedelta(seconds=document["clock_offset_seconds"] or 0)))
+    everything = document["summary"]["matching"] == len(document["targets"])
     for row in document["targets"]:
-        print_lines(*(f"{row['name']}: {line}" for line in _remarks(row, now)))
+        print_lines(*(f"{row['name']}: {line}" for line in _remarks(row, now, everything=everything)))
     for orphan in document["orphans"]:
         print_lines(_orphan(orphan))
     print_lines(*_numbers(document["summary"], len(document["targets"])))
@@ -134,8 +135,8 @@ def _at(moment: str, now: datetime) -> str:
     return relative(at, now) if at > now else "now"
 
 
-def _remarks(row: Json, now: datetime) -> list[str]:
-    """Returns the lines about a target that do not fit into the table."""
+def _remarks(row: Json, now: datetime, *, everything: bool) -> list[str]:
+    """Returns the lines about a target that do not fit into the table; on a full screen only what is out of order."""
     remarks = []
     if row["attempt"] is not None:
         attempt = row["attempt"]
@@ -155,7 +156,7 @@ def _remarks(row: Json, now: datetime) -> list[str]:
         remarks.append(f"blocked: {row['waiting']['message']}")
     if row["last_error"] is not None:
         remarks.append(f"{row['last_error']} ({_failures(row)}{_again(row, now)})")
-    if row["verification"] is not None:
+    if row["verification"] is not None and (everything or not row["verification"]["accepted"]):
         remarks.append(_verified(row["verification"], now))
     for entry in row["ledger"]:
         remarks += _about(entry, now)

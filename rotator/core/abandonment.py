@@ -104,6 +104,8 @@ def abandonment(facts: Facts) -> Abandonment | AbandonmentImpossible:
     attempt = facts.state.attempt
     if attempt is None:
         return AbandonmentImpossible("no attempt is open, and no request waits")
+    if facts.state.claim is not None and not facts.holds_claim:  # left behind: what was sent is not on record
+        attempt = replace(attempt, uncertain=True)
     if is_published(attempt, facts.consumer):
         return AbandonmentImpossible("its new password is published already: the attempt ends by itself")
     old = attempt.predecessor

@@ -49,6 +49,7 @@ class AccountPace:
     taken_by: str = ""  # the process with the last run of slots
     held_until: datetime | None = None  # the provider asked to send nothing before
     held_at: datetime | None = None  # when it asked
+    shut_until: datetime | None = None  # the circuit of some process is open: only what is urgent may be sent
     share: float = 1.0  # of the configured limit, at `shared_at`
     shared_at: datetime | None = None
 
@@ -60,14 +61,16 @@ class AccountPace:
         return min(self.share + quiet * _FASTER, 1.0)
 
     def held_for(self, moment: Moment, *, urgent: bool = False) -> timedelta:
-        """Returns how long nothing may be sent. What is `urgent` obeys the provider for minutes at most."""
-        if self.held_until is None:
-            return timedelta()
+        """Returns how long nothing may be sent.
+
+        What is `urgent` obeys the provider for minutes at most, and no circuit.
+        """
         until = self.held_until
-        if urgent and self.held_at is not None:
+        if urgent and until is not None and self.held_at is not None:
             until = min(until, self.held_at + URGENT_HELD)
-        left = until + moment.within - moment.now
-        return left if timedelta() < left <= _LONGEST_HELD + URGENT_HELD else timedelta()
+        moments = (until,) if urgent else (until, self.shut_until)
+        lefts = [each + moment.within - moment.now for each in moments if each is not None]
+        return max([timedelta(), *(left for left in lefts if left <= _LONGEST_HELD + URGENT_HELD)])
 
     def after_hold(self, moment: Moment, asked: timedelta | None, *, refused: bool) -> "AccountPace":
         """Notes that the provider asked to wait; `refused`: by a 429, which lowers the rate as well.
@@ -77,13 +80,17 @@ class AccountPace:
         """
         least = _UNASKED if refused else timedelta()
         wait = min(max(asked or _UNASKED, least), _LONGEST_HELD)
-        held = self
-        if self.held_until is None or not self.held_for(moment) or self.held_until < moment.now + wait - _TOGETHER:
+        held, known = self, replace(self, shut_until=None).held_for(moment)
+        if self.held_until is None or not known or self.held_until < moment.now + wait - _TOGETHER:
             held = replace(self, held_until=moment.now + wait, held_at=moment.now)
         together = self.shared_at is not None and abs(moment.now - self.shared_at) < _TOGETHER
         if not refused or together:
             return held
         return replace(held, share=max(self.share_at(moment.now) * _SLOWER, _SLOWEST), shared_at=moment.now)
+
+    def after_opening(self, moment: Moment, wait: timedelta) -> "AccountPace":
+        """Notes that the circuit of a process has opened, and lets nothing through for so long."""
+        return replace(self, shut_until=moment.now + wait)
 
 
 @dataclass(slots=True)

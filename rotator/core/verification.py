@@ -127,8 +127,12 @@ def periodic(facts: Facts) -> Decision | None:
     again = state.verify_failures or (state.verification is not None and not state.verification.accepted)
     if again:
         return None if _waits(facts) else _ask(facts)
-    ends_by_itself = any(entry.expires_at is not None and not entry.cut_off for entry in state.ledger)
-    return _ask(facts) if (wanted or ends_by_itself) and state.verify_at <= facts.clocks.vault else None
+    return _ask(facts) if (wanted or ends_by_itself(state)) and state.verify_at <= facts.clocks.vault else None
+
+
+def ends_by_itself(state: TargetState) -> bool:
+    """True if the provider was told to end a replaced credential, and does so if nobody takes that back."""
+    return any(entry.expires_at is not None and not entry.cut_off for entry in state.ledger)
 
 
 def after_verification_draw(state: TargetState, policy: Policy, now: datetime, fraction: float) -> TargetState:

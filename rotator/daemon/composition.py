@@ -96,7 +96,7 @@ class Components:
 
 
 @dataclass(frozen=True, slots=True)
-class _Account:
+class _AssembledAccount:
     provider: Provider
     key: str  # see `AccountOptions.account_key`
     pacer: Pacer
@@ -221,6 +221,7 @@ class Composition:
                 stopping=self._stop.is_set,
                 account_keys={name: account.key for name, account in accounts.items()},
                 pace_delay=lambda name: timedelta(seconds=accounts[name].pacer.delay()),
+                tell_open=lambda name, wait: accounts[name].pacer.shut(wait),
                 former_names=former_names,
                 is_dead=presence.is_dead,
                 waves=waves,
@@ -257,7 +258,7 @@ class Composition:
         pacers: Pacers,
         directories: Directories,
         undo: ExitStack,
-    ) -> "_Account":
+    ) -> "_AssembledAccount":
         options = account.with_secrets(store.read_key)
         self.redactor.add(*options.secrets)
         try:
@@ -265,7 +266,7 @@ class Composition:
             pacer = pacers.of(key, connection.rate_limit)
             http = Http(connection, self.clock, self.metrics, pacer=pacer, directories=directories)
             undo.callback(http.close)
-            return _Account(KINDS[options.type](options, http, self.randomness), key, pacer)
+            return _AssembledAccount(KINDS[options.type](options, http, self.randomness), key, pacer)
         except ValueError as error:  # found only now that the secrets are known; its text contains no value
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])

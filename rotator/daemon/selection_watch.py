@@ -6,7 +6,7 @@ from threading import Event
 
 import structlog
 
-from rotator.core.answers import Done
+from rotator.core.answers import Answer, Done, Retry, Wait
 from rotator.core.left_over import left_over
 from rotator.core.model import Target, TargetState
 from rotator.core.selection import Found, Known, ListedCredential, Selection, judge, usernames_of
@@ -15,7 +15,7 @@ from rotator.daemon.looks import Looks
 from rotator.daemon.share import Share
 from rotator.fields.text import is_name
 from rotator.observe.selections import SelectionFigures
-from rotator.ports import StoreError
+from rotator.ports import Provider, StoreError
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _INTERVAL = 1.0  # seconds between two checks whether it is time
@@ -67,7 +67,7 @@ class SelectionWatch:
     def _list(self, components: Components, account: str, selections: list[Selection]) -> tuple[Target, ...]:
         """Returns the targets that one account adds; none if it could not be listed, which changes nothing."""
         listed: dict[str, ListedCredential] = {}
-        answer = components.providers[account].each(lambda entry: listed.__setitem__(entry.id, entry))
+        answer = self._read_listing(components.providers[account], listed)
         before = self._accounts.setdefault(account, _Account())
         if not isinstance(answer, Done):
             if not before.failing:
@@ -91,6 +91,14 @@ class SelectionWatch:
         before.ours |= {username.casefold() for username in found.ours}
         self._report(account, before, found, self._number(components, account))
         return found.new
+
+    def _read_listing(self, provider: Provider, listed: dict[str, ListedCredential]) -> Answer[None]:
+        """Reads the whole listing, which may take many calls: each goes on where the one before ended."""
+        while True:
+            answer = provider.each(lambda entry: listed.__setitem__(entry.id, entry))
+            reading = isinstance(answer, Retry) and answer.why is Wait.READING
+            if not reading or self._looks.stopping:
+                return answer
 
     def _report(self, account: str, before: _Account, found: Found, selected: int) -> None:
         news = set(found.gone) - set(before.gone)

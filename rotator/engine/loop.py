@@ -20,7 +20,7 @@ from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import log_in_hold
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
-from rotator.core.verification import gets_new_password, longest_asked
+from rotator.core.verification import ends_by_itself, gets_new_password, longest_asked
 from rotator.engine import adoption
 from rotator.engine.abandonment import give_up
 from rotator.engine.attempt_effects import reassert, take_claim
@@ -109,6 +109,7 @@ class Engine:
         former_names: FormerNames | None = None,
         account_keys: Mapping[str, str] | None = None,
         pace_delay: Callable[[str], timedelta] = lambda _: timedelta(),
+        tell_open: Callable[[str, timedelta], None] = lambda *_: None,
         is_dead: Callable[[str], bool] = lambda _: False,
         waves: Waves | None = None,
     ) -> None:
@@ -123,11 +124,14 @@ class Engine:
             account_keys: by an account's name in the configuration, a key that all names of one account share; by
                 default each name is an account.
             pace_delay: returns how long a request to the account with that name would wait for its pace.
+            tell_open: tells the other processes that the circuit of the account with that name is open for so long.
             is_dead: returns True for a holder of claims that is known to be dead.
             waves: knows the fleet of each account; by default it is one of a few targets.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
-        self.throttles = Throttles(clock, circuit, limits.retirements_per_minute, account_keys or {}, pace_delay)
+        self.throttles = Throttles(
+            clock, circuit, limits.retirements_per_minute, account_keys or {}, pace_delay, tell_open
+        )
         self._claims = Claims(clock, holder, limits.claim, is_dead)
         self._memory = Memory()
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
@@ -335,7 +339,7 @@ class Engine:
         """Decides; what rests on a document that was found in memory is decided again after reading it."""
         while True:
             action = decide(self._facts(session))
-            if isinstance(action, do.Stage) and not session.has_read_consumer:
+            if _depends_on_document(action, session.state) and not session.has_read_consumer:
                 session.read_consumer()  # somebody may have edited or deleted it, which no check-and-set tells
             elif isinstance(action, Hold) and action.reason in _BY_DOCUMENT and not session.is_fresh:
                 session.read()  # it may be as it should be again
@@ -369,6 +373,11 @@ class Engine:
             self._audit.record(
                 AuditVerb.REQUEST_ROTATION, session.target.name, AuditOutcome.DONE, requested_by=REPAIRED_BY, reason=why
             )
+
+
+def _depends_on_document(action: do.Decision, state: TargetState) -> bool:
+    """True before an attempt, and before the provider ends by itself what somebody may hand out again meanwhile."""
+    return isinstance(action, do.Stage) or (isinstance(action, do.Verify) and ends_by_itself(state))
 
 
 def _put_on_record(session: Session) -> None:

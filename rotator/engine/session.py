@@ -332,7 +332,7 @@ class Session:
             unproved_accounts=throttles.unproved_accounts(self.target),
             proving_accounts=throttles.proving_accounts(self.target),
             waiting_targets=throttles.waiting_targets(self.target),
-            paced=throttles.paced_until(self._accounts(), now),
+            paced=throttles.paced_until(self._accounts() & capabilities.keys(), now),
             unsettled=self._unsettled,
             vault_now=clocks.vault,
             identities=identities,

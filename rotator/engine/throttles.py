@@ -18,6 +18,7 @@ from rotator.engine.places import Places
 from rotator.ports import Clock
 
 _MINUTE = 60.0
+_TOLD_TOGETHER = 1.0  # seconds: calls that were under way when a circuit opened fail together
 _SEEN_AGAIN = 2 * 3600.0  # seconds: what is refused is tried again hourly
 _AFTER_THE_TURN = 1.0  # seconds: the retirement of a minute ago must have left the window
 _WAITED_FOR = timedelta(seconds=20)  # less than a call's patience
@@ -35,17 +36,20 @@ class Throttles:
         retirements_per_minute: int,
         account_keys: Mapping[str, str] = _NO_KEYS,
         pace_delay: Callable[[str], timedelta] = lambda _: timedelta(),
+        tell_open: Callable[[str, timedelta], None] = lambda *_: None,
     ) -> None:
         """Begins with closed circuits.
 
         Args:
             account_keys: by an account's name in the configuration, a key that all names of one account share.
             pace_delay: returns how long a request to the account with that name would wait for its pace.
+            tell_open: tells the other processes that the circuit of the account with that name is open for so long.
         """
-        self._clock, self._keys, self._pace_delay = clock, account_keys, pace_delay
+        self._clock, self._keys, self._pace_delay, self._tell_open = clock, account_keys, pace_delay, tell_open
         self.places = Places(clock, circuit.threshold)
         self.log_ins = LogInLimits(clock)
         self._new = circuit
+        self._told: dict[_Key, float] = {}  # when the other processes were told that a circuit is open
         self._circuits: dict[_Key, Circuit] = {}  # those with failures: every look asks them all
         self._cap = retirements_per_minute
         self._retired: deque[float] = deque()
@@ -113,15 +117,26 @@ class Throttles:
         at = self._clock.monotonic()
         if isinstance(answer, Retry) and answer.why is Wait.RATE_LIMITED:
             return
+        if _is_failure(answer):
+            self._fail(account, at)
+            return
         with self._lock:
-            if _is_failure(answer):
-                self._count_failure((self.key(account), None), at)
-                return
             self._circuits.pop((self.key(account), None), None)
             if isinstance(answer, Refused) and answer.why is Refusal.PERMISSION:
                 self._count_failure((account, verb), at)
             else:
                 self._circuits.pop((account, verb), None)
+
+    def _fail(self, account: str, at: float) -> None:
+        """Counts a failure of the account; whoever shares it is told that its circuit is open."""
+        key: _Key = (self.key(account), None)
+        with self._lock:
+            self._count_failure(key, at)
+            tells = self._circuits[key].is_open and at - self._told.get(key, -_MINUTE) > _TOLD_TOGETHER
+            if tells:
+                self._told[key] = at
+        if tells:
+            self._tell_open(account, self._new.open_for)
 
     def _count_failure(self, key: "_Key", at: float) -> None:
         self._circuits[key] = self._circuits.get(key, self._new).after_failure(at)

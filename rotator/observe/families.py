@@ -66,7 +66,7 @@ def _of_groups(groups: Mapping[GroupKey, GroupSums], now: datetime, looked_at_wi
     of_groups: list[tuple[tuple[str, ...], GroupSums]] = list(groups.items())
     found = [(key, sums.needs(now, looked_at_within)) for key, sums in of_groups]
     yield gauge("rotator_fleet_targets", _split(of_groups, STATES, lambda sums: sums.states))
-    needs = [((*key, need), float(len(names[need]))) for key, names in found for need in Need]
+    needs = [((*key, need), float(numbers[need])) for key, numbers in found for need in Need]
     yield gauge("rotator_fleet_targets_in_need", needs)
     yield gauge("rotator_fleet_targets_blocked", _split(of_groups, BLOCKED.values(), lambda sums: sums.blocked))
     ledger = _split(of_groups, LEDGER_STATES, lambda sums: sums.ledger)

@@ -47,12 +47,23 @@ class GroupSums:
     looked: Moments = field(default_factory=list)
     counts: list[float] = field(default_factory=lambda: [0.0] * len(_COUNTED))  # since start, in the order of _COUNTED
 
-    def needs(self, now: datetime, looked_at_within: timedelta) -> dict[Need, list[str]]:
-        """Returns the targets that have each need, in no order."""
-        found = {need: _before(self.moments[need], now) for need in Need}
-        found[Need.NOT_LOOKED_AT] = _before(self.looked, now - looked_at_within)
-        found[Need.IN_THE_FUTURE] = [name for _, name in self.rotated[_place(self.rotated, now + FUTURE) :]]
-        return found
+    def needs(self, now: datetime, looked_at_within: timedelta) -> dict[Need, int]:
+        """Returns how many targets have each need."""
+        return {need: end - begin for need, _, begin, end in self._spans(now, looked_at_within)}
+
+    def in_need(self, now: datetime, looked_at_within: timedelta) -> Iterator[tuple[Need, str]]:
+        """Yields each need that a target has, and the target."""
+        for need, moments, begin, end in self._spans(now, looked_at_within):
+            yield from ((need, name) for _, name in moments[begin:end])
+
+    def _spans(self, now: datetime, looked_at_within: timedelta) -> Iterator[tuple[Need, Moments, int, int]]:
+        """Yields for each need the list of moments that it is read off, and where in it the targets in need are."""
+        since = {Need.NOT_LOOKED_AT: (self.looked, now - looked_at_within)}
+        for need in set(Need) - {Need.IN_THE_FUTURE}:
+            moments, until = since.get(need, (self.moments[need], now))
+            yield need, moments, 0, bisect_left(moments, (until.timestamp(), ""))
+        later = bisect_right(self.rotated, ((now + FUTURE).timestamp(), _LAST))
+        yield Need.IN_THE_FUTURE, self.rotated, later, len(self.rotated)
 
     def made_before(self, moment: datetime) -> int:
         """Returns how many of the published passwords were made before a moment."""
@@ -126,15 +137,22 @@ class KnownFleet:
         with self.groups() as groups:
             return sum((sums.states for sums in groups.values()), Counter[str]())
 
+    def needs(self) -> Counter[Need]:
+        """Returns how many targets have each need."""
+        found, now = Counter[Need](), self._clock.now()
+        with self.groups() as groups:
+            for sums in groups.values():
+                found.update(sums.needs(now, self.looked_at_within))
+        return found
+
     def in_need(self) -> dict[str, list[str]]:
         """Returns the targets that somebody has to look after, by name, each with the words of its needs."""
         now, found = self._clock.now(), defaultdict[str, list[str]](list)
         with self.groups() as groups:
             for sums in groups.values():
-                for need, names in sums.needs(now, self.looked_at_within).items():
-                    for name in names:
-                        found[name].append(need.value)
-        return dict(sorted(found.items()))
+                for need, name in sums.in_need(now, self.looked_at_within):
+                    found[name].append(need.value)
+        return dict(found)
 
     def _look_again(self, known: TargetSnapshot, now: datetime) -> None:
         """Keeps that nothing has changed: the looks at a fleet at rest."""
@@ -204,11 +222,3 @@ def _change(moments: Moments, moment: datetime, name: str, by: int) -> None:
         insort(moments, (moment.timestamp(), name))
     else:
         del moments[bisect_left(moments, (moment.timestamp(), name))]
-
-
-def _place(moments: Moments, moment: datetime) -> int:
-    return bisect_right(moments, (moment.timestamp(), _LAST))
-
-
-def _before(moments: Moments, moment: datetime) -> list[str]:
-    return [name for _, name in moments[: bisect_left(moments, (moment.timestamp(),))]]

@@ -35,7 +35,6 @@ durations are seconds, and unknown values are null. Its keys are stable:
   `problem`.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -110,7 +109,7 @@ def status_document(
 
 def summary(fleet: KnownFleet, targets: int, orphans: int) -> JsonObject:
     """Returns how many of the targets that were seen are in each state, and how many somebody has to look after."""
-    states, needs = fleet.states(), Counter(need for found in fleet.in_need().values() for need in found)
+    states, needs = fleet.states(), fleet.needs()
     return {
         "targets": targets,
         "states": {state: states[state] for state in STATES if states[state]},

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from rotator.core.model import Target
 from rotator.observe.target_figures import TargetSnapshot
-from rotator.observe.target_words import FILTERS, ORPHAN, words
+from rotator.observe.target_words import FILTERS, ORPHAN, has_a_word
 
 PAGE = 200
 """The length of a page unless it is asked for."""
@@ -51,9 +51,7 @@ class StatusQuery:
         due = seen.state.next_rotation
         if self.due_before is not None and (due is None or due >= self.due_before or seen.has_left):
             return False
-        if self.states == (ORPHAN,):
-            return False
-        return not self.states or not words(seen, now, looked_at_within).isdisjoint(self.states)
+        return not self.states or has_a_word(seen, self.states, now, looked_at_within)
 
 
 def checked_states(given: Iterable[str]) -> tuple[str, ...]:

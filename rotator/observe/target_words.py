@@ -1,5 +1,6 @@
 """The words for how a target is: its state, why it is blocked, and everything that a filter can ask for. Pure."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from rotator.core.holding import Hold, HoldReason
@@ -31,6 +32,7 @@ ORPHAN = "orphan"
 _WORDS = {state: state.replace(" ", "_") for state in STATES}
 FILTERS = (*_WORDS.values(), *OTHERS, *Need, ORPHAN)
 """Every word that a filter takes."""
+_WITHOUT_A_LOOK = frozenset({*_WORDS.values(), ORPHAN})
 
 
 def state_word(state: TargetState, hold: Hold | None) -> str:
@@ -44,6 +46,13 @@ def state_word(state: TargetState, hold: Hold | None) -> str:
     if state.attempt is not None:
         return "rotating"
     return "idle" if state.published is not None else "never rotated"
+
+
+def has_a_word(seen: TargetSnapshot, asked: Collection[str], now: datetime, looked_at_within: timedelta) -> bool:
+    """True if one of the words applies to a target. Asks for the state first, which is known at once."""
+    if _WORDS[state_word(seen.state, seen.hold)] in asked:
+        return True
+    return not _WITHOUT_A_LOOK.issuperset(asked) and not words(seen, now, looked_at_within).isdisjoint(asked)
 
 
 def words(seen: TargetSnapshot, now: datetime, looked_at_within: timedelta) -> set[str]:

@@ -38,9 +38,9 @@ def test_a_fleet_keeps_every_promise_for_years(fleet_seed, count_run):
 
 
 def test_every_kind_of_event_is_drawn():
-    """A kind that never comes would be a rule that nobody checks."""
+    """A kind that never comes would be a rule that nobody checks. The rarest one comes every other year."""
     names = [f"phone{number:02d}" for number in range(100)]
-    drawn = {event.kind for seed in SEEDS for event in draw_events(seed, YEARS, names)}
+    drawn = {event.kind for seed in range(1, 11) for event in draw_events(seed, YEARS, names)}
     assert drawn == EVENTS.keys()
 
 

@@ -68,16 +68,22 @@ def names_reported(daemon) -> list[str]:
     return [row["name"] for row in json.loads(daemon.get("/status"))["targets"]]
 
 
-def rotate_first_time(environment, names, targets, replicas) -> tuple[float, list[Daemon]]:
-    """Starts daemons with nothing to do, then gives them the targets; returns how long all of it took, and them."""
+def give_targets(environment, names, targets, replicas) -> list[Daemon]:
+    """Starts daemons with nothing to do, then gives them the targets."""
     environment.configure(targets[:1], daemon={"workers": WORKERS})
     daemons = [environment.start() for _ in range(replicas)]
     eventually(lambda: all(divided(daemon, replicas) for daemon in daemons), "each one knows of the others")
     eventually(lambda: all_rotated(environment, names[:1]), "the first target")
     environment.configure(targets, daemon={"workers": WORKERS})
-    began = time.monotonic()
     for daemon in daemons:
         daemon.send(signal.SIGHUP)
+    return daemons
+
+
+def rotate_first_time(environment, names, targets, replicas) -> tuple[float, list[Daemon]]:
+    """Returns how long it took all of the daemons to rotate all of the targets, and the daemons."""
+    daemons = give_targets(environment, names, targets, replicas)
+    began = time.monotonic()
     eventually(lambda: all_rotated(environment, names), "all targets")
     return time.monotonic() - began, daemons
 
@@ -129,11 +135,7 @@ def test_what_a_daemon_that_stops_looked_at_is_taken_up_in_seconds(environment, 
 def test_what_a_killed_daemon_leaves_is_carried_on_by_another_one_in_seconds(environment, count_run):
     count_run("vobiz", "replace", "one of two daemons killed in mid-rotation", TARGETS)
     names, targets = many_targets("killed")
-    environment.configure(targets, daemon={"workers": WORKERS})
-    first = environment.start()
-    first.wait_for("started")
-    second = environment.start()
-    second.wait_for("started")
+    first, second = give_targets(environment, names, targets, 2)
 
     def at_work() -> bool:
         claims = [environment.state(name).claim for name in names]

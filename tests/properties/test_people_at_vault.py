@@ -58,7 +58,8 @@ class History:
     """One target, and what happens to it."""
 
     def __init__(self, setup: str, seed: int) -> None:
-        self.random = random.Random(seed)
+        self.random, self.freshness = random.Random(seed), random.Random(seed)
+        self.often = (1.0, 0.5, 0.1)[seed % 3]  # how often a look reads both documents, as the sweep does
         target, capabilities = SETUPS[setup]
         never = replace(target.policy, schedule=Every(9000 * DAY))
         self.world = EngineHarness(replace(target, policy=never), capabilities, seed=seed)
@@ -79,7 +80,7 @@ class History:
         before, now = self.store.consumers.get(DOCUMENT), self.world.clock.now()
         worked = before is not None and self.provider.accepts(before.username, before.password)
         self.provider.pass_time(now)
-        self.seen = self.engine.look(self.world.target)
+        self.seen = self.engine.look(self.world.target, fresh=self.freshness.random() < self.often)
         after = self.store.consumers.get(DOCUMENT)
         if before is not None and after is not None and worked and before.username != after.username:
             self.promised.append((before, now + DAY))
@@ -165,6 +166,7 @@ class History:
 
     def come_to_rest(self) -> None:
         """Everything is restored, and a document of somebody else is taken up or taken over."""
+        self.often = 1.0  # the sweep has come by
         self.restore(STATE, DOCUMENT)
         self.wait(timedelta(hours=3))
         if self.look() is HoldReason.FOREIGN_DOCUMENT and not self.adopt():

@@ -347,7 +347,7 @@ CASES = (
         {"instance": "a:9464", "reason": "error"},
         "warning",
         "a:9464 skips looks: error",
-        "30 in half an hour: looks take longer than daemon.poll, or fail.",
+        "30 in half an hour: no worker is free when the sweep comes by, or looks fail.",
         quiet={_series("rotator_scheduler_missed_runs_total", 'reason="error"'): "0x10 5x100"},
     ),
     Case(

@@ -60,6 +60,27 @@ def test_check_config_sums_up_what_is_right(run_command):
     assert "sentinel" not in json.dumps(document)
 
 
+def test_check_config_sums_up_many_targets(run_command, tmp_path, monkeypatch):
+    """Ten thousand lines help nobody; JSON has them all."""
+    monkeypatch.setenv("TELNYX_API_KEY", "x")
+    text = (CONFIG / "many-targets.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(text.replace("targets.d", "many.csv"))
+    rows = "".join(f"agent-{number:05d},agent{number:05d}\n" for number in range(10_000))
+    (tmp_path / "many.csv").write_text(f"name,username\n{rows}")
+
+    printed = run_command("check-config", "-c", str(tmp_path / "config.yaml"))
+
+    assert printed.code == 0, printed.err
+    assert len(printed.out.splitlines()) < 20
+    assert "10,000" in printed.out
+    assert "agent-00000" in printed.out
+    assert "agent-09999" in printed.out
+    assert "desk-{username}" in printed.out
+    document = run_command("check-config", "-c", str(tmp_path / "config.yaml"), "-o", "json").json
+    assert len(document["targets"]) == 10_000
+    assert [selection["username"] for selection in document["selections"]] == ["desk*", "*"]
+
+
 def test_check_config_names_every_problem(run_command, tmp_path):
     file = tmp_path / "config.yaml"
     text = (

@@ -110,6 +110,15 @@ def test_patience_ends(foreground):
     assert timedelta(minutes=3) < foreground.harness.clock.now() - began < timedelta(minutes=5)
 
 
+def test_waiting_for_the_accounts_pace_is_no_end_however_long_it_takes(foreground):
+    foreground.harness.provider.faults["create"] = [FakeFault.RATE_LIMITED] * 600
+    began = foreground.harness.clock.now()
+    report = foreground.do()
+    assert report.result is Result.ROTATED
+    assert foreground.harness.clock.now() - began > timedelta(minutes=9)
+    assert foreground.harness.state.counts.failed == 0
+
+
 def test_a_document_of_somebody_else_is_named_with_the_way_out(foreground):
     assert foreground.do().good
     foreground.harness.store.tamper("sip/office", "mine")

@@ -88,6 +88,26 @@ def test_what_is_urgent_obeys_a_wait_for_two_minutes():
     assert other.admit(600, urgent=True)
 
 
+def test_a_circuit_that_opens_in_one_process_holds_the_others_but_nothing_urgent():
+    clock = FakeClock()
+    one, two, third = pacers(clock, MemoryStore(clock), "one", "two", "third")
+    one.shut(timedelta(minutes=5))
+    assert not one.admit(30)
+    assert two.admit(30, urgent=True)
+    assert not two.admit(30)
+    assert (one.held_for(), two.held_for()) == (0, 0)  # the provider asked for nothing
+    assert sent_by(clock, third, 1) == pytest.approx(300, abs=5)
+
+
+def test_what_is_urgent_waits_for_a_hold_off_that_another_process_was_asked_for():
+    clock = FakeClock()
+    one, two = pacers(clock, MemoryStore(clock), "one", "two")
+    one.hold(timedelta(hours=1), refused=True)
+    began = clock.monotonic()
+    assert two.admit(600, urgent=True)
+    assert clock.monotonic() - began == pytest.approx(120, abs=2)
+
+
 def test_a_wait_that_does_not_fit_is_refused_at_once():
     clock = FakeClock()
     pacer = Pacer(RateLimit(1, 60 * SECOND), clock)

@@ -1,6 +1,7 @@
 """What is known of a fleet: sums that are kept while targets change say the same as sums that are made anew."""
 
 import random
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from rotator.core.model import Counts, Phase, Target, TargetState, Verification
 from rotator.core.schedule import Every
 from rotator.observe.fleet import LOOKED_AT_WITHIN, GroupSums, KnownFleet
 from rotator.observe.needs import Need
-from rotator.observe.target_words import FILTERS, ORPHAN, STATES, words
+from rotator.observe.target_words import FILTERS, ORPHAN, STATES, has_a_word, words
 from rotator.testing import FakeClock
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -28,8 +29,9 @@ def sums(fleet: KnownFleet, now: datetime) -> dict[tuple[str, str], object]:
 
 
 def _told(group: GroupSums, now: datetime) -> object:
-    needs = {need: sorted(names) for need, names in group.needs(now, LOOKED_AT_WITHIN).items()}
-    counters = [+group.states, +group.blocked, +group.ledger]
+    needs = sorted(group.in_need(now, LOOKED_AT_WITHIN))
+    counters = [+group.states, +group.blocked, +group.ledger, +Counter(group.needs(now, LOOKED_AT_WITHIN))]
+    assert counters[-1] == Counter(need for need, _ in needs)
     return counters, needs, group.made, pytest.approx(group.made_sum), group.attempts, group.targets, group.max_age
 
 
@@ -184,3 +186,5 @@ def test_the_words_of_a_filter_are_the_needs_that_are_counted():
         needs = set(fleet.in_need().get("office", []))
         asked = words(fleet.get("office"), clock.now(), LOOKED_AT_WITHIN)
         assert asked & set(Need) == needs
+        for word in FILTERS:
+            assert has_a_word(fleet.get("office"), (word,), clock.now(), LOOKED_AT_WITHIN) is (word in asked)

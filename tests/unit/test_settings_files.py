@@ -1,5 +1,6 @@
 """Many targets: included files and folders, CSV, JSON lines, defaults, labels, and where each problem is."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -242,6 +243,28 @@ def test_problems_of_one_kind_are_counted(tmp_path):
     assert said[-1] == (
         "l.csv:11: policy: there is no policy with this name; did you mean 'usual'? (and 1,990 more like this)"
     )
+
+
+@pytest.mark.parametrize("ending", ["csv", "yaml"])
+def test_what_loading_takes_grows_with_the_number_of_targets_and_not_with_its_square(tmp_path, ending):
+    """Eight times the targets take less than sixteen times as long, duplicates and all."""
+
+    def seconds(number: int) -> float:
+        names = [f"n{each}" for each in range(number)]
+        names[-2:] = names[:2]  # two names, usernames and paths occur twice
+        if ending == "csv":
+            rows = "name,username\n" + "".join(f"{name},{name}u\n" for name in names)
+        else:
+            rows = "targets:\n" + "".join(f"- {{name: {name}, credential: {{username: {name}u}}}}\n" for name in names)
+        text = included(tmp_path, f"l.{ending}", rows)
+        began = time.process_time()
+        assert len(complaints(text, tmp_path)) == 3 * 2
+        return time.process_time() - began
+
+    seconds(100)
+    small = min(seconds(2000) for _ in range(3))
+
+    assert seconds(16_000) < small * 16
 
 
 def test_what_collides_across_files_is_named_with_its_file(tmp_path):

@@ -107,6 +107,7 @@ class Pacer:
         self._reserving = False
         self._took = 0.0  # seconds, for writing the book
         self._held_until = self._held_since = float("-inf")  # the provider asked to wait
+        self._shut_until = float("-inf")  # a circuit is open, here or in another process
 
     def _new_slots(self) -> Slots | None:
         return Slots(self._limit.requests, self._limit.per, self._holder) if self._limit is not None else None
@@ -177,9 +178,16 @@ class Pacer:
             reserved = self._reserve_in(self._alone, slots, number, urgent=urgent)
         with self._condition:
             slots.add(reserved.before, reserved.written, reserved.moment, reserved.now, reserved.number)
-            held = reserved.before.held_for(reserved.moment)
-            if held > timedelta():
-                self._held_until = max(self._held_until, reserved.now + held.total_seconds())
+            self._learn(reserved)
+
+    def _learn(self, reserved: _Reserved) -> None:
+        """Takes over what other processes were told."""
+        pace, moment, now = reserved.before, reserved.moment, reserved.now
+        held, shut = replace(pace, shut_until=None), replace(pace, held_until=None)
+        held_until = now + held.held_for(moment).total_seconds()
+        if held_until > max(self._held_until, now):
+            self._held_until, self._held_since = held_until, now
+        self._shut_until = max(self._shut_until, now + shut.held_for(moment).total_seconds())
 
     def _reserve_in(self, book: PaceBook, slots: Slots, number: int, *, urgent: bool) -> _Reserved:
         """Reserves slots by check-and-set. Raises StoreError."""
@@ -230,18 +238,25 @@ class Pacer:
                 self._held_until, self._held_since = now + wait.total_seconds(), now
             if self._slots is not None:
                 self._slots.clear()
-        with suppress(StoreError):
-            self._tell(asked, refused=refused)
+        self._tell(lambda pace, moment: pace.after_hold(moment, asked, refused=refused))
 
-    def _tell(self, asked: timedelta | None, *, refused: bool) -> None:
-        for _ in range(_TRIES):
-            pace, moment = self._book.read_pace(self._account), self._book.moment()
-            held = pace.after_hold(moment, asked, refused=refused) if moment is not None else pace
-            if held is pace:
-                return
-            with suppress(Conflict):
-                self._book.write_pace(self._account, replace(held, version=pace.version + 1))
-                return
+    def shut(self, wait: timedelta) -> None:
+        """Sends only what is urgent for so long, in every process: the account's circuit has opened here."""
+        with self._condition:
+            self._shut_until = self._clock.monotonic() + wait.total_seconds()
+        self._tell(lambda pace, moment: pace.after_opening(moment, wait))
+
+    def _tell(self, change: Callable[[AccountPace, Moment], AccountPace]) -> None:
+        """Changes the document, if the store answers."""
+        with suppress(StoreError):
+            for _ in range(_TRIES):
+                pace, moment = self._book.read_pace(self._account), self._book.moment()
+                changed = change(pace, moment) if moment is not None else pace
+                if changed is pace:
+                    return
+                with suppress(Conflict):
+                    self._book.write_pace(self._account, replace(changed, version=pace.version + 1))
+                    return
 
     def delay(self) -> float:
         """Returns how many seconds a request that comes now waits at least."""
@@ -253,7 +268,7 @@ class Pacer:
     def held_for(self) -> float:
         """Returns for how many seconds the provider still asks to wait."""
         with self._condition:
-            return max(self._held_for(self._clock.monotonic(), urgent=False), 0.0)
+            return max(self._held_until - self._clock.monotonic(), 0.0)
 
     def share(self) -> float:
         """Returns the share of the limit that is used at most: less than 1 after answers 429."""
@@ -261,8 +276,9 @@ class Pacer:
             return self._slots.share if self._slots is not None else 1.0
 
     def _held_for(self, now: float, *, urgent: bool) -> float:
-        until = min(self._held_until, self._held_since + URGENT_HELD.total_seconds()) if urgent else self._held_until
-        return until - now
+        if urgent:
+            return min(self._held_until, self._held_since + URGENT_HELD.total_seconds()) - now
+        return max(self._held_until, self._shut_until) - now
 
 
 class Pacers:

@@ -25,7 +25,7 @@ SERIES = {each.name + suffix for each in METRICS for suffix in _SUFFIXES.get(eac
 
 def promtool(*arguments, text=None) -> tuple[int, str]:
     assert PROMTOOL, "promtool is not installed: apt-get install prometheus"
-    done = subprocess.run([PROMTOOL, *arguments], input=text, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([PROMTOOL, *arguments], input=text, capture_output=True, text=True, timeout=300, check=False)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from core_facts import ALTERNATING, IN_PLACE, NEW, OLD, STAGED, TARGET, attempt, document, facts
+from core_facts import ALTERNATING, CLAIM, IN_PLACE, NEW, OLD, STAGED, TARGET, attempt, document, facts
 
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible, abandonment, change_since_staging
 from rotator.core.actions import Abandon, TakeClaim
@@ -131,6 +131,13 @@ def test_what_giving_up_does_is_said_before_it_is_done(changes, known, restores,
     assert abandonment(facts(state_attempt=opened, **known)) == Abandonment(
         opened, OLD if restores else None, consequence
     )
+
+
+def test_what_a_process_sent_that_died_is_not_on_record():
+    left = facts(state_attempt=attempt(), state_claim=CLAIM, holds_claim=False)
+    assert abandonment(left) == abandonment(facts(state_attempt=attempt(uncertain=True)))
+    assert "may exist" in abandonment(left).consequence
+    assert "Nothing was carried out" in abandonment(facts(state_attempt=attempt(), state_claim=CLAIM)).consequence
 
 
 def test_there_is_nothing_to_give_up_without_an_attempt_or_once_it_is_published():

@@ -15,7 +15,7 @@ from rotator.core.model import Claim, Target, TargetState
 from rotator.engine import Outcome
 from rotator.engine.memory import Memory
 from rotator.ports import Versioned
-from rotator.testing import MemoryStore
+from rotator.testing import GENERATED, MemoryStore
 
 
 class CountedReads(MemoryStore):
@@ -139,3 +139,17 @@ def test_a_state_that_somebody_was_working_on_or_that_was_deleted_is_read_again(
     assert memory.state("office") is None
     memory.keep_state(Versioned(TargetState("office"), 2, deleted=True))
     assert memory.state("office") is None
+
+
+def test_before_the_provider_ends_something_by_itself_what_devices_read_is_read():
+    harness = EngineHarness(replace(REPLACE, usernames=()), GENERATED)
+    engine = harness.engine()
+    engine.look(harness.target)
+    harness.request(engine)
+    engine.look(harness.target)
+    assert harness.state.ledger[0].expires_at is not None
+    harness.store.roll_back(harness.target.path)  # devices read the replaced one again, and nobody announces it
+    harness.clock.advance(DAY - timedelta(minutes=59))
+    look = engine.look(harness.target, fresh=False)
+    assert Step.LIFT_END in look.steps
+    assert harness.state.ledger[0].expires_at is None

@@ -183,3 +183,27 @@ def test_whoever_finds_no_retirement_left_gets_a_turn_of_its_own_and_keeps_it():
     assert throttles.admit_retirement()
     assert throttles.retirement_in("b") == timedelta(seconds=30)
     assert throttles.retirement_in("a").total_seconds() == 90, "it was not quick enough, and goes to the end"
+
+
+def test_other_processes_are_told_once_that_a_circuit_has_opened_and_again_after_each_probe_that_fails():
+    clock, told = FakeClock(), []
+    throttles = Throttles(clock, Circuit(threshold=2), 1, tell_open=lambda *what: told.append(what))
+    for _ in range(5):  # under way together
+        throttles.learn_from("fake", ProviderVerb.FIND, Unknown("timeout"))
+    assert told == [("fake", timedelta(minutes=5))]
+    clock.advance(timedelta(minutes=5))
+    throttles.learn_from("fake", ProviderVerb.FIND, Unknown("timeout"))
+    assert len(told) == 2
+
+
+def test_names_of_one_account_share_its_circuit_and_not_the_rights_of_their_keys():
+    clock = FakeClock()
+    throttles = Throttles(clock, Circuit(threshold=1), 1, {"one": "k", "two": "k", "other": "o"})
+    throttles.learn_from("one", ProviderVerb.DELETE, Refused(Refusal.PERMISSION, "no right"))
+    assert throttles.admit_call("two", ProviderVerb.DELETE)
+    throttles.learn_from("one", ProviderVerb.FIND, Unknown("timeout"))
+    assert throttles.open_circuits() == ("one", "two")
+    assert set(throttles.open_until(["one", "two", "other"], clock.now())) == {"one", "two"}
+    assert not throttles.admit_call("two", ProviderVerb.FIND)
+    throttles.learn_from("two", ProviderVerb.FIND, Done(None))
+    assert throttles.open_circuits() == ()
