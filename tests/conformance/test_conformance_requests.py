@@ -23,10 +23,18 @@ def test_a_rotation_reads_vault_once_and_writes_it_three_times(bao, kind, strate
     assert (retirement.reads, retirement.writes, retirement.others) == (reads, 2 * ends + forgotten, 0)
 
 
-@pytest.mark.parametrize("kind", ["vobiz", "vobiz-endpoint", "telnyx-connection"])
-def test_where_a_log_in_proves_it_one_request_sets_a_password_in_place(bao, kind):
-    counted = requests_of_a_life(bao, kind, "in-place")
-    assert (counted["rotation"].provider, counted["retirement"].provider) == (1, 0)
+@pytest.mark.parametrize(
+    ("kind", "strategy", "rotation", "retirement"),
+    [
+        ("vobiz", "in-place", 1, 0),
+        ("vobiz-endpoint", "in-place", 1, 0),
+        ("telnyx-connection", "in-place", 1, 0),
+        ("vobiz", "replace", 1, 2),  # create; disable and delete
+    ],
+)
+def test_a_provider_hears_no_more_than_it_must_where_a_log_in_proves_it(bao, kind, strategy, rotation, retirement):
+    counted = requests_of_a_life(bao, kind, strategy)
+    assert (counted["rotation"].provider, counted["retirement"].provider) == (rotation, retirement)
 
 
 def test_the_committed_figures_are_what_is_sent(bao, write_tables):
