@@ -1,17 +1,22 @@
 """Broken rules among people and wrong clocks: the judge of the years of a fleet has to catch each of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from fleet_years import run_fleet
+from fleet_events import draw_events
+from fleet_years import FleetRun, run_fleet
 
-from rotator.core import clocks, retirement
+from rotator.core import attempt_ends, clocks, moves
 
-YEARS = 0.4
+YEARS, TARGETS, CROWDED = 0.4, 24, 10
 
 
-def retired_without_a_proof_of_what_is_published(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(retirement, "before_retirement", lambda facts, entry: None)
+def crowded_months(seed: int) -> FleetRun:
+    """A few targets, to which more happens than to a fleet: it costs less, and is as telling."""
+    names = [f"phone{number:02d}" for number in range(TARGETS)]
+    drawn = draw_events(seed, YEARS * CROWDED, names)
+    return run_fleet(seed, YEARS, TARGETS, [replace(event, after=event.after / CROWDED) for event in drawn])
 
 
 def one_clock_is_enough(patch: pytest.MonkeyPatch) -> None:
@@ -19,9 +24,18 @@ def one_clock_is_enough(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(clocks.Clocks, "latest", property(lambda self: self.local))
 
 
+def an_overlap_runs_while_the_document_still_hands_out(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(moves, "_from_now", lambda entry, now: entry)
+
+
+def an_abandoned_attempt_leaves_no_entry(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(attempt_ends, "ledger_after", lambda ledger, *args, **kwargs: ledger)
+
+
 MUTANTS: dict[Callable[[pytest.MonkeyPatch], None], tuple[int, set[str]]] = {
-    retired_without_a_proof_of_what_is_published: (2, {"last"}),
     one_clock_is_enough: (1, {"overlap", "rotations"}),
+    an_overlap_runs_while_the_document_still_hands_out: (1, {"overlap"}),
+    an_abandoned_attempt_leaves_no_entry: (1, {"orphan"}),
 }
 """By mutant: a seed that catches it, and the rules that it breaks."""
 
@@ -31,7 +45,7 @@ def test_a_broken_rule_is_caught_within_months(mutant, count_run):
     seed, rules = MUTANTS[mutant]
     with pytest.MonkeyPatch.context() as patch:
         mutant(patch)
-        run = run_fleet(seed, YEARS)
+        run = crowded_months(seed)
     count_run("fleet", "years", "broken rules, to be caught")
     assert run.broken is not None
     assert run.broken.rule in rules
