@@ -27,7 +27,7 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="TARGET", help="Names of targets, or patterns such as 'lobby-*'.", show_default=False),
 ]
-Labels = Annotated[
+ChosenLabels = Annotated[
     list[str] | None,
     typer.Option("--label", "-l", metavar="KEY=VALUE", help="Only targets with this label. With several: with all."),
 ]

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import DEFAULT_CONFIG, Config, Labels, Names, Output, OutputOption, chosen
+from rotator.cli.options import DEFAULT_CONFIG, ChosenLabels, Config, Names, Output, OutputOption, chosen
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 def status(
     targets: Names = None,
-    label: Labels = None,
+    label: ChosenLabels = None,
     state: Annotated[
         list[str] | None,
         typer.Option(
@@ -92,7 +92,7 @@ def status(
 
 def plan(
     targets: Names = None,
-    label: Labels = None,
+    label: ChosenLabels = None,
     config: Config = DEFAULT_CONFIG,
     output: OutputOption = Output.TABLE,
 ) -> None:

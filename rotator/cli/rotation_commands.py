@@ -8,9 +8,9 @@ import typer
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import (
     DEFAULT_CONFIG,
+    ChosenLabels,
     Config,
     HereOption,
-    Labels,
     Names,
     NoWaitOption,
     Output,
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def rotate(
     targets: Names = None,
-    label: Labels = None,
+    label: ChosenLabels = None,
     config: Config = DEFAULT_CONFIG,
     everything: Annotated[bool, typer.Option("--all", help="Every target in the configuration.")] = False,
     compromised: Annotated[
@@ -228,7 +228,7 @@ def abandon(
 
 def verify(
     targets: Names = None,
-    label: Labels = None,
+    label: ChosenLabels = None,
     config: Config = DEFAULT_CONFIG,
     output: OutputOption = Output.TABLE,
 ) -> None:

@@ -20,7 +20,7 @@ from rotator.core.holding import Hold
 from rotator.core.model import Target, TargetState
 from rotator.fields.times import duration
 from rotator.observe.fleet import KnownFleet
-from rotator.observe.status import Page, Surroundings, status_document, summary
+from rotator.observe.status import StatusPage, Surroundings, status_document, summary
 from rotator.observe.status_query import StatusQuery, StatusQueryError, checked_states
 from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import state_word
@@ -153,7 +153,7 @@ class _Reading:
         named = seen.keys() if self._query.asks_for_orphans else {target.name for target in shown}
         states = {name: seen[name].state for name in named} | self._others
         names = {target.name for target in components.targets}
-        document = status_document(shown, states, clock.now(), around, Page(names, {}))
+        document = status_document(shown, states, clock.now(), around, StatusPage(names, {}))
         counted = summary(self._fleet, len(self.targets), len(document["orphans"]))
         return document | {"summary": counted | {"matching": len(rows)}}
 

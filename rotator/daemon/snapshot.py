@@ -14,7 +14,7 @@ from rotator.daemon.recent_requests import RecentRequests
 from rotator.engine import Look, Outcome
 from rotator.observe.fleet import LOOKED_AT_WITHIN
 from rotator.observe.logs import log_run
-from rotator.observe.status import Page, Surroundings, status_document, summary
+from rotator.observe.status import StatusPage, Surroundings, status_document, summary
 from rotator.observe.status_query import PAGE, StatusQuery
 from rotator.observe.target_figures import TargetSnapshot, max_age
 from rotator.observe.target_words import state_word
@@ -131,7 +131,7 @@ class Snapshot:
             selections=self._composition.selections.document(),
         )
         states = {name: found.state for name, found in seen.items()}
-        beside = Page(self._names, summary(self._fleet, len(self._targets), number), following)
+        beside = StatusPage(self._names, summary(self._fleet, len(self._targets), number), following)
         return status_document(page, states, self._composition.clock.now(), around, beside)
 
     def _seen(self, target: Target) -> TargetSnapshot:

@@ -69,7 +69,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class StatusPage:
     """What a document says beside its targets."""
 
     configured: Collection[str]  # the names of all targets
@@ -82,7 +82,7 @@ def status_document(
     states: Mapping[str, TargetState],
     now: datetime,
     around: Surroundings,
-    page: Page | None = None,
+    page: StatusPage | None = None,
 ) -> JsonObject:
     """Returns the document, with targets in the given order and orphans by name. States may be missing.
 

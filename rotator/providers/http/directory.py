@@ -16,7 +16,7 @@ from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown,
 from rotator.core.secret import Secret
 from rotator.ports import Clock
 from rotator.providers.http.listing import PageOutline, PageRequest, Walk, WalkState
-from rotator.providers.http.places import Places
+from rotator.providers.http.places import ListingPlaces
 from rotator.providers.http.replies import Failure
 
 T = TypeVar("T")
@@ -147,7 +147,7 @@ class Directory(Generic[T]):
         self._walk: Walk | None = None
         self._waiters: list[_Waiter[T]] = []
         self._away: dict[Question, _Waiter[T]] = {}  # whose calls ended before the reading
-        self._places = Places(sizes[0] if sizes else 0, numbered=numbered)
+        self._places = ListingPlaces(sizes[0] if sizes else 0, numbered=numbered)
         self._unreadable: dict[str, None] = {}  # by name, in this reading
         self._reported = 0
 
@@ -290,6 +290,9 @@ class Directory(Generic[T]):
             self._places.note(page.outline, page.keys)
             for one in asking:
                 self._answer(one, page)
+        else:
+            for one in asking:
+                one.doubtful |= one.question in page.matches  # such a page proves nothing, least of all absence
         state = _taken(walk, page) if self._sizes else (WalkState.ENDED if page.fits else WalkState.ASTRAY)
         if state is not WalkState.GOING and self._walk is walk:
             self._finish(state)
@@ -341,7 +344,8 @@ def _conclusion(one: _Waiter[T], state: WalkState, note: str) -> Answer[tuple[T,
     if state is WalkState.ASTRAY:
         return Unknown("the pages of the listing do not fit together, repeat themselves or have no end")
     if one.doubtful:
-        return Unknown(f"the listing cannot be read: {note}, and it may be the one that was looked for")
+        why = note or "one of its pages contradicts itself"
+        return Unknown(f"the listing cannot be read: {why}, and it may show what was looked for")
     return Done(tuple(one.found.values()), note)
 
 

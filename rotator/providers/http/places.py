@@ -8,7 +8,7 @@ _FEW_PAGES = 8  # up to which a reading that is shared costs less
 _MOST = 500_000
 
 
-class Places:
+class ListingPlaces:
     """A guess at the page of each entry. A wrong one costs a request, nothing else."""
 
     def __init__(self, size: int, *, numbered: bool) -> None:

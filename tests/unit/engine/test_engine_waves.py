@@ -17,7 +17,7 @@ from rotator.engine import Engine, Waves
 HOUR = timedelta(hours=1)
 
 
-class Fleet(EngineHarness):
+class WaveFleet(EngineHarness):
     """Many targets of one account; processes come and go."""
 
     def __init__(self, number: int, first: FirstRotations) -> None:
@@ -63,7 +63,7 @@ class Fleet(EngineHarness):
 
 def test_a_fleet_that_begins_keeps_its_budget_over_processes_and_restarts():
     """No day has more than its budget, and no day is wasted."""
-    fleet = Fleet(60, FirstRotations(per_day=10))
+    fleet = WaveFleet(60, FirstRotations(per_day=10))
     began = fleet.clock.now()
 
     for _ in range(9):  # each day two new processes
@@ -76,7 +76,7 @@ def test_a_fleet_that_begins_keeps_its_budget_over_processes_and_restarts():
 
 def test_a_small_fleet_begins_at_once_and_writes_nothing_more():
     """Up to a tenth of a day's budget."""
-    fleet = Fleet(10, FirstRotations(per_day=100))
+    fleet = WaveFleet(10, FirstRotations(per_day=100))
 
     fleet.pass_time([fleet.engine()], HOUR)
 
@@ -86,7 +86,7 @@ def test_a_small_fleet_begins_at_once_and_writes_nothing_more():
 
 def test_a_policy_with_a_shorter_period_does_not_fall_due_all_at_once():
     """What would be overdue by the new schedule is spread like a fleet that begins."""
-    fleet = Fleet(30, FirstRotations(per_day=300))
+    fleet = WaveFleet(30, FirstRotations(per_day=300))
     fleet.pass_time([fleet.engine()], HOUR)
     assert len(fleet.rotated()) == 30
     fleet.clock.advance(60 * DAY)
@@ -102,7 +102,7 @@ def test_a_policy_with_a_shorter_period_does_not_fall_due_all_at_once():
 
 def test_the_canaries_go_first_and_the_others_after_their_verification():
     """Three at once; the others after the wait, and once all three were verified."""
-    fleet = Fleet(12, FirstRotations(canary=3, wait=HOUR))
+    fleet = WaveFleet(12, FirstRotations(canary=3, wait=HOUR))
     engine = fleet.engine()
     first = set(canaries(fleet.targets, 3))
 
@@ -121,7 +121,7 @@ def test_the_canaries_go_first_and_the_others_after_their_verification():
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_canary_that_is_refused_stops_the_others_until_it_is_mended(restart):
     """By itself; an operator's request does not wait; a verification that succeeds lets them go on."""
-    fleet = Fleet(6, FirstRotations(canary=1, wait=HOUR))
+    fleet = WaveFleet(6, FirstRotations(canary=1, wait=HOUR))
     engine = fleet.engine()
     (name,) = canaries(fleet.targets, 1)
     canary = next(target for target in fleet.targets if target.name == name)
