@@ -141,7 +141,7 @@ def renamed_hold(facts: Facts) -> Hold | None:
         message = f"it was renamed to {new}: finish that with rotator rename {name} {new}"
     elif old:
         message = (
-            f"{facts.target.path} is what {old} published, which is not in the configuration: "
+            f"its path or its username is that of {old}, which is not in the configuration any more: "
             f"rotator rename {old} {name}, or, if it is another target, rotator retire {old} --published"
         )
     else:

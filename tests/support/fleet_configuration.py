@@ -63,8 +63,6 @@ def finish_rename(world: FleetWorld, old: str, new: str, dies_at: int = 0) -> ob
 def path_moved(world: FleetWorld, name: str, rng: Random) -> str | None:
     if name not in world.targets:
         return None
-    if name not in world.store.states:
-        return None  # a new name and a new path at once are a new target: nothing says that it was another one before
     path = f"sip/{name}/{rng.randrange(3)}"
     if path == world.targets[name].path:
         return None

@@ -307,11 +307,12 @@ def test_what_nobody_can_end_is_an_orphan():
 # A target that was renamed in the configuration only.
 
 
+@pytest.mark.parametrize("path", ["sip/office", "sip/reception"])
 @pytest.mark.parametrize("take_over", [False, True])
-def test_another_name_for_the_same_path_never_begins_anew(take_over):
+def test_another_name_for_the_same_path_or_username_never_begins_anew(path, take_over):
     world = rotated()
-    before = world.consumer
-    renamed = replace(world.target, name="reception")
+    before = world.store.consumers.copy()
+    renamed = replace(world.target, name="reception", path=path)
     engine = world.engine()
     world.target = renamed
     world.request(engine, take_over=take_over, compromised=take_over)
@@ -319,7 +320,7 @@ def test_another_name_for_the_same_path_never_begins_anew(take_over):
     assert look.outcome is Outcome.HELD
     assert look.hold.reason is HoldReason.RENAMED
     assert "rotator rename office reception" in look.message
-    assert world.consumer == before
+    assert world.store.consumers == before
 
 
 # A target that a person renames or retires.
