@@ -153,7 +153,8 @@ class AccountUnderTest:
         return {one.id: (one.username, one.password.reveal(), one.enabled, one.ends) for one in self.records()}
 
     def wipe(self) -> None:
-        """Nothing that a test put there is left, and nothing goes wrong any more."""
+        """Nothing that a test put there is left, nothing goes wrong any more, and no wait goes on."""
+        self.provider = self.open_provider()
         self.sandbox.faults.clear()
         self.api.change_answer = None
         for record in self.simulated.credentials(self.description.record_kind):

@@ -237,7 +237,8 @@ def test_an_error_that_repeats_key_and_password_leaves_them_unsaid(account, stat
                 account.wipe()
     redactor = Redactor()
     redactor.add(*account.secrets())
-    assert redactor.clean(caplog.text) == caplog.text
+    for line in caplog.text.splitlines():  # a long text would be cut
+        assert redactor.clean(line) == line
 
 
 # -- listings

@@ -19,14 +19,14 @@ from rotator.core import advance, attempt_ends, continuation, decide, drift, led
 from rotator.core.actions import Action
 from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
 from rotator.core.facts import Facts
-from rotator.core.model import LedgerEntry, Phase, Purpose, TargetState
+from rotator.core.model import Credential, LedgerEntry, Phase, Purpose, TargetState
 from rotator.core.secret import Secret
+from rotator.core.selection import ListedCredential
 from rotator.core.verification import refused_hold
 from rotator.engine import attempt_effects, in_place_effects, ledger_effects, session
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.fields.network import HostPort
 from rotator.ports import Conflict, Versioned
-from rotator.providers.vobiz import api as vobiz_api
 from rotator.testing import MemoryStore
 
 REPLACE, ALTERNATING, IN_PLACE = SETUPS[:3]
@@ -170,10 +170,12 @@ def abandoned_without_a_trace(patch) -> None:
 def deleted_by_age_instead_of_by_ledger(patch) -> None:
     def delete(caller, current, action):
         provider = caller.providers[action.entry.credential.account]
-        everything = vobiz_api.search(provider._http.call(), provider._resource, lambda item: True)
-        for item in everything.value if isinstance(everything, Done) else ():
-            if not current.consumer.concerns(item.credential(action.entry.credential.account)):
-                provider.delete(item.credential(action.entry.credential.account))
+        everything: list[ListedCredential] = []
+        provider.each(everything.append)
+        for item in everything:
+            credential = Credential(action.entry.credential.account, item.username, item.id)
+            if not current.consumer.concerns(credential):
+                provider.delete(credential)
         original(caller, current, action)
 
     original = ledger_effects.delete

@@ -22,6 +22,7 @@ from rotator.providers.http.replies import HttpReply
 
 _TRIES = 4
 _FIRST_WAIT = 0.5  # seconds before the second try, doubled after each further one
+_LONGEST_WAIT = 5.0  # seconds between two tries after answers 429 that name no time
 _BUSY = (502, 503, 504)  # worth another try within the call, if the request is repeatable
 PATIENCE = 30.0
 """Seconds that a call waits for the account's pace, in addition to its own time."""
@@ -107,7 +108,7 @@ class HttpCall:
 
         def one_more() -> Try:
             tries.append(self._in_turn(request))
-            while request.repeatable and _was_too_early(tries[-1]):
+            while request.repeatable and _was_too_early(tries[-1]) and self._paused(tries):
                 again = self._in_turn(request)
                 if isinstance(again, LostTry) and again.why is Wait.RATE_LIMITED:
                     break
@@ -132,6 +133,18 @@ class HttpCall:
         waited = self._clock.monotonic() - began
         self._patience, self._deadline = self._patience - waited, self._deadline + waited
         return lost or self._sender.try_once(request, self._deadline)
+
+    def _paused(self, tries: Sequence[Try]) -> bool:
+        """Waits after a 429 that names no time, longer after each; False if the patience does not suffice."""
+        last = tries[-1]
+        if isinstance(last, HttpReply) and last.after is not None:
+            return True  # the pace waits for it
+        seconds = min(_FIRST_WAIT * 2.0 ** (len(tries) - 1), _LONGEST_WAIT)
+        if seconds > self._patience:
+            return False
+        self._patience, self._deadline = self._patience - seconds, self._deadline + seconds
+        self._sleep(seconds)
+        return True
 
     def _sleep(self, seconds: float) -> None:
         if not slept(self._clock, seconds):
