@@ -8,6 +8,7 @@ from fleet_people import adopt, asked, give_up
 from fleet_rest import CLOCKS, ORPHAN, alarms, wrongs
 from fleet_targets import JudgedTarget
 from fleet_world import FleetWorld
+from invariants import names_credential
 from simulated_accounts import STANDING
 
 from rotator.core.audit_words import AuditVerb
@@ -128,6 +129,17 @@ def _end_orphans(world: FleetWorld, watched: JudgedTarget, target: Target | None
     return done
 
 
+def _follow_forgetting(world: FleetWorld, watched: JudgedTarget, lost: list[str]) -> None:
+    """What was given up is nobody's any more. What is published stays, even at an account that is lost."""
+    if world.judge.published_account(watched) not in lost:
+        watched.accounts.difference_update(lost)
+    state = (world.judge.state(watched),)
+    for key in list(watched.keys):
+        stored = world.accounts[key[0]].stored.get(key[1])
+        if key[0] in lost and (stored is None or not names_credential(state, key, stored)):
+            del watched.keys[key]
+
+
 def _forget(world: FleetWorld, watched: JudgedTarget, target: Target | None, lost: list[str]) -> object:
     state = world.judge.state(watched)
     left = target or left_over(state)
@@ -146,8 +158,7 @@ def _forget(world: FleetWorld, watched: JudgedTarget, target: Target | None, los
             reason="because",
         ),
     )
-    if done is not None and world.judge.published_account(watched) not in lost:
-        watched.accounts.difference_update(lost)
-        watched.keys = {key: None for key in watched.keys if key[0] not in lost}
+    if done is not None:
+        _follow_forgetting(world, watched, lost)
     world.wake(left.name)
     return done

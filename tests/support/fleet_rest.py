@@ -13,7 +13,7 @@ from fleet_world import FleetWorld
 from rotator.core.clocks import WORTH_TELLING
 from rotator.core.holding import HoldReason
 from rotator.core.left_over import left_over, orphans
-from rotator.observe.needs import Need, needs
+from rotator.observe.needs import FUTURE, Need, needs
 from rotator.observe.target_figures import TargetSnapshot, max_age
 from rotator.observe.target_words import BLOCKED
 
@@ -29,7 +29,8 @@ SHOWN_BY: dict[str, set[str]] = {
     "an attempt stays open": {Need.STAYS_OPEN},
     "what is compromised is accepted": _HELD_UP | {Need.RETIREMENT_OVERDUE, ORPHAN},
     "a replaced credential is not retired": {Need.RETIREMENT_OVERDUE, CLOCKS, ORPHAN, "document_deleted"},
-    "a request stays": _HELD_UP,
+    # After a clock was ahead, a request waits out the overlap that was stored then: a device may use what is idle.
+    "a request stays": _HELD_UP | {Need.IN_THE_FUTURE},
     "nobody rotates it any more": {ORPHAN, CLOCKS, "former_path"},  # or it is about to be withdrawn
 }
 """By what is wrong: the alarms of which one has to show it. Any other alarm is about something else."""
@@ -57,6 +58,8 @@ def alarms(world: FleetWorld, watched: JudgedTarget) -> set[str]:
         told |= {
             need for need, since in needs(TargetSnapshot(seen, state, max_age(seen.policy), now, hold)) if since < now
         }
+    if target is not None and state.last_rotation is not None and state.last_rotation > now + FUTURE:
+        told.add(Need.IN_THE_FUTURE)
     if hold is not None and hold.reason in BLOCKED and hold.reason not in _NO_ALERT:
         told.add(BLOCKED[hold.reason])
     configured = [name for name in world.accounts if name not in world.given_up]
@@ -92,8 +95,12 @@ def wrongs(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
     for entry in state.ledger:
         if now - max(entry.ends_at, min(calm, now)) > 10 * DAY:
             yield Wrong("a replaced credential is not retired", entry.label)
-    if state.request is not None and watched.name in world.targets and long_since(_LONG, state.request.at):
-        yield Wrong("a request stays")
+    if state.request is not None and watched.name in world.targets:
+        rotated = state.last_rotation
+        # When a moment that was stored by a clock that was ahead has come, the overlap from then still runs.
+        begun = state.request.at if rotated is None or rotated > now + FUTURE else max(state.request.at, rotated)
+        if long_since(_LONG, begun):
+            yield Wrong("a request stays")
     yield from _left_alone(world, watched)
 
 
