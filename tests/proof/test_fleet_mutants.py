@@ -35,7 +35,7 @@ def an_abandoned_attempt_leaves_no_entry(patch: pytest.MonkeyPatch) -> None:
 MUTANTS: dict[Callable[[pytest.MonkeyPatch], None], tuple[int, set[str]]] = {
     one_clock_is_enough: (1, {"overlap", "rotations"}),
     an_overlap_runs_while_the_document_still_hands_out: (1, {"overlap"}),
-    an_abandoned_attempt_leaves_no_entry: (1, {"orphan"}),
+    an_abandoned_attempt_leaves_no_entry: (2, {"orphan"}),
 }
 """By mutant: a seed that catches it, and the rules that it breaks."""
 
