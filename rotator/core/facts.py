@@ -35,6 +35,7 @@ class Facts:
     unsettled: bool = False  # in this look, no log-in showed which password of the open attempt is in force
     vault_now: datetime | None = None  # by Vault's clock; None: the same
     identities: Mapping[str, str] = field(default_factory=dict)  # by account: how the provider knows it, if it does
+    account_keys: Mapping[str, str] = field(default_factory=dict)  # by account: shared by all names of the same one
     state_deleted: bool = False  # the latest version of the state document was deleted: `state` is a fresh one
     state_ends_at: datetime | None = None  # Vault deletes the state document by itself then
     state_remedy: str = ""  # the command in Vault against either
@@ -59,8 +60,16 @@ class Facts:
 
     def is_protected(self, credential: Credential) -> bool:
         """True if a credential must not be touched: it is published, staged, or in the consumer document."""
-        in_use = any(is_same_credential(other, credential) for other in self._in_use())
+        in_use = any(
+            is_same_credential(other, credential) or self.is_under_another_name(other, credential)
+            for other in self._in_use()
+        )
         return in_use or self.hands_out(credential)
+
+    def is_under_another_name(self, one: Credential, other: Credential) -> bool:
+        """True if both are the same credential, at accounts whose two names in the configuration mean the same one."""
+        keys = [self.account_keys.get(each.account, each.account) for each in (one, other)]
+        return one.account != other.account and keys[0] == keys[1] and one.id is not None and one.id == other.id
 
     def hands_out(self, credential: Credential) -> bool:
         """True if devices may read `credential` in one of the target's consumer documents, with any password."""

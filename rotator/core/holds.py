@@ -55,6 +55,22 @@ def identity_hold(facts: Facts, *credentials: Credential | None) -> Hold | None:
     return None
 
 
+def one_account_hold(facts: Facts, found: Credential) -> Hold | None:
+    """Holds a move to another name of the same account: a credential there is one that the target has already.
+
+    The wrong key was mounted, or an account has two names. Under the new name, what is in use would be taken for its
+    own successor, and retired as its predecessor.
+    """
+    state = facts.state
+    for known in (state.published, state.standby, *(entry.credential for entry in state.ledger)):
+        if known is not None and facts.is_under_another_name(known, found):
+            name = known.username or "a credential"
+            what = f"{found.account} and {known.account} mean the same account, in which {name} is known as one of"
+            remedy = f"correct the key of {found.account}, or move the target back to {known.account}"
+            return Hold(HoldReason.ACCOUNT_CHANGED, f"{what} {known.account}: {remedy}")
+    return None
+
+
 def backoff_hold(facts: Facts) -> Hold | None:
     """Holds while the target waits after a failure, or for a password to propagate."""
     if not is_waiting(facts.state.not_before, facts.clocks.vault):

@@ -15,6 +15,7 @@ from rotator.core.holds import (
     foreign_document_hold,
     identity_hold,
     missing_account_hold,
+    one_account_hold,
     pace_hold,
 )
 from rotator.core.ledger import handed_out_entry
@@ -164,14 +165,20 @@ def _in_place(facts: Facts, request: Request) -> Decision:
     # A credential published at another account is what is replaced. If somebody deleted the published one here and
     # created it again, the one that is there now is.
     elsewhere = published is not None and published.account != current.account
+    held = one_account_hold(facts, current)
+    if held is not None:
+        return held
     staged = Stage(request, _without_password(current), published if elsewhere else current)
     return preflight(facts, request, current) or staged
 
 
-def _alternating(facts: Facts, request: Request) -> Action:
+def _alternating(facts: Facts, request: Request) -> Decision:
     idle = _idle(facts)
     if isinstance(idle, LookUp):
         return idle
+    held = one_account_hold(facts, idle)
+    if held is not None:
+        return held
     in_use = _standing_in_use(facts)
     predecessor = in_use.credential if in_use is not None else _predecessor(facts)
     if isinstance(predecessor, LookUp):

@@ -336,6 +336,7 @@ class Session:
             unsettled=self._unsettled,
             vault_now=clocks.vault,
             identities=identities,
+            account_keys=throttles.account_keys,
             state_deleted=self.state_deleted,
             state_ends_at=self._found.ends_at,
             state_remedy=self._found.remedy,

@@ -45,7 +45,7 @@ class Throttles:
             pace_delay: returns how long a request to the account with that name would wait for its pace.
             tell_open: tells the other processes that the circuit of the account with that name is open for so long.
         """
-        self._clock, self._keys, self._pace_delay, self._tell_open = clock, account_keys, pace_delay, tell_open
+        self._clock, self.account_keys, self._pace_delay, self._tell_open = clock, account_keys, pace_delay, tell_open
         self.places = Places(clock, circuit.threshold)
         self.log_ins = LogInLimits(clock)
         self._new = circuit
@@ -62,7 +62,7 @@ class Throttles:
 
     def key(self, account: str) -> str:
         """Returns the key that all names of an account in the configuration share."""
-        return self._keys.get(account, account)
+        return self.account_keys.get(account, account)
 
     def open_until(self, accounts: Iterable[str], now: datetime) -> Mapping[str, datetime]:
         """Returns the accounts that may not be called now, each with the time of its next probe."""
@@ -85,8 +85,8 @@ class Throttles:
         """Returns the accounts whose circuit is open, even if a probe may go out now."""
         with self._lock:
             keys = {key for (key, verb), one in self._circuits.items() if verb is None and one.is_open}
-        named = {name for name, key in self._keys.items() if key in keys}
-        return tuple(sorted(named | (keys - set(self._keys.values()))))
+        named = {name for name, key in self.account_keys.items() if key in keys}
+        return tuple(sorted(named | (keys - set(self.account_keys.values()))))
 
     def forbidden_verbs(self) -> tuple[tuple[str, str], ...]:
         """Returns the accounts and verbs whose circuit is open, even if a probe may go out now."""

@@ -51,6 +51,7 @@ class EngineHarness:
         self.unconfigured: set[str] = set()  # accounts that have left the configuration
         self.audit = MemoryAudit()
         self.randomness = FakeRandomness(seed)
+        self.account_keys: dict[str, str] = {}
         self.stopping = False
         self.processes = 0
         self.limits = Limits(backoff=Backoff(timedelta(seconds=10), timedelta(minutes=10)))
@@ -70,6 +71,7 @@ class EngineHarness:
             limits=self.limits,
             observe=lambda target, state: None,
             stopping=lambda: self.stopping,
+            account_keys=self.account_keys,
         )
 
     def cut_at(self, number: int, watch: Callable[[str], None] | None = None) -> CrashPoints:

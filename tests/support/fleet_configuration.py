@@ -66,7 +66,12 @@ def path_moved(world: FleetWorld, name: str, rng: Random) -> str | None:
     path = f"sip/{name}/{rng.randrange(3)}"
     if path == world.targets[name].path:
         return None
-    world.judge.move(world.judge.targets[name], path)
+    watched = world.judge.targets[name]
+    if watched.refused_since is not None and not watched.refused_by_us:
+        # Left out, and open: somebody rolled the document back to a credential that is gone, and nobody mends it before
+        # the move. It is not of the target any more, so it stays as it is; only the audit notices that, and no alert.
+        return None
+    world.judge.move(watched, path)
     world.change_target(name, path=path)
     _read_by_one(world, rng)
     return f"{name} moves to {path}"

@@ -137,6 +137,7 @@ class FleetWorld:
             limits=LIMITS,
             observe=lambda target, state: None,
             stopping=lambda: False,
+            account_keys=configured,
             former_names=FormerNames(self.store, frozenset(self.targets)),
         )
 

@@ -79,6 +79,51 @@ def test_an_entry_of_another_account_holds_up_no_other_entry():
     assert harness.provider.calls == []
 
 
+@pytest.mark.parametrize("target", [IN_PLACE, ALTERNATING], ids=lambda target: str(target.strategy.value))
+def test_a_target_does_not_move_to_another_name_of_its_own_account(target):
+    """With the wrong key under the new name, what is published was its own successor, and was disabled a day later."""
+    harness = rotated(target)
+    published, right = harness.consumer, harness.provider
+    by_mistake = FakeProvider(account="other")
+    by_mistake.identity, by_mistake.credentials = right.identity, right.credentials
+    harness.others["other"] = by_mistake
+    harness.account_keys = {"fake": "the account", "other": "the account"}
+    harness.target = replace(target, account="other")
+    engine = harness.engine()
+    harness.request(engine)
+    look = harness.settle(engine, 20 * DAY)
+    assert look.hold.reason is HoldReason.ACCOUNT_CHANGED
+    assert "other and fake mean the same account" in look.message
+    assert harness.consumer == published
+    assert harness.published_works
+    assert harness.state.request is not None
+
+    harness.others["other"] = FakeProvider(account="other")  # the key is corrected
+    for username in target.usernames:
+        harness.others["other"].add(username)
+    harness.account_keys = {}
+    engine = harness.engine()
+    harness.until_rotated(engine)
+    assert harness.state.published.account == "other"
+
+
+def test_what_is_published_is_not_retired_under_an_earlier_name_of_its_account():
+    """The account was renamed in the configuration, and its earlier name came back beside the new one."""
+    harness = rotated(IN_PLACE)
+    renamed = FakeProvider(account="other")
+    renamed.identity, renamed.credentials = harness.provider.identity, harness.provider.credentials
+    harness.others["other"], harness.unconfigured = renamed, {"fake"}
+    harness.target = replace(IN_PLACE, account="other")
+    engine = harness.engine()
+    harness.request(engine)
+    harness.until_rotated(engine)
+    assert harness.state.published.account == "other"
+    harness.unconfigured = set()
+    harness.account_keys = {"fake": "the account", "other": "the account"}
+    harness.settle(harness.engine(), 20 * DAY)
+    assert harness.published_works
+
+
 def test_an_open_attempt_waits_for_its_own_account_or_is_given_up():
     harness = rotated(IN_PLACE)
     harness.provider.faults["set_password"] = [FakeFault.LOST_AFTER]
