@@ -313,6 +313,7 @@ class TargetState:
     last_error: str = ""
     outgrown: int = 0  # attempts since the last close that ended unsent because the target had changed
     request: Request | None = None
+    asked_at: datetime | None = None  # when a rotation was last requested
     claim: Claim | None = None
     counts: Counts = field(default_factory=Counts)
     verification: Verification | None = None  # of what is published

@@ -14,6 +14,8 @@ def after_request(state: TargetState, request: Request, consumer: ConsumerDocume
         state = replace(state, retired_at=None)
     if is_empty(state):
         state = replace(state, renamed_to="")
+    if request.purpose is Purpose.ROTATE:
+        state = replace(state, asked_at=request.at)
     if state.attempt is not None and _is_asked_for(state.attempt, request, consumer):
         return replace(state, attempt=_join_attempt(state.attempt, request), not_before=None)
     return replace(state, request=join_requests(state.request, request), not_before=None)
@@ -29,7 +31,7 @@ def withdrawal_consequence(request: Request) -> str:
 
 def after_request_withdrawal(state: TargetState) -> TargetState:
     """Takes a request back that has not begun. What failed, failed for it."""
-    return replace(state, request=None, failures=0, not_before=None, last_error="")
+    return replace(state, request=None, asked_at=None, failures=0, not_before=None, last_error="")
 
 
 def _is_asked_for(attempt: Attempt, request: Request, consumer: ConsumerDocument) -> bool:

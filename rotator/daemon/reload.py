@@ -70,7 +70,6 @@ class Reload:
         def replace() -> None:
             self._looks.components = components
             components.engine.throttles.places.follow(self._scheduler.look_now)
-            self._snapshot.requests.forget_all_but(set(components.by_name))
             if not self._looks.running():  # otherwise a look still uses the old connections; they end with the process
                 old.close()
 

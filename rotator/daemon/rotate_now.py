@@ -8,9 +8,9 @@ from datetime import timedelta
 import structlog
 
 from rotator.core.bell import Ringing
-from rotator.core.model import Purpose, Request, Target
+from rotator.core.clocks import Clocks
+from rotator.core.model import Purpose, Request, Target, TargetState
 from rotator.daemon.composition import Components
-from rotator.daemon.recent_requests import RecentRequests
 from rotator.daemon.scheduler import Scheduler
 from rotator.daemon.share import Share
 from rotator.engine import ring_bell
@@ -31,32 +31,29 @@ class RotationSignal:
 
 
 def rotate_now(
-    components: Components,
-    scheduler: Scheduler,
-    share: Share,
-    recent: RecentRequests,
-    clock: Clock,
-    signal: RotationSignal,
+    components: Components, scheduler: Scheduler, share: Share, clock: Clock, signal: RotationSignal
 ) -> None:
     """Asks for a rotation of every target that `daemon.signal_rotates` names, whoever looks at it.
 
     Whatever else is waiting in Vault stays as it is.
     """
 
-    def request(target: Target) -> bool:
-        since = signal.at - TOGETHER
-        if recent.were_carried_out(target.name, since):
-            return False
+    def ask(target: Target) -> bool:
+        local = clock.now()
+        now = Clocks(local, components.store.now() or local).latest
+        since = now - timedelta(seconds=clock.monotonic() - signal.at + TOGETHER)
+
+        def was_asked_for(state: TargetState) -> bool:
+            """True unless it is about to try again; a time from a clock that is ahead says nothing."""
+            asked = state.asked_at is not None and since <= state.asked_at <= now + timedelta(seconds=TOGETHER)
+            return asked and not state.failures
+
         try:
-            if not share.is_own(target.name) and _was_rotated(components, target, clock, since):
-                return False
-            why = f"signal {signal.by}"
-            components.engine.request(target, Request(Purpose.ROTATE, signal.by, why, clock.now()))
+            request = Request(Purpose.ROTATE, signal.by, f"signal {signal.by}", now)
+            return components.engine.request_unless(target, request, was_asked_for)
         except StoreError as error:
             _log.error("request not written", target=target.name, error=str(error))
             return False
-        recent.note(target.name, signal.at)
-        return True
 
     daemon = components.settings.daemon
     named = [target for target in components.targets if daemon.rotates_on_signal(target.name)]
@@ -64,17 +61,11 @@ def rotate_now(
     with ThreadPoolExecutor(daemon.workers) as pool:
         for begin in range(0, len(named), _AT_ONCE):
             some = named[begin : begin + _AT_ONCE]
-            asked = [target.name for target, done in zip(some, pool.map(request, some), strict=True) if done]
+            asked = [target.name for target, done in zip(some, pool.map(ask, some), strict=True) if done]
             scheduler.look_now(asked)
             _ring(components, share, clock, asked)
             written += len(asked)
     _log.info("rotating now", by=signal.by, targets=written, named=len(named))
-
-
-def _was_rotated(components: Components, target: Target, clock: Clock, since: float) -> bool:
-    """True if another process has rotated the target since then: it may have got the same signal."""
-    rotated = components.store.read_state(target.name).state.last_rotation
-    return rotated is not None and rotated >= clock.now() - timedelta(seconds=clock.monotonic() - since)
 
 
 def _ring(components: Components, share: Share, clock: Clock, asked: Sequence[str]) -> None:

@@ -155,8 +155,8 @@ class Service:
             if what is SignalRequest.RELOAD:
                 self._reload.reload()
                 return
-            recent, clock = self._snapshot.requests, self._composition.clock
-            rotate_now(self._components, self._scheduler, self._share, recent, clock, RotationSignal(by, at))
+            came = RotationSignal(by, at)
+            rotate_now(self._components, self._scheduler, self._share, self._composition.clock, came)
 
     def _report(self) -> None:
         """Logs the sums, and the targets that somebody has to look after; a page of them at the most."""

@@ -10,7 +10,6 @@ from rotator import __version__
 from rotator.core.left_over import Orphan, orphans
 from rotator.core.model import Target, TargetState
 from rotator.daemon.composition import Components, Composition
-from rotator.daemon.recent_requests import RecentRequests
 from rotator.engine import Look, Outcome
 from rotator.observe.fleet import LOOKED_AT_WITHIN
 from rotator.observe.logs import log_run
@@ -33,12 +32,10 @@ class Snapshot:
         self._targets: tuple[Target, ...] = ()  # in the order of their names
         self._names: frozenset[str] = frozenset()
         self._orphans: dict[str, tuple[Orphan, ...]] = {}  # by target, of those that have some
-        self.requests = RecentRequests(composition.clock)
 
     def update_state(self, target: Target, state: TargetState) -> None:
         """Stores a state document that was read or written."""
         self._composition.redactor.learn(state)
-        self.requests.see(state)
         with self._lock:
             if target.name in self._kept:
                 self._fleet.update(target, state)

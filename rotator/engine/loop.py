@@ -186,20 +186,34 @@ class Engine:
     def request(self, target: Target, request: Request) -> TargetState:
         """Writes a request into the state document, where it outlives this process. Raises StoreError."""
         session = self._open(target)
-        repeat_on_conflict(
-            lambda: session.write(requesting.after_request(session.state, request, session.consumer)),
-            self._clock,
-            session.read,
-        )
+        self._ask(session, request, lambda _: False)
+        return session.state
+
+    def request_unless(self, target: Target, request: Request, answered: Callable[[TargetState], bool]) -> bool:
+        """Writes a request unless the state on which it is written answers it already; False if so. Raises StoreError.
+
+        That is judged again if another process writes first: it may just have done what is asked for.
+        """
+        return self._ask(self._open(target), request, answered)
+
+    def _ask(self, session: Session, request: Request, answered: Callable[[TargetState], bool]) -> bool:
+        def write() -> bool:
+            if answered(session.state):
+                return False
+            session.write(requesting.after_request(session.state, request, session.consumer))
+            return True
+
+        if not repeat_on_conflict(write, self._clock, session.read):
+            return False
         self._audit.record(
             AuditVerb.REQUEST_UNDO if request.purpose is Purpose.UNDO else AuditVerb.REQUEST_ROTATION,
-            target.name,
+            session.target.name,
             AuditOutcome.DONE,
             requested_by=request.requested_by,
             reason=request.reason,
             compromised=request.compromised,
         )
-        return session.state
+        return True
 
     def verify(self, target: Target) -> tuple[Answer[Proof] | None, TargetState]:
         """Proves what is published now and stores the result; None if there is nothing to prove. Raises StoreError."""

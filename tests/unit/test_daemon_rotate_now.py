@@ -1,6 +1,5 @@
 """SIGUSR1 and requests: within ten seconds they are one, on a clock of our own."""
 
-from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -9,30 +8,23 @@ import pytest
 from engine_harness import EngineHarness
 
 from rotator.core.bell import Ringing
-from rotator.core.model import Purpose
-from rotator.daemon.recent_requests import RecentRequests
+from rotator.core.model import Purpose, Request
 from rotator.daemon.rotate_now import RotationSignal, rotate_now
-from rotator.engine import Engine
 from rotator.ports import StoreUnavailable
 from rotator.settings.models import DaemonSettings
+from rotator.testing import FakeFault
 
 
 class SignalBench(EngineHarness):
-    """One daemon: an engine on an account in memory, and the requests that it has seen."""
+    """One daemon: an engine on an account in memory, whose target its schedule has rotated."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.recent = RecentRequests(self.clock)
         self.looks: list[str] = []
         self.is_own = True
         self.daemon = self.engine()
         self.settings = DaemonSettings()
         self.until_rotated(self.daemon)
-
-    def engine(self) -> Engine:
-        engine = super().engine()
-        engine._observe = lambda _, state: self.recent.see(state)
-        return engine
 
     def signal(self, at: float | None = None) -> None:
         """SIGUSR1, which came at `at`; and then the looks that follow."""
@@ -45,7 +37,7 @@ class SignalBench(EngineHarness):
         scheduler: Any = SimpleNamespace(look_now=self.looks.extend)
         share: Any = SimpleNamespace(is_own=lambda _: self.is_own, holder="daemon")
         came = self.clock.monotonic() if at is None else at
-        rotate_now(components, scheduler, share, self.recent, self.clock, RotationSignal("SIGUSR1", came))
+        rotate_now(components, scheduler, share, self.clock, RotationSignal("SIGUSR1", came))
         self.daemon.look(self.target)
 
     def pass_seconds(self, seconds: float) -> None:
@@ -96,6 +88,17 @@ def test_a_request_that_waits_is_carried_out_once_with_the_signal(bench: SignalB
 
 
 def test_a_scheduled_rotation_is_no_request_and_a_signal_follows_it(bench: SignalBench) -> None:
+    assert bench.state.next_rotation is not None
+    bench.clock.advance(bench.state.next_rotation - bench.clock.now())
+    bench.daemon.look(bench.target)
+    bench.signal()
+    assert bench.rotations == 3
+
+
+def test_what_waits_to_be_tried_again_is_tried_at_once(bench: SignalBench) -> None:
+    bench.provider.faults = {"create": [FakeFault.UNREACHABLE]}
+    bench.signal()
+    assert bench.state.failures
     bench.signal()
     assert bench.rotations == 2
 
@@ -118,7 +121,6 @@ def test_a_signal_that_vault_did_not_take_may_be_sent_again(bench: SignalBench) 
 
 
 def test_what_another_process_looks_at_is_asked_for_and_rung_for(bench: SignalBench) -> None:
-    bench.pass_seconds(60)
     bench.is_own = False
     bench.signal()
     (ring,) = bench.store.bell.rings
@@ -126,20 +128,48 @@ def test_what_another_process_looks_at_is_asked_for_and_rung_for(bench: SignalBe
     assert bench.rotations == 2
 
 
-@pytest.mark.parametrize(("seconds", "rotations"), [(9, 1), (11, 2)])
-def test_what_another_process_rotated_at_the_same_signal_is_not_rotated_again(
-    bench: SignalBench, seconds: float, rotations: int
-) -> None:
-    """It never saw the request: this process does not look at the target."""
-    bench.recent = RecentRequests(bench.clock)
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_signal_that_two_processes_got_rotates_once_wherever_the_other_one_is(is_own: bool) -> None:
+    """It reaches this process at each boundary between two effects of the rotation that the other one asked for."""
+    _, boundaries = signal_at(0, is_own=is_own)
+    assert boundaries == 10
+    for boundary in range(1, boundaries + 1):
+        bench, _ = signal_at(boundary, is_own=is_own)
+        bench.settle(bench.daemon, timedelta(minutes=10))
+        assert bench.rotations == 2, f"at boundary {boundary}"
+
+
+def signal_at(boundary: int, *, is_own: bool) -> tuple[SignalBench, int]:
+    """Another process carries out a signal, which comes here at this boundary (0: never); and how many it passed."""
+    bench, passed = SignalBench(), 0
+    bench.is_own = is_own
+    other = bench.engine()
+    other.request(bench.target, Request(Purpose.ROTATE, "SIGUSR1", "signal SIGUSR1", bench.clock.now()))
+
+    def watch(_: str) -> None:
+        nonlocal passed
+        passed += 1
+        if passed == boundary:
+            bench.cut_at(0)  # what this process does passes none of the other's boundaries
+            bench.signal()
+            bench.store.points = bench.provider.points = points
+
+    points = bench.cut_at(0, watch)
+    other.look(bench.target)
+    bench.cut_at(0)
+    return bench, passed
+
+
+def test_a_clock_that_is_ahead_does_not_swallow_a_signal(bench: SignalBench) -> None:
     bench.is_own = False
-    bench.pass_seconds(seconds)
     bench.signal()
-    assert bench.rotations == rotations
+    bench.clock.jump(timedelta(days=-2))  # it was asked for by a clock that was ahead
+    bench.signal()
+    bench.settle(bench.daemon, timedelta(minutes=10))
+    assert bench.rotations == 3
 
 
 def test_a_bell_that_cannot_be_rung_leaves_the_requests_to_the_sweep(bench: SignalBench) -> None:
-    bench.pass_seconds(60)
     bench.is_own = False
     bench.store.write_bell = lambda _: (_ for _ in ()).throw(StoreUnavailable("sealed"))  # type: ignore[method-assign]
     bench.signal()
@@ -158,10 +188,3 @@ def test_only_what_is_named_is_rotated(bench: SignalBench) -> None:
 )
 def test_names_and_patterns(patterns: tuple[str, ...], named: bool) -> None:
     assert DaemonSettings(signal_rotates=patterns).rotates_on_signal("office") is named
-
-
-def test_a_target_that_is_no_longer_configured_is_forgotten(bench: SignalBench) -> None:
-    bench.recent.see(replace(bench.state, target="gone"))
-    bench.recent.note("gone", 0.0)
-    bench.recent.forget_all_but({"office"})
-    assert not bench.recent.were_carried_out("gone", 0.0)

@@ -30,11 +30,11 @@ class VaultHarness(EngineHarness):
     """The engine on the real store; the provider is in memory."""
 
     def __init__(self, bao: Bao, policy: str, target: Target = REPLACE) -> None:
-        name = f"deleted-{next(NUMBERS)}"
-        super().__init__(replace(target, name=name, path=f"sip/{name}"))
+        name = f"deleted-{next(NUMBERS)}"  # also the username: the same one at the same account would be a rename
+        super().__init__(replace(target, name=name, path=f"sip/{name}", usernames=(name,)))
         self.bao = bao
         self.store = bao.client(bao.app_role(policy)).store  # type: ignore[assignment]
-        self.provider.add("office", "known-password")
+        self.provider.add(name, "known-password")
 
     @property
     def state_path(self) -> str:

@@ -52,6 +52,7 @@ def test_the_format_of_a_state_document_does_not_change() -> None:
         ledger=(entry,),
         last_rotation=AT.astimezone(timezone(timedelta(hours=2))),
         request=model.Request(model.Purpose.UNDO, "ann", "", AT),
+        asked_at=AT,
         claim=model.Claim("h1", AT),
         counts=model.Counts(succeeded=3, seconds=1.5),
         verification=model.Verification(AT, accepted=False, proof="refused", refusals=2),
