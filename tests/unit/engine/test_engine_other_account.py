@@ -93,7 +93,8 @@ def test_a_target_does_not_move_to_another_name_of_its_own_account(target):
     harness.request(engine)
     look = harness.settle(engine, 20 * DAY)
     assert look.hold.reason is HoldReason.ACCOUNT_CHANGED
-    assert "other and fake mean the same account" in look.message
+    assert look.message.startswith("other and fake mean the same account, in which ")
+    assert look.message.endswith(": correct the key of other, or move the target back to fake")
     assert harness.consumer == published
     assert harness.published_works
     assert harness.state.request is not None
