@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Mapping
+from datetime import timedelta
 from threading import Event, Lock, Thread
 
 import structlog
@@ -25,6 +26,7 @@ from rotator.ports import StoreUnavailable
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _VAULT_INTERVAL = 5.0  # seconds between two attempts to reach Vault at the start
+_RELOAD_AGAIN, _RELOAD_LATEST = timedelta(seconds=5), timedelta(minutes=5)  # if Vault does not let it into force
 _LEAVE_WITHIN = 2.0  # seconds; Vault may be gone
 
 # Exit codes: stopped in time; the embedded Vault ended; a step was still running after `stop_within`.
@@ -38,6 +40,7 @@ class Service:
         """Wires the service; `run` starts it. `stop` is the event that ends every sleep of the process."""
         self._composition, self._signals, self._stop = composition, signals, stop
         self._code = STOPPED
+        self._latest_reload = object()  # the one that goes on; an earlier one ends
         self._one_at_a_time = Lock()  # a reload must not replace what a signal's requests are written with
         self._health = Health(composition.clock)
         self._snapshot = Snapshot(composition)
@@ -151,12 +154,24 @@ class Service:
         if what is SignalRequest.REPORT:
             self._report()
             return
+        if what is SignalRequest.RELOAD:
+            self._reload_until_done()
+            return
         with self._one_at_a_time:
-            if what is SignalRequest.RELOAD:
-                self._reload.reload()
-                return
             came = RotationSignal(by, at)
             rotate_now(self._components, self._scheduler, self._share, self._composition.clock, came)
+
+    def _reload_until_done(self) -> None:
+        """Reloads, again and again while Vault is what prevents it. A later SIGHUP takes over."""
+        self._latest_reload = this = object()
+        pause = _RELOAD_AGAIN
+        while self._latest_reload is this:
+            with self._one_at_a_time:
+                if self._reload.reload(pause):
+                    return
+            if self._stop.wait(pause.total_seconds()):
+                return
+            pause = min(2 * pause, _RELOAD_LATEST)
 
     def _report(self) -> None:
         """Logs the sums, and the targets that somebody has to look after; a page of them at the most."""
