@@ -147,7 +147,7 @@ def test_the_bill_of_the_image_names_all_that_is_in_it(release):
 
 @pytest.mark.ci
 @pytest.mark.timeout(1100)
-def test_a_second_build_is_the_same_to_the_bit(release, monkeypatch):
+def test_a_second_build_is_the_same_to_the_bit(release):
     sums = release.checkout / "dist/SHA256SUMS"
     first = sums.read_text()
     for file in release.checkout.rglob("*"):
@@ -241,7 +241,7 @@ def environment(bao: Bao, tmp_path: Path) -> Iterator[DaemonEnvironment]:
 
 @pytest.mark.ci
 @pytest.mark.timeout(1100)
-def test_the_daemon_rotates_in_it_obeys_exec_and_signals_without_a_shell_and_stops(podman, environment):
+def test_the_daemon_rotates_in_it_obeys_exec_and_signals_without_a_shell_and_stops(podman, environment, tmp_path):
     environment.configure(
         [
             {
@@ -260,12 +260,14 @@ def test_the_daemon_rotates_in_it_obeys_exec_and_signals_without_a_shell_and_sto
         "--env=VOBIZ_TOKEN",
         f"--volume={environment.config}:/etc/rotator/config.yaml:ro",
     ]
-    process = subprocess.Popen(
-        [podman.program, "run", "--rm", "--name=rotator-boxed", "--user=4711:4711", *arguments, IMAGE],
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    log = tmp_path / "container.log"
+    with log.open("wb") as output:  # not a pipe: it would be full before the end, and hold the container up
+        process = subprocess.Popen(
+            [podman.program, "run", "--rm", "--name=rotator-boxed", "--user=4711:4711", *arguments, IMAGE],
+            env=environ,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
     try:
         eventually(lambda: environment.rotations("boxed") >= 1, "rotated in the container")
         # The signal comes first: it does not repeat what was asked for a moment before.
@@ -284,9 +286,7 @@ def test_the_daemon_rotates_in_it_obeys_exec_and_signals_without_a_shell_and_sto
     finally:
         podman("rm", "--force", "rotator-boxed")
         process.kill()
-    assert process.stdout is not None
-    lines = process.stdout.read().decode()
-    process.stdout.close()
-    staged = [json.loads(line)["facts"] for line in lines.splitlines() if '"verb":"stage"' in line]
+        process.wait()
+    staged = [json.loads(line)["facts"] for line in log.read_text().splitlines() if '"verb":"stage"' in line]
     asked_by = [(facts["requested_by"], facts["reason"]) for facts in staged]
     assert asked_by[1:] == [("SIGUSR1", "signal SIGUSR1"), ("cli:4711", "by exec"), ("cli:4711", "for the log")]
