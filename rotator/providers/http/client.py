@@ -252,7 +252,7 @@ class _Network(httpx.HTTPTransport):
         self._pool = httpcore.ConnectionPool(
             ssl_context=trust,
             max_connections=100,
-            max_keepalive_connections=20,
+            max_keepalive_connections=100,  # as many as `daemon.workers` may need: each new one is a TLS handshake
             keepalive_expiry=5.0,
             network_backend=BoundedBackend(deadline),
         )
