@@ -73,7 +73,7 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
         return  # another look has taken it just now
     try:
         session.check_publishable()
-        _make_sure_of_document(session, action)
+        _make_sure_of_document(caller, session, action)
     except StoreDenied as error:
         later = caller.next_try(session.state.failures + 1)
         session.write(advance.after_delay(session.state, str(error), later))
@@ -92,18 +92,20 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
     record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
 
 
-def _make_sure_of_document(session: Session, action: do.Stage) -> None:
+def _make_sure_of_document(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
     """Writes the document again as it was read, where a password is set on what is published since another is in use.
 
     That another one is in use only the document says, and a standby of Vault that lags may have answered with the one
     of before. Check-and-set knows. Raises like `Session.write`.
     """
-    published, in_use = session.state.published, action.predecessor
+    published, in_use, document = session.state.published, action.predecessor, session.consumer
     if published is None or in_use is None or is_same_credential(in_use, action.credential):
         return
-    if is_same_credential(published, action.credential) and action.request.purpose is Purpose.ROTATE:
-        password = session.consumer.password or in_use.password
-        session.write_consumer(replace(in_use, password=password), session.consumer.rotated_at)
+    rotates = action.request.purpose is Purpose.ROTATE and is_same_credential(published, action.credential)
+    if rotates and document.password is not None:
+        session.write_consumer(replace(in_use, password=document.password), document.rotated_at)
+        facts = {"path": session.target.path, "detail": "as it was read: check-and-set shows that it is the latest"}
+        caller.record(AuditVerb.PUBLISH, session.target, AuditOutcome.DONE, in_use, **facts)
 
 
 def drop(caller: ProviderCaller, session: Session, action: do.Drop) -> None:
