@@ -160,11 +160,11 @@ def test_pages_that_hang_leave_probes_alone_and_hold_no_more_threads_than_there_
         for client in clients:
             with suppress(ConnectionError):  # the oldest have ended already
                 client.sendall(GET % b"/metrics")
-        eventually(lambda: len(rendering) == SHORT.rendering, "two are being made")
+        eventually(lambda: len(rendering) == SHORT.rendering, "one is being made")
         probes_answer_until(lambda: served() == SHORT.rendering, endpoint)
         assert len(rendering) == SHORT.rendering
         release.set()
-        eventually(lambda: served() == 0, "those have ended, too")
+        eventually(lambda: served() == 0, "that has ended, too")
 
 
 def test_a_page_of_five_megabytes_needs_no_file(monkeypatch: pytest.MonkeyPatch) -> None:

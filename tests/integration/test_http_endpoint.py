@@ -194,6 +194,15 @@ def test_many_clients_at_once_are_all_answered(endpoint: RunningEndpoint) -> Non
     assert answers == [200] * 30
 
 
+def test_silent_connections_do_not_keep_others_from_being_answered(endpoint: RunningEndpoint) -> None:
+    silent = [endpoint.connect(path) for path in ("/status", "/healthz") for _ in range(20)]
+    try:
+        assert [endpoint.ask(path)[0] for path in ("/status", "/healthz")] == [200, 200]
+    finally:
+        for connection in silent:
+            connection.close()
+
+
 def threads_of_the_endpoint() -> list[str]:
     names = [thread.name for thread in threading.enumerate()]
     return [name for name in names if name.startswith(("pages", "probes"))]

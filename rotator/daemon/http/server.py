@@ -48,8 +48,8 @@ class PeerLimits:
     """From there to the last byte of the answer. Prometheus waits ten seconds unless it is told otherwise."""
     parting: float = 5.0
     """From there until the peer has read what the kernel still has to send, and closed the connection."""
-    rendering: int = 2
-    """Answers that are made at the same time: each takes all of a core."""
+    rendering: int = 1
+    """Answers that are made at the same time. Several would not be faster: Python runs one thread at a time."""
     held: int = 32 * 1024 * 1024
     """Bytes of answers that wait for their readers; another answer ends the connection with the oldest."""
 
