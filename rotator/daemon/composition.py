@@ -123,8 +123,8 @@ class Composition:
         self._read_only, self._quiet = read_only, quiet
         self.clock = SystemClock(stop)
         self.randomness = SystemRandomness()
-        self.settings = self._load()
         self.redactor = Redactor()
+        self.settings = self._load()
         level = self.settings.log.level.value
         configure(
             "warning" if quiet and level == "info" else level,
@@ -165,13 +165,18 @@ class Composition:
         return settings
 
     def _load(self) -> Settings:
-        return load(self._config, self._environ)
+        settings = load(self._config, self._environ)
+        if settings.daemon.http.token is not None:
+            self.redactor.add(settings.daemon.http.token.value)
+        return settings
 
     def changes_that_need_a_restart(self, new: Settings) -> tuple[str, ...]:
         """Returns the changed sections of `new` that a reload does not apply."""
         old = self.settings
         fixed = {
-            "daemon.listen": old.daemon.listen != new.daemon.listen,
+            "daemon.http.listen": old.daemon.http.listen != new.daemon.http.listen,
+            "daemon.http.probes": old.daemon.http.probes != new.daemon.http.probes,
+            "daemon.http.tls": old.daemon.http.tls != new.daemon.http.tls,
             "daemon.workers": old.daemon.workers != new.daemon.workers,
             "daemon.poll": old.daemon.poll != new.daemon.poll,
             "daemon.target_series": old.daemon.target_series != new.daemon.target_series,

@@ -12,7 +12,7 @@ from rotator.core.clocks import Clocks
 from rotator.daemon.bell_watch import BellWatch
 from rotator.daemon.clock_watch import watch_clock
 from rotator.daemon.composition import Components, Composition
-from rotator.daemon.http import StatusServer
+from rotator.daemon.http import Endpoint, Pages, Probes
 from rotator.daemon.looks import Looks
 from rotator.daemon.reload import Reload
 from rotator.daemon.rotate_now import RotationSignal, rotate_now
@@ -24,6 +24,7 @@ from rotator.daemon.snapshot import Snapshot
 from rotator.daemon.watches import start_watch
 from rotator.observe.health import Health
 from rotator.ports import StoreUnavailable
+from rotator.settings import Settings
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _VAULT_INTERVAL = 5.0  # seconds between two attempts to reach Vault at the start
@@ -62,13 +63,12 @@ class Service:
         composition.metrics.follow_paces(self._paces)
         composition.metrics.follow_orphans(lambda: self._snapshot.orphans(self._looks.components))
         self._reload = Reload(composition, self._looks, self._scheduler, self._share, self._snapshot, self._health)
-        self._http = StatusServer(
-            daemon.listen.host,
-            daemon.listen.port,
+        pages = Pages(
             composition.metrics.render,
-            self._health,
             lambda query: self._snapshot.document(self._looks.components, query),
+            lambda: self._settings.daemon.http.required_token,
         )
+        self._endpoint = Endpoint(daemon.http, pages, Probes(self._health), composition.clock)
 
     def run(self) -> int:
         """Runs until a signal stops it; returns the exit code.
@@ -79,8 +79,9 @@ class Service:
             ConfigError: a secret in Vault is unusable.
         """
         with self._signals.installed():
-            self._http.start()
-            _log.info("listening", host=self._composition.settings.daemon.listen.host, port=self._http.port)
+            self._endpoint.start()
+            host = self._composition.settings.daemon.http.listen.host
+            _log.info("listening", host=host, port=self._endpoint.port, probes=self._endpoint.probe_port)
             try:
                 self._reload.record(ok=True)
                 if self._wait_for_vault():
@@ -89,6 +90,12 @@ class Service:
             finally:
                 code = self._end()
         return code
+
+    @property
+    def _settings(self) -> Settings:
+        """The configuration in force."""
+        components = self._looks.components
+        return components.settings if components is not None else self._composition.settings
 
     @property
     def _components(self) -> Components:
@@ -182,11 +189,10 @@ class Service:
         gc.freeze()  # else the interpreter goes through every object of a large fleet again and again when it ends
         self._looks.stop(self._scheduler.stop)
         components = self._looks.components
-        settings = components.settings if components is not None else self._composition.settings
-        in_time = self._looks.wait(settings.daemon.stop_within)
+        in_time = self._looks.wait(self._settings.daemon.stop_within)
         leaving = Thread(target=self._share.leave, name="leave", daemon=True)
         leaving.start()
-        self._http.stop()
+        self._endpoint.stop()
         leaving.join(_LEAVE_WITHIN)
         if components is not None:
             components.close()

@@ -13,11 +13,11 @@ from rotator.core.backoff import Backoff
 from rotator.core.model import Policy, Target
 from rotator.core.selection import Selection
 from rotator.engine import Limits
-from rotator.fields.network import HostPort, Listen
 from rotator.fields.section import Count, Section
 from rotator.fields.text import FilePath, Name, TargetPattern
 from rotator.fields.times import Duration, LeaseLength
 from rotator.providers.registry import AnyAccountOptions
+from rotator.settings.http import HttpSettings
 from rotator.settings.policy_models import PolicySettings
 from rotator.settings.target_models import DEFAULT_POLICY, ListSettings
 from rotator.settings.vault import VaultSettings
@@ -53,9 +53,8 @@ class BackoffSettings(Section):
 class DaemonSettings(Section):
     """The daemon."""
 
-    listen: Listen = HostPort("127.0.0.1", 9464)
-    """The address of /metrics, /healthz, /readyz and /status, without authentication; default 127.0.0.1:9464. Use
-    0.0.0.0:9464 in a container, since probes and Prometheus connect from outside. Port 0 takes any free port."""
+    http: HttpSettings = Field(default_factory=HttpSettings)
+    """The HTTP endpoint: pages for Prometheus and people, and probes."""
     workers: Count = Field(default=8, ge=1, le=64)
     """The number of targets that are worked on at the same time; default 8."""
     poll: Duration = timedelta(seconds=30)

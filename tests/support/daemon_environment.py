@@ -70,7 +70,7 @@ class DaemonEnvironment:
             "policies": {"fast": {"every": "1h", "overlap": "2s", "quarantine": "2s"}},
             "targets": [{"provider": "vobiz", "policy": "fast", **target} for target in targets],
             "daemon": {
-                "listen": "127.0.0.1:0",
+                "http": {"listen": "127.0.0.1:0", "probes": "127.0.0.1:0"},
                 "poll": "1s",
                 "stop_within": "35s",
                 "backoff": {"base": "1s", "cap": "2s"},
@@ -153,15 +153,22 @@ class Daemon:
 
     @property
     def url(self) -> str:
+        """Of /metrics and /status."""
         return f"http://127.0.0.1:{self.wait_for('listening')['port']}"
+
+    @property
+    def probes_url(self) -> str:
+        """Of /healthz and /readyz."""
+        return f"http://127.0.0.1:{self.wait_for('listening')['probes']}"
 
     def get(self, path: str) -> str:
         with urllib.request.urlopen(self.url + path, timeout=10) as answer:
             return str(answer.read().decode())
 
-    def status_code(self, path: str) -> int:
+    def probe(self, path: str) -> int:
+        """The status of the answer to a probe."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            with urllib.request.urlopen(self.probes_url + path, timeout=10) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
