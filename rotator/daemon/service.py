@@ -21,6 +21,7 @@ from rotator.daemon.selection_watch import SelectionWatch
 from rotator.daemon.share import Share
 from rotator.daemon.signals import SignalRequest, Signals
 from rotator.daemon.snapshot import Snapshot
+from rotator.daemon.watches import start_watch
 from rotator.observe.health import Health
 from rotator.ports import StoreUnavailable
 
@@ -126,14 +127,10 @@ class Service:
         self._components.engine.throttles.places.follow(self._scheduler.look_now)
         self._share.update()
         self._bell.listen()  # before the first look: what was asked for earlier is found, what is from now on is heard
-        watches = {
-            "clock-watch": lambda: watch_clock(self._composition, self._scheduler, self._stop),
-            "bell-watch": lambda: self._bell.watch(self._stop),
-            "share-watch": lambda: self._share.watch(self._stop),
-            "selection-watch": lambda: self._selections.watch(self._stop),
-        }
-        for name, watch in watches.items():
-            Thread(target=watch, name=name, daemon=True).start()
+        start_watch("clock-watch", lambda stop: watch_clock(self._composition, self._scheduler, stop), self._stop)
+        start_watch("bell-watch", self._bell.watch, self._stop)
+        start_watch("share-watch", self._share.watch, self._stop)
+        start_watch("selection-watch", self._selections.watch, self._stop)
         self._scheduler.start()
         targets = len(self._components.targets)
         _log.info("started", version=__version__, holder=self._composition.holder, targets=targets)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -205,7 +206,7 @@ class Http:
         """Builds the request: the only place where secrets are revealed for HTTP."""
         return httpx.Request(
             request.method,
-            f"{self._base_url}{request.path}" + (f"?{urlencode(request.query)}" if request.query else ""),
+            _url(f"{self._base_url}{request.path}" + (f"?{urlencode(request.query)}" if request.query else "")),
             content=_content(request),
             headers=self._headers(request),
             extensions={"timeout": self._timeouts(deadline).as_dict()},
@@ -237,6 +238,12 @@ class Http:
         return True
 
 
+@lru_cache(maxsize=1000)
+def _url(text: str) -> httpx.URL:
+    """Parses a URL, which takes longer than all the rest of building a request. None contains a secret."""
+    return httpx.URL(text)
+
+
 class _Network(httpx.HTTPTransport):
     """httpx's transport with sockets that keep the deadline. It has no parameter for them, so its pool is replaced."""
 
@@ -245,7 +252,7 @@ class _Network(httpx.HTTPTransport):
         self._pool = httpcore.ConnectionPool(
             ssl_context=trust,
             max_connections=100,
-            max_keepalive_connections=20,
+            max_keepalive_connections=100,  # as many as `daemon.workers` may need: each new one is a TLS handshake
             keepalive_expiry=5.0,
             network_backend=BoundedBackend(deadline),
         )

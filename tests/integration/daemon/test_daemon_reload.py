@@ -1,12 +1,10 @@
 """Reloads that go wrong, come together or meet a stop; a key in Vault that no header can carry; what is not dumped."""
 
 import json
-import resource
 import signal
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,15 +116,3 @@ def test_a_closed_standard_output_is_no_place_for_the_audit(environment):
     )
     assert done.returncode == 2
     assert "standard output, which is closed: open it, or set audit.file" in done.stderr
-
-
-def test_a_crash_dumps_no_memory(environment):
-    soft, most = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
-    environment.configure([replace_target("core")])
-    daemon = environment.start()
-    resource.setrlimit(resource.RLIMIT_CORE, (soft, most))
-    daemon.wait_for("started")
-    limits = Path(f"/proc/{daemon.process.pid}/limits").read_text()
-    soft = next(line.split()[4] for line in limits.splitlines() if line.startswith("Max core file size"))
-    assert soft == "0"
