@@ -189,6 +189,9 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     provider, now, attempt = caller.providers[action.credential.account], caller.shared_now(), session.attempt
     can, waits = provider.capabilities, is_propagating(attempt, provider.capabilities, now)
     answer = caller.prove(action.credential, since_change=_since_change(attempt, now) if waits else None)
+    if isinstance(answer, Done) and answer.value.in_use and _is_known_to_nobody(attempt):
+        who = f"somebody is registered as {action.credential.username}, whose password nobody has been given yet"
+        answer = Retry(Wait.DOUBTFUL, f"{who}: look at the registrations at the provider, then rotator abandon")
     record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
         session.note(advance.after_proof(session.state, str(answer.value), session.clocks().vault))
@@ -213,6 +216,11 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
         session.write(advance.after_early_proof(session.state, message, until))
     else:
         session.write(advance.after_failed_proof(session.state, message, later))
+
+
+def _is_known_to_nobody(attempt: Attempt) -> bool:
+    """True for a credential that was just created: it has a username and a password of its own."""
+    return attempt.strategy is Strategy.REPLACE and attempt.purpose is Purpose.ROTATE
 
 
 def _since_change(attempt: Attempt, now: datetime) -> timedelta:

@@ -15,6 +15,7 @@ from typing import Any
 import short_calls
 from openbao_server import Bao
 from polling import eventually
+from sip_access import written_over_tls
 
 from rotator.core.model import TargetState
 from rotator.core.secret import Secret
@@ -62,7 +63,7 @@ class DaemonEnvironment:
                     "base_url": self.sandbox.http_url,
                     "auth_id": ACCOUNT,
                     "auth_token": {"env": "VOBIZ_TOKEN"},
-                    "registrar": str(self.sandbox.sip_address),
+                    **written_over_tls(self.sandbox),
                     "propagation": "1s",
                     "rate_limit": "200/s",
                 }

@@ -17,6 +17,8 @@ PURE = {
     "hashlib",
     "hmac",
     "itertools",
+    "math",
+    "re",
     "string",
     "types",
     "typing",

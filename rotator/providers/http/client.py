@@ -118,7 +118,7 @@ class Http:
         self._deadline = Deadline(clock)
         # Not httpx.Client, which reads proxies and .netrc from the environment, keeps cookies, logs URLs, and parses
         # the target of a redirect even if it does not follow it. A transport does none of that.
-        inner = transport if transport is not None else _Network(_trust(options.ca_file), self._deadline)
+        inner = transport if transport is not None else _Network(trust_in(options.ca_file), self._deadline)
         self._transport = _ReadOnly(inner) if options.read_only else inner
 
     @property
@@ -341,7 +341,12 @@ def _check_headers(headers: Mapping[str, Secret]) -> None:
             )
 
 
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
+def trust_in(ca_file: Path | None) -> ssl.SSLContext:
+    """Returns what verifies certificates: by this authority and no other, or by the public ones.
+
+    Raises:
+        ValueError: the file is unusable.
+    """
     if ca_file is None:
         return httpx.create_ssl_context(trust_env=False)
     try:
