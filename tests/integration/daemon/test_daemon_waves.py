@@ -1,6 +1,7 @@
 """How a fleet begins with real daemons: a budget for a day, over restarts; and a canary that fails."""
 
 import json
+from itertools import pairwise
 from types import SimpleNamespace
 
 from polling import eventually
@@ -38,7 +39,7 @@ def test_a_days_budget_holds_over_a_restart_and_no_request_waits_for_it(environm
     eventually(lambda: len(rotated(environment)) == 2, "a tenth of the budget is due at once")
     others = set(NAMES) - rotated(environment)
     slots = due(environment, others)
-    gaps = [(later - earlier).total_seconds() for earlier, later in zip(slots, slots[1:], strict=False)]
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(slots)]
     assert all(abs(gap - 86_400 / 18) < 1 for gap in gaps), gaps
     assert daemon.stop() == 0
 
