@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from rotator.fields.network import is_loopback
+from rotator.fields.network import HostPort, is_loopback
 from rotator.fields.references import Resolved
 from rotator.fields.section import Section
 from rotator.fields.times import duration_text
 from rotator.providers.http.client import CallTimeouts
+from rotator.providers.options import SipAccountOptions
 from rotator.settings.problems import Finding, Loc
 from rotator.settings.targets import CheckedSettings
-from rotator.settings.vault import RemoteVaultSettings
+from rotator.settings.vault import JwtAuth, RemoteVaultSettings, TokenFileAuth
 
+_TLS_PORT, _PLAIN_PORT = 5061, 5060
 _LONGEST_CALL: timedelta = CallTimeouts().longest_call
 
 
@@ -32,6 +34,32 @@ def plain_http_is_allowed(checked: CheckedSettings) -> Iterator[Finding]:
             yield Finding(loc, "plain http would expose every password to the network", remedy)
 
 
+def plain_sip_is_allowed(checked: CheckedSettings) -> Iterator[Finding]:
+    """Passwords are proved over TLS, unless `allow_plain_sip` names the registrar."""
+    for name, account in _with_sip(checked):
+        where, how = account.exposed_registrar, account.sip_transport
+        if where is not None:
+            what = f"SIP over {how} shows a digest of each password to the network, which can answer for the registrar"
+            remedy = f"use sip_transport: tls, or write allow_plain_sip: [{where.host}] in the same section"
+            yield Finding(("providers", name, "sip_transport"), what, remedy)
+
+
+def ports_suit_the_transport(checked: CheckedSettings) -> Iterator[Finding]:
+    """SIP over TLS has a port of its own (RFC 3261, 19.1.2): the other one does not answer, and says nothing."""
+    for name, account in _with_sip(checked):
+        registrar, secured = account.proving_registrar, account.sip_transport == "tls"
+        if registrar is not None and registrar.port == (_PLAIN_PORT if secured else _TLS_PORT):
+            what = f"{registrar.port} is the port of SIP {'without' if secured else 'over'} TLS"
+            remedy = f"write registrar: {HostPort(registrar.host, _TLS_PORT if secured else _PLAIN_PORT)}"
+            if secured:
+                remedy += f", or sip_transport: udp with allow_plain_sip: [{registrar.host}]"
+            yield Finding(("providers", name, "registrar"), what, remedy)
+
+
+def _with_sip(checked: CheckedSettings) -> Iterator[tuple[str, SipAccountOptions]]:
+    return ((name, it) for name, it in checked.settings.providers.items() if isinstance(it, SipAccountOptions))
+
+
 def vault_address_is_bare(checked: CheckedSettings) -> Iterator[Finding]:
     """The paths of Vault's API are appended to the address."""
     vault = checked.settings.vault
@@ -43,7 +71,9 @@ def vault_address_is_bare(checked: CheckedSettings) -> Iterator[Finding]:
 def ca_files_hold_certificates(checked: CheckedSettings) -> Iterator[Finding]:
     """An unusable CA file is an error at start, not at the first request."""
     files: list[tuple[Loc, Path | None]] = [
-        (("providers", name, "ca_file"), account.ca_file) for name, account in checked.settings.providers.items()
+        (("providers", name, key), file)
+        for name, account in checked.settings.providers.items()
+        for key, file in account.ca_files.items()
     ]
     if isinstance(checked.settings.vault, RemoteVaultSettings):
         files.append((("vault", "ca_file"), checked.settings.vault.ca_file))
@@ -78,6 +108,54 @@ def _exposed(part: Any, loc: Loc) -> Iterator[Loc]:
     elif isinstance(part, dict):
         for key, value in part.items():
             yield from _exposed(value, (*loc, key))
+
+
+def token_files_exist(checked: CheckedSettings) -> Iterator[Finding]:
+    """Warns about a login's file that is missing: another program may write it later, or the path is wrong."""
+    vault = checked.settings.vault
+    if not isinstance(vault, RemoteVaultSettings):
+        return
+    match vault.auth:
+        case TokenFileAuth():
+            key, file = "file", vault.auth.file
+        case JwtAuth():
+            key, file = "jwt_file", vault.auth.jwt_file
+        case _:
+            return
+    if not file.is_file():
+        remedy = "check the path, and the program that writes it; rotator waits until it is there"
+        yield Finding(("vault", "auth", key), "there is no such file", remedy, fatal=False)
+
+
+def keys_stay_apart(checked: CheckedSettings) -> Iterator[Finding]:
+    """An account's key in Vault is not where devices read: not in a consumer document, nor in a folder of them.
+
+    The rights of devices are given by folder, so what lies in one can be read by all of them.
+    """
+    readable = _readable(checked)
+    for name, account in checked.settings.providers.items():
+        for key, path in account.paths_in_vault.items():
+            around = [path, *(f"{parent}/" for parent in PurePosixPath(path).parents if parent.name)]
+            found = next((readable[each] for each in around if each in readable), None)
+            found = found or next((each for read, each in readable.items() if read.startswith(f"{path}/")), None)
+            if found is not None:
+                loc, target_path = found
+                what = f"is at {target_path}, where devices read, and would let them read this key at {path}"
+                remedy = "move the key to a folder of its own, such as rotator/keys/"
+                yield Finding(("providers", name, key), what, remedy, other=loc)
+
+
+def _readable(checked: CheckedSettings) -> dict[str, tuple[Loc, str]]:
+    """Returns what devices may read, each with the first target or selection there: documents, and folders with `/`."""
+    paths = [(loc, target.path) for loc, target in checked.targets]
+    paths += [(("selections", position), each.path) for position, each in enumerate(checked.settings.selections)]
+    readable: dict[str, tuple[Loc, str]] = {}
+    for loc, path in paths:
+        fixed = path.partition("{")[0]  # of a selection, whose documents are named after what it finds
+        folder = fixed[: fixed.rfind("/") + 1]
+        for each in (path, folder) if folder else (path,):
+            readable.setdefault(each, (loc, path))
+    return readable
 
 
 def stop_lets_a_call_end(checked: CheckedSettings) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from rotator.engine.throttles import Throttles
 from rotator.testing import CHOSEN, FakeClock, FakeFault
 
 CLOCK = FakeClock()
+READ_BACK = replace(CHOSEN, proof=replace(CHOSEN.proof, tries_password=False))
 SET = Attempt(
     "1",
     Purpose.ROTATE,
@@ -277,6 +278,22 @@ def test_a_429_is_a_hold_and_no_failure():
     assert look.hold.until == world.clock.now() + timedelta(seconds=7)
     assert (world.state.failures, world.state.counts.failed, world.state.not_before) == (0, 0, None)
     assert (world.state.claim, world.state.attempt.uncertain) == (None, False)
+    assert engine.look(world.target).outcome is Outcome.ROTATED
+
+
+@pytest.mark.parametrize("verb", ["find", "prove"])
+def test_a_listing_that_is_still_being_read_is_a_hold_and_no_failure(verb):
+    """A large account is read in many calls: each of them ends in time, and the next one goes on."""
+    world = EngineHarness(IN_PLACE, READ_BACK)
+    world.provider.add("office")
+    engine = world.engine()
+    world.provider.faults[verb] = 3 * [FakeFault.READING]
+    for _ in range(3):
+        look = engine.look(world.target)
+        assert look.hold.reason is HoldReason.PACED
+        assert look.hold.until == world.clock.now() + timedelta(seconds=5)
+        assert (world.state.failures, world.state.counts.failed, world.state.not_before) == (0, 0, None)
+        world.clock.advance(timedelta(seconds=5))
     assert engine.look(world.target).outcome is Outcome.ROTATED
 
 
