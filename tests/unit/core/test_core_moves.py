@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from core_facts import DAY, ENTRY, HOUR, NEW, NOW, OLD, OTHER, TARGET, attempt, document, facts
+from core_facts import CLAIM, DAY, ENTRY, HOUR, NEW, NOW, OLD, OTHER, TARGET, attempt, document, facts
 
 from rotator.core import moves
 from rotator.core.actions import Republish, Withdraw
@@ -77,3 +77,18 @@ def test_what_a_withdrawn_path_handed_out_gets_its_whole_overlap_from_then():
     overlap = handed_out.disable_at - handed_out.replaced_at
     assert withdrawn.ledger == (replace(handed_out, disable_at=NOW + overlap), another, cut_off, leaked)
     assert withdrawn.former_paths == (DENIED,)
+
+
+def test_a_move_ends_the_claim_and_what_held_it_up():
+    state = TargetState("office", path="sip/before", not_before=NOW + HOUR, last_error="403", claim=CLAIM)
+    moved = moves.after_move(state, TARGET, NOW)
+    assert moved == replace(moves.after_path_change(state, TARGET, NOW), not_before=None, last_error="", claim=None)
+    assert (moved.not_before, moved.last_error, moved.claim) == (None, "", None)
+
+
+def test_a_failure_at_a_former_path_is_noted_there_until_it_is_written():
+    state = TargetState("office", former_paths=(FORMER, DENIED), claim=CLAIM)
+    failed = moves.after_former_failure(state, FORMER, "403", NOW + HOUR)
+    later = replace(FORMER, failures=1, not_before=NOW + HOUR, note="403")
+    assert failed == TargetState("office", former_paths=(later, DENIED))
+    assert moves.after_republishing(failed, later).former_paths == (FORMER, DENIED)
