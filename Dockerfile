@@ -1,7 +1,6 @@
 # Two stages: the first installs what is locked and gathers what runs; the second holds that and nothing else, neither a
 # shell nor pip nor a distribution. The tag below can be moved, so release/build takes the base by its digest only, as
 # --build-arg PYTHON=docker.io/library/python@sha256:... There is no syntax line: it would fetch a frontend by its tag.
-# renovate: datasource=docker depName=docker.io/library/python
 ARG PYTHON=docker.io/library/python:3.13-slim-bookworm
 
 FROM ${PYTHON} AS build

@@ -9,6 +9,7 @@ import structlog
 
 from rotator import __version__
 from rotator.core.clocks import Clocks
+from rotator.daemon.audit_watch import remove_old
 from rotator.daemon.bell_watch import BellWatch
 from rotator.daemon.clock_watch import watch_clock
 from rotator.daemon.composition import Components, Composition
@@ -29,7 +30,8 @@ from rotator.settings import Settings
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _VAULT_INTERVAL = 5.0  # seconds between two attempts to reach Vault at the start
 _RELOAD_AGAIN, _RELOAD_LATEST = timedelta(seconds=5), timedelta(minutes=5)  # if Vault does not let it into force
-_LEAVE_WITHIN = 2.0  # seconds; Vault may be gone
+_REMOVAL_INTERVAL = 3600.0  # seconds
+_LEAVE_WITHIN = 5.0  # seconds; Vault may be gone
 
 # Exit codes: stopped in time; the embedded Vault ended; a step was still running after `stop_within`.
 STOPPED, FAILED, OVERDUE = 0, 3, 4
@@ -114,7 +116,7 @@ class Service:
                 looks.components = looks.components or self._composition.assemble(
                     self._composition.settings, seen=self._snapshot.update_state
                 )
-                looks.components.store.check()
+                self._composition.check(looks.components)
             except StoreUnavailable as error:
                 self._health.vault_failed(str(error))
                 self._health.beat()
@@ -138,6 +140,7 @@ class Service:
         start_watch("bell-watch", self._bell.watch, self._stop)
         start_watch("share-watch", self._share.watch, self._stop)
         start_watch("selection-watch", self._selections.watch, self._stop)
+        start_watch("audit-watch", self._tend_audit, self._stop)
         self._scheduler.start()
         targets = len(self._components.targets)
         _log.info("started", version=__version__, holder=self._composition.holder, targets=targets)
@@ -190,7 +193,7 @@ class Service:
         self._looks.stop(self._scheduler.stop)
         components = self._looks.components
         in_time = self._looks.wait(self._settings.daemon.stop_within)
-        leaving = Thread(target=self._share.leave, name="leave", daemon=True)
+        leaving = Thread(target=self._leave, name="leave", daemon=True)
         leaving.start()
         self._endpoint.stop()
         leaving.join(_LEAVE_WITHIN)
@@ -201,6 +204,17 @@ class Service:
             return OVERDUE
         _log.info("stopped")
         return self._code
+
+    def _tend_audit(self, stop: Event) -> None:
+        """Removes what is older than `audit.keep` by both clocks, once an hour."""
+        while not stop.wait(_REMOVAL_INTERVAL):
+            components, now = self._components, self._composition.clock.now()
+            earliest = Clocks(now, components.store.now() or now).earliest
+            remove_old(self._composition.audit, components.audit_store, earliest, components.settings.audit.keep)
+
+    def _leave(self) -> None:
+        self._share.leave()
+        self._composition.audit.flush()
 
     def _paces(self) -> Mapping[str, tuple[float, float]]:
         components = self._looks.components

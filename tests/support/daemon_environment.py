@@ -15,6 +15,7 @@ from typing import Any
 import short_calls
 from openbao_server import Bao
 from polling import eventually
+from sip_access import written_over_tls
 
 from rotator.core.model import TargetState
 from rotator.core.secret import Secret
@@ -62,7 +63,7 @@ class DaemonEnvironment:
                     "base_url": self.sandbox.http_url,
                     "auth_id": ACCOUNT,
                     "auth_token": {"env": "VOBIZ_TOKEN"},
-                    "registrar": str(self.sandbox.sip_address),
+                    **written_over_tls(self.sandbox),
                     "propagation": "1s",
                     "rate_limit": "200/s",
                 }
@@ -116,6 +117,11 @@ class DaemonEnvironment:
     def audit(self) -> list[dict[str, Any]]:
         lines = self.audit_file.read_text().splitlines() if self.audit_file.exists() else []
         return [json.loads(line) for line in lines]
+
+    def vault_audit(self) -> list[dict[str, Any]]:
+        """The records that Vault has, of all processes."""
+        segments = [segment for day in self.vault.audit.read() for segment in day.segments]
+        return [json.loads(line) for segment in segments for line in segment.lines]
 
     def rotations(self, target: str) -> int:
         return self.state(target).counts.succeeded
@@ -191,8 +197,10 @@ class Daemon:
 
 def _empty(bao: Bao, prefix: str) -> None:
     """Removes what other tests left in Vault: a daemon carries out what targets of theirs left behind."""
-    for folder in (prefix, "sip"):
+    folders = [prefix, "sip"]
+    for folder in folders:
         found = bao.call("LIST", f"secret/metadata/{folder}", also=404).get("data", {}).get("keys", [])
+        folders += [f"{folder}/{name.rstrip('/')}" for name in found if name.endswith("/")]
         for name in found:
             bao.call("DELETE", f"secret/metadata/{folder}/{name}")
 

@@ -300,7 +300,7 @@ def test_everything_reaches_the_core(tmp_path):
         "    password: {length: 18, lower: 2, upper: 3, digits: 4, symbol: 2, symbols: '!_'}\n")  # fmt: skip
     text = changed(text, "strategy: replace", "strategy: alternating")
     text = changed(text, "{username: phone01}", "{usernames: [phonea, phoneb]}")
-    text = changed(text, "auth_id: MA_1", "auth_id: MA_1\n    registrar: sip.example.com:5060")
+    text = changed(text, "auth_id: MA_1", "auth_id: MA_1\n    registrar: sip.example.com:5061")
 
     (target,) = load_text(text, tmp_path).core_targets()
 
