@@ -106,7 +106,7 @@ def test_secrets_are_in_one_private_file_and_in_no_command_line(start_sandbox) -
     text = sandbox.ready()
     assert stat.S_IMODE(sandbox.directory.stat().st_mode) == 0o700
     assert stat.S_IMODE((sandbox.directory / "env").stat().st_mode) == 0o600
-    assert sorted(path.name for path in sandbox.directory.iterdir()) == ["config.yaml", "env"]
+    assert sorted(path.name for path in sandbox.directory.iterdir()) == ["config.yaml", "env", "sip-ca.pem"]
     family = psutil.Process(sandbox.process.pid)
     lines = [" ".join(each.cmdline()) for each in (family, *family.children(recursive=True))]
     assert any("bao" in line for line in lines)
