@@ -10,8 +10,9 @@ from rotator.core.model import Capabilities, Credential, Proof
 from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.http.calls import HttpCall
-from rotator.providers.http.client import Http, trust_in
+from rotator.providers.http.client import Http
 from rotator.providers.http.replies import Failure
+from rotator.providers.http.transport import trusted
 from rotator.providers.options import AccountOptions, SipAccountOptions
 from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.proof import by_register
@@ -124,7 +125,7 @@ def _route(options: SipAccountOptions) -> SipRoute | None:
         return None
     if options.exposed_registrar is not None:
         raise ValueError(f"SIP over {options.sip_transport} to {registrar.host} is not allowed: use TLS")
-    trust = trust_in(options.sip_ca_file) if options.sip_transport == "tls" else None
+    trust = trusted(options.sip_ca_file) if options.sip_transport == "tls" else None
     return SipRoute(registrar, options.sip_transport, trust)
 
 

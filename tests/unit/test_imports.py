@@ -17,6 +17,7 @@ PURE = {
     "hashlib",
     "hmac",
     "itertools",
+    "json",
     "math",
     "re",
     "string",

@@ -285,7 +285,7 @@ def test_a_minimal_configuration_has_sane_defaults(tmp_path):
     assert target == Target("phone", "prod", Strategy.REPLACE, ("phone01",), "sip/phone", unverified)
     assert settings.core_policies() == {"default": policy}
     assert (settings.vault.mount, settings.vault.state_prefix) == ("secret", "rotator/state")
-    assert (str(settings.daemon.listen), settings.daemon.workers) == ("127.0.0.1:9464", 8)
+    assert (str(settings.daemon.http.listen), settings.daemon.workers) == ("127.0.0.1:9464", 8)
     assert settings.daemon.backoff.core().cap == timedelta(hours=1)
     assert (settings.log.level.value, settings.log.format.value, settings.audit.file) == ("info", "auto", None)
     assert settings.providers["prod"].base_url == "https://api.vobiz.ai"

@@ -1,15 +1,13 @@
 """The HTTP client of the providers: bounded in time and size, metered and rate-limited; no secret leaks from it.
 
-Only this module imports httpx. A provider opens an `HttpCall` for each of its methods and sends requests through it;
-all of them together end within `CallTimeouts.total`. The result is a complete `HttpReply`, or `Retry` (certainly never
-sent) or `Unknown` (sent, without a complete answer). No part of a body, a URL's query or a header gets into a message.
+A provider opens an `HttpCall` for each of its methods and sends requests through it; all of them together end within
+`CallTimeouts.total`. The result is a complete `HttpReply`, or `Retry` (certainly never sent) or `Unknown` (sent, but
+without a complete answer). No part of a body, a URL's query or a header gets into a message.
 """
 
 import json
-import logging
 import math
 import re
-import ssl
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -20,7 +18,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import httpcore
 import httpx
 
 from rotator.core.answers import Wait
@@ -29,23 +26,16 @@ from rotator.fields.network import RateLimit, is_loopback
 from rotator.ports import CALL_TERMS, Clock, Meter
 from rotator.providers.http.bodies import BodyReader
 from rotator.providers.http.calls import PATIENCE, HttpCall, HttpRequest, LostTry, Try
-from rotator.providers.http.deadline import BoundedBackend, Deadline
+from rotator.providers.http.deadline import Deadline
 from rotator.providers.http.directory import Directories, Directory
 from rotator.providers.http.rate_limit import Pacer
 from rotator.providers.http.replies import HttpReply
+from rotator.providers.http.transport import Network, ReadOnly, lost, trusted
 
 _MARGIN = 1.0  # seconds of local work beyond the deadline
 _PATIENCE_ELSEWHERE = 10.0  # seconds: devices may be out until what is asked there is known
 _HEADER_VALUE = re.compile(r"[!-~]+")
 _STATUSES = frozenset(HTTPStatus)
-
-# httpcore logs headers at DEBUG; httpx logs every URL at INFO if its client is used.
-for _name in ("httpx", "httpcore"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
-
-
-class ReadOnlyViolation(RuntimeError):
-    """A request other than GET over a read-only connection: a bug in `rotator`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +108,8 @@ class Http:
         self._deadline = Deadline(clock)
         # Not httpx.Client, which reads proxies and .netrc from the environment, keeps cookies, logs URLs, and parses
         # the target of a redirect even if it does not follow it. A transport does none of that.
-        inner = transport if transport is not None else _Network(trust_in(options.ca_file), self._deadline)
-        self._transport = _ReadOnly(inner) if options.read_only else inner
+        inner = transport if transport is not None else Network(trusted(options.ca_file), self._deadline)
+        self._transport = ReadOnly(inner) if options.read_only else inner
 
     @property
     def longest_call(self) -> timedelta:
@@ -199,7 +189,7 @@ class Http:
                     message = f"the answer is larger than {body.largest} bytes"
                     return LostTry(message, "too_large", sent=True, again=False)
         except httpx.HTTPError as error:
-            return _lost(error)
+            return lost(error)
         return body.reply(response.status_code, response.headers, self.clock.now())
 
     def _built(self, request: HttpRequest, deadline: float) -> httpx.Request:
@@ -244,59 +234,6 @@ def _url(text: str) -> httpx.URL:
     return httpx.URL(text)
 
 
-class _Network(httpx.HTTPTransport):
-    """httpx's transport with sockets that keep the deadline. It has no parameter for them, so its pool is replaced."""
-
-    def __init__(self, trust: ssl.SSLContext, deadline: Deadline) -> None:
-        super().__init__(verify=trust, trust_env=False)
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=trust,
-            max_connections=100,
-            max_keepalive_connections=100,  # as many as `daemon.workers` may need: each new one is a TLS handshake
-            keepalive_expiry=5.0,
-            network_backend=BoundedBackend(deadline),
-        )
-
-
-class _ReadOnly(httpx.BaseTransport):
-    """Refuses every request except GET."""
-
-    def __init__(self, inner: httpx.BaseTransport) -> None:
-        self._inner = inner
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if request.method != "GET":
-            raise ReadOnlyViolation(f"a {request.method} was refused: this connection is read-only")
-        return self._inner.handle_request(request)
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-def _lost(error: httpx.HTTPError) -> LostTry:
-    # The errors' texts are not used: a protocol error quotes the answer.
-    if isinstance(error, httpx.ConnectTimeout):
-        return LostTry("no connection was made in time", "timeout", sent=False)
-    if isinstance(error, httpx.PoolTimeout):
-        return LostTry("every connection to the provider was in use until the timeout", None, sent=False)
-    if isinstance(error, httpx.ConnectError):
-        if _untrusted(error):
-            message = "the provider's TLS certificate is not trusted: check base_url, or set ca_file"
-            return LostTry(message, "untrusted", sent=False, again=False)
-        return LostTry("no connection was made", "refused_connection", sent=False)
-    if isinstance(error, httpx.TimeoutException):
-        return LostTry("no complete answer came in time", "timeout", sent=True)
-    return LostTry("the connection broke before the answer was complete", "reset", sent=True)
-
-
-def _untrusted(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
 def _status_label(reply: HttpReply) -> str:
     if not reply.readable and 200 <= reply.status < 300:
         return "unreadable"
@@ -339,17 +276,3 @@ def _check_headers(headers: Mapping[str, Secret]) -> None:
                 f"the value of the header {name} is empty or contains characters that a header cannot carry: "
                 "check that the secret has no line break"
             )
-
-
-def trust_in(ca_file: Path | None) -> ssl.SSLContext:
-    """Returns what verifies certificates: by this authority and no other, or by the public ones.
-
-    Raises:
-        ValueError: the file is unusable.
-    """
-    if ca_file is None:
-        return httpx.create_ssl_context(trust_env=False)
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # ssl.SSLError is one
-        raise ValueError(f"{ca_file} contains no CA certificate in PEM form") from error

@@ -16,7 +16,8 @@ from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
 from rotator.ports import Provider
-from rotator.providers.http.client import CallTimeouts, Http, ReadOnlyViolation
+from rotator.providers.http.client import CallTimeouts, Http
+from rotator.providers.http.transport import ReadOnlyViolation
 from rotator.providers.registry import KINDS
 from rotator.testing import FakeClock, FakeRandomness
 from rotator_simulator.account import SimulatedAccount, SimulatedCredential

@@ -15,7 +15,7 @@ from sip_access import authority_file
 
 from rotator.core.secret import Secret
 from rotator.fields.network import HostPort
-from rotator.providers.http.client import trust_in
+from rotator.providers.http.transport import trusted
 from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.register import RegisterResult, register
 from rotator_simulator.account import SimulatedAccount
@@ -31,7 +31,7 @@ Behaviour = Callable[[socket.socket], None]
 
 def route(server: SimulatorServer, transport: str) -> SipRoute:
     where = server.sips_address if transport == "tls" else server.sip_address
-    return SipRoute(where, transport, trust_in(authority_file()))
+    return SipRoute(where, transport, trusted(authority_file()))
 
 
 def ask(where: SipRoute, password: str = GOOD, timeout: float = 5.0, **more) -> RegisterResult:
@@ -99,7 +99,7 @@ def test_the_via_names_the_transport(simulator: SimulatorServer, known: str) -> 
 def test_a_certificate_of_another_authority_is_not_trusted(simulator: SimulatorServer, tmp_path) -> None:
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(other)
-    for trust in (trust_in(None), trust_in(other)):
+    for trust in (trusted(None), trusted(other)):
         result = ask(SipRoute(simulator.sips_address, "tls", trust))
         assert result.status is None
         assert "is not trusted, or does not name 127.0.0.1" in result.reason
@@ -117,12 +117,12 @@ def test_the_certificate_has_to_name_the_registrar(tmp_path) -> None:
             secured.recv(1)
 
     with listening(shake) as where:
-        result = ask(SipRoute(where, "tls", trust_in(file)))
+        result = ask(SipRoute(where, "tls", trusted(file)))
     assert "does not name 127.0.0.1" in result.reason
 
 
 def test_tls_at_the_port_of_plain_sip_says_so(simulator: SimulatorServer) -> None:
-    result = ask(SipRoute(simulator.sip_address, "tls", trust_in(authority_file())), timeout=TIMEOUT)
+    result = ask(SipRoute(simulator.sip_address, "tls", trusted(authority_file())), timeout=TIMEOUT)
     assert result.status is None
     assert "SIP over TLS has a port of its own, usually 5061" in result.reason
 
@@ -246,7 +246,7 @@ def test_the_total_deadline_holds(behave: Behaviour, transport: str) -> None:
     kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
     with listening(behave, kind) as where:
         began = time.monotonic()
-        result = ask(SipRoute(where, transport, trust_in(authority_file())), timeout=TIMEOUT)
+        result = ask(SipRoute(where, transport, trusted(authority_file())), timeout=TIMEOUT)
         assert time.monotonic() - began < TIMEOUT + MARGIN
     assert (result.authenticated, result.refused) == (False, False)
 

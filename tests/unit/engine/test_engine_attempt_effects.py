@@ -270,7 +270,8 @@ def test_after_a_restore_the_refused_password_is_kept_for_a_while_and_nothing_is
     state = bench.carry_out(Restore(OLD))
     assert bench.provider.calls == [("set_password", OLD)]
     assert state.attempt.uncertain is False
-    assert state.ledger == (LedgerEntry(STAGED, Ending.FORGET, NOW, NOW, timedelta(minutes=10)),)
+    origin = state.attempt.origin
+    assert state.ledger == (LedgerEntry(STAGED, Ending.FORGET, NOW, NOW, timedelta(minutes=10), origin=origin),)
     verb, _, facts = bench.recorded
     assert (verb, facts) == ("restore", WHY | naming(OLD))
 
@@ -291,7 +292,9 @@ def applied(ago: timedelta) -> TargetState:
 
 
 def test_a_proof_is_kept_with_the_attempt():
-    bench = SingleEffect(replace(applied(timedelta()), not_before=NOW), Done(Proof("seen by a test", tries_password=True)))
+    bench = SingleEffect(
+        replace(applied(timedelta()), not_before=NOW), Done(Proof("seen by a test", tries_password=True))
+    )
     state = bench.carry_out(Prove(STAGED))
     assert (state.attempt.phase, state.attempt.proof) == (Phase.PROVED, "seen by a test")
     assert (state.not_before, state.last_error) == (None, "")
