@@ -1,7 +1,6 @@
 """The composition root: the one place that creates real clocks, connections and adapters, and wires them together."""
 
 import os
-import resource
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -120,7 +119,6 @@ class Composition:
             ConfigError: the configuration is invalid.
             AuditError: the audit has no usable destination.
         """
-        _dump_no_core()
         self._config, self._environ, self._stop = config, environ, stop
         self._read_only, self._quiet = read_only, quiet
         self.clock = SystemClock(stop)
@@ -302,12 +300,6 @@ class Composition:
             method = self._server.rotator_login()
         self.redactor.add(*(value for value in _values(method) if isinstance(value, Secret)))
         return VaultClient(connection, method, clock=self.clock, randomness=self.randomness, meter=self.metrics)
-
-
-def _dump_no_core() -> None:
-    """Disables core dumps, which would contain every password. Child processes inherit this."""
-    _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
 def _limits(settings: Settings) -> Limits:

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Mapping
+from datetime import timedelta
 from threading import Event, Lock, Thread
 
 import structlog
@@ -20,11 +21,13 @@ from rotator.daemon.selection_watch import SelectionWatch
 from rotator.daemon.share import Share
 from rotator.daemon.signals import SignalRequest, Signals
 from rotator.daemon.snapshot import Snapshot
+from rotator.daemon.watches import start_watch
 from rotator.observe.health import Health
 from rotator.ports import StoreUnavailable
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _VAULT_INTERVAL = 5.0  # seconds between two attempts to reach Vault at the start
+_RELOAD_AGAIN, _RELOAD_LATEST = timedelta(seconds=5), timedelta(minutes=5)  # if Vault does not let it into force
 _LEAVE_WITHIN = 2.0  # seconds; Vault may be gone
 
 # Exit codes: stopped in time; the embedded Vault ended; a step was still running after `stop_within`.
@@ -38,6 +41,7 @@ class Service:
         """Wires the service; `run` starts it. `stop` is the event that ends every sleep of the process."""
         self._composition, self._signals, self._stop = composition, signals, stop
         self._code = STOPPED
+        self._latest_reload = object()  # the one that goes on; an earlier one ends
         self._one_at_a_time = Lock()  # a reload must not replace what a signal's requests are written with
         self._health = Health(composition.clock)
         self._snapshot = Snapshot(composition)
@@ -123,14 +127,10 @@ class Service:
         self._components.engine.throttles.places.follow(self._scheduler.look_now)
         self._share.update()
         self._bell.listen()  # before the first look: what was asked for earlier is found, what is from now on is heard
-        watches = {
-            "clock-watch": lambda: watch_clock(self._composition, self._scheduler, self._stop),
-            "bell-watch": lambda: self._bell.watch(self._stop),
-            "share-watch": lambda: self._share.watch(self._stop),
-            "selection-watch": lambda: self._selections.watch(self._stop),
-        }
-        for name, watch in watches.items():
-            Thread(target=watch, name=name, daemon=True).start()
+        start_watch("clock-watch", lambda stop: watch_clock(self._composition, self._scheduler, stop), self._stop)
+        start_watch("bell-watch", self._bell.watch, self._stop)
+        start_watch("share-watch", self._share.watch, self._stop)
+        start_watch("selection-watch", self._selections.watch, self._stop)
         self._scheduler.start()
         targets = len(self._components.targets)
         _log.info("started", version=__version__, holder=self._composition.holder, targets=targets)
@@ -151,12 +151,24 @@ class Service:
         if what is SignalRequest.REPORT:
             self._report()
             return
+        if what is SignalRequest.RELOAD:
+            self._reload_until_done()
+            return
         with self._one_at_a_time:
-            if what is SignalRequest.RELOAD:
-                self._reload.reload()
-                return
             came = RotationSignal(by, at)
             rotate_now(self._components, self._scheduler, self._share, self._composition.clock, came)
+
+    def _reload_until_done(self) -> None:
+        """Reloads, again and again while Vault is what prevents it. A later SIGHUP takes over."""
+        self._latest_reload = this = object()
+        pause = _RELOAD_AGAIN
+        while self._latest_reload is this:
+            with self._one_at_a_time:
+                if self._reload.reload(pause):
+                    return
+            if self._stop.wait(pause.total_seconds()):
+                return
+            pause = min(2 * pause, _RELOAD_LATEST)
 
     def _report(self) -> None:
         """Logs the sums, and the targets that somebody has to look after; a page of them at the most."""

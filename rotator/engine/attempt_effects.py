@@ -11,6 +11,7 @@ from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown,
 from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
+from rotator.core.facts import is_same_credential
 from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
@@ -72,6 +73,7 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
         return  # another look has taken it just now
     try:
         session.check_publishable()
+        _make_sure_of_document(session, action)
     except StoreDenied as error:
         later = caller.next_try(session.state.failures + 1)
         session.write(advance.after_delay(session.state, str(error), later))
@@ -88,6 +90,20 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
             credential = replace(credential, username=username, password=password, made_at=made_at)
     session.write_claimed(advance.after_stage(session.state, action, attempt_id, credential, caller.shared_now()))
     record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
+
+
+def _make_sure_of_document(session: Session, action: do.Stage) -> None:
+    """Writes the document again as it was read, where a password is set on what is published since another is in use.
+
+    That another one is in use only the document says, and a standby of Vault that lags may have answered with the one
+    of before. Check-and-set knows. Raises like `Session.write`.
+    """
+    published, in_use = session.state.published, action.predecessor
+    if published is None or in_use is None or is_same_credential(in_use, action.credential):
+        return
+    if is_same_credential(published, action.credential) and action.request.purpose is Purpose.ROTATE:
+        password = session.consumer.password or in_use.password
+        session.write_consumer(replace(in_use, password=password), session.consumer.rotated_at)
 
 
 def drop(caller: ProviderCaller, session: Session, action: do.Drop) -> None:

@@ -98,6 +98,12 @@ class AccountOptions(Section, ABC):
         return self.model_copy(update={key: reference.resolve(read) for key, reference in references.items()})
 
     @property
+    def paths_in_vault(self) -> Mapping[str, str]:
+        """The paths of the secrets that are in Vault, by configuration key. Empty after `with_secrets`."""
+        values = ((key, getattr(self, key)) for key in type(self).model_fields)
+        return {key: value.path for key, value in values if isinstance(value, InVault)}
+
+    @property
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret. Needs `with_secrets`."""
         values = (getattr(self, key) for key in type(self).model_fields)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from rotator.fields.times import duration_text
 from rotator.providers.http.client import CallTimeouts
 from rotator.settings.problems import Finding, Loc
 from rotator.settings.targets import CheckedSettings
-from rotator.settings.vault import RemoteVaultSettings
+from rotator.settings.vault import JwtAuth, RemoteVaultSettings, TokenFileAuth
 
 _LONGEST_CALL: timedelta = CallTimeouts().longest_call
 
@@ -78,6 +78,54 @@ def _exposed(part: Any, loc: Loc) -> Iterator[Loc]:
     elif isinstance(part, dict):
         for key, value in part.items():
             yield from _exposed(value, (*loc, key))
+
+
+def token_files_exist(checked: CheckedSettings) -> Iterator[Finding]:
+    """Warns about a login's file that is missing: another program may write it later, or the path is wrong."""
+    vault = checked.settings.vault
+    if not isinstance(vault, RemoteVaultSettings):
+        return
+    match vault.auth:
+        case TokenFileAuth():
+            key, file = "file", vault.auth.file
+        case JwtAuth():
+            key, file = "jwt_file", vault.auth.jwt_file
+        case _:
+            return
+    if not file.is_file():
+        remedy = "check the path, and the program that writes it; rotator waits until it is there"
+        yield Finding(("vault", "auth", key), "there is no such file", remedy, fatal=False)
+
+
+def keys_stay_apart(checked: CheckedSettings) -> Iterator[Finding]:
+    """An account's key in Vault is not where devices read: not in a consumer document, nor in a folder of them.
+
+    The rights of devices are given by folder, so what lies in one can be read by all of them.
+    """
+    readable = _readable(checked)
+    for name, account in checked.settings.providers.items():
+        for key, path in account.paths_in_vault.items():
+            around = [path, *(f"{parent}/" for parent in PurePosixPath(path).parents if parent.name)]
+            found = next((readable[each] for each in around if each in readable), None)
+            found = found or next((each for read, each in readable.items() if read.startswith(f"{path}/")), None)
+            if found is not None:
+                loc, target_path = found
+                what = f"is at {target_path}, where devices read, and would let them read this key at {path}"
+                remedy = "move the key to a folder of its own, such as rotator/keys/"
+                yield Finding(("providers", name, key), what, remedy, other=loc)
+
+
+def _readable(checked: CheckedSettings) -> dict[str, tuple[Loc, str]]:
+    """Returns what devices may read, each with the first target or selection there: documents, and folders with `/`."""
+    paths = [(loc, target.path) for loc, target in checked.targets]
+    paths += [(("selections", position), each.path) for position, each in enumerate(checked.settings.selections)]
+    readable: dict[str, tuple[Loc, str]] = {}
+    for loc, path in paths:
+        fixed = path.partition("{")[0]  # of a selection, whose documents are named after what it finds
+        folder = fixed[: fixed.rfind("/") + 1]
+        for each in (path, folder) if folder else (path,):
+            readable.setdefault(each, (loc, path))
+    return readable
 
 
 def stop_lets_a_call_end(checked: CheckedSettings) -> Iterator[Finding]:

@@ -27,6 +27,8 @@ CHECKS: tuple[Callable[[CheckedSettings], Iterator[Finding]], ...] = (
     account_checks.vault_address_is_bare,
     account_checks.ca_files_hold_certificates,
     account_checks.secret_files_are_private,
+    account_checks.token_files_exist,
+    account_checks.keys_stay_apart,
     account_checks.stop_lets_a_call_end,
     policy_checks.passwords_can_be_generated,
     policy_checks.passwords_are_strong,

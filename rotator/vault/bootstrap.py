@@ -70,7 +70,7 @@ class VaultAdmin:
             raise EmbeddedError(f"the embedded server did not answer {path} ({type(error).__name__})") from None
         if answer.status_code not in {200, 204, also}:
             raise EmbeddedError(f"the embedded server answered {answer.status_code} to {path}")
-        return document if isinstance(document, dict) else {}
+        return document
 
     def health(self) -> int:
         """Returns the status of /sys/health: 200 ready, 501 not initialised, 503 sealed; 0 if nothing answers yet."""

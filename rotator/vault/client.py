@@ -5,7 +5,7 @@ It uses hvac's adapter rather than its `Client`, which silently takes tokens and
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from rotator.core.secret import Secret
 from rotator.ports import Clock, Conflict, Meter, Randomness, StoreDenied, StoreError, StoreUnavailable
 from rotator.vault.auth import Authenticator, LoginToken, Method
 from rotator.vault.tokens import NEW, Tokens
-from rotator.vault.transport import Connection, VaultSession
+from rotator.vault.transport import NOT_VAULT, Connection, VaultSession
 from rotator.vault.vault_time import VaultTime
 
 T = TypeVar("T")
@@ -31,7 +31,8 @@ _REQUESTS_IN_AN_ATTEMPT = 10  # renew, unwrap, log in, act, act again, look up, 
 _LOGINS_IN_AN_ATTEMPT = 2
 _PAUSES_FOR_A_NEW_TOKEN = 5
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
-_BROKEN = "the answer is not from Vault: check the address, and any proxy in between"
+_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)  # with room to calculate
+_MOST = 10**10  # no number of Vault's is larger: versions, and the seconds of its longest time
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,14 @@ class VaultRequest:
         return StoreDenied(f"the Vault token lacks the capability {lacks} on {where}; add to its policy: {rule}")
 
 
-class Absent(Exception):
-    """A 404 from Vault itself: nothing exists, or only a deleted `version` (0: none ever existed)."""
+class Absent(StoreError):
+    """A 404 from Vault itself: nothing exists, or only a deleted `version` (0: none ever existed).
+
+    Whoever asks for what may be missing handles it. To everything else it is not Vault's answer.
+    """
 
     def __init__(self, version: int, *, destroyed: bool = False) -> None:
-        super().__init__(version)
+        super().__init__(f"nothing is where Vault always has something: {NOT_VAULT}")
         self.version, self.destroyed = version, destroyed
 
 
@@ -109,8 +113,8 @@ class VaultClient:
         """Sends a request that stores a document, like `request`, and learns when Vault stored it."""
         sent = self._clock.monotonic()
         answer = self.request(request, body)
-        stored = extract(str, answer, "data", "created_time")
-        self._time.learn_moment(datetime.fromisoformat(stored), sent, self._clock.monotonic())
+        stored = extract_moment(answer, "data", "created_time")
+        self._time.learn_moment(stored, sent, self._clock.monotonic())
         return answer
 
     def nonce(self) -> str:
@@ -151,7 +155,7 @@ class VaultClient:
     def request(self, request: VaultRequest, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Sends one request with our token, and again with a new one after a 403 that was the token's fault.
 
-        Raises Absent in addition to StoreError.
+        Raises StoreError, also in the form of Absent.
         """
         token, pauses, replaced = self._tokens.current(), 0, False
         while True:
@@ -221,7 +225,7 @@ class VaultClient:
             if isinstance(answer, dict):
                 self._count(request, "ok", began)
                 return answer
-            failure = StoreUnavailable(f"{request.path}: {_BROKEN}")
+            failure = StoreUnavailable(f"{request.path}: {NOT_VAULT}")
         self._count(request, _OUTCOMES.get(type(failure), "error"), began)
         raise failure
 
@@ -266,7 +270,7 @@ def _vault_failure(request: VaultRequest, error: hvac_errors.VaultError) -> Exce
 
 def _invalid(request: VaultRequest, error: hvac_errors.VaultError) -> Exception:
     """Returns the error for a 400: a lost check-and-set, a refused login, or a mount that is not KV v2."""
-    if any("check-and-set" in str(word) for word in error.errors or ()):
+    if any("check-and-set" in word for word in error.errors or ()):
         return Conflict(f"{request.path}: somebody else wrote first")
     if not request.capabilities:
         return StoreDenied(f"Vault refuses the values sent for {request.operation} at {request.path}")
@@ -276,11 +280,16 @@ def _invalid(request: VaultRequest, error: hvac_errors.VaultError) -> Exception:
 def _missing(request: VaultRequest, error: hvac_errors.VaultError) -> Exception:
     """Returns the error for a 404: no such document, mount or namespace, or an answer that is not from Vault."""
     if not isinstance(error.json, dict):
-        return StoreUnavailable(f"{request.path}: {_BROKEN}")
+        return StoreUnavailable(f"{request.path}: {NOT_VAULT}")
     if error.errors:
         return StoreError(f"{request.path}: there is no such mount, authentication method or namespace in this Vault")
-    metadata = (error.json.get("data") or {}).get("metadata") or {}
-    return Absent(metadata.get("version", 0), destroyed=metadata.get("destroyed") is True)
+    if error.json.get("data") is None:
+        return Absent(0)
+    try:
+        metadata = extract(dict, error.json, "data", "metadata")
+        return Absent(extract(int, metadata, "version"), destroyed=metadata.get("destroyed") is True)
+    except StoreUnavailable as broken:
+        return broken
 
 
 _OUTCOMES: Mapping[type[Exception], str] = {
@@ -295,9 +304,20 @@ def extract(kind: type[T], answer: Any, *keys: str) -> T:
     """Returns the value under `keys` in an answer. Raises StoreUnavailable if the answer does not have Vault's form."""
     for key in keys:
         answer = answer.get(key) if isinstance(answer, dict) else None
-    if not isinstance(answer, kind):
-        raise StoreUnavailable(f"an answer without {'.'.join(keys)}: {_BROKEN}")
+    if type(answer) is not kind or (isinstance(answer, int) and not -_MOST < answer < _MOST):
+        raise StoreUnavailable(f"an answer without {'.'.join(keys)}: {NOT_VAULT}")
     return answer
+
+
+def extract_moment(answer: Any, *keys: str) -> datetime:
+    """Returns the time under `keys` in an answer. Raises StoreUnavailable if the answer does not have Vault's form."""
+    try:
+        moment = datetime.fromisoformat(extract(str, answer, *keys)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        moment = datetime.max.replace(tzinfo=UTC)
+    if not _EARLIEST < moment < _LATEST:
+        raise StoreUnavailable(f"an answer without the time {'.'.join(keys)}: {NOT_VAULT}")
+    return moment
 
 
 def _login_token(answer: dict[str, Any]) -> LoginToken:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from rotator.ports import Conflict, StoreDenied, StoreUnavailable
-from rotator.vault.client import Absent, VaultClient, VaultRequest, extract
+from rotator.vault.client import Absent, VaultClient, VaultRequest, extract, extract_moment
 
 _STANDBY_LAG = 0.15  # seconds; measured on a healthy cluster: median 0.08, maximum 0.11
 
@@ -54,8 +54,9 @@ class KeyValue:
         )
         request = VaultRequest("check", "get", f"sys/internal/ui/mounts/{self._mount}", refusal=refusal)
         answer = self._client.retry(self._client.request, request)
-        options = extract(dict, answer, "data").get("options") or {}
-        return extract(str, answer, "data", "type"), str(options.get("version", "1"))
+        options = extract(dict, answer, "data").get("options")
+        version = options.get("version") if isinstance(options, dict) else None
+        return extract(str, answer, "data", "type"), version if isinstance(version, str) else "1"
 
     def deletes_after(self) -> str:
         """Returns the mount's `delete_version_after`; empty if there is none, or if the token may not read it."""
@@ -96,13 +97,14 @@ class KeyValue:
             answer = self._client.retry(self._client.request, request)
         except Absent:
             return ()
-        return tuple(extract(list, answer, "data", "keys"))
+        return tuple(name for name in extract(list, answer, "data", "keys") if isinstance(name, str))
 
     def capabilities(self, operation: str, paths: Sequence[str]) -> dict[str, frozenset[str]]:
         """Returns the token's capabilities on each of several paths of Vault's API."""
         request = VaultRequest(operation, "post", "sys/capabilities-self", ("update",))
         answer = self._client.retry(self._client.request, request, {"paths": list(paths)})
-        return {path: frozenset(extract(list, answer, "data", path)) for path in paths}
+        granted = {path: extract(list, answer, "data", path) for path in paths}
+        return {path: frozenset(name for name in names if isinstance(name, str)) for path, names in granted.items()}
 
     def limit_versions(self, operation: str, path: str, count: int) -> None:
         """Tells Vault to keep only the last `count` versions of a document, which need not exist yet."""
@@ -116,12 +118,11 @@ class KeyValue:
         except Absent as absent:
             return KvDocument(None, absent.version, absent.destroyed)
         ends = extract(str, answer, "data", "metadata", "deletion_time")
-        written = extract(str, answer, "data", "metadata", "created_time")
         return KvDocument(
             extract(dict, answer, "data", "data"),
             extract(int, answer, "data", "metadata", "version"),
-            ends_at=datetime.fromisoformat(ends) if ends else None,
-            written_at=datetime.fromisoformat(written),
+            ends_at=extract_moment(answer, "data", "metadata", "deletion_time") if ends else None,
+            written_at=extract_moment(answer, "data", "metadata", "created_time"),
         )
 
     def _newest_of(self, operation: str, path: str) -> KvDocument:

@@ -7,6 +7,7 @@ time than all the rest of a request. This is the only import of `urllib3`.
 
 import http.client
 import io
+import logging
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from json import dumps as encode
 from json import loads as decode
 from pathlib import Path
+from sys import getsizeof
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -21,11 +23,18 @@ from urllib.request import getproxies, proxy_bypass
 from urllib3 import PoolManager, ProxyManager, Timeout, exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.response import BaseHTTPResponse
 
+from rotator.core.nesting import DEEPEST, is_too_deep
 from rotator.ports import Clock, StoreError, StoreUnavailable
 
-_LARGEST_ANSWER = 16 * 1024 * 1024  # bytes; Vault's own limit for one request is 32 MiB, for one document about 1 MiB
+_LARGEST_ANSWER = 8 * 1024 * 1024  # bytes, read and as text; the list of 100,000 targets has 6, a document about 1 MiB
+_MOST_PARTS = 400_000  # of one answer: each costs up to 100 bytes of memory
+_PIECE = 64 * 1024  # bytes to read at a time
 _CONNECTIONS = 32
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # its warning quotes the headers that it cannot read
+NOT_VAULT = "the answer is not from Vault: check the address, and any proxy in between"
+"""Said of an answer that does not have Vault's form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +67,28 @@ class VaultResponse:
         """True unless it reports an error."""
         return self.status_code < 400
 
-    @property
-    def text(self) -> str:
-        """The body."""
-        return self.content.decode(errors="replace")
+    text = ""  # what hvac would put into its errors
 
-    def json(self) -> Any:
-        """The body as JSON. Raises ValueError."""
-        return decode(self.content)
+    def json(self) -> dict[str, Any]:
+        """The body, a JSON object. Raises ValueError, also where it would need much more memory than it has bytes."""
+        text = self.content.decode()
+        if getsizeof(text) > 2 * _LARGEST_ANSWER:  # one character outside of ASCII makes all of them larger
+            raise ValueError("too large")
+        openings = text.count("[") + text.count("{")
+        if openings + text.count(",") > _MOST_PARTS:
+            raise ValueError("too many parts")
+        try:
+            document = decode(text)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        if openings > DEEPEST and is_too_deep(document):
+            raise ValueError("nested too deeply")
+        if not isinstance(document, dict):
+            raise ValueError("not an object")  # noqa: TRY004 - what hvac expects
+        errors = document.get("errors") or []
+        if not isinstance(errors, list) or not all(isinstance(error, str) for error in errors):
+            raise ValueError("errors that are not texts")  # hvac joins them
+        return document
 
 
 class VaultSession:
@@ -106,22 +129,48 @@ class VaultSession:
                 method.upper(),
                 path,
                 body,
-                {**(headers or {}), **kind},
+                {**(headers or {}), **kind, "Accept-Encoding": "identity"},
                 retries=False,
                 redirect=False,
                 timeout=Timeout(connect=connect, read=read),
+                preload_content=False,
+                decode_content=False,
             )
+            content = _content(answer)
         except (exceptions.HTTPError, http.client.HTTPException, ValueError) as error:
             failure = _failure(self._connection, error)
         else:
             if self._heard is not None:
                 self._heard(answer.headers.get("Date", ""), sent)
-            return VaultResponse(answer.status, answer.headers, answer.data)
+            return VaultResponse(answer.status, answer.headers, content)
         raise failure  # outside the handler: the original error quotes bodies and headers
 
     def close(self) -> None:
         """Closes its connections."""
         self._pool.close()
+
+
+class _OversizedAnswer(http.client.HTTPException):
+    """An answer is compressed, although that was not asked for, or too large."""
+
+
+def _content(answer: BaseHTTPResponse) -> bytes:
+    """Reads an answer to its end, and gives the connection back. Raises _OversizedAnswer.
+
+    Nothing is decompressed: a few bytes cannot become many.
+    """
+    encoding = answer.headers.get("Content-Encoding", "identity")
+    content = bytearray()
+    if encoding.lower() == "identity":
+        while piece := answer.read(_PIECE):
+            content += piece
+            if len(content) > _LARGEST_ANSWER:
+                break
+        else:
+            answer.release_conn()
+            return bytes(content)
+    answer.close()
+    raise _OversizedAnswer
 
 
 def _failure(connection: Connection, error: Exception) -> StoreError:
@@ -133,6 +182,8 @@ def _failure(connection: Connection, error: Exception) -> StoreError:
             return StoreUnavailable(f"{address}: unreachable, or the connection broke")
         case exceptions.TimeoutError():
             return StoreUnavailable(f"{address}: no answer within {connection.timeout:g} s")
+        case _OversizedAnswer():
+            return StoreUnavailable(f"{address}: {NOT_VAULT}")
         case exceptions.ProtocolError() | exceptions.ProxyError():
             return StoreUnavailable(f"{address}: unreachable, or the connection broke")
     return StoreError(f"{address}: the request cannot be sent ({type(error).__name__}): check address and token")
@@ -175,13 +226,12 @@ def _tls_context(connection: Connection) -> ssl.SSLContext | None:
 
 
 class _BoundedReader(io.RawIOBase):
-    """Reads a socket until a deadline and up to a size."""
+    """Reads a socket until a deadline."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, left: Callable[[], float]) -> None:
         self._raw = raw
         self._sock = sock
         self._left = left
-        self._size = 0
 
     def readable(self) -> bool:
         return True
@@ -191,11 +241,7 @@ class _BoundedReader(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("the answer took too long")
         self._sock.settimeout(left)
-        count = self._raw.readinto(buffer)
-        self._size += count or 0
-        if self._size > _LARGEST_ANSWER:
-            raise http.client.HTTPException("the answer is too large")
-        return count
+        return self._raw.readinto(buffer)
 
     def close(self) -> None:
         self._raw.close()

@@ -50,7 +50,7 @@ class VaultTime:
         """Learns from the `Date` of the answer to a request that was sent and answered then; ignores what is none."""
         try:
             told = parsedate_to_datetime(date).astimezone(UTC)
-        except ValueError:  # not from Vault, which always sends the date
+        except (ValueError, TypeError, IndexError, OverflowError):  # not from Vault, which always sends the date
             return
         self._learn(told, timedelta(seconds=1), sent, received)
 

@@ -161,7 +161,7 @@ def test_without_the_simulator_its_commands_say_what_to_install(run_command, mon
     monkeypatch.setattr(simulator_commands, "entry_points", lambda **_: ())
     outcome = run_command(command, *options)
     assert outcome.code == 1
-    remedy = "from the root of a checkout: pip install . ./simulator"
+    remedy = "simulator/README.md of a checkout says how to install it"
     assert outcome.err == f"rotator: rotator {command} needs the simulator; {remedy}\n"
 
 
@@ -179,5 +179,5 @@ def test_without_the_simulator_its_commands_stand_in_the_help(run_command, monke
     line = next(line for line in run_command("--help").out.splitlines() if line.startswith(f"  {command} "))
     assert "needs the simulator" in line
     text = run_command(command, "--help").out
-    assert "pip install . ./simulator" in text
+    assert "simulator/README.md" in text
     assert "1  the simulator is not installed" in text

@@ -1,6 +1,7 @@
 """A long list is read entry by entry; whatever else comes instead is bounded, and never taken for a list."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -61,3 +62,25 @@ def test_a_long_list_that_is_broken_is_not_readable(content):
 def test_what_goes_on_without_an_entry_is_cut_off(key):
     reply, taken = read(json.dumps({key: "x" * (2 * LARGEST_BODY)}).encode())
     assert (reply, taken) == (None, [])
+
+
+def test_nesting_takes_neither_memory_nor_the_stack():
+    """The parser of long lists names the place of each value: 20 GB for a megabyte of brackets, once."""
+    begin = b'{"resultList": [' + b" " * LARGEST_BODY
+    tracemalloc.start()
+    try:
+        reply, taken = read(begin + b"[" * (LARGEST_BODY // 2) + b"]" * (LARGEST_BODY // 2) + b"]}")
+        assert (reply, taken) == (None, [])
+        assert tracemalloc.get_traced_memory()[1] < 64 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+    until, last, after = LONG.rpartition(b'"ipList": []')
+    reply, _ = read(until + last[:-2] + b"[" * 200 + b"]" * 200 + after)
+    assert reply == HttpReply(200, readable=False)
+
+
+@pytest.mark.parametrize(("levels", "readable"), [(100, True), (101, False), (900, False), (100_000, False)])
+def test_a_short_answer_may_have_a_hundred_levels(levels, readable):
+    reply, _ = read(b"[" * levels + b"]" * levels)
+    assert reply is not None
+    assert reply.readable is readable

@@ -213,3 +213,62 @@ def test_the_odds_are_those_of_drawing():
         generate(rules, choice)
 
     assert 300 * rules.length / drawn == pytest.approx(strength.odds(rules), rel=0.2)
+
+
+def key_at(path: str) -> str:
+    return changed(GOOD, "{env: VOBIZ_AUTH_TOKEN}", f"{{vault: {{path: {path}, key: token}}}}")
+
+
+def told(where: str, devices: str, path: str) -> str:
+    return (
+        f"config.yaml:8: providers.prod.auth_token: {where} is at {devices}, where devices read, and would let them "
+        f"read this key at {path}; move the key to a folder of its own, such as rotator/keys/"
+    )
+
+
+SELECTED = """\
+selections:
+  - {provider: prod, username: "*", description: "*", name: "{username}", path: "phones/{name}", strategy: replace}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "where", "devices"),
+    [
+        ("sip/phone", "targets[0]", "sip/phone"),
+        ("sip/keydoc", "targets[0]", "sip/phone"),  # finding 8: devices read sip/*
+        ("sip/keys/vobiz", "targets[0]", "sip/phone"),
+        ("sip/phone/keydoc", "targets[0]", "sip/phone"),
+        ("sip", "targets[0]", "sip/phone"),
+        ("phones/keydoc", "selections[0]", "phones/{name}"),
+    ],
+)
+def test_a_key_is_not_where_devices_read(path: str, where: str, devices: str, tmp_path: Path) -> None:
+    assert complaints(key_at(path) + SELECTED, tmp_path) == [told(where, devices, path)]
+
+
+@pytest.mark.parametrize("path", ["rotator/keys/vobiz", "siphon", "sipkeys/x", "phone", "keys/sip/phone"])
+def test_a_key_elsewhere_is_right(path: str, tmp_path: Path) -> None:
+    assert complaints(key_at(path) + SELECTED, tmp_path) == []
+
+
+def test_documents_of_devices_outside_of_folders_leave_keys_alone(tmp_path: Path) -> None:
+    text = changed(key_at("keydoc"), "path: sip/phone", "path: phone")
+    assert complaints(text, tmp_path) == []
+    assert complaints(changed(text, "path: phone", "path: keydoc"), tmp_path) != []
+
+
+@pytest.mark.parametrize(
+    ("auth", "key"),
+    [("method: token_file, file", "file"), ("method: jwt, role: rotator, jwt_file", "jwt_file")],
+)
+def test_a_token_file_that_is_not_there_is_a_warning(auth: str, key: str, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    text = changed(GOOD, "{method: token, token: {env: VAULT_TOKEN}}", f"{{{auth}: {file}}}")
+    (warning,) = warnings_of(text, tmp_path)
+    assert str(warning) == (
+        f"{tmp_path}/config.yaml:3: vault.auth.{key}: there is no such file; check the path, and the program that "
+        "writes it; rotator waits until it is there"
+    )
+    file.write_text("token")
+    assert warnings_of(text, tmp_path) == ()

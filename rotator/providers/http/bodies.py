@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import ijson
 
+from rotator.core.nesting import DEEPEST
 from rotator.providers.http.replies import HttpReply, parse, wait_asked_for
 
 LARGEST_BODY = 1024 * 1024
@@ -65,7 +66,9 @@ class LongList:
         self._body: dict[str, Any] = {}
         self._key, self._take = key, take
         sinks = {f"{key}.item": self._entry} | {name: self._keeper(name) for name in fields}
-        self._parsers = [ijson.items_coro(_Taker(sink), path, use_float=True) for path, sink in sinks.items()]
+        # First: the others name the place of every value, which takes the square of the depth.
+        depth = ijson.basic_parse_coro(_DepthCheck())
+        self._parsers = [depth] + [ijson.items_coro(_Taker(sink), path, use_float=True) for path, sink in sinks.items()]
 
     def feed(self, chunk: bytes) -> bool:
         """See `BodyReader`."""
@@ -115,6 +118,24 @@ class LongList:
 
     def _keeper(self, name: str) -> Callable[[Any], None]:
         return lambda value: self._body.__setitem__(name, value)
+
+
+class _DepthCheck:
+    """Gets a parser's events, and raises ValueError where they go too deep."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+
+    def send(self, event: tuple[str, Any]) -> None:
+        if event[0] in ("start_map", "start_array"):
+            self._depth += 1
+            if self._depth > DEEPEST:
+                raise ValueError("nested too deeply")
+        elif event[0] in ("end_map", "end_array"):
+            self._depth -= 1
+
+    def close(self) -> None:
+        """Ends it."""
 
 
 class _Taker:

@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias
 
 from rotator.core.answers import Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.nesting import is_too_deep
 
 # Capitals joined by underscores, or a short number. No password under the rules looks like one: it is longer than the
 # number and contains more than capitals and underscores.
@@ -48,9 +49,10 @@ def parse(status: int, content: bytes, headers: Mapping[str, str], now: datetime
     if not content.strip():
         return reply
     try:
-        return replace(reply, body=json.loads(content, parse_float=_finite, parse_constant=_finite))
-    except (ValueError, RecursionError):  # not text, not JSON, or nested too deeply
+        body = json.loads(content, parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError):  # not text, or not JSON
         return replace(reply, readable=False)
+    return replace(reply, readable=False) if is_too_deep(body) else replace(reply, body=body)
 
 
 def _pause(status: int, headers: Mapping[str, str], now: datetime) -> timedelta | None:

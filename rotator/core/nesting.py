@@ -1,0 +1,15 @@
+"""How deep the answers of others may be nested, so that nothing that walks through one needs a limit of its own."""
+
+DEEPEST = 100
+"""The most levels of lists and objects in an answer's JSON."""
+
+
+def is_too_deep(document: object) -> bool:
+    """Returns True if parsed JSON has more than `DEEPEST` levels."""
+    level = [document]
+    for _ in range(DEEPEST):
+        containers = [part for part in level if isinstance(part, list | dict)]
+        if not containers:
+            return False
+        level = [part for each in containers for part in (each.values() if isinstance(each, dict) else each)]
+    return any(isinstance(part, list | dict) for part in level)
