@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Lock
+from threading import Condition, Event
 from typing import Protocol, TextIO
 
 import structlog
@@ -56,10 +56,10 @@ class AuditLog:
         self._sink = sink
         self._clock = clock
         self._redactor = redactor
-        self._lock = Lock()  # guards the sink, and what is known of it
-        self._entering = Lock()  # guards the records that wait
+        self._condition = Condition()  # guards everything below; never held while something is written
         self._waiting: deque[Entry] = deque()
-        self._entered = self._written = 0  # records so far
+        self._entered = self._tried = 0  # records so far; those that were written, or that the sink did not take
+        self._writing = False  # one thread writes for all
         self._lost = 0
         self._problem = ""
         chain = "".join(randomness.choice("0123456789abcdef") for _ in range(16))
@@ -74,46 +74,52 @@ class AuditLog:
         safe = {name: self._scalar(value) for name, value in facts.items()}
         clean = self._redactor.clean
         words = clean(verb), clean(target), clean(outcome)
-        with self._entering:
+        with self._condition:
             self._waiting.append(Entry(self._clock.now(), *words, safe))
             self._entered += 1
             number = self._entered
-        with self._lock:
-            if self._written < number:
-                self._write()
+            self._condition.wait_for(lambda: self._tried >= number or not self._writing)
+            if self._tried >= number:
+                return
+            self._writing = True
+        try:
+            self._write()
+        finally:
+            with self._condition:
+                self._writing = False
+                self._condition.notify_all()
 
     @property
     def status(self) -> AuditStatus:
         """The end of the chain, and the records not written yet."""
-        with self._lock:
+        with self._condition:
             return AuditStatus(self._position, len(self._waiting), self._problem)
 
     def _write(self) -> None:
-        with self._entering:
+        with self._condition:
             entries, last = tuple(self._waiting), self._entered
         try:
-            self._position = self._sink.append(self._position, (*self._lost_entry(), *entries))
+            end = self._sink.append(self._position, (*self._lost_entry(), *entries))
         except (OSError, ValueError) as error:
-            self._keep(error)
+            self._keep(error, last)
             return
         if self._problem:
             _log.info("the audit is being written again", records=len(entries), lost=self._lost)
-        with self._entering:
+        with self._condition:
             for _ in entries:
                 self._waiting.popleft()
-        self._written, self._lost, self._problem = last, 0, ""
+            self._position, self._tried, self._lost, self._problem = end, last, 0, ""
 
-    def _keep(self, error: OSError | ValueError) -> None:
-        with self._entering:
+    def _keep(self, error: OSError | ValueError, last: int) -> None:
+        cause = _cause(error)
+        with self._condition:
             while len(self._waiting) > _MOST_WAITING:
                 self._waiting.popleft()
                 self._lost += 1
-        cause = _cause(error)
-        if cause != self._problem:  # logged once, not for every record
-            _log.error(
-                "the audit cannot be written: records are kept in memory", cause=cause, waiting=len(self._waiting)
-            )
-        self._problem = cause
+            waiting, is_new = len(self._waiting), cause != self._problem
+            self._tried, self._problem = last, cause
+        if is_new:  # logged once, not for every record
+            _log.error("the audit cannot be written: records are kept in memory", cause=cause, waiting=waiting)
 
     def _lost_entry(self) -> tuple[Entry, ...]:
         if not self._lost:
@@ -183,11 +189,11 @@ class FileSink:
         while True:
             self._take_lock()
             try:
-                size = os.fstat(self._file).st_size
-                if size not in (self._size, 0):
-                    position = _last_position(self._file, size) or position
-                if not self._moved():
-                    return self._add(position, entries, size)
+                found = os.fstat(self._file)
+                if found.st_size not in (self._size, 0):
+                    position = _last_position(self._file, found.st_size) or position
+                if not self._moved(found):
+                    return self._add(position, entries, found.st_size)
             finally:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
             self._reopen()
@@ -228,22 +234,23 @@ class FileSink:
         os.close(self._file)
         self._file, self._size = fresh, -1
 
-    def _moved(self) -> bool:
+    def _moved(self, ours: os.stat_result) -> bool:
         try:
             current = self._path.stat()
         except FileNotFoundError:
             return True
-        return not os.path.samestat(current, os.fstat(self._file))
+        return not os.path.samestat(current, ours)
 
     def _add(self, position: Position, entries: tuple[Entry, ...], size: int) -> Position:
         mended, position = ("", position) if size == self._size else self._mend(position, size)
         lines, end = continue_chain(position, entries)
         rest = memoryview((mended + lines).encode())
+        written = len(rest)
         if rest:
             while rest:
                 rest = rest[os.write(self._file, rest) :]
             os.fsync(self._file)
-        self._size = os.fstat(self._file).st_size
+        self._size = size + written
         return end
 
     def _mend(self, position: Position, size: int) -> tuple[str, Position]:
