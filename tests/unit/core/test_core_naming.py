@@ -9,7 +9,7 @@ from engine_harness import REPLACE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.core.naming import made_from, new_attempt_id, new_username
+from rotator.core.naming import extreme_usernames, made_from, new_attempt_id, new_username
 
 
 @given(st.text(max_size=60), st.integers())
@@ -39,3 +39,7 @@ def test_a_username_that_is_made_shows_what_it_was_made_from():
 @pytest.mark.parametrize("username", ["", "short12", "frontdesk-1234567", "frontdesk1234567\u00e9"])
 def test_a_username_of_another_form_was_not_made(username):
     assert made_from(username) is None
+
+
+def test_the_extremes_of_the_random_part_are_all_letters_and_all_digits():
+    assert extreme_usernames("office") == ("officeaaaaaaaa", "office99999999")
