@@ -1,7 +1,6 @@
 # Two stages: the first installs what is locked and gathers what runs; the second holds that and nothing else, neither a
 # shell nor pip nor a distribution. The tag below can be moved, so release/build takes the base by its digest only, as
 # --build-arg PYTHON=docker.io/library/python@sha256:... There is no syntax line: it would fetch a frontend by its tag.
-# renovate: datasource=docker depName=docker.io/library/python
 ARG PYTHON=docker.io/library/python:3.13-slim-bookworm
 
 FROM ${PYTHON} AS build
@@ -37,10 +36,10 @@ ENV PATH=/app/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 COPY --from=build /rootfs /
 # Numeric, so that Kubernetes can check runAsNonRoot. Nothing is written at run time: the root may be read-only.
 USER 65532:65532
-EXPOSE 9464
+EXPOSE 9464 9465
 # In exec form: there is no shell.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
-  CMD ["/app/bin/python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9464/healthz', timeout=3)"]
+  CMD ["/app/bin/python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9465/healthz', timeout=3)"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/app/bin/rotator"]
 CMD ["run", "--config", "/etc/rotator/config.yaml"]

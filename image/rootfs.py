@@ -19,7 +19,7 @@ USELESS = (
     *("_tkinter.*", "_curses*", "readline.*", "_dbm.*", "_gdbm.*", "_test*", "_ctypes_test*", "xx*", "__pycache__"),
     *("sqlite3", "_sqlite3.*", "dbm", "venv", "_pyrepl", "_xxtestfuzz.*", "curses", "turtle.py"),
 )
-USELESS_TO_THE_APP = ("tests", "*.pyi", ".gitignore", "__pycache__")
+USELESS_TO_THE_APP = ("tests", ".agents", "*.pyi", ".gitignore", "__pycache__")
 PROGRAMS = ("python", "python3", "python3.*", "rotator")
 ACCOUNTS = {"passwd": "rotator:x:65532:65532::/:/nonexistent\n", "group": "rotator:x:65532:\n"}
 

@@ -43,7 +43,7 @@ class Reload:
         try:
             settings = self._composition.reload()
             components = self._composition.assemble(settings, seen=self._snapshot.update_state)
-            components.store.check()
+            self._composition.check(components)
         except ConfigError as error:
             self.record(ok=False)
             _log.error("configuration not reloaded; the old one stays in force", error=str(error))

@@ -9,10 +9,11 @@ import structlog
 
 from rotator import __version__
 from rotator.core.clocks import Clocks
+from rotator.daemon.audit_watch import remove_old
 from rotator.daemon.bell_watch import BellWatch
 from rotator.daemon.clock_watch import watch_clock
 from rotator.daemon.composition import Components, Composition
-from rotator.daemon.http import StatusServer
+from rotator.daemon.http import Endpoint, Pages, Probes
 from rotator.daemon.looks import Looks
 from rotator.daemon.reload import Reload
 from rotator.daemon.rotate_now import RotationSignal, rotate_now
@@ -24,11 +25,13 @@ from rotator.daemon.snapshot import Snapshot
 from rotator.daemon.watches import start_watch
 from rotator.observe.health import Health
 from rotator.ports import StoreUnavailable
+from rotator.settings import Settings
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _VAULT_INTERVAL = 5.0  # seconds between two attempts to reach Vault at the start
 _RELOAD_AGAIN, _RELOAD_LATEST = timedelta(seconds=5), timedelta(minutes=5)  # if Vault does not let it into force
-_LEAVE_WITHIN = 2.0  # seconds; Vault may be gone
+_REMOVAL_INTERVAL = 3600.0  # seconds
+_LEAVE_WITHIN = 5.0  # seconds; Vault may be gone
 
 # Exit codes: stopped in time; the embedded Vault ended; a step was still running after `stop_within`.
 STOPPED, FAILED, OVERDUE = 0, 3, 4
@@ -62,13 +65,12 @@ class Service:
         composition.metrics.follow_paces(self._paces)
         composition.metrics.follow_orphans(lambda: self._snapshot.orphans(self._looks.components))
         self._reload = Reload(composition, self._looks, self._scheduler, self._share, self._snapshot, self._health)
-        self._http = StatusServer(
-            daemon.listen.host,
-            daemon.listen.port,
+        pages = Pages(
             composition.metrics.render,
-            self._health,
             lambda query: self._snapshot.document(self._looks.components, query),
+            lambda: self._settings.daemon.http.required_token,
         )
+        self._endpoint = Endpoint(daemon.http, pages, Probes(self._health), composition.clock)
 
     def run(self) -> int:
         """Runs until a signal stops it; returns the exit code.
@@ -79,8 +81,9 @@ class Service:
             ConfigError: a secret in Vault is unusable.
         """
         with self._signals.installed():
-            self._http.start()
-            _log.info("listening", host=self._composition.settings.daemon.listen.host, port=self._http.port)
+            self._endpoint.start()
+            host = self._composition.settings.daemon.http.listen.host
+            _log.info("listening", host=host, port=self._endpoint.port, probes=self._endpoint.probe_port)
             try:
                 self._reload.record(ok=True)
                 if self._wait_for_vault():
@@ -89,6 +92,12 @@ class Service:
             finally:
                 code = self._end()
         return code
+
+    @property
+    def _settings(self) -> Settings:
+        """The configuration in force."""
+        components = self._looks.components
+        return components.settings if components is not None else self._composition.settings
 
     @property
     def _components(self) -> Components:
@@ -107,7 +116,7 @@ class Service:
                 looks.components = looks.components or self._composition.assemble(
                     self._composition.settings, seen=self._snapshot.update_state
                 )
-                looks.components.store.check()
+                self._composition.check(looks.components)
             except StoreUnavailable as error:
                 self._health.vault_failed(str(error))
                 self._health.beat()
@@ -131,6 +140,7 @@ class Service:
         start_watch("bell-watch", self._bell.watch, self._stop)
         start_watch("share-watch", self._share.watch, self._stop)
         start_watch("selection-watch", self._selections.watch, self._stop)
+        start_watch("audit-watch", self._tend_audit, self._stop)
         self._scheduler.start()
         targets = len(self._components.targets)
         _log.info("started", version=__version__, holder=self._composition.holder, targets=targets)
@@ -182,11 +192,10 @@ class Service:
         gc.freeze()  # else the interpreter goes through every object of a large fleet again and again when it ends
         self._looks.stop(self._scheduler.stop)
         components = self._looks.components
-        settings = components.settings if components is not None else self._composition.settings
-        in_time = self._looks.wait(settings.daemon.stop_within)
-        leaving = Thread(target=self._share.leave, name="leave", daemon=True)
+        in_time = self._looks.wait(self._settings.daemon.stop_within)
+        leaving = Thread(target=self._leave, name="leave", daemon=True)
         leaving.start()
-        self._http.stop()
+        self._endpoint.stop()
         leaving.join(_LEAVE_WITHIN)
         if components is not None:
             components.close()
@@ -195,6 +204,17 @@ class Service:
             return OVERDUE
         _log.info("stopped")
         return self._code
+
+    def _tend_audit(self, stop: Event) -> None:
+        """Removes what is older than `audit.keep` by both clocks, once an hour."""
+        while not stop.wait(_REMOVAL_INTERVAL):
+            components, now = self._components, self._composition.clock.now()
+            earliest = Clocks(now, components.store.now() or now).earliest
+            remove_old(self._composition.audit, components.audit_store, earliest, components.settings.audit.keep)
+
+    def _leave(self) -> None:
+        self._share.leave()
+        self._composition.audit.flush()
 
     def _paces(self) -> Mapping[str, tuple[float, float]]:
         components = self._looks.components

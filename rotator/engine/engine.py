@@ -16,6 +16,7 @@ from rotator.core.facts import Facts, has_other_identity
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import log_in_hold
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
+from rotator.core.origin import Origin
 from rotator.core.verification import gets_new_password
 from rotator.engine import adoption
 from rotator.engine.abandonment import give_up
@@ -154,22 +155,20 @@ class Engine:
         return self._ask(self._open(target), request, answered)
 
     def _ask(self, session: Session, request: Request, answered: Callable[[TargetState], bool]) -> bool:
+        verb = AuditVerb.REQUEST_UNDO if request.purpose is Purpose.UNDO else AuditVerb.REQUEST_ROTATION
+        facts = request.origin.facts
+
         def write() -> bool:
             if answered(session.state):
                 return False
+            self._audit.intend(verb, session.target.name, **facts)
             session.write(requesting.after_request(session.state, request, session.consumer))
             return True
 
         if not repeat_on_conflict(write, self._clock, session.read):
             return False
-        self._audit.record(
-            AuditVerb.REQUEST_UNDO if request.purpose is Purpose.UNDO else AuditVerb.REQUEST_ROTATION,
-            session.target.name,
-            AuditOutcome.DONE,
-            requested_by=request.requested_by,
-            reason=request.reason,
-            compromised=request.compromised,
-        )
+        name = session.target.name
+        self._audit.record(verb, name, AuditOutcome.DONE, **facts, compromised=request.compromised)
         return True
 
     def verify(self, target: Target) -> tuple[Answer[Proof] | None, TargetState]:
@@ -196,9 +195,7 @@ class Engine:
         """Returns what `adopt` would take up, and changes nothing. Raises StoreError, AdoptionImpossible."""
         return adoption.plan_adoption(self._at_once, self._open(target), known)
 
-    def adopt(
-        self, target: Target, known: KnownToOperator, plan: AdoptionPlan, requested_by: str, reason: str
-    ) -> TargetState | Hold:
+    def adopt(self, target: Target, known: KnownToOperator, plan: AdoptionPlan, origin: Origin) -> TargetState | Hold:
         """Takes up what `plan_adoption` found; a hold while another process works on the target.
 
         Raises StoreError, AdoptionImpossible.
@@ -209,25 +206,26 @@ class Engine:
             return working
         if adoption.plan_adoption(self._at_once, session, known) != plan:
             raise AdoptionImpossible("something changed in the meantime: try again")
-        return adoption.adopt(self._at_once, session, plan, requested_by, reason)
+        return adoption.adopt(self._at_once, session, plan, origin)
 
-    def withdraw_request(self, target: Target, request: Request, by: str, reason: str) -> bool:
+    def withdraw_request(self, target: Target, request: Request, origin: Origin) -> bool:
         """Takes this request back; False if it has begun, or another one waits. Raises StoreError."""
         session = self._open(target)
 
         def withdraw() -> bool:
             if session.state.request != request:
                 return False
+            self._audit.intend(AuditVerb.WITHDRAW_REQUEST, target.name, **origin.facts)
             session.write(requesting.after_request_withdrawal(session.state))
             return True
 
         done = repeat_on_conflict(withdraw, self._clock, session.read)
         if done:
             verb, detail = AuditVerb.WITHDRAW_REQUEST, requesting.withdrawal_consequence(request)
-            self._audit.record(verb, target.name, AuditOutcome.DONE, requested_by=by, reason=reason, detail=detail)
+            self._audit.record(verb, target.name, AuditOutcome.DONE, **origin.facts, detail=detail)
         return done
 
-    def abandon(self, target: Target, attempt: str, by: str, reason: str) -> Abandonment | AbandonmentImpossible | Hold:
+    def abandon(self, target: Target, attempt: str, origin: Origin) -> Abandonment | AbandonmentImpossible | Hold:
         """Ends the open attempt with this id and returns what that meant.
 
         Returns a hold while another process works on the target.
@@ -244,7 +242,7 @@ class Engine:
             if session.state.attempt is None or session.state.attempt.id != attempt:
                 return AbandonmentImpossible("the attempt has ended by itself")
             take_claim(session)
-            return give_up(self._at_once, session, self._facts(session), by, reason)
+            return give_up(self._at_once, session, self._facts(session), origin)
 
         try:
             return repeat_on_conflict(end, self._clock, session.read)

@@ -100,11 +100,19 @@ class ProviderCaller:
         **facts: str | None,
     ) -> None:
         """Adds a record to the audit, without an empty detail."""
-        if credential is not None:
-            facts |= {"credential": credential.id, "username": credential.username, "account": credential.account}
         if detail:
             facts["detail"] = detail
-        self.audit.record(verb, target.name, outcome, **facts)
+        self.audit.record(verb, target.name, outcome, **facts | _named(credential))
+
+    def intend(self, verb: AuditVerb, target: Target, credential: Credential | None = None, **facts: str) -> None:
+        """Is called before each effect: raises StoreUnavailable if the audit allows none now (`audit.required`)."""
+        self.audit.intend(verb, target.name, **facts | _named(credential))
+
+
+def _named(credential: Credential | None) -> dict[str, str | None]:
+    if credential is None:
+        return {}
+    return {"credential": credential.id, "username": credential.username, "account": credential.account}
 
 
 def could_not_be_asked(answer: Answer[Proof]) -> bool:

@@ -117,8 +117,8 @@ class Steps:
             why = "a late call may have changed the published credential"
             request = Request(Purpose.ROTATE, REPAIRED_BY, why, self.clock.now())
             session.write(requesting.after_request(session.state, request, session.consumer))
-            self.caller.audit.record(
-                AuditVerb.REQUEST_ROTATION, session.target.name, AuditOutcome.DONE, requested_by=REPAIRED_BY, reason=why
+            self.caller.record(
+                AuditVerb.REQUEST_ROTATION, session.target, AuditOutcome.DONE, None, **request.origin.facts
             )
 
 

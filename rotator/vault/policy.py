@@ -22,6 +22,11 @@ path "{mount}/metadata/{prefix}/*" {{
   capabilities = ["create", "update", "list"]
 }}
 
+# The audit: what is older than audit.keep is removed. Leave the rule out to keep every record for ever.
+path "{mount}/metadata/{prefix}/_audit/*" {{
+  capabilities = ["create", "update", "list", "delete"]
+}}
+
 # Whether the mount deletes by itself what is written (delete_version_after): rotator refuses to start on one that does.
 path "{mount}/config" {{
   capabilities = ["read"]

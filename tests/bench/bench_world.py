@@ -95,7 +95,7 @@ class BenchWorld:
             "policies": {"yearly": {"every": "360d", "overlap": "30d", "quarantine": "30d"}},
             "include": [f"{name}.jsonl"],
             "defaults": {"provider": "vobiz", "policy": "yearly"},
-            "daemon": {"listen": "127.0.0.1:0", **daemon},
+            "daemon": {"http": {"listen": "127.0.0.1:0", "probes": "127.0.0.1:0"}, **daemon},
             "audit": {"file": str(self.folder / f"{name}-audit.jsonl")},
         }
         (self.folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(target)}\n" for target in targets))

@@ -57,15 +57,16 @@ def _grown(folder: Path, size: int, say: Callable[[str], None]) -> dict[str, Any
     where = folder / str(size)
     where.mkdir()
     with bench_world(where, size) as world:
-        port = free_port()
-        config = world.configure("fleet", [_target(number) for number in range(size)], listen=f"127.0.0.1:{port}")
+        port, probes = free_port(), free_port()
+        http = {"listen": f"127.0.0.1:{port}", "probes": f"127.0.0.1:{probes}"}
+        config = world.configure("fleet", [_target(number) for number in range(size)], http=http)
         checked = world.run(world.rotator(config, "check-config"), 0.0)
         row |= {"check_s": round(checked.seconds, 2), "check_cpu_s": round(checked.cpu, 2)}
         if size <= _RUNS_UP_TO:
             world.run(world.rotator(config, "rotate", "t0", "--here", "--output", "json"), 0.0)
             _clone(world, size)
             say("the daemon")
-            row |= _daemon(world, config, port, size)
+            row |= _daemon(world, config, port, probes, size)
     return row
 
 
@@ -91,7 +92,7 @@ def _clone(world: BenchWorld, size: int) -> None:
         list(pool.map(write, range(1, size)))
 
 
-def _daemon(world: BenchWorld, config: Path, port: int, size: int) -> dict[str, Any]:
+def _daemon(world: BenchWorld, config: Path, port: int, probes: int, size: int) -> dict[str, Any]:
     log, url = world.folder / "daemon.log", f"http://127.0.0.1:{port}"
     before = world.vault_requests()["READ"]
     began = time.monotonic()
@@ -99,7 +100,7 @@ def _daemon(world: BenchWorld, config: Path, port: int, size: int) -> dict[str, 
         log.open("wb") as output,
         running(world.rotator(config, "run"), env=world.environment, stdout=output, stderr=output) as daemon,
     ):
-        _until(lambda: _answers(f"{url}/readyz"), log)
+        _until(lambda: _answers(f"http://127.0.0.1:{probes}/readyz"), log)
         row: dict[str, Any] = {"ready_s": round(time.monotonic() - began, 2), "ready_cpu_s": round(_cpu(daemon), 2)}
         # At first it looks at everything once: both documents of each target.
         _until(lambda: world.vault_requests()["READ"] - before >= 2 * size, log)

@@ -79,7 +79,7 @@ def silent_vault(tmp_path: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
                     "path": "sip/phone",
                 }
             ],
-            "daemon": {"listen": "127.0.0.1:0"},
+            "daemon": {"http": {"listen": "127.0.0.1:0", "probes": "127.0.0.1:0"}},
         }
         config.write_text(json.dumps(document))
         with ExitStack() as connections:

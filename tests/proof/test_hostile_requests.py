@@ -82,14 +82,15 @@ PAGES = st.tuples(st.sampled_from(["/status", "/metrics", "/healthz"]), QUERIES)
 class Daemon:
     """A daemon under attack."""
 
-    port: int
+    pages: int
+    probes: int
     process: psutil.Process
     log: Path
 
-    def answer(self, sent: bytes) -> bytes:
+    def answer(self, sent: bytes, port: int) -> bytes:
         """Everything that comes back until the connection is closed; this side has nothing more to say."""
         received = b""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE) as connection:
             try:
                 connection.sendall(sent)
                 connection.shutdown(socket.SHUT_WR)
@@ -103,7 +104,7 @@ class Daemon:
 
     def is_well(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=_PATIENCE) as page:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.probes}/healthz", timeout=_PATIENCE) as page:
                 return page.status == 200
         except OSError:
             return False
@@ -114,7 +115,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     folder = tmp_path_factory.mktemp("hostile")
     with ExitStack() as stack:
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        port = free_port()
+        pages, probes = free_port(), free_port()
         target = {"name": "phone", "provider": "vobiz", "strategy": "replace", "credential": {"username": "phone1"}}
         document = {
             "vault": {
@@ -123,7 +124,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             },
             "providers": {"vobiz": {"type": "vobiz", "auth_id": "MA_X", "auth_token": {"env": "SENTINEL"}}},
             "targets": [{**target, "path": "sip/phone"}],
-            "daemon": {"listen": f"127.0.0.1:{port}"},
+            "daemon": {"http": {"listen": f"127.0.0.1:{pages}", "probes": f"127.0.0.1:{probes}"}},
             "log": {"format": "json"},
         }
         (folder / "config.yaml").write_text(json.dumps(document))
@@ -134,7 +135,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-        made = Daemon(port, psutil.Process(process.pid), folder / "log")
+        made = Daemon(pages, probes, psutil.Process(process.pid), folder / "log")
         try:
             eventually(made.is_well, lambda: made.log.read_text()[-2000:])
             yield made
@@ -147,12 +148,12 @@ def test_no_request_silences_the_endpoint_or_brings_a_secret_or_a_traceback(daem
     before = daemon.process.memory_info().rss
 
     @settings(max_examples=2500 if long_run else 150, phases=(Phase.explicit, Phase.generate))
-    @example(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 50)
-    @example(b"GET /status?" + b"a=b&" * 3000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
-    @given(SENT | PAGES)
-    def explore(sent):
+    @example(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 50, daemon.pages)
+    @example(b"GET /status?" + b"a=b&" * 3000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", daemon.pages)
+    @given(SENT | PAGES, st.sampled_from([daemon.pages, daemon.pages, daemon.probes]))
+    def explore(sent, port):
         count_run("-", "-", "requests to the endpoint")
-        received = daemon.answer(sent)
+        received = daemon.answer(sent, port)
         assert re.match(rb"HTTP/1\.[01] [1-5]\d\d |$", received), received[:200]
         assert not re.match(rb"HTTP/1\.[01] 500 ", received), received[:500]
         assert b"Traceback" not in received

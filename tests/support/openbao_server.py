@@ -17,6 +17,7 @@ from free_ports import free_port
 
 from rotator.core.secret import Secret
 from rotator.testing import FakeRandomness
+from rotator.vault.audit_store import VaultAuditStore
 from rotator.vault.auth import AppRole, Method, Token
 from rotator.vault.bootstrap import VaultAdmin
 from rotator.vault.client import VaultClient
@@ -125,6 +126,7 @@ class VaultAccess:
             Connection(address, **connection), method, clock=self.clock, randomness=FakeRandomness(), meter=self.meter
         )
         self.store = VaultStore(self.client, mount, prefix)
+        self.audit = VaultAuditStore(self.client, mount, prefix, FakeRandomness())
 
 
 @contextmanager

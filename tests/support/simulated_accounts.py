@@ -301,11 +301,10 @@ _current = _RegistrarRealms()
 
 @cache
 def registrar() -> SimulatedRegistrar:
-    """A registrar on a free UDP port, for the rest of this process."""
+    """A registrar on free ports, for the rest of this process."""
     made = SimulatedRegistrar(
         lambda: _current.realms, _current, FaultInjector(), options=RegistrarOptions(propagation=LAG)
     )
-    made._thread.daemon = True
     made.start()
     return made
 
@@ -322,7 +321,8 @@ def vobiz(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount:
     api = VobizApi([account], clock)
     api.read_as(**readings)
     _current.serve(api.realms(), clock)
-    options = account_options(kind, TOKEN, base_url=BASE, auth_id=account.name, registrar=registrar().address)
+    where = {"registrar": registrar().address, "sip_transport": "udp"}
+    options = account_options(kind, TOKEN, base_url=BASE, auth_id=account.name, **where)
     record_kind = "endpoint" if kind == "vobiz-endpoint" else "credential"
     transport = FaultyTransport(_application(api), lambda: clock)
     return ProviderAccount(kind, clock, transport, api, options, account, lambda record: record.id, record_kind, LAG)
@@ -335,7 +335,8 @@ def telnyx(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount
     api.read_as(**readings)
     _current.serve({domain: account}, clock)
     connection = account.create(telnyx_connections.KIND, "trunk", STANDING, {"connection_name": "trunk"}, identity="17")
-    keys = {"base_url": f"{BASE}/v2", "registrar": registrar().address, "domain": domain}
+    where = {"registrar": registrar().address, "sip_transport": "udp"}
+    keys = {"base_url": f"{BASE}/v2", **where, "domain": domain}
     telephony = kind == "telnyx"
     options = account_options(kind, TOKEN, **keys, **({"connection_id": connection.id} if telephony else {}))
     record_kind = telnyx_api.KIND if telephony else telnyx_connections.KIND

@@ -9,6 +9,7 @@ from typing import Self
 
 import pytest
 from provider_fixtures import RecordingMeter, account_options, done_if_gone
+from sip_access import over_tls
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential
@@ -41,8 +42,7 @@ class VobizSandbox:
         self.api.read_as(**readings)
         self.sandbox = SimulatorServer([self.api], self.real)
         self.meter = RecordingMeter()
-        registrar = self.sandbox.sip_address if register else None
-        self._keys = {"key": token, "auth_id": auth_id, "registrar": registrar}
+        self._keys = {"key": token, "auth_id": auth_id, **(over_tls(self.sandbox) if register else {})}
         self.clock = clock or self.real
         self._timeouts = timeouts or CallTimeouts()
         self.provider, self.http = self.open(kind)
