@@ -239,7 +239,7 @@ METRICS = (
         "rotator_provider_requests_total",
         "counter",
         ("account", "verb", "outcome"),
-        "Requests to providers since start, by outcome: a status code or a network error.",
+        "Requests to providers since start, by outcome: a status code, a network error, or foreign_binding (a proof).",
     ),
     Described(
         "rotator_provider_request_duration_seconds",
@@ -307,13 +307,13 @@ METRICS = (
         "rotator_audit_last_sequence",
         "gauge",
         (),
-        "Number of the newest record in the audit's chain; it falls only when a new chain begins.",
+        "Number of the newest record in this process's chain of the audit; -1 before the first.",
     ),
     Described(
         "rotator_audit_waiting_records",
         "gauge",
         (),
-        "Audit records in memory, because they could not be written yet.",
+        "Audit records in memory, because a destination (Vault, file, standard output) cannot be written.",
     ),
     *_OF_FLEETS,
 )
