@@ -44,9 +44,9 @@ from rotator.settings.vault import (
     VaultAuth,
 )
 from rotator.vault.auth import AppRole, Jwt, Kubernetes, Method, Token, TokenFile
-from rotator.vault.bootstrap import ServerSetup
 from rotator.vault.client import VaultClient
 from rotator.vault.embedded import EmbeddedVault as Server
+from rotator.vault.logins import ServerSetup
 from rotator.vault.store import VaultStore
 from rotator.vault.transport import Connection
 
@@ -157,6 +157,18 @@ class Composition:
     def embedded_runs(self) -> bool:
         """Returns False if this process started an embedded Vault that has ended by itself."""
         return self._server is None or self._server.running()
+
+    def renew_embedded_logins(self) -> None:
+        """Keeps the logins of an embedded Vault that this process started. Raises EmbeddedError."""
+        if self._server is not None:
+            self._server.renew_logins()
+
+    @property
+    def embedded(self) -> Server:
+        """The embedded Vault. Raises LookupError if the configuration has none."""
+        if self._server is None:
+            raise LookupError("no embedded Vault is configured")
+        return self._server
 
     def reload(self) -> Settings:
         """Reads the configuration file again. Raises ConfigError, also if the embedded Vault would change."""
@@ -298,7 +310,7 @@ class Composition:
             method = _method(vault.auth)
         else:
             assert self._server is not None  # noqa: S101  # entered before
-            connection = Connection(self._server.address)
+            connection = self._server.connection
             method = self._server.rotator_login()
         self.redactor.add(*(value for value in _values(method) if isinstance(value, Secret)))
         return VaultClient(connection, method, clock=self.clock, randomness=self.randomness, meter=self.metrics)

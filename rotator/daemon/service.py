@@ -21,7 +21,7 @@ from rotator.daemon.share import Share
 from rotator.daemon.signals import SignalRequest, Signals
 from rotator.daemon.snapshot import Snapshot
 from rotator.observe.health import Health
-from rotator.ports import StoreUnavailable
+from rotator.ports import StoreError, StoreUnavailable
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _VAULT_INTERVAL = 5.0  # seconds between two attempts to reach Vault at the start
@@ -195,6 +195,10 @@ class Service:
             _log.error("the embedded Vault ended by itself; stopping, since only a restart brings it back")
             self._code = FAILED
             self._signals.ask(SignalRequest.STOP, "embedded Vault ended")
+        try:
+            self._composition.renew_embedded_logins()
+        except StoreError as error:  # the ids go on for days
+            _log.warning("the logins of the embedded Vault could not be renewed", error=str(error))
         open_accounts = set(self._components.engine.throttles.open_circuits())
         for account in self._components.capabilities:
             self._composition.metrics.circuit(account, is_open=account in open_accounts)

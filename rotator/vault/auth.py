@@ -30,12 +30,19 @@ class TokenFile:
 
 @dataclass(frozen=True, slots=True)
 class AppRole:
-    """A role and its secret id. If `wrapped`, `secret_id` is a wrapping token, which is unwrapped once."""
+    """A role and its secret id, or a file with it, which is read at every login.
+
+    If `wrapped`, the secret id is a wrapping token, which is unwrapped once.
+    """
 
     role_id: str
-    secret_id: Secret
+    secret_id: Secret | Path
     wrapped: bool = False
     mount: str = "approle"
+
+    def current_secret_id(self) -> Secret:
+        """Returns the secret id. Raises StoreUnavailable if its file cannot be read."""
+        return _read(self.secret_id) if isinstance(self.secret_id, Path) else self.secret_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +132,9 @@ class Authenticator:
 
     def _app_role_secret(self, method: AppRole, api: TokenApi) -> Secret:
         if not method.wrapped:
-            return method.secret_id
+            return method.current_secret_id()
         if self._secret_id is None:
-            secret_id = api.unwrap(method.secret_id).get("secret_id")
+            secret_id = api.unwrap(method.current_secret_id()).get("secret_id")
             if not isinstance(secret_id, str):
                 raise StoreDenied("the wrapping token has no secret_id: wrap the answer of .../role/NAME/secret-id")
             self._secret_id = Secret(secret_id)

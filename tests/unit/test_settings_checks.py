@@ -267,8 +267,8 @@ def test_a_token_file_that_is_not_there_is_a_warning(auth: str, key: str, tmp_pa
     text = changed(GOOD, "{method: token, token: {env: VAULT_TOKEN}}", f"{{{auth}: {file}}}")
     (warning,) = warnings_of(text, tmp_path)
     assert str(warning) == (
-        f"{tmp_path}/config.yaml:3: vault.auth.{key}: there is no such file; check the path, and the program that writes it; "
-        "rotator waits until it is there"
+        f"{tmp_path}/config.yaml:3: vault.auth.{key}: there is no such file; check the path, and the program that "
+        "writes it; rotator waits until it is there"
     )
     file.write_text("token")
     assert warnings_of(text, tmp_path) == ()
