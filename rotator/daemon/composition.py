@@ -35,6 +35,7 @@ from rotator.providers.registry import KINDS
 from rotator.settings import ConfigError, ConfigProblem, Settings, load
 from rotator.settings.vault import (
     AppRoleAuth,
+    CertAuth,
     EmbeddedVaultSettings,
     JwtAuth,
     KubernetesAuth,
@@ -43,7 +44,7 @@ from rotator.settings.vault import (
     TokenFileAuth,
     VaultAuth,
 )
-from rotator.vault.auth import AppRole, Jwt, Kubernetes, Method, Token, TokenFile
+from rotator.vault.auth import AppRole, Cert, Jwt, Kubernetes, Method, Token, TokenFile
 from rotator.vault.client import VaultClient
 from rotator.vault.embedded import EmbeddedVault as Server
 from rotator.vault.logins import ServerSetup
@@ -272,7 +273,7 @@ class Composition:
         undo: ExitStack,
     ) -> "_AssembledAccount":
         options = account.with_secrets(store.read_key)
-        self.redactor.add(*options.secrets)
+        self.redactor.add(*options.secrets, *(options.proxy.secrets if options.proxy is not None else ()))
         try:
             key, connection = options.account_key, options.http(name, read_only=self._read_only)
             pacer = pacers.of(key, connection.rate_limit)
@@ -306,8 +307,11 @@ class Composition:
                 vault.ca_file,
                 vault.connect_timeout.total_seconds(),
                 vault.timeout.total_seconds(),
+                vault.proxy,
+                (vault.auth.certificate, vault.auth.key) if isinstance(vault.auth, CertAuth) else None,
             )
             method = _method(vault.auth)
+            self.redactor.add(*(vault.proxy.secrets if vault.proxy is not None else ()))
         else:
             assert self._server is not None  # noqa: S101  # entered before
             connection = self._server.connection
@@ -352,3 +356,5 @@ def _method(auth: VaultAuth) -> Method:
             return Kubernetes(auth.role, auth.jwt_file, auth.mount)
         case JwtAuth():
             return Jwt(auth.role, auth.jwt_file, auth.mount)
+        case CertAuth():
+            return Cert(auth.role or "", auth.mount)

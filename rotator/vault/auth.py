@@ -1,7 +1,7 @@
 """The methods of logging in to Vault, and the token that each one yields.
 
-`Token`, `TokenFile`, `AppRole`, `Kubernetes` and `Jwt` only describe a method. `Authenticator` logs in through a
-`TokenApi`, which the client implements, and knows nothing about the connection to Vault.
+`Token`, `TokenFile`, `AppRole`, `Kubernetes`, `Jwt` and `Cert` only describe a method. `Authenticator` logs in through
+a `TokenApi`, which the client implements, and knows nothing about the connection to Vault.
 """
 
 from collections.abc import Mapping
@@ -63,7 +63,15 @@ class Jwt:
     mount: str = "jwt"
 
 
-Method: TypeAlias = Token | TokenFile | AppRole | Kubernetes | Jwt
+@dataclass(frozen=True, slots=True)
+class Cert:
+    """The client certificate of the connection. Without a role, Vault chooses one that fits the certificate."""
+
+    role: str = ""
+    mount: str = "cert"
+
+
+Method: TypeAlias = Token | TokenFile | AppRole | Kubernetes | Jwt | Cert
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,8 @@ class Authenticator:
                 return api.login(f"auth/{mount}/login", {"role_id": role_id, "secret_id": secret_id.reveal()})
             case Kubernetes(role, path, mount) | Jwt(role, path, mount):
                 return api.login(f"auth/{mount}/login", {"role": role, "jwt": _read(path).reveal()})
+            case Cert(role, mount):
+                return api.login(f"auth/{mount}/login", {"name": role} if role else {})
 
     def _app_role_secret(self, method: AppRole, api: TokenApi) -> Secret:
         if not method.wrapped:

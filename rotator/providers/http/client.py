@@ -25,6 +25,7 @@ import httpx
 from rotator.core.answers import Wait
 from rotator.core.secret import Secret
 from rotator.fields.network import RateLimit, is_loopback
+from rotator.fields.proxy import ProxySettings
 from rotator.ports import CALL_TERMS, Clock, Meter
 from rotator.providers.http.bodies import BodyReader
 from rotator.providers.http.calls import PATIENCE, HttpCall, HttpRequest, LostTry, Try
@@ -76,6 +77,7 @@ class HttpOptions:
     headers: Mapping[str, Secret] = field(repr=False)  # sent with every request: the API key
     rate_limit: RateLimit | None = None
     ca_file: Path | None = None  # trust this authority and no other
+    proxy: ProxySettings | None = None
     allow_plain_http: tuple[str, ...] = ()  # hosts, in addition to this machine
     read_only: bool = False
     timeouts: CallTimeouts = field(default_factory=CallTimeouts)
@@ -117,7 +119,7 @@ class Http:
         self._deadline = Deadline(clock)
         # Not httpx.Client, which reads proxies and .netrc from the environment, keeps cookies, logs URLs, and parses
         # the target of a redirect even if it does not follow it. A transport does none of that.
-        inner = transport if transport is not None else _Network(_trust(options.ca_file), self._deadline)
+        inner = transport if transport is not None else _Network(options, self._deadline)
         self._transport = _ReadOnly(inner) if options.read_only else inner
 
     @property
@@ -240,15 +242,21 @@ class Http:
 class _Network(httpx.HTTPTransport):
     """httpx's transport with sockets that keep the deadline. It has no parameter for them, so its pool is replaced."""
 
-    def __init__(self, trust: ssl.SSLContext, deadline: Deadline) -> None:
+    def __init__(self, options: HttpOptions, deadline: Deadline) -> None:
+        trust = _trust(options.ca_file)
         super().__init__(verify=trust, trust_env=False)
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=trust,
-            max_connections=100,
-            max_keepalive_connections=20,
-            keepalive_expiry=5.0,
-            network_backend=BoundedBackend(deadline),
-        )
+        limits: dict[str, Any] = {
+            "ssl_context": trust,
+            "max_connections": 100,
+            "max_keepalive_connections": 20,
+            "keepalive_expiry": 5.0,
+            "network_backend": BoundedBackend(deadline),
+        }
+        proxy = options.proxy
+        if proxy is None or not proxy.carries(options.base_url):
+            self._pool = httpcore.ConnectionPool(**limits)
+        else:
+            self._pool = httpcore.HTTPProxy(proxy.url, proxy_headers=[*proxy.headers().items()], **limits)
 
 
 class _ReadOnly(httpx.BaseTransport):
@@ -272,11 +280,12 @@ def _lost(error: httpx.HTTPError) -> LostTry:
         return LostTry("no connection was made in time", "timeout", sent=False)
     if isinstance(error, httpx.PoolTimeout):
         return LostTry("every connection to the provider was in use until the timeout", None, sent=False)
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
         if _untrusted(error):
             message = "the provider's TLS certificate is not trusted: check base_url, or set ca_file"
             return LostTry(message, "untrusted", sent=False, again=False)
-        return LostTry("no connection was made", "refused_connection", sent=False)
+        by = "" if isinstance(error, httpx.ConnectError) else ": the proxy refused it"
+        return LostTry(f"no connection was made{by}", "refused_connection", sent=False)
     if isinstance(error, httpx.TimeoutException):
         return LostTry("no complete answer came in time", "timeout", sent=True)
     return LostTry("the connection broke before the answer was complete", "reset", sent=True)
