@@ -16,6 +16,11 @@ path "secret/metadata/rotator/state/*" {
   allowed_parameters = { "max_versions" = [], "list" = [] }
 }
 
+# The audit: what is older than audit.keep is removed. Leave the rule out to keep every record for ever.
+path "secret/metadata/rotator/state/_audit/*" {
+  capabilities = ["create", "update", "list", "delete"]
+}
+
 # Whether the mount deletes by itself what is written (delete_version_after): rotator refuses to start on one that does.
 path "secret/config" {
   capabilities = ["read"]

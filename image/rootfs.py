@@ -2,7 +2,7 @@
 """Gathers what the image holds into one folder: the application, Python without its tools, and the libraries of both.
 
 Run in the build stage of the Dockerfile. There is no shell, no package manager and no pip in what it leaves; each
-library's Debian package is recorded in /var/lib/dpkg/status.d, where scanners look for it.
+library's Debian package is recorded in /var/lib/dpkg/status.d, where scanners look for it, and its licence is kept.
 """
 
 import re
@@ -17,7 +17,10 @@ APP = Path("/app")
 USELESS = (
     *("ensurepip", "idlelib", "lib2to3", "pydoc_data", "site-packages", "test", "tkinter", "turtledemo", "config-*"),
     *("_tkinter.*", "_curses*", "readline.*", "_dbm.*", "_gdbm.*", "_test*", "_ctypes_test*", "xx*", "__pycache__"),
+    *("sqlite3", "_sqlite3.*", "dbm", "venv", "_pyrepl", "_xxtestfuzz.*", "curses", "turtle.py"),
 )
+USELESS_TO_THE_APP = ("tests", ".agents", "*.pyi", ".gitignore", "__pycache__")
+PROGRAMS = ("python", "python3", "python3.*", "rotator")
 ACCOUNTS = {"passwd": "rotator:x:65532:65532::/:/nonexistent\n", "group": "rotator:x:65532:\n"}
 
 
@@ -75,12 +78,24 @@ def recorded(found: Iterable[Path], root: Path) -> None:
         names |= {owners.split(":")[0]} if owners else set()
     for name in sorted(names):
         (folder / name).write_text(run("dpkg", "-s", name))
+        copied(Path("/usr/share/doc") / name / "copyright", root)
+    for common in Path("/usr/share/common-licenses").iterdir():  # what the copyright files refer to
+        copied(common, root)
+
+
+def application_into(root: Path) -> None:
+    """Copies the application, without the programs of its libraries."""
+    place = root / APP.relative_to("/")
+    shutil.copytree(APP, place, symlinks=True, ignore=shutil.ignore_patterns(*USELESS_TO_THE_APP))
+    for program in (place / "bin").iterdir():
+        if not any(program.match(pattern) for pattern in PROGRAMS):
+            program.unlink()
 
 
 def main(root: Path) -> None:
     """Fills `root`."""
     python_into(root)
-    shutil.copytree(APP, root / APP.relative_to("/"), symlinks=True, ignore=shutil.ignore_patterns("tests"))
+    application_into(root)
     found = libraries(root)
     for path in found:
         place = root / path.relative_to("/")

@@ -3,7 +3,7 @@
 An adapter implements one of these protocols and imports nothing from the engine; `rotator.testing` has a fake of each.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from rotator.core.answers import Answer
+from rotator.core.audit_chain import Line
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Capabilities, Credential, Proof, TargetState
 from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
+from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
 from rotator.core.waves import Wave
 
@@ -274,6 +276,25 @@ class Audit(Protocol):
 
     def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: str | float | bool | None) -> None:
         """Adds one line. Facts are ids, names and reasons: never a value."""
+        ...
+
+    def intend(self, verb: AuditVerb, target: str, **facts: str | float | bool | None) -> None:
+        """Is told of an effect before it is sent: puts it on record first where the configuration requires that.
+
+        Raises StoreUnavailable if that is impossible: then the effect may not be sent.
+        """
+        ...
+
+
+class AuditStore(Protocol):
+    """The audit in the store: documents that outlive every process, and the key that makes a record."""
+
+    def key(self) -> Secret:
+        """Returns the key; creates it at the first use. Raises StoreError."""
+        ...
+
+    def append(self, lines: Sequence[Line]) -> None:
+        """Adds lines of this process's chain, which may be there already. Raises StoreError."""
         ...
 
 

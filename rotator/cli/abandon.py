@@ -7,9 +7,8 @@ from rotator.cli.choosing import select_target
 from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import Output
+from rotator.cli.options import Output, Why
 from rotator.cli.printing import print_json, print_table, safe, say, table
-from rotator.cli.rotate import who_asks
 from rotator.cli.waiting import when_free
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible, abandonment
 from rotator.core.holding import Hold
@@ -17,7 +16,7 @@ from rotator.core.model import LedgerEntry, Request, Target, TargetState
 from rotator.core.requesting import withdrawal_consequence
 
 
-def abandon_now(config: Path, name: str, reason: str, output: Output, *, confirmed: bool) -> Exit:
+def abandon_now(config: Path, name: str, why: Why, output: Output, *, confirmed: bool) -> Exit:
     """Abandons the open attempt, or withdraws a request that has not begun; prints what is left, returns the exit code.
 
     Raises:
@@ -41,10 +40,10 @@ def abandon_now(config: Path, name: str, reason: str, output: Output, *, confirm
     with open_context(config) as context:
         target = select_target(context.components.targets, name)
         if attempt is not None:
-            done = _abandon(context, target, attempt.id, reason)
+            done = _abandon(context, target, attempt.id, why)
             _print(target, done, context.components.engine.facts(target).state, output)
         elif request is not None:
-            if not context.components.engine.withdraw_request(target, request, who_asks(), reason):
+            if not context.components.engine.withdraw_request(target, request, context.origin(why)):
                 raise CommandError(f"{name}: something changed in the meantime: try again")
             _print_withdrawn(name, request, output)
     return Exit.DONE
@@ -59,11 +58,11 @@ def _print_withdrawn(name: str, request: Request, output: Output) -> None:
     print_table(rows)
 
 
-def _abandon(context: CommandContext, target: Target, attempt: str, reason: str) -> Abandonment:
+def _abandon(context: CommandContext, target: Target, attempt: str, why: Why) -> Abandonment:
     """Waits for other processes to let go of the target, and ends its attempt."""
 
     def abandon() -> Abandonment | Hold:
-        done = context.components.engine.abandon(target, attempt, who_asks(), reason)
+        done = context.components.engine.abandon(target, attempt, context.origin(why))
         if isinstance(done, AbandonmentImpossible):
             raise CommandError(f"{target.name}: {done.reason}")
         return done

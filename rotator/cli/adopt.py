@@ -9,9 +9,9 @@ from rotator.cli.choosing import select_target
 from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import Choice, Output
+from rotator.cli.options import Choice, Output, Why
 from rotator.cli.printing import length_text, print_json, print_table, relative, safe, say, table
-from rotator.cli.rotate import RotateOptions, rotate_now, who_asks
+from rotator.cli.rotate import RotateOptions, rotate_now
 from rotator.cli.waiting import when_free
 from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
 from rotator.core.model import Target, TargetState
@@ -25,7 +25,7 @@ class AdoptOptions:
     """The arguments of `rotator adopt`."""
 
     name: str
-    reason: str
+    why: Why
     username: str | None = None
     password_file: Path | None = None
     password_stdin: bool = False
@@ -50,7 +50,7 @@ def adopt_now(config: Path, options: AdoptOptions, output: Output) -> Exit:
         with open_context(config) as context:
             if known.password is not None:
                 context.composition.redactor.add(known.password)
-            state = _adopt(context, target, known, plan, options.reason)
+            state = _adopt(context, target, known, plan, options.why)
             if not options.rotate:
                 _print(target, state, context.composition.clock.now(), output)
     except AdoptionImpossible as impossible:
@@ -59,7 +59,7 @@ def adopt_now(config: Path, options: AdoptOptions, output: Output) -> Exit:
         return Exit.DONE
     # The document cannot name a credential whose password is unknown: only a take-over writes over it.
     take_over = plan.credential.password is None
-    return rotate_now(config, RotateOptions(Choice((options.name,)), options.reason, take_over=take_over), output)
+    return rotate_now(config, RotateOptions(Choice((options.name,)), options.why, take_over=take_over), output)
 
 
 def _password(options: AdoptOptions) -> Secret | None:
@@ -123,11 +123,11 @@ def _announcement(target: Target, plan: AdoptionPlan, context: CommandContext, *
 
 
 def _adopt(
-    context: CommandContext, target: Target, known: KnownToOperator, plan: AdoptionPlan, reason: str
+    context: CommandContext, target: Target, known: KnownToOperator, plan: AdoptionPlan, why: Why
 ) -> TargetState:
     """Waits for other processes to let go of the target, and takes the credential up."""
     return when_free(
-        lambda: context.components.engine.adopt(target, known, plan, who_asks(), reason),
+        lambda: context.components.engine.adopt(target, known, plan, context.origin(why)),
         target.name,
         clock=context.composition.clock,
         stop=context.stop,

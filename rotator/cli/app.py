@@ -10,6 +10,7 @@ from rotator.cli.check_commands import register as check_commands
 from rotator.cli.daemon_commands import register as daemon_commands
 from rotator.cli.embedded_commands import register as embedded_commands
 from rotator.cli.exits import MEANING, code_of
+from rotator.cli.memory_protection import protect_memory
 from rotator.cli.printing import say
 from rotator.cli.report_commands import register as report_commands
 from rotator.cli.rotation_commands import register as rotation_commands
@@ -71,6 +72,7 @@ def build() -> typer.Typer:
 def main() -> None:
     """Runs the command and exits with its code. No traceback reaches a terminal."""
     try:
+        protect_memory()  # before the command reads a secret
         typer.main.get_command(build())(prog_name="rotator")
     except Exception as error:  # noqa: BLE001 - the last resort
         sys.exit(code_of(error, say))

@@ -36,40 +36,50 @@ def check_config(config: Config = DEFAULT_CONFIG, output: OutputOption = Output.
 
 def verify_audit(
     files: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
-            metavar="FILE...", help="The audit files, oldest first.", exists=True, dir_okay=False, readable=True
+            metavar="FILE...",
+            help="Copies of the audit, instead of what Vault has.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            show_default=False,
         ),
-    ],
-    after: Annotated[
-        str,
+    ] = None,
+    from_log: Annotated[
+        bool,
         typer.Option(
-            "--after", metavar="HASH", help="The hash of the record before the first one, if older files are left out."
+            "--from-log", help="The files have other lines as well, such as the log: what kubectl logs prints."
         ),
-    ] = "",
-    anchor: Annotated[
-        str,
+    ] = False,
+    part: Annotated[
+        bool,
         typer.Option(
-            "--anchor",
-            metavar="HASH",
-            help="A hash kept elsewhere (/status shows the newest). Without it, a truncated file goes unnoticed.",
+            "--part", help="The files are a part of a longer log: do not look for what came before and after."
         ),
-    ] = "",
+    ] = False,
+    config: Config = DEFAULT_CONFIG,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Finds audit records that were changed, removed or added.
+    """Finds audit records that were changed, removed or forged, and says what is proved.
+
+    Without FILE it reads what Vault has of all processes. The key and the end of each chain are in Vault as well, so
+    files too are verified with the configuration at hand.
 
     \b
     Examples:
-      rotator verify-audit /var/log/rotator/audit.jsonl
-      rotator verify-audit audit.jsonl.1 audit.jsonl --anchor 5f2c...
+      rotator verify-audit
+      rotator verify-audit /var/log/rotator/audit.jsonl.1 /var/log/rotator/audit.jsonl
+      kubectl logs deployment/rotator > pod.log; rotator verify-audit pod.log --from-log
 
     \b
     Exit codes:
-      0  every record is unchanged
-      1  a record was changed, removed or added
-      2  wrong usage, or a file cannot be read
+      0  every record is as it was written, and none is missing
+      1  a record was changed, removed or forged
+      2  wrong usage, an invalid configuration, or a file cannot be read
+      3  Vault is unusable
     """
-    from rotator.cli.verify_audit import show_verification  # noqa: PLC0415
+    from rotator.cli.verify_audit import VerifyAuditOptions, show_verification  # noqa: PLC0415
 
-    raise typer.Exit(show_verification(files, after, anchor, output))
+    options = VerifyAuditOptions(tuple(files or ()), from_log, part)
+    raise typer.Exit(show_verification(config, options, output))

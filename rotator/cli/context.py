@@ -10,7 +10,9 @@ from threading import Event
 from typing import TypeVar
 
 from rotator.cli.exits import Exit, Interrupted
+from rotator.cli.options import Why
 from rotator.core.model import Target, TargetState
+from rotator.core.origin import Origin
 from rotator.daemon.composition import Components, Composition
 from rotator.daemon.signals import interruptible
 from rotator.ports import StoreError
@@ -27,6 +29,10 @@ class CommandContext:
     components: Components
     stop: Event
     seen: Callable[[Target, TargetState], None]  # is told of every state that is read or written
+
+    def origin(self, why: Why) -> Origin:
+        """Returns who asks for what this command does: what Vault knows, and what the caller says."""
+        return Origin(self.composition.asked_by, why.reason, why.stated)
 
     def each(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """Returns the results of `work` in order, on as many threads as the configuration allows."""
@@ -74,15 +80,16 @@ def open_context(
 
         components = composition.assemble(composition.settings, seen=learn)
         try:
-            _check(components, stop)
+            _check(composition, components, stop)
             yield CommandContext(composition, components, stop, learn)
         finally:
+            composition.audit.flush()
             components.close()
 
 
-def _check(components: Components, stop: Event) -> None:
+def _check(composition: Composition, components: Components, stop: Event) -> None:
     try:
-        components.store.check()
+        composition.check(components)
     except StoreError:
         if stop.is_set():
             raise Interrupted from None

@@ -42,6 +42,36 @@ HereOption = Annotated[
     bool, typer.Option("--here", help="Carry it out in this process, even if a daemon lives.", show_default=False)
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, for the audit.")]
+ByOption = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        metavar="NAME",
+        help="Who you are, for the audit, which has whom Vault knows you as beside it. Nobody checks it.",
+        show_default=False,
+    ),
+]
+TicketOption = Annotated[
+    str,
+    typer.Option(
+        "--ticket", metavar="ID", help="The ticket or change, for the audit. Nobody checks it.", show_default=False
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What the caller of a command says about itself and its reason."""
+
+    reason: str
+    by: str = ""
+    ticket: str = ""
+
+    @property
+    def stated(self) -> str:
+        """What nobody has checked, in words."""
+        parts = (("by", self.by), ("ticket", self.ticket))
+        return ", ".join(f"{name} {value}" for name, value in parts if value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from typing import Any
 from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import Output
+from rotator.cli.options import Output, Why
 from rotator.cli.printing import print_json, print_lines, safe, say, when
-from rotator.cli.rotate import who_asks
 from rotator.cli.waiting import when_free
 from rotator.core.audit_words import AuditVerb
 from rotator.core.holding import Hold, HoldEnd
@@ -30,7 +29,7 @@ class RetireOptions:
     """The arguments of `rotator retire`."""
 
     name: str
-    reason: str
+    why: Why
     published: bool = False
     at_once: bool = False
     forget: bool = False
@@ -42,7 +41,7 @@ class RetireOptions:
         return self.published or self.at_once or self.forget
 
 
-def rename_target(config: Path, old: str, new: str, reason: str, output: Output) -> Exit:
+def rename_target(config: Path, old: str, new: str, why: Why, output: Output) -> Exit:
     """Renames a target and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     with open_context(config) as context:
         names = {target.name for target in context.components.targets}
@@ -57,7 +56,7 @@ def rename_target(config: Path, old: str, new: str, reason: str, output: Output)
                 Exit.USAGE,
             )
         removal = context.components.engine.removal
-        state = _once_free(context, new, lambda: removal.rename(old, new, requested_by=who_asks(), reason=reason))
+        state = _once_free(context, new, lambda: removal.rename(old, new, origin=context.origin(why)))
     published = state.published.username if state.published is not None else None
     if output is Output.JSON:
         print_json({"renamed_from": old, "name": new, "published": published})
@@ -145,13 +144,14 @@ def _write(
     context: CommandContext, wanted: RetireOptions, target: Target, given_up: Sequence[Credential], *, configured: bool
 ) -> None:
     accounts, now = context.components.providers, context.composition.clock.now()
+    origin = context.origin(wanted.why)
     policy = next((each.policy for each in context.components.targets if each.name == wanted.name), target.policy)
 
     def change(state: TargetState) -> TargetState:
         if wanted.published:
-            state = after_retirement(state, policy, now, at_once=wanted.at_once)
+            state = after_retirement(state, policy, now, origin, at_once=wanted.at_once)
         if wanted.at_once:
-            state = replace(state, ledger=end_now(state.ledger, now))
+            state = replace(state, ledger=end_now(state.ledger, now, origin))
         return after_forgetting(state, accounts, configured=configured) if wanted.forget else state
 
     verb = AuditVerb.GIVE_UP if wanted.forget else AuditVerb.REQUEST_RETIREMENT
@@ -163,8 +163,7 @@ def _write(
             wanted.name,
             change,
             verb,
-            requested_by=who_asks(),
-            reason=wanted.reason,
+            origin=origin,
             detail=", ".join(_named(each) for each in given_up) or None,
         ),
     )

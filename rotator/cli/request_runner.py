@@ -107,8 +107,10 @@ class RequestRunner:
         """Returns once the request is carried out, has failed, or must wait longer than a person watches."""
         began = moved = self._clock.monotonic()
         patience = self.patience(request.target)
+        fresh = False  # writing the request has left both documents in memory
         while True:
-            look = self._engine.look(request.target)
+            look = self._engine.look(request.target, fresh=fresh)
+            fresh = True
             now, seconds = self._clock.now(), self._clock.monotonic() - began
             judged = judge(request, look)
             if look.hold is not None and look.hold.reason in _OWN_TURN:

@@ -1,7 +1,5 @@
 """Implements `rotate` and `undo`: writes requests to Vault, hands them to the daemon or carries them out, reports."""
 
-import getpass
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from rotator.cli.choosing import select_target, select_targets
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.daemon_watch import DaemonWatch
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import Choice, Output
+from rotator.cli.options import Choice, Output, Why
 from rotator.cli.printing import counted, local, relative, say
 from rotator.cli.progress import ProgressObserver, screen, show_progress
 from rotator.cli.registration import Registration
@@ -39,7 +37,7 @@ class RotateOptions:
     """The arguments of `rotator rotate`."""
 
     choice: Choice
-    reason: str
+    why: Why
     compromised: bool = False
     take_over: bool = False
     how: HowToAct = HowToAct()
@@ -63,22 +61,24 @@ def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
         targets = select_targets(context.components.targets, options.choice)
         request = Request(
             Purpose.ROTATE,
-            who_asks(),
-            options.reason,
+            context.composition.asked_by,
+            options.why.reason,
             context.composition.clock.now(),
             compromised=options.compromised,
             take_over=options.take_over,
+            stated=options.why.stated,
         )
         return Acting(context, display, watched, request, options.how).act(targets, output)
 
 
-def undo_now(config: Path, name: str, reason: str, output: Output, how: HowToAct) -> Exit:
+def undo_now(config: Path, name: str, why: Why, output: Output, how: HowToAct) -> Exit:
     """Undoes, prints the result, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     watched = StateRelay()
     with screen() as display, open_context(config, seen=watched.seen) as context:
         target = select_target(context.components.targets, name)
         say(undo_plan(context.components.engine.facts(target)))
-        request = Request(Purpose.UNDO, who_asks(), reason, context.composition.clock.now())
+        now, by = context.composition.clock.now(), context.composition.asked_by
+        request = Request(Purpose.UNDO, by, why.reason, now, stated=why.stated)
         return Acting(context, display, watched, request, how).act([target], output)
 
 
@@ -104,14 +104,6 @@ def undo_plan(facts: Facts) -> str:
         raise CommandError(f"{name}: {candidate.reason}")
     until = f"possible until {local(candidate.until, facts.now)}, {relative(candidate.until, facts.now)}"
     return f"{name}: publishing {candidate.entry.label} again ({until})"
-
-
-def who_asks() -> str:
-    """Returns the name of the person who runs the command, for the audit."""
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):  # the user of a container may have no name
-        return f"cli:{os.getuid()}"
 
 
 class Acting:

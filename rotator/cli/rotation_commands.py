@@ -8,6 +8,7 @@ import typer
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import (
     DEFAULT_CONFIG,
+    ByOption,
     ChosenLabels,
     Config,
     HereOption,
@@ -16,6 +17,8 @@ from rotator.cli.options import (
     Output,
     OutputOption,
     ReasonOption,
+    TicketOption,
+    Why,
     chosen,
 )
 
@@ -43,6 +46,8 @@ def rotate(
         ),
     ] = False,
     reason: ReasonOption = "on demand",
+    by: ByOption = "",
+    ticket: TicketOption = "",
     take_over: Annotated[
         bool,
         typer.Option("--take-over", help="Overwrite a consumer document that somebody else wrote."),
@@ -86,7 +91,7 @@ def rotate(
     from rotator.cli.rotate import HowToAct, RotateOptions, rotate_now  # noqa: PLC0415 - takes a second
 
     how = HowToAct(wait=not no_wait, here=here)
-    wanted = RotateOptions(choice, reason, compromised=compromised, take_over=take_over, how=how)
+    wanted = RotateOptions(choice, Why(reason, by, ticket), compromised=compromised, take_over=take_over, how=how)
     raise typer.Exit(rotate_now(config, wanted, output))
 
 
@@ -99,6 +104,8 @@ def undo(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="The target's name.", show_default=False)],
     config: Config = DEFAULT_CONFIG,
     reason: ReasonOption = "on demand",
+    by: ByOption = "",
+    ticket: TicketOption = "",
     no_wait: NoWaitOption = False,
     here: HereOption = False,
     output: OutputOption = Output.TABLE,
@@ -126,7 +133,7 @@ def undo(
     _check_how(no_wait=no_wait, here=here)
     from rotator.cli.rotate import HowToAct, undo_now  # noqa: PLC0415
 
-    raise typer.Exit(undo_now(config, target, reason, output, HowToAct(wait=not no_wait, here=here)))
+    raise typer.Exit(undo_now(config, target, Why(reason, by, ticket), output, HowToAct(wait=not no_wait, here=here)))
 
 
 def adopt(
@@ -158,6 +165,8 @@ def adopt(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
     reason: ReasonOption = "on demand",
+    by: ByOption = "",
+    ticket: TicketOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Takes up the credential that is in use, without rotating it.
@@ -186,7 +195,9 @@ def adopt(
     """
     from rotator.cli.adopt import AdoptOptions, adopt_now  # noqa: PLC0415
 
-    options = AdoptOptions(target, reason, username, password_file, password_stdin, rotate_at_once, yes)
+    options = AdoptOptions(
+        target, Why(reason, by, ticket), username, password_file, password_stdin, rotate_at_once, yes
+    )
     raise typer.Exit(adopt_now(config, options, output))
 
 
@@ -195,6 +206,8 @@ def abandon(
     config: Config = DEFAULT_CONFIG,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
     reason: ReasonOption = "on demand",
+    by: ByOption = "",
+    ticket: TicketOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Gives up an attempt that cannot end by itself, or withdraws a request.
@@ -223,7 +236,7 @@ def abandon(
     """
     from rotator.cli.abandon import abandon_now  # noqa: PLC0415
 
-    raise typer.Exit(abandon_now(config, target, reason, output, confirmed=yes))
+    raise typer.Exit(abandon_now(config, target, Why(reason, by, ticket), output, confirmed=yes))
 
 
 def verify(

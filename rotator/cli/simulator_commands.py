@@ -14,7 +14,7 @@ _SUMMARIES = {
 }
 _HELP = """{summary}
 
-The simulator is not installed. From the root of a checkout: pip install . ./simulator
+The simulator is not installed. The page simulator/README.md of a checkout says how to install it.
 
 \b
 Exit codes:
@@ -43,5 +43,5 @@ def _installed(name: str) -> Callable[..., None] | None:
 
 def _refuse(context: typer.Context) -> None:
     raise CommandError(
-        f"rotator {context.info_name} needs the simulator; from the root of a checkout: pip install . ./simulator"
+        f"rotator {context.info_name} needs the simulator; simulator/README.md of a checkout says how to install it"
     )

@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from rotator.cli.options import DEFAULT_CONFIG, Config, Output, OutputOption, ReasonOption
+from rotator.cli.options import (
+    DEFAULT_CONFIG,
+    ByOption,
+    Config,
+    Output,
+    OutputOption,
+    ReasonOption,
+    TicketOption,
+    Why,
+)
 
 _TargetName = Annotated[str, typer.Argument(metavar="TARGET", help="The target's name.", show_default=False)]
 
@@ -20,6 +29,8 @@ def rename(
     new: Annotated[str, typer.Argument(metavar="NEW", help="The name in the configuration.", show_default=False)],
     config: Config = DEFAULT_CONFIG,
     reason: ReasonOption = "renamed",
+    by: ByOption = "",
+    ticket: TicketOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Moves everything that is known of a target to its new name.
@@ -43,7 +54,7 @@ def rename(
     """
     from rotator.cli.removal import rename_target  # noqa: PLC0415 - takes a second
 
-    raise typer.Exit(rename_target(config, old, new, reason, output))
+    raise typer.Exit(rename_target(config, old, new, Why(reason, by, ticket), output))
 
 
 def retire(
@@ -70,6 +81,8 @@ def retire(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
     reason: ReasonOption = "retired",
+    by: ByOption = "",
+    ticket: TicketOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Ends what is left of a target, and with --published the target itself.
@@ -94,5 +107,5 @@ def retire(
     """
     from rotator.cli.removal import RetireOptions, retire_target  # noqa: PLC0415
 
-    wanted = RetireOptions(target, reason, published=published, at_once=now, forget=forget, yes=yes)
+    wanted = RetireOptions(target, Why(reason, by, ticket), published=published, at_once=now, forget=forget, yes=yes)
     raise typer.Exit(retire_target(config, wanted, output))

@@ -1,69 +1,96 @@
-"""`rotator verify-audit`: verifies the hash chain over all files and prints each problem with its place."""
+"""Implements `rotator verify-audit`: judges the audit in Vault, or files beside it, and says what that proves."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rotator.cli.context import open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
-from rotator.cli.printing import counted, print_json, print_lines
-from rotator.observe.chain import VerifyResult, verify
+from rotator.cli.printing import counted, print_json, print_lines, safe
+from rotator.core.audit_check import AuditCheck, CheckedAudit
+from rotator.core.secret import Secret
+from rotator.vault.audit_store import VaultAuditStore
+
+_KEYED = "proved: every record was written with the key in Vault, and none is missing "
+_PROVED_IN_VAULT = (
+    f"{_KEYED}between the first and the last",
+    "not proved: that nobody with rotator's or an administrator's rights in Vault wrote it anew: verify a copy as well",
+)
+_PROVED_IN_FILES = (
+    f"{_KEYED}up to the last that Vault has of each process",
+    "not proved: that no process is missing: files have those that wrote to them, and only Vault has all",
+)
+_PROVED_OF_A_PART = (
+    f"{_KEYED}between the first and the last of each process",
+    "not proved: that nothing is missing before and after (--part)",
+)
 
 
-class _AuditFiles:
-    """The lines of all files in order, and the file and line number of each."""
+@dataclass(frozen=True, slots=True)
+class VerifyAuditOptions:
+    """The arguments of `rotator verify-audit`."""
 
-    def __init__(self, files: Sequence[Path]) -> None:
-        self._files = files
-        self._ends: list[tuple[int, Path]] = []  # for each file, the number of lines up to its end
-
-    def __iter__(self) -> Iterator[bytes]:
-        count = 0
-        for path in self._files:
-            with path.open("rb") as file:
-                for line in file:
-                    count += 1
-                    yield line
-            self._ends.append((count, path))
-
-    def place(self, number: int) -> tuple[Path, int]:
-        """Returns the file of line `number`, counted over all files, and the line's number in that file."""
-        before = 0
-        for end, path in self._ends:
-            if number <= end:
-                return path, number - before
-            before = end
-        return self._ends[-1][1], number - before
+    files: tuple[Path, ...] = ()  # none: what Vault has
+    from_log: bool = False
+    part: bool = False
 
 
-def show_verification(files: Sequence[Path], after: str, anchor: str, output: Output) -> Exit:
-    """Prints the result and returns the exit code. Raises CommandError if a file cannot be read."""
-    lines = _AuditFiles(files)
-    try:
-        result = verify(lines, after=after, anchor=anchor)
-    except OSError as error:
-        raise CommandError(f"{error.filename or 'a file'} cannot be read: {error.strerror}", Exit.USAGE) from None
+def show_verification(config: Path, options: VerifyAuditOptions, output: Output) -> Exit:
+    """Prints the result and returns the exit code. Raises ConfigError, StoreError, CommandError."""
+    with open_context(config, read_only=True) as context:
+        store = context.components.audit_store
+        key = store.known_key()
+        if key is None:
+            raise CommandError("no process of rotator has recorded anything in this Vault yet: there is no key")
+        stored = _check_stored(store, key)
+    checked, proved = stored, _PROVED_IN_VAULT
+    if options.files:
+        checked = _check_files(options, key, stored)
+        proved = _PROVED_OF_A_PART if options.part else _PROVED_IN_FILES
     if output is Output.JSON:
-        print_json(_document(result, lines))
+        print_json(_document(checked, proved))
     else:
-        _print(result, lines)
-    return Exit.DONE if result.ok else Exit.FAILED
+        _print(checked, proved)
+    return Exit.DONE if checked.ok else Exit.FAILED
 
 
-def _print(result: VerifyResult, lines: _AuditFiles) -> None:
-    for problem in result.problems:
-        path, number = lines.place(problem.line)
-        print_lines(f"{path}:{number}: {problem.what}")
-    for chain in result.chains:
-        print_lines(f"chain {chain.chain} ends with record {chain.seq}, hash {chain.hash}")
-    verdict = "unchanged" if result.ok else f"and {counted(len(result.problems), 'problem')}"
-    print_lines(f"{counted(result.records, 'record')} {verdict}")
+def _check_stored(store: VaultAuditStore, key: Secret) -> CheckedAudit:
+    check = AuditCheck(key, in_vault=True)
+    check.stored(store.read())
+    return check.result()
 
 
-def _document(result: VerifyResult, lines: _AuditFiles) -> dict[str, Any]:
-    problems = []
-    for problem in result.problems:
-        path, number = lines.place(problem.line)
-        problems.append({"file": str(path), "line": number, "what": problem.what})
-    chains = [{"chain": end.chain, "sequence": end.seq, "hash": end.hash} for end in result.chains]
-    return {"ok": result.ok, "records": result.records, "chains": chains, "problems": problems}
+def _check_files(options: VerifyAuditOptions, key: Secret, stored: CheckedAudit) -> CheckedAudit:
+    check = AuditCheck(key, in_vault=False, mixed=options.from_log)
+    for path in options.files:
+        try:
+            with path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    check.line(f"{path}:{number}", line.rstrip(b"\r\n"))
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read: {error.strerror}", Exit.USAGE) from None
+    return check.result(part=options.part, stored={end.chain: end for end in stored.ends})
+
+
+def _print(checked: CheckedAudit, proved: Sequence[str]) -> None:
+    for finding in checked.problems:
+        print_lines(safe(f"{finding.place}: {finding.what}"))
+    for finding in checked.notes:
+        print_lines(safe(f"note: {finding.place}: {finding.what}"))
+    count = f"{counted(checked.records, 'authentic record')} in {counted(len(checked.ends), 'chain')}"
+    print_lines(f"{count}, {counted(len(checked.problems), 'problem')}")
+    if checked.ok:
+        print_lines(*proved)
+
+
+def _document(checked: CheckedAudit, proved: Sequence[str]) -> dict[str, Any]:
+    return {
+        "ok": checked.ok,
+        "records": checked.records,
+        "chains": [{"chain": end.chain, "sequence": end.seq, "mac": end.mac} for end in checked.ends],
+        "problems": [{"place": finding.place, "what": finding.what} for finding in checked.problems],
+        "notes": [{"place": finding.place, "what": finding.what} for finding in checked.notes],
+        "says": list(proved) if checked.ok else [],
+    }

@@ -62,7 +62,7 @@ def ledger_after(
     ending = Ending.DELETE if attempt.strategy is Strategy.REPLACE else Ending.STAND_BY
     kept = without_credential(ledger, attempt.staged)
     left = replace(attempt.staged, password=None)  # never published, so an undo must not publish it
-    entry = LedgerEntry(left, ending, now, now + LATE_COMMIT, timedelta())
+    entry = LedgerEntry(left, ending, now, now + LATE_COMMIT, timedelta(), origin=attempt.origin)
     further = (strays_entry(attempt, now),) if strays and left.id is not None else ()
     return (*kept, entry, *further)
 
@@ -80,7 +80,7 @@ def unsettled_entry(attempt: Attempt, now: datetime, kept_for: timedelta) -> Led
     It has no id, which tells an undo that the password was never published.
     """
     unpublished = replace(attempt.staged, id=None)
-    return LedgerEntry(unpublished, Ending.FORGET, now, now, max(kept_for, LATE_COMMIT))
+    return LedgerEntry(unpublished, Ending.FORGET, now, now, max(kept_for, LATE_COMMIT), origin=attempt.origin)
 
 
 @dataclass(frozen=True, slots=True)

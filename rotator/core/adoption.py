@@ -21,6 +21,7 @@ from rotator.core.model import (
     TargetState,
     is_same_name,
 )
+from rotator.core.origin import Origin
 from rotator.core.schedule import first_due, next_due
 from rotator.core.secret import Secret
 from rotator.core.verification import next_verification
@@ -134,14 +135,17 @@ def adoption_plan(
     )
 
 
-def after_adopt(state: TargetState, target: Target, plan: AdoptionPlan, now: datetime, fraction: float) -> TargetState:
+def after_adopt(
+    state: TargetState, target: Target, plan: AdoptionPlan, origin: Origin, now: datetime, fraction: float
+) -> TargetState:
     """Makes the credential the published one; what was published until now goes into the ledger."""
     if plan.credential == state.published:
         return state  # only its document was gone
     ledger, standby = without_credential(state.ledger, plan.credential), state.standby
     if plan.replaced is not None:
         ending, policy = ending_of(plan.replaced, target), target.policy
-        ledger = (*ledger, LedgerEntry(plan.replaced, ending, now, now + policy.overlap, policy.quarantine))
+        entry = LedgerEntry(plan.replaced, ending, now, now + policy.overlap, policy.quarantine, origin=origin)
+        ledger = (*ledger, entry)
         standby = replace(plan.replaced, password=None) if ending is Ending.STAND_BY else standby
     if standby is not None and is_same_credential(standby, plan.credential):
         standby = None

@@ -77,6 +77,7 @@ def after_stage(state: TargetState, plan: Stage, attempt_id: str, credential: Cr
         reason=request.reason,
         compromised=request.compromised,
         take_over=request.take_over,
+        stated=request.stated,
     )
     return replace(state, attempt=attempt, request=None)
 

@@ -40,6 +40,7 @@ class Wait(Enum):
     )
     NOT_YET = "not_yet"  # a proof that has not come yet: the change may still be propagating
     UNREACHABLE = "unreachable"  # no connection was made, so the request certainly never arrived
+    DOUBTFUL = "doubtful"  # an answer that somebody on the way may have changed, or that cannot be: it proves nothing
     READING = "reading"  # the account's listing is still being read; the reading goes on when somebody asks again
 
 

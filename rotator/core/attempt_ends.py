@@ -96,7 +96,8 @@ def _renewed(state: TargetState, now: datetime) -> Request | None:
     attempt = open_attempt(state)
     if attempt.purpose is Purpose.UNDO or attempt.requested_by == SCHEDULED_BY:
         return state.request
-    again = Request(attempt.purpose, attempt.requested_by, attempt.reason, now, attempt.compromised, attempt.take_over)
+    by, reason, stated = attempt.requested_by, attempt.reason, attempt.stated
+    again = Request(attempt.purpose, by, reason, now, attempt.compromised, attempt.take_over, stated)
     return again if state.request is None else join_requests(again, state.request)
 
 
@@ -130,7 +131,7 @@ def _with_replaced(state: TargetState, attempt: Attempt, target: Target, now: da
     """Puts what the attempt replaced into the ledger, and gives what was replaced before the end that it has now."""
     ledger, entry = without_credential(state.ledger, attempt.staged), replaced_entry(attempt, target, now)
     if attempt.compromised:
-        ledger = end_now(ledger, now, compromised=True)
+        ledger = end_now(ledger, now, attempt.origin, compromised=True)
     elif attempt.handed_out is not None:
         ledger = with_overlap_from(ledger, attempt.handed_out, now, target.policy)
     elif state.verification is not None and not state.verification.accepted:

@@ -65,8 +65,12 @@ class AuditVerb(_DescribedWord):
     ADOPT = "adopt", "A credential that is in use and that the state document did not know was taken up as published."
     LOAD_CONFIGURATION = "load_configuration", "The daemon read its configuration, at start or on SIGHUP."
     CLOCK_JUMP = "clock_jump", "The wall clock was set, by `seconds`."
-    TORN_LINE = "torn_line", "The line before this record is incomplete, perhaps after a crash, and was left as it is."
-    LINES_LOST = "lines_lost", "The audit could not be written for so long that `records` records were lost."
+    START = "start", "The first record of a process: who it is to Vault, and its user on the machine."
+    LINES_LOST = (
+        "lines_lost",
+        "One destination could not be written for so long that it lacks the records `first` to `last` of this chain.",
+    )
+    REMOVE_RECORDS = "remove_records", "Records up to the day `until` are older than `audit.keep`, and leave Vault."
 
 
 class AuditOutcome(_DescribedWord):
@@ -77,6 +81,7 @@ class AuditOutcome(_DescribedWord):
     RETRY = "retry", "It was not done, or not completely, and will be repeated; `detail` says why."
     UNKNOWN = "unknown", "It may have been done: the answer was lost. The next step finds out."
     NOTICED = "noticed", "It happened by itself and was noticed."
+    INTENDED = "intended", "It is about to be done (`audit.required`); if no record follows, it was not."
 
 
 def outcome_of(answer: Answer[object]) -> AuditOutcome:

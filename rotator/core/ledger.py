@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import is_same_credential
 from rotator.core.model import Attempt, Credential, Cutoff, Ending, LedgerEntry, Policy, Strategy, Target, TargetState
+from rotator.core.origin import Origin
 from rotator.core.secret import Secret
 
 # How long a provider may still carry out a create whose answer was lost. A generous guess: no provider documents it,
@@ -26,9 +27,14 @@ def replaced_entry(attempt: Attempt, target: Target, now: datetime) -> LedgerEnt
     if is_same_credential(predecessor, attempt.staged):
         known = predecessor.password is not None and predecessor.password != attempt.staged.password
         worth_keeping = known and not attempt.compromised
-        return LedgerEntry(predecessor, Ending.FORGET, now, now, quarantine) if worth_keeping else None
+        return (
+            LedgerEntry(predecessor, Ending.FORGET, now, now, quarantine, origin=attempt.origin)
+            if worth_keeping
+            else None
+        )
     ending = ending_of(predecessor, target)
-    return LedgerEntry(predecessor, ending, now, now + overlap, quarantine, compromised=attempt.compromised)
+    compromised, origin = attempt.compromised, attempt.origin
+    return LedgerEntry(predecessor, ending, now, now + overlap, quarantine, compromised=compromised, origin=origin)
 
 
 def ending_of(credential: Credential, target: Target) -> Ending:
@@ -40,13 +46,16 @@ def ending_of(credential: Credential, target: Target) -> Ending:
 def strays_entry(attempt: Attempt, now: datetime) -> LedgerEntry:
     """Returns an entry for any further credential that the provider created. It is due once no create is under way."""
     unknown = Credential(attempt.staged.account, username="", attempt=attempt.id)
-    return LedgerEntry(unknown, Ending.DELETE, now, now + LATE_COMMIT, timedelta())
+    return LedgerEntry(unknown, Ending.DELETE, now, now + LATE_COMMIT, timedelta(), origin=attempt.origin)
 
 
-def end_now(ledger: tuple[LedgerEntry, ...], now: datetime, *, compromised: bool = False) -> tuple[LedgerEntry, ...]:
+def end_now(
+    ledger: tuple[LedgerEntry, ...], now: datetime, origin: Origin, *, compromised: bool = False
+) -> tuple[LedgerEntry, ...]:
     """Removes overlap and quarantine. A create that may be under way is still waited for.
 
     Args:
+        origin: what these ends follow from now.
         compromised: it is an emergency.
     """
     return tuple(
@@ -56,6 +65,7 @@ def end_now(ledger: tuple[LedgerEntry, ...], now: datetime, *, compromised: bool
             quarantine=timedelta(),
             not_before=None,
             compromised=entry.compromised or compromised,
+            origin=origin,
         )
         if entry.credential.id is not None
         else entry

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
+from rotator.core.origin import Origin
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Schedule, Window
 from rotator.core.secret import Secret
@@ -28,6 +29,7 @@ class Proof:
 
     method: str  # such as `SIP REGISTER`; for a read-back, the facts that it shows
     tries_password: bool  # False: only the provider's API is read back
+    in_use: bool = False  # the registrar lists registrations of devices
 
     def __str__(self) -> str:
         return self.method if self.tries_password else f"read-back without trying the password ({self.method})"
@@ -166,6 +168,12 @@ class Attempt:
     proved_at: datetime | None = None
     unasked_since: datetime | None = None  # since then nobody could be asked whether what was proved is still accepted
     handed_out: Credential | None = None  # by somebody else's consumer document, which `take_over` overwrites
+    stated: str = ""  # see `Origin`
+
+    @property
+    def origin(self) -> Origin:
+        """Who asked for it, and why."""
+        return Origin(self.requested_by, self.reason, self.stated, self.id)
 
 
 class Ending(Enum):
@@ -202,6 +210,7 @@ class LedgerEntry:
     compromised: bool = False  # its end waits for no cap, no open circuit, and nothing that cannot be asked
     cutoff: Cutoff = Cutoff.DISABLE  # before it is deleted
     uncertain: bool = False  # a call was lost: the provider may have been told to end it by itself
+    origin: Origin | None = None  # what its end follows from
 
     @property
     def label(self) -> str:
@@ -239,6 +248,12 @@ class Request:
     at: datetime
     compromised: bool = False
     take_over: bool = False
+    stated: str = ""  # see `Origin`
+
+    @property
+    def origin(self) -> Origin:
+        """Who asked for it, and why."""
+        return Origin(self.requested_by, self.reason, self.stated)
 
 
 @dataclass(frozen=True, slots=True)

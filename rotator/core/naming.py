@@ -1,6 +1,6 @@
 """The names that `rotator` generates: attempt ids and, for `replace`, usernames."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from string import ascii_lowercase, digits
 
 from rotator.core.model import Target
@@ -21,13 +21,12 @@ def new_username(target: Target, choice: Callable[[str], str]) -> str:
     Lower case, since a provider may store or compare names so. Letters and digits only, which every provider takes
     (Vobiz, Create Credential: other characters "can be rejected with a 400").
     """
-    return username_stem(target.usernames[0] if target.usernames else target.name) + "".join(
-        choice(_ALPHABET) for _ in range(_SUFFIX)
-    )
+    return username_stem(target.usernames, target.name) + "".join(choice(_ALPHABET) for _ in range(_SUFFIX))
 
 
-def username_stem(name: str) -> str:
-    """Returns how every username begins that is made for a target with this first username, or with this name."""
+def username_stem(configured: Sequence[str], target: str) -> str:
+    """Returns how every username begins that is made for a target: as the first configured one, else as its name."""
+    name = configured[0] if configured else target
     kept = name if name.isascii() and name.isalnum() else "".join(filter(_is_kept, name))
     return kept[:_LONGEST_BASE].lower()
 
@@ -36,15 +35,10 @@ def _is_kept(character: str) -> bool:
     return character.isascii() and character.isalnum()
 
 
-def is_made_from(username: str, stem: str) -> bool:
-    """True if `username` has the form of those that are made with `stem`, in letters of either case."""
-    suffix = username.lower().removeprefix(stem) if username.lower().startswith(stem) else ""
-    return len(suffix) == _SUFFIX and all(map(_is_kept, suffix))
-
-
-def made_from(username: str) -> str:
-    """Returns the stem that `username` has if it was made."""
-    return username.lower()[:-_SUFFIX]
+def made_from(username: str) -> str | None:
+    """Returns the stem of a username that has the form of those that are made, in letters of either case."""
+    stem, suffix = username[:-_SUFFIX].lower(), username[-_SUFFIX:]
+    return stem if len(suffix) == _SUFFIX and all(map(_is_kept, suffix)) else None
 
 
 def extreme_usernames(stem: str) -> tuple[str, str]:

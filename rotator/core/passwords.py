@@ -1,9 +1,11 @@
-"""Password rules: checking whether they can be met, and making a password under them.
+"""Password rules: checking whether they can be met, making a password under them, and judging one made elsewhere.
 
 A password is drawn uniformly among all that meet the rules (rejection sampling), so that its entropy is the logarithm
 of how many there are.
 """
 
+import math
+import re
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +14,15 @@ from rotator.core.secret import Secret
 
 # Safe in SIP digests, URLs, forms, INI and XML files: no quote, backslash, #, %, &, :, ;, <, > or space.
 SAFE_SYMBOLS = "!@$^*_+"
-_LONGEST = 128
+FEWEST_BITS = 70
+"""The least entropy of a password. A SIP digest by MD5 that somebody records can be tried offline: at 10**11 guesses a
+second, 54 bits last two days, and 70 bits 370 years."""
+LONGEST = 128
+"""The most characters of a password."""
+_FEWEST_DIFFERENT = 6  # characters: hardly any password that was made at random has fewer
+_MASKS = {"redacted", "masked", "hidden", "filtered", "removed", "secret", "password", "null", "none", "undefined"}
+_STARS = "****"
+_ELSEWHERE = re.compile(r"[!#-\[\]-~]+")
 _TRIES = 10_000
 
 
@@ -30,7 +40,7 @@ class PasswordRules:
     symbol: int = 1
     symbols: str = SAFE_SYMBOLS
     shortest: int = 8  # the fewest characters that the provider accepts
-    longest: int = _LONGEST  # the most characters that the provider accepts
+    longest: int = LONGEST  # the most characters that the provider accepts
 
     @property
     def classes(self) -> tuple[tuple[str, int], ...]:
@@ -86,3 +96,28 @@ def generate(rules: PasswordRules, choice: Callable[[str], str]) -> Secret:
         if meets(candidate, rules):
             return candidate
     raise ValueError("no password meets the rules")
+
+
+def is_mask(text: str) -> bool:
+    """True for what is shown in place of a password: `********`, `<redacted>`, `****1234`."""
+    word = "".join(character for character in text if character.isalpha()).lower()
+    starred = text.startswith(_STARS) or text.endswith(_STARS)
+    return len(set(text)) <= 1 or starred or word in _MASKS
+
+
+def weakness(password: Secret) -> str:
+    """Returns why a password that somebody else made must not be used; empty if nothing is seen to be wrong with it.
+
+    One password does not show how it was made. It is given the most entropy that its characters can have.
+    """
+    text = password.reveal()
+    if not _ELSEWHERE.fullmatch(text):
+        return "it contains a space, a quotation mark, a backslash or no ASCII character, which devices may not take"
+    kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, string.punctuation)
+    alphabet = sum(len(kind) for kind in kinds if any(character in kind for character in text))
+    bits = len(text) * math.log2(alphabet)
+    if bits < FEWEST_BITS:
+        return f"its {len(text)} characters have {bits:.0f} bits of entropy at most, and {FEWEST_BITS} are required"
+    if len(set(text)) < _FEWEST_DIFFERENT or text in (text * 2)[1:-1]:
+        return "it repeats itself"
+    return ""

@@ -8,18 +8,22 @@ from rotator.core.facts import is_same_credential
 from rotator.core.ledger import without_credential
 from rotator.core.left_over import is_empty
 from rotator.core.model import Attempt, Credential, Ending, FormerPath, LedgerEntry, Policy, TargetState
+from rotator.core.origin import Origin
 
 
 class RemovalImpossible(Exception):
     """The state document cannot be ended or renamed now; the message says why and what to do."""
 
 
-def after_retirement(state: TargetState, policy: Policy, now: datetime, *, at_once: bool) -> TargetState:
+def after_retirement(
+    state: TargetState, policy: Policy, now: datetime, origin: Origin, *, at_once: bool
+) -> TargetState:
     """Ends what is published: its document is withdrawn first, then it is retired like a replaced credential.
 
     The idle credential of `alternating` goes with it: nothing will ever be published again.
 
     Args:
+        origin: who asked for that.
         at_once: leave out overlap and quarantine.
 
     Raises:
@@ -31,11 +35,11 @@ def after_retirement(state: TargetState, policy: Policy, now: datetime, *, at_on
     overlap, quarantine = (timedelta(), timedelta()) if at_once else (policy.overlap, policy.quarantine)
     ledger = tuple(replace(e, ending=Ending.DELETE) if e.ending is Ending.STAND_BY else e for e in state.ledger)
     if state.published is not None:
-        entry = LedgerEntry(state.published, Ending.DELETE, now, now + overlap, quarantine)
+        entry = LedgerEntry(state.published, Ending.DELETE, now, now + overlap, quarantine, origin=origin)
         ledger = (*without_credential(ledger, state.published, but=Ending.FORGET), entry)
     idle = state.standby
     if idle is not None and not any(is_same_credential(e.credential, idle) for e in ledger):
-        ledger = (*ledger, LedgerEntry(idle, Ending.DELETE, now, now, quarantine))
+        ledger = (*ledger, LedgerEntry(idle, Ending.DELETE, now, now, quarantine, origin=origin))
     former = tuple(replace(each, until=now, moved_to="") for each in state.former_paths if each.path != state.path)
     if state.path:
         former = (*former, FormerPath(state.path, now))

@@ -50,6 +50,7 @@ def _join_attempt(attempt: Attempt, request: Request) -> Attempt:
         attempt,
         requested_by=request.requested_by,
         reason=request.reason,
+        stated=request.stated,
         compromised=attempt.compromised or request.compromised,
         take_over=attempt.take_over or request.take_over,
     )

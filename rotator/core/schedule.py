@@ -5,6 +5,7 @@ A due time is drawn once and stored. Drawn again at each look, a random time wou
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -126,6 +127,7 @@ class Window:
         return self.next_opening(low)
 
 
+@lru_cache(maxsize=1000)  # a target that waits for its window asks the same at every look
 def next_time(expression: str, timezone: str, after: datetime) -> datetime:
     """Returns the first time of a cron expression strictly after `after`, in UTC.
 

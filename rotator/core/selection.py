@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from rotator.core.model import Policy, Strategy, Target, TargetState
-from rotator.core.naming import is_made_from, made_from, username_stem
+from rotator.core.naming import made_from, username_stem
 
 USERNAME, NAME = "{username}", "{name}"
 
@@ -113,9 +113,7 @@ class Known:
         for target in self.targets:
             by_username |= {username.casefold(): target for username in target.usernames}
             if target.strategy is Strategy.REPLACE:
-                by_stem.setdefault(username_stem(target.usernames[0] if target.usernames else target.name), []).append(
-                    target
-                )
+                by_stem.setdefault(username_stem(target.usernames, target.name), []).append(target)
         object.__setattr__(self, "by_username", by_username)
         object.__setattr__(self, "by_stem", by_stem)
 
@@ -153,15 +151,11 @@ def judge(selections: Iterable[Selection], listed: Iterable[ListedCredential], k
 
 def _is_ours(username: str, known: Known) -> bool | None:
     """Returns whether a rotation made the credential with this username; None: nobody knows yet."""
-    makers = [target for target in known.by_stem.get(made_from(username), ()) if _may_have_made(target, username)]
-    states = [known.read(target.name) for target in makers]
+    stem = made_from(username)
+    states = [known.read(target.name) for target in known.by_stem.get(stem, ())] if stem is not None else []
     if any(state is not None and username.casefold() in set(usernames_of(state)) for state in states):
         return True
     return None if None in states or (states and username.casefold() not in known.undecided) else False
-
-
-def _may_have_made(target: Target, username: str) -> bool:
-    return is_made_from(username, username_stem(target.usernames[0] if target.usernames else target.name))
 
 
 def _is_gone(target: Target, selections: Sequence[Selection], listed: Collection[str], known: Known) -> bool:

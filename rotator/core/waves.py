@@ -33,13 +33,13 @@ class Wave:
 
         Together with what may be due at once, no day has more than the budget.
         """
-        at_once = max(first.per_day // _AT_ONCE, 1)
-        gap = _DAY / max(first.per_day - at_once, 1)
+        early = at_once(first) - 1
+        gap = _DAY / max(first.per_day - early - 1, 1)
         free = self.free_at if self.free_at is not None and self.free_at - now < _FURTHEST else now
         slots = []
         for _ in range(number):
             free = max(free, now)
-            slots.append(max(free - gap * (at_once - 1), now))
+            slots.append(max(free - gap * early, now))
             free += gap
         return Wave(self.version + 1, free), slots
 

@@ -1,7 +1,6 @@
 """The composition root: the one place that creates real clocks, connections and adapters, and wires them together."""
 
 import os
-import resource
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,15 +17,18 @@ from rotator.core.processes import Role
 from rotator.core.secret import Secret
 from rotator.core.selection import remembered
 from rotator.core.waves import with_canaries
+from rotator.daemon.audit_watch import write_audit
 from rotator.daemon.clock import SystemClock, SystemRandomness
+from rotator.daemon.watches import start_watch
 from rotator.engine import Engine, FormerNames, Limits, Presence, Waves
-from rotator.observe.audit import AuditError, AuditLog, FileSink, Sink, StreamSink
+from rotator.observe.audit import AuditError, AuditLog, Sink
+from rotator.observe.audit_sinks import FileSink, StreamSink
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
 from rotator.observe.selections import Selections
-from rotator.ports import Provider
+from rotator.ports import Provider, StoreDenied
 from rotator.providers.http.client import Http
 from rotator.providers.http.directory import Directories
 from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
@@ -44,8 +46,9 @@ from rotator.settings.vault import (
     TokenFileAuth,
     VaultAuth,
 )
+from rotator.vault.audit_store import VaultAuditStore
 from rotator.vault.auth import AppRole, Cert, Jwt, Kubernetes, Method, Token, TokenFile
-from rotator.vault.client import VaultClient
+from rotator.vault.client import Caller, VaultClient
 from rotator.vault.embedded import EmbeddedVault as Server
 from rotator.vault.logins import ServerSetup
 from rotator.vault.store import VaultStore
@@ -63,6 +66,7 @@ class Components:
     by_name: Mapping[str, Target]
     client: VaultClient
     store: VaultStore
+    audit_store: VaultAuditStore
     providers: Mapping[str, Provider]
     paces: Mapping[str, Pacer]  # by the account's name in the configuration
     engine: Engine
@@ -121,13 +125,12 @@ class Composition:
             ConfigError: the configuration is invalid.
             AuditError: the audit has no usable destination.
         """
-        _dump_no_core()
         self._config, self._environ, self._stop = config, environ, stop
         self._read_only, self._quiet = read_only, quiet
         self.clock = SystemClock(stop)
         self.randomness = SystemRandomness()
-        self.settings = self._load()
         self.redactor = Redactor()
+        self.settings = self._load()
         level = self.settings.log.level.value
         configure(
             "warning" if quiet and level == "info" else level,
@@ -140,10 +143,13 @@ class Composition:
         self.metrics = Metrics(self.clock, __version__, self.fleet, target_series=self.settings.daemon.target_series)
         nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
-        self.audit = AuditLog(self._sink(), self.clock, self.randomness, self.redactor)
+        required = self.settings.audit.required
+        self.audit = AuditLog([self._sink()], self.clock, self.randomness, self.redactor, required=required)
+        self.asked_by = f"uid:{os.getuid()}"  # who asks for what this process does, until Vault says more
         self.metrics.follow_selections(self.selections.all)
         self.metrics.follow_audit(lambda: self.audit.status)
         self._exit = ExitStack()
+        self._ended = Event()
         self._server: Server | None = None
 
     def __enter__(self) -> Self:
@@ -153,6 +159,7 @@ class Composition:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ended.set()
         self._exit.close()
 
     def embedded_runs(self) -> bool:
@@ -180,13 +187,18 @@ class Composition:
         return settings
 
     def _load(self) -> Settings:
-        return load(self._config, self._environ)
+        settings = load(self._config, self._environ)
+        if settings.daemon.http.token is not None:
+            self.redactor.add(settings.daemon.http.token.value)
+        return settings
 
     def changes_that_need_a_restart(self, new: Settings) -> tuple[str, ...]:
         """Returns the changed sections of `new` that a reload does not apply."""
         old = self.settings
         fixed = {
-            "daemon.listen": old.daemon.listen != new.daemon.listen,
+            "daemon.http.listen": old.daemon.http.listen != new.daemon.http.listen,
+            "daemon.http.probes": old.daemon.http.probes != new.daemon.http.probes,
+            "daemon.http.tls": old.daemon.http.tls != new.daemon.http.tls,
             "daemon.workers": old.daemon.workers != new.daemon.workers,
             "daemon.poll": old.daemon.poll != new.daemon.poll,
             "daemon.target_series": old.daemon.target_series != new.daemon.target_series,
@@ -246,6 +258,7 @@ class Composition:
                 by_name,
                 client,
                 store,
+                VaultAuditStore(client, settings.vault.mount, settings.vault.state_prefix, self.randomness),
                 providers,
                 paces,
                 engine,
@@ -254,6 +267,29 @@ class Composition:
                 waves,
                 undo.pop_all(),
             )
+
+    def check(self, components: Components) -> None:
+        """Checks that Vault is usable, and writes the audit there from now on. Raises StoreError."""
+        components.store.check()
+        if self._read_only:
+            return
+        first = self.audit.store is None
+        self.audit.attach(components.audit_store, self._start_facts(components.client))
+        if first:
+            start_watch("audit-writer", lambda ended: write_audit(self.audit, ended), self._ended)
+
+    def _start_facts(self, client: VaultClient) -> dict[str, str]:
+        """Returns who this process is, for its first record, and notes who asks for what it does."""
+        try:
+            caller = client.caller()
+        except StoreDenied:  # the policy does not allow the token to look itself up
+            caller = Caller("", "", "")
+        if caller.name:
+            self.asked_by = f"vault:{caller.name}" + (f" (entity {caller.entity})" if caller.entity else "")
+        known = {"vault_name": caller.name, "vault_entity": caller.entity, "vault_accessor": caller.accessor}
+        role = Role.COMMAND if self._quiet else Role.DAEMON
+        facts = {"process": self.holder, "role": role.value, "user": f"uid:{os.getuid()}", "version": __version__}
+        return facts | {name: value for name, value in known.items() if value}
 
     def _targets(self, settings: Settings, store: VaultStore) -> tuple[Target, ...]:
         """Returns what is configured one by one, and what selections have found before, by the state documents."""
@@ -287,7 +323,7 @@ class Composition:
     def _sink(self) -> Sink:
         file = self.settings.audit.file
         if file is not None and not self._read_only:  # a read-only command records nothing, and may lack the rights
-            return FileSink(file, self.clock)
+            return FileSink(file)
         stream: TextIO | None = sys.stderr if self._quiet else sys.stdout  # None: closed by the parent process
         if stream is None:
             raise AuditError("the audit goes to standard output, which is closed: open it, or set audit.file")
@@ -318,12 +354,6 @@ class Composition:
             method = self._server.rotator_login()
         self.redactor.add(*(value for value in _values(method) if isinstance(value, Secret)))
         return VaultClient(connection, method, clock=self.clock, randomness=self.randomness, meter=self.metrics)
-
-
-def _dump_no_core() -> None:
-    """Disables core dumps, which would contain every password. Child processes inherit this."""
-    _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
 def _limits(settings: Settings) -> Limits:

@@ -15,10 +15,11 @@ from rotator.daemon.wheel import Plan, Turn, Urgency
 from rotator.engine import Look, Outcome
 from rotator.observe.health import Health
 from rotator.observe.target_words import BLOCKED
-from rotator.ports import Clock, StoreError
+from rotator.ports import Clock, Store, StoreError, StoreUnavailable
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _PAUSE_AFTER_A_BUG = timedelta(minutes=1)
+_VAULT_AGAIN = 5.0  # seconds
 _RETRY, _LONGEST_RETRY = timedelta(seconds=30), timedelta(hours=1)  # where Vault refuses what somebody has to mend
 
 
@@ -31,13 +32,19 @@ class Looks:
         self._running: set[str] = set()
         self._changed: set[str] = set()  # the targets whose documents were written since `take_changed`
         self._blocked: set[str] = set()  # the targets that somebody has to do something for
+        self._vault_failed = False  # a look ended because Vault did not answer
+        self._vault_down = False  # one worker asks it again and again; the others wait
         self._refused: dict[str, int] = {}  # by target: so often in a row Vault refused what a look asked
         self.components: Components | None = None  # the current ones; None until Vault was reached
 
     def look(self, turn: Turn) -> Plan | None:
-        """Looks at a target and returns when to look again; None: when the sweep comes by. Never raises."""
+        """Looks at a target and returns when to look again; None: when the sweep comes by. Never raises.
+
+        While Vault is down it waits until Vault answers again: a fleet that keeps trying would be its first burden.
+        """
         name = turn.name
         with self._condition:
+            self._condition.wait_for(lambda: not self._vault_down or self._stop.is_set())
             if self._stop.is_set() or self.components is None:
                 return None
             self._running.add(name)
@@ -56,11 +63,28 @@ class Looks:
             with self._condition:
                 self._running.discard(name)
                 self._condition.notify_all()
+            if self._vault_failed:
+                self._wait_for_vault(components)
+
+    def _wait_for_vault(self, components: Components) -> None:
+        """Asks Vault until it answers, unless another worker does. That is no look: no stop waits for it."""
+        with self._condition:
+            if self._vault_down or not self._vault_failed:
+                return
+            self._vault_down, self._vault_failed = True, False
+        try:
+            while not self._stop.is_set() and _is_unavailable(components.store):
+                self._clock.sleep(_VAULT_AGAIN)
+        finally:
+            with self._condition:
+                self._vault_down = False
+                self._condition.notify_all()
 
     def _look(self, components: Components, target: Target, *, fresh: bool) -> Plan | None:
         look = components.engine.look(target, fresh=fresh)
         if look.outcome is Outcome.VAULT:
             self._health.vault_failed(look.message)
+            self._vault_failed = self._vault_failed or look.next_look is not None  # None: it answers, and refuses
         else:
             self._health.vault_reached()
         self._snapshot.update_look(target, look)
@@ -134,7 +158,16 @@ class Looks:
         """Lets no further look begin and ends every sleep of the process; runs `action` in the same moment."""
         with self._condition:
             self._stop.set()
+            self._condition.notify_all()
             action()
+
+
+def _is_unavailable(store: Store) -> bool:
+    try:
+        store.read_bell()
+    except StoreError as error:
+        return isinstance(error, StoreUnavailable)
+    return False
 
 
 def _is_emergency(state: TargetState) -> bool:

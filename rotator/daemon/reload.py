@@ -1,5 +1,7 @@
 """The reload of the configuration while the daemon runs."""
 
+from datetime import timedelta
+
 import structlog
 
 from rotator.core.audit_words import AuditOutcome, AuditVerb
@@ -30,25 +32,35 @@ class Reload:
         self._composition, self._looks, self._scheduler, self._share = composition, looks, scheduler, share
         self._snapshot, self._health = snapshot, health
 
-    def reload(self) -> None:
-        """Reads the configuration again. If it is invalid, logs why; the old one stays in force. One at a time."""
+    def reload(self, again_in: timedelta) -> bool:
+        """Reads the configuration again. One at a time.
+
+        If it is invalid, logs why; the old one stays in force until somebody mends it. Returns False if only Vault
+        does not let the new one into force, so that it is to be tried again in `again_in`.
+        """
         if self._looks.stopping:
-            return
+            return True
         try:
             settings = self._composition.reload()
             components = self._composition.assemble(settings, seen=self._snapshot.update_state)
-            components.store.check()
-        except (ConfigError, StoreError) as error:
+            self._composition.check(components)
+        except ConfigError as error:
             self.record(ok=False)
             _log.error("configuration not reloaded; the old one stays in force", error=str(error))
-            return
+            return True
+        except StoreError as error:
+            self.record(ok=False)
+            seconds = again_in.total_seconds()
+            _log.error("configuration not reloaded yet; the old one stays in force", error=str(error), again_in=seconds)
+            return False
         if not self._replace(components):
             components.close()
-            return
+            return True
         self.record(ok=True)
         for key in self._composition.changes_that_need_a_restart(settings):
             _log.warning("this change takes effect only after a restart", key=key)
         _log.info("configuration reloaded", targets=len(components.targets))
+        return True
 
     def record(self, *, ok: bool) -> None:
         """Records that a configuration was loaded or refused."""

@@ -2,16 +2,18 @@
 
 import gc
 from collections.abc import Mapping
+from datetime import timedelta
 from threading import Event, Lock, Thread
 
 import structlog
 
 from rotator import __version__
 from rotator.core.clocks import Clocks
+from rotator.daemon.audit_watch import remove_old
 from rotator.daemon.bell_watch import BellWatch
 from rotator.daemon.clock_watch import watch_clock
 from rotator.daemon.composition import Components, Composition
-from rotator.daemon.http import StatusServer
+from rotator.daemon.http import Endpoint, Pages, Probes
 from rotator.daemon.looks import Looks
 from rotator.daemon.reload import Reload
 from rotator.daemon.rotate_now import RotationSignal, rotate_now
@@ -20,12 +22,16 @@ from rotator.daemon.selection_watch import SelectionWatch
 from rotator.daemon.share import Share
 from rotator.daemon.signals import SignalRequest, Signals
 from rotator.daemon.snapshot import Snapshot
+from rotator.daemon.watches import start_watch
 from rotator.observe.health import Health
 from rotator.ports import StoreError, StoreUnavailable
+from rotator.settings import Settings
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _VAULT_INTERVAL = 5.0  # seconds between two attempts to reach Vault at the start
-_LEAVE_WITHIN = 2.0  # seconds; Vault may be gone
+_RELOAD_AGAIN, _RELOAD_LATEST = timedelta(seconds=5), timedelta(minutes=5)  # if Vault does not let it into force
+_REMOVAL_INTERVAL = 3600.0  # seconds
+_LEAVE_WITHIN = 5.0  # seconds; Vault may be gone
 
 # Exit codes: stopped in time; the embedded Vault ended; a step was still running after `stop_within`.
 STOPPED, FAILED, OVERDUE = 0, 3, 4
@@ -38,6 +44,7 @@ class Service:
         """Wires the service; `run` starts it. `stop` is the event that ends every sleep of the process."""
         self._composition, self._signals, self._stop = composition, signals, stop
         self._code = STOPPED
+        self._latest_reload = object()  # the one that goes on; an earlier one ends
         self._one_at_a_time = Lock()  # a reload must not replace what a signal's requests are written with
         self._health = Health(composition.clock)
         self._snapshot = Snapshot(composition)
@@ -58,13 +65,12 @@ class Service:
         composition.metrics.follow_paces(self._paces)
         composition.metrics.follow_orphans(lambda: self._snapshot.orphans(self._looks.components))
         self._reload = Reload(composition, self._looks, self._scheduler, self._share, self._snapshot, self._health)
-        self._http = StatusServer(
-            daemon.listen.host,
-            daemon.listen.port,
+        pages = Pages(
             composition.metrics.render,
-            self._health,
             lambda query: self._snapshot.document(self._looks.components, query),
+            lambda: self._settings.daemon.http.required_token,
         )
+        self._endpoint = Endpoint(daemon.http, pages, Probes(self._health), composition.clock)
 
     def run(self) -> int:
         """Runs until a signal stops it; returns the exit code.
@@ -75,8 +81,9 @@ class Service:
             ConfigError: a secret in Vault is unusable.
         """
         with self._signals.installed():
-            self._http.start()
-            _log.info("listening", host=self._composition.settings.daemon.listen.host, port=self._http.port)
+            self._endpoint.start()
+            host = self._composition.settings.daemon.http.listen.host
+            _log.info("listening", host=host, port=self._endpoint.port, probes=self._endpoint.probe_port)
             try:
                 self._reload.record(ok=True)
                 if self._wait_for_vault():
@@ -85,6 +92,12 @@ class Service:
             finally:
                 code = self._end()
         return code
+
+    @property
+    def _settings(self) -> Settings:
+        """The configuration in force."""
+        components = self._looks.components
+        return components.settings if components is not None else self._composition.settings
 
     @property
     def _components(self) -> Components:
@@ -103,7 +116,7 @@ class Service:
                 looks.components = looks.components or self._composition.assemble(
                     self._composition.settings, seen=self._snapshot.update_state
                 )
-                looks.components.store.check()
+                self._composition.check(looks.components)
             except StoreUnavailable as error:
                 self._health.vault_failed(str(error))
                 self._health.beat()
@@ -123,14 +136,11 @@ class Service:
         self._components.engine.throttles.places.follow(self._scheduler.look_now)
         self._share.update()
         self._bell.listen()  # before the first look: what was asked for earlier is found, what is from now on is heard
-        watches = {
-            "clock-watch": lambda: watch_clock(self._composition, self._scheduler, self._stop),
-            "bell-watch": lambda: self._bell.watch(self._stop),
-            "share-watch": lambda: self._share.watch(self._stop),
-            "selection-watch": lambda: self._selections.watch(self._stop),
-        }
-        for name, watch in watches.items():
-            Thread(target=watch, name=name, daemon=True).start()
+        start_watch("clock-watch", lambda stop: watch_clock(self._composition, self._scheduler, stop), self._stop)
+        start_watch("bell-watch", self._bell.watch, self._stop)
+        start_watch("share-watch", self._share.watch, self._stop)
+        start_watch("selection-watch", self._selections.watch, self._stop)
+        start_watch("audit-watch", self._tend_audit, self._stop)
         self._scheduler.start()
         targets = len(self._components.targets)
         _log.info("started", version=__version__, holder=self._composition.holder, targets=targets)
@@ -151,12 +161,24 @@ class Service:
         if what is SignalRequest.REPORT:
             self._report()
             return
+        if what is SignalRequest.RELOAD:
+            self._reload_until_done()
+            return
         with self._one_at_a_time:
-            if what is SignalRequest.RELOAD:
-                self._reload.reload()
-                return
             came = RotationSignal(by, at)
             rotate_now(self._components, self._scheduler, self._share, self._composition.clock, came)
+
+    def _reload_until_done(self) -> None:
+        """Reloads, again and again while Vault is what prevents it. A later SIGHUP takes over."""
+        self._latest_reload = this = object()
+        pause = _RELOAD_AGAIN
+        while self._latest_reload is this:
+            with self._one_at_a_time:
+                if self._reload.reload(pause):
+                    return
+            if self._stop.wait(pause.total_seconds()):
+                return
+            pause = min(2 * pause, _RELOAD_LATEST)
 
     def _report(self) -> None:
         """Logs the sums, and the targets that somebody has to look after; a page of them at the most."""
@@ -170,11 +192,10 @@ class Service:
         gc.freeze()  # else the interpreter goes through every object of a large fleet again and again when it ends
         self._looks.stop(self._scheduler.stop)
         components = self._looks.components
-        settings = components.settings if components is not None else self._composition.settings
-        in_time = self._looks.wait(settings.daemon.stop_within)
-        leaving = Thread(target=self._share.leave, name="leave", daemon=True)
+        in_time = self._looks.wait(self._settings.daemon.stop_within)
+        leaving = Thread(target=self._leave, name="leave", daemon=True)
         leaving.start()
-        self._http.stop()
+        self._endpoint.stop()
         leaving.join(_LEAVE_WITHIN)
         if components is not None:
             components.close()
@@ -183,6 +204,17 @@ class Service:
             return OVERDUE
         _log.info("stopped")
         return self._code
+
+    def _tend_audit(self, stop: Event) -> None:
+        """Removes what is older than `audit.keep` by both clocks, once an hour."""
+        while not stop.wait(_REMOVAL_INTERVAL):
+            components, now = self._components, self._composition.clock.now()
+            earliest = Clocks(now, components.store.now() or now).earliest
+            remove_old(self._composition.audit, components.audit_store, earliest, components.settings.audit.keep)
+
+    def _leave(self) -> None:
+        self._share.leave()
+        self._composition.audit.flush()
 
     def _paces(self) -> Mapping[str, tuple[float, float]]:
         components = self._looks.components

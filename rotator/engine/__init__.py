@@ -1,9 +1,10 @@
 """Carries out the core's decisions; the only package that orders effects."""
 
 from rotator.engine.bell import ring_bell
+from rotator.engine.engine import Engine
 from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
-from rotator.engine.loop import Engine, Look, Outcome
+from rotator.engine.look import Look, Outcome
 from rotator.engine.presence import Presence
 from rotator.engine.waves import Waves
 

@@ -8,20 +8,22 @@ from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts
 from rotator.core.holding import Hold
 from rotator.core.model import Credential
+from rotator.core.origin import Origin
 from rotator.engine.attempt_effects import may_have_strays
 from rotator.engine.provider_caller import ProviderCaller, message_of
 from rotator.engine.session import Session
 
 
 def give_up(
-    caller: ProviderCaller, session: Session, facts: Facts, by: str, reason: str
+    caller: ProviderCaller, session: Session, facts: Facts, origin: Origin
 ) -> Abandonment | AbandonmentImpossible | Hold:
     """Ends the open attempt, which is claimed. A password that may be in force stays in the ledger."""
     plan = abandonment(facts)
     if isinstance(plan, AbandonmentImpossible):
         return plan
     attempt = plan.attempt
-    who = {"attempt": attempt.id, "requested_by": by, "reason": reason}
+    who = origin.facts | {"attempt": attempt.id}
+    caller.intend(AuditVerb.ABANDON, session.target, attempt.staged, **who)
     restored = plan.restores is not None and _restore(caller, session, plan.restores, who)
     caller.record(AuditVerb.ABANDON, session.target, AuditOutcome.DONE, attempt.staged, detail=plan.consequence, **who)
     session.write(
@@ -38,6 +40,7 @@ def give_up(
 
 def _restore(caller: ProviderCaller, session: Session, old: Credential, who: dict[str, str]) -> bool:
     """Sets the old password again; False if it is not certain to be in force."""
+    caller.intend(AuditVerb.RESTORE, session.target, old, **who)
     answer = caller.ask(old.account, ProviderVerb.SET_PASSWORD, lambda provider: provider.set_password(old))
     caller.record(AuditVerb.RESTORE, session.target, outcome_of(answer), old, detail=message_of(answer), **who)
     gone = isinstance(answer, Refused) and answer.why is Refusal.NOT_FOUND  # then no password of it is in force

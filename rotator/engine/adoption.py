@@ -8,6 +8,7 @@ from rotator.core.answers import Done
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
 from rotator.core.model import TargetState
+from rotator.core.origin import Origin
 from rotator.engine.provider_caller import ProviderCaller, message_of
 from rotator.engine.session import Session
 
@@ -33,7 +34,7 @@ def plan_adoption(caller: ProviderCaller, session: Session, known: KnownToOperat
     return adoption.adoption_plan(target, state, consumer, wanted, matches, known)
 
 
-def adopt(caller: ProviderCaller, session: Session, plan: AdoptionPlan, requested_by: str, reason: str) -> TargetState:
+def adopt(caller: ProviderCaller, session: Session, plan: AdoptionPlan, origin: Origin) -> TargetState:
     """Proves the credential and takes it up, even over a state document that is lost for good.
 
     The state document is written first: if the consumer document then cannot be, the same command publishes it.
@@ -45,19 +46,17 @@ def adopt(caller: ProviderCaller, session: Session, plan: AdoptionPlan, requeste
     _prove(caller, plan)
     if plan.writes_document:
         session.check_publishable()
-    _lift_end(caller, session, plan)
+    _lift_end(caller, session, plan, origin)
     credential = plan.credential
     now, fraction = session.clocks().latest, caller.randomness.fraction()
+    caller.intend(AuditVerb.ADOPT, session.target, credential, **origin.facts)
     session.allow_over_deleted()
-    session.write(adoption.after_adopt(session.state, session.target, plan, now, fraction))
-    caller.record(
-        AuditVerb.ADOPT, session.target, AuditOutcome.DONE, credential, requested_by=requested_by, reason=reason
-    )
+    session.write(adoption.after_adopt(session.state, session.target, plan, origin, now, fraction))
+    caller.record(AuditVerb.ADOPT, session.target, AuditOutcome.DONE, credential, **origin.facts)
     if plan.writes_document:
+        caller.intend(AuditVerb.PUBLISH, session.target, credential, **origin.facts)
         session.write_consumer(credential, plan.rotated_at)
-        caller.record(
-            AuditVerb.PUBLISH, session.target, AuditOutcome.DONE, credential, requested_by=requested_by, reason=reason
-        )
+        caller.record(AuditVerb.PUBLISH, session.target, AuditOutcome.DONE, credential, **origin.facts)
     return session.state
 
 
@@ -72,12 +71,15 @@ def _prove(caller: ProviderCaller, plan: AdoptionPlan) -> None:
         )
 
 
-def _lift_end(caller: ProviderCaller, session: Session, plan: AdoptionPlan) -> None:
+def _lift_end(caller: ProviderCaller, session: Session, plan: AdoptionPlan, origin: Origin) -> None:
     if plan.told_end is None:
         return
     account = plan.credential.account
+    caller.intend(AuditVerb.LIFT_END, session.target, plan.credential, **origin.facts)
     answer = caller.ask(account, ProviderVerb.ENABLE, lambda provider: provider.enable(plan.credential))
     detail = message_of(answer)
-    caller.record(AuditVerb.LIFT_END, session.target, outcome_of(answer), plan.credential, detail=detail)
+    caller.record(
+        AuditVerb.LIFT_END, session.target, outcome_of(answer), plan.credential, detail=detail, **origin.facts
+    )
     if not isinstance(answer, Done):
         raise AdoptionImpossible(f"its end could not be taken back at {account}: {detail}")

@@ -11,6 +11,7 @@ from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown,
 from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
+from rotator.core.facts import is_same_credential
 from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
@@ -72,6 +73,7 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
         return  # another look has taken it just now
     try:
         session.check_publishable()
+        _make_sure_of_document(caller, session, action)
     except StoreDenied as error:
         later = caller.next_try(session.state.failures + 1)
         session.write(advance.after_delay(session.state, str(error), later))
@@ -86,8 +88,25 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
             password = generate(session.target.policy.password, choice)
             made_at = session.clocks().latest
             credential = replace(credential, username=username, password=password, made_at=made_at)
+    caller.intend(AuditVerb.STAGE, session.target, credential, **action.request.origin.facts)
     session.write_claimed(advance.after_stage(session.state, action, attempt_id, credential, caller.shared_now()))
     record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
+
+
+def _make_sure_of_document(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
+    """Writes the document again as it was read, where a password is set on what is published since another is in use.
+
+    That another one is in use only the document says, and a standby of Vault that lags may have answered with the one
+    of before. Check-and-set knows. Raises like `Session.write`.
+    """
+    published, in_use, document = session.state.published, action.predecessor, session.consumer
+    if published is None or in_use is None or is_same_credential(in_use, action.credential):
+        return
+    rotates = action.request.purpose is Purpose.ROTATE and is_same_credential(published, action.credential)
+    if rotates and document.password is not None:
+        session.write_consumer(replace(in_use, password=document.password), document.rotated_at)
+        facts = {"path": session.target.path, "detail": "as it was read: check-and-set shows that it is the latest"}
+        caller.record(AuditVerb.PUBLISH, session.target, AuditOutcome.DONE, in_use, **facts)
 
 
 def drop(caller: ProviderCaller, session: Session, action: do.Drop) -> None:
@@ -100,6 +119,7 @@ def drop(caller: ProviderCaller, session: Session, action: do.Drop) -> None:
 def apply(caller: ProviderCaller, session: Session, action: do.Apply) -> None:
     """Puts the staged credential into force at the provider."""
     verb, call = _application(session.target.name, action)
+    intend(caller, session, verb, action.credential)
     answer = caller.ask(action.credential.account, ProviderVerb(action.verb.value), call)
     if isinstance(answer, Done) and answer.value.password is None:
         answer = Unknown("the provider does not say which password is in force")
@@ -157,6 +177,7 @@ def next_try(caller: ProviderCaller, session: Session, answer: Answer[Any], *, u
 def reassert(caller: ProviderCaller, session: Session, published: Credential) -> bool:
     """Sets and enables the published credential, which something may have changed; False if the result is uncertain."""
     re_enables = caller.providers[published.account].capabilities.re_enables
+    intend(caller, session, AuditVerb.REASSERT, published)
     answer = caller.ask(
         published.account,
         ProviderVerb.ENABLE if re_enables else ProviderVerb.SET_PASSWORD,
@@ -171,6 +192,9 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     provider, now, attempt = caller.providers[action.credential.account], caller.shared_now(), session.attempt
     can, waits = provider.capabilities, is_propagating(attempt, provider.capabilities, now)
     answer = caller.prove(action.credential, since_change=_since_change(attempt, now) if waits else None)
+    if isinstance(answer, Done) and answer.value.in_use and _is_known_to_nobody(attempt):
+        who = f"somebody is registered as {action.credential.username}, whose password nobody has been given yet"
+        answer = Retry(Wait.DOUBTFUL, f"{who}: look at the registrations at the provider, then rotator abandon")
     record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
         session.note(advance.after_proof(session.state, str(answer.value), session.clocks().vault))
@@ -197,6 +221,11 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
         session.write(advance.after_failed_proof(session.state, message, later))
 
 
+def _is_known_to_nobody(attempt: Attempt) -> bool:
+    """True for a credential that was just created: it has a username and a password of its own."""
+    return attempt.strategy is Strategy.REPLACE and attempt.purpose is Purpose.ROTATE
+
+
 def _since_change(attempt: Attempt, now: datetime) -> timedelta:
     return now - (attempt.applied_at or now)
 
@@ -207,6 +236,7 @@ def publish(caller: ProviderCaller, session: Session, action: do.Publish) -> Non
     noted = moves.before_writing(handed_out, session.target, session.clocks().latest)
     if noted != session.state:
         session.write(noted)
+    intend(caller, session, AuditVerb.PUBLISH, action.credential)
     try:
         session.publish(action.credential)
     except Conflict:
@@ -234,7 +264,7 @@ def close(caller: ProviderCaller, session: Session) -> None:
     if replaced and replaced.capabilities.expires:
         closed = replace(closed, claim=state.claim)  # the provider is told the predecessor's end at once
     session.write(closed)
-    facts = _who_and_why(attempt) | {"proof": attempt.proof}
+    facts = attempt.origin.facts | {"proof": attempt.proof}
     nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
     detail = nothing if attempt.predecessor is None else ""
     caller.record(AuditVerb.CLOSE, session.target, AuditOutcome.DONE, attempt.staged, detail=detail, **facts)
@@ -279,9 +309,13 @@ def record(
     detail: str = "",
 ) -> None:
     """Records an effect on the open attempt, with who asked for it and why."""
-    facts = _who_and_why(session.state.attempt) if session.state.attempt else {}
-    caller.record(verb, session.target, outcome, credential, detail=detail, **facts)
+    caller.record(verb, session.target, outcome, credential, detail=detail, **_origin(session))
 
 
-def _who_and_why(attempt: Attempt) -> dict[str, str]:
-    return {"attempt": attempt.id, "requested_by": attempt.requested_by, "reason": attempt.reason}
+def intend(caller: ProviderCaller, session: Session, verb: AuditVerb, credential: Credential) -> None:
+    """Puts an effect on the open attempt on record before it is sent, where that is required."""
+    caller.intend(verb, session.target, credential, **_origin(session))
+
+
+def _origin(session: Session) -> dict[str, str]:
+    return session.state.attempt.origin.facts if session.state.attempt else {}

@@ -7,7 +7,7 @@ from rotator.core.attempts import can_put_back, is_propagating
 from rotator.core.audit_words import AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Credential, Phase, Proof
-from rotator.engine.attempt_effects import discard, record, set_back
+from rotator.engine.attempt_effects import discard, intend, record, set_back
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
 
@@ -49,6 +49,7 @@ def restore(caller: ProviderCaller, session: Session, action: do.Restore) -> Non
         session.write(advance.after_unaccepted(session.state, why))
         return
     credential = action.credential
+    intend(caller, session, AuditVerb.RESTORE, credential)
     answer = caller.ask(
         credential.account, ProviderVerb.SET_PASSWORD, lambda provider: provider.set_password(credential)
     )

@@ -23,6 +23,7 @@ _IN_VAIN = 3  # failures before this one
 def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
     """Tells the provider when to end a replaced credential."""
     entry = action.entry
+    _intend(caller, session, AuditVerb.EXPIRE, entry)
     answer = caller.ask(
         entry.credential.account,
         ProviderVerb.EXPIRE,
@@ -44,6 +45,7 @@ def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
 def lift_end(caller: ProviderCaller, session: Session, action: do.LiftEnd) -> None:
     """Tells the provider not to end a replaced credential by itself."""
     entry = action.entry
+    _intend(caller, session, AuditVerb.LIFT_END, entry)
     answer = caller.ask(
         entry.credential.account, ProviderVerb.ENABLE, lambda provider: provider.enable(entry.credential)
     )
@@ -65,6 +67,7 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
         return
     if not entry.compromised and not caller.throttles.admit_retirement():
         return
+    _intend(caller, session, AuditVerb.DISABLE, entry)
     answer = caller.ask(
         account, ProviderVerb.DISABLE, lambda provider: provider.disable(entry.credential), urgent=entry.compromised
     )
@@ -82,6 +85,7 @@ def overwrite(caller: ProviderCaller, session: Session, action: do.Overwrite) ->
     entry, credential = action.entry, action.entry.credential
     if not entry.compromised and not caller.throttles.admit_retirement():
         return
+    _intend(caller, session, AuditVerb.OVERWRITE, entry)
     answer = caller.ask(
         credential.account,
         ProviderVerb.SET_PASSWORD,
@@ -132,13 +136,15 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
     entry, credential = action.entry, action.stray or action.entry.credential
     if not action.urgent and not caller.throttles.admit_retirement():
         return
+    ended = replace(entry, credential=credential)
+    _intend(caller, session, AuditVerb.DELETE, ended)
     answer = caller.ask(
         entry.credential.account,
         ProviderVerb.DELETE,
         lambda provider: provider.delete(credential),
         urgent=action.urgent,
     )
-    _record(caller, session, AuditVerb.DELETE, replace(entry, credential=credential), answer)
+    _record(caller, session, AuditVerb.DELETE, ended, answer)
     answer = _believed(caller, session, entry, answer)
     gone = isinstance(answer, Done) or _was_refused(answer, Refusal.NOT_FOUND)
     if gone and action.stray is not None:
@@ -152,8 +158,10 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
 
 def forget(caller: ProviderCaller, session: Session, action: do.Forget) -> None:
     """Removes an entry from the ledger."""
-    session.write(ledger.after_forget(session.state, action.entry))
-    caller.record(AuditVerb.FORGET, session.target, AuditOutcome.DONE, action.entry.credential)
+    entry = action.entry
+    _intend(caller, session, AuditVerb.FORGET, entry)
+    session.write(ledger.after_forget(session.state, entry))
+    caller.record(AuditVerb.FORGET, session.target, AuditOutcome.DONE, entry.credential, **_origin(entry))
 
 
 def _believed(caller: ProviderCaller, session: Session, entry: LedgerEntry, answer: Answer[Any]) -> Answer[Any]:
@@ -187,6 +195,15 @@ def _postpone(caller: ProviderCaller, session: Session, entry: LedgerEntry, answ
 
 
 def _record(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry, answer: Answer[Any]) -> None:
-    reason = f"replaced {entry.replaced_at:%Y-%m-%dT%H:%M:%SZ}"
     outcome, detail = outcome_of(answer), message_of(answer)
-    caller.record(verb, session.target, outcome, entry.credential, reason=reason, detail=detail)
+    caller.record(verb, session.target, outcome, entry.credential, detail=detail, **_origin(entry))
+
+
+def _intend(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry) -> None:
+    caller.intend(verb, session.target, entry.credential, **_origin(entry))
+
+
+def _origin(entry: LedgerEntry) -> dict[str, str]:
+    """Returns who asked for what the entry's end follows from, and why."""
+    replaced = {"replaced": f"{entry.replaced_at:%Y-%m-%dT%H:%M:%SZ}"}
+    return replaced | (entry.origin.facts if entry.origin is not None else {})

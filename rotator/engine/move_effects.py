@@ -16,6 +16,7 @@ def move(caller: ProviderCaller, session: Session) -> None:
         noted = moves.before_writing(session.state, session.target, session.clocks().latest)
         if noted != session.state:
             session.write(noted)
+        caller.intend(AuditVerb.MOVE, session.target, published, path=path)
         try:
             session.publish_as_well(path, published)
         except StoreDenied as error:
@@ -32,6 +33,7 @@ def move(caller: ProviderCaller, session: Session) -> None:
 def republish(caller: ProviderCaller, session: Session, action: do.Republish) -> None:
     """Writes what is published at a path that the target leaves."""
     former, credential = action.former, action.credential
+    caller.intend(AuditVerb.PUBLISH, session.target, credential, path=former.path)
     try:
         session.publish_as_well(former.path, credential)
     except StoreDenied as error:
@@ -45,6 +47,7 @@ def withdraw(caller: ProviderCaller, session: Session, action: do.Withdraw) -> N
     """Takes the credential out of the document at a former path, unless it is somebody else's by now."""
     former = action.former
     document = session.document_at(former.path)
+    caller.intend(AuditVerb.WITHDRAW, session.target, path=former.path)
     try:
         if not action.leaves_it:
             session.withdraw(former.path, former.moved_to)

@@ -17,10 +17,14 @@ from rotator.engine.waves import Waves
 from rotator.ports import Audit, Clock, Provider, Providers, Randomness, Store
 
 T = TypeVar("T")
+_NOTHING_FAILED = (Wait.RATE_LIMITED, Wait.READING)
 
 
 class Paced(Exception):
-    """The account's pace allowed no request for longer than a call waits: nothing was sent, and nothing failed."""
+    """The account had no time for the call yet: nothing was changed, and nothing failed.
+
+    Its pace allowed no request for longer than a call waits, or its listing takes more calls to read.
+    """
 
     def __init__(self, message: str, after: timedelta | None) -> None:
         super().__init__(message)
@@ -52,7 +56,7 @@ class ProviderCaller:
             return Retry(Wait.UNREACHABLE, f"not sent: another call is testing whether {account} works again")
         answer = call(self.providers[account])
         self.throttles.learn_from(account, verb, answer)
-        if self.raises_paced and isinstance(answer, Retry) and answer.why is Wait.RATE_LIMITED:
+        if self.raises_paced and isinstance(answer, Retry) and answer.why in _NOTHING_FAILED:
             raise Paced(answer.message, answer.after)
         return answer
 
@@ -96,11 +100,19 @@ class ProviderCaller:
         **facts: str | None,
     ) -> None:
         """Adds a record to the audit, without an empty detail."""
-        if credential is not None:
-            facts |= {"credential": credential.id, "username": credential.username, "account": credential.account}
         if detail:
             facts["detail"] = detail
-        self.audit.record(verb, target.name, outcome, **facts)
+        self.audit.record(verb, target.name, outcome, **facts | _named(credential))
+
+    def intend(self, verb: AuditVerb, target: Target, credential: Credential | None = None, **facts: str) -> None:
+        """Is called before each effect: raises StoreUnavailable if the audit allows none now (`audit.required`)."""
+        self.audit.intend(verb, target.name, **facts | _named(credential))
+
+
+def _named(credential: Credential | None) -> dict[str, str | None]:
+    if credential is None:
+        return {}
+    return {"credential": credential.id, "username": credential.username, "account": credential.account}
 
 
 def could_not_be_asked(answer: Answer[Proof]) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import TargetState
+from rotator.core.origin import Origin
 from rotator.core.removal import RemovalImpossible, after_rename, before_rename, check_rename
 from rotator.engine.claims import Claims
 from rotator.engine.conflicts import repeat_on_conflict
@@ -23,8 +24,7 @@ class Removal:
         change: Callable[[TargetState], TargetState],
         verb: AuditVerb,
         *,
-        requested_by: str,
-        reason: str,
+        origin: Origin,
         detail: str | None = None,
     ) -> TargetState | Hold:
         """Writes a changed state document and returns it, or a hold while another process works on the target.
@@ -45,22 +45,24 @@ class Removal:
             self._store.write_state(changed, read.version)
             return changed
 
+        facts = origin.facts | ({"detail": detail} if detail else {})
+        self._audit.intend(verb, target, **facts)
         state = repeat_on_conflict(write, self._clock)
         if not isinstance(state, Hold):
-            facts = {"requested_by": requested_by, "reason": reason} | ({"detail": detail} if detail else {})
             self._audit.record(verb, target, AuditOutcome.DONE, **facts)
         return state
 
-    def rename(self, old: str, new: str, *, requested_by: str, reason: str) -> TargetState | Hold:
+    def rename(self, old: str, new: str, *, origin: Origin) -> TargetState | Hold:
         """Moves everything that is known of `old` to `new`, and returns it. Holds and raises like `change`.
 
         The old document is marked first, so that nobody works on it; then the new one is written, then the old one
         emptied. Cut anywhere, it can be repeated, and nothing is done twice meanwhile.
         """
+        facts = origin.facts | {"renamed_from": old}
+        self._audit.intend(AuditVerb.RENAME, new, **facts)
         state = repeat_on_conflict(lambda: self._rename(old, new), self._clock)
         if not isinstance(state, Hold):
-            who = {"requested_by": requested_by, "reason": reason}
-            self._audit.record(AuditVerb.RENAME, new, AuditOutcome.DONE, renamed_from=old, **who)
+            self._audit.record(AuditVerb.RENAME, new, AuditOutcome.DONE, **facts)
         return state
 
     def _rename(self, old: str, new: str) -> TargetState | Hold:

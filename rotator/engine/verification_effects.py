@@ -59,8 +59,8 @@ def draw_verification(caller: ProviderCaller, session: Session) -> None:
 def repair(caller: ProviderCaller, session: Session, action: do.Repair) -> None:
     """Requests a rotation or an undo that nobody but rotator asked for."""
     request = action.request
-    session.write(drift.after_repair(session.state, request))
     undo = request.purpose is Purpose.UNDO
     verb = AuditVerb.REQUEST_UNDO if undo else AuditVerb.REQUEST_ROTATION
-    facts = {"requested_by": request.requested_by, "reason": request.reason}
-    caller.record(verb, session.target, AuditOutcome.DONE, session.state.published, **facts)
+    caller.intend(verb, session.target, session.state.published, **request.origin.facts)
+    session.write(drift.after_repair(session.state, request))
+    caller.record(verb, session.target, AuditOutcome.DONE, session.state.published, **request.origin.facts)

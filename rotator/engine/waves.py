@@ -63,7 +63,7 @@ class Waves:
             self._store.write_wave(key, wave)
             return slots[::-1]
 
-        return repeat_on_conflict(reserve, self._clock, lambda: None)
+        return repeat_on_conflict(reserve, self._clock)
 
     def canary(self, target: Target, state: TargetState, now: datetime) -> CanaryVerdict | None:
         """Returns what the canaries say of a target's first rotation; None: it waits for none. Raises StoreError."""

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from rotator.fields.text import TextField, invalid
@@ -81,8 +81,25 @@ def _host_port(lowest: int, example: str) -> TextField:
     return TextField(read, {"pattern": _HOST_PORT, "examples": [example]}, remedy)
 
 
-Registrar = Annotated[HostPort, _host_port(1, "sip.example.com:5060")]
-"""The address of a SIP registrar."""
+_REGISTRAR = _host_port(1, "sip.example.com:5061")
+
+
+def _registrar(text: str) -> HostPort | None:
+    return None if text == "off" else _REGISTRAR.read(text)
+
+
+Registrar = Annotated[
+    HostPort | None,
+    TextField(
+        _registrar,
+        {"pattern": f"^off$|{_HOST_PORT}", "examples": ["sip.example.com:5061", "off"]},
+        f"{_REGISTRAR.remedy}, or 'off'",
+    ),
+]
+"""The address of a SIP registrar, or `off`, which is None."""
+
+SipTransport = Literal["tls", "tcp", "udp"]
+"""The way of SIP messages to a registrar."""
 
 Listen = Annotated[HostPort, _host_port(0, "127.0.0.1:9464")]
 """An address to listen on; port 0 takes any free one."""

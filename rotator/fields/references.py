@@ -86,7 +86,9 @@ class _Reference:
             raise invalid("a secret must not be written into this file", f"refer to it as {self._forms}")
         kinds = ("env", "file", "vault") if self.from_vault else ("env", "file")
         if "vault" in value and not self.from_vault:
-            raise invalid("a secret for logging in to Vault cannot be kept in Vault", f"refer to it as {self._forms}")
+            raise invalid(
+                "a secret that is needed before Vault answers cannot be kept in Vault", f"refer to it as {self._forms}"
+            )
         if len(value) != 1 or not set(value) <= set(kinds):
             matches = [match for key in value if key not in kinds and (match := nearest(key, kinds))]
             meant = f"did you mean {matches[0]!r}? " if matches else ""
@@ -172,4 +174,4 @@ AnySecret = Annotated[Resolved | InVault, _Reference(from_vault=True)]
 """A reference of any form."""
 
 LocalSecret = Annotated[Resolved, _Reference(from_vault=False)]
-"""A reference to an environment variable or a file: the secret that logs in to Vault cannot be kept in Vault."""
+"""A reference to an environment variable or a file: what is needed before Vault answers cannot be kept in Vault."""

@@ -65,6 +65,10 @@ LeaseLength = Annotated[timedelta, _bounded(timedelta(seconds=5))]
 """A duration of five seconds or more: a lease is renewed several times within its length, over a network."""
 
 
+AuditAge = Annotated[timedelta, _bounded(timedelta(days=30))]
+"""A duration of thirty days or more: evidence that a mistake in the configuration must not end."""
+
+
 SHORTEST_VERIFY = timedelta(minutes=5)
 CanaryWait = Annotated[timedelta, _bounded(SHORTEST_VERIFY)]
 """A duration of five minutes or more: as often as something can be verified."""

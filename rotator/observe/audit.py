@@ -1,24 +1,21 @@
-"""The audit: one JSON line for each effect, hash-chained (see `rotator.observe.chain`), in a file or on a stream."""
+"""The audit: a keyed record of each effect and request (see `rotator.core.audit_chain`), at several destinations."""
 
-import fcntl
-import os
-import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from threading import Event, Lock
-from typing import Protocol, TextIO
+from threading import Lock
+from typing import Protocol
 
 import structlog
 
+from rotator.core.audit_chain import GENESIS, Entry, Line, Position, Scalar, next_line
+from rotator.core.audit_check import IN_VAULT
 from rotator.core.audit_words import AuditOutcome, AuditVerb
-from rotator.observe.chain import GENESIS, Entry, Position, Scalar, continue_chain, position_in, torn_facts
+from rotator.core.secret import Secret
 from rotator.observe.redact import Redactor
-from rotator.ports import Clock, Randomness
+from rotator.ports import AuditStore, Clock, Randomness, StoreError, StoreUnavailable
 
-_MOST_WAITING = 2_000  # records kept in memory while the file cannot be written
-_BLOCK = 65_536
+_MOST_WAITING = 20_000  # records kept in memory for a destination that cannot be written: about 10 MB
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -26,107 +23,208 @@ class AuditError(Exception):
     """The audit cannot be opened; the message says what to change."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuditStatus:
-    """The end of the audit's chain, and the records not written yet."""
-
-    position: Position
-    waiting: int = 0  # records in memory that are not written yet
-    problem: str = ""  # why they are not written; empty if there is no problem
-
-
 class Sink(Protocol):
-    """The destination of audit lines."""
+    """A destination of audit lines beside Vault, which is written at once."""
 
-    def append(self, position: Position, entries: tuple[Entry, ...]) -> Position:
-        """Writes records at the chain's end and returns the new end. Raises OSError or ValueError if it cannot."""
+    @property
+    def name(self) -> str:
+        """What the operator calls it, such as a path."""
+        ...
+
+    def write(self, lines: Sequence[Line]) -> None:
+        """Writes the lines. Raises OSError or ValueError if it cannot; they come again then."""
         ...
 
 
-class AuditLog:
-    """Implements `ports.Audit`. Thread-safe; several processes may share one file.
+@dataclass(frozen=True, slots=True)
+class AuditStatus:
+    """The end of the audit's chain, and the records that a destination lacks."""
 
-    `record` does not raise if the file cannot be written: the effect has already happened, and stopping half-way would
-    make matters worse. The record stays in memory and is written before the next one (twice if the first write may have
-    succeeded); meanwhile `status` names the problem. If memory overflows, a `lines_lost` record says how many records
-    were lost.
+    position: Position
+    waiting: int = 0  # records in memory, since a destination cannot be written
+    problem: str = ""  # which one, and why; empty if there is no problem
+
+
+@dataclass(slots=True)
+class _Loss:
+    """The records that one destination will never have."""
+
+    first: int
+    last: int
+    cause: str
+
+
+class _Outlet:
+    """One destination, and the lines that wait for it."""
+
+    def __init__(self, name: str, write: Callable[[Sequence[Line]], None]) -> None:
+        self.name, self._write = name, write
+        self.waiting: deque[Line] = deque()
+        self.problem = ""
+        self._entering, self._writing = Lock(), Lock()
+        self._last = -1  # the number of the last line that was written
+        self._loss: _Loss | None = None
+
+    def put(self, line: Line) -> None:
+        """Adds a line to those that wait. The oldest is dropped, and noted, if there are too many."""
+        with self._entering:
+            self.waiting.append(line)
+            if len(self.waiting) > _MOST_WAITING:
+                lost = self.waiting.popleft()
+                self._loss = _Loss(self._loss.first if self._loss else lost.seq, lost.seq, self.problem)
+
+    def drain(self, number: int) -> _Loss | None:
+        """Writes what waits, unless the line with this number is written; keeps it if that fails.
+
+        What comes while another thread writes goes together: one flush for all. Returns what was lost before a write
+        that succeeded again.
+        """
+        with self._writing:
+            if self._last >= number:
+                return None
+            with self._entering:
+                lines = tuple(self.waiting)
+            if not lines:
+                return None
+            try:
+                self._write(lines)
+            except (OSError, ValueError, StoreError) as error:
+                self._fail(_cause(error))
+                return None
+            return self._succeed(lines)
+
+    def _fail(self, cause: str) -> None:
+        if cause != self.problem:  # logged once, not for every record
+            waiting = len(self.waiting)
+            _log.error(
+                "the audit cannot be written: records are kept in memory", at=self.name, cause=cause, waiting=waiting
+            )
+        self.problem = cause
+
+    def _succeed(self, lines: Sequence[Line]) -> _Loss | None:
+        if self.problem:
+            _log.info("the audit is being written again", at=self.name, records=len(lines))
+        with self._entering:
+            while self.waiting and self.waiting[0].seq <= lines[-1].seq:
+                self.waiting.popleft()
+            loss, self._loss = self._loss, None
+        self._last, self.problem = lines[-1].seq, ""
+        return loss
+
+
+class AuditLog:
+    """Implements `ports.Audit`. Thread-safe. One chain for each process.
+
+    The key is in Vault, so records wait in memory until `attach`. From then on each record goes to the sinks at once,
+    and to Vault with the next `flush`. `record` does not raise if a destination cannot be written: the effect has
+    already happened, and stopping half-way would make matters worse. The record stays in memory and is written later;
+    meanwhile `status` names the problem. What overflows is lost for that destination, and a `lines_lost` record says
+    so. With `required` no effect begins before `intend` has it on record in Vault.
     """
 
-    def __init__(self, sink: Sink, clock: Clock, randomness: Randomness, redactor: Redactor) -> None:
-        self._sink = sink
-        self._clock = clock
-        self._redactor = redactor
-        self._lock = Lock()  # guards the sink, and what is known of it
-        self._entering = Lock()  # guards the records that wait
-        self._waiting: deque[Entry] = deque()
-        self._entered = self._written = 0  # records so far
-        self._lost = 0
-        self._problem = ""
+    def __init__(
+        self, sinks: Sequence[Sink], clock: Clock, randomness: Randomness, redactor: Redactor, *, required: bool = False
+    ) -> None:
+        self._clock, self._redactor, self._required = clock, redactor, required
+        self._lock = Lock()  # guards the chain
+        self._early: list[Entry] = []  # without a key yet
+        self._outlets = [_Outlet(sink.name, sink.write) for sink in sinks]
+        self._vault = _Outlet(IN_VAULT, self._write_to_vault)
+        self.store: AuditStore | None = None
+        self._key: Secret | None = None  # the engine, and with it every effect, comes after it
+        self._origin: Mapping[str, Scalar] = {}
         chain = "".join(randomness.choice("0123456789abcdef") for _ in range(16))
         self._position = Position(chain, -1, GENESIS)
-        self._write()  # writes no record, but finds the chain in an existing file
+
+    def attach(self, store: AuditStore, origin: Mapping[str, Scalar]) -> None:
+        """Takes the key from Vault, and writes there from now on, even what was recorded before. Raises StoreError.
+
+        Args:
+            origin: facts about this process, for the first record.
+        """
+        key = store.key()
+        with self._lock:
+            self.store = store
+            if self._key is not None:
+                return
+            self._key, self._origin = key, {name: self._scalar(value) for name, value in origin.items()}
+            early, self._early = self._early, []
+            for entry in early:
+                self._chain(key, entry)
+            last = self._position.seq
+        self._drain_sinks(last)
 
     def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: Scalar) -> None:
-        """Adds one line. Returns once it is on disk, or in memory if that fails.
-
-        What comes while another thread waits for the disk goes there together: one flush for all.
-        """
+        """Adds one record. Returns once the sinks have it, or it is in memory if that fails."""
         safe = {name: self._scalar(value) for name, value in facts.items()}
         clean = self._redactor.clean
         words = clean(verb), clean(target), clean(outcome)
-        with self._entering:
-            self._waiting.append(Entry(self._clock.now(), *words, safe))
-            self._entered += 1
-            number = self._entered
         with self._lock:
-            if self._written < number:
-                self._write()
+            entry = Entry(self._clock.now(), *words, safe)
+            if self._key is None:
+                self._early.append(entry)
+                return
+            self._chain(self._key, entry)
+            last = self._position.seq
+        self._drain_sinks(last)
+
+    def intend(self, verb: AuditVerb, target: str, **facts: Scalar) -> None:
+        """Puts on record in Vault that this is about to be done, if the configuration requires that.
+
+        Raises StoreUnavailable if Vault does not take it: then it may not be done.
+        """
+        if not self._required:
+            return
+        recorded = not self._vault.problem or self.flush()  # nothing new is recorded while that is in vain
+        if recorded:
+            self.record(verb, target, AuditOutcome.INTENDED, **facts)
+            recorded = self.flush()
+        if not recorded:
+            raise StoreUnavailable(
+                f"audit.required holds this up, since the audit cannot be written to Vault: {self._vault.problem}"
+            )
+
+    def flush(self) -> bool:
+        """Writes what waits to Vault, and to sinks that have failed. Returns False if Vault did not take it."""
+        with self._lock:
+            last = self._position.seq
+        self._drain(self._vault, last)
+        self._drain_sinks(last)
+        return not self._vault.problem
+
+    @property
+    def unattached(self) -> int:
+        """The number of records that wait for the key."""
+        return len(self._early)
 
     @property
     def status(self) -> AuditStatus:
-        """The end of the chain, and the records not written yet."""
-        with self._lock:
-            return AuditStatus(self._position, len(self._waiting), self._problem)
+        """The end of the chain, and the records that a destination lacks because of a problem."""
+        failing = [outlet for outlet in (self._vault, *self._outlets) if outlet.problem]
+        problem = "; ".join(f"{outlet.name}: {outlet.problem}" for outlet in failing)
+        waiting = max((len(outlet.waiting) for outlet in failing), default=0)
+        return AuditStatus(self._position, waiting, problem)
 
-    def _write(self) -> None:
-        with self._entering:
-            entries, last = tuple(self._waiting), self._entered
-        try:
-            self._position = self._sink.append(self._position, (*self._lost_entry(), *entries))
-        except (OSError, ValueError) as error:
-            self._keep(error)
-            return
-        if self._problem:
-            _log.info("the audit is being written again", records=len(entries), lost=self._lost)
-        with self._entering:
-            for _ in entries:
-                self._waiting.popleft()
-        self._written, self._lost, self._problem = last, 0, ""
+    def _chain(self, key: Secret, entry: Entry) -> None:
+        if self._position.seq < 0 and entry.verb != AuditVerb.START:
+            self._chain(key, Entry(entry.time, AuditVerb.START, "", AuditOutcome.DONE, self._origin))
+        line, self._position = next_line(key, self._position, entry)
+        for outlet in (self._vault, *self._outlets):
+            outlet.put(line)
 
-    def _keep(self, error: OSError | ValueError) -> None:
-        with self._entering:
-            while len(self._waiting) > _MOST_WAITING:
-                self._waiting.popleft()
-                self._lost += 1
-        cause = _cause(error)
-        if cause != self._problem:  # logged once, not for every record
-            _log.error(
-                "the audit cannot be written: records are kept in memory", cause=cause, waiting=len(self._waiting)
-            )
-        self._problem = cause
+    def _drain_sinks(self, number: int) -> None:
+        for outlet in self._outlets:
+            self._drain(outlet, number)
 
-    def _lost_entry(self) -> tuple[Entry, ...]:
-        if not self._lost:
-            return ()
-        return (
-            Entry(
-                self._clock.now(),
-                AuditVerb.LINES_LOST,
-                "",
-                AuditOutcome.NOTICED,
-                {"records": self._lost, "cause": self._problem},
-            ),
-        )
+    def _drain(self, outlet: _Outlet, number: int) -> None:
+        loss = outlet.drain(number)
+        if loss is not None:
+            facts: dict[str, Scalar] = {"destination": outlet.name, "first": loss.first, "last": loss.last}
+            self.record(AuditVerb.LINES_LOST, "", AuditOutcome.NOTICED, **facts, cause=loss.cause)
+
+    def _write_to_vault(self, lines: Sequence[Line]) -> None:
+        assert self.store is not None  # noqa: S101  # nothing is in a chain before
+        self.store.append(lines)
 
     def _scalar(self, value: object) -> Scalar:
         """Returns a scalar as it is, and only the type of any other object, such as a `Secret`."""
@@ -136,142 +234,5 @@ class AuditLog:
         return f"(not recorded: {type(value).__name__})"
 
 
-class StreamSink:
-    """A stream such as standard output. Each process starts its own chain on it."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def append(self, position: Position, entries: tuple[Entry, ...]) -> Position:
-        """Writes and flushes. Raises OSError, or ValueError if the stream is closed."""
-        lines, end = continue_chain(position, entries)
-        if lines:
-            self._stream.write(lines)
-            self._stream.flush()
-        return end
-
-
-class FileSink:
-    """A file. Continues the chain in it and flushes every write to disk.
-
-    All writers take a lock (flock), and read the end again after another one has written. If the file was renamed or
-    removed (logrotate), the chain continues in a new one; do not use `copytruncate`, which may lose lines. A last line
-    that a crash cut short is kept, and the record after it accounts for it.
-    """
-
-    def __init__(self, path: Path, clock: Clock) -> None:
-        """Opens the file, and creates it with mode 0640 (minus the umask) if it does not exist.
-
-        Raises:
-            AuditError: the file cannot be opened for writing.
-        """
-        self._path = path
-        self._clock = clock
-        self._size = -1  # of the file after our last write; -1: unknown
-        self._patience = 5.0  # seconds to wait for another process's lock
-        self._lock_timed_out = False  # the last time
-        try:
-            self._file = self._open()
-        except OSError as error:
-            raise AuditError(
-                f"the audit file {path} cannot be opened: {_cause(error)}; name a file in a directory that rotator can "
-                "write to, or use standard output"
-            ) from None
-
-    def append(self, position: Position, entries: tuple[Entry, ...]) -> Position:
-        """Writes at the end of the chain in the file, or at `position` if the file is empty. Raises OSError."""
-        while True:
-            self._take_lock()
-            try:
-                size = os.fstat(self._file).st_size
-                if size not in (self._size, 0):
-                    position = _last_position(self._file, size) or position
-                if not self._moved():
-                    return self._add(position, entries, size)
-            finally:
-                fcntl.flock(self._file, fcntl.LOCK_UN)
-            self._reopen()
-
-    def close(self) -> None:
-        """Closes the file."""
-        os.close(self._file)
-
-    def _take_lock(self) -> None:
-        """Takes the lock, but waits for it only once: a stranger that locks the file must not hang every rotation."""
-        pause, step = Event(), 0.005
-        for _ in range(1 if self._lock_timed_out else int(self._patience / step)):
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                pause.wait(step)
-            else:
-                self._lock_timed_out = False
-                return
-        self._lock_timed_out = True
-        raise OSError("another process holds its lock")
-
-    def _open(self) -> int:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-        file = os.open(self._path, flags, 0o640)
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            os.close(file)
-            raise OSError("it is not a regular file")
-        directory = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)  # otherwise a new file may be missing after a power failure
-        finally:
-            os.close(directory)
-        return file
-
-    def _reopen(self) -> None:
-        fresh = self._open()
-        os.close(self._file)
-        self._file, self._size = fresh, -1
-
-    def _moved(self) -> bool:
-        try:
-            current = self._path.stat()
-        except FileNotFoundError:
-            return True
-        return not os.path.samestat(current, os.fstat(self._file))
-
-    def _add(self, position: Position, entries: tuple[Entry, ...], size: int) -> Position:
-        mended, position = ("", position) if size == self._size else self._mend(position, size)
-        lines, end = continue_chain(position, entries)
-        rest = memoryview((mended + lines).encode())
-        if rest:
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-            os.fsync(self._file)
-        self._size = os.fstat(self._file).st_size
-        return end
-
-    def _mend(self, position: Position, size: int) -> tuple[str, Position]:
-        """Ends a last line without a newline, and accounts for it in a record unless only the newline was missing."""
-        torn = next(_lines_backwards(self._file, size))
-        if not torn or position_in(torn) == position:
-            return ("\n" if torn else ""), position
-        line, end = continue_chain(
-            position, (Entry(self._clock.now(), AuditVerb.TORN_LINE, "", AuditOutcome.NOTICED, torn_facts(torn)),)
-        )
-        return "\n" + line, end
-
-
-def _lines_backwards(file: int, size: int) -> Iterator[bytes]:
-    """Yields the lines of a file backwards. The first one is the text after the last newline."""
-    end, rest, length = size, b"", _BLOCK
-    while end > 0:
-        start = max(end - length, 0)
-        rest, *lines = (os.pread(file, end - start, start) + rest).split(b"\n")
-        yield from reversed(lines)
-        end, length = start, 8 * length
-    yield rest
-
-
-def _last_position(file: int, size: int) -> Position | None:
-    """Returns the end of the chain in a file: its last line that is a record; None if there is none."""
-    return next((end for line in _lines_backwards(file, size) if (end := position_in(line)) is not None), None)
-
-
-def _cause(error: OSError | ValueError) -> str:
+def _cause(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -22,8 +22,7 @@ from rotator.ports import Clock
 Format: TypeAlias = Literal["auto", "json", "console"]
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 LOUD = ("apscheduler", "hvac", "werkzeug")  # at WARNING unless the level is DEBUG
-URLS = ("httpcore", "httpx", "requests", "urllib3", "waitress")  # log URLs or requests: never below WARNING
-_LIBRARIES = {"waitress.queue": logging.ERROR}  # warns whenever a second probe waits for a thread
+URLS = ("httpcore", "httpx", "requests", "urllib3")  # log URLs or requests: never below WARNING
 _FIRST = ("timestamp", "level", "logger", "event")
 _log = structlog.stdlib.get_logger(__name__)
 _runs = structlog.stdlib.get_logger("rotator.run")
@@ -186,8 +185,6 @@ def _set_levels(level: int) -> None:
         logging.getLogger(name).setLevel(level if level <= logging.DEBUG else warning)
     for name in URLS:
         logging.getLogger(name).setLevel(warning)
-    for name, quiet in _LIBRARIES.items():
-        logging.getLogger(name).setLevel(max(level, quiet))
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

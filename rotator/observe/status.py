@@ -31,8 +31,7 @@ durations are seconds, and unknown values are null. Its keys are stable:
   `name`, `configured`, `published`, `attempt`, `ledger`; each entry of that also has `reachable`.
 * `selections`, by provider account, in `/status`: `listed_at`, and how many credentials are `selected`, `gone`,
   `unnamable` and `undecided`, with some of the names: `gone_targets`, `unnamable_usernames`.
-* `audit`: `chain`, `sequence`, `hash` (keep it elsewhere: it lets `rotator verify-audit` find a truncation), `waiting`,
-  `problem`.
+* `audit`: of this process: `chain`, `sequence`, `mac` of the last record, and `waiting` records with the `problem`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -313,7 +312,7 @@ def _audit(status: AuditStatus) -> JsonObject:
     return {
         "chain": status.position.chain,
         "sequence": status.position.seq,
-        "hash": status.position.hash,
+        "mac": status.position.mac,
         "waiting": status.waiting,
         "problem": status.problem or None,
     }

@@ -12,7 +12,9 @@ from rotator.ports import Randomness
 from rotator.providers.http.calls import HttpCall
 from rotator.providers.http.client import Http
 from rotator.providers.http.replies import Failure
+from rotator.providers.http.transport import trusted
 from rotator.providers.options import AccountOptions, SipAccountOptions
+from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.proof import by_register
 
 
@@ -93,16 +95,21 @@ class SipCredentialKind(CredentialKind):
     """A kind of credential that devices register with."""
 
     def __init__(self, options: SipAccountOptions, http: Http, randomness: Randomness) -> None:
-        """Prepares the adapter without connecting."""
+        """Prepares the adapter without connecting.
+
+        Raises:
+            ValueError: `sip_ca_file` is unusable, or the registrar would be asked without TLS and is not allowed to be.
+        """
         super().__init__(options, http, randomness)
-        self._registrar, self._domain = options.registrar, options.domain
+        self._sip, self._route = options, _route(options)
 
     def prove(self, credential: Credential) -> Answer[Proof]:
         """Registers with the password if a registrar is configured; otherwise reads the provider's API back."""
         call = self._http.call()
-        if self._registrar is None:
+        if self._route is None:
             return self._read_back_proof(call, credential, "no SIP registrar is configured")
-        answer = by_register(self._http, call, credential, self._registrar, self._domain)
+        without_qop = self._sip.allow_digest_without_qop
+        answer = by_register(self._http, call, credential, self._route, self._sip.domain, without_qop=without_qop)
         if answer is not None:
             return answer
         return self._read_back_proof(call, credential, "the SIP registrar does not ask for a password")
@@ -110,6 +117,16 @@ class SipCredentialKind(CredentialKind):
     @abstractmethod
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
         """Returns what the provider's API shows; `reason` says why the password itself is not tried."""
+
+
+def _route(options: SipAccountOptions) -> SipRoute | None:
+    registrar = options.proving_registrar
+    if registrar is None:
+        return None
+    if options.exposed_registrar is not None:
+        raise ValueError(f"SIP over {options.sip_transport} to {registrar.host} is not allowed: use TLS")
+    trust = trusted(options.sip_ca_file) if options.sip_transport == "tls" else None
+    return SipRoute(registrar, options.sip_transport, trust)
 
 
 def missing(listed: Answer[tuple[object, ...]], failure: Failure, what: str) -> Failure:

@@ -8,11 +8,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from hashlib import blake2b, pbkdf2_hmac
+from pathlib import Path
 from typing import Self, get_args
 
 from rotator.core.model import Capabilities, Proof
 from rotator.core.secret import Secret
-from rotator.fields.network import HostName, Rate, RateLimit, Registrar, Url
+from rotator.fields.network import HostName, HostPort, Rate, RateLimit, Registrar, SipTransport, Url, is_loopback
 from rotator.fields.proxy import ProxySettings
 from rotator.fields.references import InVault, Resolved, VaultReader
 from rotator.fields.section import Section
@@ -61,6 +62,11 @@ class AccountOptions(Section, ABC):
     def urls(self) -> Mapping[str, str]:
         """Every URL that passwords are sent to, by configuration key."""
         return {"base_url": self.base_url}
+
+    @property
+    def ca_files(self) -> dict[str, Path]:
+        """The files of CA certificates, by configuration key."""
+        return {} if self.ca_file is None else {"ca_file": self.ca_file}
 
     @property
     @abstractmethod
@@ -136,13 +142,44 @@ class SipAccountOptions(AccountOptions):
     """One account of a provider whose devices register by SIP."""
 
     registrar: Registrar | None = None
-    """Host and port of the SIP registrar that proves a new password by a REGISTER. Default none: the provider's API is
-    read back instead, which does not try the password."""
+    """Host and port of the SIP registrar that proves a new password by a REGISTER, such as `sip.example.com:5061`.
+    Default `off`: the provider's API is read back instead, which does not try the password."""
+    sip_transport: SipTransport = "tls"
+    """How the registrar is asked: `tls`, the default, with a certificate that names the registrar's host; `tcp` or
+    `udp` only where `allow_plain_sip` names the host."""
+    sip_ca_file: FilePath | None = None
+    """A file of CA certificates (PEM) to verify the registrar with, instead of the public CAs: for a registrar of your
+    own."""
+    allow_plain_sip: tuple[HostName, ...] = ()
+    """Registrars that may be asked by UDP or TCP; default none. Whoever is on the path then sees a digest to guess the
+    password from, can answer in the registrar's name, and can register a device of theirs with the request. Loopback is
+    always allowed."""
+    allow_digest_without_qop: bool = False
+    """Answer a registrar's challenge that offers no `qop` (RFC 2069); default false. Such an answer makes it easier to
+    guess the password, for the registrar and for whoever is on the path."""
     domain: HostName | None = None
     """The SIP domain of that REGISTER; default the credential's realm, or else the registrar's host."""
 
+    @property
+    def proving_registrar(self) -> HostPort | None:
+        """The registrar that proves passwords, by default or by choice; None: the provider's API is read back."""
+        return self.registrar
+
+    @property
+    def exposed_registrar(self) -> HostPort | None:
+        """The registrar, if it is asked without TLS although nothing allows that."""
+        where = self.proving_registrar
+        if where is None or self.sip_transport == "tls" or is_loopback(where.host):
+            return None
+        return None if where.host.lower() in self.allow_plain_sip else where
+
+    @property
+    def ca_files(self) -> dict[str, Path]:
+        """See `AccountOptions`."""
+        return super().ca_files | ({} if self.sip_ca_file is None else {"sip_ca_file": self.sip_ca_file})
+
     def proof(self, read_back: str) -> Proof:
         """Returns the proof by the registrar, or by read-back if there is no registrar."""
-        if self.registrar is not None:
-            return Proof("SIP REGISTER", tries_password=True)
+        if self.proving_registrar is not None:
+            return Proof(f"SIP REGISTER over {self.sip_transport.upper()}", tries_password=True)
         return Proof(read_back, tries_password=False)

@@ -7,16 +7,18 @@ from stat import S_IROTH
 from typing import Any
 from urllib.parse import urlsplit
 
-from rotator.fields.network import is_loopback
+from rotator.fields.network import HostPort, is_loopback
 from rotator.fields.proxy import ProxySettings
 from rotator.fields.references import Resolved
 from rotator.fields.section import Section
 from rotator.fields.times import duration_text
 from rotator.providers.http.client import CallTimeouts
+from rotator.providers.options import SipAccountOptions
 from rotator.settings.problems import Finding, Loc
 from rotator.settings.targets import CheckedSettings
 from rotator.settings.vault import CertAuth, JwtAuth, RemoteVaultSettings, TokenFileAuth
 
+_TLS_PORT, _PLAIN_PORT = 5061, 5060
 _LONGEST_CALL: timedelta = CallTimeouts().longest_call
 
 
@@ -65,6 +67,32 @@ def client_certificates_are_usable(checked: CheckedSettings) -> Iterator[Finding
                 yield Finding(("vault", "auth", key), what, "run chmod o-rwx", fatal=False)
 
 
+def plain_sip_is_allowed(checked: CheckedSettings) -> Iterator[Finding]:
+    """Passwords are proved over TLS, unless `allow_plain_sip` names the registrar."""
+    for name, account in _with_sip(checked):
+        where, how = account.exposed_registrar, account.sip_transport
+        if where is not None:
+            what = f"SIP over {how} shows a digest of each password to the network, which can answer for the registrar"
+            remedy = f"use sip_transport: tls, or write allow_plain_sip: [{where.host}] in the same section"
+            yield Finding(("providers", name, "sip_transport"), what, remedy)
+
+
+def ports_suit_the_transport(checked: CheckedSettings) -> Iterator[Finding]:
+    """SIP over TLS has a port of its own (RFC 3261, 19.1.2): the other one does not answer, and says nothing."""
+    for name, account in _with_sip(checked):
+        registrar, secured = account.proving_registrar, account.sip_transport == "tls"
+        if registrar is not None and registrar.port == (_PLAIN_PORT if secured else _TLS_PORT):
+            what = f"{registrar.port} is the port of SIP {'without' if secured else 'over'} TLS"
+            remedy = f"write registrar: {HostPort(registrar.host, _TLS_PORT if secured else _PLAIN_PORT)}"
+            if secured:
+                remedy += f", or sip_transport: udp with allow_plain_sip: [{registrar.host}]"
+            yield Finding(("providers", name, "registrar"), what, remedy)
+
+
+def _with_sip(checked: CheckedSettings) -> Iterator[tuple[str, SipAccountOptions]]:
+    return ((name, it) for name, it in checked.settings.providers.items() if isinstance(it, SipAccountOptions))
+
+
 def vault_address_is_bare(checked: CheckedSettings) -> Iterator[Finding]:
     """The paths of Vault's API are appended to the address."""
     vault = checked.settings.vault
@@ -76,7 +104,9 @@ def vault_address_is_bare(checked: CheckedSettings) -> Iterator[Finding]:
 def ca_files_hold_certificates(checked: CheckedSettings) -> Iterator[Finding]:
     """An unusable CA file is an error at start, not at the first request."""
     files: list[tuple[Loc, Path | None]] = [
-        (("providers", name, "ca_file"), account.ca_file) for name, account in checked.settings.providers.items()
+        (("providers", name, key), file)
+        for name, account in checked.settings.providers.items()
+        for key, file in account.ca_files.items()
     ]
     if isinstance(checked.settings.vault, RemoteVaultSettings):
         files.append((("vault", "ca_file"), checked.settings.vault.ca_file))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from rotator.settings import account_checks, policy_checks, selection_checks, target_checks
+from rotator.settings import account_checks, http_checks, policy_checks, selection_checks, target_checks
 from rotator.settings.models import Settings
 from rotator.settings.problems import Finding
 from rotator.settings.targets import CheckedSettings
@@ -26,12 +26,17 @@ CHECKS: tuple[Callable[[CheckedSettings], Iterator[Finding]], ...] = (
     account_checks.plain_http_is_allowed,
     account_checks.proxies_carry_tls,
     account_checks.client_certificates_are_usable,
+    account_checks.plain_sip_is_allowed,
+    account_checks.ports_suit_the_transport,
     account_checks.vault_address_is_bare,
     account_checks.ca_files_hold_certificates,
     account_checks.secret_files_are_private,
     account_checks.token_files_exist,
     account_checks.keys_stay_apart,
     account_checks.stop_lets_a_call_end,
+    http_checks.probes_have_their_own_port,
+    http_checks.certificate_can_be_used,
+    http_checks.token_protects,
     policy_checks.passwords_can_be_generated,
     policy_checks.passwords_are_strong,
     policy_checks.passwords_can_be_drawn,

@@ -13,11 +13,11 @@ from rotator.core.backoff import Backoff
 from rotator.core.model import Policy, Target
 from rotator.core.selection import Selection
 from rotator.engine import Limits
-from rotator.fields.network import HostPort, Listen
 from rotator.fields.section import Count, Section
 from rotator.fields.text import FilePath, Name, TargetPattern
-from rotator.fields.times import Duration, LeaseLength
+from rotator.fields.times import AuditAge, Duration, LeaseLength
 from rotator.providers.registry import AnyAccountOptions
+from rotator.settings.http import HttpSettings
 from rotator.settings.policy_models import PolicySettings
 from rotator.settings.target_models import DEFAULT_POLICY, ListSettings
 from rotator.settings.vault import VaultSettings
@@ -53,9 +53,8 @@ class BackoffSettings(Section):
 class DaemonSettings(Section):
     """The daemon."""
 
-    listen: Listen = HostPort("127.0.0.1", 9464)
-    """The address of /metrics, /healthz, /readyz and /status, without authentication; default 127.0.0.1:9464. Use
-    0.0.0.0:9464 in a container, since probes and Prometheus connect from outside. Port 0 takes any free port."""
+    http: HttpSettings = Field(default_factory=HttpSettings)
+    """The HTTP endpoint: pages for Prometheus and people, and probes."""
     workers: Count = Field(default=8, ge=1, le=64)
     """The number of targets that are worked on at the same time; default 8."""
     poll: Duration = timedelta(seconds=30)
@@ -114,10 +113,16 @@ class LogSettings(Section):
 
 
 class AuditSettings(Section):
-    """The audit: one hash-chained JSON line for each effect, without secrets."""
+    """The audit: a keyed record of each effect and request, without secrets. Vault keeps it, and standard
+    output or a file gets a copy."""
 
     file: FilePath | None = None
-    """An append-only file; default standard output, where each line is marked as audit."""
+    """An append-only file for the copy; default standard output."""
+    required: bool = False
+    """Let no effect begin before it is on record in Vault that it is about to begin; default false. Nothing is rotated
+    or retired then while Vault does not take the audit."""
+    keep: AuditAge = timedelta(days=400)
+    """How long Vault keeps the records; default 400d, at least 30d. That older ones were removed is on record."""
 
 
 class Settings(ListSettings):

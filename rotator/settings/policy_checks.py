@@ -3,18 +3,18 @@
 import math
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 
-from rotator.core.passwords import problems
+from rotator.core.passwords import FEWEST_BITS, LONGEST, PasswordRules, problems
 from rotator.core.schedule import SPREAD, Cron, Every, Schedule
 from rotator.fields.times import duration_text
 from rotator.settings import strength
 from rotator.settings.problems import Finding
 from rotator.settings.targets import CheckedSettings, LinkedTarget
 
-_FEWEST_BITS = 50  # fewer can be found from one sniffed SIP digest (MD5), offline, within days
 _ENOUGH_BITS = 80
 _LOWEST_ODDS = 0.01  # a hundred of ten thousand draws succeed; all of them fail about once in 10**43 passwords
 _TIMES = 400  # at most so many times of a cron expression are computed, and none after _END
@@ -36,12 +36,22 @@ def passwords_can_be_generated(checked: CheckedSettings) -> Iterator[Finding]:
 def passwords_are_strong(checked: CheckedSettings) -> Iterator[Finding]:
     """Reports an error or a warning if the rules leave little entropy."""
     for linked in _with_chosen_passwords(checked):
-        bits = strength.bits(linked.policy.password.core())
+        rules = linked.policy.password.core()
+        bits, fatal = strength.bits(rules), strength.bits(rules) < FEWEST_BITS
         if 0 < bits < _ENOUGH_BITS:
-            fatal = bits < _FEWEST_BITS
-            what = f"passwords under these rules have only {bits:.0f} bits of entropy"
-            remedy = f"make them longer: at least {_FEWEST_BITS} bits are required and {_ENOUGH_BITS} recommended"
+            size = strength.alphabet(rules)
+            what = f"{rules.length} characters out of {size} have only {bits:.0f} bits of entropy under these rules"
+            remedy = f"{_longer(rules, FEWEST_BITS if fatal else _ENOUGH_BITS)}: "
+            remedy += f"{FEWEST_BITS} bits are required and {_ENOUGH_BITS} recommended"
             yield Finding(linked.policy_key("password"), what, remedy, fatal)
+
+
+def _longer(rules: PasswordRules, bits: int) -> str:
+    for length in range(rules.length + 1, LONGEST + 1):
+        reached = strength.bits(replace(rules, length=length))
+        if reached >= bits:
+            return f"set length: {length} or more ({reached:.0f} bits)"
+    return "make them longer, and allow more kinds of characters"
 
 
 def passwords_can_be_drawn(checked: CheckedSettings) -> Iterator[Finding]:

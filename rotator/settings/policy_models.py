@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import Field, model_validator
 
 from rotator.core.model import FirstRotations, Policy
-from rotator.core.passwords import PasswordRules
+from rotator.core.passwords import LONGEST, PasswordRules
 from rotator.core.schedule import Cron, Every, Schedule, Window
 from rotator.fields.section import Count, Section
 from rotator.fields.text import invalid
@@ -32,15 +32,15 @@ class WindowSettings(Section):
 class PasswordSettings(Section):
     """The rules for new passwords. Each is drawn uniformly from all passwords that meet them."""
 
-    length: Count = Field(default=_RULES.length, ge=1, le=128)
+    length: Count = Field(default=_RULES.length, ge=1, le=LONGEST)
     """The number of characters; default 20, the most that every provider and most phones are known to accept."""
-    lower: Count = Field(default=_RULES.lower, ge=0, le=128)
+    lower: Count = Field(default=_RULES.lower, ge=0, le=LONGEST)
     """The minimum number of lower-case letters; default 1."""
-    upper: Count = Field(default=_RULES.upper, ge=0, le=128)
+    upper: Count = Field(default=_RULES.upper, ge=0, le=LONGEST)
     """The minimum number of upper-case letters; default 1."""
-    digits: Count = Field(default=_RULES.digits, ge=0, le=128)
+    digits: Count = Field(default=_RULES.digits, ge=0, le=LONGEST)
     """The minimum number of digits; default 1."""
-    symbol: Count = Field(default=_RULES.symbol, ge=0, le=128)
+    symbol: Count = Field(default=_RULES.symbol, ge=0, le=LONGEST)
     """The minimum number of characters from `symbols`; default 1, since Vobiz's console requires one."""
     symbols: str = Field(default=_RULES.symbols, max_length=32, pattern=r"^[!-/:-@\[-`{-~]*$")
     """The symbols to draw from; empty for none. The default is safe in SIP digests, URLs, forms, INI and XML files."""

@@ -17,9 +17,13 @@ def bits(rules: PasswordRules) -> float:
 
 def odds(rules: PasswordRules) -> float:
     """Returns the probability that text drawn from the alphabet meets the rules. `generate` draws until one does."""
-    size = sum(size for size, _ in _classes(rules))
     # By logarithms: the counts are too large for a float.
-    return 2 ** (bits(rules) - rules.length * math.log2(size)) if _count(rules) else 0.0
+    return 2 ** (bits(rules) - rules.length * math.log2(alphabet(rules))) if _count(rules) else 0.0
+
+
+def alphabet(rules: PasswordRules) -> int:
+    """Returns the number of characters that a password is drawn from."""
+    return sum(size for size, _ in _classes(rules))
 
 
 def _classes(rules: PasswordRules) -> tuple[tuple[int, int], ...]:

@@ -125,8 +125,7 @@ def _new_usernames(linked: LinkedTarget) -> tuple[str, ...]:
         return linked.target.credential.names
     if linked.target.strategy is Strategy.IN_PLACE or linked.capabilities.generates_password:
         return ()
-    names = linked.target.credential.names
-    return extreme_usernames(username_stem(names[0] if names else linked.target.name))
+    return extreme_usernames(username_stem(linked.target.credential.names, linked.target.name))
 
 
 def signal_rotates_targets(checked: CheckedSettings) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from rotator.testing.clock import FakeClock, FakeRandomness
 from rotator.testing.crash import Crash, CrashPoints
 from rotator.testing.provider import CHOSEN, GENERATED, FakeFault, FakeProvider
-from rotator.testing.records import MemoryAudit, NullMeter
+from rotator.testing.records import MemoryAudit, MemoryAuditStore, NullMeter
 from rotator.testing.store import MemoryStore
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "FakeProvider",
     "FakeRandomness",
     "MemoryAudit",
+    "MemoryAuditStore",
     "MemoryStore",
     "NullMeter",
 ]

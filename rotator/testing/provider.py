@@ -39,6 +39,7 @@ class FakeFault(Enum):
     LOST_AFTER = "unknown, and carried out"
     UNREACHABLE = "no connection"
     RATE_LIMITED = "429"
+    READING = "the listing is still being read"
     REFUSED = "the content is refused"
     UNAUTHORIZED = "the API key is refused"
 
@@ -221,6 +222,7 @@ _FAULTS: dict[FakeFault | None, Answer[Any]] = {
     FakeFault.LOST_BEFORE: Unknown("the answer was lost"),
     FakeFault.UNREACHABLE: Retry(Wait.UNREACHABLE, "no connection"),
     FakeFault.RATE_LIMITED: Retry(Wait.RATE_LIMITED, "too many requests", timedelta(seconds=7)),
+    FakeFault.READING: Retry(Wait.READING, "the listing is still being read", timedelta(seconds=5)),
     FakeFault.REFUSED: Refused(Refusal.INVALID, "the content was refused"),
     FakeFault.UNAUTHORIZED: Refused(Refusal.AUTHENTICATION, "the API key was refused"),
 }

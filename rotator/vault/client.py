@@ -47,7 +47,7 @@ class VaultRequest:
     """
 
     operation: str
-    verb: Literal["get", "list", "post"]
+    verb: Literal["get", "list", "post", "delete"]
     path: str
     capabilities: tuple[str, ...] = ()
     rule: str = ""
@@ -62,6 +62,15 @@ class VaultRequest:
         wants = ", ".join(f'"{name}"' for name in self.capabilities)
         rule = f'path "{where}" {{ capabilities = [{wants}] }}'
         return StoreDenied(f"the Vault token lacks the capability {lacks} on {where}; add to its policy: {rule}")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whom Vault knows a token as. Empty: Vault does not say."""
+
+    name: str  # such as `kubernetes-telephony-rotator`
+    entity: str
+    accessor: str  # names the token, and is not it
 
 
 class Absent(StoreError):
@@ -181,6 +190,12 @@ class VaultClient:
                     token, pauses, replaced = self._tokens.current(), 0, True
                 else:
                     raise
+
+    def caller(self) -> Caller:
+        """Returns whom Vault knows the token as. Raises StoreError."""
+        answer = self.retry(self.request, VaultRequest("look_up", "get", "auth/token/lookup-self", ("read",)))
+        known = extract(dict, answer, "data")
+        return Caller(*(str(known.get(key) or "") for key in ("display_name", "entity_id", "accessor")))
 
     # TokenApi: the requests for logging in.
 

@@ -249,7 +249,7 @@ def _make_certificate(directory: Path, clock: Clock) -> None:
     try:
         from rotator.vault.certificates import ensure_certificate  # noqa: PLC0415 - only with the extra `embedded`
     except ImportError:
-        raise EmbeddedError("cryptography is not installed: pip install 'rotator[embedded]'") from None
+        raise EmbeddedError("cryptography is not installed: docs/operations.md says how, under Install") from None
     ensure_certificate(directory, clock.now())
 
 

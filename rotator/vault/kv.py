@@ -111,6 +111,11 @@ class KeyValue:
         request = VaultRequest(operation, "post", f"{self._mount}/metadata/{path}", ("create", "update"))
         self._client.retry(self._client.request, request, {"max_versions": count})
 
+    def remove(self, operation: str, path: str) -> None:
+        """Removes a document with all its versions, for good."""
+        request = VaultRequest(operation, "delete", f"{self._mount}/metadata/{path}", ("delete",))
+        self._client.retry(self._client.request, request)
+
     def _get(self, operation: str, path: str) -> KvDocument:
         request = VaultRequest(operation, "get", f"{self._mount}/data/{path}", ("read",))
         try:

@@ -24,6 +24,11 @@ path "{mount}/metadata/{prefix}/*" {{
   allowed_parameters = {{ "max_versions" = [], "list" = [] }}
 }}
 
+# The audit: what is older than audit.keep is removed. Leave the rule out to keep every record for ever.
+path "{mount}/metadata/{prefix}/_audit/*" {{
+  capabilities = ["create", "update", "list", "delete"]
+}}
+
 # Whether the mount deletes by itself what is written (delete_version_after): rotator refuses to start on one that does.
 path "{mount}/config" {{
   capabilities = ["read"]

@@ -49,7 +49,7 @@ def find_server() -> Path:
             return packaged
     elsewhere = shutil.which("bao", path=str(Path(sys.executable).parent)) or shutil.which("bao")
     if elsewhere is None:
-        raise EmbeddedError("the OpenBao server is not installed: pip install 'rotator[embedded]'")
+        raise EmbeddedError("the OpenBao server is not installed: docs/operations.md says how, under Install")
     return Path(elsewhere)
 
 

@@ -25,8 +25,12 @@ _PortOption = Annotated[
 _SipPortOption = Annotated[
     int,
     typer.Option(
-        "--sip-port", min=0, max=65535, help="UDP port of the SIP registrar on 127.0.0.1; 0 takes a free one."
+        "--sip-port", min=0, max=65535, help="UDP and TCP port of the SIP registrar on 127.0.0.1; 0 takes a free one."
     ),
+]
+_SipsPortOption = Annotated[
+    int,
+    typer.Option("--sips-port", min=0, max=65535, help="Its TLS port on 127.0.0.1; 0 takes a free one."),
 ]
 _VaultOption = Annotated[
     bool, typer.Option("--vault/--no-vault", help="Serve OpenBao as well, or let rotator run start its own.")
@@ -77,6 +81,7 @@ def demo(duration: _DurationOption = 40) -> None:
 def sandbox(
     port: _PortOption = 8400,
     sip_port: _SipPortOption = 5060,
+    sips_port: _SipsPortOption = 5061,
     vault: _VaultOption = True,  # noqa: FBT002 - Typer's form
     directory: _DirOption = Path("rotator-sandbox"),
 ) -> None:
@@ -88,7 +93,7 @@ def sandbox(
     \b
     Examples:
       rotator sandbox
-      rotator sandbox --port 0 --sip-port 0 --dir /tmp/sandbox
+      rotator sandbox --port 0 --sip-port 0 --sips-port 0 --dir /tmp/sandbox
 
     \b
     Exit codes:
@@ -100,7 +105,8 @@ def sandbox(
     from rotator_simulator.sandbox import Sandbox, SandboxError  # noqa: PLC0415
 
     stop = Event()
-    served = Sandbox(SystemClock(stop), SystemRandomness(), directory, vault=vault, http_port=port, sip_port=sip_port)
+    ports = {"http_port": port, "sip_port": sip_port, "sips_port": sips_port}
+    served = Sandbox(SystemClock(stop), SystemRandomness(), directory, vault=vault, **ports)
     try:
         with interruptible(stop, _stop_at_once), served:
             print_lines(*served.instructions())

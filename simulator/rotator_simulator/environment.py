@@ -21,11 +21,12 @@ from rotator.vault.client import VaultClient
 from rotator.vault.embedded import EmbeddedVault
 from rotator.vault.store import VaultStore
 from rotator_simulator.account import SimulatedAccount
+from rotator_simulator.authority import authority_pem
 from rotator_simulator.providers import simulations
 from rotator_simulator.registrar import RegistrarOptions
 from rotator_simulator.server import SimulatorServer
 from rotator_simulator.simulated_api import SimulatedApi
-from rotator_simulator.simulation import Addresses, SimulatedTarget, Simulation
+from rotator_simulator.simulation import AUTHORITY_FILE, Addresses, SimulatedTarget, Simulation
 
 MOUNT, STATE_PREFIX = "secret", "rotator/state"
 _SECRET_ID = "ROTATOR_SECRET_ID"  # noqa: S105 - the name of a variable
@@ -54,6 +55,7 @@ class SimulatedEnvironment:
         vault: bool = True,
         http_port: int = 0,
         sip_port: int = 0,
+        sips_port: int = 0,
         registrar_options: RegistrarOptions | None = None,
     ) -> None:
         """Prepares the environment without starting it. Port 0 takes any free port. `vault` False: without OpenBao."""
@@ -62,7 +64,7 @@ class SimulatedEnvironment:
         self.accounts: dict[str, SimulatedAccount] = {}
         self._vault = EmbeddedVault(None, clock) if vault else None
         self._clock, self._randomness = clock, randomness
-        self._ports, self._registrar_options = (http_port, sip_port), registrar_options
+        self._ports, self._registrar_options = (http_port, sip_port, sips_port), registrar_options
         self._apis = self._create_apis()
         self._exit = ExitStack()
 
@@ -73,7 +75,7 @@ class SimulatedEnvironment:
             OSError: a port is taken.
             EmbeddedError: OpenBao is not installed, or does not start.
         """
-        http_port, sip_port = self._ports
+        http_port, sip_port, sips_port = self._ports
         with ExitStack() as undo:
             # The ports first: they may be in use, and OpenBao takes two seconds.
             self.server = SimulatorServer(
@@ -81,6 +83,7 @@ class SimulatedEnvironment:
                 self._clock,
                 http_port=http_port,
                 sip_port=sip_port,
+                sips_port=sips_port,
                 registrar_options=self._registrar_options,
             )
             undo.enter_context(self.server)
@@ -108,7 +111,7 @@ class SimulatedEnvironment:
     @property
     def addresses(self) -> Addresses:
         """The addresses of the simulator, once it has started."""
-        return Addresses(self.server.http_url, self.server.sip_address)
+        return Addresses(self.server.http_url, self.server.sip_address, self.server.sips_address)
 
     def simulation_of(self, target: str) -> Simulation:
         """Returns the simulation that has this target."""
@@ -182,5 +185,6 @@ def _target(provider: str, target: SimulatedTarget) -> dict[str, Any]:
 
 
 def write_configuration(path: Path, document: Mapping[str, Any], header: str = "") -> None:
-    """Writes a configuration as YAML below the comment `header`."""
+    """Writes a configuration as YAML below the comment `header`, and the registrar's authority beside it."""
+    path.with_name(AUTHORITY_FILE).write_bytes(authority_pem())
     path.write_text(header + yaml.safe_dump(dict(document), sort_keys=False))

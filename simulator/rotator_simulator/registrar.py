@@ -1,12 +1,10 @@
-"""A SIP registrar over UDP: accepts every valid credential of the simulated accounts.
+"""A SIP registrar over UDP, TCP and TLS: accepts every valid credential of the simulated accounts.
 
 Digest authentication by the standards (RFC 3261, 10.3 and 22; RFC 7616): nonces become stale, nonce counts must not
 decrease, and a retransmitted request gets the same response again.
 """
 
-import logging
 import secrets
-import socket
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
@@ -20,8 +18,8 @@ from rotator.providers.sip import codec as sipcodec
 from rotator.providers.sip.codec import DigestInput, Message
 from rotator_simulator.account import LoginState, Propagation, SimulatedAccount
 from rotator_simulator.faults import REGISTER, FaultInjector, FaultKind
+from rotator_simulator.registrar_sockets import RegistrarSockets
 
-_LOG = logging.getLogger("rotator_simulator")
 _PHRASES = {
     200: "OK",
     400: "Bad Request",
@@ -52,7 +50,7 @@ class _Nonce:
 
 
 class SimulatedRegistrar:
-    """Answers REGISTER on one UDP port. Counts acceptances and refusals by username."""
+    """Answers REGISTER. Counts acceptances and refusals by username."""
 
     def __init__(
         self,
@@ -62,43 +60,44 @@ class SimulatedRegistrar:
         *,
         bind: str = "127.0.0.1",
         port: int = 0,
+        tls_port: int = 0,
         options: RegistrarOptions | None = None,
     ) -> None:
-        """Binds the port. `realms` returns the account of each realm. Raises OSError if the port is taken.
+        """Binds the ports: `port` for UDP and TCP, `tls_port` for TLS. `realms` returns the account of each realm.
 
-        Of the faults, those for the verb `register` apply: `silence` (no response to this datagram) and any status.
+        Of the faults, those for the verb `register` apply: `silence` (no response to this message) and any status.
+
+        Raises:
+            OSError: a port is taken.
         """
         self.options = options or RegistrarOptions()
         self._realms = realms
         self._clock = clock
         self._injector = injector
-        self._socket = socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((bind, port))
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="sandbox-registrar")
-        self._lock = threading.Lock()
+        self._lock, self._one_at_a_time = threading.Lock(), threading.Lock()
         self._accepted: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._nonces: OrderedDict[str, _Nonce] = OrderedDict()
         self._answers: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._sockets = RegistrarSockets(self.answer, clock, bind=bind, port=port, tls_port=tls_port)
 
     @property
     def address(self) -> HostPort:
-        """The address that it listens on."""
-        host, port = self._socket.getsockname()[:2]
-        return HostPort(str(host), int(port))
+        """The address for UDP and TCP."""
+        return self._sockets.plain_address
+
+    @property
+    def tls_address(self) -> HostPort:
+        """The address for TLS, with a certificate of `authority.authority_pem`."""
+        return self._sockets.tls_address
 
     def start(self) -> None:
         """Starts answering."""
-        self._thread.start()
+        self._sockets.start()
 
     def stop(self) -> None:
-        """Stops answering and frees the port, even if it was never started."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._socket.sendto(b"", self._socket.getsockname())  # wakes the thread, which waits for a datagram
-            self._thread.join()
-        self._socket.close()
+        """Stops answering and frees the ports, even if it was never started."""
+        self._sockets.stop()
 
     def accepted(self) -> Mapping[str, int]:
         """Returns how often each username was accepted, without retransmissions."""
@@ -110,18 +109,10 @@ class SimulatedRegistrar:
         with self._lock:
             return dict(self._refused)
 
-    def _serve(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                datagram, source = self._socket.recvfrom(65535)
-            except ConnectionError:
-                continue  # the client closed its socket before the response came; the system reports it here
-            try:
-                answer = self._answer(sipcodec.parse(datagram), source)
-                if answer:
-                    self._socket.sendto(answer, source)
-            except (ValueError, OSError) as error:
-                _LOG.debug("a datagram was dropped: %s", type(error).__name__)
+    def answer(self, message: Message, source: tuple[str, int]) -> bytes | None:
+        """Returns the response to a message; None if there is none."""
+        with self._one_at_a_time:
+            return self._answer(message, source)
 
     def _answer(self, message: Message, source: tuple[str, int]) -> bytes | None:
         if message.method in ("", "ACK"):

@@ -38,11 +38,14 @@ class Sandbox:
         vault: bool = True,
         http_port: int = 0,
         sip_port: int = 0,
+        sips_port: int = 0,
     ) -> None:
         """Prepares the sandbox without starting it. `folder` is for config.yaml and env; port 0 takes any free port."""
-        self._environment = SimulatedEnvironment(clock, randomness, vault=vault, http_port=http_port, sip_port=sip_port)
+        self._environment = SimulatedEnvironment(
+            clock, randomness, vault=vault, http_port=http_port, sip_port=sip_port, sips_port=sips_port
+        )
         # Absolute: the instructions are for another terminal, possibly in another directory.
-        self._folder, self._ports = folder.absolute(), (http_port, sip_port)
+        self._folder, self._ports = folder.absolute(), (http_port, sip_port, sips_port)
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -57,10 +60,10 @@ class Sandbox:
             try:
                 undo.enter_context(self._environment)
             except OSError as error:
-                tcp, udp = self._ports
+                http, sip, sips = self._ports
                 raise SandboxError(
-                    f"TCP port {tcp} or UDP port {udp} is not available on 127.0.0.1 ({error.strerror}): choose others "
-                    "with --port and --sip-port (0 takes a free one)"
+                    f"port {http}, {sip} (UDP and TCP) or {sips} is not available on 127.0.0.1 ({error.strerror}): "
+                    "choose others with --port, --sip-port and --sips-port (0 takes a free one)"
                 ) from None
             self._write_files()
             self._exit = undo.pop_all()
@@ -74,6 +77,7 @@ class Sandbox:
     def instructions(self) -> list[str]:
         """Returns the addresses, and commands to try."""
         environment, url = self._environment, self._environment.server.http_url
+        tls, plain = environment.server.sips_address, environment.server.sip_address
         config, env = quote(str(self._folder / "config.yaml")), quote(str(self._folder / "env"))
         target = next(one for one in environment.targets if one.name == _EXAMPLE)
         account, username = environment.account_of(_EXAMPLE).name, target.usernames[0]
@@ -81,7 +85,7 @@ class Sandbox:
         authorized = "printf 'X-Auth-Token: %s' \"$VOBIZ_AUTH_TOKEN\" | curl -s -H @-"
         return [
             f"Simulated providers   {url} (accounts: {', '.join(environment.accounts)})",
-            f"SIP registrar         {environment.server.sip_address} (UDP)",
+            f"SIP registrar         {tls} (TLS), {plain} (UDP, TCP)",
             f"OpenBao               {environment.vault.address if environment.has_vault else 'started by rotator run'}",
             f"Configuration         {config}",
             f"Secrets               {env} (only you can read it)",

@@ -59,6 +59,7 @@ class SimulatorServer:
         bind: str = "127.0.0.1",
         http_port: int = 0,
         sip_port: int = 0,
+        sips_port: int = 0,
         registrar_options: RegistrarOptions | None = None,
         observe: ExchangeObserver | None = None,
     ) -> None:
@@ -74,7 +75,13 @@ class SimulatorServer:
         self.limits = RateLimits()
         self._stopping = threading.Event()
         self.registrar = SimulatedRegistrar(
-            self._realms, clock, self.faults, bind=bind, port=sip_port, options=registrar_options
+            self._realms,
+            clock,
+            self.faults,
+            bind=bind,
+            port=sip_port,
+            tls_port=sips_port,
+            options=registrar_options,
         )
         try:
             self._server = HttpServer((bind, http_port), self._application(), self._stopping, observe)
@@ -91,8 +98,13 @@ class SimulatorServer:
 
     @property
     def sip_address(self) -> HostPort:
-        """The registrar's address (UDP)."""
+        """The registrar's address for UDP and TCP."""
         return self.registrar.address
+
+    @property
+    def sips_address(self) -> HostPort:
+        """The registrar's address for TLS."""
+        return self.registrar.tls_address
 
     @property
     def accounts(self) -> Mapping[str, SimulatedAccount]:

@@ -13,6 +13,9 @@ from rotator_simulator.devices.device import Device, DeviceTiming, ReadPublished
 from rotator_simulator.devices.sip_phone import SipPhone
 from rotator_simulator.simulated_api import SimulatedApi
 
+AUTHORITY_FILE = "sip-ca.pem"
+"""The name of the file with the registrar's authority, in the directory of the configuration."""
+
 
 @dataclass(frozen=True, slots=True)
 class SimulatedTarget:
@@ -41,7 +44,12 @@ class Addresses:
     """The addresses of a running simulator."""
 
     api: str  # base URL of every simulated API
-    registrar: HostPort
+    registrar: HostPort  # for UDP and TCP
+    registrar_tls: HostPort
+
+    def proving(self) -> Mapping[str, str]:
+        """Returns the settings of an account that proves passwords at the registrar. The file is beside them."""
+        return {"registrar": str(self.registrar_tls), "sip_ca_file": AUTHORITY_FILE}
 
 
 def _sip_phone(name: str, read: ReadPublished, addresses: Addresses, clock: Clock, timing: DeviceTiming) -> Device:

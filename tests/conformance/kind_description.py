@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sip_access import written_over_tls
+
 from rotator.core.secret import Secret
 from rotator.ports import Clock
 from rotator_simulator.account import SimulatedAccount, SimulatedCredential
@@ -18,7 +20,7 @@ def _create(account: "AccountUnderTest", username: str, password: Secret) -> Non
 
 
 def _registrar(account: "AccountUnderTest") -> Mapping[str, Any]:
-    return {"registrar": str(account.sandbox.sip_address)}
+    return written_over_tls(account.sandbox)
 
 
 def _accepted_by_sip(account: "AccountUnderTest", username: str, password: Secret) -> bool:

@@ -1,56 +1,30 @@
 """The HTTP endpoint on real sockets."""
 
-import http.client
 import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
 from polling import eventually
 from prometheus_client.parser import text_string_to_metric_families
+from running_endpoint import RunningEndpoint
+from structlog.testing import capture_logs
 
 from rotator.core.secret import Secret
-from rotator.daemon.http import ListenError, StatusServer
-from rotator.observe.fleet import KnownFleet
-from rotator.observe.health import BEAT, Health
-from rotator.observe.metrics import Metrics
+from rotator.daemon.clock import SystemClock
+from rotator.daemon.http import Endpoint, ListenError
+from rotator.fields.network import HostPort
+from rotator.observe.health import BEAT
 from rotator.observe.status_query import StatusQuery
-from rotator.testing import FakeClock
+from rotator.settings.http import HttpSettings
 
 SENTINEL = "Sentinel-Value-77"
-Status = Callable[[StatusQuery], dict[str, Any]]
-
-
-class RunningEndpoint:
-    """A running endpoint."""
-
-    def __init__(self, status: Status = lambda _: {"targets": []}, host: str = "127.0.0.1") -> None:
-        self.clock = FakeClock()
-        self.health = Health(self.clock)
-        self.metrics = Metrics(self.clock, "1.2.3", KnownFleet(self.clock), target_series=10)
-        self.host = host
-        self.server = StatusServer(host, 0, self.metrics.render, self.health, status)
-        self.server.start()
-
-    def ask(self, path: str, method: str = "GET", body: bytes | None = None) -> tuple[int, dict[str, str], bytes]:
-        with closing(http.client.HTTPConnection(self.host, self.server.port, timeout=10)) as connection:
-            connection.request(method, path, body)
-            answer = connection.getresponse()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-
-    def raw(self, request: bytes) -> bytes:
-        with closing(socket.create_connection((self.host, self.server.port), timeout=10)) as connection:
-            received = b""
-            with suppress(ConnectionError):  # the endpoint need not read all of what it refuses
-                connection.sendall(request)
-                while part := connection.recv(65_536):
-                    received += part
-            return received
 
 
 @pytest.fixture
@@ -67,22 +41,38 @@ def test_metrics_are_served_in_the_form_that_prometheus_reads(endpoint: RunningE
     assert "rotator_build_info" in names
 
 
-def test_healthz_says_whether_the_loop_makes_progress(endpoint: RunningEndpoint) -> None:
+def test_healthz_says_whether_the_loop_makes_progress_and_the_log_says_why_not_once(endpoint: RunningEndpoint) -> None:
     status, headers, body = endpoint.ask("/healthz")
-    assert (status, json.loads(body)) == (200, {"ok": True, "reasons": []})
+    assert (status, json.loads(body)) == (200, {"ok": True})
     assert headers["content-type"] == "application/json; charset=utf-8"
     endpoint.clock.advance(BEAT + timedelta(seconds=1))
-    status, _, body = endpoint.ask("/healthz")
-    assert status == 503
-    assert json.loads(body)["reasons"] == ["the scheduler's loop has been stuck for 181 s; 180 s are allowed"]
+    with capture_logs() as logged:
+        assert [endpoint.ask("/healthz")[::2] for _ in range(2)] == [(503, b'{"ok": false}\n')] * 2
+    stuck = "the scheduler's loop has been stuck for 181 s; 180 s are allowed"
+    assert logged == [{"event": "not alive", "log_level": "warning", "reasons": [stuck]}]
+    endpoint.health.beat()
+    assert endpoint.ask("/healthz")[0] == 200
+    endpoint.clock.advance(BEAT + timedelta(seconds=1))
+    with capture_logs() as logged:
+        endpoint.ask("/healthz")
+    assert len(logged) == 1
 
 
-def test_readyz_says_what_is_missing(endpoint: RunningEndpoint) -> None:
-    status, _, body = endpoint.ask("/readyz")
-    assert (status, len(json.loads(body)["reasons"])) == (503, 2)
+def test_readyz_does_not_show_what_is_missing_and_the_log_does(endpoint: RunningEndpoint) -> None:
+    endpoint.health.vault_failed("https://vault.example.com: no answer")
+    with capture_logs() as logged:
+        status, _, body = endpoint.ask("/readyz")
+    assert (status, json.loads(body)) == (503, {"ok": False})
+    assert "https://vault.example.com: no answer" in logged[0]["reasons"][1]
     endpoint.health.configuration_loaded()
     endpoint.health.vault_reached()
     assert endpoint.ask("/readyz")[0] == 200
+
+
+def test_probes_and_pages_are_on_ports_of_their_own(endpoint: RunningEndpoint) -> None:
+    asked = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
+    assert endpoint.raw(asked % b"/healthz", "/status").startswith(b"HTTP/1.1 404 ")
+    assert endpoint.raw(asked % b"/metrics", "/healthz").startswith(b"HTTP/1.1 404 ")
 
 
 def test_status_is_the_document(endpoint: RunningEndpoint) -> None:
@@ -130,6 +120,8 @@ def test_every_answer_is_uncached_unsniffed_and_says_nothing_of_the_server(
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["connection"] == "close"
+    assert abs(parsedate_to_datetime(headers["date"]).timestamp() - time.time()) < 100
     assert "server" not in headers
     assert "via" not in headers
 
@@ -137,7 +129,7 @@ def test_every_answer_is_uncached_unsniffed_and_says_nothing_of_the_server(
 @pytest.mark.parametrize("path", ["/", "/metrics/", "/status/../metrics", "/%2e%2e/etc/passwd", "/STATUS"])
 def test_any_other_path_is_not_found(endpoint: RunningEndpoint, path: str) -> None:
     status, _, body = endpoint.ask(path)
-    assert (status, json.loads(body)["pages"]) == (404, ["/healthz", "/metrics", "/readyz", "/status"])
+    assert (status, json.loads(body)["pages"]) == (404, ["/metrics", "/status"])
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
@@ -192,7 +184,7 @@ def test_a_secret_that_strays_into_the_document_is_not_served() -> None:
         endpoint.server.stop()
 
 
-def test_more_clients_than_threads_are_all_answered(endpoint: RunningEndpoint) -> None:
+def test_many_clients_at_once_are_all_answered(endpoint: RunningEndpoint) -> None:
     answers: list[int] = []
     clients = [threading.Thread(target=lambda: answers.append(endpoint.ask("/metrics")[0])) for _ in range(30)]
     for client in clients:
@@ -200,16 +192,30 @@ def test_more_clients_than_threads_are_all_answered(endpoint: RunningEndpoint) -
     for client in clients:
         client.join(timeout=20)
     assert answers == [200] * 30
-    assert sum(thread.name.startswith("waitress-") for thread in threading.enumerate()) == 4
 
 
 def test_silent_connections_do_not_keep_others_from_being_answered(endpoint: RunningEndpoint) -> None:
-    silent = [socket.create_connection((endpoint.host, endpoint.server.port), timeout=5) for _ in range(20)]
+    silent = [endpoint.connect(path) for path in ("/status", "/healthz") for _ in range(20)]
     try:
-        assert endpoint.ask("/healthz")[0] == 200
+        assert [endpoint.ask(path)[0] for path in ("/status", "/healthz")] == [200, 200]
     finally:
         for connection in silent:
             connection.close()
+
+
+def threads_of_the_endpoint() -> list[str]:
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith(("pages", "probes"))]
+
+
+def at(port: int, host: str = "127.0.0.1", probes: int = 0) -> Endpoint:
+    """An endpoint that answers nothing, at a port."""
+    settings = HttpSettings(listen=HostPort(host, port), probes=HostPort("127.0.0.1", probes))
+
+    def nothing(_: object) -> Any:
+        raise AssertionError("nobody asks")
+
+    return Endpoint(settings, nothing, nothing, SystemClock(threading.Event()))
 
 
 def test_stopping_lets_a_request_in_progress_end_and_frees_the_port() -> None:
@@ -232,7 +238,7 @@ def test_stopping_lets_a_request_in_progress_end_and_frees_the_port() -> None:
         thread.join(timeout=20)
     assert [(status, json.loads(body)) for status, body in answers] == [(200, {"slow": True})]
     port = endpoint.server.port
-    again = StatusServer("127.0.0.1", port, endpoint.metrics.render, endpoint.health, lambda _: {})
+    again = at(port)
     again.start()
     assert again.port == port
     again.stop()
@@ -254,21 +260,22 @@ def test_stopping_ends_in_time_though_a_page_hangs() -> None:
         endpoint.server.stop(timeout=0.3)
         assert time.monotonic() - began < 5
     release.set()
-    eventually(lambda: not any(thread.name == "http" for thread in threading.enumerate()), "the threads have ended")
+    eventually(lambda: not threads_of_the_endpoint(), "the threads have ended")
 
 
 def test_stopping_twice_or_before_the_start_is_harmless() -> None:
     endpoint = RunningEndpoint()
     endpoint.server.stop()
     endpoint.server.stop()
-    StatusServer("127.0.0.1", 0, endpoint.metrics.render, endpoint.health, lambda _: {}).stop()
-    with pytest.raises(ConnectionRefusedError):
-        endpoint.ask("/healthz")
+    at(0).stop()
+    for path in ("/healthz", "/status"):
+        with pytest.raises(ConnectionRefusedError):
+            endpoint.ask(path)
 
 
 def test_a_port_in_use_is_refused_with_what_to_change(endpoint: RunningEndpoint) -> None:
     port = endpoint.server.port
-    other = StatusServer("127.0.0.1", port, endpoint.metrics.render, endpoint.health, lambda _: {})
+    other = at(port)
     with pytest.raises(
         ListenError, match=rf"cannot listen on '127\.0\.0\.1', port {port}: another process uses this port; .*\(0 takes"
     ):
@@ -286,17 +293,20 @@ def test_a_port_in_use_is_refused_with_what_to_change(endpoint: RunningEndpoint)
 def test_an_address_that_cannot_be_listened_on_is_refused_with_what_to_change(
     host: str, port: int, advice: str
 ) -> None:
-    clock = FakeClock()
-    server = StatusServer(
-        host, port, Metrics(clock, "1", KnownFleet(clock), target_series=10).render, Health(clock), lambda _: {}
-    )
     with pytest.raises(ListenError, match=advice):
-        server.start()
+        at(port, host).start()
+    eventually(lambda: not threads_of_the_endpoint(), "the probes, which had begun, have stopped")
+
+
+def test_a_port_of_the_probes_in_use_is_refused_too(endpoint: RunningEndpoint) -> None:
+    with pytest.raises(ListenError, match=f"port {endpoint.server.probe_port}: another process uses this port"):
+        at(0, probes=endpoint.server.probe_port).start()
 
 
 def test_ipv6_works() -> None:
     endpoint = RunningEndpoint(host="::1")
     try:
         assert endpoint.ask("/healthz")[0] == 200
+        assert endpoint.ask("/status")[0] == 200
     finally:
         endpoint.server.stop()

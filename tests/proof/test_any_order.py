@@ -27,6 +27,7 @@ from rotator.core.audit_words import AuditVerb
 from rotator.core.backoff import Backoff
 from rotator.core.holding import Hold
 from rotator.core.model import Purpose, Request, Strategy, Target
+from rotator.core.origin import Origin
 from rotator.core.removal import RemovalImpossible, after_forgetting
 from rotator.core.schedule import Every
 from rotator.core.secret import Secret
@@ -209,7 +210,7 @@ class AnyOrder(RuleBasedStateMachine):
     def _rename(self, name: str, old: str, new: str) -> None:
         self.renaming[name] = old, new
         try:
-            moved = self.client.removal.rename(old, new, requested_by="tester", reason="because")
+            moved = self.client.removal.rename(old, new, origin=Origin("tester", "because"))
         except RemovalImpossible:
             del self.renaming[name]
             return
@@ -233,14 +234,14 @@ class AnyOrder(RuleBasedStateMachine):
         attempt = versioned.state.attempt if versioned is not None else None
         if attempt is not None:
             with suppress(StoreError):
-                self.client.abandon(self.targets[name], attempt.id, "tester", "because")
+                self.client.abandon(self.targets[name], attempt.id, Origin("tester", "because"))
 
     @rule(name=NAME)
     def target_is_adopted(self, name: str) -> None:
         with suppress(StoreError, AdoptionImpossible):
             plan = self.client.plan_adoption(self.targets[name], KnownToOperator())
             self.touched.add(name)  # if only the state document can be written, the command has to be repeated
-            self.client.adopt(self.targets[name], KnownToOperator(), plan, "tester", "because")
+            self.client.adopt(self.targets[name], KnownToOperator(), plan, Origin("tester", "because"))
 
     # -- what goes wrong
 
@@ -456,8 +457,7 @@ class AnyOrder(RuleBasedStateMachine):
             target.name,
             lambda state: after_forgetting(state, left, configured=True),
             AuditVerb.GIVE_UP,
-            requested_by="tester",
-            reason="closed",
+            origin=Origin("tester", "closed"),
         )
 
     def _come_to_rest(self) -> None:

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from fleet_events import EVENTS, draw_events
+from engine_harness import DAY
+from fleet_events import EVENTS, FleetEvent, draw_events
 from fleet_years import run_fleet, shortest
 
 SEEDS, YEARS = range(1, 4), 1.0
@@ -35,6 +36,13 @@ def test_a_fleet_keeps_every_promise_for_years(fleet_seed, count_run):
     if run.broken is not None:
         pytest.fail(shortest(run).report(), pytrace=False)
     count_run("fleet", "years", "simulated years of 100 targets", int(YEARS))
+
+
+def test_what_somebody_restores_of_a_target_that_has_ended_is_his_own():
+    """Seed 17: long after a retirement its document was rolled back. No process looks there; `rotate` begins anew."""
+    months = [("target_retired", 1), ("document_rolled_back", 5)]
+    events = [FleetEvent(30 * month * DAY, kind, "phone03", kind) for kind, month in months]
+    assert run_fleet(17, YEARS, 4, events).broken is None
 
 
 def test_every_kind_of_event_is_drawn():

@@ -7,12 +7,15 @@ was pasted into the wrong place: none is repeated.
 import copy
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
 import pytest
+import typer
 from faulted_lifecycles import REST
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
@@ -20,6 +23,7 @@ from invariants import InvariantChecker
 from simulated_accounts import SETUPS, TOKEN, SimulatedHarness
 
 from rotator.cli import main
+from rotator.cli.app import build
 from rotator.settings.document import parse
 
 SENTINEL = "sentinel-Tr0ub4dor-3x"
@@ -41,10 +45,17 @@ ODD = st.one_of(
 NAMES = ("name", "path", "username")
 REMOVED = "(removed)"
 DAMAGE = st.lists(st.tuples(st.integers(0, 9999), st.just(REMOVED) | ODD), max_size=3)
-COMMANDS = ("check-config", "status", "plan", "rotate", "undo", "verify-audit")
-WORDS = st.one_of(
+APPLICATION: Any = typer.main.get_command(build())
+# Every command but those that go on until they are stopped, and every option of each.
+COMMANDS = {
+    name: [*(option for one in command.params for option in one.opts if option.startswith("-")), "--help"]
+    for name, command in APPLICATION.commands.items()
+    if name not in ("run", "demo", "sandbox")
+}
+TYPED = st.one_of(
+    st.sampled_from(["phone", "phone*", "site=berlin", "0", "-1", "1e999", "99999999999999999999d", "json", "--", "-"]),
     st.sampled_from(
-        ["--all", "--compromised", "--reason", "--output", "json", "--config", "-c", "--help", "--", "-", "--take-over"]
+        ["[", "**", "=", "a=b=c", "../../etc/passwd", "/dev/null", "\u202e", "\x1b[2J", "%s%n", "{}", "x" * 5000]
     ),
     st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8),
 )
@@ -102,7 +113,7 @@ def test_no_configuration_makes_a_traceback(check_config, count_run, long_run):
     """The full example with up to three values replaced or removed: it is right, or exit code 2 says what is wrong."""
     codes = set()
 
-    @settings(max_examples=500 if long_run else 60, phases=UNSHRUNK)
+    @settings(max_examples=1000 if long_run else 60, phases=UNSHRUNK)
     @example([], ())
     @given(DAMAGE, st.sampled_from([(), ("--output", "json")]))
     def explore(damage, output):
@@ -148,15 +159,89 @@ def _pick(data: Any, number: int) -> tuple[Any, Any]:
     return found[number % len(found)] if found else (data, "vault")
 
 
-def test_nothing_that_is_typed_makes_a_traceback(capfd, monkeypatch, tmp_path, count_run, long_run):
-    """Any words after any command, where there is no configuration to go on with."""
-    monkeypatch.chdir(tmp_path)
+class _NoRights(BaseHTTPRequestHandler):
+    """Answers as a Vault does to a token that may do nothing."""
 
-    @settings(max_examples=500 if long_run else 60, phases=UNSHRUNK)
-    @given(st.sampled_from(COMMANDS), st.lists(WORDS, max_size=4))
-    def explore(command, words):
-        count_run("-", "-", "words typed")
-        code, printed = run_command(capfd, monkeypatch, command, *words)
+    def do_GET(self) -> None:
+        body = b'{"errors":["permission denied"]}'
+        self.send_response(403)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_PUT = do_LIST = do_PATCH = do_GET  # noqa: N815 - the names that the base class looks for
+
+    def log_message(self, *_: object) -> None:
+        """Keeps the test's own output clean."""
+
+
+@pytest.fixture
+def vault_without_rights() -> Iterator[str]:
+    """The address of a Vault that refuses everything at once."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _NoRights) as server:
+        serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        serving.join()
+
+
+@pytest.mark.parametrize("configured", [False, True], ids=["without a configuration", "with one"])
+def test_nothing_that_is_typed_makes_a_traceback(
+    capfd, monkeypatch, tmp_path, vault_without_rights, count_run, long_run, configured
+):
+    """Any options and words after any command. Where there is a configuration, it is right, and Vault refuses."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOKEN", SENTINEL)
+    target = {"name": "phone", "provider": "vobiz", "strategy": "replace", "credential": {"username": "phone1"}}
+    document = {
+        "vault": {"address": vault_without_rights, "auth": {"method": "token", "token": {"env": "TOKEN"}}},
+        "providers": {"vobiz": {"type": "vobiz", "auth_id": "MA_X", "auth_token": {"env": "TOKEN"}}},
+        "targets": [{**target, "path": "sip/phone", "labels": {"site": "berlin"}}],
+    }
+    (tmp_path / "right.yaml").write_text(json.dumps(document))
+
+    def words_of(command: str) -> st.SearchStrategy[tuple[str, list[str]]]:
+        word = st.sampled_from(COMMANDS[command]) | TYPED
+        return st.tuples(st.just(command), st.lists(word, max_size=5))
+
+    @settings(max_examples=1500 if long_run else 60, phases=UNSHRUNK)
+    @given(st.sampled_from(sorted(COMMANDS)).flatmap(words_of))
+    def explore(typed):
+        command, words = typed
+        count_run("-", "-", "words typed, with a configuration" if configured else "words typed")
+        own = ["-c", "right.yaml"] if configured and "-c" in COMMANDS[command] else []
+        code, printed = run_command(capfd, monkeypatch, command, *own, *words)
+        assert code in (0, 1, 2, 3), printed
+        assert "Traceback" not in printed
+        assert SENTINEL not in printed
+        assert printed.strip()
+
+    explore()
+
+
+RECORD = {"at": "2026-01-02T03:04:05Z", "event": "stage", "target": "phone", "hash": "0" * 64, "previous": "0" * 64}
+LINES = st.one_of(
+    st.binary(max_size=60),
+    st.text(max_size=30).map(str.encode),
+    st.dictionaries(st.sampled_from([*RECORD, "facts", "seq", "log"]), ODD, max_size=5).map(
+        lambda changed: json.dumps(RECORD | changed, default=str).encode()
+    ),
+    st.just(b"[" * 5000),
+    st.just(b'{"hash": ' + b"9" * 5000 + b"}"),
+)
+
+
+def test_no_audit_file_makes_a_traceback(capfd, monkeypatch, tmp_path, count_run, long_run):
+    """Lines of any form, where `verify-audit` expects its records."""
+    file = tmp_path / "audit.jsonl"
+
+    @settings(max_examples=1000 if long_run else 40, phases=UNSHRUNK)
+    @given(st.lists(LINES, max_size=4))
+    def explore(lines):
+        count_run("-", "-", "lines of an audit")
+        file.write_bytes(b"\n".join(lines))
+        code, printed = run_command(capfd, monkeypatch, "verify-audit", str(file))
         assert code in (0, 1, 2), printed
         assert "Traceback" not in printed
         assert printed.strip()

@@ -125,7 +125,7 @@ def run_with_provider_fault(environment, mode) -> str:
         eventually(lambda: environment.state(target).failures, lambda: environment.state(target), PATIENCE)
         noticed = time.monotonic() - began
         assert noticed < CALL + LOAD
-        assert daemon.status_code("/healthz") == 200
+        assert daemon.probe("/healthz") == 200
         wait_for_fault(proxy)
         stop = stop_in_time(daemon)
         daemon = environment.start()
@@ -160,7 +160,7 @@ def run_with_vault_fault(environment, mode) -> str:
         )
         noticed = time.monotonic() - began
         assert noticed < VAULT_CALL + LOAD
-        assert daemon.status_code("/healthz") == 200
+        assert daemon.probe("/healthz") == 200
         proxy.mode = ProxyMode.THROUGH
         wait_until_settled(environment, target, 2)
         assert environment.consumer_document(f"sip/{target}").password == opened.staged.password

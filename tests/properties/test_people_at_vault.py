@@ -18,6 +18,7 @@ from rotator.core.answers import Answer
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.holding import HoldReason
 from rotator.core.model import Credential, Purpose, TargetState
+from rotator.core.origin import Origin
 from rotator.core.schedule import Every
 from rotator.core.secret import Secret
 from rotator.ports import StoreDeleted
@@ -106,7 +107,9 @@ class History:
         known = KnownToOperator()
         with suppress(AdoptionImpossible):
             plan = self.engine.plan_adoption(self.world.target, known)
-            return isinstance(self.engine.adopt(self.world.target, known, plan, "tester", "because"), TargetState)
+            return isinstance(
+                self.engine.adopt(self.world.target, known, plan, Origin("tester", "because")), TargetState
+            )
         return False
 
     def crash(self) -> None:

@@ -46,7 +46,7 @@ class CommandOnHarness:
         purpose: Purpose = Purpose.ROTATE,
         how: HowToAct | None = None,
         output: Output = Output.JSON,
-        **flags: bool,
+        **flags: Any,
     ) -> int:
         """Runs the command and returns its exit code."""
         request = Request(purpose, "cli:me", "because", self.harness.clock.now(), **flags)

@@ -15,6 +15,7 @@ from typing import Any
 import short_calls
 from openbao_server import Bao
 from polling import eventually
+from sip_access import written_over_tls
 
 from rotator.core.model import TargetState
 from rotator.core.secret import Secret
@@ -62,7 +63,7 @@ class DaemonEnvironment:
                     "base_url": self.sandbox.http_url,
                     "auth_id": ACCOUNT,
                     "auth_token": {"env": "VOBIZ_TOKEN"},
-                    "registrar": str(self.sandbox.sip_address),
+                    **written_over_tls(self.sandbox),
                     "propagation": "1s",
                     "rate_limit": "200/s",
                 }
@@ -70,7 +71,7 @@ class DaemonEnvironment:
             "policies": {"fast": {"every": "1h", "overlap": "2s", "quarantine": "2s"}},
             "targets": [{"provider": "vobiz", "policy": "fast", **target} for target in targets],
             "daemon": {
-                "listen": "127.0.0.1:0",
+                "http": {"listen": "127.0.0.1:0", "probes": "127.0.0.1:0"},
                 "poll": "1s",
                 "stop_within": "35s",
                 "backoff": {"base": "1s", "cap": "2s"},
@@ -117,6 +118,11 @@ class DaemonEnvironment:
         lines = self.audit_file.read_text().splitlines() if self.audit_file.exists() else []
         return [json.loads(line) for line in lines]
 
+    def vault_audit(self) -> list[dict[str, Any]]:
+        """The records that Vault has, of all processes."""
+        segments = [segment for day in self.vault.audit.read() for segment in day.segments]
+        return [json.loads(line) for segment in segments for line in segment.lines]
+
     def rotations(self, target: str) -> int:
         return self.state(target).counts.succeeded
 
@@ -153,15 +159,22 @@ class Daemon:
 
     @property
     def url(self) -> str:
+        """Of /metrics and /status."""
         return f"http://127.0.0.1:{self.wait_for('listening')['port']}"
+
+    @property
+    def probes_url(self) -> str:
+        """Of /healthz and /readyz."""
+        return f"http://127.0.0.1:{self.wait_for('listening')['probes']}"
 
     def get(self, path: str) -> str:
         with urllib.request.urlopen(self.url + path, timeout=10) as answer:
             return str(answer.read().decode())
 
-    def status_code(self, path: str) -> int:
+    def probe(self, path: str) -> int:
+        """The status of the answer to a probe."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            with urllib.request.urlopen(self.probes_url + path, timeout=10) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
@@ -184,8 +197,10 @@ class Daemon:
 
 def _empty(bao: Bao, prefix: str) -> None:
     """Removes what other tests left in Vault: a daemon carries out what targets of theirs left behind."""
-    for folder in (prefix, "sip"):
+    folders = [prefix, "sip"]
+    for folder in folders:
         found = bao.call("LIST", f"secret/metadata/{folder}", also=404).get("data", {}).get("keys", [])
+        folders += [f"{folder}/{name.rstrip('/')}" for name in found if name.endswith("/")]
         for name in found:
             bao.call("DELETE", f"secret/metadata/{folder}/{name}")
 

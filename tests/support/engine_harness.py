@@ -93,7 +93,7 @@ class EngineHarness:
         """True where a device that reads Vault now is let in."""
         return bool(self.provider.accepts(self.consumer.username, self.consumer.password))
 
-    def request(self, engine: Engine, purpose: Purpose = Purpose.ROTATE, **flags: bool) -> None:
+    def request(self, engine: Engine, purpose: Purpose = Purpose.ROTATE, **flags: Any) -> None:
         engine.request(self.target, Request(purpose, "tester", "because", self.clock.now(), **flags))
 
     def settle(self, engine: Engine, span: timedelta, most: int = 500) -> Look:

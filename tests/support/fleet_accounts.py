@@ -30,6 +30,7 @@ from simulated_accounts import (
 from rotator.core.model import Strategy
 from rotator.core.secret import Secret
 from rotator.providers.sip import codec, register
+from rotator.providers.sip.links import DatagramLink
 from rotator.testing import FakeClock
 from rotator_simulator.account import CredentialEvent, Propagation, SimulatedCredential
 from rotator_simulator.providers.apinizer.api import ApinizerApi
@@ -232,7 +233,7 @@ class InProcessLink:
         self._left = seconds
 
     def send(self, datagram: bytes) -> None:
-        answer = registrar()._answer(codec.parse(datagram), self.getsockname())
+        answer = registrar().answer(codec.parse(datagram), self.getsockname())
         if answer:
             self._answers.append(answer)
 
@@ -252,11 +253,11 @@ def registrar_in_process(clock: FakeClock, lag: Propagation) -> Iterator[None]:
     """
 
     @contextmanager
-    def connected(_: object) -> Iterator[InProcessLink]:
-        yield InProcessLink(clock)
+    def connected(*_: object) -> Iterator[DatagramLink]:
+        yield DatagramLink(InProcessLink(clock), clock)  # type: ignore[arg-type]  # it has what is used of a socket
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(register, "_connected", connected)
+        patch.setattr(register, "connected", connected)
         patch.setattr(registrar(), "options", replace(registrar().options, propagation=lag))
         registrar()._answers.clear()
         yield

@@ -10,9 +10,10 @@ from simulated_accounts import STANDING
 
 from rotator.core.audit_words import AuditVerb
 from rotator.core.model import Strategy, Target
+from rotator.core.origin import Origin
 from rotator.core.removal import after_retirement
 
-_WHO = {"requested_by": "a person", "reason": "because"}
+_WHO = Origin("a person", "because")
 
 
 def policy_changed(world: FleetWorld, name: str, rng: Random) -> str | None:
@@ -57,7 +58,9 @@ def target_renamed(world: FleetWorld, name: str, rng: Random) -> str | None:
 
 def finish_rename(world: FleetWorld, old: str, new: str, dies_at: int = 0) -> object:
     """`rotator rename`, which may be cut anywhere and repeated."""
-    return world.command(world.targets[new], lambda engine: engine.removal.rename(old, new, **_WHO), dies_at=dies_at)
+    return world.command(
+        world.targets[new], lambda engine: engine.removal.rename(old, new, origin=_WHO), dies_at=dies_at
+    )
 
 
 def path_moved(world: FleetWorld, name: str, rng: Random) -> str | None:
@@ -122,9 +125,9 @@ def retire(world: FleetWorld, target: Target) -> bool:
         target,
         lambda engine: engine.removal.change(
             target.name,
-            lambda state: after_retirement(state, target.policy, now, at_once=False),
+            lambda state: after_retirement(state, target.policy, now, _WHO, at_once=False),
             AuditVerb.REQUEST_RETIREMENT,
-            **_WHO,
+            origin=_WHO,
         ),
     )
     watched = world.judge.targets[target.name]

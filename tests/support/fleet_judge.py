@@ -14,6 +14,7 @@ from invariants import OwedOverlap, denotes, is_in_ledger, may_be_set, names_cre
 from simulated_accounts import StoredCredential
 
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.left_over import is_empty
 from rotator.core.model import Credential, Purpose, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 from rotator.engine import Look
@@ -78,7 +79,11 @@ class FleetJudge:
     def state(self, watched: JudgedTarget) -> TargetState:
         """The state document, each credential in it at the account that it was really made at."""
         state = watched.state_in(self.world.store.states)
-        return located(state, self.world.identities) if self.world.had_another_key else state
+        if not self.world.had_another_key:
+            return state
+        if watched.located is None or watched.located[0] is not state:
+            watched.located = state, located(state, self.world.identities)
+        return watched.located[1]
 
     def _documents(self, watched: JudgedTarget) -> list[ConsumerDocument]:
         known = (self.world.store.consumers.get(path) for path in watched.paths)
@@ -237,7 +242,7 @@ class FleetJudge:
         if attempt is None or watched.open_attempt is None or watched.open_attempt[0] != attempt.id:
             watched.open_attempt = (attempt.id, now) if attempt is not None else None
         refused = [one for one in watched.in_use if not self.accepts(watched, one.username, one.password)]
-        if not refused:
+        if not refused or (watched.retired and is_empty(state)):  # what somebody restores then is his own
             watched.refused_since = None
             return
         if watched.refused_since is None:

@@ -15,6 +15,7 @@ from rotator.core.audit_words import AuditVerb
 from rotator.core.holding import HoldReason
 from rotator.core.left_over import left_over
 from rotator.core.model import Strategy, Target
+from rotator.core.origin import Origin
 from rotator.core.removal import after_forgetting
 from rotator.observe.needs import Need
 from rotator.observe.target_words import BLOCKED
@@ -154,8 +155,7 @@ def _forget(world: FleetWorld, watched: JudgedTarget, target: Target | None, los
             left.name,
             lambda known: after_forgetting(known, configured, configured=target is not None),
             AuditVerb.GIVE_UP,
-            requested_by="a person",
-            reason="because",
+            origin=Origin("a person", "because"),
         ),
     )
     if done is not None:

@@ -1,12 +1,14 @@
 """What people do to a simulated fleet: they ask rotator, and change things at the provider and in Vault by hand."""
 
 from random import Random
+from typing import Any
 
 from fleet_targets import JudgedTarget
 from fleet_world import FleetWorld
 
 from rotator.core.adoption import KnownToOperator
 from rotator.core.model import Purpose, Request, Target, TargetState
+from rotator.core.origin import Origin
 from rotator.core.secret import Secret
 from rotator.engine import Engine
 
@@ -42,7 +44,7 @@ def take_over_asked(world: FleetWorld, name: str, rng: Random) -> str | None:
     return asked(world, name, "rotate --take-over", take_over=True)
 
 
-def asked(world: FleetWorld, name: str, what: str, purpose: Purpose = Purpose.ROTATE, **flags: bool) -> str | None:
+def asked(world: FleetWorld, name: str, what: str, purpose: Purpose = Purpose.ROTATE, **flags: Any) -> str | None:
     if name not in world.targets:
         return None
     request = Request(purpose, "a person", "because", world.clock.now(), **flags)
@@ -64,7 +66,7 @@ def give_up(world: FleetWorld, watched: JudgedTarget) -> str | None:
     target, attempt = world.targets[watched.name], world.judge.state(watched).attempt
     if attempt is None:
         return None
-    done = world.command(target, lambda engine: engine.abandon(target, attempt.id, "a person", "because"))
+    done = world.command(target, lambda engine: engine.abandon(target, attempt.id, Origin("a person", "because")))
     watched.allowance += 1  # what was due is still due
     world.judge.settle(watched, by_us=False)
     world.wake(target.name)
@@ -80,7 +82,7 @@ def adopt(world: FleetWorld, target: Target) -> str | None:
     known = KnownToOperator()
 
     def act(engine: Engine) -> object:
-        return engine.adopt(target, known, engine.plan_adoption(target, known), "a person", "because")
+        return engine.adopt(target, known, engine.plan_adoption(target, known), Origin("a person", "because"))
 
     done = world.command(target, act)
     world.wake(target.name)

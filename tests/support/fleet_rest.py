@@ -16,6 +16,7 @@ from rotator.core.left_over import left_over, orphans
 from rotator.observe.needs import FUTURE, Need, needs
 from rotator.observe.target_figures import TargetSnapshot, max_age
 from rotator.observe.target_words import BLOCKED
+from rotator.testing.clock import START
 
 _LONG = 3 * DAY  # that something may be wrong before somebody has to know of it
 _UNSEEN = VERIFIED_EVERY + _LONG  # what people break at the provider is found by the next verification
@@ -80,7 +81,7 @@ def alarms(world: FleetWorld, watched: JudgedTarget) -> set[str]:
 def wrongs(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
     """Whatever has been wrong with a target for long enough that somebody has to know."""
     now, judge, state = world.clock.now(), world.judge, world.judge.state(watched)
-    calm = max((world.accounts[name].troubled_until or now - 30 * DAY for name in watched.accounts), default=now)
+    calm = max((world.accounts[name].troubled_until or START for name in watched.accounts), default=now)
 
     def long_since(since: timedelta, at: object) -> bool:
         return isinstance(at, type(now)) and now - max(at, min(calm, now)) > since

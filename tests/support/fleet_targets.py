@@ -71,6 +71,7 @@ class JudgedTarget:
     lost_context: bool = False  # people removed or rolled back its state document
     retired: bool = False
     removed_since: datetime | None = None  # it is not in the configuration
+    located: tuple[TargetState, TargetState] | None = None  # the last state as it was read, and as `located` made it
     look: Look | None = None
     visits: int = 0  # of the operator, in vain
 

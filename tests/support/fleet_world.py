@@ -33,12 +33,12 @@ from rotator.ports import StoreError
 from rotator.testing import Crash, FakeClock, FakeRandomness, MemoryAudit
 from rotator_simulator.account import Propagation
 
-SWEEP = 40 * DAY  # every process looks at every target this often, whatever the last look said
-_SWEEP_WITH_WRONG_CLOCKS = 7 * DAY
+SWEEP = 60 * DAY  # every process looks at every target this often, whatever the last look said
+_SWEEP_WITH_WRONG_CLOCKS = 30 * DAY
 _TAKE_OVER = timedelta(seconds=20)  # from the end of a process until another one does its work
 _STRAYS = 0.1  # of the looks, done by a process that the target does not belong to
 _FRUITLESS = 12  # looks in a row that change nothing, after which the next ones are spaced out
-_WIDEST = timedelta(hours=6)
+_WIDEST, _WIDEST_OF_THE_SAME = timedelta(hours=6), DAY  # between looks that change nothing, and that find the same
 _OPEN = timedelta(minutes=10)  # until the next look at a target on which something is under way
 T = TypeVar("T")
 _FRUITS = {Step.CLOSE, Step.UNDO, Step.DISABLE, Step.DELETE}
@@ -79,6 +79,7 @@ class FleetWorld:
         self._timers: dict[int, Callable[[], object]] = {}
         self._planned: dict[tuple[int, str], tuple[datetime, bool]] = {}  # whether it begins with what is in memory
         self._fruitless: dict[tuple[int, str], int] = defaultdict(int)
+        self._found: dict[tuple[int, str], tuple[object, int]] = {}  # what looks in a row have found, and how many
         self.accounts = {name: self._account(name, rng) for name in ACCOUNTS}
         self.identities = {  # the name of each account by how its provider knows it
             identity: key
@@ -218,7 +219,7 @@ class FleetWorld:
             return
         if process.down_until is not None and self.clock.now() < process.down_until:
             self._plan(number, name, process.down_until + timedelta(seconds=60 * self.luck.random()))
-            for other in self.live():
+            for other in self.live() if from_memory else ():  # something is due; others sweep by themselves
                 self._plan(self.processes.index(other), name, self.clock.now() + _TAKE_OVER, only_earlier=True)
             return
         self.looks += 1
@@ -256,13 +257,21 @@ class FleetWorld:
         sweep = now + (_SWEEP_WITH_WRONG_CLOCKS if wrong else SWEEP) * (0.75 + 0.5 * self.luck.random())
         following = sweep if look.next_look is None else min(look.next_look - process.clock.offset, sweep)
         spaced = max(self._fruitless[key] - _FRUITLESS, 0)
-        pause = min(timedelta(seconds=2.0 ** min(spaced, 20)), _WIDEST) if spaced else timedelta(seconds=0.2)
+        widest = _WIDEST_OF_THE_SAME if self._same(key, look) > _FRUITLESS else _WIDEST
+        pause = min(timedelta(seconds=2.0 ** min(spaced, 20)), widest) if spaced else timedelta(seconds=0.2)
         if look.state is not None and (look.state.attempt is not None or look.state.request is not None):
             following = min(following, now + _OPEN)
         following = max(following, now + pause)
         if look.outcome is Outcome.VAULT and self.store.unavailable_until is not None:
             following = max(following, self.store.unavailable_until + timedelta(seconds=60 * self.luck.random()))
         self._divide(number, name, following, sweep)
+
+    def _same(self, key: tuple[int, str], look: Look) -> int:
+        """How many looks in a row have found the same."""
+        found = look.outcome, look.hold and look.hold.reason
+        before, times = self._found.get(key, (None, 0))
+        self._found[key] = found, times + 1 if found == before else 1
+        return self._found[key][1]
 
     def _divide(self, number: int, name: str, following: datetime, sweep: datetime) -> None:
         """What is due is done by the process to which the target belongs, now and then by another; each sweeps."""

@@ -272,7 +272,7 @@ class DaemonRun:
 
     def scrape(self, daemon: Daemon) -> None:
         """Keeps what the endpoint shows and what the process list shows, for the search for secrets."""
-        self.scraped += [daemon.get(page) for page in ("/metrics", "/status", "/healthz", "/readyz")]
+        self.scraped += [daemon.get(page) for page in ("/metrics", "/status")]
         self.scraped += [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
 
     def secrets(self) -> set[str]:

@@ -22,6 +22,7 @@ from polling import eventually
 from rotator.core.secret import Secret
 from rotator.testing import FakeRandomness
 from rotator.vault.admin import VaultAdmin
+from rotator.vault.audit_store import VaultAuditStore
 from rotator.vault.auth import AppRole, Method, Token
 from rotator.vault.bootstrap import initialise
 from rotator.vault.client import VaultClient
@@ -129,6 +130,7 @@ class VaultAccess:
             Connection(address, **connection), method, clock=self.clock, randomness=FakeRandomness(), meter=self.meter
         )
         self.store = VaultStore(self.client, mount, prefix)
+        self.audit = VaultAuditStore(self.client, mount, prefix, FakeRandomness())
 
 
 _CONFIG = """\

@@ -34,8 +34,8 @@ Responder = Callable[[httpx.Request], httpx.Response]
 _REQUIRED: dict[str, dict[str, str]] = {
     "vobiz": {"auth_id": ACCOUNT},
     "vobiz-endpoint": {"auth_id": ACCOUNT},
-    "telnyx": {"connection_id": "conn1"},
-    "telnyx-connection": {},
+    "telnyx": {"connection_id": "conn1", "registrar": "off"},
+    "telnyx-connection": {"registrar": "off"},
     "apinizer": {"base_url": BASE, "project": "P"},
 }
 _KEYS = {"vobiz": "auth_token", "vobiz-endpoint": "auth_token", "apinizer": "access_token"}

@@ -18,8 +18,14 @@ providers:
   prod: {type: vobiz, auth_id: MA_1, auth_token: TOKEN}
 targets:
   - {name: phone, provider: prod, strategy: replace, credential: {username: phone01}, path: sip/phone}
-daemon: {listen: "0.0.0.0:9464"}
+daemon: {http: {listen: "0.0.0.0:9464", probes: "0.0.0.0:9465"}}
 """
+
+
+PROTECTED = (
+    "{listen: '0.0.0.0:9464', probes: '0.0.0.0:9465', token: {file: /run/secrets/http/token}, "
+    "tls: {certificate: /run/secrets/tls/tls.crt, key: /run/secrets/tls/tls.key}}"
+)
 
 
 def config(auth: str = "{method: kubernetes, role: rotator}", token: str = "{env: VOBIZ_AUTH_TOKEN}") -> str:
@@ -75,6 +81,21 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
             "egress": {
                 "sip": None,
                 "proxy": {"to": [{"podSelector": {}}], "ports": [{"protocol": "TCP", "port": 3128}]},
+            },
+        },
+    },
+    "protected": {
+        "config": config().replace('{listen: "0.0.0.0:9464", probes: "0.0.0.0:9465"}', PROTECTED),
+        "secretFiles": [
+            {"secretName": "rotator-http", "mountPath": "/run/secrets/http"},
+            {"secretName": "rotator-tls", "mountPath": "/run/secrets/tls"},
+        ],
+        "serviceMonitor": {"enabled": True},
+        "scrape": {
+            "tokenSecret": {"name": "rotator-http", "key": "token"},
+            "tlsConfig": {
+                "ca": {"secret": {"name": "rotator-tls", "key": "ca.crt"}},
+                "serverName": "demo-rotator.telephony.svc",
             },
         },
     },

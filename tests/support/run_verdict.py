@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from killed_daemons import DaemonRun, RunTarget
 
-from rotator.observe.chain import verify
+from rotator.core.audit_check import AuditCheck
 from rotator_simulator.account import CredentialEvent, HistoryEntry
 
 
@@ -134,9 +134,17 @@ def devices_served(run: DaemonRun) -> Iterator[str]:
 
 
 def audit_whole(run: DaemonRun) -> Iterator[str]:
-    """The chain is unbroken; a line that a kill tore is accounted for by the line after it."""
-    with run.environment.audit_file.open("rb") as lines:
-        yield from (f"audit line {problem.line}: {problem.what}" for problem in verify(lines).problems)
+    """Every record is authentic and none is missing, in the file and in Vault, whatever a kill cut short."""
+    store = run.environment.vault.audit
+    stored = AuditCheck(store.key(), in_vault=True)
+    stored.stored(store.read())
+    in_vault = stored.result()
+    copy = AuditCheck(store.key(), in_vault=False)
+    for number, line in enumerate(run.environment.audit_file.read_bytes().splitlines(), 1):
+        copy.line(f"line {number}", line)
+    in_file = copy.result(stored={end.chain: end for end in in_vault.ends})
+    for where, checked in (("Vault", in_vault), ("the file", in_file)):
+        yield from (f"the audit in {where}: {problem.place}: {problem.what}" for problem in checked.problems)
 
 
 def nothing_leaked(run: DaemonRun) -> Iterator[str]:

@@ -5,7 +5,8 @@ UDP to the sandbox's own registrar. `SimulatedHarness` is an `EngineHarness` who
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -18,7 +19,9 @@ from urllib.parse import unquote
 import httpx
 from engine_harness import POLICY, EngineHarness
 from flask import Flask
+from flask.globals import _cv_app, _cv_request
 from provider_fixtures import account_options
+from werkzeug.exceptions import HTTPException
 
 from rotator.core.model import Capabilities, Strategy, Target
 from rotator.core.secret import Secret
@@ -70,10 +73,18 @@ CARRIED_OUT = {RequestFault.LOST_ANSWER, RequestFault.SILENCE_AFTER, RequestFaul
 
 
 class ApplicationTransport(httpx.BaseTransport):
-    """Carries requests to a Flask application, past everything that only a web server needs."""
+    """Carries requests to a Flask application, past everything that only a web server needs.
+
+    Flask's own way of entering a request costs more than the simulated provider: it binds the routes to a host twice
+    and opens a session. Here the routes are bound once, and each request is a context with nothing else in it.
+    """
 
     def __init__(self, application: Flask) -> None:
         self._application = application
+        self._routes = application.url_map.bind("")
+        self._inside = application.app_context()
+        self._context = application.test_request_context()
+        self._context._session = application.session_interface.make_null_session(application)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         body, url = request.read(), request.url
@@ -90,10 +101,27 @@ class ApplicationTransport(httpx.BaseTransport):
         for name, value in request.headers.items():
             key = name.upper().replace("-", "_")
             environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
-        with self._application.request_context(environ):
+        with self._entered(environ):
             answer = self._application.full_dispatch_request()
         content = httpx.ByteStream(answer.get_data())
         return httpx.Response(answer.status_code, headers=list(answer.headers), stream=content)
+
+    @contextmanager
+    def _entered(self, environ: dict[str, Any]) -> Iterator[None]:
+        context = copy(self._context)  # requests may be under way on several threads
+        context.request = asked = self._application.request_class(environ)
+        try:
+            path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+            asked.url_rule, arguments = self._routes.match(path, method, return_rule=True)
+            asked.view_args = dict(arguments)
+        except HTTPException as error:
+            asked.routing_exception = error
+        application, entered = _cv_app.set(self._inside), _cv_request.set(context)
+        try:
+            yield
+        finally:
+            _cv_request.reset(entered)
+            _cv_app.reset(application)
 
 
 class FaultyTransport(httpx.BaseTransport):
@@ -273,11 +301,10 @@ _current = _RegistrarRealms()
 
 @cache
 def registrar() -> SimulatedRegistrar:
-    """A registrar on a free UDP port, for the rest of this process."""
+    """A registrar on free ports, for the rest of this process."""
     made = SimulatedRegistrar(
         lambda: _current.realms, _current, FaultInjector(), options=RegistrarOptions(propagation=LAG)
     )
-    made._thread.daemon = True
     made.start()
     return made
 
@@ -294,7 +321,8 @@ def vobiz(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount:
     api = VobizApi([account], clock)
     api.read_as(**readings)
     _current.serve(api.realms(), clock)
-    options = account_options(kind, TOKEN, base_url=BASE, auth_id=account.name, registrar=registrar().address)
+    where = {"registrar": registrar().address, "sip_transport": "udp"}
+    options = account_options(kind, TOKEN, base_url=BASE, auth_id=account.name, **where)
     record_kind = "endpoint" if kind == "vobiz-endpoint" else "credential"
     transport = FaultyTransport(_application(api), lambda: clock)
     return ProviderAccount(kind, clock, transport, api, options, account, lambda record: record.id, record_kind, LAG)
@@ -307,7 +335,8 @@ def telnyx(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount
     api.read_as(**readings)
     _current.serve({domain: account}, clock)
     connection = account.create(telnyx_connections.KIND, "trunk", STANDING, {"connection_name": "trunk"}, identity="17")
-    keys = {"base_url": f"{BASE}/v2", "registrar": registrar().address, "domain": domain}
+    where = {"registrar": registrar().address, "sip_transport": "udp"}
+    keys = {"base_url": f"{BASE}/v2", **where, "domain": domain}
     telephony = kind == "telnyx"
     options = account_options(kind, TOKEN, **keys, **({"connection_id": connection.id} if telephony else {}))
     record_kind = telnyx_api.KIND if telephony else telnyx_connections.KIND

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from openapi_contract import Contract
 from provider_fixtures import RecordingMeter, account_options
+from sip_access import over_tls
 
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
@@ -56,7 +57,7 @@ class TelnyxSandbox:
 
     def open(self, kind: str, *, read_only: bool = False, **more: Any) -> Provider:
         """A provider of this kind, as the daemon makes it."""
-        keys = {"registrar": self.sandbox.sip_address if self._register else None} | more
+        keys = (over_tls(self.sandbox) if self._register else {"registrar": "off"}) | more
         if kind == "telnyx":
             keys = {"connection_id": CONNECTION} | keys
         options = account_options(kind, self._key, base_url=f"{self.sandbox.http_url}/v2", **keys)

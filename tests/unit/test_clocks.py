@@ -1,7 +1,9 @@
 """What is repeated beside a `with`: by the machine's clock on a thread, by the clock of tests when that is moved."""
 
+from contextlib import ExitStack
 from datetime import timedelta
 from threading import Event, active_count
+from threading import enumerate as threads
 
 import pytest
 
@@ -12,7 +14,7 @@ MOMENT, SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
 
 
 def test_the_machines_clock_repeats_until_the_with_ends():
-    calls, enough, before = [], Event(), active_count()
+    calls, enough = [], Event()
 
     def act() -> bool:
         calls.append(len(calls))
@@ -23,8 +25,37 @@ def test_the_machines_clock_repeats_until_the_with_ends():
     with SystemClock(Event()).repeat(MOMENT, act):
         assert enough.wait(10)
     seen = len(calls)
-    assert active_count() == before
+    assert "repeat" not in {thread.name for thread in threads()}
     assert len(calls) == seen
+
+
+def test_what_is_over_before_its_first_interval_costs_no_thread_of_its_own():
+    clock, before = SystemClock(Event()), active_count()
+    for _ in range(100):
+        with clock.repeat(3600 * SECOND, lambda: True):
+            assert active_count() <= before + 1
+    with ExitStack() as many:
+        for _ in range(100):
+            many.enter_context(clock.repeat(3600 * SECOND, lambda: True))
+        assert active_count() <= before + 1
+
+
+def test_several_are_repeated_at_once_and_a_slow_one_holds_up_nobody():
+    clock, slow_began, slow_may_end, quick = SystemClock(Event()), Event(), Event(), Event()
+
+    def slow() -> bool:
+        slow_began.set()
+        return slow_may_end.wait(10)
+
+    def act() -> bool:
+        quick.set()
+        return True
+
+    with clock.repeat(MOMENT, slow):
+        assert slow_began.wait(10)
+        with clock.repeat(MOMENT, act):
+            assert quick.wait(10)
+        slow_may_end.set()
 
 
 def test_the_machines_clock_repeats_while_the_process_stops_and_until_it_is_told_to_end():
@@ -43,10 +74,17 @@ def test_the_machines_clock_repeats_while_the_process_stops_and_until_it_is_told
 
 
 def test_a_with_that_fails_ends_what_is_repeated():
-    before = active_count()
-    with pytest.raises(KeyError), SystemClock(Event()).repeat(SECOND, lambda: True):
+    clock, calls, later = SystemClock(Event()), [], Event()
+
+    def act() -> bool:
+        later.set()
+        return False
+
+    with pytest.raises(KeyError), clock.repeat(100 * MOMENT, lambda: calls.append("failed") is None):
         raise KeyError
-    assert active_count() == before
+    with clock.repeat(100 * MOMENT, act):
+        assert later.wait(10)
+    assert calls == []
 
 
 def test_the_clock_of_tests_repeats_at_the_times_themselves():

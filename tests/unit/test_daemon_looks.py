@@ -10,6 +10,7 @@ import pytest
 from engine_harness import REPLACE
 
 from rotator.core.actions import Step
+from rotator.core.bell import Bell
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Credential, Purpose, Request, Target, TargetState
 from rotator.core.secret import Secret
@@ -84,6 +85,64 @@ def test_a_wait_ends_with_the_last_look(looks: Looks, engine: BlockingEngine) ->
     assert looks.wait(SOON)
     assert looks.running() == []
     thread.join()
+
+
+class DownStore(MemoryStore):
+    """Does not answer until `up` is set. `asked` is released by each try."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.up = threading.Semaphore(0), threading.Event()
+
+    def read_bell(self) -> Bell:
+        self.asked.release()
+        assert self.up.wait(20) or self.up.is_set()
+        return super().read_bell()
+
+
+def several_while_vault_is_down(looks: Looks, engine: BlockingEngine, store: MemoryStore) -> list[threading.Thread]:
+    """One look has failed and asks Vault whether it is back; five more begin meanwhile."""
+    assert looks.components is not None
+    looks.components.store = store  # type: ignore[misc]
+    engine.released.set()
+    engine.answer = look_that(outcome=Outcome.VAULT, message="down", next_look=NOW + timedelta(seconds=5))
+    threads = [threading.Thread(target=looks.look, args=(PHONE,)) for _ in range(6)]
+    threads[0].start()
+    assert store.asked.acquire(timeout=20)
+    for thread in threads[1:]:
+        thread.start()
+    for thread in threads[1:]:
+        thread.join(0.02)
+    return threads
+
+
+def test_while_vault_is_down_one_worker_asks_and_the_others_wait(looks: Looks, engine: BlockingEngine) -> None:
+    """A fleet whose workers all try again every five seconds would meet a Vault that has just come back."""
+    store = DownStore()
+    store.failing = [StoreUnavailable("down"), StoreUnavailable("down")]
+    threads = several_while_vault_is_down(looks, engine, store)
+    assert len(engine.seen) == 1
+    assert looks.running() == []
+    began = looks._clock.monotonic()
+    engine.answer = look_that()
+    store.up.set()
+    for thread in threads:
+        thread.join(20)
+    assert len(engine.seen) == 6
+    assert store.failing == []
+    assert looks._clock.monotonic() - began == 10.0, "five seconds between two tries"
+
+
+def test_a_stop_waits_for_no_vault(looks: Looks, engine: BlockingEngine) -> None:
+    store = DownStore()
+    store.failing = [StoreUnavailable("down")] * 1000
+    threads = several_while_vault_is_down(looks, engine, store)
+    looks.stop(lambda: None)
+    store.up.set()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+    assert len(engine.seen) == 1
 
 
 def test_after_a_stop_nothing_begins(looks: Looks, engine: BlockingEngine) -> None:

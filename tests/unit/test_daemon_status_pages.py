@@ -22,7 +22,7 @@ TARGETS = 450
 
 @pytest.fixture
 def composition(tmp_path: Path) -> Iterator[Composition]:
-    account = {"type": "vobiz", "auth_token": {"env": "TOKEN"}, "registrar": "127.0.0.1:5060"}
+    account = {"type": "vobiz", "auth_token": {"env": "TOKEN"}, "registrar": "127.0.0.1:5061"}
     document = {
         "vault": {"address": "http://127.0.0.1:9", "auth": {"method": "token", "token": {"env": "TOKEN"}}},
         "providers": {"a": {**account, "auth_id": "MA_A"}, "b": {**account, "auth_id": "MA_B"}},

@@ -1,6 +1,8 @@
 """The two distributions: rotator's wheel, sdist and image hold nothing of the simulator, and the two versions agree."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -21,10 +23,10 @@ def project(folder: Path) -> dict:
     return tomllib.loads((folder / "pyproject.toml").read_text())["project"]
 
 
-def build(folder: Path, target: Path) -> tuple[Path, Path]:
+def build(folder: Path, target: Path, **environ: str) -> tuple[Path, Path]:
     """Builds a wheel and an sdist; needs no index."""
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(target), "-t", "wheel", "-t", "sdist"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, cwd=folder, env=os.environ | environ, check=True, capture_output=True, timeout=60)
     return next(target.glob("*.whl")), next(target.glob("*.tar.gz"))
 
 
@@ -61,6 +63,19 @@ def test_the_sdist_has_nothing_of_the_simulator_and_builds_the_same_wheel(
     again, _ = build(tmp_path / f"rotator-{__version__}", tmp_path / "again")
     with zipfile.ZipFile(wheel) as first, zipfile.ZipFile(again) as second:
         assert sorted(first.namelist()) == sorted(second.namelist())
+
+
+def test_the_archives_are_the_same_to_the_bit_wherever_they_are_built(
+    rotator: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """In another folder and time zone, with other times and modes of the files, and other hashes of strings."""
+    copy = tmp_path / "elsewhere"
+    ignored = shutil.ignore_patterns(".git", ".venv", "dist", ".*_cache", "__pycache__")
+    shutil.copytree(ROOT, copy, ignore=ignored, copy_function=shutil.copyfile)
+    for file in copy.rglob("*.py"):
+        file.chmod(0o600)
+    again = build(copy, tmp_path / "again", TZ="Asia/Tokyo", PYTHONHASHSEED="7", LC_ALL="C")
+    assert [file.read_bytes() for file in again] == [file.read_bytes() for file in rotator]
 
 
 def test_the_image_copies_and_installs_nothing_of_the_simulator() -> None:

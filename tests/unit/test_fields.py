@@ -14,7 +14,7 @@ from rotator.fields.network import HostPort, RateLimit
 from rotator.fields.text import INVALID, FilePath, LoadContext, Name, UrlSegment, VaultPath
 
 URL = "write it as 'https://host' or 'https://host:port/path'"
-HOST_PORT = "write it as 'host:port', such as 'sip.example.com:5060'"
+HOST_PORT = "write it as 'host:port', such as 'sip.example.com:5061'"
 CONTEXT = LoadContext({}, Path("/folder"))
 
 

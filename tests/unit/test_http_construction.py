@@ -7,7 +7,8 @@ from provider_fixtures import BASE, TOKEN, FakeNetwork, answer, answers_in_turn
 
 from rotator.core.secret import Secret
 from rotator.providers.http.calls import HttpRequest, path
-from rotator.providers.http.client import Http, HttpOptions, ReadOnlyViolation
+from rotator.providers.http.client import Http, HttpOptions
+from rotator.providers.http.transport import ReadOnlyViolation
 from rotator.testing import FakeClock, NullMeter
 
 

@@ -10,8 +10,9 @@ from rotator.core.answers import Unknown
 from rotator.core.secret import Secret
 from rotator.fields.network import RateLimit
 from rotator.providers.http.calls import HttpRequest
-from rotator.providers.http.client import Http, ReadOnlyViolation
+from rotator.providers.http.client import Http
 from rotator.providers.http.replies import HttpReply
+from rotator.providers.http.transport import ReadOnlyViolation
 
 ELSEWHERE = "https://gateway.example.test/x"
 AUTHORIZATION = {"Authorization": Secret(f"Basic {PASSWORD}")}

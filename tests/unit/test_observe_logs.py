@@ -35,7 +35,7 @@ def logging_restored() -> Iterator[None]:
     """Logging is global: every test leaves it as it was."""
     root = logging.getLogger()
     handlers, level, hooks = root.handlers[:], root.level, (sys.excepthook, threading.excepthook)
-    levels = {name: logging.getLogger(name).level for name in (*logs.LOUD, *logs.URLS, "waitress.queue")}
+    levels = {name: logging.getLogger(name).level for name in (*logs.LOUD, *logs.URLS)}
     yield
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
@@ -249,7 +249,7 @@ def test_an_unknown_level_or_format_is_refused_with_what_is_right(level: str, fo
 @pytest.mark.parametrize("level", ["debug", "info", "warning"])
 def test_libraries_that_log_urls_are_quiet_at_every_level(level: str) -> None:
     Logged(level=level)
-    for name in ("httpx", "httpcore.connection", "urllib3.connectionpool", "requests", "waitress"):
+    for name in ("httpx", "httpcore.connection", "urllib3.connectionpool", "requests"):
         assert logging.getLogger(name).getEffectiveLevel() == logging.WARNING
     loud = logging.DEBUG if level == "debug" else logging.WARNING
     for name in ("apscheduler.scheduler", "hvac", "werkzeug"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from rotator.core.audit_chain import Position
 from rotator.core.clocks import Clocks
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import (
@@ -29,7 +30,6 @@ from rotator.core.schedule import Cron, Every, Schedule, Window, next_due
 from rotator.core.secret import Secret
 from rotator.observe.audit import AuditStatus
 from rotator.observe.catalogue import METRICS, documentation
-from rotator.observe.chain import Position
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.metrics import Metrics
 from rotator.observe.target_figures import max_age

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rotator.core.audit_chain import Position
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
@@ -30,7 +31,6 @@ from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret
 from rotator.observe import status
 from rotator.observe.audit import AuditStatus
-from rotator.observe.chain import Position
 from rotator.observe.status import Surroundings, status_document
 from rotator.testing import CHOSEN, GENERATED, FakeClock
 
@@ -200,7 +200,7 @@ def test_every_key_is_documented() -> None:
     document = status_document([TARGET], {"phone": full_state(), "gone": full_state()}, NOW, around)
     words = {key for key in _keys(document) if f"`{key}`" not in (status.__doc__ or "")}
     assert words <= set(Counts.__dataclass_fields__)
-    assert document["audit"] == {"chain": "c", "sequence": 4, "hash": "h", "waiting": 1, "problem": "full"}
+    assert document["audit"] == {"chain": "c", "sequence": 4, "mac": "h", "waiting": 1, "problem": "full"}
 
 
 @pytest.mark.parametrize(

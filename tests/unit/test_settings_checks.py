@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from settings_texts import ENVIRON, GOOD, changed, complaints, mistakes, warnings_of
 
 from rotator.core.model import Capabilities
@@ -13,7 +14,15 @@ from rotator.core.passwords import PasswordRules, generate
 from rotator.fields.proxy import ProxySettings
 from rotator.fields.text import LoadContext
 from rotator.providers.vobiz.options import VobizOptions
-from rotator.settings import Settings, account_checks, policy_checks, selection_checks, strength, target_checks
+from rotator.settings import (
+    Settings,
+    account_checks,
+    http_checks,
+    policy_checks,
+    selection_checks,
+    strength,
+    target_checks,
+)
 from rotator.settings.checks import CHECKS, all_findings
 from rotator.settings.document import parse
 
@@ -174,7 +183,7 @@ def test_every_check_is_run_once():
     """No check is forgotten or listed twice."""
     written = {
         check
-        for module in (account_checks, policy_checks, selection_checks, target_checks)
+        for module in (account_checks, http_checks, policy_checks, selection_checks, target_checks)
         for name, check in vars(module).items()
         if not name.startswith("_") and getattr(check, "__module__", "") == module.__name__
     }
@@ -214,6 +223,40 @@ def test_the_odds_are_those_of_drawing():
         generate(rules, choice)
 
     assert 300 * rules.length / drawn == pytest.approx(strength.odds(rules), rel=0.2)
+
+
+def endpoint_settings(folder: Path, *, mode: int = 0o640, listen: str = "0.0.0.0:9464") -> str:
+    """A configuration with a certificate, a key of this mode, and a token."""
+    certificate = trustme.CA().issue_cert("rotator.example.com")
+    certificate.cert_chain_pems[0].write_to_path(folder / "tls.crt")
+    certificate.private_key_pem.write_to_path(folder / "tls.key")
+    (folder / "tls.key").chmod(mode)
+    tls = "{certificate: tls.crt, key: tls.key}"
+    return GOOD + f"daemon: {{http: {{listen: '{listen}', token: {{env: ROTATOR_HTTP_TOKEN}}, tls: {tls}}}}}\n"
+
+
+def test_an_endpoint_with_a_certificate_and_a_token_needs_no_warning(tmp_path):
+    assert warnings_of(endpoint_settings(tmp_path), tmp_path) == ()
+
+
+def test_a_key_that_everybody_can_read_is_warned_of(tmp_path):
+    (warning,) = warnings_of(endpoint_settings(tmp_path, mode=0o644), tmp_path)
+    assert (warning.key, warning.what) == ("daemon.http.tls.key", "every user of this machine can read this key")
+
+
+@pytest.mark.parametrize(("listen", "warned"), [("0.0.0.0:9464", True), ("127.0.0.1:9464", False)])
+def test_a_token_that_crosses_a_network_without_tls_is_warned_of(tmp_path, listen, warned):
+    text = endpoint_settings(tmp_path, listen=listen).replace(", tls: {certificate: tls.crt, key: tls.key}", "")
+    said = [f"{warning.key} {warning.sentence}" for warning in warnings_of(text, tmp_path)]
+    assert said == ["daemon.http.token crosses the network unprotected; set daemon.http.tls as well"] * warned
+
+
+def test_a_key_that_belongs_to_another_certificate_is_refused_without_its_text(tmp_path):
+    text = endpoint_settings(tmp_path)
+    trustme.CA().issue_cert("other.example.com").private_key_pem.write_to_path(tmp_path / "tls.key")
+    said = "the files tls.crt and tls.key do not hold a certificate and its key in PEM form, without a passphrase"
+    remedy = "give a certificate and the key that belongs to it"
+    assert complaints(text, tmp_path) == [f"config.yaml:20: daemon.http.tls: {said}; {remedy}"]
 
 
 def key_at(path: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from long_runs import examples
-from settings_texts import CONFIG, ENVIRON, SENTINEL
+from settings_texts import CONFIG, ENVIRON, GOOD, SENTINEL
 
 from rotator.settings import ConfigError, ConfigProblem, Settings, check
 from rotator.settings.document import parse
@@ -117,6 +117,32 @@ def test_no_damage_to_the_text_makes_a_traceback(folder, data):
         text = text[:start] + data.draw(st.text(alphabet=":-[]{}\"'\n\t #&*!|a0", max_size=4)) + text[end:]
 
     is_explained(loaded(text, folder))
+
+
+LISTS = {
+    "list.csv": 'name,provider,strategy,username,new,path,label.site\r\na,prod,replace,a01,,"sip/a",berlin\r\n',
+    "list.jsonl": '{"name": "a", "provider": "prod", "strategy": "replace", "path": "sip/a"}\n{"name": "b"}\n',
+    "list.yaml": "targets:\n  - {name: a, provider: prod, strategy: in-place, credential: {username: a}}\n",
+}
+
+
+@examples(100)
+@given(st.sampled_from(sorted(LISTS)), st.data())
+def test_no_damage_to_a_list_of_targets_makes_a_traceback(folder, name, data):
+    """Bytes removed, inserted and doubled anywhere in an included file, whatever they encode."""
+    content = LISTS[name].encode()
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(content)))
+        end = min(len(content), start + data.draw(st.integers(0, 20)))
+        odd = st.sampled_from(
+            [b'"', b",", b"\r", b"\n", b"\0", b"\xff", b"{", b"[" * 3000, b"\xef\xbb\xbf", b"9" * 5000]
+        )
+        content = (
+            content[:start] + data.draw(odd | st.binary(max_size=3)) * data.draw(st.integers(1, 2)) + content[end:]
+        )
+    (folder / name).write_bytes(content)
+
+    is_explained(loaded(GOOD[: GOOD.index("targets:")] + f"include: [{name}]\n", folder))
 
 
 SECRETS = [

@@ -285,7 +285,7 @@ def test_a_minimal_configuration_has_sane_defaults(tmp_path):
     assert target == Target("phone", "prod", Strategy.REPLACE, ("phone01",), "sip/phone", unverified)
     assert settings.core_policies() == {"default": policy}
     assert (settings.vault.mount, settings.vault.state_prefix) == ("secret", "rotator/state")
-    assert (str(settings.daemon.listen), settings.daemon.workers) == ("127.0.0.1:9464", 8)
+    assert (str(settings.daemon.http.listen), settings.daemon.workers) == ("127.0.0.1:9464", 8)
     assert settings.daemon.backoff.core().cap == timedelta(hours=1)
     assert (settings.log.level.value, settings.log.format.value, settings.audit.file) == ("info", "auto", None)
     assert settings.providers["prod"].base_url == "https://api.vobiz.ai"
@@ -300,7 +300,7 @@ def test_everything_reaches_the_core(tmp_path):
         "    password: {length: 18, lower: 2, upper: 3, digits: 4, symbol: 2, symbols: '!_'}\n")  # fmt: skip
     text = changed(text, "strategy: replace", "strategy: alternating")
     text = changed(text, "{username: phone01}", "{usernames: [phonea, phoneb]}")
-    text = changed(text, "auth_id: MA_1", "auth_id: MA_1\n    registrar: sip.example.com:5060")
+    text = changed(text, "auth_id: MA_1", "auth_id: MA_1\n    registrar: sip.example.com:5061")
 
     (target,) = load_text(text, tmp_path).core_targets()
 

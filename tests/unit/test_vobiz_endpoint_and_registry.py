@@ -181,9 +181,9 @@ def test_the_default_password_rules_can_be_met_everywhere(name):
 @pytest.mark.parametrize("name", VOBIZ)
 def test_the_proof_and_the_propagation_follow_the_options(name):
     plain = account_options(name).capabilities
-    probed = account_options(name, registrar="r:5060", propagation="5s").capabilities
+    probed = account_options(name, registrar="r:5061", propagation="5s").capabilities
     assert not plain.proof.tries_password
-    assert probed.proof == Proof("SIP REGISTER", tries_password=True)
+    assert probed.proof == Proof("SIP REGISTER over TLS", tries_password=True)
     assert (plain.propagation, probed.propagation) == (timedelta(seconds=30), timedelta(seconds=5))
 
 

@@ -47,8 +47,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
 {{/*
-What the templates need of the configuration, as YAML: port, tokenFile (empty: no token is mounted). Refuses what cannot
-work in this pod. Everything else is checked by rotator itself, at its start.
+What the templates need of the configuration, as YAML: port, probes, scheme, tokenFile (empty: no token is mounted).
+Refuses what cannot work in this pod. Everything else is checked by rotator itself, at its start.
 */}}
 {{- define "rotator.facts" -}}
 {{- $config := fromYaml .Values.config -}}
@@ -63,14 +63,15 @@ work in this pod. Everything else is checked by rotator itself, at its start.
 {{- if ($config.audit | default dict).file -}}
 {{- fail "config: audit.file needs a disk, and these pods have none; leave it out, and the audit goes to standard output" -}}
 {{- end -}}
-{{- $listen := $daemon.listen | default "127.0.0.1:9464" -}}
-{{- $host := regexReplaceAll ":[0-9]+$" $listen "" -}}
-{{- $port := regexFind "[0-9]+$" $listen | int -}}
-{{- if or (hasPrefix "127." $host) (eq $host "localhost") (eq $host "[::1]") -}}
-{{- fail (printf "config: daemon.listen is %s, where neither probes nor Prometheus reach it; write 0.0.0.0:9464" $listen) -}}
+{{- $http := $daemon.http | default dict -}}
+{{- $port := include "rotator.port" (dict "key" "listen" "address" $http.listen "usual" "9464" "whom" "Prometheus") | int -}}
+{{- $probes := include "rotator.port" (dict "key" "probes" "address" $http.probes "usual" "9465" "whom" "the kubelet") | int -}}
+{{- if eq $port $probes -}}
+{{- fail (printf "config: daemon.http.probes has the port of daemon.http.listen, %d; give the probes a port of their own" $port) -}}
 {{- end -}}
-{{- if lt $port 1024 -}}
-{{- fail (printf "config: daemon.listen is %s; these pods may not listen below port 1024, nor on a port that is chosen at start: write 0.0.0.0:9464" $listen) -}}
+{{- $monitored := or .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
+{{- if and $monitored (ne (empty $http.token) (empty .Values.scrape.tokenSecret.name)) -}}
+{{- fail "scrape.tokenSecret: name the Secret with the token of daemon.http.token of config, so that Prometheus sends it; without such a token leave it empty" -}}
 {{- end -}}
 {{- $stop := include "rotator.seconds" ($daemon.stop_within | default "45s") | int -}}
 {{- if lt (int .Values.terminationGracePeriodSeconds) (add $stop 10 | int) -}}
@@ -84,7 +85,42 @@ work in this pod. Everything else is checked by rotator itself, at its start.
 {{- fail "config: vault.auth.jwt_file is an absolute path, and not below /etc/rotator, where the configuration is mounted" -}}
 {{- end -}}
 {{- end -}}
-{{- dict "port" $port "tokenFile" $token | toYaml -}}
+{{- dict "port" $port "probes" $probes "scheme" (empty $http.tls | ternary "http" "https") "tokenFile" $token | toYaml -}}
+{{- end -}}
+
+{{/* The port of an address of daemon.http. Refuses one that cannot be reached, or opened, in this pod. */}}
+{{- define "rotator.port" -}}
+{{- $address := .address | default (printf "127.0.0.1:%s" .usual) -}}
+{{- $host := regexReplaceAll ":[0-9]+$" $address "" -}}
+{{- $port := regexFind "[0-9]+$" $address | int -}}
+{{- if or (hasPrefix "127." $host) (eq $host "localhost") (eq $host "[::1]") -}}
+{{- fail (printf "config: daemon.http.%s is %s, where %s does not reach it; write 0.0.0.0:%s" .key $address .whom .usual) -}}
+{{- end -}}
+{{- if lt $port 1024 -}}
+{{- fail (printf "config: daemon.http.%s is %s; these pods may not listen below port 1024, nor on a port that is chosen at start: write 0.0.0.0:%s" .key $address .usual) -}}
+{{- end -}}
+{{- $port -}}
+{{- end -}}
+
+{{/* How Prometheus reads /metrics: the endpoint of a monitor, but for its port. */}}
+{{- define "rotator.scrape" -}}
+{{- $facts := include "rotator.facts" . | fromYaml -}}
+path: /metrics
+{{- if eq $facts.scheme "https" }}
+scheme: https
+{{- with .Values.scrape.tlsConfig }}
+tlsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- with .Values.scrape.tokenSecret }}
+{{- if .name }}
+authorization:
+  credentials:
+    name: {{ .name }}
+    key: {{ .key }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* The name of the ConfigMap of one file of targets. */}}

@@ -1,25 +1,23 @@
 """The HTTP client of the providers: bounded in time and size, metered and rate-limited; no secret leaks from it.
 
-Only this module imports httpx. A provider opens an `HttpCall` for each of its methods and sends requests through it;
-all of them together end within `CallTimeouts.total`. The result is a complete `HttpReply`, or `Retry` (certainly never
-sent) or `Unknown` (sent, without a complete answer). No part of a body, a URL's query or a header gets into a message.
+A provider opens an `HttpCall` for each of its methods and sends requests through it; all of them together end within
+`CallTimeouts.total`. The result is a complete `HttpReply`, or `Retry` (certainly never sent) or `Unknown` (sent, but
+without a complete answer). No part of a body, a URL's query or a header gets into a message.
 """
 
 import json
-import logging
 import math
 import re
-import ssl
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import httpcore
 import httpx
 
 from rotator.core.answers import Wait
@@ -29,23 +27,16 @@ from rotator.fields.proxy import ProxySettings
 from rotator.ports import CALL_TERMS, Clock, Meter
 from rotator.providers.http.bodies import BodyReader
 from rotator.providers.http.calls import PATIENCE, HttpCall, HttpRequest, LostTry, Try
-from rotator.providers.http.deadline import BoundedBackend, Deadline
+from rotator.providers.http.deadline import Deadline
 from rotator.providers.http.directory import Directories, Directory
 from rotator.providers.http.rate_limit import Pacer
 from rotator.providers.http.replies import HttpReply
+from rotator.providers.http.transport import Network, ReadOnly, lost, trusted
 
 _MARGIN = 1.0  # seconds of local work beyond the deadline
 _PATIENCE_ELSEWHERE = 10.0  # seconds: devices may be out until what is asked there is known
 _HEADER_VALUE = re.compile(r"[!-~]+")
 _STATUSES = frozenset(HTTPStatus)
-
-# httpcore logs headers at DEBUG; httpx logs every URL at INFO if its client is used.
-for _name in ("httpx", "httpcore"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
-
-
-class ReadOnlyViolation(RuntimeError):
-    """A request other than GET over a read-only connection: a bug in `rotator`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +110,9 @@ class Http:
         self._deadline = Deadline(clock)
         # Not httpx.Client, which reads proxies and .netrc from the environment, keeps cookies, logs URLs, and parses
         # the target of a redirect even if it does not follow it. A transport does none of that.
-        inner = transport if transport is not None else _Network(options, self._deadline)
-        self._transport = _ReadOnly(inner) if options.read_only else inner
+        proxy = options.proxy if options.proxy is not None and options.proxy.carries(options.base_url) else None
+        inner = transport if transport is not None else Network(trusted(options.ca_file), self._deadline, proxy)
+        self._transport = ReadOnly(inner) if options.read_only else inner
 
     @property
     def longest_call(self) -> timedelta:
@@ -200,14 +192,14 @@ class Http:
                     message = f"the answer is larger than {body.largest} bytes"
                     return LostTry(message, "too_large", sent=True, again=False)
         except httpx.HTTPError as error:
-            return _lost(error)
+            return lost(error)
         return body.reply(response.status_code, response.headers, self.clock.now())
 
     def _built(self, request: HttpRequest, deadline: float) -> httpx.Request:
         """Builds the request: the only place where secrets are revealed for HTTP."""
         return httpx.Request(
             request.method,
-            f"{self._base_url}{request.path}" + (f"?{urlencode(request.query)}" if request.query else ""),
+            _url(f"{self._base_url}{request.path}" + (f"?{urlencode(request.query)}" if request.query else "")),
             content=_content(request),
             headers=self._headers(request),
             extensions={"timeout": self._timeouts(deadline).as_dict()},
@@ -239,64 +231,10 @@ class Http:
         return True
 
 
-class _Network(httpx.HTTPTransport):
-    """httpx's transport with sockets that keep the deadline. It has no parameter for them, so its pool is replaced."""
-
-    def __init__(self, options: HttpOptions, deadline: Deadline) -> None:
-        trust = _trust(options.ca_file)
-        super().__init__(verify=trust, trust_env=False)
-        limits: dict[str, Any] = {
-            "ssl_context": trust,
-            "max_connections": 100,
-            "max_keepalive_connections": 20,
-            "keepalive_expiry": 5.0,
-            "network_backend": BoundedBackend(deadline),
-        }
-        proxy = options.proxy
-        if proxy is None or not proxy.carries(options.base_url):
-            self._pool = httpcore.ConnectionPool(**limits)
-        else:
-            self._pool = httpcore.HTTPProxy(proxy.url, proxy_headers=[*proxy.headers().items()], **limits)
-
-
-class _ReadOnly(httpx.BaseTransport):
-    """Refuses every request except GET."""
-
-    def __init__(self, inner: httpx.BaseTransport) -> None:
-        self._inner = inner
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if request.method != "GET":
-            raise ReadOnlyViolation(f"a {request.method} was refused: this connection is read-only")
-        return self._inner.handle_request(request)
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-def _lost(error: httpx.HTTPError) -> LostTry:
-    # The errors' texts are not used: a protocol error quotes the answer.
-    if isinstance(error, httpx.ConnectTimeout):
-        return LostTry("no connection was made in time", "timeout", sent=False)
-    if isinstance(error, httpx.PoolTimeout):
-        return LostTry("every connection to the provider was in use until the timeout", None, sent=False)
-    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        if _untrusted(error):
-            message = "the provider's TLS certificate is not trusted: check base_url, or set ca_file"
-            return LostTry(message, "untrusted", sent=False, again=False)
-        by = "" if isinstance(error, httpx.ConnectError) else ": the proxy refused it"
-        return LostTry(f"no connection was made{by}", "refused_connection", sent=False)
-    if isinstance(error, httpx.TimeoutException):
-        return LostTry("no complete answer came in time", "timeout", sent=True)
-    return LostTry("the connection broke before the answer was complete", "reset", sent=True)
-
-
-def _untrusted(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+@lru_cache(maxsize=1000)
+def _url(text: str) -> httpx.URL:
+    """Parses a URL, which takes longer than all the rest of building a request. None contains a secret."""
+    return httpx.URL(text)
 
 
 def _status_label(reply: HttpReply) -> str:
@@ -341,12 +279,3 @@ def _check_headers(headers: Mapping[str, Secret]) -> None:
                 f"the value of the header {name} is empty or contains characters that a header cannot carry: "
                 "check that the secret has no line break"
             )
-
-
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
-    if ca_file is None:
-        return httpx.create_ssl_context(trust_env=False)
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # ssl.SSLError is one
-        raise ValueError(f"{ca_file} contains no CA certificate in PEM form") from error

@@ -1,4 +1,6 @@
-"""SIP messages and digest authentication, as far as REGISTER over UDP needs them (RFC 3261, RFC 7616, RFC 8760).
+"""SIP messages and digest authentication, as far as REGISTER needs them (RFC 3261, RFC 7616, RFC 8760).
+
+What arrives is a stranger's: it is bounded before it is read, and read in a time that grows with its length only.
 
 Own code rather than a package. `aiosipua` was tried: it registers, but it is alpha, needs asyncio and keeps the
 password in a dataclass that prints it. `sippy` (only its documentation was read) brings its own event loop for a single
@@ -13,9 +15,24 @@ from dataclasses import dataclass
 from rotator.core.secret import Secret
 
 _COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
-_PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;]+))')
+# What `parameters` is made of. Each pattern has one way to match, so the time grows with the length of the text only.
+_NAME = re.compile(r"[\w-]+")
+_EQUALS = re.compile(r"[ \t]*=[ \t]*")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_BARE = re.compile(r"[^\s,;\"]+")
+_STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9]{2}) ")
+_LENGTH = re.compile(r"[0-9]{1,5}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_MOST_HEADERS = 100
+_MOST_HEADERS = 64
+_LONGEST_LINE = 2048
+
+LARGEST_MESSAGE = 8192
+"""The most bytes of a message, its body included. An answer to a REGISTER has a few hundred."""
+
+
+class SipError(ValueError):
+    """A message that cannot be read, or cannot be written. The text quotes no part of it."""
+
 
 HASHES: dict[str, Callable[[bytes], str]] = {
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
@@ -42,9 +59,8 @@ class Message:
     @property
     def status(self) -> int | None:
         """The status code; None for a request."""
-        parts = self.start.split(" ", 2)
-        is_status = parts[0] == "SIP/2.0" and len(parts) > 1 and parts[1].isdecimal() and len(parts[1]) == 3
-        return int(parts[1]) if is_status else None
+        match = _STATUS.match(self.start + " ")
+        return int(match[1]) if match else None
 
     @property
     def method(self) -> str:
@@ -57,46 +73,89 @@ class Message:
         """The Request-URI of a request."""
         return self.start.split(" ")[1] if self.method else ""
 
+    @property
+    def length(self) -> int | None:
+        """The length of the body by Content-Length, in bytes; None if the message does not say it."""
+        given = self.get("content-length")
+        return int(given) if _LENGTH.fullmatch(given) else None
 
-def parse(datagram: bytes) -> Message:
+
+def parse(message: bytes) -> Message:
     """Reads the start line and headers; the body is left out.
 
     Raises:
-        ValueError: the datagram is not SIP, or has an unreasonable number of headers.
+        SipError: it is not SIP, or larger than an answer to a REGISTER can be: the whole, a line, or their number.
     """
-    head = datagram.partition(b"\r\n\r\n")[0].decode("utf-8", errors="replace")
-    start, _, rest = head.partition("\r\n")
-    unfolded = re.sub(r"\r\n[ \t]+", " ", rest)
-    headers = []
-    for line in unfolded.split("\r\n") if unfolded else ():
-        name, colon, value = line.partition(":")
-        key = name.strip().lower()
-        if not colon or not key:
-            raise ValueError("a header line without a name")
-        headers.append((_COMPACT.get(key, key), value.strip()))
-    message = Message(start, tuple(headers))
-    if len(headers) > _MOST_HEADERS or (message.status is None and not message.method):
-        raise ValueError("neither a SIP request nor a SIP response")
-    return message
+    if len(message) > LARGEST_MESSAGE:
+        raise SipError(f"a SIP message of more than {LARGEST_MESSAGE} bytes")
+    head = message.partition(b"\r\n\r\n")[0].decode("utf-8", errors="replace")
+    start, *lines = _unfolded(head.split("\r\n"))
+    read = Message(start, tuple(_header(line) for line in lines if line))
+    if read.status is None and not read.method:
+        raise SipError("neither a SIP request nor a SIP response")
+    return read
+
+
+def _unfolded(lines: list[str]) -> list[str]:
+    """Joins the lines of each header (RFC 3261, 7.3.1)."""
+    headers: list[list[str]] = []
+    for line in lines:
+        if headers and line.startswith((" ", "\t")):
+            headers[-1].append(line.strip())
+        else:
+            headers.append([line])
+    if len(headers) > _MOST_HEADERS:
+        raise SipError(f"a SIP message with more than {_MOST_HEADERS} headers")
+    joined = [" ".join(parts).replace("\t", " ") for parts in headers]
+    if any(len(line) > _LONGEST_LINE for line in joined):
+        raise SipError(f"a SIP header of more than {_LONGEST_LINE} characters")
+    # What is echoed, such as a realm, must not be able to start another header.
+    if any(_CONTROL.search(line) for line in joined):
+        raise SipError("a SIP header with a control character")
+    return joined
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    key = name.strip().lower()
+    if not colon or not key:
+        raise SipError("a SIP header line without a name")
+    return _COMPACT.get(key, key), value.strip()
 
 
 def encode(start: str, headers: Iterable[tuple[str, str]]) -> bytes:
-    """Returns the datagram of a message without a body.
+    """Returns a message without a body.
 
     Raises:
-        ValueError: a line contains a control character, which could start a new header.
+        SipError: a line contains a control character, which could start a new header.
     """
     lines = [start, *(f"{name}: {value}" for name, value in headers), "Content-Length: 0"]
     if _CONTROL.search(" ".join(lines)):
-        raise ValueError("a SIP header cannot contain a control character: check username, domain and contact")
+        raise SipError("a SIP header cannot contain a control character: check username, domain and contact")
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 def parameters(text: str) -> dict[str, str]:
-    """Returns the `name=value` pairs of a header, unquoted, names in lower case; the first of equal names wins."""
+    """Returns the `name=value` pairs of a header, unquoted, names in lower case; the first of equal names wins.
+
+    Every character is looked at once: the text is a stranger's, and a pattern that tries again holds every thread up.
+    What follows a quotation mark that nothing closes is left out.
+    """
     pairs: dict[str, str] = {}
-    for name, quoted, bare in _PARAMETER.findall(text):
-        pairs.setdefault(name.lower(), bare or re.sub(r"\\(.)", r"\1", quoted))
+    name, at = _NAME.search(text), 0
+    while name is not None:
+        at = name.end()
+        equals = _EQUALS.match(text, at)
+        if equals is not None:
+            at = equals.end()
+            value = (_QUOTED if text.startswith('"', at) else _BARE).match(text, at)
+            if value is None and text.startswith('"', at):
+                break
+            if value is not None:
+                at = value.end()
+                given = value[0] if value.lastindex is None else re.sub(r"\\(.)", r"\1", value[1])
+                pairs.setdefault(name[0].lower(), given)
+        name = _NAME.search(text, at)
     return pairs
 
 
@@ -112,19 +171,20 @@ class Challenge:
     realm: str
     nonce: str
     algorithm: str  # in the registrar's spelling, which is echoed
-    quality: bool  # qop=auth was offered
+    quality: bool  # qop=auth was offered; False: the form of RFC 2069, without anything of ours in it
     opaque: str | None
     stale: bool  # the nonce was too old, so the password was not checked
 
 
 def challenges(message: Message, header: str) -> tuple[Challenge, ...]:
-    """Returns the supported digest challenges of a header, in the registrar's order of preference (RFC 8760, 2.4).
+    """Returns the supported digest challenges of a header, the best first: with qop, then by SHA-256 before MD5.
 
     Args:
         message: a 401 or 407.
         header: `www-authenticate` or `proxy-authenticate`.
     """
-    return tuple(one for value in message.all(header) if (one := _challenge(value)) is not None)
+    found = [one for value in message.all(header) if (one := _challenge(value)) is not None]
+    return tuple(sorted(found, key=lambda one: (not one.quality, one.algorithm.upper() != "SHA-256")))
 
 
 def _challenge(value: str) -> Challenge | None:

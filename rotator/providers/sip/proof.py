@@ -2,16 +2,16 @@
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
 from rotator.core.model import Credential, Proof
-from rotator.fields.network import HostPort
 from rotator.providers.http.calls import HttpCall
 from rotator.providers.http.client import Http
+from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.register import RegisterResult, register
 
 _LONGEST = 8.0  # seconds: enough to retransmit a lost datagram or two
 
 
 def by_register(
-    http: Http, call: HttpCall, credential: Credential, registrar: HostPort, domain: str | None
+    http: Http, call: HttpCall, credential: Credential, route: SipRoute, domain: str | None, *, without_qop: bool
 ) -> Answer[Proof] | None:
     """Registers as a device would, without a contact. Returns None if the registrar asks for no password."""
     if credential.password is None:
@@ -19,27 +19,49 @@ def by_register(
     started = http.clock.monotonic()
     try:
         result = register(
-            registrar,
+            route,
             credential.username,
             credential.password,
             clock=http.clock,
             domain=domain or credential.uri or None,
             timeout=min(_LONGEST, call.left),
+            without_qop=without_qop,
         )
     except ValueError:
         return Refused(
             Refusal.INVALID, "the username or the SIP domain contains characters that a SIP request cannot carry"
         )
-    outcome = "timeout" if result.status is None else str(result.status)
-    http.count("prove", outcome, http.clock.monotonic() - started)
-    return _judged(result, registrar)
+    http.count("prove", _outcome(result, route), http.clock.monotonic() - started)
+    return _judged(result, route)
 
 
-def _judged(result: RegisterResult, registrar: HostPort) -> Answer[Proof] | None:
+def _outcome(result: RegisterResult, route: SipRoute) -> str:
+    if _may_be_hijacked(result, route):
+        return "foreign_binding"
+    return "timeout" if result.status is None else str(result.status)
+
+
+def _may_be_hijacked(result: RegisterResult, route: SipRoute) -> bool:
+    """True if a binding is listed that somebody on the path may have added to our request.
+
+    No digest covers a Contact. Over TLS nobody can add one, so what is listed there is devices'.
+    """
+    return result.authenticated and result.lists_bindings and route.transport != "tls"
+
+
+def _judged(result: RegisterResult, route: SipRoute) -> Answer[Proof] | None:
+    if _may_be_hijacked(result, route):
+        return Retry(
+            Wait.DOUBTFUL,
+            f"the SIP registrar {route} lists a binding that was not asked for: a device's, or one that somebody on "
+            "the path added to the request, which takes over its calls; it proves nothing: look at the registrations "
+            "at the provider, and set sip_transport: tls",
+        )
     if result.authenticated:
-        return Done(Proof(f"SIP REGISTER accepted by {registrar}", tries_password=True))
-    if result.status is None:
-        return Retry(Wait.UNREACHABLE, f"no proof from the SIP registrar {registrar}: {result.reason}")
+        method = f"SIP REGISTER accepted by {route.registrar} over {route.transport.upper()}"
+        return Done(Proof(method, tries_password=True, in_use=result.lists_bindings))
+    if result.status is None or result.untried:
+        return Retry(Wait.UNREACHABLE, f"no proof from the SIP registrar {route.registrar}: {result.reason}")
     if 200 <= result.status < 300:
         return None
-    return Retry(Wait.NOT_YET, f"the SIP registrar {registrar}: {result.reason}")
+    return Retry(Wait.NOT_YET, f"the SIP registrar {route.registrar}: {result.reason}")

@@ -1,26 +1,27 @@
-"""SIP REGISTER over UDP with digest authentication.
+"""SIP REGISTER with digest authentication.
 
-Synchronous, with one socket for each call. Used by the providers' proof and by the simulated devices.
+Synchronous, with one connection for each call. Used by the providers' proof and by the simulated devices.
 """
 
 import secrets
 import socket
+import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from rotator.core.secret import Secret
-from rotator.fields.network import HostPort, bracketed
+from rotator.fields.network import bracketed
 from rotator.ports import Clock
 from rotator.providers.sip import codec
+from rotator.providers.sip.links import BrokenLinkError, Link, SipRoute, connected
 
 T1 = 0.5
 """Seconds until the first retransmission (RFC 3261, 17.1.1.1); doubled after each one."""
 T2 = 4.0
 """The maximum number of seconds between retransmissions."""
 _ROUNDS = 4  # one challenge, its answer, and a stale nonce or two
-_LARGEST = 65535
+_TLS_PORT = ": SIP over TLS has a port of its own, usually 5061"
 _ASKING = {401: ("www-authenticate", "Authorization"), 407: ("proxy-authenticate", "Proxy-Authorization")}
 
 
@@ -32,10 +33,12 @@ class RegisterResult:
     reason: str
     authenticated: bool = False  # the registrar asked for the password and then answered 2xx
     refused: bool = False  # the registrar definitely rejects this username or password
+    untried: bool = False  # it asks for the password in a way that is not answered: the password was not tried
+    lists_bindings: bool = False  # the acceptance lists bindings: those of devices, or one that was added on the way
 
 
 def register(
-    registrar: HostPort,
+    route: SipRoute,
     username: str,
     password: Secret,
     *,
@@ -44,11 +47,12 @@ def register(
     contact: str | None = None,
     expires: int = 300,
     timeout: float = 5.0,
+    without_qop: bool = False,
 ) -> RegisterResult:
     """Registers, and returns the result. Never raises for the network or the registrar.
 
     Args:
-        registrar: where to send the datagrams. The system resolves a host name, within its own time limits.
+        route: the registrar. The system resolves a host name, within its own time limits.
         username: the digest username and the user of the address-of-record.
         password: only its digest is sent.
         clock: for the deadline.
@@ -58,32 +62,49 @@ def register(
             only queries the bindings (RFC 3261, 10.2.3): a proof never redirects a device's calls.
         expires: the lifetime of the binding in seconds; 0 removes it. Not sent without a contact.
         timeout: the limit in seconds for the whole exchange, retransmissions included.
+        without_qop: answer a challenge of RFC 2069's form. Nothing of ours goes into that answer, so whoever sends the
+            challenge can have prepared a table for it.
 
     Raises:
-        ValueError: username, domain or contact contain a control character.
+        SipError: username, domain or contact contain a control character.
     """
     deadline = clock.monotonic() + timeout
     try:
-        with _connected(registrar) as link:
+        with connected(route, clock, deadline) as link:
             dialogue = _Dialogue(
                 link,
                 clock,
                 deadline,
                 username=username,
-                domain=domain or registrar.host,
+                domain=domain or route.registrar.host,
                 contact=contact,
                 expires=expires,
             )
-            return _negotiate(dialogue, password)
-    except socket.gaierror:
-        return RegisterResult(None, f"the name {registrar.host} cannot be resolved")
-    except ConnectionRefusedError:
-        return RegisterResult(None, f"nothing listens on UDP {registrar}")
+            return _negotiate(dialogue, password, without_qop=without_qop)
+    except BrokenLinkError as error:
+        return RegisterResult(None, f"{error} ({route})")
     except OSError as error:
-        return RegisterResult(None, f"UDP {registrar} cannot be reached: {error.strerror or type(error).__name__}")
+        return RegisterResult(None, _unreachable(route, error))
 
 
-def _negotiate(dialogue: "_Dialogue", password: Secret) -> RegisterResult:
+def _unreachable(route: SipRoute, error: OSError) -> str:
+    if isinstance(error, socket.gaierror):
+        return f"the name {route.registrar.host} cannot be resolved"
+    if isinstance(error, ConnectionRefusedError):
+        return f"nothing listens on {route}"
+    if isinstance(error, TimeoutError):
+        return f"no connection to {route} was made in time{_TLS_PORT if route.transport == 'tls' else ''}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"the TLS certificate of {route.registrar} is not trusted, or does not name {route.registrar.host}: check "
+            "the registrar's name, or set sip_ca_file to its authority"
+        )
+    if isinstance(error, ssl.SSLError):
+        return f"{route.registrar} does not speak TLS{_TLS_PORT}"
+    return f"{route} cannot be reached: {error.strerror or type(error).__name__}"
+
+
+def _negotiate(dialogue: "_Dialogue", password: Secret, *, without_qop: bool) -> RegisterResult:
     # By header name: a proxy in between (407) and the registrar (401) may each ask for the password once.
     credentials: dict[str, str] = {}
     status = 0
@@ -93,23 +114,27 @@ def _negotiate(dialogue: "_Dialogue", password: Secret) -> RegisterResult:
             return RegisterResult(None, "no answer in time")
         status = response.status or 0
         if status not in _ASKING:
-            return _final(status, answered=bool(credentials))
+            return _final(response, answered=bool(credentials))
         asked, header = _ASKING[status]
         offered = codec.challenges(response, asked)
         if header in credentials and not any(challenge.stale for challenge in offered):
             return RegisterResult(status, f"the username or password is refused ({status})", refused=True)
         if not offered:
-            return RegisterResult(
-                status, "the registrar requires an authentication other than digest with MD5 or SHA-256"
-            )
+            what = "the registrar requires an authentication other than digest with MD5 or SHA-256"
+            return RegisterResult(status, what, untried=True)
+        if not offered[0].quality and not without_qop:
+            what = "the registrar's challenge has no qop (RFC 2069), which makes a password easier to guess"
+            remedy = "it is answered only with allow_digest_without_qop: true"
+            return RegisterResult(status, f"{what}: {remedy}", untried=True)
         credentials[header] = dialogue.answer(offered[0], password)
-    return RegisterResult(status, "the registrar keeps asking for the password")
+    return RegisterResult(status, "the registrar keeps asking for the password", untried=True)
 
 
-def _final(status: int, *, answered: bool) -> RegisterResult:
+def _final(response: codec.Message, *, answered: bool) -> RegisterResult:
+    status = response.status or 0
     if 200 <= status < 300:
         reason = "accepted" if answered else "accepted without asking for a password, which proves nothing"
-        return RegisterResult(status, reason, authenticated=answered)
+        return RegisterResult(status, reason, authenticated=answered, lists_bindings=any(response.all("contact")))
     if status < 400:
         return RegisterResult(status, "the registrar redirects elsewhere, which rotator never follows with credentials")
     if status in (403, 404):
@@ -117,25 +142,12 @@ def _final(status: int, *, answered: bool) -> RegisterResult:
     return RegisterResult(status, f"the registrar rejects the request ({status})")
 
 
-@contextmanager
-def _connected(registrar: HostPort) -> Iterator[socket.socket]:
-    # Connected, so that datagrams from anywhere else are dropped and a closed port is reported.
-    try:
-        addresses = socket.getaddrinfo(registrar.host, registrar.port, type=socket.SOCK_DGRAM)
-    except UnicodeError:  # an empty label, or one of more than 63 characters
-        raise socket.gaierror from None
-    family, kind, protocol, _, address = addresses[0]
-    with socket.socket(family, kind, protocol) as link:
-        link.connect(address)
-        yield link
-
-
 class _Dialogue:
     """The requests of one `register`: same Call-ID and tag, CSeq counted up, a new branch for each."""
 
     def __init__(
         self,
-        link: socket.socket,
+        link: Link,
         clock: Clock,
         deadline: float,
         *,
@@ -165,17 +177,18 @@ class _Dialogue:
         self._sequence += 1
         branch = "z9hG4bK" + secrets.token_hex(12)
         request = self._request(branch, credentials)
-        for wait in _waits(self._deadline - self._clock.monotonic()):
-            self._link.send(request)
-            response = self._receive(branch, wait)
+        left = self._deadline - self._clock.monotonic()
+        for wait in _waits(left, first=T1 if self._link.repeats else left):
+            until = self._clock.monotonic() + wait
+            self._link.send(request, until)
+            response = self._receive(branch, until)
             if response is not None:
                 return response
         return None
 
     def _request(self, branch: str, credentials: dict[str, str]) -> bytes:
-        host, port = self._link.getsockname()[:2]
         headers = [
-            ("Via", f"SIP/2.0/UDP {bracketed(host)}:{port};branch={branch};rport"),
+            ("Via", f"{self._link.via};branch={branch};rport"),
             ("Max-Forwards", "70"),
             ("From", f"{self._own};tag={self._tag}"),
             ("To", self._own),
@@ -187,18 +200,10 @@ class _Dialogue:
         headers += credentials.items()
         return codec.encode(f"REGISTER {self._uri} SIP/2.0", headers)
 
-    def _receive(self, branch: str, wait: float) -> codec.Message | None:
-        # Waits out the interval. Skips provisional and foreign messages, and late answers to earlier requests of the
-        # same dialogue (their branch and CSeq differ).
-        until = self._clock.monotonic() + wait
-        while (left := until - self._clock.monotonic()) > 0:
-            self._link.settimeout(left)
-            try:
-                message = codec.parse(self._link.recv(_LARGEST))
-            except TimeoutError:
-                return None
-            except ValueError:
-                continue
+    def _receive(self, branch: str, until: float) -> codec.Message | None:
+        # Skips provisional and foreign messages, and late answers to earlier requests of the same dialogue (their
+        # branch and CSeq differ).
+        while (message := self._link.receive(until)) is not None:
             if self._is_final_answer(message, branch):
                 return message
         return None
@@ -217,9 +222,9 @@ class _Dialogue:
 _USER_SAFE = "-_.!~*'()&=+$,;?/"
 
 
-def _waits(total: float) -> Iterator[float]:
-    """Yields the intervals between retransmissions: T1, doubled up to T2, adding up to `total` seconds."""
-    interval = T1
+def _waits(total: float, first: float) -> Iterator[float]:
+    """Yields the intervals between retransmissions: `first`, doubled up to T2, adding up to `total` seconds."""
+    interval = first
     while total > 0:
         wait = min(interval, total)
         yield wait

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown
 from rotator.core.model import Credential
+from rotator.core.passwords import is_mask
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
 from rotator.providers.base import missing
@@ -56,8 +57,8 @@ def read_keys(data: Any, username: str) -> dict[str, str | None]:
 
 
 def read_secret(value: Any) -> Secret | None:
-    """Reads a password."""
-    return Secret(value) if is_word(value) else None
+    """Reads a password; None for a mask."""
+    return Secret(value) if is_word(value) and not is_mask(value) else None
 
 
 def is_word(value: Any) -> bool:

@@ -8,11 +8,13 @@ from pydantic import Field
 from rotator.core.model import Capabilities
 from rotator.core.passwords import PasswordRules
 from rotator.core.secret import Secret
-from rotator.fields.network import HostName, Url
+from rotator.fields.network import HostName, HostPort, Registrar, Url
 from rotator.fields.references import AnySecret
 from rotator.fields.text import UrlSegment
 from rotator.providers.options import SipAccountOptions, one_way
 
+TAKEN_ON_TRUST = "shown again with the password that Telnyx made itself, and not expired"
+"""What a read-back shows of a telephony credential."""
 TELEPHONY_USERNAMES = r"[A-Za-z0-9._-]{1,255}"
 """Usernames such as gencredXXXX; neither their form nor their length is documented."""
 # Create a credential connection: 4 to 32 letters and digits, one of the first five a letter.
@@ -30,6 +32,16 @@ class TelnyxBaseOptions(SipAccountOptions):
     domain: HostName = "sip.telnyx.com"
     """The SIP domain in the consumer document and in the REGISTER that proves a password; default sip.telnyx.com. Other
     regions have sip-eu, sip-ca and sip-au."""
+    registrar: Registrar | None = None
+    """Host and port of the SIP registrar that proves a new password by a REGISTER; default port 5061 of `domain` (5060
+    without TLS). `off` trusts Telnyx's API instead: it shows the password that it made itself, and nothing tries it."""
+
+    @property
+    def proving_registrar(self) -> HostPort | None:
+        """See `SipAccountOptions`. Telnyx names the ports (SRV records)."""
+        if "registrar" in self.model_fields_set:
+            return self.registrar
+        return HostPort(self.domain, 5061 if self.sip_transport == "tls" else 5060)
 
     @property
     def namespace(self) -> tuple[str, ...]:
@@ -72,7 +84,7 @@ class TelnyxOptions(TelnyxBaseOptions):
             deletes=True,
             lists=True,
             creates=True,
-            proof=self.proof("shown with this password and not expired"),
+            proof=self.proof(TAKEN_ON_TRUST),
             propagation=self.propagation,
             password_limits=PasswordRules(),
             username_pattern=TELEPHONY_USERNAMES,

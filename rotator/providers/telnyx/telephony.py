@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Proof
+from rotator.core.passwords import weakness
 from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind
@@ -19,7 +20,7 @@ from rotator.providers.http.client import Http
 from rotator.providers.http.directory import Question
 from rotator.providers.http.replies import Failure, HttpReply, codes
 from rotator.providers.telnyx import api
-from rotator.providers.telnyx.options import TelnyxOptions
+from rotator.providers.telnyx.options import TAKEN_ON_TRUST, TelnyxOptions
 from rotator.providers.telnyx.telephony_record import (
     FAR,
     TelephonyRecord,
@@ -85,16 +86,11 @@ class TelnyxTelephony(SipCredentialKind):
         if not reply.ok:
             return api.failed(reply)
         record = read_credential(api.data_of(reply))
-        if (
-            record is None
-            or record.password is None
-            or record.name != name
-            or not record.lasts()
-            or not self._is_here(record)
-        ):
-            # The engine searches for its name, and completes or removes it.
+        # Where this answer does not do, the engine searches for the name, and completes or removes what it finds.
+        if record is None or record.name != name or not record.lasts() or not self._is_here(record):
             return Unknown(f"the provider answered {reply.status} without the new credential")
-        return Done(self._with_facts(staged, record))
+        unusable = _unusable(record)
+        return Unknown(unusable) if unusable else Done(self._with_facts(staged, record))
 
     def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Reads the password of a credential whose create got no answer, and removes its end if it has one."""
@@ -103,16 +99,18 @@ class TelnyxTelephony(SipCredentialKind):
         answer = self._lasting(self._http.call(), created)
         if not isinstance(answer, Done):
             return answer
-        if not self._is_here(answer.value):
+        record = answer.value
+        if not self._is_here(record):
             return Refused(Refusal.OTHER, "the credential belongs to another connection: was connection_id changed?")
-        return self._usable(created, answer.value)
+        unusable = _unusable(record)
+        return Refused(Refusal.OTHER, unusable) if unusable else self._as_known(created, record)
 
     def enable(self, credential: Credential) -> Answer[Credential]:
         """Removes an end in the future. An end in the past is final."""
         if api.usable_id(credential) is None:
             return _UNUSABLE
         answer = self._lasting(self._http.call(), credential)
-        return self._usable(credential, answer.value) if isinstance(answer, Done) else answer
+        return self._as_known(credential, answer.value) if isinstance(answer, Done) else answer
 
     def expire(self, credential: Credential, at: datetime) -> Answer[None]:
         """Sets `expires_at`, rounded up to a second. It can be removed until then, but not later."""
@@ -165,8 +163,14 @@ class TelnyxTelephony(SipCredentialKind):
         return Done(None) if self._resource.answered(reply, credential) is not None else api.failed(reply)
 
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
+        """Compares what Telnyx shows with what it showed before: nothing but its own word, which the operator chose."""
         if api.usable_id(credential) is None or credential.password is None:
             return _UNUSABLE
+        if self._options.proving_registrar is not None:
+            message = (
+                "no proof: Telnyx made the password and only shows it again. `registrar: off` takes its word for it"
+            )
+            return Retry(Wait.DOUBTFUL, f"{reason}, so there is {message}")
         answer = self._resource.get(call, credential)
         if not isinstance(answer, Done):
             return answer
@@ -174,7 +178,7 @@ class TelnyxTelephony(SipCredentialKind):
         same = record.username == credential.username and record.password == credential.password
         if not same or record.ended(self._http.clock.now()):
             return Retry(Wait.NOT_YET, "the provider does not yet show the credential with this password and unexpired")
-        return Done(Proof(f"shown with this password and not expired; {reason}", tries_password=False))
+        return Done(Proof(f"{TAKEN_ON_TRUST}; {reason}", tries_password=False))
 
     def _search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[TelephonyRecord, ...]]:
         if wanted.id is not None:
@@ -210,15 +214,16 @@ class TelnyxTelephony(SipCredentialKind):
             staged,
             username=record.username,
             id=record.id,
-            password=record.password,
+            password=record.password or staged.password,
             uri=self._options.domain,
             enabled=True,
         )
 
-    def _usable(self, credential: Credential, record: TelephonyRecord) -> Answer[Credential]:
-        if record.password is None:
+    def _as_known(self, credential: Credential, record: TelephonyRecord) -> Answer[Credential]:
+        """Returns the credential with its password, which may be shown or known."""
+        if record.password is None and credential.password is None:
             return Unknown("the provider does not show the password")
-        if credential.password is not None and credential.password != record.password:
+        if None not in (record.password, credential.password) and credential.password != record.password:
             return Refused(Refusal.OTHER, "the provider shows a different password from the known one")
         return Done(self._with_facts(credential, record))
 
@@ -266,6 +271,14 @@ class TelnyxTelephony(SipCredentialKind):
         if answer.value.ended(self._http.clock.now()):
             return _EXPIRED
         return failed or Refused(Refusal.UNSUPPORTED, "the provider accepted the request and ignored it")
+
+
+def _unusable(record: TelephonyRecord) -> str:
+    """Returns why the password that Telnyx generated must not be published; empty if it may."""
+    if record.password is None:
+        return "Telnyx does not show the password that it generated, or shows a mask: nothing is published"
+    weak = weakness(record.password)
+    return weak and f"the password that Telnyx generated is refused: {weak}"
 
 
 def _question(attempt: str) -> Question:

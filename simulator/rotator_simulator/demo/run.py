@@ -102,7 +102,7 @@ class Demo:
         environment = self._exit.enter_context(self._environment)
         config, audit, self._listen = self._folder / "config.yaml", self._folder / "audit.jsonl", _free_address()
         document = environment.configuration(self._options.times)
-        document["daemon"] = {"listen": self._listen, **_DAEMON}
+        document["daemon"] = {"http": {"listen": self._listen, "probes": "127.0.0.1:0"}, **_DAEMON}
         document["log"] = {"level": "debug", "format": "json"}
         document["audit"] = {"file": str(audit)}
         write_configuration(config, document)

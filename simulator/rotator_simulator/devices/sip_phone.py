@@ -2,6 +2,7 @@
 
 from rotator.fields.network import HostPort
 from rotator.ports import Clock
+from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.register import register
 from rotator_simulator.devices.device import Device, DeviceTiming, LoginResult, PublishedCredential, ReadPublished
 
@@ -18,7 +19,7 @@ class SipPhone(Device):
 
     def _log_in(self, credential: PublishedCredential) -> LoginResult:
         return register(
-            self._registrar,
+            SipRoute(self._registrar, "udp"),
             credential.username,
             credential.password,
             clock=self._clock,

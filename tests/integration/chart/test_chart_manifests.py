@@ -145,7 +145,7 @@ def loaded(values, folder, environ=None) -> tuple[Settings, tuple[ConfigProblem,
 def test_the_default_configuration_is_accepted_without_a_warning(tmp_path):
     settings, warnings = loaded({}, tmp_path)
     assert warnings == ()
-    assert settings.daemon.listen.host == "0.0.0.0"
+    assert settings.daemon.http.listen.host == settings.daemon.http.probes.host == "0.0.0.0"
 
 
 def test_the_defaults_name_the_secret_that_the_default_configuration_needs(tmp_path):
@@ -161,7 +161,11 @@ def test_the_example_for_kubernetes_can_be_given_as_it_stands(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["\n  vault: {}\n  daemon: {listen: '0.0.0.0:9464'}\n", "# ä 'q' \"d\" \\ {{ x }} $y\n" + config()]
+    "text",
+    [
+        "\n  vault: {}\n  daemon: {http: {listen: '0.0.0.0:9464', probes: '0.0.0.0:9465'}}\n",
+        "# ä 'q' \"d\" \\ {{ x }} $y\n" + config(),
+    ],
 )
 def test_any_text_arrives_in_the_pod_as_it_was_written(text):
     assert of_kind(rendered({"config": text}), "ConfigMap")["data"]["config.yaml"] == text
@@ -192,21 +196,31 @@ def test_probes_ask_for_progress_and_never_restart_for_vault(values):
     assert container["startupProbe"]["httpGet"]["path"] == "/healthz"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
     for probe in ("livenessProbe", "startupProbe", "readinessProbe"):
-        assert container[probe]["httpGet"]["port"] == container["ports"][0]["name"]
+        assert container[probe]["httpGet"]["port"] == "probes"
+        assert container[probe]["httpGet"].get("scheme", "HTTP") == "HTTP"
         assert container[probe]["timeoutSeconds"] >= 5
         assert container[probe]["failureThreshold"] >= 3
 
 
 def test_the_port_is_that_of_the_configuration():
-    values = {"config": config().replace("9464", "8080")}
-    assert container_of(rendered(values))["ports"][0]["containerPort"] == 8080
-    assert of_kind(rendered(values), "Service")["spec"]["ports"][0]["targetPort"] == "http"
+    values = {"config": config().replace("9464", "8080").replace("9465", "8081")}
+    ports = {port["name"]: port["containerPort"] for port in container_of(rendered(values))["ports"]}
+    assert ports == {"http": 8080, "probes": 8081}
+
+
+@every_set
+def test_nothing_but_the_pages_is_reached_through_the_service_or_let_in(values):
+    manifests = rendered(values)
+    assert [port["targetPort"] for port in of_kind(manifests, "Service")["spec"]["ports"]] == ["http"]
+    if "NetworkPolicy" in kinds(manifests):
+        rules = of_kind(manifests, "NetworkPolicy")["spec"]["ingress"]
+        assert {port["port"] for rule in rules for port in rule["ports"]} <= {"http"}
 
 
 @every_set
 def test_the_grace_period_outlasts_the_longest_stop(values, tmp_path):
     grace = timedelta(seconds=pod_of(rendered(values))["spec"]["terminationGracePeriodSeconds"])
-    if "approle" not in str(values):  # whose files are not on this machine
+    if "{file: /run/secrets" not in str(values):  # which are not on this machine
         assert grace > loaded(values, tmp_path)[0].daemon.stop_within
 
 
@@ -222,7 +236,7 @@ def test_the_grace_period_outlasts_the_longest_stop(values, tmp_path):
     ],
 )
 def test_a_grace_period_that_is_too_short_is_refused(stop_within, grace, fits):
-    text = config().replace('"0.0.0.0:9464"', f'"0.0.0.0:9464", stop_within: {stop_within}')
+    text = config().replace("daemon: {", f"daemon: {{stop_within: {stop_within}, ")
     values = {"config": text, "terminationGracePeriodSeconds": grace}
     if fits:
         assert pod_of(rendered(values))["spec"]["terminationGracePeriodSeconds"] == grace
@@ -289,6 +303,23 @@ def test_monitors_scrape_the_named_port_and_set_the_job_that_the_alerts_go_by(ki
     assert labelled["labels"][monitor["spec"]["jobLabel"]] == "demo"
 
 
+@pytest.mark.parametrize(
+    ("kind", "endpoints"), [("ServiceMonitor", "endpoints"), ("PodMonitor", "podMetricsEndpoints")]
+)
+def test_monitors_read_a_protected_endpoint_by_its_certificate_and_token(kind, endpoints):
+    switch = kind[0].lower() + kind[1:]
+    manifests = rendered({**VALUE_SETS["protected"], "serviceMonitor": {}, switch: {"enabled": True}})
+    (endpoint,) = of_kind(manifests, kind)["spec"][endpoints]
+    assert endpoint == {
+        "port": "http",
+        "path": "/metrics",
+        "interval": "30s",
+        "scheme": "https",
+        "tlsConfig": VALUE_SETS["protected"]["scrape"]["tlsConfig"],
+        "authorization": {"credentials": {"name": "rotator-http", "key": "token"}},
+    }
+
+
 def test_long_release_names_still_make_names_that_kubernetes_takes():
     for manifest in rendered({"replicas": 2, "grafanaDashboard": {"enabled": True}}, name="r" * 53):
         assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", manifest["metadata"]["name"])
@@ -301,10 +332,12 @@ def test_a_release_that_is_called_rotator_does_not_say_it_twice():
 def test_the_notes_warn_of_the_example_and_name_the_next_commands():
     said = notes({})
     assert "WARNING: this is still the example configuration" in said
+    assert "WARNING: the image goes by a tag, which can be moved" in said
     assert "rotator-providers, key vobiz-auth-token" in said
     assert 'exec deployment/demo-rotator -- rotator rotate TARGET --no-wait --reason "why"' in said
     assert "audience=vault" in said
-    quiet = notes({"config": config("{method: token_file, file: /run/vault/token}"), "env": []})
+    own = {"config": config("{method: token_file, file: /run/vault/token}"), "env": []}
+    quiet = notes({**own, "image": {"digest": f"sha256:{'0' * 64}"}})
     assert "WARNING" not in quiet
     assert "audience" not in quiet
 

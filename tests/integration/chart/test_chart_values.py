@@ -9,7 +9,7 @@ from typing import Any
 import helm_python
 import jsonschema
 import pytest
-from rendered_chart import CHART, config, rendered
+from rendered_chart import CHART, VALUE_SETS, config, rendered
 from ruamel.yaml import YAML
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
@@ -39,6 +39,8 @@ def refusal(values) -> str:
         ({"vaultToken": {"audience": ""}}, "audience"),
         ({"resources": {"limits": {"memory": "lots"}}}, "memory"),
         ({"podMonitor": {"interval": "fast"}}, "interval"),
+        ({"scrape": {"token": "secret"}}, "token"),
+        ({"scrape": {"tlsConfig": {"insecureSkipVerify": True}}}, "insecureSkipVerify"),
         ({"networkPolicy": {"egress": {"vault": {"to": []}}}}, "vault"),
         ({"networkPolicy": {"egress": {"x": {"to": [{"cidr": "0.0.0.0/0"}], "ports": []}}}}, "cidr"),
         ({"podDisruptionBudget": {"minAvailable": 1}}, "minAvailable"),
@@ -77,7 +79,13 @@ def test_the_schema_is_valid_and_names_every_value_of_the_defaults_as_required()
         (config() + "audit: {file: /var/log/audit.jsonl}\n", "audit.file needs a disk"),
         ("vault: {embedded: {data_dir: x}}\n", "vault.embedded needs a disk"),
         (config().replace("0.0.0.0:9464", "127.0.0.1:9464"), "write 0.0.0.0:9464"),
-        (config().replace('daemon: {listen: "0.0.0.0:9464"}', ""), "write 0.0.0.0:9464"),
+        (config().replace('listen: "0.0.0.0:9464", ', ""), "write 0.0.0.0:9464"),
+        (
+            config().replace(', probes: "0.0.0.0:9465"', ""),
+            "probes is 127.0.0.1:9465, where the kubelet does not reach",
+        ),
+        (config().replace("0.0.0.0:9465", "0.0.0.0:9464"), "give the probes a port of their own"),
+        (config().replace("0.0.0.0:9465", "0.0.0.0:0"), "write 0.0.0.0:9465"),
         (config().replace("0.0.0.0:9464", "[::1]:9464"), "write 0.0.0.0:9464"),
         (config().replace("0.0.0.0:9464", "0.0.0.0:0"), "nor on a port that is chosen at start"),
         (config().replace("0.0.0.0:9464", "0.0.0.0:80"), "may not listen below port 1024"),
@@ -87,6 +95,17 @@ def test_the_schema_is_valid_and_names_every_value_of_the_defaults_as_required()
 )
 def test_a_configuration_that_cannot_work_in_these_pods_is_refused(text, says):
     assert says in refusal({"config": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [(VALUE_SETS["protected"]["config"], ""), (config(), "rotator-http")],
+    ids=["lacking", "needless"],
+)
+def test_a_monitor_sends_a_token_if_and_only_if_there_is_one(text, secret):
+    values = {"config": text, "scrape": {"tokenSecret": {"name": secret}}}
+    assert rendered(values)
+    assert "scrape.tokenSecret: name the Secret" in refusal({**values, "podMonitor": {"enabled": True}})
 
 
 def test_two_monitors_and_a_service_account_without_a_name_are_refused():

@@ -23,7 +23,7 @@ def test_in_place_gets_its_old_password_back(environment, run_command):
     assert environment.published_works("sip/lobby")
     record = next(line for line in environment.audit() if line["verb"] == "abandon")
     assert record["facts"]["reason"] == "ticket 4711"
-    assert record["facts"]["requested_by"].startswith("cli:")
+    assert record["facts"]["requested_by"].startswith("vault:approle")
 
 
 def test_there_may_be_nothing_to_give_up(environment, run_command):

@@ -74,7 +74,7 @@ def test_status_shows_failures_and_blocked_targets(environment, bao, run_command
     printed = run_command("status")
     assert printed.code == 0
     assert "failing" in printed.out
-    assert "office: rotation requested by cli:" in printed.out
+    assert "office: rotation requested by vault:approle" in printed.out
     assert "(once, next try in " in printed.out
     environment.sandbox.faults.clear()
     assert run_command("rotate", "office").code == 0

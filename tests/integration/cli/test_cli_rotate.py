@@ -25,7 +25,7 @@ def test_one_target_is_rotated_and_what_is_published_works(environment, run_comm
     assert environment.published_works("sip/office")
     closed = next(line for line in environment.audit() if line["verb"] == "close")
     assert closed["facts"]["reason"] == "ticket 4711"
-    assert closed["facts"]["requested_by"].startswith("cli:")
+    assert closed["facts"]["requested_by"].startswith("vault:approle")
 
 
 def test_the_table_and_the_messages_hold_no_password_and_no_token(environment, run_command):

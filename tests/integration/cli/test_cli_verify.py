@@ -36,7 +36,7 @@ def test_a_registrar_that_does_not_answer_refuses_nothing(environment, run_comma
     create_credentials(environment, "office")
     file = environment.configure([OFFICE])
     assert run_command("rotate", "office").code == 0
-    file.write_text(file.read_text().replace(str(environment.sandbox.sip_address), "127.0.0.1:9"))
+    file.write_text(file.read_text().replace(str(environment.sandbox.sips_address), "127.0.0.1:9"))
     printed = run_command("verify", "-o", "json")
     assert printed.code == 2
     assert printed.row("office")["result"] == "could not be asked"

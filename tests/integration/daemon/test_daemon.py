@@ -5,6 +5,7 @@ import signal
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from daemon_environment import TOKEN
@@ -177,24 +178,49 @@ def test_a_sealed_vault_is_waited_for_and_the_probes_tell_the_truth(environment)
         environment.configure([replace_target("sealed")], vault={"address": proxy.address})
         daemon = environment.start()
         assert "sealed" in daemon.wait_for("waiting for Vault")["error"]
-        assert daemon.status_code("/healthz") == 200
-        assert daemon.status_code("/readyz") == 503
+        assert daemon.probe("/healthz") == 200
+        assert daemon.probe("/readyz") == 503
         daemon.send(signal.SIGUSR1)
         proxy.tamper = lambda seen: seen
         wait_until_rotated(environment, "sealed")
         # The first rotation may be open already when the request comes, and is then what was asked for.
         eventually(lambda: "request_rotation" in [line["verb"] for line in environment.audit()], "the signal was kept")
-        assert daemon.status_code("/readyz") == 200
+        assert daemon.probe("/readyz") == 200
         assert daemon.stop() == 0
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(environment):
-    environment.configure([replace_target("port")])
     taken = environment.sandbox.http_url.rsplit(":", 1)[1]
-    environment.configure([replace_target("port")], daemon={"listen": f"127.0.0.1:{taken}"})
+    http = {"listen": f"127.0.0.1:{taken}", "probes": "127.0.0.1:0"}
+    environment.configure([replace_target("port")], daemon={"http": http})
     daemon = environment.start()
     assert daemon.process.wait(20) == 2
     assert "Traceback" not in daemon.err.read_text()
+
+
+def test_pages_need_the_token_that_a_reload_replaces_and_no_log_has_it(environment, tmp_path):
+    file, tokens = tmp_path / "token", ["sentinel-http-token-1-0123456789", "sentinel-http-token-2-0123456789"]
+
+    def configure(token: str) -> None:
+        file.write_text(token)
+        http = {"listen": "127.0.0.1:0", "probes": "127.0.0.1:0", "token": {"file": str(file)}}
+        environment.configure([replace_target("guarded")], daemon={"http": http})
+
+    def answered(token: str) -> int:
+        return httpx.get(f"{daemon.url}/status", headers={"Authorization": f"Bearer {token}"}).status_code
+
+    configure(tokens[0])
+    daemon = environment.start()
+    assert daemon.probe("/healthz") == 200
+    assert [answered(token) for token in (*tokens, "wrong")] == [200, 401, 401]
+    daemon.wait_for("started")
+    configure(tokens[1])
+    daemon.send(signal.SIGHUP)
+    daemon.wait_for("configuration reloaded")
+    assert [answered(token) for token in tokens] == [401, 200]
+    assert daemon.stop() == 0
+    for token in tokens:
+        assert token not in daemon.out.read_text() + daemon.err.read_text() + environment.audit_file.read_text()
 
 
 def test_no_password_and_no_token_in_anything_that_a_run_at_debug_shows(environment):
@@ -216,7 +242,7 @@ def test_no_password_and_no_token_in_anything_that_a_run_at_debug_shows(environm
         for name in names:
             wait_until_rotated(environment, name, round_)
             secrets.add(environment.consumer_document(f"sip/{name}").password.reveal())
-        shown += [daemon.get("/metrics"), daemon.get("/status"), daemon.get("/readyz")]
+        shown += [daemon.get("/metrics"), daemon.get("/status")]
         daemon.send(signal.SIGUSR2)
         if round_ == 1:
             daemon.send(signal.SIGUSR1)

@@ -1,15 +1,15 @@
 """Reloads that go wrong, come together or meet a stop; a key in Vault that no header can carry; what is not dumped."""
 
 import json
-import resource
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from free_ports import free_port
+from openbao_server import TamperingProxy
 from polling import eventually
 
 KEPT = "configuration not reloaded; the old one stays in force"
@@ -56,6 +56,26 @@ def test_such_a_key_at_a_reload_leaves_the_old_configuration_in_force(environmen
     assert not faults_of_rotator(daemon)
 
 
+@pytest.mark.parametrize(("status", "said"), [(503, "Vault is sealed"), (403, "Vault refuses login")])
+def test_a_reload_that_vault_does_not_allow_is_tried_again_until_it_does(environment, status, said):
+    """A standby answers so for a while after an election, to a token that it does not know yet."""
+    with TamperingProxy(environment.bao.address) as proxy:
+        before, after = f"before{status}", f"after{status}"
+        environment.configure([replace_target(before)], vault={"address": proxy.address})
+        daemon = environment.start()
+        eventually(lambda: environment.rotations(before), "rotated")
+        environment.configure([replace_target(before), replace_target(after)], vault={"address": proxy.address})
+        proxy.tamper = lambda seen: replace(seen, status=status, body=b'{"errors":["no"]}')
+        daemon.send(signal.SIGHUP)
+        refusal = daemon.wait_for("configuration not reloaded yet; the old one stays in force")
+        assert said in refusal["error"]
+        assert refusal["again_in"] == 5
+        assert daemon.metric("rotator_config_last_reload_successful") == 0
+        proxy.tamper = lambda seen: seen
+        eventually(lambda: environment.rotations(after), "the new target is rotated without another signal")
+        assert daemon.metric("rotator_config_last_reload_successful") == 1
+
+
 @pytest.mark.parametrize("other", ["moved", "given up"])
 def test_an_embedded_vault_is_not_changed_by_a_reload(environment, tmp_path, other):
     environment.configure([replace_target("embedded")])
@@ -96,15 +116,3 @@ def test_a_closed_standard_output_is_no_place_for_the_audit(environment):
     )
     assert done.returncode == 2
     assert "standard output, which is closed: open it, or set audit.file" in done.stderr
-
-
-def test_a_crash_dumps_no_memory(environment):
-    soft, most = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
-    environment.configure([replace_target("core")])
-    daemon = environment.start()
-    resource.setrlimit(resource.RLIMIT_CORE, (soft, most))
-    daemon.wait_for("started")
-    limits = Path(f"/proc/{daemon.process.pid}/limits").read_text()
-    soft = next(line.split()[4] for line in limits.splitlines() if line.startswith("Max core file size"))
-    assert soft == "0"

@@ -9,7 +9,8 @@ from telnyx_fixtures import ATTEMPT, CONNECTION, FIRST, HOUR, SECOND, TelnyxSand
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
-from rotator.providers.http.client import CallTimeouts, ReadOnlyViolation
+from rotator.providers.http.client import CallTimeouts
+from rotator.providers.http.transport import ReadOnlyViolation
 from rotator.testing import FakeClock
 from rotator_simulator.faults import CATALOGUE
 

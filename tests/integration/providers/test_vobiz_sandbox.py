@@ -9,13 +9,15 @@ from typing import Self
 
 import pytest
 from provider_fixtures import RecordingMeter, account_options, done_if_gone
+from sip_access import over_tls
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
 from rotator.ports import Provider
-from rotator.providers.http.client import CallTimeouts, Http, ReadOnlyViolation
+from rotator.providers.http.client import CallTimeouts, Http
+from rotator.providers.http.transport import ReadOnlyViolation
 from rotator.providers.registry import KINDS
 from rotator.testing import FakeClock, FakeRandomness
 from rotator_simulator.account import SimulatedAccount, SimulatedCredential
@@ -40,8 +42,7 @@ class VobizSandbox:
         self.api.read_as(**readings)
         self.sandbox = SimulatorServer([self.api], self.real)
         self.meter = RecordingMeter()
-        registrar = self.sandbox.sip_address if register else None
-        self._keys = {"key": token, "auth_id": auth_id, "registrar": registrar}
+        self._keys = {"key": token, "auth_id": auth_id, **(over_tls(self.sandbox) if register else {})}
         self.clock = clock or self.real
         self._timeouts = timeouts or CallTimeouts()
         self.provider, self.http = self.open(kind)

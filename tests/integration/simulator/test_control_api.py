@@ -11,6 +11,7 @@ import pytest
 from simulator_support import GOOD, TOKEN, VobizClient, WallClock
 
 from rotator.core.secret import Secret
+from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.register import register
 from rotator_simulator import server
 from rotator_simulator.account import SimulatedAccount
@@ -28,7 +29,9 @@ def call_control_api(vobiz: VobizClient) -> Callable[..., httpx.Response]:
 def test_state_shows_everything_but_passwords(vobiz: VobizClient, call_control_api, simulator: SimulatorServer) -> None:
     identity = vobiz.create()
     vobiz("PUT", f"credentials/{identity}", json={"enabled": False})
-    register(simulator.sip_address, "officephone01", Secret(GOOD), clock=WallClock(), contact="sip:a@b")
+    register(
+        SipRoute(simulator.sip_address, "udp"), "officephone01", Secret(GOOD), clock=WallClock(), contact="sip:a@b"
+    )
     answer = call_control_api("GET", "state")
     state = answer.json()["accounts"]["MA_DEMO"]
     assert [line["event"] for line in state["history"]] == ["created", "disabled"]
@@ -142,7 +145,7 @@ def test_requests_are_recorded_without_secrets_and_logs_hold_none(
     caplog.set_level(logging.DEBUG, "rotator")
     identity = vobiz.create()
     vobiz("PUT", f"credentials/{identity}", json={"password": "short77"})
-    register(simulator.sip_address, "officephone01", Secret(GOOD), clock=WallClock())
+    register(SipRoute(simulator.sip_address, "udp"), "officephone01", Secret(GOOD), clock=WallClock())
     seen = [(exchange.method, exchange.status) for exchange in simulator.exchanges()]
     assert seen == [("POST", 201), ("PUT", 422)]
     everything = caplog.text + repr(simulator.exchanges())

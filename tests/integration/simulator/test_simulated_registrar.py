@@ -13,6 +13,7 @@ from simulator_support import GOOD, HandMovedClock, VobizClient, WallClock
 
 from rotator.core.secret import Secret
 from rotator.providers.sip import codec as sipcodec
+from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.register import RegisterResult, register
 from rotator_simulator.account import Propagation, SimulatedAccount
 from rotator_simulator.faults import CATALOGUE
@@ -29,8 +30,8 @@ def identity(account: SimulatedAccount) -> str:
 
 
 def send_register(simulator: SimulatorServer, password: str = GOOD, username: str = NAME, **rest) -> RegisterResult:
-    given = {"domain": DOMAIN, "timeout": 5.0, **rest}
-    return register(simulator.sip_address, username, Secret(password), clock=WallClock(), **given)
+    given = {"domain": DOMAIN, "timeout": 5.0, "without_qop": True, **rest}
+    return register(SipRoute(simulator.sip_address, "udp"), username, Secret(password), clock=WallClock(), **given)
 
 
 @pytest.mark.parametrize("quality", [True, False])

@@ -12,6 +12,7 @@ from simulator_support import HandMovedClock, WallClock
 
 from rotator.core.secret import Secret
 from rotator.fields.network import HostPort
+from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.register import RegisterResult, register
 
 Script = Callable[[str, int], list[bytes]]
@@ -50,7 +51,9 @@ def scripted(script: Script) -> Iterator[tuple[HostPort, list[str]]]:
 
 
 def send_register(where: HostPort, timeout: float = 5.0, **rest) -> RegisterResult:
-    return register(where, "officephone01", Secret("pass-word-1"), clock=WallClock(), timeout=timeout, **rest)
+    return register(
+        SipRoute(where, "udp"), "officephone01", Secret("pass-word-1"), clock=WallClock(), timeout=timeout, **rest
+    )
 
 
 def test_without_contact_no_binding_is_asked_for() -> None:
@@ -170,7 +173,7 @@ def test_silence_ends_at_the_timeout() -> None:
 
 def test_silence_ends_even_where_the_clock_stands_still() -> None:
     with scripted(lambda *_: []) as (where, _):
-        result = register(where, "a", Secret("b"), clock=HandMovedClock(), timeout=0.3)
+        result = register(SipRoute(where, "udp"), "a", Secret("b"), clock=HandMovedClock(), timeout=0.3)
     assert result.status is None
 
 
@@ -188,10 +191,16 @@ def test_a_name_that_cannot_be_resolved_is_reported() -> None:
 
 def test_a_line_break_in_the_username_is_an_error() -> None:
     with pytest.raises(ValueError, match="control character"):
-        register(HostPort("127.0.0.1", 9), "a", Secret("b"), clock=WallClock(), domain="x\r\nContact: <sip:y>")
+        register(
+            SipRoute(HostPort("127.0.0.1", 9), "udp"),
+            "a",
+            Secret("b"),
+            clock=WallClock(),
+            domain="x\r\nContact: <sip:y>",
+        )
 
 
 def test_a_name_that_no_resolver_takes_is_said_to_be_one() -> None:
     for host in ("sip..example", "x" * 64 + ".example"):
-        result = register(HostPort(host, 5060), "phone", Secret("Secret-1!"), clock=WallClock())
+        result = register(SipRoute(HostPort(host, 5060), "udp"), "phone", Secret("Secret-1!"), clock=WallClock())
         assert result.reason == f"the name {host} cannot be resolved"

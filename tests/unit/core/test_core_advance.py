@@ -155,7 +155,9 @@ def test_a_refusal_is_marked_and_a_restore_keeps_the_refused_password_for_a_whil
     state = opened(uncertain=True)
     refused = advance.after_refusal(state, "too short")
     assert refused == replace(state, attempt=replace(state.attempt, refused=True), last_error="too short")
-    kept = LedgerEntry(replace(NEW, id=None), Ending.FORGET, LATER, LATER, ledger.LATE_COMMIT)
+    kept = LedgerEntry(
+        replace(NEW, id=None), Ending.FORGET, LATER, LATER, ledger.LATE_COMMIT, origin=state.attempt.origin
+    )
     state = replace(refused, ledger=(FIRST,))
     assert advance.after_restore(state, LATER) == replace(
         state, attempt=replace(state.attempt, uncertain=False), ledger=(FIRST, kept)

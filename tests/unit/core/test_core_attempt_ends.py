@@ -111,9 +111,18 @@ def test_an_abandoned_rotation_is_a_failure_and_is_asked_for_again_from_now():
 def test_a_spare_credential_of_an_abandoned_attempt_goes_at_once_beside_the_others(strategy, ending):
     twice = replace(SECOND, credential=NEW)
     state = replace(opened(strategy=strategy, uncertain=True), ledger=(FIRST, twice))
-    left = LedgerEntry(replace(NEW, password=None), ending, NOW, NOW + ledger.LATE_COMMIT, timedelta())
+    left = LedgerEntry(
+        replace(NEW, password=None), ending, NOW, NOW + ledger.LATE_COMMIT, timedelta(), origin=opened().attempt.origin
+    )
     assert attempt_ends.after_abandon(state, NOW, LATER).ledger == (FIRST, left)
-    strays = LedgerEntry(Credential("fake", "", attempt="2"), Ending.DELETE, NOW, NOW + ledger.LATE_COMMIT, timedelta())
+    strays = LedgerEntry(
+        Credential("fake", "", attempt="2"),
+        Ending.DELETE,
+        NOW,
+        NOW + ledger.LATE_COMMIT,
+        timedelta(),
+        origin=opened().attempt.origin,
+    )
     assert attempt_ends.after_abandon(state, NOW, LATER, strays=True).ledger == (FIRST, left, strays)
     unknown = replace(state, attempt=replace(state.attempt, staged=replace(NEW, id=None, username="x")), ledger=())
     assert len(attempt_ends.after_abandon(unknown, NOW, LATER, strays=True).ledger) == 1
@@ -122,7 +131,7 @@ def test_a_spare_credential_of_an_abandoned_attempt_goes_at_once_beside_the_othe
 @pytest.mark.parametrize(("quarantine", "kept_for"), [(DAY, DAY), (timedelta(), ledger.LATE_COMMIT)])
 def test_an_abandoned_attempt_in_place_keeps_a_password_that_may_be_in_force(quarantine, kept_for):
     in_place = replace(opened(strategy=Strategy.IN_PLACE, uncertain=True), ledger=(FIRST,))
-    kept = LedgerEntry(replace(NEW, id=None), Ending.FORGET, NOW, NOW, kept_for)
+    kept = LedgerEntry(replace(NEW, id=None), Ending.FORGET, NOW, NOW, kept_for, origin=opened().attempt.origin)
     assert attempt_ends.after_abandon(in_place, NOW, LATER, kept_for=quarantine).ledger == (FIRST, kept)
     certain = replace(in_place, attempt=replace(in_place.attempt, uncertain=False))
     assert attempt_ends.after_abandon(certain, NOW, LATER, kept_for=quarantine).ledger == (FIRST,)
@@ -137,7 +146,9 @@ def test_an_abandoned_undo_has_its_credential_disabled_again():
 
 def test_a_password_that_a_late_call_may_set_in_place_is_kept_until_none_can_come():
     sent = replace(opened(strategy=Strategy.IN_PLACE, applied_at=NOW), ledger=(FIRST,))
-    kept = LedgerEntry(replace(NEW, id=None), Ending.FORGET, LATER, LATER, ledger.LATE_COMMIT)
+    kept = LedgerEntry(
+        replace(NEW, id=None), Ending.FORGET, LATER, LATER, ledger.LATE_COMMIT, origin=opened().attempt.origin
+    )
     given_up = {"kept_for": DAY, "restored": False, "strays": False}
     assert attempt_ends.after_change(sent, "it moved", LATER, MUCH_LATER).ledger == (FIRST, kept)
     assert attempt_ends.after_abandon(sent, LATER, LATER).ledger == (FIRST, kept)
@@ -180,7 +191,7 @@ def test_after_closing_the_staged_credential_is_the_published_one_and_the_next_r
     assert state == TargetState(
         "office",
         published=NEW,
-        ledger=(LedgerEntry(OLD, Ending.DELETE, LATER, LATER + DAY, 7 * DAY),),
+        ledger=(LedgerEntry(OLD, Ending.DELETE, LATER, LATER + DAY, 7 * DAY, origin=opened().attempt.origin),),
         published_since=LATER,
         last_rotation=LATER,
         next_rotation=LATER + 90 * DAY * 0.95,
@@ -221,7 +232,14 @@ def test_an_undo_counts_as_a_rotation_only_for_a_target_that_has_none():
 
 
 def test_the_first_rotation_replaces_nothing_and_looks_for_strays_if_it_has_to():
-    strays = LedgerEntry(Credential("fake", "", attempt="2"), Ending.DELETE, NOW, NOW + ledger.LATE_COMMIT, timedelta())
+    strays = LedgerEntry(
+        Credential("fake", "", attempt="2"),
+        Ending.DELETE,
+        NOW,
+        NOW + ledger.LATE_COMMIT,
+        timedelta(),
+        origin=opened().attempt.origin,
+    )
     assert closed(predecessor=None).ledger == ()
     assert closed(predecessor=None, strays=True).ledger == (strays,)
     assert [entry.credential for entry in closed(strays=True, ledger=(FIRST,)).ledger] == [OLD, OLD, strays.credential]

@@ -19,15 +19,16 @@ from core_facts import (
     STAGED,
     TARGET,
     attempt,
+    document,
     facts,
 )
 
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.forecast import ForecastStep, forecast
-from rotator.core.forecast_events import ForecastEvent
+from rotator.core.forecast_events import ForecastEvent, later_events
 from rotator.core.holding import HoldReason
-from rotator.core.model import Ending, Phase, Purpose, Strategy, Verification
+from rotator.core.model import Ending, FormerPath, Phase, Purpose, Strategy, Verification
 from rotator.core.schedule import SPREAD, Cron, Every, Window
 from rotator.testing import GENERATED
 
@@ -264,6 +265,39 @@ ROTATION = (80 * DAY, "rotation", "policy p")
             [(8 * DAY, "delete new", "its quarantine ends"), ROTATION],
         ),
         (facts(state_attempt=attempt(), state_not_before=NOW + HOUR), []),
+        # A path that was left; where its document could not be withdrawn on time, that comes now.
+        (
+            facts(
+                state_former_paths=(FormerPath("sip/old", NOW + DAY, "sip/office"),),
+                other_documents={"sip/old": document(OLD)},
+            ),
+            [(DAY, "withdraw the document at sip/old", "its overlap ends"), ROTATION],
+        ),
+        (
+            facts(
+                state_former_paths=(FormerPath("sip/old", NOW - DAY, "sip/office", not_before=NOW + HOUR),),
+                other_documents={"sip/old": document(OLD)},
+            ),
+            [(timedelta(), "withdraw the document at sip/old", "its overlap ends"), ROTATION],
+        ),
+        # An overwritten one of a pair is disabled when the provider does that.
+        (
+            facts(
+                state_ledger=(
+                    replace(LIVE, ending=Ending.STAND_BY, overwritten_at=NOW, not_before=NOW + HOUR, note="503"),
+                )
+            ),
+            [
+                (DAY, "disable new", "it was not disabled, and has a random password meanwhile"),
+                (7 * DAY, "forget the password of new", "503"),
+                ROTATION,
+            ],
+        ),
+        # What was removed or retired only ends.
+        (
+            facts(replace(TARGET, removed=True), state_ledger=(LIVE,), state_verify_at=NOW + DAY),
+            [(DAY, "disable new", "its overlap ends"), (8 * DAY, "delete new", "its quarantine ends")],
+        ),
     ],
 )
 def test_what_comes_later_is_told_with_its_time_and_reason(known, events):
@@ -388,3 +422,31 @@ def test_while_what_is_published_is_refused_no_retirement_is_forecast():
     old_password = replace(ENTRY, ending=Ending.FORGET)
     seen = forecast(replace(known, state=replace(known.state, ledger=(old_password,))))
     assert "forget the old password of new" in [event.what for event in seen.events]
+
+
+@pytest.mark.parametrize(
+    ("last", "why"),
+    [
+        (None, "it was not proved yet"),
+        (Verification(NOW - HOUR, accepted=True, proof="REGISTER"), "accepted 2026-01-05T11:00:00Z: REGISTER"),
+        (Verification(NOW, accepted=False, proof="403", refusals=2), "refused 2026-01-05T12:00:00Z: 403"),
+    ],
+)
+def test_the_next_proof_says_how_the_last_one_ended(last, why):
+    known = facts(state_verification=last, state_verify_at=NOW + HOUR)
+    proof, *_ = later_events(known, drawn_anew=False, verified_from=None)
+    assert (proof.at, proof.what, proof.why) == (NOW + HOUR, "prove what is published", why)
+
+
+@pytest.mark.parametrize(
+    ("drawn_from", "due", "told"),
+    [
+        (NOW + HOUR, NOW + DAY, (NOW + HOUR, NOW + DAY)),
+        (NOW + DAY, NOW + DAY, (NOW + DAY, None)),
+        (None, NOW + DAY, (NOW + DAY, None)),
+        (None, NOW - HOUR, (NOW, None)),  # overdue
+    ],
+)
+def test_the_next_proof_is_told_as_a_span_only_if_its_time_is_still_drawn(drawn_from, due, told):
+    proof, *_ = later_events(facts(state_verify_at=due), drawn_anew=False, verified_from=drawn_from)
+    assert (proof.at, proof.until) == told

@@ -11,9 +11,11 @@ from rotator.core.model import (
     Counts,
     TargetState,
 )
+from rotator.core.origin import Origin
 from rotator.core.secret import Secret
 
 BOTH = TargetState("office", published=NEW, ledger=(FIRST, SECOND), claim=CLAIM)
+WHO = Origin("tester", "because")
 
 
 def test_two_entries_of_one_credential_do_not_get_in_each_others_way():
@@ -46,10 +48,10 @@ def test_what_is_gone_from_the_provider_leaves_nothing_in_the_ledger():
 
 def test_in_an_emergency_what_was_disabled_late_is_not_disabled_later_and_a_lost_create_is_waited_for():
     over = replace(SECOND, disable_at=NOW - HOUR, not_before=LATER)
-    assert ledger.end_now((over,), NOW) == (replace(over, quarantine=timedelta(), not_before=None),)
-    assert ledger.end_now((SECOND,), NOW, compromised=True)[0].disable_at == NOW
+    assert ledger.end_now((over,), NOW, WHO) == (replace(over, quarantine=timedelta(), not_before=None, origin=WHO),)
+    assert ledger.end_now((SECOND,), NOW, WHO, compromised=True)[0].disable_at == NOW
     lost = replace(SECOND, credential=replace(OLD, id=None))
-    assert ledger.end_now((lost,), NOW, compromised=True) == (lost,)
+    assert ledger.end_now((lost,), NOW, WHO, compromised=True) == (lost,)
 
 
 PAUSED = replace(SECOND, failures=2, not_before=LATER, note="active calls")

@@ -1,6 +1,8 @@
 """The pace that processes share: slots that no clock and no order of reservations pushes together, and hold-offs."""
 
+from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -64,18 +66,23 @@ class PacedProcess:
 
 
 def most_in_a_window(sent: list[float], per: float) -> int:
-    return max((sum(begin <= one < begin + per for one in sent) for begin in sent), default=0)
+    ordered = sorted(sent)
+    return max((bisect_left(ordered, begin + per) - number for number, begin in enumerate(ordered)), default=0)
 
 
 LIMITS = st.sampled_from([(1, SECOND), (5, SECOND), (8, SECOND), (100, SECOND), (30, 60 * SECOND), (300, 60 * SECOND)])
 CLOCKS = st.lists(st.tuples(st.floats(-1, 1), st.sampled_from([0.0, 0.005, 0.05, 0.5])), min_size=1, max_size=4)
-# Who acts, what he does, how long before, and how many wait.
+# Who acts, what he does, how long before, and how many wait: one draw for each event, which is what a long story costs.
 EVENTS = st.lists(
-    st.tuples(
-        st.integers(0, 3),
-        st.sampled_from(["begin", "end", "send", "send", "whole"]),
-        st.sampled_from([0.0, 0.001, 0.01, 0.03, 0.12, 0.2, 0.9, 3.0]),
-        st.integers(1, 40),
+    st.sampled_from(
+        tuple(
+            product(
+                range(4),
+                ("begin", "end", "send", "send", "whole"),
+                (0.0, 0.001, 0.01, 0.03, 0.12, 0.2, 0.9, 3.0),
+                range(1, 41),
+            )
+        )
     ),
     min_size=20,
     max_size=150,
@@ -127,7 +134,7 @@ def test_four_processes_use_the_limit_together_and_share_it_evenly(limit):
     processes = [
         PacedProcess(shared, "p" * (n + 1), limit, error, 0.008) for n, error in enumerate((0, 0.008, -0.008, 0.004))
     ]
-    used = busy(processes, 120.0)
+    used = busy(processes, 40.0)
     assert used > 0.94 * limit[0]
     assert most_in_a_window(shared.sent, 1.0) <= limit[0]
 
@@ -239,3 +246,53 @@ def test_a_lowered_rate_spaces_the_slots():
     used = busy([process], 20.0)
     assert 6.5 < used < 7.2
     assert process.slots.share == pytest.approx(0.7)
+
+
+def test_a_quota_holds_for_as_short_as_it_asks_and_a_429_for_a_second_at_least():
+    asked = SECOND / 5
+    assert AccountPace().after_hold(Moment(START), asked, refused=False).held_for(Moment(START)) == asked
+    assert AccountPace().after_hold(Moment(START), asked, refused=True).held_for(Moment(START)) == SECOND
+
+
+def test_nobody_is_held_for_longer_than_a_day():
+    pace = AccountPace().after_hold(Moment(START), timedelta(days=40), refused=True)
+    assert pace.held_for(Moment(START)) == timedelta(days=1)
+
+
+def test_a_wait_that_ends_a_second_later_is_nothing_new():
+    pace = AccountPace().after_hold(Moment(START), 59 * SECOND, refused=True)
+    assert pace.after_hold(Moment(START), 60 * SECOND, refused=True) is pace
+    longer = pace.after_hold(Moment(START), 61 * SECOND, refused=True)
+    assert longer.held_for(Moment(START)) == 61 * SECOND
+
+
+def test_an_answer_429_a_second_after_another_lowers_the_rate_again_down_to_a_hundredth():
+    pace = AccountPace()
+    for number in range(2):
+        pace = pace.after_hold(Moment(START + number * SECOND), SECOND, refused=True)
+    assert pace.share == pytest.approx(0.49)
+    for number in range(2, 30):
+        pace = pace.after_hold(Moment(START + number * SECOND), SECOND, refused=True)
+    assert pace.share == pytest.approx(0.01)
+
+
+def test_an_open_circuit_holds_all_but_what_is_urgent():
+    shut = AccountPace().after_opening(Moment(START), 60 * SECOND)
+    later = Moment(START + SECOND)
+    assert (shut.held_for(later), shut.held_for(later, urgent=True)) == (59 * SECOND, timedelta())
+    both = shut.after_hold(Moment(START), 5 * SECOND, refused=False)
+    assert (both.held_for(later), both.held_for(later, urgent=True)) == (59 * SECOND, 4 * SECOND)
+    assert both.after_opening(later, 120 * SECOND).held_for(later) == 120 * SECOND
+
+
+@pytest.mark.parametrize("reserved", [0, 2])
+def test_whoever_stands_further_back_expects_a_later_slot_reserved_or_not(reserved):
+    process = PacedProcess(SharedPace(), "p", (50, SECOND), 0.0, 0.0)
+    if reserved:
+        written = process.slots.reserve(AccountPace(), process.moment, process.now, reserved)
+        process.slots.add(AccountPace(), written, process.moment, process.now, reserved)
+    interval = process.slots.interval
+    assert interval == pytest.approx(1.021 / 50)
+    for ahead in range(5):
+        assert process.slots.expects(ahead, process.now) == pytest.approx(process.now + ahead * interval - 0.02)
+    assert process.slots.opens(reserved, process.now) is None

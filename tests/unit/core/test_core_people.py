@@ -30,6 +30,7 @@ from rotator.core.facts import lookup_key
 from rotator.core.forecast import forecast
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Ending, LedgerEntry, Phase, TargetState
+from rotator.core.origin import Origin
 from rotator.core.retirement import retire
 from rotator.core.staging import stage
 from rotator.testing import CHOSEN
@@ -38,6 +39,7 @@ ENDS = NOW + 30 * DAY
 TOLD = replace(ENTRY, credential=NEW, disable_at=NOW + HOUR, expires_at=NOW + HOUR)
 HANDS_OUT_NEW = document(NEW)
 TAKE_OVER = replace(REQUEST, take_over=True)
+WHO = Origin("tester", "because")
 
 
 def test_over_a_deleted_state_nothing_is_done_whatever_is_due():
@@ -210,11 +212,11 @@ def test_an_adoption_changes_what_it_has_to_and_nothing_else():
         state_failures=3, state_not_before=NOW, state_last_error="x", state_ledger=(TOLD, ENTRY), state_request=REQUEST
     ).state
     plan = AdoptionPlan(NEW, NOW - 10 * DAY, writes_document=False, replaced=OLD, told_end=None)
-    after = after_adopt(before, TARGET, plan, NOW, 0.0)
+    after = after_adopt(before, TARGET, plan, WHO, NOW, 0.0)
     assert after == replace(
         before,
         published=NEW,
-        ledger=(LedgerEntry(OLD, Ending.DELETE, NOW, NOW + DAY, 7 * DAY),),
+        ledger=(LedgerEntry(OLD, Ending.DELETE, NOW, NOW + DAY, 7 * DAY, origin=WHO),),
         last_rotation=NOW - 10 * DAY,
         published_since=NOW - 10 * DAY,
         next_rotation=NOW + 80 * DAY,
@@ -224,11 +226,11 @@ def test_an_adoption_changes_what_it_has_to_and_nothing_else():
         not_before=None,
         last_error="",
     )
-    ahead = after_adopt(before, TARGET, replace(plan, rotated_at=NOW + DAY), NOW, 0.0)
+    ahead = after_adopt(before, TARGET, replace(plan, rotated_at=NOW + DAY), WHO, NOW, 0.0)
     assert ahead.last_rotation == NOW
-    unknown = after_adopt(before, TARGET, replace(plan, rotated_at=None), NOW, 0.0)
+    unknown = after_adopt(before, TARGET, replace(plan, rotated_at=None), WHO, NOW, 0.0)
     assert (unknown.last_rotation, unknown.published_since, unknown.next_rotation) == (None, NOW, NOW + DAY)
-    assert after_adopt(before, TARGET, replace(plan, credential=OLD, replaced=None), NOW, 0.0) is before
+    assert after_adopt(before, TARGET, replace(plan, credential=OLD, replaced=None), WHO, NOW, 0.0) is before
 
 
 def test_the_published_one_is_named_again_where_its_document_is_gone():

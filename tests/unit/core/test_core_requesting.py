@@ -40,14 +40,14 @@ def test_an_open_attempt_takes_over_who_asked_last_and_why():
     asked = replace(REQUEST, requested_by="another", reason="leaked", compromised=True)
     state = requesting.after_request(replace(opened(), not_before=LATER), asked, document(OLD))
     expected = replace(opened().attempt, requested_by="another", reason="leaked", compromised=True)
-    assert state == replace(opened(), attempt=expected)
+    assert state == replace(opened(), attempt=expected, asked_at=asked.at)
 
 
 def test_a_later_request_replaces_an_earlier_one_and_keeps_what_only_that_asked_for():
     first = replace(REQUEST, compromised=True)
     second = Request(Purpose.ROTATE, "another", "later", LATER, take_over=True)
     state = requesting.after_request(TargetState("office", request=first, not_before=LATER), second, document(OLD))
-    assert state == TargetState("office", request=replace(second, compromised=True))
+    assert state == TargetState("office", request=replace(second, compromised=True), asked_at=second.at)
     assert requesting.after_request(TargetState("office", request=first), UNDO, document(OLD)).request == UNDO
 
 

@@ -112,6 +112,25 @@ def test_what_a_rotation_creates_is_no_target_of_its_own(place):
     assert (names(found), found.undecided, found.ours) == ([], (), (made,))
 
 
+def test_what_was_made_for_a_target_without_a_username_is_made_from_its_name():
+    """Telnyx's telephony credentials have none in the configuration."""
+    target = replace(AGENTS.target("x"), name="agent-9", usernames=())
+    made = new_username(target, lambda characters: characters[7])
+
+    found = judge([AGENTS], listed(made), known(target, agent_9=state(target, made)))
+
+    assert (names(found), found.ours) == ([], (made,))
+
+
+def test_only_replace_makes_usernames():
+    """What looks like one made for a target with another strategy is somebody else's."""
+    target = replace(AGENTS.target("agent01"), strategy=Strategy.IN_PLACE)
+
+    found = judge([AGENTS], listed("agent01abcdefgh"), known(target, sel_agent01=state(target, "agent01")))
+
+    assert names(found) == ["sel-agent01abcdefgh"]
+
+
 def test_what_may_be_rotators_own_waits_for_the_next_listing():
     """Rotator may have deleted it since it was listed; and a document that cannot be read says nothing, ever."""
     target = AGENTS.target("agent01")
@@ -142,17 +161,46 @@ def test_a_provider_that_lists_the_attempt_says_itself_what_was_created_here():
 
 def test_what_the_listing_no_longer_shows_is_reported():
     """The credential in use counts, not the one that was there at first; targets of other accounts do not."""
-    rotated, never, fine = (AGENTS.target(name) for name in ("agent01", "agent02", "agent03"))
+    rotated, never, fine, elsewhere, unseen = (AGENTS.target(f"agent0{number}") for number in range(1, 6))
+    elsewhere = replace(elsewhere, account="other")
+    single = replace(AGENTS.target("agent06"), name="front")
     states = {
+        "sel_agent04": state(elsewhere),
+        "front": state(single),
         "sel_agent01": state(rotated, "agent01abcdefgh"),
         "sel_agent02": state(never),
         "sel_agent03": state(fine, "agent03abcdefgh"),
     }
 
-    found = judge([AGENTS], listed("agent01", "agent03abcdefgh"), known(rotated, never, fine, **states))
+    targets = (rotated, never, fine, elsewhere, unseen, single)
+    found = judge([AGENTS], listed("Agent01", "AGENT03abcdefgh"), known(*targets, **states))
 
     assert found.gone == ("sel-agent01", "sel-agent02")
     assert names(found) == []
+
+
+def test_labels_and_the_username_in_the_path_are_the_targets():
+    """Both placeholders may be in the path."""
+    selection = replace(AGENTS, path="sip/{username}/{name}", labels=(("site", "berlin"),))
+
+    target = selection.target("agent01")
+
+    assert (target.path, target.labels) == ("sip/agent01/sel-agent01", (("site", "berlin"),))
+
+
+@pytest.mark.parametrize("name", ["a-b", "a-b-", "xa-agent1-b", "a-agent1-bx", "a-office-b"])
+def test_a_name_that_the_selection_does_not_make_is_another_ones(name):
+    """Too short, with something around it, or with a username that is not selected."""
+    assert replace(AGENTS, name="a-{username}-b").username_of(name) is None
+
+
+def test_of_two_selections_that_fit_a_document_the_first_has_the_target():
+    """And a name that is configured by itself hides none of those that follow."""
+    first = replace(AGENTS, username="agent0*", labels=(("first", "yes"),))
+
+    found = remembered([first, AGENTS], ["front", "sel-agent01", "sel-agent11"], {"front"})
+
+    assert found == [first.target("agent01"), AGENTS.target("agent11")]
 
 
 def test_the_state_documents_remember_what_was_selected():

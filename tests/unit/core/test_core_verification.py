@@ -14,6 +14,7 @@ from rotator.core.decide import decide
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.ledger import end_now
 from rotator.core.model import Ending, Listed, Phase, Strategy, Target, TargetState, Verification
+from rotator.core.origin import Origin
 from rotator.core.verification import BELIEVED, FRESH
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -55,7 +56,7 @@ def test_one_refused_proof_already_holds_every_retirement_and_the_next_try_waits
     assert due(state_verification=once, state_verify_at=NOW) == Verify(OLD)
 
 
-EMERGENCY = end_now((ENTRY,), NOW, compromised=True)[0]
+EMERGENCY = end_now((ENTRY,), NOW, Origin("tester", "because"), compromised=True)[0]
 UNASKED: dict[str, Any] = {"state_verification": None, "state_verify_failures": 1, "state_verify_at": NOW + HOUR}
 
 

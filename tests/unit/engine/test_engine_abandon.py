@@ -11,6 +11,7 @@ from rotator.core.audit_words import AuditVerb
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.ledger import LATE_COMMIT
 from rotator.core.model import Ending, Phase, Purpose, Verification
+from rotator.core.origin import Origin
 from rotator.testing import GENERATED, Crash, FakeFault
 
 STRATEGIES = pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def opened(target=REPLACE, faults=UNKNOWN, slow: int = 0, **flags: bool) -> Engi
 def give_up(harness: EngineHarness) -> Abandonment | AbandonmentImpossible | Hold:
     attempt = harness.state.attempt
     assert attempt is not None
-    return harness.engine().abandon(harness.target, attempt.id, "somebody", "because")
+    return harness.engine().abandon(harness.target, attempt.id, Origin("somebody", "because"))
 
 
 @STRATEGIES
@@ -182,13 +183,13 @@ def test_what_is_published_already_is_not_given_up():
     harness.cut_at(0)
     attempt = harness.state.attempt.id
     other = harness.engine()
-    held = other.abandon(harness.target, attempt, "somebody", "because")
+    held = other.abandon(harness.target, attempt, Origin("somebody", "because"))
     assert isinstance(held, Hold)  # the dead process's claim is respected
     harness.clock.advance(2 * harness.limits.claim)
-    assert "published already" in other.abandon(harness.target, attempt, "somebody", "because").reason
+    assert "published already" in other.abandon(harness.target, attempt, Origin("somebody", "because")).reason
     harness.settle(other, timedelta(minutes=5))
     assert harness.state.attempt is None
-    assert "ended by itself" in other.abandon(harness.target, attempt, "somebody", "because").reason
+    assert "ended by itself" in other.abandon(harness.target, attempt, Origin("somebody", "because")).reason
 
 
 @STRATEGIES

@@ -13,6 +13,7 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Claim, Target, TargetState
+from rotator.core.origin import Origin
 from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret
 from rotator.engine import Engine
@@ -25,7 +26,7 @@ NOBODY_KNOWS = KnownToOperator()
 
 def adopt(world: EngineHarness, engine: Engine, known: KnownToOperator = NOBODY_KNOWS) -> TargetState:
     plan = engine.plan_adoption(world.target, known)
-    state = engine.adopt(world.target, known, plan, "tester", "because")
+    state = engine.adopt(world.target, known, plan, Origin("tester", "because"))
     assert isinstance(state, TargetState)
     return state
 
@@ -249,12 +250,12 @@ def test_nothing_is_taken_up_while_another_process_works_or_after_something_chan
     known = world.store.states["office"]
     claim = Claim("another", world.clock.now() + HOUR)
     world.store.states["office"] = replace(known, state=replace(known.state, claim=claim))
-    held = world.engine().adopt(world.target, NOBODY_KNOWS, plan, "tester", "because")
+    held = world.engine().adopt(world.target, NOBODY_KNOWS, plan, Origin("tester", "because"))
     assert isinstance(held, Hold)
     world.store.states["office"] = known
     world.store.consumers["sip/office"] = replace(world.consumer, rotated_at=world.clock.now() - 9 * HOUR)
     with pytest.raises(AdoptionImpossible, match="something changed in the meantime"):
-        engine.adopt(world.target, NOBODY_KNOWS, plan, "tester", "because")
+        engine.adopt(world.target, NOBODY_KNOWS, plan, Origin("tester", "because"))
     assert world.store.states["office"] == known
     adopt(world, engine)
 

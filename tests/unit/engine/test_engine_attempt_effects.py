@@ -269,7 +269,8 @@ def test_after_a_restore_the_refused_password_is_kept_for_a_while_and_nothing_is
     state = bench.carry_out(Restore(OLD))
     assert bench.provider.calls == [("set_password", OLD)]
     assert state.attempt.uncertain is False
-    assert state.ledger == (LedgerEntry(STAGED, Ending.FORGET, NOW, NOW, timedelta(minutes=10)),)
+    origin = state.attempt.origin
+    assert state.ledger == (LedgerEntry(STAGED, Ending.FORGET, NOW, NOW, timedelta(minutes=10), origin=origin),)
     verb, _, facts = bench.recorded
     assert (verb, facts) == ("restore", WHY | naming(OLD))
 

@@ -13,6 +13,7 @@ from rotator.core.drift import ALONE
 from rotator.core.holding import HoldReason
 from rotator.core.left_over import left_over
 from rotator.core.model import Target
+from rotator.core.origin import Origin
 from rotator.core.removal import after_retirement
 from rotator.core.secret import Secret
 from rotator.core.verification import BELIEVED
@@ -221,7 +222,7 @@ def test_a_removed_target_whose_credential_was_deleted_says_which_command_ends_t
     delete(world)
     world.settle(engine, 2 * DAY)
     assert "rotator retire office --published" in engine.look(world.target).hold.message
-    state = after_retirement(world.state, DAILY, world.clock.now(), at_once=True)
+    state = after_retirement(world.state, DAILY, world.clock.now(), Origin("tester", "because"), at_once=True)
     world.store.write_state(state, world.store.states["office"].version)
     world.settle(engine, 10 * DAY)
     assert world.state.ledger == ()

@@ -11,6 +11,7 @@ from rotator.core.circuit import ProviderVerb
 from rotator.core.forecast import forecast
 from rotator.core.ledger import end_now
 from rotator.core.model import Capabilities, Cutoff
+from rotator.core.origin import Origin
 from rotator.core.secret import Secret
 from rotator.engine import Engine
 from rotator.observe.target_figures import overdue
@@ -239,7 +240,7 @@ def test_what_was_replaced_before_an_emergency_is_part_of_it():
     engine.look(world.target)
     (entry,) = world.state.ledger
     assert not entry.compromised
-    assert end_now((entry,), world.clock.now(), compromised=True)[0].compromised
+    assert end_now((entry,), world.clock.now(), Origin("tester", "because"), compromised=True)[0].compromised
     world.request(engine, compromised=True)
     engine.look(world.target)
     assert not world.provider.accepts(first.username, first.password)

@@ -10,6 +10,7 @@ from single_effect import NOW, SingleEffect, after_failures, naming
 from rotator.core.actions import Delete, Disable, Expire, Forget
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Ending, LedgerEntry, TargetState
+from rotator.core.origin import Origin
 from rotator.core.passwords import meets
 from rotator.core.secret import Secret
 from rotator.testing import CHOSEN
@@ -17,14 +18,15 @@ from rotator.testing import CHOSEN
 OLD = Credential("fake", "old", "id-old", Secret("old password"), attempt="1")
 STRAY = Credential("fake", "stray", "id-stray", attempt="1")
 ENTRY = LedgerEntry(OLD, Ending.DELETE, NOW - DAY, NOW, 7 * DAY, failures=1, note="earlier")
-PAUSED = replace(ENTRY, not_before=NOW)
+PAUSED = replace(ENTRY, not_before=NOW, origin=Origin("vault:token-ci", "ticket 1", "by anna", "a1"))
 OTHER = replace(ENTRY, credential=replace(OLD, username="other", id="id-other"))
 ADOPTED = replace(ENTRY, credential=replace(OLD, password=None))
 STATE = TargetState("office", ledger=(PAUSED, OTHER))
 GONE = Refused(Refusal.NOT_FOUND, "no such credential")
 UNSUPPORTED = Refused(Refusal.UNSUPPORTED, "it cannot be disabled")
 LOST = Unknown("timeout")
-FACTS = {"reason": "replaced 2026-01-04T12:00:00Z", **naming(OLD)}
+WHO = {"requested_by": "vault:token-ci", "reason": "ticket 1", "stated": "by anna", "attempt": "a1"}
+FACTS = {"replaced": "2026-01-04T12:00:00Z", **WHO, **naming(OLD)}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_a_stray_is_deleted_counted_and_looked_for_again():
     bench.session.remember_lookup(unknown.credential, (STRAY,))
     state = bench.carry_out(Delete(unknown, STRAY))
     assert bench.provider.calls == [("delete", STRAY)]
-    assert bench.recorded == ("delete", "done", FACTS | naming(STRAY))
+    assert bench.recorded == ("delete", "done", {"replaced": FACTS["replaced"]} | naming(STRAY))
     assert (state.ledger, state.counts.deleted, state.claim) == ((unknown,), 1, None)
     capabilities = {"fake": CHOSEN}
     known = bench.session.facts(capabilities, bench.throttles, timedelta(), {})
@@ -160,4 +162,4 @@ def test_forgetting_asks_nobody_and_is_recorded():
     bench = SingleEffect(STATE)
     state = bench.carry_out(Forget(PAUSED))
     assert (state.ledger, state.claim, bench.provider.calls) == ((OTHER,), None, [])
-    assert bench.recorded == ("forget", "done", naming(OLD))
+    assert bench.recorded == ("forget", "done", FACTS)

@@ -13,6 +13,7 @@ from rotator.core.holding import Hold, HoldReason
 from rotator.core.ledger import end_now
 from rotator.core.left_over import OrphanKind, is_empty, left_over, orphans
 from rotator.core.model import Claim, Credential
+from rotator.core.origin import Origin
 from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten
 from rotator.engine import Outcome
 from rotator.testing import Crash, FakeFault
@@ -49,7 +50,7 @@ def test_a_credential_whose_password_is_unknown_is_written_nowhere():
     engine = world.engine()
     world.store.write_consumer("sip/office", Credential("fake", "office"), None, world.consumer)
     known = KnownToOperator(rotates=True)
-    engine.adopt(world.target, known, engine.plan_adoption(world.target, known), "tester", "because")
+    engine.adopt(world.target, known, engine.plan_adoption(world.target, known), Origin("tester", "because"))
     before = world.consumer
     move(world)
     look = engine.look(world.target)
@@ -325,7 +326,7 @@ def test_another_name_for_the_same_path_or_username_never_begins_anew(path, take
 
 # A target that a person renames or retires.
 
-WHO = {"requested_by": "tester", "reason": "because"}
+WHO = {"origin": Origin("tester", "because")}
 
 
 def rename(world, new="reception") -> None:
@@ -403,7 +404,7 @@ def test_a_rename_refuses_what_would_lose_something():
 
 def retire(world, *, at_once=False) -> None:
     now, policy = world.clock.now(), world.target.policy
-    change = partial(after_retirement, policy=policy, now=now, at_once=at_once)
+    change = partial(after_retirement, policy=policy, now=now, origin=Origin("tester", "because"), at_once=at_once)
     world.engine().removal.change("office", change, AuditVerb.REQUEST_RETIREMENT, **WHO)
 
 
@@ -491,7 +492,7 @@ def test_at_once_leaves_out_overlap_and_quarantine_but_not_the_order():
     retire(world, at_once=True)
     world.engine().removal.change(
         "office",
-        lambda state: replace(state, ledger=end_now(state.ledger, world.clock.now())),
+        lambda state: replace(state, ledger=end_now(state.ledger, world.clock.now(), Origin("tester", "because"))),
         AuditVerb.REQUEST_RETIREMENT,
         **WHO,
     )

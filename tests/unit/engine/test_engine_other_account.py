@@ -10,6 +10,7 @@ from simulated_accounts import SETUPS, SimulatedHarness
 
 from rotator.core.holding import HoldReason
 from rotator.core.model import Ending, Proof, Purpose, Target
+from rotator.core.origin import Origin
 from rotator.engine import Engine
 from rotator.testing import CHOSEN, FakeFault, FakeProvider
 
@@ -135,7 +136,7 @@ def test_an_open_attempt_waits_for_its_own_account_or_is_given_up():
     engine = harness.engine()
     assert harness.settle(engine, DAY).hold.reason is HoldReason.ACCOUNT_CHANGED
     assert harness.state.attempt == attempt
-    engine.abandon(harness.target, attempt.id, "somebody", "because")
+    engine.abandon(harness.target, attempt.id, Origin("somebody", "because"))
     assert harness.provider.calls == []
     assert attempt.staged.password in [entry.credential.password for entry in harness.state.ledger]
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
+from lagging_standby import StandbyStore
 
 from rotator.core.actions import Step
 from rotator.core.audit_words import AuditVerb
@@ -91,10 +92,30 @@ def test_a_take_over_of_alternating_begins_again_if_the_document_is_put_back_bef
     world.provider.faults["set_password"] = [FakeFault.UNREACHABLE]
     world.request(engine, take_over=True)
     assert engine.look(world.target).state.attempt.staged.username == published.username
-    world.store.roll_back(world.target.path)
+    world.store.consumers[world.target.path] = replace(published, version=world.consumer.version + 1)
     world.settle(engine, DAY - HOUR)
     assert works(world, published)
     assert world.published_works
+
+
+def test_a_take_over_of_alternating_does_not_believe_a_standby_that_lags():
+    """It answers with the document of before, as if somebody had rolled it back: what is published would be idle."""
+    world = EngineHarness(ALTERNATING)
+    world.store = StandbyStore(world.clock)
+    engine = world.engine()
+    engine.look(world.target)
+    world.request(engine)
+    engine.look(world.target)
+    published = world.consumer
+    world.request(engine, take_over=True)
+    world.clock.advance(DAY + HOUR)
+    world.store.stale_reads = 1
+    engine.look(world.target, fresh=False)
+    assert works(world, published)
+    world.settle(engine, HOUR)
+    assert world.state.request is None
+    assert world.published_works
+    assert works(world, published)
 
 
 def test_a_compromised_pair_of_alternating_that_is_taken_over_has_no_overlap():

@@ -16,6 +16,7 @@ from rotator.engine.throttles import Throttles
 from rotator.testing import CHOSEN, FakeClock, FakeFault
 
 CLOCK = FakeClock()
+READ_BACK = replace(CHOSEN, proof=replace(CHOSEN.proof, tries_password=False))
 SET = Attempt(
     "1",
     Purpose.ROTATE,
@@ -181,6 +182,42 @@ def test_a_stop_ends_the_wait():
     assert not places.wait("b", "k", lambda: True)
 
 
+def test_a_process_that_stops_takes_no_place_even_if_there_is_room():
+    places = Places(FakeClock(), 1)
+    assert not places.wait("a", "k", lambda: True)
+    assert places.take("b", "k")
+
+
+def test_a_look_does_not_wait_inside_for_what_was_tried_in_vain():
+    throttles = new_throttles()
+    for number in range(5):
+        throttles.places.begin_look(f"target-{number}")
+        note(throttles, f"target-{number}", SET, tried=True)
+    assert not throttles.wait_for_place(target("another"), lambda: False)
+
+
+def test_what_is_in_flight_at_one_account_leaves_the_places_of_another():
+    places = Places(FakeClock(), 1)
+    assert places.take("a", "one")
+    places.end_look("b", "one")
+    places.end_look("c", "two")
+    assert (places.waiting_at("one"), places.waiting_at("two"), places.waiting_at("three")) == (1, 0, 0)
+    assert places.has_room("d", "two")
+
+
+def test_whoever_waits_at_an_account_that_does_not_accept_passwords_is_not_told():
+    throttles = new_throttles()
+    told: list[list[str]] = []
+    throttles.places.follow(lambda names: told.append(list(names)))
+    for number in range(5):
+        note(throttles, f"target-{number}", replace(SET, phase=Phase.STAGED, uncertain=True))
+    throttles.places.end_look("another", "fake")
+    throttles.places.end_look("target-4", "fake")  # it may try again, but it stands behind
+    assert told == []
+    note(throttles, "target-0", replace(SET, phase=Phase.PROVED))
+    assert told == [["another", "target-4"]]
+
+
 # The engine
 
 
@@ -241,6 +278,22 @@ def test_a_429_is_a_hold_and_no_failure():
     assert look.hold.until == world.clock.now() + timedelta(seconds=7)
     assert (world.state.failures, world.state.counts.failed, world.state.not_before) == (0, 0, None)
     assert (world.state.claim, world.state.attempt.uncertain) == (None, False)
+    assert engine.look(world.target).outcome is Outcome.ROTATED
+
+
+@pytest.mark.parametrize("verb", ["find", "prove"])
+def test_a_listing_that_is_still_being_read_is_a_hold_and_no_failure(verb):
+    """A large account is read in many calls: each of them ends in time, and the next one goes on."""
+    world = EngineHarness(IN_PLACE, READ_BACK)
+    world.provider.add("office")
+    engine = world.engine()
+    world.provider.faults[verb] = 3 * [FakeFault.READING]
+    for _ in range(3):
+        look = engine.look(world.target)
+        assert look.hold.reason is HoldReason.PACED
+        assert look.hold.until == world.clock.now() + timedelta(seconds=5)
+        assert (world.state.failures, world.state.counts.failed, world.state.not_before) == (0, 0, None)
+        world.clock.advance(timedelta(seconds=5))
     assert engine.look(world.target).outcome is Outcome.ROTATED
 
 

@@ -92,3 +92,16 @@ def test_a_store_that_fails_says_so_and_what_was_known_stays(bench: PresenceBenc
     bench.store.write_processes = lambda _: (_ for _ in ()).throw(Conflict("again"))  # type: ignore[method-assign]
     with pytest.raises(Conflict):
         bench.first.renew()
+
+
+def test_before_anything_was_read_nobody_is_known_to_be_dead(bench: PresenceBench) -> None:
+    assert not bench.first.is_dead("second")
+    assert bench.first.others() == ()
+
+
+def test_until_vault_has_told_its_time_nobody_is_known_to_live_or_to_be_dead(bench: PresenceBench) -> None:
+    store = MemoryStore()
+    presence = Presence(store, bench.clock, "first", Role.DAEMON)
+    presence.renew()
+    assert store.processes.entries[0].seen_at == bench.clock.now()
+    assert (presence.living(), presence.is_dead("first")) == ((), False)

@@ -8,7 +8,7 @@ from engine_harness import DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 from rotator.core.answers import Answer, Done, Retry, Wait
 from rotator.core.holding import HoldReason
 from rotator.core.log_ins import ANOTHER_AFTER, BURST
-from rotator.core.model import Credential, Proof, Target
+from rotator.core.model import Credential, Proof, Purpose, Target
 from rotator.core.secret import Secret
 from rotator.engine import Engine
 from rotator.testing import CHOSEN, FakeClock, FakeFault, FakeProvider
@@ -135,3 +135,28 @@ def test_an_attempt_that_keeps_devices_out_waits_for_no_wrong_log_in():
     for _ in range(3 * BURST):
         engine.throttles.log_ins.learn(stranger, Retry(Wait.NOT_YET, "refused"), None)
     assert engine.look(targets[0]).state.published is not None
+
+
+def test_what_somebody_uses_before_anybody_was_given_it_is_not_published():
+    world = EngineHarness(REPLACE)
+    accepted = Done(replace(CHOSEN.proof, in_use=True))
+    world.provider.prove = lambda _: accepted
+    world.engine().look(world.target)
+    assert world.state.attempt is not None
+    assert "somebody is registered as" in world.state.last_error
+    assert "publish" not in [record.verb.value for record in world.audit.records]
+
+
+def test_what_devices_had_may_be_in_use_when_it_is_published_again():
+    world = EngineHarness(REPLACE)
+    engine = world.engine()
+    world.until_rotated(engine)
+    first = world.state.published
+    world.request(engine)
+    world.until_rotated(engine)
+    world.provider.prove = lambda _: Done(replace(CHOSEN.proof, in_use=True))
+    world.request(engine, Purpose.UNDO)
+    engine.look(world.target)
+    assert first is not None
+    assert world.state.published is not None
+    assert world.state.published.id == first.id

@@ -7,6 +7,7 @@ from engine_harness import DAY, POLICY, REPLACE, EngineHarness
 
 from rotator.core.audit_words import AuditVerb
 from rotator.core.bell import Ringing
+from rotator.core.origin import Origin
 from rotator.core.removal import RemovalImpossible
 from rotator.engine.bell import ring_bell
 
@@ -39,14 +40,14 @@ def test_a_target_whose_state_was_deleted_is_not_renamed():
     world.until_rotated(engine)
     world.store.delete("office")
     with pytest.raises(RemovalImpossible, match="the state document of office was deleted in Vault: vault kv undelete"):
-        engine.removal.rename("office", "reception", requested_by="tester", reason="because")
+        engine.removal.rename("office", "reception", origin=Origin("tester", "because"))
 
 
 def test_a_rename_tells_who_asked_and_why():
     world = EngineHarness()
     engine = world.engine()
     world.until_rotated(engine)
-    engine.removal.rename("office", "reception", requested_by="tester", reason="because")
+    engine.removal.rename("office", "reception", origin=Origin("tester", "because"))
     told = [record for record in world.audit.records if record.verb is AuditVerb.RENAME]
     assert told
     assert all((one.facts["requested_by"], one.facts["reason"]) == ("tester", "because") for one in told)

@@ -7,12 +7,15 @@ from datetime import timedelta
 import pytest
 from engine_harness import DAY, IN_PLACE, POLICY, EngineHarness
 
+from rotator.core.canaries import CanaryResult, CanaryVerdict
 from rotator.core.holding import HoldReason
 from rotator.core.model import FirstRotations, Purpose, Request, Target, TargetState
 from rotator.core.schedule import Every
 from rotator.core.secret import Secret
-from rotator.core.waves import canaries, with_canaries
+from rotator.core.waves import Wave, canaries, with_canaries
 from rotator.engine import Engine, Waves
+from rotator.ports import Versioned
+from rotator.testing import FakeClock, MemoryStore
 
 HOUR = timedelta(hours=1)
 
@@ -152,3 +155,112 @@ def test_a_canary_that_is_refused_stops_the_others_until_it_is_mended(restart):
     fleet.clock.advance(HOUR)
     engine.look(other)
     assert fleet.known(other).last_rotation is not None
+
+
+# The slots and the verdict, alone
+
+
+class CountedReads(MemoryStore):
+    """Counts the state documents that are read."""
+
+    reads = 0
+
+    def read_state(self, target: str) -> Versioned:
+        self.reads += 1
+        return super().read_state(target)
+
+
+def targets_of(number: int, first: FirstRotations, account: str = "fake") -> list[Target]:
+    policy = replace(POLICY, first=first)
+    return [replace(IN_PLACE, name=f"{account}-{each}", account=account, policy=policy) for each in range(number)]
+
+
+@pytest.mark.parametrize(("per_day", "batch"), [(100, 10), (150, 15), (1000, 20)])
+def test_slots_are_reserved_in_batches_and_given_out_in_their_order(per_day, batch):
+    """No batch is larger than what may be due at once: a process that dies wastes no more."""
+    first, clock = FirstRotations(per_day), FakeClock()
+    store, targets = MemoryStore(clock), targets_of(101, first)
+    waves = Waves(store, clock, {"fake": "key"}, targets)
+
+    given = [waves.slot(target, clock.now()) for target in targets[: batch + 1]]
+
+    assert given == Wave().reserved(first, clock.now(), batch + 1)[1]
+    assert store.waves["key"].version == 2
+
+
+def test_a_slot_that_was_reserved_and_not_given_out_in_time_is_now():
+    clock = FakeClock()
+    targets = targets_of(30, FirstRotations(20))
+    waves = Waves(MemoryStore(clock), clock, {}, targets)
+    waves.slot(targets[0], clock.now())
+    clock.advance(9 * DAY)
+    assert waves.slot(targets[1], clock.now()) == clock.now()
+
+
+def test_all_names_of_an_account_share_its_slots_and_its_budget():
+    """Six and six targets are more than the ten that may be due at once; another account's six are not."""
+    first, clock = FirstRotations(100), FakeClock()
+    store = MemoryStore(clock)
+    one, two, other = (targets_of(6, first, account) for account in ("one", "two", "other"))
+    waves = Waves(store, clock, {"one": "key", "two": "key"}, [*one, *two, *other])
+    assert waves.slot(other[0], clock.now()) is None
+    given = [waves.slot(target, clock.now()) for target in (*one, *two)]
+    assert given == Wave().reserved(first, clock.now(), 12)[1]
+    assert store.waves.keys() == {"key"}
+    waves.configure(one)
+    assert waves.slot(one[0], clock.now()) is None, "the others were removed"
+
+
+def test_two_processes_never_give_out_the_same_slot_even_if_both_write_at_once():
+    first, clock = FirstRotations(10), FakeClock()
+    store, targets = MemoryStore(clock), targets_of(5, first)
+    mine, theirs = (Waves(store, clock, {}, targets) for _ in range(2))
+    write, taken, now = store.write_wave, [], clock.now()
+
+    def write_after_the_other(key: str, wave: Wave) -> None:
+        store.write_wave = write
+        taken.append(theirs.slot(targets[1], now))
+        write(key, wave)
+
+    store.write_wave = write_after_the_other
+    taken.append(mine.slot(targets[0], now))
+    assert sorted(taken) == Wave().reserved(first, now, 2)[1]
+    assert len(set(taken)) == 2
+
+
+def test_the_documents_of_the_canaries_are_read_every_twenty_seconds_for_all_who_wait():
+    clock = FakeClock()
+    store, targets = CountedReads(clock), targets_of(9, FirstRotations(canary=2, wait=HOUR))
+    waves = Waves(store, clock, {}, targets)
+    names = canaries(targets, 2)
+    waiting = [target for target in targets if target.name not in names]
+
+    def ask(target: Target) -> CanaryVerdict | None:
+        return waves.canary(target, TargetState(target.name), clock.now())
+
+    assert ask(waiting[0]) == CanaryVerdict(CanaryResult.WAITING, names[0], "it was not rotated yet")
+    for name in names:
+        store.states[name] = Versioned(TargetState(name, failures=3, last_error="no right"), 1)
+    clock.advance(timedelta(seconds=19.9))
+    assert ask(waiting[1]).result is CanaryResult.WAITING
+    assert store.reads == 2
+    clock.advance(timedelta(seconds=0.1))
+    assert ask(waiting[2]) == CanaryVerdict(CanaryResult.FAILED, names[0], "no right")
+    assert store.reads == 4
+    waves.configure(targets)  # other canaries, perhaps
+    ask(waiting[3])
+    assert store.reads == 6
+
+
+def test_only_a_first_rotation_whose_time_was_not_drawn_waits_for_canaries():
+    clock = FakeClock()
+    targets = targets_of(3, FirstRotations(canary=1))
+    alone = targets_of(1, FirstRotations(), "alone")
+    waves = Waves(MemoryStore(clock), clock, {}, [*targets, *alone])
+    (canary,) = canaries(targets, 1)
+    state, now = TargetState("any"), clock.now()
+    asked = {target.name: waves.canary(target, state, now) for target in (*targets, *alone)}
+    assert {name for name, verdict in asked.items() if verdict is None} == {canary, "alone-0"}
+    other = next(target for target in targets if target.name != canary)
+    assert waves.canary(other, replace(state, last_rotation=now), now) is None
+    assert waves.canary(other, replace(state, next_rotation=now), now) is None

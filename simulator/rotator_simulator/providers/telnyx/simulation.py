@@ -13,7 +13,7 @@ _ACCOUNT, _KEY, _CONNECTION = "TELNYX", "TELNYX_API_KEY", "1494404757140276705"
 
 
 def _settings(addresses: Addresses) -> Mapping[str, Any]:
-    return {"base_url": f"{addresses.api}/v2", "api_key": {"env": _KEY}, "registrar": str(addresses.registrar)}
+    return {"base_url": f"{addresses.api}/v2", "api_key": {"env": _KEY}, **addresses.proving()}
 
 
 def _telephony_settings(addresses: Addresses) -> Mapping[str, Any]:

@@ -14,8 +14,7 @@ _ACCOUNT, _TOKEN = "MA_DEMO", "VOBIZ_AUTH_TOKEN"
 
 def _settings(addresses: Addresses) -> Mapping[str, Any]:
     token = {"env": _TOKEN}
-    registrar = str(addresses.registrar)
-    return {"base_url": addresses.api, "auth_id": _ACCOUNT, "auth_token": token, "registrar": registrar}
+    return {"base_url": addresses.api, "auth_id": _ACCOUNT, "auth_token": token, **addresses.proving()}
 
 
 def _seed_credential(_: api.VobizApi, account: SimulatedAccount, username: str, password: Secret) -> None:

@@ -1,0 +1,152 @@
+"""The audit's records: a chain for each process, keyed. Pure: no file, no clock.
+
+A record is the canonical JSON (sorted keys, no spaces, ASCII) of `chain` (an id drawn when the process began), `seq`
+(from 0), `time`, `verb`, `target`, `outcome`, `facts` (scalars: who asked, why, attempt, credential id), `prev` (the
+`mac` of the record before it, 64 zeros for the first) and `mac` (HMAC-SHA256 of the same JSON without `mac`, under a
+key that only rotator reads). The same line goes to every destination.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from rotator.core.secret import Secret
+
+GENESIS = "0" * 64
+FIELDS = frozenset({"chain", "seq", "time", "verb", "target", "outcome", "facts", "prev", "mac"})
+
+Scalar: TypeAlias = str | float | bool | None
+AuditRecord: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The end of a chain."""
+
+    chain: str
+    seq: int  # of the last record; -1 if there is none yet
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record that has no place in a chain yet."""
+
+    time: datetime
+    verb: str
+    target: str
+    outcome: str
+    facts: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A record as it is written, without the newline."""
+
+    chain: str
+    seq: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A document in Vault with some records of one chain that follow one another."""
+
+    name: str
+    version: int  # of the document
+    lines: tuple[str, ...]
+    mac: str  # over everything else: an older version that somebody wrote again does not fit its number
+
+
+@dataclass(frozen=True, slots=True)
+class DayIndex:
+    """The document that names all segments that began on one day (by Vault's clock, in UTC)."""
+
+    day: str  # ISO 8601
+    version: int  # each adds one name
+    previous: str  # the day before that has segments; empty: none has
+    segments: tuple[str, ...]
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDay:
+    """What Vault has of one day, true or not."""
+
+    day: str
+    index: DayIndex | None  # None: missing, or not of this form
+    segments: tuple[Segment, ...]
+    unreadable: tuple[str, ...] = ()  # names of documents that are not of this form
+
+
+def canonical_json(record: Mapping[str, Any]) -> str:
+    """Returns the canonical JSON of a record."""
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def mac_of(key: Secret, content: Mapping[str, Any]) -> str:
+    """Returns the code that authenticates everything in `content` but its own `mac`."""
+    text = canonical_json({name: value for name, value in content.items() if name != "mac"})
+    return hmac.new(key.reveal().encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def next_line(key: Secret, position: Position, entry: Entry) -> tuple[Line, Position]:
+    """Returns the line that continues the chain at `position`, and the chain's new end."""
+    record: AuditRecord = {
+        "chain": position.chain,
+        "seq": position.seq + 1,
+        "time": entry.time.isoformat(),
+        "verb": entry.verb,
+        "target": entry.target,
+        "outcome": entry.outcome,
+        "facts": dict(entry.facts),
+        "prev": position.mac,
+    }
+    record["mac"] = mac_of(key, record)
+    line = Line(position.chain, record["seq"], canonical_json(record))
+    return line, Position(line.chain, line.seq, record["mac"])
+
+
+def segment(key: Secret, name: str, version: int, lines: tuple[str, ...]) -> Segment:
+    """Returns a segment with its code."""
+    return Segment(name, version, lines, segment_mac(key, name, version, lines))
+
+
+def segment_mac(key: Secret, name: str, version: int, lines: tuple[str, ...]) -> str:
+    """Returns the code of a segment."""
+    return mac_of(key, {"segment": name, "version": version, "lines": list(lines)})
+
+
+def day_index(key: Secret, day: str, version: int, previous: str, segments: tuple[str, ...]) -> DayIndex:
+    """Returns a day's index with its code."""
+    return DayIndex(day, version, previous, segments, index_mac(key, day, version, previous, segments))
+
+
+def index_mac(key: Secret, day: str, version: int, previous: str, segments: tuple[str, ...]) -> str:
+    """Returns the code of a day's index."""
+    return mac_of(key, {"day": day, "version": version, "previous": previous, "segments": list(segments)})
+
+
+def record_in(line: bytes) -> AuditRecord | None:
+    """Returns the record in `line`, even if it was changed; None if the line does not have the form of a record."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict) or record.keys() != FIELDS or not isinstance(record["facts"], dict):
+        return None
+    texts = all(isinstance(record[name], str) for name in FIELDS - {"seq", "facts"})
+    return record if texts and type(record["seq"]) is int and record["seq"] >= 0 else None
+
+
+def is_authentic(key: Secret, record: AuditRecord, line: bytes) -> bool:
+    """Returns True if `line` is exactly the text that rotator wrote: a duplicate key could hide text."""
+    try:
+        same = canonical_json(record).encode() == line
+        return same and hmac.compare_digest(record["mac"].encode(), mac_of(key, record).encode())
+    except ValueError:  # NaN, which is never written; surrogates
+        return False

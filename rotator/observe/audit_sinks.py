@@ -1,0 +1,116 @@
+"""Where the audit goes beside Vault: a stream, or a file."""
+
+import fcntl
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Event
+from typing import TextIO
+
+from rotator.core.audit_chain import Line
+from rotator.observe.audit import AuditError
+
+
+class StreamSink:
+    """A stream such as standard output."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.name = "standard output"
+
+    def write(self, lines: Sequence[Line]) -> None:
+        """Writes and flushes. Raises OSError, or ValueError if the stream is closed."""
+        self._stream.write(_text(lines))
+        self._stream.flush()
+
+
+class FileSink:
+    """A file, flushed to disk with every write; several processes may share it.
+
+    Writers take turns by a lock on a file of its own beside it, which only rotator's user can open: whoever may only
+    read the audit cannot hold it up. If the file was renamed or removed (logrotate), a new one is begun; do not use
+    `copytruncate`, which may lose lines.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens the file, and creates it with mode 0640 (minus the umask) if it does not exist.
+
+        Raises:
+            AuditError: the file cannot be opened for writing.
+        """
+        self._path, self.name = path, str(path)
+        self._patience = 5.0  # seconds to wait for another process's lock
+        self._lock_timed_out = False  # the last time
+        try:
+            self._file = self._open(path, 0o640)
+            self._lock = self._open(path.with_name(f"{path.name}.lock"), 0o600)
+            os.fchmod(self._lock, 0o600)  # also one that was there
+        except OSError as error:
+            raise AuditError(
+                f"the audit file {path} cannot be opened: {error.strerror or error}; name a file in a directory that "
+                "rotator can write to, or leave audit.file out"
+            ) from None
+
+    def write(self, lines: Sequence[Line]) -> None:
+        """Writes at the end of the file. Raises OSError."""
+        self._take_lock()
+        try:
+            if self._moved():
+                fresh = self._open(self._path, 0o640)
+                os.close(self._file)
+                self._file = fresh
+            self._append(_text(lines))
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Closes the file."""
+        os.close(self._file)
+        os.close(self._lock)
+
+    def _take_lock(self) -> None:
+        """Takes the lock, but waits for it only once: a process that was stopped must not hang every rotation."""
+        pause, step = Event(), 0.005
+        for _ in range(1 if self._lock_timed_out else int(self._patience / step)):
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pause.wait(step)
+            else:
+                self._lock_timed_out = False
+                return
+        self._lock_timed_out = True
+        raise OSError("another process holds its lock")
+
+    def _open(self, path: Path, mode: int) -> int:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        file = os.open(path, flags, mode)
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            raise OSError("it is not a regular file")
+        directory = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)  # otherwise a new file may be missing after a power failure
+        finally:
+            os.close(directory)
+        return file
+
+    def _moved(self) -> bool:
+        try:
+            current = self._path.stat()
+        except FileNotFoundError:
+            return True
+        return not os.path.samestat(current, os.fstat(self._file))
+
+    def _append(self, text: str) -> None:
+        size = os.fstat(self._file).st_size
+        torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"  # a crash or a full disk cut a line short
+        rest = memoryview((("\n" if torn else "") + text).encode())
+        while rest:
+            rest = rest[os.write(self._file, rest) :]
+        os.fsync(self._file)
+
+
+def _text(lines: Sequence[Line]) -> str:
+    return "".join(f"{line.text}\n" for line in lines)

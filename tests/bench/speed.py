@@ -1,0 +1,144 @@
+"""How many rotations a second, side by side: each in turn, round after round, so that load meets all alike."""
+
+import json
+import statistics
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench_world import HERE, ROOT_TOKEN, BenchWorld, Run, bench_world
+from static_roles import find_postgres, static_roles
+
+_NAIVE_FAST, _NAIVE_SLOW = 200, 60  # rotations of what does one after the other, without and with latency
+_STATIC_FAST, _STATIC_SLOW = 300, 60
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    in_place: int = 1000
+    replace: int = 300
+    credentials: int = 3000  # in the account
+    workers: int = 32
+    rounds: int = 3
+    latencies: tuple[float, ...] = (0.0, 0.05)
+    naive: bool = True  # and static roles
+
+
+@dataclass(slots=True)
+class Measured:
+    """One contestant at one latency."""
+
+    contestant: str
+    latency: float
+    rotations: int
+    runs: list[Run] = field(default_factory=list)
+    against: "Measured | None" = None  # the bare pool that made the same calls in the same rounds
+
+    def rate(self) -> float:
+        """Rotations a second of the whole command, start-up included: the median of the rounds."""
+        return statistics.median(self.rotations / run.seconds for run in self.runs)
+
+    def at_provider(self) -> float:
+        """Rotations a second between the first and the last write at the provider; 0 where there was none."""
+        return statistics.median(self.rotations / run.rotating if run.rotating else 0.0 for run in self.runs)
+
+    def row(self) -> dict[str, Any]:
+        """Returns the row of the table."""
+        row: dict[str, Any] = {
+            "contestant": self.contestant,
+            "latency_ms": round(self.latency * 1000),
+            "rotations": self.rotations,
+            "failed": sum(run.failed for run in self.runs),
+            "per_second": round(self.rate(), 1),
+            "per_second_at_provider": round(self.at_provider(), 1) or None,
+            "cpu_ms": round(statistics.median(1000 * run.cpu / self.rotations for run in self.runs), 2),
+            "requests": self.runs[-1].calls(self.rotations),
+            "of_bare_pool": None,
+            "of_bare_pool_at_provider": None,
+            "cpu_of_bare_pool": None,
+        }
+        if self.against is not None:
+            pairs = list(zip(self.runs, self.against.runs, strict=True))
+            row["of_bare_pool"] = _median(bare.seconds / run.seconds for run, bare in pairs)
+            row["of_bare_pool_at_provider"] = _median(bare.rotating / run.rotating for run, bare in pairs)
+            row["cpu_of_bare_pool"] = _median(run.cpu / bare.cpu for run, bare in pairs)
+        return row
+
+
+def _median(values: Iterator[float]) -> float:
+    return round(statistics.median(values), 2)
+
+
+def measure_speed(folder: Path, size: Size, say: Callable[[str], None]) -> dict[str, Any]:
+    """Returns a row for each contestant and latency."""
+    with bench_world(folder, size.credentials) as world:
+        configs = {}
+        for strategy, number, first in (("in-place", size.in_place, 0), ("replace", size.replace, size.in_place)):
+            say(f"{number} first rotations, {strategy}")
+            targets = [_target(strategy, first + count, count) for count in range(number)]
+            configs[strategy] = world.configure(strategy, targets, workers=size.workers)
+            world.run(rotate_all(world, configs[strategy]), 0.0)
+        return {"speed": [row for latency in size.latencies for row in _at(world, size, configs, latency, say)]}
+
+
+def _at(
+    world: BenchWorld, size: Size, configs: Mapping[str, Path], latency: float, say: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
+    measured: list[Measured] = []
+    pairs = []
+    for (strategy, config), number in zip(configs.items(), (size.in_place, size.replace), strict=True):
+        rotator = Measured(f"rotate --all, {strategy}", latency, number)
+        bare = rotator.against = Measured(f"bare pool, {strategy}", latency, number)
+        pairs.append((rotator, bare, config, strategy))
+    with ExitStack() as servers:
+        others = list(_others(world, size, latency, servers))
+        for turn in range(size.rounds):
+            say(f"round {turn + 1} of {size.rounds} at {latency * 1000:g} ms")
+            for rotator, bare, config, strategy in pairs:
+                rotator.runs.append(world.run(rotate_all(world, config), latency))
+                calls = {kind: round(value / rotator.rotations) for kind, value in rotator.runs[-1].requests.items()}
+                words = [strategy, str(bare.rotations), str(size.workers), json.dumps(calls)]
+                bare.runs.append(world.run(_script("bare_pool.py", *words), latency))
+            for each, words in others:
+                each.runs.append(world.run(words, latency))
+    for rotator, bare, *_ in pairs:
+        measured += [rotator, bare]
+    for each in (*measured, *(one for one, _ in others)):
+        yield each.row()
+
+
+def _others(world: BenchWorld, size: Size, latency: float, servers: ExitStack) -> Iterator[tuple[Measured, list[str]]]:
+    if not size.naive:
+        return
+    number = min(_NAIVE_FAST if not latency else _NAIVE_SLOW, size.in_place)
+    yield Measured("naive script", latency, number), _script("naive.py", str(number))
+    yield Measured("bash and curl", latency, number), ["bash", str(HERE / "naive.sh"), str(number)]
+    if find_postgres() is not None:
+        number = _STATIC_SLOW if latency else _STATIC_FAST
+        mount = servers.enter_context(static_roles(world.vault, ROOT_TOKEN, number, latency))
+        words = _script("static_roles.py", mount, str(number), str(size.workers))
+        yield Measured("static roles of OpenBao, PostgreSQL", latency, number), words
+
+
+def rotate_all(world: BenchWorld, config: Path) -> list[str]:
+    """Returns the command that is measured."""
+    return world.rotator(config, "rotate", "--all", "--here", "--output", "json")
+
+
+def _script(name: str, *words: str) -> list[str]:
+    return [sys.executable, str(HERE / name), *words]
+
+
+def _target(strategy: str, number: int, count: int) -> Mapping[str, Any]:
+    name = f"{strategy}{count}"
+    return {
+        "name": name,
+        "strategy": strategy,
+        "credential": {"username": f"phone{number}"},
+        "path": f"sip/{name}",
+    }
