@@ -26,7 +26,10 @@ NOBODY_KNOWS = KnownToOperator()
 
 def adopt(world: EngineHarness, engine: Engine, known: KnownToOperator = NOBODY_KNOWS) -> TargetState:
     plan = engine.plan_adoption(world.target, known)
+    before = len(world.audit.records)
     state = engine.adopt(world.target, known, plan, Origin("tester", "because"))
+    records = [record.facts for record in world.audit.records[before:]]
+    assert {(facts.get("requested_by"), facts.get("reason")) for facts in records} == {("tester", "because")}
     assert isinstance(state, TargetState)
     return state
 
