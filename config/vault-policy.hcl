@@ -10,8 +10,10 @@ path "secret/data/rotator/state/*" {
 }
 
 # The number of versions that Vault keeps of a state document (create, update), and the list of all of them (list).
+# Nothing else may be set, such as delete_version_after, which would end a state document.
 path "secret/metadata/rotator/state/*" {
-  capabilities = ["create", "update", "list"]
+  capabilities       = ["create", "update", "list"]
+  allowed_parameters = { "max_versions" = [], "list" = [] }
 }
 
 # The audit: what is older than audit.keep is removed. Leave the rule out to keep every record for ever.
@@ -34,13 +36,17 @@ path "secret/data/sip/*" {
 #   capabilities = ["read"]
 # }
 
-# The token itself: its lifetime, renewal, and capabilities. Before a provider gets a new password, rotator checks
+# The token itself: its lifetime, renewal, end, and capabilities. Before a provider gets a new password, rotator checks
 # that it may write the consumer document.
 path "auth/token/lookup-self" {
   capabilities = ["read"]
 }
 
 path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+
+path "auth/token/revoke-self" {
   capabilities = ["update"]
 }
 

@@ -8,6 +8,7 @@ import typer
 from rotator import __version__
 from rotator.cli.check_commands import register as check_commands
 from rotator.cli.daemon_commands import register as daemon_commands
+from rotator.cli.embedded_commands import register as embedded_commands
 from rotator.cli.exits import MEANING, code_of
 from rotator.cli.memory_protection import protect_memory
 from rotator.cli.printing import say
@@ -18,7 +19,15 @@ from rotator.cli.target_commands import register as target_commands
 
 _EXITS = "\n".join(f"{code.value:>5}  {meaning}" for code, meaning in MEANING.items())
 _EPILOG = f"\b\nExit codes:\n{_EXITS}"
-_GROUPS = (daemon_commands, rotation_commands, target_commands, report_commands, check_commands, simulator_commands)
+_GROUPS = (
+    daemon_commands,
+    rotation_commands,
+    target_commands,
+    report_commands,
+    check_commands,
+    embedded_commands,
+    simulator_commands,
+)
 
 
 def _version(wanted: bool) -> None:

@@ -37,6 +37,7 @@ from rotator.providers.registry import KINDS
 from rotator.settings import ConfigError, ConfigProblem, Settings, load
 from rotator.settings.vault import (
     AppRoleAuth,
+    CertAuth,
     EmbeddedVaultSettings,
     JwtAuth,
     KubernetesAuth,
@@ -46,10 +47,10 @@ from rotator.settings.vault import (
     VaultAuth,
 )
 from rotator.vault.audit_store import VaultAuditStore
-from rotator.vault.auth import AppRole, Jwt, Kubernetes, Method, Token, TokenFile
-from rotator.vault.bootstrap import ServerSetup
+from rotator.vault.auth import AppRole, Cert, Jwt, Kubernetes, Method, Token, TokenFile
 from rotator.vault.client import Caller, VaultClient
 from rotator.vault.embedded import EmbeddedVault as Server
+from rotator.vault.logins import ServerSetup
 from rotator.vault.store import VaultStore
 from rotator.vault.transport import Connection
 
@@ -164,6 +165,18 @@ class Composition:
     def embedded_runs(self) -> bool:
         """Returns False if this process started an embedded Vault that has ended by itself."""
         return self._server is None or self._server.running()
+
+    def renew_embedded_logins(self) -> None:
+        """Keeps the logins of an embedded Vault that this process started. Raises EmbeddedError."""
+        if self._server is not None:
+            self._server.renew_logins()
+
+    @property
+    def embedded(self) -> Server:
+        """The embedded Vault. Raises LookupError if the configuration has none."""
+        if self._server is None:
+            raise LookupError("no embedded Vault is configured")
+        return self._server
 
     def reload(self) -> Settings:
         """Reads the configuration file again. Raises ConfigError, also if the embedded Vault would change."""
@@ -296,7 +309,7 @@ class Composition:
         undo: ExitStack,
     ) -> "_AssembledAccount":
         options = account.with_secrets(store.read_key)
-        self.redactor.add(*options.secrets)
+        self.redactor.add(*options.secrets, *(options.proxy.secrets if options.proxy is not None else ()))
         try:
             key, connection = options.account_key, options.http(name, read_only=self._read_only)
             pacer = pacers.of(key, connection.rate_limit)
@@ -330,11 +343,14 @@ class Composition:
                 vault.ca_file,
                 vault.connect_timeout.total_seconds(),
                 vault.timeout.total_seconds(),
+                vault.proxy,
+                (vault.auth.certificate, vault.auth.key) if isinstance(vault.auth, CertAuth) else None,
             )
             method = _method(vault.auth)
+            self.redactor.add(*(vault.proxy.secrets if vault.proxy is not None else ()))
         else:
             assert self._server is not None  # noqa: S101  # entered before
-            connection = Connection(self._server.address)
+            connection = self._server.connection
             method = self._server.rotator_login()
         self.redactor.add(*(value for value in _values(method) if isinstance(value, Secret)))
         return VaultClient(connection, method, clock=self.clock, randomness=self.randomness, meter=self.metrics)
@@ -370,3 +386,5 @@ def _method(auth: VaultAuth) -> Method:
             return Kubernetes(auth.role, auth.jwt_file, auth.mount)
         case JwtAuth():
             return Jwt(auth.role, auth.jwt_file, auth.mount)
+        case CertAuth():
+            return Cert(auth.role or "", auth.mount)

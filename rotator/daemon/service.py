@@ -24,7 +24,7 @@ from rotator.daemon.signals import SignalRequest, Signals
 from rotator.daemon.snapshot import Snapshot
 from rotator.daemon.watches import start_watch
 from rotator.observe.health import Health
-from rotator.ports import StoreUnavailable
+from rotator.ports import StoreError, StoreUnavailable
 from rotator.settings import Settings
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
@@ -227,6 +227,10 @@ class Service:
             _log.error("the embedded Vault ended by itself; stopping, since only a restart brings it back")
             self._code = FAILED
             self._signals.ask(SignalRequest.STOP, "embedded Vault ended")
+        try:
+            self._composition.renew_embedded_logins()
+        except StoreError as error:  # the ids go on for days
+            _log.warning("the logins of the embedded Vault could not be renewed", error=str(error))
         open_accounts = set(self._components.engine.throttles.open_circuits())
         for account in self._components.capabilities:
             self._composition.metrics.circuit(account, is_open=account in open_accounts)

@@ -307,13 +307,13 @@ METRICS = (
         "rotator_audit_last_sequence",
         "gauge",
         (),
-        "Number of the newest record in the audit's chain; it falls only when a new chain begins.",
+        "Number of the newest record in this process's chain of the audit; -1 before the first.",
     ),
     Described(
         "rotator_audit_waiting_records",
         "gauge",
         (),
-        "Audit records in memory, because they could not be written yet.",
+        "Audit records in memory, because a destination (Vault, file, standard output) cannot be written.",
     ),
     *_OF_FLEETS,
 )

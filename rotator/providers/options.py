@@ -14,6 +14,7 @@ from typing import Self, get_args
 from rotator.core.model import Capabilities, Proof
 from rotator.core.secret import Secret
 from rotator.fields.network import HostName, HostPort, Rate, RateLimit, Registrar, SipTransport, Url, is_loopback
+from rotator.fields.proxy import ProxySettings
 from rotator.fields.references import InVault, Resolved, VaultReader
 from rotator.fields.section import Section
 from rotator.fields.text import FilePath
@@ -42,6 +43,9 @@ class AccountOptions(Section, ABC):
     Providers that publish no limit still answer a burst with 429, and other programs often use the same account."""
     ca_file: FilePath | None = None
     """A file of CA certificates (PEM) to verify the provider with, instead of the public CAs: for a private proxy."""
+    proxy: ProxySettings | None = None
+    """A forward proxy to everything of this account that is asked by HTTP; default none. The environment (HTTPS_PROXY,
+    .netrc) is never used. A registrar is reached without it."""
     allow_plain_http: tuple[HostName, ...] = ()
     """Hosts that may be reached without TLS; default none. Passwords then cross the network unprotected. Loopback is
     always allowed."""
@@ -128,6 +132,7 @@ class AccountOptions(Section, ABC):
             headers=self.headers(),
             rate_limit=self.rate_limit,
             ca_file=self.ca_file,
+            proxy=self.proxy,
             allow_plain_http=self.allow_plain_http,
             read_only=read_only,
         )

@@ -1,12 +1,14 @@
 """Checks of Vault and the provider accounts: addresses, files, and how long a call may take."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
+from stat import S_IROTH
 from typing import Any
 from urllib.parse import urlsplit
 
 from rotator.fields.network import HostPort, is_loopback
+from rotator.fields.proxy import ProxySettings
 from rotator.fields.references import Resolved
 from rotator.fields.section import Section
 from rotator.fields.times import duration_text
@@ -14,7 +16,7 @@ from rotator.providers.http.client import CallTimeouts
 from rotator.providers.options import SipAccountOptions
 from rotator.settings.problems import Finding, Loc
 from rotator.settings.targets import CheckedSettings
-from rotator.settings.vault import JwtAuth, RemoteVaultSettings, TokenFileAuth
+from rotator.settings.vault import CertAuth, JwtAuth, RemoteVaultSettings, TokenFileAuth
 
 _TLS_PORT, _PLAIN_PORT = 5061, 5060
 _LONGEST_CALL: timedelta = CallTimeouts().longest_call
@@ -32,6 +34,37 @@ def plain_http_is_allowed(checked: CheckedSettings) -> Iterator[Finding]:
         if url.startswith("http:") and not is_loopback(host) and host not in allowed:
             remedy = "use https, or add the host to allow_plain_http in the same section"
             yield Finding(loc, "plain http would expose every password to the network", remedy)
+
+
+def proxies_carry_tls(checked: CheckedSettings) -> Iterator[Finding]:
+    """A proxy sees nothing of what passes through it: without TLS it would read every password."""
+    places: list[tuple[Loc, ProxySettings | None, Iterable[str]]] = []
+    if isinstance(checked.settings.vault, RemoteVaultSettings):
+        places.append((("vault", "proxy"), checked.settings.vault.proxy, [checked.settings.vault.address]))
+    for name, account in checked.settings.providers.items():
+        places.append((("providers", name, "proxy"), account.proxy, account.urls.values()))
+    for loc, proxy, urls in places:
+        if proxy is not None and any(url.startswith("http:") and proxy.carries(url) for url in urls):
+            yield Finding(loc, "would read what is sent without TLS", "use https, or name the host in no_proxy")
+
+
+def client_certificates_are_usable(checked: CheckedSettings) -> Iterator[Finding]:
+    """A certificate is shown over TLS only, and its files are there at start."""
+    vault = checked.settings.vault
+    if not isinstance(vault, RemoteVaultSettings) or not isinstance(vault.auth, CertAuth):
+        return
+    if not vault.address.startswith("https:"):
+        yield Finding(("vault", "auth"), "a client certificate is shown over TLS only", "use https in vault.address")
+    for key in ("certificate", "key"):
+        try:
+            mode = getattr(vault.auth, key).stat().st_mode
+        except OSError as error:
+            what = f"the file cannot be read: {error.strerror}"
+            yield Finding(("vault", "auth", key), what, "check the path and its permissions")
+        else:
+            if key == "key" and mode & S_IROTH:
+                what = "every user of this machine can read this secret's file"
+                yield Finding(("vault", "auth", key), what, "run chmod o-rwx", fatal=False)
 
 
 def plain_sip_is_allowed(checked: CheckedSettings) -> Iterator[Finding]:

@@ -24,6 +24,8 @@ CHECKS: tuple[Callable[[CheckedSettings], Iterator[Finding]], ...] = (
     selection_checks.selections_are_possible,
     selection_checks.selections_stay_apart,
     account_checks.plain_http_is_allowed,
+    account_checks.proxies_carry_tls,
+    account_checks.client_certificates_are_usable,
     account_checks.plain_sip_is_allowed,
     account_checks.ports_suit_the_transport,
     account_checks.vault_address_is_bare,

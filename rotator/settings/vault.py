@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from rotator.fields.network import HostName, Url
+from rotator.fields.proxy import ProxySettings
 from rotator.fields.references import LocalSecret
 from rotator.fields.section import Count, Section
 from rotator.fields.text import FilePath, VaultPath, Word, invalid
@@ -82,6 +83,21 @@ class JwtAuth(Section):
     """The mount of the method; default jwt."""
 
 
+class CertAuth(Section):
+    """Log in with a client certificate, which is shown whenever a connection is opened."""
+
+    method: Literal["cert"]
+    """The login method."""
+    certificate: FilePath = Field(examples=["/run/secrets/rotator.pem"])
+    """The certificate, with the intermediate ones (PEM). It is read again at every login."""
+    key: FilePath = Field(examples=["/run/secrets/rotator-key.pem"])
+    """Its key (PEM), without a password."""
+    role: Word | None = None
+    """The role in Vault; default whichever fits the certificate."""
+    mount: VaultPath = "cert"
+    """The mount of the method; default cert."""
+
+
 def _method(data: Any) -> str | None:
     method = data.get("method") if isinstance(data, dict) else None
     return f"method={method}" if isinstance(method, str) else None
@@ -92,7 +108,8 @@ VaultAuth = Annotated[
     | Annotated[TokenFileAuth, Tag("method=token_file")]
     | Annotated[AppRoleAuth, Tag("method=approle")]
     | Annotated[KubernetesAuth, Tag("method=kubernetes")]
-    | Annotated[JwtAuth, Tag("method=jwt")],
+    | Annotated[JwtAuth, Tag("method=jwt")]
+    | Annotated[CertAuth, Tag("method=cert")],
     Discriminator(_method),
 ]
 """The login to Vault; `method` selects one."""
@@ -132,6 +149,8 @@ class RemoteVaultSettings(_VaultBase):
     ca_file: FilePath | None = None
     """A file of CA certificates (PEM) to verify the server with; default the public CAs. Verification cannot be
     disabled."""
+    proxy: ProxySettings | None = None
+    """A forward proxy to the server; default none. The environment (HTTPS_PROXY, .netrc) is never used."""
     allow_plain_http: tuple[HostName, ...] = ()
     """Hosts that may be reached without TLS; default none. Every password and the token then cross the network
     unprotected. Loopback is always allowed."""

@@ -10,7 +10,7 @@ START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 
 @dataclass(eq=False, slots=True)
-class _Repetition:
+class _FakeRepetition:
     due: timedelta
     interval: timedelta
     action: Callable[[], bool]
@@ -25,7 +25,7 @@ class FakeClock:
     def __init__(self, now: datetime = START) -> None:
         self._now = now
         self._passed = timedelta()
-        self._repetitions: list[_Repetition] = []
+        self._repetitions: list[_FakeRepetition] = []
         self.paused = False
 
     def now(self) -> datetime:
@@ -62,7 +62,7 @@ class FakeClock:
     @contextmanager
     def repeat(self, interval: timedelta, action: Callable[[], bool]) -> Iterator[None]:
         """Calls `action` whenever another `interval` has passed."""
-        repetition = _Repetition(self._passed + interval, interval, action)
+        repetition = _FakeRepetition(self._passed + interval, interval, action)
         self._repetitions.append(repetition)
         try:
             yield

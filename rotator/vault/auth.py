@@ -1,7 +1,7 @@
 """The methods of logging in to Vault, and the token that each one yields.
 
-`Token`, `TokenFile`, `AppRole`, `Kubernetes` and `Jwt` only describe a method. `Authenticator` logs in through a
-`TokenApi`, which the client implements, and knows nothing about the connection to Vault.
+`Token`, `TokenFile`, `AppRole`, `Kubernetes`, `Jwt` and `Cert` only describe a method. `Authenticator` logs in through
+a `TokenApi`, which the client implements, and knows nothing about the connection to Vault.
 """
 
 from collections.abc import Mapping
@@ -30,12 +30,19 @@ class TokenFile:
 
 @dataclass(frozen=True, slots=True)
 class AppRole:
-    """A role and its secret id. If `wrapped`, `secret_id` is a wrapping token, which is unwrapped once."""
+    """A role and its secret id, or a file with it, which is read at every login.
+
+    If `wrapped`, the secret id is a wrapping token, which is unwrapped once.
+    """
 
     role_id: str
-    secret_id: Secret
+    secret_id: Secret | Path
     wrapped: bool = False
     mount: str = "approle"
+
+    def current_secret_id(self) -> Secret:
+        """Returns the secret id. Raises StoreUnavailable if its file cannot be read."""
+        return _read(self.secret_id) if isinstance(self.secret_id, Path) else self.secret_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,15 @@ class Jwt:
     mount: str = "jwt"
 
 
-Method: TypeAlias = Token | TokenFile | AppRole | Kubernetes | Jwt
+@dataclass(frozen=True, slots=True)
+class Cert:
+    """The client certificate of the connection. Without a role, Vault chooses one that fits the certificate."""
+
+    role: str = ""
+    mount: str = "cert"
+
+
+Method: TypeAlias = Token | TokenFile | AppRole | Kubernetes | Jwt | Cert
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +137,14 @@ class Authenticator:
                 return api.login(f"auth/{mount}/login", {"role_id": role_id, "secret_id": secret_id.reveal()})
             case Kubernetes(role, path, mount) | Jwt(role, path, mount):
                 return api.login(f"auth/{mount}/login", {"role": role, "jwt": _read(path).reveal()})
+            case Cert(role, mount):
+                return api.login(f"auth/{mount}/login", {"name": role} if role else {})
 
     def _app_role_secret(self, method: AppRole, api: TokenApi) -> Secret:
         if not method.wrapped:
-            return method.secret_id
+            return method.current_secret_id()
         if self._secret_id is None:
-            secret_id = api.unwrap(method.secret_id).get("secret_id")
+            secret_id = api.unwrap(method.current_secret_id()).get("secret_id")
             if not isinstance(secret_id, str):
                 raise StoreDenied("the wrapping token has no secret_id: wrap the answer of .../role/NAME/secret-id")
             self._secret_id = Secret(secret_id)

@@ -4,9 +4,11 @@ It uses hvac's adapter rather than its `Client`, which silently takes tokens and
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from threading import Thread
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -29,6 +31,7 @@ _PATIENCE = 5.0  # seconds after which no further attempt begins
 _FIRST_PAUSE = 0.1  # seconds; doubled each time
 _REQUESTS_IN_AN_ATTEMPT = 10  # renew, unwrap, log in, act, act again, look up, log in, act, act again, read back
 _LOGINS_IN_AN_ATTEMPT = 2
+_REVOKE_WITHIN = 3.0  # seconds
 _PAUSES_FOR_A_NEW_TOKEN = 5
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)  # with room to calculate
@@ -104,8 +107,8 @@ class VaultClient:
     @property
     def longest_call(self) -> timedelta:
         """The time within which `retry` returns, including logins, read-backs and a silent server."""
-        one = self._connection.connect_timeout + self._connection.timeout
-        return timedelta(seconds=_PATIENCE + _LOGINS_IN_AN_ATTEMPT * NEW + _REQUESTS_IN_AN_ATTEMPT * one)
+        requests = _REQUESTS_IN_AN_ATTEMPT * self._connection.longest_request
+        return timedelta(seconds=_PATIENCE + _LOGINS_IN_AN_ATTEMPT * NEW + requests)
 
     def token_expires_at(self) -> datetime | None:
         """Returns when the current token expires; None before the first request and for one that never expires."""
@@ -139,8 +142,17 @@ class VaultClient:
         self._clock.sleep(seconds)
 
     def close(self) -> None:
-        """Closes the connections. Does not revoke the token, since other requests may still use it."""
+        """Revokes the token if a login made it, as far as Vault answers soon, and closes the connections."""
+        token = self._tokens.give_up()
+        if token is not None:
+            revoking = Thread(target=self._revoke, args=(token,), name="revoke", daemon=True)
+            revoking.start()
+            revoking.join(_REVOKE_WITHIN)
         self._session.close()
+
+    def _revoke(self, token: Secret) -> None:
+        with suppress(StoreError):  # then it ends by itself
+            self._send(VaultRequest("revoke", "post", "auth/token/revoke-self"), token, {})
 
     @property
     def retry(self) -> Retrying:
@@ -189,6 +201,8 @@ class VaultClient:
 
     def login(self, path: str, fields: Mapping[str, str]) -> LoginToken:
         """Logs in. A refusal is a 400 or a 403, depending on the method."""
+        if self._connection.client_certificate is not None:  # another program may have renewed it
+            self._session.reconnect()
         return _login_token(self._send(VaultRequest("login", "post", path), None, fields))
 
     def look_up(self, token: Secret) -> LoginToken:

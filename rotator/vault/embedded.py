@@ -4,23 +4,24 @@ import contextlib
 import secrets
 import socket
 import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock
+from rotator.vault import logins
+from rotator.vault.admin import TIMEOUT, VaultAdmin
 from rotator.vault.auth import AppRole
-from rotator.vault.bootstrap import (
-    ServerSetup,
-    VaultAdmin,
-    configure,
-    credentials,
-    initialise,
-    revoke_root,
-    write_private,
-)
+from rotator.vault.bootstrap import configure, initialise, revoke_root
+from rotator.vault.files import write_private
 from rotator.vault.process import EmbeddedError, ServerProcess, find_server, in_use, lock
+from rotator.vault.transport import Connection
 
+_RENEW_EVERY = 86400.0  # seconds between two looks whether a login is due
+_RETRY_AFTER = 60.0  # seconds after one that failed
 _READY_PATIENCE = 60.0  # seconds; a start takes one or two
 _STEP = 0.02
 _SERVER_FILES = {"seal.key", "raft"}  # one of them is in every directory that was used before
@@ -32,13 +33,14 @@ _CONFIG = """\
 listener "tcp" {{
   address         = "127.0.0.1:{port}"
   cluster_address = "127.0.0.1:{cluster_port}"
-  tls_disable     = true
+  tls_cert_file   = "{directory}/server.pem"
+  tls_key_file    = "{directory}/server-key.pem"
 }}
 seal "static" {{
   current_key_id = "1"
   current_key    = "file://{directory}/seal.key"
 }}
-api_addr     = "http://127.0.0.1:{port}"
+api_addr     = "https://127.0.0.1:{port}"
 cluster_addr = "https://127.0.0.1:{cluster_port}"
 log_level    = "warn"
 """
@@ -48,10 +50,13 @@ _RAFT = 'storage "raft" {{\n  path = "{directory}/raft"\n  node_id = "rotator"\n
 class EmbeddedVault:
     """OpenBao on the loopback interface, with the mount, the policies and the logins of `ServerSetup`.
 
-    It ends with `stop` or with this process, however that ends. A context manager.
+    It ends with `stop` or with this process, however that ends. A context manager. Nothing is told to whatever listens
+    at the address until it has shown the server's certificate, whose key never leaves the directory.
     """
 
-    def __init__(self, data_dir: Path | None, clock: Clock, setup: ServerSetup | None = None, port: int = 0) -> None:
+    def __init__(
+        self, data_dir: Path | None, clock: Clock, setup: logins.ServerSetup | None = None, port: int = 0
+    ) -> None:
         """Prepares the server without starting it.
 
         Args:
@@ -62,18 +67,29 @@ class EmbeddedVault:
         """
         self._data_dir = data_dir
         self._clock = clock
-        self._setup = setup or ServerSetup()
+        self._setup = setup or logins.ServerSetup()
         self._port = port
         self._exit = contextlib.ExitStack()
         self._directory = Path()
         self._process: ServerProcess | None = None
         self._address = ""
+        self._renew_at = 0.0
         self._root: Secret | None = None
 
     @property
     def address(self) -> str:
         """The address of the API, once started."""
         return self._address
+
+    @property
+    def ca_file(self) -> Path:
+        """The authority of the server's certificate: whoever talks to the server trusts this one and no other."""
+        return self._directory / "ca.pem"
+
+    @property
+    def connection(self) -> Connection:
+        """The connection of a client, once started."""
+        return Connection(self._address, ca_file=self.ca_file)
 
     @property
     def log_file(self) -> Path:
@@ -98,18 +114,40 @@ class EmbeddedVault:
         return self._root
 
     def rotator_login(self) -> AppRole:
-        """Returns the login of `rotator`."""
-        return credentials(self._directory, "rotator")
+        """Returns the login of `rotator`, whose secret id is read at every login."""
+        return logins.credentials(self._directory, logins.ROTATOR)
 
-    def consumer_login(self) -> AppRole:
-        """Returns the login of a device, which may read the consumer documents and nothing else."""
-        return credentials(self._directory, "consumer")
+    def renew_logins(self) -> None:
+        """Replaces, once a day, the secret ids that are due. Raises EmbeddedError; then the next call after a minute
+        tries again.
+        """
+        now = self._clock.monotonic()
+        if self._process is not None and now >= self._renew_at:
+            self._renew_at = now + _RETRY_AFTER
+            with self.keeper() as admin:
+                logins.renew(admin, self._directory, self._clock)
+            self._renew_at = now + _RENEW_EVERY
+
+    def device_login(self, name: str, paths: Sequence[str], lifetime: timedelta) -> AppRole:
+        """Makes a login that reads `paths`; see `write_device`. Raises EmbeddedError."""
+        with self.keeper() as admin:
+            return logins.write_device(admin, self._setup, name, paths, lifetime)
+
+    @contextlib.contextmanager
+    def keeper(self) -> Iterator[VaultAdmin]:
+        """Logs in, for the block, as whoever may make and end logins. Raises EmbeddedError."""
+        admin = self._admin()
+        try:
+            with admin.logged_in(logins.credentials(self._directory, logins.KEEPER)):
+                yield admin
+        finally:
+            admin.close()
 
     def attach(self) -> bool:
         """Uses another process's server on the same directory and port; returns False if there is none."""
         if self._data_dir is None or not in_use(self._data_dir):
             return False
-        self._directory, self._address = self._data_dir.absolute(), f"http://127.0.0.1:{self._port}"
+        self._directory, self._address = self._data_dir.absolute(), f"https://127.0.0.1:{self._port}"
         return True
 
     def start(self) -> Self:
@@ -157,6 +195,7 @@ class EmbeddedVault:
             raise EmbeddedError(
                 f"data_dir {directory} contains a character that OpenBao's configuration cannot express: rename it"
             )
+        _make_certificate(directory, self._clock)
         _make_key(directory / "seal.key", fresh=not (directory / "raft").exists())
         port, cluster_port = _free_ports(self._port)
         storage = 'storage "inmem" {}'
@@ -167,10 +206,10 @@ class EmbeddedVault:
         (directory / "server.hcl").write_text(text)
         if self.log_file.exists() and self.log_file.stat().st_size > _LOG_LIMIT:
             self.log_file.replace(directory / "server.log.1")
-        self._address = f"http://127.0.0.1:{port}"
+        self._address = f"https://127.0.0.1:{port}"
 
     def _make_ready(self) -> None:
-        admin = VaultAdmin(self._address, self._clock)
+        admin = self._admin()
         self._exit.callback(admin.close)
         # 503: initialised by an earlier start, and unsealing itself.
         if self._wait_for(admin, {200, 501, 503}) == 501:
@@ -178,9 +217,14 @@ class EmbeddedVault:
         self._wait_for(admin, {200})
         configure(admin, self._directory, self._setup)
         if self._data_dir is None:
-            self._root = admin.root
-        elif admin.root is not None:
+            self._root = admin.token
+        elif admin.token is not None:
             revoke_root(admin, self._directory)
+        self._renew_at = self._clock.monotonic()
+        self.renew_logins()
+
+    def _admin(self) -> VaultAdmin:
+        return VaultAdmin(replace(self.connection, timeout=TIMEOUT), self._clock)
 
     def _wait_for(self, admin: VaultAdmin, wanted: set[int]) -> int:
         assert self._process is not None  # noqa: S101  # the process was started
@@ -199,6 +243,14 @@ class EmbeddedVault:
             return f": see {self.log_file}"
         lines = self.log_file.read_text(errors="replace").strip().splitlines()
         return f": {lines[-1]}" if lines else ""
+
+
+def _make_certificate(directory: Path, clock: Clock) -> None:
+    try:
+        from rotator.vault.certificates import ensure_certificate  # noqa: PLC0415 - only with the extra `embedded`
+    except ImportError:
+        raise EmbeddedError("cryptography is not installed: docs/operations.md says how, under Install") from None
+    ensure_certificate(directory, clock.now())
 
 
 def _make_key(path: Path, *, fresh: bool) -> None:

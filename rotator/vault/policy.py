@@ -18,8 +18,10 @@ path "{mount}/data/{prefix}/*" {{
 }}
 
 # The number of versions that Vault keeps of a state document (create, update), and the list of all of them (list).
+# Nothing else may be set, such as delete_version_after, which would end a state document.
 path "{mount}/metadata/{prefix}/*" {{
-  capabilities = ["create", "update", "list"]
+  capabilities       = ["create", "update", "list"]
+  allowed_parameters = {{ "max_versions" = [], "list" = [] }}
 }}
 
 # The audit: what is older than audit.keep is removed. Leave the rule out to keep every record for ever.
@@ -48,13 +50,17 @@ _KEYS = """
 """
 
 _OWN = """
-# The token itself: its lifetime, renewal, and capabilities. Before a provider gets a new password, rotator checks
+# The token itself: its lifetime, renewal, end, and capabilities. Before a provider gets a new password, rotator checks
 # that it may write the consumer document.
 path "auth/token/lookup-self" {
   capabilities = ["read"]
 }
 
 path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+
+path "auth/token/revoke-self" {
   capabilities = ["update"]
 }
 
@@ -74,6 +80,34 @@ path "{mount}/data/{prefix}/*" {{
   capabilities = ["deny"]
 }}
 """
+
+
+LOGINS_POLICY = """\
+path "auth/approle/role" {
+  capabilities = ["list"]
+}
+
+path "auth/approle/role/device-*" {
+  capabilities = ["create", "read", "update", "delete"]
+}
+
+path "auth/approle/role/rotator/secret-id" {
+  capabilities = ["update"]
+}
+
+path "auth/approle/role/logins/secret-id" {
+  capabilities = ["update"]
+}
+
+path "sys/policies/acl/device-*" {
+  capabilities = ["create", "update", "delete"]
+}
+
+path "auth/token/revoke-self" {
+  capabilities = ["update"]
+}
+"""
+"""The policy of whoever makes the logins of an embedded server."""
 
 
 def rotator_policy(mount: str, state_prefix: str, consumer_paths: Iterable[str]) -> str:

@@ -67,6 +67,12 @@ class Tokens:
             self._lease = self._login()
             return self._lease.token != refused
 
+    def give_up(self) -> Secret | None:
+        """Forgets the token, and returns it if a login here made it: nobody else uses it, so it can be revoked."""
+        with self._lock:
+            lease, self._lease = self._lease, None
+        return lease.token if lease is not None and self._authenticator.makes_tokens else None
+
     def is_new(self) -> bool:
         """Returns True if the current token is so new that a standby may not know it yet."""
         lease = self._lease

@@ -17,8 +17,7 @@ from json import loads as decode
 from pathlib import Path
 from sys import getsizeof
 from typing import Any
-from urllib.parse import urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import urlencode
 
 from urllib3 import PoolManager, ProxyManager, Timeout, exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -26,6 +25,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.response import BaseHTTPResponse
 
 from rotator.core.nesting import DEEPEST, is_too_deep
+from rotator.fields.proxy import ProxySettings
 from rotator.ports import Clock, StoreError, StoreUnavailable
 
 _LARGEST_ANSWER = 8 * 1024 * 1024  # bytes, read and as text; the list of 100,000 targets has 6, a document about 1 MiB
@@ -47,6 +47,8 @@ class Connection:
         ca_file: PEM file of the only authorities to trust; None: the system's.
         connect_timeout: seconds for opening one connection.
         timeout: seconds for one complete answer, from the request's last byte to the answer's last byte.
+        proxy: that requests go through, if its exceptions do not name the address; nothing comes from the environment.
+        client_certificate: PEM files of a certificate and its key, which are read again by `VaultSession.reconnect`.
     """
 
     address: str
@@ -54,6 +56,18 @@ class Connection:
     ca_file: Path | None = None
     connect_timeout: float = 5.0
     timeout: float = 10.0
+    proxy: ProxySettings | None = None
+    client_certificate: tuple[Path, Path] | None = None
+
+    @property
+    def tunnel(self) -> ProxySettings | None:
+        """The proxy, if the address is reached through it."""
+        return self.proxy if self.proxy is not None and self.proxy.carries(self.address) else None
+
+    @property
+    def longest_request(self) -> float:
+        """Seconds for one request, with the way to the server."""
+        return self.connect_timeout + self.timeout * (1 if self.tunnel is None else 2)
 
 
 class VaultResponse:
@@ -145,6 +159,11 @@ class VaultSession:
             return VaultResponse(answer.status, answer.headers, content)
         raise failure  # outside the handler: the original error quotes bodies and headers
 
+    def reconnect(self) -> None:
+        """Reads the client certificate again, for all connections from now on. Raises StoreError if it is unusable."""
+        old, self._pool = self._pool, _pool(self._connection, self._clock)
+        old.close()
+
     def close(self) -> None:
         """Closes its connections."""
         self._pool.close()
@@ -174,28 +193,32 @@ def _content(answer: BaseHTTPResponse) -> bytes:
 
 
 def _failure(connection: Connection, error: Exception) -> StoreError:
-    address = connection.address
     match error:
         case exceptions.SSLError():
-            return StoreUnavailable(f"{address}: TLS: the certificate is not trusted; set ca_file to its authority")
-        case exceptions.NewConnectionError():  # to urllib3 a kind of timeout
-            return StoreUnavailable(f"{address}: unreachable, or the connection broke")
-        case exceptions.TimeoutError():
-            return StoreUnavailable(f"{address}: no answer within {connection.timeout:g} s")
+            what = "TLS: the certificate is not trusted; set ca_file to its authority"
+        case exceptions.ProxyError():
+            what = "the proxy cannot be reached, or refuses to connect: check vault.proxy"
+        case exceptions.TimeoutError() if not isinstance(error, exceptions.NewConnectionError):  # to urllib3 one, too
+            what = f"no answer within {connection.timeout:g} s"
         case _OversizedAnswer():
-            return StoreUnavailable(f"{address}: {NOT_VAULT}")
-        case exceptions.ProtocolError() | exceptions.ProxyError():
-            return StoreUnavailable(f"{address}: unreachable, or the connection broke")
-    return StoreError(f"{address}: the request cannot be sent ({type(error).__name__}): check address and token")
+            what = NOT_VAULT
+        case exceptions.NewConnectionError() | exceptions.ProtocolError():
+            what = "unreachable, or the connection broke"
+        case _:
+            what = f"the request cannot be sent ({type(error).__name__}): check address and token"
+            return StoreError(f"{connection.address}: {what}")
+    return StoreUnavailable(f"{connection.address}: {what}")
 
 
 def _pool(connection: Connection, clock: Clock) -> HTTPConnectionPool:
     answer = _response_class(connection.timeout, clock)
     plain = type("Plain", (HTTPConnection,), {"response_class": answer})
     tls = type("Tls", (HTTPSConnection,), {"response_class": answer})
-    proxy = _proxy(connection)
+    proxy = connection.tunnel
     options: dict[str, Any] = {"maxsize": _CONNECTIONS, "ssl_context": _tls_context(connection)}
-    manager = PoolManager(**options) if proxy is None else ProxyManager(proxy, **options)
+    manager = (
+        PoolManager(**options) if proxy is None else ProxyManager(proxy.url, proxy_headers=proxy.headers(), **options)
+    )
     manager.pool_classes_by_scheme = {
         "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
         "https": type("TlsPool", (HTTPSConnectionPool,), {"ConnectionCls": tls}),
@@ -207,22 +230,22 @@ def _pool(connection: Connection, clock: Clock) -> HTTPConnectionPool:
     raise failure
 
 
-def _proxy(connection: Connection) -> str | None:
-    """Returns the proxy of the environment. Plain HTTP and an own authority are for the same machine or network."""
-    host = urlsplit(connection.address).hostname
-    if connection.ca_file is not None or not connection.address.startswith("https:") or host is None:
-        return None
-    return None if proxy_bypass(host) else getproxies().get("https")
-
-
 def _tls_context(connection: Connection) -> ssl.SSLContext | None:
     if not connection.address.startswith("https:"):
         return None
     try:
-        return ssl.create_default_context(cafile=connection.ca_file)
+        context = ssl.create_default_context(cafile=connection.ca_file)
     except (OSError, ssl.SSLError):
         what = f"the CA file {connection.ca_file} cannot be read: expected certificates in PEM form"
         raise StoreError(what) from None
+    if connection.client_certificate is not None:
+        certificate, key = connection.client_certificate
+        try:
+            context.load_cert_chain(certificate, key, password="")  # else OpenSSL asks for one at the terminal
+        except (OSError, ssl.SSLError):
+            what = f"the client certificate {certificate} and its key {key} cannot be used: expected both in PEM form"
+            raise StoreError(f"{what}, the key without a password") from None
+    return context
 
 
 class _BoundedReader(io.RawIOBase):

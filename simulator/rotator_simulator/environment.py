@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,11 +16,10 @@ from rotator.core.secret import Secret
 from rotator.fields.times import duration_text
 from rotator.ports import Clock, Randomness
 from rotator.testing import NullMeter
-from rotator.vault.auth import Method
+from rotator.vault.auth import AppRole, Method
 from rotator.vault.client import VaultClient
 from rotator.vault.embedded import EmbeddedVault
 from rotator.vault.store import VaultStore
-from rotator.vault.transport import Connection
 from rotator_simulator.account import SimulatedAccount
 from rotator_simulator.authority import authority_pem
 from rotator_simulator.providers import simulations
@@ -121,10 +121,15 @@ class SimulatedEnvironment:
         """Returns the account with the credentials of this target."""
         return self.accounts[self.simulation_of(target).account]
 
+    @cached_property
+    def device_login(self) -> AppRole:
+        """The login of all devices, which may read what is published."""
+        return self.vault.device_login("all", ["*"], timedelta(days=1))
+
     def secrets(self) -> Mapping[str, Secret]:
         """Returns the environment variables that the configuration refers to."""
         keys = {one.key_variable: self.accounts[one.account].token for one in self.simulations}
-        return {**keys, _SECRET_ID: self.vault.rotator_login().secret_id} if self.has_vault else keys
+        return {**keys, _SECRET_ID: self.vault.rotator_login().current_secret_id()} if self.has_vault else keys
 
     def configuration(self, times: PolicyTimes, vault: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Returns a configuration for this environment. Without OpenBao, `vault` is the section of that name."""
@@ -141,14 +146,16 @@ class SimulatedEnvironment:
 
     def store(self, method: Method) -> tuple[VaultClient, VaultStore]:
         """Returns a client that logs in to OpenBao by `method`, for the caller to close, and its store."""
-        connection = Connection(self.vault.address)
-        client = VaultClient(connection, method, clock=self._clock, randomness=self._randomness, meter=NullMeter())
+        client = VaultClient(
+            self.vault.connection, method, clock=self._clock, randomness=self._randomness, meter=NullMeter()
+        )
         return client, VaultStore(client, MOUNT, STATE_PREFIX)
 
     def _vault_section(self) -> Mapping[str, Any]:
         role = self.vault.rotator_login().role_id
         auth = {"method": "approle", "role_id": role, "secret_id": {"env": _SECRET_ID}}
-        return {"address": self.vault.address, "auth": auth, "mount": MOUNT, "state_prefix": STATE_PREFIX}
+        where = {"address": self.vault.address, "ca_file": str(self.vault.ca_file)}
+        return {**where, "auth": auth, "mount": MOUNT, "state_prefix": STATE_PREFIX}
 
     def _create_apis(self) -> tuple[SimulatedApi[Any], ...]:
         """Creates the simulated providers, their accounts, and the credentials that exist from the start."""

@@ -9,7 +9,7 @@ from typing import Self
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock, Randomness
-from rotator.vault.bootstrap import write_private
+from rotator.vault.files import write_private
 from rotator_simulator.environment import MOUNT, PolicyTimes, SimulatedEnvironment, write_configuration
 
 _FIRST_LINE = "# Written by `rotator sandbox`"
@@ -118,7 +118,8 @@ class Sandbox:
         if not self._environment.has_vault:
             return ["  rotator run"]
         # The token goes through a pipe, since a process list would show an argument.
-        read = f"printf 'X-Vault-Token: %s' \"$VAULT_TOKEN\" | curl -s -H @- $VAULT_ADDR/v1/{MOUNT}/data/{path}"
+        curl = 'printf \'X-Vault-Token: %s\' "$VAULT_TOKEN" | curl -s --cacert "$VAULT_CACERT" -H @-'
+        read = f"{curl} $VAULT_ADDR/v1/{MOUNT}/data/{path}"
         commands = [f"rotator plan {_EXAMPLE}", f"rotator rotate {_EXAMPLE}", "rotator status", read, "rotator run"]
         return [f"  {command}" for command in commands]
 
@@ -149,7 +150,11 @@ class Sandbox:
         if not self._environment.has_vault:
             return self._environment.secrets()
         vault = self._environment.vault  # its variables are for curl and bao; rotator does not read them
-        own = {"VAULT_ADDR": Secret(vault.address), "VAULT_TOKEN": vault.root_token}
+        own = {
+            "VAULT_ADDR": Secret(vault.address),
+            "VAULT_CACERT": Secret(str(vault.ca_file)),
+            "VAULT_TOKEN": vault.root_token,
+        }
         return {**self._environment.secrets(), **own}
 
 

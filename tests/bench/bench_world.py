@@ -32,7 +32,7 @@ _COUNT = re.compile(r"^vault_route_(create|read|update)_secret__count (\d+)", re
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class MeasuredRun:
     """One process that ended well: how long it took, and what it asked for."""
 
     seconds: float
@@ -103,7 +103,7 @@ class BenchWorld:
         written.write_text(json.dumps(document))
         return written
 
-    def run(self, words: Sequence[str], latency: float) -> Run:
+    def run(self, words: Sequence[str], latency: float) -> MeasuredRun:
         """Runs a process to its end, at this latency of the provider (seconds). Raises RuntimeError if it fails."""
         urllib.request.urlopen(f"{self.vobiz}/bench?latency={latency}").read()
         before, began = self.vault_requests(), time.monotonic()
@@ -119,7 +119,7 @@ class BenchWorld:
         counts = json.loads(urllib.request.urlopen(f"{self.vobiz}/bench").read())
         rotating = counts.pop("seconds")
         requests = {**counts, **(self.vault_requests() - before)}
-        return Run(seconds, used.ru_utime + used.ru_stime, rotating, requests, failed)
+        return MeasuredRun(seconds, used.ru_utime + used.ru_stime, rotating, requests, failed)
 
     def rotator(self, config: Path, *words: str) -> list[str]:
         """Returns the command line of `rotator`."""

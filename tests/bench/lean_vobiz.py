@@ -90,7 +90,7 @@ class LeanVobiz:
         return 200, found
 
 
-class _Connection(asyncio.Protocol):
+class _LeanConnection(asyncio.Protocol):
     """HTTP/1.1 with Content-Length, one request after the other, kept alive."""
 
     def __init__(self, vobiz: LeanVobiz) -> None:
@@ -136,7 +136,7 @@ def _length(head: bytes) -> int:
 async def serve(vobiz: LeanVobiz, tell: Callable[[int], None]) -> None:
     """Serves on a free port of this machine until standard input ends."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(vobiz), "127.0.0.1", 0, backlog=512)
+    server = await loop.create_server(lambda: _LeanConnection(vobiz), "127.0.0.1", 0, backlog=512)
     tell(server.sockets[0].getsockname()[1])
     await loop.run_in_executor(None, sys.stdin.read)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench_world import HERE, ROOT_TOKEN, BenchWorld, Run, bench_world
+from bench_world import HERE, ROOT_TOKEN, BenchWorld, MeasuredRun, bench_world
 from static_roles import find_postgres, static_roles
 
 _NAIVE_FAST, _NAIVE_SLOW = 200, 60  # rotations of what does one after the other, without and with latency
@@ -36,7 +36,7 @@ class Measured:
     contestant: str
     latency: float
     rotations: int
-    runs: list[Run] = field(default_factory=list)
+    runs: list[MeasuredRun] = field(default_factory=list)
     against: "Measured | None" = None  # the bare pool that made the same calls in the same rounds
 
     def rate(self) -> float:

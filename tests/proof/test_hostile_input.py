@@ -29,7 +29,14 @@ from rotator.settings.document import parse
 SENTINEL = "sentinel-Tr0ub4dor-3x"
 CONFIG = Path(__file__).parents[2] / "config"
 FULL: Any = parse((CONFIG / "full.yaml").read_text()).data
-REFERENCES = ("VOBIZ_AUTH_TOKEN", "ROTATOR_SECRET_ID", "VAULT_TOKEN", "APINIZER_TOKEN", "TELNYX_API_KEY")
+REFERENCES = (
+    "VOBIZ_AUTH_TOKEN",
+    "ROTATOR_SECRET_ID",
+    "VAULT_TOKEN",
+    "APINIZER_TOKEN",
+    "TELNYX_API_KEY",
+    "PROXY_PASSWORD",
+)
 ODD = st.one_of(
     st.sampled_from([SENTINEL, "", "0s", "a/b", "x" * 300, "\u202e", "\0", "* * * * *", [], {}, None, True, -1, 1e300]),
     st.text(max_size=12),

@@ -79,7 +79,7 @@ PAGES = st.tuples(st.sampled_from(["/status", "/metrics", "/healthz"]), QUERIES)
 
 
 @dataclass(frozen=True)
-class Daemon:
+class AttackedDaemon:
     """A daemon under attack."""
 
     pages: int
@@ -111,7 +111,7 @@ class Daemon:
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AttackedDaemon]:
     folder = tmp_path_factory.mktemp("hostile")
     with ExitStack() as stack:
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -135,7 +135,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-        made = Daemon(pages, probes, psutil.Process(process.pid), folder / "log")
+        made = AttackedDaemon(pages, probes, psutil.Process(process.pid), folder / "log")
         try:
             eventually(made.is_well, lambda: made.log.read_text()[-2000:])
             yield made

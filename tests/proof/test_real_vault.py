@@ -24,7 +24,7 @@ class InBao(MemoryStore):
         super().__init__()
         mount = f"kv{next(_numbers)}"
         bao.call("POST", f"sys/mounts/{mount}", {"type": "kv", "options": {"version": "2"}})
-        self._vault = VaultAccess(Token(bao.server.root_token), bao.address, mount=mount).store
+        self._vault = VaultAccess(Token(bao.root_token), bao.address, mount=mount).store
 
     def read_state(self, target: str) -> Versioned:
         self._fail()

@@ -33,7 +33,7 @@ def test_processes_use_a_limit_together_and_no_second_has_more(bao, rate, count_
     """With slots in Vault's time, beside each other, whoever needs them: nothing is left and nothing too much."""
     count_run("-", "-", f"4 processes at a limit of {rate}/s", 1)
     seconds = 16
-    command = [sys.executable, "-P", paced_process.__file__, bao.address, bao.server.root_token.reveal()]
+    command = [sys.executable, "-P", paced_process.__file__, bao.address, bao.root_token.reveal()]
     processes = [
         subprocess.Popen(
             [*command, f"pace-{rate}/state", f"process-{number}", str(rate), str(seconds)], stdout=subprocess.PIPE

@@ -44,7 +44,7 @@ class DaemonEnvironment:
         self.login = bao.app_role(policy)
         self.variables = {
             **os.environ,
-            "SECRET_ID": self.login.secret_id.reveal(),
+            "SECRET_ID": self.login.current_secret_id().reveal(),
             "VOBIZ_TOKEN": TOKEN,
         }
         self.daemons: list[Daemon] = []

@@ -277,7 +277,7 @@ class DaemonRun:
 
     def secrets(self) -> set[str]:
         """All that must not be found in anything that was written."""
-        known = {TOKEN, self.environment.login.secret_id.reveal()}
+        known = {TOKEN, self.environment.login.current_secret_id().reveal()}
         return known | self.initial | {password for _, password in self.recorder.sent}
 
 

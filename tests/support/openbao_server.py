@@ -2,26 +2,31 @@
 
 import http.client
 import json
+import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import requests
 from free_ports import free_port
+from polling import eventually
 
 from rotator.core.secret import Secret
 from rotator.testing import FakeRandomness
+from rotator.vault.admin import VaultAdmin
 from rotator.vault.audit_store import VaultAuditStore
 from rotator.vault.auth import AppRole, Method, Token
-from rotator.vault.bootstrap import VaultAdmin
+from rotator.vault.bootstrap import initialise
 from rotator.vault.client import VaultClient
-from rotator.vault.embedded import EmbeddedVault
+from rotator.vault.process import ServerProcess, find_server
 from rotator.vault.store import VaultStore
 from rotator.vault.transport import Connection
 
@@ -64,11 +69,10 @@ class CountingMeter:
 class Bao:
     """An OpenBao in memory and what tests do to it as root."""
 
-    def __init__(self, server: EmbeddedVault) -> None:
-        self.server = server
-        self.address = server.address
-        self.root = VaultAdmin(server.address, SkippingClock(), server.root_token)
-        self.recovery_key = (server.log_file.parent / "recovery-key").read_text()
+    def __init__(self, address: str, root: VaultAdmin, recovery_key: str) -> None:
+        assert root.token is not None
+        self.address, self.root, self.recovery_key = address, root, recovery_key
+        self.root_token: Secret = root.token
         self.roles = 0
 
     def call(self, verb: str, path: str, body: dict[str, Any] | None = None, also: int = 200) -> dict[str, Any]:
@@ -93,7 +97,7 @@ class Bao:
 
     def wrap(self, path: str, body: dict[str, Any] | None = None) -> Secret:
         """Posts to `path` and asks for the answer inside a wrapping token."""
-        headers = {"X-Vault-Token": self.server.root_token.reveal(), "X-Vault-Wrap-TTL": "5m"}
+        headers = {"X-Vault-Token": self.root_token.reveal(), "X-Vault-Wrap-TTL": "5m"}
         made = requests.post(f"{self.address}/v1/{path}", json=body or {}, headers=headers, timeout=LIMIT)
         return Secret(made.json()["wrap_info"]["token"])
 
@@ -101,11 +105,11 @@ class Bao:
         self.call("PUT", "sys/seal")
 
     def unseal(self) -> None:
-        VaultAdmin(self.address, SkippingClock()).call("PUT", "sys/unseal", {"key": self.recovery_key})
+        VaultAdmin(Connection(self.address), SkippingClock()).call("PUT", "sys/unseal", {"key": self.recovery_key})
 
     def client(self, method: Method | None = None, address: str = "", **options: Any) -> "VaultAccess":
         """A client, by default under the root token."""
-        return VaultAccess(method or Token(self.server.root_token), address or self.address, **options)
+        return VaultAccess(method or Token(self.root_token), address or self.address, **options)
 
 
 class VaultAccess:
@@ -129,13 +133,43 @@ class VaultAccess:
         self.audit = VaultAuditStore(self.client, mount, prefix, FakeRandomness())
 
 
+_CONFIG = """\
+storage "inmem" {{}}
+listener "tcp" {{
+  address         = "127.0.0.1:{port}"
+  cluster_address = "127.0.0.1:{cluster_port}"
+  tls_disable     = true
+}}
+seal "static" {{
+  current_key_id = "1"
+  current_key    = "file://{folder}/seal.key"
+}}
+api_addr  = "http://127.0.0.1:{port}"
+log_level = "warn"
+"""
+
+
 @contextmanager
 def running_bao() -> Iterator[Bao]:
-    """An OpenBao in memory, with the mount `secret`."""
-    with EmbeddedVault(None, SkippingClock(), port=free_port()) as server:
-        bao = Bao(server)
-        yield bao
-        bao.root.close()
+    """An OpenBao in memory with the mount `secret` and AppRoles; without TLS, for the proxies of the tests."""
+    with TemporaryDirectory(prefix="rotator-bao-") as name, ExitStack() as undo:
+        folder, port = Path(name), free_port()
+        (folder / "seal.key").write_bytes(secrets.token_bytes(32))
+        (folder / "server.hcl").write_text(_CONFIG.format(port=port, cluster_port=free_port(), folder=folder))
+        lock_file = undo.enter_context((folder / "lock").open("wb"))
+        command = [str(find_server()), "server", f"-config={folder}/server.hcl"]
+        process = ServerProcess(command, folder / "server.log", lock_file, {"HOME": name})
+        undo.callback(process.stop)
+        address = f"http://127.0.0.1:{port}"
+        admin = VaultAdmin(Connection(address), SkippingClock())
+        undo.callback(admin.close)
+        eventually(lambda: admin.health() == 501, "OpenBao answers")
+        initialise(admin, folder)
+        eventually(lambda: admin.health() == 200, "OpenBao is unsealed")
+        admin.token = Secret((folder / "root-token").read_text())
+        admin.call("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+        admin.call("POST", "sys/auth/approle", {"type": "approle"})
+        yield Bao(address, admin, (folder / "recovery-key").read_text())
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def test_a_module_of_the_tests_has_a_name_of_its_own() -> None:
                 places[file.stem].append(file)
     ours = {name: files for name, files in places.items() if any(TESTS in file.parents for file in files)}
     shared = {name: files for name, files in ours.items() if len(files) > 1}
-    assert shared.keys() == {"__init__", "conftest"}
+    assert shared.keys() == {"__init__", "__main__", "conftest"}
 
 
 def test_a_fixture_says_what_it_returns() -> None:

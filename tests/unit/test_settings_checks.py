@@ -11,6 +11,7 @@ from settings_texts import ENVIRON, GOOD, changed, complaints, mistakes, warning
 
 from rotator.core.model import Capabilities
 from rotator.core.passwords import PasswordRules, generate
+from rotator.fields.proxy import ProxySettings
 from rotator.fields.text import LoadContext
 from rotator.providers.vobiz.options import VobizOptions
 from rotator.settings import (
@@ -315,3 +316,44 @@ def test_a_token_file_that_is_not_there_is_a_warning(auth: str, key: str, tmp_pa
     )
     file.write_text("token")
     assert warnings_of(text, tmp_path) == ()
+
+
+PROXY = "proxy: {url: http://proxy:3128%s}"
+PLAIN = "    base_url: http://localhost:1\n"
+READS = "providers.prod.proxy: would read what is sent without TLS; use https, or name the host in no_proxy"
+PAIR = "vault.proxy: username and password of a proxy belong together; give both, or neither"
+FORM = "vault.proxy: the address of a proxy is http://, a host and a port; write 'http://proxy.internal:3128'"
+MISSING = "the file cannot be read: No such file or directory; check the path and its permissions"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("  auth: {", f"  {PROXY % ''}\n  auth: {{", []),
+        ("    auth_id: MA_1", f"    {PROXY % ', no_proxy: [vobiz.ai]'}\n    auth_id: MA_1", []),
+        ("    auth_id: MA_1", f"{PLAIN}    {PROXY % ''}\n    auth_id: MA_1", [f"config.yaml:8: {READS}"]),
+        ("    auth_id: MA_1", f"{PLAIN}    {PROXY % ', no_proxy: [localhost]'}\n    auth_id: MA_1", []),
+        ("  auth: {", f"  {PROXY % ', username: me'}\n  auth: {{", [f"config.yaml:3: {PAIR}"]),
+        ("  auth: {", "  proxy: {url: https://proxy:3128}\n  auth: {", [f"config.yaml:3: {FORM}"]),
+        (
+            "{method: token, token: {env: VAULT_TOKEN}}",
+            "{method: cert, certificate: no.pem, key: no-key.pem}",
+            [f"config.yaml:3: vault.auth.{key}: {MISSING}" for key in ("certificate", "key")],
+        ),
+    ],
+)
+def test_proxies_and_client_certificates(old: str, new: str, said: list[str], tmp_path: Path) -> None:
+    assert complaints(changed(GOOD, old, new), tmp_path) == said
+
+
+def test_a_proxy_is_left_out_for_hosts_and_whole_domains() -> None:
+    proxy = ProxySettings(url="http://proxy:3128", no_proxy=("bank.example", "10.0.0.1"))
+    urls = {
+        "https://bank.example/x": False,
+        "https://vault.bank.example:8200": False,
+        "https://10.0.0.1": False,
+        "https://mybank.example": True,
+        "https://api.vobiz.ai": True,
+    }
+    assert {url: proxy.carries(url) for url in urls} == urls
+    assert proxy.headers() == {}

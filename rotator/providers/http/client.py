@@ -23,6 +23,7 @@ import httpx
 from rotator.core.answers import Wait
 from rotator.core.secret import Secret
 from rotator.fields.network import RateLimit, is_loopback
+from rotator.fields.proxy import ProxySettings
 from rotator.ports import CALL_TERMS, Clock, Meter
 from rotator.providers.http.bodies import BodyReader
 from rotator.providers.http.calls import PATIENCE, HttpCall, HttpRequest, LostTry, Try
@@ -67,6 +68,7 @@ class HttpOptions:
     headers: Mapping[str, Secret] = field(repr=False)  # sent with every request: the API key
     rate_limit: RateLimit | None = None
     ca_file: Path | None = None  # trust this authority and no other
+    proxy: ProxySettings | None = None
     allow_plain_http: tuple[str, ...] = ()  # hosts, in addition to this machine
     read_only: bool = False
     timeouts: CallTimeouts = field(default_factory=CallTimeouts)
@@ -108,7 +110,8 @@ class Http:
         self._deadline = Deadline(clock)
         # Not httpx.Client, which reads proxies and .netrc from the environment, keeps cookies, logs URLs, and parses
         # the target of a redirect even if it does not follow it. A transport does none of that.
-        inner = transport if transport is not None else Network(trusted(options.ca_file), self._deadline)
+        proxy = options.proxy if options.proxy is not None and options.proxy.carries(options.base_url) else None
+        inner = transport if transport is not None else Network(trusted(options.ca_file), self._deadline, proxy)
         self._transport = ReadOnly(inner) if options.read_only else inner
 
     @property

@@ -3,10 +3,12 @@
 import logging
 import ssl
 from pathlib import Path
+from typing import Any
 
 import httpcore
 import httpx
 
+from rotator.fields.proxy import ProxySettings
 from rotator.providers.http.calls import LostTry
 from rotator.providers.http.deadline import BoundedBackend, Deadline
 
@@ -22,15 +24,19 @@ class ReadOnlyViolation(RuntimeError):
 class Network(httpx.HTTPTransport):
     """httpx's transport with sockets that keep the deadline. It has no parameter for them, so its pool is replaced."""
 
-    def __init__(self, trust: ssl.SSLContext, deadline: Deadline) -> None:
+    def __init__(self, trust: ssl.SSLContext, deadline: Deadline, proxy: ProxySettings | None) -> None:
         super().__init__(verify=trust, trust_env=False)
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=trust,
-            max_connections=100,
-            max_keepalive_connections=100,  # as many as `daemon.workers` may need: each new one is a TLS handshake
-            keepalive_expiry=5.0,
-            network_backend=BoundedBackend(deadline),
-        )
+        limits: dict[str, Any] = {
+            "ssl_context": trust,
+            "max_connections": 100,
+            "max_keepalive_connections": 100,  # as many as `daemon.workers` may need: each new one is a TLS handshake
+            "keepalive_expiry": 5.0,
+            "network_backend": BoundedBackend(deadline),
+        }
+        if proxy is None:
+            self._pool = httpcore.ConnectionPool(**limits)
+        else:
+            self._pool = httpcore.HTTPProxy(proxy.url, proxy_headers=[*proxy.headers().items()], **limits)
 
 
 class ReadOnly(httpx.BaseTransport):
@@ -57,11 +63,12 @@ def lost(error: httpx.HTTPError) -> LostTry:
         return LostTry("no connection was made in time", "timeout", sent=False)
     if isinstance(error, httpx.PoolTimeout):
         return LostTry("every connection to the provider was in use until the timeout", None, sent=False)
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
         if _untrusted(error):
             message = "the provider's TLS certificate is not trusted: check base_url, or set ca_file"
             return LostTry(message, "untrusted", sent=False, again=False)
-        return LostTry("no connection was made", "refused_connection", sent=False)
+        by = "" if isinstance(error, httpx.ConnectError) else ": the proxy refused it"
+        return LostTry(f"no connection was made{by}", "refused_connection", sent=False)
     if isinstance(error, httpx.TimeoutException):
         return LostTry("no complete answer came in time", "timeout", sent=True)
     return LostTry("the connection broke before the answer was complete", "reset", sent=True)

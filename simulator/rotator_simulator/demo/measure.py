@@ -104,8 +104,8 @@ def all_secrets(environment: SimulatedEnvironment, documents: VaultDocuments) ->
         *(password for account in accounts for password in passwords_of(account)),
         *documents.passwords(),
         *(account.token for account in accounts),
-        vault.rotator_login().secret_id,
-        vault.consumer_login().secret_id,
+        vault.rotator_login().current_secret_id(),
+        environment.device_login.current_secret_id(),
         vault.root_token,
     ]
     return list({secret.reveal(): secret for secret in secrets}.values())

@@ -138,7 +138,7 @@ class Demo:
 
     def _start_devices(self) -> None:
         """Starts the devices. They log in to Vault as consumers, which may read only what is published."""
-        client, store = self._environment.store(self._environment.vault.consumer_login())
+        client, store = self._environment.store(self._environment.device_login)
         self._exit.callback(client.close)
         overlapping: list[Device] = []
         others: list[Device] = []

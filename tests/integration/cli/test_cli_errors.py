@@ -39,7 +39,7 @@ def test_a_sealed_vault_is_named(tmp_path, monkeypatch, capfd):
 
 def test_a_mount_of_version_1_is_refused(environment, bao, run_command, monkeypatch):
     bao.call("POST", "sys/mounts/old", {"type": "kv", "options": {"version": "1"}}, also=400)
-    monkeypatch.setenv("ROOT", bao.server.root_token.reveal())
+    monkeypatch.setenv("ROOT", bao.root_token.reveal())
     environment.configure([OFFICE], vault={"mount": "old", "auth": {"method": "token", "token": {"env": "ROOT"}}})
     printed = run_command("rotate", "office")
     assert printed.code == 3

@@ -31,10 +31,11 @@ AS_READER = {"method": "token", "token": {"env": "READ_TOKEN"}}
 
 def versions(bao) -> dict[str, int]:
     """How often each document was ever written, metadata included."""
-    found = {}
-    for folder in ("rotator/state", "sip"):
+    found, folders = {}, ["rotator/state", "sip"]
+    for folder in folders:
         listed = bao.call("LIST", f"secret/metadata/{folder}", also=404).get("data", {}).get("keys", [])
-        for name in listed:
+        folders += [f"{folder}/{name.rstrip('/')}" for name in listed if name.endswith("/")]
+        for name in (each for each in listed if not each.endswith("/")):
             data = bao.call("GET", f"secret/metadata/{folder}/{name}")["data"]
             found[f"{folder}/{name}"] = (data["current_version"], data["updated_time"])
     return found

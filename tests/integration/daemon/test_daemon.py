@@ -235,7 +235,7 @@ def test_no_password_and_no_token_in_anything_that_a_run_at_debug_shows(environm
     environment.account.create("credential", "leakb", Secret("old-password-2!"))
     environment.sandbox.faults.plan("lost-answer", verb="create")
     environment.sandbox.faults.plan("unauthorized", verb="list", times=2)
-    secrets = {TOKEN, environment.login.secret_id.reveal(), environment.bao.server.root_token.reveal()}
+    secrets = {TOKEN, environment.login.current_secret_id().reveal(), environment.bao.root_token.reveal()}
     shown = []
     daemon = environment.start()
     for round_ in (1, 2, 3):

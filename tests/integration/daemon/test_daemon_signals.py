@@ -42,7 +42,7 @@ def test_a_request_and_then_a_signal_rotate_what_they_name_once_and_nothing_else
     daemon.wait_for("rotating now")
     assert daemon.stop() == 0
     assert [environment.rotations(name) for name in (asked, named, other)] == [2, 2, 1]
-    assert requests(environment) == [(asked, "cli"), (named, "SIGUSR1")]
+    assert requests(environment) == [(asked, "vault"), (named, "SIGUSR1")]
 
 
 def test_what_vault_does_not_let_a_signal_ask_for_is_said_and_the_others_rotate(environment):

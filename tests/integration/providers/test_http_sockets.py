@@ -11,6 +11,7 @@ from typing import Self
 
 import pytest
 import trustme
+from forward_proxy import connect_proxy
 from free_ports import free_port
 from hypothesis import given
 from hypothesis import strategies as st
@@ -263,3 +264,54 @@ def test_whatever_bytes_come_back_nothing_is_raised(noise, head):
 
     with raw_server(behave) as (url, _), TimedHttp(url) as opened:
         assert isinstance(opened.send(CREATE), HttpReply | Retry | Unknown)
+
+
+def answer_once(connection, _):
+    if read_request(connection):
+        connection.sendall(http_response("HTTP/1.1 200 OK", b"{}"))
+
+
+def test_a_proxy_that_is_configured_carries_tls(authority, authority_file):
+    options = {"ca_file": authority_file}
+    with raw_server(answer_once, tls=tls_context(authority, "localhost")) as (url, _), connect_proxy() as proxy:
+        with TimedHttp(url, proxy=proxy.settings(), **options) as opened:
+            assert opened.send(CREATE) == HttpReply(200, {})
+        assert proxy.asked == [url.removeprefix("https://")]
+        with TimedHttp(url, proxy=proxy.settings("localhost"), **options) as opened:
+            assert opened.send(CREATE) == HttpReply(200, {})
+        assert len(proxy.asked) == 1
+
+
+def test_a_proxy_that_refuses_has_sent_nothing(authority, authority_file):
+    with raw_server(answer_once, tls=tls_context(authority, "localhost")) as (url, accepted), connect_proxy() as proxy:
+        settings = proxy.settings(password="wrong-password")
+        with TimedHttp(url, proxy=settings, ca_file=authority_file) as opened:
+            answer = opened.send(CREATE)
+        assert isinstance(answer, Retry)
+        assert "the proxy refused it" in answer.message
+        assert set(opened.meter.outcomes) == {("create", "refused_connection")}
+        assert accepted == []
+
+
+def test_proxies_and_netrc_of_the_environment_are_not_used(authority, authority_file, tmp_path, monkeypatch):
+    (tmp_path / ".netrc").write_text("machine localhost login me password mine")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    seen = []
+
+    def behave(connection, _):
+        seen.append(read_request(connection))
+        connection.sendall(http_response("HTTP/1.1 200 OK", b"{}"))
+
+    with connect_proxy() as trap:
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, trap.url)
+            monkeypatch.setenv(name.upper(), trap.url)
+        with raw_server(behave) as (url, _), TimedHttp(url) as opened:
+            assert opened.send(CREATE) == HttpReply(200, {})
+        with (
+            raw_server(behave, tls=tls_context(authority, "localhost")) as (url, _),
+            TimedHttp(url, ca_file=authority_file) as opened,
+        ):
+            assert opened.send(CREATE) == HttpReply(200, {})
+        assert trap.asked == []
+    assert all(b"authorization" not in each.lower() for each in seen)

@@ -64,7 +64,7 @@ class VaultHarness(EngineHarness):
         assert words.pop(0) == "vault"
         environ = os.environ | {
             "BAO_ADDR": self.bao.address,
-            "BAO_TOKEN": self.bao.server.root_token.reveal(),
+            "BAO_TOKEN": self.bao.root_token.reveal(),
         }
         subprocess.run([find_server(), *words], env=environ, check=True, capture_output=True, timeout=60)
 

@@ -1,27 +1,35 @@
 """The server that comes along: real processes, killed and started again."""
 
+import contextlib
 import os
 import re
 import signal
+import socket
+import ssl
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import trustme
+from free_ports import free_port
 from openbao_server import Bao, SkippingClock, VaultAccess
 from polling import eventually
 
 from rotator.core.model import Credential, TargetState
 from rotator.core.secret import Secret
-from rotator.ports import StoreDenied
+from rotator.ports import StoreDenied, StoreError
 from rotator.vault import embedded, process
-from rotator.vault.bootstrap import ServerSetup, VaultAdmin, credentials
+from rotator.vault.admin import VaultAdmin
+from rotator.vault.certificates import ensure_certificate
 from rotator.vault.embedded import EmbeddedVault
+from rotator.vault.logins import ServerSetup, credentials, devices, remove_device
 from rotator.vault.process import EmbeddedError, find_server
 from rotator.vault.store import VaultStore
 
@@ -31,6 +39,8 @@ import sys, threading, time
 from pathlib import Path
 from openbao_server import SkippingClock
 from rotator.vault.embedded import EmbeddedVault
+from rotator.vault.certificates import ensure_certificate
+from rotator.vault.logins import ServerSetup, credentials, devices, remove_device
 
 server = EmbeddedVault(Path(sys.argv[1]), SkippingClock())
 starter = threading.Thread(target=server.start)
@@ -42,6 +52,9 @@ starter.join()
 print(server.pid, server.address, flush=True)
 time.sleep(600)
 """
+
+
+DAY = timedelta(days=1)
 
 
 def start_parent(data_dir: Path) -> tuple[subprocess.Popen[str], int, str]:
@@ -75,7 +88,7 @@ def persistent_vault(tmp_path: Path) -> Iterator[EmbeddedVault]:
 
 
 def client(server: EmbeddedVault, method: Any = None) -> Any:
-    return VaultAccess(method or server.rotator_login(), server.address)
+    return VaultAccess(method or server.rotator_login(), server.address, ca_file=server.ca_file)
 
 
 def test_the_first_start_sets_up_what_rotator_needs(persistent_vault: EmbeddedVault) -> None:
@@ -87,7 +100,10 @@ def test_the_first_start_sets_up_what_rotator_needs(persistent_vault: EmbeddedVa
 
 
 def test_a_device_may_read_what_is_published_and_nothing_else(persistent_vault: EmbeddedVault) -> None:
-    rotator, device = client(persistent_vault), client(persistent_vault, persistent_vault.consumer_login())
+    rotator, device = (
+        client(persistent_vault),
+        client(persistent_vault, persistent_vault.device_login("lobby", ["sip/*"], DAY)),
+    )
     rotator.store.write_state(TargetState("t"), 0)
     over = rotator.store.read_consumer("sip/a")
     rotator.store.write_consumer("sip/a", Credential("a", "u", "i", Secret("p")), rotator.clock.now(), over)
@@ -102,7 +118,9 @@ def test_a_device_may_read_what_is_published_and_nothing_else(persistent_vault: 
 def test_the_data_survive_a_kill_of_the_parent_and_the_server_does_not(tmp_path: Path) -> None:
     parent, pid, address = start_parent(tmp_path)
     assert not ended(pid), "the thread that started it has ended, and the server has not"
-    VaultAccess(credentials(tmp_path, "rotator"), address).store.write_state(TargetState("kept", failures=7), 0)
+    VaultAccess(credentials(tmp_path, "rotator"), address, ca_file=tmp_path / "ca.pem").store.write_state(
+        TargetState("kept", failures=7), 0
+    )
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     assert parent.stdout is not None
@@ -140,26 +158,34 @@ def test_a_command_attaches_to_the_server_that_another_process_runs(tmp_path: Pa
 def test_nobody_else_can_read_the_directory(persistent_vault: EmbeddedVault, tmp_path: Path) -> None:
     data = tmp_path / "data"
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
-    private = ["seal.key", "recovery-key", "rotator-role-id", "rotator-secret-id", "consumer-secret-id", "server.log"]
-    assert {stat.S_IMODE((data / name).stat().st_mode) for name in private} == {0o600}
+    private = [
+        "seal.key",
+        "recovery-key",
+        "rotator-role-id",
+        "rotator-secret-id",
+        "logins-secret-id",
+        "server-key.pem",
+        "server.log",
+    ]
+    assert {stat.S_IMODE((data / name).stat().st_mode) for name in [*private, "logins-secret-id"]} == {0o600}
     assert "seal.key" in (data / "README").read_text()
 
 
 def test_the_root_token_is_revoked_and_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     roots: list[Secret] = []
     real = embedded.revoke_root
-    monkeypatch.setattr(embedded, "revoke_root", lambda admin, *rest: roots.append(admin.root) or real(admin, *rest))
+    monkeypatch.setattr(embedded, "revoke_root", lambda admin, *rest: roots.append(admin.token) or real(admin, *rest))
     with EmbeddedVault(tmp_path, SkippingClock()) as server:
         assert not (tmp_path / "root-token").exists()
         with pytest.raises(EmbeddedError, match="answered 403"):
-            VaultAdmin(server.address, SkippingClock(), roots[0]).call("GET", "auth/token/lookup-self")
+            VaultAdmin(server.connection, SkippingClock(), roots[0]).call("GET", "auth/token/lookup-self")
         with pytest.raises(EmbeddedError, match="has no root token"):
             _ = server.root_token
     kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     assert roots[0].reveal().encode() not in kept
 
 
-STEPS = ["sys/mounts/", "consumer/secret-id", "revoke"]
+STEPS = ["sys/mounts/", "role/logins/secret-id", "revoke"]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -260,6 +286,7 @@ def test_no_secret_is_in_a_process_list_an_environment_or_a_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", "urllib3.connectionpool")  # a command in this process may have quietened it
     password = "a-password-to-search-for"
     with EmbeddedVault(None, SkippingClock()) as server, EmbeddedVault(tmp_path, SkippingClock()) as other:
         secrets = [password, server.root_token.reveal()]
@@ -269,7 +296,8 @@ def test_no_secret_is_in_a_process_list_an_environment_or_a_log(
             session.store.write_state(state, 0)
             assert session.store.read_state("t").state == state
             login, token = each.rotator_login(), session.client._tokens.current()
-            secrets += [login.secret_id.reveal(), each.consumer_login().secret_id.reveal(), token.reveal()]
+            device = each.device_login("lobby", ["sip/*"], DAY)
+            secrets += [login.current_secret_id().reveal(), device.current_secret_id().reveal(), token.reveal()]
             secrets.append((each.log_file.parent / "recovery-key").read_text())
         seen = [caplog.text, repr(session.meter.requests), *capfd.readouterr()]
         seen += [each.log_file.read_text() for each in (server, other)]
@@ -301,3 +329,132 @@ def test_many_servers_started_by_many_threads_all_run() -> None:
     for thread in threads:
         thread.join()
     assert len(set(addresses)) == 3
+
+
+class Impostor:
+    """Listens where the server will, and takes whatever it is told."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.heard: list[bytes] = []
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        trustme.CA().issue_cert("127.0.0.1", "localhost").configure_cert(self.tls)
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                connection.settimeout(5)
+                with contextlib.suppress(OSError), self.tls.wrap_socket(connection, server_side=True) as secured:
+                    self.heard.append(secured.recv(65536))
+                    secured.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    def close(self) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join()
+
+
+@pytest.fixture
+def impostor() -> Iterator[Impostor]:
+    made = Impostor()
+    yield made
+    made.close()
+
+
+def test_an_impostor_that_has_the_port_first_learns_nothing(
+    impostor: Impostor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long_run: bool
+) -> None:
+    """Finding 2: at any first or later start, whoever binds the port before OpenBao gets no login and no keys."""
+    with EmbeddedVault(tmp_path, SkippingClock()):
+        pass
+    monkeypatch.setattr(embedded, "_free_ports", lambda port: (port, free_port()))  # bound just after the look
+    for start in range(100 if long_run else 6):
+        folder = tmp_path if start % 2 else tmp_path / f"new-{start}"
+        with pytest.raises(EmbeddedError, match="ended while it was starting"):
+            EmbeddedVault(folder, SkippingClock(), port=impostor.port).start()
+    assert impostor.heard == []
+
+
+def test_a_command_tells_an_impostor_nothing(impostor: Impostor, tmp_path: Path) -> None:
+    with EmbeddedVault(tmp_path, SkippingClock()):
+        beside = EmbeddedVault(tmp_path, SkippingClock(), port=impostor.port)
+        assert beside.attach()
+        with pytest.raises(StoreError, match="TLS: the certificate is not trusted"):
+            client(beside).store.check()
+        with pytest.raises(EmbeddedError):
+            beside.device_login("lobby", ["sip/*"], DAY)
+    assert impostor.heard == []
+
+
+def test_a_certificate_of_another_folder_is_another_server(tmp_path: Path) -> None:
+    with EmbeddedVault(tmp_path / "a", SkippingClock()) as one, EmbeddedVault(tmp_path / "b", SkippingClock()) as other:
+        access = VaultAccess(one.rotator_login(), other.address, ca_file=one.ca_file)
+        with pytest.raises(StoreError, match="TLS: the certificate is not trusted"):
+            access.store.check()
+
+
+def test_the_certificate_stays_until_its_last_year(tmp_path: Path) -> None:
+    now = SkippingClock().now()
+    ensure_certificate(tmp_path, now)
+    first = (tmp_path / "ca.pem").read_bytes()
+    ensure_certificate(tmp_path, now + timedelta(days=3200))
+    assert (tmp_path / "ca.pem").read_bytes() == first
+    ensure_certificate(tmp_path, now + timedelta(days=3300))
+    second = (tmp_path / "ca.pem").read_bytes()
+    assert second != first
+    (tmp_path / "ca.pem").write_bytes(first)  # a start that was cut off between the files
+    ensure_certificate(tmp_path, now)
+    assert (tmp_path / "ca.pem").read_bytes() not in (first, second)
+
+
+def test_secret_ids_end_and_are_replaced_at_each_start_and_each_day(tmp_path: Path) -> None:
+    file = tmp_path / "rotator-secret-id"
+    with EmbeddedVault(tmp_path, SkippingClock()):
+        first = file.read_text()
+    clock = SkippingClock()
+    with EmbeddedVault(tmp_path, clock) as server:
+        assert (second := file.read_text()) != first
+        server.renew_logins()
+        assert file.read_text() == second
+        clock.ahead += 86400.0
+        server.renew_logins()
+        assert file.read_text() not in (first, second)
+        client(server).store.check()
+        admin = VaultAdmin(server.connection, clock)
+        with admin.logged_in(credentials(tmp_path, "logins")):
+            terms = admin.call("GET", "auth/approle/role/device-x", also=404)
+            assert terms.get("data") is None
+        short = server.device_login("short", ["sip/*"], timedelta(seconds=1))
+        eventually(lambda: refused(server, short), "the id has ended")
+
+
+def refused(server: EmbeddedVault, login: Any) -> bool:
+    try:
+        client(server, login).store.check()
+    except StoreDenied:
+        return True
+    return False
+
+
+def test_each_device_has_a_login_of_its_own(persistent_vault: EmbeddedVault) -> None:
+    rotator = client(persistent_vault)
+    for path in ("sip/lobby", "sip/agent-1"):
+        over = rotator.store.read_consumer(path)
+        rotator.store.write_consumer(path, Credential("a", "u", "i", Secret("p")), rotator.clock.now(), over)
+    lobby = client(persistent_vault, persistent_vault.device_login("lobby", ["sip/lobby"], DAY))
+    agents = client(persistent_vault, persistent_vault.device_login("agents", ["sip/agent-*"], DAY))
+    assert lobby.store.read_consumer("sip/lobby").exists
+    assert agents.store.read_consumer("sip/agent-1").exists
+    for access, path in ((lobby, "sip/agent-1"), (agents, "sip/lobby")):
+        with pytest.raises(StoreDenied):
+            access.store.read_consumer(path)
+    with persistent_vault.keeper() as admin:
+        assert devices(admin) == ("agents", "lobby")
+        assert remove_device(admin, "lobby")
+        assert not remove_device(admin, "lobby")
+    with pytest.raises(StoreDenied):
+        lobby.store.read_consumer("sip/lobby")

@@ -25,12 +25,16 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Claim, Credential, TargetState
 from rotator.core.secret import Secret
 from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, StoreUnavailable
+from rotator.vault.admin import VaultAdmin
 from rotator.vault.auth import Token
 from rotator.vault.client import VaultRequest
 from rotator.vault.policy import rotator_policy
+from rotator.vault.process import EmbeddedError
+from rotator.vault.transport import Connection
 
 AT = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 POLICY = Path(__file__).parents[3] / "config" / "vault-policy.hcl"
+AUDIT = "rotator/state/_audit"
 NAMES = (f"target-{number}" for number in itertools.count())
 
 
@@ -465,6 +469,9 @@ def use_all_paths(bao: Bao, policy: str, target: str) -> VaultAccess:
         lambda: session.store._kv.write("write_consumer", f"sip/{target}", {"a": "1"}, 0),
         lambda: session.store._kv.write("write_consumer", f"sip/{target}", {"a": "2"}, 1),
         lambda: session.store.read_consumer(f"sip/{target}"),
+        session.audit.key,
+        *[lambda: session.store._kv.limit_versions("limit_versions", f"{AUDIT}/2000-01-01/{target}", 1)] * 2,
+        lambda: session.audit.remove("2000-01-01"),
     ]
     for step in steps:
         try:
@@ -485,7 +492,7 @@ def test_the_policy_file_is_what_the_embedded_server_uses() -> None:
 
 def test_under_the_policy_nothing_is_denied(bao: Bao, policy: str, name: str) -> None:
     session = use_all_paths(bao, policy, name)
-    assert {outcome for _, outcome in session.meter.requests} == {"ok"}
+    assert {outcome for _, outcome in session.meter.requests} - {"absent"} == {"ok"}  # the key of the audit is new
     assert session.meter.count("renew", "ok") == 1
 
 
@@ -526,3 +533,19 @@ def test_requests_are_counted_by_operation_and_outcome(session: VaultAccess, nam
         ("write_state", "ok"),
     ]
     assert session.client.longest_call < timedelta(minutes=3)
+
+
+def test_the_token_may_limit_the_versions_of_a_state_document_and_nothing_else(bao: Bao, policy: str) -> None:
+    """Finding 11: it could have ended a state document by its own means."""
+    token = bao.token([policy])
+    admin = VaultAdmin(Connection(bao.address), bao.client().clock, token)
+    where = "secret/metadata/rotator/state/narrow"
+    admin.call("POST", where, {"max_versions": 2})
+    refused = ({"delete_version_after": "1s"}, {"max_versions": 2, "delete_version_after": "1s"})
+    for body in (*refused, {"cas_required": False}, {"custom_metadata": {"a": "b"}}):
+        with pytest.raises(EmbeddedError, match="answered 403"):
+            admin.call("POST", where, body)
+    session = bao.client(Token(token))
+    session.store.write_state(TargetState("narrow"), 0)
+    assert "narrow" in session.store.list_states()
+    admin.close()

@@ -8,9 +8,15 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from openbao_server import Bao, SkippingClock
+import trustme
+from forward_proxy import connect_proxy
+from openbao_server import Bao, SkippingClock, VaultAccess
+from provider_fixtures import raw_server, read_request
 
-from rotator.ports import StoreError, StoreUnavailable
+from rotator.ports import StoreDenied, StoreError, StoreUnavailable
+from rotator.vault.admin import VaultAdmin
+from rotator.vault.auth import Cert
+from rotator.vault.embedded import EmbeddedVault
 from rotator.vault.transport import Connection, VaultSession
 
 
@@ -132,20 +138,94 @@ def asked_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
     acceptor.join()
 
 
-@pytest.mark.parametrize(
-    ("address", "excepted", "asks"),
-    [
-        ("http://127.0.0.1:1", "", []),
-        ("https://vault.test:8200", "", [b"CONNECT vault.test:8200"]),
-        ("https://vault.test:8200", "vault.test", []),
-    ],
-)
-def test_only_tls_goes_through_a_proxy_of_the_environment(
-    address: str, excepted: str, asks: list[bytes], asked_proxy: list[bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("no_proxy", excepted)
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "https://127.0.0.1:1"])
+def test_a_proxy_of_the_environment_is_not_asked(address: str, asked_proxy: list[bytes]) -> None:
     session = VaultSession(Connection(address), SkippingClock())
     with pytest.raises(StoreUnavailable, match="unreachable, or the connection broke"):
         session.request("GET", f"{address}/v1/sys/health", timeout=5)
-    assert asked_proxy == asks
+    assert asked_proxy == []
     session.close()
+
+
+def test_a_netrc_of_the_environment_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".netrc").write_text("machine localhost login me password mine")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    asked: list[bytes] = []
+
+    def behave(connection: socket.socket, _: threading.Event) -> None:
+        asked.append(read_request(connection))
+
+    with raw_server(behave) as (url, _):
+        session = VaultSession(Connection(url), SkippingClock())
+        with pytest.raises(StoreUnavailable):
+            session.request("GET", f"{url}/v1/sys/health", timeout=5)
+    assert b"authorization" not in asked[0].lower()
+
+
+def test_a_proxy_that_is_configured_carries_tls_and_sees_no_more_than_the_name(
+    bao: Bao, tls_address: str, tls_files: Path
+) -> None:
+    with connect_proxy() as proxy:
+        session = bao.client(address=tls_address, ca_file=tls_files / "ca.pem", proxy=proxy.settings())
+        session.store.check()
+        session.client.close()
+        assert set(proxy.asked) == {tls_address.removeprefix("https://")}
+        excepted = bao.client(address=tls_address, ca_file=tls_files / "ca.pem", proxy=proxy.settings("127.0.0.1"))
+        before = len(proxy.asked)
+        excepted.store.check()
+        excepted.client.close()
+        assert len(proxy.asked) == before
+
+
+def test_a_proxy_that_refuses_is_named(bao: Bao, tls_address: str, tls_files: Path) -> None:
+    with connect_proxy() as proxy:
+        settings = proxy.settings(password="wrong")
+        session = bao.client(address=tls_address, ca_file=tls_files / "ca.pem", proxy=settings)
+        with pytest.raises(
+            StoreUnavailable, match=r"the proxy cannot be reached, or refuses.*check vault\.proxy"
+        ) as told:
+            session.store.check()
+    assert "wrong" not in str(told.value)
+
+
+@pytest.fixture(scope="module")
+def tls_vault() -> Iterator[EmbeddedVault]:
+    """An OpenBao that asks for client certificates, and has the method `cert`."""
+    with EmbeddedVault(None, SkippingClock()) as server:
+        yield server
+
+
+def test_a_client_certificate_logs_in_and_is_read_again_when_it_was_renewed(
+    tls_vault: EmbeddedVault, tmp_path: Path
+) -> None:
+    clients, others = trustme.CA(), trustme.CA()
+    root = VaultAdmin(tls_vault.connection, SkippingClock(), tls_vault.root_token)
+    root.call("POST", "sys/auth/cert", {"type": "cert"}, also=400)
+    terms = {"certificate": clients.cert_pem.bytes().decode(), "token_policies": ["rotator"], "token_ttl": "1h"}
+    root.call("POST", "auth/cert/certs/rotator", terms)
+    files = (tmp_path / "client.pem", tmp_path / "client-key.pem")
+
+    def issue(authority: trustme.CA) -> None:
+        issued = authority.issue_cert("rotator.test", common_name="rotator.test")
+        files[0].write_bytes(b"".join(each.bytes() for each in issued.cert_chain_pems))
+        files[1].write_bytes(issued.private_key_pem.bytes())
+
+    issue(others)
+    options = {"ca_file": tls_vault.ca_file, "client_certificate": files}
+    session = VaultAccess(Cert("rotator"), tls_vault.address, **options)
+    with pytest.raises(StoreDenied):
+        session.store.check()
+    issue(clients)
+    session.store.check()
+    VaultAccess(Cert(), tls_vault.address, **options).store.check()
+    with pytest.raises(StoreDenied):
+        VaultAccess(Cert("another"), tls_vault.address, **options).store.check()
+    session.client.close()
+    root.close()
+
+
+def test_a_client_certificate_that_cannot_be_used_is_an_error_at_once(bao: Bao, tmp_path: Path) -> None:
+    files = (tmp_path / "client.pem", tmp_path / "client-key.pem")
+    with pytest.raises(StoreError, match=r"client\.pem and its key .* cannot be used: expected both in PEM form"):
+        bao.client(address="https://127.0.0.1:1", client_certificate=files)

@@ -160,7 +160,7 @@ def test_a_canary_that_is_refused_stops_the_others_until_it_is_mended(restart):
 # The slots and the verdict, alone
 
 
-class CountedReads(MemoryStore):
+class CountedStateReads(MemoryStore):
     """Counts the state documents that are read."""
 
     reads = 0
@@ -230,7 +230,7 @@ def test_two_processes_never_give_out_the_same_slot_even_if_both_write_at_once()
 
 def test_the_documents_of_the_canaries_are_read_every_twenty_seconds_for_all_who_wait():
     clock = FakeClock()
-    store, targets = CountedReads(clock), targets_of(9, FirstRotations(canary=2, wait=HOUR))
+    store, targets = CountedStateReads(clock), targets_of(9, FirstRotations(canary=2, wait=HOUR))
     waves = Waves(store, clock, {}, targets)
     names = canaries(targets, 2)
     waiting = [target for target in targets if target.name not in names]
