@@ -253,12 +253,15 @@ def test_the_daemon_rotates_in_it_obeys_exec_and_signals_without_a_shell_and_sto
         ],
         audit={"file": None},
     )
+    authority = Path(json.loads(environment.config.read_text())["providers"]["vobiz"]["sip_ca_file"])
+    authority.chmod(0o644)
     environ = podman.environ | {key: environment.variables[key] for key in ("SECRET_ID", "VOBIZ_TOKEN")}
     arguments = [
         *LOCKED,
         "--env=SECRET_ID",
         "--env=VOBIZ_TOKEN",
         f"--volume={environment.config}:/etc/rotator/config.yaml:ro",
+        f"--volume={authority}:{authority}:ro",
     ]
     log = tmp_path / "container.log"
     with log.open("wb") as output:  # not a pipe: it would be full before the end, and hold the container up
@@ -289,4 +292,7 @@ def test_the_daemon_rotates_in_it_obeys_exec_and_signals_without_a_shell_and_sto
         process.wait()
     staged = [json.loads(line)["facts"] for line in log.read_text().splitlines() if '"verb":"stage"' in line]
     asked_by = [(facts["requested_by"], facts["reason"]) for facts in staged]
-    assert asked_by[1:] == [("SIGUSR1", "signal SIGUSR1"), ("cli:4711", "by exec"), ("cli:4711", "for the log")]
+    assert [reason for _, reason in asked_by[1:]] == ["signal SIGUSR1", "by exec", "for the log"]
+    # Whom Vault knows, and not the user of the container, whom everybody there is.
+    assert asked_by[1][0] == "SIGUSR1"
+    assert all(who.startswith("vault:approle (entity ") for who, _ in asked_by[2:])
