@@ -75,6 +75,8 @@ class Looks:
         try:
             while not self._stop.is_set() and _is_unavailable(components.store):
                 self._clock.sleep(_VAULT_AGAIN)
+        except Exception as error:  # noqa: BLE001 - no worker ends by it
+            _log.exception("BUG", kind=type(error).__name__)
         finally:
             with self._condition:
                 self._vault_down = False

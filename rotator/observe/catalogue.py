@@ -239,7 +239,7 @@ METRICS = (
         "rotator_provider_requests_total",
         "counter",
         ("account", "verb", "outcome"),
-        "Requests to providers since start, by outcome: a status code or a network error.",
+        "Requests to providers since start, by outcome: a status code, a network error, or foreign_binding (a proof).",
     ),
     Described(
         "rotator_provider_request_duration_seconds",

@@ -16,7 +16,7 @@ import psutil
 import pytest
 import requests
 
-COMMAND = [sys.executable, "-m", "rotator", "sandbox", "--port", "0", "--sip-port", "0"]
+COMMAND = [sys.executable, "-m", "rotator", "sandbox", "--port", "0", "--sip-port", "0", "--sips-port", "0"]
 LAST = "Ctrl-C ends the sandbox"
 
 
@@ -106,7 +106,7 @@ def test_secrets_are_in_one_private_file_and_in_no_command_line(start_sandbox) -
     text = sandbox.ready()
     assert stat.S_IMODE(sandbox.directory.stat().st_mode) == 0o700
     assert stat.S_IMODE((sandbox.directory / "env").stat().st_mode) == 0o600
-    assert sorted(path.name for path in sandbox.directory.iterdir()) == ["config.yaml", "env"]
+    assert sorted(path.name for path in sandbox.directory.iterdir()) == ["config.yaml", "env", "sip-ca.pem"]
     family = psutil.Process(sandbox.process.pid)
     lines = [" ".join(each.cmdline()) for each in (family, *family.children(recursive=True))]
     assert any("bao" in line for line in lines)
@@ -197,7 +197,10 @@ def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     assert "--dir" in done.stderr
 
 
-@pytest.mark.parametrize(("kind", "option"), [(socket.SOCK_STREAM, "--port"), (socket.SOCK_DGRAM, "--sip-port")])
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [(socket.SOCK_STREAM, "--port"), (socket.SOCK_DGRAM, "--sip-port"), (socket.SOCK_STREAM, "--sips-port")],
+)
 def test_a_port_that_is_taken_is_said(tmp_path: Path, kind: socket.SocketKind, option: str) -> None:
     with socket.socket(socket.AF_INET, kind) as other:
         other.bind(("127.0.0.1", 0))

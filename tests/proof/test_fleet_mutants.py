@@ -7,7 +7,8 @@ import pytest
 from fleet_events import draw_events
 from fleet_years import FleetRun, run_fleet
 
-from rotator.core import attempt_ends, clocks, moves
+from rotator.core import abandonment, attempt_ends, clocks, holds, moves, retirement, verification
+from rotator.engine import engine
 
 YEARS, TARGETS, CROWDED = 0.4, 24, 10
 
@@ -32,10 +33,21 @@ def an_abandoned_attempt_leaves_no_entry(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(attempt_ends, "ledger_after", lambda ledger, *args, **kwargs: ledger)
 
 
+def a_proof_does_not_age(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(retirement, "before_retirement", lambda facts, entry: None)
+
+
+def any_key_is_right(patch: pytest.MonkeyPatch) -> None:
+    for module in (abandonment, engine, holds, retirement, verification):
+        patch.setattr(module, "has_other_identity", lambda facts, credential: False)
+
+
 MUTANTS: dict[Callable[[pytest.MonkeyPatch], None], tuple[int, set[str]]] = {
     one_clock_is_enough: (1, {"overlap", "rotations"}),
     an_overlap_runs_while_the_document_still_hands_out: (1, {"overlap"}),
     an_abandoned_attempt_leaves_no_entry: (2, {"orphan"}),
+    a_proof_does_not_age: (1, {"last"}),
+    any_key_is_right: (2, {"orphan"}),
 }
 """By mutant: a seed that catches it, and the rules that it breaks."""
 

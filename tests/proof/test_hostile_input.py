@@ -24,7 +24,6 @@ from simulated_accounts import SETUPS, TOKEN, SimulatedHarness
 
 from rotator.cli import main
 from rotator.cli.app import build
-from rotator.core.audit_check import AuditCheck
 from rotator.settings.document import parse
 
 SENTINEL = "sentinel-Tr0ub4dor-3x"
@@ -210,43 +209,6 @@ def test_nothing_that_is_typed_makes_a_traceback(
         assert "Traceback" not in printed
         assert SENTINEL not in printed
         assert printed.strip()
-
-    explore()
-
-
-RECORD = {
-    "chain": "c1",
-    "seq": 0,
-    "time": "2026-01-02T03:04:05Z",
-    "verb": "stage",
-    "target": "phone",
-    "outcome": "done",
-}
-RECORD |= {"facts": {}, "prev": "0" * 64, "mac": "0" * 64}
-LINES = st.one_of(
-    st.binary(max_size=60),
-    st.text(max_size=30).map(str.encode),
-    st.dictionaries(st.sampled_from([*RECORD, "log"]), ODD, max_size=5).map(
-        lambda changed: json.dumps(RECORD | changed, default=str).encode()
-    ),
-    st.just(b"[" * 5000),
-    st.just(b'{"mac": ' + b"9" * 5000 + b"}"),
-)
-
-
-def test_no_audit_file_makes_a_traceback(count_run, long_run):
-    """Lines of any form, where `verify-audit` expects its records."""
-
-    @settings(max_examples=1000 if long_run else 40, phases=UNSHRUNK)
-    @given(st.lists(LINES, max_size=4), st.booleans())
-    def explore(lines, mixed):
-        count_run("-", "-", "lines of an audit")
-        check = AuditCheck(TOKEN, in_vault=False, mixed=mixed)
-        for number, line in enumerate(lines):
-            check.line(str(number), line)
-        checked = check.result()
-        assert checked.records == 0
-        assert mixed or not any(line.strip() for line in lines) or checked.problems or checked.notes
 
     explore()
 

@@ -45,6 +45,8 @@ _HELD = _series("rotator_account_held_seconds", 'account="prod"')
 _RATE_SHARE = _series("rotator_account_rate_share", 'account="prod"')
 _OUT = _series("rotator_target_devices_out", _TARGET)
 _FORBIDDEN = _series("rotator_provider_verb_forbidden", 'account="prod",verb="delete"')
+_FOREIGN = _series("rotator_provider_requests_total", 'account="prod",verb="prove",outcome="foreign_binding"')
+_PROVED = _series("rotator_provider_requests_total", 'account="prod",verb="prove",outcome="200"')
 _TOKEN = _series("rotator_vault_token_expiry_timestamp_seconds")
 _AUDIT = _series("rotator_audit_waiting_records")
 _OFFSET = _series("rotator_clock_offset_seconds")
@@ -316,6 +318,17 @@ CASES = (
         "The key of prod may not delete",
         "Several calls in a row were refused for a missing right. Other calls go on; single ones probe this.",
         quiet={_FORBIDDEN: "1x5 _x90"},
+    ),
+    Case(
+        "RotatorForeignBinding",
+        {_FOREIGN: "_x5 1x90"},
+        "7m",
+        "70m",
+        {"account": "prod"},
+        "critical",
+        "A registrar of prod lists a binding that was not asked for",
+        "It is a device's, or somebody on the path of SIP without TLS takes over calls. It proves no password.",
+        quiet={_PROVED: "0+1x90"},
     ),
     Case(
         "RotatorVaultFailing",

@@ -37,13 +37,17 @@ def test_a_misspelt_command_is_refused_with_a_suggestion(run_command):
     assert "Did you mean 'rotate'?" in printed.err
 
 
-def test_check_config_sums_up_what_is_right(run_command):
-    printed = run_command("check-config", "-c", str(CONFIG / "minimal.yaml"))
+def test_check_config_sums_up_what_is_right(run_command, tmp_path):
+    (tmp_path / "token").write_text("x")
+    (tmp_path / "token").chmod(0o600)
+    config = tmp_path / "minimal.yaml"
+    config.write_text((CONFIG / "minimal.yaml").read_text().replace("/run/vault/token", str(tmp_path / "token")))
+    printed = run_command("check-config", "-c", str(config))
     assert printed.code == 0, printed.out
     for text in ("office-phone", "vobiz-prod", "sip/office-phone", "every 90 d", "20 characters, 122 bits"):
         assert text in printed.out
     assert printed.out.endswith("minimal.yaml is valid: 1 target, 0 warnings\n")
-    document = run_command("check-config", "-c", str(CONFIG / "minimal.yaml"), "-o", "json").json
+    document = run_command("check-config", "-c", str(config), "-o", "json").json
     assert document["ok"]
     assert document["policies"][0]["password_entropy_bits"] > 120
     assert "sentinel" not in json.dumps(document)

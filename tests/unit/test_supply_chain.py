@@ -5,11 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from email.message import Message
 from pathlib import Path
 
 import pytest
 from bills_of_materials import read_bill
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import bill
 import licences
@@ -45,6 +48,25 @@ def test_no_package_is_in_two_locks_and_the_developers_have_the_same_versions():
     assert [item for item in every if item[0] in developers and item[1] != developers[item[0]]] == []
     shipped = [name for lock in LOCKS[:3] for name in pinned(lock)]
     assert [name for name in shipped if name not in developers] == []
+
+
+@pytest.mark.parametrize(
+    ("project", "extra", "locks"),
+    [
+        ("pyproject.toml", None, LOCKS[:1]),
+        ("pyproject.toml", "embedded", LOCKS[1:2]),
+        ("simulator/pyproject.toml", None, LOCKS[:3]),
+        ("pyproject.toml", "dev", ("requirements-dev.lock",)),
+    ],
+)
+def test_a_lock_has_what_its_project_requires(project, extra, locks):
+    said = tomllib.loads((ROOT / project).read_text())["project"]
+    required = [Requirement(one) for one in (said["optional-dependencies"][extra] if extra else said["dependencies"])]
+    versions = {name: version for lock in locks for name, version in pinned(lock).items()}
+    others = [one for one in required if one.name != "rotator"]
+    assert [str(one) for one in others if versions.get(canonicalize_name(one.name), "0") not in one.specifier] == [], (
+        "release/lock"
+    )
 
 
 def test_the_program_of_the_embedded_server_is_locked():

@@ -102,12 +102,13 @@ def _datagrams(registrar: HostPort) -> Iterator[socket.socket]:
 
 @contextmanager
 def _stream(registrar: HostPort, clock: Clock, deadline: float) -> Iterator[socket.socket]:
-    """Connects to the first address that answers."""
+    """Connects to the first address that answers. Each has its share of the time, so a silent one does not take all."""
     problem: OSError = TimeoutError()
-    for family, kind, protocol, address in _addresses(registrar, socket.SOCK_STREAM):
+    addresses = _addresses(registrar, socket.SOCK_STREAM)
+    for number, (family, kind, protocol, address) in enumerate(addresses):
         with socket.socket(family, kind, protocol) as link:
             try:
-                link.settimeout(_left(clock, deadline))
+                link.settimeout(_left(clock, deadline) / (len(addresses) - number))
                 link.connect(address)
             except OSError as error:
                 problem = error

@@ -263,7 +263,7 @@ def egress(values) -> dict[tuple[str, int], list[Any]]:
 
 def test_the_network_policy_lets_out_to_names_vault_providers_and_registrars_and_nowhere_else():
     rules = egress({})
-    assert set(rules) == {("UDP", 53), ("TCP", 53), ("TCP", 8200), ("TCP", 443), ("UDP", 5060)}
+    assert set(rules) == {("UDP", 53), ("TCP", 53), ("TCP", 8200), ("TCP", 443), ("TCP", 5061)}
     assert rules["TCP", 8200] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "vault"}}}]
     assert "10.0.0.0/8" in rules["TCP", 443][0]["ipBlock"]["except"]
     assert of_kind(rendered({}), "NetworkPolicy")["spec"]["policyTypes"] == ["Ingress", "Egress"]
@@ -271,7 +271,7 @@ def test_the_network_policy_lets_out_to_names_vault_providers_and_registrars_and
 
 def test_rules_of_the_network_policy_can_be_added_and_removed():
     rules = egress(VALUE_SETS["everything"])
-    assert ("UDP", 5060) not in rules
+    assert ("TCP", 5061) not in rules
     assert rules["TCP", 3128] == [{"podSelector": {}}]
     assert of_kind(rendered(VALUE_SETS["everything"]), "NetworkPolicy")["spec"]["ingress"] == []
     none = dict.fromkeys(("dns", "vault", "providers", "sip"))

@@ -12,23 +12,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from daemon_environment import DaemonEnvironment, daemon_environment
 from free_ports import free_port
 from openbao_server import Bao
 from polling import eventually
 from rendered_chart import CHART, of_kind, rendered
+from running_endpoint import RunningEndpoint
 from test_alerts import SERIES, promtool
 
 from rotator.core.secret import Secret
 from rotator.observe.catalogue import METRICS
+from rotator.settings.http import TlsSettings
 
 pytestmark = pytest.mark.ci
 
 
 class Prometheus:
-    """A Prometheus that scrapes one daemon every second, under the labels that the chart's monitors set."""
+    """A Prometheus that scrapes one daemon every second, under the labels that the chart's monitors set.
 
-    def __init__(self, folder: Path, scraped: str, rules: dict[str, Any]) -> None:
+    `scrape` is what else it is told about the endpoint.
+    """
+
+    def __init__(self, folder: Path, scraped: str, rules: dict[str, Any], **scrape: Any) -> None:
         program = shutil.which("prometheus")
         assert program, "prometheus is not installed: apt-get install prometheus"
         port = free_port()
@@ -41,6 +47,7 @@ class Prometheus:
                 {
                     "job_name": "rotator",
                     "static_configs": [{"targets": [scraped], "labels": {"namespace": "telephony"}}],
+                    **scrape,
                 }
             ],
         }
@@ -110,6 +117,33 @@ def prometheus(environment: DaemonEnvironment, tmp_path_factory: pytest.TempPath
         yield started
     finally:
         started.stop()
+
+
+def test_a_protected_endpoint_is_scraped_as_the_documentation_says(tmp_path: Path) -> None:
+    authority, token = trustme.CA(), "sentinel-http-token-0123456789"
+    leaf = authority.issue_cert("rotator.telephony.svc")
+    files = {name: tmp_path / name for name in ("ca.crt", "tls.crt", "tls.key", "token")}
+    authority.cert_pem.write_to_path(files["ca.crt"])
+    leaf.cert_chain_pems[0].write_to_path(files["tls.crt"])
+    leaf.private_key_pem.write_to_path(files["tls.key"])
+    files["token"].write_text(token)
+    endpoint = RunningEndpoint(tls=TlsSettings(certificate=files["tls.crt"], key=files["tls.key"]))
+    endpoint.token = Secret(token)
+    started = Prometheus(
+        tmp_path,
+        f"127.0.0.1:{endpoint.server.port}",
+        {},
+        scheme="https",
+        authorization={"credentials_file": str(files["token"])},
+        tls_config={"ca_file": str(files["ca.crt"]), "server_name": "rotator.telephony.svc"},
+    )
+    try:
+        eventually(lambda: started.ask("up == 1"), "it is scraped")
+        endpoint.token = Secret(token[::-1])
+        eventually(lambda: started.ask("up == 0"), "without the right token it is not")
+    finally:
+        started.stop()
+        endpoint.server.stop()
 
 
 def queries() -> list[tuple[str, str]]:

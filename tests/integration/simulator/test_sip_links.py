@@ -135,6 +135,21 @@ def test_a_closed_tcp_port_is_reported(simulator: SimulatorServer) -> None:
     assert simulator_port.port != where.port
 
 
+def test_an_address_that_is_silent_leaves_time_for_the_next(
+    simulator: SimulatorServer, known: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for waiting in (first, second):  # nobody accepts them, so the next one gets no answer
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        there = (simulator.sip_address.host, simulator.sip_address.port)
+        both = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", where) for where in (full.getsockname(), there)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+        assert ask(SipRoute(HostPort("two.example", 5060), "tcp"), timeout=6.0).authenticated
+
+
 # -- framing
 
 

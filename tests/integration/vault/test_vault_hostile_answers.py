@@ -242,7 +242,7 @@ def test_no_answer_of_vault_raises_anything_but_a_store_error(caplog: pytest.Log
 CONFIGURATION = """vault: {address: "%s", auth: {method: token, token: {env: TOKEN}}}
 providers: {prod: {type: vobiz, auth_id: MA_X, auth_token: {vault: {path: rotator/keys/prod, key: token}}}}
 targets: [{name: a, provider: prod, strategy: replace, credential: {username: phone01}, path: sip/a}]
-daemon: {listen: "127.0.0.1:0"}
+daemon: {http: {listen: "127.0.0.1:0", probes: "127.0.0.1:0"}}
 log: {format: json}
 """
 

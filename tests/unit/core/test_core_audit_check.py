@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from long_runs import examples
 
 from rotator.core.audit_chain import (
     GENESIS,
@@ -210,4 +211,29 @@ def test_days_that_are_older_than_their_term_are_missed_unless_that_is_on_record
 def test_whatever_is_in_a_file_is_judged(line: bytes) -> None:
     check = AuditCheck(KEY, in_vault=False, mixed=True)
     check.line("line 1", line)
+    assert check.result().records == 0
+
+
+GENUINE: dict[str, object] = json.loads(chain()[0])
+ODD = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.integers(), max_size=2)
+)
+LINES = st.one_of(
+    st.binary(max_size=60),
+    # A record whose content was replaced in one place or more, or that was cut short.
+    st.dictionaries(st.sampled_from([*GENUINE, "x"]), ODD, min_size=1, max_size=4)
+    .map(lambda changed: GENUINE | changed)
+    .filter(lambda record: record != GENUINE)
+    .map(lambda record: json.dumps(record).encode()),
+    st.integers(1, len(chain()[0]) - 1).map(lambda end: chain()[0][:end].encode()),
+    st.just(b'{"seq": ' + b"9" * 5000 + b"}"),
+)
+
+
+@examples(200)
+@given(st.lists(LINES, max_size=4), st.booleans())
+def test_no_line_makes_the_check_fail_or_passes_for_a_record(lines: list[bytes], mixed: bool) -> None:
+    check = AuditCheck(KEY, in_vault=False, mixed=mixed)
+    for number, line in enumerate(lines):
+        check.line(f"line {number}", line)
     assert check.result().records == 0

@@ -296,3 +296,51 @@ def test_whoever_stands_further_back_expects_a_later_slot_reserved_or_not(reserv
     for ahead in range(5):
         assert process.slots.expects(ahead, process.now) == pytest.approx(process.now + ahead * interval - 0.02)
     assert process.slots.opens(reserved, process.now) is None
+
+
+def reserve(slots: Slots, number: int, now: float = 0.0) -> None:
+    moment = Moment(START + timedelta(seconds=now))
+    written = slots.reserve(AccountPace(), moment, now, number)
+    slots.add(AccountPace(), written, moment, now, number)
+
+
+def test_a_process_reserves_again_shortly_before_its_last_slot_and_not_earlier():
+    slots = Slots(8, SECOND, "p")
+    assert slots.asks_at(5.0) == 5.0
+    reserve(slots, 8)
+    due = slots.asks_at(0.0)
+    assert due == pytest.approx(1.021 - 0.25)
+    assert (slots.wanted(9, due - 1e-6), slots.wanted(9, due)) == (0, 8)
+    assert slots.asks_at(due + 0.1) == due + 0.1, "not in the past"
+
+
+@pytest.mark.parametrize(
+    ("per_second", "waiting", "number"),
+    [
+        (1000, 1, 49),  # a twentieth of a second's worth at least: one slot is next to nothing
+        (1000, 500, 500),
+        (1000, 5000, 979),  # a second's worth at most
+        (5, 1, 1),
+        (5, 40, 5),
+        (5, 0, 0),
+    ],
+)
+def test_a_run_is_as_long_as_those_who_wait_within_its_bounds(per_second, waiting, number):
+    assert Slots(per_second, SECOND, "p").wanted(waiting, 0.0) == number
+
+
+def test_a_process_that_needs_more_than_it_reserved_reserves_twice_as_many_the_next_time():
+    slots = Slots(20, SECOND, "p")
+    reserve(slots, 3)
+    assert slots.wanted(4, 0.05) == 6
+    slots.clear()
+    assert slots.wanted(4, 0.05) == 4, "the provider asked to wait: it begins small again"
+
+
+@pytest.mark.parametrize(("minutes", "believed"), [(9, True), (25, True), (31, False)])
+def test_what_many_have_reserved_ahead_at_a_slow_account_is_believed(minutes, believed):
+    """A slot a minute: ten minutes, and what twenty processes may have reserved."""
+    slots, free_at = Slots(1, timedelta(minutes=1), "p"), START + timedelta(minutes=minutes)
+    written = slots.reserve(AccountPace(1, free_at, "another"), Moment(START), 0.0, 1)
+    begins = free_at if believed else START
+    assert abs(written.free_at - begins - timedelta(seconds=61.26)) < SECOND / 100

@@ -32,6 +32,7 @@ from rotator.core.model import (
     Ending,
     LedgerEntry,
     Phase,
+    Proof,
     Purpose,
     Request,
     Strategy,
@@ -291,7 +292,9 @@ def applied(ago: timedelta) -> TargetState:
 
 
 def test_a_proof_is_kept_with_the_attempt():
-    bench = SingleEffect(replace(applied(timedelta()), not_before=NOW), Done("seen by a test"))
+    bench = SingleEffect(
+        replace(applied(timedelta()), not_before=NOW), Done(Proof("seen by a test", tries_password=True))
+    )
     state = bench.carry_out(Prove(STAGED))
     assert (state.attempt.phase, state.attempt.proof) == (Phase.PROVED, "seen by a test")
     assert (state.not_before, state.last_error) == (None, "")

@@ -86,7 +86,7 @@ def test_wrong_log_ins_at_an_account_are_few_whatever_the_number_of_targets():
 
 
 def test_right_log_ins_wait_for_nothing():
-    world, targets = fleet(300)
+    world, targets = fleet(10 * BURST)
     engine = world.engine()
     before = world.clock.now()
     for target in targets:
@@ -95,7 +95,7 @@ def test_right_log_ins_wait_for_nothing():
 
 
 def test_a_fleet_learns_when_a_new_password_is_likely_to_be_accepted():
-    world, targets = fleet(200, lag=timedelta(seconds=5))
+    world, targets = fleet(10 * BURST, lag=timedelta(seconds=5))
     engine = world.engine()
     for target in targets:
         looked_at(world, engine, [target], timedelta(seconds=12))

@@ -198,12 +198,12 @@ def test_a_slot_that_was_reserved_and_not_given_out_in_time_is_now():
 
 
 def test_all_names_of_an_account_share_its_slots_and_its_budget():
-    """Six and six targets are more than the ten that may be due at once; another account's six are not."""
+    """Six and six targets are more than the ten that may be due at once; six of an account of its own are not."""
     first, clock = FirstRotations(100), FakeClock()
     store = MemoryStore(clock)
-    one, two, other = (targets_of(6, first, account) for account in ("one", "two", "other"))
-    waves = Waves(store, clock, {"one": "key", "two": "key"}, [*one, *two, *other])
-    assert waves.slot(other[0], clock.now()) is None
+    one, two, third, fourth = (targets_of(6, first, account) for account in ("one", "two", "third", "fourth"))
+    waves = Waves(store, clock, {"one": "key", "two": "key"}, [*one, *two, *third, *fourth])
+    assert waves.slot(third[0], clock.now()) is None
     given = [waves.slot(target, clock.now()) for target in (*one, *two)]
     assert given == Wave().reserved(first, clock.now(), 12)[1]
     assert store.waves.keys() == {"key"}

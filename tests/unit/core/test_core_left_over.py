@@ -1,0 +1,83 @@
+"""What targets that are not configured any more left behind, and what of it nobody ends."""
+
+from dataclasses import replace
+
+import pytest
+from core_facts import ATTEMPT, DAY, ENTRY, NEW, NOW, OLD, STAGED
+
+from rotator.core.left_over import Orphan, OrphanKind, left_over, orphans
+from rotator.core.model import Ending, FormerPath, Strategy, TargetState
+from rotator.core.passwords import PasswordRules
+
+ELSEWHERE = replace(NEW, account="gone")
+LEFT = TargetState("office", published=OLD, path="sip/office", overlap=DAY, quarantine=7 * DAY)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        TargetState("office"),
+        replace(LEFT, renamed_to="reception"),
+    ],
+)
+def test_nothing_is_left_of_a_target_that_was_emptied_or_renamed(state):
+    assert left_over(state) is None
+
+
+def test_a_removed_target_is_rebuilt_as_its_document_says():
+    target = left_over(LEFT)
+    assert (target.name, target.account, target.strategy, target.path) == (
+        "office",
+        "fake",
+        Strategy.REPLACE,
+        "sip/office",
+    )
+    assert target.removed
+    assert (target.policy.overlap, target.policy.quarantine, target.policy.window) == (DAY, 7 * DAY, None)
+    assert target.policy.password == PasswordRules()
+    assert target.policy.schedule.longest > 30_000 * DAY
+
+
+@pytest.mark.parametrize(
+    ("state", "account"),
+    [
+        (LEFT, "fake"),
+        (replace(LEFT, published=None, ledger=(replace(ENTRY, credential=ELSEWHERE),)), "gone"),
+        (replace(LEFT, attempt=replace(ATTEMPT, staged=ELSEWHERE)), "gone"),
+        (TargetState("office", former_paths=(FormerPath("sip/old", NOW),)), ""),
+    ],
+)
+def test_its_account_is_the_one_where_most_is_left_to_do(state, account):
+    assert left_over(state).account == account
+
+
+def test_both_standing_credentials_of_an_open_attempt_are_the_targets():
+    pair = replace(ATTEMPT, strategy=Strategy.ALTERNATING)
+    assert left_over(replace(LEFT, attempt=pair)).usernames == ("new", "old")
+    assert left_over(replace(LEFT, attempt=replace(pair, predecessor=None))).usernames == ("new",)
+    assert left_over(replace(LEFT, attempt=ATTEMPT)).usernames == ()
+
+
+def kinds(state: TargetState, *, configured: bool, accounts: tuple[str, ...] = ("fake",)) -> list[OrphanKind]:
+    return [orphan.kind for orphan in orphans(state, accounts, configured=configured)]
+
+
+def test_what_a_removed_target_has_published_is_an_orphan_and_what_goes_on_is_none():
+    state = replace(LEFT, attempt=ATTEMPT, ledger=(ENTRY,))
+    assert list(orphans(state, ("fake",), configured=False)) == [Orphan("office", OrphanKind.PUBLISHED, OLD)]
+    assert kinds(state, configured=True) == []
+
+
+def test_what_is_left_at_an_account_that_is_not_configured_is_an_orphan():
+    state = TargetState(
+        "office",
+        attempt=replace(ATTEMPT, staged=replace(STAGED, account="gone")),
+        ledger=(
+            replace(ENTRY, credential=ELSEWHERE),
+            replace(ENTRY, credential=ELSEWHERE, ending=Ending.FORGET),
+            ENTRY,
+        ),
+    )
+    assert kinds(state, configured=False) == [OrphanKind.ATTEMPT, OrphanKind.LEDGER]
+    assert kinds(state, configured=True) == [OrphanKind.LEDGER]  # its attempt is a hold of its own
+    assert kinds(replace(state, renamed_to="reception"), configured=False) == []
