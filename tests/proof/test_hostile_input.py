@@ -36,6 +36,7 @@ REFERENCES = (
     "APINIZER_TOKEN",
     "TELNYX_API_KEY",
     "PROXY_PASSWORD",
+    "ROTATOR_HTTP_TOKEN",
 )
 ODD = st.one_of(
     st.sampled_from([SENTINEL, "", "0s", "a/b", "x" * 300, "\u202e", "\0", "* * * * *", [], {}, None, True, -1, 1e300]),
