@@ -16,7 +16,8 @@ KEPT = "configuration not reloaded; the old one stays in force"
 
 
 def replace_target(name) -> dict[str, Any]:
-    return {"name": name, "strategy": "replace", "credential": {"username": name, "new": True}, "path": f"sip/{name}"}
+    credential = {"username": name, "new": True}
+    return {"name": name, "strategy": "replace", "credential": credential, "path": f"sip/phones/{name}"}
 
 
 def faults_of_rotator(daemon) -> list[dict[str, Any]]:
@@ -24,9 +25,9 @@ def faults_of_rotator(daemon) -> list[dict[str, Any]]:
 
 
 def providers_with_key_in_vault(environment, value) -> dict[str, Any]:
-    environment.bao.call("POST", "secret/data/sip/key", {"data": {"token": value}})
+    environment.bao.call("POST", "secret/data/sip/keys/vobiz", {"data": {"token": value}})
     account = json.loads(environment.config.read_text())["providers"]["vobiz"]
-    return {"vobiz": account | {"auth_token": {"vault": {"path": "sip/key", "key": "token"}}}}
+    return {"vobiz": account | {"auth_token": {"vault": {"path": "sip/keys/vobiz", "key": "token"}}}}
 
 
 def test_a_key_in_vault_that_ends_with_a_line_break_is_a_mistake_of_the_configuration(environment):
