@@ -11,7 +11,7 @@ from verb_checks import HOUR, VERBS, VerbCheck
 
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Capabilities, Credential, Strategy
-from rotator.providers.http.client import ReadOnlyViolation
+from rotator.providers.http.transport import ReadOnlyViolation
 from rotator.providers.registry import KINDS
 from rotator.providers.strategies import unsupported
 from rotator_simulator.faults import fault_named
