@@ -5,6 +5,7 @@ import sys
 import time
 
 import pytest
+import short_calls
 from killed_daemons import PublicationWatcher, daemon_run, random_pause, run_targets
 from polling import eventually
 from run_verdict import violations
@@ -124,7 +125,15 @@ def damage_is_found(environment, copy):
 def verify_audit(environment, *files) -> tuple[int, str]:
     """The exit code of the command and what it prints."""
     done = subprocess.run(
-        [sys.executable, "-m", "rotator", "verify-audit", *map(str, files), "--config", str(environment.config)],
+        [
+            sys.executable,
+            "-P",
+            short_calls.__file__,
+            "verify-audit",
+            *map(str, files),
+            "--config",
+            str(environment.config),
+        ],
         env=environment.variables,
         capture_output=True,
         text=True,
