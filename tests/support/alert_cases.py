@@ -414,7 +414,7 @@ CASES = (
         _ONE,
         "critical",
         "a:9464 cannot write its audit",
-        "7 records are kept in memory, and are lost when it stops.",
+        "7 records are kept in memory; /status says which destination lacks them.",
         quiet={_AUDIT: "0x60"},
     ),
     Case(
