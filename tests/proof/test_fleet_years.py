@@ -2,7 +2,7 @@
 
     pytest tests/proof/test_fleet_years.py -n 2 --years 50 --seed 1000
 
-simulates 50 years from seed 1000 on (`.ci/run`: 18 years from seed 1 on); `python tests/support/fleet_years.py` does
+simulates 50 years from seed 1000 on (`.ci/run`: 40 years from seed 1 on); `python tests/support/fleet_years.py` does
 the same without pytest. A failure prints the seed, the shortest history found, and the command that replays it.
 """
 
