@@ -26,7 +26,7 @@ def exit_code(reports: Sequence[RotationReport], *, stopped: bool) -> Exit:
 
 
 def print_results(reports: Sequence[RotationReport], now: datetime, output: Output) -> None:
-    """Prints the results on standard output, and what is to be said about each on standard error."""
+    """Prints the results on standard output, and the remarks on each on standard error."""
     if output is Output.JSON:
         print_json({"time": now.isoformat(), "targets": [_row(report) for report in reports]})
         return

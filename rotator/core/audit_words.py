@@ -81,7 +81,10 @@ class AuditOutcome(_DescribedWord):
     RETRY = "retry", "It was not done, or not completely, and will be repeated; `detail` says why."
     UNKNOWN = "unknown", "It may have been done: the answer was lost. The next step finds out."
     NOTICED = "noticed", "It happened by itself and was noticed."
-    INTENDED = "intended", "It is about to be done (`audit.required`); if no record follows, it was not."
+    INTENDED = (
+        "intended",
+        "It is about to be done (`audit.required`); if the process is killed, no record of the result follows.",
+    )
 
 
 def outcome_of(answer: Answer[object]) -> AuditOutcome:

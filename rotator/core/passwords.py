@@ -112,7 +112,8 @@ def weakness(password: Secret) -> str:
     """
     text = password.reveal()
     if not _ELSEWHERE.fullmatch(text):
-        return "it contains a space, a quotation mark, a backslash or no ASCII character, which devices may not take"
+        what = "a space, a quotation mark, a backslash or a character that is not ASCII"
+        return f"it contains {what}, which devices may not take"
     kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, string.punctuation)
     alphabet = sum(len(kind) for kind in kinds if any(character in kind for character in text))
     bits = len(text) * math.log2(alphabet)

@@ -12,7 +12,7 @@ from rotator.daemon.share import Share
 from rotator.daemon.snapshot import Snapshot
 from rotator.observe.health import Health
 from rotator.ports import StoreError
-from rotator.settings import ConfigError
+from rotator.settings import ConfigError, Settings
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
 
@@ -35,15 +35,14 @@ class Reload:
     def reload(self, again_in: timedelta) -> bool:
         """Reads the configuration again. One at a time.
 
-        If it is invalid, logs why; the old one stays in force until somebody mends it. Returns False if only Vault
-        does not let the new one into force, so that it is to be tried again in `again_in`.
+        If it is invalid, logs why; the old one stays in force until somebody mends it. Returns False if it is valid but
+        Vault cannot be used with it now: the caller tries again after `again_in`.
         """
         if self._looks.stopping:
             return True
         try:
             settings = self._composition.reload()
-            components = self._composition.assemble(settings, seen=self._snapshot.update_state)
-            self._composition.check(components)
+            components = self._checked(settings)
         except ConfigError as error:
             self.record(ok=False)
             _log.error("configuration not reloaded; the old one stays in force", error=str(error))
@@ -61,6 +60,15 @@ class Reload:
             _log.warning("this change takes effect only after a restart", key=key)
         _log.info("configuration reloaded", targets=len(components.targets))
         return True
+
+    def _checked(self, settings: Settings) -> Components:
+        components = self._composition.assemble(settings, seen=self._snapshot.update_state)
+        try:
+            self._composition.check(components)
+        except StoreError:
+            components.close()
+            raise
+        return components
 
     def record(self, *, ok: bool) -> None:
         """Records that a configuration was loaded or refused."""

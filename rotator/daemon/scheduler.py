@@ -96,7 +96,7 @@ class Scheduler:
             self._condition.notify_all()
 
     def hold(self, names: Collection[str]) -> timedelta:
-        """Looks at exactly these targets from now on: at new ones as soon as nothing else is to be done.
+        """Looks at exactly these targets from now on: at new ones as soon as there is nothing else to do.
 
         Returns how long the sweep takes for all of them.
         """
@@ -107,7 +107,7 @@ class Scheduler:
             return self._sweep.takes
 
     def look_at_all(self) -> None:
-        """Looks at every target as soon as nothing else is to be done."""
+        """Looks at every target as soon as there is nothing else to do."""
         with self._condition:
             self._pass_over(list(self._wheel.held))
 

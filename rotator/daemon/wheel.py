@@ -83,7 +83,7 @@ class Wheel:
             self._push(name, plan)
 
     def sweep(self, names: Iterable[str], now: datetime) -> None:
-        """Looks at these targets and their documents, in order, as soon as nothing else is to be done."""
+        """Looks at these targets and their documents, in order, as soon as there is nothing else to do."""
         waiting = set(self._sweep)
         for name in names:
             if name in self._running:
@@ -100,7 +100,7 @@ class Wheel:
         return len(self._ready)
 
     def take(self, now: datetime) -> Turn | None:
-        """Returns the look that comes first, which then runs until `finish`; None: nothing is to be done now."""
+        """Returns the look that comes first, which then runs until `finish`; None if there is nothing to do now."""
         self.advance(now)
         while self._ready:
             *_, name, plan = heappop(self._ready)

@@ -77,6 +77,21 @@ def test_a_reload_that_vault_does_not_allow_is_tried_again_until_it_does(environ
         assert daemon.metric("rotator_config_last_reload_successful") == 1
 
 
+def test_a_reload_that_is_tried_again_leaves_no_token_behind(environment):
+    with TamperingProxy(environment.bao.address) as proxy:
+        environment.configure([replace_target("tokens")], vault={"address": proxy.address})
+        daemon = environment.start()
+        eventually(lambda: environment.rotations("tokens"), "rotated")
+        logins = proxy.count("POST", "approle/login")
+        proxy.tamper = lambda seen: (
+            replace(seen, status=403, body=b'{"errors":["no"]}') if "internal/ui/mounts" in seen.path else seen
+        )
+        daemon.send(signal.SIGHUP)
+        daemon.wait_for("configuration not reloaded yet; the old one stays in force")
+        eventually(lambda: proxy.count("POST", "revoke-self") > 0, "the token of this try is revoked", 20)
+        assert proxy.count("POST", "approle/login") > logins
+
+
 @pytest.mark.parametrize("other", ["moved", "given up"])
 def test_an_embedded_vault_is_not_changed_by_a_reload(environment, tmp_path, other):
     environment.configure([replace_target("embedded")])
