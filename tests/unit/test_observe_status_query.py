@@ -1,4 +1,4 @@
-"""What an address of /status may ask for: words that mean something, and no more work or memory than a page is worth."""
+"""What an address of /status may ask for: words that mean something, and not more work or memory than it is worth."""
 
 import fnmatch
 
