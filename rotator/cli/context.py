@@ -20,6 +20,7 @@ from rotator.ports import StoreError
 
 T = TypeVar("T")
 R = TypeVar("R")
+_SEND_WITHIN = 3.0  # seconds for the audit's receivers at the end of a command
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def open_context(
             _check(composition, components, stop)
             yield CommandContext(composition, components, stop, learn)
         finally:
-            composition.audit.flush()
+            composition.audit.finish(_SEND_WITHIN)
             components.close()
 
 

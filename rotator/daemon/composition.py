@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Self, TextIO
@@ -16,7 +17,8 @@ from rotator.core.model import Target, TargetState
 from rotator.core.processes import Role
 from rotator.core.selection import remembered
 from rotator.core.waves import with_canaries
-from rotator.daemon.audit_watch import write_audit
+from rotator.daemon.audit_receivers import receivers
+from rotator.daemon.audit_watch import send_audit, write_audit
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.daemon.components import Components
 from rotator.daemon.vault_access import VaultAccess, configured_access
@@ -90,11 +92,21 @@ class Composition:
         nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
         required = self.settings.audit.required
-        self.audit = AuditLog([self._sink()], self.clock, self.randomness, self.redactor, required=required)
+        remote = () if read_only else receivers(self.settings.audit, self.clock)
+        self.audit = AuditLog(
+            [self._sink()],
+            self.clock,
+            self.randomness,
+            self.redactor,
+            remote=remote,
+            required=required,
+        )
         self.asked_by = f"uid:{os.getuid()}"  # who asks for what this process does, until Vault says more
         self.metrics.follow_selections(self.selections.all)
         self.metrics.follow_audit(lambda: self.audit.status)
         self._exit = ExitStack()
+        for sink in remote:
+            self._exit.callback(sink.close)
         self._ended = Event()
         self._server: Server | None = None
 
@@ -136,6 +148,7 @@ class Composition:
         settings = load(self._config, self._environ)
         if settings.daemon.http.token is not None:
             self.redactor.add(settings.daemon.http.token.value)
+        self.redactor.add(*settings.audit.secrets)
         return settings
 
     def changes_that_need_a_restart(self, new: Settings) -> tuple[str, ...]:
@@ -217,6 +230,8 @@ class Composition:
         self.audit.attach(components.audit_store, self._start_facts(components.client))
         if first:
             start_watch("audit-writer", lambda ended: write_audit(self.audit, ended), self._ended)
+            for outlet in self.audit.remote:
+                start_watch(f"audit-{outlet.kind}", partial(send_audit, self.audit, outlet), self._ended)
 
     def _start_facts(self, client: VaultClient) -> dict[str, str]:
         """Returns who this process is, for its first record, and notes who asks for what it does."""

@@ -72,6 +72,7 @@ class Service:
             lambda: self._settings.daemon.http.required_token,
         )
         self._endpoint = Endpoint(daemon.http, pages, Probes(self._health), composition.clock)
+        composition.metrics.follow_connections(self._endpoint.ended)
 
     def run(self) -> int:
         """Runs until a signal stops it; returns the exit code.
@@ -215,7 +216,7 @@ class Service:
 
     def _leave(self) -> None:
         self._share.leave()
-        self._composition.audit.flush()
+        self._composition.audit.finish(_LEAVE_WITHIN / 2)
 
     def _paces(self) -> Mapping[str, tuple[float, float]]:
         components = self._looks.components
