@@ -46,9 +46,10 @@ from rotator.settings.vault import (
     TokenFileAuth,
     VaultAuth,
 )
+from rotator.vault.answers import Caller
 from rotator.vault.audit_store import VaultAuditStore
 from rotator.vault.auth import AppRole, Cert, Jwt, Kubernetes, Method, Token, TokenFile
-from rotator.vault.client import Caller, VaultClient
+from rotator.vault.client import VaultClient
 from rotator.vault.embedded import EmbeddedVault as Server
 from rotator.vault.logins import ServerSetup
 from rotator.vault.store import VaultStore
