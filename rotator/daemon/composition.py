@@ -39,8 +39,9 @@ from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
 from rotator.settings import ConfigError, ConfigProblem, Settings, load
 from rotator.settings.vault import EmbeddedVaultSettings, RemoteVaultSettings
+from rotator.vault.answers import Caller
 from rotator.vault.audit_store import VaultAuditStore
-from rotator.vault.client import Caller, VaultClient
+from rotator.vault.client import VaultClient
 from rotator.vault.embedded import EmbeddedVault as Server
 from rotator.vault.logins import ServerSetup
 from rotator.vault.store import VaultStore
