@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
+from threading import Condition, Lock
 from typing import Protocol
 
 import structlog
@@ -61,13 +61,14 @@ class _Outlet:
         self.name, self._write = name, write
         self.waiting: deque[Line] = deque()
         self.problem = ""
-        self._entering, self._writing = Lock(), Lock()
+        self._condition = Condition()  # guards what follows
+        self._writing = False
         self._last = -1  # the number of the last line that was written
         self._loss: _Loss | None = None
 
     def put(self, line: Line) -> None:
         """Adds a line to those that wait. The oldest is dropped, and noted, if there are too many."""
-        with self._entering:
+        with self._condition:
             self.waiting.append(line)
             if len(self.waiting) > _MOST_WAITING:
                 lost = self.waiting.popleft()
@@ -76,22 +77,26 @@ class _Outlet:
     def drain(self, number: int) -> _Loss | None:
         """Writes what waits, unless the line with this number is written; keeps it if that fails.
 
-        What comes while another thread writes goes together: one flush for all. Returns what was lost before a write
-        that succeeded again.
+        What comes while another thread writes goes together: one flush for all, which releases all of them at once.
+        Returns what was lost before a write that succeeded again.
         """
-        with self._writing:
-            if self._last >= number:
+        with self._condition:
+            self._condition.wait_for(lambda: not self._writing or self._last >= number)
+            lines = tuple(self.waiting)
+            if self._last >= number or not lines:
                 return None
-            with self._entering:
-                lines = tuple(self.waiting)
-            if not lines:
-                return None
-            try:
-                self._write(lines)
-            except (OSError, ValueError, StoreError) as error:
-                self._fail(_cause(error))
-                return None
+            self._writing = True
+        try:
+            self._write(lines)
+        except (OSError, ValueError, StoreError) as error:
+            self._fail(_cause(error))
+            return None
+        else:
             return self._succeed(lines)
+        finally:
+            with self._condition:
+                self._writing = False
+                self._condition.notify_all()
 
     def _fail(self, cause: str) -> None:
         if cause != self.problem:  # logged once, not for every record
@@ -104,11 +109,11 @@ class _Outlet:
     def _succeed(self, lines: Sequence[Line]) -> _Loss | None:
         if self.problem:
             _log.info("the audit is being written again", at=self.name, records=len(lines))
-        with self._entering:
+        with self._condition:
             while self.waiting and self.waiting[0].seq <= lines[-1].seq:
                 self.waiting.popleft()
             loss, self._loss = self._loss, None
-        self._last, self.problem = lines[-1].seq, ""
+            self._last, self.problem = lines[-1].seq, ""
         return loss
 
 
