@@ -12,6 +12,7 @@ from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Cutoff, LedgerEntry
 from rotator.core.passwords import generate
 from rotator.core.secret import Secret
+from rotator.engine.attachment_effects import still_named
 from rotator.engine.provider_caller import ProviderCaller, message_of
 from rotator.engine.session import Session
 
@@ -67,6 +68,10 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
         return
     if not entry.compromised and not caller.throttles.admit_retirement():
         return
+    held = still_named(caller, session, entry, entry.credential, _origin(entry))
+    if held is not None:
+        _postpone(caller, session, entry, held)
+        return
     _intend(caller, session, AuditVerb.DISABLE, entry)
     answer = caller.ask(
         account, ProviderVerb.DISABLE, lambda provider: provider.disable(entry.credential), urgent=entry.compromised
@@ -84,6 +89,10 @@ def overwrite(caller: ProviderCaller, session: Session, action: do.Overwrite) ->
     """Sets the random password of a credential that must end, which nobody has but its ledger entry."""
     entry, credential = action.entry, action.entry.credential
     if not entry.compromised and not caller.throttles.admit_retirement():
+        return
+    held = still_named(caller, session, entry, credential, _origin(entry))
+    if held is not None:
+        _postpone(caller, session, entry, held)
         return
     _intend(caller, session, AuditVerb.OVERWRITE, entry)
     answer = caller.ask(
@@ -137,6 +146,10 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
     if not action.urgent and not caller.throttles.admit_retirement():
         return
     ended = replace(entry, credential=credential)
+    held = still_named(caller, session, entry, credential, _origin(entry))
+    if held is not None:
+        _postpone(caller, session, entry, held)
+        return
     _intend(caller, session, AuditVerb.DELETE, ended)
     answer = caller.ask(
         entry.credential.account,
