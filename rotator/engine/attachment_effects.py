@@ -101,14 +101,14 @@ def repoint(
 
 
 def still_named(
-    caller: ProviderCaller, session: Session, entry: LedgerEntry, credential: Credential, who: dict[str, str]
+    caller: ProviderCaller, session: Session, entry: LedgerEntry, who: dict[str, str]
 ) -> Answer[None] | None:
     """Returns why a replaced credential must not be ended now: a trunk names it. None: nothing is in the way.
 
     Somebody has pointed a trunk to it since, or could not point it away: what logs in there may live on it. A
     compromised one waits for nothing: its trunks are pointed to what is published, and it ends either way.
     """
-    published, account = session.state.published, credential.account
+    published, credential, account = session.state.published, entry.credential, entry.credential.account
     if not caller.providers[account].capabilities.attaches or credential.id is None or entry.cut_off:
         return None
     to = published if published is not None and published.account == account else None

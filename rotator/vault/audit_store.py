@@ -13,9 +13,9 @@ from typing import Any
 from rotator.core import audit_chain
 from rotator.core.audit_chain import DayIndex, Line, Segment, StoredDay
 from rotator.core.secret import Secret
-from rotator.ports import Conflict, Randomness, StoreCorrupt, StoreDeleted
+from rotator.ports import Conflict, Randomness, StoreCorrupt, StoreDeleted, StoreDenied
 from rotator.vault.client import VaultClient
-from rotator.vault.kv import KeyValue, KvDocument
+from rotator.vault.kv import KeyValue, KvDocument, OlderVersion
 
 _KEY, _INDEX = "key", "index"
 _FULL = 32_768  # characters in a segment: each flush writes the whole segment again
@@ -116,6 +116,11 @@ class VaultAuditStore:
             self._kv.write("write_audit", path, _document(fresh), opened.segment.version)
         except Conflict:
             return self._after_conflict(opened, path, lines)
+        except (OlderVersion, StoreDenied):
+            if not self._is_gone(path):
+                raise
+            self._begin_anew(opened)
+            return lines
         self._open, self._last = replace(opened, segment=fresh), lines[count - 1].seq
         return lines[count:]
 
@@ -123,10 +128,27 @@ class VaultAuditStore:
         """Goes on after what an earlier write has stored, or in another document if somebody else wrote this one."""
         there = _segment(opened.segment.name, self._kv.read("read_audit", path))
         if there is None or there.mac != audit_chain.segment_mac(self._known(), there.name, there.version, there.lines):
-            self._open = _Open(opened.day, Segment(f"{opened.segment.name}-{self._client.nonce()}", 0, (), ""))
+            self._begin_anew(opened)
             return lines
         self._open = replace(opened, segment=there)
         return [line for line in lines if line.text not in there.lines]
+
+    def _is_gone(self, path: str) -> bool:
+        """Returns True if somebody has removed a document that was there. To write it anew is not allowed."""
+        try:
+            self._kv.read("read_audit", path)
+        except OlderVersion:  # for seconds: no standby lags that long
+            return True
+        return False
+
+    def _begin_anew(self, opened: _Open) -> None:
+        """Goes on in another document, and stores there again what somebody has taken out of Vault.
+
+        The day's index still names the one that is gone.
+        """
+        chain_and_first = "-".join(opened.segment.name.split("-")[:2])
+        name = f"{chain_and_first}-{self._client.nonce()}"
+        self._open = _Open(opened.day, Segment(name, 0, opened.segment.lines, ""))
 
     def _add_to_index(self) -> None:
         if self._open is None or self._open.indexed or not self._open.segment.version:
