@@ -128,7 +128,7 @@ MUTANTS: dict[Mutant, tuple[int, set[str]]] = {
     an_overlap_runs_while_the_document_still_hands_out: (1, {"overlap"}),
     an_abandoned_attempt_leaves_no_entry: (2, {"orphan"}),
     a_proof_does_not_age: (1, {"last"}),
-    any_key_is_right: (2, {"orphan", "compromised"}),
+    any_key_is_right: (4, {"orphan", "compromised"}),
 }
 """By mutant: a seed that catches it, and the rules that it breaks."""
 
@@ -162,7 +162,7 @@ STORIES: dict[Mutant, Story] = {
         (("rotation_asked", 20), ("take_over_asked", 20.1), ("standby_lags", 20.1)), {"published"}, seed=2
     ),
     a_renamed_target_begins_anew: Story(
-        (("rotation_asked", 19.8), ("target_renamed", 20), ("take_over_asked", 20.2)), {"orphan"}
+        (("rotation_asked", 19.8), ("target_renamed", 20), ("take_over_asked", 20.2)), {"orphan", "overlap"}
     ),
     twice_in_an_interval: Story((("rotation_asked", 80), ("rotation_asked", 172)), {"rotations"}, years=0.55),
     an_emergency_is_none: Story((("compromised", 20),), {"compromised"}),

@@ -278,12 +278,15 @@ class FleetWorld:
         return self._found[key][1]
 
     def _divide(self, number: int, name: str, following: datetime, sweep: datetime) -> None:
-        """What is due is done by the process to which the target belongs, now and then by another; each sweeps."""
+        """What is due is done by the process to which the target belongs, now and then by another; each sweeps.
+
+        Whoever takes it over has been told of what others wrote, and reads it before it does anything.
+        """
         owner = crc32(name.encode()) % len(self.processes)
         if self.luck.random() < _STRAYS:
             owner = self.luck.randrange(len(self.processes))
         here = owner == number
-        if not here:  # whoever looks next has been told of what was written, and reads it
+        if not here:
             self._plan(number, name, sweep)
         self._plan(owner, name, following, only_earlier=not here, from_memory=here and following < sweep)
 
