@@ -13,7 +13,8 @@ from rotator.cli.exits import Exit, Interrupted
 from rotator.cli.options import Why
 from rotator.core.model import Target, TargetState
 from rotator.core.origin import Origin
-from rotator.daemon.composition import Components, Composition
+from rotator.daemon.components import Components
+from rotator.daemon.composition import Composition
 from rotator.daemon.signals import interruptible
 from rotator.ports import StoreError
 

@@ -12,7 +12,8 @@ from rotator.core.clocks import Clocks
 from rotator.daemon.audit_watch import remove_old
 from rotator.daemon.bell_watch import BellWatch
 from rotator.daemon.clock_watch import watch_clock
-from rotator.daemon.composition import Components, Composition
+from rotator.daemon.components import Components
+from rotator.daemon.composition import Composition
 from rotator.daemon.http import Endpoint, Pages, Probes
 from rotator.daemon.looks import Looks
 from rotator.daemon.reload import Reload

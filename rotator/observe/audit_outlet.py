@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from threading import Lock
+from threading import Condition
 from typing import Literal
 
 import structlog
@@ -52,14 +52,15 @@ class Outlet:
         self.kind, self.name, self._write, self._clock = kind, name, write, clock
         self.problem = ""
         self._waiting: deque[tuple[Line, float]] = deque()  # each since when
-        self._entering, self._writing = Lock(), Lock()
+        self._condition = Condition()  # guards what follows
+        self._writing = False
         self._last = -1  # the number of the last line that was written
         self._lost = 0
         self._loss: Loss | None = None
 
     def put(self, line: Line) -> None:
         """Adds a line to those that wait. The oldest is dropped, and noted, if there are too many."""
-        with self._entering:
+        with self._condition:
             self._waiting.append((line, self._clock.monotonic()))
             if len(self._waiting) > _MOST_WAITING:
                 lost, _ = self._waiting.popleft()
@@ -70,23 +71,33 @@ class Outlet:
     def drain(self, number: int) -> tuple[Loss, ...]:
         """Writes what waits, until the line with this number is written; keeps what cannot be.
 
-        What comes while another thread writes goes together: one flush for all. Returns what was lost before a write
-        that succeeded again.
+        What comes while another thread writes goes together: one flush for all, which releases all of them at once.
+        Returns what was lost before a write that succeeded again.
         """
         losses: list[Loss] = []
-        with self._writing:
-            while self._last < number:
-                with self._entering:
-                    lines = [line for line, _ in islice(self._waiting, _AT_ONCE)]
-                if not lines:
-                    break
-                try:
-                    self._write(lines)
-                except (OSError, ValueError, StoreError) as error:
-                    self._fail(_cause(error))
-                    break
+        while lines := self._take_turn(number):
+            try:
+                self._write(lines)
+            except (OSError, ValueError, StoreError) as error:
+                self._fail(_cause(error))
+                break
+            else:
                 losses += self._succeed(lines)
+            finally:
+                with self._condition:
+                    self._writing = False
+                    self._condition.notify_all()
         return tuple(losses)
+
+    def _take_turn(self, number: int) -> Sequence[Line]:
+        """Returns what this thread is to write; nothing if another one has written the line with this number."""
+        with self._condition:
+            self._condition.wait_for(lambda: not self._writing or self._last >= number)
+            if self._last >= number:
+                return ()
+            lines = [line for line, _ in islice(self._waiting, _AT_ONCE)]
+            self._writing = bool(lines)
+            return lines
 
     @property
     def unwritten(self) -> int:
@@ -95,7 +106,7 @@ class Outlet:
 
     def status(self) -> OutletStatus:
         """Returns how it is doing."""
-        with self._entering:
+        with self._condition:
             waiting = len(self._waiting)
             since = self._waiting[0][1] if self._waiting else self._clock.monotonic()
             lost = self._lost
@@ -115,11 +126,11 @@ class Outlet:
     def _succeed(self, lines: Sequence[Line]) -> tuple[Loss, ...]:
         if self.problem:
             _log.info("the audit is being written again", at=self.name, records=len(lines))
-        with self._entering:
+        with self._condition:
             while self._waiting and self._waiting[0][0].seq <= lines[-1].seq:
                 self._waiting.popleft()
             loss, self._loss = self._loss, None
-        self._last, self.problem = lines[-1].seq, ""
+            self._last, self.problem = lines[-1].seq, ""
         return () if loss is None else (loss,)
 
 
