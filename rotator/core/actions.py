@@ -17,6 +17,7 @@ class Step(StrEnum):
     STAGE = "stage"
     DROP = "drop"
     APPLY = "apply"
+    ATTACH = "attach"
     SETTLE = "settle"
     RESTORE = "restore"
     PROVE = "prove"
@@ -95,6 +96,18 @@ class Apply:
     verb: Verb
     credential: Credential
     like: Credential | None = None  # a new credential inherits its grants, roles and the like
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """Points whatever names one of `instead_of` at the provider, such as a trunk, to a credential.
+
+    That is the staged one, or the predecessor where the staged one was not accepted or is given up.
+    """
+
+    step: ClassVar = Step.ATTACH
+    credential: Credential
+    instead_of: tuple[Credential, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +269,7 @@ Action: TypeAlias = (
     | Stage
     | Drop
     | Apply
+    | Attach
     | Settle
     | Restore
     | Prove

@@ -35,6 +35,7 @@ class Wait(Enum):
 
     RATE_LIMITED = "rate_limited"  # 429: the request was not looked at
     IN_USE = "in_use"  # active calls hold the credential (Vobiz 409 on DELETE)
+    ATTACHED = "attached"  # a trunk still names the credential: nothing was sent
     PARTIAL = (
         "partial"  # done in some environments but not in all (Apinizer), or not read back yet: send the same again
     )

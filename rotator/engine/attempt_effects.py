@@ -202,7 +202,7 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     # What was proved once is not given up because it cannot be asked again.
     puts_back = can_put_back(attempt, can) and not (not_asked and attempt.phase is Phase.PROVED)
     later = next_try(caller, session, answer)
-    if not waits and not not_asked and not is_spare(attempt):
+    if not waits and not not_asked and (attempt.detaches or not is_spare(attempt)):
         caller.throttles.note_unaccepted(session.target.name, attempt.staged.account)
     if puts_back and not waits:
         session.write(advance.after_unaccepted(session.state, f"not accepted within the propagation time: {message}"))

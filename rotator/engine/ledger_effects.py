@@ -9,12 +9,12 @@ from rotator.core import ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Cutoff, LedgerEntry
+from rotator.core.model import Credential, Cutoff, LedgerEntry
 from rotator.core.passwords import generate
 from rotator.core.secret import Secret
+from rotator.engine.attachment_effects import still_named
 from rotator.engine.provider_caller import ProviderCaller, message_of
 from rotator.engine.session import Session
-from rotator.ports import StoreUnavailable
 
 # The longest back-off for a credential in use: calls end, and another try to delete it costs one request.
 _IN_USE_AGAIN = timedelta(minutes=5)
@@ -134,7 +134,7 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
     """Deletes a replaced credential, or a stray one that a lost create left behind."""
     entry, credential = action.entry, action.stray or action.entry.credential
     ended = replace(entry, credential=credential)
-    if not _begin(caller, session, AuditVerb.DELETE, ended, urgent=action.urgent):
+    if not _begin(caller, session, AuditVerb.DELETE, entry, stray=action.stray, urgent=action.urgent):
         return
     answer = caller.ask(
         entry.credential.account,
@@ -197,20 +197,33 @@ def _record(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: Le
     caller.record(verb, session.target, outcome, entry.credential, detail=detail, **_origin(entry))
 
 
-def _begin(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry, *, urgent: bool) -> bool:
-    """Uses up one of this minute's retirements, unless it is urgent; False if none is left.
+def _begin(
+    caller: ProviderCaller,
+    session: Session,
+    verb: AuditVerb,
+    entry: LedgerEntry,
+    *,
+    urgent: bool,
+    stray: Credential | None = None,
+) -> bool:
+    """Uses up one of this minute's retirements, unless it is urgent; False if none is left, or a trunk is in the way.
 
-    One that the audit does not allow leaves its place to another. Raises StoreUnavailable then.
+    One that may not begin leaves its place to another. Raises StoreUnavailable if the audit does not allow it.
     """
     if not urgent and not caller.throttles.admit_retirement():
         return False
+    begins, ended = False, replace(entry, credential=stray or entry.credential)
     try:
-        _intend(caller, session, verb, entry)
-    except StoreUnavailable:
-        if not urgent:
+        named = still_named(caller, session, ended, _origin(entry))
+        if named is None:
+            _intend(caller, session, verb, ended)
+            begins = True
+    finally:
+        if not begins and not urgent:
             caller.throttles.return_retirement()
-        raise
-    return True
+    if named is not None:
+        _postpone(caller, session, entry, named)
+    return begins
 
 
 def _intend(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry) -> None:

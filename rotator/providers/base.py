@@ -1,12 +1,12 @@
 """The base of all adapters: refuses verbs that a kind of credential lacks, and proves SIP passwords by SIP."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.model import Capabilities, Credential, Proof
+from rotator.core.model import Attachment, Capabilities, Credential, Proof
 from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.http.calls import HttpCall
@@ -75,6 +75,14 @@ class CredentialKind(ABC):
         return self._not_offered
 
     def set_password(self, credential: Credential) -> Answer[Credential]:  # noqa: ARG002  # the port's signature
+        """Not offered."""
+        return self._not_offered
+
+    def attachments(self, of: Collection[Credential]) -> Answer[tuple[Attachment, ...]]:  # noqa: ARG002
+        """Not offered."""
+        return self._not_offered
+
+    def attach(self, credential: Credential, to: Sequence[Attachment]) -> Answer[None]:  # noqa: ARG002
         """Not offered."""
         return self._not_offered
 

@@ -6,7 +6,7 @@ Kept in memory and thread-safe. It knows nothing of HTTP, of SIP messages, or of
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -113,6 +113,8 @@ class SimulatedAccount:
         self._calls: dict[str, str] = {}
         self._unrelated: set[str] = set()
         self._bindings: dict[str, dict[str, Binding]] = {}
+        self.lets_in: Callable[[SimulatedCredential, Propagation], bool] = lambda _, __: True
+        """Whether the SIP side lets an enabled credential in; a provider may ask for more than that."""
 
     def create(
         self,
@@ -261,6 +263,8 @@ class SimulatedAccount:
             valid = self._periods.valid(username, old=propagation.old, new=propagation.new)
             same_name = [one for one in self._credentials.values() if one.username == username]
             usable = any(one.enabled and not self.has_ended(one) for one in same_name)
+            if same_name and not any(self.lets_in(one, propagation) for one in same_name):
+                valid = ()
             return LoginState(valid, disabled=bool(same_name) and not usable)
 
     def has_ended(self, credential: SimulatedCredential) -> bool:

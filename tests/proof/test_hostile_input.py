@@ -36,6 +36,7 @@ REFERENCES = (
     "APINIZER_TOKEN",
     "TELNYX_API_KEY",
     "PROXY_PASSWORD",
+    "AUDIT_TOKEN",
     "ROTATOR_HTTP_TOKEN",
 )
 ODD = st.one_of(

@@ -69,6 +69,13 @@ class VobizReadings:
     """The status for `/account/` in lower case."""
     realm_form: Literal["account", "trunk"] = "account"
     """The `realm` in the API: by account (V11), or by trunk as on the console's page."""
+    attached_only: bool = False
+    """True: a trunk credential is let in only while a trunk names it (`credential_uuid`, one for each trunk, as the SDK
+    has it); False: any enabled one of the account is, as the prose has it."""
+    trunks_status: Literal[200, 403, 404] = 200
+    """Otherwise the account does not show its trunks, as to a key without the right."""
+    trunk_update_shows_credential: bool = True
+    """False: the answer to the `PUT` of a trunk lacks `credential_uuid`, as in the SDK's model."""
     challenge_realm: Literal["account", "trunk"] = "account"
     """The realm in the registrar's challenge, whatever the API shows."""
 
