@@ -223,6 +223,14 @@ class Store(PaceBook, Protocol):
         """
         ...
 
+    def confirm_consumer(self, path: str, over: ConsumerDocument) -> int:
+        """Writes the consumer document again exactly as it stands there, if that is the version of `over`.
+
+        What was read may be what a standby that lags had before: check-and-set knows. Returns the new version. Raises
+        StoreError.
+        """
+        ...
+
     def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:
         """Takes the credential out of the consumer document over the version of `over`, and says so in it.
 

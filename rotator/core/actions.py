@@ -173,7 +173,7 @@ class Republish:
 class Withdraw:
     """Takes the credential out of the document at a path that the target has left.
 
-    If `leaves_it`, the document hands out nothing of this target any more, and stays as it is.
+    If `leaves_it`, it hands out what is not of this target, and stays as it is if that is what stands there now.
     """
 
     step: ClassVar = Step.WITHDRAW

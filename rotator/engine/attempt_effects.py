@@ -99,12 +99,11 @@ def _make_sure_of_document(caller: ProviderCaller, session: Session, action: do.
     That another one is in use only the document says, and a standby of Vault that lags may have answered with the one
     of before. Check-and-set knows. Raises like `Session.write`.
     """
-    published, in_use, document = session.state.published, action.predecessor, session.consumer
+    published, in_use = session.state.published, action.predecessor
     if published is None or in_use is None or is_same_credential(in_use, action.credential):
         return
-    rotates = action.request.purpose is Purpose.ROTATE and is_same_credential(published, action.credential)
-    if rotates and document.password is not None:
-        session.write_consumer(replace(in_use, password=document.password), document.rotated_at)
+    if action.request.purpose is Purpose.ROTATE and is_same_credential(published, action.credential):
+        session.confirm(session.target.path)
         facts = {"path": session.target.path, "detail": "as it was read: check-and-set shows that it is the latest"}
         caller.record(AuditVerb.PUBLISH, session.target, AuditOutcome.DONE, in_use, **facts)
 

@@ -14,6 +14,7 @@ from rotator.core.passwords import generate
 from rotator.core.secret import Secret
 from rotator.engine.provider_caller import ProviderCaller, message_of
 from rotator.engine.session import Session
+from rotator.ports import StoreUnavailable
 
 # The longest back-off for a credential in use: calls end, and another try to delete it costs one request.
 _IN_USE_AGAIN = timedelta(minutes=5)
@@ -65,9 +66,8 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
     if not caller.providers[account].capabilities.disables:
         session.write(ledger.after_new_password(session.state, entry, _new_password(caller, session), Cutoff.OVERWRITE))
         return
-    if not entry.compromised and not caller.throttles.admit_retirement():
+    if not _begin(caller, session, AuditVerb.DISABLE, entry, urgent=entry.compromised):
         return
-    _intend(caller, session, AuditVerb.DISABLE, entry)
     answer = caller.ask(
         account, ProviderVerb.DISABLE, lambda provider: provider.disable(entry.credential), urgent=entry.compromised
     )
@@ -83,9 +83,8 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
 def overwrite(caller: ProviderCaller, session: Session, action: do.Overwrite) -> None:
     """Sets the random password of a credential that must end, which nobody has but its ledger entry."""
     entry, credential = action.entry, action.entry.credential
-    if not entry.compromised and not caller.throttles.admit_retirement():
+    if not _begin(caller, session, AuditVerb.OVERWRITE, entry, urgent=entry.compromised):
         return
-    _intend(caller, session, AuditVerb.OVERWRITE, entry)
     answer = caller.ask(
         credential.account,
         ProviderVerb.SET_PASSWORD,
@@ -134,10 +133,9 @@ def _new_password(caller: ProviderCaller, session: Session) -> Secret:
 def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
     """Deletes a replaced credential, or a stray one that a lost create left behind."""
     entry, credential = action.entry, action.stray or action.entry.credential
-    if not action.urgent and not caller.throttles.admit_retirement():
-        return
     ended = replace(entry, credential=credential)
-    _intend(caller, session, AuditVerb.DELETE, ended)
+    if not _begin(caller, session, AuditVerb.DELETE, ended, urgent=action.urgent):
+        return
     answer = caller.ask(
         entry.credential.account,
         ProviderVerb.DELETE,
@@ -197,6 +195,22 @@ def _postpone(caller: ProviderCaller, session: Session, entry: LedgerEntry, answ
 def _record(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry, answer: Answer[Any]) -> None:
     outcome, detail = outcome_of(answer), message_of(answer)
     caller.record(verb, session.target, outcome, entry.credential, detail=detail, **_origin(entry))
+
+
+def _begin(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry, *, urgent: bool) -> bool:
+    """Uses up one of this minute's retirements, unless it is urgent; False if none is left.
+
+    One that the audit does not allow leaves its place to another. Raises StoreUnavailable then.
+    """
+    if not urgent and not caller.throttles.admit_retirement():
+        return False
+    try:
+        _intend(caller, session, verb, entry)
+    except StoreUnavailable:
+        if not urgent:
+            caller.throttles.return_retirement()
+        raise
+    return True
 
 
 def _intend(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry) -> None:

@@ -108,6 +108,12 @@ def test_crowds_of_many_addresses_are_bounded_together_and_the_log_says_so_once(
             source = (f"127.0.0.{2 + number}", 0)
             stack.enter_context(socket.create_connection(address, source_address=source))
         eventually(lambda: served() == 6, "as many as there may be are left")
+        assert endpoint.server.ended() == {
+            ("pages", "crowded"): 14,
+            ("pages", "slow"): 0,
+            ("probes", "crowded"): 0,
+            ("probes", "slow"): 0,
+        }
     crowded = [line for line in logged if line["event"] == "too many connections: the oldest ended"]
     assert [(line["server"], line["count"], line["peer"]) for line in crowded] == [("pages", 1, "127.0.0.2")]
 
@@ -138,6 +144,7 @@ def test_whoever_reads_too_slowly_is_closed_at_the_deadline() -> None:
             read_slowly()
         assert 0 < sum(map(len, received)) < 8_000_000
         eventually(lambda: served() == 0, "the connection is gone")
+        assert endpoint.server.ended()["pages", "slow"] == 1
 
 
 def test_answers_that_nobody_reads_do_not_fill_the_memory() -> None:

@@ -121,7 +121,7 @@ class DaemonEnvironment:
     def vault_audit(self) -> list[dict[str, Any]]:
         """The records that Vault has, of all processes."""
         segments = [segment for day in self.vault.audit.read() for segment in day.segments]
-        return [json.loads(line) for segment in segments for line in segment.lines]
+        return [json.loads(line) for segment in segments if not isinstance(segment, str) for line in segment.lines]
 
     def rotations(self, target: str) -> int:
         return self.state(target).counts.succeeded

@@ -99,10 +99,13 @@ class FleetJudge:
 
     def after_change(self, change: CredentialChange) -> None:
         """Judges one change at a provider: who may make it?"""
+        key = change.account, change.identity
         if self.world.acting is None:
+            if key in self.owners and change.before is not None:
+                self.owners[key].changed_by_people[change.before.username] = self.world.clock.now()
             return
         self.effects += 1
-        name, key = self.world.acting[1].name, (change.account, change.identity)
+        name = self.world.acting[1].name
         watched = self.targets[name]
         if change.event is CredentialEvent.CREATED:
             watched.accounts.add(change.account)
@@ -242,14 +245,21 @@ class FleetJudge:
         if attempt is None or watched.open_attempt is None or watched.open_attempt[0] != attempt.id:
             watched.open_attempt = (attempt.id, now) if attempt is not None else None
         refused = [one for one in watched.in_use if not self.accepts(watched, one.username, one.password)]
-        if not refused or (watched.retired and is_empty(state)):  # what somebody restores then is his own
+        ended = (watched.retired or watched.given_up) and is_empty(state)
+        if not refused or ended:  # what somebody restores then is his own
             watched.refused_since = None
             return
         if watched.refused_since is None:
+            by_us = by_us and not self._could_not_be_known(watched, refused[0])
             watched.refused_since, watched.refused_by_us = now, by_us
             in_place = attempt is not None and attempt.strategy is Strategy.IN_PLACE
             if by_us and not in_place and refused[0].username is not None and not self._ended_by_itself(watched):
                 self._break("published", watched.name, f"{refused[0].username} is handed out and refused")
+
+    def _could_not_be_known(self, watched: JudgedTarget, handed: HandedOut) -> bool:
+        """True if people changed it at the provider after it was proved, or a registrar had not heard of it yet."""
+        changed = watched.changed_by_people.get(handed.username or "")
+        return changed is not None and self.world.clock.now() - changed < SETTLED
 
     def _ended_by_itself(self, watched: JudgedTarget) -> bool:
         """True if an end that was told in advance has come for what somebody's document hands out."""

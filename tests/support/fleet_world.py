@@ -264,7 +264,7 @@ class FleetWorld:
         following = max(following, now + pause)
         if look.outcome is Outcome.VAULT and self.store.unavailable_until is not None:
             following = max(following, self.store.unavailable_until + timedelta(seconds=60 * self.luck.random()))
-        self._divide(number, name, following, sweep)
+        self._divide(number, name, following, sweep, rings=bool(look.steps))
 
     def _same(self, key: tuple[int, str], look: Look) -> int:
         """How many looks in a row have found the same."""
@@ -273,14 +273,19 @@ class FleetWorld:
         self._found[key] = found, times + 1 if found == before else 1
         return self._found[key][1]
 
-    def _divide(self, number: int, name: str, following: datetime, sweep: datetime) -> None:
-        """What is due is done by the process to which the target belongs, now and then by another; each sweeps."""
+    def _divide(self, number: int, name: str, following: datetime, sweep: datetime, *, rings: bool) -> None:
+        """What is due is done by the process to which the target belongs, now and then by another; each sweeps.
+
+        Args:
+            rings: the process wrote, so another one to which the target belongs now reads before it does anything.
+        """
         owner = crc32(name.encode()) % len(self.processes)
         if self.luck.random() < _STRAYS:
             owner = self.luck.randrange(len(self.processes))
         if owner != number:
             self._plan(number, name, sweep)
-        self._plan(owner, name, following, only_earlier=owner != number, from_memory=following < sweep)
+        from_memory = following < sweep and not (rings and owner != number)
+        self._plan(owner, name, following, only_earlier=owner != number, from_memory=from_memory)
 
     def note(self, target: str, text: str) -> None:
         """Keeps one line of history, and adds what was done to the trace: a message may name a port or an id."""

@@ -85,11 +85,17 @@ class Server:
         self._open: list[PeerConnection] = []  # the oldest first
         self._rendering = 0
         self._crowded_out, self._told_at = 0, -_QUIET
+        self._ended = {"crowded": 0, "slow": 0}
 
     @property
     def port(self) -> int:
         """The port in use once started; before that, the requested one."""
         return self._port
+
+    def ended(self) -> dict[str, int]:
+        """Returns how many connections it had to end, by the reason."""
+        with self._changed:
+            return dict(self._ended)
 
     def start(self) -> None:
         """Serves in separate threads; returns once connections are accepted.
@@ -140,7 +146,9 @@ class Server:
     def _serve(self, connection: PeerConnection) -> None:
         try:
             self._exchange(connection)
-        except OSError:  # the peer is gone, too slow, or spoke no TLS
+        except OSError as error:  # the peer is gone, too slow, or spoke no TLS
+            with self._changed:
+                self._ended["slow"] += isinstance(error, TimeoutError) and connection in self._open
             connection.forget()
         except Exception:  # noqa: BLE001 - whatever a peer sends, the next one is served
             _log.exception("a connection failed", server=self._name)
@@ -202,6 +210,7 @@ class Server:
     def _crowd_out(self, connection: PeerConnection) -> None:
         self._cut(connection)
         self._crowded_out += 1
+        self._ended["crowded"] += 1
         now = self._clock.monotonic()
         if now - self._told_at >= _QUIET:
             count, self._crowded_out, self._told_at = self._crowded_out, 0, now

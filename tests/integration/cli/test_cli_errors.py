@@ -138,7 +138,7 @@ def test_an_audit_without_a_file_goes_above_the_live_progress(environment):
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written).replace("\r", "\n")
     records = [line for line in plain.splitlines() if line.startswith('{"chain"')]
     assert json.loads(records[-1])["verb"] == "close"
-    check = AuditCheck(environment.vault.audit.key(), in_vault=False)
+    check = AuditCheck(environment.vault.audit.key())
     for line in records:
         check.line("terminal", line.encode())
     assert check.result().ok
