@@ -9,8 +9,8 @@ from threading import Event
 
 import pytest
 import trustme
-from audit_receivers import HttpReceiver, SyslogReceiver, http_receiver
 from polling import eventually
+from receiver_servers import HttpReceiver, SyslogReceiver, http_receiver
 
 from rotator.core.audit_chain import Line
 from rotator.core.audit_check import AuditCheck, CheckedAudit
