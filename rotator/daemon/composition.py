@@ -68,7 +68,8 @@ class Composition:
             stop: is set when the process must stop; it ends every sleep.
             read_only: write nothing, neither to a provider nor to Vault.
             quiet: for a command that prints its own result: log only warnings and errors, write an audit without a
-                file to standard error instead of standard output, and use the embedded Vault of a running daemon.
+                file to standard error instead of standard output (at a terminal only what Vault has not taken), and
+                use the embedded Vault of a running daemon.
 
         Raises:
             ConfigError: the configuration is invalid.
@@ -95,11 +96,12 @@ class Composition:
         required = self.settings.audit.required
         remote = () if read_only else receivers(self.settings.audit, self.clock)
         self.audit = AuditLog(
-            [self._sink()],
+            [] if self._at_terminal() else [self._sink()],
             self.clock,
             self.randomness,
             self.redactor,
             remote=remote,
+            spare=self._sink() if self._at_terminal() else None,
             required=required,
         )
         self.asked_by = f"uid:{os.getuid()}"  # who asks for what this process does, until Vault says more
@@ -284,6 +286,10 @@ class Composition:
         except ValueError as error:  # found only now that the secrets are known; its text contains no value
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])
+
+    def _at_terminal(self) -> bool:
+        """True for a command whose audit would bury its result: Vault has it."""
+        return self._quiet and self.settings.audit.file is None and sys.stderr is not None and sys.stderr.isatty()
 
     def _sink(self) -> Sink:
         file = self.settings.audit.file

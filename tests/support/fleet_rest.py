@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from engine_harness import DAY
-from fleet_judge import OUTAGE, PromiseBroken
+from fleet_duties import OUTAGE
+from fleet_judge import PromiseBroken
 from fleet_processes import VERIFIED_EVERY
 from fleet_targets import JudgedTarget
 from fleet_world import FleetWorld

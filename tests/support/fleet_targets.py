@@ -59,6 +59,7 @@ class JudgedTarget:
     keys: dict[KeyAtProvider, None] = field(default_factory=dict)  # in order
     made_by_people: set[KeyAtProvider] = field(default_factory=set)
     documents: dict[str, HandedOut] = field(default_factory=dict)  # by path
+    by_hand: dict[str, HandedOut] = field(default_factory=dict)  # by path, what people wrote there
     owed: dict[str, OwedOverlap] = field(default_factory=dict)  # by username
     allowance: int = 0  # rotations that somebody asked for, or that people's acts call for
     rotations: int = 0
