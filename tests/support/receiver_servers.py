@@ -116,14 +116,14 @@ class HttpReceiver:
         return f"http://127.0.0.1:{self.port}/ingest"
 
 
-class _Server(ThreadingHTTPServer):
+class _ReceiverServer(ThreadingHTTPServer):
     daemon_threads = True
     receiver: HttpReceiver
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: _ReceiverServer
 
     def do_POST(self) -> None:
         receiver = self.server.receiver
@@ -146,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
 def http_receiver(port: int = 0, **how: Any) -> Iterator[HttpReceiver]:
     """A receiver that listens."""
     socketserver.TCPServer.allow_reuse_address = True
-    with _Server(("127.0.0.1", port), _Handler) as server:
+    with _ReceiverServer(("127.0.0.1", port), _Handler) as server:
         server.receiver = HttpReceiver(port=server.server_address[1], **how)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
