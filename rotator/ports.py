@@ -3,7 +3,7 @@
 An adapter implements one of these protocols and imports nothing from the engine; `rotator.testing` has a fake of each.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from rotator.core.audit_chain import Line
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
-from rotator.core.model import Capabilities, Credential, Proof, TargetState
+from rotator.core.model import Attachment, Capabilities, Credential, Proof, TargetState
 from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
 from rotator.core.secret import Secret
@@ -90,6 +90,20 @@ class Provider(Protocol):
 
     def enable(self, credential: Credential) -> Answer[Credential]:
         """Enables the credential again, with `credential.password` in force and no end set by `expire`."""
+        ...
+
+    def attachments(self, of: Collection[Credential]) -> Answer[tuple[Attachment, ...]]:
+        """Returns what names one of these credentials, such as a trunk. Called only if `capabilities.attaches`.
+
+        None only if everything was read, or with a note if the account does not show it.
+        """
+        ...
+
+    def attach(self, credential: Credential, to: Sequence[Attachment]) -> Answer[None]:
+        """Makes each of `to` name the credential instead. Called only if `capabilities.attaches`.
+
+        `Done` only if all of them show it. `Refused`: none of them was changed.
+        """
         ...
 
     def expire(self, credential: Credential, at: datetime) -> Answer[None]:
@@ -220,6 +234,14 @@ class Store(PaceBook, Protocol):
         `at` is when it was rotated; None: unknown.
 
         Returns the new version. Raises StoreError.
+        """
+        ...
+
+    def confirm_consumer(self, path: str, over: ConsumerDocument) -> int:
+        """Writes the consumer document again exactly as it stands there, if that is the version of `over`.
+
+        What was read may be what a standby that lags had before: check-and-set knows. Returns the new version. Raises
+        StoreError.
         """
         ...
 

@@ -7,14 +7,17 @@ What a long run finds becomes a fixed example of the test, so that the default r
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
+from coverage import Coverage
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 from openbao_server import Bao, running_bao
 
 _LONGEST = 3600  # seconds that one test of a long run may take
+_REPEATS = tuple(Path(__file__).with_name(name) for name in ("proof", "properties"))  # under each fault, in each order
 
 # A deadline, a database or a check of the speed gives another verdict on a busy machine or in another clone.
 _SAME = settings(
@@ -53,6 +56,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
     # What waits for processes begins first: at the end no worker has to wait for another one's long test.
     items.sort(key=lambda item: "bao" not in getattr(item, "fixturenames", ()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Where the same lines run thousands of times, no coverage is measured: that takes half of the time."""
+    measuring = Coverage.current()
+    if measuring is None or not any(folder in item.path.parents for folder in _REPEATS):
+        return (yield)
+    measuring.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_START")  # nor in the processes that the test starts
+        try:
+            return (yield)
+        finally:
+            measuring.start()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

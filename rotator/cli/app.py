@@ -59,7 +59,6 @@ def build() -> typer.Typer:
         rich_markup_mode=None,  # names and messages may hold brackets
         pretty_exceptions_enable=False,
         pretty_exceptions_show_locals=False,
-        add_completion=False,
         no_args_is_help=True,
         context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
     )

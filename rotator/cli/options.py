@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from rotator.cli.completion import target_names
+
 DEFAULT_CONFIG = Path("/etc/rotator/config.yaml")
 
 
@@ -25,7 +27,16 @@ Config = Annotated[
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="A table for people, or JSON with stable keys.")]
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TARGET", help="Names of targets, or patterns such as 'lobby-*'.", show_default=False),
+    typer.Argument(
+        metavar="TARGET",
+        help="Names of targets, or patterns such as 'lobby-*'.",
+        show_default=False,
+        autocompletion=target_names,
+    ),
+]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="TARGET", help="The target's name.", show_default=False, autocompletion=target_names),
 ]
 ChosenLabels = Annotated[
     list[str] | None,

@@ -9,10 +9,13 @@ from typing import Any, TextIO
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from rotator.observe.controls import visible
 
+_WIDEST_NAME = 24  # columns that a name gets even if the table is too wide for the terminal
+_UNBOUNDED = 10_000  # columns
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -70,8 +73,14 @@ def table(*headings: str, times: str = "") -> Table:
 
 
 def print_table(content: Table) -> None:
-    """Prints a table on standard output."""
-    console(sys.stdout).print(content)
+    """Prints a table on standard output. In a narrow one the names in the first column fold last: people copy them."""
+    screen = console(sys.stdout)
+    options = screen.options.update(max_width=_UNBOUNDED)
+    if content.__rich_measure__(screen, options).maximum > screen.width:
+        names = content.columns[0]
+        longest = max(Measurement.get(screen, options, each).maximum for each in names.cells)
+        names.width = min(longest, _WIDEST_NAME)
+    screen.print(content)
 
 
 def length_text(length: timedelta) -> str:

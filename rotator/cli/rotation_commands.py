@@ -12,6 +12,7 @@ from rotator.cli.options import (
     ChosenLabels,
     Config,
     HereOption,
+    Name,
     Names,
     NoWaitOption,
     Output,
@@ -101,7 +102,7 @@ def _check_how(*, no_wait: bool, here: bool) -> None:
 
 
 def undo(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="The target's name.", show_default=False)],
+    target: Name,
     config: Config = DEFAULT_CONFIG,
     reason: ReasonOption = "on demand",
     by: ByOption = "",
@@ -137,7 +138,7 @@ def undo(
 
 
 def adopt(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="The target's name.", show_default=False)],
+    target: Name,
     config: Config = DEFAULT_CONFIG,
     rotate_at_once: Annotated[
         bool, typer.Option("--rotate", help="Rotate at once, so the password in use need not be known.")
@@ -202,7 +203,7 @@ def adopt(
 
 
 def abandon(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="The target's name.", show_default=False)],
+    target: Name,
     config: Config = DEFAULT_CONFIG,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
     reason: ReasonOption = "on demand",

@@ -4,18 +4,18 @@ from typing import Annotated
 
 import typer
 
+from rotator.cli.completion import target_names
 from rotator.cli.options import (
     DEFAULT_CONFIG,
     ByOption,
     Config,
+    Name,
     Output,
     OutputOption,
     ReasonOption,
     TicketOption,
     Why,
 )
-
-_TargetName = Annotated[str, typer.Argument(metavar="TARGET", help="The target's name.", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +26,12 @@ def register(app: typer.Typer) -> None:
 
 def rename(
     old: Annotated[str, typer.Argument(metavar="OLD", help="The name until now.", show_default=False)],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="The name in the configuration.", show_default=False)],
+    new: Annotated[
+        str,
+        typer.Argument(
+            metavar="NEW", help="The name in the configuration.", show_default=False, autocompletion=target_names
+        ),
+    ],
     config: Config = DEFAULT_CONFIG,
     reason: ReasonOption = "renamed",
     by: ByOption = "",
@@ -58,7 +63,7 @@ def rename(
 
 
 def retire(
-    target: _TargetName,
+    target: Name,
     config: Config = DEFAULT_CONFIG,
     published: Annotated[
         bool,

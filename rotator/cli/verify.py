@@ -14,7 +14,7 @@ from rotator.cli.options import Choice, Output
 from rotator.cli.printing import print_json, print_table, safe, say, table
 from rotator.core.answers import Answer, Done
 from rotator.core.model import Proof, Target, TargetState
-from rotator.core.verification import gets_new_password
+from rotator.core.verification import is_being_replaced
 from rotator.engine.provider_caller import could_not_be_asked, message_of
 from rotator.ports import StoreError
 
@@ -62,8 +62,8 @@ def judge(target: Target, answer: Answer[Proof] | None, state: TargetState) -> V
     if state.published is None:
         return VerifyReport(target, ProofResult.NOTHING, "", state=state)
     if answer is None:
-        why = "its password is being changed in place"
-        if not gets_new_password(state):
+        why = "it is being replaced"
+        if not is_being_replaced(state):
             why = f"{state.published.account} is not in the configuration, or means another account now"
         return VerifyReport(target, ProofResult.NOT_ASKED, why, state=state)
     if isinstance(answer, Done):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from rotator.core.attempts import is_published, is_spare, is_unsent, may_cut_off
+from rotator.core.attempts import attached_before, is_published, is_spare, is_unsent, may_cut_off
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.ledger import LATE_COMMIT, strays_entry, without_credential
 from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Purpose, Strategy
@@ -47,10 +47,9 @@ def ledger_after(
         kept_for: how long a password stays in Vault that may be in force although it was never published.
         strays: see `attempt_ends.after_close`.
     """
-    if may_cut_off(attempt):
-        return (*ledger, unsettled_entry(attempt, now, kept_for))
     if not is_spare(attempt):
-        return with_late_call(ledger, attempt, now)
+        unsettled = (*ledger, unsettled_entry(attempt, now, kept_for))
+        return unsettled if may_cut_off(attempt) else with_late_call(ledger, attempt, now)
     if attempt.purpose is Purpose.UNDO:
         # It may have been enabled: the ledger disables it again.
         return tuple(
@@ -90,6 +89,7 @@ class Abandonment:
     attempt: Attempt
     restores: Credential | None  # the one credential of `in-place` first gets this old password back
     consequence: str  # in words
+    reattaches: Credential | None = None  # trunks are first pointed back to this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +110,17 @@ def abandonment(facts: Facts) -> Abandonment | AbandonmentImpossible:
         return AbandonmentImpossible("its new password is published already: the attempt ends by itself")
     old = attempt.predecessor
     reachable = attempt.staged.account in facts.capabilities and not has_other_identity(facts, attempt.staged)
-    restores = old if may_cut_off(attempt) and reachable and old is not None and old.password is not None else None
-    return Abandonment(attempt, restores, f"{_devices(facts, restores)} {_left(attempt, restores)}")
+    cuts_off = may_cut_off(attempt) and reachable
+    reattaches = attached_before(attempt) if cuts_off and attempt.detaches else None
+    restores = old if cuts_off and not is_spare(attempt) and old is not None and old.password is not None else None
+    consequence = f"{_devices(facts, restores, reattaches)} {_left(attempt, restores)}"
+    return Abandonment(attempt, restores, consequence, reattaches)
 
 
-def _devices(facts: Facts, restores: Credential | None) -> str:
+def _devices(facts: Facts, restores: Credential | None, reattaches: Credential | None) -> str:
     published = facts.state.published
+    if reattaches is not None:
+        return f"The trunks are pointed back to {reattaches.username} of {reattaches.account}, which devices use."
     if restores is not None:
         return f"The old password of {restores.username}, which devices use, is set again at {restores.account}."
     if published is None:

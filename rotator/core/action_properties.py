@@ -6,6 +6,7 @@ from rotator.core.actions import (
     Abandon,
     Action,
     Apply,
+    Attach,
     Close,
     Delete,
     Disable,
@@ -35,6 +36,7 @@ from rotator.core.model import Credential
 # Effects at a provider or in the consumer document. Each needs a claim, which is renewed while it runs.
 NEEDS_CLAIM = (
     Apply,
+    Attach,
     Settle,
     Restore,
     Prove,
@@ -61,6 +63,7 @@ def verb_of(action: Action) -> ProviderVerb | None:
 
 _VERBS: dict[type, ProviderVerb] = {
     LookUp: ProviderVerb.FIND,
+    Attach: ProviderVerb.ATTACH,
     Restore: ProviderVerb.SET_PASSWORD,
     Expire: ProviderVerb.EXPIRE,
     LiftEnd: ProviderVerb.ENABLE,
@@ -81,7 +84,7 @@ def touched_by(action: Action) -> Credential | None:
             return None
         case Verify() | DrawVerification() | Repair():
             return None
-        case Settle() | Prove() | Publish() | Close() | Abandon():
+        case Attach() | Settle() | Prove() | Publish() | Close() | Abandon():
             return None
         case Move() | Republish() | Withdraw():
             return None

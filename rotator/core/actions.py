@@ -17,6 +17,7 @@ class Step(StrEnum):
     STAGE = "stage"
     DROP = "drop"
     APPLY = "apply"
+    ATTACH = "attach"
     SETTLE = "settle"
     RESTORE = "restore"
     PROVE = "prove"
@@ -98,6 +99,18 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Attach:
+    """Points whatever names one of `instead_of` at the provider, such as a trunk, to a credential.
+
+    That is the staged one, or the predecessor where the staged one was not accepted or is given up.
+    """
+
+    step: ClassVar = Step.ATTACH
+    credential: Credential
+    instead_of: tuple[Credential, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Settle:
     """Finds out by log-in which password of `in-place` is in force: the staged one, or still the old one."""
 
@@ -173,7 +186,7 @@ class Republish:
 class Withdraw:
     """Takes the credential out of the document at a path that the target has left.
 
-    If `leaves_it`, the document hands out nothing of this target any more, and stays as it is.
+    If `leaves_it`, it hands out what is not of this target, and stays as it is if that is what stands there now.
     """
 
     step: ClassVar = Step.WITHDRAW
@@ -256,6 +269,7 @@ Action: TypeAlias = (
     | Stage
     | Drop
     | Apply
+    | Attach
     | Settle
     | Restore
     | Prove

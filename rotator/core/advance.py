@@ -139,8 +139,30 @@ def after_apply(
         enabled=True,
         made_at=before.made_at if password == before.password else made_at or now,
     )
-    moved = after_event(state, AttemptEvent.APPLY, staged=staged_now, applied_at=now, refused=False)
+    moved = after_event(state, AttemptEvent.APPLY, staged=staged_now, applied_at=now, refused=False, attached_at=None)
     return replace(moved, not_before=None, last_error="")
+
+
+def before_attach(state: TargetState, now: datetime) -> TargetState:
+    """Notes that what is published may be refused from now on: trunks are pointed to the staged credential."""
+    return replace(state, attempt=replace(open_attempt(state), detaches=True, applied_at=now))
+
+
+def after_attach(state: TargetState, now: datetime) -> TargetState:
+    """Records that nothing at the provider names what the target used before. The provider may follow late."""
+    attempt = open_attempt(state)
+    since = now if attempt.detaches else attempt.applied_at
+    return replace(state, attempt=replace(attempt, attached_at=now, applied_at=since), not_before=None, last_error="")
+
+
+def after_refused_attach(state: TargetState) -> TargetState:
+    """Records that no trunk was pointed to the staged credential: what is published is accepted as before."""
+    return replace(state, attempt=replace(open_attempt(state), detaches=False))
+
+
+def after_reattach(state: TargetState) -> TargetState:
+    """Records that the trunks name the predecessor again: the staged credential can be given up."""
+    return replace(state, attempt=replace(open_attempt(state), detaches=False, attached_at=None))
 
 
 def after_proof(state: TargetState, how: str, now: datetime) -> TargetState:
@@ -167,7 +189,7 @@ def after_failed_proof(state: TargetState, message: str, not_before: datetime) -
 
 
 def after_unaccepted(state: TargetState, why: str) -> TargetState:
-    """Gives up the staged password of `in-place`, not accepted in time or not publishable: the old one is put back."""
+    """Gives up what is staged, not accepted in time or not publishable: what was in force before is put back."""
     attempt = open_attempt(state)
     if attempt.phase is not Phase.STAGED:
         state = after_event(state, AttemptEvent.DOUBT)

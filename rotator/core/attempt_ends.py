@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from rotator.core.abandonment import ledger_after, unsettled_entry, with_late_call
 from rotator.core.advance import after_event, after_failure, open_attempt, with_periods
-from rotator.core.attempts import is_unsent, may_cut_off
+from rotator.core.attempts import is_spare, is_unsent, may_cut_off
 from rotator.core.ledger import (
     LATE_COMMIT,
     end_now,
@@ -40,9 +40,8 @@ def after_abandon(
     )
     message = state.last_error
     if attempt.put_back:
-        message += (
-            f"; the old password was put back, and no other is tried before {not_before:%Y-%m-%dT%H:%M:%SZ} unasked"
-        )
+        what = "the trunks were pointed back" if is_spare(attempt) else "the old password was put back"
+        message += f"; {what}, and no other is tried before {not_before:%Y-%m-%dT%H:%M:%SZ} unasked"
     return after_failure(moved, message, not_before)
 
 

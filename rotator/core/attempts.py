@@ -18,8 +18,14 @@ def is_spare(attempt: Attempt) -> bool:
 
 
 def may_cut_off(attempt: Attempt) -> bool:
-    """True if what Vault hands out may be refused: a password that is not published yet may have replaced it."""
-    return not is_spare(attempt) and not is_unsent(attempt)
+    """True if what Vault hands out may be refused: what is not published yet may have taken its place."""
+    return attempt.detaches or (not is_spare(attempt) and not is_unsent(attempt))
+
+
+def attached_before(attempt: Attempt) -> Credential | None:
+    """Returns the credential that trunks are pointed back to; None if that is none of the staged one's account."""
+    old, staged = attempt.predecessor, attempt.staged
+    return old if old is not None and old.id is not None and old.account == staged.account else None
 
 
 def published_by(attempt: Attempt, document: ConsumerDocument) -> Credential | None:
@@ -65,10 +71,13 @@ def is_propagating(attempt: Attempt, can: Capabilities, now: datetime) -> bool:
 
 
 def can_put_back(attempt: Attempt, can: Capabilities) -> bool:
-    """True if the old password of `in-place` must be set again when the new one is not accepted in time.
+    """True if what was in force before must be put back when the new one is not accepted in time.
 
-    A compromised password stays replaced. A proof that does not try the password cannot show that it is refused.
+    A compromised password stays replaced. A proof that does not try the password of `in-place` cannot show that it is
+    refused.
     """
+    if attempt.detaches:
+        return attached_before(attempt) is not None and not attempt.compromised
     known = attempt.predecessor is not None and attempt.predecessor.password is not None
     in_place = not is_spare(attempt) and can.proof.tries_password
     return in_place and known and not attempt.compromised

@@ -8,7 +8,7 @@ key that only rotator reads). The same line goes to every destination.
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -80,8 +80,7 @@ class StoredDay:
 
     day: str
     index: DayIndex | None  # None: missing, or not of this form
-    segments: tuple[Segment, ...]
-    unreadable: tuple[str, ...] = ()  # names of documents that are not of this form
+    segments: Iterable[Segment | str]  # one after the other; the name alone of what is not of this form
 
 
 def canonical_json(record: Mapping[str, Any]) -> str:

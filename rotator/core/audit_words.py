@@ -28,6 +28,7 @@ class AuditVerb(_DescribedWord):
     COMPLETE = "complete", "A create with a lost answer was found at the provider and finished."
     SET_PASSWORD = "set_password", "The provider was asked to set the staged password."
     ENABLE = "enable", "The provider was asked to enable a credential again, for an undo."
+    ATTACH = "attach", "The trunks that named another credential of the target were to be pointed to this one."
     PROVE = "prove", "The provider was asked whether it accepts the staged credential, or still the old one."
     VERIFY = (
         "verify",

@@ -17,6 +17,7 @@ class ProviderVerb(Enum):
     COMPLETE = "complete"
     SET_PASSWORD = "set_password"  # noqa: S105
     ENABLE = "enable"
+    ATTACH = "attach"  # also the look at what is attached
     EXPIRE = "expire"
     DISABLE = "disable"
     DELETE = "delete"

@@ -5,8 +5,21 @@ from datetime import timedelta
 
 from rotator.core.abandonment import change_since_staging
 from rotator.core.action_properties import verb_of
-from rotator.core.actions import Abandon, Action, Apply, Close, Decision, LookUp, Prove, Publish, Restore, Settle, Verb
-from rotator.core.attempts import can_put_back, is_published, is_spare, is_unsent, may_cut_off
+from rotator.core.actions import (
+    Abandon,
+    Action,
+    Apply,
+    Attach,
+    Close,
+    Decision,
+    LookUp,
+    Prove,
+    Publish,
+    Restore,
+    Settle,
+    Verb,
+)
+from rotator.core.attempts import attached_before, can_put_back, is_published, is_spare, is_unsent, may_cut_off
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.holding import Hold, HoldReason
@@ -41,6 +54,9 @@ def _next_step(facts: Facts, attempt: Attempt) -> Decision:
     if attempt.phase is Phase.STAGED:
         discards = attempt.refused or (attempt.put_back and not attempt.compromised)
         return _discard(attempt) if discards else _apply(facts, attempt)
+    attach = _attach(facts, attempt)
+    if attach is not None:
+        return attach
     step = _prove(facts, attempt) if attempt.phase is Phase.APPLIED else _publish(facts, attempt)
     # Where devices are out, no log-in waits for others that were wrong; how many that are has a limit of its own.
     waits = isinstance(step, Prove) and not may_cut_off(attempt)
@@ -56,6 +72,32 @@ def _prove(facts: Facts, attempt: Attempt) -> Decision:
         if timedelta() < wait <= can.propagation:
             return Hold(HoldReason.PROPAGATING, "it is not likely to be accepted yet", facts.now + wait)
     return Prove(attempt.staged)
+
+
+def _attach(facts: Facts, attempt: Attempt) -> Decision | None:
+    """Points trunks from what the target used until now to the staged credential, as late as possible.
+
+    From then on the published one may be refused. A log-in can only work after it; a read-back comes before it, and so
+    does whatever else would keep the staged one from being published.
+    """
+    can = facts.capabilities[attempt.staged.account]
+    if not can.attaches or not is_spare(attempt) or attempt.attached_at is not None:
+        return None
+    before = _used_before(facts, attempt)
+    proved = attempt.phase is Phase.PROVED and is_fresh(attempt.proved_at, facts)
+    if not before or (not can.proof.tries_password and not proved):
+        return None
+    foreign = foreign_document_hold(facts)
+    return foreign if foreign is not None and not attempt.take_over else Attach(attempt.staged, before)
+
+
+def _used_before(facts: Facts, attempt: Attempt) -> tuple[Credential, ...]:
+    """Returns every other credential of the target at the account: a trunk that names one of them is the target's."""
+    state, staged = facts.state, attempt.staged
+    replaced = (entry.credential for entry in state.ledger)
+    every = (attempt.predecessor, state.published, state.standby, *replaced)
+    here = {one.id: one for one in every if one is not None and one.id is not None and one.account == staged.account}
+    return tuple(one for identity, one in here.items() if identity != staged.id)
 
 
 def _publish(facts: Facts, attempt: Attempt) -> Decision:
@@ -157,9 +199,13 @@ def _discard(attempt: Attempt) -> Action:
     """Discards a password that was refused, or not accepted in time.
 
     If an earlier call may have been carried out, the ledger takes what that call may have left. The one credential of
-    `in-place` first gets its old password back, if that is known, to put the published one into force again.
+    `in-place` first gets its old password back, if that is known, to put the published one into force again; trunks are
+    first pointed back to it.
     """
     old = attempt.predecessor
+    named = attached_before(attempt) if attempt.detaches else None
+    if named is not None:
+        return Attach(named, (attempt.staged,))
     if is_spare(attempt) or not attempt.uncertain or old is None or old.password is None:
         return Abandon()
     return Restore(old)

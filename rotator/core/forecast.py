@@ -13,7 +13,7 @@ from rotator.core import advance, attempt_ends, drift, ledger, moves, verificati
 from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import decide
-from rotator.core.facts import Facts
+from rotator.core.facts import Facts, is_same_credential
 from rotator.core.forecast_events import (
     LARGEST_FRACTION,
     ForecastEvent,
@@ -54,6 +54,7 @@ class Forecast:
     events: tuple[ForecastEvent, ...]  # in chronological order
     notes: tuple[str, ...]
     needs: Credential | None = None  # the forecast ends here until the facts include this look-up
+    attaches: tuple[Credential, ...] = ()  # trunks that name one of them are pointed to another one
 
 
 def forecast(facts: Facts) -> Forecast:
@@ -66,7 +67,7 @@ def forecast(facts: Facts) -> Forecast:
     coming = later_events(run.facts, drawn_anew=run.drawn_anew, verified_from=run.verified_from)
     events = tuple(sorted(coming, key=lambda event: event.at))
     notes = tuple(_notes(facts, run.facts))
-    return Forecast(facts.target, tuple(run.steps), run.waits_for or "", events, notes, run.needs)
+    return Forecast(facts.target, tuple(run.steps), run.waits_for or "", events, notes, run.needs, run.attaches)
 
 
 class _PaperRun:
@@ -77,6 +78,7 @@ class _PaperRun:
         self.steps: list[ForecastStep] = []
         self.waits_for: str | None = None  # None while there is a next step
         self.needs: Credential | None = None
+        self.attaches: tuple[Credential, ...] = ()
         self.drawn_anew = False
         self.verified_from: datetime | None = None  # the least that can be drawn for the next verification
 
@@ -85,7 +87,7 @@ class _PaperRun:
         match action:
             case Hold() | do.TakeClaim() | do.Drop() | do.LookUp() | do.Restore():
                 self._stop(action)
-            case do.DrawDueTime() | do.Stage() | do.Apply() | do.Publish() | do.Close() | do.Abandon():
+            case do.DrawDueTime() | do.Stage() | do.Apply() | do.Attach() | do.Publish() | do.Close() | do.Abandon():
                 self._attempt(action)
             case do.Prove() | do.Settle() | do.Verify() | do.DrawVerification() | do.Repair():
                 self._prove(action)
@@ -114,7 +116,9 @@ class _PaperRun:
                 self._step(f"set the old password of {action.credential.username} again", why)
                 self.waits_for = ""
 
-    def _attempt(self, action: do.DrawDueTime | do.Stage | do.Apply | do.Publish | do.Close | do.Abandon) -> None:
+    def _attempt(
+        self, action: do.DrawDueTime | do.Stage | do.Apply | do.Attach | do.Publish | do.Close | do.Abandon
+    ) -> None:
         facts, state = self.facts, self.facts.state
         match action:
             case do.DrawDueTime():
@@ -124,6 +128,8 @@ class _PaperRun:
                 self._stage(action)
             case do.Apply():
                 self._apply(action)
+            case do.Attach():
+                self._attach(action)
             case do.Publish():
                 self._publish(action.credential)
             case do.Close():
@@ -223,6 +229,15 @@ class _PaperRun:
         why = "its last answer is unknown" if attempt and attempt.uncertain else ""
         self._step(f"{_APPLIED_BY[action.verb]} {name} at {credential.account}", why)
         self._move(advance.after_apply(self.facts.state, credential, self.facts.now))
+
+    def _attach(self, action: do.Attach) -> None:
+        credential, state = action.credential, self.facts.state
+        name = "it" if credential.username == _NEW else credential.username
+        names = ", ".join(one.username for one in action.instead_of)
+        self._step(f"point every trunk that names {names} to {name}", "perhaps a trunk lets in only what it names")
+        self.attaches = action.instead_of
+        back = state.attempt is not None and not is_same_credential(credential, state.attempt.staged)
+        self._move(advance.after_reattach(state) if back else advance.after_attach(state, self.facts.now))
 
     def _publish(self, credential: Credential) -> None:
         self._step(f"publish it at {self.facts.target.path}", "devices read it there")

@@ -52,6 +52,16 @@ class Capabilities:
     password_limits: PasswordRules  # the strictest reading of the provider's pages
     username_pattern: str  # a regular expression that every username that we make must match
     expires: bool = False  # it accepts an end for a credential in advance and enforces it by itself
+    attaches: bool = False  # something else there names the credential that it lets in, such as a trunk
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What names a credential at a provider, and perhaps lets in no other one: a trunk."""
+
+    id: str
+    name: str  # in messages
+    credential_id: str  # that it names
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +172,14 @@ class Attempt:
     take_over: bool = False  # overwrite a consumer document that somebody else wrote
     uncertain: bool = False  # the answer to a call was lost: the provider may have the password
     refused: bool = False  # the provider definitely refuses this password: discard it once that is safe
-    put_back: bool = False  # `in-place`: it was not accepted in time, so the old password is set again
+    put_back: bool = False  # devices are out, and it was not accepted in time: what was in force before is put back
     applied_at: datetime | None = None  # when a call last put it into force; `in-place`: or may have done so
     proof: str = ""
     proved_at: datetime | None = None
     unasked_since: datetime | None = None  # since then nobody could be asked whether what was proved is still accepted
     handed_out: Credential | None = None  # by somebody else's consumer document, which `take_over` overwrites
+    attached_at: datetime | None = None  # since then nothing names what the target used before
+    detaches: bool = False  # what is published may no longer be named where devices log in: the staged one is
     stated: str = ""  # see `Origin`
 
     @property

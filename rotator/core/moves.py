@@ -49,7 +49,7 @@ def _leave(facts: Facts, former: FormerPath) -> Decision | None:
     document, published = facts.document_at(former.path), facts.state.published
     is_known = any(document.concerns(credential) for credential in _known(facts.state))
     if former.until <= facts.clocks.earliest:
-        return Withdraw(former, leaves_it=not is_known)
+        return Withdraw(former, leaves_it=document.exists and not document.withdrawn and not is_known)
     open_attempt = facts.state.attempt is not None  # its credential may be there already; it is not published yet
     has_password = published is not None and published.password is not None
     if published is not None and has_password and is_known and not open_attempt and not document.names(published):

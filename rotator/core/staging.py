@@ -83,13 +83,13 @@ def _unproved_hold(facts: Facts, request: Request | None) -> Hold | None:
     As many as that are set at first, too, before the first of them is proved. An emergency waits for neither: what
     leaked must end.
     """
-    account = facts.target.account
-    if request is None or request.compromised or facts.target.strategy is not Strategy.IN_PLACE:
+    account, in_place = facts.target.account, facts.target.strategy is Strategy.IN_PLACE
+    if request is None or request.compromised or not (in_place or facts.capabilities[account].attaches):
         return None
     if account in facts.unproved_accounts:
         message = f"{account} does not accept the passwords that were set last: find the cause at the provider"
         return Hold(HoldReason.UNPROVED, message, _later(facts, _SOON))
-    if account in facts.proving_accounts:
+    if in_place and account in facts.proving_accounts:
         message = f"the passwords that were set at {account} last are being proved"
         return Hold(HoldReason.PROVING, message, _later(facts, _NEXT))
     return None

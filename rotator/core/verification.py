@@ -93,8 +93,8 @@ def _ask(facts: Facts) -> Decision:
     published = facts.state.published
     if published is None:
         return Hold(HoldReason.UNVERIFIED, "nothing is published yet")
-    if gets_new_password(facts.state):
-        return Hold(HoldReason.UNVERIFIED, "the published credential is being given a new password")
+    if is_being_replaced(facts.state):
+        return Hold(HoldReason.UNVERIFIED, "the published credential is being replaced")
     if has_other_identity(facts, published):
         return Hold(HoldReason.UNVERIFIED, f"{published.account} is another account now and cannot be asked")
     if published.account not in facts.capabilities or published.account in facts.open_circuits:
@@ -102,9 +102,11 @@ def _ask(facts: Facts) -> Decision:
     return log_in_hold(facts, published.account) or Verify(published)
 
 
-def gets_new_password(state: TargetState) -> bool:
-    """True while the open attempt sets another password on what is published: a proof would show nothing."""
+def is_being_replaced(state: TargetState) -> bool:
+    """True while the open attempt may refuse what is published, as it takes its place: a proof would show nothing."""
     attempt, published = state.attempt, state.published
+    if attempt is not None and attempt.detaches:
+        return True
     if attempt is None or published is None or attempt.strategy is not Strategy.IN_PLACE:
         return False
     return is_same_credential(attempt.staged, published)

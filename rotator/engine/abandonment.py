@@ -1,6 +1,6 @@
 """Ends an open attempt because somebody asked for that, whatever has become of its account."""
 
-from rotator.core import attempt_ends
+from rotator.core import advance, attempt_ends
 from rotator.core.abandonment import Abandonment, AbandonmentImpossible, abandonment
 from rotator.core.answers import Done, Refusal, Refused
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
@@ -9,6 +9,7 @@ from rotator.core.facts import Facts
 from rotator.core.holding import Hold
 from rotator.core.model import Credential
 from rotator.core.origin import Origin
+from rotator.engine.attachment_effects import repoint
 from rotator.engine.attempt_effects import may_have_strays
 from rotator.engine.provider_caller import ProviderCaller, message_of
 from rotator.engine.session import Session
@@ -25,6 +26,9 @@ def give_up(
     who = origin.facts | {"attempt": attempt.id}
     caller.intend(AuditVerb.ABANDON, session.target, attempt.staged, **who)
     restored = plan.restores is not None and _restore(caller, session, plan.restores, who)
+    # Otherwise a trunk still names what is given up: the request is renewed, and the ledger holds its end.
+    if plan.reattaches is not None and repoint(caller, session, plan.reattaches, (attempt.staged,), **who):
+        session.note(advance.after_reattach(session.state))
     caller.record(AuditVerb.ABANDON, session.target, AuditOutcome.DONE, attempt.staged, detail=plan.consequence, **who)
     session.write(
         attempt_ends.after_giving_up(

@@ -99,12 +99,11 @@ def _make_sure_of_document(caller: ProviderCaller, session: Session, action: do.
     That another one is in use only the document says, and a standby of Vault that lags may have answered with the one
     of before. Check-and-set knows. Raises like `Session.write`.
     """
-    published, in_use, document = session.state.published, action.predecessor, session.consumer
+    published, in_use = session.state.published, action.predecessor
     if published is None or in_use is None or is_same_credential(in_use, action.credential):
         return
-    rotates = action.request.purpose is Purpose.ROTATE and is_same_credential(published, action.credential)
-    if rotates and document.password is not None:
-        session.write_consumer(replace(in_use, password=document.password), document.rotated_at)
+    if action.request.purpose is Purpose.ROTATE and is_same_credential(published, action.credential):
+        session.confirm(session.target.path)
         facts = {"path": session.target.path, "detail": "as it was read: check-and-set shows that it is the latest"}
         caller.record(AuditVerb.PUBLISH, session.target, AuditOutcome.DONE, in_use, **facts)
 
@@ -203,7 +202,7 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     # What was proved once is not given up because it cannot be asked again.
     puts_back = can_put_back(attempt, can) and not (not_asked and attempt.phase is Phase.PROVED)
     later = next_try(caller, session, answer)
-    if not waits and not not_asked and not is_spare(attempt):
+    if not waits and not not_asked and (attempt.detaches or not is_spare(attempt)):
         caller.throttles.note_unaccepted(session.target.name, attempt.staged.account)
     if puts_back and not waits:
         session.write(advance.after_unaccepted(session.state, f"not accepted within the propagation time: {message}"))

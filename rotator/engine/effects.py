@@ -3,7 +3,14 @@
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.engine import attempt_effects, in_place_effects, ledger_effects, move_effects, verification_effects
+from rotator.engine import (
+    attachment_effects,
+    attempt_effects,
+    in_place_effects,
+    ledger_effects,
+    move_effects,
+    verification_effects,
+)
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.session import Session
 
@@ -28,6 +35,8 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             attempt_effects.drop(caller, session, action)
         case do.Apply():
             attempt_effects.apply(caller, session, action)
+        case do.Attach():
+            attachment_effects.attach(caller, session, action)
         case do.Settle():
             in_place_effects.settle(caller, session, action)
         case do.Restore():

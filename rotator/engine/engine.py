@@ -17,7 +17,7 @@ from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import log_in_hold
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
 from rotator.core.origin import Origin
-from rotator.core.verification import gets_new_password
+from rotator.core.verification import is_being_replaced
 from rotator.engine import adoption
 from rotator.engine.abandonment import give_up
 from rotator.engine.attempt_effects import take_claim
@@ -181,7 +181,7 @@ class Engine:
 
         def prove() -> Answer[Proof] | None:
             published = session.state.published
-            if published is None or published.account not in self._capabilities or gets_new_password(session.state):
+            if published is None or published.account not in self._capabilities or is_being_replaced(session.state):
                 return None
             facts = self._facts(session)
             if has_other_identity(facts, published):

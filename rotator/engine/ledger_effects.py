@@ -9,9 +9,10 @@ from rotator.core import ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Cutoff, LedgerEntry
+from rotator.core.model import Credential, Cutoff, LedgerEntry
 from rotator.core.passwords import generate
 from rotator.core.secret import Secret
+from rotator.engine.attachment_effects import still_named
 from rotator.engine.provider_caller import ProviderCaller, message_of
 from rotator.engine.session import Session
 
@@ -65,9 +66,8 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
     if not caller.providers[account].capabilities.disables:
         session.write(ledger.after_new_password(session.state, entry, _new_password(caller, session), Cutoff.OVERWRITE))
         return
-    if not entry.compromised and not caller.throttles.admit_retirement():
+    if not _begin(caller, session, AuditVerb.DISABLE, entry, urgent=entry.compromised):
         return
-    _intend(caller, session, AuditVerb.DISABLE, entry)
     answer = caller.ask(
         account, ProviderVerb.DISABLE, lambda provider: provider.disable(entry.credential), urgent=entry.compromised
     )
@@ -83,9 +83,8 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
 def overwrite(caller: ProviderCaller, session: Session, action: do.Overwrite) -> None:
     """Sets the random password of a credential that must end, which nobody has but its ledger entry."""
     entry, credential = action.entry, action.entry.credential
-    if not entry.compromised and not caller.throttles.admit_retirement():
+    if not _begin(caller, session, AuditVerb.OVERWRITE, entry, urgent=entry.compromised):
         return
-    _intend(caller, session, AuditVerb.OVERWRITE, entry)
     answer = caller.ask(
         credential.account,
         ProviderVerb.SET_PASSWORD,
@@ -134,10 +133,9 @@ def _new_password(caller: ProviderCaller, session: Session) -> Secret:
 def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
     """Deletes a replaced credential, or a stray one that a lost create left behind."""
     entry, credential = action.entry, action.stray or action.entry.credential
-    if not action.urgent and not caller.throttles.admit_retirement():
-        return
     ended = replace(entry, credential=credential)
-    _intend(caller, session, AuditVerb.DELETE, ended)
+    if not _begin(caller, session, AuditVerb.DELETE, entry, stray=action.stray, urgent=action.urgent):
+        return
     answer = caller.ask(
         entry.credential.account,
         ProviderVerb.DELETE,
@@ -197,6 +195,35 @@ def _postpone(caller: ProviderCaller, session: Session, entry: LedgerEntry, answ
 def _record(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry, answer: Answer[Any]) -> None:
     outcome, detail = outcome_of(answer), message_of(answer)
     caller.record(verb, session.target, outcome, entry.credential, detail=detail, **_origin(entry))
+
+
+def _begin(
+    caller: ProviderCaller,
+    session: Session,
+    verb: AuditVerb,
+    entry: LedgerEntry,
+    *,
+    urgent: bool,
+    stray: Credential | None = None,
+) -> bool:
+    """Uses up one of this minute's retirements, unless it is urgent; False if none is left, or a trunk is in the way.
+
+    One that may not begin leaves its place to another. Raises StoreUnavailable if the audit does not allow it.
+    """
+    if not urgent and not caller.throttles.admit_retirement():
+        return False
+    begins, ended = False, replace(entry, credential=stray or entry.credential)
+    try:
+        named = still_named(caller, session, ended, _origin(entry))
+        if named is None:
+            _intend(caller, session, verb, ended)
+            begins = True
+    finally:
+        if not begins and not urgent:
+            caller.throttles.return_retirement()
+    if named is not None:
+        _postpone(caller, session, entry, named)
+    return begins
 
 
 def _intend(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry) -> None:

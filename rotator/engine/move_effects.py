@@ -49,13 +49,15 @@ def withdraw(caller: ProviderCaller, session: Session, action: do.Withdraw) -> N
     document = session.document_at(former.path)
     caller.intend(AuditVerb.WITHDRAW, session.target, path=former.path)
     try:
-        if not action.leaves_it:
+        if action.leaves_it:
+            session.confirm(former.path)  # or else a standby that lags would show what stood there before ours
+        else:
             session.withdraw(former.path, former.moved_to)
     except StoreDenied as error:
         _postpone(caller, session, AuditVerb.WITHDRAW, former, error)
         return
     session.write(moves.after_withdrawal(session.state, former, document, session.clocks().latest))
-    why = "it hands out nothing of this target" if action.leaves_it else ""
+    why = "it is not of this target, as check-and-set confirmed: written again as it was" if action.leaves_it else ""
     outcome = AuditOutcome.NOTICED if action.leaves_it else AuditOutcome.DONE
     caller.record(AuditVerb.WITHDRAW, session.target, outcome, path=former.path, moved_to=former.moved_to, detail=why)
 

@@ -61,7 +61,7 @@ class Places:
             was_in_doubt = self._in_doubt.pop(target, None) is not None
             was_in_flight = self._in_flight.pop(target, None) is not None
             was_unaccepted = self._unaccepted.pop(target, None) is not None
-            if attempt is not None and not is_spare(attempt):
+            if attempt is not None and (attempt.detaches or not is_spare(attempt)):
                 if attempt.phase is Phase.PROVED:
                     self._taken.pop(target, None)
                     self._refused.pop(target, None)

@@ -231,6 +231,14 @@ class Session:
         )
         self._keep(path, written)
 
+    def confirm(self, path: str) -> None:
+        """Writes the document at `path` again as it was read: check-and-set knows whether that is the latest.
+
+        Raises like `write`.
+        """
+        over = self.document_at(path)
+        self._keep(path, replace(over, version=self._store.confirm_consumer(path, over)))
+
     def withdraw(self, path: str, moved_to: str) -> None:
         """Takes the credential out of the document at `path`. Raises like `write`."""
         over = self.document_at(path)

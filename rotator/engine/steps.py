@@ -14,6 +14,7 @@ from rotator.core.facts import Facts, is_same_credential
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Purpose, Request, TargetState
 from rotator.core.verification import ends_by_itself, longest_asked
+from rotator.engine.attachment_effects import repoint
 from rotator.engine.attempt_effects import reassert
 from rotator.engine.conflicts import AFTER_CONFLICT, MOST_CONFLICTS
 from rotator.engine.effects import carry_out
@@ -108,18 +109,33 @@ class Steps:
         published credential is applied again, or else replaced.
         """
         touched, published = touched_by(action), session.state.published
+        if isinstance(action, do.Attach):
+            self._repair_late_attach(session, action)
         if touched is None or published is None or not is_same_credential(touched, published):
             return
         attempt = session.state.attempt
         under_way = attempt is not None and is_same_credential(touched, attempt.staged)
         harmless = isinstance(action, do.Apply) and touched.password == published.password
         if not under_way and not harmless and not reassert(self.at_once, session, published):
-            why = "a late call may have changed the published credential"
-            request = Request(Purpose.ROTATE, REPAIRED_BY, why, self.clock.now())
-            session.write(requesting.after_request(session.state, request, session.consumer))
-            self.caller.record(
-                AuditVerb.REQUEST_ROTATION, session.target, AuditOutcome.DONE, None, **request.origin.facts
-            )
+            self._request_repair(session, "a late call may have changed the published credential")
+
+    def _repair_late_attach(self, session: Session, action: do.Attach) -> None:
+        """Points trunks away from a credential that a late call may have pointed them to."""
+        attempt, published, late = session.state.attempt, session.state.published, action.credential
+        if attempt is not None and any(
+            one is not None and is_same_credential(one, late) for one in (attempt.staged, attempt.predecessor)
+        ):
+            return  # the open attempt looks at them itself
+        wanted = attempt.staged if attempt is not None and attempt.detaches else published
+        if wanted is None or wanted.account != late.account or is_same_credential(wanted, late):
+            return
+        if not repoint(self.at_once, session, wanted, (late,)):
+            self._request_repair(session, f"a late call may have pointed trunks to {late.username}")
+
+    def _request_repair(self, session: Session, why: str) -> None:
+        request = Request(Purpose.ROTATE, REPAIRED_BY, why, self.clock.now())
+        session.write(requesting.after_request(session.state, request, session.consumer))
+        self.caller.record(AuditVerb.REQUEST_ROTATION, session.target, AuditOutcome.DONE, None, **request.origin.facts)
 
 
 def _depends_on_document(action: do.Decision, state: TargetState) -> bool:

@@ -234,6 +234,12 @@ class Throttles:
             self._retired.append(at)
         return True
 
+    def return_retirement(self) -> None:
+        """Gives back the last one of this minute's retirements that was used up: it was not begun."""
+        with self._lock:
+            if self._retired:  # after a whole minute there is nothing to give back
+                self._retired.pop()
+
     def retirement_in(self, target: str) -> timedelta:
         """Returns when a target that found none left can try again: each has a turn, so they do not all come back."""
         at = self._clock.monotonic()

@@ -1,9 +1,11 @@
 """Which targets the status shows: filters and pages, for `/status` and `rotator status`. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 
 from rotator.core.model import Target
 from rotator.observe.target_figures import TargetSnapshot
@@ -13,6 +15,10 @@ PAGE = 200
 """The length of a page unless it is asked for."""
 LONGEST_PAGE = 1000
 _KEYS = ("limit", "after", "state", "account", "name", "label", "due_before")
+# Each pattern is tried on each target, and nobody else gets a page meanwhile.
+_MOST_WORDS = 20
+_LONGEST_WORD = 300
+_LIMIT = re.compile("[0-9]{1,4}")
 
 
 class StatusQueryError(ValueError):
@@ -42,7 +48,7 @@ class StatusQuery:
         """True unless the configuration alone says that a target is not asked for."""
         if self.accounts and target.account not in self.accounts:
             return False
-        if self.names and not any(fnmatchcase(target.name, pattern) for pattern in self.names):
+        if self.names and not any(_pattern(name).match(target.name) for name in self.names):
             return False
         return not self.labels or {f"{key}={value}" for key, value in target.labels}.issuperset(self.labels)
 
@@ -68,6 +74,8 @@ def parse(query: Mapping[str, Sequence[str]]) -> StatusQuery:
     unknown = sorted(set(query) - set(_KEYS))
     if unknown:
         raise StatusQueryError(f"no parameter {', '.join(unknown)}: use {', '.join(_KEYS)}")
+    if any(len(words) > _MOST_WORDS or any(len(word) > _LONGEST_WORD for word in words) for words in query.values()):
+        raise StatusQueryError(f"a filter has at most {_MOST_WORDS} words of at most {_LONGEST_WORD} characters")
     return StatusQuery(
         states=checked_states(query.get("state", ())),
         accounts=tuple(query.get("account", ())),
@@ -79,8 +87,13 @@ def parse(query: Mapping[str, Sequence[str]]) -> StatusQuery:
     )
 
 
+@lru_cache(maxsize=2 * _MOST_WORDS)  # `fnmatchcase` keeps 32,768 of them: those of a stranger would fill the memory
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(translate(text))
+
+
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > LONGEST_PAGE:
+    if _LIMIT.fullmatch(text) is None or int(text) > LONGEST_PAGE:
         raise StatusQueryError(f"limit is a number from 0 (only the summary) to {LONGEST_PAGE}")
     return int(text)
 

@@ -1,12 +1,12 @@
 """The base of all adapters: refuses verbs that a kind of credential lacks, and proves SIP passwords by SIP."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.model import Capabilities, Credential, Proof
+from rotator.core.model import Attachment, Capabilities, Credential, Proof
 from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.http.calls import HttpCall
@@ -16,6 +16,8 @@ from rotator.providers.http.transport import trusted
 from rotator.providers.options import AccountOptions, SipAccountOptions
 from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.proof import by_register
+
+_LISTING = (Wait.READING, Wait.CHANGING)  # the listing does not show it yet, and nothing is wrong with the provider
 
 
 class CredentialKind(ABC):
@@ -75,6 +77,14 @@ class CredentialKind(ABC):
         return self._not_offered
 
     def set_password(self, credential: Credential) -> Answer[Credential]:  # noqa: ARG002  # the port's signature
+        """Not offered."""
+        return self._not_offered
+
+    def attachments(self, of: Collection[Credential]) -> Answer[tuple[Attachment, ...]]:  # noqa: ARG002
+        """Not offered."""
+        return self._not_offered
+
+    def attach(self, credential: Credential, to: Sequence[Attachment]) -> Answer[None]:  # noqa: ARG002
         """Not offered."""
         return self._not_offered
 
@@ -138,7 +148,7 @@ def missing(listed: Answer[tuple[object, ...]], failure: Failure, what: str) -> 
         what: the credential, in words.
     """
     if not isinstance(listed, Done):
-        if isinstance(failure, Refused) and isinstance(listed, Retry) and listed.why is Wait.READING:
+        if isinstance(failure, Refused) and isinstance(listed, Retry) and listed.why in _LISTING:
             return listed
         return unconfirmed("the provider answered 404, but no listing confirms it", listed)
     return (
@@ -149,6 +159,6 @@ def missing(listed: Answer[tuple[object, ...]], failure: Failure, what: str) -> 
 def unconfirmed(message: str, why: Failure) -> Retry | Unknown:
     """Returns the answer for a change that could not be read back, with any wait that the provider asked for."""
     after = why.after if isinstance(why, Retry | Unknown) else None
-    if isinstance(why, Retry) and why.why is Wait.READING:  # nothing is wrong with the provider
+    if isinstance(why, Retry) and why.why in _LISTING:
         return Retry(Wait.PARTIAL, f"{message}: {why.message}", after)
     return Unknown(f"{message}: {why.message}", after)

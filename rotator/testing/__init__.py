@@ -2,11 +2,12 @@
 
 from rotator.testing.clock import FakeClock, FakeRandomness
 from rotator.testing.crash import Crash, CrashPoints
-from rotator.testing.provider import CHOSEN, GENERATED, FakeFault, FakeProvider
+from rotator.testing.provider import ATTACHING, CHOSEN, GENERATED, FakeFault, FakeProvider
 from rotator.testing.records import MemoryAudit, MemoryAuditStore, NullMeter
 from rotator.testing.store import MemoryStore
 
 __all__ = [
+    "ATTACHING",
     "CHOSEN",
     "GENERATED",
     "Crash",

@@ -1,13 +1,13 @@
 """A provider account in memory, with the capabilities, faults and crash points that a test asks for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.model import Capabilities, Credential, Proof
+from rotator.core.model import Attachment, Capabilities, Credential, Proof
 from rotator.core.passwords import PasswordRules
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
@@ -27,6 +27,7 @@ CHOSEN = Capabilities(
     password_limits=PasswordRules(),
     username_pattern=r"[A-Za-z0-9]+",
 )
+ATTACHING = replace(CHOSEN, attaches=True)
 GENERATED = replace(
     CHOSEN, chooses_password=False, sets_password=False, generates_password=True, re_enables=False, expires=True
 )
@@ -40,6 +41,7 @@ class FakeFault(Enum):
     UNREACHABLE = "no connection"
     RATE_LIMITED = "429"
     READING = "the listing is still being read"
+    CHANGING = "the listing changes while it is read"
     REFUSED = "the content is refused"
     UNAUTHORIZED = "the API key is refused"
 
@@ -72,6 +74,8 @@ class FakeProvider:
         self.slow_to_accept = 0  # this many proofs come too early
         self.dead = False  # no connection is made any more
         self.folds_case = False  # it stores usernames in lower case
+        self.trunks: dict[str, str | None] = {}  # the id of the credential that each one names
+        self.attached_only = False  # no credential is accepted that no trunk names
         self._account = account
         self._next = 0
 
@@ -84,7 +88,13 @@ class FakeProvider:
 
     def accepts(self, username: str | None, password: Secret | None) -> bool:
         """True if a device could log in with these."""
-        return any(h.username == username and h.password == password and h.enabled for h in self.credentials.values())
+        return any(
+            h.username == username and h.password == password and h.enabled and self._is_let_in(h.id)
+            for h in self.credentials.values()
+        )
+
+    def _is_let_in(self, identity: str) -> bool:
+        return not self.attached_only or identity in self.trunks.values()
 
     def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
         """Lists everything."""
@@ -133,6 +143,22 @@ class FakeProvider:
     def delete(self, credential: Credential) -> Answer[None]:
         """Deletes."""
         return self._do("delete", lambda: self._delete(credential))
+
+    def attachments(self, of: Collection[Credential]) -> Answer[tuple[Attachment, ...]]:
+        """Looks at the trunks."""
+        ids = {one.id for one in of}
+        return self._do(
+            "attachments",
+            lambda: Done(
+                tuple(
+                    Attachment(trunk, f"trunk {trunk}", one) for trunk, one in self.trunks.items() if one and one in ids
+                )
+            ),
+        )
+
+    def attach(self, credential: Credential, to: Sequence[Attachment]) -> Answer[None]:
+        """Points trunks to the credential."""
+        return self._do("attach", lambda: self._attach(credential, to))
 
     def prove(self, credential: Credential) -> Answer[Proof]:
         """Returns a proof if the credential is accepted."""
@@ -194,6 +220,12 @@ class FakeProvider:
         stored.expires_at = at
         return Done(None)
 
+    def _attach(self, credential: Credential, to: Sequence[Attachment]) -> Answer[None]:
+        if credential.id not in self.credentials:
+            return Refused(Refusal.INVALID, "no such credential")
+        self.trunks |= dict.fromkeys([one.id for one in to], credential.id)
+        return Done(None)
+
     def _disable(self, credential: Credential) -> Answer[None]:
         stored = self.credentials.get(credential.id or "")
         if stored is None:
@@ -214,6 +246,9 @@ class FakeProvider:
         if self.slow_to_accept > 0:
             self.slow_to_accept -= 1
             return Retry(Wait.NOT_YET, "not accepted yet")
+        if not self.capabilities.proof.tries_password:
+            listed = any(one.id == credential.id and one.enabled for one in self.credentials.values())
+            return Done(self.capabilities.proof) if listed else Retry(Wait.NOT_YET, "not listed")
         accepted = self.accepts(credential.username, credential.password)
         return Done(CHOSEN.proof) if accepted else Retry(Wait.NOT_YET, "not accepted")
 
@@ -223,6 +258,7 @@ _FAULTS: dict[FakeFault | None, Answer[Any]] = {
     FakeFault.UNREACHABLE: Retry(Wait.UNREACHABLE, "no connection"),
     FakeFault.RATE_LIMITED: Retry(Wait.RATE_LIMITED, "too many requests", timedelta(seconds=7)),
     FakeFault.READING: Retry(Wait.READING, "the listing is still being read", timedelta(seconds=5)),
+    FakeFault.CHANGING: Retry(Wait.CHANGING, "the listing changes while it is read", timedelta(seconds=5)),
     FakeFault.REFUSED: Refused(Refusal.INVALID, "the content was refused"),
     FakeFault.UNAUTHORIZED: Refused(Refusal.AUTHENTICATION, "the API key was refused"),
 }

@@ -152,6 +152,11 @@ class MemoryStore:
             ),
         )
 
+    def confirm_consumer(self, path: str, over: ConsumerDocument) -> int:
+        """Writes it again by check-and-set."""
+        again = replace(over, version=over.version + 1, written_at=self.now(), ends_at=self._end())
+        return self._write(path, over, again)
+
     def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:  # noqa: ARG002
         """Takes the credential out by check-and-set."""
         return self._write(

@@ -5,7 +5,7 @@ on. `_audit/<day>/index` names the segments of a day. Only its process writes a 
 full, so a flush is one write. A few are needed once more when a segment begins.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -13,9 +13,9 @@ from typing import Any
 from rotator.core import audit_chain
 from rotator.core.audit_chain import DayIndex, Line, Segment, StoredDay
 from rotator.core.secret import Secret
-from rotator.ports import Conflict, Randomness, StoreCorrupt, StoreDeleted
+from rotator.ports import Conflict, Randomness, StoreCorrupt, StoreDeleted, StoreDenied
 from rotator.vault.client import VaultClient
-from rotator.vault.kv import KeyValue, KvDocument
+from rotator.vault.kv import KeyValue, KvDocument, OlderVersion
 
 _KEY, _INDEX = "key", "index"
 _FULL = 32_768  # characters in a segment: each flush writes the whole segment again
@@ -116,6 +116,11 @@ class VaultAuditStore:
             self._kv.write("write_audit", path, _document(fresh), opened.segment.version)
         except Conflict:
             return self._after_conflict(opened, path, lines)
+        except (OlderVersion, StoreDenied):
+            if not self._is_gone(path):
+                raise
+            self._begin_anew(opened)
+            return lines
         self._open, self._last = replace(opened, segment=fresh), lines[count - 1].seq
         return lines[count:]
 
@@ -123,10 +128,27 @@ class VaultAuditStore:
         """Goes on after what an earlier write has stored, or in another document if somebody else wrote this one."""
         there = _segment(opened.segment.name, self._kv.read("read_audit", path))
         if there is None or there.mac != audit_chain.segment_mac(self._known(), there.name, there.version, there.lines):
-            self._open = _Open(opened.day, Segment(f"{opened.segment.name}-{self._client.nonce()}", 0, (), ""))
+            self._begin_anew(opened)
             return lines
         self._open = replace(opened, segment=there)
         return [line for line in lines if line.text not in there.lines]
+
+    def _is_gone(self, path: str) -> bool:
+        """Returns True if somebody has removed a document that was there. To write it anew is not allowed."""
+        try:
+            self._kv.read("read_audit", path)
+        except OlderVersion:  # for seconds: no standby lags that long
+            return True
+        return False
+
+    def _begin_anew(self, opened: _Open) -> None:
+        """Goes on in another document, and stores there again what somebody has taken out of Vault.
+
+        The day's index still names the one that is gone.
+        """
+        chain_and_first = "-".join(opened.segment.name.split("-")[:2])
+        name = f"{chain_and_first}-{self._client.nonce()}"
+        self._open = _Open(opened.day, Segment(name, 0, opened.segment.lines, ""))
 
     def _add_to_index(self) -> None:
         if self._open is None or self._open.indexed or not self._open.segment.version:
@@ -156,18 +178,21 @@ class VaultAuditStore:
         self._open = replace(self._open, indexed=True)
 
     def read(self) -> Iterable[StoredDay]:
-        """Yields everything that Vault has, day by day. Raises StoreError."""
+        """Yields everything that Vault has, day by day, each document when it is asked for. Raises StoreError."""
         for day in self._days():
+            # Before the documents themselves: a process names one here after it has written it.
+            index = self._read_index(day)
             names = [name for name in self._kv.list("list_audit", f"{self._folder}/{day}") if name != _INDEX]
-            read = {name: self._kv.read("read_audit", f"{self._folder}/{day}/{name}") for name in names}
-            # One without a version was announced, and never written.
-            found = {name: _segment(name, document) for name, document in read.items() if document.version}
-            yield StoredDay(
-                day,
-                _index(day, self._kv.read("read_audit_index", f"{self._folder}/{day}/{_INDEX}")),
-                tuple(segment for segment in found.values() if segment is not None),
-                tuple(name for name, segment in found.items() if segment is None),
-            )
+            yield StoredDay(day, index or self._read_index(day), self._segments(day, names))
+
+    def _read_index(self, day: str) -> DayIndex | None:
+        return _index(day, self._kv.read("read_audit_index", f"{self._folder}/{day}/{_INDEX}"))
+
+    def _segments(self, day: str, names: Iterable[str]) -> Iterator[Segment | str]:
+        for name in names:
+            document = self._kv.read("read_audit", f"{self._folder}/{day}/{name}")
+            if document.version:  # one without was announced, and never written
+                yield _segment(name, document) or name
 
     def days_until(self, last: date) -> tuple[str, ...]:
         """Returns the days up to `last` of which Vault has something. Raises StoreError."""

@@ -1,6 +1,7 @@
 """An embedded OpenBao server: in memory for the demo and tests, or persistent and self-unsealing."""
 
 import contextlib
+import os
 import secrets
 import socket
 import tempfile
@@ -181,6 +182,10 @@ class EmbeddedVault:
             return Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="rotator-vault-")))
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._data_dir.stat().st_uid != os.geteuid():
+                raise EmbeddedError(
+                    f"data_dir {self._data_dir} belongs to another user, who could read it: use your own"
+                )
             names = {entry.name for entry in self._data_dir.iterdir()}
             if names - _IGNORED_FILES and not names & _SERVER_FILES:
                 raise EmbeddedError(f"data_dir {self._data_dir} contains other files: use an empty directory")

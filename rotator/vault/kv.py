@@ -11,9 +11,14 @@ from datetime import datetime
 from typing import Any
 
 from rotator.ports import Conflict, StoreDenied, StoreUnavailable
-from rotator.vault.client import Absent, VaultClient, VaultRequest, extract, extract_moment
+from rotator.vault.answers import Absent, VaultRequest, extract, extract_moment
+from rotator.vault.client import VaultClient
 
 _STANDBY_LAG = 0.15  # seconds; measured on a healthy cluster: median 0.08, maximum 0.11
+
+
+class OlderVersion(StoreUnavailable):
+    """Vault shows an older version than before: a standby lags, or somebody has removed or replaced the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,7 @@ class KeyValue:
     def _newest_of(self, operation: str, path: str) -> KvDocument:
         document = self._get(operation, path)
         if not self._saw(path, document.version):
-            raise StoreUnavailable(
+            raise OlderVersion(
                 f"{self._mount}/{path}: stale standby: it returns version {document.version} after a newer one; "
                 "if the document was removed or restored on purpose, restart rotator"
             )
@@ -165,7 +170,7 @@ class KeyValue:
             return document.version
         if document.version > cas:
             raise conflict
-        raise StoreUnavailable(
+        raise OlderVersion(
             f"{self._mount}/{path}: stale standby: it refuses a write over version {cas} and returns version "
             f"{document.version}; or the document was removed since it was read"
         )

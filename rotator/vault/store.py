@@ -12,7 +12,7 @@ from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
 from rotator.core.secret import Secret
 from rotator.core.waves import Wave
-from rotator.ports import StoreCorrupt, StoreDenied, StoreError, Versioned
+from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, Versioned
 from rotator.vault.client import VaultClient
 from rotator.vault.documents import (
     decode_bell,
@@ -179,6 +179,16 @@ class VaultStore:
         Raises StoreError.
         """
         return self._write_consumer(path, encode_consumer(credential, at, over.kept), over)
+
+    def confirm_consumer(self, path: str, over: ConsumerDocument) -> int:
+        """Writes the consumer document again exactly as it stands there, if that is the version of `over`.
+
+        Raises StoreError.
+        """
+        document = self._kv.read("read_consumer", path)  # with what is not of our form
+        if document.data is None or document.version != over.version:
+            raise Conflict(f"{path} is at version {document.version}, not {over.version}")
+        return self._write_consumer(path, document.data, over)
 
     def withdraw_consumer(self, path: str, at: datetime, moved_to: str, over: ConsumerDocument) -> int:
         """Takes the credential out of the consumer document over the version of `over`, and says so in it.

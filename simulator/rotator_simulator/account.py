@@ -6,11 +6,12 @@ Kept in memory and thread-safe. It knows nothing of HTTP, of SIP messages, or of
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
+from typing import Literal, TypeAlias
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock
@@ -18,6 +19,10 @@ from rotator_simulator.validity import PasswordPeriods
 
 ExtraValue = str | int | float | bool | None
 """A provider's additional value of a credential: an alias, a connection's id."""
+
+
+ListingOrder: TypeAlias = Literal["oldest", "newest", "changed"]
+"""Which credential is listed first; "changed": the one that was changed last."""
 
 
 class NotFound(Exception):
@@ -113,6 +118,8 @@ class SimulatedAccount:
         self._calls: dict[str, str] = {}
         self._unrelated: set[str] = set()
         self._bindings: dict[str, dict[str, Binding]] = {}
+        self.lets_in: Callable[[SimulatedCredential, Propagation], bool] = lambda _, __: True
+        """Whether the SIP side lets an enabled credential in; a provider may ask for more than that."""
 
     def create(
         self,
@@ -155,6 +162,13 @@ class SimulatedAccount:
         """Returns the credentials of one kind, or all of them, oldest first."""
         with self._lock:
             return tuple(one for one in self._credentials.values() if kind in (None, one.kind))
+
+    def listed(self, kind: str, order: ListingOrder) -> tuple[SimulatedCredential, ...]:
+        """Returns the credentials of one kind in the order of a listing."""
+        oldest_first = self.credentials(kind)
+        if order == "changed":
+            return tuple(sorted(oldest_first, key=lambda one: one.updated, reverse=True))
+        return oldest_first if order == "oldest" else oldest_first[::-1]
 
     def by_username(self, username: str) -> SimulatedCredential:
         """Returns the credential with this username, of any kind. Raises NotFound."""
@@ -261,6 +275,8 @@ class SimulatedAccount:
             valid = self._periods.valid(username, old=propagation.old, new=propagation.new)
             same_name = [one for one in self._credentials.values() if one.username == username]
             usable = any(one.enabled and not self.has_ended(one) for one in same_name)
+            if same_name and not any(self.lets_in(one, propagation) for one in same_name):
+                valid = ()
             return LoginState(valid, disabled=bool(same_name) and not usable)
 
     def has_ended(self, credential: SimulatedCredential) -> bool:

@@ -53,6 +53,14 @@ class InBao(MemoryStore):
             self._lose()
         return written
 
+    def confirm_consumer(self, path: str, over: ConsumerDocument) -> int:
+        self._fail()
+        with self.points.around("write consumer"):
+            written = self._vault.confirm_consumer(path, over)
+            self.consumers[path] = self._vault.read_consumer(path)
+            self._lose()
+        return written
+
     def withdraw_consumer(self, path: str, at, moved_to: str, over: ConsumerDocument) -> int:
         self._fail()
         with self.points.around("write consumer"):

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from interleaving import BoundaryInvariants
-from simulated_accounts import ProviderAccount, SimulatedHarness, StoredCredential
+from simulated_accounts import LAG, ProviderAccount, SimulatedHarness, StoredCredential
 
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Credential, Ending, Strategy, Target, TargetState
 from rotator.core.secret import Secret
+
+POINTED_BACK = timedelta(seconds=LAG.old)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class TargetInvariants(BoundaryInvariants):
         self._handed_out: dict[str, tuple[int, str | None, Secret | None]] = {}  # by path
         self.broken_by_people: dict[str, int] = {}  # by path, the version whose credential people touched
         self._owed: dict[str, OwedOverlap] = {}
+        self._detached: list[tuple[Credential, datetime]] = []  # what trunks were pointed to, and until when
 
     @property
     def state(self) -> TargetState | None:
@@ -103,6 +106,10 @@ class TargetInvariants(BoundaryInvariants):
         kept = [entry.credential for entry in (state.ledger if state else ()) if entry.ending is Ending.FORGET]
         if attempt is not None and attempt.strategy is Strategy.IN_PLACE:
             kept.append(attempt.staged)
+        # The same holds where a trunk lets in only what it names; devices follow late when it is pointed back.
+        if attempt is not None and attempt.detaches:
+            self._detached = [(attempt.staged, self.harness.clock.now() + POINTED_BACK)]
+        kept += [one for one, until in self._detached if until > self.harness.clock.now()]
         # In place there is one password and no overlap; but Vault holds it at every moment.
         stored = any(self.accepts(one.username, one.password) for one in kept)
         assert stored, f"what is published is not accepted, {label}"
@@ -122,7 +129,10 @@ class TargetInvariants(BoundaryInvariants):
         if now == before:
             return
         version, username, password = before
-        owed = not emergency and version > self.broken_by_people.get(path, 0)  # what people broke is in nobody's use
+        attached_only = any(one.attached_only for one in self.harness.accounts.values())  # there is no overlap then
+        owed = (
+            not emergency and not attached_only and version > self.broken_by_people.get(path, 0)
+        )  # what people broke is in nobody's use
         if username is not None and password is not None and username != now[1] and owed:
             self._owed[username] = self._owed_overlap(username, password)
         self._owed.pop(now[1] or "", None)
@@ -201,6 +211,8 @@ class InvariantChecker:
             assert one.accepts(one.consumer.username, one.consumer.password), f"published and refused, {where}"
             assert list(one.documents) == [one.target.path], f"a document at a former path stays, {where}"
             published.add(state.published.id)
+        theirs = {identity for account in self.harness.accounts.values() for identity in account.bystanders}
+        assert self._named() <= {*published, *theirs}, f"a trunk names another one, {where}"
         self._no_orphan_at_rest(published, where, closed)
         self._no_password_told(where)
 
@@ -245,11 +257,18 @@ class InvariantChecker:
         self, key: "CredentialKey", stored: StoredCredential, states: tuple[TargetState, ...], label: str
     ) -> None:
         assert is_in_ledger(states, key, stored), f"{stored.username} was ended, and no ledger names it, {label}"
+        emergency = any(entry.compromised for one in self._each if one.state for entry in one.state.ledger)
+        assert emergency or key[1] not in self._named(), f"a trunk still named it, {label}"
         for one in self._each:
             published = one.state.published if one.state else None
             assert not denotes(published, key, stored), f"what is published was ended, {label}"
             out = [(document.username, document.password) for document in one.documents.values()]
             assert (stored.username, stored.password) not in out, f"what is handed out was ended, {label}"
+
+    def _named(self) -> set[str | None]:
+        """What trunks name, where they are shown; not where people delete what is named, or move the target away."""
+        hidden = ("trunks_status", 403) in self.harness.setup.readings
+        return set() if hidden or len(self.harness.accounts) > 1 else self.harness.provider.named_by_trunks()
 
     def _snapshot(self) -> "ProviderSnapshot":
         return {

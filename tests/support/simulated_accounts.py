@@ -244,6 +244,15 @@ class ProviderAccount:
             for record in self.account.credentials(self.record_kind)
         }
 
+    @property
+    def attached_only(self) -> bool:
+        """True where a trunk lets in only the credential that it names."""
+        return isinstance(self.api, VobizApi) and self.api.readings.attached_only
+
+    def named_by_trunks(self) -> set[str | None]:
+        """The ids that trunks name."""
+        return {one.credential for one in self.api.trunks.of(self.account)} if isinstance(self.api, VobizApi) else set()
+
     def pass_time(self, now: datetime) -> None:
         """The simulation reads the clock by itself."""
 
@@ -253,9 +262,11 @@ class ProviderAccount:
             self.api.add(self.account.name, username, password, [("Orders", "API_PROXY")])
         else:
             extra = {"connection_id": "17", "name": "", "tag": "", "connection_name": username}
-            self.account.create(
+            made = self.account.create(
                 self.record_kind, username, password, extra if isinstance(self.api, TelnyxApi) else None
             )
+            if isinstance(self.api, VobizApi) and self.record_kind == "credential":
+                self.api.trunks.add(self.account, f"for-{username}", made.id)
         self.initial = dict(self.stored_credentials())
 
     def start_call_on(self, number: int) -> None:
@@ -315,17 +326,24 @@ def _application(api: Any) -> Flask:
     return application
 
 
-def vobiz(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount:
+def vobiz_without_registrar(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount:
+    """A Vobiz account whose credentials are proved by a look at the listing."""
+    return vobiz(kind, name, clock, registers=False, **readings)
+
+
+def vobiz(kind: str, name: str, clock: Any, *, registers: bool = True, **readings: Any) -> ProviderAccount:
     """A Vobiz account whose passwords are proved by a SIP REGISTER."""
     account = SimulatedAccount(f"MA_{name}", TOKEN, clock)
     api = VobizApi([account], clock)
     api.read_as(**readings)
     _current.serve(api.realms(), clock)
-    where = {"registrar": registrar().address, "sip_transport": "udp"}
+    where = {"registrar": registrar().address, "sip_transport": "udp"} if registers else {}
     options = account_options(kind, TOKEN, base_url=BASE, auth_id=account.name, **where)
+    # Without a log-in nothing is waited for.
+    lag = LAG if registers else Propagation()
     record_kind = "endpoint" if kind == "vobiz-endpoint" else "credential"
     transport = FaultyTransport(_application(api), lambda: clock)
-    return ProviderAccount(kind, clock, transport, api, options, account, lambda record: record.id, record_kind, LAG)
+    return ProviderAccount(kind, clock, transport, api, options, account, lambda record: record.id, record_kind, lag)
 
 
 def telnyx(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount:
@@ -374,6 +392,7 @@ class Setup:
 
     def __str__(self) -> str:
         said = "".join(f", {name}={value}" for name, value in self.readings)
+        said += ", without a registrar" if self.make is vobiz_without_registrar else ""
         return f"{self.kind} {self.strategy.value}{said}"
 
     @property
@@ -411,7 +430,14 @@ OTHER_READINGS = (
             ("delete_status", 200),
             ("list_longest_page", 1),
             ("empty_not_found", True),
+            ("attached_only", True),
+            ("trunks_status", 403),
+            ("trunk_update_shows_credential", False),
         )
+    )
+    + tuple(
+        Setup("vobiz", strategy, vobiz_without_registrar, readings=(("attached_only", True),))
+        for strategy in (Strategy.REPLACE, Strategy.ALTERNATING)
     )
     + tuple(
         Setup("apinizer", strategy, apinizer, readings=((name, value),))

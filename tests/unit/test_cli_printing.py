@@ -45,3 +45,18 @@ def test_markup_in_a_name_is_printed_as_it_is(capsys):
     made.add_row("[bold]office[/bold] :smile:")
     print_table(made)
     assert "[bold]office[/bold] :smile:" in capsys.readouterr().out
+
+
+def test_a_name_stays_in_one_piece_and_nothing_is_cut_off(capsys, monkeypatch):
+    from rotator.cli.printing import print_table  # noqa: PLC0415 - binds standard output when it is called
+
+    monkeypatch.setenv("COLUMNS", "60")
+    made = table("Target", "State", "Next rotation", times="Next rotation")
+    made.add_row("contact-centre", "waits for the provider to answer again", "2027-02-13 18:02")
+    made.add_row("n" * 70, "idle", "in 5 min")
+    print_table(made)
+    shown = capsys.readouterr().out
+    assert "contact-centre " in shown
+    assert all(word in shown for word in ("waits", "for", "the", "provider", "to", "answer", "again", "2027-02-13"))
+    assert shown.count("n" * 24) == 2  # a longer one folds
+    assert max(map(len, shown.splitlines())) <= 60

@@ -7,15 +7,18 @@ contradict each other in places; this code handles every reading.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from rotator.core.answers import Answer, Done, Unknown
 from rotator.core.model import Credential
 from rotator.core.selection import ListedCredential
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
-from rotator.providers.http.directory import Directory, ListedEntry, Page, Question
+from rotator.providers.http.directory import Directory
+from rotator.providers.http.pages import ListedEntry, Page, Question
 from rotator.providers.http.replies import Failure, HttpReply, failure
+
+T = TypeVar("T")
 
 _HINT = "Vobiz also answers this if the account's id or the letter case of the path is wrong"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
@@ -23,7 +26,7 @@ _REALM = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")  # always below a doma
 _LONGEST_NAME = 255
 # The default is 20; the largest `limit` is documented only for another listing (Applications: 100). If 100 is rejected,
 # the default is used; if it is silently reduced, reading continues after the items received.
-_SIZES = (100, 20)
+SIZES = (100, 20)
 # No current page has a request for a single credential, but an older SDK of Vobiz's (vobiz-python 0.1.1).
 _NO_SUCH_REQUEST = (400, 401, 403, 404, 405, 501)
 UNREADABLE = "the listing cannot be read: it does not have the documented form"
@@ -62,7 +65,7 @@ def read_object(body: Any, resource: VobizResource) -> VobizRecord | None:
     """Reads an object; None if a required field is missing or has the wrong type."""
     if not isinstance(body, dict):
         return None
-    identity, username = _read_id(body.get(resource.key)), _read_name(body)
+    identity, username = read_id(body.get(resource.key)), _read_name(body)
     enabled, realm = body.get("enabled"), body.get("realm")
     if identity is None or username is None:
         return None
@@ -72,7 +75,8 @@ def read_object(body: Any, resource: VobizResource) -> VobizRecord | None:
     return VobizRecord(identity, username, bool(enabled) if resource.switchable else True, named)
 
 
-def _read_id(value: Any) -> str | None:
+def read_id(value: Any) -> str | None:
+    """Returns an id that can be part of a path, as text; None if it is none."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return value if isinstance(value, str) and _ID.fullmatch(value) else None
@@ -81,6 +85,20 @@ def _read_id(value: Any) -> str | None:
 def _read_name(body: Mapping[str, Any]) -> str | None:
     name = body.get("username")
     return name if isinstance(name, str) and name.isprintable() and 0 < len(name) <= _LONGEST_NAME else None
+
+
+def fill(page: Page[T], body: Any, entry: Callable[[Any], ListedEntry[T]]) -> bool:
+    """Adds what one page of a listing shows; False if it does not have the documented form."""
+    if not isinstance(body, dict) or not isinstance(body.get("objects"), list):
+        return False
+    meta = body.get("meta")
+    totals = [meta[key] for key in ("total", "total_count") if key in meta] if isinstance(meta, dict) else []
+    if not all(type(total) is int and total >= 0 for total in totals):
+        return False
+    page.total = totals[0] if totals else None
+    for one in body["objects"]:
+        page.add(entry(one))
+    return True
 
 
 def failed(reply: HttpReply) -> Failure:
@@ -95,7 +113,7 @@ class VobizListing:
     def __init__(self, http: Http, resource: VobizResource) -> None:
         """Prepares the requests without connecting."""
         self._resource = resource
-        self._directory: Directory[VobizRecord] = http.directory(resource.listing, _SIZES)
+        self._directory: Directory[VobizRecord] = http.directory(resource.listing, SIZES)
 
     def find(self, call: HttpCall, wanted: Credential) -> Answer[tuple[VobizRecord, ...]]:
         """Returns the objects with the id, or else the username; none only if the listing certainly has none."""
@@ -140,26 +158,14 @@ class VobizListing:
             return reply
         if not reply.ok:
             return failed(reply)
-        return None if self._fill(page, reply.body) else Unknown(UNREADABLE)
-
-    def _fill(self, page: Page[VobizRecord], body: Any) -> bool:
-        if not isinstance(body, dict) or not isinstance(body.get("objects"), list):
-            return False
-        meta = body.get("meta")
-        totals = [meta[key] for key in ("total", "total_count") if key in meta] if isinstance(meta, dict) else []
-        if not all(type(total) is int and total >= 0 for total in totals):
-            return False
-        page.total = totals[0] if totals else None
-        for entry in body["objects"]:
-            page.add(self._entry(entry))
-        return True
+        return None if fill(page, reply.body, self._entry) else Unknown(UNREADABLE)
 
     def _entry(self, body: Any) -> ListedEntry[VobizRecord]:
         record = read_object(body, self._resource)
         if record is not None:
             return ListedEntry({"id": record.id, "username": record.username}, record)
         known = body if isinstance(body, dict) else {}
-        return ListedEntry({"id": _read_id(known.get(self._resource.key)), "username": _read_name(known)}, None)
+        return ListedEntry({"id": read_id(known.get(self._resource.key)), "username": _read_name(known)}, None)
 
 
 def _listed(record: VobizRecord) -> ListedCredential:

@@ -4,12 +4,12 @@ Vobiz's pages contradict each other. So each method relies only on what an answe
 show, and sends a request in the other documented form if the first was rejected or ignored.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.model import Credential, Proof
+from rotator.core.model import Attachment, Credential, Proof
 from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind, missing, unconfirmed
@@ -19,6 +19,7 @@ from rotator.providers.http.replies import Failure, HttpReply, codes
 from rotator.providers.vobiz import api
 from rotator.providers.vobiz.api import VobizRecord
 from rotator.providers.vobiz.options import VobizOptions
+from rotator.providers.vobiz.trunks import VobizTrunks
 
 _UNUSABLE = Refused(Refusal.INVALID, "the credential lacks an id or a password that can be sent")
 
@@ -36,6 +37,7 @@ class VobizCredentials(SipCredentialKind):
         # The one path with `trunks/` in it (Retrieve all Credentials).
         self._resource = api.VobizResource(options.path("trunks", "credentials"), self._path, key="id", switchable=True)
         self._listing = api.VobizListing(http, self._resource)
+        self._trunks = VobizTrunks(options, http)
 
     def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
         """Reads the listing."""
@@ -94,6 +96,14 @@ class VobizCredentials(SipCredentialKind):
         if api.usable_id(credential) is None:
             return _UNUSABLE
         return _with_facts(credential, self._enable(self._http.call(), credential))
+
+    def attachments(self, of: Collection[Credential]) -> Answer[tuple[Attachment, ...]]:
+        """Reads which trunks name one of these."""
+        return self._trunks.naming(of)
+
+    def attach(self, credential: Credential, to: Sequence[Attachment]) -> Answer[None]:
+        """Points the trunks to the credential."""
+        return self._trunks.point(credential, to)
 
     def disable(self, credential: Credential) -> Answer[None]:
         """Disables the credential, first without its password, so that nothing else changes."""

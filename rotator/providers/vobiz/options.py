@@ -77,6 +77,7 @@ class VobizOptions(VobizBaseOptions):
             # Create and Update Credential: 8 characters or more. The console's form: 20 at most, a special character.
             password_limits=PasswordRules(shortest=8, longest=20, symbol=1, symbols=_CONSOLE_SYMBOLS),
             username_pattern=_USERNAMES,
+            attaches=True,
         )
 
 

@@ -67,7 +67,7 @@ class Records:
 
 
 def checked(access: VaultAccess) -> CheckedAudit:
-    check = AuditCheck(access.audit.key(), in_vault=True)
+    check = AuditCheck(access.audit.key())
     check.stored(access.audit.read())
     return check.result()
 
@@ -180,7 +180,31 @@ def test_a_document_that_somebody_else_has_written_is_left_as_it_is(bao: Bao, ac
     assert stored(bao, path)["lines"] == ["rubbish"]
     result = checked(access)
     assert any("written by somebody else" in problem.what for problem in result.problems)
-    assert result.records == 2
+    assert result.records == 4  # what somebody wrote over is stored again
+
+
+@pytest.mark.parametrize("afterwards", ["nothing", "rubbish"])
+def test_a_process_whose_document_somebody_removes_goes_on_at_once_and_the_removal_shows(
+    bao: Bao, rights: str, access: VaultAccess, afterwards: str
+) -> None:
+    log = AuditLog([], FakeClock(), FakeRandomness(), Redactor())
+    log.attach(access.audit, {})
+    for number in range(3):
+        log.record("publish", "phone", "done", number=number)
+        assert log.flush()
+    (path,) = segments(bao)
+    bao.call("DELETE", f"secret/metadata/{path}")
+    if afterwards == "rubbish":
+        bao.call("POST", f"secret/data/{path}", {"data": {"lines": [], "mac": ""}})
+    log.record("disable", "phone", "done")
+    assert log.flush(), log.status.problem
+    result = checked(process(bao, rights))
+    (problem,) = result.problems
+    name = path.rpartition("/")[2]
+    what = "this document was removed" if afterwards == "nothing" else "written by somebody else"
+    assert problem.place.endswith(f"/{name}")
+    assert what in problem.what
+    assert result.records == 5  # the process still had those that were removed, and has stored them again
 
 
 def test_old_days_leave_vault_and_that_is_on_record_before(bao: Bao, access: VaultAccess) -> None:

@@ -26,8 +26,8 @@ from rotator.core.model import Claim, Credential, TargetState
 from rotator.core.secret import Secret
 from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, StoreUnavailable
 from rotator.vault.admin import VaultAdmin
+from rotator.vault.answers import VaultRequest
 from rotator.vault.auth import Token
-from rotator.vault.client import VaultRequest
 from rotator.vault.policy import rotator_policy
 from rotator.vault.process import EmbeddedError
 from rotator.vault.transport import Connection
@@ -154,6 +154,20 @@ class TestDocuments:
         with pytest.raises(Conflict):
             session.store.write_consumer(path, credential(), AT, over)
         assert session.store.read_consumer(path).username == "by hand"
+
+    def test_a_consumer_document_of_somebody_else_is_confirmed_as_it_is_or_a_conflict(
+        self, bao: Bao, session: VaultAccess, name: str
+    ) -> None:
+        path, theirs = f"sip/{name}", {"username": "by hand", "password": 1234, "rotated_at": "last week"}
+        bao.call("POST", f"secret/data/{path}", {"data": theirs})
+        found = session.store.read_consumer(path)
+        assert session.store.confirm_consumer(path, found) == 2
+        assert bao.call("GET", f"secret/data/{path}")["data"]["data"] == theirs
+        with pytest.raises(Conflict):
+            session.store.confirm_consumer(path, found)
+        bao.call("POST", f"secret/delete/{path}", {"versions": [2]})
+        with pytest.raises(Conflict):
+            session.store.confirm_consumer(path, replace(found, version=2))
 
     @pytest.mark.parametrize("verb", ["delete", "destroy"])
     def test_a_removed_consumer_document_still_has_a_version(

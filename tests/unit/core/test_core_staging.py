@@ -272,3 +272,17 @@ def test_an_undo_stages_the_newest_entry_that_can_be_published():
     both = (replace(live, credential=replace(NEW, id=None)), unknown)
     reasons = "nothing can be undone: other: its password is unknown; new: it was never published"
     assert stage(facts(state_request=UNDO, state_ledger=both)) == Drop(reasons)
+
+
+def test_an_undo_does_not_stage_a_credential_of_another_account_under_the_same_name():
+    """It is not what is published, so only the entry itself tells: its id may be a stranger's there."""
+    theirs = replace(OTHER, account="other", identity="account 1")
+    live = replace(ENTRY, credential=theirs, disable_at=NOW + DAY)
+    capabilities = {"fake": CHOSEN, "other": CHOSEN}
+    asked = facts(state_request=UNDO, state_ledger=(live,), capabilities=capabilities)
+    same = replace(asked, identities={"other": "account 1"})
+    assert stage(same) == Stage(UNDO, theirs, OLD)
+    held = stage(replace(asked, identities={"other": "account 2"}))
+    assert isinstance(held, Hold)
+    assert held.reason is HoldReason.ACCOUNT_CHANGED
+    assert held.message.startswith("other is now account 2, but ")

@@ -7,12 +7,13 @@ import pytest
 from engine_harness import DAY
 from single_effect import NOW, SingleEffect, after_failures, naming
 
-from rotator.core.actions import Delete, Disable, Expire, Forget
+from rotator.core.actions import Delete, Disable, Expire, Forget, Overwrite
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Ending, LedgerEntry, TargetState
 from rotator.core.origin import Origin
 from rotator.core.passwords import meets
 from rotator.core.secret import Secret
+from rotator.ports import StoreUnavailable
 from rotator.testing import CHOSEN
 
 OLD = Credential("fake", "old", "id-old", Secret("old password"), attempt="1")
@@ -135,6 +136,34 @@ def test_beyond_the_cap_of_a_minute_nothing_is_asked_written_or_recorded(action)
 def test_a_retirement_counts_whatever_came_of_it(action):
     bench = SingleEffect(STATE, LOST)
     bench.carry_out(action)
+    assert bench.throttles.retirements_left() == 0
+
+
+@pytest.mark.parametrize("action", [Disable(PAUSED), Overwrite(PAUSED), Delete(PAUSED)])
+def test_a_retirement_that_the_audit_does_not_allow_leaves_its_place_to_another(action):
+    bench = SingleEffect(STATE)
+    bench.audit.refuses = StoreUnavailable("audit.required holds this up")
+    with pytest.raises(StoreUnavailable):
+        bench.carry_out(action)
+    assert bench.provider.calls == []
+    assert bench.throttles.retirements_left() == 1
+
+
+def test_after_a_minute_a_retirement_has_no_place_to_give_back():
+    bench = SingleEffect(STATE)
+    bench.throttles.admit_retirement()
+    bench.clock.advance(timedelta(minutes=1))
+    assert bench.throttles.retirements_left() == 1
+    bench.throttles.return_retirement()
+    assert bench.throttles.retirements_left() == 1
+
+
+def test_an_emergency_that_the_audit_does_not_allow_has_no_place_to_give_back():
+    bench = SingleEffect(STATE)
+    bench.throttles.admit_retirement()
+    bench.audit.refuses = StoreUnavailable("audit.required holds this up")
+    with pytest.raises(StoreUnavailable):
+        bench.carry_out(Disable(replace(PAUSED, compromised=True)))
     assert bench.throttles.retirements_left() == 0
 
 

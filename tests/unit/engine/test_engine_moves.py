@@ -1,10 +1,12 @@
 """A target that changes its path, is removed, or is retired: what devices read, and what is carried out."""
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
+from lagging_standby import StandbyStore
 from process_variants import act_at_boundary
 
 from rotator.core.adoption import KnownToOperator
@@ -12,11 +14,12 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.ledger import end_now
 from rotator.core.left_over import OrphanKind, is_empty, left_over, orphans
-from rotator.core.model import Claim, Credential
+from rotator.core.model import Claim, Credential, Purpose, Request
 from rotator.core.origin import Origin
 from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten
 from rotator.engine import Outcome
 from rotator.testing import Crash, FakeFault
+from rotator.testing.clock import START
 
 MOVED_PATH = "phones/office"
 STRATEGIES = [REPLACE, ALTERNATING, IN_PLACE]
@@ -174,6 +177,57 @@ def test_a_document_at_the_old_path_that_is_another_targets_by_now_is_left_alone
     world.store.consumers["sip/office"] = replace(world.store.consumers["sip/office"], credential_id="theirs")
     world.settle(world.engine(), 2 * DAY)
     assert world.store.read_consumer("sip/office").username == "another"
+    assert world.state.former_paths == ()
+
+
+@pytest.mark.parametrize("rotations", [1, 2], ids=["nothing before", "an older credential before"])
+def test_a_document_at_the_old_path_is_not_left_because_a_standby_lags(rotations):
+    """Found by the years of a fleet, seeds 45 and 139: it was taken for somebody else's, and what it handed out ended.
+
+    The standby answers with what stood there before: nothing, or a credential that was forgotten long ago.
+    """
+    world = EngineHarness(REPLACE)
+    world.store = StandbyStore(world.clock)
+    engine = world.engine()
+    for _ in range(rotations):
+        world.request(engine)
+        world.until_rotated(engine)
+        world.settle(engine, 10 * DAY)
+    move(world)
+    engine.look(world.target)
+    world.clock.advance(DAY)
+    world.store.stale_reads = 2  # of the documents at both paths
+    engine.look(world.target, fresh=False)
+    assert world.store.stale_reads <= 0
+    world.settle(engine, DAY / 2)
+    assert world.store.read_consumer("sip/office").withdrawn
+    assert works(world, MOVED_PATH)
+
+
+def test_what_is_not_ours_at_the_old_path_is_written_again_as_it_was_read_with_keys_of_all_kinds():
+    world = rotated()
+    move(world)
+    world.engine().look(world.target)
+    world.store.tamper("sip/office", "another")
+    theirs = replace(world.store.consumers["sip/office"], credential_id="theirs", kept={"port": 5060})
+    world.store.consumers["sip/office"] = theirs
+    world.settle(world.engine(), 2 * DAY)
+    left = world.store.read_consumer("sip/office")
+    assert left == replace(theirs, version=theirs.version + 1, written_at=left.written_at)
+    ((outcome, facts),) = told(world, AuditVerb.WITHDRAW)
+    assert outcome is AuditOutcome.NOTICED
+    assert "check-and-set" in facts["detail"]
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_document_that_people_took_away_from_the_old_path_says_where_to_read_instead(removed):
+    """It hands out nothing, now or if somebody restores it."""
+    world = rotated()
+    move(world)
+    world.engine().look(world.target)
+    (world.store.remove if removed else world.store.delete)("sip/office")
+    world.settle(world.engine(), 2 * DAY)
+    assert world.store.read_consumer("sip/office").withdrawn
     assert world.state.former_paths == ()
 
 
@@ -351,6 +405,27 @@ def test_a_renamed_target_goes_on_where_it_was(moment):
     assert world.state.ledger == ()
     assert world.published_works
     assert len(world.provider.credentials) == 1
+
+
+@pytest.mark.parametrize("before", [None, Request(Purpose.ROTATE, "somebody", "earlier", START)])
+def test_what_was_asked_for_under_the_new_name_before_the_rename_is_carried_out(before):
+    """The configuration had the new name already, so an emergency was asked for there; the rename forgot it."""
+    world = rotated()
+    if before is not None:
+        world.engine().request(world.target, before)
+    leaked = world.consumer
+    home, world.target = world.target, replace(world.target, name="reception")
+    world.request(world.engine(), compromised=True)
+    asked_at = world.state.asked_at
+    assert world.engine().look(world.target).hold.reason is HoldReason.RENAMED
+    rename(world)
+    request = world.state.request
+    assert (request.compromised, request.requested_by, world.state.asked_at) == (True, "tester", asked_at)
+    assert world.store.read_state(home.name).state.request is None
+    world.until_rotated(world.engine())
+    world.settle(world.engine(), timedelta(hours=1))
+    assert not world.provider.accepts(leaked.username, leaked.password)
+    assert world.published_works
 
 
 def test_a_rename_that_is_cut_anywhere_is_finished_and_nothing_is_done_twice():

@@ -5,18 +5,27 @@ The numbers V1 to V11 in comments are the traps in those pages.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock
-from rotator_simulator.account import CredentialInUse, NotFound, SimulatedAccount, SimulatedCredential, UsernameTaken
+from rotator_simulator.account import (
+    CredentialInUse,
+    NotFound,
+    Propagation,
+    SimulatedAccount,
+    SimulatedCredential,
+    UsernameTaken,
+)
 from rotator_simulator.providers.vobiz.common import VobizReadings, VobizResponses, realm, stamp
 from rotator_simulator.providers.vobiz.endpoints import EndpointRoutes
+from rotator_simulator.providers.vobiz.trunks import CREDENTIAL, TrunkRoutes
 from rotator_simulator.simulated_api import SimulatedApi, View, not_found, verb
 
-KIND = "credential"
+KIND = CREDENTIAL
 _SYMBOLS = "~!@#$%^&*()_+"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -32,6 +41,13 @@ class VobizApi(SimulatedApi[VobizReadings]):
     ) -> None:
         """Serves these accounts; `read_as` changes a reading at any time."""
         super().__init__(accounts, VobizResponses(clock, readings or VobizReadings()))
+        self.trunks = TrunkRoutes(self._responses, clock)
+        for account in self.accounts:
+            account.lets_in = partial(self._lets_in, account)
+
+    def _lets_in(self, account: SimulatedAccount, credential: SimulatedCredential, propagation: Propagation) -> bool:
+        free = credential.kind != KIND or not self.readings.attached_only
+        return free or self.trunks.let_in(account, credential.id, propagation)
 
     def realms(self) -> Mapping[str, SimulatedAccount]:
         """Returns the account of each realm, the same for trunk credentials and endpoints."""
@@ -51,6 +67,8 @@ class VobizApi(SimulatedApi[VobizReadings]):
         self._route(routes, "PUT", f"{base}/credentials/<identity>", "update_credential", self._update)
         self._route(routes, "DELETE", f"{base}/credentials/<identity>", "delete_credential", self._delete)
         for method, path, name, view in EndpointRoutes(self._responses).routes():
+            self._route(routes, method, f"{base}/{path}", name, view)
+        for method, path, name, view in self.trunks.routes():
             self._route(routes, method, f"{base}/{path}", name, view)
         for number, path in enumerate(("Endpoint", "Endpoint/<identity>")):
             # Flask would redirect to the path with the slash, which Vobiz does not do.
@@ -109,7 +127,7 @@ class VobizApi(SimulatedApi[VobizReadings]):
         if limit < 1 or offset < 0:
             return self._responses.error(400, None)
         limit = min(limit, self.readings.list_longest_page)
-        credentials = account.credentials(KIND)
+        credentials = account.listed(KIND, self.readings.order)
         objects = [self._list_item(account, credential) for credential in credentials[offset : offset + limit]]
         meta = {"limit": limit, "offset": offset, self.readings.total_key: len(credentials)}
         return self._responses.json(200, {"meta": meta, "objects": objects})

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from flask import Response, jsonify
 
 from rotator.ports import Clock
-from rotator_simulator.account import SimulatedAccount
+from rotator_simulator.account import ListingOrder, SimulatedAccount
 from rotator_simulator.simulated_api import Responses
 
 _CODES = {
@@ -57,6 +57,8 @@ class VobizReadings:
     """True: the listing shows the password itself, as a public client reports."""
     list_longest_page: int = 100
     """The largest `limit`; a larger one is reduced to it. Not documented for this listing."""
+    order: ListingOrder = "oldest"
+    """Which credential is listed first. Not documented."""
     username_underscore_allowed: bool = False
     """The examples have underscores; the warning says that they can be rejected (V8). Hyphens are treated the same."""
     password_longest: int | None = 20
@@ -69,6 +71,13 @@ class VobizReadings:
     """The status for `/account/` in lower case."""
     realm_form: Literal["account", "trunk"] = "account"
     """The `realm` in the API: by account (V11), or by trunk as on the console's page."""
+    attached_only: bool = False
+    """True: a trunk credential is let in only while a trunk names it (`credential_uuid`, one for each trunk, as the SDK
+    has it); False: any enabled one of the account is, as the prose has it."""
+    trunks_status: Literal[200, 403, 404] = 200
+    """Otherwise the account does not show its trunks, as to a key without the right."""
+    trunk_update_shows_credential: bool = True
+    """False: the answer to the `PUT` of a trunk lacks `credential_uuid`, as in the SDK's model."""
     challenge_realm: Literal["account", "trunk"] = "account"
     """The realm in the registrar's challenge, whatever the API shows."""
 
