@@ -49,7 +49,9 @@ def verify_audit(
     from_log: Annotated[
         bool,
         typer.Option(
-            "--from-log", help="The files have other lines as well, such as the log: what kubectl logs prints."
+            "--from-log",
+            help="The files have other lines as well, or text before the records: what kubectl logs prints, or rsyslog "
+            "writes.",
         ),
     ] = False,
     part: Annotated[
@@ -63,8 +65,8 @@ def verify_audit(
 ) -> None:
     """Finds audit records that were changed, removed or forged, and says what is proved.
 
-    Without FILE it reads what Vault has of all processes. The key and the end of each chain are in Vault as well, so
-    files too are verified with the configuration at hand.
+    Without FILE it reads what Vault has of all processes. The key is in Vault as well, and files are compared with what
+    it has, so they too are verified with the configuration at hand.
 
     \b
     Examples:

@@ -13,12 +13,14 @@ from rotator.cli.exits import Exit, Interrupted
 from rotator.cli.options import Why
 from rotator.core.model import Target, TargetState
 from rotator.core.origin import Origin
-from rotator.daemon.composition import Components, Composition
+from rotator.daemon.components import Components
+from rotator.daemon.composition import Composition
 from rotator.daemon.signals import interruptible
 from rotator.ports import StoreError
 
 T = TypeVar("T")
 R = TypeVar("R")
+_SEND_WITHIN = 3.0  # seconds for the audit's receivers at the end of a command
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def open_context(
             _check(composition, components, stop)
             yield CommandContext(composition, components, stop, learn)
         finally:
-            composition.audit.flush()
+            composition.audit.finish(_SEND_WITHIN)
             components.close()
 
 

@@ -1,7 +1,7 @@
 """Implements `rotator verify-audit`: judges the audit in Vault, or files beside it, and says what that proves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,7 @@ from rotator.cli.context import open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import counted, print_json, print_lines, safe
-from rotator.core.audit_check import AuditCheck, CheckedAudit
-from rotator.core.secret import Secret
-from rotator.vault.audit_store import VaultAuditStore
+from rotator.core.audit_check import AuditCheck, AuditFinding, CheckedAudit
 
 _KEYED = "proved: every record was written with the key in Vault, and none is missing "
 _PROVED_IN_VAULT = (
@@ -26,6 +24,7 @@ _PROVED_OF_A_PART = (
     f"{_KEYED}between the first and the last of each process",
     "not proved: that nothing is missing before and after (--part)",
 )
+_LONGEST_LINE = 1_048_576  # bytes; a longer one is no record, and is read in pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +43,11 @@ def show_verification(config: Path, options: VerifyAuditOptions, output: Output)
         key = store.known_key()
         if key is None:
             raise CommandError("no process of rotator has recorded anything in this Vault yet: there is no key")
-        stored = _check_stored(store, key)
-    checked, proved = stored, _PROVED_IN_VAULT
+        vault = AuditCheck(key)
+        vault.stored(store.read())
+        checked, proved = vault.result(), _PROVED_IN_VAULT
     if options.files:
-        checked = _check_files(options, key, stored)
+        checked = _with_those_of_vault(_check_files(options, vault), checked)
         proved = _PROVED_OF_A_PART if options.part else _PROVED_IN_FILES
     if output is Output.JSON:
         print_json(_document(checked, proved))
@@ -56,22 +56,25 @@ def show_verification(config: Path, options: VerifyAuditOptions, output: Output)
     return Exit.DONE if checked.ok else Exit.FAILED
 
 
-def _check_stored(store: VaultAuditStore, key: Secret) -> CheckedAudit:
-    check = AuditCheck(key, in_vault=True)
-    check.stored(store.read())
-    return check.result()
-
-
-def _check_files(options: VerifyAuditOptions, key: Secret, stored: CheckedAudit) -> CheckedAudit:
-    check = AuditCheck(key, in_vault=False, mixed=options.from_log)
+def _check_files(options: VerifyAuditOptions, vault: AuditCheck) -> CheckedAudit:
+    check = AuditCheck(vault.key, vault=vault, mixed=options.from_log)
     for path in options.files:
         try:
             with path.open("rb") as file:
-                for number, line in enumerate(file, 1):
+                number = 1
+                while line := file.readline(_LONGEST_LINE):
                     check.line(f"{path}:{number}", line.rstrip(b"\r\n"))
+                    number += line.endswith(b"\n")
         except OSError as error:
             raise CommandError(f"{path} cannot be read: {error.strerror}", Exit.USAGE) from None
-    return check.result(part=options.part, stored={end.chain: end for end in stored.ends})
+    return check.result(part=options.part)
+
+
+def _with_those_of_vault(checked: CheckedAudit, vault: CheckedAudit) -> CheckedAudit:
+    """Adds what is wrong in Vault: files are judged by its word."""
+    theirs = tuple(AuditFinding(f"in Vault: {each.place}", each.what) for each in vault.problems)
+    more = checked.more_problems + vault.more_problems
+    return replace(checked, problems=(*checked.problems, *theirs), more_problems=more)
 
 
 def _print(checked: CheckedAudit, proved: Sequence[str]) -> None:
@@ -79,8 +82,11 @@ def _print(checked: CheckedAudit, proved: Sequence[str]) -> None:
         print_lines(safe(f"{finding.place}: {finding.what}"))
     for finding in checked.notes:
         print_lines(safe(f"note: {finding.place}: {finding.what}"))
+    if checked.more_notes:
+        print_lines(f"and {counted(checked.more_notes, 'note')} more")
+    problems = len(checked.problems) + checked.more_problems
     count = f"{counted(checked.records, 'authentic record')} in {counted(len(checked.ends), 'chain')}"
-    print_lines(f"{count}, {counted(len(checked.problems), 'problem')}")
+    print_lines(f"{count}, {counted(problems, 'problem')}")
     if checked.ok:
         print_lines(*proved)
 
@@ -92,5 +98,6 @@ def _document(checked: CheckedAudit, proved: Sequence[str]) -> dict[str, Any]:
         "chains": [{"chain": end.chain, "sequence": end.seq, "mac": end.mac} for end in checked.ends],
         "problems": [{"place": finding.place, "what": finding.what} for finding in checked.problems],
         "notes": [{"place": finding.place, "what": finding.what} for finding in checked.notes],
+        "not_shown": {"problems": checked.more_problems, "notes": checked.more_notes},
         "says": list(proved) if checked.ok else [],
     }

@@ -6,10 +6,9 @@ A record is the canonical JSON (sorted keys, no spaces, ASCII) of `chain` (an id
 key that only rotator reads). The same line goes to every destination.
 """
 
-import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -18,6 +17,8 @@ from rotator.core.secret import Secret
 
 GENESIS = "0" * 64
 FIELDS = frozenset({"chain", "seq", "time", "verb", "target", "outcome", "facts", "prev", "mac"})
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 Scalar: TypeAlias = str | float | bool | None
 AuditRecord: TypeAlias = dict[str, Any]
@@ -79,19 +80,18 @@ class StoredDay:
 
     day: str
     index: DayIndex | None  # None: missing, or not of this form
-    segments: tuple[Segment, ...]
-    unreadable: tuple[str, ...] = ()  # names of documents that are not of this form
+    segments: Iterable[Segment | str]  # one after the other; the name alone of what is not of this form
 
 
 def canonical_json(record: Mapping[str, Any]) -> str:
     """Returns the canonical JSON of a record."""
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _CANONICAL.encode(record)
 
 
 def mac_of(key: Secret, content: Mapping[str, Any]) -> str:
     """Returns the code that authenticates everything in `content` but its own `mac`."""
     text = canonical_json({name: value for name, value in content.items() if name != "mac"})
-    return hmac.new(key.reveal().encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key.reveal().encode(), text.encode(), "sha256").hex()
 
 
 def next_line(key: Secret, position: Position, entry: Entry) -> tuple[Line, Position]:

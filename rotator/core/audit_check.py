@@ -1,16 +1,18 @@
 """What is wrong with an audit: in Vault, or in files that were written beside it. Pure.
 
 Records are put together by chain and number, so it does not matter in which order several processes wrote them, or
-what stands between them. Only the key makes a record.
+what stands between them. Only the key makes a record. Of each record that was judged little is kept, and of each kind
+of finding a bounded number, so that an audit of any size can be passed through.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from datetime import datetime, timedelta
 
 from rotator.core.audit_chain import (
-    GENESIS,
     AuditRecord,
+    DayIndex,
     Position,
     StoredDay,
     index_mac,
@@ -18,12 +20,15 @@ from rotator.core.audit_chain import (
     record_in,
     segment_mac,
 )
+from rotator.core.audit_seen import SeenChain
 from rotator.core.audit_words import AuditVerb
 from rotator.core.secret import Secret
 
 IN_VAULT = "vault"
 """The name of the audit in Vault among the destinations."""
 _BEGINNING = b'{"chain":"'  # of each record
+_MOST_FINDINGS = 1000  # problems or notes that are kept; the others are counted
+_UNFLUSHED = timedelta(minutes=10)  # a process writes to Vault every few seconds; longer than this it was kept from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class CheckedAudit:
     ends: tuple[Position, ...]  # of each chain
     problems: tuple[AuditFinding, ...]
     notes: tuple[AuditFinding, ...]  # worth knowing, and no problem
+    more_problems: int = 0  # beyond those that are listed
+    more_notes: int = 0
 
     @property
     def ok(self) -> bool:
@@ -50,146 +57,196 @@ class CheckedAudit:
 
 
 @dataclass(slots=True)
-class _Chain:
-    macs: dict[int, str] = field(default_factory=dict)  # of each record, by number
-    prevs: dict[int, str] = field(default_factory=dict)
-    lost: list[tuple[str, int, int]] = field(default_factory=list)  # destination, first and last number
+class _Tail:
+    """The records of a chain in files that lie beyond the end that Vault has."""
 
-    def is_known_lost(self, first: int, last: int, *, in_vault: bool) -> bool:
-        """True if records of the same chain say that these were lost."""
-        return any(
-            (where == IN_VAULT) is in_vault and begin <= first and last <= end for where, begin, end in self.lost
-        )
+    first: int
+    last: int
+    earliest: str
+    latest: str
+
+    @property
+    def took(self) -> timedelta:
+        try:
+            return datetime.fromisoformat(self.latest) - datetime.fromisoformat(self.earliest)
+        except (ValueError, TypeError):  # not what rotator writes
+            return timedelta.max
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownDay:
+    """What is kept of a day in Vault until all days were read."""
+
+    day: str
+    index: DayIndex | None
+    names: frozenset[str]
+    unreadable: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class AuditCheck:
-    """Collects the lines of one audit, in Vault or in files, and judges them together."""
+    """Takes the lines of one audit, in Vault or in files, and judges them together."""
 
     key: Secret
-    in_vault: bool
-    mixed: bool = False  # other lines may stand between the records, such as those of a log
+    vault: "AuditCheck | None" = None  # for files: what Vault has, which was read before; None: this is Vault
+    mixed: bool = False  # other text may stand between the records, or before them in a line, as in a log
     records: int = 0
     removed_until: str = ""  # the last day whose records were removed since they were old
-    chains: dict[str, _Chain] = field(default_factory=dict)
+    chains: dict[str, SeenChain] = field(default_factory=dict)
     problems: list[AuditFinding] = field(default_factory=list)
     notes: list[AuditFinding] = field(default_factory=list)
+    _more: Counter[str] = field(default_factory=Counter)
+    _tails: dict[str, _Tail] = field(default_factory=dict)
+    _others: set[str] = field(default_factory=set)  # chains with records that Vault has otherwise
 
     def line(self, place: str, line: bytes) -> None:
         """Takes one line, without its newline."""
+        if self.mixed and (begin := line.find(_BEGINNING)) > 0:  # after what a collector puts before it
+            line = line[begin:].rstrip()
         record = record_in(line)
         if record is None:
             self._judge_strange(place, line)
         elif not is_authentic(self.key, record, line):
             what = f"record {record['seq']} of chain {record['chain']} was changed or forged: its key does not fit"
-            self.problems.append(AuditFinding(place, what))
+            self._problem(place, what)
         else:
             self._authentic(place, record)
 
     def _judge_strange(self, place: str, line: bytes) -> None:
         if line.startswith(_BEGINNING) and not line.endswith(b"}"):
-            self.notes.append(
-                AuditFinding(place, "this record was cut short, as a full disk or a power failure does it")
-            )
+            self._note(place, "this record was cut short, as a full disk or a power failure does it")
         elif line and not self.mixed:
-            self.problems.append(AuditFinding(place, "this is not an audit record: it was inserted or damaged"))
+            self._problem(place, "this is not an audit record: it was inserted or damaged")
 
     def _authentic(self, place: str, record: AuditRecord) -> None:
-        chain, seq = self.chains.setdefault(record["chain"], _Chain()), record["seq"]
-        if seq in chain.macs:
-            if chain.macs[seq] != record["mac"]:
-                what = f"record {seq} of chain {record['chain']} exists twice, with different content"
-                self.problems.append(AuditFinding(place, what))
+        name, seq = record["chain"], record["seq"]
+        chain = self.chains.setdefault(name, SeenChain())
+        is_new = chain.add(seq, record["mac"], record["prev"])
+        if is_new is None:
+            self._problem(place, f"record {seq} of chain {name} exists twice, with different content")
+        if not is_new:
             return
         self.records += 1
-        chain.macs[seq], chain.prevs[seq] = record["mac"], record["prev"]
         facts = record["facts"]
         if record["verb"] == AuditVerb.LINES_LOST:
             chain.lost.append((str(facts.get("destination")), int(facts["first"]), int(facts["last"])))
         elif record["verb"] == AuditVerb.REMOVE_RECORDS:
             self.removed_until = max(self.removed_until, str(facts["until"]))
+        if self.vault is not None:
+            self._compare(self.vault, place, record)
+
+    def _compare(self, vault: "AuditCheck", place: str, record: AuditRecord) -> None:
+        name, seq, time = record["chain"], record["seq"], record["time"]
+        known = vault.chains.get(name)
+        if known is None or seq > known.last:
+            tail = self._tails.setdefault(name, _Tail(seq, seq, time, time))
+            tail.first, tail.last = min(tail.first, seq), max(tail.last, seq)
+            tail.earliest, tail.latest = min(tail.earliest, time), max(tail.latest, time)
+        elif known.has(seq, record["mac"]) is False and name not in self._others:
+            self._others.add(name)  # those that follow are others, too
+            self._problem(place, f"record {seq} of chain {name} is another one in Vault")
 
     def stored(self, days: Iterable[StoredDay]) -> None:
-        """Takes everything that Vault has."""
-        days = list(days)
-        for day in days:
-            for segment in day.segments:
-                place = f"{day.day}/{segment.name}"
-                for text in segment.lines:
-                    self.line(place, text.encode("utf-8", "surrogateescape"))
-                if segment_mac(self.key, segment.name, segment.version, segment.lines) != segment.mac:
-                    what = "this document was written by somebody else, or an older version of it was written again"
-                    self.problems.append(AuditFinding(place, what))
-        self._check_indexes([day for day in days if day.day > self.removed_until])
+        """Takes everything that Vault has, one document after the other."""
+        known = [self._day(day) for day in days]
+        self._check_indexes([day for day in known if day.day > self.removed_until])
 
-    def _check_indexes(self, days: list[StoredDay]) -> None:
+    def _day(self, day: StoredDay) -> _KnownDay:
+        names, unreadable = set(), []
+        for segment in day.segments:
+            if isinstance(segment, str):
+                unreadable.append(segment)
+                continue
+            names.add(segment.name)
+            place = f"{day.day}/{segment.name}"
+            for text in segment.lines:
+                self.line(place, text.encode("utf-8", "surrogateescape"))
+            if segment_mac(self.key, segment.name, segment.version, segment.lines) != segment.mac:
+                what = "this document was written by somebody else, or an older version of it was written again"
+                self._problem(place, what)
+        return _KnownDay(day.day, day.index, frozenset(names), tuple(unreadable))
+
+    def _check_indexes(self, days: list[_KnownDay]) -> None:
         known = {day.day for day in days}
         for day in days:
-            self.problems += [AuditFinding(f"{day.day}/{name}", "this document is damaged") for name in day.unreadable]
+            for name in day.unreadable:
+                self._problem(f"{day.day}/{name}", "this document is damaged")
             index = day.index
             if index is None:
-                self.problems.append(AuditFinding(day.day, "the list of this day's documents is missing or damaged"))
+                self._problem(day.day, "the list of this day's documents is missing or damaged")
                 continue
             if index_mac(self.key, index.day, index.version, index.previous, index.segments) != index.mac:
-                self.problems.append(AuditFinding(day.day, "the list of this day's documents was changed"))
+                self._problem(day.day, "the list of this day's documents was changed")
             elif index.version != len(index.segments):
-                self.problems.append(
-                    AuditFinding(day.day, "the list of this day's documents was removed and begun again")
-                )
-            there = {segment.name for segment in day.segments} | set(day.unreadable)
+                self._problem(day.day, "the list of this day's documents was removed and begun again")
             for name in index.segments:
-                if name not in there:
-                    self.problems.append(AuditFinding(f"{day.day}/{name}", "this document was removed"))
+                if name not in day.names and name not in day.unreadable:
+                    self._problem(f"{day.day}/{name}", "this document was removed")
             if index.previous > self.removed_until and index.previous not in known:
-                self.problems.append(AuditFinding(index.previous, "the documents of this day were removed"))
+                self._problem(index.previous, "the documents of this day were removed")
 
-    def result(self, *, part: bool = False, stored: Mapping[str, Position] | None = None) -> CheckedAudit:
+    def result(self, *, part: bool = False) -> CheckedAudit:
         """Returns the result, once everything was taken.
 
         Args:
             part: the files are a part of a longer log: what is missing at the beginning or the end of a chain is fine.
-            stored: for files, the ends of the chains that Vault has, by chain.
         """
         for name, chain in self.chains.items():
             self._check_chain(name, chain, part=part)
-            if stored is not None:
-                self._check_end(name, chain, stored.get(name), part=part)
-        ends = tuple(
-            Position(name, max(chain.macs), chain.macs[max(chain.macs)]) for name, chain in self.chains.items()
-        )
-        return CheckedAudit(self.records, ends, tuple(self.problems), tuple(self.notes))
+            if self.vault is not None:
+                self._check_end(self.vault, name, chain, part=part)
+        ends = tuple(Position(name, chain.last, chain.last_mac) for name, chain in self.chains.items())
+        more = self._more["problems"], self._more["notes"]
+        return CheckedAudit(self.records, ends, tuple(self.problems), tuple(self.notes), *more)
 
-    def _check_chain(self, name: str, chain: _Chain, *, part: bool) -> None:
-        numbers = sorted(chain.macs)
-        begins_late = numbers[0] > 0
-        if begins_late and not part and not (self.in_vault and self.removed_until):
-            self._missing(name, chain, 0, numbers[0] - 1)
-        elif not begins_late and chain.prevs[0] != GENESIS:
-            self._problem(name, "its first record refers to an earlier one")
-        for before, number in pairwise(numbers):
-            if number != before + 1:
+    def _check_chain(self, name: str, chain: SeenChain, *, part: bool) -> None:
+        for before, number in chain.gaps():
+            if number == 0:
+                self._problem(f"chain {name}", "its first record refers to an earlier one")
+            elif number == before + 1:
+                what = f"record {number} does not follow record {before}: one of them was replaced"
+                self._problem(f"chain {name}", what)
+            elif before >= 0 or not (part or (self.vault is None and self.removed_until)):
                 self._missing(name, chain, before + 1, number - 1)
-            elif chain.prevs[number] != chain.macs[before]:
-                self._problem(name, f"record {number} does not follow record {before}: one of them was replaced")
 
-    def _check_end(self, name: str, chain: _Chain, end: Position | None, *, part: bool) -> None:
-        last = max(chain.macs)
-        if end is None:
-            self.notes.append(AuditFinding(f"chain {name}", "Vault knows nothing of it, so its end cannot be checked"))
-        elif end.seq > last and not part:
-            self._missing(name, chain, last + 1, end.seq)
-        elif end.seq < last:
-            what = f"records {end.seq + 1} to {last} are not in Vault: just written, or the process was killed"
-            self.notes.append(AuditFinding(f"chain {name}", what))
-        if end is not None and chain.macs.get(end.seq, end.mac) != end.mac:
-            self._problem(name, f"record {end.seq} is another one in Vault")
-
-    def _missing(self, name: str, chain: _Chain, first: int, last: int) -> None:
-        which = f"records {first} to {last} are" if last > first else f"record {first} is"
-        if chain.is_known_lost(first, last, in_vault=self.in_vault):
-            self.notes.append(AuditFinding(f"chain {name}", f"{which} lost, as a later record says"))
+    def _check_end(self, vault: "AuditCheck", name: str, chain: SeenChain, *, part: bool) -> None:
+        known, tail = vault.chains.get(name), self._tails.get(name)
+        if known is not None and known.last > chain.last and not part:
+            self._missing(name, chain, chain.last + 1, known.last)
+        if tail is None:
+            return
+        which = f"records {tail.first} to {tail.last} are not in Vault"
+        if known is None and tail.latest[:10] <= vault.removed_until:
+            self._note(f"chain {name}", f"{which}, which keeps nothing that is so old: the end cannot be checked")
+        elif tail.took > _UNFLUSHED:
+            what = (
+                f"{which}, though the process wrote them over more than ten minutes: they were removed there, or lost"
+            )
+            self._problem(f"chain {name}", what)
         else:
-            self._problem(name, f"{which} missing")
+            self._note(f"chain {name}", f"{which}: just written, or the process was killed")
 
-    def _problem(self, name: str, what: str) -> None:
-        self.problems.append(AuditFinding(f"chain {name}", what))
+    def _missing(self, name: str, chain: SeenChain, first: int, last: int) -> None:
+        which = f"records {first} to {last} are" if last > first else f"record {first} is"
+        where = {
+            destination
+            for destination, begin, end in chain.lost
+            if (destination == IN_VAULT) is (self.vault is None) and begin <= first and last <= end
+        }
+        if where:
+            what = f"{which} lost at {' and '.join(sorted(where))}, as a later record says"
+            self._note(f"chain {name}", what)
+        else:
+            self._problem(f"chain {name}", f"{which} missing")
+
+    def _problem(self, place: str, what: str) -> None:
+        self._find("problems", self.problems, AuditFinding(place, what))
+
+    def _note(self, place: str, what: str) -> None:
+        self._find("notes", self.notes, AuditFinding(place, what))
+
+    def _find(self, kind: str, known: list[AuditFinding], finding: AuditFinding) -> None:
+        if len(known) < _MOST_FINDINGS:
+            known.append(finding)
+        else:
+            self._more[kind] += 1

@@ -20,6 +20,7 @@ _ROUNDING = 0.001  # Vault's times have microseconds
 _SAME = 1e-4  # seconds
 _WORTH = 1.0  # seconds: the longest run of slots that is reserved at a time
 _SHORTEST = 0.05  # seconds: of a run, at a rate so high that one slot is next to nothing
+_LONGEST_ALONE = 0.5  # seconds: likewise, where nobody else reserves; whoever comes then waits that long once
 _SLOWER = 0.7  # after each 429
 _SLOWEST = 0.01
 _FASTER, _QUIET = 0.05, timedelta(seconds=30)  # of the configured limit, after each such time without a 429
@@ -121,6 +122,7 @@ class Slots:
         self._after = float("-inf")  # nothing of ours goes from here on before it is reserved
         self._free_at: datetime | None = None  # as we wrote it
         self._size = 1  # of the next run: it grows while runs are used up
+        self._shortest = _SHORTEST  # seconds, of the next run: it grows while nobody else reserves
         self._share = 1.0
 
     @property
@@ -165,9 +167,24 @@ class Slots:
         self._drop_late(now)
         if self._runs and now < self._runs[-1].after - _AHEAD:
             return 0
-        least, most = int(_SHORTEST / self.interval) + 1, max(round(_WORTH / self.interval), 1)
         left = sum(run.left for run in self._runs)
-        return min(max(waiting - left, self._size, least), most) if waiting > left else 0
+        return min(max(waiting - left, self._size, self._least), self._most) if waiting > left else 0
+
+    def wanted_ahead(self, now: float) -> int:
+        """Returns how many slots to reserve before time ends the last run; 0 if that is too early.
+
+        Only where nobody else reserves, and at a rate that is not used up: otherwise `wanted` says it.
+        """
+        alone, ends = self._shortest > _SHORTEST, self._runs[-1].ends if self._runs else now
+        return min(self._least, self._most) if alone and self._least > 1 and now > ends - self._shortest / 2 else 0
+
+    @property
+    def _least(self) -> int:
+        return int(self._shortest / self.interval) + 1 if self.interval <= _SHORTEST else 1
+
+    @property
+    def _most(self) -> int:
+        return max(round(_WORTH / self.interval), 1)
 
     def asks_at(self, now: float) -> float:
         """Returns when those whose slots are not reserved yet should ask again."""
@@ -206,13 +223,9 @@ class Slots:
         assert written.free_at is not None  # noqa: S101  # `reserve` sets it
         after = now + (written.free_at - moment.now - moment.within).total_seconds()
         begins = after - number * self.interval
-        last = self._runs[-1] if self._runs else None
-        if (
-            last is not None
-            and self._follows(before)
-            and last.interval == self.interval
-            and begins <= last.after + _SAME
-        ):
+        last, follows = self._runs[-1] if self._runs else None, self._follows(before)
+        self._shortest = min(2 * self._shortest, _LONGEST_ALONE) if follows else _SHORTEST
+        if last is not None and follows and last.interval == self.interval and begins <= last.after + _SAME:
             last.left, last.ends = last.left + number, after - self.interval
         else:
             self._runs.append(_Run(begins, number, self.interval, after - self.interval))
@@ -221,7 +234,7 @@ class Slots:
     def clear(self) -> None:
         """Gives up every slot: the provider asked to wait."""
         self._runs.clear()
-        self._size = 1
+        self._size, self._shortest = 1, _SHORTEST
 
     def _drop_late(self, now: float) -> None:
         """Drops the slots whose time has passed: somebody else has reserved what comes afterwards."""

@@ -9,6 +9,7 @@ from rotator.core.ledger import without_credential
 from rotator.core.left_over import is_empty
 from rotator.core.model import Attempt, Credential, Ending, FormerPath, LedgerEntry, Policy, TargetState
 from rotator.core.origin import Origin
+from rotator.core.requesting import join_requests
 
 
 class RemovalImpossible(Exception):
@@ -75,12 +76,19 @@ def before_rename(state: TargetState, new: str) -> TargetState:
     return replace(state, renamed_to=new, claim=None)
 
 
-def after_rename(state: TargetState, new: str) -> TargetState:
-    """Returns the state document under the new name, with everything that the old one holds."""
+def after_rename(state: TargetState, new: TargetState) -> TargetState:
+    """Returns the state document under the new name: everything that the old one holds, and what was asked for there.
+
+    Args:
+        new: what stood there before: nothing but, at most, a request.
+    """
     attempt: Attempt | None = state.attempt
     if attempt is not None and state.claim is not None:
         attempt = replace(attempt, uncertain=True)  # whoever claimed it died between a call and its record
-    moved = replace(state, target=new, renamed_to="", renamed_from=state.target, claim=None, attempt=attempt)
+    moved = replace(state, target=new.target, renamed_to="", renamed_from=state.target, claim=None, attempt=attempt)
+    if new.request is not None:
+        joined = join_requests(state.request, new.request)
+        moved = replace(moved, request=joined, asked_at=new.asked_at or state.asked_at)
     return replace(moved, not_before=None)
 
 

@@ -8,8 +8,11 @@ from rotator.core.left_over import is_empty
 from rotator.core.model import Attempt, Phase, Purpose, Request, TargetState
 
 
-def after_request(state: TargetState, request: Request, consumer: ConsumerDocument) -> TargetState:
-    """Stores a request to act now. It ends the back-off, and lets a target that was retired begin anew."""
+def after_request(state: TargetState, request: Request, consumer: ConsumerDocument | None) -> TargetState:
+    """Stores a request to act now. It ends the back-off, and lets a target that was retired begin anew.
+
+    `consumer` is None where no attempt is open: nothing depends on it then.
+    """
     if state.retired_at is not None:
         state = replace(state, retired_at=None)
     if is_empty(state):
@@ -34,12 +37,12 @@ def after_request_withdrawal(state: TargetState) -> TargetState:
     return replace(state, request=None, asked_at=None, failures=0, not_before=None, last_error="")
 
 
-def _is_asked_for(attempt: Attempt, request: Request, consumer: ConsumerDocument) -> bool:
+def _is_asked_for(attempt: Attempt, request: Request, consumer: ConsumerDocument | None) -> bool:
     """True if the open attempt already does what the request asks for; then no second one has to follow.
 
     A proved password may have been handed out long ago, and may be the very one that somebody wants replaced.
     """
-    handed_out = attempt.phase is Phase.PROVED or is_published(attempt, consumer)
+    handed_out = attempt.phase is Phase.PROVED or (consumer is not None and is_published(attempt, consumer))
     may_be_out = handed_out and attempt.purpose is Purpose.ROTATE
     only_takes_over = request.take_over and not request.compromised
     return attempt.purpose is request.purpose and (not may_be_out or only_takes_over)

@@ -5,7 +5,7 @@ from threading import Event
 import structlog
 
 from rotator.core.bell import Ringing
-from rotator.daemon.composition import Components
+from rotator.daemon.components import Components
 from rotator.daemon.looks import Looks
 from rotator.daemon.scheduler import Scheduler
 from rotator.daemon.share import Share

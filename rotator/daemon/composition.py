@@ -3,22 +3,25 @@
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any, Self, TextIO
+from typing import Self, TextIO
 
 from rotator import __version__
-from rotator.core.model import Capabilities, Target, TargetState
+from rotator.core.model import Target, TargetState
 from rotator.core.processes import Role
-from rotator.core.secret import Secret
 from rotator.core.selection import remembered
 from rotator.core.waves import with_canaries
-from rotator.daemon.audit_watch import write_audit
+from rotator.daemon.audit_receivers import receivers
+from rotator.daemon.audit_watch import send_audit, write_audit
 from rotator.daemon.clock import SystemClock, SystemRandomness
+from rotator.daemon.components import Components
+from rotator.daemon.vault_access import VaultAccess, configured_access
 from rotator.daemon.watches import start_watch
 from rotator.engine import Engine, FormerNames, Limits, Presence, Waves
 from rotator.observe.audit import AuditError, AuditLog, Sink
@@ -35,69 +38,15 @@ from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
 from rotator.settings import ConfigError, ConfigProblem, Settings, load
-from rotator.settings.vault import (
-    AppRoleAuth,
-    CertAuth,
-    EmbeddedVaultSettings,
-    JwtAuth,
-    KubernetesAuth,
-    RemoteVaultSettings,
-    TokenAuth,
-    TokenFileAuth,
-    VaultAuth,
-)
+from rotator.settings.vault import EmbeddedVaultSettings, RemoteVaultSettings
+from rotator.vault.answers import Caller
 from rotator.vault.audit_store import VaultAuditStore
-from rotator.vault.auth import AppRole, Cert, Jwt, Kubernetes, Method, Token, TokenFile
-from rotator.vault.client import Caller, VaultClient
+from rotator.vault.client import VaultClient
 from rotator.vault.embedded import EmbeddedVault as Server
 from rotator.vault.logins import ServerSetup
 from rotator.vault.store import VaultStore
-from rotator.vault.transport import Connection
 
 StateListener = Callable[[Target, TargetState], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Components:
-    """Everything that is built from one configuration; a reload builds it again."""
-
-    settings: Settings
-    targets: tuple[Target, ...]
-    by_name: Mapping[str, Target]
-    client: VaultClient
-    store: VaultStore
-    audit_store: VaultAuditStore
-    providers: Mapping[str, Provider]
-    paces: Mapping[str, Pacer]  # by the account's name in the configuration
-    engine: Engine
-    former_names: FormerNames
-    presence: Presence
-    waves: Waves
-    connections: ExitStack
-
-    def with_targets(self, new: Iterable[Target]) -> "Components":
-        """Returns the same with further targets, which selections have found."""
-        added = {target.name: target for target in new if target.name not in self.by_name}
-        targets = with_canaries((*self.targets, *added.values()))
-        by_name = {target.name: target for target in targets}
-        self.former_names.configure(frozenset(by_name))
-        self.waves.configure(targets)
-        self.store.expect_publishing(target.path for target in targets)
-        return replace(self, targets=targets, by_name=by_name)
-
-    @property
-    def capabilities(self) -> Mapping[str, Capabilities]:
-        """The capabilities of each account's kind of credential."""
-        return {name: provider.capabilities for name, provider in self.providers.items()}
-
-    @property
-    def kinds(self) -> Mapping[str, str]:
-        """The type of each account, such as `vobiz`."""
-        return {name: account.type for name, account in self.settings.providers.items()}
-
-    def close(self) -> None:
-        """Closes every connection."""
-        self.connections.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +68,8 @@ class Composition:
             stop: is set when the process must stop; it ends every sleep.
             read_only: write nothing, neither to a provider nor to Vault.
             quiet: for a command that prints its own result: log only warnings and errors, write an audit without a
-                file to standard error instead of standard output, and use the embedded Vault of a running daemon.
+                file to standard error instead of standard output (at a terminal only what Vault has not taken), and
+                use the embedded Vault of a running daemon.
 
         Raises:
             ConfigError: the configuration is invalid.
@@ -144,11 +94,22 @@ class Composition:
         nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
         required = self.settings.audit.required
-        self.audit = AuditLog([self._sink()], self.clock, self.randomness, self.redactor, required=required)
+        remote = () if read_only else receivers(self.settings.audit, self.clock)
+        self.audit = AuditLog(
+            [] if self._at_terminal() else [self._sink()],
+            self.clock,
+            self.randomness,
+            self.redactor,
+            remote=remote,
+            spare=self._sink() if self._at_terminal() else None,
+            required=required,
+        )
         self.asked_by = f"uid:{os.getuid()}"  # who asks for what this process does, until Vault says more
         self.metrics.follow_selections(self.selections.all)
         self.metrics.follow_audit(lambda: self.audit.status)
         self._exit = ExitStack()
+        for sink in remote:
+            self._exit.callback(sink.close)
         self._ended = Event()
         self._server: Server | None = None
 
@@ -190,6 +151,7 @@ class Composition:
         settings = load(self._config, self._environ)
         if settings.daemon.http.token is not None:
             self.redactor.add(settings.daemon.http.token.value)
+        self.redactor.add(*settings.audit.secrets)
         return settings
 
     def changes_that_need_a_restart(self, new: Settings) -> tuple[str, ...]:
@@ -219,13 +181,7 @@ class Composition:
             client = self._client(settings)
             undo.callback(client.close)
             store = VaultStore(client, settings.vault.mount, settings.vault.state_prefix)
-            book = ReadOnlyBook(store) if self._read_only else store
-            pacers = Pacers(lambda limit, account: Pacer(limit, self.clock, book, account, self.holder))
-            directories = Directories()
-            accounts = {
-                name: self._account(name, account, store, pacers, directories, undo)
-                for name, account in settings.providers.items()
-            }
+            accounts = self._accounts(settings, store, undo)
             providers = {name: account.provider for name, account in accounts.items()}
             targets = with_canaries(self._targets(settings, store))
             self.metrics.expect(len(targets))
@@ -277,6 +233,8 @@ class Composition:
         self.audit.attach(components.audit_store, self._start_facts(components.client))
         if first:
             start_watch("audit-writer", lambda ended: write_audit(self.audit, ended), self._ended)
+            for outlet in self.audit.remote:
+                start_watch(f"audit-{outlet.kind}", partial(send_audit, self.audit, outlet), self._ended)
 
     def _start_facts(self, client: VaultClient) -> dict[str, str]:
         """Returns who this process is, for its first record, and notes who asks for what it does."""
@@ -299,6 +257,15 @@ class Composition:
         names = {target.name for target in targets}
         return (*targets, *remembered(settings.core_selections, store.list_states(), names))
 
+    def _accounts(self, settings: Settings, store: VaultStore, undo: ExitStack) -> dict[str, "_AssembledAccount"]:
+        book = ReadOnlyBook(store) if self._read_only else store
+        pacers = Pacers(lambda limit, account: Pacer(limit, self.clock, book, account, self.holder))
+        directories = Directories()
+        return {
+            name: self._account(name, account, store, pacers, directories, undo)
+            for name, account in settings.providers.items()
+        }
+
     def _account(
         self,
         name: str,
@@ -320,6 +287,10 @@ class Composition:
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])
 
+    def _at_terminal(self) -> bool:
+        """True for a command whose audit would bury its result: Vault has it."""
+        return self._quiet and self.settings.audit.file is None and sys.stderr is not None and sys.stderr.isatty()
+
     def _sink(self) -> Sink:
         file = self.settings.audit.file
         if file is not None and not self._read_only:  # a read-only command records nothing, and may lack the rights
@@ -337,23 +308,14 @@ class Composition:
     def _client(self, settings: Settings) -> VaultClient:
         vault = settings.vault
         if isinstance(vault, RemoteVaultSettings):
-            connection = Connection(
-                vault.address,
-                vault.namespace or "",
-                vault.ca_file,
-                vault.connect_timeout.total_seconds(),
-                vault.timeout.total_seconds(),
-                vault.proxy,
-                (vault.auth.certificate, vault.auth.key) if isinstance(vault.auth, CertAuth) else None,
-            )
-            method = _method(vault.auth)
-            self.redactor.add(*(vault.proxy.secrets if vault.proxy is not None else ()))
+            access = configured_access(vault)
         else:
             assert self._server is not None  # noqa: S101  # entered before
-            connection = self._server.connection
-            method = self._server.rotator_login()
-        self.redactor.add(*(value for value in _values(method) if isinstance(value, Secret)))
-        return VaultClient(connection, method, clock=self.clock, randomness=self.randomness, meter=self.metrics)
+            access = VaultAccess(self._server.connection, self._server.rotator_login())
+        self.redactor.add(*access.secrets)
+        return VaultClient(
+            access.connection, access.method, clock=self.clock, randomness=self.randomness, meter=self.metrics
+        )
 
 
 def _limits(settings: Settings) -> Limits:
@@ -365,26 +327,3 @@ def _limits(settings: Settings) -> Limits:
         circuit_open_for=daemon.circuit.open_for,
         retirements_per_minute=daemon.retirements_per_minute,
     )
-
-
-def _values(options: Any) -> Iterator[Any]:
-    for field in fields(options):
-        yield getattr(options, field.name)
-
-
-def _method(auth: VaultAuth) -> Method:
-    match auth:
-        case TokenAuth():
-            return Token(auth.token.value)
-        case TokenFileAuth():
-            return TokenFile(auth.file)
-        case AppRoleAuth():
-            reference = auth.wrapped_secret_id or auth.secret_id
-            assert reference is not None  # noqa: S101  # the model requires one
-            return AppRole(auth.role_id, reference.value, auth.wrapped_secret_id is not None, auth.mount)
-        case KubernetesAuth():
-            return Kubernetes(auth.role, auth.jwt_file, auth.mount)
-        case JwtAuth():
-            return Jwt(auth.role, auth.jwt_file, auth.mount)
-        case CertAuth():
-            return Cert(auth.role or "", auth.mount)

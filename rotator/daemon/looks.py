@@ -8,7 +8,7 @@ import structlog
 
 from rotator.core.left_over import left_over
 from rotator.core.model import Target, TargetState
-from rotator.daemon.composition import Components
+from rotator.daemon.components import Components
 from rotator.daemon.snapshot import Snapshot
 from rotator.daemon.sweep import LEAST_APART
 from rotator.daemon.wheel import Plan, Turn, Urgency

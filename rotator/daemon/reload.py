@@ -5,7 +5,8 @@ from datetime import timedelta
 import structlog
 
 from rotator.core.audit_words import AuditOutcome, AuditVerb
-from rotator.daemon.composition import Components, Composition
+from rotator.daemon.components import Components
+from rotator.daemon.composition import Composition
 from rotator.daemon.looks import Looks
 from rotator.daemon.scheduler import Scheduler
 from rotator.daemon.share import Share

@@ -10,7 +10,7 @@ import structlog
 from rotator.core.bell import Ringing
 from rotator.core.clocks import Clocks
 from rotator.core.model import Purpose, Request, Target, TargetState
-from rotator.daemon.composition import Components
+from rotator.daemon.components import Components
 from rotator.daemon.scheduler import Scheduler
 from rotator.daemon.share import Share
 from rotator.engine import ring_bell

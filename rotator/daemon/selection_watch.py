@@ -10,7 +10,8 @@ from rotator.core.answers import Answer, Done, Retry, Wait
 from rotator.core.left_over import left_over
 from rotator.core.model import Target, TargetState
 from rotator.core.selection import Found, Known, ListedCredential, Selection, judge, usernames_of
-from rotator.daemon.composition import Components, Composition
+from rotator.daemon.components import Components
+from rotator.daemon.composition import Composition
 from rotator.daemon.looks import Looks
 from rotator.daemon.share import Share
 from rotator.fields.text import is_name

@@ -12,7 +12,8 @@ from rotator.core.clocks import Clocks
 from rotator.daemon.audit_watch import remove_old
 from rotator.daemon.bell_watch import BellWatch
 from rotator.daemon.clock_watch import watch_clock
-from rotator.daemon.composition import Components, Composition
+from rotator.daemon.components import Components
+from rotator.daemon.composition import Composition
 from rotator.daemon.http import Endpoint, Pages, Probes
 from rotator.daemon.looks import Looks
 from rotator.daemon.reload import Reload
@@ -71,6 +72,7 @@ class Service:
             lambda: self._settings.daemon.http.required_token,
         )
         self._endpoint = Endpoint(daemon.http, pages, Probes(self._health), composition.clock)
+        composition.metrics.follow_connections(self._endpoint.ended)
 
     def run(self) -> int:
         """Runs until a signal stops it; returns the exit code.
@@ -214,7 +216,7 @@ class Service:
 
     def _leave(self) -> None:
         self._share.leave()
-        self._composition.audit.flush()
+        self._composition.audit.finish(_LEAVE_WITHIN / 2)
 
     def _paces(self) -> Mapping[str, tuple[float, float]]:
         components = self._looks.components

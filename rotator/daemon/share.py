@@ -6,7 +6,7 @@ from threading import Event, Lock
 import structlog
 
 from rotator.core.processes import RENEWED_EVERY, Role, owner
-from rotator.daemon.composition import Components
+from rotator.daemon.components import Components
 from rotator.daemon.looks import Looks
 from rotator.daemon.scheduler import Scheduler
 from rotator.daemon.snapshot import Snapshot

@@ -9,7 +9,8 @@ from typing import Any
 from rotator import __version__
 from rotator.core.left_over import Orphan, orphans
 from rotator.core.model import Target, TargetState
-from rotator.daemon.composition import Components, Composition
+from rotator.daemon.components import Components
+from rotator.daemon.composition import Composition
 from rotator.engine import Look, Outcome
 from rotator.observe.fleet import LOOKED_AT_WITHIN
 from rotator.observe.logs import log_run

@@ -143,7 +143,7 @@ class Engine:
 
     def request(self, target: Target, request: Request) -> TargetState:
         """Writes a request into the state document, where it outlives this process. Raises StoreError."""
-        session = self._open(target)
+        session = self._open(target, documents=False)
         self._ask(session, request, lambda _: False)
         return session.state
 
@@ -152,7 +152,7 @@ class Engine:
 
         That is judged again if another process writes first: it may just have done what is asked for.
         """
-        return self._ask(self._open(target), request, answered)
+        return self._ask(self._open(target, documents=False), request, answered)
 
     def _ask(self, session: Session, request: Request, answered: Callable[[TargetState], bool]) -> bool:
         verb = AuditVerb.REQUEST_UNDO if request.purpose is Purpose.UNDO else AuditVerb.REQUEST_ROTATION
@@ -161,8 +161,12 @@ class Engine:
         def write() -> bool:
             if answered(session.state):
                 return False
+            consumer = None
+            if session.state.attempt is not None:
+                session.read_consumer()
+                consumer = session.consumer
             self._audit.intend(verb, session.target.name, **facts)
-            session.write(requesting.after_request(session.state, request, session.consumer))
+            session.write(requesting.after_request(session.state, request, consumer))
             return True
 
         if not repeat_on_conflict(write, self._clock, session.read):
@@ -249,7 +253,7 @@ class Engine:
         except Conflict:
             return Hold(HoldReason.CLAIMED, "another process keeps writing first")
 
-    def _open(self, target: Target, *, fresh: bool = True) -> Session:
+    def _open(self, target: Target, *, fresh: bool = True, documents: bool = True) -> Session:
         return Session(
             target,
             self._store,
@@ -259,6 +263,7 @@ class Engine:
             self._observe,
             self._memory,
             fresh=fresh,
+            documents=documents,
         )
 
     def _facts(self, session: Session) -> Facts:

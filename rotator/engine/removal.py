@@ -75,7 +75,7 @@ class Removal:
         if not check_rename(source.state, goal.state):
             if not source.state.renamed_to:
                 version = self._store.write_state(before_rename(source.state, new), version)
-            moved = after_rename(source.state, new)
+            moved = after_rename(source.state, goal.state)
             self._store.write_state(moved, goal.version)
         self._store.write_state(TargetState(old, renamed_to=new), version)
         return moved

@@ -36,29 +36,40 @@ class Session:
         memory: Memory,
         *,
         fresh: bool = True,
+        documents: bool = True,
     ) -> None:
         """Begins a look. Raises StoreError.
 
         Args:
             fresh: read both documents; otherwise only what `memory` does not have.
+            documents: False: read the state document alone. Whoever needs the other calls `read_consumer`.
         """
         self.target, self._memory = target, memory
         self._writing = Lock()  # an effect and the renewal beside it write one after the other
         self._store, self._clock, self._holder, self._claim_length, self._observe = store, clock, holder, claim, observe
-        if fresh or not self._recall():
+        if not documents:
+            self._read_state()
+            self._observe(self.target, self.state)
+        elif fresh or not self._recall():
             self.read()
 
     def read(self) -> None:
         """Reads both documents and forgets everything else, including the claim."""
+        self._read_state()
+        self.read_consumer()
+        self._observe(self.target, self.state)
+
+    def _read_state(self) -> None:
         versioned = self._store.read_state(self.target.name)
         self._memory.keep_state(versioned)
         self._begin(versioned)
         self._has_read_state = True
-        self.read_consumer()
-        self._observe(self.target, self.state)
 
     def _recall(self) -> bool:
-        """Begins with the documents in memory; returns False if one of them has to be read."""
+        """Begins with the state document in memory, and reads the others if one is not there.
+
+        Returns False if the state document has to be read.
+        """
         known = self._memory.state(self.target.name)
         if known is None:
             return False
@@ -66,8 +77,9 @@ class Session:
         documents = {path: self._memory.consumer(path) for path in self._paths()}
         recalled = {path: document for path, document in documents.items() if document is not None}
         if len(recalled) < len(documents):
-            return False
-        self._keep_documents(recalled)
+            self.read_consumer()
+        else:
+            self._keep_documents(recalled)
         return True
 
     def _begin(self, found: Versioned) -> None:

@@ -98,6 +98,9 @@ Registrar = Annotated[
 ]
 """The address of a SIP registrar, or `off`, which is None."""
 
+Receiver = Annotated[HostPort, _host_port(1, "logs.example.com:6514")]
+"""The address of something that takes what is sent to it."""
+
 SipTransport = Literal["tls", "tcp", "udp"]
 """The way of SIP messages to a registrar."""
 

@@ -1,9 +1,9 @@
 """The audit: a keyed record of each effect and request (see `rotator.core.audit_chain`), at several destinations."""
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, Thread
 from typing import Protocol
 
 import structlog
@@ -12,10 +12,10 @@ from rotator.core.audit_chain import GENESIS, Entry, Line, Position, Scalar, nex
 from rotator.core.audit_check import IN_VAULT
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.secret import Secret
+from rotator.observe.audit_outlet import Outlet, OutletStatus, SinkKind
 from rotator.observe.redact import Redactor
-from rotator.ports import AuditStore, Clock, Randomness, StoreError, StoreUnavailable
+from rotator.ports import AuditStore, Clock, Randomness, StoreUnavailable
 
-_MOST_WAITING = 20_000  # records kept in memory for a destination that cannot be written: about 10 MB
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -27,109 +27,78 @@ class Sink(Protocol):
     """A destination of audit lines beside Vault, which is written at once."""
 
     @property
+    def kind(self) -> SinkKind:
+        """The label of its metrics."""
+        ...
+
+    @property
     def name(self) -> str:
         """What the operator calls it, such as a path."""
         ...
 
     def write(self, lines: Sequence[Line]) -> None:
-        """Writes the lines. Raises OSError or ValueError if it cannot; they come again then."""
+        """Writes the lines. Raises OSError or ValueError if it cannot; all of them come again then."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what it holds open."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AuditStatus:
-    """The end of the audit's chain, and the records that a destination lacks."""
+    """The end of the audit's chain, and how its destinations are doing."""
 
     position: Position
-    waiting: int = 0  # records in memory, since a destination cannot be written
-    problem: str = ""  # which one, and why; empty if there is no problem
+    outlets: tuple[OutletStatus, ...]
 
+    @property
+    def waiting(self) -> int:
+        """The most records that a destination lacks because of a problem."""
+        return max((outlet.waiting for outlet in self.outlets), default=0)
 
-@dataclass(slots=True)
-class _Loss:
-    """The records that one destination will never have."""
-
-    first: int
-    last: int
-    cause: str
-
-
-class _Outlet:
-    """One destination, and the lines that wait for it."""
-
-    def __init__(self, name: str, write: Callable[[Sequence[Line]], None]) -> None:
-        self.name, self._write = name, write
-        self.waiting: deque[Line] = deque()
-        self.problem = ""
-        self._entering, self._writing = Lock(), Lock()
-        self._last = -1  # the number of the last line that was written
-        self._loss: _Loss | None = None
-
-    def put(self, line: Line) -> None:
-        """Adds a line to those that wait. The oldest is dropped, and noted, if there are too many."""
-        with self._entering:
-            self.waiting.append(line)
-            if len(self.waiting) > _MOST_WAITING:
-                lost = self.waiting.popleft()
-                self._loss = _Loss(self._loss.first if self._loss else lost.seq, lost.seq, self.problem)
-
-    def drain(self, number: int) -> _Loss | None:
-        """Writes what waits, unless the line with this number is written; keeps it if that fails.
-
-        What comes while another thread writes goes together: one flush for all. Returns what was lost before a write
-        that succeeded again.
-        """
-        with self._writing:
-            if self._last >= number:
-                return None
-            with self._entering:
-                lines = tuple(self.waiting)
-            if not lines:
-                return None
-            try:
-                self._write(lines)
-            except (OSError, ValueError, StoreError) as error:
-                self._fail(_cause(error))
-                return None
-            return self._succeed(lines)
-
-    def _fail(self, cause: str) -> None:
-        if cause != self.problem:  # logged once, not for every record
-            waiting = len(self.waiting)
-            _log.error(
-                "the audit cannot be written: records are kept in memory", at=self.name, cause=cause, waiting=waiting
-            )
-        self.problem = cause
-
-    def _succeed(self, lines: Sequence[Line]) -> _Loss | None:
-        if self.problem:
-            _log.info("the audit is being written again", at=self.name, records=len(lines))
-        with self._entering:
-            while self.waiting and self.waiting[0].seq <= lines[-1].seq:
-                self.waiting.popleft()
-            loss, self._loss = self._loss, None
-        self._last, self.problem = lines[-1].seq, ""
-        return loss
+    @property
+    def problem(self) -> str:
+        """Which destinations have one, and why; empty if none has."""
+        return "; ".join(f"{outlet.name}: {outlet.problem}" for outlet in self.outlets if outlet.problem)
 
 
 class AuditLog:
     """Implements `ports.Audit`. Thread-safe. One chain for each process.
 
-    The key is in Vault, so records wait in memory until `attach`. From then on each record goes to the sinks at once,
-    and to Vault with the next `flush`. `record` does not raise if a destination cannot be written: the effect has
-    already happened, and stopping half-way would make matters worse. The record stays in memory and is written later;
+    The key is in Vault, so records wait in memory until `attach`. From then on each record goes to the sinks on this
+    machine at once, to Vault with the next `flush`, and to the sinks elsewhere with the next `send`, for which nothing
+    but a thread of their own waits. `record` does not raise if a destination cannot be written: the effect has already
+    happened, and stopping half-way would make matters worse. The record stays in memory and is written later;
     meanwhile `status` names the problem. What overflows is lost for that destination, and a `lines_lost` record says
     so. With `required` no effect begins before `intend` has it on record in Vault.
     """
 
     def __init__(
-        self, sinks: Sequence[Sink], clock: Clock, randomness: Randomness, redactor: Redactor, *, required: bool = False
+        self,
+        sinks: Sequence[Sink],
+        clock: Clock,
+        randomness: Randomness,
+        redactor: Redactor,
+        *,
+        remote: Sequence[Sink] = (),
+        spare: Sink | None = None,
+        required: bool = False,
     ) -> None:
-        self._clock, self._redactor, self._required = clock, redactor, required
+        """Begins a chain.
+
+        Args:
+            sinks: on this machine.
+            remote: elsewhere.
+            spare: gets what Vault has not taken by the end.
+            required: see above.
+        """
+        self._clock, self._redactor, self._spare, self._required = clock, redactor, spare, required
         self._lock = Lock()  # guards the chain
         self._early: list[Entry] = []  # without a key yet
-        self._outlets = [_Outlet(sink.name, sink.write) for sink in sinks]
-        self._vault = _Outlet(IN_VAULT, self._write_to_vault)
+        self._local = [Outlet(sink.kind, sink.name, sink.write, clock) for sink in sinks]
+        self._vault = Outlet("vault", IN_VAULT, self._write_to_vault, clock)
+        self.remote = [Outlet(sink.kind, sink.name, sink.write, clock) for sink in remote]
         self.store: AuditStore | None = None
         self._key: Secret | None = None  # the engine, and with it every effect, comes after it
         self._origin: Mapping[str, Scalar] = {}
@@ -157,8 +126,7 @@ class AuditLog:
     def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: Scalar) -> None:
         """Adds one record. Returns once the sinks have it, or it is in memory if that fails."""
         safe = {name: self._scalar(value) for name, value in facts.items()}
-        clean = self._redactor.clean
-        words = clean(verb), clean(target), clean(outcome)
+        words = str(verb), self._redactor.clean(target), str(outcome)  # two are words of our own
         with self._lock:
             entry = Entry(self._clock.now(), *words, safe)
             if self._key is None:
@@ -192,6 +160,35 @@ class AuditLog:
         self._drain_sinks(last)
         return not self._vault.problem
 
+    def send(self, outlet: Outlet) -> bool:
+        """Writes what waits for one of `remote`. Returns False if it did not take everything."""
+        with self._lock:
+            last = self._position.seq
+        self._drain(outlet, last)
+        return not outlet.problem
+
+    def finish(self, within: float) -> None:
+        """Writes what waits to every destination, once the process does nothing any more.
+
+        Args:
+            within: seconds that the sinks elsewhere have, all together.
+        """
+        senders = [Thread(target=self.send, args=(outlet,), daemon=True) for outlet in self.remote]
+        for sender in senders:
+            sender.start()
+        end, last = self._clock.monotonic() + within, self._position
+        self.flush()
+        for sender in senders:
+            sender.join(max(end - self._clock.monotonic(), 0))
+        if self._position != last:  # that records were lost is a record, too
+            self.flush()
+        if self._spare is not None and self._vault.unwritten:
+            with suppress(OSError, ValueError):
+                self._spare.write(self._vault.unwritten)
+        for outlet in self.remote:
+            if outlet.unwritten:
+                _log.warning("the audit was not sent to the end", at=outlet.name, records=len(outlet.unwritten))
+
     @property
     def unattached(self) -> int:
         """The number of records that wait for the key."""
@@ -199,26 +196,26 @@ class AuditLog:
 
     @property
     def status(self) -> AuditStatus:
-        """The end of the chain, and the records that a destination lacks because of a problem."""
-        failing = [outlet for outlet in (self._vault, *self._outlets) if outlet.problem]
-        problem = "; ".join(f"{outlet.name}: {outlet.problem}" for outlet in failing)
-        waiting = max((len(outlet.waiting) for outlet in failing), default=0)
-        return AuditStatus(self._position, waiting, problem)
+        """The end of the chain, and how each destination is doing."""
+        return AuditStatus(self._position, tuple(outlet.status() for outlet in self._all))
+
+    @property
+    def _all(self) -> tuple[Outlet, ...]:
+        return (self._vault, *self._local, *self.remote)
 
     def _chain(self, key: Secret, entry: Entry) -> None:
         if self._position.seq < 0 and entry.verb != AuditVerb.START:
             self._chain(key, Entry(entry.time, AuditVerb.START, "", AuditOutcome.DONE, self._origin))
         line, self._position = next_line(key, self._position, entry)
-        for outlet in (self._vault, *self._outlets):
+        for outlet in self._all:
             outlet.put(line)
 
     def _drain_sinks(self, number: int) -> None:
-        for outlet in self._outlets:
+        for outlet in self._local:
             self._drain(outlet, number)
 
-    def _drain(self, outlet: _Outlet, number: int) -> None:
-        loss = outlet.drain(number)
-        if loss is not None:
+    def _drain(self, outlet: Outlet, number: int) -> None:
+        for loss in outlet.drain(number):
             facts: dict[str, Scalar] = {"destination": outlet.name, "first": loss.first, "last": loss.last}
             self.record(AuditVerb.LINES_LOST, "", AuditOutcome.NOTICED, **facts, cause=loss.cause)
 
@@ -232,7 +229,3 @@ class AuditLog:
             clean: Scalar = self._redactor.nested(value)
             return clean
         return f"(not recorded: {type(value).__name__})"
-
-
-def _cause(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -1,4 +1,4 @@
-"""Where the audit goes beside Vault: a stream, or a file."""
+"""Where the audit goes on this machine: a stream, or a file."""
 
 import fcntl
 import os
@@ -10,6 +10,7 @@ from typing import TextIO
 
 from rotator.core.audit_chain import Line
 from rotator.observe.audit import AuditError
+from rotator.observe.audit_outlet import SinkKind
 
 
 class StreamSink:
@@ -17,12 +18,16 @@ class StreamSink:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.kind: SinkKind = "output"
         self.name = "standard output"
 
     def write(self, lines: Sequence[Line]) -> None:
         """Writes and flushes. Raises OSError, or ValueError if the stream is closed."""
         self._stream.write(_text(lines))
         self._stream.flush()
+
+    def close(self) -> None:
+        """Leaves the stream to whoever has opened it."""
 
 
 class FileSink:
@@ -40,6 +45,7 @@ class FileSink:
             AuditError: the file cannot be opened for writing.
         """
         self._path, self.name = path, str(path)
+        self.kind: SinkKind = "file"
         self._patience = 5.0  # seconds to wait for another process's lock
         self._lock_timed_out = False  # the last time
         try:

@@ -312,8 +312,23 @@ METRICS = (
     Described(
         "rotator_audit_waiting_records",
         "gauge",
-        (),
-        "Audit records in memory, because a destination (Vault, file, standard output) cannot be written.",
+        ("destination",),
+        "Audit records in memory, because a destination (`vault`, `file`, `output`, `syslog`, `http`) cannot be "
+        "written, or takes them more than a minute late; 0 otherwise.",
+    ),
+    Described(
+        "rotator_audit_lost_records_total",
+        "counter",
+        ("destination",),
+        "Audit records that a destination will never have, since start: more waited for it than memory keeps. A record "
+        "`lines_lost` names them.",
+    ),
+    Described(
+        "rotator_http_connections_ended_total",
+        "counter",
+        ("server", "reason"),
+        "Connections that the endpoint had to end since start, of `pages` or `probes`: `crowded` (too many, or too "
+        "much to keep for them) or `slow` (a request or an answer took too long).",
     ),
     *_OF_FLEETS,
 )

@@ -118,12 +118,14 @@ def _counted(groups: Mapping[GroupKey, GroupSums]) -> Iterator[Metric]:
 
 
 def _counts(name: str, targets: Mapping[str, TargetSnapshot], outcomes: tuple[str, ...]) -> Metric:
-    described = DESCRIBED[name]
-    family = CounterMetricFamily(name, described.help, labels=described.labels)
-    for target, seen in targets.items():
-        for outcome in outcomes:
-            family.add_metric((target, outcome), getattr(seen.state.counts, outcome))
-    return family
+    return counter(
+        name,
+        [
+            ((target, outcome), float(getattr(seen.state.counts, outcome)))
+            for target, seen in targets.items()
+            for outcome in outcomes
+        ],
+    )
 
 
 def _durations(targets: Mapping[str, TargetSnapshot]) -> Metric:
@@ -131,6 +133,15 @@ def _durations(targets: Mapping[str, TargetSnapshot]) -> Metric:
     family = SummaryMetricFamily(described.name, described.help, labels=described.labels)
     for target, seen in targets.items():
         family.add_metric((target,), seen.state.counts.succeeded, seen.state.counts.seconds)
+    return family
+
+
+def counter(name: str, samples: Samples) -> Metric:
+    """Returns the family of a counter."""
+    described = DESCRIBED[name]
+    family = CounterMetricFamily(name, described.help, labels=described.labels)
+    for labels, value in samples:
+        family.add_metric(labels, value)
     return family
 
 

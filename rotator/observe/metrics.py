@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from rotator.core.clocks import Clocks
 from rotator.core.left_over import Orphan, OrphanKind
 from rotator.observe.audit import AuditStatus
-from rotator.observe.families import DESCRIBED, gauge, of_fleet, of_selections, of_targets
+from rotator.observe.families import DESCRIBED, counter, gauge, of_fleet, of_selections, of_targets
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.selections import SelectionFigures
 from rotator.ports import Clock
@@ -47,6 +47,7 @@ class Metrics:
         self._forbidden: tuple[tuple[str, str], ...] = ()
         self._simple: dict[str, float] = {}  # gauges without a label
         self._audit: Callable[[], AuditStatus] | None = None
+        self._ended_connections: Callable[[], Mapping[tuple[str, str], int]] = dict
         self._orphans: Callable[[], Iterable[Orphan]] = tuple
         self._paces: Callable[[], Mapping[str, tuple[float, float]]] = dict
         self._selections: Callable[[], Mapping[str, SelectionFigures]] = dict
@@ -129,6 +130,10 @@ class Metrics:
         """Asks for the audit's status at each scrape."""
         self._audit = status
 
+    def follow_connections(self, ended: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        """Asks at each scrape how many connections the endpoint has ended, by server and reason."""
+        self._ended_connections = ended
+
     def follow_paces(self, paces: Callable[[], Mapping[str, tuple[float, float]]]) -> None:
         """Asks at each scrape, by account, for how many seconds it is held and what share of its limit is used."""
         self._paces = paces
@@ -159,7 +164,13 @@ class Metrics:
         if self._audit is not None:
             status = self._audit()
             simple["rotator_audit_last_sequence"] = float(status.position.seq)
-            simple["rotator_audit_waiting_records"] = float(status.waiting)
+            outlets = status.outlets
+            yield gauge("rotator_audit_waiting_records", [((each.kind,), float(each.waiting)) for each in outlets])
+            yield counter("rotator_audit_lost_records_total", [((each.kind,), float(each.lost)) for each in outlets])
+        yield counter(
+            "rotator_http_connections_ended_total",
+            [(labels, float(count)) for labels, count in self._ended_connections().items()],
+        )
         yield gauge("rotator_build_info", [((self._version,), 1.0)])
         each = max(self._expected, len(self._fleet)) <= self._target_series
         yield gauge("rotator_series_for_each_target", [((), float(each))])

@@ -1,4 +1,4 @@
-"""Checks of Vault and the provider accounts: addresses, files, and how long a call may take."""
+"""Checks of Vault and the provider accounts, with what others have in common with them: addresses, files, times."""
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -37,12 +37,14 @@ def plain_http_is_allowed(checked: CheckedSettings) -> Iterator[Finding]:
 
 
 def proxies_carry_tls(checked: CheckedSettings) -> Iterator[Finding]:
-    """A proxy sees nothing of what passes through it: without TLS it would read every password."""
+    """A proxy sees nothing of what passes through it: without TLS it would read everything."""
     places: list[tuple[Loc, ProxySettings | None, Iterable[str]]] = []
     if isinstance(checked.settings.vault, RemoteVaultSettings):
         places.append((("vault", "proxy"), checked.settings.vault.proxy, [checked.settings.vault.address]))
     for name, account in checked.settings.providers.items():
         places.append((("providers", name, "proxy"), account.proxy, account.urls.values()))
+    if (http := checked.settings.audit.http) is not None:
+        places.append((("audit", "http", "proxy"), http.proxy, [http.url]))
     for loc, proxy, urls in places:
         if proxy is not None and any(url.startswith("http:") and proxy.carries(url) for url in urls):
             yield Finding(loc, "would read what is sent without TLS", "use https, or name the host in no_proxy")
@@ -110,6 +112,7 @@ def ca_files_hold_certificates(checked: CheckedSettings) -> Iterator[Finding]:
     ]
     if isinstance(checked.settings.vault, RemoteVaultSettings):
         files.append((("vault", "ca_file"), checked.settings.vault.ca_file))
+    files += [(("audit", *place), file) for place, file in checked.settings.audit.ca_files.items()]
     for loc, file in files:
         reason = _unusable(file) if file is not None else None
         if reason is not None:

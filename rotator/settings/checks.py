@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from rotator.settings import account_checks, http_checks, policy_checks, selection_checks, target_checks
+from rotator.settings import account_checks, audit_checks, http_checks, policy_checks, selection_checks, target_checks
 from rotator.settings.models import Settings
 from rotator.settings.problems import Finding
 from rotator.settings.targets import CheckedSettings
@@ -37,6 +37,9 @@ CHECKS: tuple[Callable[[CheckedSettings], Iterator[Finding]], ...] = (
     http_checks.probes_have_their_own_port,
     http_checks.certificate_can_be_used,
     http_checks.token_protects,
+    audit_checks.plain_receivers_are_allowed,
+    audit_checks.syslog_port_suits_the_transport,
+    audit_checks.syslog_certificate_can_be_used,
     policy_checks.passwords_can_be_generated,
     policy_checks.passwords_are_strong,
     policy_checks.passwords_can_be_drawn,

@@ -14,9 +14,10 @@ from rotator.core.model import Policy, Target
 from rotator.core.selection import Selection
 from rotator.engine import Limits
 from rotator.fields.section import Count, Section
-from rotator.fields.text import FilePath, Name, TargetPattern
-from rotator.fields.times import AuditAge, Duration, LeaseLength
+from rotator.fields.text import Name, TargetPattern
+from rotator.fields.times import Duration, LeaseLength
 from rotator.providers.registry import AnyAccountOptions
+from rotator.settings.audit import AuditSettings
 from rotator.settings.http import HttpSettings
 from rotator.settings.policy_models import PolicySettings
 from rotator.settings.target_models import DEFAULT_POLICY, ListSettings
@@ -110,19 +111,6 @@ class LogSettings(Section):
     """The minimum severity; default info."""
     format: LogFormat = LogFormat.AUTO
     """`json` for collectors, `console` for people; default auto: console at a terminal, else json."""
-
-
-class AuditSettings(Section):
-    """The audit: a keyed record of each effect and request, without secrets. Vault keeps it, and standard
-    output or a file gets a copy."""
-
-    file: FilePath | None = None
-    """An append-only file for the copy; default standard output."""
-    required: bool = False
-    """Let no effect begin before it is on record in Vault that it is about to begin; default false. Nothing is rotated
-    or retired then while Vault does not take the audit."""
-    keep: AuditAge = timedelta(days=400)
-    """How long Vault keeps the records; default 400d, at least 30d. That older ones were removed is on record."""
 
 
 class Settings(ListSettings):

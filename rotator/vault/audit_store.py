@@ -5,7 +5,7 @@ on. `_audit/<day>/index` names the segments of a day. Only its process writes a 
 full, so a flush is one write. A few are needed once more when a segment begins.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -178,18 +178,21 @@ class VaultAuditStore:
         self._open = replace(self._open, indexed=True)
 
     def read(self) -> Iterable[StoredDay]:
-        """Yields everything that Vault has, day by day. Raises StoreError."""
+        """Yields everything that Vault has, day by day, each document when it is asked for. Raises StoreError."""
         for day in self._days():
+            # Before the documents themselves: a process names one here after it has written it.
+            index = self._read_index(day)
             names = [name for name in self._kv.list("list_audit", f"{self._folder}/{day}") if name != _INDEX]
-            read = {name: self._kv.read("read_audit", f"{self._folder}/{day}/{name}") for name in names}
-            # One without a version was announced, and never written.
-            found = {name: _segment(name, document) for name, document in read.items() if document.version}
-            yield StoredDay(
-                day,
-                _index(day, self._kv.read("read_audit_index", f"{self._folder}/{day}/{_INDEX}")),
-                tuple(segment for segment in found.values() if segment is not None),
-                tuple(name for name, segment in found.items() if segment is None),
-            )
+            yield StoredDay(day, index or self._read_index(day), self._segments(day, names))
+
+    def _read_index(self, day: str) -> DayIndex | None:
+        return _index(day, self._kv.read("read_audit_index", f"{self._folder}/{day}/{_INDEX}"))
+
+    def _segments(self, day: str, names: Iterable[str]) -> Iterator[Segment | str]:
+        for name in names:
+            document = self._kv.read("read_audit", f"{self._folder}/{day}/{name}")
+            if document.version:  # one without was announced, and never written
+                yield _segment(name, document) or name
 
     def days_until(self, last: date) -> tuple[str, ...]:
         """Returns the days up to `last` of which Vault has something. Raises StoreError."""

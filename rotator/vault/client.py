@@ -5,11 +5,10 @@ It uses hvac's adapter rather than its `Client`, which silently takes tokens and
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from threading import Thread
-from typing import Any, Literal, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from hvac import exceptions as hvac_errors
@@ -19,12 +18,11 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from rotator.core.pace import Moment
 from rotator.core.secret import Secret
 from rotator.ports import Clock, Conflict, Meter, Randomness, StoreDenied, StoreError, StoreUnavailable
+from rotator.vault.answers import Absent, Caller, VaultRequest, extract, extract_moment, invalid, login_token, missing
 from rotator.vault.auth import Authenticator, LoginToken, Method
 from rotator.vault.tokens import NEW, Tokens
 from rotator.vault.transport import NOT_VAULT, Connection, VaultSession
 from rotator.vault.vault_time import VaultTime
-
-T = TypeVar("T")
 
 _ATTEMPTS = 6
 _PATIENCE = 5.0  # seconds after which no further attempt begins
@@ -34,54 +32,6 @@ _LOGINS_IN_AN_ATTEMPT = 2
 _REVOKE_WITHIN = 3.0  # seconds
 _PAUSES_FOR_A_NEW_TOKEN = 5
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
-_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)  # with room to calculate
-_MOST = 10**10  # no number of Vault's is larger: versions, and the seconds of its longest time
-
-
-@dataclass(frozen=True, slots=True)
-class VaultRequest:
-    """One kind of request: its name in the metrics, its path, and the capabilities that a policy must grant for it.
-
-    `rule` is the path in a policy, if that differs from `path`; `refusal` explains a 403 if no capability on that path
-    would help.
-    """
-
-    operation: str
-    verb: Literal["get", "list", "post", "delete"]
-    path: str
-    capabilities: tuple[str, ...] = ()
-    rule: str = ""
-    refusal: str = ""
-    version: int = 0  # of a document; 0: the latest
-
-    def denied(self) -> StoreDenied:
-        """Returns the error for a 403, with the policy rule that an operator must add."""
-        if not self.capabilities:
-            return StoreDenied(self.refusal or f"Vault refuses {self.operation} at {self.path}")
-        lacks, where = " or ".join(self.capabilities), self.rule or self.path
-        wants = ", ".join(f'"{name}"' for name in self.capabilities)
-        rule = f'path "{where}" {{ capabilities = [{wants}] }}'
-        return StoreDenied(f"the Vault token lacks the capability {lacks} on {where}; add to its policy: {rule}")
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whom Vault knows a token as. Empty: Vault does not say."""
-
-    name: str  # such as `kubernetes-telephony-rotator`
-    entity: str
-    accessor: str  # names the token, and is not it
-
-
-class Absent(StoreError):
-    """A 404 from Vault itself: nothing exists, or only a deleted `version` (0: none ever existed).
-
-    Whoever asks for what may be missing handles it. To everything else it is not Vault's answer.
-    """
-
-    def __init__(self, version: int, *, destroyed: bool = False) -> None:
-        super().__init__(f"nothing is where Vault always has something: {NOT_VAULT}")
-        self.version, self.destroyed = version, destroyed
 
 
 class VaultClient:
@@ -203,7 +153,7 @@ class VaultClient:
         """Logs in. A refusal is a 400 or a 403, depending on the method."""
         if self._connection.client_certificate is not None:  # another program may have renewed it
             self._session.reconnect()
-        return _login_token(self._send(VaultRequest("login", "post", path), None, fields))
+        return login_token(self._send(VaultRequest("login", "post", path), None, fields))
 
     def look_up(self, token: Secret) -> LoginToken:
         """Returns the remaining lifetime of a token."""
@@ -219,7 +169,7 @@ class VaultClient:
 
     def renew(self, token: Secret) -> LoginToken:
         """Extends a token by the lease that it was issued with."""
-        return _login_token(self._send(VaultRequest("renew", "post", "auth/token/renew-self"), token, {}))
+        return login_token(self._send(VaultRequest("renew", "post", "auth/token/renew-self"), token, {}))
 
     def unwrap(self, token: Secret) -> Mapping[str, Any]:
         """Returns the content of a wrapping token."""
@@ -290,35 +240,11 @@ def _vault_failure(request: VaultRequest, error: hvac_errors.VaultError) -> Exce
         case hvac_errors.Forbidden() | hvac_errors.Unauthorized():
             return request.denied()
         case hvac_errors.InvalidRequest():
-            return _invalid(request, error)
+            return invalid(request, error.errors)
         case hvac_errors.InvalidPath():
-            return _missing(request, error)
+            return missing(request, error.errors, error.json)
     what = _FAILURES.get(type(error), "not the answer of a healthy Vault: " + type(error).__name__)
     return StoreUnavailable(f"{request.path}: {what}")
-
-
-def _invalid(request: VaultRequest, error: hvac_errors.VaultError) -> Exception:
-    """Returns the error for a 400: a lost check-and-set, a refused login, or a mount that is not KV v2."""
-    if any("check-and-set" in word for word in error.errors or ()):
-        return Conflict(f"{request.path}: somebody else wrote first")
-    if not request.capabilities:
-        return StoreDenied(f"Vault refuses the values sent for {request.operation} at {request.path}")
-    return StoreError(f"{request.path}: Vault rejects the request as invalid: check that this is a KV v2 mount")
-
-
-def _missing(request: VaultRequest, error: hvac_errors.VaultError) -> Exception:
-    """Returns the error for a 404: no such document, mount or namespace, or an answer that is not from Vault."""
-    if not isinstance(error.json, dict):
-        return StoreUnavailable(f"{request.path}: {NOT_VAULT}")
-    if error.errors:
-        return StoreError(f"{request.path}: there is no such mount, authentication method or namespace in this Vault")
-    if error.json.get("data") is None:
-        return Absent(0)
-    try:
-        metadata = extract(dict, error.json, "data", "metadata")
-        return Absent(extract(int, metadata, "version"), destroyed=metadata.get("destroyed") is True)
-    except StoreUnavailable as broken:
-        return broken
 
 
 _OUTCOMES: Mapping[type[Exception], str] = {
@@ -327,29 +253,3 @@ _OUTCOMES: Mapping[type[Exception], str] = {
     StoreDenied: "denied",
     StoreUnavailable: "unavailable",
 }
-
-
-def extract(kind: type[T], answer: Any, *keys: str) -> T:
-    """Returns the value under `keys` in an answer. Raises StoreUnavailable if the answer does not have Vault's form."""
-    for key in keys:
-        answer = answer.get(key) if isinstance(answer, dict) else None
-    if type(answer) is not kind or (isinstance(answer, int) and not -_MOST < answer < _MOST):
-        raise StoreUnavailable(f"an answer without {'.'.join(keys)}: {NOT_VAULT}")
-    return answer
-
-
-def extract_moment(answer: Any, *keys: str) -> datetime:
-    """Returns the time under `keys` in an answer. Raises StoreUnavailable if the answer does not have Vault's form."""
-    try:
-        moment = datetime.fromisoformat(extract(str, answer, *keys)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        moment = datetime.max.replace(tzinfo=UTC)
-    if not _EARLIEST < moment < _LATEST:
-        raise StoreUnavailable(f"an answer without the time {'.'.join(keys)}: {NOT_VAULT}")
-    return moment
-
-
-def _login_token(answer: dict[str, Any]) -> LoginToken:
-    token, seconds = extract(str, answer, "auth", "client_token"), extract(int, answer, "auth", "lease_duration")
-    lifetime = timedelta(seconds=seconds) if seconds > 0 else None
-    return LoginToken(Secret(token), lifetime, answer["auth"].get("renewable") is True)

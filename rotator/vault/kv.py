@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from rotator.ports import Conflict, StoreDenied, StoreUnavailable
-from rotator.vault.client import Absent, VaultClient, VaultRequest, extract, extract_moment
+from rotator.vault.answers import Absent, VaultRequest, extract, extract_moment
+from rotator.vault.client import VaultClient
 
 _STANDBY_LAG = 0.15  # seconds; measured on a healthy cluster: median 0.08, maximum 0.11
 

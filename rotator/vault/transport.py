@@ -31,7 +31,7 @@ from rotator.ports import Clock, StoreError, StoreUnavailable
 _LARGEST_ANSWER = 8 * 1024 * 1024  # bytes, read and as text; the list of 100,000 targets has 6, a document about 1 MiB
 _MOST_PARTS = 400_000  # of one answer: each costs up to 100 bytes of memory
 _PIECE = 64 * 1024  # bytes to read at a time
-_CONNECTIONS = 32
+_CONNECTIONS = 128  # that are kept open: more than there are workers, watches and renewals
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # its warning quotes the headers that it cannot read
 NOT_VAULT = "the answer is not from Vault: check the address, and any proxy in between"
 """Said of an answer that does not have Vault's form."""

@@ -8,6 +8,7 @@ it more closely. The time at which Vault stored a document has nanoseconds, and 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from threading import Lock
 
 from rotator.core.pace import Moment
@@ -48,11 +49,9 @@ class VaultTime:
 
     def learn_date(self, date: str, sent: float, received: float) -> None:
         """Learns from the `Date` of the answer to a request that was sent and answered then; ignores what is none."""
-        try:
-            told = parsedate_to_datetime(date).astimezone(UTC)
-        except (ValueError, TypeError, IndexError, OverflowError):  # not from Vault, which always sends the date
-            return
-        self._learn(told, timedelta(seconds=1), sent, received)
+        told = _parsed(date)
+        if told is not None:
+            self._learn(told, timedelta(seconds=1), sent, received)
 
     def learn_moment(self, moment: datetime, sent: float, received: float) -> None:
         """Learns that Vault's clock showed `moment` while a request was answered."""
@@ -72,3 +71,12 @@ class VaultTime:
             bounds = self._bounds.later(now)
         middle, within = (bounds.least + bounds.most) / 2, (bounds.most - bounds.least) / 2
         return Moment(_EPOCH + timedelta(seconds=now + middle), timedelta(seconds=within))
+
+
+@lru_cache(maxsize=4)
+def _parsed(date: str) -> datetime | None:
+    """Parses a `Date`, which stays the same for a second of answers; None if it is not one of Vault's."""
+    try:
+        return parsedate_to_datetime(date).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -300,9 +300,9 @@ class AnyOrder(RuleBasedStateMachine):
     def vault_loses_answers(self, times: int) -> None:
         self.harness.store.losing += [StoreUnavailable("the answer was lost")] * times
 
-    @rule(reads=st.integers(1, 4))
-    def a_standby_lags(self, reads: int) -> None:
-        self.harness.store.stale_reads = reads
+    @rule(reads=st.lists(st.booleans(), min_size=1, max_size=5))
+    def a_standby_lags(self, reads: list[bool]) -> None:
+        self.harness.store.lags = reads
 
     @rule(name=NAME, may=st.booleans())
     def rights_are_changed(self, name: str, may: bool) -> None:
@@ -430,7 +430,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.keys = {}
         self.harness.store.ahead = timedelta()
         self.harness.store.unpublishable.clear()
-        self.harness.store.stale_reads = 0
+        self.harness.store.lags = []
         for _ in range(3):  # the claim of a process that died in between has to end first
             for name, names in list(self.renaming.items()):
                 self._rename(name, *names)

@@ -36,6 +36,7 @@ REFERENCES = (
     "APINIZER_TOKEN",
     "TELNYX_API_KEY",
     "PROXY_PASSWORD",
+    "AUDIT_TOKEN",
     "ROTATOR_HTTP_TOKEN",
 )
 ODD = st.one_of(
@@ -45,6 +46,39 @@ ODD = st.one_of(
 )
 NAMES = ("name", "path", "username")
 REMOVED = "(removed)"
+ADDED = st.sampled_from(
+    [
+        *(
+            b'"',
+            b"'",
+            b"\n",
+            b"\r",
+            b"\t",
+            b"\0",
+            b"\xff",
+            b"\xef\xbb\xbf",
+            b"\xed\xa0\x80",
+            b"\x1b[2J",
+            b": ",
+            b"- ",
+            b"#",
+            b"|",
+        ),
+        *(
+            b"&a [*a]",
+            b"*a",
+            b"!!python/name:os.system",
+            b"<<: ",
+            b"? ",
+            b"---\n",
+            b"%YAML 9\n",
+            b"{" * 2000,
+            b"[" * 2000,
+        ),
+        *(b"9" * 5000, b"0x" + b"f" * 5000, b"1e999", b".inf", b"-", b"=", b",", b"{", b"}", SENTINEL.encode()),
+    ]
+)
+TEXT_DAMAGE = st.lists(st.tuples(st.integers(0, 99_999), st.integers(0, 40), ADDED | st.binary(max_size=3)), max_size=4)
 DAMAGE = st.lists(st.tuples(st.integers(0, 9999), st.just(REMOVED) | ODD), max_size=3)
 APPLICATION: Any = typer.main.get_command(build())
 # Every command but those that go on until they are stopped, and every option of each.
@@ -56,7 +90,22 @@ COMMANDS = {
 TYPED = st.one_of(
     st.sampled_from(["phone", "phone*", "site=berlin", "0", "-1", "1e999", "99999999999999999999d", "json", "--", "-"]),
     st.sampled_from(
-        ["[", "**", "=", "a=b=c", "../../etc/passwd", "/dev/null", "\u202e", "\x1b[2J", "%s%n", "{}", "x" * 5000]
+        [
+            "[",
+            "**",
+            "=",
+            "a=b=c",
+            "../../etc/passwd",
+            "/dev/null",
+            "/dev/zero",
+            "/proc/self/environ",
+            ".",
+            "\u202e",
+            "\x1b[2J",
+            "%s%n",
+            "{}",
+            "x" * 5000,
+        ]
     ),
     st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8),
 )
@@ -99,7 +148,7 @@ def check_config(capfd, monkeypatch, tmp_path, secrets_in_environment) -> Callab
     file = tmp_path / "config.yaml"
 
     def check(data: Any, *options: str) -> tuple[int, str]:
-        file.write_text(json.dumps(data), encoding="utf-8")
+        file.write_bytes(data if isinstance(data, bytes) else json.dumps(data).encode())
         return run_command(capfd, monkeypatch, "check-config", "--config", str(file), *options)
 
     return check
@@ -127,6 +176,39 @@ def test_no_configuration_makes_a_traceback(check_config, count_run, long_run):
             elif value != SENTINEL or not is_name(container, key):
                 container[key] = value
         code, printed = check_config(data, *output)
+        codes.add(code)
+        assert code in (0, 2), printed
+        assert "Traceback" not in printed
+        assert SENTINEL not in printed
+        assert printed.strip()
+
+    explore()
+    assert codes == {0, 2}
+
+
+def test_no_text_of_a_configuration_makes_a_traceback(check_config, count_run, long_run, tmp_path):
+    """The text of the full example, or of a list of targets beside it, with bytes removed and added."""
+    codes = set()
+    texts = {
+        "config.yaml": (CONFIG / "full.yaml").read_text().encode(),
+        "list.csv": b'name,provider,strategy,username,new,path,label.site\r\na,prod,replace,a01,,"sip/a",berlin\r\n',
+        "list.jsonl": b'{"name": "a", "provider": "prod", "strategy": "replace", "path": "sip/a"}\n{"name": "b"}\n',
+    }
+
+    @settings(max_examples=1500 if long_run else 60, phases=UNSHRUNK)
+    @example("config.yaml", [])
+    @given(st.sampled_from(sorted(texts)), TEXT_DAMAGE)
+    def explore(name, damage):
+        count_run("-", "-", "configuration's text damaged")
+        text = texts[name]
+        for place, removed, added in damage:
+            at = place % (len(text) + 1)
+            text = text[:at] + added + text[at + removed :]
+        if name == "config.yaml":
+            code, printed = check_config(text)
+        else:
+            (tmp_path / name).write_bytes(text)
+            code, printed = check_config({**FULL, "include": [name]})
         codes.add(code)
         assert code in (0, 2), printed
         assert "Traceback" not in printed

@@ -48,7 +48,10 @@ _FORBIDDEN = _series("rotator_provider_verb_forbidden", 'account="prod",verb="de
 _FOREIGN = _series("rotator_provider_requests_total", 'account="prod",verb="prove",outcome="foreign_binding"')
 _PROVED = _series("rotator_provider_requests_total", 'account="prod",verb="prove",outcome="200"')
 _TOKEN = _series("rotator_vault_token_expiry_timestamp_seconds")
-_AUDIT = _series("rotator_audit_waiting_records")
+_AUDIT = _series("rotator_audit_waiting_records", 'destination="syslog"')
+_AUDIT_LOST = _series("rotator_audit_lost_records_total", 'destination="syslog"')
+_CROWDED = _series("rotator_http_connections_ended_total", 'server="pages",reason="crowded"')
+_SLOW = _series("rotator_http_connections_ended_total", 'server="pages",reason="slow"')
 _OFFSET = _series("rotator_clock_offset_seconds")
 _CONFIG = _series("rotator_config_last_reload_successful")
 
@@ -411,11 +414,33 @@ CASES = (
         {_AUDIT: "0 7x60"},
         "7m",
         "5m",
-        _ONE,
+        {**_ONE, "destination": "syslog"},
         "critical",
-        "a:9464 cannot write its audit",
-        "7 records are kept in memory; /status says which destination lacks them.",
+        "a:9464 cannot write its audit to syslog",
+        "7 records are kept in memory; /status says why.",
         quiet={_AUDIT: "0x60"},
+    ),
+    Case(
+        "RotatorAuditRecordsLost",
+        {_AUDIT_LOST: "0x10 5x200"},
+        "30m",
+        "5m",
+        {**_ONE, "destination": "syslog"},
+        "critical",
+        "a:9464 has lost records of its audit for syslog",
+        "5 in the last hour: more waited for it than memory keeps.",
+        quiet={_AUDIT_LOST: "7x200"},
+    ),
+    Case(
+        "RotatorConnectionsEnded",
+        {_CROWDED: "0+3x60", _SLOW: "0+3x60"},
+        "30m",
+        "5m",
+        {"instance": "a:9464", "server": "pages"},
+        "warning",
+        "a:9464 has to end connections to its pages",
+        "60 in ten minutes: somebody opens too many, or reads or writes too slowly.",
+        quiet={_CROWDED: "0+1x60", _SLOW: "0+1x60"},
     ),
     Case(
         "RotatorConfigurationNotReloaded",

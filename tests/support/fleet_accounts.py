@@ -32,7 +32,7 @@ from rotator.core.secret import Secret
 from rotator.providers.sip import codec, register
 from rotator.providers.sip.links import DatagramLink
 from rotator.testing import FakeClock
-from rotator_simulator.account import CredentialEvent, Propagation, SimulatedCredential
+from rotator_simulator.account import CredentialEvent, LoginState, Propagation, SimulatedCredential
 from rotator_simulator.providers.apinizer.api import ApinizerApi
 
 ACCOUNTS: dict[str, tuple[str, Callable[..., ProviderAccount], tuple[Strategy, ...]]] = {
@@ -101,6 +101,8 @@ class FleetAccount:
     stored: dict[str, StoredCredential] = field(default_factory=dict)
     ends: dict[str, datetime] = field(default_factory=dict)
     troubled_until: datetime | None = None
+    _stuck_until: datetime | None = None  # until then the registrar learns of no password, but it forgets them
+    _stuck_at: dict[str, LoginState] = field(default_factory=dict)  # what it let in then
 
     def __post_init__(self) -> None:
         self.provider.add(BYSTANDER)
@@ -108,6 +110,8 @@ class FleetAccount:
         self.strangers = set(self.stored)
         self._recorded = self.provider.account._record
         self.provider.account._record = self._record  # type: ignore[method-assign]
+        self._log_in = self.provider.account.login_state
+        self.provider.account.login_state = self._login_state  # type: ignore[method-assign]
         self.provider.transport.plan = self._plan
 
     def _record(self, event: CredentialEvent, credential: SimulatedCredential) -> None:
@@ -140,6 +144,18 @@ class FleetAccount:
                 trouble.left -= 1
                 return trouble.fault
         return None
+
+    def _login_state(self, username: str, propagation: Propagation = Propagation()) -> LoginState:  # noqa: B008
+        if self._stuck_until is None or self._stuck_until <= self.clock.now():
+            return self._log_in(username, propagation)
+        known, now = self._stuck_at.get(username, LoginState()), self._log_in(username, propagation)
+        return LoginState(tuple(one for one in now.passwords if one in known.passwords), now.disabled)
+
+    def stop_registrar_following(self, until: datetime) -> None:
+        """Until then the registrar takes no new password, although each request to the API succeeds."""
+        names = {stored.username for stored in self.stored.values()}
+        self._stuck_at = {name: self._login_state(name) for name in names}
+        self._stuck_until = max(until, self._stuck_until or until)
 
     @property
     def is_troubled(self) -> bool:

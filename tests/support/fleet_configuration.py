@@ -119,7 +119,10 @@ def target_retired(world: FleetWorld, name: str, rng: Random) -> str | None:
 
 
 def retire(world: FleetWorld, target: Target) -> bool:
-    """`rotator retire --published`; False if it could not be done."""
+    """`rotator retire --published`; False if it could not be done, or if its answer was lost.
+
+    Every process notices: a daemon lists what is left of removed targets every ten minutes.
+    """
     now = world.clock.now()
     done = world.command(
         target,
@@ -132,6 +135,7 @@ def retire(world: FleetWorld, target: Target) -> bool:
     )
     watched = world.judge.targets[target.name]
     watched.retired = world.judge.state(watched).retired_at is not None
+    world.wake(target.name)
     return watched.retired and done is not None
 
 

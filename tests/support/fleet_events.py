@@ -77,6 +77,7 @@ _BY_ITSELF = (
     Weight(mishaps.account_is_gone_for_long, 2),
     Weight(mishaps.account_never_comes_back, 0.5),
     Weight(mishaps.call_is_active, 40),
+    Weight(mishaps.registrar_does_not_follow, 12),
     Weight(mishaps.vault_fails, 12),
     Weight(mishaps.vault_loses_an_answer, 60),
     Weight(mishaps.standby_lags, 60),

@@ -3,19 +3,21 @@
 What is judged rests on what the providers hold, what stands in Vault, and true time.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine_harness import DAY
 from fleet_accounts import CredentialChange
+from fleet_duties import Neglected, neglected_by_look, neglected_while_refused
 from fleet_targets import HandedOut, JudgedTarget, KeyAtProvider, located
 from invariants import OwedOverlap, denotes, is_in_ledger, may_be_set, names_credential
 from simulated_accounts import StoredCredential
 
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.left_over import is_empty
-from rotator.core.model import Credential, Purpose, Strategy, Target, TargetState
+from rotator.core.model import Credential, Ending, Purpose, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 from rotator.engine import Look
 from rotator_simulator.account import CredentialEvent
@@ -26,7 +28,20 @@ if TYPE_CHECKING:
 ROUNDING = timedelta(seconds=3)  # of moments that a provider is told, and of Vault's time
 SETTLED = timedelta(minutes=10)  # a proof is not older than this when it counts
 _FAR = 300 * DAY
-OUTAGE = timedelta(hours=1)  # of an in-place target: the propagation window, a crash and one recovery
+
+
+def _held_by_refusal(state: TargetState) -> list[tuple[str, Secret | None]]:
+    """What was replaced, and devices may live on, since the provider is known to refuse what was published after it."""
+    last, attempt = state.verification, state.attempt
+    if last is None or last.accepted or attempt is None or attempt.handed_out is not None:
+        return []
+    kept = [one for one in state.ledger if one.ending is not Ending.FORGET and not one.cut_off and not one.compromised]
+    return [(one.credential.username, one.credential.password) for one in kept]
+
+
+def _is_in_place(world: "FleetWorld", watched: JudgedTarget) -> bool:
+    target = world.targets.get(watched.name)
+    return target is not None and target.strategy is Strategy.IN_PLACE
 
 
 class PromiseBroken(AssertionError):
@@ -95,14 +110,21 @@ class FleetJudge:
     def _break(self, rule: str, name: str, text: str) -> None:
         self.broken.append(PromiseBroken(rule, name, text))
 
+    def _break_all(self, watched: JudgedTarget, neglected: Iterable[Neglected]) -> None:
+        for rule, text in neglected:
+            self._break(rule, watched.name, text)
+
     # -- what happens at a provider
 
     def after_change(self, change: CredentialChange) -> None:
         """Judges one change at a provider: who may make it?"""
+        key = change.account, change.identity
         if self.world.acting is None:
+            if key in self.owners and change.before is not None:
+                self.owners[key].changed_by_people[change.before.username] = self.world.clock.now()
             return
         self.effects += 1
-        name, key = self.world.acting[1].name, (change.account, change.identity)
+        name = self.world.acting[1].name
         watched = self.targets[name]
         if change.event is CredentialEvent.CREATED:
             watched.accounts.add(change.account)
@@ -169,20 +191,34 @@ class FleetJudge:
         state, before = self.state(watched), watched.documents.get(path)
         self.see_documents(watched)
         handed, attempt = watched.documents.get(path), state.attempt
+        by_hand = watched.by_hand.pop(path, None)
         if acting is None or handed is None:
             return
+        if by_hand is not None and by_hand == before and acting[0] is not None and path == watched.paths[-1]:
+            self._judge_overwriting(watched, by_hand, state)
         emergency = attempt is not None and attempt.compromised
         if emergency:
             watched.owed.clear()
-        elif before is not None and before.username and before.password and before.username != handed.username:
-            overlap = self._overlap(watched)
-            if self.accepts(watched, before.username, before.password):
-                watched.owed[before.username] = OwedOverlap(before.username, before.password, handed.since + overlap)
+        else:
+            replaced = [] if before is None else [(before.username, before.password)]
+            for username, password in (*replaced, *_held_by_refusal(state)):
+                if username and password and username != handed.username and self.accepts(watched, username, password):
+                    until = handed.since + self._overlap(watched)
+                    watched.owed[username] = OwedOverlap(username, password, until)
         for one in watched.documents.values():
             watched.owed.pop(one.username or "", None)
         new = path == watched.paths[-1] and (before is None or handed.attempt != before.attempt)
         if new and attempt is not None and attempt.purpose is Purpose.ROTATE and attempt.id == handed.attempt:
             self._count_rotation(watched, scheduled=attempt.requested_by == "schedule")
+
+    def _judge_overwriting(self, watched: JudgedTarget, by_hand: HandedOut, state: TargetState) -> None:
+        """What people wrote into the document stays there until somebody asks for a take-over."""
+        attempt, published = state.attempt, state.published
+        if attempt is None or attempt.take_over or published is None:
+            return
+        ours = [(one.username, one.password) for one in (published, attempt.staged)]
+        if (by_hand.username, by_hand.password) not in ours:
+            self._break("overwritten", watched.name, f"somebody's document, which hands out {by_hand.username}")
 
     def _overlap(self, watched: JudgedTarget) -> timedelta:
         """The shortest one that a process may have read in its configuration."""
@@ -222,10 +258,12 @@ class FleetJudge:
 
     # -- after each event
 
-    def after_look(self, name: str, look: Look | None) -> None:
+    def after_look(self, target: Target, look: Look | None) -> None:
         """Judges a target when a look, or a crash in one, is over."""
-        watched = self.targets[name]
+        watched = self.targets[target.name]
         watched.look = look or watched.look
+        if look is not None and not target.removed:
+            self._break_all(watched, neglected_by_look(self.world, watched, look, self.state(watched)))
         self.settle(watched, by_us=True)
         self._no_orphan(watched)
         self.raise_broken()
@@ -242,14 +280,24 @@ class FleetJudge:
         if attempt is None or watched.open_attempt is None or watched.open_attempt[0] != attempt.id:
             watched.open_attempt = (attempt.id, now) if attempt is not None else None
         refused = [one for one in watched.in_use if not self.accepts(watched, one.username, one.password)]
-        if not refused or (watched.retired and is_empty(state)):  # what somebody restores then is his own
+        ended = (watched.retired or watched.given_up) and is_empty(state)
+        if not refused or ended:  # what somebody restores then is his own
             watched.refused_since = None
             return
+        self._break_all(watched, neglected_while_refused(self.world, watched, refused, state))
         if watched.refused_since is None:
+            by_us = by_us and not self._could_not_be_known(watched, refused[0])
             watched.refused_since, watched.refused_by_us = now, by_us
             in_place = attempt is not None and attempt.strategy is Strategy.IN_PLACE
+            # In place, the document at a path that the target leaves follows the other one.
+            in_place = in_place or (watched.handed not in refused and _is_in_place(self.world, watched))
             if by_us and not in_place and refused[0].username is not None and not self._ended_by_itself(watched):
                 self._break("published", watched.name, f"{refused[0].username} is handed out and refused")
+
+    def _could_not_be_known(self, watched: JudgedTarget, handed: HandedOut) -> bool:
+        """True if people changed it at the provider after it was proved, or a registrar had not heard of it yet."""
+        changed = watched.changed_by_people.get(handed.username or "")
+        return changed is not None and self.world.clock.now() - changed < SETTLED
 
     def _ended_by_itself(self, watched: JudgedTarget) -> bool:
         """True if an end that was told in advance has come for what somebody's document hands out."""

@@ -115,6 +115,14 @@ def call_is_active(world: FleetWorld, name: str, rng: Random) -> str | None:
     return f"a call is active at {account.name}"
 
 
+def registrar_does_not_follow(world: FleetWorld, name: str, rng: Random) -> str | None:
+    """What is set or created by the API is accepted only hours later; what it replaced is refused at once."""
+    account = rng.choice([one for one in world.accounts.values() if not one.name.startswith("apinizer")])
+    until = world.clock.now() + _while(rng)
+    account.stop_registrar_following(until)
+    return f"the registrar of {account.name} does not follow until {until:%Y-%m-%d %H:%M}"
+
+
 def vault_fails(world: FleetWorld, name: str, rng: Random) -> str | None:
     world.store.unavailable_until = world.clock.now() + _while(rng)
     return f"Vault is sealed until {world.store.unavailable_until:%Y-%m-%d %H:%M}"
@@ -126,7 +134,7 @@ def vault_loses_an_answer(world: FleetWorld, name: str, rng: Random) -> str | No
 
 
 def standby_lags(world: FleetWorld, name: str, rng: Random) -> str | None:
-    world.store.stale_reads = rng.randrange(1, 5)
+    world.store.lags = [rng.random() < 0.7 for _ in range(rng.randrange(1, 6))]
     return "a standby lags"
 
 

@@ -13,7 +13,7 @@ from simulated_accounts import STANDING
 
 from rotator.core.audit_words import AuditVerb
 from rotator.core.holding import HoldReason
-from rotator.core.left_over import left_over
+from rotator.core.left_over import is_empty, left_over, orphans
 from rotator.core.model import Strategy, Target
 from rotator.core.origin import Origin
 from rotator.core.removal import after_forgetting
@@ -115,7 +115,8 @@ def _leave(world: FleetWorld, account: str, rng: Random) -> str:
 def _end_orphans(world: FleetWorld, watched: JudgedTarget, target: Target | None) -> object:
     """`rotator retire`: ends what is published of a removed target; gives up what is at an account that is gone."""
     state = world.judge.state(watched)
-    lost = [account for account in sorted(watched.accounts) if account in world.given_up]
+    named = orphans(state, _configured(world), configured=target is not None)
+    lost = sorted({each.credential.account for each in named} & world.given_up)
     if lost:
         return _forget(world, watched, target, lost)
     left = left_over(state)
@@ -126,19 +127,28 @@ def _end_orphans(world: FleetWorld, watched: JudgedTarget, target: Target | None
     done = retire(world, left)
     if done:
         world.removed.pop(watched.name, None)
-        world.wake(watched.name)
     return done
 
 
+def _configured(world: FleetWorld) -> list[str]:
+    return [name for name in world.accounts if name not in world.given_up]
+
+
 def _follow_forgetting(world: FleetWorld, watched: JudgedTarget, lost: list[str]) -> None:
-    """What was given up is nobody's any more. What is published stays, even at an account that is lost."""
-    if world.judge.published_account(watched) not in lost:
-        watched.accounts.difference_update(lost)
-    state = (world.judge.state(watched),)
+    """What no state names any more at a lost account is nobody's, whether or not the command had an answer.
+
+    What is published stays, and so does what a document hands out that somebody rolled back: its devices are let in.
+    """
+    state = world.judge.state(watched)
+    watched.given_up = watched.name not in world.targets and is_empty(state)  # with what is published, as it was told
     for key in list(watched.keys):
         stored = world.accounts[key[0]].stored.get(key[1])
-        if key[0] in lost and (stored is None or not names_credential(state, key, stored)):
+        if key[0] in lost and (stored is None or not names_credential((state,), key, stored)):
             del watched.keys[key]
+    held = {account for account, _ in watched.keys} | {world.judge.published_account(watched)}
+    for account in set(lost) - held:
+        if not any(world.accounts[account].accepts(one.username, one.password) for one in watched.in_use):
+            watched.accounts.discard(account)
 
 
 def _forget(world: FleetWorld, watched: JudgedTarget, target: Target | None, lost: list[str]) -> object:
@@ -146,7 +156,7 @@ def _forget(world: FleetWorld, watched: JudgedTarget, target: Target | None, los
     left = target or left_over(state)
     if left is None:
         return None
-    configured = [name for name in world.accounts if name not in world.given_up]
+    configured = _configured(world)
     if target is not None and state.attempt is not None and state.attempt.staged.account in lost:
         give_up(world, watched)
     done = world.command(
@@ -158,7 +168,6 @@ def _forget(world: FleetWorld, watched: JudgedTarget, target: Target | None, los
             origin=Origin("a person", "because"),
         ),
     )
-    if done is not None:
-        _follow_forgetting(world, watched, lost)
+    _follow_forgetting(world, watched, lost)
     world.wake(left.name)
     return done

@@ -197,6 +197,8 @@ def _path(world: FleetWorld, name: str) -> str:
 def _wrote(world: FleetWorld, name: str, what: str) -> str:
     watched = _by_person(world, name)
     world.judge.see_documents(watched)
+    path = _path(world, name)
+    watched.by_hand[path] = watched.documents[path]
     return f"somebody {what}"
 
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from engine_harness import DAY
-from fleet_judge import OUTAGE, PromiseBroken
+from fleet_duties import OUTAGE
+from fleet_judge import PromiseBroken
 from fleet_processes import VERIFIED_EVERY
 from fleet_targets import JudgedTarget
 from fleet_world import FleetWorld
 
 from rotator.core.clocks import WORTH_TELLING
 from rotator.core.holding import HoldReason
-from rotator.core.left_over import left_over, orphans
+from rotator.core.left_over import is_empty, left_over, orphans
 from rotator.observe.needs import FUTURE, Need, needs
 from rotator.observe.target_figures import TargetSnapshot, max_age
 from rotator.observe.target_words import BLOCKED
@@ -106,6 +107,8 @@ def wrongs(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
 
 
 def _left_alone(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
+    if watched.given_up and is_empty(world.judge.state(watched)):
+        return
     if watched.removed_since is not None and world.clock.now() - watched.removed_since > _LONG:
         used = [one for one in watched.in_use if world.judge.accepts(watched, one.username, one.password)]
         if used:

@@ -59,17 +59,20 @@ class JudgedTarget:
     keys: dict[KeyAtProvider, None] = field(default_factory=dict)  # in order
     made_by_people: set[KeyAtProvider] = field(default_factory=set)
     documents: dict[str, HandedOut] = field(default_factory=dict)  # by path
+    by_hand: dict[str, HandedOut] = field(default_factory=dict)  # by path, what people wrote there
     owed: dict[str, OwedOverlap] = field(default_factory=dict)  # by username
     allowance: int = 0  # rotations that somebody asked for, or that people's acts call for
     rotations: int = 0
     last_rotation: datetime | None = None
     refused_since: datetime | None = None
     refused_by_us: bool = False
+    changed_by_people: dict[str, datetime] = field(default_factory=dict)  # at the provider, by username: the last time
     told_of: datetime | None = None  # when people last did something that rotator has to find out
     compromised: list[tuple[str, Secret, datetime]] = field(default_factory=list)
     open_attempt: tuple[str, datetime] | None = None
     lost_context: bool = False  # people removed or rolled back its state document
     retired: bool = False
+    given_up: bool = False  # the operator was told that it may stay accepted, and that nobody ends it
     removed_since: datetime | None = None  # it is not in the configuration
     located: tuple[TargetState, TargetState] | None = None  # the last state as it was read, and as `located` made it
     look: Look | None = None

@@ -183,6 +183,7 @@ class FleetWorld:
     ) -> None:
         planned = self._planned.get((number, name))
         if only_earlier and planned is not None and planned[0] <= at:
+            self._planned[number, name] = planned[0], planned[1] and from_memory
             return
         self._planned[number, name] = at, from_memory
         heappush(self._queue, (at, next(self._order), number, name))
@@ -223,6 +224,7 @@ class FleetWorld:
                 self._plan(self.processes.index(other), name, self.clock.now() + _TAKE_OVER, only_earlier=True)
             return
         self.looks += 1
+        lags = any(self.store.lags)
         self.points.left = process.crash_after
         self.acting = (process, target)
         look = None
@@ -236,7 +238,9 @@ class FleetWorld:
             self.acting, process.crash_after, self.points.left = None, self.points.left, 0
         if look is not None:
             self._after_look(number, look)
-        self.judge.after_look(name, look)
+        if lags:  # nothing that it planned rests on what is there; a daemon's sweep comes by within minutes
+            self._plan_soon(number, name)
+        self.judge.after_look(target, look)
 
     def _left_over(self, name: str) -> Target | None:
         """What is left of a target that a process does not have in its configuration."""
@@ -274,13 +278,17 @@ class FleetWorld:
         return self._found[key][1]
 
     def _divide(self, number: int, name: str, following: datetime, sweep: datetime) -> None:
-        """What is due is done by the process to which the target belongs, now and then by another; each sweeps."""
+        """What is due is done by the process to which the target belongs, now and then by another; each sweeps.
+
+        Whoever takes it over has been told of what others wrote, and reads it before it does anything.
+        """
         owner = crc32(name.encode()) % len(self.processes)
         if self.luck.random() < _STRAYS:
             owner = self.luck.randrange(len(self.processes))
-        if owner != number:
+        here = owner == number
+        if not here:
             self._plan(number, name, sweep)
-        self._plan(owner, name, following, only_earlier=owner != number, from_memory=following < sweep)
+        self._plan(owner, name, following, only_earlier=not here, from_memory=here and following < sweep)
 
     def note(self, target: str, text: str) -> None:
         """Keeps one line of history, and adds what was done to the trace: a message may name a port or an id."""

@@ -44,7 +44,7 @@ class Intruder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        out, _ = self._process.communicate(timeout=60)
+        out = self._process.communicate(timeout=60)[0]
         self.report = json.loads(out) if out else {}
 
     @property

@@ -1,4 +1,4 @@
-"""A store whose reads may come from a standby that lags: it answers with the version before the last, for a while."""
+"""A store whose reads may come from a standby that lags: such an answer is the version before the last."""
 
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import TargetState
@@ -7,17 +7,16 @@ from rotator.testing import MemoryStore
 
 
 class StandbyStore(MemoryStore):
-    """Writes are judged by the leader; the next `stale_reads` reads are answered from what was there before."""
+    """Writes are judged by the leader. A read may go to any server: `lags` says of the next ones whether it lags."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         super().__init__(clock)
-        self.stale_reads = 0
+        self.lags: list[bool] = []
         self._old_states: dict[str, Versioned] = {}
         self._old_consumers: dict[str, ConsumerDocument] = {}
 
     def _lags(self) -> bool:
-        self.stale_reads = max(self.stale_reads - 1, -1)
-        return self.stale_reads >= 0
+        return bool(self.lags) and self.lags.pop(0)
 
     def read_state(self, target: str) -> Versioned:
         fresh = super().read_state(target)

@@ -81,6 +81,7 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
             "egress": {
                 "sip": None,
                 "proxy": {"to": [{"podSelector": {}}], "ports": [{"protocol": "TCP", "port": 3128}]},
+                "logs": {"to": [{"ipBlock": {"cidr": "10.0.0.8/32"}}], "ports": [{"protocol": "TCP", "port": 6514}]},
             },
         },
     },

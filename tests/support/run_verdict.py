@@ -136,13 +136,13 @@ def devices_served(run: DaemonRun) -> Iterator[str]:
 def audit_whole(run: DaemonRun) -> Iterator[str]:
     """Every record is authentic and none is missing, in the file and in Vault, whatever a kill cut short."""
     store = run.environment.vault.audit
-    stored = AuditCheck(store.key(), in_vault=True)
+    stored = AuditCheck(store.key())
     stored.stored(store.read())
     in_vault = stored.result()
-    copy = AuditCheck(store.key(), in_vault=False)
+    copy = AuditCheck(store.key(), vault=stored)
     for number, line in enumerate(run.environment.audit_file.read_bytes().splitlines(), 1):
         copy.line(f"line {number}", line)
-    in_file = copy.result(stored={end.chain: end for end in in_vault.ends})
+    in_file = copy.result()
     for where, checked in (("Vault", in_vault), ("the file", in_file)):
         yield from (f"the audit in {where}: {problem.place}: {problem.what}" for problem in checked.problems)
 

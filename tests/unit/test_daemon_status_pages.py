@@ -12,7 +12,8 @@ from core_facts import ATTEMPT, DAY, ENTRY, OLD
 from rotator.core.actions import Step
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Target, TargetState
-from rotator.daemon.composition import Components, Composition
+from rotator.daemon.components import Components
+from rotator.daemon.composition import Composition
 from rotator.daemon.snapshot import Snapshot
 from rotator.engine import Look, Outcome
 from rotator.observe.status_query import PAGE, StatusQuery

@@ -5,6 +5,7 @@ from hashlib import new
 from threading import Event, Thread
 
 import pytest
+from polling import eventually
 from provider_fixtures import account_options
 
 from rotator.core.pace import AccountPace, Moment
@@ -205,6 +206,36 @@ def test_threads_share_the_pace_and_what_is_urgent_goes_first():
     for thread in (*threads, urgent):
         thread.join(10)
     assert done.index("urgent") <= 1
+
+
+class SlowBook(MemoryStore):
+    """Says when a reservation is written, and takes its time for the fourth."""
+
+    def __init__(self, clock):
+        super().__init__(clock)
+        self.writes, self.go_on = 0, Event()
+
+    def write_pace(self, account, pace):
+        self.writes += 1
+        assert self.writes < 4 or self.go_on.wait(60)
+        super().write_pace(account, pace)
+
+
+def test_the_others_go_on_while_one_thread_reserves_ahead():
+    clock = FakeClock()
+    book = SlowBook(clock)
+    pacer = Pacer(RateLimit(1000, SECOND), clock, book, "k1", "me")
+    for _ in range(3):
+        clock.sleep(0.3)
+        assert pacer.admit(1)  # the last run is a tenth of a second long
+    clock.sleep(0.02)
+    ahead = Thread(target=pacer.admit, args=(1,))
+    ahead.start()
+    eventually(lambda: book.writes == 4, "nothing is reserved ahead")
+    assert pacer.admit(0.01), "there are slots left"
+    assert book.writes == 4
+    book.go_on.set()
+    ahead.join(60)
 
 
 VOBIZ = {"base_url": "https://api.vobiz.ai", "auth_id": "MA_1"}

@@ -46,9 +46,12 @@ def verbs_of(path: Path) -> list[object]:
 
 
 def verify(lines: Sequence[bytes | str]) -> CheckedAudit:
-    check = AuditCheck(MemoryAuditStore().key(), in_vault=False)
-    for number, line in enumerate(lines, 1):
-        check.line(f"{number}", line if isinstance(line, bytes) else line.encode())
+    key = MemoryAuditStore().key()
+    vault = AuditCheck(key)
+    check = AuditCheck(key, vault=vault)
+    for has in (vault, check):
+        for number, line in enumerate(lines, 1):
+            has.line(f"{number}", line if isinstance(line, bytes) else line.encode())
     return check.result()
 
 
@@ -139,7 +142,7 @@ def test_records_of_many_threads_form_one_chain(tmp_path: Path) -> None:
 class SlowSink:
     """Takes its time for the first record, as a disk may; `flushed` has how many came with each flush."""
 
-    name = "slow"
+    kind, name = "output", "slow"
 
     def __init__(self) -> None:
         self.flushed: list[int] = []
@@ -196,6 +199,20 @@ def test_while_vault_takes_nothing_the_sinks_go_on_and_everything_follows_later(
     assert store.lines == stream.getvalue().splitlines()
 
 
+@pytest.mark.parametrize("failing", [None, StoreDenied("no right")])
+def test_the_spare_sink_gets_what_vault_has_not_taken_by_the_end(failing: StoreDenied | None) -> None:
+    spare, store = io.StringIO(), MemoryAuditStore()
+    log = AuditLog([], FakeClock(), FakeRandomness(), Redactor(), spare=StreamSink(spare))
+    log.attach(store, {"process": "process-1"})
+    log.record("x", "phone", "done")
+    log.flush()
+    store.failing = failing
+    log.record("y", "phone", "done")
+    log.finish(within=1)
+    verbs = [json.loads(line)["verb"] for line in spare.getvalue().splitlines()]
+    assert verbs == (["y"] if failing else [])
+
+
 def test_where_it_is_required_the_intent_is_in_vault_before_and_otherwise_there_is_none() -> None:
     store = MemoryAuditStore()
     audit_on(store=store).intend("delete", "phone")
@@ -217,7 +234,7 @@ def test_where_it_is_required_the_intent_is_in_vault_before_and_otherwise_there_
 def test_more_than_memory_keeps_is_lost_for_that_destination_and_this_is_on_record(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rotator.observe.audit._MOST_WAITING", 3)
+    monkeypatch.setattr("rotator.observe.audit_outlet._MOST_WAITING", 3)
     stream, store = io.StringIO(), MemoryAuditStore()
 
     class Failing(StreamSink):

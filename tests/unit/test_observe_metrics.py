@@ -29,6 +29,7 @@ from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Cron, Every, Schedule, Window, next_due
 from rotator.core.secret import Secret
 from rotator.observe.audit import AuditStatus
+from rotator.observe.audit_outlet import OutletStatus
 from rotator.observe.catalogue import METRICS, documentation
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.metrics import Metrics
@@ -38,6 +39,7 @@ from rotator.testing import FakeClock
 
 SENTINEL = "Sentinel-Value-77"
 DAY = timedelta(days=1)
+OUTLETS = (OutletStatus("vault", "vault", 0, 0, ""), OutletStatus("file", "/log", 3, 2, "full"))
 
 
 # What is there from the first scrape on.
@@ -307,7 +309,8 @@ def test_the_process_says_how_it_does_itself() -> None:
     source.clock_jumped(forward=False)
     source.clocks(Clocks(clock.now(), clock.now() + 2 * DAY))
     source.vault_token_expires(clock.now())
-    source.follow_audit(lambda: AuditStatus(Position("c", 41, "h"), 3, "full"))
+    source.follow_audit(lambda: AuditStatus(Position("c", 41, "h"), OUTLETS))
+    source.follow_connections(lambda: {("pages", "slow"): 5})
     seen = scrape(source)
     expected = {
         ("rotator_build_info", ("1.2.3",)): 1,
@@ -324,7 +327,11 @@ def test_the_process_says_how_it_does_itself() -> None:
         ("rotator_clock_offset_seconds", ()): -2 * 86_400,
         ("rotator_vault_token_expiry_timestamp_seconds", ()): stamp + 86_400,
         ("rotator_audit_last_sequence", ()): 41,
-        ("rotator_audit_waiting_records", ()): 3,
+        ("rotator_audit_waiting_records", ("vault",)): 0,
+        ("rotator_audit_waiting_records", ("file",)): 3,
+        ("rotator_audit_lost_records_total", ("vault",)): 0,
+        ("rotator_audit_lost_records_total", ("file",)): 2,
+        ("rotator_http_connections_ended_total", ("pages", "slow")): 5,
     }
     assert seen == ZEROS | expected
     source.vault_token_expires(None)
@@ -388,7 +395,7 @@ def test_every_metric_that_is_exposed_is_in_the_list_and_the_other_way_round() -
     source.sweep_takes(timedelta(seconds=30))
     source.clocks(Clocks(FakeClock().now(), FakeClock().now()))
     source.vault_token_expires(FakeClock().now())
-    source.follow_audit(lambda: AuditStatus(Position("c", 0, "h")))
+    source.follow_audit(lambda: AuditStatus(Position("c", 0, "h"), OUTLETS))
     assert set(_exposed(source)) == {(each.name, each.kind, each.help) for each in METRICS}
 
 

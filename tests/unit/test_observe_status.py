@@ -31,6 +31,7 @@ from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret
 from rotator.observe import status
 from rotator.observe.audit import AuditStatus
+from rotator.observe.audit_outlet import OutletStatus
 from rotator.observe.status import Surroundings, status_document
 from rotator.testing import CHOSEN, GENERATED, FakeClock
 
@@ -194,13 +195,13 @@ def _keys(value: Any) -> set[str]:
 def test_every_key_is_documented() -> None:
     around = replace(
         AROUND,
-        audit=AuditStatus(Position("c", 4, "h"), 1, "full"),
+        audit=AuditStatus(Position("c", 4, "h"), (OutletStatus("file", "/log", 1, 0, "full"),)),
         holds={"phone": Hold(HoldReason.NOT_DUE, "nothing is due")},
     )
     document = status_document([TARGET], {"phone": full_state(), "gone": full_state()}, NOW, around)
     words = {key for key in _keys(document) if f"`{key}`" not in (status.__doc__ or "")}
     assert words <= set(Counts.__dataclass_fields__)
-    assert document["audit"] == {"chain": "c", "sequence": 4, "mac": "h", "waiting": 1, "problem": "full"}
+    assert document["audit"] == {"chain": "c", "sequence": 4, "mac": "h", "waiting": 1, "problem": "/log: full"}
 
 
 @pytest.mark.parametrize(

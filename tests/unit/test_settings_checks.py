@@ -17,6 +17,7 @@ from rotator.providers.vobiz.options import VobizOptions
 from rotator.settings import (
     Settings,
     account_checks,
+    audit_checks,
     http_checks,
     policy_checks,
     selection_checks,
@@ -183,7 +184,7 @@ def test_every_check_is_run_once():
     """No check is forgotten or listed twice."""
     written = {
         check
-        for module in (account_checks, http_checks, policy_checks, selection_checks, target_checks)
+        for module in (account_checks, audit_checks, http_checks, policy_checks, selection_checks, target_checks)
         for name, check in vars(module).items()
         if not name.startswith("_") and getattr(check, "__module__", "") == module.__name__
     }
@@ -249,6 +250,25 @@ def test_a_token_that_crosses_a_network_without_tls_is_warned_of(tmp_path, liste
     text = endpoint_settings(tmp_path, listen=listen).replace(", tls: {certificate: tls.crt, key: tls.key}", "")
     said = [f"{warning.key} {warning.sentence}" for warning in warnings_of(text, tmp_path)]
     assert said == ["daemon.http.token crosses the network unprotected; set daemon.http.tls as well"] * warned
+
+
+@pytest.mark.parametrize(
+    ("receiver", "said"),
+    [
+        ("{address: 'logs.example.com:514'}", ["514 is the usual port of syslog without TLS"]),
+        ("{address: 'logs.example.com:6514'}", []),
+        ("{address: '127.0.0.1:6514', transport: tcp}", ["6514 is the usual port of syslog over TLS"]),
+        ("{address: 'LOGS.example.com:514', transport: tcp, allow_plain_tcp: [logs.example.com]}", []),
+        (
+            "{address: 'logs:6514', certificate: tls.crt, key: tls.key}",
+            ["every user of this machine can read this key"],
+        ),
+    ],
+)
+def test_what_is_odd_about_a_receiver_of_the_audit_is_warned_of(tmp_path, receiver, said):
+    endpoint_settings(tmp_path, mode=0o644)  # makes the files
+    warnings = warnings_of(GOOD + f"audit: {{syslog: {receiver}}}\n", tmp_path)
+    assert [warning.what for warning in warnings] == said
 
 
 def test_a_key_that_belongs_to_another_certificate_is_refused_without_its_text(tmp_path):

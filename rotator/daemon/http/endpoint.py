@@ -39,6 +39,11 @@ class Endpoint:
         """The same of the probes."""
         return self._probes.port
 
+    def ended(self) -> dict[tuple[str, str], int]:
+        """Returns how many connections it had to end, by server and reason."""
+        servers = {"pages": self._pages, "probes": self._probes}
+        return {(name, why): count for name, server in servers.items() for why, count in server.ended().items()}
+
     def start(self) -> None:
         """Serves in separate threads; returns once connections are accepted.
 

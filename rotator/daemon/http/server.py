@@ -10,6 +10,7 @@ connection for moments, a hostile one for as long as it can hold it.
 
 import errno
 import socket
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition, Event, Thread
@@ -39,7 +40,7 @@ class PeerLimits:
     """What peers may use up. Times are seconds."""
 
     connections: int = 64
-    """Open connections; another one ends the oldest."""
+    """Open connections; another one ends the oldest of the address that has the most."""
     per_peer: int = 32
     """Open connections of one address. Half of all: behind a proxy or a node many peers have one address."""
     request: float = 5.0
@@ -85,11 +86,17 @@ class Server:
         self._open: list[PeerConnection] = []  # the oldest first
         self._rendering = 0
         self._crowded_out, self._told_at = 0, -_QUIET
+        self._ended = {"crowded": 0, "slow": 0}
 
     @property
     def port(self) -> int:
         """The port in use once started; before that, the requested one."""
         return self._port
+
+    def ended(self) -> dict[str, int]:
+        """Returns how many connections it had to end, by the reason."""
+        with self._changed:
+            return dict(self._ended)
 
     def start(self) -> None:
         """Serves in separate threads; returns once connections are accepted.
@@ -130,17 +137,21 @@ class Server:
 
     def _admit(self, new: PeerConnection) -> None:
         with self._changed:
-            own = [connection for connection in self._open if connection.peer == new.peer]
-            if len(own) >= self._limits.per_peer:
-                self._crowd_out(own[0])
+            of_each = Counter(connection.peer for connection in self._open)
+            if of_each[new.peer] >= self._limits.per_peer:
+                self._crowd_out(next(each for each in self._open if each.peer == new.peer))
             elif len(self._open) >= self._limits.connections:
-                self._crowd_out(self._open[0])
+                # Not simply the oldest: two crowds would then end the one connection of somebody else.
+                most = max(of_each.values())
+                self._crowd_out(next(each for each in self._open if of_each[each.peer] == most))
             self._open.append(new)
 
     def _serve(self, connection: PeerConnection) -> None:
         try:
             self._exchange(connection)
-        except OSError:  # the peer is gone, too slow, or spoke no TLS
+        except OSError as error:  # the peer is gone, too slow, or spoke no TLS
+            with self._changed:
+                self._ended["slow"] += isinstance(error, TimeoutError) and connection in self._open
             connection.forget()
         except Exception:  # noqa: BLE001 - whatever a peer sends, the next one is served
             _log.exception("a connection failed", server=self._name)
@@ -202,6 +213,7 @@ class Server:
     def _crowd_out(self, connection: PeerConnection) -> None:
         self._cut(connection)
         self._crowded_out += 1
+        self._ended["crowded"] += 1
         now = self._clock.monotonic()
         if now - self._told_at >= _QUIET:
             count, self._crowded_out, self._told_at = self._crowded_out, 0, now

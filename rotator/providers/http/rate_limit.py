@@ -147,17 +147,21 @@ class Pacer:
                 return held
             ahead = self._queue.index(ticket)
             overtakes = not ticket[0] and self._queue[0][0]
-            if not overtakes and self._slots.take(now):
-                return 0.0
-            opens = self._slots.opens(ahead, now)
-            if opens is not None:
-                return max(opens - now, _SOON)
-            number = self._slots.wanted(len(self._queue), now)
-            if not number:
-                return max(self._slots.asks_at(now) - now, _SOON)
-            if self._reserving:
-                self._condition.wait(_RESERVING)
-                return _SOON
+            has_turn = not overtakes and self._slots.take(now)
+            if has_turn:
+                number = 0 if self._reserving else self._slots.wanted_ahead(now)
+                if not number:
+                    return 0.0
+            else:
+                opens = self._slots.opens(ahead, now)
+                if opens is not None:
+                    return max(opens - now, _SOON)
+                number = self._slots.wanted(len(self._queue), now)
+                if not number:
+                    return max(self._slots.asks_at(now) - now, _SOON)
+                if self._reserving:
+                    self._condition.wait(_RESERVING)
+                    return _SOON
             self._reserving = True
         try:
             self._reserve(self._slots, number, urgent=ticket[0])
@@ -165,7 +169,7 @@ class Pacer:
             with self._condition:
                 self._reserving = False
                 self._condition.notify_all()
-        return _SOON
+        return 0.0 if has_turn else _SOON
 
     def _reserve(self, slots: Slots, number: int, *, urgent: bool) -> None:
         reserved = None

@@ -14,7 +14,8 @@ from rotator.core.model import Attachment, Credential
 from rotator.ports import CALL_TERMS
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
-from rotator.providers.http.directory import Directory, ListedEntry, Page
+from rotator.providers.http.directory import Directory
+from rotator.providers.http.pages import ListedEntry, Page
 from rotator.providers.http.rate_limit import slept
 from rotator.providers.http.replies import Failure, HttpReply
 from rotator.providers.vobiz import api

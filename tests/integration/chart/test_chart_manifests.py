@@ -273,6 +273,7 @@ def test_rules_of_the_network_policy_can_be_added_and_removed():
     rules = egress(VALUE_SETS["everything"])
     assert ("TCP", 5061) not in rules
     assert rules["TCP", 3128] == [{"podSelector": {}}]
+    assert rules["TCP", 6514] == [{"ipBlock": {"cidr": "10.0.0.8/32"}}]
     assert of_kind(rendered(VALUE_SETS["everything"]), "NetworkPolicy")["spec"]["ingress"] == []
     none = dict.fromkeys(("dns", "vault", "providers", "sip"))
     assert egress({"networkPolicy": {"egress": none}}) == {}

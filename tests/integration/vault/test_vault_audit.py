@@ -67,7 +67,7 @@ class Records:
 
 
 def checked(access: VaultAccess) -> CheckedAudit:
-    check = AuditCheck(access.audit.key(), in_vault=True)
+    check = AuditCheck(access.audit.key())
     check.stored(access.audit.read())
     return check.result()
 

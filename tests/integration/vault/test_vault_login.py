@@ -16,8 +16,8 @@ from openbao_server import DROP, Bao, FirstMatches, ProxiedExchange, TamperingPr
 
 from rotator.core.secret import Secret
 from rotator.ports import StoreDenied, StoreError, StoreUnavailable
+from rotator.vault.answers import VaultRequest
 from rotator.vault.auth import AppRole, Jwt, Kubernetes, Method, Token, TokenFile
-from rotator.vault.client import VaultRequest
 
 
 def send_request(session: VaultAccess) -> None:

@@ -26,8 +26,8 @@ from rotator.core.model import Claim, Credential, TargetState
 from rotator.core.secret import Secret
 from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, StoreUnavailable
 from rotator.vault.admin import VaultAdmin
+from rotator.vault.answers import VaultRequest
 from rotator.vault.auth import Token
-from rotator.vault.client import VaultRequest
 from rotator.vault.policy import rotator_policy
 from rotator.vault.process import EmbeddedError
 from rotator.vault.transport import Connection

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import tracemalloc
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from rotator.core.audit_chain import (
     next_line,
     segment,
 )
-from rotator.core.audit_check import IN_VAULT, AuditCheck, CheckedAudit
+from rotator.core.audit_check import IN_VAULT, AuditCheck, AuditFinding, CheckedAudit
 from rotator.core.secret import Secret
 
 KEY = Secret("the-key")
@@ -37,15 +38,25 @@ def chain(name: str = "c1", count: int = 4, key: Secret = KEY, **facts: str | fl
     return lines
 
 
-def in_file(lines: list[str], *, mixed: bool = False, **how: object) -> CheckedAudit:
-    check = AuditCheck(KEY, in_vault=False, mixed=mixed)
+def vault_of(*lines: list[str]) -> AuditCheck:
+    """What Vault has: these lines, and nothing is wrong with them."""
+    check = AuditCheck(KEY)
+    check.stored([stored(DAY, **{f"s{number}": each for number, each in enumerate(lines)})])
+    assert check.result().ok
+    return check
+
+
+def in_file(
+    lines: list[str], *, mixed: bool = False, part: bool = False, vault: AuditCheck | None = None
+) -> CheckedAudit:
+    check = AuditCheck(KEY, vault=vault or vault_of(), mixed=mixed)
     for number, line in enumerate(lines, 1):
         check.line(f"line {number}", line.encode())
-    return check.result(**how)
+    return check.result(part=part)
 
 
 def in_vault(*days: StoredDay) -> CheckedAudit:
-    check = AuditCheck(KEY, in_vault=True)
+    check = AuditCheck(KEY)
     check.stored(days)
     return check.result()
 
@@ -89,7 +100,7 @@ def test_between_the_records_of_a_log_other_lines_do_no_harm_elsewhere_they_were
 def test_no_record_is_dropped_changed_or_forged_unnoticed(kind: str, at: int, field: str) -> None:
     """4c: a chain that somebody rewrote, with every hash computed anew but without the key, is found out."""
     lines = chain(requested_by="anna")
-    known = ends(in_file(lines))
+    known = vault_of(lines)
     records = [json.loads(line) for line in lines]
     if kind == "drop":
         lines = lines[:at] + lines[at + 1 :]
@@ -104,25 +115,74 @@ def test_no_record_is_dropped_changed_or_forged_unnoticed(kind: str, at: int, fi
             records[number]["mac"] = plain if kind == "rechain" else mac_of(Secret("guessed"), records[number])
             previous = records[number]["mac"]
             lines[number] = canonical_json(records[number])
-    assert whats(in_file(lines, mixed=True, stored=known))
+    assert whats(in_file(lines, mixed=True, vault=known))
 
 
-def test_a_file_is_compared_with_where_vault_says_that_each_chain_ends() -> None:
+def test_a_file_is_compared_with_what_vault_has_of_each_chain() -> None:
     lines = chain()
-    known = ends(in_file(lines))
-    assert "record 3 is missing" in whats(in_file(lines[:3], stored=known))[0]
-    assert whats(in_file(lines[:3], stored=known, part=True)) == []
-    assert whats(in_file(lines[2:], stored=known, part=True)) == []
-    assert "records 0 to 1 are missing" in whats(in_file(lines[2:], stored=known))[0]
-    longer = in_file(chain(count=6), stored=known)
-    assert (longer.ok, longer.notes[0].what) == (
+    known = vault_of(lines)
+    assert whats(in_file(lines[:3], vault=known)) == ["chain c1: record 3 is missing"]
+    assert whats(in_file(lines[:3], vault=known, part=True)) == []
+    assert whats(in_file(lines[2:], vault=known, part=True)) == []
+    assert whats(in_file(lines[2:], vault=known)) == ["chain c1: records 0 to 1 are missing"]
+    longer = in_file(chain(count=6), vault=known)
+    assert (longer.ok, longer.notes) == (
         True,
-        "records 4 to 5 are not in Vault: just written, or the process was killed",
+        (AuditFinding("chain c1", "records 4 to 5 are not in Vault: just written, or the process was killed"),),
     )
-    unknown = in_file(lines, stored={})
-    assert (unknown.ok, len(unknown.notes)) == (True, 1)
-    other = chain(count=4, reason="another")
-    assert "record 3 is another one in Vault" in whats(in_file(other, stored=known))[0]
+    unknown = in_file(lines)
+    assert (unknown.ok, [note.what for note in unknown.notes]) == (
+        True,
+        ["records 0 to 3 are not in Vault: just written, or the process was killed"],
+    )
+
+
+@pytest.mark.parametrize("part", [False, True])
+def test_records_that_vault_has_otherwise_are_found_wherever_they_are_in_the_chain(part: bool) -> None:
+    """Whoever has the key and writes Vault anew is found out by a copy, even by a piece of one."""
+    known, others = vault_of(chain()), chain(reason="another")
+    assert whats(in_file(others, vault=known, part=part)) == ["line 1: record 0 of chain c1 is another one in Vault"]
+    assert whats(in_file(others[2:3], vault=known, part=True)) == [
+        "line 1: record 2 of chain c1 is another one in Vault"
+    ]
+
+
+def long_lived(minutes: float, count: int = 4) -> list[str]:
+    """A process that recorded something every so often."""
+    lines, position = [], Position("c1", -1, GENESIS)
+    for number in range(count):
+        at = AT + number * timedelta(minutes=minutes)
+        line, position = next_line(KEY, position, Entry(at, "publish", "phone", "done", {}))
+        lines.append(line.text)
+    return lines
+
+
+def test_records_of_a_long_time_that_vault_lacks_were_removed_there() -> None:
+    """A process writes to Vault every few seconds, and only its end may be missing there."""
+    lines = long_lived(minutes=5)
+    assert whats(in_file(lines, vault=vault_of(lines[:1]))) == []  # ten minutes: it was killed while Vault was away
+    lines = long_lived(minutes=5.01)
+    (found,) = whats(in_file(lines, vault=vault_of(lines[:1])))
+    assert found.startswith("chain c1: records 1 to 3 are not in Vault, though the process wrote them over more than")
+    assert len(whats(in_file(lines))) == 1  # not even the chain is known
+
+
+def test_a_copy_that_is_older_than_what_vault_keeps_is_no_problem_and_said() -> None:
+    vault = vault_of(removal_of_old(DAY))
+    lines = long_lived(minutes=60)
+    checked = in_file(lines, vault=vault)
+    assert (whats(checked), [note.what for note in checked.notes]) == (
+        [],
+        ["records 0 to 3 are not in Vault, which keeps nothing that is so old: the end cannot be checked"],
+    )
+    assert whats(in_file(lines, vault=vault_of(removal_of_old("2026-01-04"))))
+
+
+def removal_of_old(until: str) -> list[str]:
+    line, _ = next_line(
+        KEY, Position("c9", -1, GENESIS), Entry(AT, "remove_records", "", "done", {"until": until, "days": 1})
+    )
+    return [line.text]
 
 
 def test_a_record_that_exists_twice_with_different_content_is_found() -> None:
@@ -141,7 +201,7 @@ def test_a_second_key_or_spaces_in_the_json_hide_no_text() -> None:
 
 def test_what_a_full_disk_cut_short_is_a_note_and_what_it_lacks_is_missing() -> None:
     lines = chain()
-    again = in_file([lines[0], lines[1][:40], *lines[1:]])
+    again = in_file([lines[0], lines[1][:40], *lines[1:]], vault=vault_of(lines))
     assert (again.ok, len(again.notes)) == (True, 1)
     assert "record 1 is missing" in whats(in_file([lines[0], lines[1][:40], *lines[2:]]))[0]
 
@@ -154,7 +214,10 @@ def test_records_that_were_lost_with_a_record_of_that_are_no_problem_where_they_
         line, position = next_line(KEY, position, Entry(AT, verb, "", "noticed", facts))
         lines.append(line.text)
     checked = in_file([lines[0], lines[3]])
-    assert (checked.ok, checked.notes[0].what) == (True, "records 1 to 2 are lost, as a later record says")
+    assert (checked.ok, checked.notes[0].what) == (
+        True,
+        "records 1 to 2 are lost at /var/log/audit.jsonl, as a later record says",
+    )
     assert not in_vault(stored(DAY, one=[lines[0], lines[3]])).ok
     assert lost["destination"] != IN_VAULT
 
@@ -169,10 +232,10 @@ def test_what_vault_has_is_whole_over_days_and_segments() -> None:
 
 def test_a_document_that_was_removed_from_vault_is_missed_even_the_last_of_its_chain() -> None:
     whole = stored(DAY, one=chain("a"), two=chain("b"))
-    gone = replace(whole, segments=whole.segments[:1])
+    gone = replace(whole, segments=tuple(whole.segments)[:1])
     assert whats(in_vault(gone)) == [f"{DAY}/two: this document was removed"]
     assert "missing or damaged" in whats(in_vault(replace(whole, index=None)))[0]
-    damaged = replace(gone, unreadable=("two",))
+    damaged = replace(gone, segments=(*gone.segments, "two"))
     assert whats(in_vault(damaged)) == [f"{DAY}/two: this document is damaged"]
 
 
@@ -188,7 +251,7 @@ def test_an_older_version_of_a_document_that_was_written_again_is_found() -> Non
 def test_a_list_that_was_changed_or_begun_again_and_a_day_that_was_removed_are_found() -> None:
     whole = stored(DAY, one=chain("a"), two=chain("b"))
     assert whole.index is not None
-    shorter = replace(whole, index=replace(whole.index, segments=("one",)), segments=whole.segments[:1])
+    shorter = replace(whole, index=replace(whole.index, segments=("one",)), segments=tuple(whole.segments)[:1])
     assert "was changed" in whats(in_vault(shorter))[0]
     again = replace(whole, index=day_index(KEY, DAY, 4, "", ("one", "two")))
     assert "begun again" in whats(in_vault(again))[0]
@@ -209,7 +272,7 @@ def test_days_that_are_older_than_their_term_are_missed_unless_that_is_on_record
     "line", [b"", b"[]", b"\xff\xfe", b'{"chain":' * 50_000, b'{"seq": 1}', b'{"chain":"c1","facts":NaN}']
 )
 def test_whatever_is_in_a_file_is_judged(line: bytes) -> None:
-    check = AuditCheck(KEY, in_vault=False, mixed=True)
+    check = AuditCheck(KEY, vault=vault_of(), mixed=True)
     check.line("line 1", line)
     assert check.result().records == 0
 
@@ -233,7 +296,54 @@ LINES = st.one_of(
 @examples(200)
 @given(st.lists(LINES, max_size=4), st.booleans())
 def test_no_line_makes_the_check_fail_or_passes_for_a_record(lines: list[bytes], mixed: bool) -> None:
-    check = AuditCheck(KEY, in_vault=False, mixed=mixed)
+    check = AuditCheck(KEY, vault=vault_of(), mixed=mixed)
     for number, line in enumerate(lines):
         check.line(f"line {number}", line)
     assert check.result().records == 0
+
+
+def test_what_a_collector_puts_before_a_record_in_a_log_does_no_harm() -> None:
+    lines = chain()
+    vault = vault_of(lines)
+    for prefix in ("<109>Jan  5 12:00:00 pod rotator[7]: ", "2026-01-05T12:00:00Z stdout F ", "pod/rotator-0 \u00fc\t"):
+        assert whats(in_file([prefix + line + "\r" for line in lines], mixed=True, vault=vault)) == []
+        assert len(whats(in_file([prefix + line for line in lines], vault=vault))) == 4  # none of them is a record
+        changed = [prefix + lines[0].replace("done", "gone"), *lines[1:]]
+        assert "its key does not fit" in whats(in_file(changed, mixed=True, vault=vault))[0]
+
+
+def test_the_order_of_records_does_not_matter_and_each_gap_is_named() -> None:
+    lines = chain(count=600)
+    vault = vault_of(lines)
+    for shuffled in (lines[::-1], sorted(lines), lines[300:] + lines[:300], lines + lines):
+        checked = in_file(shuffled, vault=vault)
+        assert (whats(checked), checked.records, ends(checked)["c1"].seq) == ([], 600, 599)
+    holes = [line for number, line in enumerate(lines) if number not in {0, 255, 256, 300, 599}]
+    assert whats(in_file(sorted(holes), vault=vault)) == [
+        "chain c1: record 0 is missing",
+        "chain c1: records 255 to 256 are missing",
+        "chain c1: record 300 is missing",
+        "chain c1: record 599 is missing",
+    ]
+
+
+def test_of_findings_without_number_a_thousand_are_kept_and_the_others_counted() -> None:
+    checked = in_file(["rubbish"] * 1500)
+    assert (checked.ok, len(checked.problems), checked.more_problems) == (False, 1000, 500)
+    torn = in_file([chain()[0][:40]] * 1500)
+    assert (len(torn.notes), torn.more_notes) == (1000, 500)
+
+
+def test_memory_for_a_large_audit_is_a_few_bytes_a_record() -> None:
+    """A million need 16 MB; each of them has 250 characters and more."""
+    lines = [line.encode() for line in chain(count=5000)]
+    check = AuditCheck(KEY)
+    tracemalloc.start()
+    try:
+        for line in lines:
+            check.line("document", line)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert check.result().records == 5000
+    assert most < 16 * 5000 + 60_000, most

@@ -42,7 +42,7 @@ class PacedProcess:
 
     def begin(self, waiting: int) -> None:
         """Reads the document."""
-        number = self.slots.wanted(waiting, self.now)
+        number = self.slots.wanted(waiting, self.now) or self.slots.wanted_ahead(self.now)
         if number and self.read is None:
             self.read = (self.shared.pace, self.moment, self.now, number)
 
@@ -344,3 +344,47 @@ def test_what_many_have_reserved_ahead_at_a_slow_account_is_believed(minutes, be
     written = slots.reserve(AccountPace(1, free_at, "another"), Moment(START), 0.0, 1)
     begins = free_at if believed else START
     assert abs(written.free_at - begins - timedelta(seconds=61.26)) < SECOND / 100
+
+
+def test_while_nobody_else_reserves_the_shortest_run_grows_to_half_a_second():
+    """At a limit that nobody reaches, a process alone would wait for a write after every twentieth of a second."""
+    process = PacedProcess(SharedPace(), "p", (1000, SECOND), 0.0, 0.0)
+    sizes = []
+    for _ in range(6):
+        number = process.slots.wanted(1, process.now)
+        sizes.append(number)
+        process.begin(1)
+        process.end()
+        process.shared.true += 0.6  # none of them was used
+    assert sizes == [49, 49, 98, 196, 392, 490]
+    another = PacedProcess(process.shared, "pp", (1000, SECOND), 0.0, 0.0)
+    another.begin(1)
+    another.end()
+    process.begin(1)
+    process.end()
+    process.shared.true += 0.6
+    assert process.slots.wanted(1, process.now) == 49, "somebody else reserves"
+
+
+def test_a_process_alone_reserves_before_time_ends_its_run():
+    slots = Slots(1000, SECOND, "p")
+    reserve(slots, 50)
+    assert not slots.wanted_ahead(0.049), "somebody else may want the next ones"
+    before = AccountPace(1, slots._free_at, "p")
+    written = slots.reserve(before, Moment(START), 0.0, 100)
+    slots.add(before, written, Moment(START), 0.0, 100)
+    ends = 0.150 * 1.021
+    assert not slots.wanted_ahead(ends - 0.06)
+    assert slots.wanted_ahead(ends - 0.04) == 98
+    slots.clear()
+    assert not slots.wanted_ahead(ends - 0.04)
+
+
+def test_a_slow_account_reserves_no_more_than_is_waited_for():
+    slots = Slots(20, SECOND, "p")
+    before = AccountPace()
+    for _ in range(6):
+        written = slots.reserve(before, Moment(START), 0.0, 1)
+        slots.add(before, written, Moment(START), 0.0, 1)
+        before = written
+    assert not slots.wanted_ahead(6 * slots.interval)

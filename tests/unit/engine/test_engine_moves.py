@@ -1,6 +1,7 @@
 """A target that changes its path, is removed, or is retired: what devices read, and what is carried out."""
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -13,11 +14,12 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.ledger import end_now
 from rotator.core.left_over import OrphanKind, is_empty, left_over, orphans
-from rotator.core.model import Claim, Credential
+from rotator.core.model import Claim, Credential, Purpose, Request
 from rotator.core.origin import Origin
 from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten
 from rotator.engine import Outcome
 from rotator.testing import Crash, FakeFault
+from rotator.testing.clock import START
 
 MOVED_PATH = "phones/office"
 STRATEGIES = [REPLACE, ALTERNATING, IN_PLACE]
@@ -403,6 +405,27 @@ def test_a_renamed_target_goes_on_where_it_was(moment):
     assert world.state.ledger == ()
     assert world.published_works
     assert len(world.provider.credentials) == 1
+
+
+@pytest.mark.parametrize("before", [None, Request(Purpose.ROTATE, "somebody", "earlier", START)])
+def test_what_was_asked_for_under_the_new_name_before_the_rename_is_carried_out(before):
+    """The configuration had the new name already, so an emergency was asked for there; the rename forgot it."""
+    world = rotated()
+    if before is not None:
+        world.engine().request(world.target, before)
+    leaked = world.consumer
+    home, world.target = world.target, replace(world.target, name="reception")
+    world.request(world.engine(), compromised=True)
+    asked_at = world.state.asked_at
+    assert world.engine().look(world.target).hold.reason is HoldReason.RENAMED
+    rename(world)
+    request = world.state.request
+    assert (request.compromised, request.requested_by, world.state.asked_at) == (True, "tester", asked_at)
+    assert world.store.read_state(home.name).state.request is None
+    world.until_rotated(world.engine())
+    world.settle(world.engine(), timedelta(hours=1))
+    assert not world.provider.accepts(leaked.username, leaked.password)
+    assert world.published_works
 
 
 def test_a_rename_that_is_cut_anywhere_is_finished_and_nothing_is_done_twice():

@@ -109,7 +109,7 @@ def test_a_take_over_of_alternating_does_not_believe_a_standby_that_lags():
     published = world.consumer
     world.request(engine, take_over=True)
     world.clock.advance(DAY + HOUR)
-    world.store.stale_reads = 1
+    world.store.lags = [True]
     engine.look(world.target, fresh=False)
     assert works(world, published)
     world.settle(engine, HOUR)

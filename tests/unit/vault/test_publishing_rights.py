@@ -1,7 +1,13 @@
 """How long a granted right is remembered, and what ends that early."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
+import pytest
+from polling import eventually
+
+from rotator.ports import StoreUnavailable
 from rotator.vault.publishing_rights import PublishingRights
 
 
@@ -46,3 +52,34 @@ def test_a_right_that_turns_out_to_be_gone_is_asked_for_again():
     policy.rights.forget("sip/a")
     assert not policy.rights.may_publish("sip/a")
     policy.rights.forget("sip/never asked for")
+
+
+class SlowPolicy(GrantingPolicy):
+    """Answers once it is told to."""
+
+    def __init__(self, *granted: str, fails: bool) -> None:
+        super().__init__(*granted)
+        self.answers, self.fails = Event(), fails
+
+    def capabilities(self, operation: str, paths: Sequence[str]) -> dict[str, frozenset[str]]:
+        granted = super().capabilities(operation, paths)
+        assert self.answers.wait(60)
+        if self.fails and len(self.asked) == 1:
+            raise StoreUnavailable("Vault is away")
+        return granted
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_one_thread_asks_for_all_that_are_expected_and_the_others_wait_for_it(fails: bool) -> None:
+    """Vault takes long for many paths: thirty threads that ask for the same two hundred would time out."""
+    paths = [f"sip/{number}" for number in range(10)]
+    policy = SlowPolicy(*paths, fails=fails)
+    policy.rights.expect(paths)
+    with ThreadPoolExecutor(10) as threads:
+        first = threads.submit(policy.rights.may_publish, "sip/0")
+        eventually(lambda: policy.asked == [paths], "nobody asks")
+        others = [threads.submit(policy.rights.may_publish, path) for path in paths[1:]]
+        policy.answers.set()
+        assert all(other.result() for other in others)
+    assert isinstance(first.exception(), StoreUnavailable) if fails else first.result()
+    assert len(policy.asked) == 1 or fails

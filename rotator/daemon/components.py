@@ -1,0 +1,58 @@
+"""What is built from one configuration."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from rotator.core.model import Capabilities, Target
+from rotator.core.waves import with_canaries
+from rotator.engine import Engine, FormerNames, Presence, Waves
+from rotator.ports import Provider
+from rotator.providers.http.rate_limit import Pacer
+from rotator.settings import Settings
+from rotator.vault.audit_store import VaultAuditStore
+from rotator.vault.client import VaultClient
+from rotator.vault.store import VaultStore
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """Everything that is built from one configuration; a reload builds it again."""
+
+    settings: Settings
+    targets: tuple[Target, ...]
+    by_name: Mapping[str, Target]
+    client: VaultClient
+    store: VaultStore
+    audit_store: VaultAuditStore
+    providers: Mapping[str, Provider]
+    paces: Mapping[str, Pacer]  # by the account's name in the configuration
+    engine: Engine
+    former_names: FormerNames
+    presence: Presence
+    waves: Waves
+    connections: ExitStack
+
+    def with_targets(self, new: Iterable[Target]) -> "Components":
+        """Returns the same with further targets, which selections have found."""
+        added = {target.name: target for target in new if target.name not in self.by_name}
+        targets = with_canaries((*self.targets, *added.values()))
+        by_name = {target.name: target for target in targets}
+        self.former_names.configure(frozenset(by_name))
+        self.waves.configure(targets)
+        self.store.expect_publishing(target.path for target in targets)
+        return replace(self, targets=targets, by_name=by_name)
+
+    @property
+    def capabilities(self) -> Mapping[str, Capabilities]:
+        """The capabilities of each account's kind of credential."""
+        return {name: provider.capabilities for name, provider in self.providers.items()}
+
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        """The type of each account, such as `vobiz`."""
+        return {name: account.type for name, account in self.settings.providers.items()}
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self.connections.close()

@@ -1,0 +1,139 @@
+"""One destination of the audit, and the lines that wait for it."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from threading import Condition
+from typing import Literal
+
+import structlog
+
+from rotator.core.audit_chain import Line
+from rotator.ports import Clock, StoreError
+
+SinkKind = Literal["file", "output", "syslog", "http"]
+_MOST_WAITING = 20_000  # records kept in memory for a destination that cannot be written: about 10 MB
+_AT_ONCE = 500  # records in one write, at the most
+_BEHIND = 60.0  # seconds that a record may wait before its destination counts as behind
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OutletStatus:
+    """How one destination is doing."""
+
+    kind: SinkKind | Literal["vault"]
+    name: str
+    waiting: int  # records in memory, since it cannot be written or is behind; 0 if neither
+    lost: int  # records that it will never have, since the process began
+    problem: str  # empty if there is none
+
+
+@dataclass(slots=True)
+class Loss:
+    """The records that one destination will never have."""
+
+    first: int
+    last: int
+    cause: str
+
+
+class Outlet:
+    """One destination, and the lines that wait for it. Thread-safe."""
+
+    def __init__(
+        self,
+        kind: SinkKind | Literal["vault"],
+        name: str,
+        write: Callable[[Sequence[Line]], None],
+        clock: Clock,
+    ) -> None:
+        self.kind, self.name, self._write, self._clock = kind, name, write, clock
+        self.problem = ""
+        self._waiting: deque[tuple[Line, float]] = deque()  # each since when
+        self._condition = Condition()  # guards what follows
+        self._writing = False
+        self._last = -1  # the number of the last line that was written
+        self._lost = 0
+        self._loss: Loss | None = None
+
+    def put(self, line: Line) -> None:
+        """Adds a line to those that wait. The oldest is dropped, and noted, if there are too many."""
+        with self._condition:
+            self._waiting.append((line, self._clock.monotonic()))
+            if len(self._waiting) > _MOST_WAITING:
+                lost, _ = self._waiting.popleft()
+                first = self._loss.first if self._loss else lost.seq
+                self._loss = Loss(first, lost.seq, self.problem or "it takes them too slowly")
+                self._lost += 1
+
+    def drain(self, number: int) -> tuple[Loss, ...]:
+        """Writes what waits, until the line with this number is written; keeps what cannot be.
+
+        What comes while another thread writes goes together: one flush for all, which releases all of them at once.
+        Returns what was lost before a write that succeeded again.
+        """
+        losses: list[Loss] = []
+        while lines := self._take_turn(number):
+            try:
+                self._write(lines)
+            except (OSError, ValueError, StoreError) as error:
+                self._fail(_cause(error))
+                break
+            else:
+                losses += self._succeed(lines)
+            finally:
+                with self._condition:
+                    self._writing = False
+                    self._condition.notify_all()
+        return tuple(losses)
+
+    def _take_turn(self, number: int) -> Sequence[Line]:
+        """Returns what this thread is to write; nothing if another one has written the line with this number."""
+        with self._condition:
+            self._condition.wait_for(lambda: not self._writing or self._last >= number)
+            if self._last >= number:
+                return ()
+            lines = [line for line, _ in islice(self._waiting, _AT_ONCE)]
+            self._writing = bool(lines)
+            return lines
+
+    @property
+    def unwritten(self) -> tuple[Line, ...]:
+        """The records that wait, whether there is a problem or not."""
+        with self._condition:
+            return tuple(line for line, _ in self._waiting)
+
+    def status(self) -> OutletStatus:
+        """Returns how it is doing."""
+        with self._condition:
+            waiting = len(self._waiting)
+            since = self._waiting[0][1] if self._waiting else self._clock.monotonic()
+            lost = self._lost
+        problem, late = self.problem, self._clock.monotonic() - since
+        if not problem and late > _BEHIND:
+            problem = f"it is {late:.0f} seconds behind"
+        return OutletStatus(self.kind, self.name, waiting if problem else 0, lost, problem)
+
+    def _fail(self, cause: str) -> None:
+        if cause != self.problem:  # logged once, not for every record
+            waiting = len(self._waiting)
+            _log.error(
+                "the audit cannot be written: records are kept in memory", at=self.name, cause=cause, waiting=waiting
+            )
+        self.problem = cause
+
+    def _succeed(self, lines: Sequence[Line]) -> tuple[Loss, ...]:
+        if self.problem:
+            _log.info("the audit is being written again", at=self.name, records=len(lines))
+        with self._condition:
+            while self._waiting and self._waiting[0][0].seq <= lines[-1].seq:
+                self._waiting.popleft()
+            loss, self._loss = self._loss, None
+            self._last, self.problem = lines[-1].seq, ""
+        return () if loss is None else (loss,)
+
+
+def _cause(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

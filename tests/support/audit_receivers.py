@@ -1,0 +1,150 @@
+"""Receivers of an audit with real sockets: syslog by TCP or TLS, and HTTP."""
+
+import re
+import socket
+import socketserver
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+_MESSAGE = re.compile(
+    rb"<(\d+)>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)) (\S{1,255}) (\S{1,48}) (\S{1,128}) "
+    rb"([!-~]{1,32}) - (.*)",
+    re.DOTALL,
+)
+
+
+@dataclass
+class SyslogMessage:
+    """One message, by the grammar of RFC 5424."""
+
+    priority: int
+    app: str
+    message_id: str
+    text: str
+
+
+def syslog_message(data: bytes) -> SyslogMessage:
+    """Reads a message. Fails if it is not one."""
+    match = _MESSAGE.fullmatch(data)
+    assert match is not None, data
+    priority, _, _, app, _, message_id, text = match.groups()
+    return SyslogMessage(int(priority), app.decode(), message_id.decode(), text.decode("ascii"))
+
+
+class SyslogReceiver:
+    """Accepts connections, one after the other, and reads messages with their length before them (RFC 6587)."""
+
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None, *, mute: bool = False) -> None:
+        self.messages: list[SyslogMessage] = []
+        self.problems: list[str] = []
+        self._tls, self._mute = tls, mute
+        self._listening = socket.create_server(("127.0.0.1", port))
+        self.port: int = self._listening.getsockname()[1]
+        self._open: list[socket.socket] = []
+        self._stopping = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def texts(self) -> list[str]:
+        return [message.text for message in self.messages]
+
+    def stop(self) -> None:
+        """Ends it as a killed one ends: nobody reads what is still under way."""
+        self._stopping = True
+        self._listening.close()
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            pass  # wakes `accept`, if the port is still open
+        for connection in self._open:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+
+    def _accept(self) -> None:
+        while not self._stopping:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            self._open.append(connection)
+            if not self._mute:
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
+            self._read(connection)
+        except (OSError, ValueError) as error:
+            self.problems.append(str(error))
+
+    def _read(self, connection: socket.socket) -> None:
+        buffer = b""
+        while data := connection.recv(65536):
+            buffer += data
+            while b" " in buffer:
+                length, _, rest = buffer.partition(b" ")
+                if len(rest) < int(length):
+                    break
+                self.messages.append(syslog_message(rest[: int(length)]))
+                buffer = rest[int(length) :]
+
+
+@dataclass
+class HttpReceiver:
+    """Keeps the lines of each request that it takes. `answers` are statuses for the next requests; then 204."""
+
+    lines: list[str] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    port: int = 0
+    deaf: threading.Event | None = None  # it reads nothing until this is set
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/ingest"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    receiver: HttpReceiver
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_POST(self) -> None:
+        receiver = self.server.receiver
+        if receiver.deaf is not None:
+            receiver.deaf.wait(60)
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        receiver.requests.append((self.path, dict(self.headers)))
+        status = receiver.answers.pop(0) if receiver.answers else 204
+        if 200 <= status < 300:
+            receiver.lines += body.splitlines()
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def http_receiver(port: int = 0, **how: Any) -> Iterator[HttpReceiver]:
+    """A receiver that listens."""
+    socketserver.TCPServer.allow_reuse_address = True
+    with _Server(("127.0.0.1", port), _Handler) as server:
+        server.receiver = HttpReceiver(port=server.server_address[1], **how)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield server.receiver
+        finally:
+            server.shutdown()
+            thread.join()
