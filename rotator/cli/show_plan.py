@@ -38,11 +38,32 @@ def _forecast(context: CommandContext, target: Target) -> Forecast:
     while True:
         plan = forecast(facts)
         if plan.needs is None:
-            return plan
+            return _with_attachments(context, plan)
         answer = context.components.providers[plan.needs.account].find(plan.needs)
         if not isinstance(answer, Done):
             return replace(plan, waits_for=f"{plan.needs.account}: {answer.message}")
         facts = replace(facts, lookups={**facts.lookups, lookup_key(plan.needs): answer.value})
+
+
+def _with_attachments(context: CommandContext, plan: Forecast) -> Forecast:
+    """Says which trunks are pointed to another credential, and what that means for devices."""
+    concerned = tuple(one for step in plan.steps for one in step.instead_of)
+    if not concerned:
+        return plan
+    answer = context.components.providers[concerned[0].account].attachments(concerned)
+    if not isinstance(answer, Done):
+        note = f"which trunks name it is not known: {answer.message}"
+    elif answer.note:
+        note = f"{answer.note}: none is pointed to the new credential; make sure that yours lets that in"
+    elif not answer.value:
+        return replace(plan, steps=tuple(step for step in plan.steps if not step.instead_of))
+    else:
+        names = ", ".join(one.name for one in answer.value)
+        note = (
+            f"pointed to the new credential: {names}; a trunk may let in only what it names, so an overlap is not "
+            "certain: devices that still use the old credential may be refused until they read Vault again"
+        )
+    return replace(plan, notes=(*plan.notes, note))
 
 
 def _print(plan: Forecast, now: datetime) -> None:

@@ -43,6 +43,7 @@ class Wait(Enum):
     UNREACHABLE = "unreachable"  # no connection was made, so the request certainly never arrived
     DOUBTFUL = "doubtful"  # an answer that somebody on the way may have changed, or that cannot be: it proves nothing
     READING = "reading"  # the account's listing is still being read; the reading goes on when somebody asks again
+    CHANGING = "changing"  # the listing was read, but so much changed meanwhile that it does not show what is not there
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from rotator.daemon.audit_receivers import receivers
 from rotator.daemon.audit_watch import send_audit, write_audit
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.daemon.components import Components
-from rotator.daemon.vault_access import VaultAccess, configured_access
+from rotator.daemon.vault_login import VaultLogin, configured_login
 from rotator.daemon.watches import start_watch
 from rotator.engine import Engine, FormerNames, Limits, Presence, Waves
 from rotator.observe.audit import AuditError, AuditLog, Sink
@@ -68,7 +68,8 @@ class Composition:
             stop: is set when the process must stop; it ends every sleep.
             read_only: write nothing, neither to a provider nor to Vault.
             quiet: for a command that prints its own result: log only warnings and errors, write an audit without a
-                file to standard error instead of standard output, and use the embedded Vault of a running daemon.
+                file to standard error instead of standard output (at a terminal only what Vault has not taken), and
+                use the embedded Vault of a running daemon.
 
         Raises:
             ConfigError: the configuration is invalid.
@@ -95,11 +96,12 @@ class Composition:
         required = self.settings.audit.required
         remote = () if read_only else receivers(self.settings.audit, self.clock)
         self.audit = AuditLog(
-            [self._sink()],
+            [] if self._at_terminal() else [self._sink()],
             self.clock,
             self.randomness,
             self.redactor,
             remote=remote,
+            spare=self._sink() if self._at_terminal() else None,
             required=required,
         )
         self.asked_by = f"uid:{os.getuid()}"  # who asks for what this process does, until Vault says more
@@ -285,6 +287,10 @@ class Composition:
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])
 
+    def _at_terminal(self) -> bool:
+        """True for a command whose audit would bury its result: Vault has it."""
+        return self._quiet and self.settings.audit.file is None and sys.stderr is not None and sys.stderr.isatty()
+
     def _sink(self) -> Sink:
         file = self.settings.audit.file
         if file is not None and not self._read_only:  # a read-only command records nothing, and may lack the rights
@@ -302,13 +308,13 @@ class Composition:
     def _client(self, settings: Settings) -> VaultClient:
         vault = settings.vault
         if isinstance(vault, RemoteVaultSettings):
-            access = configured_access(vault)
+            login = configured_login(vault)
         else:
             assert self._server is not None  # noqa: S101  # entered before
-            access = VaultAccess(self._server.connection, self._server.rotator_login())
-        self.redactor.add(*access.secrets)
+            login = VaultLogin(self._server.connection, self._server.rotator_login())
+        self.redactor.add(*login.secrets)
         return VaultClient(
-            access.connection, access.method, clock=self.clock, randomness=self.randomness, meter=self.metrics
+            login.connection, login.method, clock=self.clock, randomness=self.randomness, meter=self.metrics
         )
 
 

@@ -106,24 +106,23 @@ def still_named(
     """Returns why a replaced credential must not be ended now: a trunk names it. None: nothing is in the way.
 
     Somebody has pointed a trunk to it since, or could not point it away: what logs in there may live on it. A
-    compromised one waits for nothing: its trunks are pointed to what is published, and it ends either way.
+    compromised one waits for nothing: its trunks are pointed to what is published, and it ends either way. Where
+    nothing is published at its account any more, the target has left it, and the trunks with it.
     """
     published, credential, account = session.state.published, entry.credential, entry.credential.account
-    if not caller.providers[account].capabilities.attaches or credential.id is None or entry.cut_off:
+    can = caller.providers[account].capabilities
+    if not can.attaches or credential.id is None or entry.cut_off or published is None or published.account != account:
         return None
-    to = published if published is not None and published.account == account else None
     if entry.compromised:
-        if to is not None and not is_same_credential(to, credential):
-            repoint(caller, session, to, (credential,), **who)
+        repoint(caller, session, published, (credential,), **who)
         return None
     named = caller.ask(account, ProviderVerb.ATTACH, lambda provider: provider.attachments((credential,)))
     if not isinstance(named, Done):
         return named
     if not named.value:
         return None
-    name = to.username if to is not None else "another credential, or delete it,"
-    message = f"{in_words(named.value)} still uses it: point it to {name} at the provider"
-    return Retry(Wait.ATTACHED, message)
+    still = f"{in_words(named.value)} still uses it: point it to {published.username} at the provider"
+    return Retry(Wait.ATTACHED, still)
 
 
 def in_words(attachments: tuple[Attachment, ...]) -> str:

@@ -17,7 +17,7 @@ from rotator.engine.waves import Waves
 from rotator.ports import Audit, Clock, Provider, Providers, Randomness, Store
 
 T = TypeVar("T")
-_NOTHING_FAILED = (Wait.RATE_LIMITED, Wait.READING)
+_NOTHING_FAILED = (Wait.RATE_LIMITED, Wait.READING, Wait.CHANGING)
 
 
 class Paced(Exception):

@@ -1,6 +1,7 @@
 """The audit: a keyed record of each effect and request (see `rotator.core.audit_chain`), at several destinations."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock, Thread
 from typing import Protocol
@@ -81,9 +82,18 @@ class AuditLog:
         redactor: Redactor,
         *,
         remote: Sequence[Sink] = (),
+        spare: Sink | None = None,
         required: bool = False,
     ) -> None:
-        self._clock, self._redactor, self._required = clock, redactor, required
+        """Begins a chain.
+
+        Args:
+            sinks: on this machine.
+            remote: elsewhere.
+            spare: gets what Vault has not taken by the end.
+            required: see above.
+        """
+        self._clock, self._redactor, self._spare, self._required = clock, redactor, spare, required
         self._lock = Lock()  # guards the chain
         self._early: list[Entry] = []  # without a key yet
         self._local = [Outlet(sink.kind, sink.name, sink.write, clock) for sink in sinks]
@@ -173,9 +183,12 @@ class AuditLog:
             sender.join(max(end - self._clock.monotonic(), 0))
         if self._position != last:  # that records were lost is a record, too
             self.flush()
+        if self._spare is not None and self._vault.unwritten:
+            with suppress(OSError, ValueError):
+                self._spare.write(self._vault.unwritten)
         for outlet in self.remote:
             if outlet.unwritten:
-                _log.warning("the audit was not sent to the end", at=outlet.name, records=outlet.unwritten)
+                _log.warning("the audit was not sent to the end", at=outlet.name, records=len(outlet.unwritten))
 
     @property
     def unattached(self) -> int:

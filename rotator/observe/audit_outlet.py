@@ -100,9 +100,10 @@ class Outlet:
             return lines
 
     @property
-    def unwritten(self) -> int:
-        """The number of records that wait, whether there is a problem or not."""
-        return len(self._waiting)
+    def unwritten(self) -> tuple[Line, ...]:
+        """The records that wait, whether there is a problem or not."""
+        with self._condition:
+            return tuple(line for line, _ in self._waiting)
 
     def status(self) -> OutletStatus:
         """Returns how it is doing."""

@@ -17,6 +17,8 @@ from rotator.providers.options import AccountOptions, SipAccountOptions
 from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.proof import by_register
 
+_LISTING = (Wait.READING, Wait.CHANGING)  # the listing does not show it yet, and nothing is wrong with the provider
+
 
 class CredentialKind(ABC):
     """One kind of credential at one account. A subclass adds the verbs that it offers and is then a `ports.Provider`.
@@ -146,7 +148,7 @@ def missing(listed: Answer[tuple[object, ...]], failure: Failure, what: str) -> 
         what: the credential, in words.
     """
     if not isinstance(listed, Done):
-        if isinstance(failure, Refused) and isinstance(listed, Retry) and listed.why is Wait.READING:
+        if isinstance(failure, Refused) and isinstance(listed, Retry) and listed.why in _LISTING:
             return listed
         return unconfirmed("the provider answered 404, but no listing confirms it", listed)
     return (
@@ -157,6 +159,6 @@ def missing(listed: Answer[tuple[object, ...]], failure: Failure, what: str) -> 
 def unconfirmed(message: str, why: Failure) -> Retry | Unknown:
     """Returns the answer for a change that could not be read back, with any wait that the provider asked for."""
     after = why.after if isinstance(why, Retry | Unknown) else None
-    if isinstance(why, Retry) and why.why is Wait.READING:  # nothing is wrong with the provider
+    if isinstance(why, Retry) and why.why in _LISTING:
         return Retry(Wait.PARTIAL, f"{message}: {why.message}", after)
     return Unknown(f"{message}: {why.message}", after)

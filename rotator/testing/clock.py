@@ -25,6 +25,7 @@ class FakeClock:
     def __init__(self, now: datetime = START) -> None:
         self._now = now
         self._passed = timedelta()
+        self._monotonic = 1_000.0
         self._repetitions: list[_FakeRepetition] = []
         self.paused = False
 
@@ -34,7 +35,7 @@ class FakeClock:
 
     def monotonic(self) -> float:
         """Returns seconds that never jump."""
-        return 1_000.0 + self._passed.total_seconds()
+        return self._monotonic
 
     def sleep(self, seconds: float) -> None:
         """Advances the clock without waiting."""
@@ -54,6 +55,7 @@ class FakeClock:
     def _pass_until(self, moment: timedelta) -> None:
         self._now += moment - self._passed
         self._passed = moment
+        self._monotonic = 1_000.0 + moment.total_seconds()
 
     def jump(self, by: timedelta) -> None:
         """Sets the wall clock; no time passes."""

@@ -41,6 +41,7 @@ class FakeFault(Enum):
     UNREACHABLE = "no connection"
     RATE_LIMITED = "429"
     READING = "the listing is still being read"
+    CHANGING = "the listing changes while it is read"
     REFUSED = "the content is refused"
     UNAUTHORIZED = "the API key is refused"
 
@@ -257,6 +258,7 @@ _FAULTS: dict[FakeFault | None, Answer[Any]] = {
     FakeFault.UNREACHABLE: Retry(Wait.UNREACHABLE, "no connection"),
     FakeFault.RATE_LIMITED: Retry(Wait.RATE_LIMITED, "too many requests", timedelta(seconds=7)),
     FakeFault.READING: Retry(Wait.READING, "the listing is still being read", timedelta(seconds=5)),
+    FakeFault.CHANGING: Retry(Wait.CHANGING, "the listing changes while it is read", timedelta(seconds=5)),
     FakeFault.REFUSED: Refused(Refusal.INVALID, "the content was refused"),
     FakeFault.UNAUTHORIZED: Refused(Refusal.AUTHENTICATION, "the API key was refused"),
 }

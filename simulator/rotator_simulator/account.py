@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
+from typing import Literal, TypeAlias
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock
@@ -18,6 +19,10 @@ from rotator_simulator.validity import PasswordPeriods
 
 ExtraValue = str | int | float | bool | None
 """A provider's additional value of a credential: an alias, a connection's id."""
+
+
+ListingOrder: TypeAlias = Literal["oldest", "newest", "changed"]
+"""Which credential is listed first; "changed": the one that was changed last."""
 
 
 class NotFound(Exception):
@@ -157,6 +162,13 @@ class SimulatedAccount:
         """Returns the credentials of one kind, or all of them, oldest first."""
         with self._lock:
             return tuple(one for one in self._credentials.values() if kind in (None, one.kind))
+
+    def listed(self, kind: str, order: ListingOrder) -> tuple[SimulatedCredential, ...]:
+        """Returns the credentials of one kind in the order of a listing."""
+        oldest_first = self.credentials(kind)
+        if order == "changed":
+            return tuple(sorted(oldest_first, key=lambda one: one.updated, reverse=True))
+        return oldest_first if order == "oldest" else oldest_first[::-1]
 
     def by_username(self, username: str) -> SimulatedCredential:
         """Returns the credential with this username, of any kind. Raises NotFound."""

@@ -1,86 +1,146 @@
 """A bare pool of threads: the requests that a rotation makes, with the same libraries, and nothing else.
 
-    python bare_pool.py NAME ROTATIONS WORKERS '{"READ": 4, "WRITE": 4, "PUT": 1, "GET": 1}'
+    python bare_pool.py NAME ROTATIONS WORKERS '{"READ": 4, "WRITE": 4, "PUT": 1, "GET": 1}' plain
 
 No decision, no claim, no proof, no pace, no metric, no retry: what is left is what the requests themselves cost. As
-`rotate --all`, it writes a request for each target first.
+`rotate --all`, it writes a request for each target first. `plain`: hvac and httpx as their documentation shows them.
+`own`: hvac and httpx over the leaner connections of rotator, which a script would not have.
 """
 
 import json
 import os
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Event
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
+import hvac
+import requests
 from hvac.adapters import JSONAdapter
+from requests.adapters import HTTPAdapter
 
 from rotator.daemon.clock import SystemClock
 from rotator.vault.transport import Connection, VaultSession
 
 _PASSWORD = "Vbz!2025$SecureP"
 _STATE = {"state": "x" * 1200}  # as large as a state document
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+_PARAMS = "limit=100&offset={}"
+
+
+class Connections(Protocol):
+    """What all threads share."""
+
+    def read(self, path: str) -> None:
+        """Reads a document, which need not exist."""
+        ...
+
+    def write(self, path: str, data: Mapping[str, Any]) -> None:
+        """Writes a document."""
+        ...
+
+    def send(self, method: str, path: str, body: Mapping[str, str] | None) -> None:
+        """Sends a request to the provider, and parses the answer."""
+        ...
+
+
+class PlainConnections:
+    """`hvac.Client` and `httpx.Client`."""
+
+    def __init__(self, workers: int) -> None:
+        session = requests.Session()
+        session.mount("http://", HTTPAdapter(pool_connections=workers, pool_maxsize=workers))  # 10 would be too few
+        self._kv = hvac.Client(os.environ["BENCH_VAULT"], os.environ["BENCH_ROOT"], session=session).secrets.kv.v2
+        self._provider = httpx.Client(base_url=os.environ["BENCH_VOBIZ"], headers=_headers(), limits=_LIMITS)
+
+    def read(self, path: str) -> None:
+        """See `Connections`."""
+        with suppress(hvac.exceptions.InvalidPath):
+            self._kv.read_secret_version(path, raise_on_deleted_version=False)
+
+    def write(self, path: str, data: Mapping[str, Any]) -> None:
+        """See `Connections`."""
+        self._kv.create_or_update_secret(path, data)
+
+    def send(self, method: str, path: str, body: Mapping[str, str] | None) -> None:
+        """See `Connections`."""
+        self._provider.request(method, path, json=body).json()
+
+
+class OwnConnections:
+    """hvac's adapter and httpx's transport as rotator uses them."""
+
+    def __init__(self) -> None:
+        vault = os.environ["BENCH_VAULT"]
+        session = VaultSession(Connection(vault), SystemClock(Event()))
+        self._adapter = JSONAdapter(base_uri=vault, token=os.environ["BENCH_ROOT"], session=session)
+        self._transport = httpx.HTTPTransport(limits=_LIMITS, trust_env=False)
+        self._headers = _headers()
+
+    def read(self, path: str) -> None:
+        """See `Connections`."""
+        with suppress(hvac.exceptions.InvalidPath):
+            self._adapter.get(f"/v1/secret/data/{path}")
+
+    def write(self, path: str, data: Mapping[str, Any]) -> None:
+        """See `Connections`."""
+        self._adapter.post(f"/v1/secret/data/{path}", json={"data": data})
+
+    def send(self, method: str, path: str, body: Mapping[str, str] | None) -> None:
+        """See `Connections`."""
+        content = None if body is None else json.dumps(body).encode()
+        request = httpx.Request(method, os.environ["BENCH_VOBIZ"] + path, headers=self._headers, content=content)
+        json.loads(self._transport.handle_request(request).read())
+
+
+def _headers() -> dict[str, str]:
+    return {"X-Auth-ID": "MA_BENCH", "X-Auth-Token": os.environ["VOBIZ_TOKEN"]}
 
 
 class BarePool:
-    """The connections that all threads share."""
+    """What each thread does."""
 
-    def __init__(self, name: str, calls: dict[str, int]) -> None:
-        self._name, self._calls = name, calls
-        self._vault = os.environ["BENCH_VAULT"]
-        session = VaultSession(Connection(self._vault), SystemClock(Event()))
-        self._adapter = JSONAdapter(base_uri=self._vault, token=os.environ["BENCH_ROOT"], session=session)
-        limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
-        self._transport = httpx.HTTPTransport(limits=limits, trust_env=False)
-        self._vobiz = os.environ["BENCH_VOBIZ"]
-        self._headers = {"X-Auth-ID": "MA_BENCH", "X-Auth-Token": os.environ["VOBIZ_TOKEN"]}
+    def __init__(self, name: str, calls: dict[str, int], connections: Connections) -> None:
+        self._name, self._calls, self._connections = name, calls, connections
 
-    def ask(self, number: int) -> int:
-        """Writes the request; returns the version of the document."""
+    def ask(self, number: int) -> None:
+        """Writes the request."""
         for _ in range(self._calls.get("READ", 0) // 2):
-            self._read(number)
-        return self._write(f"bare/state/{self._name}{number}", _STATE)
+            self._connections.read(f"sip/{self._name}{number}")
+        self._connections.write(f"bare/state/{self._name}{number}", _STATE)
 
     def rotate(self, number: int) -> None:
         """Makes the other requests of a rotation."""
         reads, writes = self._calls.get("READ", 0), self._calls.get("WRITE", 0)
         for _ in range(reads - reads // 2):
-            self._read(number)
+            self._connections.read(f"sip/{self._name}{number}")
         for _ in range(writes - 3):  # the first, the last two
-            self._write(f"bare/state/{self._name}{number}", _STATE)
+            self._connections.write(f"bare/state/{self._name}{number}", _STATE)
         for method in ("LIST", "POST", "PUT", "GET"):
             for _ in range(self._calls.get(method, 0)):
                 self._request(method, number)
-        self._write(f"bare/sip/{self._name}{number}", {"username": f"phone{number}", "password": _PASSWORD})
-        self._write(f"bare/state/{self._name}{number}", _STATE)
-
-    def _read(self, number: int) -> None:
-        self._adapter.get(f"/v1/secret/data/sip/{self._name}{number}")
-
-    def _write(self, path: str, data: dict[str, Any]) -> int:
-        answer = self._adapter.post(f"/v1/secret/data/{path}", json={"data": data})
-        return int(answer["data"]["version"])
+        self._connections.write(f"bare/sip/{self._name}{number}", {"username": "phone", "password": _PASSWORD})
+        self._connections.write(f"bare/state/{self._name}{number}", _STATE)
 
     def _request(self, method: str, number: int) -> None:
-        one = f"{self._vobiz}/credentials/id-{number + 1}"
-        url, body = one, None
+        path, body = f"/credentials/id-{number + 1}", None
         if method == "LIST":
-            method, url = "GET", f"{self._vobiz}/trunks/credentials?limit=100&offset={number // 100 * 100}"
+            method, path = "GET", f"/trunks/credentials?{_PARAMS.format(number // 100 * 100)}"
         elif method == "POST":
-            url, body = f"{self._vobiz}/credentials", {"username": f"bare{number}", "password": _PASSWORD}
+            path, body = "/credentials", {"username": f"bare{number}", "password": _PASSWORD}
         elif method == "PUT":
             body = {"password": _PASSWORD}
-        content = None if body is None else json.dumps(body).encode()
-        request = httpx.Request(method, url, headers=self._headers, content=content)
-        response = self._transport.handle_request(request)
-        json.loads(response.read())
+        self._connections.send(method, path, body)
 
 
 def main() -> None:
     """Asks for all, then rotates all."""
     name, rotations, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    pool = BarePool(name, json.loads(sys.argv[4]))
+    connections: Connections = PlainConnections(workers) if sys.argv[5] == "plain" else OwnConnections()
+    pool = BarePool(name, json.loads(sys.argv[4]), connections)
     with ThreadPoolExecutor(workers) as threads:
         list(threads.map(pool.ask, range(rotations)))
         list(threads.map(pool.rotate, range(rotations)))

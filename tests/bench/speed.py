@@ -6,10 +6,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bench_world import HERE, ROOT_TOKEN, BenchWorld, MeasuredRun, bench_world
+from daemons import run_beside_daemon
+from free_ports import free_port
 from static_roles import find_postgres, static_roles
 
 _NAIVE_FAST, _NAIVE_SLOW = 200, 60  # rotations of what does one after the other, without and with latency
@@ -37,7 +40,7 @@ class Measured:
     latency: float
     rotations: int
     runs: list[MeasuredRun] = field(default_factory=list)
-    against: "Measured | None" = None  # the bare pool that made the same calls in the same rounds
+    against: "tuple[Measured, Measured] | None" = None  # bare pools that made the same calls in the same rounds
 
     def rate(self) -> float:
         """Rotations a second of the whole command, start-up included: the median of the rounds."""
@@ -58,57 +61,75 @@ class Measured:
             "per_second_at_provider": round(self.at_provider(), 1) or None,
             "cpu_ms": round(statistics.median(1000 * run.cpu / self.rotations for run in self.runs), 2),
             "requests": self.runs[-1].calls(self.rotations),
-            "of_bare_pool": None,
-            "of_bare_pool_at_provider": None,
-            "cpu_of_bare_pool": None,
         }
-        if self.against is not None:
-            pairs = list(zip(self.runs, self.against.runs, strict=True))
-            row["of_bare_pool"] = _median(bare.seconds / run.seconds for run, bare in pairs)
-            row["of_bare_pool_at_provider"] = _median(bare.rotating / run.rotating for run, bare in pairs)
-            row["cpu_of_bare_pool"] = _median(run.cpu / bare.cpu for run, bare in pairs)
+        for name, place in (("plain", 0), ("own", 1)):
+            pairs = list(zip(self.runs, self.against[place].runs, strict=True)) if self.against is not None else []
+            row |= {
+                f"of_{name}_pool": _median(bare.seconds / run.seconds for run, bare in pairs),
+                f"cpu_of_{name}_pool": _median(run.cpu / bare.cpu for run, bare in pairs),
+            }
         return row
 
 
-def _median(values: Iterator[float]) -> float:
-    return round(statistics.median(values), 2)
+def _median(values: Iterator[float]) -> float | None:
+    some = list(values)
+    return round(statistics.median(some), 2) if some else None
 
 
 def measure_speed(folder: Path, size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     """Returns a row for each contestant and latency."""
     with bench_world(folder, size.credentials) as world:
-        configs = {}
+        configs, probes = {}, free_port()
+        http = {"listen": "127.0.0.1:0", "probes": f"127.0.0.1:{probes}"}
         for strategy, number, first in (("in-place", size.in_place, 0), ("replace", size.replace, size.in_place)):
             say(f"{number} first rotations, {strategy}")
             targets = [_target(strategy, first + count, count) for count in range(number)]
-            configs[strategy] = world.configure(strategy, targets, workers=size.workers)
+            configs[strategy] = world.configure(strategy, targets, workers=size.workers, http=http)
             world.run(rotate_all(world, configs[strategy]), 0.0)
-        return {"speed": [row for latency in size.latencies for row in _at(world, size, configs, latency, say)]}
+        return {"speed": [row for latency in size.latencies for row in _at(world, size, configs, latency, probes, say)]}
 
 
 def _at(
-    world: BenchWorld, size: Size, configs: Mapping[str, Path], latency: float, say: Callable[[str], None]
+    world: BenchWorld,
+    size: Size,
+    configs: Mapping[str, Path],
+    latency: float,
+    probes: int,
+    say: Callable[[str], None],
 ) -> Iterator[dict[str, Any]]:
     measured: list[Measured] = []
     pairs = []
     for (strategy, config), number in zip(configs.items(), (size.in_place, size.replace), strict=True):
         rotator = Measured(f"rotate --all, {strategy}", latency, number)
-        bare = rotator.against = Measured(f"bare pool, {strategy}", latency, number)
-        pairs.append((rotator, bare, config, strategy))
+        rotator.against = (
+            Measured(f"bare pool, {strategy}", latency, number),
+            Measured(f"bare pool over rotator's connections, {strategy}", latency, number),
+        )
+        pairs.append((rotator, rotator.against, config, strategy))
+    handed = {each[3]: Measured(f"rotate --all by a daemon, {each[3]}", latency, each[0].rotations) for each in pairs}
+    ceilings = {}
+    if find_spec("aiohttp") is not None:
+        ceilings = {each[3]: Measured(f"aiohttp, {each[3]}", latency, each[0].rotations) for each in pairs}
     with ExitStack() as servers:
         others = list(_others(world, size, latency, servers))
         for turn in range(size.rounds):
             say(f"round {turn + 1} of {size.rounds} at {latency * 1000:g} ms")
-            for rotator, bare, config, strategy in pairs:
+            for rotator, pools, config, strategy in pairs:
                 rotator.runs.append(world.run(rotate_all(world, config), latency))
                 calls = {kind: round(value / rotator.rotations) for kind, value in rotator.runs[-1].requests.items()}
-                words = [strategy, str(bare.rotations), str(size.workers), json.dumps(calls)]
-                bare.runs.append(world.run(_script("bare_pool.py", *words), latency))
+                words = [strategy, str(rotator.rotations), str(size.workers), json.dumps(calls)]
+                for pool, which in zip(pools, ("plain", "own"), strict=True):
+                    pool.runs.append(world.run(_script("bare_pool.py", *words, which), latency))
+                hands = rotate_all(world, config, here=False)
+                beside = run_beside_daemon(world, config, probes, rotator.rotations, hands, latency)
+                handed[strategy].runs.append(beside)
+                if strategy in ceilings:
+                    ceilings[strategy].runs.append(world.run(_script("ceiling.py", *words), latency))
             for each, words in others:
                 each.runs.append(world.run(words, latency))
-    for rotator, bare, *_ in pairs:
-        measured += [rotator, bare]
-    for each in (*measured, *(one for one, _ in others)):
+    for rotator, pools, *_ in pairs:
+        measured += [rotator, *pools]
+    for each in (*measured, *handed.values(), *ceilings.values(), *(one for one, _ in others)):
         yield each.row()
 
 
@@ -125,9 +146,9 @@ def _others(world: BenchWorld, size: Size, latency: float, servers: ExitStack) -
         yield Measured("static roles of OpenBao, PostgreSQL", latency, number), words
 
 
-def rotate_all(world: BenchWorld, config: Path) -> list[str]:
-    """Returns the command that is measured."""
-    return world.rotator(config, "rotate", "--all", "--here", "--output", "json")
+def rotate_all(world: BenchWorld, config: Path, *, here: bool = True) -> list[str]:
+    """Returns the command that is measured; `here`: it does the work itself, even if a daemon lives."""
+    return world.rotator(config, "rotate", "--all", *(["--here"] if here else []), "--output", "json")
 
 
 def _script(name: str, *words: str) -> list[str]:

@@ -17,6 +17,7 @@ REMEDY = "the committed table is not what happens any more: run pytest tests/con
 _TITLES = {
     "stage": "stage",
     "apply": "apply",
+    "attach": "point trunks to it",
     "prove": "prove",
     "publish": "publish",
     "expire": "end set in advance",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sip_access import written_over_tls
 
+from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.ports import Clock
 from rotator_simulator.account import SimulatedAccount, SimulatedCredential
@@ -53,6 +54,7 @@ class KindDescription:
     shows_passwords: bool = False  # so that even a read-back tells a wrong one
     lingers: bool = False  # a gateway may keep what is deleted, and cannot be asked again to let go of it
     strategies: tuple[str, ...] = ("in-place",)  # that it can be rotated by
+    attach: Callable[["AccountUnderTest", Credential], object] | None = None  # something, such as a trunk, names it
 
 
 NO_END = "the provider has no date after which a credential ends by itself"

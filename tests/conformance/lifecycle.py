@@ -5,6 +5,7 @@ table in docs/lifecycle.md shows.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,9 +25,34 @@ from rotator_simulator.http_server import RecordedExchange
 
 TARGETS = {target.strategy.value: target for target in (REPLACE, ALTERNATING, IN_PLACE)}
 MINUTE = timedelta(minutes=1)
-STEPS = ("stage", "apply", "prove", "publish", "expire", "disable", "delete", "undo", "late undo", "compromised")
+STEPS = (
+    "stage",
+    "apply",
+    "attach",
+    "prove",
+    "publish",
+    "expire",
+    "disable",
+    "delete",
+    "undo",
+    "late undo",
+    "compromised",
+)
 GAP = "- (gap)"
-_VERBS = ("find", "create", "complete", "set_password", "enable", "expire", "disable", "delete", "prove")
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_VERBS = (
+    "find",
+    "create",
+    "complete",
+    "set_password",
+    "enable",
+    "attachments",
+    "attach",
+    "expire",
+    "disable",
+    "delete",
+    "prove",
+)
 _NAMED_FIELDS = ("username", "password", "expires_at")
 _MOST_NAMED = 3
 _STAGED = {"replace": "username and password", "alternating": "password of the idle one", "in-place": "password"}
@@ -91,7 +117,9 @@ class Lifecycle(EngineHarness):
         """The configured credentials are there before us, and one that is not ours."""
         self.provider = RecordingProvider(self.account.open_provider(proves=True), self.seen, self.account.accepts)
         for username in (*self.target.usernames, "bystander"):
-            self.account.add(username)
+            added = self.account.add(username)
+            if self.description.attach is not None and username == self.target.usernames[0]:
+                self.description.attach(self.account, added)
         self.process = self.engine()
 
     @contextmanager
@@ -140,7 +168,7 @@ def _request_in_words(description: KindDescription, account: AccountUnderTest, e
     """A request in words: no value but true and false, no id and no username."""
     names = {name for happened in account.simulated.history() for name in (happened.id, happened.username)}
     parts = exchange.path.removeprefix(description.path).split("/")
-    path = "/".join("{id}" if part in names else part for part in parts)
+    path = "/".join("{id}" if part in names or _UUID.fullmatch(part) else part for part in parts)
     return f"{exchange.method} {path}{_body(exchange)} {exchange.status}"
 
 
@@ -209,6 +237,9 @@ def _rotation(lifecycle: Lifecycle) -> None:
     lifecycle.steps["stage"] = f"{_STAGED[lifecycle.strategy] if staged[0].password else made_there}: into Vault"
     assert (staged[0].password is None) is lifecycle.can.generates_password
     lifecycle.steps["apply"] = _cell(noted, "create", "complete", "set_password")
+    attached = _cell(noted, "attachments", "attach")
+    assert bool(attached) is (lifecycle.can.attaches and lifecycle.strategy != "in-place")
+    lifecycle.steps["attach"] = attached or ("- (it stays)" if lifecycle.can.attaches else GAP)
     proofs = [one.said for one in noted if one.verb == "prove" and one.said]
     lifecycle.steps["prove"] = "; ".join(dict.fromkeys(proofs))
     assert lifecycle.steps["apply"]
@@ -233,7 +264,9 @@ def _retirement(lifecycle: Lifecycle) -> None:
         lifecycle.settle(lifecycle.process, 5 * MINUTE)
     assert not lifecycle.works(old)
     overlapping = lifecycle.strategy != "in-place"
-    lifecycle.steps["disable"] = _cell(noted, "disable") if overlapping else "- (replaced: nothing is left to disable)"
+    lifecycle.steps["disable"] = (
+        _cell(noted, "attachments", "disable") if overlapping else "- (replaced: nothing is left to disable)"
+    )
     assert lifecycle.steps["disable"]
     with lifecycle.step() as noted:
         lifecycle.settle(lifecycle.process, 8 * DAY)
@@ -251,7 +284,7 @@ def _undo(lifecycle: Lifecycle) -> None:
         lifecycle.undo()
     assert lifecycle.published_pair() == old
     assert lifecycle.published_works
-    lifecycle.steps["undo"] = f"{_cell(noted, 'enable', 'set_password')}; published again"
+    lifecycle.steps["undo"] = f"{_cell(noted, 'enable', 'set_password', 'attach')}; published again"
     lifecycle.at_rest()
 
 
@@ -265,7 +298,7 @@ def _late_undo(lifecycle: Lifecycle) -> None:
     possible = lifecycle.can.re_enables or lifecycle.strategy == "in-place"
     assert lifecycle.published_pair() == (old if possible else new)
     assert lifecycle.published_works
-    done = f"{_cell(noted, 'enable', 'set_password')}; published again"
+    done = f"{_cell(noted, 'enable', 'set_password', 'attach')}; published again"
     lifecycle.steps["late undo"] = done if possible else f"refused: {lifecycle.dropped().rpartition(': ')[2]}"
     lifecycle.at_rest()
 

@@ -1,16 +1,22 @@
 """The audit at receivers of syslog and HTTP: over real sockets, and nothing that they do holds anything up."""
 
 import json
+import os
+import shutil
+import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
 import pytest
 import trustme
-from audit_receivers import HttpReceiver, SyslogReceiver, http_receiver
+from free_ports import free_port
 from polling import eventually
+from receiver_servers import HttpReceiver, SyslogReceiver, http_receiver
 
 from rotator.core.audit_chain import Line
 from rotator.core.audit_check import AuditCheck, CheckedAudit
@@ -186,6 +192,79 @@ def test_a_syslog_receiver_that_reads_nothing_ends_the_try(monkeypatch) -> None:
             sink.write([Line("c", number, text) for number in range(30)])
     finally:
         receiver.stop()
+
+
+RSYSLOG = """\
+global(
+  workDirectory="{folder}" maxMessageSize="64k" defaultNetstreamDriver="gtls"
+  defaultNetstreamDriverCAFile="{folder}/ca.pem"
+  defaultNetstreamDriverCertFile="{folder}/server.pem" defaultNetstreamDriverKeyFile="{folder}/server-key.pem"
+)
+module(load="imtcp" streamDriver.name="gtls" streamDriver.mode="1" streamDriver.authMode="x509/name"
+  permittedPeer=["rotator.example.com"])
+input(type="imtcp" address="127.0.0.1" port="{port}")
+if $syslogfacility == 13 and $programname == "rotator" then action(type="omfile" file="{folder}/audit.log")
+"""
+
+
+@contextmanager
+def rsyslog(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    program = shutil.which("rsyslogd", path=f"{os.environ['PATH']}:/usr/sbin")
+    assert program, "rsyslog is not installed: apt-get install rsyslog rsyslog-gnutls"
+    (folder / "rsyslog.conf").write_text(RSYSLOG.format(folder=folder, port=port))
+    command = [program, "-n", "-iNONE", "-f", str(folder / "rsyslog.conf")]
+    with (folder / "rsyslog.err").open("ab") as err, subprocess.Popen(command, stdout=err, stderr=err) as process:
+        try:
+            eventually(lambda: is_open(port), (folder / "rsyslog.err").read_text)
+            yield process
+        finally:
+            process.terminate()
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.ci
+def test_rsyslog_takes_the_records_over_tls_before_and_after_it_was_killed_and_its_file_verifies(
+    tmp_path, store
+) -> None:
+    ca, file = authority(tmp_path)
+    for name, host in (("server", "127.0.0.1"), ("client", "rotator.example.com")):
+        made = ca.issue_cert(host, common_name=host)
+        made.private_key_pem.write_to_path(tmp_path / f"{name}-key.pem")
+        made.cert_chain_pems[0].write_to_path(tmp_path / f"{name}.pem")
+    port, written = free_port(), tmp_path / "audit.log"
+
+    def lines() -> list[str]:
+        return written.read_text().splitlines() if written.exists() else []
+
+    sink = of_syslog(
+        port, transport="tls", ca_file=file, certificate=tmp_path / "client.pem", key=tmp_path / "client-key.pem"
+    )
+    remote = Remote(sink, store)
+    with rsyslog(tmp_path, port) as process:
+        remote.log.record("request_rotation", "phone", "done", reason="x" * 10_000)
+        remote.record(1000)
+        assert remote.send(), remote.outlet.problem
+        eventually(lambda: len(lines()) == 1002, (tmp_path / "rsyslog.err").read_text)
+        process.kill()
+        process.wait()
+    remote.record(5)
+    assert not remote.send()
+    with rsyslog(tmp_path, port):
+        assert remote.send(), remote.outlet.problem
+        eventually(lambda: len(lines()) >= 1007, (tmp_path / "rsyslog.err").read_text)
+    remote.log.flush()
+    vault = AuditCheck(store.key())
+    check = AuditCheck(store.key(), vault=vault, mixed=True)
+    for where, has in ((vault, store.lines), (check, lines())):
+        for number, line in enumerate(has):
+            where.line(f"{number}", line.encode())
+    result = check.result()
+    assert (result.problems, result.notes, result.records) == ((), (), 1007)
+    assert lines()[0].partition("{")[0].endswith(f"rotator[{os.getpid()}] ")
 
 
 # --- HTTP

@@ -100,6 +100,21 @@ def test_a_crowd_of_one_address_ends_no_connection_of_another() -> None:
         assert other.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
+def test_crowds_of_two_addresses_end_no_connection_of_a_third() -> None:
+    with running(limits=PeerLimits(request=60.0, connections=8, per_peer=4)) as endpoint, ExitStack() as stack:
+        address = (endpoint.host, endpoint.server.port)
+        other = stack.enter_context(socket.create_connection(address, source_address=("127.0.0.2", 0)))
+        other.settimeout(10)
+        eventually(lambda: served() == 1, "it is the oldest")
+        crowd = [
+            stack.enter_context(socket.create_connection(address, source_address=(f"127.0.0.{3 + number % 2}", 0)))
+            for number in range(40)
+        ]
+        eventually(lambda: sum(map(is_closed, crowd)) == 33, "both crowds are thinned out")
+        other.sendall(GET % b"/status")
+        assert other.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
 def test_crowds_of_many_addresses_are_bounded_together_and_the_log_says_so_once() -> None:
     limits = PeerLimits(request=60.0, connections=6, per_peer=4)
     with capture_logs() as logged, running(limits=limits) as endpoint, ExitStack() as stack:

@@ -10,7 +10,7 @@ from telnyx_fixtures import CONNECTION, HOUR, KEY, TelnyxSandbox
 
 from rotator.testing import FakeClock
 
-READINGS = [{}, {"moments": "naive"}, {"moments": "fraction", "newest_first": False}]
+READINGS = [{}, {"moments": "naive"}, {"moments": "fraction", "order": "oldest"}]
 
 
 @pytest.fixture(params=READINGS, ids=lambda readings: "".join(map(str, readings.values())) or "as it is")

@@ -1,14 +1,16 @@
 """The daemon as a process, killed at random moments, alone and with a twin, while devices register all the time."""
 
+import signal
 import subprocess
 import sys
 import time
 
 import pytest
 import short_calls
+import torn_audit
 from killed_daemons import PublicationWatcher, daemon_run, random_pause, run_targets
 from polling import eventually
-from run_verdict import violations
+from run_verdict import audit_whole, violations
 
 from rotator_simulator.faults import fault_named
 
@@ -100,6 +102,26 @@ def test_killed_after_a_password_was_set_in_place_serves_devices_again_within_20
         # A process is up after 2 s; how much longer that takes on a busy machine says nothing about rotator.
         assert seconds - max(start - 2, 0) < 20
         assert second.stop() == 0
+
+
+@pytest.mark.timeout(600)
+def test_killed_in_the_middle_of_a_line_of_the_audit_leaves_a_file_that_goes_on_and_verifies(bao, tmp_path, count_run):
+    count_run("vobiz (process)", "replace", "SIGKILL amid a line of the audit")
+    targets = run_targets("torn", 1, ("replace",))
+    with daemon_run(bao, tmp_path, targets) as run:
+        run.configure()
+        first = run.environment.start(torn_audit.__file__)
+        assert first.process.wait(120) == -signal.SIGKILL, first.err.read_text()[-2000:]
+        torn = run.environment.audit_file.read_bytes()
+        assert not torn.endswith(b"\n")
+        assert torn.splitlines()[-1].startswith(b'{"chain":"')
+        second = run.environment.start()
+        run.heal(second)
+        assert second.stop() == 0
+        assert run.environment.audit_file.read_bytes().startswith(torn + b"\n")
+        assert list(audit_whole(run)) == []
+        code, printed = verify_audit(run.environment, run.environment.audit_file)
+        assert (code, printed.count("this record was cut short")) == (0, 1), printed
 
 
 def damage_is_found(environment, copy):

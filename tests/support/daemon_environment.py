@@ -84,9 +84,9 @@ class DaemonEnvironment:
         self.config.write_text(json.dumps(document, indent=1))  # JSON is YAML
         return self.config
 
-    def start(self, **variables: str) -> "Daemon":
+    def start(self, program: str = short_calls.__file__, **variables: str) -> "Daemon":
         """A daemon, with more variables in its environment."""
-        daemon = Daemon(self, variables)
+        daemon = Daemon(self, variables, program)
         self.daemons.append(daemon)
         return daemon
 
@@ -128,14 +128,14 @@ class DaemonEnvironment:
 
 
 class Daemon:
-    """`rotator run` as a process, with the bounds of `short_calls`. What it prints goes into files."""
+    """`rotator run` as a process, by default with the bounds of `short_calls`. What it prints goes into files."""
 
-    def __init__(self, environment: DaemonEnvironment, variables: dict[str, str]) -> None:
+    def __init__(self, environment: DaemonEnvironment, variables: dict[str, str], program: str) -> None:
         number = len(environment.daemons)
         self.out, self.err = environment.folder / f"out-{number}", environment.folder / f"err-{number}"
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", short_calls.__file__, "run", "--config", str(environment.config)],
+                [sys.executable, "-P", program, "run", "--config", str(environment.config)],
                 env=environment.variables | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -1,6 +1,7 @@
 """A large account that many workers rotate at once, by the real adapter and connection: counts what arrives there."""
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Event
@@ -17,7 +18,7 @@ from rotator.daemon.clock import SystemClock
 from rotator.providers.http.client import Http
 from rotator.providers.registry import KINDS
 from rotator.testing import FakeRandomness, NullMeter
-from rotator_simulator.account import SimulatedAccount
+from rotator_simulator.account import ListingOrder, SimulatedAccount
 from rotator_simulator.providers.vobiz.api import KIND, VobizApi
 
 TOKEN = Secret("fleet-token-Kx93mm")
@@ -31,6 +32,8 @@ class LargeAccount:
 
     size: int
     single_get: bool = False
+    order: ListingOrder = "oldest"
+    before_each_page: Callable[[], object] = lambda: None
 
     def __enter__(self) -> Self:
         clock = SystemClock(Event())
@@ -39,7 +42,7 @@ class LargeAccount:
         for number in range(self.size):
             self._seed(number)
         api = VobizApi([self.account], clock)
-        api.read_as(single_get=self.single_get)
+        api.read_as(single_get=self.single_get, order=self.order)
         application = Flask("fleet", static_folder=None)
         application.register_blueprint(api.blueprint())
         self.requests: Counter[str] = Counter()
@@ -50,6 +53,8 @@ class LargeAccount:
             def handle_request(self, request: httpx.Request) -> httpx.Response:
                 listed = request.url.path.endswith("/trunks/credentials")
                 large.requests["list" if listed else request.method] += 1
+                if listed:
+                    large.before_each_page()
                 return inner.handle_request(request)
 
         options = account_options("vobiz", TOKEN, base_url="http://127.0.0.1:1", auth_id="MA_FLEET")

@@ -253,6 +253,11 @@ class ProviderAccount:
         """The ids that trunks name."""
         return {one.credential for one in self.api.trunks.of(self.account)} if isinstance(self.api, VobizApi) else set()
 
+    def remove_trunks(self) -> None:
+        """Nothing names a credential any more."""
+        for trunk in self.api.trunks.of(self.account) if isinstance(self.api, VobizApi) else ():
+            self.api.trunks.point(trunk.id, None)
+
     def pass_time(self, now: datetime) -> None:
         """The simulation reads the clock by itself."""
 
@@ -367,9 +372,11 @@ def vobiz(kind: str, name: str, clock: Any, *, registers: bool = True, **reading
     _current.serve(api.realms(), clock)
     where = {"registrar": registrar().address, "sip_transport": "udp"} if registers else {}
     options = account_options(kind, TOKEN, base_url=BASE, auth_id=account.name, **where)
+    # Without a log-in nothing is waited for.
+    lag = LAG if registers else Propagation()
     record_kind = "endpoint" if kind == "vobiz-endpoint" else "credential"
     transport = FaultyTransport(_application(api), lambda: clock)
-    return ProviderAccount(kind, clock, transport, api, options, account, lambda record: record.id, record_kind, LAG)
+    return ProviderAccount(kind, clock, transport, api, options, account, lambda record: record.id, record_kind, lag)
 
 
 def telnyx(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount:

@@ -199,6 +199,20 @@ def test_while_vault_takes_nothing_the_sinks_go_on_and_everything_follows_later(
     assert store.lines == stream.getvalue().splitlines()
 
 
+@pytest.mark.parametrize("failing", [None, StoreDenied("no right")])
+def test_the_spare_sink_gets_what_vault_has_not_taken_by_the_end(failing: StoreDenied | None) -> None:
+    spare, store = io.StringIO(), MemoryAuditStore()
+    log = AuditLog([], FakeClock(), FakeRandomness(), Redactor(), spare=StreamSink(spare))
+    log.attach(store, {"process": "process-1"})
+    log.record("x", "phone", "done")
+    log.flush()
+    store.failing = failing
+    log.record("y", "phone", "done")
+    log.finish(within=1)
+    verbs = [json.loads(line)["verb"] for line in spare.getvalue().splitlines()]
+    assert verbs == (["y"] if failing else [])
+
+
 def test_where_it_is_required_the_intent_is_in_vault_before_and_otherwise_there_is_none() -> None:
     store = MemoryAuditStore()
     audit_on(store=store).intend("delete", "phone")
@@ -344,6 +358,15 @@ def test_a_lock_that_others_could_open_is_closed_to_them(tmp_path: Path) -> None
     lock.touch(0o644)
     audit_file(tmp_path / "audit")
     assert lock.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_lock_that_leads_to_another_file_is_refused_and_that_file_left_as_it_is(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.touch(0o644)
+    (tmp_path / "audit.lock").symlink_to(other)
+    with pytest.raises(AuditError, match="symbolic link"):
+        FileSink(tmp_path / "audit")
+    assert other.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_process_that_was_stopped_with_the_lock_delays_a_record_but_hangs_nobody(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What is installed has a hash, what is shipped is listed with its licence, and a release is made of nothing else."""
 
+import json
 import os
 import re
 import shutil
@@ -151,6 +152,40 @@ def test_a_release_is_not_built_of_what_no_commit_has(checkout):
         1,
         "release/build: there are changes that are not committed, so no commit says what is built\n",
     )
+
+
+def test_signing_hands_to_cosign_what_the_release_holds(checkout, tmp_path_factory):
+    """Cosign itself is in no index that this machine has: what stands in for it writes down what it is asked for."""
+    dist, tools = checkout / "dist", tmp_path_factory.mktemp("tools")
+    dist.mkdir()
+    predicate = {"buildDefinition": {"buildType": "urn:x"}}
+    statement = {"predicateType": "https://slsa.dev/provenance/v1", "predicate": predicate}
+    (dist / "rotator-0.1.0.provenance.json").write_text(json.dumps(statement))
+    (dist / "rotator-0.1.0-image.cdx.json").write_text('{"bomFormat": "CycloneDX"}')
+    sums = [run("sha256sum", str(file)).stdout.replace(f"{dist}/", "") for file in sorted(dist.iterdir())]
+    (dist / "SHA256SUMS").write_text("".join(sums))
+    (tools / "cosign").write_text(
+        '#!/bin/sh\necho "$@" >>"$RECORD"\n'
+        'while [ $# -gt 0 ]; do [ "$1" = --predicate ] && { cat "$2"; echo; } >>"$RECORD"; shift; done\n'
+    )
+    (tools / "cosign").chmod(0o755)
+    record, image = tools / "record", f"registry.example.com/rotator@{DIGEST}"
+    path = f"{tools}:{Path(sys.executable).parent}:/usr/bin:/bin"
+    done = run(str(checkout / "release/sign"), "cosign.key", image, PATH=path, RECORD=str(record))
+    assert (done.returncode, done.stderr) == (0, "")
+    asked = record.read_text()
+    calls = [line for line in asked.splitlines() if not line.startswith("{")]
+    words = [" ".join(word for word in line.split() if not word.startswith("/")) for line in calls]
+    signing = "--yes --key cosign.key --signing-config"
+    assert words == [
+        "signing-config create --no-default-fulcio --no-default-oidc --no-default-rekor --no-default-tsa --out",
+        f"sign-blob {signing} --bundle dist/SHA256SUMS.bundle dist/SHA256SUMS",
+        f"sign {signing} {image}",
+        f"attest {signing} --type cyclonedx --predicate dist/rotator-0.1.0-image.cdx.json {image}",
+        f"attest {signing} --type slsaprovenance1 --predicate {image}",
+    ]
+    given = [json.loads(line) for line in asked.splitlines() if line.startswith("{")]
+    assert given == [{"bomFormat": "CycloneDX"}, predicate]
 
 
 def test_signing_says_what_is_missing(checkout):

@@ -342,10 +342,10 @@ def test_absence_is_only_stated_after_a_listing_that_adds_up(pages, total, hones
 
     provider, _ = telephony(handle)
     result = provider.find(credential(None, "phone5"))
-    seen = {number for listed in pages for number in listed}
+    seen = {number for listed in (pages * len(sent))[: len(sent)] for number in listed}
     if isinstance(result, Done) and not result.value:
-        assert total is None or len(seen - {5}) >= total
-        assert total is not None or [] in pages
+        assert 5 not in seen
+        assert total is None or len(seen) >= total
     if isinstance(result, Done) and result.value:
         assert 5 in seen
 

@@ -174,7 +174,7 @@ def answer_in_pages(objects, *, cut=100, total="total") -> Callable[[httpx.Reque
 MANY = [trunk_json(f"id-{n}", f"phone{n}") for n in range(250)]
 
 
-@pytest.mark.parametrize(("cut", "pages"), [(1, 46), (7, 8), (20, 3), (100, 1), (1000, 1)])
+@pytest.mark.parametrize(("cut", "pages"), [(1, 45), (7, 8), (20, 3), (100, 1), (1000, 1)])
 def test_all_pages_are_read_however_long_they_are(cut, pages):
     few = MANY[:45]
     provider, network = vobiz(answer_in_pages(few, cut=cut))
@@ -182,10 +182,19 @@ def test_all_pages_are_read_however_long_they_are(cut, pages):
     assert len(network.sent) == pages
 
 
-def test_the_pages_of_a_listing_overlap_and_are_read_once():
+def test_the_pages_of_a_listing_overlap_and_the_first_ones_are_read_again_before_absence_is_believed():
     provider, network = vobiz(answer_in_pages(MANY))
     assert provider.find(credential("no")) == Done(())
-    assert [request.url.params["offset"] for request in network.sent] == ["0", "95", "190"]
+    assert [request.url.params["offset"] for request in network.sent] == ["0", "95", "190", "0", "95"]
+    # What is known now saves the first pass of the next reading.
+    assert provider.find(credential("nor this")) == Done(())
+    assert [request.url.params["offset"] for request in network.sent[5:]] == ["190", "0", "95"]
+
+
+def test_one_page_that_shows_everything_is_read_once():
+    provider, network = vobiz(answer_in_pages(MANY[:60]))
+    assert provider.find(credential("no")) == Done(())
+    assert len(network.sent) == 1
 
 
 def test_a_hit_ends_the_reading():
@@ -230,7 +239,7 @@ def test_without_a_total_a_page_without_anything_new_is_the_end(meta):
     provider, network = vobiz(handle)
     assert len(provider.find(credential("id-29")).value) == 1
     assert provider.find(credential("no")) == Done(())
-    assert [request.url.params["offset"] for request in network.sent] == ["0", "19", "0", "19", "29"]
+    assert [request.url.params["offset"] for request in network.sent] == ["0", "19", "29", "0", "19"]
 
 
 @pytest.mark.parametrize("with_total", [True, False])
@@ -238,7 +247,7 @@ def test_a_page_that_repeats_for_ever_is_noticed(with_total):
     same = {"meta": {"total": 1000} if with_total else {}, "objects": MANY[:100]}
     provider, network = vobiz(lambda _: answer(200, same))
     assert isinstance(provider.find(credential("no")), Unknown)
-    assert len(network.sent) == 5
+    assert len(network.sent) == 7
 
 
 def test_a_listing_without_end_is_bounded(monkeypatch):
@@ -263,7 +272,7 @@ def test_a_total_that_changes_with_every_page_spoils_nothing():
 
     provider, network = vobiz(handle)
     assert provider.find(credential("no")) == Done(())
-    assert len(network.sent) == 3
+    assert len(network.sent) == 5
 
 
 @pytest.mark.parametrize(

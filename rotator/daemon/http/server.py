@@ -10,6 +10,7 @@ connection for moments, a hostile one for as long as it can hold it.
 
 import errno
 import socket
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition, Event, Thread
@@ -39,7 +40,7 @@ class PeerLimits:
     """What peers may use up. Times are seconds."""
 
     connections: int = 64
-    """Open connections; another one ends the oldest."""
+    """Open connections; another one ends the oldest of the address that has the most."""
     per_peer: int = 32
     """Open connections of one address. Half of all: behind a proxy or a node many peers have one address."""
     request: float = 5.0
@@ -136,11 +137,13 @@ class Server:
 
     def _admit(self, new: PeerConnection) -> None:
         with self._changed:
-            own = [connection for connection in self._open if connection.peer == new.peer]
-            if len(own) >= self._limits.per_peer:
-                self._crowd_out(own[0])
+            of_each = Counter(connection.peer for connection in self._open)
+            if of_each[new.peer] >= self._limits.per_peer:
+                self._crowd_out(next(each for each in self._open if each.peer == new.peer))
             elif len(self._open) >= self._limits.connections:
-                self._crowd_out(self._open[0])
+                # Not simply the oldest: two crowds would then end the one connection of somebody else.
+                most = max(of_each.values())
+                self._crowd_out(next(each for each in self._open if of_each[each.peer] == most))
             self._open.append(new)
 
     def _serve(self, connection: PeerConnection) -> None:

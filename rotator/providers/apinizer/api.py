@@ -16,7 +16,8 @@ from rotator.providers.apinizer.options import ApinizerOptions
 from rotator.providers.http.bodies import LongList
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
-from rotator.providers.http.directory import Directory, ListedEntry, Page, Question
+from rotator.providers.http.directory import Directory
+from rotator.providers.http.pages import ListedEntry, Page, Question
 from rotator.providers.http.replies import Failure, HttpReply
 
 _LONGEST = 255

@@ -1,25 +1,23 @@
-"""The walk through a listing's pages: which page comes next, and when all of them together show every entry.
+"""The walk through a listing's pages, round and round: which page comes next, and which one has the listing's end.
 
-While it lasts, others add and remove entries, and so do we. An entry that is there all the time and was not seen yet
-stands, in the listing's order, after every entry that was seen, as long as each page begins with one that was seen
-before. So pages overlap, and where a page has lost its hold, the next one begins further back. The end is a page that
-shows nothing new and has room for more. No total has to stand still, and the order of the entries does not matter.
+What the pages show together is for the `Census`. The walk only sees to it that little slips through: each page repeats
+one in twenty entries of the page before, so that a few entries which others remove meanwhile hide nothing.
 """
 
-from collections import deque
+from collections.abc import Hashable
 from dataclasses import dataclass
-from enum import Enum
+
+from rotator.providers.http.census import Census
 
 MOST_ENTRIES = 1_000_000
 """A listing that goes on beyond it has no end."""
-_PATIENCE = 3  # times that pages may not fit, lead nowhere, or lead back to the beginning
-_REMEMBERED_PAGES = 4
+_PATIENCE = 3  # pages in a row that may not fit, lead nowhere, or show nothing new
 _OVERLAP = 20  # a page repeats one in twenty entries of the page before
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """A page to be read: at most `size` entries from the position `start`."""
+    """A page to be read: at most `size` entries from the position `start`. Both are 0 for a listing in one piece."""
 
     start: int
     size: int
@@ -27,163 +25,105 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class PageOutline:
-    """What a walk has to know of a page: its ids in order, None for one that cannot be read."""
+    """What a walk has to know of a page."""
 
     start: int
-    ids: tuple[str | None, ...]
+    entries: tuple[Hashable | None, ...]  # what tells each apart: its id, if that can be read
     total: int | None  # number of entries on all pages; None if the provider does not report it
 
     @property
     def end(self) -> int:
         """The position after its last entry."""
-        return self.start + len(self.ids)
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """The ids that can be read."""
-        return tuple(one for one in self.ids if one is not None)
+        return self.start + len(self.entries)
 
     @property
     def fits(self) -> bool:
-        """False if an entry occurs twice, or the total says that there are fewer or more."""
-        if len(set(self.known)) < len(self.known):
+        """False if an id occurs twice, or the total says that there are fewer or more entries."""
+        ids = [one for one in self.entries if isinstance(one, str)]
+        if len(set(ids)) < len(ids):
             return False
-        return self.total is None or (self.end <= self.total if self.ids else self.start >= self.total)
-
-
-class WalkState(Enum):
-    """How far a walk is."""
-
-    GOING = "going"
-    ENDED = "ended"  # every entry that was there all the time was on one of its pages
-    ASTRAY = "astray"  # the pages do not fit together, or have no end
+        return self.total is None or (self.end <= self.total if self.entries else self.start >= self.total)
 
 
 class Walk:
-    """One walk from the beginning of a listing to its end."""
+    """A walk from the beginning of a listing to its end, and again."""
 
     def __init__(self, size: int, *, numbered: bool = False) -> None:
         """Prepares a walk.
 
         Args:
-            size: the longest page to ask for.
+            size: the longest page to ask for; 0: the listing comes in one piece.
             numbered: the provider counts pages, so that a page begins at a multiple of its size.
         """
-        self.state = WalkState.GOING
-        self.cursor = 0  # the position after the last entry that was read
-        self._size, self._numbered = size, numbered
-        self._seen: deque[tuple[str, ...]] = deque(maxlen=_REMEMBERED_PAGES)
+        self.census = Census()
+        self.astray = False
+        """The pages do not fit together, or have no end."""
+        self._longest_asked, self._numbered = size, numbered
+        self._in_vain = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.cursor = 0
+        """The position after the last entry that was read in this pass."""
+        self._size = self._longest_asked
         self._longest = 0  # page so far: a provider may send shorter pages than asked for
         self._back = 0  # how far before the cursor the next page begins
-        self._in_vain = self._restarts = 0
-        self._passes: _Passes | None = None
+        self._news = 0  # the cursor after the last page with an entry that this pass had not seen
+        self._first = self.census.pages  # the number of the last page before this pass
 
     def next_page(self) -> PageRequest:
         """Returns the page to be read next."""
-        if self._passes is not None:
-            return PageRequest(self.cursor, self._size)
-        return page_from(max(self.cursor - self._back, 0), self._size, numbered=self._numbered)
+        following = page_from(self.cursor - self._back, self._size, numbered=self._numbered)
+        if following.start + following.size > self.cursor:
+            return following
+        return page_from(self.cursor, self._size, numbered=self._numbered)  # no page reaches to both sides of it
 
     def take(self, page: PageOutline, asked: PageRequest) -> None:
         """Goes on by the page that was read for `asked`."""
         if not page.fits:
             self.reject()
-        elif self._passes is not None:
-            self._take_apart(page, self._passes)
-        elif page.start > 0 and not self._is_seen(page.known[:1]):
-            self._back = min(max(2 * self._back, self._size // 2), self.cursor)
+            return
+        fresh, further = self.census.is_new(page.entries, self._first), page.end > self.cursor
+        last = self._is_last(page, asked, fresh=fresh)
+        # One piece is of one moment, and may be long: none of it has to be remembered.
+        self.census.take(page.entries if self._size else (), (page.end if self._size else 0) if last else None)
+        if last:
+            self._in_vain = 0
+            self._begin()
         else:
-            if page.start == 0 and self.cursor > 0:
-                self._restart()
-            self._accept(page, asked)
+            self._go_on(page, asked)
+            self._news = self.cursor if fresh else self._news
+            # What others add shifts what was read to pages that follow. It is not more than was read.
+            if further and self.cursor <= 2 * self._news + self._longest:
+                self._in_vain = 0
+            else:
+                self.reject()
 
     def reject(self) -> None:
         """Notes a page that leads nowhere, or is another one than was asked for."""
         self._in_vain += 1
-        if self._in_vain > _PATIENCE:
-            self.state = WalkState.ASTRAY
+        self.astray = self._in_vain > _PATIENCE or not self._size
 
-    def _is_seen(self, ids: tuple[str, ...]) -> bool:
-        return any(one in page for one in ids for page in self._seen)
-
-    def _restart(self) -> None:
-        self._restarts += 1
-        self._seen.clear()
-        self.cursor = self._back = 0
-        if self._restarts > _PATIENCE:
-            self.state = WalkState.ASTRAY
-
-    def _accept(self, page: PageOutline, asked: PageRequest) -> None:
-        count, before = len(page.ids), self._longest
-        fresh = any(not self._is_seen((one,)) for one in page.known)
-        self._seen.append(page.known)
-        self._longest = max(before, count)
+    def _go_on(self, page: PageOutline, asked: PageRequest) -> None:
+        count = len(page.entries)
+        self._longest = max(self._longest, count)
         self.cursor = page.end
         # At least one entry is repeated, and at least one can be new.
-        self._back = min(max(self._longest // _OVERLAP, 1), max(count - 1, 1))
-        if page.start == 0 and self._numbered and 0 < count < asked.size:
+        self._back = min(max(self._longest // _OVERLAP, 1), count - 1)
+        if page.start == 0 and self._numbered and count < asked.size:
             self._size = count  # where the next page begins depends on how long pages really are
-        if _is_last(page, asked, before, fresh=fresh):
-            self.state = WalkState.ENDED
-        elif self._cannot_overlap():
-            self._passes, self.cursor = _Passes(), 0
-        elif fresh:
-            self._in_vain = 0
-        else:
-            self.reject()
         if self.cursor > MOST_ENTRIES:
-            self.state = WalkState.ASTRAY
+            self.astray = True
 
-    def _cannot_overlap(self) -> bool:
-        """True for pages of one entry, and where no number and size of a page reach to both sides of the cursor."""
-        following = self.next_page()
-        return self._longest == 1 or following.start + following.size <= self.cursor
-
-    def _take_apart(self, page: PageOutline, passes: "_Passes") -> None:
-        if len(page.ids) > self._longest:
-            self._passes, self._longest = None, len(page.ids)
-            self._restart()
-            return
-        self.cursor = page.end
-        last = not page.ids or page.end == page.total or (page.total is None and len(page.ids) < self._longest)
-        spoiled = not passes.take(page.ids) or self.cursor > MOST_ENTRIES
-        if last or spoiled:
-            self.cursor = 0
-            if passes.end(spoiled=spoiled):
-                self.state = WalkState.ENDED
-            elif passes.count > _PATIENCE:
-                self.state = WalkState.ASTRAY
-        elif self._numbered and self.cursor % self._size:
-            self.reject()
-
-
-class _Passes:
-    """Passes over pages that do not overlap: the end counts if two in a row saw the same entries.
-
-    Without an overlap, an entry is passed over only if one that was read is removed, and the next pass lacks that one.
-    """
-
-    def __init__(self) -> None:
-        self.count = 1
-        self._order: dict[str, None] = {}  # the ids of this pass so far
-        self._before: list[str] | None = None
-
-    def take(self, ids: tuple[str | None, ...]) -> bool:
-        """Adds a page. Returns False if an entry comes again or cannot be read."""
-        for one in ids:
-            if one is None or one in self._order:
-                return False
-            self._order[one] = None
-        return True
-
-    def end(self, *, spoiled: bool) -> bool:
-        """Ends a pass. Returns True if it agrees with the one before."""
-        order = None if spoiled else list(self._order)
-        agrees = order is not None and order == self._before
-        self._before = order
-        self._order.clear()
-        self.count += 1
-        return agrees
+    def _is_last(self, page: PageOutline, asked: PageRequest, *, fresh: bool) -> bool:
+        """True if nothing follows: the page is empty or has room for more, and nobody says that there is more."""
+        count = len(page.entries)
+        if not count or not self._size:
+            return True
+        has_room = count < asked.size and (not self._longest or count < self._longest)
+        if page.total is not None:
+            return has_room and page.end == page.total
+        return has_room and self._longest > 0 and not fresh
 
 
 def page_from(reach: int, size: int, *, numbered: bool) -> PageRequest:
@@ -192,12 +132,3 @@ def page_from(reach: int, size: int, *, numbered: bool) -> PageRequest:
         return PageRequest(reach, size)
     best = max(range(max(size // 2, 1), size + 1), key=lambda each: (reach // each * each + each, each))
     return PageRequest(reach // best * best, best)
-
-
-def _is_last(page: PageOutline, asked: PageRequest, longest: int, *, fresh: bool) -> bool:
-    """True if nothing follows: the page has room for more, and nobody says that there is more."""
-    count = len(page.ids)
-    if page.total is not None:
-        has_room = count < asked.size and (not longest or count < longest)
-        return page.end == page.total and (has_room or not count)
-    return not count or (not fresh and count < min(longest, asked.size))

@@ -20,7 +20,8 @@ from rotator.core.selection import ListedCredential
 from rotator.providers.base import missing
 from rotator.providers.http.calls import HttpCall, HttpRequest, path
 from rotator.providers.http.client import Http
-from rotator.providers.http.directory import Directory, ListedEntry, Page, Question
+from rotator.providers.http.directory import Directory
+from rotator.providers.http.pages import ListedEntry, Page, Question
 from rotator.providers.http.replies import Failure, HttpReply, failure
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")

@@ -16,7 +16,7 @@ from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
-from rotator.providers.http.directory import Question
+from rotator.providers.http.pages import Question
 from rotator.providers.http.replies import Failure, HttpReply
 from rotator.providers.telnyx import api
 from rotator.providers.telnyx.options import TelnyxConnectionOptions

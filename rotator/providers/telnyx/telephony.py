@@ -17,7 +17,7 @@ from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
-from rotator.providers.http.directory import Question
+from rotator.providers.http.pages import Question
 from rotator.providers.http.replies import Failure, HttpReply, codes
 from rotator.providers.telnyx import api
 from rotator.providers.telnyx.options import TAKEN_ON_TRUST, TelnyxOptions

@@ -14,7 +14,8 @@ from rotator.core.model import Credential
 from rotator.core.selection import ListedCredential
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
-from rotator.providers.http.directory import Directory, ListedEntry, Page, Question
+from rotator.providers.http.directory import Directory
+from rotator.providers.http.pages import ListedEntry, Page, Question
 from rotator.providers.http.replies import Failure, HttpReply, failure
 
 T = TypeVar("T")

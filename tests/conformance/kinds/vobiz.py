@@ -21,6 +21,7 @@ DESCRIPTIONS = (
         page=100,
         in_use={"delete_during_call": "conflict"},
         strategies=("replace", "alternating", "in-place"),
+        attach=lambda account, credential: account.api.trunks.add(account.simulated, "office", credential.id),
     ),
     KindDescription(
         kind="vobiz-endpoint",

@@ -1,16 +1,13 @@
 """Each thing that can be wrong with the surroundings of a command: its exit code, and one clear message."""
 
-import json
-import re
 import subprocess
 import sys
 
 import pytest
-from command_runner import OFFICE, command_runner, create_credentials, run_at_terminal, start_rotator
+from command_runner import OFFICE, CommandResult, command_runner, create_credentials, run_at_terminal, start_rotator
 from daemon_environment import daemon_environment
 from openbao_server import running_bao
-
-from rotator.core.audit_check import AuditCheck
+from polling import eventually
 
 COMMANDS = [["status"], ["rotate", "--all"]]
 
@@ -31,8 +28,14 @@ def test_a_sealed_vault_is_named(tmp_path, monkeypatch, capfd):
         environment.configure([OFFICE])
         for name, value in environment.variables.items():
             monkeypatch.setenv(name, value)
-        bao.seal()
-        printed = command_runner(monkeypatch, capfd)("status", "--config", str(environment.config))
+        run = command_runner(monkeypatch, capfd)
+
+        def failed() -> CommandResult | None:
+            bao.seal()  # it unseals itself after two seconds, which a slow machine may need to start the command
+            printed = run("status", "--config", str(environment.config))
+            return printed if printed.code else None
+
+        printed = eventually(failed, "status meets a sealed Vault")
     assert printed.code == 3
     assert "sealed" in printed.err
 
@@ -105,7 +108,6 @@ import rotator.cli.show_status as status
 def explode(*_):
     raise ZeroDivisionError("hunter2-secret")
 status.show_status = explode
-from rotator.core.audit_check import AuditCheck
 from rotator.cli import main
 sys.argv = ["rotator", "status"]
 main()
@@ -130,15 +132,11 @@ def test_at_a_terminal_no_traceback_is_seen(environment):
     assert "Traceback" not in written
 
 
-def test_an_audit_without_a_file_goes_above_the_live_progress(environment):
+def test_at_a_terminal_the_audit_is_in_vault_and_buries_nothing(environment):
     create_credentials(environment, "office")
     environment.configure([OFFICE], audit={"file": None})
     code, written = run_at_terminal(["rotate", "office", "-c", str(environment.config)], environment.variables, 400)
     assert code == 0, written
-    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written).replace("\r", "\n")
-    records = [line for line in plain.splitlines() if line.startswith('{"chain"')]
-    assert json.loads(records[-1])["verb"] == "close"
-    check = AuditCheck(environment.vault.audit.key())
-    for line in records:
-        check.line("terminal", line.encode())
-    assert check.result().ok
+    assert "rotated" in written
+    assert '"chain"' not in written
+    assert environment.vault_audit()[-1]["verb"] == "close"

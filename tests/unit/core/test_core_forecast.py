@@ -10,11 +10,11 @@ from rotator.core.facts import lookup_key
 from rotator.core.forecast import Forecast, forecast
 from rotator.core.model import Purpose
 from rotator.core.schedule import SPREAD, Window
-from rotator.testing import CHOSEN, GENERATED
+from rotator.testing import ATTACHING, CHOSEN, GENERATED
 
 HOUR = timedelta(hours=1)
 WORDS = {
-    "open": "stage", "create": "create", "set": "set_password", "enable": "enable", "prove": "prove",
+    "open": "stage", "create": "create", "set": "set_password", "enable": "enable", "prove": "prove", "point": "attach",
     "publish": "publish", "tell": "expire", "disable": "disable", "delete": "delete", "forget": "forget",
 }  # fmt: skip
 
@@ -29,15 +29,16 @@ def forecast_of(world: EngineHarness) -> Forecast:
 
 
 @pytest.mark.parametrize("purpose", [None, *Purpose])
-@pytest.mark.parametrize("capabilities", [CHOSEN, GENERATED])
+@pytest.mark.parametrize("capabilities", [CHOSEN, GENERATED, ATTACHING])
 @pytest.mark.parametrize("target", [REPLACE, ALTERNATING, IN_PLACE])
 def test_the_engine_does_what_was_forecast(target, capabilities, purpose):
     if capabilities is GENERATED and target is not REPLACE:
         return
     world = EngineHarness(target, capabilities)
-    if capabilities is CHOSEN:
+    if capabilities is not GENERATED:
         for username in target.usernames:
             world.provider.add(username)
+        world.provider.trunks = {"t": "id-1"}
     if purpose is not None:
         world.engine().look(target)
         world.settle(world.engine(), 2 * DAY)

@@ -275,19 +275,21 @@ def test_a_429_is_a_hold_and_no_failure():
     look = engine.look(world.target)
     assert look.hold is not None
     assert (look.hold.reason, look.outcome) == (HoldReason.PACED, Outcome.WAITING)
+    assert look.hold.message
     assert look.hold.until == world.clock.now() + timedelta(seconds=7)
     assert (world.state.failures, world.state.counts.failed, world.state.not_before) == (0, 0, None)
     assert (world.state.claim, world.state.attempt.uncertain) == (None, False)
     assert engine.look(world.target).outcome is Outcome.ROTATED
 
 
+@pytest.mark.parametrize("fault", [FakeFault.READING, FakeFault.CHANGING])
 @pytest.mark.parametrize("verb", ["find", "prove"])
-def test_a_listing_that_is_still_being_read_is_a_hold_and_no_failure(verb):
-    """A large account is read in many calls: each of them ends in time, and the next one goes on."""
+def test_a_listing_that_does_not_show_it_yet_is_a_hold_and_no_failure(verb, fault):
+    """A large account is read in many calls, one that changes all the time more than once: each call ends in time."""
     world = EngineHarness(IN_PLACE, READ_BACK)
     world.provider.add("office")
     engine = world.engine()
-    world.provider.faults[verb] = 3 * [FakeFault.READING]
+    world.provider.faults[verb] = 3 * [fault]
     for _ in range(3):
         look = engine.look(world.target)
         assert look.hold.reason is HoldReason.PACED

@@ -97,7 +97,7 @@ class TelnyxApi(SimulatedApi[TelnyxReadings]):
             return self._responses.error(400, None, "unknown filter")
         how, resource = self.readings.filters, request.args.get("filter[resource_id]")
         items = []
-        for credential in self._responses.ordered(account, KIND):
+        for credential in account.listed(KIND, self._responses.readings.order):
             values = {**credential.extra, "sip_username": credential.username}
             fits = all(matches(filters[name], str(values[name] or ""), how) for name in names)
             if fits and resource in (None, f"connection:{credential.extra['connection_id']}"):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from flask import Response, request
 
 from rotator.ports import Clock
-from rotator_simulator.account import SimulatedAccount, SimulatedCredential
+from rotator_simulator.account import ListingOrder
 from rotator_simulator.simulated_api import Responses
 
 _PROBLEMS = {
@@ -48,8 +48,8 @@ class TelnyxReadings:
     """The default page size: 50 on one page of the documentation, 20 on another."""
     longest_page: int = _LONGEST_PAGE
     """The size that a larger page is reduced to."""
-    newest_first: bool = True
-    """The order of the listings."""
+    order: ListingOrder = "newest"
+    """Which credential is listed first. Not documented."""
     meta: bool = True
     """False: the listing has no `meta`."""
     null_lifts_end: Literal["accepted", "refused", "ignored"] = "accepted"
@@ -121,11 +121,6 @@ class TelnyxResponses(Responses[TelnyxReadings]):
         if self.readings.moments == "fraction":
             return f"{text}.{moment.microsecond // 1000:03d}Z"
         return text if self.readings.moments == "naive" else f"{text}Z"
-
-    def ordered(self, account: SimulatedAccount, kind: str) -> list[SimulatedCredential]:
-        """Returns the credentials of one kind in the order of the listings."""
-        credentials = list(account.credentials(kind))
-        return credentials[::-1] if self.readings.newest_first else credentials
 
 
 def matches(wanted: str | None, value: str, how: str) -> bool:

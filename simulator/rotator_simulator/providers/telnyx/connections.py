@@ -52,7 +52,7 @@ class ConnectionRoutes:
             return self._responses.error(400, None, "at least three characters")
         items = [
             self._as_json(credential)
-            for credential in self._responses.ordered(account, KIND)
+            for credential in account.listed(KIND, self._responses.readings.order)
             if matches(contains, str(credential.extra["connection_name"]), "contains")
         ]
         return self._responses.page(items, default=250)

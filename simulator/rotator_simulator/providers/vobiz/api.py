@@ -127,7 +127,7 @@ class VobizApi(SimulatedApi[VobizReadings]):
         if limit < 1 or offset < 0:
             return self._responses.error(400, None)
         limit = min(limit, self.readings.list_longest_page)
-        credentials = account.credentials(KIND)
+        credentials = account.listed(KIND, self.readings.order)
         objects = [self._list_item(account, credential) for credential in credentials[offset : offset + limit]]
         meta = {"limit": limit, "offset": offset, self.readings.total_key: len(credentials)}
         return self._responses.json(200, {"meta": meta, "objects": objects})

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from flask import Response, jsonify
 
 from rotator.ports import Clock
-from rotator_simulator.account import SimulatedAccount
+from rotator_simulator.account import ListingOrder, SimulatedAccount
 from rotator_simulator.simulated_api import Responses
 
 _CODES = {
@@ -57,6 +57,8 @@ class VobizReadings:
     """True: the listing shows the password itself, as a public client reports."""
     list_longest_page: int = 100
     """The largest `limit`; a larger one is reduced to it. Not documented for this listing."""
+    order: ListingOrder = "oldest"
+    """Which credential is listed first. Not documented."""
     username_underscore_allowed: bool = False
     """The examples have underscores; the warning says that they can be rejected (V8). Hyphens are treated the same."""
     password_longest: int | None = 20

@@ -57,7 +57,9 @@ class EndpointRoutes:
             return self._invalid({"limit": "limit and offset must be numbers"})
         if limit < 1 or offset < 0:
             return self._invalid({"limit": "limit must be 1 or more, offset 0 or more"})
-        matching = [credential for credential in account.credentials(KIND) if _matches(credential)]
+        matching = [
+            credential for credential in account.listed(KIND, self._responses.readings.order) if _matches(credential)
+        ]
         page = matching[offset : offset + limit]
         meta = {"limit": limit, "offset": offset, "total_count": len(matching), "next": None, "previous": None}
         return self._responses.json(
