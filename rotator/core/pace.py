@@ -20,6 +20,7 @@ _ROUNDING = 0.001  # Vault's times have microseconds
 _SAME = 1e-4  # seconds
 _WORTH = 1.0  # seconds: the longest run of slots that is reserved at a time
 _SHORTEST = 0.05  # seconds: of a run, at a rate so high that one slot is next to nothing
+_NOTHING = 0.005  # seconds between two slots, of which a process alone cannot use all
 _LONGEST_ALONE = 0.5  # seconds: likewise, where nobody else reserves; whoever comes then waits that long once
 _SLOWER = 0.7  # after each 429
 _SLOWEST = 0.01
@@ -175,12 +176,13 @@ class Slots:
 
         Only where nobody else reserves, and at a rate that is not used up: otherwise `wanted` says it.
         """
-        alone, ends = self._shortest > _SHORTEST, self._runs[-1].ends if self._runs else now
-        return min(self._least, self._most) if alone and self._least > 1 and now > ends - self._shortest / 2 else 0
+        alone = self._shortest > _SHORTEST and self.interval <= _NOTHING
+        ends = self._runs[-1].ends if self._runs else now
+        return min(self._least, self._most) if alone and now > ends - self._shortest / 2 else 0
 
     @property
     def _least(self) -> int:
-        return int(self._shortest / self.interval) + 1 if self.interval <= _SHORTEST else 1
+        return int((self._shortest if self.interval <= _NOTHING else _SHORTEST) / self.interval) + 1
 
     @property
     def _most(self) -> int:

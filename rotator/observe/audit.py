@@ -126,7 +126,8 @@ class AuditLog:
     def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: Scalar) -> None:
         """Adds one record. Returns once the sinks have it, or it is in memory if that fails."""
         safe = {name: self._scalar(value) for name, value in facts.items()}
-        words = str(verb), self._redactor.clean(target), str(outcome)  # two are words of our own
+        clean = self._redactor.clean
+        words = clean(verb), clean(target), clean(outcome)
         with self._lock:
             entry = Entry(self._clock.now(), *words, safe)
             if self._key is None:

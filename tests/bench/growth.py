@@ -1,11 +1,9 @@
 """What grows with a fleet: the start, memory, an idle daemon, a decision, `/status`, requests to the provider."""
 
 import json
-import os
 import signal
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +13,7 @@ from threading import Event
 from typing import Any
 
 from bench_world import ROOT_TOKEN, BenchWorld, bench_world, running
+from daemons import LIMIT, answers, cpu_of, until
 from engine_harness import IN_PLACE, EngineHarness
 from free_ports import free_port
 from hvac.adapters import JSONAdapter
@@ -27,8 +26,6 @@ from rotator.vault.transport import Connection, VaultSession
 _RUNS_UP_TO = 20_000  # targets; writing the documents of more takes longer than it tells
 _LOOKS = 1000
 _IDLE = 20.0  # seconds over which an idle daemon is watched
-_LIMIT = 900.0
-_TICK = os.sysconf("SC_CLK_TCK")
 
 
 def measure_growth(folder: Path, sizes: Sequence[int], say: Callable[[str], None]) -> dict[str, Any]:
@@ -100,23 +97,23 @@ def _daemon(world: BenchWorld, config: Path, port: int, probes: int, size: int) 
         log.open("wb") as output,
         running(world.rotator(config, "run"), env=world.environment, stdout=output, stderr=output) as daemon,
     ):
-        _until(lambda: _answers(f"http://127.0.0.1:{probes}/readyz"), log)
-        row: dict[str, Any] = {"ready_s": round(time.monotonic() - began, 2), "ready_cpu_s": round(_cpu(daemon), 2)}
+        until(lambda: answers(f"http://127.0.0.1:{probes}/readyz"), log)
+        row: dict[str, Any] = {"ready_s": round(time.monotonic() - began, 2), "ready_cpu_s": round(cpu_of(daemon), 2)}
         # At first it looks at everything once: both documents of each target.
-        _until(lambda: world.vault_requests()["READ"] - before >= 2 * size, log)
-        row["first_sweep_cpu_s"] = round(_cpu(daemon) - row["ready_cpu_s"], 2)
+        until(lambda: world.vault_requests()["READ"] - before >= 2 * size, log)
+        row["first_sweep_cpu_s"] = round(cpu_of(daemon) - row["ready_cpu_s"], 2)
         time.sleep(2.0)
-        idle, requests, since = _cpu(daemon), world.vault_requests(), time.monotonic()
+        idle, requests, since = cpu_of(daemon), world.vault_requests(), time.monotonic()
         time.sleep(_IDLE if size >= 100 else 1.0)
         passed = time.monotonic() - since
-        row["idle_cpu_percent"] = round(100 * (_cpu(daemon) - idle) / passed, 2)
+        row["idle_cpu_percent"] = round(100 * (cpu_of(daemon) - idle) / passed, 2)
         row["idle_vault_requests_s"] = round((world.vault_requests() - requests).total() / passed, 1)
         row["memory_mb"] = _memory(daemon)
         row["status_ms"], row["status_cpu_ms"] = _timed(f"{url}/status", daemon)
         row["metrics_ms"], row["metrics_cpu_ms"] = _timed(f"{url}/metrics", daemon)
         stopping = time.monotonic()
         daemon.send_signal(signal.SIGTERM)
-        daemon.wait(_LIMIT)
+        daemon.wait(LIMIT)
         row["sigterm_s"] = round(time.monotonic() - stopping, 2)
     return row
 
@@ -142,35 +139,14 @@ def _decision(size: int) -> float:
     return round(1000 * (time.thread_time() - began) / len(looks), 3)
 
 
-def _until(true: Callable[[], bool], log: Path) -> None:
-    end = time.monotonic() + _LIMIT
-    while not true():
-        if time.monotonic() > end:
-            raise RuntimeError(f"took too long: {log.read_text()[-2000:]}")
-        time.sleep(0.1)
-
-
-def _answers(url: str) -> bool:
-    try:
-        urllib.request.urlopen(url).read()
-    except (urllib.error.URLError, ConnectionError):
-        return False
-    return True
-
-
 def _timed(url: str, daemon: "subprocess.Popen[bytes]") -> tuple[float, float]:
     """Returns the shortest time of five requests, and the daemon's CPU time for one, in ms."""
-    times, cpu = [], _cpu(daemon)
+    times, cpu = [], cpu_of(daemon)
     for _ in range(5):
         began = time.monotonic()
         urllib.request.urlopen(url).read()
         times.append(time.monotonic() - began)
-    return round(1000 * min(times), 1), round(1000 * (_cpu(daemon) - cpu) / 5, 1)
-
-
-def _cpu(process: "subprocess.Popen[bytes]") -> float:
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
+    return round(1000 * min(times), 1), round(1000 * (cpu_of(daemon) - cpu) / 5, 1)
 
 
 def _memory(process: "subprocess.Popen[bytes]") -> float:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bench_world import HERE, ROOT_TOKEN, BenchWorld, MeasuredRun, bench_world
+from daemons import run_beside_daemon
+from free_ports import free_port
 from static_roles import find_postgres, static_roles
 
 _NAIVE_FAST, _NAIVE_SLOW = 200, 60  # rotations of what does one after the other, without and with latency
@@ -77,17 +79,23 @@ def _median(values: Iterator[float]) -> float | None:
 def measure_speed(folder: Path, size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     """Returns a row for each contestant and latency."""
     with bench_world(folder, size.credentials) as world:
-        configs = {}
+        configs, probes = {}, free_port()
+        http = {"listen": "127.0.0.1:0", "probes": f"127.0.0.1:{probes}"}
         for strategy, number, first in (("in-place", size.in_place, 0), ("replace", size.replace, size.in_place)):
             say(f"{number} first rotations, {strategy}")
             targets = [_target(strategy, first + count, count) for count in range(number)]
-            configs[strategy] = world.configure(strategy, targets, workers=size.workers)
+            configs[strategy] = world.configure(strategy, targets, workers=size.workers, http=http)
             world.run(rotate_all(world, configs[strategy]), 0.0)
-        return {"speed": [row for latency in size.latencies for row in _at(world, size, configs, latency, say)]}
+        return {"speed": [row for latency in size.latencies for row in _at(world, size, configs, latency, probes, say)]}
 
 
 def _at(
-    world: BenchWorld, size: Size, configs: Mapping[str, Path], latency: float, say: Callable[[str], None]
+    world: BenchWorld,
+    size: Size,
+    configs: Mapping[str, Path],
+    latency: float,
+    probes: int,
+    say: Callable[[str], None],
 ) -> Iterator[dict[str, Any]]:
     measured: list[Measured] = []
     pairs = []
@@ -98,6 +106,7 @@ def _at(
             Measured(f"bare pool over rotator's connections, {strategy}", latency, number),
         )
         pairs.append((rotator, rotator.against, config, strategy))
+    handed = {each[3]: Measured(f"rotate --all by a daemon, {each[3]}", latency, each[0].rotations) for each in pairs}
     ceilings = {}
     if find_spec("aiohttp") is not None:
         ceilings = {each[3]: Measured(f"aiohttp, {each[3]}", latency, each[0].rotations) for each in pairs}
@@ -111,13 +120,16 @@ def _at(
                 words = [strategy, str(rotator.rotations), str(size.workers), json.dumps(calls)]
                 for pool, which in zip(pools, ("plain", "own"), strict=True):
                     pool.runs.append(world.run(_script("bare_pool.py", *words, which), latency))
+                hands = rotate_all(world, config, here=False)
+                beside = run_beside_daemon(world, config, probes, rotator.rotations, hands, latency)
+                handed[strategy].runs.append(beside)
                 if strategy in ceilings:
                     ceilings[strategy].runs.append(world.run(_script("ceiling.py", *words), latency))
             for each, words in others:
                 each.runs.append(world.run(words, latency))
     for rotator, pools, *_ in pairs:
         measured += [rotator, *pools]
-    for each in (*measured, *ceilings.values(), *(one for one, _ in others)):
+    for each in (*measured, *handed.values(), *ceilings.values(), *(one for one, _ in others)):
         yield each.row()
 
 
@@ -134,9 +146,9 @@ def _others(world: BenchWorld, size: Size, latency: float, servers: ExitStack) -
         yield Measured("static roles of OpenBao, PostgreSQL", latency, number), words
 
 
-def rotate_all(world: BenchWorld, config: Path) -> list[str]:
-    """Returns the command that is measured."""
-    return world.rotator(config, "rotate", "--all", "--here", "--output", "json")
+def rotate_all(world: BenchWorld, config: Path, *, here: bool = True) -> list[str]:
+    """Returns the command that is measured; `here`: it does the work itself, even if a daemon lives."""
+    return world.rotator(config, "rotate", "--all", *(["--here"] if here else []), "--output", "json")
 
 
 def _script(name: str, *words: str) -> list[str]:

@@ -100,7 +100,7 @@ def test_what_people_end_moments_before_it_is_published_could_not_be_known(known
         staged = Credential("vobiz-a", "staged", identity, STANDING)
         world.store.write_consumer(target.path, staged, world.clock.now(), world.store.read_consumer(target.path))
     with pytest.raises(PromiseBroken, match="published: phone00: staged") if known else nullcontext():
-        world.judge.after_look(target.name, None)
+        world.judge.after_look(target, None)
 
 
 def test_every_kind_of_event_is_drawn():

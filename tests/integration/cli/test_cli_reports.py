@@ -110,6 +110,18 @@ def test_plan_for_a_new_target_shows_every_step_and_what_follows(environment, ru
     assert row["coming"][-1]["until"] is not None
 
 
+def test_plan_names_the_trunks_that_are_pointed_elsewhere(environment, run_command):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    office, api = environment.account.by_username("office"), environment.sandbox.apis["vobiz"]
+    trunk = api.trunks.add(environment.account, "main", office.id)
+    row = run_command("plan", "-o", "json").row("office")
+    assert row["now"][2]["what"] == "point every trunk that names office to it"
+    note = f"pointed to the new credential: trunk main ({trunk.id}); a trunk may let in only what it names"
+    assert any(one.startswith(note) for one in row["notes"])
+    assert api.trunks.of(environment.account) == (trunk,)
+
+
 @pytest.mark.parametrize("target", [OFFICE, LOBBY, PAIR], ids=lambda target: target["strategy"])
 def test_what_was_planned_is_what_is_done(environment, run_command, target):
     """The plan's retirements are those of the state document after the rotation."""

@@ -380,11 +380,13 @@ def test_a_process_alone_reserves_before_time_ends_its_run():
     assert not slots.wanted_ahead(ends - 0.04)
 
 
-def test_a_slow_account_reserves_no_more_than_is_waited_for():
-    slots = Slots(20, SECOND, "p")
+def test_at_a_limit_that_may_be_used_up_a_process_reserves_no_more_than_is_waited_for():
+    slots = Slots(150, SECOND, "p")
     before = AccountPace()
     for _ in range(6):
         written = slots.reserve(before, Moment(START), 0.0, 1)
         slots.add(before, written, Moment(START), 0.0, 1)
         before = written
     assert not slots.wanted_ahead(6 * slots.interval)
+    slots._drop_late(1.0)
+    assert slots.wanted(1, 1.0) == 8, "a twentieth of a second's worth, as at first"
