@@ -119,10 +119,10 @@ def test_crowds_of_many_addresses_are_bounded_together_and_the_log_says_so_once(
     limits = PeerLimits(request=60.0, connections=6, per_peer=4)
     with capture_logs() as logged, running(limits=limits) as endpoint, ExitStack() as stack:
         address = (endpoint.host, endpoint.server.port)
-        for number in range(20):
-            source = (f"127.0.0.{2 + number}", 0)
-            stack.enter_context(socket.create_connection(address, source_address=source))
-        eventually(lambda: served() == 6, "as many as there may be are left")
+        sources = [(f"127.0.0.{2 + number}", 0) for number in range(20)]
+        crowd = [stack.enter_context(socket.create_connection(address, source_address=each)) for each in sources]
+        eventually(lambda: sum(map(is_closed, crowd)) == 14, "as many as there may be are left")
+        eventually(lambda: served() == 6, "and their threads have ended")
         assert endpoint.server.ended() == {
             ("pages", "crowded"): 14,
             ("pages", "slow"): 0,
