@@ -106,7 +106,7 @@ def _at(
             Measured(f"bare pool over rotator's connections, {strategy}", latency, number),
         )
         pairs.append((rotator, rotator.against, config, strategy))
-    handed = {each[3]: Measured(f"rotate --all by a daemon, {each[3]}", latency, each[0].rotations) for each in pairs}
+    handed = Measured("rotate --all by a daemon, in-place", latency, size.in_place)
     ceilings = {}
     if find_spec("aiohttp") is not None:
         ceilings = {each[3]: Measured(f"aiohttp, {each[3]}", latency, each[0].rotations) for each in pairs}
@@ -120,16 +120,15 @@ def _at(
                 words = [strategy, str(rotator.rotations), str(size.workers), json.dumps(calls)]
                 for pool, which in zip(pools, ("plain", "own"), strict=True):
                     pool.runs.append(world.run(_script("bare_pool.py", *words, which), latency))
-                hands = rotate_all(world, config, here=False)
-                beside = run_beside_daemon(world, config, probes, rotator.rotations, hands, latency)
-                handed[strategy].runs.append(beside)
                 if strategy in ceilings:
                     ceilings[strategy].runs.append(world.run(_script("ceiling.py", *words), latency))
+            hands = rotate_all(world, configs["in-place"], here=False)
+            handed.runs.append(run_beside_daemon(world, configs["in-place"], probes, handed.rotations, hands, latency))
             for each, words in others:
                 each.runs.append(world.run(words, latency))
     for rotator, pools, *_ in pairs:
         measured += [rotator, *pools]
-    for each in (*measured, *handed.values(), *ceilings.values(), *(one for one, _ in others)):
+    for each in (*measured, handed, *ceilings.values(), *(one for one, _ in others)):
         yield each.row()
 
 
