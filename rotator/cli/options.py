@@ -34,7 +34,7 @@ Names = Annotated[
         autocompletion=target_names,
     ),
 ]
-Name = Annotated[
+TargetName = Annotated[
     str,
     typer.Argument(metavar="TARGET", help="The target's name.", show_default=False, autocompletion=target_names),
 ]

@@ -12,12 +12,12 @@ from rotator.cli.options import (
     ChosenLabels,
     Config,
     HereOption,
-    Name,
     Names,
     NoWaitOption,
     Output,
     OutputOption,
     ReasonOption,
+    TargetName,
     TicketOption,
     Why,
     chosen,
@@ -102,7 +102,7 @@ def _check_how(*, no_wait: bool, here: bool) -> None:
 
 
 def undo(
-    target: Name,
+    target: TargetName,
     config: Config = DEFAULT_CONFIG,
     reason: ReasonOption = "on demand",
     by: ByOption = "",
@@ -138,7 +138,7 @@ def undo(
 
 
 def adopt(
-    target: Name,
+    target: TargetName,
     config: Config = DEFAULT_CONFIG,
     rotate_at_once: Annotated[
         bool, typer.Option("--rotate", help="Rotate at once, so the password in use need not be known.")
@@ -203,7 +203,7 @@ def adopt(
 
 
 def abandon(
-    target: Name,
+    target: TargetName,
     config: Config = DEFAULT_CONFIG,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
     reason: ReasonOption = "on demand",

@@ -47,15 +47,16 @@ def _forecast(context: CommandContext, target: Target) -> Forecast:
 
 def _with_attachments(context: CommandContext, plan: Forecast) -> Forecast:
     """Says which trunks are pointed to another credential, and what that means for devices."""
-    if not plan.attaches:
+    concerned = tuple(one for step in plan.steps for one in step.instead_of)
+    if not concerned:
         return plan
-    answer = context.components.providers[plan.attaches[0].account].attachments(plan.attaches)
+    answer = context.components.providers[concerned[0].account].attachments(concerned)
     if not isinstance(answer, Done):
         note = f"which trunks name it is not known: {answer.message}"
     elif answer.note:
-        note = f"{answer.note}: it is then not pointed to the new credential; make sure that yours lets that in"
+        note = f"{answer.note}: none is pointed to the new credential; make sure that yours lets that in"
     elif not answer.value:
-        note = "no trunk names it: nothing is pointed to the new credential"
+        return replace(plan, steps=tuple(step for step in plan.steps if not step.instead_of))
     else:
         names = ", ".join(one.name for one in answer.value)
         note = (

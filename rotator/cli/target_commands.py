@@ -9,10 +9,10 @@ from rotator.cli.options import (
     DEFAULT_CONFIG,
     ByOption,
     Config,
-    Name,
     Output,
     OutputOption,
     ReasonOption,
+    TargetName,
     TicketOption,
     Why,
 )
@@ -63,7 +63,7 @@ def rename(
 
 
 def retire(
-    target: Name,
+    target: TargetName,
     config: Config = DEFAULT_CONFIG,
     published: Annotated[
         bool,

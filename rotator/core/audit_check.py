@@ -142,7 +142,7 @@ class AuditCheck:
             tail = self._tails.setdefault(name, _Tail(seq, seq, time, time))
             tail.first, tail.last = min(tail.first, seq), max(tail.last, seq)
             tail.earliest, tail.latest = min(tail.earliest, time), max(tail.latest, time)
-        elif known.has(seq, record["mac"]) is False and name not in self._others:
+        elif name not in self._others and known.contradicts(seq, record["mac"]):
             self._others.add(name)  # those that follow are others, too
             self._problem(place, f"record {seq} of chain {name} is another one in Vault")
 

@@ -23,21 +23,20 @@ class SeenChain:
     def add(self, seq: int, mac: str, prev: str) -> bool | None:
         """Adds a record. Returns False if the same one was there already, None if there was another one."""
         page, at = self._pages.setdefault(seq // _PAGE, bytearray()), seq % _PAGE * 2 * _CODE
-        known, code = bytes(page[at : at + _CODE]), _code(mac)
-        if known not in (b"", _NONE):
+        known, code = page[at : at + _CODE], _code(mac)
+        if any(known):
             return False if known == code else None
-        if len(page) < at + 2 * _CODE:
-            page.extend(bytes(at + 2 * _CODE - len(page)))
+        page.extend(bytes(max(at - len(page), 0)))
         page[at : at + 2 * _CODE] = code + _code(prev)
         if seq > self.last:
             self.last, self.last_mac = seq, mac
         return True
 
-    def has(self, seq: int, mac: str) -> bool | None:
-        """Returns whether the record with this number is this one; None if there is none."""
+    def contradicts(self, seq: int, mac: str) -> bool:
+        """Returns True if the record with this number is another one; False also if there is none."""
         at = seq % _PAGE * 2 * _CODE
-        known = bytes(self._pages.get(seq // _PAGE, b"")[at : at + _CODE])
-        return None if known in (b"", _NONE) else known == _code(mac)
+        known = self._pages.get(seq // _PAGE, bytearray())[at : at + _CODE]
+        return any(known) and known != _code(mac)
 
     def gaps(self) -> Iterator[tuple[int, int]]:
         """Yields each two numbers between which something is wrong: the second record does not follow the first.
@@ -47,7 +46,7 @@ class SeenChain:
         """
         beginning = (-1, _code(GENESIS), _NONE)
         for (before, code, _), (number, _, prev) in pairwise(chain((beginning,), self._records())):
-            if number != before + 1 or prev != code:
+            if prev != code:
                 yield before, number
 
     def _records(self) -> Iterator[tuple[int, bytes, bytes]]:
@@ -55,7 +54,7 @@ class SeenChain:
             page = self._pages[number]
             for at in range(0, len(page), 2 * _CODE):
                 code = bytes(page[at : at + _CODE])
-                if code != _NONE:
+                if any(code):
                     yield number * _PAGE + at // (2 * _CODE), code, bytes(page[at + _CODE : at + 2 * _CODE])
 
 

@@ -42,6 +42,7 @@ class ForecastStep:
 
     what: str
     why: str
+    instead_of: tuple[Credential, ...] = ()  # it concerns only what names one of these at the provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,6 @@ class Forecast:
     events: tuple[ForecastEvent, ...]  # in chronological order
     notes: tuple[str, ...]
     needs: Credential | None = None  # the forecast ends here until the facts include this look-up
-    attaches: tuple[Credential, ...] = ()  # trunks that name one of them are pointed to another one
 
 
 def forecast(facts: Facts) -> Forecast:
@@ -67,7 +67,7 @@ def forecast(facts: Facts) -> Forecast:
     coming = later_events(run.facts, drawn_anew=run.drawn_anew, verified_from=run.verified_from)
     events = tuple(sorted(coming, key=lambda event: event.at))
     notes = tuple(_notes(facts, run.facts))
-    return Forecast(facts.target, tuple(run.steps), run.waits_for or "", events, notes, run.needs, run.attaches)
+    return Forecast(facts.target, tuple(run.steps), run.waits_for or "", events, notes, run.needs)
 
 
 class _PaperRun:
@@ -78,7 +78,6 @@ class _PaperRun:
         self.steps: list[ForecastStep] = []
         self.waits_for: str | None = None  # None while there is a next step
         self.needs: Credential | None = None
-        self.attaches: tuple[Credential, ...] = ()
         self.drawn_anew = False
         self.verified_from: datetime | None = None  # the least that can be drawn for the next verification
 
@@ -234,8 +233,8 @@ class _PaperRun:
         credential, state = action.credential, self.facts.state
         name = "it" if credential.username == _NEW else credential.username
         names = ", ".join(one.username for one in action.instead_of)
-        self._step(f"point every trunk that names {names} to {name}", "perhaps a trunk lets in only what it names")
-        self.attaches = action.instead_of
+        what = f"point every trunk that names {names} to {name}"
+        self.steps.append(ForecastStep(what, "perhaps a trunk lets in only what it names", action.instead_of))
         back = state.attempt is not None and not is_same_credential(credential, state.attempt.staged)
         self._move(advance.after_reattach(state) if back else advance.after_attach(state, self.facts.now))
 

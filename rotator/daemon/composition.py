@@ -21,7 +21,7 @@ from rotator.daemon.audit_receivers import receivers
 from rotator.daemon.audit_watch import send_audit, write_audit
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.daemon.components import Components
-from rotator.daemon.vault_access import VaultAccess, configured_access
+from rotator.daemon.vault_login import VaultLogin, configured_login
 from rotator.daemon.watches import start_watch
 from rotator.engine import Engine, FormerNames, Limits, Presence, Waves
 from rotator.observe.audit import AuditError, AuditLog, Sink
@@ -308,13 +308,13 @@ class Composition:
     def _client(self, settings: Settings) -> VaultClient:
         vault = settings.vault
         if isinstance(vault, RemoteVaultSettings):
-            access = configured_access(vault)
+            login = configured_login(vault)
         else:
             assert self._server is not None  # noqa: S101  # entered before
-            access = VaultAccess(self._server.connection, self._server.rotator_login())
-        self.redactor.add(*access.secrets)
+            login = VaultLogin(self._server.connection, self._server.rotator_login())
+        self.redactor.add(*login.secrets)
         return VaultClient(
-            access.connection, access.method, clock=self.clock, randomness=self.randomness, meter=self.metrics
+            login.connection, login.method, clock=self.clock, randomness=self.randomness, meter=self.metrics
         )
 
 

@@ -50,7 +50,8 @@ class FileSink:
         self._lock_timed_out = False  # the last time
         try:
             self._file = self._open(path, 0o640)
-            self._lock = self._open(path.with_name(f"{path.name}.lock"), 0o600)
+            # Nobody has a reason to make this one a link, but who wants rotator to change the mode of what it leads to.
+            self._lock = self._open(path.with_name(f"{path.name}.lock"), 0o600, os.O_NOFOLLOW)
             os.fchmod(self._lock, 0o600)  # also one that was there
         except OSError as error:
             raise AuditError(
@@ -89,8 +90,8 @@ class FileSink:
         self._lock_timed_out = True
         raise OSError("another process holds its lock")
 
-    def _open(self, path: Path, mode: int) -> int:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+    def _open(self, path: Path, mode: int, more: int = 0) -> int:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | more
         file = os.open(path, flags, mode)
         if not stat.S_ISREG(os.fstat(file).st_mode):
             os.close(file)

@@ -15,6 +15,7 @@ from rotator.fields.references import LocalSecret
 from rotator.fields.section import Section
 from rotator.fields.text import FilePath, invalid
 from rotator.fields.times import AuditAge
+from rotator.providers.http.transport import trusted
 
 
 class Facility(Enum):
@@ -74,7 +75,7 @@ class SyslogSettings(Section):
 
     def context(self) -> ssl.SSLContext:
         """Returns a context with what the files hold now. Raises ValueError if they cannot be used."""
-        context = ssl.create_default_context(cafile=self.ca_file)
+        context = trusted(self.ca_file)
         if self.certificate is None:
             return context
         try:

@@ -54,11 +54,13 @@ class LeanVobiz:
             return self._control(target), 0.0
         if b"x-auth-token: " + self._token not in head.replace(b"X-Auth-Token", b"x-auth-token"):
             return (401, {"error": "unauthorized"}), self.latency
-        kind = "LIST" if "/trunks/" in target else method
+        kind = "LIST" if "/trunks/" in target else "TRUNKS" if "/trunks" in target else method
         self.counts[kind] += 1
         if kind in ("PUT", "POST", "DELETE"):
             self.ended = time.monotonic()
             self.began = self.began or self.ended
+        if kind == "TRUNKS":  # there are none
+            return (200, {"meta": {"limit": _LONGEST_PAGE, "offset": 0, "total": 0}, "objects": []}), self.latency
         reply = self._list(target) if kind == "LIST" else self._single(method, target, body)
         return reply, self.latency
 

@@ -14,9 +14,9 @@ from threading import Event
 
 import pytest
 import trustme
-from audit_receivers import HttpReceiver, SyslogReceiver, http_receiver
 from free_ports import free_port
 from polling import eventually
+from receiver_servers import HttpReceiver, SyslogReceiver, http_receiver
 
 from rotator.core.audit_chain import Line
 from rotator.core.audit_check import AuditCheck, CheckedAudit

@@ -360,6 +360,16 @@ class AnyOrder(RuleBasedStateMachine):
             _by_hand(account, identity, how)
             self._people_acted(name)
 
+    @precondition(lambda self: self.setup.kind == "vobiz")
+    @rule(account=ACCOUNT, trunk=st.integers(0, 3), number=st.integers(0, 5))
+    def person_points_a_trunk(self, account: str, trunk: int, number: int) -> None:
+        """A trunk names any credential of the account: one that is published, replaced, staged, or somebody else's."""
+        there = self.harness.accounts[account]
+        trunks, credentials = there.api.trunks.of(there.account), list(there.stored_credentials())
+        there.api.trunks.point(trunks[trunk % len(trunks)].id, credentials[number % len(credentials)])
+        for name in self.targets:
+            self._people_acted(name)
+
     @rule(name=NAME, how=st.sampled_from(["roll back", "edit", "delete", "restore"]))
     def person_changes_at_vault(self, name: str, how: str) -> None:
         store, path = self.harness.store, self.targets[name].path

@@ -88,7 +88,7 @@ def answer(request: bytes, status: int | None, rest) -> bytes:
     return "\r\n".join([f"SIP/2.0 {status} Words", *lines, "", ""]).encode("latin-1")
 
 
-class Registrar:
+class HostileRegistrar:
     """Answers the next requests as it is told, and takes down what it receives."""
 
     def __init__(self, transport: str) -> None:
@@ -131,8 +131,8 @@ class Registrar:
 
 
 @contextmanager
-def running(transport: str) -> Iterator[Registrar]:
-    registrar = Registrar(transport)
+def running(transport: str) -> Iterator[HostileRegistrar]:
+    registrar = HostileRegistrar(transport)
     try:
         yield registrar
     finally:

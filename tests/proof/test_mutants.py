@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from faulted_lifecycles import fault_at_each_boundary
-from simulated_accounts import SETUPS, SimulatedHarness
+from simulated_accounts import SETUPS, SimulatedHarness, vobiz_without_registrar
 from tidied_away import published_is_tidied_away, staged_is_tidied_away
 from two_processes import switches
 
@@ -23,13 +23,15 @@ from rotator.core.model import Credential, LedgerEntry, Phase, Purpose, TargetSt
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
 from rotator.core.verification import refused_hold
-from rotator.engine import attempt_effects, in_place_effects, ledger_effects, session
+from rotator.engine import attachment_effects, attempt_effects, in_place_effects, ledger_effects, session
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.fields.network import HostPort
 from rotator.ports import Conflict, Versioned
 from rotator.testing import MemoryStore
 
 REPLACE, ALTERNATING, IN_PLACE = SETUPS[:3]
+ATTACHED = replace(REPLACE, readings=(("attached_only", True),))
+UNTRIED = replace(ATTACHED, make=vobiz_without_registrar)
 LOST = "answer lost, again and again"
 KILLED = "process killed at a boundary"
 MutantCheck = Callable[[], Iterator[str]]
@@ -45,6 +47,23 @@ def two_process_check(setup, scenario: str = "due") -> MutantCheck:
 
 def tidied_away_check(setup, scenario: Callable[[Any], Iterator[str]]) -> MutantCheck:
     return lambda: scenario(setup)
+
+
+# -- trunks
+
+
+def trunks_are_not_looked_at(patch) -> None:
+    patch.setattr(continuation, "_attach", lambda facts, attempt: None)
+    patch.setattr(attachment_effects, "still_named", lambda *_: None)
+    patch.setattr(ledger_effects, "still_named", lambda *_: None)
+
+
+def published_before_a_trunk_names_it(patch) -> None:
+    patch.setattr(continuation, "_attach", lambda facts, attempt: None)
+
+
+def that_a_trunk_may_name_it_is_not_on_record(patch) -> None:
+    patch.setattr(advance, "before_attach", lambda state, now: state)
 
 
 # -- a proof ages
@@ -304,6 +323,9 @@ def a_conflict_is_overwritten(patch) -> None:
 
 
 MUTANTS: dict[Callable[..., None], tuple[MutantCheck, ...]] = {
+    trunks_are_not_looked_at: (lifecycle_check(REPLACE, "retirement"),),
+    published_before_a_trunk_names_it: (lifecycle_check(UNTRIED, "rotation"),),
+    that_a_trunk_may_name_it_is_not_on_record: (lifecycle_check(ATTACHED, "rotation"),),
     publish_before_apply: (lifecycle_check(REPLACE, "rotation"),),
     fresh_password_after_an_unknown_answer: (lifecycle_check(REPLACE, "rotation", LOST),),
     attempt_replaced_while_unknown: (lifecycle_check(REPLACE, "rotation", LOST),),

@@ -71,8 +71,9 @@ def path_moved(world: FleetWorld, name: str, rng: Random) -> str | None:
         return None
     watched = world.judge.targets[name]
     if watched.refused_since is not None and not watched.refused_by_us:
-        # Left out, and open: somebody rolled the document back to a credential that is gone, and nobody mends it before
-        # the move. It is not of the target any more, so it stays as it is; only the audit notices that, and no alert.
+        # Not promised (docs/guarantees.md): somebody rolled the document back to a credential that is gone, and moves
+        # the path while the alert says so. At the old path it is like the document of another target that reads there
+        # by now, which an alert without an end would be wrong about: it stays as it is, and the audit has it.
         return None
     world.judge.move(watched, path)
     world.change_target(name, path=path)

@@ -253,6 +253,11 @@ class ProviderAccount:
         """The ids that trunks name."""
         return {one.credential for one in self.api.trunks.of(self.account)} if isinstance(self.api, VobizApi) else set()
 
+    def remove_trunks(self) -> None:
+        """Nothing names a credential any more."""
+        for trunk in self.api.trunks.of(self.account) if isinstance(self.api, VobizApi) else ():
+            self.api.trunks.point(trunk.id, None)
+
     def pass_time(self, now: datetime) -> None:
         """The simulation reads the clock by itself."""
 

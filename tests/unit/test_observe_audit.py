@@ -360,6 +360,15 @@ def test_a_lock_that_others_could_open_is_closed_to_them(tmp_path: Path) -> None
     assert lock.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_lock_that_leads_to_another_file_is_refused_and_that_file_left_as_it_is(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.touch(0o644)
+    (tmp_path / "audit.lock").symlink_to(other)
+    with pytest.raises(AuditError, match="symbolic link"):
+        FileSink(tmp_path / "audit")
+    assert other.stat().st_mode & 0o777 == 0o644
+
+
 def test_a_process_that_was_stopped_with_the_lock_delays_a_record_but_hangs_nobody(tmp_path: Path) -> None:
     path = tmp_path / "audit"
     sink = FileSink(path)

@@ -7,7 +7,6 @@ Whether a trunk also lets in other credentials of the account is not settled: Vo
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
@@ -17,6 +16,7 @@ from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
 from rotator.providers.http.directory import Directory
 from rotator.providers.http.pages import ListedEntry, Page
+from rotator.providers.http.rate_limit import slept
 from rotator.providers.http.replies import Failure, HttpReply
 from rotator.providers.vobiz import api
 from rotator.providers.vobiz.options import VobizBaseOptions
@@ -24,7 +24,8 @@ from rotator.providers.vobiz.options import VobizBaseOptions
 _LOG = logging.getLogger("rotator.providers.vobiz")
 _NOT_SHOWN = (401, 403, 404, 405, 501)  # 401 also means another letter case; a key that is wrong fails elsewhere
 _LONGEST_NAME = 100
-_BELIEVED_AFTER = timedelta(minutes=1)
+# That trunks are not shown is believed after so many answers, so many seconds apart: one may be a gateway's trouble.
+_BELIEVED, _PAUSE = 6, 3.0
 NOT_SHOWN = "the account does not show its trunks: whether one of them names the credential is not known"
 
 
@@ -51,8 +52,7 @@ class VobizTrunks:
         self._http, self._options, self._path = http, options, options.path("trunks")
         self._directory: Directory[TrunkRecord] = http.directory(self._path, api.SIZES)
         self._shown = False  # once it was shown, a refusal is a failure
-        self._hidden_since: float | None = None  # on the monotonic clock
-        self._told = False
+        self._told = False  # that they are not shown
 
     def naming(self, of: Collection[Credential]) -> Answer[tuple[Attachment, ...]]:
         """Returns the trunks that name one of these credentials, after reading all of them."""
@@ -91,24 +91,21 @@ class VobizTrunks:
         return Refused(Refusal.UNSUPPORTED, message) if len(wrong) == len(to) else Retry(Wait.PARTIAL, message)
 
     def _read(self, call: HttpCall, wanted: Collection[str], found: dict[str, TrunkRecord]) -> Answer[None]:
-        """Puts the trunks that name a credential of `wanted` into `found`."""
+        """Puts the trunks that name a credential of `wanted` into `found`; with a note if they are not shown.
+
+        An emergency believes that at once.
+        """
 
         def take(trunk: TrunkRecord) -> None:
             if trunk.credential in wanted:
                 found[trunk.id] = trunk
 
-        answer = self._directory.each(lambda trunk: trunk, take, lambda _, page: self._read_page(call, page), call)
-        return self._hidden() if isinstance(answer, Refused) and answer.why is Refusal.UNSUPPORTED else answer
-
-    def _hidden(self) -> Answer[None]:
-        """Believes that the account does not show its trunks when it has said so twice, some time apart.
-
-        An emergency does not wait for that.
-        """
-        now = self._http.clock.monotonic()
-        self._hidden_since = now if self._hidden_since is None else self._hidden_since
-        if now - self._hidden_since < _BELIEVED_AFTER.total_seconds() and not CALL_TERMS.get().urgent:
-            return Retry(Wait.NOT_YET, f"{NOT_SHOWN}; it is asked once more", _BELIEVED_AFTER)
+        for number in range(1 if self._told or CALL_TERMS.get().urgent else _BELIEVED):
+            if number and not slept(self._http.clock, _PAUSE):
+                return Retry(Wait.NOT_YET, NOT_SHOWN)
+            answer = self._directory.each(lambda trunk: trunk, take, lambda _, page: self._read_page(call, page), call)
+            if not (isinstance(answer, Refused) and answer.why is Refusal.UNSUPPORTED):
+                return answer
         if not self._told:
             self._told = True
             _LOG.warning("%s: %s", self._options.auth_id, NOT_SHOWN)

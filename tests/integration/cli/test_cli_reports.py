@@ -76,7 +76,7 @@ def test_status_shows_failures_and_blocked_targets(environment, bao, run_command
     assert printed.code == 0
     assert "failing" in printed.out
     assert "office: rotation requested by vault:approle" in printed.out
-    assert "(once, next try in " in printed.out
+    assert re.search(r"\(once, next try (in|now)", printed.out)
     environment.sandbox.faults.clear()
     assert run_command("rotate", "office").code == 0
     bao.call("POST", "secret/data/sip/office", {"data": {"username": "mine"}})
@@ -108,6 +108,18 @@ def test_plan_for_a_new_target_shows_every_step_and_what_follows(environment, ru
     whats = [event["what"] for event in row["coming"]]
     assert whats == ["prove what is published", "disable office", "delete office", "rotation"]
     assert row["coming"][-1]["until"] is not None
+
+
+def test_plan_names_the_trunks_that_are_pointed_elsewhere(environment, run_command):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    office, api = environment.account.by_username("office"), environment.sandbox.apis["vobiz"]
+    trunk = api.trunks.add(environment.account, "main", office.id)
+    row = run_command("plan", "-o", "json").row("office")
+    assert row["now"][2]["what"] == "point every trunk that names office to it"
+    note = f"pointed to the new credential: trunk main ({trunk.id}); a trunk may let in only what it names"
+    assert any(one.startswith(note) for one in row["notes"])
+    assert api.trunks.of(environment.account) == (trunk,)
 
 
 @pytest.mark.parametrize("target", [OFFICE, LOBBY, PAIR], ids=lambda target: target["strategy"])

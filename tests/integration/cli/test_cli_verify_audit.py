@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audit_receivers import SyslogReceiver, http_receiver
 from command_runner import DAY, OFFICE, create_credentials
 from polling import eventually
+from receiver_servers import SyslogReceiver, http_receiver
 
 from rotator.core.audit_check import AuditCheck
 from rotator.vault.policy import rotator_policy

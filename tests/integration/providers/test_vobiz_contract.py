@@ -25,7 +25,7 @@ READINGS = [
     {},
     {"put_without_password": "refused", "create_status": 200, "delete_status": 200},
     {"put_without_password": "ignored", "total_key": "total_count", "short_items": True},
-    {"single_get": True},
+    {"single_get": True, "trunk_update_shows_credential": False},
     {"list_reveals_password": True, "realm_form": "trunk", "list_longest_page": 1},
 ]
 
@@ -45,6 +45,8 @@ def sandbox(request) -> Iterator[tuple[Callable[[str], Provider], SimulatedAccou
             request.addfinalizer(http.close)
             return KINDS[kind](options, http, SystemRandomness())
 
+        office = account.create("credential", "office", FIRST)
+        api.trunks.add(account, "office", office.id)
         yield open_provider, account, contract
     contract.verify()
 
@@ -65,6 +67,17 @@ def test_a_trunk_credential_lives_by_the_contract(sandbox):
     assert provider.delete(one) == Done(None)
     assert provider.delete(one).why is Refusal.NOT_FOUND
     assert {kind.split()[0] for kind in contract.seen} == {"GET", "POST", "PUT", "DELETE"}
+
+
+def test_a_trunk_is_pointed_by_the_contract(sandbox):
+    open_provider, account, contract = sandbox
+    provider, office = open_provider("vobiz"), Credential("prod", "office", account.by_username("office").id)
+    new = Credential("prod", "new", account.create("credential", "new", FIRST).id)
+    (trunk,) = provider.attachments([office]).value
+    assert provider.attach(new, [trunk]) == Done(None)
+    assert provider.attachments([office]) == Done(())
+    assert [one.id for one in provider.attachments([new]).value] == [trunk.id]
+    assert contract.seen["PUT 200"] == 1
 
 
 def test_an_endpoint_is_updated_by_the_contract(sandbox):

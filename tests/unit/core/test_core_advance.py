@@ -34,6 +34,12 @@ def test_events_lead_where_the_table_says_or_raise(phase, event):
             EVENTS[event](opened(phase))
 
 
+def test_a_refused_restore_keeps_to_the_staged_password_and_says_why():
+    state = opened()
+    kept = advance.after_refused_restore(replace(state, attempt=replace(state.attempt, put_back=True)), "422", LATER)
+    assert (kept.attempt, kept.last_error, kept.not_before) == (state.attempt, "422", LATER)
+
+
 @pytest.mark.parametrize("event", [event for event in AttemptEvent if event is not AttemptEvent.STAGE])
 def test_without_an_attempt_there_is_nothing_to_move(event):
     with pytest.raises(ValueError, match=r"^no attempt is open$"):

@@ -23,6 +23,15 @@ from rotator.core.schedule import Window
 
 STANDING = replace(ALTERNATING, usernames=("old", "new"))
 MUCH_LATER = LATER + DAY
+# What an attempt of unknown outcome may have made: looked for, and deleted when no late call can come any more.
+STRAYS = LedgerEntry(
+    Credential("fake", "", attempt="2"),
+    Ending.DELETE,
+    NOW,
+    NOW + ledger.LATE_COMMIT,
+    timedelta(),
+    origin=opened().attempt.origin,
+)
 
 
 def test_closing_starts_overlap_and_quarantine_and_clears_what_failed():
@@ -115,15 +124,7 @@ def test_a_spare_credential_of_an_abandoned_attempt_goes_at_once_beside_the_othe
         replace(NEW, password=None), ending, NOW, NOW + ledger.LATE_COMMIT, timedelta(), origin=opened().attempt.origin
     )
     assert attempt_ends.after_abandon(state, NOW, LATER).ledger == (FIRST, left)
-    strays = LedgerEntry(
-        Credential("fake", "", attempt="2"),
-        Ending.DELETE,
-        NOW,
-        NOW + ledger.LATE_COMMIT,
-        timedelta(),
-        origin=opened().attempt.origin,
-    )
-    assert attempt_ends.after_abandon(state, NOW, LATER, strays=True).ledger == (FIRST, left, strays)
+    assert attempt_ends.after_abandon(state, NOW, LATER, strays=True).ledger == (FIRST, left, STRAYS)
     unknown = replace(state, attempt=replace(state.attempt, staged=replace(NEW, id=None, username="x")), ledger=())
     assert len(attempt_ends.after_abandon(unknown, NOW, LATER, strays=True).ledger) == 1
 
@@ -232,17 +233,9 @@ def test_an_undo_counts_as_a_rotation_only_for_a_target_that_has_none():
 
 
 def test_the_first_rotation_replaces_nothing_and_looks_for_strays_if_it_has_to():
-    strays = LedgerEntry(
-        Credential("fake", "", attempt="2"),
-        Ending.DELETE,
-        NOW,
-        NOW + ledger.LATE_COMMIT,
-        timedelta(),
-        origin=opened().attempt.origin,
-    )
     assert closed(predecessor=None).ledger == ()
-    assert closed(predecessor=None, strays=True).ledger == (strays,)
-    assert [entry.credential for entry in closed(strays=True, ledger=(FIRST,)).ledger] == [OLD, OLD, strays.credential]
+    assert closed(predecessor=None, strays=True).ledger == (STRAYS,)
+    assert [entry.credential for entry in closed(strays=True, ledger=(FIRST,)).ledger] == [OLD, OLD, STRAYS.credential]
 
 
 def test_the_credential_that_stands_by_is_remembered_without_its_password():

@@ -88,8 +88,7 @@ def test_between_the_records_of_a_log_other_lines_do_no_harm_elsewhere_they_were
     lines = ['{"event": "started", "level": "info"}', *chain(), "plain text", ""]
     assert whats(in_file(lines, mixed=True)) == []
     found = whats(in_file(lines))
-    assert [what.partition(":")[0] for what in found] == ["line 1", "line 6"]
-    assert all("inserted or damaged" in what for what in found)
+    assert found == [f"line {at}: this is not an audit record: it was inserted or damaged" for at in (1, 6)]
 
 
 @given(
@@ -171,10 +170,8 @@ def test_a_copy_that_is_older_than_what_vault_keeps_is_no_problem_and_said() -> 
     vault = vault_of(removal_of_old(DAY))
     lines = long_lived(minutes=60)
     checked = in_file(lines, vault=vault)
-    assert (whats(checked), [note.what for note in checked.notes]) == (
-        [],
-        ["records 0 to 3 are not in Vault, which keeps nothing that is so old: the end cannot be checked"],
-    )
+    what = "records 0 to 3 are not in Vault, which keeps nothing that is so old: the end cannot be checked"
+    assert (whats(checked), checked.notes) == ([], (AuditFinding("chain c1", what),))
     assert whats(in_file(lines, vault=vault_of(removal_of_old("2026-01-04"))))
 
 
@@ -186,7 +183,30 @@ def removal_of_old(until: str) -> list[str]:
 
 
 def test_a_record_that_exists_twice_with_different_content_is_found() -> None:
-    assert "exists twice" in whats(in_file([*chain(), chain(reason="another")[2]]))[0]
+    assert whats(in_file([*chain(), chain(reason="another")[2]])) == [
+        "line 5: record 2 of chain c1 exists twice, with different content"
+    ]
+
+
+def test_a_chain_that_goes_on_after_another_record_than_the_one_that_is_there_is_found() -> None:
+    """As where a machine was set back to a copy of itself, and goes on from there."""
+    both = [*chain()[:2], *chain(reason="another")[2:]]
+    assert whats(in_file(both)) == ["chain c1: record 2 does not follow record 1: one of them was replaced"]
+    line, _ = next_line(KEY, Position("c1", -1, "f" * 64), Entry(AT, "start", "", "done", {}))
+    assert whats(in_file([line.text])) == ["chain c1: its first record refers to an earlier one"]
+    odd, _ = next_line(KEY, Position("c1", 0, "\ud800"), Entry(AT, "start", "", "done", {}))
+    assert len(whats(in_file([odd.text]))) == 1
+
+
+def test_a_copy_of_what_vault_has_removed_at_the_beginning_of_a_chain_is_no_contradiction() -> None:
+    lines = chain(count=600)
+    vault = AuditCheck(KEY)
+    vault.stored([stored(DAY, one=lines[300:])])
+    assert whats(in_file(lines, vault=vault)) == []
+    assert whats(in_file([*lines[:300], *chain(count=600, reason="another")[300:]], vault=vault)) == [
+        "line 301: record 300 of chain c1 is another one in Vault",
+        "chain c1: record 300 does not follow record 299: one of them was replaced",
+    ]
 
 
 def test_a_second_key_or_spaces_in_the_json_hide_no_text() -> None:
@@ -202,7 +222,8 @@ def test_a_second_key_or_spaces_in_the_json_hide_no_text() -> None:
 def test_what_a_full_disk_cut_short_is_a_note_and_what_it_lacks_is_missing() -> None:
     lines = chain()
     again = in_file([lines[0], lines[1][:40], *lines[1:]], vault=vault_of(lines))
-    assert (again.ok, len(again.notes)) == (True, 1)
+    cut = AuditFinding("line 2", "this record was cut short, as a full disk or a power failure does it")
+    assert (again.ok, again.notes) == (True, (cut,))
     assert "record 1 is missing" in whats(in_file([lines[0], lines[1][:40], *lines[2:]]))[0]
 
 
@@ -213,13 +234,29 @@ def test_records_that_were_lost_with_a_record_of_that_are_no_problem_where_they_
         verb, facts = ("lines_lost", lost) if number == 3 else ("publish", {})
         line, position = next_line(KEY, position, Entry(AT, verb, "", "noticed", facts))
         lines.append(line.text)
-    checked = in_file([lines[0], lines[3]])
-    assert (checked.ok, checked.notes[0].what) == (
-        True,
-        "records 1 to 2 are lost at /var/log/audit.jsonl, as a later record says",
-    )
+    vault = vault_of(lines)
+    checked = in_file([lines[0], lines[3]], vault=vault)
+    note = AuditFinding("chain c1", "records 1 to 2 are lost at /var/log/audit.jsonl, as a later record says")
+    assert (checked.problems, checked.notes) == ((), (note,))
+    assert whats(in_file([lines[0], lines[1], lines[3]], vault=vault)) == []  # it came there after all
+    assert whats(in_file([lines[3]], vault=vault)) == ["chain c1: records 0 to 2 are missing"]
     assert not in_vault(stored(DAY, one=[lines[0], lines[3]])).ok
     assert lost["destination"] != IN_VAULT
+
+
+def test_records_that_vault_has_lost_with_a_record_of_that_are_a_note_there() -> None:
+    lines, position = [], Position("c1", -1, GENESIS)
+    for destination in (None, None, "vault", "/b", "/a"):
+        facts = {"destination": destination, "first": 1, "last": 1} if destination else {}
+        entry = Entry(AT, "lines_lost" if destination else "publish", "", "noticed", facts)
+        line, position = next_line(KEY, position, entry)
+        lines.append(line.text)
+    without = lines[:1] + lines[2:]
+    checked = in_vault(stored(DAY, one=without))
+    assert [note.what for note in checked.notes] == ["record 1 is lost at vault, as a later record says"]
+    in_a_file = in_file(without, vault=vault_of(lines))
+    assert [note.what for note in in_a_file.notes] == ["record 1 is lost at /a and /b, as a later record says"]
+    assert (checked.ok, in_a_file.ok) == (True, True)
 
 
 def test_what_vault_has_is_whole_over_days_and_segments() -> None:
@@ -234,7 +271,8 @@ def test_a_document_that_was_removed_from_vault_is_missed_even_the_last_of_its_c
     whole = stored(DAY, one=chain("a"), two=chain("b"))
     gone = replace(whole, segments=tuple(whole.segments)[:1])
     assert whats(in_vault(gone)) == [f"{DAY}/two: this document was removed"]
-    assert "missing or damaged" in whats(in_vault(replace(whole, index=None)))[0]
+    lost = whats(in_vault(replace(whole, index=None)))
+    assert lost[0] == f"{DAY}: the list of this day's documents is missing or damaged"
     damaged = replace(gone, segments=(*gone.segments, "two"))
     assert whats(in_vault(damaged)) == [f"{DAY}/two: this document is damaged"]
 

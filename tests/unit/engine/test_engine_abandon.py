@@ -84,6 +84,8 @@ def test_the_audit_tells_who_gave_it_up_and_why():
         assert (record.facts["requested_by"], record.facts["reason"]) == ("somebody", "because")
     assert abandoned.facts["detail"] == done.consequence
     assert restored.facts["credential"] == attempt.predecessor.id
+    (announced,) = (one for one in harness.audit.intended if one.verb is AuditVerb.ABANDON)
+    assert announced.facts == {name: value for name, value in abandoned.facts.items() if name != "detail"}
 
 
 def test_in_place_at_a_dead_provider_keeps_both_passwords_and_a_rotation_follows():

@@ -239,6 +239,21 @@ def test_a_lost_answer_is_looked_into(fault, capabilities):
     at_rest(harness)
 
 
+@pytest.mark.parametrize("capabilities", [ATTACHING, READ_BACK], ids=["log-in", "read-back"])
+def test_what_vault_does_not_let_us_publish_gives_the_trunks_back(capabilities):
+    harness = rotated(capabilities=capabilities)
+    published = harness.state.published
+    harness.request(harness.engine())
+    harness.store.check_publishable = lambda _: None  # the right is taken away after it was checked
+    harness.store.unpublishable.add(harness.target.path)
+    harness.engine().look(harness.target)
+    assert named(harness) == [published.id] * 2
+    assert harness.published_works
+    assert "the trunks were pointed back" in harness.state.last_error
+    harness.store.unpublishable.clear()
+    at_rest(harness)
+
+
 def test_somebody_elses_document_keeps_the_trunks_where_they_are():
     harness = rotated()
     harness.request(harness.engine())

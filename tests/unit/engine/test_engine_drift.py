@@ -96,6 +96,7 @@ def test_what_somebody_changed_at_the_provider_is_repaired_within_the_interval(t
     (reason,) = requested(world)
     assert reason.startswith("drift: ")
     assert reason.endswith(why)
+    assert reason in [one.facts.get("reason") for one in world.audit.intended if "request" in one.verb.value]
     assert world.state.verification.accepted
     world.settle(engine, 30 * DAY)
     assert world.state.counts.succeeded == 2

@@ -562,6 +562,17 @@ def test_an_overlap_begins_with_the_withdrawal_although_its_record_was_lost():
     assert world.state.ledger[-1].credential.username in enabled
 
 
+def test_what_a_person_gives_up_is_announced_and_recorded_with_its_detail():
+    world = rotated()
+    world.engine().removal.change("office", lambda state: state, AuditVerb.GIVE_UP, **WHO, detail="phone at fake")
+    for told in (world.audit.intended[-1], world.audit.records[-1]):
+        assert (told.verb, told.facts["detail"], told.facts["requested_by"]) == (
+            AuditVerb.GIVE_UP,
+            "phone at fake",
+            WHO["origin"].facts["requested_by"],
+        )
+
+
 def test_at_once_leaves_out_overlap_and_quarantine_but_not_the_order():
     world = rotated()
     retire(world, at_once=True)

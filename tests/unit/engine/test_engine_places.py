@@ -275,6 +275,7 @@ def test_a_429_is_a_hold_and_no_failure():
     look = engine.look(world.target)
     assert look.hold is not None
     assert (look.hold.reason, look.outcome) == (HoldReason.PACED, Outcome.WAITING)
+    assert look.hold.message
     assert look.hold.until == world.clock.now() + timedelta(seconds=7)
     assert (world.state.failures, world.state.counts.failed, world.state.not_before) == (0, 0, None)
     assert (world.state.claim, world.state.attempt.uncertain) == (None, False)

@@ -47,7 +47,8 @@ class SyslogReceiver:
         self.port: int = self._listening.getsockname()[1]
         self._open: list[socket.socket] = []
         self._stopping = False
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
 
     def texts(self) -> list[str]:
         return [message.text for message in self.messages]
@@ -55,12 +56,16 @@ class SyslogReceiver:
     def stop(self) -> None:
         """Ends it as a killed one ends: nobody reads what is still under way."""
         self._stopping = True
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)  # wakes `accept`
+        self._threads[0].join(20)
         self._listening.close()
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-            pass  # wakes `accept`, if the port is still open
         for connection in self._open:
             with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(20)
+        for connection in self._open:
             connection.close()
 
     def _accept(self) -> None:
@@ -71,13 +76,15 @@ class SyslogReceiver:
                 return
             self._open.append(connection)
             if not self._mute:
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+                self._threads.append(threading.Thread(target=self._serve, args=(connection,), daemon=True))
+                self._threads[-1].start()
 
     def _serve(self, connection: socket.socket) -> None:
         try:
             if self._tls is not None:
-                connection = self._tls.wrap_socket(connection, server_side=True)
+                connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
                 self._open.append(connection)
+                connection.do_handshake()
             self._read(connection)
         except (OSError, ValueError) as error:
             self.problems.append(str(error))
@@ -109,14 +116,14 @@ class HttpReceiver:
         return f"http://127.0.0.1:{self.port}/ingest"
 
 
-class _Server(ThreadingHTTPServer):
+class _ReceiverServer(ThreadingHTTPServer):
     daemon_threads = True
     receiver: HttpReceiver
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: _ReceiverServer
 
     def do_POST(self) -> None:
         receiver = self.server.receiver
@@ -139,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
 def http_receiver(port: int = 0, **how: Any) -> Iterator[HttpReceiver]:
     """A receiver that listens."""
     socketserver.TCPServer.allow_reuse_address = True
-    with _Server(("127.0.0.1", port), _Handler) as server:
+    with _ReceiverServer(("127.0.0.1", port), _Handler) as server:
         server.receiver = HttpReceiver(port=server.server_address[1], **how)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()

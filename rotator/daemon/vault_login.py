@@ -18,7 +18,7 @@ from rotator.vault.transport import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class VaultAccess:
+class VaultLogin:
     """Where Vault is, and how to log in there."""
 
     connection: Connection
@@ -35,7 +35,7 @@ class VaultAccess:
         )
 
 
-def configured_access(vault: RemoteVaultSettings) -> VaultAccess:
+def configured_login(vault: RemoteVaultSettings) -> VaultLogin:
     """Returns how to reach a Vault that somebody else runs."""
     connection = Connection(
         vault.address,
@@ -46,7 +46,7 @@ def configured_access(vault: RemoteVaultSettings) -> VaultAccess:
         vault.proxy,
         (vault.auth.certificate, vault.auth.key) if isinstance(vault.auth, CertAuth) else None,
     )
-    return VaultAccess(connection, _method(vault.auth))
+    return VaultLogin(connection, _method(vault.auth))
 
 
 def _method(auth: VaultAuth) -> Method:
