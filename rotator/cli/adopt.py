@@ -102,6 +102,10 @@ def _announcement(target: Target, plan: AdoptionPlan, context: CommandContext, *
         parts = [f"{becomes}; its password is unknown and is not tried"]
     else:
         parts = [f"{becomes}, if this proof succeeds: {context.components.capabilities[credential.account].proof}"]
+    if plan.moved_from:
+        parts.append(
+            f"{plan.moved_from} is another name of that account: what is known there is known here from now on"
+        )
     if plan.writes_document:
         parts.append(f"{target.path} is written with its username and password")
     if plan.replaced is not None:

@@ -54,20 +54,27 @@ class AdoptionPlan:
     told_end: LedgerEntry | None  # the provider would end it
     known: bool = False  # the state document has it as published: only its document is gone
     request: Request | None = None  # waits, and is carried out afterwards
+    moved_from: str = ""  # another name of the same account, under which everything is known until now
 
 
 def credential_in_use(
-    target: Target, state: TargetState, consumer: ConsumerDocument, known: KnownToOperator
+    target: Target, state: TargetState, consumer: ConsumerDocument, known: KnownToOperator, moved_from: str
 ) -> Credential:
-    """Returns what to look for at the account. Raises AdoptionImpossible."""
+    """Returns what to look for at the account. Raises AdoptionImpossible.
+
+    Args:
+        moved_from: another name of the target's account, under which the published credential is known, if any.
+    """
     if state.attempt is not None:
         since = f"{state.attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
         raise AdoptionImpossible(
             f"an attempt has been open since {since}: wait until it ends, or give it up (rotator abandon)"
         )
+    published = state.published
+    if moved_from and published is not None and consumer.names(published):
+        return replace(published, account=target.account)
     if consumer.exists:
         return _named_by(target, state, consumer, known)
-    published = state.published
     if published is not None and known.username in (None, published.username):
         return replace(published, password=known.password or published.password)
     username = known.username or (target.usernames[0] if len(target.usernames) == 1 else None)
@@ -97,8 +104,9 @@ def adoption_plan(
     wanted: Credential,
     matches: tuple[Credential, ...],
     known: KnownToOperator,
+    moved_from: str,
 ) -> AdoptionPlan:
-    """Returns what the account's answer to `wanted` allows. Raises AdoptionImpossible."""
+    """Returns what the account's answer to `wanted`, by `credential_in_use`, allows. Raises AdoptionImpossible."""
     if not matches:
         what = f"{wanted.username!r}" + (f" with the id {wanted.id!r}" if wanted.id else "")
         raise AdoptionImpossible(f"{wanted.account} has no credential {what}")
@@ -113,11 +121,15 @@ def adoption_plan(
         raise AdoptionImpossible(
             "its password is unknown: give it with --password-file or --password-stdin, or replace it with --rotate"
         )
+    published = state.published
+    if moved_from and published is not None and consumer.names(published):
+        here = replace(published, account=target.account, identity=found.identity)
+        rotated_at, asked = consumer.rotated_at, state.request
+        return AdoptionPlan(here, rotated_at, False, None, None, known=True, request=asked, moved_from=moved_from)  # noqa: FBT003
     credential = replace(found, password=password, attempt=wanted.attempt)
     entries = [entry for entry in state.ledger if is_same_credential(entry.credential, credential)]
     if any(entry.compromised for entry in entries):
         raise AdoptionImpossible(f"{found.username} was replaced because it leaked: rotate instead, with --take-over")
-    published = state.published
     if published is not None and is_same_credential(published, credential) and published.password == password:
         credential = published
     other = published is not None and not is_same_credential(published, credential)
@@ -141,6 +153,8 @@ def after_adopt(
     """Makes the credential the published one; what was published until now goes into the ledger."""
     if plan.credential == state.published:
         return state  # only its document was gone
+    if plan.moved_from:
+        return _under_other_name(state, plan.moved_from, plan.credential)
     ledger, standby = without_credential(state.ledger, plan.credential), state.standby
     if plan.replaced is not None:
         ending, policy = ending_of(plan.replaced, target), target.policy
@@ -167,6 +181,18 @@ def after_adopt(
         not_before=None,
         last_error="",
     )
+
+
+def _under_other_name(state: TargetState, former: str, published: Credential) -> TargetState:
+    """Gives everything that is known under a former name of the account of `published` the name that it has now."""
+
+    def here(credential: Credential) -> Credential:
+        return replace(credential, account=published.account) if credential.account == former else credential
+
+    ledger = tuple(replace(entry, credential=here(entry.credential)) for entry in state.ledger)
+    standby = state.standby and here(state.standby)
+    kept = replace(state, published=published, standby=standby, ledger=ledger)
+    return replace(kept, failures=0, not_before=None, last_error="")
 
 
 def _next_rotation(policy: Policy, rotated_at: datetime | None, now: datetime, fraction: float) -> datetime:

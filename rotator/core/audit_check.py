@@ -160,7 +160,7 @@ class AuditCheck:
             names.add(segment.name)
             place = f"{day.day}/{segment.name}"
             for text in segment.lines:
-                self.line(place, text.encode("utf-8", "surrogateescape"))
+                self.line(place, text.encode("utf-8", "surrogatepass"))
             if segment_mac(self.key, segment.name, segment.version, segment.lines) != segment.mac:
                 what = "this document was written by somebody else, or an older version of it was written again"
                 self._problem(place, what)

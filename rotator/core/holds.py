@@ -66,7 +66,8 @@ def one_account_hold(facts: Facts, found: Credential) -> Hold | None:
         if known is not None and facts.is_under_another_name(known, found):
             name = known.username or "a credential"
             what = f"{found.account} and {known.account} mean the same account, in which {name} is known as one of"
-            remedy = f"correct the key of {found.account}, or move the target back to {known.account}"
+            again = f"if both names are right, go on under this one: rotator adopt {facts.target.name}"
+            remedy = f"correct the key of {found.account}, or move the target back to {known.account}; {again}"
             return Hold(HoldReason.ACCOUNT_CHANGED, f"{what} {known.account}: {remedy}")
     return None
 

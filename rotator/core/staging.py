@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.actions import Action, Decision, Drop, LookUp, Stage
+from rotator.core.actions import Decision, Drop, LookUp, Stage
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, is_same_credential, ledger_entry_of, lookup_key
 from rotator.core.holding import Hold, HoldReason
@@ -146,12 +146,17 @@ def _window_hold(facts: Facts) -> Hold | None:
     return Hold(HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", opening)
 
 
-def _replace(facts: Facts, request: Request) -> Action:
+def _replace(facts: Facts, request: Request) -> Decision:
     predecessor = _predecessor(facts)
     if isinstance(predecessor, LookUp):
         return predecessor
     if predecessor is None and facts.target.usernames and not facts.target.new:
         return _drop_unknown(facts, _configured(facts))
+    published = facts.state.published
+    if published is not None and not request.compromised:  # what leaked ends under either name
+        held = one_account_hold(facts, replace(published, account=facts.target.account))
+        if held is not None:
+            return held
     return Stage(request, Credential(facts.target.account, username=""), predecessor)
 
 

@@ -7,7 +7,7 @@ from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOpera
 from rotator.core.answers import Done
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import TargetState
+from rotator.core.model import Credential, Target, TargetState
 from rotator.core.origin import Origin
 from rotator.engine.provider_caller import ProviderCaller, message_of
 from rotator.engine.session import Session
@@ -23,7 +23,8 @@ def plan_adoption(caller: ProviderCaller, session: Session, known: KnownToOperat
     if session.restorable:
         alone = "it alone knows the replaced credentials that wait to be retired"
         raise AdoptionImpossible(f"its state document was deleted, and {alone}: restore it first: {session.restorable}")
-    wanted = adoption.credential_in_use(target, state, consumer, known)
+    moved_from = _other_name(caller, target, state.published)
+    wanted = adoption.credential_in_use(target, state, consumer, known, moved_from)
     if wanted.account not in caller.providers:
         raise AdoptionImpossible(f"its account {wanted.account} is not in the configuration")
     answer = caller.ask(wanted.account, ProviderVerb.FIND, lambda provider: provider.find(wanted))
@@ -31,7 +32,19 @@ def plan_adoption(caller: ProviderCaller, session: Session, known: KnownToOperat
         raise AdoptionImpossible(f"{wanted.account} could not be asked for {wanted.username!r}: {message_of(answer)}")
     identity = caller.providers[wanted.account].identity
     matches = tuple(replace(match, identity=identity) for match in answer.value)
-    return adoption.adoption_plan(target, state, consumer, wanted, matches, known)
+    return adoption.adoption_plan(target, state, consumer, wanted, matches, known, moved_from)
+
+
+def _other_name(caller: ProviderCaller, target: Target, published: Credential | None) -> str:
+    """Returns the name of the target's account under which the published credential is known; empty if it is this one.
+
+    Both names are configured for one account, or the provider knows the account by the same identity.
+    """
+    if published is None or published.account == target.account or target.account not in caller.providers:
+        return ""
+    identity, key = caller.providers[target.account].identity, caller.throttles.key
+    is_one = key(published.account) == key(target.account) or (identity and identity == published.identity)
+    return published.account if is_one else ""
 
 
 def adopt(caller: ProviderCaller, session: Session, plan: AdoptionPlan, origin: Origin) -> TargetState:

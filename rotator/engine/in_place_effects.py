@@ -2,7 +2,7 @@
 
 from rotator.core import actions as do
 from rotator.core import advance
-from rotator.core.answers import Answer, Done, Refusal, Refused
+from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
 from rotator.core.attempts import can_put_back, is_propagating
 from rotator.core.audit_words import AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
@@ -35,7 +35,10 @@ def settle(caller: ProviderCaller, session: Session, action: do.Settle) -> None:
 
 
 def _try_password(caller: ProviderCaller, session: Session, credential: Credential) -> Answer[Proof]:
+    """Returns the answer to a log-in. That the account shows the credential says nothing about its password."""
     answer = caller.prove(credential)
+    if isinstance(answer, Done) and not answer.value.tries_password:
+        answer = Retry(Wait.DOUBTFUL, f"that settles nothing: {answer.value}")
     which = "" if credential == session.attempt.staged else "the old password"
     detail = ": ".join(filter(None, (which, message_of(answer))))
     record(caller, session, AuditVerb.PROVE, outcome_of(answer), credential, detail)

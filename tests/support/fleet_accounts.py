@@ -9,15 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
 
 import httpx
 import pytest
 from simulated_accounts import (
-    BASE,
     BYSTANDER,
     OTHER_READINGS,
-    TOKEN,
     ProviderAccount,
     RequestFault,
     StoredCredential,
@@ -185,39 +182,17 @@ class FleetAccount:
 
     # -- what people do here
 
-    def person_sends(self, method: str, username: str = "", body: Any = None) -> int:
-        """Somebody uses Apinizer's own API: its gateway follows only that."""
-        path = f"/apiops/projects/{self.provider.account.name}/credentials/" + (f"{username}/" if username else "")
-        headers = {"Authorization": f"Bearer {TOKEN.reveal()}"}
-        request = httpx.Request(method, f"{BASE}{path}", json=body, headers=headers)
-        return self.provider.transport._inner.handle_request(request).status_code
-
     def person_changes(
         self, identity: str, *, password: Secret | None = None, enabled: bool | None = None, delete: bool = False
     ) -> None:
         """Somebody changes or deletes a credential at the provider's console."""
-        stored, account, kind = self.stored[identity], self.provider.account, self.provider.record_kind
-        if not isinstance(self.provider.api, ApinizerApi):
-            if delete:
-                account.delete(kind, identity, disconnect=True)
-            else:
-                account.update(kind, identity, password=password, enabled=enabled)
-        elif delete:
-            self.person_sends("DELETE", stored.username)
-        else:
-            record = account.by_username(stored.username)
-            changed = {
-                "username": stored.username,
-                "password": (password or stored.password).reveal(),
-                "enabled": stored.enabled if enabled is None else enabled,
-            }
-            self.person_sends("PUT", body=self.provider.api._details[record.id].fields | changed)
+        self.provider.person_changes(identity, password=password, enabled=enabled, delete=delete)
 
     def person_grants(self, username: str) -> None:
         """Somebody grants access to the API proxy, where a provider has such a thing."""
         if isinstance(self.provider.api, ApinizerApi):
             body = {"credentialAccessList": [{"name": "Orders", "type": "API_PROXY"}]}
-            self.person_sends("PUT", f"{username}/access", body)
+            self.provider.person_sends("PUT", f"{username}/access", body)
 
     def person_creates(self, username: str, password: Secret) -> None:
         """Somebody creates a credential at the console."""

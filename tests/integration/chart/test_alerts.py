@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from rotator.observe.catalogue import METRICS
 
-pytestmark = pytest.mark.ci
+pytestmark = [pytest.mark.ci, pytest.mark.timeout(330)]  # promtool simulates hours of many alerts
 
 RUNBOOK = "https://wiki.example.com/rotator/operations.md"
 PROMTOOL = shutil.which("promtool")

@@ -1,6 +1,7 @@
 """`rotator adopt` against a real OpenBao and the sandbox."""
 
 import io
+import json
 
 import pytest
 from command_runner import DAY, LOBBY, OFFICE, create_credentials
@@ -128,3 +129,32 @@ def test_a_destroyed_consumer_document_is_published_again(environment, run_comma
     again = environment.consumer_document("sip/office")
     assert (again.username, again.password) == (published.username, published.password)
     assert environment.rotations("office") == 1
+
+
+def test_a_target_goes_on_under_another_name_of_its_account(environment, run_command):
+    """The procedure of docs/operations.md: no rotation, and none begins until somebody says that it is one."""
+    create_credentials(environment, "office")
+    config = environment.configure([OFFICE], policies=DAY)
+    assert run_command("rotate", "office").code == 0
+    before = environment.state("office")
+    document = json.loads(config.read_text())
+    document["providers"]["vobiz-emea"] = document["providers"]["vobiz"]
+    document["targets"][0]["provider"] = "vobiz-emea"
+    config.write_text(json.dumps(document))
+    held = run_command("rotate", "office", "--no-wait")
+    assert held.code == 0, held.err
+    shown = run_command("plan", "office", "-o", "json")
+    assert "rotator adopt office" in shown.out
+    assert run_command("abandon", "office", "--yes").code == 0
+    adopted = run_command("adopt", "office", "--yes", "--reason", "one account")
+    assert adopted.code == 0, adopted.err
+    assert "vobiz is another name of that account" in adopted.err
+    del document["providers"]["vobiz"]
+    config.write_text(json.dumps(document))
+    state = environment.state("office")
+    assert state.published.account == "vobiz-emea"
+    assert state.published.password == before.published.password
+    assert {entry.credential.account for entry in state.ledger} == {"vobiz-emea"}
+    assert environment.published_works("sip/office")
+    assert run_command("rotate", "office").code == 0
+    assert environment.published_works("sip/office")

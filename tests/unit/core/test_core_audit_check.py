@@ -385,3 +385,25 @@ def test_memory_for_a_large_audit_is_a_few_bytes_a_record() -> None:
         tracemalloc.stop()
     assert check.result().records == 5000
     assert most < 16 * 5000 + 60_000, most
+
+
+def test_whatever_somebody_writes_into_a_document_is_judged_and_what_follows_as_well() -> None:
+    whole = stored(DAY, one=["\ud800 \udc80", *chain()], three=chain("c3"))
+    found = whats(in_vault(replace(whole, segments=("odd", *whole.segments))))
+    assert found == [
+        f"{DAY}/one: this is not an audit record: it was inserted or damaged",
+        f"{DAY}/odd: this document is damaged",
+    ]
+    (now, _) = whole.segments
+    changed = replace(now, lines=now.lines[1:])
+    what = "this document was written by somebody else, or an older version of it was written again"
+    assert whats(in_vault(replace(whole, segments=(changed, "three")))) == [
+        f"{DAY}/one: {what}",
+        f"{DAY}/three: this document is damaged",
+    ]
+
+
+def test_a_gap_after_the_first_record_counts_in_a_part_and_a_late_beginning_only_in_the_whole() -> None:
+    lines = chain()
+    assert whats(in_file([lines[0], *lines[2:]], part=True)) == ["chain c1: record 1 is missing"]
+    assert whats(in_vault(stored(DAY, one=lines[1:]))) == ["chain c1: record 0 is missing"]

@@ -10,7 +10,7 @@ from engine_harness import DAY, IN_PLACE, REPLACE, EngineHarness
 from simulated_accounts import SETUPS, RequestFault, SimulatedHarness
 
 from rotator.core.actions import Step
-from rotator.core.answers import Answer
+from rotator.core.answers import Answer, Done
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.forecast import forecast
 from rotator.core.holding import HoldReason
@@ -137,6 +137,18 @@ def test_what_no_log_in_settles_is_sent_again_once_in_a_look():
     assert engine.look(world.target).steps == (Step.TAKE_CLAIM, Step.SETTLE, Step.APPLY)
     world.clock.advance(MINUTE)
     assert Step.CLOSE in engine.look(world.target).steps
+    assert world.published_works
+
+
+def test_a_listing_instead_of_a_log_in_settles_nothing(monkeypatch):
+    """A gateway that asks nobody for a password once had a password published that was never set."""
+    world, engine = rotated()
+    world.provider.faults["set_password"] = [LOST]
+    world.request(engine)
+    engine.look(world.target)
+    monkeypatch.setattr(world.provider, "prove", lambda _: Done(Proof("listed and enabled", tries_password=False)))
+    world.clock.advance(MINUTE)
+    assert engine.look(world.target).steps == (Step.TAKE_CLAIM, Step.SETTLE, Step.RESTORE, Step.ABANDON)
     assert world.published_works
 
 

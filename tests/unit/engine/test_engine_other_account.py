@@ -8,6 +8,7 @@ import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 from simulated_accounts import SETUPS, SimulatedHarness
 
+from rotator.core.adoption import AdoptionImpossible, KnownToOperator
 from rotator.core.holding import HoldReason
 from rotator.core.model import Ending, Proof, Purpose, Target
 from rotator.core.origin import Origin
@@ -80,9 +81,12 @@ def test_an_entry_of_another_account_holds_up_no_other_entry():
     assert harness.provider.calls == []
 
 
-@pytest.mark.parametrize("target", [IN_PLACE, ALTERNATING], ids=lambda target: str(target.strategy.value))
+@TARGETS
 def test_a_target_does_not_move_to_another_name_of_its_own_account(target):
-    """With the wrong key under the new name, what is published was its own successor, and was disabled a day later."""
+    """With the wrong key under the new name, what is published was its own successor, and was disabled a day later.
+
+    `replace` created a first credential in the wrong account, which a corrected key could not end any more.
+    """
     harness = rotated(target)
     published, right = harness.consumer, harness.provider
     by_mistake = FakeProvider(account="other")
@@ -95,7 +99,10 @@ def test_a_target_does_not_move_to_another_name_of_its_own_account(target):
     look = harness.settle(engine, 20 * DAY)
     assert look.hold.reason is HoldReason.ACCOUNT_CHANGED
     assert look.message.startswith("other and fake mean the same account, in which ")
-    assert look.message.endswith(": correct the key of other, or move the target back to fake")
+    remedies = (
+        "correct the key of other, or move the target back to fake; if both names are right, go on under this one"
+    )
+    assert look.message.endswith(f": {remedies}: rotator adopt office")
     assert harness.consumer == published
     assert harness.published_works
     assert harness.state.request is not None
@@ -107,6 +114,64 @@ def test_a_target_does_not_move_to_another_name_of_its_own_account(target):
     engine = harness.engine()
     harness.until_rotated(engine)
     assert harness.state.published.account == "other"
+
+
+@TARGETS
+@pytest.mark.parametrize("former", ["still configured", "gone"])
+def test_a_target_goes_on_under_another_name_of_its_account_if_somebody_says_so(target, former):
+    """No rotation, and nothing changes for devices; the ledger is carried out under the new name."""
+    harness = rotated(target)
+    published, calls = harness.consumer, list(harness.provider.calls)
+    before, target = harness.state, under_another_name(harness, former)
+    engine, asked = harness.engine(), KnownToOperator()
+    plan = engine.plan_adoption(target, asked)
+    assert (plan.moved_from, plan.writes_document, plan.replaced) == ("fake", False, None)
+    adopted = engine.adopt(target, asked, plan, Origin("somebody", "one account"))
+    assert adopted.published == replace(before.published, account="other")
+    assert [entry.credential.account for entry in adopted.ledger] == ["other"] * len(before.ledger)
+    assert adopted.next_rotation == before.next_rotation
+    assert harness.consumer == published
+    assert harness.provider.calls == calls
+    harness.target = target
+    harness.settle(engine, 20 * DAY)
+    assert harness.state.ledger == ()
+    harness.request(engine)
+    harness.until_rotated(engine)
+    assert harness.others["other"].accepts(harness.consumer.username, harness.consumer.password)
+
+
+def under_another_name(harness: EngineHarness, former: str) -> Target:
+    """The account gets another name in the configuration, and the target with it."""
+    renamed = FakeProvider(account="other")
+    renamed.identity = harness.provider.identity
+    renamed.credentials = harness.provider.credentials
+    harness.others["other"] = renamed
+    if former == "gone":
+        harness.unconfigured = {"fake"}
+    else:
+        harness.account_keys = {"fake": "the account", "other": "the account"}
+    return replace(harness.target, account="other")
+
+
+@TARGETS
+def test_another_account_is_not_taken_for_another_name(target):
+    harness = rotated(target)
+    other = FakeProvider(account="other")
+    other.identity, other.credentials = "another account", harness.provider.credentials
+    harness.others["other"] = other
+    with pytest.raises(AdoptionImpossible, match="there is nothing to take up"):
+        harness.engine().plan_adoption(replace(target, account="other"), KnownToOperator())
+
+
+def test_an_emergency_does_not_wait_for_whoever_mixed_up_two_names():
+    harness = rotated(REPLACE)
+    leaked = harness.consumer
+    harness.target = under_another_name(harness, "still configured")
+    engine = harness.engine()
+    harness.request(engine, compromised=True)
+    harness.until_rotated(engine)
+    harness.settle(engine, HOUR)
+    assert not harness.provider.accepts(leaked.username, leaked.password)
 
 
 def test_what_is_published_is_not_retired_under_an_earlier_name_of_its_account():
