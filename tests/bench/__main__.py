@@ -16,7 +16,7 @@ from rich.table import Table
 from speed import Size, measure_speed
 
 SECTIONS = ("speed", "growth", "requests")
-_SMOKE = Size(in_place=8, replace=4, credentials=40, workers=4, rounds=1, latencies=(0.0,), naive=False)
+_SMOKE = Size(in_place=8, replace=4, credentials=40, workers=4, rounds=1, latencies=(0.0,), others=False)
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ class Size:
     workers: int = 32
     rounds: int = 3
     latencies: tuple[float, ...] = (0.0, 0.05)
-    naive: bool = True  # and static roles
+    others: bool = True  # a daemon, naive scripts, static roles
 
 
 @dataclass(slots=True)
@@ -106,7 +106,8 @@ def _at(
             Measured(f"bare pool over rotator's connections, {strategy}", latency, number),
         )
         pairs.append((rotator, rotator.against, config, strategy))
-    handed = {each[3]: Measured(f"rotate --all by a daemon, {each[3]}", latency, each[0].rotations) for each in pairs}
+        measured += [rotator, *rotator.against]
+    handed = Measured("rotate --all by a daemon, in-place", latency, size.in_place)
     ceilings = {}
     if find_spec("aiohttp") is not None:
         ceilings = {each[3]: Measured(f"aiohttp, {each[3]}", latency, each[0].rotations) for each in pairs}
@@ -120,21 +121,24 @@ def _at(
                 words = [strategy, str(rotator.rotations), str(size.workers), json.dumps(calls)]
                 for pool, which in zip(pools, ("plain", "own"), strict=True):
                     pool.runs.append(world.run(_script("bare_pool.py", *words, which), latency))
-                hands = rotate_all(world, config, here=False)
-                beside = run_beside_daemon(world, config, probes, rotator.rotations, hands, latency)
-                handed[strategy].runs.append(beside)
                 if strategy in ceilings:
                     ceilings[strategy].runs.append(world.run(_script("ceiling.py", *words), latency))
+            _hand_over(world, size, configs["in-place"], probes, handed)
             for each, words in others:
                 each.runs.append(world.run(words, latency))
-    for rotator, pools, *_ in pairs:
-        measured += [rotator, *pools]
-    for each in (*measured, *handed.values(), *ceilings.values(), *(one for one, _ in others)):
-        yield each.row()
+    for each in (*measured, handed, *ceilings.values(), *(one for one, _ in others)):
+        if each.runs:
+            yield each.row()
+
+
+def _hand_over(world: BenchWorld, size: Size, config: Path, probes: int, handed: Measured) -> None:
+    if size.others:
+        words = rotate_all(world, config, here=False)
+        handed.runs.append(run_beside_daemon(world, config, probes, handed.rotations, words, handed.latency))
 
 
 def _others(world: BenchWorld, size: Size, latency: float, servers: ExitStack) -> Iterator[tuple[Measured, list[str]]]:
-    if not size.naive:
+    if not size.others:
         return
     number = min(_NAIVE_FAST if not latency else _NAIVE_SLOW, size.in_place)
     yield Measured("naive script", latency, number), _script("naive.py", str(number))
