@@ -235,9 +235,9 @@ def test_an_adoption_changes_what_it_has_to_and_nothing_else():
 
 def test_the_published_one_is_named_again_where_its_document_is_gone():
     gone, state = ConsumerDocument(0, exists=False), facts().state
-    assert credential_in_use(TARGET, state, gone, KnownToOperator()) == OLD
-    assert credential_in_use(TARGET, state, gone, KnownToOperator("old")) == OLD
-    other = credential_in_use(TARGET, state, gone, KnownToOperator("other"))
+    assert credential_in_use(TARGET, state, gone, KnownToOperator(), "") == OLD
+    assert credential_in_use(TARGET, state, gone, KnownToOperator("old"), "") == OLD
+    other = credential_in_use(TARGET, state, gone, KnownToOperator("other"), "")
     assert (other.username, other.id, other.password) == ("other", None, None)
-    plan = adoption_plan(TARGET, state, gone, OLD, (replace(OLD, password=None, enabled=True),), KnownToOperator())
+    plan = adoption_plan(TARGET, state, gone, OLD, (replace(OLD, password=None, enabled=True),), KnownToOperator(), "")
     assert plan == AdoptionPlan(OLD, None, writes_document=True, replaced=None, told_end=None, known=True)
