@@ -13,6 +13,7 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import backoff_hold, clocks_hold
+from rotator.core.left_over import is_empty
 from rotator.core.model import Credential, FormerPath, LedgerEntry, Target, TargetState
 
 
@@ -86,8 +87,12 @@ def after_path_change(state: TargetState, target: Target, now: datetime) -> Targ
 
 
 def after_move(state: TargetState, target: Target, now: datetime) -> TargetState:
-    """Records that the configured path hands out what is published as well."""
-    return replace(after_path_change(state, target, now), not_before=None, last_error="", claim=None)
+    """Records that the configured path hands out what is published as well.
+
+    If nothing is known of the target, no document at the old path is its own: it may be of the name that it had before.
+    """
+    moved = replace(state, path=target.path) if is_empty(state) else after_path_change(state, target, now)
+    return replace(moved, not_before=None, last_error="", claim=None)
 
 
 def after_withdrawal(state: TargetState, former: FormerPath, document: ConsumerDocument, now: datetime) -> TargetState:

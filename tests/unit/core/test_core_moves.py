@@ -80,10 +80,16 @@ def test_what_a_withdrawn_path_handed_out_gets_its_whole_overlap_from_then():
 
 
 def test_a_move_ends_the_claim_and_what_held_it_up():
-    state = TargetState("office", path="sip/before", not_before=NOW + HOUR, last_error="403", claim=CLAIM)
+    waits = {"not_before": NOW + HOUR, "last_error": "403", "claim": CLAIM}
+    state = TargetState("office", path="sip/before", published=OLD, **waits)
     moved = moves.after_move(state, TARGET, NOW)
     assert moved == replace(moves.after_path_change(state, TARGET, NOW), not_before=None, last_error="", claim=None)
     assert (moved.not_before, moved.last_error, moved.claim) == (None, "", None)
+
+
+def test_a_target_of_which_nothing_is_known_leaves_no_document_behind():
+    moved = moves.after_move(TargetState("office", path="sip/before"), TARGET, NOW)
+    assert moved == TargetState("office", path=TARGET.path)
 
 
 def test_a_failure_at_a_former_path_is_noted_there_until_it_is_written():

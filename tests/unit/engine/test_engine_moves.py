@@ -407,6 +407,23 @@ def test_a_renamed_target_goes_on_where_it_was(moment):
     assert len(world.provider.credentials) == 1
 
 
+def test_a_target_that_could_not_begin_under_its_new_name_and_moved_can_still_be_renamed():
+    """Seed 4 of the years: the move noted a path at which nothing was ever written, so the rename was refused."""
+    world = rotated()
+    published = world.state.published
+    engine, new = world.engine(), replace(world.target, name="reception", usernames=("elsewhere",), new=False)
+    for path in ("sip/reception", "sip/desk"):
+        world.target = replace(new, path=path)
+        world.request(engine)  # dropped: the account has no such username
+        world.settle(engine, timedelta(hours=1))
+        assert (world.state.path, world.state.former_paths) == (path, ())
+    rename(world)
+    world.target = replace(new, path="sip/desk", usernames=("office",))
+    world.settle(world.engine(), timedelta(hours=1))
+    assert world.state.published == published
+    assert world.published_works
+
+
 @pytest.mark.parametrize("before", [None, Request(Purpose.ROTATE, "somebody", "earlier", START)])
 def test_what_was_asked_for_under_the_new_name_before_the_rename_is_carried_out(before):
     """The configuration had the new name already, so an emergency was asked for there; the rename forgot it."""
