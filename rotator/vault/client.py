@@ -3,16 +3,17 @@
 It uses hvac's adapter rather than its `Client`, which silently takes tokens and certificates from the environment.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import count
 from threading import Thread
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from hvac import exceptions as hvac_errors
 from hvac.adapters import JSONAdapter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from rotator.core.pace import Moment
 from rotator.core.secret import Secret
@@ -23,12 +24,9 @@ from rotator.vault.tokens import NEW, Tokens
 from rotator.vault.transport import NOT_VAULT, Connection, VaultSession
 from rotator.vault.vault_time import VaultTime
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 _ATTEMPTS = 6
 _PATIENCE = 5.0  # seconds after which no further attempt begins
-_FIRST_PAUSE = 0.1  # seconds, half to one and a half times that; doubled each time
+_FIRST_PAUSE = 0.1  # seconds; doubled each time
 _REQUESTS_IN_AN_ATTEMPT = 10  # renew, unwrap, log in, act, act again, look up, log in, act, act again, read back
 _LOGINS_IN_AN_ATTEMPT = 2
 _REVOKE_WITHIN = 3.0  # seconds
@@ -106,18 +104,24 @@ class VaultClient:
         with suppress(StoreError):  # then it ends by itself
             self._send(VaultRequest("revoke", "post", "auth/token/revoke-self"), token, {})
 
-    def retry(self, function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
-        """Calls `function`, again for about five seconds while it raises StoreUnavailable."""
-        began, pause = self._clock.monotonic(), _FIRST_PAUSE
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return function(*arguments, **keywords)
-            except StoreUnavailable:
-                if self._clock.monotonic() - began > _PATIENCE:
-                    raise
-            self._clock.sleep(pause * (0.5 + self._randomness.fraction()))
-            pause *= 2
-        return function(*arguments, **keywords)
+    @property
+    def retry(self) -> Retrying:
+        """Retries a function for about five seconds after StoreUnavailable: `retry(function, *arguments)`."""
+        began = self._clock.monotonic()
+
+        def enough(state: RetryCallState) -> bool:
+            return state.attempt_number >= _ATTEMPTS or self._clock.monotonic() - began > _PATIENCE
+
+        def pause(state: RetryCallState) -> float:
+            return float(_FIRST_PAUSE * 2 ** (state.attempt_number - 1) * (0.5 + self._randomness.fraction()))
+
+        return Retrying(
+            retry=retry_if_exception_type(StoreUnavailable),
+            stop=enough,
+            wait=pause,
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
 
     def request(self, request: VaultRequest, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Sends one request with our token, and again with a new one after a 403 that was the token's fault.
