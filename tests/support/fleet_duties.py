@@ -36,11 +36,12 @@ def neglected_by_look(
 
 
 def _compromised(world: "FleetWorld", watched: JudgedTarget, state: TargetState) -> Iterator[Neglected]:
-    """What leaked is accepted although the rotation that replaced it is over."""
+    """What leaked is accepted although the rotation that replaced it is over, and its account can be asked."""
+    asked = [world.accounts[name] for name in watched.accounts if name not in world.given_up]
     for username, password, since in watched.compromised:
         in_vain = any(one.failures for one in state.ledger if is_same_name(one.credential.username, username))
         long = world.clock.now() - _calm_since(world, watched, since) > OUTAGE
-        if long and not in_vain and world.judge.accepts(watched, username, password):
+        if long and not in_vain and any(one.accepts(username, password) for one in asked if not one.is_lost):
             yield "compromised", f"{username} is accepted, asked to end at {since:%Y-%m-%d %H:%M}"
 
 
@@ -60,7 +61,9 @@ def _not_put_back(world: "FleetWorld", watched: JudgedTarget, state: TargetState
     if attempt is None or since is None or not watched.refused_by_us or attempt.strategy is not Strategy.IN_PLACE:
         return
     old = attempt.predecessor
-    known = old is not None and old.password is not None
+    # A process that has another account's key may have come between: that holds the target, and shows.
+    has_wrong_key = any(set(watched.accounts) & set(process.keys) for process in world.processes)
+    known = old is not None and old.password is not None and not has_wrong_key
     if known and not attempt.compromised and world.clock.now() - _calm_since(world, watched, since) > OUTAGE:
         yield "outage", f"{attempt.staged.username} is refused since {since:%Y-%m-%d %H:%M}"
 

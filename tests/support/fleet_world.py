@@ -26,7 +26,7 @@ from rotator.core.actions import Step
 from rotator.core.adoption import AdoptionImpossible
 from rotator.core.holding import Hold
 from rotator.core.left_over import left_over
-from rotator.core.model import Request, Strategy, Target
+from rotator.core.model import Phase, Request, Strategy, Target
 from rotator.core.removal import RemovalImpossible
 from rotator.engine import Engine, FormerNames, Look, Outcome
 from rotator.ports import StoreError
@@ -256,7 +256,9 @@ class FleetWorld:
         if look.steps:
             self.note(name, f"{process.name}: {' '.join(look.steps)}: {look.outcome.value}; {look.message}")
         key = number, name
-        self._fruitless[key] = 0 if _FRUITS & set(look.steps) else self._fruitless[key] + 1
+        attempt = look.state.attempt if look.state is not None else None
+        is_applied = Step.APPLY in look.steps and attempt is not None and attempt.phase is Phase.APPLIED
+        self._fruitless[key] = 0 if is_applied or _FRUITS & set(look.steps) else self._fruitless[key] + 1
         wrong = process.clock.offset or self.store.ahead
         sweep = now + (_SWEEP_WITH_WRONG_CLOCKS if wrong else SWEEP) * (0.75 + 0.5 * self.luck.random())
         following = sweep if look.next_look is None else min(look.next_look - process.clock.offset, sweep)
