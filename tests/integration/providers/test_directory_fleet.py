@@ -26,7 +26,7 @@ def test_300_replacements_by_32_workers_in_an_account_of_3000(single_get):
 def test_the_requests_of_a_rotation_grow_with_the_fleet_and_not_with_its_square(life, writes, single_get):
     taken = {size: requests_of_a_rotation(size, life, single_get) for size in (100, 1_000, 10_000)}
     print(life, f"{single_get=}", {size: round(requests, 2) for size, requests in taken.items()})
-    # The first look-up of each, and a proof by read-back, take a page or a share of a reading: of nearly two passes, where
+    # The first look-up of each, and a proof by read-back, take a page or a share of a reading: of nearly two passes if
     # what is looked for must not be there.
     assert taken[10_000] <= writes + 6
     assert taken[10_000] <= 3 * taken[1_000]
