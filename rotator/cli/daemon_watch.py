@@ -6,21 +6,24 @@ nobody announced is found by a slow sweep over the rest.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from rotator.cli.context import CommandContext
 from rotator.cli.registration import Registration
 from rotator.cli.request_runner import Judgement, PendingRequest, Result, RotationReport, judge_end, judge_hold, told
-from rotator.core.bell import Ringing
+from rotator.core.bell import MOST_NAMES, Ringing
 from rotator.core.decide import decide
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Target, TargetState
+from rotator.engine import ring_bell
 from rotator.ports import StoreError
 
 _ROUND = 1.0  # seconds
 _SWEPT = 20  # targets that are read in a round though nobody announced a change
 _SWEPT_AFTER_LOSS = 200  # the same in a round in which a ring was lost
+_RUNG_AGAIN = 15.0  # seconds without a move, after which a ring may have been lost
 _NOT_BEGUN = "no daemon has begun it; does its configuration have this target?"
 # What depends on the memory of the process that works, which this one is not.
 _KNOWN_TO_THE_DAEMON = frozenset({HoldReason.CIRCUIT_OPEN, HoldReason.UNPROVED, HoldReason.PROVING})
@@ -61,6 +64,7 @@ class DaemonWatch:
         self._rest: dict[str, _WatchedRequest] = {}
         self._moved: dict[str, float] = {}  # by account: when something was last seen to move there
         self._began, self._heard = self._clock.monotonic(), 0
+        self._rung_at = self._began
         self._changed()
 
     def follow(self, requests: Sequence[PendingRequest]) -> tuple[list[RotationReport], list[PendingRequest]]:
@@ -79,6 +83,7 @@ class DaemonWatch:
             else:
                 reports += self._look_at(self._due(order))
                 reports += self._give_up()
+                self._ring_again()
         if self._registration.problem:
             why = f"{self._registration.problem}; the request stays in Vault"
             reports += [self._end(watched, (Result.VAULT, why)) for watched in self._all()]
@@ -151,6 +156,23 @@ class DaemonWatch:
         ]
         why = "the request stays in Vault, and a daemon carries it out as soon as it can"
         return [self._end(watched, (Result.WAITING, f"{watched.waits_for}; {why}")) for watched in still]
+
+    def _ring_again(self) -> None:
+        """Rings for what no daemon has begun, where nothing has moved for a while: its sweep may take minutes."""
+        now = self._clock.monotonic()
+        if now - self._rung_at < _RUNG_AGAIN:
+            return
+        unheard = [
+            watched.request
+            for watched in self._all()
+            if watched.waits_for == _NOT_BEGUN and now - self._moved[watched.request.target.account] >= _RUNG_AGAIN
+        ]
+        self._rung_at = now
+        for kind, urgent in ((Ringing.EMERGENCY, True), (Ringing.ASKED, False)):
+            names = [request.target.name for request in unheard if request.compromised is urgent]
+            with suppress(StoreError):  # it is tried again
+                if names:
+                    ring_bell(self._store, self._clock, self._context.composition.holder, names[:MOST_NAMES], kind)
 
     def _end(self, watched: _WatchedRequest, judgement: Judgement) -> RotationReport:
         target, now = watched.request.target, self._clock.monotonic()

@@ -13,7 +13,7 @@ from engine_harness import IN_PLACE, REPLACE, EngineHarness
 from rotator.cli.exits import Exit
 from rotator.cli.options import Output
 from rotator.cli.rotate import HowToAct
-from rotator.core.bell import Ringing
+from rotator.core.bell import Bell, Ringing
 from rotator.core.model import Purpose, Target, TargetState
 from rotator.core.processes import Role
 from rotator.ports import StoreDenied, StoreUnavailable
@@ -127,6 +127,31 @@ def test_watching_many_costs_a_read_or_two_for_each_whether_it_is_announced_or_n
     rest = world.reads["read_state"] - by_daemon - 400
     assert rest <= 400 + 20 * took
     assert world.reads["read_bell"] < 3 * took + 10
+
+
+@pytest.mark.parametrize("compromised", [False, True])
+def test_what_no_daemon_has_heard_of_is_rung_for_again(capsys, compromised):
+    """A Vault that did not answer: the requests were written, and the daemon's sweep was minutes away."""
+    world = World()
+    command, written, broken_until = (
+        CommandOnHarness(world),
+        world.store.write_bell,
+        world.clock.now() + timedelta(seconds=10),
+    )
+
+    def sometimes(bell: Bell) -> None:
+        if world.clock.now() < broken_until and bell.rings[-1].by == "command":
+            raise StoreUnavailable("it does not answer")
+        written(bell)
+
+    world.store.write_bell = sometimes
+    with HarnessDaemon(world, world.targets).running():
+        assert command.run(world.targets, compromised=compromised) == Exit.DONE
+    printed = capsys.readouterr()
+    assert "the daemon looks at its next sweep, not at once: it does not answer" in printed.err
+    assert {row["result"] for row in json.loads(printed.out)["targets"]} == {"rotated"}
+    kinds = {ring.kind for ring in world.store.bell.rings if ring.by == "command"}
+    assert kinds == {Ringing.EMERGENCY if compromised else Ringing.ASKED}
 
 
 def test_reading_what_is_not_announced_is_bounded_for_each_second():
