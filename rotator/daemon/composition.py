@@ -93,23 +93,11 @@ class Composition:
         self.metrics = Metrics(self.clock, __version__, self.fleet, target_series=self.settings.daemon.target_series)
         nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
-        required = self.settings.audit.required
-        remote = () if read_only else receivers(self.settings.audit, self.clock)
-        self.audit = AuditLog(
-            [] if self._at_terminal() else [self._sink()],
-            self.clock,
-            self.randomness,
-            self.redactor,
-            remote=remote,
-            spare=self._sink() if self._at_terminal() else None,
-            required=required,
-        )
+        self._exit = ExitStack()
+        self.audit = self._begun_audit()
         self.asked_by = f"uid:{os.getuid()}"  # who asks for what this process does, until Vault says more
         self.metrics.follow_selections(self.selections.all)
         self.metrics.follow_audit(lambda: self.audit.status)
-        self._exit = ExitStack()
-        for sink in remote:
-            self._exit.callback(sink.close)
         self._ended = Event()
         self._server: Server | None = None
 
@@ -287,9 +275,23 @@ class Composition:
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])
 
-    def _at_terminal(self) -> bool:
-        """True for a command whose audit would bury its result: Vault has it."""
-        return self._quiet and self.settings.audit.file is None and sys.stderr is not None and sys.stderr.isatty()
+    def _begun_audit(self) -> AuditLog:
+        """Returns the audit, with every destination but Vault. Raises AuditError."""
+        settings, sink = self.settings.audit, self._sink()
+        # At a terminal the records would bury the result of a command, and Vault has them.
+        buries = self._quiet and settings.file is None and sys.stderr.isatty()
+        remote = () if self._read_only else receivers(settings, self.clock)
+        for each in remote:
+            self._exit.callback(each.close)
+        return AuditLog(
+            () if buries else (sink,),
+            self.clock,
+            self.randomness,
+            self.redactor,
+            remote=remote,
+            spare=sink if buries else None,
+            required=settings.required,
+        )
 
     def _sink(self) -> Sink:
         file = self.settings.audit.file

@@ -120,17 +120,8 @@ class VobizApi(SimulatedApi[VobizReadings]):
         return self._responses.json(self.readings.create_status, self._as_json(account, credential))
 
     def _list(self, account: SimulatedAccount) -> Response:
-        try:
-            limit, offset = int(request.args.get("limit", "20")), int(request.args.get("offset", "0"))
-        except ValueError:
-            return self._responses.error(400, None)
-        if limit < 1 or offset < 0:
-            return self._responses.error(400, None)
-        limit = min(limit, self.readings.list_longest_page)
-        credentials = account.listed(KIND, self.readings.order)
-        objects = [self._list_item(account, credential) for credential in credentials[offset : offset + limit]]
-        meta = {"limit": limit, "offset": offset, self.readings.total_key: len(credentials)}
-        return self._responses.json(200, {"meta": meta, "objects": objects})
+        listed = account.listed(KIND, self.readings.order)
+        return self._responses.page(listed, lambda credential: self._list_item(account, credential))
 
     def _get(self, account: SimulatedAccount, identity: str) -> Response:
         if not self.readings.single_get:

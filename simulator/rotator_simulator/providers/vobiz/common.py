@@ -6,16 +6,18 @@ The numbers V1 to V11 are the traps in Vobiz's pages on credentials.
 import hashlib
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 
 from rotator.ports import Clock
 from rotator_simulator.account import ListingOrder, SimulatedAccount
 from rotator_simulator.simulated_api import Responses
+
+T = TypeVar("T")
 
 _CODES = {
     400: ("BAD_REQUEST", "The request cannot be understood"),
@@ -112,6 +114,18 @@ class VobizResponses(Responses[VobizReadings]):
         """Returns a 422 that echoes the rejected value, even a password (Vobiz, Errors: `details.errors`)."""
         item = {"field": field, "message": message, "code": code, "value": value}
         return self.error(422, None, {"errors": [item]})
+
+    def page(self, entries: Sequence[T], as_json: Callable[[T], Mapping[str, Any]]) -> Response:
+        """Returns the page of a listing that the request asks for."""
+        try:
+            limit, offset = int(request.args.get("limit", "20")), int(request.args.get("offset", "0"))
+        except ValueError:
+            return self.error(400, None)
+        if limit < 1 or offset < 0:
+            return self.error(400, None)
+        limit = min(limit, self.readings.list_longest_page)
+        meta = {"limit": limit, "offset": offset, self.readings.total_key: len(entries)}
+        return self.json(200, {"meta": meta, "objects": [as_json(one) for one in entries[offset : offset + limit]]})
 
     def username_problem(self, username: Any) -> str | None:
         """Returns why this username is refused with 400 (V8); None if it is accepted."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
 from rotator.ports import Clock
 from rotator_simulator.account import NotFound, Propagation, SimulatedAccount
@@ -90,16 +90,7 @@ class TrunkRoutes:
     def _list(self, account: SimulatedAccount) -> Response:
         if self._responses.readings.trunks_status != 200:
             return self._responses.error(self._responses.readings.trunks_status, None)
-        try:
-            limit, offset = int(request.args.get("limit", "20")), int(request.args.get("offset", "0"))
-        except ValueError:
-            return self._responses.error(400, None)
-        if limit < 1 or offset < 0:
-            return self._responses.error(400, None)
-        trunks, limit = self.of(account), min(limit, self._responses.readings.list_longest_page)
-        meta = {"limit": limit, "offset": offset, self._responses.readings.total_key: len(trunks)}
-        objects = [_as_json(one) for one in trunks[offset : offset + limit]]
-        return self._responses.json(200, {"meta": meta, "objects": objects})
+        return self._responses.page(self.of(account), _as_json)
 
     def _update(self, account: SimulatedAccount, identity: str) -> Response:
         body = self._responses.body()
