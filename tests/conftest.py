@@ -66,7 +66,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     measuring.stop()
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COVERAGE_PROCESS_START")  # nor in the processes that the test starts
+        patch.delenv("COVERAGE_PROCESS_START", raising=False)  # nor in the processes that the test starts
         try:
             return (yield)
         finally:

@@ -124,8 +124,16 @@ def adoption_plan(
     published = state.published
     if moved_from and published is not None and consumer.names(published):
         here = replace(published, account=target.account, identity=found.identity)
-        rotated_at, asked = consumer.rotated_at, state.request
-        return AdoptionPlan(here, rotated_at, False, None, None, known=True, request=asked, moved_from=moved_from)  # noqa: FBT003
+        return AdoptionPlan(
+            here,
+            consumer.rotated_at,
+            writes_document=False,
+            replaced=None,
+            told_end=None,
+            known=True,
+            request=state.request,
+            moved_from=moved_from,
+        )
     credential = replace(found, password=password, attempt=wanted.attempt)
     entries = [entry for entry in state.ledger if is_same_credential(entry.credential, credential)]
     if any(entry.compromised for entry in entries):
