@@ -122,6 +122,10 @@ class Provider(Protocol):
         """Proves that the provider accepts the credential, and returns the evidence; `Retry(NOT_YET)` if not yet."""
         ...
 
+    def can_prove(self, credential: Credential) -> Answer[None]:
+        """Finds out, without a log-in, whether a proof would try the password. `Done` also if nobody can tell."""
+        ...
+
 
 class StoreError(Exception):
     """A request to the store failed. The message is for an operator and contains no value."""

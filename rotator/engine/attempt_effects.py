@@ -17,6 +17,7 @@ from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
 from rotator.core.verification import longest_asked
 from rotator.core.waves import after_slot
+from rotator.engine.first_passwords import unprovable
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
 from rotator.ports import Conflict, Provider, StoreDenied
@@ -71,12 +72,15 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
     in_place = session.target.strategy is Strategy.IN_PLACE and not action.request.compromised
     if in_place and not caller.throttles.take_place(session.target):
         return  # another look has taken it just now
+    problem = unprovable(caller, action) if in_place else ""
     try:
         session.check_publishable()
         _make_sure_of_document(caller, session, action)
     except StoreDenied as error:
+        problem = str(error)
+    if problem:
         later = caller.next_try(session.state.failures + 1)
-        session.write(advance.after_delay(session.state, str(error), later))
+        session.write(advance.after_delay(session.state, problem, later))
         return
     attempt_id, credential = new_attempt_id(caller.randomness.choice), action.credential
     if action.request.purpose is Purpose.ROTATE:

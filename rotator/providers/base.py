@@ -15,7 +15,7 @@ from rotator.providers.http.replies import Failure
 from rotator.providers.http.transport import trusted
 from rotator.providers.options import AccountOptions, SipAccountOptions
 from rotator.providers.sip.links import SipRoute
-from rotator.providers.sip.proof import by_register
+from rotator.providers.sip.proof import by_register, is_challenged
 
 _LISTING = (Wait.READING, Wait.CHANGING)  # the listing does not show it yet, and nothing is wrong with the provider
 
@@ -67,6 +67,10 @@ class CredentialKind(ABC):
     @abstractmethod
     def prove(self, credential: Credential) -> Answer[Proof]:
         """See `ports.Provider`; every kind offers it."""
+
+    def can_prove(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
+        """Nobody can tell."""
+        return Done(None)
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Not offered."""
@@ -123,6 +127,14 @@ class SipCredentialKind(CredentialKind):
         if answer is not None:
             return answer
         return self._read_back_proof(call, credential, "the SIP registrar does not ask for a password")
+
+    def can_prove(self, credential: Credential) -> Answer[None]:
+        """Asks the registrar for a challenge, if one is configured."""
+        if self._route is None:
+            return Done(None)
+        without_qop = self._sip.allow_digest_without_qop
+        call = self._http.call()
+        return is_challenged(self._http, call, credential, self._route, self._sip.domain, without_qop=without_qop)
 
     @abstractmethod
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:

@@ -73,6 +73,7 @@ class FakeProvider:
         self.calls: list[str] = []
         self.slow_to_accept = 0  # this many proofs come too early
         self.dead = False  # no connection is made any more
+        self.asks: Answer[None] = Done(None)  # whether a proof would try a password
         self.folds_case = False  # it stores usernames in lower case
         self.trunks: dict[str, str | None] = {}  # the id of the credential that each one names
         self.attached_only = False  # no credential is accepted that no trunk names
@@ -163,6 +164,10 @@ class FakeProvider:
     def prove(self, credential: Credential) -> Answer[Proof]:
         """Returns a proof if the credential is accepted."""
         return self._do("prove", lambda: self._prove(credential))
+
+    def can_prove(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
+        """Returns what `asks` says."""
+        return self.asks
 
     def _do(self, verb: str, carry_out: Callable[[], Answer[Any]]) -> Answer[Any]:
         self.calls.append(verb)

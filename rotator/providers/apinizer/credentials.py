@@ -154,6 +154,10 @@ class ApinizerCredentials(CredentialKind):
             return Refused(Refusal.EXPIRED, "its expireDate has passed: set a later one in the console")
         return Done(Proof(f"listed and enabled; {reason}", tries_password=False))
 
+    def can_prove(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
+        """Asks the gateway without a password."""
+        return self._gateway.asks(self._http.call().left)
+
     def _granted(
         self, call: HttpCall, created: Credential, access: tuple[AccessGrant, ...], done: str
     ) -> Answer[Credential]:

@@ -37,6 +37,16 @@ class Gateway:
         call = self._http.call(within)
         return _by_token(call, authorization) if self._by_token else _by_request(call, authorization)
 
+    def asks(self, within: float) -> Answer[None]:
+        """Returns `Done` if the gateway turns away who has no password, or only a log-in could tell."""
+        if self._http is None or self._by_token:
+            return Done(None)
+        without = _asked(self._http.call(within), {})
+        if not isinstance(without, HttpReply) or without.status in _TURNED_AWAY:
+            return without if not isinstance(without, HttpReply) else Done(None)
+        what = "the API proxy at probe_url lets in anybody, so nothing would prove a password there"
+        return Retry(Wait.UNREACHABLE, what)
+
 
 def basic(username: str, password: Secret) -> Secret:
     """Returns the value of the header `Authorization` (RFC 7617)."""

@@ -35,6 +35,26 @@ def by_register(
     return _judged(result, route)
 
 
+def is_challenged(
+    http: Http, call: HttpCall, credential: Credential, route: SipRoute, domain: str | None, *, without_qop: bool
+) -> Answer[None]:
+    """Registers without a password. `Done` if the registrar asks for one in a way that would be answered."""
+    started = http.clock.monotonic()
+    result = register(
+        route,
+        credential.username,
+        None,
+        clock=http.clock,
+        domain=domain or credential.uri or None,
+        timeout=min(_LONGEST, call.left),
+        without_qop=without_qop,
+    )
+    http.count("prove", _outcome(result, route), http.clock.monotonic() - started)
+    if result.challenged:
+        return Done(None)
+    return Retry(Wait.UNREACHABLE, f"the SIP registrar {route.registrar} would prove nothing: {result.reason}")
+
+
 def _outcome(result: RegisterResult, route: SipRoute) -> str:
     if _may_be_hijacked(result, route):
         return "foreign_binding"
