@@ -12,7 +12,7 @@ from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cu
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import is_same_credential
-from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy
+from rotator.core.model import Attempt, Credential, Phase, Proof, Purpose, Strategy
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
 from rotator.core.verification import longest_asked
@@ -24,6 +24,7 @@ from rotator.ports import Conflict, Provider, StoreDenied
 
 # Each try that is not accepted is an outage of the devices.
 _AFTER_PUT_BACK = timedelta(hours=6)
+_TAKEN = "taken for set, as the provider said, since nobody could be asked in an emergency"
 _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
 
 
@@ -195,6 +196,8 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     provider, now, attempt = caller.providers[action.credential.account], caller.shared_now(), session.attempt
     can, waits = provider.capabilities, is_propagating(attempt, provider.capabilities, now)
     answer = caller.prove(action.credential, since_change=_since_change(attempt, now) if waits else None)
+    if not waits and could_not_be_asked(answer) and attempt.compromised and not is_spare(attempt):
+        answer = Done(Proof(f"{_TAKEN}: {message_of(answer)}", tries_password=False))  # devices are out meanwhile
     if isinstance(answer, Done) and answer.value.in_use and _is_known_to_nobody(attempt):
         who = f"somebody is registered as {action.credential.username}, whose password nobody has been given yet"
         answer = Retry(Wait.DOUBTFUL, f"{who}: look at the registrations at the provider, then rotator abandon")
@@ -215,7 +218,8 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
         session.write(advance.after_unasked(session.state, message, min(later, end), now))
     elif not_asked:
         # The old password is put back in time. A proof changes nothing, so nothing is uncertain after it.
-        end = (attempt.applied_at or now) + can.propagation if puts_back else later
+        ends = puts_back or (attempt.compromised and not is_spare(attempt))
+        end = (attempt.applied_at or now) + can.propagation if ends else later
         session.write(advance.after_setback(session.state, message, min(later, end), uncertain=False))
     elif waits:
         until = now + min(max(_since_change(attempt, now), _SHORTEST_LOOK), _LONGEST_LOOK)

@@ -63,7 +63,8 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
     A compromised one goes ahead of the cap and of an open circuit.
     """
     entry, account = action.entry, action.entry.credential.account
-    if not caller.providers[account].capabilities.disables:
+    can = caller.providers[account].capabilities
+    if ledger.is_overwritten_first(entry, can):
         session.write(ledger.after_new_password(session.state, entry, _new_password(caller, session), Cutoff.OVERWRITE))
         return
     if not _begin(caller, session, AuditVerb.DISABLE, entry, urgent=entry.compromised):
@@ -74,7 +75,7 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
     _record(caller, session, AuditVerb.DISABLE, entry, answer)
     answer = _believed(caller, session, entry, answer)
     needs_password = _was_refused(answer, Refusal.UNSUPPORTED) and entry.credential.password is None
-    if needs_password and caller.providers[account].capabilities.sets_password:
+    if needs_password and can.sets_password:
         session.write(ledger.after_new_password(session.state, entry, _new_password(caller, session)))
     else:
         _after_cutoff(caller, session, entry, answer)

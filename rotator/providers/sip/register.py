@@ -33,7 +33,7 @@ class RegisterResult:
     reason: str
     authenticated: bool = False  # the registrar asked for the password and then answered 2xx
     refused: bool = False  # the registrar definitely rejects this username or password
-    untried: bool = False  # it asks for the password in a way that is not answered: the password was not tried
+    untried: bool = False  # the password was not tried: it was asked for in a way that is not answered, or not at all
     challenged: bool = False  # it asked for a password, and none was given
     lists_bindings: bool = False  # the acceptance lists bindings: those of devices, or one that was added on the way
 
@@ -145,10 +145,11 @@ def _final(response: codec.Message, *, answered: bool) -> RegisterResult:
         reason = "accepted" if answered else "accepted without asking for a password, which proves nothing"
         return RegisterResult(status, reason, authenticated=answered, lists_bindings=any(response.all("contact")))
     if status < 400:
-        return RegisterResult(status, "the registrar redirects elsewhere, which rotator never follows with credentials")
+        what = "the registrar redirects elsewhere, which rotator never follows with credentials"
+        return RegisterResult(status, what, untried=True)
     if status in (403, 404):
         return RegisterResult(status, f"the username or password is refused ({status})", refused=True)
-    return RegisterResult(status, f"the registrar rejects the request ({status})")
+    return RegisterResult(status, f"the registrar rejects the request ({status})", untried=True)
 
 
 class _Dialogue:

@@ -563,3 +563,15 @@ def test_an_emergency_replaces_an_unknown_password_all_the_same():
     world.request(engine, compromised=True)
     world.until_rotated(engine)
     assert world.published_works
+
+
+def test_in_an_emergency_nobody_who_cannot_be_asked_keeps_devices_out():
+    """Nothing is put back then, and what was set was not published: devices were out until somebody could be asked."""
+    world, engine = rotated()
+    old = world.consumer
+    world.provider.faults["prove"] = [AWAY] * 500
+    world.request(engine, compromised=True)
+    assert outage(world, engine, HOUR) <= 2 * MINUTE
+    assert world.consumer.password != old.password
+    assert world.published_works
+    assert "nobody could be asked" in str([each.facts for each in world.audit.records if each.verb is AuditVerb.CLOSE])
