@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 from rotator.core import actions as do
-from rotator.core import ledger
+from rotator.core import ends, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Credential, Cutoff, LedgerEntry
+from rotator.core.model import Credential, Cutoff, EndedBy, LedgerEntry
 from rotator.core.passwords import generate
 from rotator.core.secret import Secret
 from rotator.engine.attachment_effects import still_named
@@ -108,7 +108,9 @@ def _after_cutoff(
     impossible = entry.compromised and not entry.cut_off and _is_impossible(entry, answer)
     if isinstance(answer, Done):
         after = ledger.after_overwrite if overwrites else ledger.after_disable
-        session.write(after(state, entry, session.clocks().latest))
+        now, by = session.clocks().latest, EndedBy.OVERWRITTEN if overwrites else EndedBy.DISABLED
+        tries = caller.tries_ended(entry.credential.account)
+        session.write(ends.after_end(after(state, entry, now), entry, by, now, tries=tries))
     elif _was_refused(answer, Refusal.NOT_FOUND):
         session.write(ledger.after_removal(state, entry, deleted=False))
     elif impossible and entry.cutoff is Cutoff.DISABLE and can.sets_password:
@@ -149,7 +151,9 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
         session.write(ledger.after_stray_removal(session.state))
         session.forget_lookups()
     elif gone:
-        session.write(ledger.after_removal(session.state, entry, deleted=True))
+        now, tries = session.clocks().latest, caller.tries_ended(entry.credential.account)
+        removed = ledger.after_removal(session.state, entry, deleted=True)
+        session.write(ends.after_end(removed, entry, EndedBy.DELETED, now, tries=tries))
     else:
         _postpone(caller, session, entry, answer)
 

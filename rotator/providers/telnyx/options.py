@@ -86,6 +86,7 @@ class TelnyxOptions(TelnyxBaseOptions):
             creates=True,
             proof=self.proof(TAKEN_ON_TRUST),
             propagation=self.propagation,
+            tries_ended=self.try_ended,
             password_limits=PasswordRules(),
             username_pattern=TELEPHONY_USERNAMES,
             expires=True,
@@ -112,6 +113,7 @@ class TelnyxConnectionOptions(TelnyxBaseOptions):
             creates=False,
             proof=self.proof("shown with this password and active"),
             propagation=self.propagation,
+            tries_ended=self.try_ended,
             # Create a credential connection: 8 to 128 characters; which ones is not documented.
             password_limits=PasswordRules(shortest=8, longest=128, symbol=0),
             username_pattern=_CONNECTION_USERNAMES,

@@ -74,6 +74,7 @@ class VobizOptions(VobizBaseOptions):
             creates=True,
             proof=self.proof("listed and enabled"),
             propagation=self.propagation,
+            tries_ended=self.try_ended,
             # Create and Update Credential: 8 characters or more. The console's form: 20 at most, a special character.
             password_limits=PasswordRules(shortest=8, longest=20, symbol=1, symbols=_CONSOLE_SYMBOLS),
             username_pattern=_USERNAMES,
@@ -101,6 +102,7 @@ class VobizEndpointOptions(VobizBaseOptions):
             creates=False,
             proof=self.proof("the Endpoint exists"),
             propagation=self.propagation,
+            tries_ended=self.try_ended,
             # Endpoint: 8 characters or more; nothing else is documented. The upper limit and the characters are those
             # of the trunk credentials' form in the same console: a guess on the safe side.
             password_limits=PasswordRules(shortest=8, longest=20, symbol=0, symbols=_CONSOLE_SYMBOLS),
