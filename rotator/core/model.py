@@ -11,6 +11,7 @@ from rotator.core.origin import Origin
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Schedule, Window
 from rotator.core.secret import Secret
+from rotator.core.usage_rules import Sighting, UsageRules
 
 SCHEMA_VERSION = 1
 
@@ -53,6 +54,7 @@ class Capabilities:
     username_pattern: str  # a regular expression that every username that we make must match
     expires: bool = False  # it accepts an end for a credential in advance and enforces it by itself
     attaches: bool = False  # something else there names the credential that it lets in, such as a trunk
+    shows_usage: bool = False  # it says whether devices are logged in with a credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Policy:
     password: PasswordRules
     verify: timedelta | None = None  # how often what is published is proved between rotations; None: never
     first: FirstRotations = FirstRotations()
+    usage: UsageRules | None = None  # None: an overlap ends by the clock alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +226,8 @@ class LedgerEntry:
     cutoff: Cutoff = Cutoff.DISABLE  # before it is deleted
     uncertain: bool = False  # a call was lost: the provider may have been told to end it by itself
     origin: Origin | None = None  # what its end follows from
+    sighting: Sighting | None = None  # of devices that use it, past its overlap
+    unasked: bool = False  # a person ended its overlap, or no device ever got it: its users are not asked about
 
     @property
     def label(self) -> str:

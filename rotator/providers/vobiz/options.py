@@ -105,4 +105,5 @@ class VobizEndpointOptions(VobizBaseOptions):
             # of the trunk credentials' form in the same console: a guess on the safe side.
             password_limits=PasswordRules(shortest=8, longest=20, symbol=0, symbols=_CONSOLE_SYMBOLS),
             username_pattern=_USERNAMES,
+            shows_usage=True,
         )
