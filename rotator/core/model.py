@@ -11,6 +11,7 @@ from rotator.core.origin import Origin
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Schedule, Window
 from rotator.core.secret import Secret
+from rotator.core.usage_rules import Sighting, UsageRules
 
 SCHEMA_VERSION = 1
 
@@ -54,6 +55,7 @@ class Capabilities:
     expires: bool = False  # it accepts an end for a credential in advance and enforces it by itself
     attaches: bool = False  # something else there names the credential that it lets in, such as a trunk
     tries_ended: timedelta | None = None  # how often what was ended may be tried where devices log in; None: never
+    shows_usage: bool = False  # it says whether devices are logged in with a credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Policy:
     password: PasswordRules
     verify: timedelta | None = None  # how often what is published is proved between rotations; None: never
     first: FirstRotations = FirstRotations()
+    usage: UsageRules | None = None  # None: an overlap ends by the clock alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +230,8 @@ class LedgerEntry:
     is_random: bool = False  # its password was made for its end: nobody has it
     devices_password: Secret | None = None  # the one before that; None: it was not known
     refused_at: datetime | None = None  # when a log-in showed that it is refused
+    sighting: Sighting | None = None  # of devices that use it, past its overlap
+    unasked: bool = False  # a person ended its overlap, or no device ever got it: its users are not asked about
 
     @property
     def label(self) -> str:

@@ -12,6 +12,7 @@ from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown,
 from rotator.core.model import Credential, Proof
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
+from rotator.core.usage_rules import Usage
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind
 from rotator.providers.http.calls import HttpCall, HttpRequest
@@ -109,6 +110,10 @@ class TelnyxConnections(SipCredentialKind):
     def enable(self, credential: Credential) -> Answer[Credential]:
         """Puts the password into force. A connection that is switched off stays off."""
         return self.set_password(credential)
+
+    def usage(self, credential: Credential) -> Answer[Usage]:
+        """Asks for the registration. What only makes calls, without a REGISTER, is not seen."""
+        return api.registration(self._http.call(), "sip_credential_connection", credential.username)
 
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
         answer = self._search(call, credential)

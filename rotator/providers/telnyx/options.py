@@ -92,6 +92,7 @@ class TelnyxOptions(TelnyxBaseOptions):
             password_limits=PasswordRules(),
             username_pattern=TELEPHONY_USERNAMES,
             expires=True,
+            shows_usage=True,
         )
 
 
@@ -119,4 +120,5 @@ class TelnyxConnectionOptions(TelnyxBaseOptions):
             # Create a credential connection: 8 to 128 characters; which ones is not documented.
             password_limits=PasswordRules(shortest=8, longest=128, symbol=0),
             username_pattern=_CONNECTION_USERNAMES,
+            shows_usage=True,
         )

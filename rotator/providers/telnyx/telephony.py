@@ -13,6 +13,7 @@ from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown,
 from rotator.core.model import Credential, Proof
 from rotator.core.passwords import weakness
 from rotator.core.selection import ListedCredential
+from rotator.core.usage_rules import Usage
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind
 from rotator.providers.http.calls import HttpCall, HttpRequest
@@ -120,6 +121,10 @@ class TelnyxTelephony(SipCredentialKind):
         call = self._http.call()
         answer = self._patch(call, "expire", credential, api.write_moment(ends), lambda record: record.ends_at(ends))
         return Done(None) if isinstance(answer, Done) else answer
+
+    def usage(self, credential: Credential) -> Answer[Usage]:
+        """Asks for the registration. What only makes calls, without a REGISTER, is not seen."""
+        return api.registration(self._http.call(), "telephony_credential", credential.username)
 
     def disable(self, credential: Credential) -> Answer[None]:
         """Lets the credential expire now, unless it already has. This is final."""

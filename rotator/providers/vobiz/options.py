@@ -117,4 +117,5 @@ class VobizEndpointOptions(VobizBaseOptions):
                 shortest=8, longest=self.longest_password, symbol=0, symbols=_CONSOLE_SYMBOLS
             ),
             username_pattern=_USERNAMES,
+            shows_usage=True,
         )
