@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
+from rotator.core.age_limit import AgeLimit
 from rotator.core.origin import Origin
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Schedule, Window
@@ -89,6 +90,7 @@ class Policy:
     verify: timedelta | None = None  # how often what is published is proved between rotations; None: never
     first: FirstRotations = FirstRotations()
     usage: UsageRules | None = None  # None: an overlap ends by the clock alone
+    age_limit: AgeLimit | None = None  # None: passwords may become as old as the schedule lets them
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class Credential:
     attempt: str | None = None  # the attempt that created or set it; None: it is older than the target
     enabled: bool = True  # as last listed by the provider
     made_at: datetime | None = None  # when its password was made; None: unknown (adopted)
+    seen_at: datetime | None = None  # when it was first seen, if it is unknown when its password was made
     identity: str = ""  # of the account, as the provider knows it; empty: unknown
 
 
@@ -380,6 +383,7 @@ class TargetState:
     ledger: tuple[LedgerEntry, ...] = ()
     ended: tuple[Ended, ...] = ()  # no log-in has shown yet that it is refused
     last_end: LastEnd | None = None
+    first_seen: datetime | None = None  # when the target was first looked at
     last_rotation: datetime | None = None
     next_rotation: datetime | None = None
     scheduled_by: str = ""  # the schedule behind `next_rotation`, which is drawn again when that changes
