@@ -1,7 +1,7 @@
 """The options of a Telnyx account, for telephony credentials and for credential connections."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ _CONNECTION_USERNAMES = r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}"
 
 class TelnyxBaseOptions(SipAccountOptions):
     """The keys of every Telnyx account."""
+
+    path_words: ClassVar[frozenset[str]] = frozenset({"telephony_credentials", "credential_connections"})
 
     base_url: Url = "https://api.telnyx.com/v2"
     """The beginning of every URL of the API; default https://api.telnyx.com/v2. Change it only for a sandbox or a
@@ -84,6 +86,7 @@ class TelnyxOptions(TelnyxBaseOptions):
             deletes=True,
             lists=True,
             creates=True,
+            shows_password=True,
             proof=self.proof(TAKEN_ON_TRUST),
             propagation=self.propagation,
             password_limits=PasswordRules(),
@@ -110,6 +113,7 @@ class TelnyxConnectionOptions(TelnyxBaseOptions):
             deletes=False,
             lists=True,
             creates=False,
+            shows_password=True,
             proof=self.proof("shown with this password and active"),
             propagation=self.propagation,
             # Create a credential connection: 8 to 128 characters; which ones is not documented.
