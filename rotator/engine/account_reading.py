@@ -27,6 +27,7 @@ COVERED = tuple(
         known.USERNAMES,
         known.SHOWS_PASSWORDS,
         known.SHOWS_ATTACHMENTS,
+        known.SHOWS_USAGE,
         known.ANSWERS,
     )
 )
@@ -128,6 +129,7 @@ class AccountReading:
         self._judge_get(seen)
         self._judge_passwords(found)
         self._judge_attachments(found)
+        self._judge_usage(found)
 
     def _judge_usernames(self, wanted: Sequence[str], there: Collection[str]) -> None:
         missing = [name for name in wanted if name not in there]
@@ -161,6 +163,21 @@ class AccountReading:
         else:
             masked = sum(one.password is None for one in found)
             self._results.does_not(known.SHOWS_PASSWORDS, f"{masked} of {len(found)} are masked or missing")
+
+    def _judge_usage(self, found: Sequence[Credential]) -> None:
+        if not self._provider.capabilities.shows_usage:
+            return
+        if not found:
+            self._results.not_shown(known.SHOWS_USAGE, "there is no credential of a target to ask about")
+            return
+        with self._results.watching():
+            answer = self._provider.usage(found[0])
+        if isinstance(answer, Done):
+            self._results.holds(known.SHOWS_USAGE, f"{found[0].username}: {answer.value.evidence}")
+        elif isinstance(answer, Refused):
+            self._results.does_not(known.SHOWS_USAGE, message_of(answer))
+        else:
+            self._results.not_shown(known.SHOWS_USAGE, message_of(answer))
 
     def _judge_attachments(self, found: Sequence[Credential]) -> None:
         if not self._provider.capabilities.attaches:

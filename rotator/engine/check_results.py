@@ -76,15 +76,23 @@ class CheckResults:
         found = self._results.get(assumption.key)
         return found.shown if found is not None else None
 
-    def add_form(self, assumption: Assumption, verb: str, seen: Sequence[ProviderExchange]) -> None:
-        """Adds whether the first form of a request was enough; another one follows where it was not."""
+    def add_form(
+        self, assumption: Assumption | None, verb: str, seen: Sequence[ProviderExchange], *, alone: bool = False
+    ) -> None:
+        """Adds whether the first form of a request was enough; another one follows where it was not.
+
+        Args:
+            alone: nothing may follow, not even a look at what was changed.
+        """
+        if assumption is None:
+            return
         forms = [one for one in seen if one.verb == verb and one.status is not None and one.status not in _NO_WORD]
         if not forms:
             self.not_shown(assumption, "no such request was answered")
-        elif len(forms) == 1 and forms[0].ok:
+        elif len(forms) == 1 and forms[0].ok and not (alone and seen[-1] is not forms[0]):
             self.holds(assumption, outcomes(forms))
         else:
-            self.does_not(assumption, f"{outcomes(forms)}: refused or ignored in its first form")
+            self.does_not(assumption, outcomes(seen[seen.index(forms[0]) :]))
 
     @property
     def all(self) -> tuple[AssumptionResult, ...]:

@@ -86,10 +86,10 @@ class LogInTrials:
         if not self._provider.capabilities.proof.tries_password:
             return Trial(None, seconds, "no log-in is configured that tries a password")
         with self._results.watching():
-            answer = self._provider.prove(credential)
+            answer = self._provider.log_in(credential)
         if isinstance(answer, Done):
-            return Trial(True if answer.value.tries_password else None, seconds, answer.value.method)
-        return Trial(False if is_wrong(answer) else None, seconds, message_of(answer))
+            return Trial(accepted=True, seconds=seconds, words=answer.value.method)
+        return Trial(accepted=False if is_wrong(answer) else None, seconds=seconds, words=message_of(answer))
 
     def _judge(self, assumption: Assumption, trial: Trial, *, wanted: bool) -> None:
         if trial.accepted is None:

@@ -78,12 +78,12 @@ class ScratchLife:
         staged = self._ground.staged(self.new_password() if self._can.chooses_password else None)
         with self._results.watching() as seen:
             answer = self._ground.effect("create", staged, lambda: self._provider.create(staged, TARGET, like))
-            if not isinstance(answer, Done) and not _is_definite(answer):
+            if isinstance(answer, Refused):
+                self._ground.ended(staged)  # nothing was made
+            elif not isinstance(answer, Done):
                 answer = self._completed(staged, like, answer)
         if not isinstance(answer, Done):
             self._results.add(known.CREATES, _shown(answer), _words(answer, seen))
-            if _is_definite(answer):
-                self._ground.ended(staged)
             return None
         self._learn(answer.value.password)
         self._ground.keep(answer.value)
@@ -167,7 +167,13 @@ class ScratchLife:
                 "set_password", wanted, lambda: self.tried(lambda: self._provider.set_password(wanted))
             )
         self._results.add(assumption, _shown(answer), _words(answer, seen), _seconds(seen, "set_password"))
+        if assumption is known.SETS:
+            form = self._provider.first_forms.get("set_password")
+            self._results.add_form(form, "set_password", seen, alone=True)
         return answer.value if isinstance(answer, Done) else None
+
+    def _add_form(self, verb: str, seen: list[ProviderExchange]) -> None:
+        self._results.add_form(self._provider.first_forms.get(verb), verb, seen)
 
     def _try_longer(self, scratch: Credential) -> Credential:
         """Tries a password that is longer than the pages, or a console's form, allow."""
@@ -209,9 +215,7 @@ class ScratchLife:
         with self._results.watching() as seen:
             answer = self._ground.effect("enable", scratch, lambda: self.tried(lambda: self._provider.enable(scratch)))
         self._results.add(assumption, _shown(answer), _words(answer, seen))
-        form = self._provider.first_forms.get("enable")
-        if form is not None:
-            self._results.add_form(form, "enable", seen)
+        self._add_form("enable", seen)
         return isinstance(answer, Done)
 
     def _disable(self, scratch: Credential) -> None:
@@ -219,11 +223,9 @@ class ScratchLife:
             answer = self._ground.effect(
                 "disable", scratch, lambda: self.tried(lambda: self._provider.disable(scratch))
             )
-            shown = self._provider.find(replace(scratch, password=None))
+        self._add_form("disable", seen)
+        shown = self._provider.find(replace(scratch, password=None))
         still = isinstance(shown, Done) and any(one.enabled for one in shown.value)
-        form = self._provider.first_forms.get("disable")
-        if form is not None:
-            self._results.add_form(form, "disable", seen)
         if isinstance(answer, Done) and still:
             self._results.does_not(known.DISABLES, f"{_words(answer, seen)}; and then it is shown enabled")
         else:
@@ -239,6 +241,7 @@ class ScratchLife:
     def _delete(self, scratch: Credential) -> None:
         with self._results.watching() as seen:
             answer = self._ground.delete(scratch, self.tried)
+        self._add_form("delete", seen)
         gone = isinstance(answer, Done) or _is_gone(answer)
         self._results.add(known.DELETES, Shown.HOLDS if gone else _shown(answer), _words(answer, seen))
         if not gone:
@@ -262,10 +265,6 @@ class ScratchLife:
             self._results.wait(min(max(asked, _PAUSE * number), _LONGEST_PAUSE))
             answer = call()
         return answer
-
-
-def _is_definite(answer: Answer[object]) -> bool:
-    return isinstance(answer, Refused)
 
 
 def _is_gone(answer: Answer[object]) -> bool:

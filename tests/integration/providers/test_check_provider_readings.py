@@ -76,6 +76,14 @@ READINGS: list[tuple[str, dict[str, Any], dict[str, Shown]]] = [
             "propagates": None,
         },
     ),
+    ("vobiz", {"put_answer": "empty"}, {"form-set-password": DOES_NOT}),
+    ("vobiz", {"put_answer": "no content"}, {"form-set-password": DOES_NOT}),
+    ("vobiz", {"put_answer": "message"}, {"form-set-password": DOES_NOT}),
+    ("vobiz", {"put_answer": "without enabled"}, {"form-set-password": DOES_NOT}),
+    ("vobiz", {"delete_needs_type": True}, {"form-delete": DOES_NOT}),
+    ("telnyx-connection", {"passwords_masked": "connections"}, {"shows-passwords": DOES_NOT}),
+    ("telnyx-connection", {"passwords_masked": "connections", "changes_masked": True}, {"shows-passwords": DOES_NOT}),
+    ("telnyx", {"passwords_masked": "everywhere"}, {"shows-passwords": DOES_NOT}),
     ("telnyx", {"null_lifts_end": "refused"}, {"form-enable": DOES_NOT}),
     ("telnyx", {"null_lifts_end": "ignored"}, {"form-enable": DOES_NOT}),
     ("telnyx", {"past_end": "refused"}, {"form-disable": DOES_NOT}),
@@ -95,6 +103,9 @@ HARMLESS: list[tuple[str, dict[str, Any]]] = [
     ("vobiz", {"realm_form": "trunk"}),
     ("vobiz", {"put_password_enables": True}),
     ("telnyx", {"expired_as": "text"}),
+    ("telnyx", {"expired_as": "null"}),
+    ("telnyx", {"expired_as": "missing"}),
+    ("telnyx", {"resource_as": "bare"}),
     ("telnyx", {"expired_lags": True}),
     ("telnyx", {"moments": "naive"}),
     ("telnyx", {"rounds_moments": True}),
@@ -106,6 +117,9 @@ HARMLESS: list[tuple[str, dict[str, Any]]] = [
     ("apinizer", {"envelope": "status"}),
     ("apinizer", {"pods": True}),
     ("apinizer", {"gateway_delay": 3.0}),
+    # A listing shows neither metadata nor that an environment has a password of its own: nobody can tell these apart.
+    ("apinizer", {"update_keeps_hidden": False}),
+    ("apinizer", {"password_reaches_all": False}),
 ]
 
 
@@ -130,7 +144,7 @@ def test_at_an_account_that_follows_the_pages_everything_holds(kind):
     found = findings(report)
     unsettled = {key for key, shown in found.items() if shown is not HOLDS}
     # No page of Vobiz's has the request for one credential; a longer password than the console takes is refused.
-    assert unsettled <= {"clock", "gets", "longer-passwords", "usernames"}, found
+    assert unsettled <= {"clock", "gets", "longer-passwords", "usernames", "shows-usage"}, found
     evidence = harness.store.evidence[KEY]
     standing = judge(harness.target.strategy, harness.account.capabilities, evidence).standing
     assert standing is Standing.PROVED
@@ -155,6 +169,23 @@ def test_a_key_without_rights_is_said_and_nothing_else_is_tried():
     _, report = checked("apinizer", permitted=False)
     assert findings(report)["key"] is DOES_NOT or findings(report)["lists"] is DOES_NOT
     assert "creates" not in findings(report)
+
+
+def test_a_listing_at_another_path_is_said_before_anything_is_written():
+    harness, report = checked("vobiz", listing_path="credentials")
+    assert findings(report)["lists"] is DOES_NOT
+    assert "404" in by_key(report)["lists"].evidence
+    assert "creates" not in findings(report)
+    assert {one.method for one in report.exchanges} == {"GET"}
+    assert harness.audit.records == []
+
+
+def test_a_password_that_is_made_there_and_not_shown_disproves_replace():
+    harness, report = checked("telnyx", passwords_masked="everywhere", changes_masked=True)
+    assert findings(report)["creates"] is DOES_NOT
+    standing = judge(Strategy.REPLACE, harness.account.capabilities, report.evidence)
+    assert standing.standing is Standing.DISPROVED
+    assert "Telnyx does not show the password that it generated" in standing.why
 
 
 def test_only_what_a_trunk_names_is_let_in_where_a_published_one_shows_it():
@@ -191,7 +222,7 @@ def test_a_check_that_is_killed_anywhere_is_cleaned_up_by_the_next(kind):
     # Between an effect and the next one nothing changes, and reading leaves nothing.
     labels = enumerate(points.passed, 1)
     boundaries = [number for number, label in labels if label.startswith("after ") and " GET " not in label]
-    assert len(boundaries) > 8
+    assert len(boundaries) > 5
     for number in boundaries:
         harness = CheckedHarness(KINDS[kind])
         passwords = {
