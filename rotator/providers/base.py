@@ -1,11 +1,13 @@
 """The base of all adapters: refuses verbs that a kind of credential lacks, and proves SIP passwords by SIP."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import ClassVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.evidence import Assumption
 from rotator.core.model import Attachment, Capabilities, Credential, Proof
 from rotator.core.selection import ListedCredential
 from rotator.core.usage_rules import Usage
@@ -32,6 +34,8 @@ class CredentialKind(ABC):
     """The model of its section in the configuration; `type` there selects this kind."""
     not_offered: ClassVar[str]
     """The reason for refusing a verb that is not overridden."""
+    first_forms: Mapping[str, Assumption] = MappingProxyType({})
+    """See `ports.Provider`; by the verb of the requests."""
 
     def __init__(self, options: AccountOptions, http: Http, randomness: Randomness) -> None:
         """Prepares the adapter without connecting. The options are of `options_model`, with their secrets read."""

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.evidence import Assumption
 from rotator.core.model import Attachment, Capabilities, Credential, Proof
 from rotator.core.passwords import PasswordRules
 from rotator.core.secret import Secret
@@ -69,6 +70,7 @@ class FakeProvider:
         self.capabilities = capabilities
         self.longest_call = timedelta(seconds=20)
         self.identity = f"identity of {account}"
+        self.first_forms: dict[str, Assumption] = {}
         self.credentials: dict[str, FakeCredential] = {}
         self.points = CrashPoints()
         self.faults: dict[str, list[FakeFault]] = {}  # by verb, one for each further call
