@@ -49,6 +49,10 @@ class AuditVerb(_DescribedWord):
     WITHDRAW_REQUEST = "withdraw_request", "Somebody took a request back before anything had begun."
     DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out."
     REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
+    CHECK_USAGE = (
+        "check_usage",
+        "It was asked whether devices still log in with a replaced credential, and the answer is another than before.",
+    )
     EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."
     LIFT_END = "lift_end", "The provider was told not to end a replaced credential that devices still need."
     DISABLE = "disable", "The provider was asked to disable a replaced credential."

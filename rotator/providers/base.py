@@ -8,6 +8,7 @@ from typing import ClassVar
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Attachment, Capabilities, Credential, Proof
 from rotator.core.selection import ListedCredential
+from rotator.core.usage_rules import Usage
 from rotator.ports import Randomness
 from rotator.providers.http.calls import HttpCall
 from rotator.providers.http.client import Http
@@ -95,6 +96,10 @@ class CredentialKind(ABC):
         return self._not_offered
 
     def attach(self, credential: Credential, to: Sequence[Attachment]) -> Answer[None]:  # noqa: ARG002
+        """Not offered."""
+        return self._not_offered
+
+    def usage(self, credential: Credential) -> Answer[Usage]:  # noqa: ARG002
         """Not offered."""
         return self._not_offered
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from core_facts import ATTEMPT, ENTRY, IN_PLACE, OLD, REQUEST, TARGET
 
+from rotator.core.age_limit import AgeLimit
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Counts, Ended, EndedBy, Phase, Target, TargetState, Verification
 from rotator.core.schedule import Every
@@ -59,7 +60,13 @@ def any_state(draw: random.Random, name: str, now: datetime) -> TargetState:
 
 def any_target(draw: random.Random, name: str) -> Target:
     days = draw.choice([1, 90])
-    policy = replace(TARGET.policy, name=f"p{days}", schedule=Every(days * DAY), verify=draw.choice([None, DAY]))
+    policy = replace(
+        TARGET.policy,
+        name=f"p{days}",
+        schedule=Every(days * DAY),
+        verify=draw.choice([None, DAY]),
+        age_limit=draw.choice([None, AgeLimit(3 * DAY, DAY)]),
+    )
     return replace(TARGET, name=name, account=draw.choice("ab"), policy=policy, removed=draw.random() < 0.1)
 
 
