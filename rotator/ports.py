@@ -55,6 +55,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def host(self) -> str:
+        """Where devices log in: a SIP host or a gateway's URL. Empty if the account does not tell, or it differs."""
+        ...
+
+    @property
     def longest_call(self) -> timedelta:
         """The longest time that a method takes, with retries and waiting for the rate limiter."""
         ...

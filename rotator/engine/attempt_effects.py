@@ -81,7 +81,8 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
     attempt_id, credential = new_attempt_id(caller.randomness.choice), action.credential
     if action.request.purpose is Purpose.ROTATE:
         provider = caller.providers[credential.account]
-        credential = replace(credential, attempt=attempt_id, identity=provider.identity)
+        host = provider.host or credential.host
+        credential = replace(credential, attempt=attempt_id, identity=provider.identity, host=host)
         if not provider.capabilities.generates_password:
             choice = caller.randomness.choice
             username = credential.username or new_username(session.target, choice)
