@@ -20,6 +20,7 @@ from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
+from rotator.core.usage_rules import Usage
 from rotator.core.waves import Wave
 
 
@@ -106,6 +107,10 @@ class Provider(Protocol):
         """
         ...
 
+    def usage(self, credential: Credential) -> Answer[Usage]:
+        """Returns whether devices are logged in with the credential. Called only if `capabilities.shows_usage`."""
+        ...
+
     def expire(self, credential: Credential, at: datetime) -> Answer[None]:
         """Tells the provider to end the credential at `at` by itself. Called only if `capabilities.expires`."""
         ...
@@ -120,6 +125,30 @@ class Provider(Protocol):
 
     def prove(self, credential: Credential) -> Answer[Proof]:
         """Proves that the provider accepts the credential, and returns the evidence; `Retry(NOT_YET)` if not yet."""
+        ...
+
+    def log_in(self, credential: Credential) -> Answer[Proof]:
+        """Tries the password where devices log in, and nothing else. Called only if the proof tries the password.
+
+        `Done`: it is let in. `Retry(NOT_YET)`: the username or the password is refused. Anything else shows neither.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UsageQuestion:
+    """Whether devices still use a replaced credential of a target."""
+
+    target: str
+    credential: Credential
+    published: Credential | None  # what they should use instead
+
+
+class UsageSource(Protocol):
+    """Something that knows who is logged in, other than the provider. It ends within seconds, and never raises."""
+
+    def ask(self, question: UsageQuestion) -> Answer[Usage]:
+        """Returns whether devices still use the credential; anything but `Done` means that it cannot say."""
         ...
 
 
@@ -219,6 +248,13 @@ class Store(PaceBook, Protocol):
 
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Reads the consumer document. Raises StoreError."""
+        ...
+
+    def read_acknowledgement(self, path: str) -> tuple[str, ...]:
+        """Reads what devices say that they use: the text under each key of a document of theirs. Empty without one.
+
+        Raises StoreError.
+        """
         ...
 
     def check_publishable(self, path: str) -> None:
@@ -345,3 +381,5 @@ CALL_TERMS: ContextVar[CallTerms] = ContextVar("call_terms", default=CallTerms()
 
 Providers = Mapping[str, Provider]
 """The provider accounts by their name in the configuration."""
+UsageSources = Mapping[str, UsageSource]
+"""What else can be asked who is logged in, by its name in the configuration."""

@@ -26,6 +26,7 @@ class MemoryStore:
         self.processes = Processes()
         self.waves: dict[str, Wave] = {}
         self.paces: dict[str, AccountPace] = {}
+        self.acknowledgements: dict[str, dict[str, str]] = {}  # by path: what each device says that it uses
         self.points = CrashPoints()
         self.unpublishable: set[str] = set()
         self.deletes_after: timedelta | None = None  # the mount's `delete_version_after`
@@ -126,6 +127,11 @@ class MemoryStore:
         self._fail()
         self._end_what_ends(path)
         return self.consumers.get(path, ConsumerDocument(0, exists=False))
+
+    def read_acknowledgement(self, path: str) -> tuple[str, ...]:
+        """Returns what devices said."""
+        self._fail()
+        return tuple(self.acknowledgements.get(path, {}).values())
 
     def check_publishable(self, path: str) -> None:
         """Raises StoreDenied for the paths in `unpublishable`."""

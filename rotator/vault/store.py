@@ -153,6 +153,11 @@ class VaultStore:
             written_at=document.written_at,
         )
 
+    def read_acknowledgement(self, path: str) -> tuple[str, ...]:
+        """Reads the text under each key of a document that devices write; nothing without one. Raises StoreError."""
+        document = self._kv.read("read_acknowledgement", path)
+        return tuple(value for value in (document.data or {}).values() if isinstance(value, str))
+
     def expect_publishing(self, paths: Iterable[str]) -> None:
         """Names the paths of all consumer documents, so that one request can ask for the rights on many of them."""
         self._rights.expect(paths)
