@@ -343,8 +343,8 @@ class Timer(Clock, Protocol):
 class Randomness(Protocol):
     """A source of passwords, ids and spread. Only the composition root creates a real one."""
 
-    def choice(self, characters: str) -> str:
-        """Draws one character uniformly, cryptographically strong."""
+    def text(self, characters: str, length: int) -> str:
+        """Draws a text of so many of these characters, uniformly among all, cryptographically strong."""
         ...
 
     def fraction(self) -> float:
