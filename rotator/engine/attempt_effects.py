@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, ledger, moves
+from rotator.core import advance, attempt_ends, ends, moves
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
@@ -16,7 +16,6 @@ from rotator.core.model import Attempt, Credential, Phase, Proof, Purpose, Strat
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
 from rotator.core.verification import longest_asked
-from rotator.core.waves import after_slot
 from rotator.engine.first_passwords import unprovable
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
@@ -26,43 +25,6 @@ from rotator.ports import Conflict, Provider, StoreDenied
 _AFTER_PUT_BACK = timedelta(hours=6)
 _TAKEN = "taken for set, as the provider said, since nobody could be asked in an emergency"
 _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
-
-
-def draw_due_time(caller: ProviderCaller, session: Session) -> None:
-    """Draws the time of the next rotation."""
-    fraction, now, target = caller.randomness.fraction(), session.clocks().earliest, session.target
-    drawn = advance.after_draw(session.state, target, now, fraction)
-    if drawn.next_rotation is not None and drawn.next_rotation <= now:
-        slot = caller.waves.slot(target, now)
-        drawn = after_slot(drawn, target.policy, slot, fraction) if slot is not None else drawn
-    session.note(drawn)
-
-
-def take_claim(session: Session) -> None:
-    """Takes the claim, or renews it."""
-    if session.holds_claim:  # it is about to expire, and no call was lost in between
-        session.write(session.state)
-    else:
-        session.write_claimed(advance.after_claim(session.state, session.new_claim()))
-    session.read_consumer()  # an effect depends on the consumer document of now, not of before
-
-
-def look_up(caller: ProviderCaller, session: Session, action: do.LookUp) -> None:
-    """Looks a credential up in the provider's listing."""
-    account = action.wanted.account
-    answer = caller.ask(account, ProviderVerb.FIND, lambda provider: provider.find(action.wanted))
-    if isinstance(answer, Done):
-        identity = caller.providers[account].identity
-        session.remember_lookup(action.wanted, tuple(replace(found, identity=identity) for found in answer.value))
-        return
-    state = session.state
-    later = caller.next_try(state.failures + 1, answer, obeyed=longest_asked(state))
-    if action.entry is not None:
-        session.write(ledger.after_postponement(state, action.entry, message_of(answer), later))
-    elif state.attempt is not None:
-        session.write(advance.after_setback(state, message_of(answer), later, uncertain=True))
-    else:
-        session.write(advance.after_delay(state, message_of(answer), later))
 
 
 def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
@@ -83,14 +45,15 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
         later = caller.next_try(session.state.failures + 1)
         session.write(advance.after_delay(session.state, problem, later))
         return
-    attempt_id, credential = new_attempt_id(caller.randomness.choice), action.credential
+    attempt_id, credential = new_attempt_id(caller.randomness.text), action.credential
     if action.request.purpose is Purpose.ROTATE:
         provider = caller.providers[credential.account]
-        credential = replace(credential, attempt=attempt_id, identity=provider.identity)
+        host = provider.host or credential.host
+        credential = replace(credential, attempt=attempt_id, identity=provider.identity, host=host)
         if not provider.capabilities.generates_password:
-            choice = caller.randomness.choice
-            username = credential.username or new_username(session.target, choice)
-            password = generate(session.target.policy.password, choice)
+            draw = caller.randomness.text
+            username = credential.username or new_username(session.target, draw)
+            password = generate(session.target.policy.password, draw)
             made_at = session.clocks().latest
             credential = replace(credential, username=username, password=password, made_at=made_at)
     caller.intend(AuditVerb.STAGE, session.target, credential, **action.request.origin.facts)
@@ -270,7 +233,8 @@ def close(caller: ProviderCaller, session: Session) -> None:
     replaced = attempt.predecessor and caller.providers.get(attempt.predecessor.account)
     if replaced and replaced.capabilities.expires:
         closed = replace(closed, claim=state.claim)  # the provider is told the predecessor's end at once
-    session.write(closed)
+    tries = caller.tries_ended(attempt.staged.account)
+    session.write(ends.after_replacing(closed, attempt, now, tries=tries))
     facts = attempt.origin.facts | {"proof": attempt.proof}
     nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
     detail = nothing if attempt.predecessor is None else ""

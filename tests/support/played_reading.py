@@ -15,7 +15,7 @@ from rotator.core.backoff import Backoff
 from rotator.core.holding import Hold
 from rotator.core.secret import Secret
 from rotator.observe.needs import Need, needs
-from rotator.observe.target_figures import TargetSnapshot, max_age
+from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import BLOCKED, state_word
 
 ALERTS = {
@@ -143,7 +143,7 @@ class ReadingPlayer:
         if harness.target.name not in harness.store.states:
             return
         state, target = harness.state, harness.target
-        seen = TargetSnapshot(target, state, max_age(target.policy), now, hold)
+        seen = TargetSnapshot(target, state, now, hold)
         words: set[str] = {ALERTS[need] for need, since in needs(seen) if since < now}
         if hold is not None and BLOCKED.get(hold.reason, "idle_in_overlap") != "idle_in_overlap":
             words.add("RotatorTargetBlocked")

@@ -114,7 +114,7 @@ class ApinizerCredentials(CredentialKind):
         item = self._listing.entry(call, credential)
         if not isinstance(item, Done):
             return item
-        random_password = generate(_RANDOM, self._randomness.choice)
+        random_password = generate(_RANDOM, self._randomness.text)
         answer = self._update(call, "disable", item.value, random_password, enabled=False)
         answer = self._read_back(call, credential, enabled=False) if isinstance(answer, Done) else answer
         return Done(None, _MAY_DROP) if isinstance(answer, Done) else answer
@@ -161,6 +161,11 @@ class ApinizerCredentials(CredentialKind):
     def can_prove(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
         """Asks the gateway without a password."""
         return self._gateway.asks(self._http.call().left)
+
+    def log_in(self, credential: Credential) -> Answer[Proof]:
+        """Tries the password at the gateway."""
+        call = self._http.call()
+        return self._gateway.accepts(credential, call.left) or Retry(Wait.DOUBTFUL, "no gateway asks for a password")
 
     def _granted(
         self, call: HttpCall, created: Credential, access: tuple[AccessGrant, ...], done: str
