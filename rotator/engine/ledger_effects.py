@@ -9,7 +9,7 @@ from rotator.core import ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Credential, Cutoff, LedgerEntry
+from rotator.core.model import Credential, Cutoff, Ending, LedgerEntry
 from rotator.core.passwords import generate
 from rotator.core.secret import Secret
 from rotator.engine.attachment_effects import still_named
@@ -99,21 +99,23 @@ def overwrite(caller: ProviderCaller, session: Session, action: do.Overwrite) ->
 def _after_cutoff(
     caller: ProviderCaller, session: Session, entry: LedgerEntry, answer: Answer[Any], *, overwrites: bool = False
 ) -> None:
-    """Records that the credential is no longer accepted, or takes the next way to that in an emergency.
+    """Records that the credential is no longer accepted, or takes the next way to that where this one is closed.
 
-    A standing credential of `alternating` that leaked is deleted as well if nothing else is left: the next rotation
-    creates it again.
+    In an emergency that is at once, and a standing credential of `alternating` that leaked is deleted as well if
+    nothing else is left: the next rotation creates it again. Otherwise what cannot be disabled is deleted once its
+    quarantine would be over: until then it may be needed again, and the right may come.
     """
     can, state = caller.providers[entry.credential.account].capabilities, session.state
-    impossible = entry.compromised and not entry.cut_off and _is_impossible(entry, answer)
+    impossible = not entry.cut_off and _is_impossible(entry, answer)
+    over = entry.ending is Ending.DELETE and entry.ends_at <= session.clocks().earliest
     if isinstance(answer, Done):
         after = ledger.after_overwrite if overwrites else ledger.after_disable
         session.write(after(state, entry, session.clocks().latest))
     elif _was_refused(answer, Refusal.NOT_FOUND):
         session.write(ledger.after_removal(state, entry, deleted=False))
-    elif impossible and entry.cutoff is Cutoff.DISABLE and can.sets_password:
+    elif impossible and entry.compromised and entry.cutoff is Cutoff.DISABLE and can.sets_password:
         session.write(ledger.after_new_password(state, entry, _new_password(caller, session), Cutoff.OVERWRITE))
-    elif impossible and can.deletes:
+    elif impossible and can.deletes and (entry.compromised or over):
         session.write(ledger.after_no_cutoff(state, entry, message_of(answer)))
     else:
         _postpone(caller, session, entry, answer)
