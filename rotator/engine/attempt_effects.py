@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, ledger, moves
+from rotator.core import advance, attempt_ends, ends, ledger, moves
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
@@ -78,14 +78,15 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
         later = caller.next_try(session.state.failures + 1)
         session.write(advance.after_delay(session.state, str(error), later))
         return
-    attempt_id, credential = new_attempt_id(caller.randomness.choice), action.credential
+    attempt_id, credential = new_attempt_id(caller.randomness.text), action.credential
     if action.request.purpose is Purpose.ROTATE:
         provider = caller.providers[credential.account]
-        credential = replace(credential, attempt=attempt_id, identity=provider.identity)
+        host = provider.host or credential.host
+        credential = replace(credential, attempt=attempt_id, identity=provider.identity, host=host)
         if not provider.capabilities.generates_password:
-            choice = caller.randomness.choice
-            username = credential.username or new_username(session.target, choice)
-            password = generate(session.target.policy.password, choice)
+            draw = caller.randomness.text
+            username = credential.username or new_username(session.target, draw)
+            password = generate(session.target.policy.password, draw)
             made_at = session.clocks().latest
             credential = replace(credential, username=username, password=password, made_at=made_at)
     caller.intend(AuditVerb.STAGE, session.target, credential, **action.request.origin.facts)
@@ -262,7 +263,8 @@ def close(caller: ProviderCaller, session: Session) -> None:
     replaced = attempt.predecessor and caller.providers.get(attempt.predecessor.account)
     if replaced and replaced.capabilities.expires:
         closed = replace(closed, claim=state.claim)  # the provider is told the predecessor's end at once
-    session.write(closed)
+    tries = caller.tries_ended(attempt.staged.account)
+    session.write(ends.after_replacing(closed, attempt, now, tries=tries))
     facts = attempt.origin.facts | {"proof": attempt.proof}
     nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
     detail = nothing if attempt.predecessor is None else ""

@@ -6,9 +6,11 @@ from rotator.core import actions as do
 from rotator.engine import (
     attachment_effects,
     attempt_effects,
+    end_effects,
     in_place_effects,
     ledger_effects,
     move_effects,
+    usage_effects,
     verification_effects,
 )
 from rotator.engine.provider_caller import ProviderCaller
@@ -61,6 +63,8 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             attempt_effects.close(caller, session)
         case do.Abandon():
             attempt_effects.abandon(caller, session, action)
+        case do.CheckUsage():
+            usage_effects.check_usage(caller, session, action)
         case do.Expire():
             ledger_effects.expire(caller, session, action)
         case do.LiftEnd():
@@ -73,5 +77,7 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             ledger_effects.delete(caller, session, action)
         case do.Forget():
             ledger_effects.forget(caller, session, action)
+        case do.TryEnded():
+            end_effects.try_ended(caller, session, action)
         case _:
             assert_never(action)

@@ -111,7 +111,7 @@ class ApinizerCredentials(CredentialKind):
         item = self._listing.entry(call, credential)
         if not isinstance(item, Done):
             return item
-        random_password = generate(_RANDOM, self._randomness.choice)
+        random_password = generate(_RANDOM, self._randomness.text)
         answer = self._update(call, "disable", item.value, random_password, enabled=False)
         return self._read_back(call, credential, enabled=False) if isinstance(answer, Done) else answer
 
@@ -153,6 +153,11 @@ class ApinizerCredentials(CredentialKind):
         if item.value.expired(self._http.clock.now()):
             return Refused(Refusal.EXPIRED, "its expireDate has passed: set a later one in the console")
         return Done(Proof(f"listed and enabled; {reason}", tries_password=False))
+
+    def log_in(self, credential: Credential) -> Answer[Proof]:
+        """Tries the password at the gateway."""
+        call = self._http.call()
+        return self._gateway.accepts(credential, call.left) or Retry(Wait.DOUBTFUL, "no gateway asks for a password")
 
     def _granted(
         self, call: HttpCall, created: Credential, access: tuple[AccessGrant, ...], done: str

@@ -121,15 +121,22 @@ def test_a_provider_that_disables_by_setting_a_password_gets_one_that_is_stored_
     bench = SingleEffect(TargetState("office", ledger=(ADOPTED, OTHER)), UNSUPPORTED)
     stored, other = bench.carry_out(Disable(ADOPTED)).ledger
     assert other == OTHER
-    assert stored == replace(ADOPTED, credential=replace(OLD, password=stored.credential.password))
+    assert stored == replace(ADOPTED, credential=replace(OLD, password=stored.credential.password), is_random=True)
     assert meets(stored.credential.password, bench.session.target.policy.password)
     assert bench.session.holds_claim
+
+
+def test_what_cannot_be_disabled_although_its_password_is_known_gets_a_random_one():
+    bench = SingleEffect(TargetState("office", ledger=(ENTRY,)), UNSUPPORTED)
+    (stored,) = bench.carry_out(Disable(ENTRY)).ledger
+    assert stored.cutoff is Cutoff.OVERWRITE
+    assert stored.credential.password != ENTRY.credential.password
 
 
 @pytest.mark.parametrize(
     ("entry", "capabilities", "answer"),
     [
-        (ENTRY, CHOSEN, UNSUPPORTED),  # it has a password
+        (ENTRY, replace(CHOSEN, sets_password=False), UNSUPPORTED),
         (ADOPTED, replace(CHOSEN, sets_password=False), UNSUPPORTED),
         (ADOPTED, CHOSEN, Refused(Refusal.INVALID, "no")),
     ],
