@@ -9,7 +9,7 @@ from rotator.core import ends, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Credential, Cutoff, EndedBy, LedgerEntry
+from rotator.core.model import Credential, Cutoff, EndedBy, Ending, LedgerEntry
 from rotator.core.passwords import generate
 from rotator.core.secret import Secret
 from rotator.core.usage import in_words
@@ -105,10 +105,13 @@ def _after_cutoff(
 
     What cannot be disabled gets a random password; an emergency does not wait for that to be certain. A standing
     credential of `alternating` that leaked is deleted as well if nothing else is left: the next rotation creates it
-    again.
+    again. Anything else is deleted once its quarantine would be over: until then it may be needed again, and the right
+    to disable it may come.
     """
     can, state = caller.providers[entry.credential.account].capabilities, session.state
-    impossible = not entry.cut_off and _is_impossible(entry, answer)
+    in_vain = not entry.cut_off and _is_in_vain(entry, answer)
+    needs_password = entry.compromised or _was_refused(answer, Refusal.UNSUPPORTED)
+    over = entry.ending is Ending.DELETE and entry.ends_at <= session.clocks().earliest
     if isinstance(answer, Done):
         after = ledger.after_overwrite if overwrites else ledger.after_disable
         now, by = session.clocks().latest, EndedBy.OVERWRITTEN if overwrites else EndedBy.DISABLED
@@ -116,18 +119,18 @@ def _after_cutoff(
         session.write(ends.after_end(after(state, entry, now), entry, by, now, tries=tries))
     elif _was_refused(answer, Refusal.NOT_FOUND):
         session.write(ledger.after_removal(state, entry, deleted=False))
-    elif impossible and entry.cutoff is Cutoff.DISABLE and can.sets_password:
+    elif in_vain and needs_password and entry.cutoff is Cutoff.DISABLE and can.sets_password:
         session.write(ledger.after_new_password(state, entry, _new_password(caller, session), Cutoff.OVERWRITE))
-    elif impossible and entry.compromised and can.deletes:
+    elif in_vain and can.deletes and (entry.compromised or over):
         session.write(ledger.after_no_cutoff(state, entry, message_of(answer)))
     else:
         _postpone(caller, session, entry, answer)
 
 
-def _is_impossible(entry: LedgerEntry, answer: Answer[Any]) -> bool:
-    """True if trying the same again is in vain. In an emergency a right may be missing, or any refusal come thrice."""
-    if not entry.compromised or not isinstance(answer, Refused) or answer.why is Refusal.AUTHENTICATION:
-        return _was_refused(answer, Refusal.UNSUPPORTED)
+def _is_in_vain(entry: LedgerEntry, answer: Answer[Any]) -> bool:
+    """True if trying the same again is in vain. Another refusal has to come several times in a row."""
+    if not isinstance(answer, Refused) or answer.why is Refusal.AUTHENTICATION:
+        return False
     return answer.why in (Refusal.UNSUPPORTED, Refusal.PERMISSION) or entry.failures >= _IN_VAIN
 
 
