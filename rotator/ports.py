@@ -17,6 +17,7 @@ from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Attachment, Capabilities, Credential, Proof, TargetState
 from rotator.core.pace import AccountPace, Moment
+from rotator.core.pauses import Pauses
 from rotator.core.processes import Processes
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
@@ -215,6 +216,14 @@ class Store(PaceBook, Protocol):
 
     def write_wave(self, account: str, wave: Wave) -> None:
         """Writes an account's slots over the version before. Raises StoreError."""
+        ...
+
+    def read_pauses(self) -> Pauses:
+        """Reads what is paused; with a problem if the document was deleted or is not of our form. Raises StoreError."""
+        ...
+
+    def write_pauses(self, pauses: Pauses) -> None:
+        """Writes what is paused over the version before. Raises StoreError."""
         ...
 
     def read_consumer(self, path: str) -> ConsumerDocument:

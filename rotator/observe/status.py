@@ -11,8 +11,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * `next`: the name to ask for the next page with (`after`); null if this is the last one.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
   `published`, `age_seconds`, `max_age_seconds`, `last_rotation`, `next_rotation`, `attempt`, `ledger`, `failures`,
-  `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`, `verification`, `former_paths`.
-* `state`: `never rotated`, `idle`, `rotating`, `failing`, `retired` or `blocked`.
+  `back_off_until`, `last_error`, `waiting`, `pauses`, `request`, `claim`, `counts`, `verification`, `former_paths`.
+* `state`: `never rotated`, `idle`, `paused`, `rotating`, `failing`, `retired` or `blocked`.
 * `published`: `account`, `id`, `username`, `attempt`, `since` (when it was published, perhaps again), `made_at` (when
   its password was made; `age_seconds` counts from then).
 * `next_rotation`: `at`, `why`.
@@ -22,6 +22,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
   `overwritten_at` (it got a random password instead), `ends_at`, `undo_until` (null if it cannot be undone),
   `undo_refused` (why not), `overdue`, `failures`, `note`.
 * `waiting`: `reason`, `message`, `until`; null until the first look at the target.
+* of each entry of `pauses` (what holds the target): `kind` (`paused` or `blackout`), `until`, `holds` (`changes` or
+  `rotations`), `why` (in words, with who paused it).
 * `request`: `purpose`, `requested_by`, `reason`, `at`, `compromised`, `take_over`.
 * `claim`: `holder`, `until`, `ours`.
 * `verification`, of what is published: `at` (of the last proof), `accepted`, `proof` (or why it was not accepted),
@@ -40,9 +42,11 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from rotator.core.clocks import Clocks
+from rotator.core.freezes import freezes
 from rotator.core.holding import Hold
 from rotator.core.left_over import is_empty, orphans
 from rotator.core.model import Attempt, Capabilities, Claim, Credential, LedgerEntry, Request, Target, TargetState
+from rotator.core.pauses import Pauses
 from rotator.core.undo import UndoCandidate, UndoImpossible, undo_candidate, undo_refusal
 from rotator.observe.audit import AuditStatus
 from rotator.observe.fleet import KnownFleet
@@ -64,6 +68,7 @@ class Surroundings:
     holds: Mapping[str, Hold] = field(default_factory=dict)  # by target: the result of its last look
     audit: AuditStatus | None = None
     vault_now: datetime | None = None
+    pauses: Pauses = field(default_factory=Pauses)
     selections: JsonObject = field(default_factory=dict)  # by provider account: what its last listing showed
 
 
@@ -143,6 +148,7 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         "back_off_until": _time(state.not_before),
         "last_error": state.last_error or None,
         "waiting": _hold(hold),
+        "pauses": _pauses(target, now, around),
         "request": _request(state.request),
         "claim": _claim(state.claim, now, around.holder),
         "counts": _counts(state),
@@ -259,6 +265,19 @@ def _entry(entry: LedgerEntry, candidate: UndoCandidate | None, now: datetime, a
 
 def _hold(hold: Hold | None) -> JsonObject | None:
     return {"reason": hold.reason.value, "message": hold.message, "until": _time(hold.until)} if hold else None
+
+
+def _pauses(target: Target, now: datetime, around: Surroundings) -> list[JsonObject]:
+    found = freezes(target, around.pauses, Clocks(now, around.vault_now or now))
+    return [
+        {
+            "kind": freeze.reason.value,
+            "until": _time(freeze.until),
+            "holds": freeze.extent.value,
+            "why": freeze.words,
+        }
+        for freeze in found.in_force
+    ]
 
 
 def _request(request: Request | None) -> JsonObject | None:
