@@ -63,7 +63,7 @@ def status(
       retired                                                     the state in the table
       due, requested, open, held, retiring                        what goes on
       overdue, first_rotation_late, paused_long, devices_out, refused, keeps_failing,
-      attempt_stays_open, retirement_overdue, unverified,
+      attempt_stays_open, retirement_overdue, ended_still_accepted, unverified,
       in_the_future                                               what alerts tell of
       orphan                                                      left of removed targets
 

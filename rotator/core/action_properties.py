@@ -27,6 +27,7 @@ from rotator.core.actions import (
     Settle,
     Stage,
     TakeClaim,
+    TryEnded,
     Verify,
     Withdraw,
 )
@@ -82,7 +83,7 @@ def touched_by(action: Action) -> Credential | None:
             return action.entry.credential
         case DrawDueTime() | TakeClaim() | LookUp() | Stage() | Drop() | Forget():
             return None
-        case Verify() | DrawVerification() | Repair():
+        case Verify() | DrawVerification() | Repair() | TryEnded():
             return None
         case Attach() | Settle() | Prove() | Publish() | Close() | Abandon():
             return None

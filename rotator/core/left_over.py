@@ -34,7 +34,8 @@ class Orphan:
 
 def is_empty(state: TargetState) -> bool:
     """True if nothing is left of a target."""
-    return state.published is None and state.attempt is None and not state.ledger and not state.former_paths
+    nothing_open = state.published is None and state.attempt is None and not state.ended
+    return nothing_open and not state.ledger and not state.former_paths
 
 
 def left_over(state: TargetState) -> Target | None:
@@ -51,7 +52,7 @@ def left_over(state: TargetState) -> Target | None:
 def _account(state: TargetState) -> str:
     known = [state.attempt.staged] if state.attempt is not None else []
     known += [state.published] if state.published is not None else []
-    known += [entry.credential for entry in state.ledger]
+    known += [entry.credential for entry in state.ledger] + [ended.credential for ended in state.ended]
     return known[0].account if known else ""
 
 

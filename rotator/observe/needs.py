@@ -24,6 +24,7 @@ class Need(StrEnum):
     KEEPS_FAILING = "keeps_failing"
     STAYS_OPEN = "attempt_stays_open"
     RETIREMENT_OVERDUE = "retirement_overdue"
+    STILL_ACCEPTED = "ended_still_accepted"  # what was ended
     UNVERIFIED = "unverified"
     NOT_LOOKED_AT = "not_looked_at"
     IN_THE_FUTURE = "in_the_future"  # the stored times
@@ -57,6 +58,8 @@ def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
     retiring = [entry for entry in state.ledger if not entry.stays_enabled]
     if retiring and seen.freezes.of_retirements is None:
         yield Need.RETIREMENT_OVERDUE, min(map(overdue_from_entry, retiring))
+    if any(ended.accepted for ended in state.ended):
+        yield Need.STILL_ACCEPTED, ALWAYS
     if not seen.has_left:
         yield from _of_the_schedule(seen)
 

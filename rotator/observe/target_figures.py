@@ -107,6 +107,7 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
     "rotator_retirement_overdue": lambda seen, now: float(
         sum(overdue(entry, now) for entry in seen.state.ledger) if seen.freezes.of_retirements is None else 0
     ),
+    "rotator_ended_still_accepted": lambda seen, _: float(sum(ended.accepted > 0 for ended in seen.state.ended)),
 }
 
 
@@ -116,6 +117,7 @@ OF_REMOVED = (
     "rotator_attempt_open_timestamp_seconds",
     "rotator_target_devices_out",
     "rotator_retirement_overdue",
+    "rotator_ended_still_accepted",
 )
 
 
