@@ -27,6 +27,8 @@ from rotator.core.blackouts import Blackout, Extent, end_after, longest_stretch
 from rotator.core.clocks import Clocks
 from rotator.core.decide import decide
 from rotator.core.facts import Facts
+from rotator.core.forecast import forecast
+from rotator.core.forecast_events import ForecastEvent
 from rotator.core.freezes import Freezes, freezes
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import FormerPath, Listed, Target, Verification
@@ -275,3 +277,30 @@ def test_the_document_has_bounds():
         many = many.without(Scope(account="a0"), now).with_pause(one, now).without(one.scope, now)
     assert sum(len(pause.scope.targets) for pause in many.entries) <= MOST_NAMES
     assert len(many.entries) <= 2 * MOST_PAUSES
+
+
+def rotation(known: Facts) -> ForecastEvent:
+    return next(event for event in forecast(known).events if event.what == "rotation")
+
+
+def test_the_plan_puts_a_rotation_after_what_holds_it():
+    """After a pause of now, and after a blackout of the future; a retirement as well, if that is held."""
+    due = NOW + 5 * DAY
+    freeze = Blackout(due - DAY, due + 3 * DAY, "end of the year")
+    frozen = replace(TARGET, policy=replace(POLICY, blackouts=(freeze,)))
+
+    assert rotation(facts(state_next_rotation=due)).at == due
+    assert rotation(facts(frozen, state_next_rotation=due)).at == freeze.end
+    assert "spread after it" in rotation(facts(frozen, state_next_rotation=due)).why
+    assert rotation(paused(state_next_rotation=NOW)).at == FLEET.until
+    ends = {}
+    for extent in Extent:
+        policy = replace(POLICY, blackouts=(replace(freeze, extent=extent),))
+        known = facts(replace(TARGET, policy=policy), state_ledger=(replace(ENTRY, disable_at=due),))
+        ends[extent] = forecast(known).events[0].at
+    assert ends == {Extent.CHANGES: freeze.end, Extent.ROTATIONS: due}
+
+
+def test_the_plan_says_what_a_pause_means_now():
+    """In the words of the hold."""
+    assert "PBX is being replaced" in forecast(paused(state_next_rotation=NOW - HOUR)).waits_for
