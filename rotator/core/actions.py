@@ -30,6 +30,7 @@ class Step(StrEnum):
     CLOSE = "close"
     UNDO = "undo"  # the attempt that is closed was an undo
     ABANDON = "abandon"
+    CHECK_USAGE = "check_usage"
     EXPIRE = "expire"
     LIFT_END = "lift_end"
     DISABLE = "disable"
@@ -211,6 +212,15 @@ class Abandon:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckUsage:
+    """Asks whether devices still log in with a replaced credential. It needs no claim: it changes nothing."""
+
+    step: ClassVar = Step.CHECK_USAGE
+    entry: LedgerEntry
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Expire:
     """Tells the provider to end a replaced credential by itself when its overlap ends."""
 
@@ -292,6 +302,7 @@ Action: TypeAlias = (
     | Withdraw
     | Close
     | Abandon
+    | CheckUsage
     | Expire
     | LiftEnd
     | Disable

@@ -49,6 +49,10 @@ class AuditVerb(_DescribedWord):
     WITHDRAW_REQUEST = "withdraw_request", "Somebody took a request back before anything had begun."
     DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out."
     REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
+    CHECK_USAGE = (
+        "check_usage",
+        "It was asked whether devices still log in with a replaced credential, and the answer is another than before.",
+    )
     EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."
     LIFT_END = "lift_end", "The provider was told not to end a replaced credential that devices still need."
     DISABLE = "disable", "The provider was asked to disable a replaced credential."
@@ -77,6 +81,10 @@ class AuditVerb(_DescribedWord):
     RENAME = "rename", "Everything that was known of `renamed_from` was moved to this target's state document."
     ADOPT = "adopt", "A credential that is in use and that the state document did not know was taken up as published."
     LOAD_CONFIGURATION = "load_configuration", "The daemon read its configuration, at start or on SIGHUP."
+    CHECK_PROVIDER = (
+        "check_provider",
+        "`rotator check-provider` worked on a scratch or expendable credential; `effect` says how, or that it ended.",
+    )
     CLOCK_JUMP = "clock_jump", "The wall clock was set, by `seconds`."
     START = "start", "The first record of a process: who it is to Vault, and its user on the machine."
     LINES_LOST = (

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from rotator.core import usage
 from rotator.core.action_properties import NEEDS_CLAIM
 from rotator.core.actions import Decision, DrawDueTime, TakeClaim
 from rotator.core.continuation import continue_attempt
@@ -54,9 +55,12 @@ def _next_change(facts: Facts, holds: Iterable[Hold]) -> datetime | None:
     shared = [state.not_before, state.verify_at, *(entry.not_before for entry in state.ledger)]
     shared += [former.not_before for former in state.former_paths]
     shared += [moment for ended in state.ended for moment in due_times(facts, ended)]
+    asked = [usage.moments(facts.target.policy, entry) for entry in state.ledger]
+    shared += [again for again, _ in asked]
     by_both: list[datetime | None] = [freeze.until for freeze in facts.freezes.in_force]
     by_both += [state.next_rotation, *(former.until for former in state.former_paths)]
     by_both += [moment for entry in state.ledger for moment in (entry.disable_at, entry.ends_at)]
+    by_both += [ends for _, ends in asked]
     later = [
         moment + (facts.now - now)
         for now, moments in ((facts.now, own), (clocks.vault, shared), (clocks.earliest, by_both))

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, drift, ledger, moves, verification
+from rotator.core import advance, attempt_ends, drift, ledger, moves, usage, verification
 from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import decide
@@ -25,6 +25,7 @@ from rotator.core.forecast_events import (
 from rotator.core.holding import Hold
 from rotator.core.model import Credential, Purpose, Strategy, Target, TargetState
 from rotator.core.secret import Secret
+from rotator.core.usage_rules import Sighting
 
 _MOST_STEPS = 60
 _NEW = "(new)"
@@ -92,6 +93,8 @@ class _PaperRun:
                 self._prove(action)
             case do.Move() | do.Republish() | do.Withdraw():
                 self._change_path(action)
+            case do.CheckUsage():
+                self._check_usage(action)
             case do.Expire() | do.LiftEnd() | do.Disable() | do.Overwrite() | do.Delete() | do.Forget():
                 self._retire(action)
             case _:
@@ -190,6 +193,13 @@ class _PaperRun:
             case do.Forget():
                 self._step(last_step(entry, deletes=False), "its quarantine has ended")
                 self._move(ledger.after_forget(state, entry))
+
+    def _check_usage(self, action: do.CheckUsage) -> None:
+        """Goes on as if nobody used it: an answer extends its overlap at most."""
+        what = f"ask whether devices still log in with {action.entry.label}"
+        self._step(what, f"its overlap ends; asked: {', '.join(action.sources)}")
+        nobody = Sighting(self.facts.clocks.vault, in_use=False, evidence="")
+        self._move(usage.after_usage_check(self.facts.state, action.entry, nobody))
 
     def _step(self, what: str, why: str) -> None:
         self.steps.append(ForecastStep(what, why))

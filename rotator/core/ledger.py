@@ -65,6 +65,7 @@ def end_now(
             quarantine=timedelta(),
             not_before=None,
             compromised=entry.compromised or compromised,
+            unasked=True,
             origin=origin,
         )
         if entry.credential.id is not None

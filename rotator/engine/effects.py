@@ -10,6 +10,7 @@ from rotator.engine import (
     in_place_effects,
     ledger_effects,
     move_effects,
+    usage_effects,
     verification_effects,
 )
 from rotator.engine.provider_caller import ProviderCaller
@@ -62,6 +63,8 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             attempt_effects.close(caller, session)
         case do.Abandon():
             attempt_effects.abandon(caller, session, action)
+        case do.CheckUsage():
+            usage_effects.check_usage(caller, session, action)
         case do.Expire():
             ledger_effects.expire(caller, session, action)
         case do.LiftEnd():

@@ -45,6 +45,7 @@ from rotator.ports import (
     StoreError,
     StoreUnavailable,
     Timer,
+    UsageSources,
 )
 
 _WAITS_FOR_A_PLACE = {HoldReason.PROVING, HoldReason.UNPROVED}
@@ -72,6 +73,7 @@ class Engine:
         is_dead: Callable[[str], bool] = lambda _: False,
         waves: Waves | None = None,
         pauses: PauseBook | None = None,
+        usage_sources: UsageSources | None = None,
     ) -> None:
         """Wires one engine.
 
@@ -88,6 +90,7 @@ class Engine:
             is_dead: returns True for a holder of claims that is known to be dead.
             waves: knows the fleet of each account; by default it is one of a few targets.
             pauses: knows what is paused; by default one of its own.
+            usage_sources: what a policy may ask who is logged in, beside the provider; by default nothing.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.throttles = Throttles(
@@ -103,7 +106,9 @@ class Engine:
         self._pauses = pauses or PauseBook(store, clock)
         self._waves = waves or Waves(store, clock, {})
         self.removal = Removal(store, clock, audit, self._claims, self._pauses)
-        self._caller = ProviderCaller(providers, store, clock, randomness, audit, self.throttles, limits, self._waves)
+        self._caller = ProviderCaller(
+            providers, store, clock, randomness, audit, self.throttles, limits, self._waves, usage_sources or {}
+        )
         self._at_once = replace(self._caller, raises_paced=False)  # for a person who waits for an answer
         self._steps = Steps(self._caller, self._at_once, self._facts, clock, stopping)
 

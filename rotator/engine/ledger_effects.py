@@ -12,6 +12,7 @@ from rotator.core.circuit import ProviderVerb
 from rotator.core.model import Credential, Cutoff, EndedBy, LedgerEntry
 from rotator.core.passwords import generate
 from rotator.core.secret import Secret
+from rotator.core.usage import in_words
 from rotator.engine.attachment_effects import still_named
 from rotator.engine.provider_caller import ProviderCaller, message_of
 from rotator.engine.session import Session
@@ -130,7 +131,7 @@ def _is_impossible(entry: LedgerEntry, answer: Answer[Any]) -> bool:
 
 
 def _new_password(caller: ProviderCaller, session: Session) -> Secret:
-    return generate(session.target.policy.password, caller.randomness.choice)
+    return generate(session.target.policy.password, caller.randomness.text)
 
 
 def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
@@ -236,6 +237,8 @@ def _intend(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: Le
 
 
 def _origin(entry: LedgerEntry) -> dict[str, str]:
-    """Returns who asked for what the entry's end follows from, and why."""
+    """Returns who asked for what the entry's end follows from, and why; and who was found to use it."""
     replaced = {"replaced": f"{entry.replaced_at:%Y-%m-%dT%H:%M:%SZ}"}
+    if entry.sighting is not None and not entry.cut_off:
+        replaced["usage"] = in_words(entry.sighting)
     return replaced | (entry.origin.facts if entry.origin is not None else {})

@@ -148,6 +148,19 @@ METRICS = (
         "means that rotations fail or do not start.",
     ),
     Described(
+        "rotator_target_password_age_limit_timestamp_seconds",
+        "gauge",
+        _TARGET,
+        "When the oldest password that the provider accepts reaches its limit (`limits`), a replaced one included. "
+        "Absent without a limit.",
+    ),
+    Described(
+        "rotator_target_password_age_limit_warning_timestamp_seconds",
+        "gauge",
+        _TARGET,
+        "When that is near: `warn_before` of the limit earlier.",
+    ),
+    Described(
         "rotator_target_consecutive_failures", "gauge", _TARGET, "Failures in a row; 0 if the last run succeeded."
     ),
     Described(

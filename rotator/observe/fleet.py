@@ -17,7 +17,7 @@ from rotator.core.freezes import Freezes
 from rotator.core.holding import Hold
 from rotator.core.model import Counts, Target, TargetState
 from rotator.observe.needs import FUTURE, Need, needs
-from rotator.observe.target_figures import TargetSnapshot, ledger_state, max_age
+from rotator.observe.target_figures import TargetSnapshot, ledger_state
 from rotator.observe.target_words import BLOCKED, state_word
 from rotator.ports import Clock
 
@@ -94,7 +94,7 @@ class KnownFleet:
             else:
                 hold = known.hold if known is not None else None
                 freezes = known.freezes if known is not None else Freezes()
-                self._put(TargetSnapshot(target, state, max_age(target.policy), now, hold, freezes), known)
+                self._put(TargetSnapshot(target, state, now, hold, freezes), known)
 
     def held(self, name: str, hold: Hold | None, freezes: Freezes | None = None) -> None:
         """Keeps why the last look at a target did nothing; None: it did something, or failed."""

@@ -10,12 +10,14 @@ durations are seconds, and unknown values are null. Its keys are stable:
   `rotator status` of the targets that were read, and `matching` says how many of them the filters let through.
 * `next`: the name to ask for the next page with (`after`); null if this is the last one.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
-  `published`, `age_seconds`, `max_age_seconds`, `last_rotation`, `next_rotation`, `attempt`, `ledger`, `ended`,
-  `last_end`, `failures`, `back_off_until`, `last_error`, `waiting`, `pauses`, `request`, `claim`, `counts`,
-  `verification`, `former_paths`.
+  `published`, `age_seconds`, `max_age_seconds`, `age_limit`, `last_rotation`, `next_rotation`, `attempt`, `ledger`,
+  `ended`, `last_end`, `failures`, `back_off_until`, `last_error`, `waiting`, `pauses`, `request`, `claim`,
+  `counts`, `verification`, `former_paths`.
 * `state`: `never rotated`, `idle`, `paused`, `rotating`, `failing`, `retired` or `blocked`.
 * `published`: `account`, `id`, `username`, `attempt`, `since` (when it was published, perhaps again), `made_at` (when
   its password was made; `age_seconds` counts from then).
+* `age_limit`: `max_age_seconds`, `reached_at` (by the oldest password that is accepted, a replaced one included; null
+  if there is none); null without a limit.
 * `next_rotation`: `at`, `why`.
 * `attempt`: `id`, `purpose`, `phase`, `since`, `applied_at`, `uncertain`, `compromised`, `requested_by`, `reason`,
   `credential` (`account`, `id`, `username`).
@@ -47,6 +49,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from rotator.core.age_limit import longest_until_due
 from rotator.core.clocks import Clocks
 from rotator.core.freezes import freezes
 from rotator.core.holding import Hold
@@ -63,12 +66,13 @@ from rotator.core.model import (
     Target,
     TargetState,
 )
+from rotator.core.password_age import deadline
 from rotator.core.pauses import Pauses
 from rotator.core.undo import UndoCandidate, UndoImpossible, undo_candidate, undo_refusal
 from rotator.observe.audit import AuditStatus
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.needs import Need
-from rotator.observe.target_figures import max_age, overdue
+from rotator.observe.target_figures import overdue
 from rotator.observe.target_words import STATES, state_word
 
 JsonObject: TypeAlias = dict[str, Any]
@@ -153,7 +157,8 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         "state": state_word(state, hold),
         "published": _published(state),
         "age_seconds": (now - made_at).total_seconds() if made_at is not None else None,
-        "max_age_seconds": max_age(target.policy).total_seconds(),
+        "max_age_seconds": longest_until_due(target.policy.schedule, target.policy.window).total_seconds(),
+        "age_limit": _age_limit(target, state),
         "last_rotation": _time(state.last_rotation),
         "next_rotation": {
             "at": _time(None if _is_over(state) else state.next_rotation),
@@ -226,6 +231,14 @@ def _orphan(state: TargetState, now: datetime, around: Surroundings) -> JsonObje
 
 def _credential(credential: Credential) -> JsonObject:
     return {"account": credential.account, "id": credential.id, "username": credential.username or None}
+
+
+def _age_limit(target: Target, state: TargetState) -> JsonObject | None:
+    limit, due = target.policy.age_limit, deadline(target, state)
+    if limit is None:
+        return None
+    reached_at = _time(due.at if due is not None else None)
+    return {"max_age_seconds": limit.max_age.total_seconds(), "reached_at": reached_at}
 
 
 def _published(state: TargetState) -> JsonObject | None:

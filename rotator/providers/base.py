@@ -1,13 +1,16 @@
 """The base of all adapters: refuses verbs that a kind of credential lacks, and proves SIP passwords by SIP."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import ClassVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.evidence import Assumption
 from rotator.core.model import Attachment, Capabilities, Credential, Proof
 from rotator.core.selection import ListedCredential
+from rotator.core.usage_rules import Usage
 from rotator.ports import Randomness
 from rotator.providers.http.calls import HttpCall
 from rotator.providers.http.client import Http
@@ -31,11 +34,13 @@ class CredentialKind(ABC):
     """The model of its section in the configuration; `type` there selects this kind."""
     not_offered: ClassVar[str]
     """The reason for refusing a verb that is not overridden."""
+    first_forms: Mapping[str, Assumption] = MappingProxyType({})
+    """See `ports.Provider`; by the verb of the requests."""
 
     def __init__(self, options: AccountOptions, http: Http, randomness: Randomness) -> None:
         """Prepares the adapter without connecting. The options are of `options_model`, with their secrets read."""
         self._http, self._randomness = http, randomness
-        self._capabilities, self._identity = options.capabilities, options.identity
+        self._capabilities, self._identity, self._host = options.capabilities, options.identity, options.devices_host
         self._not_offered = Refused(Refusal.UNSUPPORTED, self.not_offered)
 
     @property
@@ -47,6 +52,11 @@ class CredentialKind(ABC):
     def identity(self) -> str:
         """The account as the provider knows it; empty if nothing but the key names it."""
         return self._identity
+
+    @property
+    def host(self) -> str:
+        """Where devices log in; empty if the account does not tell."""
+        return self._host
 
     @property
     def longest_call(self) -> timedelta:
@@ -90,6 +100,10 @@ class CredentialKind(ABC):
         return self._not_offered
 
     def attach(self, credential: Credential, to: Sequence[Attachment]) -> Answer[None]:  # noqa: ARG002
+        """Not offered."""
+        return self._not_offered
+
+    def usage(self, credential: Credential) -> Answer[Usage]:  # noqa: ARG002
         """Not offered."""
         return self._not_offered
 

@@ -7,10 +7,12 @@ from enum import Enum
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.evidence import Assumption
 from rotator.core.model import Attachment, Capabilities, Credential, Proof
 from rotator.core.passwords import PasswordRules
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
+from rotator.core.usage_rules import Usage
 from rotator.testing.crash import CrashPoints
 
 CHOSEN = Capabilities(
@@ -28,6 +30,7 @@ CHOSEN = Capabilities(
     username_pattern=r"[A-Za-z0-9]+",
 )
 ATTACHING = replace(CHOSEN, attaches=True)
+SHOWING = replace(CHOSEN, shows_usage=True)
 GENERATED = replace(
     CHOSEN, chooses_password=False, sets_password=False, generates_password=True, re_enables=False, expires=True
 )
@@ -66,7 +69,8 @@ class FakeProvider:
     def __init__(self, capabilities: Capabilities = CHOSEN, account: str = "fake") -> None:
         self.capabilities = capabilities
         self.longest_call = timedelta(seconds=20)
-        self.identity = f"identity of {account}"
+        self.identity, self.host = f"identity of {account}", "sip.example.com"
+        self.first_forms: dict[str, Assumption] = {}
         self.credentials: dict[str, FakeCredential] = {}
         self.points = CrashPoints()
         self.faults: dict[str, list[FakeFault]] = {}  # by verb, one for each further call
@@ -77,6 +81,7 @@ class FakeProvider:
         self.trunks: dict[str, str | None] = {}  # the id of the credential that each one names
         self.ignores: set[str] = set()  # verbs that it answers as done, and does not carry out
         self.attached_only = False  # no credential is accepted that no trunk names
+        self.logged_in: set[str] = set()  # usernames that devices are logged in with
         self._account = account
         self._next = 0
 
@@ -152,7 +157,9 @@ class FakeProvider:
             "attachments",
             lambda: Done(
                 tuple(
-                    Attachment(trunk, f"trunk {trunk}", one) for trunk, one in self.trunks.items() if one and one in ids
+                    Attachment(trunk, f"trunk {trunk}", one, f"{trunk}.sip.example.com")
+                    for trunk, one in self.trunks.items()
+                    if one and one in ids
                 )
             ),
         )
@@ -168,6 +175,14 @@ class FakeProvider:
     def log_in(self, credential: Credential) -> Answer[Proof]:
         """Tries the password."""
         return self._do("log_in", lambda: self._log_in(credential))
+
+    def usage(self, credential: Credential) -> Answer[Usage]:
+        """Looks at `logged_in`."""
+        return self._do("usage", lambda: Done(self._usage(credential)))
+
+    def _usage(self, credential: Credential) -> Usage:
+        there = credential.username in self.logged_in
+        return Usage(there, "registered" if there else "not registered")
 
     def _do(self, verb: str, carry_out: Callable[[], Answer[Any]]) -> Answer[Any]:
         self.calls.append(verb)

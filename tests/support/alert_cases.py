@@ -34,6 +34,8 @@ _MADE = _series("rotator_target_password_made_timestamp_seconds", _TARGET)
 _NEXT = _series("rotator_target_next_rotation_timestamp_seconds", _TARGET)
 _PAUSED = _series("rotator_target_paused", _TARGET)
 _MAX_AGE = _series("rotator_target_max_age_seconds", _TARGET)
+_LIMIT = _series("rotator_target_password_age_limit_timestamp_seconds", _TARGET)
+_LIMIT_WARNING = _series("rotator_target_password_age_limit_warning_timestamp_seconds", _TARGET)
 _FAILURES = _series("rotator_target_consecutive_failures", _TARGET)
 _ACCEPTED = _series("rotator_target_accepted", _TARGET)
 _UNVERIFIED = _series("rotator_target_verification_overdue", _TARGET)
@@ -166,6 +168,31 @@ CASES = (
         "The password of phone is older than its policy allows",
         "It is 1h 17m 0s old. Rotations fail, or do not start.",
         quiet={_MADE: "0+60x200", _LAST: "0x200", _MAX_AGE: "3600x200"},
+    ),
+    Case(
+        "RotatorTargetAgeLimitNear",
+        {_LIMIT_WARNING: "3600x200"},
+        "77m",
+        "70m",
+        _PHONE,
+        "warning",
+        "A password of phone reaches its age limit soon",
+        "It is published, or was replaced and is still accepted. Rotations or retirements fail, or do not start.",
+        quiet={  # another process has rotated it meanwhile
+            _LIMIT_WARNING: "3600x200",
+            _series("rotator_target_password_age_limit_warning_timestamp_seconds", _TARGET, OTHER): "99999x200",
+        },
+    ),
+    Case(
+        "RotatorTargetOverAgeLimit",
+        {_LIMIT: "3600x200"},
+        "62m",
+        "59m",
+        _PHONE,
+        "critical",
+        "A password of phone is over its age limit",
+        "The provider accepts it although it is older than `limits.max_age`. It is published, or was replaced.",
+        quiet={_LIMIT: "99999x200", _LIMIT_WARNING: "3600x200"},
     ),
     Case(
         "RotatorTargetNeverRotated",
@@ -494,6 +521,27 @@ CASES = (
         "critical",
         "3 passwords of prod are older than policy quarterly allows",
         "Rotations fail, or do not start. rotator status --state overdue names the targets.",
+    ),
+    _fleet_case(
+        "RotatorFleetAgeLimitNear",
+        "rotator_fleet_targets_in_need",
+        'need="age_limit_near"',
+        15,
+        "warning",
+        "Passwords of 3 targets of prod reach their age limit soon",
+        "Rotations or retirements fail, or do not start. rotator status --state age_limit_near names the targets.",
+    ),
+    _fleet_case(
+        "RotatorFleetOverAgeLimit",
+        "rotator_fleet_targets_in_need",
+        'need="over_age_limit"',
+        0,
+        "critical",
+        "Passwords of 3 targets of prod are over their age limit",
+        (
+            "The provider accepts passwords that are older than `limits.max_age`. rotator status "
+            "--state over_age_limit names the targets."
+        ),
     ),
     _fleet_case(
         "RotatorFleetNeverRotated",

@@ -14,7 +14,7 @@ from simulated_accounts import STANDING, Setup, SimulatedHarness
 from rotator.core.holding import Hold
 from rotator.core.secret import Secret
 from rotator.observe.needs import needs
-from rotator.observe.target_figures import TargetSnapshot, max_age
+from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import BLOCKED, state_word
 
 STEP, EVERY, BUSY = timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=20)
@@ -124,7 +124,7 @@ class ReadingPlayer:
         if harness.target.name not in harness.store.states:
             return
         state, target = harness.state, harness.target
-        seen = TargetSnapshot(target, state, max_age(target.policy), now, hold)
+        seen = TargetSnapshot(target, state, now, hold)
         words: set[str] = {need for need, since in needs(seen) if since < now}
         if hold is not None and hold.reason in BLOCKED:
             words.add(BLOCKED[hold.reason])

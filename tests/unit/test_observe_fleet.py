@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from core_facts import ATTEMPT, ENTRY, IN_PLACE, OLD, REQUEST, TARGET
 
+from rotator.core.age_limit import AgeLimit
 from rotator.core.blackouts import Extent
 from rotator.core.freezes import Freeze, Freezes
 from rotator.core.holding import Hold, HoldReason
@@ -66,7 +67,13 @@ def any_state(draw: random.Random, name: str, now: datetime) -> TargetState:
 
 def any_target(draw: random.Random, name: str) -> Target:
     days = draw.choice([1, 90])
-    policy = replace(TARGET.policy, name=f"p{days}", schedule=Every(days * DAY), verify=draw.choice([None, DAY]))
+    policy = replace(
+        TARGET.policy,
+        name=f"p{days}",
+        schedule=Every(days * DAY),
+        verify=draw.choice([None, DAY]),
+        age_limit=draw.choice([None, AgeLimit(3 * DAY, DAY)]),
+    )
     return replace(TARGET, name=name, account=draw.choice("ab"), policy=policy, removed=draw.random() < 0.1)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from rotator.core.age_limit import longest_until_due
 from rotator.core.audit_chain import Position
 from rotator.core.clocks import Clocks
 from rotator.core.holding import Hold, HoldReason
@@ -33,7 +34,6 @@ from rotator.observe.audit_outlet import OutletStatus
 from rotator.observe.catalogue import METRICS, documentation
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.metrics import Metrics
-from rotator.observe.target_figures import max_age
 from rotator.ports import Meter
 from rotator.testing import FakeClock
 
@@ -372,17 +372,18 @@ def test_no_password_of_any_state_is_in_a_scrape() -> None:
         (Every(90 * DAY), Window("0 2 * * *", timedelta(hours=4)), 90 * DAY + timedelta(hours=4)),
         (Every(DAY), Window("0 2 * * 0", timedelta(hours=4)), 7.5 * DAY + timedelta(hours=4)),
         (Cron("0 3 1 * *"), None, 31 * DAY),
+        (Cron("0 12 1 * *"), Window("0 2 * * 0", timedelta(hours=4)), 38 * DAY + timedelta(hours=4)),
     ],
 )
 def test_the_greatest_age_of_a_policy(schedule: Schedule, window: Window | None, expected: timedelta) -> None:
-    assert max_age(policy(schedule, window)) == expected
+    assert longest_until_due(schedule, window) == expected
 
 
 @pytest.mark.parametrize("days", [1, 3, 20, 90])
 @pytest.mark.parametrize("cron", ["0 2 * * *", "30 1 * * 2,6", "0 2 1 * *"])
 def test_no_rotation_by_the_schedule_comes_later_than_the_greatest_age(days: int, cron: str) -> None:
     rules = policy(Every(days * DAY), Window(cron, timedelta(hours=4)))
-    moment, bound = datetime(2026, 1, 5, 12, 7, tzinfo=UTC), max_age(rules)
+    moment, bound = datetime(2026, 1, 5, 12, 7, tzinfo=UTC), longest_until_due(rules.schedule, rules.window)
     for step in range(60):
         due = next_due(rules.schedule, rules.window, moment, fraction=(step % 7) / 7)
         assert moment < due <= moment + bound

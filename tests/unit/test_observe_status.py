@@ -134,6 +134,7 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
         },
         "age_seconds": 5 * 86_400.0,
         "max_age_seconds": 90 * 86_400.0 + 4 * 3_600,
+        "age_limit": None,
         "last_rotation": "2026-01-02T12:00:00+00:00",
         "next_rotation": {"at": "2026-03-26T12:00:00+00:00", "why": "undo requested by bob: wrong one"},
         "attempt": {

@@ -1,7 +1,9 @@
 """The proof that a SIP password is accepted: an authenticated REGISTER that changes no binding."""
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
+from rotator.core.exchanges import ProviderExchange
 from rotator.core.model import Credential, Proof
+from rotator.ports import WITNESS
 from rotator.providers.http.calls import HttpCall
 from rotator.providers.http.client import Http
 from rotator.providers.sip.links import SipRoute
@@ -23,7 +25,7 @@ def by_register(
             credential.username,
             credential.password,
             clock=http.clock,
-            domain=domain or credential.uri or None,
+            domain=domain or credential.realm or None,
             timeout=min(_LONGEST, call.left),
             without_qop=without_qop,
         )
@@ -31,7 +33,15 @@ def by_register(
         return Refused(
             Refusal.INVALID, "the username or the SIP domain contains characters that a SIP request cannot carry"
         )
-    http.count("prove", _outcome(result, route), http.clock.monotonic() - started)
+    seconds = http.clock.monotonic() - started
+    http.count("prove", _outcome(result, route), seconds)
+    witness = WITNESS.get()
+    if witness is not None:
+        witness(
+            ProviderExchange(
+                "prove", "REGISTER", "", result.status, seconds, problem="" if result.status else result.reason
+            )
+        )
     return _judged(result, route)
 
 

@@ -12,6 +12,7 @@ from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown,
 from rotator.core.model import Credential, Proof
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
+from rotator.core.usage_rules import Usage
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind
 from rotator.providers.http.calls import HttpCall, HttpRequest
@@ -110,6 +111,10 @@ class TelnyxConnections(SipCredentialKind):
         """Puts the password into force. A connection that is switched off stays off."""
         return self.set_password(credential)
 
+    def usage(self, credential: Credential) -> Answer[Usage]:
+        """Asks for the registration. What only makes calls, without a REGISTER, is not seen."""
+        return api.registration(self._http.call(), "sip_credential_connection", credential.username)
+
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
         answer = self._search(call, credential)
         if not isinstance(answer, Done):
@@ -130,11 +135,11 @@ class TelnyxConnections(SipCredentialKind):
 
     def _credential(self, record: ConnectionRecord, account: str) -> Credential:
         return Credential(
-            account, record.username, record.id, record.password, uri=self._options.domain, enabled=record.active
+            account, record.username, record.id, record.password, host=self._options.devices_host, enabled=record.active
         )
 
     def _with_facts(self, credential: Credential, record: ConnectionRecord) -> Credential:
-        return replace(credential, uri=self._options.domain, enabled=record.active)
+        return replace(credential, host=self._options.devices_host, enabled=record.active)
 
     def _read_back(self, call: HttpCall, credential: Credential, lost: Failure | None) -> Answer[Credential]:
         """Reads the connection after an inconclusive answer: its password shows whether the request was carried out.

@@ -8,11 +8,14 @@ safe to repeat. Each one carries its attempt in `name` and `tag`, so it can be f
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.evidence import Assumption
 from rotator.core.model import Credential, Proof
 from rotator.core.passwords import weakness
 from rotator.core.selection import ListedCredential
+from rotator.core.usage_rules import Usage
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind
 from rotator.providers.http.calls import HttpCall, HttpRequest
@@ -42,6 +45,13 @@ class TelnyxTelephony(SipCredentialKind):
 
     options_model = TelnyxOptions
     not_offered = "Telnyx generates the password of a telephony credential itself (strategy replace)"
+    # No page says what either does.
+    first_forms = MappingProxyType(
+        {
+            "disable": Assumption("form-disable", "an `expires_at` in the past ends a credential"),
+            "enable": Assumption("form-enable", "an `expires_at` of null takes an end away"),
+        }
+    )
 
     def __init__(self, options: TelnyxOptions, http: Http, randomness: Randomness) -> None:
         """Prepares the adapter without connecting."""
@@ -120,6 +130,10 @@ class TelnyxTelephony(SipCredentialKind):
         call = self._http.call()
         answer = self._patch(call, "expire", credential, api.write_moment(ends), lambda record: record.ends_at(ends))
         return Done(None) if isinstance(answer, Done) else answer
+
+    def usage(self, credential: Credential) -> Answer[Usage]:
+        """Asks for the registration. What only makes calls, without a REGISTER, is not seen."""
+        return api.registration(self._http.call(), "telephony_credential", credential.username)
 
     def disable(self, credential: Credential) -> Answer[None]:
         """Lets the credential expire now, unless it already has. This is final."""
@@ -204,7 +218,7 @@ class TelnyxTelephony(SipCredentialKind):
             record.username,
             record.id,
             record.password,
-            uri=self._options.domain,
+            host=self._options.devices_host,
             attempt=record.attempt,
             enabled=not record.ended(self._http.clock.now()),
         )
@@ -216,7 +230,7 @@ class TelnyxTelephony(SipCredentialKind):
             username=record.username,
             id=record.id,
             password=record.password or staged.password,
-            uri=self._options.domain,
+            host=self._options.devices_host,
             enabled=True,
         )
 
