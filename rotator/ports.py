@@ -143,6 +143,10 @@ class Provider(Protocol):
         """Proves that the provider accepts the credential, and returns the evidence; `Retry(NOT_YET)` if not yet."""
         ...
 
+    def can_prove(self, credential: Credential) -> Answer[None]:
+        """Finds out, without a log-in, whether a proof would try the password. `Done` also if nobody can tell."""
+        ...
+
     def log_in(self, credential: Credential) -> Answer[Proof]:
         """Tries the password where devices log in, and nothing else. Called only if the proof tries the password.
 
