@@ -201,8 +201,9 @@ def _under_other_name(state: TargetState, former: str, published: Credential) ->
         return replace(credential, account=published.account) if credential.account == former else credential
 
     ledger = tuple(replace(entry, credential=here(entry.credential)) for entry in state.ledger)
+    ended = tuple(replace(one, credential=here(one.credential)) for one in state.ended)
     standby = state.standby and here(state.standby)
-    kept = replace(state, published=published, standby=standby, ledger=ledger)
+    kept = replace(state, published=published, standby=standby, ledger=ledger, ended=ended)
     return replace(kept, failures=0, not_before=None, last_error="")
 
 

@@ -7,6 +7,8 @@ from datetime import datetime
 from rotator.core.facts import Facts
 from rotator.core.model import Ending, LedgerEntry, Target
 from rotator.core.schedule import Cron, first_due, next_due
+from rotator.core.usage import in_words, rules_for
+from rotator.core.usage_rules import AfterExtension
 
 LARGEST_FRACTION = 1 - 1e-9  # the spread is drawn from [0, 1)
 
@@ -28,7 +30,8 @@ def later_events(facts: Facts, *, drawn_anew: bool, verified_from: datetime | No
         comes = entry.stays_enabled or (entry.ending is not Ending.FORGET and not entry.cut_off)
         if comes and can is not None and can.disables:
             at = max(entry.disable_at, entry.not_before or entry.disable_at, facts.now)
-            yield ForecastEvent(at, f"disable {entry.label}", why_disabled(facts, entry))
+            until = usage_ends_at(facts, entry)
+            yield ForecastEvent(at, f"disable {entry.label}", why_disabled(facts, entry), until)
         at = max(entry.ends_at, entry.not_before or entry.ends_at, facts.now)
         what = last_step(entry, deletes=entry.ending is Ending.DELETE)
         yield ForecastEvent(at, what, entry.note or "its quarantine ends")
@@ -63,9 +66,27 @@ def why_disabled(facts: Facts, entry: LedgerEntry) -> str:
     """Says why a replaced credential is disabled, and whether that is for good."""
     if entry.stays_enabled:
         return "it was not disabled, and has a random password meanwhile"
+    users = _asked_of(facts, entry)
     can = facts.capabilities.get(entry.credential.account)
     for_good = can is not None and not can.re_enables
-    return "its overlap ends" + ("; this cannot be undone at this provider" if for_good else "")
+    return f"its overlap ends{users}" + ("; this cannot be undone at this provider" if for_good else "")
+
+
+def usage_ends_at(facts: Facts, entry: LedgerEntry) -> datetime | None:
+    """Returns when a replaced credential is disabled at the latest, if devices that use it may delay that."""
+    rules = rules_for(facts.target.policy, entry)
+    if rules is None or rules.then is AfterExtension.HOLD:
+        return None
+    return max(entry.disable_at + rules.extend_at_most, facts.now)
+
+
+def _asked_of(facts: Facts, entry: LedgerEntry) -> str:
+    rules = rules_for(facts.target.policy, entry)
+    if rules is None:
+        return ""
+    if entry.sighting is not None and entry.sighting.in_use is not False:
+        return f", once nobody uses it any more ({in_words(entry.sighting)})"
+    return f", if nobody uses it any more (asked: {', '.join(rules.sources)})"
 
 
 def last_step(entry: LedgerEntry, *, deletes: bool) -> str:

@@ -67,6 +67,10 @@ class HoldReason(Enum):
     PUBLISHED_REFUSED = "published credential refused", HoldEnd.BY_RECOVERY
     # The provider cannot be asked: nothing is retired meanwhile.
     UNVERIFIED = "published credential not verified", HoldEnd.LATER
+    # Past its overlap: the usage check goes on, and there is no end to it.
+    KEPT_IN_USE = "replaced credential kept, as it is in use", HoldEnd.BY_SOMEBODY
+    # Past its overlap, which is extended.
+    IN_USE = "replaced credential still in use", HoldEnd.LATER
     FORMER_PATH = "document at a former path cannot be written", HoldEnd.BY_SOMEBODY
     # This minute's maximum was reached.
     RETIREMENTS_CAPPED = "retirements capped", HoldEnd.SOON

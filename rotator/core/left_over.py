@@ -35,7 +35,8 @@ class Orphan:
 
 def is_empty(state: TargetState) -> bool:
     """True if nothing is left of a target."""
-    return state.published is None and state.attempt is None and not state.ledger and not state.former_paths
+    nothing_open = state.published is None and state.attempt is None and not state.ended
+    return nothing_open and not state.ledger and not state.former_paths
 
 
 def left_over(state: TargetState, age_limit: AgeLimit | None = None) -> Target | None:
@@ -56,7 +57,7 @@ def left_over(state: TargetState, age_limit: AgeLimit | None = None) -> Target |
 def _account(state: TargetState) -> str:
     known = [state.attempt.staged] if state.attempt is not None else []
     known += [state.published] if state.published is not None else []
-    known += [entry.credential for entry in state.ledger]
+    known += [entry.credential for entry in state.ledger] + [ended.credential for ended in state.ended]
     return known[0].account if known else ""
 
 

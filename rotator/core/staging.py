@@ -22,6 +22,7 @@ from rotator.core.ledger import handed_out_entry
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy, is_same_name
 from rotator.core.preflight import preflight
 from rotator.core.undo import UndoImpossible, undo_candidate
+from rotator.core.usage import extended_until
 from rotator.core.verification import is_refused
 
 SCHEDULED_BY = "schedule"
@@ -103,7 +104,8 @@ def _later(facts: Facts, soon: timedelta) -> datetime:
 def _idle_hold(facts: Facts, request: Request) -> Hold | None:
     """Holds while devices may still use the idle credential of `alternating`: its password must not change yet.
 
-    After the overlap it is disabled first. A request does not wait for that, since disabling may be impossible.
+    After the overlap it is disabled first. A request does not wait for that, since disabling may be impossible; but it
+    does for as long as devices that use it extend the overlap.
     """
     if facts.target.strategy is not Strategy.ALTERNATING or request.compromised:
         return None
@@ -115,7 +117,8 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
         return _both_in_use_hold(facts, published)
     if entry is None or entry.cut_off:
         return None
-    if entry.disable_at <= facts.clocks.earliest and facts.state.request is not None:
+    ends = extended_until(facts.target.policy, entry)
+    if ends <= facts.clocks.earliest and facts.state.request is not None:
         return None
     return Hold(HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential")
 

@@ -20,13 +20,13 @@ from rotator.core.origin import Origin
 from rotator.core.verification import is_being_replaced
 from rotator.engine import adoption
 from rotator.engine.abandonment import give_up
-from rotator.engine.attempt_effects import take_claim
 from rotator.engine.claims import Claims
 from rotator.engine.conflicts import repeat_on_conflict
 from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
 from rotator.engine.look import SOON, Look, Outcome
 from rotator.engine.memory import Memory
+from rotator.engine.preparing_effects import take_claim
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.removal import Removal
 from rotator.engine.session import Session, StateObserver
@@ -43,6 +43,7 @@ from rotator.ports import (
     StoreError,
     StoreUnavailable,
     Timer,
+    UsageSources,
 )
 
 _WAITS_FOR_A_PLACE = {HoldReason.PROVING, HoldReason.UNPROVED}
@@ -69,6 +70,7 @@ class Engine:
         tell_open: Callable[[str, timedelta], None] = lambda *_: None,
         is_dead: Callable[[str], bool] = lambda _: False,
         waves: Waves | None = None,
+        usage_sources: UsageSources | None = None,
     ) -> None:
         """Wires one engine.
 
@@ -84,6 +86,7 @@ class Engine:
             tell_open: tells the other processes that the circuit of the account with that name is open for so long.
             is_dead: returns True for a holder of claims that is known to be dead.
             waves: knows the fleet of each account; by default it is one of a few targets.
+            usage_sources: what a policy may ask who is logged in, beside the provider; by default nothing.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.throttles = Throttles(
@@ -98,7 +101,9 @@ class Engine:
         self._former_names = former_names or FormerNames(store, frozenset())
         self._waves = waves or Waves(store, clock, {})
         self.removal = Removal(store, clock, audit, self._claims)
-        self._caller = ProviderCaller(providers, store, clock, randomness, audit, self.throttles, limits, self._waves)
+        self._caller = ProviderCaller(
+            providers, store, clock, randomness, audit, self.throttles, limits, self._waves, usage_sources or {}
+        )
         self._at_once = replace(self._caller, raises_paced=False)  # for a person who waits for an answer
         self._steps = Steps(self._caller, self._at_once, self._facts, clock, stopping)
 

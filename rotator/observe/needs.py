@@ -26,6 +26,7 @@ class Need(StrEnum):
     KEEPS_FAILING = "keeps_failing"
     STAYS_OPEN = "attempt_stays_open"
     RETIREMENT_OVERDUE = "retirement_overdue"
+    STILL_ACCEPTED = "ended_still_accepted"  # what was ended
     UNVERIFIED = "unverified"
     NOT_LOOKED_AT = "not_looked_at"
     IN_THE_FUTURE = "in_the_future"  # the stored times
@@ -58,6 +59,8 @@ def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
     retiring = [entry for entry in state.ledger if not entry.stays_enabled]
     if retiring:
         yield Need.RETIREMENT_OVERDUE, min(map(overdue_from_entry, retiring))
+    if any(ended.accepted for ended in state.ended):
+        yield Need.STILL_ACCEPTED, ALWAYS
     due = deadline(seen.target, state)
     if due is not None:
         yield Need.AGE_LIMIT_NEAR, due.warns_at

@@ -93,6 +93,7 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
     ),
     "rotator_target_verification_overdue": lambda seen, now: float(is_overdue(seen.state, seen.target.policy, now)),
     "rotator_retirement_overdue": lambda seen, now: float(sum(overdue(entry, now) for entry in seen.state.ledger)),
+    "rotator_ended_still_accepted": lambda seen, _: float(sum(ended.accepted > 0 for ended in seen.state.ended)),
 }
 
 
@@ -104,6 +105,7 @@ OF_REMOVED = (
     "rotator_attempt_open_timestamp_seconds",
     "rotator_target_devices_out",
     "rotator_retirement_overdue",
+    "rotator_ended_still_accepted",
 )
 
 

@@ -40,6 +40,7 @@ _ACCEPTED = _series("rotator_target_accepted", _TARGET)
 _UNVERIFIED = _series("rotator_target_verification_overdue", _TARGET)
 _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
+_STILL = _series("rotator_ended_still_accepted", _TARGET)
 _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
 _ROUND = _series("rotator_sweep_round_seconds")
 _CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
@@ -293,6 +294,17 @@ CASES = (
         "Replaced credentials of phone are not retired",
         "2 should have been disabled or deleted by now.",
         quiet={_LATE: "1x30 0x1 1x30 0x60"},
+    ),
+    Case(
+        "RotatorEndedStillAccepted",
+        {_STILL: "1x30"},
+        "6m",
+        "4m",
+        _PHONE,
+        "critical",
+        "What was ended at phone is still accepted",
+        "A log-in with 1 that should be refused was let in after the propagation time.",
+        quiet={_STILL: "0x30"},
     ),
     Case(
         "RotatorOrphans",
@@ -592,6 +604,18 @@ CASES = (
         (
             "They should have been disabled or deleted by now. rotator status --state retirement_overdue "
             "names the targets."
+        ),
+    ),
+    _fleet_case(
+        "RotatorFleetEndedStillAccepted",
+        "rotator_fleet_targets_in_need",
+        'need="ended_still_accepted"',
+        5,
+        "critical",
+        "What was ended at 3 targets of prod is still accepted",
+        (
+            "Log-ins that should be refused were let in after the propagation time. rotator status --state "
+            "ended_still_accepted names the targets."
         ),
     ),
     _fleet_case(

@@ -10,7 +10,7 @@ from core_facts import ATTEMPT, ENTRY, IN_PLACE, OLD, REQUEST, TARGET
 
 from rotator.core.age_limit import AgeLimit
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.model import Counts, Phase, Target, TargetState, Verification
+from rotator.core.model import Counts, Ended, EndedBy, Phase, Target, TargetState, Verification
 from rotator.core.schedule import Every
 from rotator.observe.fleet import LOOKED_AT_WITHIN, GroupSums, KnownFleet
 from rotator.observe.needs import Need
@@ -47,6 +47,7 @@ def any_state(draw: random.Random, name: str, now: datetime) -> TargetState:
         published=draw.choice([None, replace(OLD, made_at=made)]),
         attempt=draw.choice([None, None, replace(ATTEMPT, started_at=moment())]),
         ledger=tuple(replace(ENTRY, disable_at=moment()) for _ in range(draw.randint(0, 3))),
+        ended=tuple(Ended(OLD, EndedBy.DISABLED, now, accepted=draw.randint(0, 1)) for _ in range(draw.randint(0, 2))),
         last_rotation=draw.choice([None, moment()]),
         next_rotation=draw.choice([None, moment()]),
         failures=draw.randint(0, 4),

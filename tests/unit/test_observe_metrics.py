@@ -109,7 +109,17 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         last_rotation=now - 3 * DAY,
         next_rotation=now + 80 * DAY,
         failures=2,
-        counts=Counts(succeeded=7, failed=3, undone=1, disabled=5, overwritten=6, deleted=4, seconds=12.5),
+        counts=Counts(
+            succeeded=7,
+            failed=3,
+            undone=1,
+            disabled=5,
+            overwritten=6,
+            deleted=4,
+            ends_shown=8,
+            ends_not_shown=9,
+            seconds=12.5,
+        ),
     )
     source.fleet.update(target(), state)
     seen = scrape(source)
@@ -135,6 +145,9 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_ledger_credentials", ("phone", "disabled")): 1,
         ("rotator_ledger_credentials", ("phone", "overwritten")): 1,
         ("rotator_retirement_overdue", ("phone",)): 0,
+        ("rotator_ended_still_accepted", ("phone",)): 0,
+        ("rotator_ends_total", ("phone", "shown")): 8,
+        ("rotator_ends_total", ("phone", "not_shown")): 9,
         ("rotator_target_devices_out", ("phone",)): 0,
         ("rotator_target_verification_overdue", ("phone",)): 0,
     }
@@ -437,6 +450,10 @@ def test_a_retired_target_raises_no_alarm_for_its_age_or_its_proof() -> None:
     refused = Verification(now, accepted=False, proof="403 Forbidden", refusals=2)
     known = TargetState("phone", last_rotation=now, next_rotation=now + DAY, verification=refused, retired_at=now)
     source.fleet.update(target(), replace(known, ledger=(entry(now, disable_in=-DAY),)))
-    gauges = {name for name, _ in scrape(source) if name.startswith(("rotator_target_", "rotator_retirement_overdue"))}
+    gauges = {
+        name
+        for name, _ in scrape(source)
+        if name.startswith(("rotator_target_", "rotator_retirement_overdue", "rotator_ended_"))
+    }
     still = ("rotator_target_consecutive_failures", "rotator_target_devices_out", "rotator_retirement_overdue")
-    assert gauges == set(still)
+    assert gauges == {*still, "rotator_ended_still_accepted"}

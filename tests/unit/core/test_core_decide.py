@@ -56,6 +56,7 @@ from rotator.core.model import Claim, Credential, Ending, FormerPath, Phase, Pur
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
 from rotator.core.staging import stage
+from rotator.core.usage_rules import AfterExtension, Sighting, UsageRules
 from rotator.testing import CHOSEN, GENERATED
 
 
@@ -76,6 +77,10 @@ def test_a_target_at_rest_is_not_looked_at_because_its_account_has_an_open_circu
     assert decide(facts(**shut, state_verify_at=NOW)).until == NOW + HOUR
 
 
+_RULES = UsageRules(("provider",), every=HOUR, extend_at_most=DAY)
+_ASKING = replace(TARGET, policy=replace(POLICY, usage=_RULES))
+_HOLDING = replace(TARGET, policy=replace(POLICY, usage=replace(_RULES, then=AfterExtension.HOLD)))
+_SEEN = Sighting(NOW, in_use=True, evidence="provider: registered", seen_at=NOW)
 HOLDS = {
     HoldReason.CLAIMED: facts(other_claim_remaining=HOUR, state_claim=Claim("other", NOW)),
     HoldReason.ACCOUNT_MISSING: facts(state_attempt=attempt(staged=replace(STAGED, account="gone"), uncertain=True)),
@@ -124,6 +129,10 @@ HOLDS = {
     HoldReason.FORMER_PATH: facts(
         state_former_paths=(FormerPath("sip/old", NOW, not_before=NOW + HOUR, note="denied"),),
         other_documents={"sip/old": document(OLD)},
+    ),
+    HoldReason.IN_USE: facts(_ASKING, state_ledger=(replace(ENTRY, sighting=_SEEN),)),
+    HoldReason.KEPT_IN_USE: facts(
+        _HOLDING, state_ledger=(replace(ENTRY, replaced_at=NOW - 2 * DAY, disable_at=NOW - DAY, sighting=_SEEN),)
     ),
     HoldReason.NOT_DUE: facts(),
 }
