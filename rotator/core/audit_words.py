@@ -76,6 +76,10 @@ class AuditVerb(_DescribedWord):
     RENAME = "rename", "Everything that was known of `renamed_from` was moved to this target's state document."
     ADOPT = "adopt", "A credential that is in use and that the state document did not know was taken up as published."
     LOAD_CONFIGURATION = "load_configuration", "The daemon read its configuration, at start or on SIGHUP."
+    CHECK_PROVIDER = (
+        "check_provider",
+        "`rotator check-provider` worked on a scratch or expendable credential; `effect` says how, or that it ended.",
+    )
     CLOCK_JUMP = "clock_jump", "The wall clock was set, by `seconds`."
     START = "start", "The first record of a process: who it is to Vault, and its user on the machine."
     LINES_LOST = (

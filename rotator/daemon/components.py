@@ -27,6 +27,7 @@ class Components:
     audit_store: VaultAuditStore
     providers: Mapping[str, Provider]
     paces: Mapping[str, Pacer]  # by the account's name in the configuration
+    evidence_keys: Mapping[str, str]  # likewise: the name of its evidence document
     engine: Engine
     former_names: FormerNames
     presence: Presence

@@ -20,13 +20,13 @@ from rotator.core.origin import Origin
 from rotator.core.verification import is_being_replaced
 from rotator.engine import adoption
 from rotator.engine.abandonment import give_up
-from rotator.engine.attempt_effects import take_claim
 from rotator.engine.claims import Claims
 from rotator.engine.conflicts import repeat_on_conflict
 from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
 from rotator.engine.look import SOON, Look, Outcome
 from rotator.engine.memory import Memory
+from rotator.engine.preparing_effects import take_claim
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.removal import Removal
 from rotator.engine.session import Session, StateObserver

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from hashlib import blake2b, pbkdf2_hmac
 from pathlib import Path
-from typing import Self, get_args
+from typing import ClassVar, Self, get_args
 
 from rotator.core.model import Capabilities, Proof
 from rotator.core.secret import Secret
@@ -32,6 +32,9 @@ def one_way(secrets: Iterable[Secret]) -> str:
 
 class AccountOptions(Section, ABC):
     """One provider account."""
+
+    path_words: ClassVar[frozenset[str]] = frozenset()
+    """The parts of the provider's paths that are no values: what a transcript of `check-provider` may show of them."""
 
     type: str
     """The provider, and the kind of credential there."""
@@ -145,6 +148,7 @@ class AccountOptions(Section, ABC):
             proxy=self.proxy,
             allow_plain_http=self.allow_plain_http,
             read_only=read_only,
+            path_words=self.path_words,
         )
 
 

@@ -6,6 +6,7 @@ from threading import Lock
 
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.evidence import AccountEvidence
 from rotator.core.model import Credential, TargetState
 from rotator.core.pace import AccountPace, Moment
 from rotator.core.processes import Processes
@@ -26,6 +27,7 @@ class MemoryStore:
         self.processes = Processes()
         self.waves: dict[str, Wave] = {}
         self.paces: dict[str, AccountPace] = {}
+        self.evidence: dict[str, AccountEvidence] = {}
         self.acknowledgements: dict[str, dict[str, str]] = {}  # by path: what each device says that it uses
         self.points = CrashPoints()
         self.unpublishable: set[str] = set()
@@ -121,6 +123,20 @@ class MemoryStore:
             if current != wave.version - 1:
                 raise Conflict(f"the slots of {account} are at version {current}, not {wave.version - 1}")
             self.waves[account] = wave
+
+    def read_evidence(self, account: str) -> AccountEvidence:
+        """Returns what is known of an account."""
+        self._fail()
+        return self.evidence.get(account, AccountEvidence())
+
+    def write_evidence(self, account: str, evidence: AccountEvidence) -> None:
+        """Writes by check-and-set."""
+        self._fail()
+        with self.points.around("write evidence"), self._lock:
+            current = self.evidence.get(account, AccountEvidence()).version
+            if current != evidence.version - 1:
+                raise Conflict(f"the evidence of {account} is at version {current}, not {evidence.version - 1}")
+            self.evidence[account] = evidence
 
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Returns the consumer document."""

@@ -6,7 +6,7 @@ writes it, so anything unexpected in it is an error that names the field and nev
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from rotator.core.bell import Bell, Ring
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.evidence import AccountEvidence, AssumptionResult
 from rotator.core.model import SCHEMA_VERSION, Credential, TargetState
 from rotator.core.pace import AccountPace
 from rotator.core.processes import ProcessEntry, Processes
@@ -112,6 +113,35 @@ def decode_wave(document: Mapping[str, Any], version: int) -> Wave:
         return _converter.structure({"free_at": document.get("free_at"), "version": version}, Wave)
     except (BaseValidationError, TypeError):
         return Wave(version)
+
+
+def encode_evidence(evidence: AccountEvidence, writer: str) -> dict[str, Any]:
+    """Returns the document of what is known of an account."""
+    return {**_without(_converter.unstructure(evidence), ("version",)), _WRITER: writer}
+
+
+def decode_evidence(document: Mapping[str, Any], version: int) -> AccountEvidence:
+    """Reads what is known of an account. A result that is not of our form is left out: it can be shown again.
+
+    Raises StoreCorrupt if the rest is not: it names what a check may have left at the provider.
+    """
+    results = document.get("results")
+    known = {**_without(document, (_WRITER,)), "version": version, "results": []}
+    try:
+        evidence = _converter.structure(known, AccountEvidence)
+    except (BaseValidationError, TypeError):
+        evidence = None
+    if evidence is None:
+        raise StoreCorrupt("the evidence of an account is not of our form: was it changed by hand?")
+    readable = (_result(one) for one in (results if isinstance(results, list) else ()))
+    return replace(evidence, results=tuple(one for one in readable if one is not None))
+
+
+def _result(document: Any) -> AssumptionResult | None:
+    try:
+        return _converter.structure(document, AssumptionResult)
+    except (BaseValidationError, TypeError):
+        return None
 
 
 def encode_consumer(credential: Credential, at: datetime | None, kept: Mapping[str, object]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ rings, and what accepts it all the same is told goodbye at once.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rotator.core.secret import Secret
@@ -42,6 +42,7 @@ class Exchanged:
     response: codec.Message | None  # the last answer
     answered: bool = False  # a challenge was answered with the password
     refused: bool = False  # after that, it was asked for once more
+    challenged: bool = False  # it was asked for, and none was given
     problem: str = ""  # why the password was not tried; safe to print
 
 
@@ -53,8 +54,8 @@ class Dialogue:
         self._call_id, self._tag = secrets.token_hex(16), secrets.token_hex(8)
         self._sequence = 0
 
-    def negotiate(self, password: Secret, *, without_qop: bool) -> Exchanged:
-        """Sends the request, and again with the password if it is asked for.
+    def negotiate(self, password: Secret | None, *, without_qop: bool) -> Exchanged:
+        """Sends the request, and again with the password if it is asked for and given.
 
         Raises:
             BrokenLinkError, OSError: the connection failed.
@@ -73,13 +74,11 @@ class Dialogue:
             offered = codec.challenges(response, challenged)
             if header in credentials and not any(challenge.stale for challenge in offered):
                 return Exchanged(response, answered=True, refused=True)
-            if not offered:
-                what = "the registrar requires an authentication other than digest with MD5 or SHA-256"
-                return Exchanged(response, problem=what)
-            if not offered[0].quality and not without_qop:
-                what = "the registrar's challenge has no qop (RFC 2069), which makes a password easier to guess"
-                remedy = "it is answered only with allow_digest_without_qop: true"
-                return Exchanged(response, problem=f"{what}: {remedy}")
+            unanswerable = _unanswerable(offered, without_qop=without_qop)
+            if unanswerable:
+                return Exchanged(response, problem=unanswerable)
+            if password is None:
+                return Exchanged(response, challenged=True)
             credentials[header] = self._answer(offered[0], password)
         return Exchanged(response, problem="the registrar keeps asking for the password")
 
@@ -200,6 +199,16 @@ class _Sent:
             and message.get("cseq").split() == [str(self.sequence), method]
             and codec.parameters(message.get("via")).get("branch") == self._branch
         )
+
+
+def _unanswerable(offered: Sequence[codec.Challenge], *, without_qop: bool) -> str:
+    """Returns why a challenge is not answered; empty if it is."""
+    if not offered:
+        return "the registrar requires an authentication other than digest with MD5 or SHA-256"
+    if offered[0].quality or without_qop:
+        return ""
+    what = "the registrar's challenge has no qop (RFC 2069), which makes a password easier to guess"
+    return f"{what}: it is answered only with allow_digest_without_qop: true"
 
 
 def _waits(total: float, first: float) -> Iterator[float]:

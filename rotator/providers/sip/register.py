@@ -26,7 +26,8 @@ class RegisterResult:
     reason: str
     authenticated: bool = False  # the registrar asked for the password and then answered 2xx
     refused: bool = False  # the registrar definitely rejects this username or password
-    untried: bool = False  # it asks for the password in a way that is not answered: the password was not tried
+    untried: bool = False  # the password was not tried: it was asked for in a way that is not answered, or not at all
+    challenged: bool = False  # it asked for a password, and none was given
     lists_bindings: bool = False  # the acceptance lists bindings: those of devices, or one that was added on the way
     unserved: bool = False  # it may not serve this kind of request at all: it did not ask for a password
 
@@ -34,7 +35,7 @@ class RegisterResult:
 def register(
     route: SipRoute,
     username: str,
-    password: Secret,
+    password: Secret | None,
     *,
     clock: Clock,
     domain: str | None = None,
@@ -48,7 +49,7 @@ def register(
     Args:
         route: the registrar. The system resolves a host name, within its own time limits.
         username: the digest username and the user of the address-of-record.
-        password: only its digest is sent.
+        password: only its digest is sent; None: nothing is, and a challenge is the result.
         clock: for the deadline.
         domain: of the Request-URI and the address-of-record; None: the registrar's host. The realm always comes from
             the challenge (the providers' pages contradict each other about it).
@@ -71,7 +72,7 @@ def register(
 
 
 def exchanged(
-    route: SipRoute, asked: Asked, password: Secret, *, clock: Clock, timeout: float, without_qop: bool
+    route: SipRoute, asked: Asked, password: Secret | None, *, clock: Clock, timeout: float, without_qop: bool
 ) -> Exchanged | RegisterResult:
     """Asks, over a connection of its own; a result says why nothing was answered or the password not tried.
 
@@ -86,14 +87,19 @@ def exchanged(
         return RegisterResult(None, f"{error} ({route})")
     except OSError as error:
         return RegisterResult(None, _unreachable(route, error))
+    return _without_an_answer(done) or done
+
+
+def _without_an_answer(done: Exchanged) -> RegisterResult | None:
+    """Returns the result if the password was not tried, or asked for once more."""
     status = done.response.status if done.response is not None else None
-    if status is None:
-        return RegisterResult(None, done.problem)
     if done.problem:
-        return RegisterResult(status, done.problem, untried=True)
+        return RegisterResult(status, done.problem, untried=status is not None)
+    if done.challenged:
+        return RegisterResult(status, "the registrar asks for a password", challenged=True)
     if done.refused:
         return RegisterResult(status, f"the username or password is refused ({status})", refused=True)
-    return done
+    return None
 
 
 def _unreachable(route: SipRoute, error: OSError) -> str:
@@ -121,11 +127,13 @@ def _final(done: Exchanged) -> RegisterResult:
         bindings = done.response is not None and any(done.response.all("contact"))
         return RegisterResult(status, reason, authenticated=done.answered, lists_bindings=bindings, unserved=unserved)
     if status < 400:
-        return RegisterResult(status, "the registrar redirects elsewhere, which rotator never follows with credentials")
+        what = "the registrar redirects elsewhere, which rotator never follows with credentials"
+        return RegisterResult(status, what, untried=True)
     if status in (403, 404):
         reason = f"the username or password is refused ({status})"
         return RegisterResult(status, reason, refused=True, unserved=unserved)
-    return RegisterResult(status, f"the registrar rejects the request ({status})", unserved=unserved)
+    what = f"the registrar rejects the request ({status})"
+    return RegisterResult(status, what, untried=True, unserved=unserved)
 
 
 def escaped(username: str) -> str:

@@ -1,7 +1,7 @@
 """The options of a Telnyx account, for telephony credentials and for credential connections."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,10 @@ _CONNECTION_USERNAMES = r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}"
 
 class TelnyxBaseOptions(SipAccountOptions):
     """The keys of every Telnyx account."""
+
+    path_words: ClassVar[frozenset[str]] = frozenset(
+        {"telephony_credentials", "credential_connections", "sip_registration_status"}
+    )
 
     base_url: Url = "https://api.telnyx.com/v2"
     """The beginning of every URL of the API; default https://api.telnyx.com/v2. Change it only for a sandbox or a
@@ -91,6 +95,7 @@ class TelnyxOptions(TelnyxBaseOptions):
             deletes=True,
             lists=True,
             creates=True,
+            shows_password=True,
             proof=self.proof(TAKEN_ON_TRUST),
             propagation=self.propagation,
             tries_ended=self.try_ended,
@@ -119,6 +124,7 @@ class TelnyxConnectionOptions(TelnyxBaseOptions):
             deletes=False,
             lists=True,
             creates=False,
+            shows_password=True,
             proof=self.proof("shown with this password and active"),
             propagation=self.propagation,
             tries_ended=self.try_ended,

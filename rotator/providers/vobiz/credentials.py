@@ -6,9 +6,11 @@ show, and sends a request in the other documented form if the first was rejected
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.evidence import Assumption
 from rotator.core.model import Attachment, Credential, Proof
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
@@ -31,6 +33,15 @@ class VobizCredentials(SipCredentialKind):
 
     options_model = VobizOptions
     not_offered = "Vobiz cannot set the end of a trunk credential in advance"
+    # Update Credential: every field is optional by its prose, and `password` is required by its OpenAPI block. Delete
+    # Credential: the page lists Content-Type, its cURL omits it.
+    first_forms = MappingProxyType(
+        {
+            "set_password": Assumption("form-set-password", "the answer to a change shows the credential"),
+            "disable": Assumption("form-disable", "`enabled` alone disables a credential, without its password"),
+            "delete": Assumption("form-delete", "a credential is deleted without a Content-Type"),
+        }
+    )
 
     def __init__(self, options: VobizOptions, http: Http, randomness: Randomness) -> None:
         """Prepares the adapter without connecting."""

@@ -1,7 +1,7 @@
 """The options of a Vobiz account, for trunk credentials and for Endpoint users."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,8 @@ _CONSOLE_SYMBOLS = "~!@#$%^&*()_+"
 
 class VobizBaseOptions(SipAccountOptions):
     """The keys of every Vobiz account."""
+
+    path_words: ClassVar[frozenset[str]] = frozenset({"api", "v1", "Account", "credentials", "trunks", "Endpoint"})
 
     base_url: Url = "https://api.vobiz.ai"
     """The beginning of every URL of the API; default https://api.vobiz.ai. Change it only for a sandbox or a proxy."""
