@@ -166,7 +166,7 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
         answer = Retry(Wait.DOUBTFUL, f"{who}: look at the registrations at the provider, then rotator abandon")
     record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
-        session.note(advance.after_proof(session.state, str(answer.value), session.clocks().vault))
+        session.note(advance.after_proof(session.state, str(answer.value), session.clocks().vault, answer.value.host))
         return
     message, not_asked = message_of(answer), could_not_be_asked(answer)
     # What was proved once is not given up because it cannot be asked again.
