@@ -8,6 +8,7 @@ from rotator.core.model import Target
 _ALPHABET = ascii_lowercase + digits
 _LONGEST_BASE = 24  # no provider documents a limit; 32 characters with the suffix have been accepted
 _SUFFIX = 8
+_SCRATCH = "rotatorcheck"
 
 
 def new_attempt_id(draw: Callable[[str, int], str]) -> str:
@@ -44,3 +45,13 @@ def made_from(username: str) -> str | None:
 def extreme_usernames(stem: str) -> tuple[str, str]:
     """Returns the two usernames with `stem` whose random parts are the most different."""
     return stem + _ALPHABET[0] * _SUFFIX, stem + _ALPHABET[-1] * _SUFFIX
+
+
+def scratch_username(draw: Callable[[str, int], str]) -> str:
+    """Returns a username for a credential of `rotator check-provider`, which a person recognises in a listing."""
+    return _SCRATCH + draw(_ALPHABET, _SUFFIX)
+
+
+def is_scratch(username: str) -> bool:
+    """True for a username that `scratch_username` has made: no target is made of it, whatever is selected."""
+    return made_from(username) == _SCRATCH

@@ -1,11 +1,13 @@
 """The base of all adapters: refuses verbs that a kind of credential lacks, and proves SIP passwords by SIP."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import ClassVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.evidence import Assumption
 from rotator.core.model import Attachment, Capabilities, Credential, Proof
 from rotator.core.selection import ListedCredential
 from rotator.core.usage_rules import Usage
@@ -16,7 +18,7 @@ from rotator.providers.http.replies import Failure
 from rotator.providers.http.transport import trusted
 from rotator.providers.options import AccountOptions, SipAccountOptions
 from rotator.providers.sip.links import SipRoute
-from rotator.providers.sip.proof import by_register
+from rotator.providers.sip.proof import by_register, is_challenged
 
 _UNASKED = "the SIP registrar does not ask for a password"
 _LISTING = (Wait.READING, Wait.CHANGING)  # the listing does not show it yet, and nothing is wrong with the provider
@@ -32,11 +34,13 @@ class CredentialKind(ABC):
     """The model of its section in the configuration; `type` there selects this kind."""
     not_offered: ClassVar[str]
     """The reason for refusing a verb that is not overridden."""
+    first_forms: Mapping[str, Assumption] = MappingProxyType({})
+    """See `ports.Provider`; by the verb of the requests."""
 
     def __init__(self, options: AccountOptions, http: Http, randomness: Randomness) -> None:
         """Prepares the adapter without connecting. The options are of `options_model`, with their secrets read."""
         self._http, self._randomness = http, randomness
-        self._capabilities, self._identity = options.capabilities, options.identity
+        self._capabilities, self._identity, self._host = options.capabilities, options.identity, options.devices_host
         self._not_offered = Refused(Refusal.UNSUPPORTED, self.not_offered)
 
     @property
@@ -48,6 +52,11 @@ class CredentialKind(ABC):
     def identity(self) -> str:
         """The account as the provider knows it; empty if nothing but the key names it."""
         return self._identity
+
+    @property
+    def host(self) -> str:
+        """Where devices log in; empty if the account does not tell."""
+        return self._host
 
     @property
     def longest_call(self) -> timedelta:
@@ -69,6 +78,10 @@ class CredentialKind(ABC):
     @abstractmethod
     def prove(self, credential: Credential) -> Answer[Proof]:
         """See `ports.Provider`; every kind offers it."""
+
+    def can_prove(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
+        """Nobody can tell."""
+        return Done(None)
 
     def log_in(self, credential: Credential) -> Answer[Proof]:  # noqa: ARG002  # the port's signature
         """Not offered."""
@@ -142,6 +155,14 @@ class SipCredentialKind(CredentialKind):
     def _registered(self, call: HttpCall, credential: Credential, route: SipRoute) -> Answer[Proof] | None:
         without_qop = self._sip.allow_digest_without_qop
         return by_register(self._http, call, credential, route, self._sip.domain, without_qop=without_qop)
+
+    def can_prove(self, credential: Credential) -> Answer[None]:
+        """Asks the registrar for a challenge, if one is configured."""
+        if self._route is None:
+            return Done(None)
+        without_qop = self._sip.allow_digest_without_qop
+        call = self._http.call()
+        return is_challenged(self._http, call, credential, self._route, self._sip.domain, without_qop=without_qop)
 
     @abstractmethod
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:

@@ -6,9 +6,11 @@ show, and sends a request in the other documented form if the first was rejected
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.evidence import Assumption
 from rotator.core.model import Attachment, Credential, Proof
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
@@ -30,6 +32,15 @@ class VobizCredentials(SipCredentialKind):
 
     options_model = VobizOptions
     not_offered = "Vobiz cannot set the end of a trunk credential in advance"
+    # Update Credential: every field is optional by its prose, and `password` is required by its OpenAPI block. Delete
+    # Credential: the page lists Content-Type, its cURL omits it.
+    first_forms = MappingProxyType(
+        {
+            "set_password": Assumption("form-set-password", "the answer to a change shows the credential"),
+            "disable": Assumption("form-disable", "`enabled` alone disables a credential, without its password"),
+            "delete": Assumption("form-delete", "a credential is deleted without a Content-Type"),
+        }
+    )
 
     def __init__(self, options: VobizOptions, http: Http, randomness: Randomness) -> None:
         """Prepares the adapter without connecting."""
@@ -156,7 +167,7 @@ class VobizCredentials(SipCredentialKind):
             return Unknown(f"the provider answered {reply.status} without the new credential")
         if not record.enabled:
             return Unknown("the provider created the credential disabled")
-        return Done(replace(staged, id=record.id, uri=record.realm, enabled=True))
+        return Done(replace(staged, id=record.id, realm=record.realm, enabled=True))
 
     def _put(self, call: HttpCall, verb: str, credential: Credential, body: Mapping[str, Any]) -> HttpReply | Failure:
         reply = call.send(HttpRequest(verb, "PUT", self._path(credential.id or ""), body=body))
@@ -224,7 +235,7 @@ class VobizCredentials(SipCredentialKind):
 def _with_facts(credential: Credential, answer: Answer[VobizRecord]) -> Answer[Credential]:
     if not isinstance(answer, Done):
         return answer
-    return Done(replace(credential, uri=answer.value.realm or credential.uri, enabled=True))
+    return Done(replace(credential, realm=answer.value.realm or credential.realm, enabled=True))
 
 
 def _after_password(answer: Answer[VobizRecord]) -> Answer[VobizRecord]:

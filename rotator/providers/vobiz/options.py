@@ -1,14 +1,14 @@
 """The options of a Vobiz account, for trunk credentials and for Endpoint users."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from rotator.core.model import Capabilities
 from rotator.core.passwords import LONGEST, PasswordRules
 from rotator.core.secret import Secret
-from rotator.fields.network import Url
+from rotator.fields.network import HostName, Url
 from rotator.fields.references import AnySecret
 from rotator.fields.text import UrlSegment
 from rotator.providers.http.calls import path
@@ -22,6 +22,8 @@ _CONSOLE_SYMBOLS = "~!@#$%^&*()_+"
 
 class VobizBaseOptions(SipAccountOptions):
     """The keys of every Vobiz account."""
+
+    path_words: ClassVar[frozenset[str]] = frozenset({"api", "v1", "Account", "credentials", "trunks", "Endpoint"})
 
     base_url: Url = "https://api.vobiz.ai"
     """The beginning of every URL of the API; default https://api.vobiz.ai. Change it only for a sandbox or a proxy."""
@@ -95,6 +97,9 @@ class VobizEndpointOptions(VobizBaseOptions):
 
     type: Literal["vobiz-endpoint"]
     """The provider: `vobiz-endpoint` for Endpoints."""
+    host: HostName = "registrar.vobiz.ai"
+    """The host that devices register at, for `host` in the consumer document; default registrar.vobiz.ai (Vobiz,
+    Changelog, 14 July 2026)."""
 
     @property
     def capabilities(self) -> Capabilities:
