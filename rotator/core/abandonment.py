@@ -61,7 +61,7 @@ def ledger_after(
     ending = Ending.DELETE if attempt.strategy is Strategy.REPLACE else Ending.STAND_BY
     kept = without_credential(ledger, attempt.staged)
     left = replace(attempt.staged, password=None)  # never published, so an undo must not publish it
-    entry = LedgerEntry(left, ending, now, now + LATE_COMMIT, timedelta(), origin=attempt.origin)
+    entry = LedgerEntry(left, ending, now, now + LATE_COMMIT, timedelta(), origin=attempt.origin, unasked=True)
     further = (strays_entry(attempt, now),) if strays and left.id is not None else ()
     return (*kept, entry, *further)
 

@@ -5,7 +5,7 @@ from enum import Enum, StrEnum
 from typing import ClassVar, TypeAlias
 
 from rotator.core.holding import Hold
-from rotator.core.model import Credential, FormerPath, LedgerEntry, Request
+from rotator.core.model import Credential, Ended, FormerPath, LedgerEntry, Request
 
 
 class Step(StrEnum):
@@ -30,12 +30,14 @@ class Step(StrEnum):
     CLOSE = "close"
     UNDO = "undo"  # the attempt that is closed was an undo
     ABANDON = "abandon"
+    CHECK_USAGE = "check_usage"
     EXPIRE = "expire"
     LIFT_END = "lift_end"
     DISABLE = "disable"
     OVERWRITE = "overwrite"
     DELETE = "delete"
     FORGET = "forget"
+    TRY_ENDED = "try_ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,15 @@ class Abandon:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckUsage:
+    """Asks whether devices still log in with a replaced credential. It needs no claim: it changes nothing."""
+
+    step: ClassVar = Step.CHECK_USAGE
+    entry: LedgerEntry
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Expire:
     """Tells the provider to end a replaced credential by itself when its overlap ends."""
 
@@ -262,6 +273,15 @@ class Forget:
     entry: LedgerEntry
 
 
+@dataclass(frozen=True, slots=True)
+class TryEnded:
+    """Logs in with what was ended, which must be refused. It needs no claim: it changes nothing at the provider."""
+
+    step: ClassVar = Step.TRY_ENDED
+    ended: Ended
+    why_not: str = ""  # why no log-in can show it; then none is tried
+
+
 Action: TypeAlias = (
     DrawDueTime
     | TakeClaim
@@ -282,11 +302,13 @@ Action: TypeAlias = (
     | Withdraw
     | Close
     | Abandon
+    | CheckUsage
     | Expire
     | LiftEnd
     | Disable
     | Overwrite
     | Delete
     | Forget
+    | TryEnded
 )
 Decision: TypeAlias = Action | Hold

@@ -49,14 +49,30 @@ class AuditVerb(_DescribedWord):
     WITHDRAW_REQUEST = "withdraw_request", "Somebody took a request back before anything had begun."
     DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out."
     REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
+    CHECK_USAGE = (
+        "check_usage",
+        "It was asked whether devices still log in with a replaced credential, and the answer is another than before.",
+    )
     EXPIRE = "expire", "The provider was told when to end a replaced credential by itself."
     LIFT_END = "lift_end", "The provider was told not to end a replaced credential that devices still need."
     DISABLE = "disable", "The provider was asked to disable a replaced credential."
     OVERWRITE = "overwrite", "A credential that must end and cannot be disabled was to get a random password."
     DELETE = "delete", "The provider was asked to delete a replaced credential."
     FORGET = "forget", "A ledger entry with nothing left to do, and the password in it, were removed."
+    TRY_ENDED = (
+        "try_ended",
+        (
+            "What was ended was tried where devices log in. `done`: it is refused, and what is published is accepted; "
+            "`refused`: it is still accepted; `unknown`: that is not shown, and `detail` says why."
+        ),
+    )
     REQUEST_ROTATION = "request_rotation", "Somebody asked for a rotation; the request is in the state document."
     REQUEST_UNDO = "request_undo", "Somebody asked for an undo; the request is in the state document."
+    PAUSE = (
+        "pause",
+        "Somebody paused what rotator changes by schedule: `scope`, until `until`; `holds` says what is held.",
+    )
+    RESUME = "resume", "Somebody ended the pause of `scope` before its time."
     REQUEST_RETIREMENT = "request_retirement", "Somebody ended a target: what it published is withdrawn, then retired."
     GIVE_UP = (
         "give_up",
@@ -64,7 +80,12 @@ class AuditVerb(_DescribedWord):
     )
     RENAME = "rename", "Everything that was known of `renamed_from` was moved to this target's state document."
     ADOPT = "adopt", "A credential that is in use and that the state document did not know was taken up as published."
+    REPORT = "report", "A report was made; `sha256` is that of its file."
     LOAD_CONFIGURATION = "load_configuration", "The daemon read its configuration, at start or on SIGHUP."
+    CHECK_PROVIDER = (
+        "check_provider",
+        "`rotator check-provider` worked on a scratch or expendable credential; `effect` says how, or that it ended.",
+    )
     CLOCK_JUMP = "clock_jump", "The wall clock was set, by `seconds`."
     START = "start", "The first record of a process: who it is to Vault, and its user on the machine."
     LINES_LOST = (

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from rotator.core import usage
 from rotator.core.action_properties import NEEDS_CLAIM
 from rotator.core.actions import Decision, DrawDueTime, TakeClaim
 from rotator.core.continuation import continue_attempt
 from rotator.core.drift import verify
+from rotator.core.ends import due_times, show_ends
 from rotator.core.facts import Facts
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import canary_hold, lost_state_hold, renamed_hold
@@ -52,8 +54,13 @@ def _next_change(facts: Facts, holds: Iterable[Hold]) -> datetime | None:
     own += [until for (account, _), until in facts.shut_verbs.items() if account in waiting]
     shared = [state.not_before, state.verify_at, *(entry.not_before for entry in state.ledger)]
     shared += [former.not_before for former in state.former_paths]
-    by_both = [state.next_rotation, *(former.until for former in state.former_paths)]
+    shared += [moment for ended in state.ended for moment in due_times(facts, ended)]
+    asked = [usage.moments(facts.target.policy, entry) for entry in state.ledger]
+    shared += [again for again, _ in asked]
+    by_both: list[datetime | None] = [freeze.until for freeze in facts.freezes.in_force]
+    by_both += [state.next_rotation, *(former.until for former in state.former_paths)]
     by_both += [moment for entry in state.ledger for moment in (entry.disable_at, entry.ends_at)]
+    by_both += [ends for _, ends in asked]
     later = [
         moment + (facts.now - now)
         for now, moments in ((facts.now, own), (clocks.vault, shared), (clocks.earliest, by_both))
@@ -85,12 +92,19 @@ def claimed_elsewhere(facts: Facts) -> Hold | None:
 
 
 def draw_due_time(facts: Facts) -> Decision | None:
-    """Draws the time of the next rotation once; again only if the schedule changed."""
+    """Draws the time of the next rotation once; again only if the schedule changed, or after a freeze."""
     state = facts.state
     changed = state.scheduled_by != facts.target.schedule_key
-    if state.next_rotation is not None and not changed:
+    if state.next_rotation is not None and not changed and not _came_due_under_a_freeze(facts, state.next_rotation):
         return None
     return canary_hold(facts) or DrawDueTime()
+
+
+def _came_due_under_a_freeze(facts: Facts, due: datetime) -> bool:
+    """True once a pause or a blackout has ended: what came due meanwhile is spread, and not due all at once."""
+    frozen = facts.freezes
+    waits = facts.state.attempt is None and frozen.of_rotations is None
+    return waits and frozen.thawed_at is not None and due < frozen.thawed_at
 
 
 def end(facts: Facts) -> Hold:
@@ -101,5 +115,5 @@ def end(facts: Facts) -> Hold:
     return Hold(HoldReason.RETIRED, f"{message}rotator rotate {facts.target.name}")
 
 
-CHECKS: tuple[Check, ...] = (move, continue_attempt, leave_paths, draw_due_time, retire, stage, verify)
-ENDING_CHECKS: tuple[Check, ...] = (continue_attempt, leave_paths, retire, end)
+CHECKS: tuple[Check, ...] = (move, continue_attempt, leave_paths, draw_due_time, retire, stage, verify, show_ends)
+ENDING_CHECKS: tuple[Check, ...] = (continue_attempt, leave_paths, retire, show_ends, end)

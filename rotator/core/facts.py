@@ -8,6 +8,7 @@ from rotator.core.canaries import CanaryVerdict
 from rotator.core.circuit import ProviderVerb
 from rotator.core.clocks import Clocks
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.freezes import Freezes
 from rotator.core.model import Capabilities, Credential, LedgerEntry, Target, TargetState, is_same_name
 
 
@@ -27,6 +28,7 @@ class Facts:
     shut_verbs: Mapping[tuple[str, ProviderVerb], datetime] = field(default_factory=dict)  # likewise, for one verb
     log_ins_rest_until: Mapping[str, datetime] = field(default_factory=dict)  # by account: too many were wrong
     log_ins_settle_in: Mapping[str, timedelta] = field(default_factory=dict)  # likewise: a change takes so long
+    ended_turns: Mapping[str, datetime] = field(default_factory=dict)  # by account: when what was ended may be tried
     retirements_left: int = 1  # how many this minute's cap still allows
     unproved_accounts: frozenset[str] = frozenset()  # accounts with too many passwords set in place and not accepted
     proving_accounts: frozenset[str] = frozenset()  # accounts without room for another password that is not proved yet
@@ -44,6 +46,7 @@ class Facts:
     account_vouched_for: bool = True  # since then this process has seen another credential of the account accepted
     other_documents: Mapping[str, ConsumerDocument] = field(default_factory=dict)  # at paths that the target leaves
     canary: CanaryVerdict | None = None  # of a target that was never rotated; None: no canary goes before it
+    freezes: Freezes = field(default_factory=Freezes)  # what holds changes now
     former_name: str = ""  # a target that is not configured any more, whose state names this target's path
     # What time alone triggers is due by `clocks.earliest`; a period begins at `clocks.latest`.
     clocks: Clocks = field(init=False)  # both, made once: nearly every check asks for them

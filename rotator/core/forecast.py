@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, drift, ledger, moves, verification
+from rotator.core import advance, attempt_ends, drift, ledger, moves, usage, verification
 from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import decide
@@ -23,8 +23,9 @@ from rotator.core.forecast_events import (
     why_disabled,
 )
 from rotator.core.holding import Hold
-from rotator.core.model import Credential, Purpose, Strategy, Target, TargetState
+from rotator.core.model import Credential, Cutoff, Purpose, Strategy, Target, TargetState
 from rotator.core.secret import Secret
+from rotator.core.usage_rules import Sighting
 
 _MOST_STEPS = 60
 _NEW = "(new)"
@@ -84,7 +85,7 @@ class _PaperRun:
     def carry_out(self, action: do.Decision) -> None:
         """Takes one step."""
         match action:
-            case Hold() | do.TakeClaim() | do.Drop() | do.LookUp() | do.Restore():
+            case Hold() | do.TakeClaim() | do.Drop() | do.LookUp() | do.Restore() | do.TryEnded():
                 self._stop(action)
             case do.DrawDueTime() | do.Stage() | do.Apply() | do.Attach() | do.Publish() | do.Close() | do.Abandon():
                 self._attempt(action)
@@ -92,12 +93,14 @@ class _PaperRun:
                 self._prove(action)
             case do.Move() | do.Republish() | do.Withdraw():
                 self._change_path(action)
+            case do.CheckUsage():
+                self._check_usage(action)
             case do.Expire() | do.LiftEnd() | do.Disable() | do.Overwrite() | do.Delete() | do.Forget():
                 self._retire(action)
             case _:
                 assert_never(action)
 
-    def _stop(self, action: Hold | do.TakeClaim | do.Drop | do.LookUp | do.Restore) -> None:
+    def _stop(self, action: Hold | do.TakeClaim | do.Drop | do.LookUp | do.Restore | do.TryEnded) -> None:
         """Ends the forecast: what follows depends on something else."""
         match action:
             case Hold():
@@ -113,6 +116,13 @@ class _PaperRun:
             case do.Restore():
                 why = self.facts.state.last_error
                 self._step(f"set the old password of {action.credential.username} again", why)
+                self.waits_for = ""
+            case do.TryEnded():
+                name = action.ended.credential.username
+                if action.why_not:
+                    self._step(f"note that nothing shows the end of {name}", action.why_not)
+                else:
+                    self._step(f"log in with the old password of {name}", "it must be refused")
                 self.waits_for = ""
 
     def _attempt(
@@ -171,11 +181,13 @@ class _PaperRun:
             case do.LiftEnd():
                 self._step(f"tell {account} not to end {entry.label}", "devices still need it")
                 self._move(ledger.after_lift(state, entry))
+            case do.Disable() if entry.compromised and ledger.is_overwritten_first(entry, facts.capabilities[account]):
+                self._move(ledger.after_new_password(state, entry, Secret(""), Cutoff.OVERWRITE))
             case do.Disable():
                 self._step(f"disable {entry.label}", why_disabled(facts, entry))
                 self._move_capped(ledger.after_disable(state, entry, now))
             case do.Overwrite():
-                self._step(f"set a random password for {entry.label}", "it is compromised, and was not disabled")
+                self._step(f"give {entry.label} a random password", "it was not disabled, or is still accepted")
                 self._move_capped(ledger.after_overwrite(state, entry, now))
             case do.Delete():
                 self._step(last_step(entry, deletes=True), "its quarantine has ended")
@@ -183,6 +195,13 @@ class _PaperRun:
             case do.Forget():
                 self._step(last_step(entry, deletes=False), "its quarantine has ended")
                 self._move(ledger.after_forget(state, entry))
+
+    def _check_usage(self, action: do.CheckUsage) -> None:
+        """Goes on as if nobody used it: an answer extends its overlap at most."""
+        what = f"ask whether devices still log in with {action.entry.label}"
+        self._step(what, f"its overlap ends; asked: {', '.join(action.sources)}")
+        nobody = Sighting(self.facts.clocks.vault, in_use=False, evidence="")
+        self._move(usage.after_usage_check(self.facts.state, action.entry, nobody))
 
     def _step(self, what: str, why: str) -> None:
         self.steps.append(ForecastStep(what, why))

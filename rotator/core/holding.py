@@ -67,16 +67,29 @@ class HoldReason(Enum):
     PUBLISHED_REFUSED = "published credential refused", HoldEnd.BY_RECOVERY
     # The provider cannot be asked: nothing is retired meanwhile.
     UNVERIFIED = "published credential not verified", HoldEnd.LATER
+    # Past its overlap: the usage check goes on, and there is no end to it.
+    KEPT_IN_USE = "replaced credential kept, as it is in use", HoldEnd.BY_SOMEBODY
+    # Past its overlap, which is extended.
+    IN_USE = "replaced credential still in use", HoldEnd.LATER
     FORMER_PATH = "document at a former path cannot be written", HoldEnd.BY_SOMEBODY
     # This minute's maximum was reached.
     RETIREMENTS_CAPPED = "retirements capped", HoldEnd.SOON
     IDLE_IN_OVERLAP = "idle credential still in its overlap", HoldEnd.LATER
+    # By a person; a request may say that it passes.
+    PAUSED = "paused", HoldEnd.LATER
+    # By the policy's calendar, likewise.
+    BLACKOUT = "blackout", HoldEnd.LATER
     # Something is due by only one of this machine's clock and Vault's.
     CLOCKS_DIFFER = "clocks differ", HoldEnd.BY_SOMEBODY
     OUTSIDE_WINDOW = "outside the window", HoldEnd.LATER
     # By a person; it stays so until somebody asks.
     RETIRED = "retired", HoldEnd.LATER
     NOT_DUE = "not due", HoldEnd.LATER
+
+    @property
+    def is_freeze(self) -> bool:
+        """True for a pause and for a blackout."""
+        return self in (HoldReason.PAUSED, HoldReason.BLACKOUT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from rotator.core.holds import (
     pace_hold,
 )
 from rotator.core.model import Capabilities, Cutoff, Ending, LedgerEntry
+from rotator.core.usage import before_end, rules_for
 from rotator.core.verification import before_retirement, is_refused
 
 
@@ -29,6 +30,7 @@ def retire(facts: Facts) -> Decision | None:
         return None if is_taken_over(facts, foreign) else foreign  # the take-over says itself what it waits for
     declined: Hold | None = None
     changed: Hold | None = None
+    frozen = facts.freezes.of_retirements
     for entry in facts.state.ledger:
         if entry.ending is not Ending.FORGET and has_other_identity(facts, entry.credential):
             changed = changed or identity_hold(facts, entry.credential)
@@ -38,21 +40,24 @@ def retire(facts: Facts) -> Decision | None:
             declined = declined or clocks_hold(facts, entry.ends_at if entry.cut_off else entry.disable_at)
         elif not _is_urgent(action) and _is_shut(facts, entry.credential.account, action):
             continue
+        elif not _is_urgent(action) and frozen is not None and not isinstance(action, Forget):
+            declined = Hold(frozen.reason, f"{frozen.words}; {entry.label} is not retired meanwhile")
         elif not _is_urgent(action) and facts.retirements_left <= 0:
             declined = Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
         else:
-            unproved = _proof_before(facts, action)
-            if not isinstance(unproved, Hold):
-                return unproved or action
-            declined = unproved
+            first = _first_of_all(facts, action)
+            if not isinstance(first, Hold):
+                return first or action
+            declined = first
     return changed or declined
 
 
-def _proof_before(facts: Facts, action: Action) -> Decision | None:
-    """Returns what must come before a retirement: a fresh proof of what is published."""
-    if isinstance(action, Expire | Disable | Overwrite | Delete):
+def _first_of_all(facts: Facts, action: Action) -> Decision | None:
+    """Returns what must come before a retirement: that nobody uses it, and a fresh proof of what is published."""
+    users = before_end(facts, action.entry) if isinstance(action, Disable | Overwrite | Delete) else None
+    if users is None and isinstance(action, Expire | Disable | Overwrite | Delete):
         return before_retirement(facts, action.entry)
-    return None
+    return users
 
 
 def _lift(facts: Facts) -> Action | None:
@@ -65,6 +70,8 @@ def _lift(facts: Facts) -> Action | None:
         lift, end = LiftEnd(entry), _told_end(facts, entry)
         coming = end is not None and end > facts.now
         needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
+        # By a policy that did not ask for its users: they may outlast the end that was told.
+        needed = needed or (entry.expires_at is not None and rules_for(facts.target.policy, entry) is not None)
         can_be_tried = _can_be_tried(facts, entry) and not _is_shut(facts, entry.credential.account, lift)
         coming = coming and not has_other_identity(facts, entry.credential)
         if coming and needed and can_be_tried:
@@ -108,7 +115,9 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
     if facts.is_protected(entry.credential):
         return None
     if not replaced:
-        # Told in advance, the provider ends the credential even while rotator is down.
+        # Told in advance, the provider ends the credential even while rotator is down. Who uses it is not known yet.
+        if rules_for(facts.target.policy, entry) is not None:
+            return None
         untold = entry.credential.id is not None and entry.expires_at != entry.disable_at
         return Expire(entry) if untold and can.expires else None
     if entry.credential.id is None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from rotator.core.actions import Decision, Drop, LookUp, Stage
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, is_same_credential, ledger_entry_of, lookup_key
+from rotator.core.freezes import frozen_hold, passes
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import (
     backoff_hold,
@@ -22,6 +23,7 @@ from rotator.core.ledger import handed_out_entry
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy, is_same_name
 from rotator.core.preflight import preflight
 from rotator.core.undo import UndoImpossible, undo_candidate
+from rotator.core.usage import extended_until
 from rotator.core.verification import is_refused
 
 SCHEDULED_BY = "schedule"
@@ -38,8 +40,8 @@ def stage(facts: Facts) -> Decision | None:
     if facts.state.attempt is not None:
         return None
     request = facts.state.request or _due(facts)
-    hold = ending_document_hold(facts) or _account_hold(facts, request) or _unproved_hold(facts, request)
-    hold = hold or backoff_hold(facts)
+    hold = ending_document_hold(facts) or _frozen_hold(facts, request)
+    hold = hold or _account_hold(facts, request) or _unproved_hold(facts, request) or backoff_hold(facts)
     if hold is not None:
         return hold
     foreign = foreign_document_hold(facts)
@@ -51,6 +53,14 @@ def stage(facts: Facts) -> Decision | None:
     if request.purpose is Purpose.UNDO:
         return _undo(facts, request)
     return _idle_hold(facts, request) or _window_hold(facts) or _ROTATE[facts.target.strategy](facts, request)
+
+
+def _frozen_hold(facts: Facts, request: Request | None) -> Hold | None:
+    """Holds while a pause or a blackout lasts, whether or not anything is due: that is what people ask for first."""
+    freeze = facts.freezes.of_rotations
+    if freeze is None or (request is not None and passes(request)):
+        return None
+    return frozen_hold(facts.target.name, freeze)
 
 
 def _account_hold(facts: Facts, request: Request | None) -> Hold | None:
@@ -103,7 +113,8 @@ def _later(facts: Facts, soon: timedelta) -> datetime:
 def _idle_hold(facts: Facts, request: Request) -> Hold | None:
     """Holds while devices may still use the idle credential of `alternating`: its password must not change yet.
 
-    After the overlap it is disabled first. A request does not wait for that, since disabling may be impossible.
+    After the overlap it is disabled first. A request does not wait for that, since disabling may be impossible; but it
+    does for as long as devices that use it extend the overlap.
     """
     if facts.target.strategy is not Strategy.ALTERNATING or request.compromised:
         return None
@@ -115,7 +126,8 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
         return _both_in_use_hold(facts, published)
     if entry is None or entry.cut_off:
         return None
-    if entry.disable_at <= facts.clocks.earliest and facts.state.request is not None:
+    ends = extended_until(facts.target.policy, entry)
+    if ends <= facts.clocks.earliest and facts.state.request is not None:
         return None
     return Hold(HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential")
 
@@ -288,7 +300,7 @@ def _idle(facts: Facts) -> Credential | LookUp:
 
 
 def _without_password(credential: Credential) -> Credential:
-    return replace(credential, password=None, made_at=None)
+    return replace(credential, password=None, made_at=None, seen_at=None)
 
 
 def _undo(facts: Facts, request: Request) -> Decision:

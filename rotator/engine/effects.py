@@ -6,9 +6,12 @@ from rotator.core import actions as do
 from rotator.engine import (
     attachment_effects,
     attempt_effects,
+    end_effects,
     in_place_effects,
     ledger_effects,
     move_effects,
+    preparing_effects,
+    usage_effects,
     verification_effects,
 )
 from rotator.engine.provider_caller import ProviderCaller
@@ -24,11 +27,11 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
     """
     match action:
         case do.DrawDueTime():
-            attempt_effects.draw_due_time(caller, session)
+            preparing_effects.draw_due_time(caller, session)
         case do.TakeClaim():
-            attempt_effects.take_claim(session)
+            preparing_effects.take_claim(session)
         case do.LookUp():
-            attempt_effects.look_up(caller, session, action)
+            preparing_effects.look_up(caller, session, action)
         case do.Stage():
             attempt_effects.stage(caller, session, action)
         case do.Drop():
@@ -61,6 +64,8 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             attempt_effects.close(caller, session)
         case do.Abandon():
             attempt_effects.abandon(caller, session, action)
+        case do.CheckUsage():
+            usage_effects.check_usage(caller, session, action)
         case do.Expire():
             ledger_effects.expire(caller, session, action)
         case do.LiftEnd():
@@ -73,5 +78,7 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             ledger_effects.delete(caller, session, action)
         case do.Forget():
             ledger_effects.forget(caller, session, action)
+        case do.TryEnded():
+            end_effects.try_ended(caller, session, action)
         case _:
             assert_never(action)

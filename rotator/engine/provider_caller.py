@@ -1,20 +1,22 @@
 """Calls to providers: blocked by open circuits, delayed after failures, recorded in the audit."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from rotator.core.answers import Answer, Done, Retry, Unknown, Wait
+from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.circuit import ProviderVerb
+from rotator.core.ends import tries_ended
 from rotator.core.log_ins import is_wrong
 from rotator.core.model import Credential, Proof, Target
+from rotator.core.usage_rules import Usage
 from rotator.engine.limits import Limits
 from rotator.engine.throttles import Throttles
 from rotator.engine.waves import Waves
-from rotator.ports import Audit, Clock, Provider, Providers, Randomness, Store
+from rotator.ports import Audit, Clock, Provider, Providers, Randomness, Store, UsageSources
 
 T = TypeVar("T")
 _NOTHING_FAILED = (Wait.RATE_LIMITED, Wait.READING, Wait.CHANGING)
@@ -43,6 +45,7 @@ class ProviderCaller:
     throttles: Throttles
     limits: Limits
     waves: Waves
+    usage_sources: UsageSources = field(default_factory=dict)
     raises_paced: bool = True  # False: the caller wants an answer at once, and takes "too many requests" for one
 
     def ask(
@@ -56,9 +59,22 @@ class ProviderCaller:
             return Retry(Wait.UNREACHABLE, f"not sent: another call is testing whether {account} works again")
         answer = call(self.providers[account])
         self.throttles.learn_from(account, verb, answer)
+        return self._unless_paced(answer)
+
+    def _unless_paced(self, answer: Answer[T]) -> Answer[T]:
         if self.raises_paced and isinstance(answer, Retry) and answer.why in _NOTHING_FAILED:
             raise Paced(answer.message, answer.after)
         return answer
+
+    def usage(self, credential: Credential) -> Answer[Usage]:
+        """Asks the provider whether devices are logged in with a credential. Raises Paced like `ask`.
+
+        No circuit learns from the answer: what does not show its registrations may do everything else.
+        """
+        provider = self.providers[credential.account]
+        if not provider.capabilities.shows_usage:
+            return Refused(Refusal.UNSUPPORTED, f"{credential.account} does not show who is logged in")
+        return self._unless_paced(provider.usage(credential))
 
     def prove(self, credential: Credential, *, since_change: timedelta | None = None) -> Answer[Proof]:
         """Proves a credential. A password is tried where devices log in, which no circuit of the API concerns.
@@ -72,6 +88,17 @@ class ProviderCaller:
             self.throttles.log_ins.learn(credential, answer, since_change)
             return answer
         return self.ask(credential.account, ProviderVerb.FIND, lambda asked: asked.prove(credential))
+
+    def log_in(self, credential: Credential) -> Answer[Proof]:
+        """Logs in with what was ended. `Retry(NOT_YET)` means that it is refused: see `ports.Provider.log_in`."""
+        answer = self.providers[credential.account].log_in(credential)
+        self.throttles.log_ins.learn(credential, answer, None)
+        return answer
+
+    def tries_ended(self, account: str) -> bool:
+        """True if log-ins at an account may show that what was ended is refused."""
+        provider = self.providers.get(account)
+        return tries_ended(provider.capabilities if provider is not None else None)
 
     def shared_now(self) -> datetime:
         """Returns Vault's time. What several processes compare with their own reading is stamped by it."""
@@ -102,17 +129,27 @@ class ProviderCaller:
         """Adds a record to the audit, without an empty detail."""
         if detail:
             facts["detail"] = detail
-        self.audit.record(verb, target.name, outcome, **facts | _named(credential))
+        self.audit.record(verb, target.name, outcome, **facts | named(credential))
 
     def intend(self, verb: AuditVerb, target: Target, credential: Credential | None = None, **facts: str) -> None:
         """Is called before each effect: raises StoreUnavailable if the audit allows none now (`audit.required`)."""
-        self.audit.intend(verb, target.name, **facts | _named(credential))
+        self.audit.intend(verb, target.name, **facts | named(credential))
 
 
-def _named(credential: Credential | None) -> dict[str, str | None]:
+def named(credential: Credential | None) -> dict[str, str | None]:
+    """Returns the facts by which a record names a credential, and since when the age of its password counts."""
     if credential is None:
         return {}
-    return {"credential": credential.id, "username": credential.username, "account": credential.account}
+    named: dict[str, str | None] = {
+        "credential": credential.id,
+        "username": credential.username,
+        "account": credential.account,
+    }
+    if credential.made_at is not None:
+        named["made"] = credential.made_at.isoformat()
+    elif credential.seen_at is not None:
+        named["seen"] = credential.seen_at.isoformat()
+    return named
 
 
 def could_not_be_asked(answer: Answer[Proof]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from hashlib import blake2b, pbkdf2_hmac
 from pathlib import Path
-from typing import Self, get_args
+from typing import ClassVar, Self, get_args
 
 from rotator.core.model import Capabilities, Proof
 from rotator.core.secret import Secret
@@ -18,7 +18,7 @@ from rotator.fields.proxy import ProxySettings
 from rotator.fields.references import InVault, Resolved, VaultReader
 from rotator.fields.section import Section
 from rotator.fields.text import FilePath
-from rotator.fields.times import Grace
+from rotator.fields.times import Grace, VerifyInterval
 from rotator.providers.http.client import HttpOptions
 
 _ROUNDS = 200_000
@@ -32,6 +32,9 @@ def one_way(secrets: Iterable[Secret]) -> str:
 
 class AccountOptions(Section, ABC):
     """One provider account."""
+
+    path_words: ClassVar[frozenset[str]] = frozenset()
+    """The parts of the provider's paths that are no values: what a transcript of `check-provider` may show of them."""
 
     type: str
     """The provider, and the kind of credential there."""
@@ -52,6 +55,11 @@ class AccountOptions(Section, ABC):
     propagation: Grace = timedelta(seconds=30)
     """How long after a change the provider may still answer from the old state; default 30s, since no provider
     publishes a figure. Until then, a credential that is not accepted yet does not count as refused."""
+
+    try_ended: VerifyInterval = timedelta(minutes=10)
+    """How often, at the account, a log-in may show that what was disabled, deleted or replaced is refused; default 10m.
+    It is one log-in for each end, a wrong one, and registrars lock out addresses from which many come. `off` for none:
+    then nothing shows it. It needs a proof that tries the password. An emergency does not wait for it."""
 
     @classmethod
     def type_name(cls) -> str:
@@ -76,6 +84,11 @@ class AccountOptions(Section, ABC):
     @property
     def identity(self) -> str:
         """The account as the provider knows it; empty if nothing but the key names it."""
+        return ""
+
+    @property
+    def devices_host(self) -> str:
+        """Where devices log in, for the consumer document; empty if that is not known for the whole account."""
         return ""
 
     @property
@@ -135,12 +148,16 @@ class AccountOptions(Section, ABC):
             proxy=self.proxy,
             allow_plain_http=self.allow_plain_http,
             read_only=read_only,
+            path_words=self.path_words,
         )
 
 
 class SipAccountOptions(AccountOptions):
     """One account of a provider whose devices register by SIP."""
 
+    host: HostName | None = None
+    """The host that devices dial, for `host` in the consumer document. Default: what is known of it; the page of the
+    provider says what that is."""
     registrar: Registrar | None = None
     """Host and port of the SIP registrar that proves a new password by a REGISTER, such as `sip.example.com:5061`.
     Default `off`: the provider's API is read back instead, which does not try the password."""
@@ -177,6 +194,11 @@ class SipAccountOptions(AccountOptions):
     def ca_files(self) -> dict[str, Path]:
         """See `AccountOptions`."""
         return super().ca_files | ({} if self.sip_ca_file is None else {"sip_ca_file": self.sip_ca_file})
+
+    @property
+    def devices_host(self) -> str:
+        """See `AccountOptions`."""
+        return self.host or ""
 
     def proof(self, read_back: str) -> Proof:
         """Returns the proof by the registrar, or by read-back if there is no registrar."""

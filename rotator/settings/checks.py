@@ -2,7 +2,15 @@
 
 from collections.abc import Callable, Iterator
 
-from rotator.settings import account_checks, audit_checks, http_checks, policy_checks, selection_checks, target_checks
+from rotator.settings import (
+    account_checks,
+    audit_checks,
+    http_checks,
+    limit_checks,
+    policy_checks,
+    selection_checks,
+    target_checks,
+)
 from rotator.settings.models import Settings
 from rotator.settings.problems import Finding
 from rotator.settings.targets import CheckedSettings
@@ -48,7 +56,11 @@ CHECKS: tuple[Callable[[CheckedSettings], Iterator[Finding]], ...] = (
     policy_checks.overlap_ends_before_next_rotation,
     policy_checks.windows_open_often_enough,
     policy_checks.fleets_begin_in_time,
+    policy_checks.blackouts_let_passwords_be_rotated,
     policy_checks.backoff_grows,
+    limit_checks.policies_are_only_stricter,
+    limit_checks.warnings_come_after_the_beginning,
+    limit_checks.passwords_keep_their_limit,
 )
 
 

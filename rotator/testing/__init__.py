@@ -2,7 +2,7 @@
 
 from rotator.testing.clock import FakeClock, FakeRandomness
 from rotator.testing.crash import Crash, CrashPoints
-from rotator.testing.provider import ATTACHING, CHOSEN, GENERATED, FakeFault, FakeProvider
+from rotator.testing.provider import ATTACHING, CHOSEN, GENERATED, SHOWING, FakeFault, FakeProvider
 from rotator.testing.records import MemoryAudit, MemoryAuditStore, NullMeter
 from rotator.testing.store import MemoryStore
 
@@ -10,6 +10,7 @@ __all__ = [
     "ATTACHING",
     "CHOSEN",
     "GENERATED",
+    "SHOWING",
     "Crash",
     "CrashPoints",
     "FakeClock",

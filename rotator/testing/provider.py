@@ -7,10 +7,12 @@ from enum import Enum
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.evidence import Assumption
 from rotator.core.model import Attachment, Capabilities, Credential, Proof
 from rotator.core.passwords import PasswordRules
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
+from rotator.core.usage_rules import Usage
 from rotator.testing.crash import CrashPoints
 
 CHOSEN = Capabilities(
@@ -28,6 +30,7 @@ CHOSEN = Capabilities(
     username_pattern=r"[A-Za-z0-9]+",
 )
 ATTACHING = replace(CHOSEN, attaches=True)
+SHOWING = replace(CHOSEN, shows_usage=True)
 GENERATED = replace(
     CHOSEN, chooses_password=False, sets_password=False, generates_password=True, re_enables=False, expires=True
 )
@@ -66,16 +69,20 @@ class FakeProvider:
     def __init__(self, capabilities: Capabilities = CHOSEN, account: str = "fake") -> None:
         self.capabilities = capabilities
         self.longest_call = timedelta(seconds=20)
-        self.identity = f"identity of {account}"
+        self.identity, self.host = f"identity of {account}", "sip.example.com"
+        self.first_forms: dict[str, Assumption] = {}
         self.credentials: dict[str, FakeCredential] = {}
         self.points = CrashPoints()
         self.faults: dict[str, list[FakeFault]] = {}  # by verb, one for each further call
         self.calls: list[str] = []
         self.slow_to_accept = 0  # this many proofs come too early
         self.dead = False  # no connection is made any more
+        self.asks: Answer[None] = Done(None)  # whether a proof would try a password
         self.folds_case = False  # it stores usernames in lower case
         self.trunks: dict[str, str | None] = {}  # the id of the credential that each one names
+        self.ignores: set[str] = set()  # verbs that it answers as done, and does not carry out
         self.attached_only = False  # no credential is accepted that no trunk names
+        self.logged_in: set[str] = set()  # usernames that devices are logged in with
         self._account = account
         self._next = 0
 
@@ -151,7 +158,9 @@ class FakeProvider:
             "attachments",
             lambda: Done(
                 tuple(
-                    Attachment(trunk, f"trunk {trunk}", one) for trunk, one in self.trunks.items() if one and one in ids
+                    Attachment(trunk, f"trunk {trunk}", one, f"{trunk}.sip.example.com")
+                    for trunk, one in self.trunks.items()
+                    if one and one in ids
                 )
             ),
         )
@@ -163,6 +172,22 @@ class FakeProvider:
     def prove(self, credential: Credential) -> Answer[Proof]:
         """Returns a proof if the credential is accepted."""
         return self._do("prove", lambda: self._prove(credential))
+
+    def can_prove(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
+        """Returns what `asks` says."""
+        return self.asks
+
+    def log_in(self, credential: Credential) -> Answer[Proof]:
+        """Tries the password."""
+        return self._do("log_in", lambda: self._log_in(credential))
+
+    def usage(self, credential: Credential) -> Answer[Usage]:
+        """Looks at `logged_in`."""
+        return self._do("usage", lambda: Done(self._usage(credential)))
+
+    def _usage(self, credential: Credential) -> Usage:
+        there = credential.username in self.logged_in
+        return Usage(there, "registered" if there else "not registered")
 
     def _do(self, verb: str, carry_out: Callable[[], Answer[Any]]) -> Answer[Any]:
         self.calls.append(verb)
@@ -208,7 +233,8 @@ class FakeProvider:
             return Refused(Refusal.NOT_FOUND, "no such credential")
         if stored.expired:
             return Refused(Refusal.EXPIRED, "it has expired")
-        if self.capabilities.sets_password and credential.password is not None:
+        ignored = "set_password" in self.ignores
+        if self.capabilities.sets_password and credential.password is not None and not ignored:
             stored.password = credential.password
         stored.enabled, stored.expires_at = True, None
         return Done(replace(credential, password=stored.password))
@@ -230,7 +256,8 @@ class FakeProvider:
         stored = self.credentials.get(credential.id or "")
         if stored is None:
             return Refused(Refusal.NOT_FOUND, "no such credential")
-        stored.enabled, stored.expired = False, not self.capabilities.re_enables
+        if "disable" not in self.ignores:
+            stored.enabled, stored.expired = False, not self.capabilities.re_enables
         return Done(None)
 
     def _delete(self, credential: Credential) -> Answer[None]:
@@ -240,6 +267,8 @@ class FakeProvider:
         if stored.busy:
             return Retry(Wait.IN_USE, "active calls")
         del self.credentials[stored.id]
+        if "delete" in self.ignores:
+            self.credentials[f"{stored.id}, still accepted"] = stored
         return Done(None)
 
     def _prove(self, credential: Credential) -> Answer[Proof]:
@@ -249,6 +278,9 @@ class FakeProvider:
         if not self.capabilities.proof.tries_password:
             listed = any(one.id == credential.id and one.enabled for one in self.credentials.values())
             return Done(self.capabilities.proof) if listed else Retry(Wait.NOT_YET, "not listed")
+        return self._log_in(credential)
+
+    def _log_in(self, credential: Credential) -> Answer[Proof]:
         accepted = self.accepts(credential.username, credential.password)
         return Done(CHOSEN.proof) if accepted else Retry(Wait.NOT_YET, "not accepted")
 

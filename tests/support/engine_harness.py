@@ -14,6 +14,7 @@ from rotator.core.model import Capabilities, Policy, Purpose, Request, Strategy,
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every
 from rotator.engine import Engine, Limits, Look
+from rotator.ports import UsageSource
 from rotator.testing import (
     CHOSEN,
     Crash,
@@ -52,6 +53,7 @@ class EngineHarness:
         self.audit = MemoryAudit()
         self.randomness = FakeRandomness(seed)
         self.account_keys: dict[str, str] = {}
+        self.usage_sources: dict[str, UsageSource] = {}
         self.stopping = False
         self.processes = 0
         self.limits = Limits(backoff=Backoff(timedelta(seconds=10), timedelta(minutes=10)))
@@ -72,6 +74,7 @@ class EngineHarness:
             observe=lambda target, state: None,
             stopping=lambda: self.stopping,
             account_keys=self.account_keys,
+            usage_sources=self.usage_sources,
         )
 
     def cut_at(self, number: int, watch: Callable[[str], None] | None = None) -> CrashPoints:

@@ -14,7 +14,10 @@ from rotator.core.model import (
     Claim,
     Counts,
     Credential,
+    Ended,
+    EndedBy,
     Ending,
+    LastEnd,
     LedgerEntry,
     Listed,
     Phase,
@@ -26,7 +29,9 @@ from rotator.core.model import (
     TargetState,
     Verification,
 )
+from rotator.core.origin import Origin
 from rotator.core.passwords import PasswordRules
+from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret
 from rotator.observe import status
@@ -38,6 +43,7 @@ from rotator.testing import CHOSEN, GENERATED, FakeClock
 SENTINEL = "Sentinel-Value-77"
 DAY = timedelta(days=1)
 NOW = FakeClock().now()
+PAUSE = Pause(Scope(account="acc"), NOW, NOW + timedelta(hours=1), Origin("anna", "incident", "ticket 7"))
 TERMINAL = replace(GENERATED, re_enables=False)
 POLICY = Policy("quarterly", Every(90 * DAY), Window("0 2 * * *", timedelta(hours=4)), DAY, 7 * DAY, PasswordRules())
 TARGET = Target("phone", "acc", Strategy.REPLACE, ("user1",), "sip/phone", POLICY)
@@ -80,7 +86,21 @@ def full_state() -> TargetState:
         last_error="refused",
         request=Request(Purpose.UNDO, "bob", "wrong one", NOW, take_over=True),
         claim=Claim("other", NOW + timedelta(minutes=1)),
-        counts=Counts(succeeded=7, failed=1, undone=2, disabled=3, deleted=4, seconds=9.5),
+        ended=(
+            Ended(
+                credential("old"),
+                EndedBy.DISABLED,
+                NOW,
+                compromised=True,
+                accepted=1,
+                not_before=NOW + timedelta(minutes=5),
+                note="SIP REGISTER",
+            ),
+        ),
+        last_end=LastEnd("older", EndedBy.DELETED, NOW - DAY, NOW, "refused (401)"),
+        counts=Counts(
+            succeeded=7, failed=1, undone=2, disabled=3, deleted=4, ends_shown=5, ends_not_shown=6, seconds=9.5
+        ),
         verification=Verification(NOW, accepted=False, proof="403 Forbidden", refusals=2, listed=Listed.GONE),
         verify_at=NOW,
     )
@@ -92,7 +112,8 @@ def only(state: TargetState, around: Surroundings = AROUND, target: Target = TAR
 
 
 def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
-    said = only(full_state(), replace(AROUND, holds={"phone": Hold(HoldReason.BACKING_OFF, "refused", NOW)}))
+    held = {"phone": Hold(HoldReason.BACKING_OFF, "refused", NOW)}
+    said = only(full_state(), replace(AROUND, holds=held, pauses=Pauses(1, (PAUSE,))))
     now = NOW.isoformat()
     assert said == {
         "name": "phone",
@@ -113,6 +134,7 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
         },
         "age_seconds": 5 * 86_400.0,
         "max_age_seconds": 90 * 86_400.0 + 4 * 3_600,
+        "age_limit": None,
         "last_rotation": "2026-01-02T12:00:00+00:00",
         "next_rotation": {"at": "2026-03-26T12:00:00+00:00", "why": "undo requested by bob: wrong one"},
         "attempt": {
@@ -137,6 +159,7 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
                 "disable_at": (NOW + DAY).isoformat(),
                 "disabled_at": None,
                 "overwritten_at": None,
+                "refused_at": None,
                 "ends_at": (NOW + 8 * DAY).isoformat(),
                 "undo_until": (NOW + 8 * DAY).isoformat(),
                 "undo_refused": None,
@@ -145,10 +168,31 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
                 "note": "active calls",
             }
         ],
+        "ended": [
+            {
+                "account": "acc",
+                "id": "id-old",
+                "username": "old",
+                "by": "disabled",
+                "at": now,
+                "compromised": True,
+                "accepted": 1,
+                "next": (NOW + timedelta(minutes=5)).isoformat(),
+                "note": "SIP REGISTER",
+            }
+        ],
+        "last_end": {
+            "username": "older",
+            "by": "deleted",
+            "at": (NOW - DAY).isoformat(),
+            "refused_at": now,
+            "detail": "refused (401)",
+        },
         "failures": 2,
         "back_off_until": (NOW + timedelta(minutes=5)).isoformat(),
         "last_error": "refused",
         "waiting": {"reason": "backing off", "message": "refused", "until": now},
+        "pauses": [{"kind": "paused", "until": PAUSE.until.isoformat(), "holds": "changes", "why": PAUSE.words}],
         "request": {
             "purpose": "undo",
             "requested_by": "bob",
@@ -165,6 +209,8 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
             "disabled": 3,
             "overwritten": 0,
             "deleted": 4,
+            "ends_shown": 5,
+            "ends_not_shown": 6,
             "seconds": 9.5,
         },
         "verification": {

@@ -2,12 +2,13 @@
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
-from settings_texts import ENVIRON, GOOD, changed, complaints, mistakes, warnings_of
+from settings_texts import ENVIRON, GOOD, changed, check_text, complaints, mistakes, warnings_of
 
 from rotator.core.model import Capabilities
 from rotator.core.passwords import PasswordRules, generate
@@ -19,6 +20,7 @@ from rotator.settings import (
     account_checks,
     audit_checks,
     http_checks,
+    limit_checks,
     policy_checks,
     selection_checks,
     strength,
@@ -184,7 +186,15 @@ def test_every_check_is_run_once():
     """No check is forgotten or listed twice."""
     written = {
         check
-        for module in (account_checks, audit_checks, http_checks, policy_checks, selection_checks, target_checks)
+        for module in (
+            account_checks,
+            audit_checks,
+            http_checks,
+            limit_checks,
+            policy_checks,
+            selection_checks,
+            target_checks,
+        )
         for name, check in vars(module).items()
         if not name.startswith("_") and getattr(check, "__module__", "") == module.__name__
     }
@@ -215,15 +225,42 @@ def test_the_odds_are_those_of_drawing():
     rules = PasswordRules(length=6, digits=3, lower=0, upper=0, symbol=0, symbols="")
     dice, drawn = random.Random(1), 0
 
-    def choice(characters: str) -> str:
+    def draw(characters: str, length: int) -> str:
         nonlocal drawn
         drawn += 1
-        return dice.choice(characters)
+        return "".join(dice.choices(characters, k=length))
 
     for _ in range(300):
-        generate(rules, choice)
+        generate(rules, draw)
 
-    assert 300 * rules.length / drawn == pytest.approx(strength.odds(rules), rel=0.2)
+    assert 300 / drawn == pytest.approx(strength.odds(rules), rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("limits", "policy", "days"),
+    [
+        ("", "overlap: 24h", 90),
+        ("limits: {max_age: 90d}\n", "overlap: 24h", 81),
+        ("limits: {max_age: 90d}\n", "overlap: 10d", 72),
+        ("limits: {max_age: 90d}\n", "overlap: 24h\n    limits: {max_age: 40d, warn_before: 1d}", 37),
+        ("limits: {max_age: 90d}\n", "window: {cron: 0 2 1 * *, duration: 4h}", 81),
+        ("limits: {max_age: 90d}\n", "window: {cron: 0 2 1 */2 *, duration: 4h}", 39),
+    ],
+)
+def test_without_an_interval_a_policy_rotates_as_rarely_as_its_limit_allows(tmp_path, limits, policy, days):
+    text = limits + changed(changed(GOOD, "    every: 90d\n", ""), "overlap: 24h", policy)
+    settings, warnings = check_text(text, tmp_path)
+    (target,) = settings.core_targets()
+    assert target.policy.schedule.longest == timedelta(days=days)
+    assert [warning for warning in warnings if "limit" in warning.what or "warning" in warning.what] == []
+
+
+def test_a_fleet_that_is_rotated_at_once_counts_the_queue_of_its_retirements(tmp_path):
+    text = "limits: {max_age: 91d2h, warn_before: 1s}\n" + GOOD
+    assert complaints(text, tmp_path) == []
+    others = (second(f"p{number}", username=f"p{number}", path=f"sip/p{number}") for number in range(99))
+    slow = text + "".join(others) + "daemon: {retirements_per_minute: 1}\n"
+    assert "       1h40m  until it is refused" in complaints(slow, tmp_path)
 
 
 def endpoint_settings(folder: Path, *, mode: int = 0o640, listen: str = "0.0.0.0:9464") -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -38,6 +38,8 @@ ProjectName = Annotated[str, TextField(_project, {"pattern": _PROJECT}, "copy it
 
 class ApinizerOptions(AccountOptions):
     """Apinizer credentials of one project (Apinizer, Credentials): `replace`, `alternating` and `in-place`."""
+
+    path_words: ClassVar[frozenset[str]] = frozenset({"apiops", "projects", "credentials", "access"})
 
     type: Literal["apinizer"]
     """The provider: `apinizer`."""
@@ -77,6 +79,11 @@ class ApinizerOptions(AccountOptions):
         return (self.type, self.base_url)
 
     @property
+    def devices_host(self) -> str:
+        """See `AccountOptions`."""
+        return self.gateway_url or self.probe_url or ""
+
+    @property
     def identity(self) -> str:
         """See `AccountOptions`."""
         return self.project
@@ -95,6 +102,7 @@ class ApinizerOptions(AccountOptions):
             creates=True,
             proof=self._proof,
             propagation=self.propagation,
+            tries_ended=self.try_ended,
             password_limits=PasswordRules(shortest=1, symbol=0, symbols=_SYMBOLS),
             username_pattern=_USERNAMES,
         )

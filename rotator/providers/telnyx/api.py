@@ -1,8 +1,8 @@
 """The parts of Telnyx's API that telephony credentials and credential connections share: objects, listings, times.
 
 The facts are from Telnyx's pages on both resources, Error codes and Rate limiting. Every answer about either resource
-contains its password in plain text, even the answer to a DELETE and every page of a listing. It becomes a `Secret`
-immediately.
+contains its password in plain text, even the answer to a DELETE and every page of a listing, unless it is masked. It
+becomes a `Secret` immediately.
 """
 
 import re
@@ -13,10 +13,11 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown
-from rotator.core.model import Credential
+from rotator.core.model import Credential, is_same_name
 from rotator.core.passwords import is_mask
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
+from rotator.core.usage_rules import Usage
 from rotator.providers.base import missing
 from rotator.providers.http.calls import HttpCall, HttpRequest, path
 from rotator.providers.http.client import Http
@@ -29,6 +30,8 @@ _LONGEST_TEXT = 1024
 _LONGEST_MOMENT = 40
 _SIZES = (250,)  # the largest `page[size]`; the default is 50 on one page and 20 on another
 _UNREADABLE = "the listing cannot be read: it does not have the documented form"
+# Neither registered nor not: what is being tried, or waits.
+_NOT_SAID = ("unknown", "trying", "standby")
 _HINTS = {
     401: "Telnyx's codes: 10009 a wrong key, 20002 a revoked one, 20012 an inactive account",
     404: "check the base URL (https://api.telnyx.com/v2) and the connection's id",
@@ -60,6 +63,11 @@ def read_keys(data: Any, username: str) -> dict[str, str | None]:
 def read_secret(value: Any) -> Secret | None:
     """Reads a password; None for a mask."""
     return Secret(value) if is_word(value) and not is_mask(value) else None
+
+
+def is_masked(value: Any) -> bool:
+    """Returns True for what stands in place of a password that is not shown: it is compared with nothing."""
+    return is_word(value) and is_mask(value)
 
 
 def is_word(value: Any) -> bool:
@@ -103,6 +111,34 @@ def failure_of(reply: HttpReply | Retry | Unknown) -> Failure | None:
     if not isinstance(reply, HttpReply):
         return reply
     return None if reply.ok else failed(reply)
+
+
+def registration(call: HttpCall, kind: str, username: str) -> Answer[Usage]:
+    """Asks whether a device is registered (Check SIP registration status; in the SDK since 4.176).
+
+    The answer has no envelope. 404 means that Telnyx knows of nothing: no page says whether a credential that is only
+    not registered gets it, so it proves nothing.
+
+    Args:
+        kind: the `credential_type`, such as `telephony_credential`.
+        username: the credential's.
+    """
+    query = {"credential_type": kind, "username": username}
+    reply = call.send(HttpRequest("usage", "GET", path("sip_registration_status"), query=query))
+    if not isinstance(reply, HttpReply):
+        return reply
+    if not reply.ok:
+        return failed(reply)
+    body = reply.body if isinstance(reply.body, dict) else {}
+    registered, status = body.get("registered"), body.get("sip_registration_status")
+    named = body.get("credential_username", username)
+    if not isinstance(registered, bool) or not is_same_name(str(named), username):
+        return Unknown("the registration status cannot be read: it does not have the documented form")
+    if registered:
+        return Done(Usage(in_use=True, evidence="registered"))
+    if status in _NOT_SAID:
+        return Unknown(f"the registration status is {status}")
+    return Done(Usage(in_use=False, evidence="not registered"))
 
 
 class TelnyxResource(Generic[T]):

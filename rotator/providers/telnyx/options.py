@@ -1,7 +1,7 @@
 """The options of a Telnyx account, for telephony credentials and for credential connections."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ from rotator.providers.options import SipAccountOptions, one_way
 
 TAKEN_ON_TRUST = "shown again with the password that Telnyx made itself, and not expired"
 """What a read-back shows of a telephony credential."""
+MASKED_ON_TRUST = "shown again and not expired; its password, which Telnyx made itself, is masked"
+"""The same where passwords are masked."""
 TELEPHONY_USERNAMES = r"[A-Za-z0-9._-]{1,255}"
 """Usernames such as gencredXXXX; neither their form nor their length is documented."""
 # Create a credential connection: 4 to 32 letters and digits, one of the first five a letter.
@@ -24,17 +26,26 @@ _CONNECTION_USERNAMES = r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}"
 class TelnyxBaseOptions(SipAccountOptions):
     """The keys of every Telnyx account."""
 
+    path_words: ClassVar[frozenset[str]] = frozenset(
+        {"telephony_credentials", "credential_connections", "sip_registration_status"}
+    )
+
     base_url: Url = "https://api.telnyx.com/v2"
     """The beginning of every URL of the API; default https://api.telnyx.com/v2. Change it only for a sandbox or a
     proxy."""
     api_key: AnySecret = Field(examples=["{env: TELNYX_API_KEY}"])
     """A reference to the account's API key, which begins with KEY; never the key itself."""
     domain: HostName = "sip.telnyx.com"
-    """The SIP domain in the consumer document and in the REGISTER that proves a password; default sip.telnyx.com. Other
-    regions have sip-eu, sip-ca and sip-au."""
+    """The SIP domain in the REGISTER that proves a password, and `host` in the consumer document unless that is set;
+    default sip.telnyx.com. Other regions have sip-eu, sip-ca and sip-au."""
     registrar: Registrar | None = None
     """Host and port of the SIP registrar that proves a new password by a REGISTER; default port 5061 of `domain` (5060
     without TLS). `off` trusts Telnyx's API instead: it shows the password that it made itself, and nothing tries it."""
+
+    @property
+    def devices_host(self) -> str:
+        """See `AccountOptions`."""
+        return self.host or self.domain
 
     @property
     def proving_registrar(self) -> HostPort | None:
@@ -84,11 +95,14 @@ class TelnyxOptions(TelnyxBaseOptions):
             deletes=True,
             lists=True,
             creates=True,
+            shows_password=True,
             proof=self.proof(TAKEN_ON_TRUST),
             propagation=self.propagation,
+            tries_ended=self.try_ended,
             password_limits=PasswordRules(),
             username_pattern=TELEPHONY_USERNAMES,
             expires=True,
+            shows_usage=True,
         )
 
 
@@ -110,9 +124,12 @@ class TelnyxConnectionOptions(TelnyxBaseOptions):
             deletes=False,
             lists=True,
             creates=False,
+            shows_password=True,
             proof=self.proof("shown with this password and active"),
             propagation=self.propagation,
+            tries_ended=self.try_ended,
             # Create a credential connection: 8 to 128 characters; which ones is not documented.
             password_limits=PasswordRules(shortest=8, longest=128, symbol=0),
             username_pattern=_CONNECTION_USERNAMES,
+            shows_usage=True,
         )

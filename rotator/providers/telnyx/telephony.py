@@ -8,11 +8,14 @@ safe to repeat. Each one carries its attempt in `name` and `tag`, so it can be f
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.evidence import Assumption
 from rotator.core.model import Credential, Proof
 from rotator.core.passwords import weakness
 from rotator.core.selection import ListedCredential
+from rotator.core.usage_rules import Usage
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind
 from rotator.providers.http.calls import HttpCall, HttpRequest
@@ -20,7 +23,7 @@ from rotator.providers.http.client import Http
 from rotator.providers.http.pages import Question
 from rotator.providers.http.replies import Failure, HttpReply, codes
 from rotator.providers.telnyx import api
-from rotator.providers.telnyx.options import TAKEN_ON_TRUST, TelnyxOptions
+from rotator.providers.telnyx.options import MASKED_ON_TRUST, TAKEN_ON_TRUST, TelnyxOptions
 from rotator.providers.telnyx.telephony_record import (
     FAR,
     TelephonyRecord,
@@ -42,6 +45,13 @@ class TelnyxTelephony(SipCredentialKind):
 
     options_model = TelnyxOptions
     not_offered = "Telnyx generates the password of a telephony credential itself (strategy replace)"
+    # No page says what either does.
+    first_forms = MappingProxyType(
+        {
+            "disable": Assumption("form-disable", "an `expires_at` in the past ends a credential"),
+            "enable": Assumption("form-enable", "an `expires_at` of null takes an end away"),
+        }
+    )
 
     def __init__(self, options: TelnyxOptions, http: Http, randomness: Randomness) -> None:
         """Prepares the adapter without connecting."""
@@ -121,6 +131,10 @@ class TelnyxTelephony(SipCredentialKind):
         answer = self._patch(call, "expire", credential, api.write_moment(ends), lambda record: record.ends_at(ends))
         return Done(None) if isinstance(answer, Done) else answer
 
+    def usage(self, credential: Credential) -> Answer[Usage]:
+        """Asks for the registration. What only makes calls, without a REGISTER, is not seen."""
+        return api.registration(self._http.call(), "telephony_credential", credential.username)
+
     def disable(self, credential: Credential) -> Answer[None]:
         """Lets the credential expire now, unless it already has. This is final."""
         if api.usable_id(credential) is None:
@@ -175,10 +189,11 @@ class TelnyxTelephony(SipCredentialKind):
         if not isinstance(answer, Done):
             return answer
         record = answer.value
-        same = record.username == credential.username and record.password == credential.password
+        same = record.username == credential.username and (record.masked or record.password == credential.password)
         if not same or record.ended(self._http.clock.now()):
             return Retry(Wait.NOT_YET, "the provider does not yet show the credential with this password and unexpired")
-        return Done(Proof(f"{TAKEN_ON_TRUST}; {reason}", tries_password=False))
+        shown = MASKED_ON_TRUST if record.masked else TAKEN_ON_TRUST
+        return Done(Proof(f"{shown}; {reason}", tries_password=False))
 
     def _search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[TelephonyRecord, ...]]:
         if wanted.id is not None:
@@ -195,7 +210,7 @@ class TelnyxTelephony(SipCredentialKind):
         return self._resource.search(call, question) if rejected or missed else answer
 
     def _is_here(self, record: TelephonyRecord) -> bool:
-        return record.resource == f"connection:{self._options.connection_id}"
+        return record.resource.removeprefix("connection:") == self._options.connection_id
 
     def _credential(self, record: TelephonyRecord, account: str) -> Credential:
         return Credential(
@@ -203,7 +218,7 @@ class TelnyxTelephony(SipCredentialKind):
             record.username,
             record.id,
             record.password,
-            uri=self._options.domain,
+            host=self._options.devices_host,
             attempt=record.attempt,
             enabled=not record.ended(self._http.clock.now()),
         )
@@ -215,7 +230,7 @@ class TelnyxTelephony(SipCredentialKind):
             username=record.username,
             id=record.id,
             password=record.password or staged.password,
-            uri=self._options.domain,
+            host=self._options.devices_host,
             enabled=True,
         )
 

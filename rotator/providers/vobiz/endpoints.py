@@ -7,9 +7,10 @@ slash and have a capital E (Endpoint). All other fields of an Endpoint are left 
 from collections.abc import Callable
 from dataclasses import replace
 
-from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
+from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Proof
 from rotator.core.selection import ListedCredential
+from rotator.core.usage_rules import Usage
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind, missing
 from rotator.providers.http.calls import HttpCall, HttpRequest
@@ -65,6 +66,20 @@ class VobizEndpoints(SipCredentialKind):
     def enable(self, credential: Credential) -> Answer[Credential]:
         """Puts the password into force; an Endpoint is always enabled."""
         return self.set_password(credential)
+
+    def usage(self, credential: Credential) -> Answer[Usage]:
+        """Reads `sip_registered`, a text. Over WSS it is said to stay "false", so a "no" is weak."""
+        if api.usable_id(credential) is None:
+            return _UNUSABLE
+        reply = self._http.call().send(HttpRequest("usage", "GET", self._path(credential.id or "")))
+        if not isinstance(reply, HttpReply):
+            return reply
+        shown = reply.body.get("sip_registered") if reply.ok and isinstance(reply.body, dict) else None
+        if shown == "true":
+            return Done(Usage(in_use=True, evidence="registered"))
+        if shown == "false":
+            return Done(Usage(in_use=False, evidence="not registered, which Vobiz may also show of a browser that is"))
+        return api.failed(reply) if not reply.ok else Unknown("the Endpoint does not show whether it is registered")
 
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
         listed = self._listing.find(call, credential)

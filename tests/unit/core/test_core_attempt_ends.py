@@ -121,7 +121,13 @@ def test_a_spare_credential_of_an_abandoned_attempt_goes_at_once_beside_the_othe
     twice = replace(SECOND, credential=NEW)
     state = replace(opened(strategy=strategy, uncertain=True), ledger=(FIRST, twice))
     left = LedgerEntry(
-        replace(NEW, password=None), ending, NOW, NOW + ledger.LATE_COMMIT, timedelta(), origin=opened().attempt.origin
+        replace(NEW, password=None),
+        ending,
+        NOW,
+        NOW + ledger.LATE_COMMIT,
+        timedelta(),
+        origin=opened().attempt.origin,
+        unasked=True,
     )
     assert attempt_ends.after_abandon(state, NOW, LATER).ledger == (FIRST, left)
     assert attempt_ends.after_abandon(state, NOW, LATER, strays=True).ledger == (FIRST, left, STRAYS)

@@ -46,16 +46,19 @@ from rotator.core.actions import (
     TakeClaim,
     Verb,
 )
+from rotator.core.blackouts import Extent
 from rotator.core.canaries import CanaryResult, CanaryVerdict
 from rotator.core.circuit import ProviderVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import CHECKS, decide, draw_due_time
 from rotator.core.facts import Facts, lookup_key
+from rotator.core.freezes import Freeze, Freezes
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Claim, Credential, Ending, FormerPath, Phase, Purpose, Strategy, Verification
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
 from rotator.core.staging import stage
+from rotator.core.usage_rules import AfterExtension, Sighting, UsageRules
 from rotator.testing import CHOSEN, GENERATED
 
 
@@ -76,6 +79,10 @@ def test_a_target_at_rest_is_not_looked_at_because_its_account_has_an_open_circu
     assert decide(facts(**shut, state_verify_at=NOW)).until == NOW + HOUR
 
 
+_RULES = UsageRules(("provider",), every=HOUR, extend_at_most=DAY)
+_ASKING = replace(TARGET, policy=replace(POLICY, usage=_RULES))
+_HOLDING = replace(TARGET, policy=replace(POLICY, usage=replace(_RULES, then=AfterExtension.HOLD)))
+_SEEN = Sighting(NOW, in_use=True, evidence="provider: registered", seen_at=NOW)
 HOLDS = {
     HoldReason.CLAIMED: facts(other_claim_remaining=HOUR, state_claim=Claim("other", NOW)),
     HoldReason.ACCOUNT_MISSING: facts(state_attempt=attempt(staged=replace(STAGED, account="gone"), uncertain=True)),
@@ -120,10 +127,18 @@ HOLDS = {
     ),
     HoldReason.RETIREMENTS_CAPPED: facts(state_ledger=(ENTRY,), retirements_left=0),
     HoldReason.RENAMED: facts(state_renamed_to="reception"),
+    HoldReason.PAUSED: facts(freezes=Freezes((Freeze(HoldReason.PAUSED, NOW + DAY, "paused", Extent.CHANGES),))),
+    HoldReason.BLACKOUT: facts(
+        freezes=Freezes((Freeze(HoldReason.BLACKOUT, NOW + DAY, "year's end", Extent.CHANGES),))
+    ),
     HoldReason.RETIRED: facts(state_retired_at=NOW),
     HoldReason.FORMER_PATH: facts(
         state_former_paths=(FormerPath("sip/old", NOW, not_before=NOW + HOUR, note="denied"),),
         other_documents={"sip/old": document(OLD)},
+    ),
+    HoldReason.IN_USE: facts(_ASKING, state_ledger=(replace(ENTRY, sighting=_SEEN),)),
+    HoldReason.KEPT_IN_USE: facts(
+        _HOLDING, state_ledger=(replace(ENTRY, replaced_at=NOW - 2 * DAY, disable_at=NOW - DAY, sighting=_SEEN),)
     ),
     HoldReason.NOT_DUE: facts(),
 }

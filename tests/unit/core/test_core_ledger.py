@@ -48,7 +48,9 @@ def test_what_is_gone_from_the_provider_leaves_nothing_in_the_ledger():
 
 def test_in_an_emergency_what_was_disabled_late_is_not_disabled_later_and_a_lost_create_is_waited_for():
     over = replace(SECOND, disable_at=NOW - HOUR, not_before=LATER)
-    assert ledger.end_now((over,), NOW, WHO) == (replace(over, quarantine=timedelta(), not_before=None, origin=WHO),)
+    assert ledger.end_now((over,), NOW, WHO) == (
+        replace(over, quarantine=timedelta(), not_before=None, origin=WHO, unasked=True),
+    )
     assert ledger.end_now((SECOND,), NOW, WHO, compromised=True)[0].disable_at == NOW
     lost = replace(SECOND, credential=replace(OLD, id=None))
     assert ledger.end_now((lost,), NOW, WHO, compromised=True) == (lost,)
@@ -81,6 +83,7 @@ def test_an_event_of_one_entry_changes_that_one_and_gives_the_claim_back(after, 
 
 
 def test_a_new_password_is_stored_and_the_claim_kept_since_the_provider_hears_of_it_next():
-    known = replace(PAUSED, credential=replace(OLD, password=Secret("third")))
+    third = replace(PAUSED.credential, password=Secret("third"))
+    known = replace(PAUSED, credential=third, is_random=True, devices_password=PAUSED.credential.password)
     state = TargetState("office", ledger=(FIRST, PAUSED), claim=CLAIM)
     assert ledger.after_new_password(state, PAUSED, Secret("third")) == replace(state, ledger=(FIRST, known))

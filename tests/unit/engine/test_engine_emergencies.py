@@ -10,7 +10,7 @@ from rotator.core.answers import Answer, Done, Refusal, Refused
 from rotator.core.circuit import ProviderVerb
 from rotator.core.forecast import forecast
 from rotator.core.ledger import end_now
-from rotator.core.model import Capabilities, Cutoff
+from rotator.core.model import Capabilities, Cutoff, Purpose
 from rotator.core.origin import Origin
 from rotator.core.secret import Secret
 from rotator.engine import Engine
@@ -151,14 +151,32 @@ def test_what_can_only_be_deleted_is_deleted_at_once():
         assert world.state.ledger == ()
 
 
-def test_without_an_emergency_a_provider_that_ignores_it_is_asked_again_later():
+def test_what_a_provider_ignores_ends_by_a_random_password_without_an_emergency_too():
+    """It was accepted for ever, and asked about every ten minutes."""
     world, engine = rotated()
     old = world.consumer
     answering(world, "disable", IGNORED)
     world.request(engine)
-    world.settle(engine, timedelta(days=3))
+    world.settle(engine, timedelta(hours=23))
+    assert world.provider.accepts(old.username, old.password)
+    world.settle(engine, timedelta(days=2))
     (entry,) = world.state.ledger
-    assert (entry.cutoff, entry.note) == (Cutoff.DISABLE, IGNORED.message)
+    assert (entry.cutoff, entry.cut_off, entry.disabled) == (Cutoff.OVERWRITE, True, False)
+    assert not world.provider.accepts(old.username, old.password)
+    world.request(engine, Purpose.UNDO)
+    world.settle(engine, timedelta(minutes=5))
+    assert world.consumer.username == old.username
+    assert world.published_works
+
+
+def test_without_an_emergency_a_missing_right_is_only_noted():
+    world, engine = rotated()
+    old = world.consumer
+    answering(world, "disable", FORBIDDEN)
+    world.request(engine)
+    world.settle(engine, timedelta(hours=26))
+    (entry,) = world.state.ledger
+    assert (entry.cutoff, entry.note) == (Cutoff.DISABLE, FORBIDDEN.message)
     assert world.provider.accepts(old.username, old.password)
 
 
@@ -254,14 +272,29 @@ def test_a_late_answer_closes_the_shut_verb():
 
 
 def test_a_refusal_that_may_pass_is_tried_again_before_a_password_is_overwritten():
-    for refusals, verb in ((1, "disable"), (9, "overwrite")):
-        world, engine = rotated(name="office")
+    for refusals, overwritten in ((1, False), (9, True)):
+        world, engine = rotated()
         old = world.consumer
         world.provider.faults["disable"] = [FakeFault.REFUSED] * refusals
         world.request(engine, compromised=True)
         world.settle(engine, timedelta(minutes=5))
-        assert [each for each in world.audit.verbs("office") if each != "forget"][-1] == verb
+        assert ("overwrite" in world.audit.verbs("office")) is overwritten
         assert not world.provider.accepts(old.username, old.password)
+
+
+def test_a_leaked_standing_credential_gets_a_random_password_before_it_is_disabled():
+    """A provider that ignores `enabled` and repeats it in its answer had it accepted for ever: it is never deleted."""
+    world, engine = rotated(name="office")
+    old = world.consumer
+    answering(world, "disable", Done(None))  # it says so, and does nothing
+    world.request(engine, compromised=True)
+    world.settle(engine, timedelta(minutes=1))
+    assert [verb for verb in world.audit.verbs("office") if verb in ("overwrite", "disable")] == [
+        "overwrite",
+        "disable",
+    ]
+    assert not world.provider.accepts(old.username, old.password)
+    assert all(entry.disabled for entry in world.state.ledger)
 
 
 def test_the_audit_says_that_an_emergency_found_nothing_to_end():
