@@ -93,7 +93,7 @@ def claimed_elsewhere(facts: Facts) -> Hold | None:
 def draw_due_time(facts: Facts) -> Decision | None:
     """Draws the time of the next rotation once; again only if the schedule changed."""
     state = facts.state
-    changed = state.scheduled_by != facts.target.schedule_key
+    changed = state.scheduled_by != facts.target.policy.schedule_key
     if state.next_rotation is not None and not changed:
         return None
     return canary_hold(facts) or DrawDueTime()

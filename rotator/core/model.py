@@ -93,6 +93,11 @@ class Policy:
     first: FirstRotations = FirstRotations()
     usage: UsageRules | None = None  # None: an overlap ends by the clock alone
     age_limit: AgeLimit | None = None  # None: passwords may become as old as the schedule lets them
+    schedule_key: str = field(init=False, repr=False, compare=False)  # made once: every look compares it
+    """The schedule and window as text. The state document keeps it to detect a changed policy."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "schedule_key", f"{self.schedule} {self.window}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +117,6 @@ class Target:
     def names(self, username: str) -> bool:
         """True if a username is configured for this target."""
         return any(is_same_name(username, name) for name in self.usernames)
-
-    @property
-    def schedule_key(self) -> str:
-        """The schedule and window as text. The state document keeps it to detect a changed policy."""
-        return f"{self.policy.schedule} {self.policy.window}"
 
 
 def is_same_name(one: str | None, other: str | None) -> bool:

@@ -275,6 +275,6 @@ class Engine:
         remaining = self._claims.remaining(session.target.name, session.state.claim)
         never = session.state.published is None and session.state.attempt is None and not session.target.removed
         former = self._former_names.at(session.target) if never else ""
-        canary = self._waves.canary(session.target, session.state, session.clocks().earliest)
         facts = session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
+        canary = self._waves.canary(session.target, session.state, facts.clocks.earliest)
         return replace(facts, canary=canary) if canary is not None else facts

@@ -23,11 +23,15 @@ def located(state: TargetState, accounts: Mapping[str, str]) -> TargetState:
     """
 
     def at_home(credential: Credential | None) -> Credential | None:
-        if credential is None or credential.identity not in accounts:
+        if credential is None or accounts.get(credential.identity, credential.account) == credential.account:
             return credential
         return replace(credential, account=accounts[credential.identity])
 
     attempt = state.attempt
+    named = [state.published, state.standby, *(entry.credential for entry in state.ledger)]
+    named += [] if attempt is None else [attempt.staged, attempt.predecessor]
+    if all(at_home(credential) is credential for credential in named):
+        return state
     if attempt is not None:
         staged = at_home(attempt.staged) or attempt.staged
         attempt = replace(attempt, staged=staged, predecessor=at_home(attempt.predecessor))

@@ -53,7 +53,7 @@ class HistoryLine:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S}  {self.target:8} {self.text}"
+        return f"{str(self.at)[:19]}  {self.target:8} {self.text}"
 
 
 class FleetWorld:
@@ -237,9 +237,9 @@ class FleetWorld:
         finally:
             self.acting, process.crash_after, self.points.left = None, self.points.left, 0
         if look is not None:
-            self._after_look(number, look)
-        if lags:  # nothing that it planned rests on what is there; a daemon's sweep comes by within minutes
-            self._plan_soon(number, name)
+            self._after_look(number, look, from_memory=from_memory)
+        if lags and (look is None or look.outcome is not Outcome.VAULT):
+            self._plan_soon(number, name)  # it did not see what is there; a daemon's sweep comes by within minutes
         self.judge.after_look(target, look)
 
     def _left_over(self, name: str) -> Target | None:
@@ -251,7 +251,7 @@ class FleetWorld:
         current = self.store.states.get(name)
         return current.version if current else 0
 
-    def _after_look(self, number: int, look: Look) -> None:
+    def _after_look(self, number: int, look: Look, *, from_memory: bool) -> None:
         process, name, now = self.processes[number], look.target, self.clock.now()
         if look.steps:
             self.note(name, f"{process.name}: {' '.join(look.steps)}: {look.outcome.value}; {look.message}")
@@ -264,8 +264,10 @@ class FleetWorld:
         following = sweep if look.next_look is None else min(look.next_look - process.clock.offset, sweep)
         spaced = max(self._fruitless[key] - _FRUITLESS, 0)
         widest = _WIDEST_OF_THE_SAME if self._same(key, look) > _FRUITLESS else _WIDEST
-        pause = min(timedelta(seconds=2.0 ** min(spaced, 20)), widest) if spaced else timedelta(seconds=0.2)
-        if look.state is not None and (look.state.attempt is not None or look.state.request is not None):
+        pause = min(timedelta(hours=2.0 ** min(spaced, 5)), widest) if spaced else timedelta(seconds=0.2)
+        open_state = look.state if look.state is not None and (look.state.attempt or look.state.request) else None
+        decides_the_same = from_memory and not look.steps and look.next_look is not None  # until then
+        if open_state is not None and not decides_the_same:
             following = min(following, now + _OPEN)
         following = max(following, now + pause)
         if look.outcome is Outcome.VAULT and self.store.unavailable_until is not None:
