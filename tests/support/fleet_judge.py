@@ -4,7 +4,6 @@ What is judged rests on what the providers hold, what stands in Vault, and true 
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -240,21 +239,7 @@ class FleetJudge:
 
     def see_documents(self, watched: JudgedTarget) -> None:
         """Notes what the consumer documents hand out now."""
-        for path in watched.paths:
-            document, before = self.world.store.consumers.get(path), watched.documents.get(path)
-            if document is None:
-                watched.documents.pop(path, None)
-                continue
-            now = HandedOut(
-                document.username if document.exists else None,
-                document.password if document.exists else None,
-                document.credential_id,
-                document.attempt,
-                self.world.clock.now(),
-                document.withdrawn,
-            )
-            if before is None or replace(now, since=before.since) != before:
-                watched.documents[path] = now
+        watched.see(self.world.store.consumers, self.world.clock.now())
 
     # -- after each event
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from invariants import OwedOverlap
 
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.left_over import is_empty
 from rotator.core.model import Credential, TargetState
 from rotator.core.secret import Secret
@@ -99,6 +100,24 @@ class JudgedTarget:
         main = self.handed
         others = [one for one in self.documents.values() if one is not main and one.username is not None]
         return [*([] if main is None or main.withdrawn else [main]), *others]
+
+    def see(self, documents: Mapping[str, ConsumerDocument], at: datetime) -> None:
+        """Notes what its consumer documents hand out, and since when."""
+        for path in self.paths:
+            document, before = documents.get(path), self.documents.get(path)
+            if document is None:
+                self.documents.pop(path, None)
+                continue
+            now = HandedOut(
+                document.username if document.exists else None,
+                document.password if document.exists else None,
+                document.credential_id,
+                document.attempt,
+                at,
+                document.withdrawn,
+            )
+            if before is None or replace(now, since=before.since) != before:
+                self.documents[path] = now
 
     def state_in(self, states: dict[str, Versioned]) -> TargetState:
         """The state document, wherever a rename has come to."""
