@@ -57,6 +57,9 @@ class Places:
         `propagating`: the provider may still answer from the state before.
         """
         attempt = state.attempt
+        if state.retired_at is not None:
+            with self._condition:
+                self._refused.pop(target, None)  # it never sets a password again that could be proved
         known = (self._in_doubt, self._in_flight, self._unaccepted)
         if attempt is None and not any(target in places for places in known):
             return  # as nearly always
