@@ -6,6 +6,17 @@ from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
 from rotator.engine.look import Look, Outcome
 from rotator.engine.presence import Presence
+from rotator.engine.usage_effects import AcknowledgementSource
 from rotator.engine.waves import Waves
 
-__all__ = ["Engine", "FormerNames", "Limits", "Look", "Outcome", "Presence", "Waves", "ring_bell"]
+__all__ = [
+    "AcknowledgementSource",
+    "Engine",
+    "FormerNames",
+    "Limits",
+    "Look",
+    "Outcome",
+    "Presence",
+    "Waves",
+    "ring_bell",
+]

@@ -2,7 +2,16 @@
 
 from collections.abc import Callable, Iterator
 
-from rotator.settings import account_checks, audit_checks, http_checks, policy_checks, selection_checks, target_checks
+from rotator.settings import (
+    account_checks,
+    audit_checks,
+    grace_checks,
+    http_checks,
+    policy_checks,
+    selection_checks,
+    target_checks,
+    usage_checks,
+)
 from rotator.settings.models import Settings
 from rotator.settings.problems import Finding
 from rotator.settings.targets import CheckedSettings
@@ -49,6 +58,13 @@ CHECKS: tuple[Callable[[CheckedSettings], Iterator[Finding]], ...] = (
     policy_checks.windows_open_often_enough,
     policy_checks.fleets_begin_in_time,
     policy_checks.backoff_grows,
+    grace_checks.overlaps_outlast_devices,
+    grace_checks.propagation_outlasts_digest_caches,
+    grace_checks.extensions_outlast_registrations,
+    usage_checks.usage_sources_exist,
+    usage_checks.providers_show_usage,
+    usage_checks.extensions_end_before_next_rotation,
+    usage_checks.acknowledgements_stay_apart,
 )
 
 

@@ -10,6 +10,7 @@ from rotator.core.schedule import Cron, Every, Schedule, Window
 from rotator.fields.section import Count, Section
 from rotator.fields.text import invalid
 from rotator.fields.times import CanaryWait, CronText, Duration, Grace, TimeZone, VerifyInterval, WindowLength
+from rotator.settings.usage import UsageSettings
 
 _RULES, _FIRST = PasswordRules(), FirstRotations()
 
@@ -74,6 +75,15 @@ class FirstSettings(Section):
         return FirstRotations(self.per_day, self.canary, self.wait)
 
 
+class DevicesSettings(Section):
+    """What the devices are like that live on an overlap. `check-config` compares it with the overlap."""
+
+    read_every: Duration = timedelta(hours=1)
+    """The longest time until a device has read Vault again: that of its agent, or of your provisioning; default 1h."""
+    longest_call: Grace = timedelta(hours=4)
+    """How long a call may last that begins with the old credential; default 4h."""
+
+
 class PolicySettings(Section):
     """The schedule, the grace periods and the password rules of targets. `every` and `cron` exclude each other; without
     either, passwords are rotated every 90 days."""
@@ -99,6 +109,10 @@ class PolicySettings(Section):
     an account whose proof is a read-back, which tries no password, is not verified either. Before a replaced credential
     is disabled or deleted, the published one is proved in any case."""
 
+    devices: DevicesSettings = Field(default_factory=DevicesSettings)
+    """What the devices are like, for a warning if the overlap is too short for them."""
+    usage: UsageSettings | None = Field(default=None, examples=["{ask: [provider]}"])
+    """The usage check at the end of an overlap; default none: an overlap ends by the clock alone."""
     first: FirstSettings = Field(default_factory=FirstSettings)
     """How a fleet begins: a budget for each day, and targets that are tried first."""
 
@@ -125,4 +139,5 @@ class PolicySettings(Section):
             password=self.password.core(),
             verify=self.verify,
             first=self.first.core(),
+            usage=self.usage.core() if self.usage is not None else None,
         )

@@ -18,11 +18,13 @@ from rotator.settings import (
     Settings,
     account_checks,
     audit_checks,
+    grace_checks,
     http_checks,
     policy_checks,
     selection_checks,
     strength,
     target_checks,
+    usage_checks,
 )
 from rotator.settings.checks import CHECKS, all_findings
 from rotator.settings.document import parse
@@ -184,7 +186,16 @@ def test_every_check_is_run_once():
     """No check is forgotten or listed twice."""
     written = {
         check
-        for module in (account_checks, audit_checks, http_checks, policy_checks, selection_checks, target_checks)
+        for module in (
+            account_checks,
+            audit_checks,
+            grace_checks,
+            http_checks,
+            policy_checks,
+            selection_checks,
+            target_checks,
+            usage_checks,
+        )
         for name, check in vars(module).items()
         if not name.startswith("_") and getattr(check, "__module__", "") == module.__name__
     }
