@@ -127,6 +127,13 @@ class Provider(Protocol):
         """Proves that the provider accepts the credential, and returns the evidence; `Retry(NOT_YET)` if not yet."""
         ...
 
+    def log_in(self, credential: Credential) -> Answer[Proof]:
+        """Tries the password where devices log in, and nothing else. Called only if the proof tries the password.
+
+        `Done`: it is let in. `Retry(NOT_YET)`: the username or the password is refused. Anything else shows neither.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class UsageQuestion:

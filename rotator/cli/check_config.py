@@ -14,7 +14,9 @@ from rotator.cli.printing import cell, counted, length_text, print_json, print_l
 from rotator.core.model import Policy, Target
 from rotator.core.schedule import Cron
 from rotator.settings import ConfigError, ConfigProblem, Settings, check
+from rotator.settings.limited_lives import LimitedLife, limited_lives
 from rotator.settings.strength import bits
+from rotator.settings.targets import CheckedSettings
 
 _MOST_ROWS = 50  # with more targets, their kinds are listed instead
 
@@ -39,7 +41,9 @@ def _wrong(problems: Iterable[ConfigProblem], output: Output) -> Exit:
             {"ok": False, "problems": documents, "warnings": [], "targets": [], "selections": [], "policies": []}
         )
     else:
-        print_lines(*(str(problem) for problem in problems), counted(len(documents), "problem"))
+        # The arithmetic of a limit has a line for each part.
+        lines = [line for problem in problems for line in str(problem).split("\n")]
+        print_lines(*lines, counted(len(documents), "problem"))
     return Exit.USAGE
 
 
@@ -47,6 +51,15 @@ def _used(settings: Settings) -> list[Policy]:
     used = [target.policy for target in settings.core_targets()]
     used += [selection.policy for selection in settings.core_selections]
     return list({policy.name: policy for policy in used}.values())
+
+
+def _lives(settings: Settings) -> list[tuple[str, LimitedLife]]:
+    """Returns what each policy adds up to until a password is refused: with and without an overlap."""
+    lives = {}
+    for life in limited_lives(CheckedSettings(settings)):
+        without = " (in-place)" if life.overlap is None else ""
+        lives[f"The longest life of a password by policy {life.linked.target.policy}{without}:"] = life
+    return list(lives.items())
 
 
 def _print(config: Path, settings: Settings, warnings: tuple[ConfigProblem, ...]) -> None:
@@ -68,6 +81,8 @@ def _print(config: Path, settings: Settings, warnings: tuple[ConfigProblem, ...]
         policies.add_row(cell(policy.name), cell(_rotation(policy)), *grace, strength)
     print_lines("")
     print_table(policies)
+    for heading, life in _lives(settings):
+        print_lines("", heading, *(f"  {line}" for line in life.arithmetic))
     print_lines("", *(f"warning: {warning}" for warning in warnings))
     counts = f"{counted(len(targets), 'target')}, {counted(len(warnings), 'warning')}"
     print_lines(f"{config} is valid: {counts}")
@@ -139,6 +154,7 @@ def _document(settings: Settings, warnings: tuple[ConfigProblem, ...]) -> dict[s
                 "quarantine_seconds": policy.quarantine.total_seconds(),
                 "password_length": policy.password.length,
                 "password_entropy_bits": round(bits(policy.password), 1),
+                "max_age_seconds": policy.age_limit.max_age.total_seconds() if policy.age_limit else None,
             }
             for policy in _used(settings)
         ],

@@ -25,6 +25,12 @@ Json: TypeAlias = Mapping[str, Any]
 _DELETED = HoldReason.DOCUMENT_DELETED.value
 _LINES_OF_A_ROW = 2
 _FEWEST_ROWS = 10
+_ENDED = {
+    "replaced": "old password replaced",
+    "disabled": "disabled",
+    "overwritten": "random password set",
+    "deleted": "deleted",
+}
 
 
 def screenful() -> int | None:
@@ -160,6 +166,9 @@ def _remarks(row: Json, now: datetime, *, everything: bool) -> list[str]:
         remarks.append(_verified(row["verification"], now))
     for entry in row["ledger"]:
         remarks += _about(entry, now)
+    remarks += [_still_tried(ended, now) for ended in row["ended"] if everything or ended["accepted"]]
+    if everything and row["last_end"] is not None:
+        remarks.append(_last_end(row["last_end"], now))
     for former in row["former_paths"]:
         failed = f" ({former['note']})" if former["note"] else ""
         remarks.append(f"{former['path']}: also published there, {_future('withdrawn', former['until'], now)}{failed}")
@@ -171,6 +180,22 @@ def _verified(last: Json, now: datetime) -> str:
     again = f", again {_at(following, now)}" if following else ""
     found = f"; {last['listed']} at the provider" if last["listed"] else ""
     return f"{'accepted' if last['accepted'] else 'NOT ACCEPTED'} {relative(at, now)}{again}: {last['proof']}{found}"
+
+
+def _still_tried(ended: Json, now: datetime) -> str:
+    name, at = ended["username"] or ended["id"], relative(datetime.fromisoformat(ended["at"]), now)
+    what = f"{name}: {_ENDED[ended['by']]} {at}"
+    again = f", tried again {_at(ended['next'], now)}" if ended["next"] else ""
+    if ended["accepted"]:
+        return f"{what}, and STILL ACCEPTED{again}: {ended['note']}"
+    return f"{what}, and not tried yet{again}" + (f": {ended['note']}" if ended["note"] else "")
+
+
+def _last_end(last: Json, now: datetime) -> str:
+    what = f"{last['username']}: {_ENDED[last['by']]} {relative(datetime.fromisoformat(last['at']), now)}"
+    if last["refused_at"] is None:
+        return f"{what}; that it is refused is not shown: {last['detail']}"
+    return f"{what}; refused {relative(datetime.fromisoformat(last['refused_at']), now)}: {last['detail']}"
 
 
 def _failures(row: Json) -> str:

@@ -28,6 +28,7 @@ from rotator.core.actions import (
     Settle,
     Stage,
     TakeClaim,
+    TryEnded,
     Verify,
     Withdraw,
 )
@@ -83,7 +84,7 @@ def touched_by(action: Action) -> Credential | None:
             return action.entry.credential
         case DrawDueTime() | TakeClaim() | LookUp() | Stage() | Drop() | Forget():
             return None
-        case Verify() | DrawVerification() | Repair() | CheckUsage():
+        case Verify() | DrawVerification() | Repair() | TryEnded() | CheckUsage():
             return None
         case Attach() | Settle() | Prove() | Publish() | Close() | Abandon():
             return None

@@ -5,7 +5,7 @@ from enum import Enum, StrEnum
 from typing import ClassVar, TypeAlias
 
 from rotator.core.holding import Hold
-from rotator.core.model import Credential, FormerPath, LedgerEntry, Request
+from rotator.core.model import Credential, Ended, FormerPath, LedgerEntry, Request
 
 
 class Step(StrEnum):
@@ -37,6 +37,7 @@ class Step(StrEnum):
     OVERWRITE = "overwrite"
     DELETE = "delete"
     FORGET = "forget"
+    TRY_ENDED = "try_ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +273,15 @@ class Forget:
     entry: LedgerEntry
 
 
+@dataclass(frozen=True, slots=True)
+class TryEnded:
+    """Logs in with what was ended, which must be refused. It needs no claim: it changes nothing at the provider."""
+
+    step: ClassVar = Step.TRY_ENDED
+    ended: Ended
+    why_not: str = ""  # why no log-in can show it; then none is tried
+
+
 Action: TypeAlias = (
     DrawDueTime
     | TakeClaim
@@ -299,5 +309,6 @@ Action: TypeAlias = (
     | Overwrite
     | Delete
     | Forget
+    | TryEnded
 )
 Decision: TypeAlias = Action | Hold

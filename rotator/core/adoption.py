@@ -143,7 +143,7 @@ def adoption_plan(
     other = published is not None and not is_same_credential(published, credential)
     same = [entry.credential for entry in entries if entry.credential.password == password]
     if same:
-        credential = replace(credential, made_at=same[0].made_at)
+        credential = replace(credential, made_at=same[0].made_at, seen_at=same[0].seen_at)
     return AdoptionPlan(
         credential=credential,
         rotated_at=(consumer.rotated_at if consumer.exists else None) or credential.made_at,
@@ -172,9 +172,12 @@ def after_adopt(
     if standby is not None and is_same_credential(standby, plan.credential):
         standby = None
     rotated_at = None if plan.rotated_at is None else min(plan.rotated_at, now)
+    adopted = plan.credential
+    if adopted.made_at is None and adopted.seen_at is None:
+        adopted = replace(adopted, seen_at=rotated_at or now)  # its age counts from then
     return replace(
         state,
-        published=plan.credential,
+        published=adopted,
         verification=None,
         verify_at=next_verification(ledger, target.policy, now, fraction),
         verify_failures=0,
@@ -198,8 +201,9 @@ def _under_other_name(state: TargetState, former: str, published: Credential) ->
         return replace(credential, account=published.account) if credential.account == former else credential
 
     ledger = tuple(replace(entry, credential=here(entry.credential)) for entry in state.ledger)
+    ended = tuple(replace(one, credential=here(one.credential)) for one in state.ended)
     standby = state.standby and here(state.standby)
-    kept = replace(state, published=published, standby=standby, ledger=ledger)
+    kept = replace(state, published=published, standby=standby, ledger=ledger, ended=ended)
     return replace(kept, failures=0, not_before=None, last_error="")
 
 

@@ -23,6 +23,7 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
         made = state.published.made_at if state.published else None
         due = next_due(policy.schedule, policy.window, last, fraction, made)
     drawn = replace(state, next_rotation=due, scheduled_by=target.schedule_key, path=state.path or target.path)
+    drawn = replace(drawn, first_seen=state.first_seen or now)
     return with_periods(drawn, policy)
 
 
@@ -71,7 +72,7 @@ def after_stage(state: TargetState, plan: Stage, attempt_id: str, credential: Cr
         strategy=_strategy_of(plan, credential),
         phase=Phase.STAGED,
         staged=credential,
-        predecessor=plan.predecessor,
+        predecessor=plan.predecessor and _seen(state, plan.predecessor, now),
         started_at=now,
         requested_by=request.requested_by,
         reason=request.reason,
@@ -80,6 +81,14 @@ def after_stage(state: TargetState, plan: Stage, attempt_id: str, credential: Cr
         stated=request.stated,
     )
     return replace(state, attempt=attempt, request=None)
+
+
+def _seen(state: TargetState, predecessor: Credential, now: datetime) -> Credential:
+    """Notes since when a credential is known whose password somebody else made: its age counts from then."""
+    if predecessor.made_at is not None or predecessor.seen_at is not None:
+        return predecessor
+    known_before = state.first_seen if state.published in (None, predecessor) else None
+    return replace(predecessor, seen_at=known_before or now)
 
 
 def _strategy_of(plan: Stage, credential: Credential) -> Strategy:

@@ -59,6 +59,13 @@ class AuditVerb(_DescribedWord):
     OVERWRITE = "overwrite", "A credential that must end and cannot be disabled was to get a random password."
     DELETE = "delete", "The provider was asked to delete a replaced credential."
     FORGET = "forget", "A ledger entry with nothing left to do, and the password in it, were removed."
+    TRY_ENDED = (
+        "try_ended",
+        (
+            "What was ended was tried where devices log in. `done`: it is refused, and what is published is accepted; "
+            "`refused`: it is still accepted; `unknown`: that is not shown, and `detail` says why."
+        ),
+    )
     REQUEST_ROTATION = "request_rotation", "Somebody asked for a rotation; the request is in the state document."
     REQUEST_UNDO = "request_undo", "Somebody asked for an undo; the request is in the state document."
     REQUEST_RETIREMENT = "request_retirement", "Somebody ended a target: what it published is withdrawn, then retired."

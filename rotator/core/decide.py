@@ -14,6 +14,7 @@ from rotator.core.action_properties import NEEDS_CLAIM
 from rotator.core.actions import Decision, DrawDueTime, TakeClaim
 from rotator.core.continuation import continue_attempt
 from rotator.core.drift import verify
+from rotator.core.ends import due_times, show_ends
 from rotator.core.facts import Facts
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import canary_hold, lost_state_hold, renamed_hold
@@ -53,6 +54,7 @@ def _next_change(facts: Facts, holds: Iterable[Hold]) -> datetime | None:
     own += [until for (account, _), until in facts.shut_verbs.items() if account in waiting]
     shared = [state.not_before, state.verify_at, *(entry.not_before for entry in state.ledger)]
     shared += [former.not_before for former in state.former_paths]
+    shared += [moment for ended in state.ended for moment in due_times(facts, ended)]
     asked = [usage.moments(facts.target.policy, entry) for entry in state.ledger]
     shared += [again for again, _ in asked]
     by_both = [state.next_rotation, *(former.until for former in state.former_paths)]
@@ -105,5 +107,5 @@ def end(facts: Facts) -> Hold:
     return Hold(HoldReason.RETIRED, f"{message}rotator rotate {facts.target.name}")
 
 
-CHECKS: tuple[Check, ...] = (move, continue_attempt, leave_paths, draw_due_time, retire, stage, verify)
-ENDING_CHECKS: tuple[Check, ...] = (continue_attempt, leave_paths, retire, end)
+CHECKS: tuple[Check, ...] = (move, continue_attempt, leave_paths, draw_due_time, retire, stage, verify, show_ends)
+ENDING_CHECKS: tuple[Check, ...] = (continue_attempt, leave_paths, retire, show_ends, end)

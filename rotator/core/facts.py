@@ -27,6 +27,7 @@ class Facts:
     shut_verbs: Mapping[tuple[str, ProviderVerb], datetime] = field(default_factory=dict)  # likewise, for one verb
     log_ins_rest_until: Mapping[str, datetime] = field(default_factory=dict)  # by account: too many were wrong
     log_ins_settle_in: Mapping[str, timedelta] = field(default_factory=dict)  # likewise: a change takes so long
+    ended_turns: Mapping[str, datetime] = field(default_factory=dict)  # by account: when what was ended may be tried
     retirements_left: int = 1  # how many this minute's cap still allows
     unproved_accounts: frozenset[str] = frozenset()  # accounts with too many passwords set in place and not accepted
     proving_accounts: frozenset[str] = frozenset()  # accounts without room for another password that is not proved yet

@@ -85,7 +85,7 @@ class _PaperRun:
     def carry_out(self, action: do.Decision) -> None:
         """Takes one step."""
         match action:
-            case Hold() | do.TakeClaim() | do.Drop() | do.LookUp() | do.Restore():
+            case Hold() | do.TakeClaim() | do.Drop() | do.LookUp() | do.Restore() | do.TryEnded():
                 self._stop(action)
             case do.DrawDueTime() | do.Stage() | do.Apply() | do.Attach() | do.Publish() | do.Close() | do.Abandon():
                 self._attempt(action)
@@ -100,7 +100,7 @@ class _PaperRun:
             case _:
                 assert_never(action)
 
-    def _stop(self, action: Hold | do.TakeClaim | do.Drop | do.LookUp | do.Restore) -> None:
+    def _stop(self, action: Hold | do.TakeClaim | do.Drop | do.LookUp | do.Restore | do.TryEnded) -> None:
         """Ends the forecast: what follows depends on something else."""
         match action:
             case Hold():
@@ -116,6 +116,13 @@ class _PaperRun:
             case do.Restore():
                 why = self.facts.state.last_error
                 self._step(f"set the old password of {action.credential.username} again", why)
+                self.waits_for = ""
+            case do.TryEnded():
+                name = action.ended.credential.username
+                if action.why_not:
+                    self._step(f"note that nothing shows the end of {name}", action.why_not)
+                else:
+                    self._step(f"log in with the old password of {name}", "it must be refused")
                 self.waits_for = ""
 
     def _attempt(
@@ -178,7 +185,7 @@ class _PaperRun:
                 self._step(f"disable {entry.label}", why_disabled(facts, entry))
                 self._move_capped(ledger.after_disable(state, entry, now))
             case do.Overwrite():
-                self._step(f"set a random password for {entry.label}", "it is compromised, and was not disabled")
+                self._step(f"set a random password for {entry.label}", "it was not disabled, or is still accepted")
                 self._move_capped(ledger.after_overwrite(state, entry, now))
             case do.Delete():
                 self._step(last_step(entry, deletes=True), "its quarantine has ended")

@@ -130,13 +130,13 @@ def after_expire(state: TargetState, entry: LedgerEntry, at: datetime) -> Target
     expiring = replace(entry, expires_at=at, failures=0, not_before=None, note="", uncertain=False)
     # What is published is proved once more before the provider carries that out by itself.
     verify_at = min(state.verify_at or at, at - VERIFIED_BEFORE_END)
-    return replace(state, ledger=_swap(state.ledger, entry, expiring), verify_at=verify_at, claim=None)
+    return replace(state, ledger=swap(state.ledger, entry, expiring), verify_at=verify_at, claim=None)
 
 
 def after_lift(state: TargetState, entry: LedgerEntry) -> TargetState:
     """Records that the provider no longer ends a replaced credential by itself."""
     lasting = replace(entry, expires_at=None, failures=0, not_before=None, note="", uncertain=False)
-    return replace(state, ledger=_swap(state.ledger, entry, lasting), claim=None)
+    return replace(state, ledger=swap(state.ledger, entry, lasting), claim=None)
 
 
 def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
@@ -146,7 +146,7 @@ def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> Targ
     if standby is not None and is_same_credential(standby, entry.credential):
         # A provider that can enables it again by the request that sets its next password.
         standby = replace(standby, enabled=False)
-    return replace(state, ledger=_swap(state.ledger, entry, ended), standby=standby, counts=counts, claim=None)
+    return replace(state, ledger=swap(state.ledger, entry, ended), standby=standby, counts=counts, claim=None)
 
 
 def after_overwrite(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
@@ -155,7 +155,7 @@ def after_overwrite(state: TargetState, entry: LedgerEntry, now: datetime) -> Ta
     if ended.stays_enabled:
         ended = replace(ended, not_before=now + DISABLED_AGAIN)
     counts = replace(state.counts, overwritten=state.counts.overwritten + 1)
-    return replace(state, ledger=_swap(state.ledger, entry, ended), counts=counts, claim=None)
+    return replace(state, ledger=swap(state.ledger, entry, ended), counts=counts, claim=None)
 
 
 def after_new_password(
@@ -165,14 +165,16 @@ def after_new_password(
 
     Either its password is unknown, and the provider needs one, or the new one is to stop it from being accepted.
     """
-    known = replace(entry, credential=replace(entry.credential, password=password), cutoff=cutoff)
-    return replace(state, ledger=_swap(state.ledger, entry, known))
+    used = entry.devices_password if entry.is_random else entry.credential.password
+    random = replace(entry.credential, password=password)
+    known = replace(entry, credential=random, cutoff=cutoff, is_random=True, devices_password=used)
+    return replace(state, ledger=swap(state.ledger, entry, known))
 
 
 def after_no_cutoff(state: TargetState, entry: LedgerEntry, note: str) -> TargetState:
     """Records that nothing but deleting a compromised credential is left, even a standing one of `alternating`."""
     left = replace(entry, cutoff=Cutoff.NONE, ending=Ending.DELETE, note=note)
-    return replace(state, ledger=_swap(state.ledger, entry, left))
+    return replace(state, ledger=swap(state.ledger, entry, left))
 
 
 def after_removal(state: TargetState, entry: LedgerEntry, *, deleted: bool) -> TargetState:
@@ -202,14 +204,15 @@ def after_stray_removal(state: TargetState) -> TargetState:
 def after_postponement(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:
     """Notes why a credential could not be retired yet; the entry stays for as long as it takes."""
     later = replace(entry, failures=entry.failures + 1, not_before=not_before, note=note)
-    return replace(state, ledger=_swap(state.ledger, entry, later), claim=None)
+    return replace(state, ledger=swap(state.ledger, entry, later), claim=None)
 
 
 def after_lost_answer(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:
     """Notes that the provider may have been told when to end a credential by itself; it is told again."""
     lost = replace(entry, uncertain=True)
-    return after_postponement(replace(state, ledger=_swap(state.ledger, entry, lost)), lost, note, not_before)
+    return after_postponement(replace(state, ledger=swap(state.ledger, entry, lost)), lost, note, not_before)
 
 
-def _swap(ledger: tuple[LedgerEntry, ...], old: LedgerEntry, new: LedgerEntry) -> tuple[LedgerEntry, ...]:
+def swap(ledger: tuple[LedgerEntry, ...], old: LedgerEntry, new: LedgerEntry) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger with one entry changed."""
     return tuple(new if entry == old else entry for entry in ledger)

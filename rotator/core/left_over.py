@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from rotator.core.age_limit import AgeLimit
 from rotator.core.model import Attempt, Credential, Ending, Policy, Strategy, Target, TargetState
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every
@@ -34,16 +35,21 @@ class Orphan:
 
 def is_empty(state: TargetState) -> bool:
     """True if nothing is left of a target."""
-    return state.published is None and state.attempt is None and not state.ledger and not state.former_paths
+    nothing_open = state.published is None and state.attempt is None and not state.ended
+    return nothing_open and not state.ledger and not state.former_paths
 
 
-def left_over(state: TargetState) -> Target | None:
-    """Returns the target that a state document stands for, rebuilt to carry out what is left; None: nothing is."""
+def left_over(state: TargetState, age_limit: AgeLimit | None = None) -> Target | None:
+    """Returns the target that a state document stands for, rebuilt to carry out what is left; None: nothing is.
+
+    Args:
+        age_limit: of the whole configuration.
+    """
     if is_empty(state) or state.renamed_to:
         return None
     attempt = state.attempt
     strategy = attempt.strategy if attempt is not None else Strategy.REPLACE
-    policy = Policy("removed", _NEVER, None, state.overlap, state.quarantine, PasswordRules())
+    policy = Policy("removed", _NEVER, None, state.overlap, state.quarantine, PasswordRules(), age_limit=age_limit)
     names = _standing(attempt) if strategy is Strategy.ALTERNATING and attempt is not None else ()
     return Target(state.target, _account(state), strategy, names, state.path, policy, removed=True)
 
@@ -51,7 +57,7 @@ def left_over(state: TargetState) -> Target | None:
 def _account(state: TargetState) -> str:
     known = [state.attempt.staged] if state.attempt is not None else []
     known += [state.published] if state.published is not None else []
-    known += [entry.credential for entry in state.ledger]
+    known += [entry.credential for entry in state.ledger] + [ended.credential for ended in state.ended]
     return known[0].account if known else ""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
+from rotator.core.age_limit import AgeLimit
 from rotator.core.origin import Origin
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Schedule, Window
@@ -54,6 +55,7 @@ class Capabilities:
     username_pattern: str  # a regular expression that every username that we make must match
     expires: bool = False  # it accepts an end for a credential in advance and enforces it by itself
     attaches: bool = False  # something else there names the credential that it lets in, such as a trunk
+    tries_ended: timedelta | None = None  # how often what was ended may be tried where devices log in; None: never
     shows_usage: bool = False  # it says whether devices are logged in with a credential
 
 
@@ -88,6 +90,7 @@ class Policy:
     verify: timedelta | None = None  # how often what is published is proved between rotations; None: never
     first: FirstRotations = FirstRotations()
     usage: UsageRules | None = None  # None: an overlap ends by the clock alone
+    age_limit: AgeLimit | None = None  # None: passwords may become as old as the schedule lets them
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,7 @@ class Credential:
     attempt: str | None = None  # the attempt that created or set it; None: it is older than the target
     enabled: bool = True  # as last listed by the provider
     made_at: datetime | None = None  # when its password was made; None: unknown (adopted)
+    seen_at: datetime | None = None  # when it was first seen, if it is unknown when its password was made
     identity: str = ""  # of the account, as the provider knows it; empty: unknown
 
 
@@ -226,6 +230,9 @@ class LedgerEntry:
     cutoff: Cutoff = Cutoff.DISABLE  # before it is deleted
     uncertain: bool = False  # a call was lost: the provider may have been told to end it by itself
     origin: Origin | None = None  # what its end follows from
+    is_random: bool = False  # its password was made for its end: nobody has it
+    devices_password: Secret | None = None  # the one before that; None: it was not known
+    refused_at: datetime | None = None  # when a log-in showed that it is refused
     sighting: Sighting | None = None  # of devices that use it, past its overlap
     unasked: bool = False  # a person ended its overlap, or no device ever got it: its users are not asked about
 
@@ -253,6 +260,41 @@ class LedgerEntry:
     def ends_at(self) -> datetime:
         """The end of the quarantine, provided that the credential is cut off on time."""
         return (self.disabled_at or self.overwritten_at or self.disable_at) + self.quarantine
+
+
+class EndedBy(Enum):
+    """What was done to end a credential, or a password of `in-place`."""
+
+    REPLACED = "replaced"  # `in-place`: the credential has another password
+    DISABLED = "disabled"
+    OVERWRITTEN = "overwritten"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What was ended, until a log-in shows that it is refused."""
+
+    credential: Credential  # with the password that devices had
+    by: EndedBy
+    at: datetime
+    compromised: bool = False
+    accepted: int = 0  # log-ins in a row that were let in although the propagation time had passed
+    tries: int = 0  # log-ins that showed nothing
+    not_before: datetime | None = None  # of the next one
+    note: str = ""  # what the last one showed
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastEnd:
+    """What is known of the credential, or password, that was ended last."""
+
+    username: str
+    by: EndedBy
+    at: datetime
+    refused_at: datetime | None  # when a log-in showed that it is refused; None: that is not shown
+    detail: str  # how it was shown, or why it is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +333,8 @@ class Counts:
     disabled: int = 0
     overwritten: int = 0
     deleted: int = 0
+    ends_shown: int = 0  # of what was ended: a log-in with it was refused
+    ends_not_shown: int = 0
     seconds: float = 0.0  # total duration of the successful rotations
 
 
@@ -337,6 +381,9 @@ class TargetState:
     standby: Credential | None = None  # `alternating`: the idle one of the two, once it is known
     attempt: Attempt | None = None
     ledger: tuple[LedgerEntry, ...] = ()
+    ended: tuple[Ended, ...] = ()  # no log-in has shown yet that it is refused
+    last_end: LastEnd | None = None
+    first_seen: datetime | None = None  # when the target was first looked at
     last_rotation: datetime | None = None
     next_rotation: datetime | None = None
     scheduled_by: str = ""  # the schedule behind `next_rotation`, which is drawn again when that changes

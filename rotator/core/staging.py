@@ -291,7 +291,7 @@ def _idle(facts: Facts) -> Credential | LookUp:
 
 
 def _without_password(credential: Credential) -> Credential:
-    return replace(credential, password=None, made_at=None)
+    return replace(credential, password=None, made_at=None, seen_at=None)
 
 
 def _undo(facts: Facts, request: Request) -> Decision:

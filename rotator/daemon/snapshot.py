@@ -16,7 +16,7 @@ from rotator.observe.fleet import LOOKED_AT_WITHIN
 from rotator.observe.logs import log_run
 from rotator.observe.status import StatusPage, Surroundings, status_document, summary
 from rotator.observe.status_query import PAGE, StatusQuery
-from rotator.observe.target_figures import TargetSnapshot, max_age
+from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import state_word
 
 _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
@@ -136,7 +136,7 @@ class Snapshot:
         """Returns what is known of a target, or, until its first look, that nothing is."""
         known = self._fleet.get(target.name)
         unknown = TargetState(target.name)
-        return known or TargetSnapshot(target, unknown, max_age(target.policy), self._composition.clock.now())
+        return known or TargetSnapshot(target, unknown, self._composition.clock.now())
 
     def _follow(self, components: Components | None) -> None:
         """Prepares what depends on the configuration and on the share of this process, once for each."""

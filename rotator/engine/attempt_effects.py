@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, ledger, moves
+from rotator.core import advance, attempt_ends, ends, ledger, moves
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
@@ -262,7 +262,8 @@ def close(caller: ProviderCaller, session: Session) -> None:
     replaced = attempt.predecessor and caller.providers.get(attempt.predecessor.account)
     if replaced and replaced.capabilities.expires:
         closed = replace(closed, claim=state.claim)  # the provider is told the predecessor's end at once
-    session.write(closed)
+    tries = caller.tries_ended(attempt.staged.account)
+    session.write(ends.after_replacing(closed, attempt, now, tries=tries))
     facts = attempt.origin.facts | {"proof": attempt.proof}
     nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
     detail = nothing if attempt.predecessor is None else ""

@@ -6,6 +6,7 @@ from rotator.core import actions as do
 from rotator.engine import (
     attachment_effects,
     attempt_effects,
+    end_effects,
     in_place_effects,
     ledger_effects,
     move_effects,
@@ -76,5 +77,7 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             ledger_effects.delete(caller, session, action)
         case do.Forget():
             ledger_effects.forget(caller, session, action)
+        case do.TryEnded():
+            end_effects.try_ended(caller, session, action)
         case _:
             assert_never(action)

@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 from rotator.core import actions as do
-from rotator.core import ledger
+from rotator.core import ends, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Credential, Cutoff, LedgerEntry
+from rotator.core.model import Credential, Cutoff, EndedBy, LedgerEntry
 from rotator.core.passwords import generate
 from rotator.core.secret import Secret
 from rotator.core.usage import in_words
@@ -100,30 +100,33 @@ def overwrite(caller: ProviderCaller, session: Session, action: do.Overwrite) ->
 def _after_cutoff(
     caller: ProviderCaller, session: Session, entry: LedgerEntry, answer: Answer[Any], *, overwrites: bool = False
 ) -> None:
-    """Records that the credential is no longer accepted, or takes the next way to that in an emergency.
+    """Records that the credential is no longer accepted, or takes the next way to that.
 
-    A standing credential of `alternating` that leaked is deleted as well if nothing else is left: the next rotation
-    creates it again.
+    What cannot be disabled gets a random password; an emergency does not wait for that to be certain. A standing
+    credential of `alternating` that leaked is deleted as well if nothing else is left: the next rotation creates it
+    again.
     """
     can, state = caller.providers[entry.credential.account].capabilities, session.state
-    impossible = entry.compromised and not entry.cut_off and _is_impossible(entry, answer)
+    impossible = not entry.cut_off and _is_impossible(entry, answer)
     if isinstance(answer, Done):
         after = ledger.after_overwrite if overwrites else ledger.after_disable
-        session.write(after(state, entry, session.clocks().latest))
+        now, by = session.clocks().latest, EndedBy.OVERWRITTEN if overwrites else EndedBy.DISABLED
+        tries = caller.tries_ended(entry.credential.account)
+        session.write(ends.after_end(after(state, entry, now), entry, by, now, tries=tries))
     elif _was_refused(answer, Refusal.NOT_FOUND):
         session.write(ledger.after_removal(state, entry, deleted=False))
     elif impossible and entry.cutoff is Cutoff.DISABLE and can.sets_password:
         session.write(ledger.after_new_password(state, entry, _new_password(caller, session), Cutoff.OVERWRITE))
-    elif impossible and can.deletes:
+    elif impossible and entry.compromised and can.deletes:
         session.write(ledger.after_no_cutoff(state, entry, message_of(answer)))
     else:
         _postpone(caller, session, entry, answer)
 
 
 def _is_impossible(entry: LedgerEntry, answer: Answer[Any]) -> bool:
-    """True if trying the same again is in vain. Another refusal has to come several times in a row."""
-    if not isinstance(answer, Refused) or answer.why is Refusal.AUTHENTICATION:
-        return False
+    """True if trying the same again is in vain. In an emergency a right may be missing, or any refusal come thrice."""
+    if not entry.compromised or not isinstance(answer, Refused) or answer.why is Refusal.AUTHENTICATION:
+        return _was_refused(answer, Refusal.UNSUPPORTED)
     return answer.why in (Refusal.UNSUPPORTED, Refusal.PERMISSION) or entry.failures >= _IN_VAIN
 
 
@@ -150,7 +153,9 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
         session.write(ledger.after_stray_removal(session.state))
         session.forget_lookups()
     elif gone:
-        session.write(ledger.after_removal(session.state, entry, deleted=True))
+        now, tries = session.clocks().latest, caller.tries_ended(entry.credential.account)
+        removed = ledger.after_removal(session.state, entry, deleted=True)
+        session.write(ends.after_end(removed, entry, EndedBy.DELETED, now, tries=tries))
     else:
         _postpone(caller, session, entry, answer)
 

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from rotator.core.answers import Answer, Done
+from rotator.core.clocks import Clocks
+from rotator.core.ends import is_due
 from rotator.core.log_ins import LogIns, is_wrong
-from rotator.core.model import Credential
+from rotator.core.model import Capabilities, Credential, TargetState
 from rotator.ports import Clock
 
 _LONGEST = 600.0  # seconds for which an early refusal is remembered: no change takes longer to come into force
@@ -19,6 +21,8 @@ class LogInLimits:
         self._clock = clock
         self._known: dict[str, LogIns] = {}  # by account
         self._early: dict[tuple[str, str], float] = {}  # by account and username: refused soon after a change, and when
+        self._turns: dict[tuple[str, str], float] = {}  # by account and target: when it may try what it ended
+        self._last_turn: dict[str, float] = {}  # by account
         self._lock = Lock()
 
     def learn(self, credential: Credential, answer: Answer[object], since_change: timedelta | None) -> None:
@@ -35,6 +39,33 @@ class LogInLimits:
                 self._early[key] = at
                 known = known.after_early(at, since_change.total_seconds())
             self._known[account] = known
+
+    def ended_turns(
+        self, state: TargetState, capabilities: Mapping[str, Capabilities], clocks: Clocks
+    ) -> dict[str, datetime]:
+        """Returns when a target may try what it ended, for each account at which something is to be tried now."""
+        turns: dict[str, datetime] = {}
+        for ended in state.ended:
+            account = ended.credential.account
+            can = capabilities.get(account)
+            if can is not None and can.tries_ended is not None and is_due(can, ended, clocks.vault):
+                turns[account] = clocks.local + self._turn(account, state.target, can.tries_ended)
+        return turns
+
+    def _turn(self, account: str, target: str, every: timedelta) -> timedelta:
+        """Returns how long a target has to wait for its turn at an account: one comes `every` so often."""
+        at = self._clock.monotonic()
+        with self._lock:
+            if (account, target) not in self._turns:
+                last = self._last_turn.get(account)
+                turn = at if last is None else max(at, last + every.total_seconds())
+                self._turns[account, target] = self._last_turn[account] = turn
+            return timedelta(seconds=max(self._turns[account, target] - at, 0.0))
+
+    def use_turn(self, account: str, target: str) -> None:
+        """Ends the turn of a target, which has tried what it ended."""
+        with self._lock:
+            self._turns.pop((account, target), None)
 
     def rest_until(self, now: datetime) -> Mapping[str, datetime]:
         """Returns the accounts at which too many log-ins were wrong, each with the time of the next one."""

@@ -9,6 +9,7 @@ from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown,
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.circuit import ProviderVerb
+from rotator.core.ends import tries_ended
 from rotator.core.log_ins import is_wrong
 from rotator.core.model import Credential, Proof, Target
 from rotator.core.usage_rules import Usage
@@ -87,6 +88,17 @@ class ProviderCaller:
             self.throttles.log_ins.learn(credential, answer, since_change)
             return answer
         return self.ask(credential.account, ProviderVerb.FIND, lambda asked: asked.prove(credential))
+
+    def log_in(self, credential: Credential) -> Answer[Proof]:
+        """Logs in with what was ended. `Retry(NOT_YET)` means that it is refused: see `ports.Provider.log_in`."""
+        answer = self.providers[credential.account].log_in(credential)
+        self.throttles.log_ins.learn(credential, answer, None)
+        return answer
+
+    def tries_ended(self, account: str) -> bool:
+        """True if log-ins at an account may show that what was ended is refused."""
+        provider = self.providers.get(account)
+        return tries_ended(provider.capabilities if provider is not None else None)
 
     def shared_now(self) -> datetime:
         """Returns Vault's time. What several processes compare with their own reading is stamped by it."""

@@ -348,6 +348,7 @@ class Session:
             shut_verbs=throttles.shut_until(now),
             log_ins_rest_until=throttles.log_ins.rest_until(now),
             log_ins_settle_in=throttles.log_ins.settle_in(),
+            ended_turns=throttles.log_ins.ended_turns(self.state, capabilities, clocks),
             retirements_left=throttles.retirements_left(),
             unproved_accounts=throttles.unproved_accounts(self.target),
             proving_accounts=throttles.proving_accounts(self.target),

@@ -74,6 +74,13 @@ _OF_FLEETS = (
         "Replaced credentials that were retired since start, by outcome, whichever process did it.",
     ),
     Described(
+        "rotator_fleet_ends_total",
+        "counter",
+        (*_GROUP, "outcome"),
+        "Credentials and passwords that were ended since start, by what a log-in with them showed: shown (refused) or "
+        "not_shown.",
+    ),
+    Described(
         "rotator_fleet_rotation_duration_seconds",
         "summary",
         _GROUP,
@@ -94,6 +101,13 @@ METRICS = (
         ("target", "outcome"),
         "Replaced credentials that were retired, by outcome (disabled, overwritten, deleted), since the state document "
         "was created.",
+    ),
+    Described(
+        "rotator_ends_total",
+        "counter",
+        ("target", "outcome"),
+        "Credentials and passwords that were ended, by what a log-in with them showed: shown (refused) or not_shown "
+        "(no log-in is configured, or none said so), since the state document was created.",
     ),
     Described(
         "rotator_rotation_duration_seconds",
@@ -126,6 +140,19 @@ METRICS = (
         _TARGET,
         "The maximum age of a password under the policy, including the wait for a maintenance window: a higher age "
         "means that rotations fail or do not start.",
+    ),
+    Described(
+        "rotator_target_password_age_limit_timestamp_seconds",
+        "gauge",
+        _TARGET,
+        "When the oldest password that the provider accepts reaches its limit (`limits`), a replaced one included. "
+        "Absent without a limit.",
+    ),
+    Described(
+        "rotator_target_password_age_limit_warning_timestamp_seconds",
+        "gauge",
+        _TARGET,
+        "When that is near: `warn_before` of the limit earlier.",
     ),
     Described(
         "rotator_target_consecutive_failures", "gauge", _TARGET, "Failures in a row; 0 if the last run succeeded."
@@ -187,6 +214,12 @@ METRICS = (
         "gauge",
         _TARGET,
         f"Replaced credentials whose disabling or deletion is more than {GRACE.seconds // 60} minutes overdue.",
+    ),
+    Described(
+        "rotator_ended_still_accepted",
+        "gauge",
+        _TARGET,
+        "Credentials and passwords that were ended, and that a log-in was let in with after the propagation time.",
     ),
     Described(
         "rotator_orphans",

@@ -24,6 +24,7 @@ DESCRIBED = {described.name: described for described in METRICS}
 Samples = list[tuple[tuple[str, ...], float]]
 """The values of each label, and the value."""
 _ROTATIONS, _RETIREMENTS = ("succeeded", "failed", "undone"), ("disabled", "overwritten", "deleted")
+_ENDS = ("shown", "not_shown")
 _AGES = tuple(timedelta(days=days) for days in (1, 7, 14, 30, 60, 90, 120, 180, 270, 365, 730))
 
 
@@ -31,6 +32,14 @@ def of_targets(targets: Mapping[str, TargetSnapshot], now: datetime) -> Iterator
     """Yields the families with the label `target`."""
     yield _counts("rotator_rotations_total", targets, _ROTATIONS)
     yield _counts("rotator_retirements_total", targets, _RETIREMENTS)
+    yield counter(
+        "rotator_ends_total",
+        [
+            ((name, word), float(getattr(seen.state.counts, f"ends_{word}")))
+            for name, seen in targets.items()
+            for word in _ENDS
+        ],
+    )
     yield _durations(targets)
     for name, value in GAUGES.items():
         shown = ((target, seen) for target, seen in targets.items() if not seen.has_left or name in OF_REMOVED)
@@ -98,16 +107,17 @@ def _ages(groups: Mapping[GroupKey, GroupSums], now: datetime) -> Metric:
 
 
 def _counted(groups: Mapping[GroupKey, GroupSums]) -> Iterator[Metric]:
-    for name, outcomes in (
-        ("rotator_fleet_rotations_total", _ROTATIONS),
-        ("rotator_fleet_retirements_total", _RETIREMENTS),
+    for name, outcomes, prefix in (
+        ("rotator_fleet_rotations_total", _ROTATIONS, ""),
+        ("rotator_fleet_retirements_total", _RETIREMENTS, ""),
+        ("rotator_fleet_ends_total", _ENDS, "ends_"),
     ):
         described = DESCRIBED[name]
         family = CounterMetricFamily(name, described.help, labels=described.labels)
         for key, sums in groups.items():
             counted = sums.counted()
             for outcome in outcomes:
-                family.add_metric((*key, outcome), counted[outcome])
+                family.add_metric((*key, outcome), counted[prefix + outcome])
         yield family
     described = DESCRIBED["rotator_fleet_rotation_duration_seconds"]
     durations = SummaryMetricFamily(described.name, described.help, labels=described.labels)

@@ -16,7 +16,7 @@ from threading import Lock
 from rotator.core.holding import Hold
 from rotator.core.model import Counts, Target, TargetState
 from rotator.observe.needs import FUTURE, Need, needs
-from rotator.observe.target_figures import TargetSnapshot, ledger_state, max_age
+from rotator.observe.target_figures import TargetSnapshot, ledger_state
 from rotator.observe.target_words import BLOCKED, state_word
 from rotator.ports import Clock
 
@@ -92,7 +92,7 @@ class KnownFleet:
                 self._look_again(known, now)
             else:
                 hold = known.hold if known is not None else None
-                self._put(TargetSnapshot(target, state, max_age(target.policy), now, hold), known)
+                self._put(TargetSnapshot(target, state, now, hold), known)
 
     def held(self, name: str, hold: Hold | None) -> None:
         """Keeps why the last look at a target did nothing; None: it did something, or failed."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from rotator.core.attempts import may_cut_off
+from rotator.core.password_age import deadline
 from rotator.core.verification import is_refused, overdue_from
 from rotator.observe.target_figures import TargetSnapshot, overdue_from_entry
 
@@ -17,12 +18,15 @@ class Need(StrEnum):
     """Why somebody has to look after a target. Several can hold at a time."""
 
     OVERDUE = "overdue"  # the password is older than its policy allows
+    AGE_LIMIT_NEAR = "age_limit_near"  # an accepted password reaches its limit soon
+    OVER_AGE_LIMIT = "over_age_limit"
     FIRST_LATE = "first_rotation_late"
     DEVICES_OUT = "devices_out"
     REFUSED = "refused"  # the provider refuses what is published
     KEEPS_FAILING = "keeps_failing"
     STAYS_OPEN = "attempt_stays_open"
     RETIREMENT_OVERDUE = "retirement_overdue"
+    STILL_ACCEPTED = "ended_still_accepted"  # what was ended
     UNVERIFIED = "unverified"
     NOT_LOOKED_AT = "not_looked_at"
     IN_THE_FUTURE = "in_the_future"  # the stored times
@@ -55,6 +59,12 @@ def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
     retiring = [entry for entry in state.ledger if not entry.stays_enabled]
     if retiring:
         yield Need.RETIREMENT_OVERDUE, min(map(overdue_from_entry, retiring))
+    if any(ended.accepted for ended in state.ended):
+        yield Need.STILL_ACCEPTED, ALWAYS
+    due = deadline(seen.target, state)
+    if due is not None:
+        yield Need.AGE_LIMIT_NEAR, due.warns_at
+        yield Need.OVER_AGE_LIMIT, due.at
     if not seen.has_left:
         yield from _of_the_schedule(seen)
 

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -140,7 +141,9 @@ def _credentials(state: TargetState) -> list[Credential]:
     """Returns every credential of a state document."""
     attempt = state.attempt
     open_ones = (attempt.staged, attempt.predecessor) if attempt is not None else ()
-    some = (state.published, state.standby, *open_ones, *(entry.credential for entry in state.ledger))
+    ledger = ((entry.credential, replace(entry.credential, password=entry.devices_password)) for entry in state.ledger)
+    ended = (ended.credential for ended in state.ended)
+    some = (state.published, state.standby, *open_ones, *(one for both in ledger for one in both), *ended)
     return [credential for credential in some if credential is not None]
 
 

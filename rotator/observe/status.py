@@ -10,17 +10,25 @@ durations are seconds, and unknown values are null. Its keys are stable:
   `rotator status` of the targets that were read, and `matching` says how many of them the filters let through.
 * `next`: the name to ask for the next page with (`after`); null if this is the last one.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
-  `published`, `age_seconds`, `max_age_seconds`, `last_rotation`, `next_rotation`, `attempt`, `ledger`, `failures`,
-  `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`, `verification`, `former_paths`.
+  `published`, `age_seconds`, `max_age_seconds`, `age_limit`, `last_rotation`, `next_rotation`, `attempt`, `ledger`,
+  `ended`, `last_end`, `failures`, `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`,
+  `verification`, `former_paths`.
 * `state`: `never rotated`, `idle`, `rotating`, `failing`, `retired` or `blocked`.
 * `published`: `account`, `id`, `username`, `attempt`, `since` (when it was published, perhaps again), `made_at` (when
   its password was made; `age_seconds` counts from then).
+* `age_limit`: `max_age_seconds`, `reached_at` (by the oldest password that is accepted, a replaced one included; null
+  if there is none); null without a limit.
 * `next_rotation`: `at`, `why`.
 * `attempt`: `id`, `purpose`, `phase`, `since`, `applied_at`, `uncertain`, `compromised`, `requested_by`, `reason`,
   `credential` (`account`, `id`, `username`).
 * of each entry of `ledger`: `account`, `id`, `username`, `ending`, `replaced_at`, `disable_at`, `disabled_at`,
-  `overwritten_at` (it got a random password instead), `ends_at`, `undo_until` (null if it cannot be undone),
-  `undo_refused` (why not), `overdue`, `failures`, `note`.
+  `overwritten_at` (it got a random password instead), `refused_at` (a log-in showed that it is refused), `ends_at`,
+  `undo_until` (null if it cannot be undone), `undo_refused` (why not), `overdue`, `failures`, `note`.
+* of each entry of `ended` (no log-in has shown yet that it is refused): `account`, `id`, `username`, `by` (`replaced`,
+  `disabled`, `overwritten` or `deleted`), `at`, `compromised`, `accepted` (log-ins in a row that were let in), `next`
+  (log-in), `note`.
+* `last_end`, what is known of what was ended last: `username`, `by`, `at`, `refused_at` (null if nothing shows it),
+  `detail` (how it was shown, or why it is not).
 * `waiting`: `reason`, `message`, `until`; null until the first look at the target.
 * `request`: `purpose`, `requested_by`, `reason`, `at`, `compromised`, `take_over`.
 * `claim`: `holder`, `until`, `ours`.
@@ -39,15 +47,28 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from rotator.core.age_limit import longest_until_due
 from rotator.core.clocks import Clocks
 from rotator.core.holding import Hold
 from rotator.core.left_over import is_empty, orphans
-from rotator.core.model import Attempt, Capabilities, Claim, Credential, LedgerEntry, Request, Target, TargetState
+from rotator.core.model import (
+    Attempt,
+    Capabilities,
+    Claim,
+    Credential,
+    Ended,
+    LastEnd,
+    LedgerEntry,
+    Request,
+    Target,
+    TargetState,
+)
+from rotator.core.password_age import deadline
 from rotator.core.undo import UndoCandidate, UndoImpossible, undo_candidate, undo_refusal
 from rotator.observe.audit import AuditStatus
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.needs import Need
-from rotator.observe.target_figures import max_age, overdue
+from rotator.observe.target_figures import overdue
 from rotator.observe.target_words import STATES, state_word
 
 JsonObject: TypeAlias = dict[str, Any]
@@ -131,7 +152,8 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         "state": state_word(state, hold),
         "published": _published(state),
         "age_seconds": (now - made_at).total_seconds() if made_at is not None else None,
-        "max_age_seconds": max_age(target.policy).total_seconds(),
+        "max_age_seconds": longest_until_due(target.policy.schedule, target.policy.window).total_seconds(),
+        "age_limit": _age_limit(target, state),
         "last_rotation": _time(state.last_rotation),
         "next_rotation": {
             "at": _time(None if _is_over(state) else state.next_rotation),
@@ -139,6 +161,8 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         },
         "attempt": _attempt(state.attempt),
         "ledger": _ledger(state, now, around),
+        "ended": [_ended(ended) for ended in state.ended],
+        "last_end": _last_end(state.last_end),
         "failures": state.failures,
         "back_off_until": _time(state.not_before),
         "last_error": state.last_error or None,
@@ -203,6 +227,14 @@ def _credential(credential: Credential) -> JsonObject:
     return {"account": credential.account, "id": credential.id, "username": credential.username or None}
 
 
+def _age_limit(target: Target, state: TargetState) -> JsonObject | None:
+    limit, due = target.policy.age_limit, deadline(target, state)
+    if limit is None:
+        return None
+    reached_at = _time(due.at if due is not None else None)
+    return {"max_age_seconds": limit.max_age.total_seconds(), "reached_at": reached_at}
+
+
 def _published(state: TargetState) -> JsonObject | None:
     if state.published is None:
         return None
@@ -248,12 +280,36 @@ def _entry(entry: LedgerEntry, candidate: UndoCandidate | None, now: datetime, a
         "disable_at": _time(entry.disable_at),
         "disabled_at": _time(entry.disabled_at),
         "overwritten_at": _time(entry.overwritten_at),
+        "refused_at": _time(entry.refused_at),
         "ends_at": _time(entry.ends_at),
         "undo_until": _time(until),
         "undo_refused": refused,
         "overdue": overdue(entry, now),
         "failures": entry.failures,
         "note": entry.note or None,
+    }
+
+
+def _ended(ended: Ended) -> JsonObject:
+    return _credential(ended.credential) | {
+        "by": ended.by.value,
+        "at": _time(ended.at),
+        "compromised": ended.compromised,
+        "accepted": ended.accepted,
+        "next": _time(ended.not_before),
+        "note": ended.note or None,
+    }
+
+
+def _last_end(last: LastEnd | None) -> JsonObject | None:
+    if last is None:
+        return None
+    return {
+        "username": last.username or None,
+        "by": last.by.value,
+        "at": _time(last.at),
+        "refused_at": _time(last.refused_at),
+        "detail": last.detail,
     }
 
 
@@ -304,6 +360,8 @@ def _counts(state: TargetState) -> JsonObject:
         "disabled": counts.disabled,
         "overwritten": counts.overwritten,
         "deleted": counts.deleted,
+        "ends_shown": counts.ends_shown,
+        "ends_not_shown": counts.ends_not_shown,
         "seconds": counts.seconds,
     }
 

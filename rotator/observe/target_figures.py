@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 
+from rotator.core.age_limit import longest_until_due
 from rotator.core.attempts import may_cut_off
 from rotator.core.holding import Hold
-from rotator.core.model import LedgerEntry, Policy, Target, TargetState
-from rotator.core.schedule import Cron
+from rotator.core.model import LedgerEntry, Target, TargetState
+from rotator.core.password_age import deadline
 from rotator.core.verification import is_overdue, is_refused
 from rotator.observe.catalogue import GRACE
 
@@ -19,7 +19,6 @@ class TargetSnapshot:
 
     target: Target
     state: TargetState
-    max_age: timedelta  # of its policy
     at: datetime  # of the last look
     hold: Hold | None = None  # the result of the last look, if it held
 
@@ -29,25 +28,16 @@ class TargetSnapshot:
         return self.target.removed or self.state.retired_at is not None
 
     @property
+    def max_age(self) -> timedelta:
+        """The greatest age that a password reaches under the policy while everything works."""
+        return longest_until_due(self.target.policy.schedule, self.target.policy.window)
+
+    @property
     def made_at(self) -> datetime | None:
         """When the published password was made; if that is unknown, when the target was last rotated."""
         published = self.state.published
         made = published.made_at if published is not None else None
         return made or self.state.last_rotation
-
-
-@lru_cache(1024)
-def max_age(policy: Policy) -> timedelta:
-    """Returns the greatest age that a password reaches under a policy while everything works.
-
-    With a window it is the schedule's longest interval, or half of it (no window is used earlier) and the longest gap
-    between two openings, whichever is greater, plus the length of the window, over which rotations are spread. Cached:
-    a cron expression is slow to evaluate, and a fleet has few policies.
-    """
-    longest, window = policy.schedule.longest, policy.window
-    if window is None:
-        return longest
-    return max(longest, longest / 2 + Cron(window.cron, window.timezone).longest) + window.duration
 
 
 def overdue_from_entry(entry: LedgerEntry) -> datetime:
@@ -81,6 +71,12 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
     ),
     "rotator_target_next_rotation_timestamp_seconds": lambda seen, _: _stamp(seen.state.next_rotation),
     "rotator_target_max_age_seconds": lambda seen, _: seen.max_age.total_seconds(),
+    "rotator_target_password_age_limit_timestamp_seconds": lambda seen, _: (
+        _stamp(due.at) if (due := deadline(seen.target, seen.state)) is not None else None
+    ),
+    "rotator_target_password_age_limit_warning_timestamp_seconds": lambda seen, _: (
+        _stamp(due.warns_at) if (due := deadline(seen.target, seen.state)) is not None else None
+    ),
     "rotator_target_consecutive_failures": lambda seen, _: float(seen.state.failures),
     "rotator_last_look_timestamp_seconds": lambda seen, _: _stamp(seen.at),
     "rotator_attempt_open_timestamp_seconds": lambda seen, _: (
@@ -97,15 +93,19 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
     ),
     "rotator_target_verification_overdue": lambda seen, now: float(is_overdue(seen.state, seen.target.policy, now)),
     "rotator_retirement_overdue": lambda seen, now: float(sum(overdue(entry, now) for entry in seen.state.ledger)),
+    "rotator_ended_still_accepted": lambda seen, _: float(sum(ended.accepted > 0 for ended in seen.state.ended)),
 }
 
 
 # A removed or retired target has no schedule; only what is open or left of it concerns anybody.
 OF_REMOVED = (
+    "rotator_target_password_age_limit_timestamp_seconds",
+    "rotator_target_password_age_limit_warning_timestamp_seconds",
     "rotator_target_consecutive_failures",
     "rotator_attempt_open_timestamp_seconds",
     "rotator_target_devices_out",
     "rotator_retirement_overdue",
+    "rotator_ended_still_accepted",
 )
 
 

@@ -18,6 +18,7 @@ from rotator.providers.options import AccountOptions, SipAccountOptions
 from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.proof import by_register
 
+_UNASKED = "the SIP registrar does not ask for a password"
 _LISTING = (Wait.READING, Wait.CHANGING)  # the listing does not show it yet, and nothing is wrong with the provider
 
 
@@ -68,6 +69,10 @@ class CredentialKind(ABC):
     @abstractmethod
     def prove(self, credential: Credential) -> Answer[Proof]:
         """See `ports.Provider`; every kind offers it."""
+
+    def log_in(self, credential: Credential) -> Answer[Proof]:  # noqa: ARG002  # the port's signature
+        """Not offered."""
+        return self._not_offered
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Not offered."""
@@ -123,11 +128,20 @@ class SipCredentialKind(CredentialKind):
         call = self._http.call()
         if self._route is None:
             return self._read_back_proof(call, credential, "no SIP registrar is configured")
-        without_qop = self._sip.allow_digest_without_qop
-        answer = by_register(self._http, call, credential, self._route, self._sip.domain, without_qop=without_qop)
+        answer = self._registered(call, credential, self._route)
         if answer is not None:
             return answer
-        return self._read_back_proof(call, credential, "the SIP registrar does not ask for a password")
+        return self._read_back_proof(call, credential, _UNASKED)
+
+    def log_in(self, credential: Credential) -> Answer[Proof]:
+        """Registers with the password."""
+        if self._route is None:
+            return self._not_offered
+        return self._registered(self._http.call(), credential, self._route) or Retry(Wait.DOUBTFUL, _UNASKED)
+
+    def _registered(self, call: HttpCall, credential: Credential, route: SipRoute) -> Answer[Proof] | None:
+        without_qop = self._sip.allow_digest_without_qop
+        return by_register(self._http, call, credential, route, self._sip.domain, without_qop=without_qop)
 
     @abstractmethod
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:

@@ -18,7 +18,7 @@ from rotator.fields.proxy import ProxySettings
 from rotator.fields.references import InVault, Resolved, VaultReader
 from rotator.fields.section import Section
 from rotator.fields.text import FilePath
-from rotator.fields.times import Duration, Grace
+from rotator.fields.times import Duration, Grace, VerifyInterval
 from rotator.providers.http.client import HttpOptions
 
 _ROUNDS = 200_000
@@ -52,6 +52,11 @@ class AccountOptions(Section, ABC):
     propagation: Grace = timedelta(seconds=30)
     """How long after a change the provider may still answer from the old state; default 30s, since no provider
     publishes a figure. Until then, a credential that is not accepted yet does not count as refused."""
+
+    try_ended: VerifyInterval = timedelta(minutes=10)
+    """How often, at the account, a log-in may show that what was disabled, deleted or replaced is refused; default 10m.
+    It is one log-in for each end, a wrong one, and registrars lock out addresses from which many come. `off` for none:
+    then nothing shows it. It needs a proof that tries the password. An emergency does not wait for it."""
 
     @classmethod
     def type_name(cls) -> str:

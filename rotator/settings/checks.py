@@ -7,6 +7,7 @@ from rotator.settings import (
     audit_checks,
     grace_checks,
     http_checks,
+    limit_checks,
     policy_checks,
     selection_checks,
     target_checks,
@@ -64,7 +65,11 @@ CHECKS: tuple[Callable[[CheckedSettings], Iterator[Finding]], ...] = (
     usage_checks.usage_sources_exist,
     usage_checks.providers_show_usage,
     usage_checks.extensions_end_before_next_rotation,
+    usage_checks.holds_have_no_limit,
     usage_checks.acknowledgements_stay_apart,
+    limit_checks.policies_are_only_stricter,
+    limit_checks.warnings_come_after_the_beginning,
+    limit_checks.passwords_keep_their_limit,
 )
 
 

@@ -9,6 +9,7 @@ from functools import cache, cached_property
 
 from pydantic import Field
 
+from rotator.core.age_limit import AgeLimit
 from rotator.core.backoff import Backoff
 from rotator.core.model import Policy, Target
 from rotator.core.selection import Selection
@@ -19,7 +20,7 @@ from rotator.fields.times import Duration, LeaseLength
 from rotator.providers.registry import AnyAccountOptions
 from rotator.settings.audit import AuditSettings
 from rotator.settings.http import HttpSettings
-from rotator.settings.policy_models import PolicySettings
+from rotator.settings.policy_models import LimitSettings, PolicySettings
 from rotator.settings.target_models import DEFAULT_POLICY, ListSettings
 from rotator.settings.usage import UsageSourceSettings
 from rotator.settings.vault import VaultSettings
@@ -125,6 +126,8 @@ class Settings(ListSettings):
     usage_sources: dict[Name, UsageSourceSettings] = Field(default_factory=dict)
     """What can be asked whether devices still use a replaced credential, beside the provider, each under a name of your
     choice: a Prometheus, an HTTP check, documents that devices write."""
+    limits: LimitSettings | None = None
+    """How old a password may become, whatever its policy. A policy can only be stricter."""
     daemon: DaemonSettings = Field(default_factory=DaemonSettings)
     """The daemon."""
     log: LogSettings = Field(default_factory=LogSettings)
@@ -134,12 +137,25 @@ class Settings(ListSettings):
 
     def policy(self, name: str) -> PolicySettings | None:
         """Returns the policy with that name, if it exists; `default` always does."""
-        return self.policies.get(name) or (PolicySettings() if name == DEFAULT_POLICY else None)
+        return self._policies.get(name)
+
+    @property
+    def age_limit(self) -> AgeLimit | None:
+        """The limit of the whole configuration as the core defines it."""
+        return self.limits.core() if self.limits is not None else None
 
     def core_policies(self) -> Mapping[str, Policy]:
         """Returns the policies as the core defines them, by name, always including `default`."""
+        return {name: policy.core(name) for name, policy in self._policies.items()}
+
+    @cached_property
+    def _policies(self) -> Mapping[str, PolicySettings]:
+        """The policies with the limits that apply to them."""
         policies = {DEFAULT_POLICY: PolicySettings(), **self.policies}
-        return {name: policy.core(name) for name, policy in policies.items()}
+        return {
+            name: policy.model_copy(update={"limits": policy.limits or self.limits})
+            for name, policy in policies.items()
+        }
 
     def core_targets(self) -> tuple[Target, ...]:
         """Returns the targets as the core defines them, in the order of the files."""

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field, model_validator
 
+from rotator.core.age_limit import AgeLimit, fitting_interval
 from rotator.core.model import FirstRotations, Policy
 from rotator.core.passwords import LONGEST, PasswordRules
 from rotator.core.schedule import Cron, Every, Schedule, Window
@@ -13,6 +14,7 @@ from rotator.fields.times import CanaryWait, CronText, Duration, Grace, TimeZone
 from rotator.settings.usage import UsageSettings
 
 _RULES, _FIRST = PasswordRules(), FirstRotations()
+_USUAL = timedelta(days=90)
 
 
 class WindowSettings(Section):
@@ -84,12 +86,27 @@ class DevicesSettings(Section):
     """How long a call may last that begins with the old credential; default 4h."""
 
 
+class LimitSettings(Section):
+    """How old a password may become, counted until the provider refuses it: with its overlap."""
+
+    max_age: Duration = Field(examples=["90d"])
+    """The greatest age. A configuration whose policies do not keep it is refused."""
+    warn_before: Duration | None = None
+    """How long before it an alert warns; default a tenth of it, at most 7d. A policy without `every` and `cron` rotates
+    so much earlier than it would have to."""
+
+    def core(self) -> AgeLimit:
+        """Returns the limit as the core defines it."""
+        return AgeLimit.of(self.max_age, self.warn_before)
+
+
 class PolicySettings(Section):
     """The schedule, the grace periods and the password rules of targets. `every` and `cron` exclude each other; without
-    either, passwords are rotated every 90 days."""
+    either, passwords are rotated as rarely as `limits` allow, or every 90 days."""
 
     every: Duration | None = None
-    """The maximum age of a password; default 90d. A rotation is due up to a tenth earlier, to spread a fleet."""
+    """The age at which a password is replaced; default 90d, or with `limits` the longest that they allow. A rotation is
+    due up to a tenth earlier, to spread a fleet."""
     cron: CronText | None = None
     """Rotate at the times of a cron expression instead of `every`."""
     timezone: TimeZone = "UTC"
@@ -115,6 +132,8 @@ class PolicySettings(Section):
     """The usage check at the end of an overlap; default none: an overlap ends by the clock alone."""
     first: FirstSettings = Field(default_factory=FirstSettings)
     """How a fleet begins: a budget for each day, and targets that are tried first."""
+    limits: LimitSettings | None = None
+    """How old a password may become: stricter than the `limits` of the whole configuration, which apply otherwise."""
 
     @model_validator(mode="after")
     def _one_schedule(self) -> "PolicySettings":
@@ -126,18 +145,30 @@ class PolicySettings(Section):
 
     def schedule(self) -> Schedule:
         """Returns the schedule as the core defines it."""
-        return Cron(self.cron, self.timezone) if self.cron is not None else Every(self.every or timedelta(days=90))
+        if self.cron is not None:
+            return Cron(self.cron, self.timezone)
+        return Every(self.every or self._fitting() or _USUAL)
+
+    def _fitting(self) -> timedelta | None:
+        if self.limits is None:
+            return None
+        window, limit = self._window(), self.limits.core()
+        return fitting_interval(window, self.overlap, limit.max_age - limit.warn_before)
+
+    def _window(self) -> Window | None:
+        return self.window.core() if self.window is not None else None
 
     def core(self, name: str) -> Policy:
         """Returns the policy as the core defines it."""
         return Policy(
             name=name,
             schedule=self.schedule(),
-            window=self.window.core() if self.window is not None else None,
+            window=self._window(),
             overlap=self.overlap,
             quarantine=self.quarantine,
             password=self.password.core(),
             verify=self.verify,
             first=self.first.core(),
             usage=self.usage.core() if self.usage is not None else None,
+            age_limit=self.limits.core() if self.limits is not None else None,
         )

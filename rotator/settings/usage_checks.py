@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rotator.core.usage_rules import PROVIDER_SOURCE
+from rotator.core.usage_rules import PROVIDER_SOURCE, AfterExtension
 from rotator.fields.suggestions import suggest
 from rotator.fields.times import duration_text
 from rotator.settings.intervals import shortest_interval
@@ -44,6 +44,15 @@ def extensions_end_before_next_rotation(checked: CheckedSettings) -> Iterator[Fi
             what += f", and the next rotation may follow after {duration_text(shortest)}"
             remedy = f"set extend_at_most to less than {duration_text(shortest - linked.policy.overlap)}"
             yield Finding((*linked.policy_loc, "usage", "extend_at_most"), what, remedy, fatal=False)
+
+
+def holds_have_no_limit(checked: CheckedSettings) -> Iterator[Finding]:
+    """What stays for as long as somebody uses it keeps no limit of a password's age."""
+    for linked in checked.kinds:
+        usage, limits = linked.policy.usage, linked.policy.limits or checked.settings.limits
+        if usage is not None and usage.then is AfterExtension.HOLD and limits is not None and linked.overlaps:
+            loc, remedy = (*linked.policy_loc, "usage", "then"), "set `then: retire`, or remove the limits"
+            yield Finding(loc, "with hold a password may be accepted for ever, and limits say that it may not", remedy)
 
 
 def acknowledgements_stay_apart(checked: CheckedSettings) -> Iterator[Finding]:

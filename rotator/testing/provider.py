@@ -77,6 +77,7 @@ class FakeProvider:
         self.dead = False  # no connection is made any more
         self.folds_case = False  # it stores usernames in lower case
         self.trunks: dict[str, str | None] = {}  # the id of the credential that each one names
+        self.ignores: set[str] = set()  # verbs that it answers as done, and does not carry out
         self.attached_only = False  # no credential is accepted that no trunk names
         self.logged_in: set[str] = set()  # usernames that devices are logged in with
         self._account = account
@@ -167,6 +168,10 @@ class FakeProvider:
         """Returns a proof if the credential is accepted."""
         return self._do("prove", lambda: self._prove(credential))
 
+    def log_in(self, credential: Credential) -> Answer[Proof]:
+        """Tries the password."""
+        return self._do("log_in", lambda: self._log_in(credential))
+
     def usage(self, credential: Credential) -> Answer[Usage]:
         """Looks at `logged_in`."""
         return self._do("usage", lambda: Done(self._usage(credential)))
@@ -219,7 +224,8 @@ class FakeProvider:
             return Refused(Refusal.NOT_FOUND, "no such credential")
         if stored.expired:
             return Refused(Refusal.EXPIRED, "it has expired")
-        if self.capabilities.sets_password and credential.password is not None:
+        ignored = "set_password" in self.ignores
+        if self.capabilities.sets_password and credential.password is not None and not ignored:
             stored.password = credential.password
         stored.enabled, stored.expires_at = True, None
         return Done(replace(credential, password=stored.password))
@@ -241,7 +247,8 @@ class FakeProvider:
         stored = self.credentials.get(credential.id or "")
         if stored is None:
             return Refused(Refusal.NOT_FOUND, "no such credential")
-        stored.enabled, stored.expired = False, not self.capabilities.re_enables
+        if "disable" not in self.ignores:
+            stored.enabled, stored.expired = False, not self.capabilities.re_enables
         return Done(None)
 
     def _delete(self, credential: Credential) -> Answer[None]:
@@ -251,6 +258,8 @@ class FakeProvider:
         if stored.busy:
             return Retry(Wait.IN_USE, "active calls")
         del self.credentials[stored.id]
+        if "delete" in self.ignores:
+            self.credentials[f"{stored.id}, still accepted"] = stored
         return Done(None)
 
     def _prove(self, credential: Credential) -> Answer[Proof]:
@@ -260,6 +269,9 @@ class FakeProvider:
         if not self.capabilities.proof.tries_password:
             listed = any(one.id == credential.id and one.enabled for one in self.credentials.values())
             return Done(self.capabilities.proof) if listed else Retry(Wait.NOT_YET, "not listed")
+        return self._log_in(credential)
+
+    def _log_in(self, credential: Credential) -> Answer[Proof]:
         accepted = self.accepts(credential.username, credential.password)
         return Done(CHOSEN.proof) if accepted else Retry(Wait.NOT_YET, "not accepted")
 

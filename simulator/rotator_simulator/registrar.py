@@ -39,6 +39,7 @@ class RegistrarOptions:
 
     algorithms: tuple[str, ...] = ("MD5",)  # offered in this order
     qop: bool = True  # qop=auth is offered
+    contact_required: bool = False  # a REGISTER without a Contact is answered 400
     nonce_lifetime: float = 60.0  # seconds until a nonce is stale
     propagation: Propagation = field(default_factory=Propagation)
 
@@ -131,6 +132,8 @@ class SimulatedRegistrar:
         if message.method != "REGISTER":
             return _response(message, source, 405, [("Allow", "REGISTER")])
         realm, account = self._account(message)
+        if self.options.contact_required and not message.all("contact"):
+            return _response(message, source, 400, [])
         for fault in self._injector.draw(account.name, REGISTER):
             if fault.kind is FaultKind.SILENCE:
                 return None

@@ -33,11 +33,14 @@ _LAST = _series("rotator_target_last_rotation_timestamp_seconds", _TARGET)
 _MADE = _series("rotator_target_password_made_timestamp_seconds", _TARGET)
 _NEXT = _series("rotator_target_next_rotation_timestamp_seconds", _TARGET)
 _MAX_AGE = _series("rotator_target_max_age_seconds", _TARGET)
+_LIMIT = _series("rotator_target_password_age_limit_timestamp_seconds", _TARGET)
+_LIMIT_WARNING = _series("rotator_target_password_age_limit_warning_timestamp_seconds", _TARGET)
 _FAILURES = _series("rotator_target_consecutive_failures", _TARGET)
 _ACCEPTED = _series("rotator_target_accepted", _TARGET)
 _UNVERIFIED = _series("rotator_target_verification_overdue", _TARGET)
 _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
+_STILL = _series("rotator_ended_still_accepted", _TARGET)
 _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
 _ROUND = _series("rotator_sweep_round_seconds")
 _CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
@@ -166,6 +169,31 @@ CASES = (
         quiet={_MADE: "0+60x200", _LAST: "0x200", _MAX_AGE: "3600x200"},
     ),
     Case(
+        "RotatorTargetAgeLimitNear",
+        {_LIMIT_WARNING: "3600x200"},
+        "77m",
+        "70m",
+        _PHONE,
+        "warning",
+        "A password of phone reaches its age limit soon",
+        "It is published, or was replaced and is still accepted. Rotations or retirements fail, or do not start.",
+        quiet={  # another process has rotated it meanwhile
+            _LIMIT_WARNING: "3600x200",
+            _series("rotator_target_password_age_limit_warning_timestamp_seconds", _TARGET, OTHER): "99999x200",
+        },
+    ),
+    Case(
+        "RotatorTargetOverAgeLimit",
+        {_LIMIT: "3600x200"},
+        "62m",
+        "59m",
+        _PHONE,
+        "critical",
+        "A password of phone is over its age limit",
+        "The provider accepts it although it is older than `limits.max_age`. It is published, or was replaced.",
+        quiet={_LIMIT: "99999x200", _LIMIT_WARNING: "3600x200"},
+    ),
+    Case(
         "RotatorTargetNeverRotated",
         {_NEXT: "0x1500"},
         "1460m",
@@ -266,6 +294,17 @@ CASES = (
         "Replaced credentials of phone are not retired",
         "2 should have been disabled or deleted by now.",
         quiet={_LATE: "1x30 0x1 1x30 0x60"},
+    ),
+    Case(
+        "RotatorEndedStillAccepted",
+        {_STILL: "1x30"},
+        "6m",
+        "4m",
+        _PHONE,
+        "critical",
+        "What was ended at phone is still accepted",
+        "A log-in with 1 that should be refused was let in after the propagation time.",
+        quiet={_STILL: "0x30"},
     ),
     Case(
         "RotatorOrphans",
@@ -472,6 +511,27 @@ CASES = (
         "Rotations fail, or do not start. rotator status --state overdue names the targets.",
     ),
     _fleet_case(
+        "RotatorFleetAgeLimitNear",
+        "rotator_fleet_targets_in_need",
+        'need="age_limit_near"',
+        15,
+        "warning",
+        "Passwords of 3 targets of prod reach their age limit soon",
+        "Rotations or retirements fail, or do not start. rotator status --state age_limit_near names the targets.",
+    ),
+    _fleet_case(
+        "RotatorFleetOverAgeLimit",
+        "rotator_fleet_targets_in_need",
+        'need="over_age_limit"',
+        0,
+        "critical",
+        "Passwords of 3 targets of prod are over their age limit",
+        (
+            "The provider accepts passwords that are older than `limits.max_age`. rotator status "
+            "--state over_age_limit names the targets."
+        ),
+    ),
+    _fleet_case(
         "RotatorFleetNeverRotated",
         "rotator_fleet_targets_in_need",
         'need="first_rotation_late"',
@@ -544,6 +604,18 @@ CASES = (
         (
             "They should have been disabled or deleted by now. rotator status --state retirement_overdue "
             "names the targets."
+        ),
+    ),
+    _fleet_case(
+        "RotatorFleetEndedStillAccepted",
+        "rotator_fleet_targets_in_need",
+        'need="ended_still_accepted"',
+        5,
+        "critical",
+        "What was ended at 3 targets of prod is still accepted",
+        (
+            "Log-ins that should be refused were let in after the propagation time. rotator status --state "
+            "ended_still_accepted names the targets."
         ),
     ),
     _fleet_case(

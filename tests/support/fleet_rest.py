@@ -15,7 +15,7 @@ from rotator.core.clocks import WORTH_TELLING
 from rotator.core.holding import HoldReason
 from rotator.core.left_over import is_empty, left_over, orphans
 from rotator.observe.needs import FUTURE, Need, needs
-from rotator.observe.target_figures import TargetSnapshot, max_age
+from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import BLOCKED
 from rotator.testing.clock import START
 
@@ -57,9 +57,7 @@ def alarms(world: FleetWorld, watched: JudgedTarget) -> set[str]:
     told: set[str] = set()
     seen = target or left_over(state)
     if seen is not None:
-        told |= {
-            need for need, since in needs(TargetSnapshot(seen, state, max_age(seen.policy), now, hold)) if since < now
-        }
+        told |= {need for need, since in needs(TargetSnapshot(seen, state, now, hold)) if since < now}
     if target is not None and state.last_rotation is not None and state.last_rotation > now + FUTURE:
         told.add(Need.IN_THE_FUTURE)
     if hold is not None and hold.reason in BLOCKED and hold.reason not in _NO_ALERT:

@@ -379,20 +379,25 @@ def vobiz(kind: str, name: str, clock: Any, *, registers: bool = True, **reading
     return ProviderAccount(kind, clock, transport, api, options, account, lambda record: record.id, record_kind, lag)
 
 
-def telnyx(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount:
+def telnyx_without_registrar(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount:
+    """A Telnyx account whose passwords are proved by what its API shows."""
+    return telnyx(kind, name, clock, registers=False, **readings)
+
+
+def telnyx(kind: str, name: str, clock: Any, *, registers: bool = True, **readings: Any) -> ProviderAccount:
     """A Telnyx account with a connection, whose passwords are proved by a SIP REGISTER."""
     account, domain = SimulatedAccount(name, TOKEN, clock), f"{name}.sip.telnyx.com"
     api = TelnyxApi([account], clock)
     api.read_as(**readings)
     _current.serve({domain: account}, clock)
     connection = account.create(telnyx_connections.KIND, "trunk", STANDING, {"connection_name": "trunk"}, identity="17")
-    where = {"registrar": registrar().address, "sip_transport": "udp"}
+    where = {"registrar": registrar().address, "sip_transport": "udp"} if registers else {"registrar": "off"}
     keys = {"base_url": f"{BASE}/v2", **where, "domain": domain}
-    telephony = kind == "telnyx"
+    telephony, lag = kind == "telnyx", LAG if registers else Propagation()
     options = account_options(kind, TOKEN, **keys, **({"connection_id": connection.id} if telephony else {}))
     record_kind = telnyx_api.KIND if telephony else telnyx_connections.KIND
     transport = FaultyTransport(_application(api), lambda: clock)
-    return ProviderAccount(kind, clock, transport, api, options, account, lambda record: record.id, record_kind, LAG)
+    return ProviderAccount(kind, clock, transport, api, options, account, lambda record: record.id, record_kind, lag)
 
 
 def apinizer(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount:
@@ -425,7 +430,8 @@ class Setup:
 
     def __str__(self) -> str:
         said = "".join(f", {name}={value}" for name, value in self.readings)
-        said += ", without a registrar" if self.make is vobiz_without_registrar else ""
+        unproved = (vobiz_without_registrar, telnyx_without_registrar)
+        said += ", without a registrar" if self.make in unproved else ""
         return f"{self.kind} {self.strategy.value}{said}"
 
     @property

@@ -71,7 +71,9 @@ def looks(engine: BlockingEngine, store: MemoryStore, forgotten: list[str]) -> L
     snapshot: Any = SimpleNamespace(update_look=lambda target, look: None, forget=forgotten.append)
     looks = Looks(snapshot, Health(clock), clock, threading.Event())
     by_name = {"phone": replace(REPLACE, name="phone")}
-    looks.components = SimpleNamespace(engine=engine, by_name=by_name, store=store)  # type: ignore[assignment]
+    looks.components = SimpleNamespace(
+        engine=engine, by_name=by_name, store=store, settings=SimpleNamespace(age_limit=None)
+    )  # type: ignore[assignment]
     return looks
 
 

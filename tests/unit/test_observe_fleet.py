@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 import pytest
 from core_facts import ATTEMPT, ENTRY, IN_PLACE, OLD, REQUEST, TARGET
 
+from rotator.core.age_limit import AgeLimit
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.model import Counts, Phase, Target, TargetState, Verification
+from rotator.core.model import Counts, Ended, EndedBy, Phase, Target, TargetState, Verification
 from rotator.core.schedule import Every
 from rotator.observe.fleet import LOOKED_AT_WITHIN, GroupSums, KnownFleet
 from rotator.observe.needs import Need
@@ -46,6 +47,7 @@ def any_state(draw: random.Random, name: str, now: datetime) -> TargetState:
         published=draw.choice([None, replace(OLD, made_at=made)]),
         attempt=draw.choice([None, None, replace(ATTEMPT, started_at=moment())]),
         ledger=tuple(replace(ENTRY, disable_at=moment()) for _ in range(draw.randint(0, 3))),
+        ended=tuple(Ended(OLD, EndedBy.DISABLED, now, accepted=draw.randint(0, 1)) for _ in range(draw.randint(0, 2))),
         last_rotation=draw.choice([None, moment()]),
         next_rotation=draw.choice([None, moment()]),
         failures=draw.randint(0, 4),
@@ -58,7 +60,13 @@ def any_state(draw: random.Random, name: str, now: datetime) -> TargetState:
 
 def any_target(draw: random.Random, name: str) -> Target:
     days = draw.choice([1, 90])
-    policy = replace(TARGET.policy, name=f"p{days}", schedule=Every(days * DAY), verify=draw.choice([None, DAY]))
+    policy = replace(
+        TARGET.policy,
+        name=f"p{days}",
+        schedule=Every(days * DAY),
+        verify=draw.choice([None, DAY]),
+        age_limit=draw.choice([None, AgeLimit(3 * DAY, DAY)]),
+    )
     return replace(TARGET, name=name, account=draw.choice("ab"), policy=policy, removed=draw.random() < 0.1)
 
 

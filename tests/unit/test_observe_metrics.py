@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from rotator.core.age_limit import longest_until_due
 from rotator.core.audit_chain import Position
 from rotator.core.clocks import Clocks
 from rotator.core.holding import Hold, HoldReason
@@ -33,7 +34,6 @@ from rotator.observe.audit_outlet import OutletStatus
 from rotator.observe.catalogue import METRICS, documentation
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.metrics import Metrics
-from rotator.observe.target_figures import max_age
 from rotator.ports import Meter
 from rotator.testing import FakeClock
 
@@ -109,7 +109,17 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         last_rotation=now - 3 * DAY,
         next_rotation=now + 80 * DAY,
         failures=2,
-        counts=Counts(succeeded=7, failed=3, undone=1, disabled=5, overwritten=6, deleted=4, seconds=12.5),
+        counts=Counts(
+            succeeded=7,
+            failed=3,
+            undone=1,
+            disabled=5,
+            overwritten=6,
+            deleted=4,
+            ends_shown=8,
+            ends_not_shown=9,
+            seconds=12.5,
+        ),
     )
     source.fleet.update(target(), state)
     seen = scrape(source)
@@ -135,6 +145,9 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_ledger_credentials", ("phone", "disabled")): 1,
         ("rotator_ledger_credentials", ("phone", "overwritten")): 1,
         ("rotator_retirement_overdue", ("phone",)): 0,
+        ("rotator_ended_still_accepted", ("phone",)): 0,
+        ("rotator_ends_total", ("phone", "shown")): 8,
+        ("rotator_ends_total", ("phone", "not_shown")): 9,
         ("rotator_target_devices_out", ("phone",)): 0,
         ("rotator_target_verification_overdue", ("phone",)): 0,
     }
@@ -358,17 +371,18 @@ def test_no_password_of_any_state_is_in_a_scrape() -> None:
         (Every(90 * DAY), Window("0 2 * * *", timedelta(hours=4)), 90 * DAY + timedelta(hours=4)),
         (Every(DAY), Window("0 2 * * 0", timedelta(hours=4)), 7.5 * DAY + timedelta(hours=4)),
         (Cron("0 3 1 * *"), None, 31 * DAY),
+        (Cron("0 12 1 * *"), Window("0 2 * * 0", timedelta(hours=4)), 38 * DAY + timedelta(hours=4)),
     ],
 )
 def test_the_greatest_age_of_a_policy(schedule: Schedule, window: Window | None, expected: timedelta) -> None:
-    assert max_age(policy(schedule, window)) == expected
+    assert longest_until_due(schedule, window) == expected
 
 
 @pytest.mark.parametrize("days", [1, 3, 20, 90])
 @pytest.mark.parametrize("cron", ["0 2 * * *", "30 1 * * 2,6", "0 2 1 * *"])
 def test_no_rotation_by_the_schedule_comes_later_than_the_greatest_age(days: int, cron: str) -> None:
     rules = policy(Every(days * DAY), Window(cron, timedelta(hours=4)))
-    moment, bound = datetime(2026, 1, 5, 12, 7, tzinfo=UTC), max_age(rules)
+    moment, bound = datetime(2026, 1, 5, 12, 7, tzinfo=UTC), longest_until_due(rules.schedule, rules.window)
     for step in range(60):
         due = next_due(rules.schedule, rules.window, moment, fraction=(step % 7) / 7)
         assert moment < due <= moment + bound
@@ -436,6 +450,10 @@ def test_a_retired_target_raises_no_alarm_for_its_age_or_its_proof() -> None:
     refused = Verification(now, accepted=False, proof="403 Forbidden", refusals=2)
     known = TargetState("phone", last_rotation=now, next_rotation=now + DAY, verification=refused, retired_at=now)
     source.fleet.update(target(), replace(known, ledger=(entry(now, disable_in=-DAY),)))
-    gauges = {name for name, _ in scrape(source) if name.startswith(("rotator_target_", "rotator_retirement_overdue"))}
+    gauges = {
+        name
+        for name, _ in scrape(source)
+        if name.startswith(("rotator_target_", "rotator_retirement_overdue", "rotator_ended_"))
+    }
     still = ("rotator_target_consecutive_failures", "rotator_target_devices_out", "rotator_retirement_overdue")
-    assert gauges == set(still)
+    assert gauges == {*still, "rotator_ended_still_accepted"}

@@ -14,7 +14,10 @@ from rotator.core.model import (
     Claim,
     Counts,
     Credential,
+    Ended,
+    EndedBy,
     Ending,
+    LastEnd,
     LedgerEntry,
     Listed,
     Phase,
@@ -80,7 +83,21 @@ def full_state() -> TargetState:
         last_error="refused",
         request=Request(Purpose.UNDO, "bob", "wrong one", NOW, take_over=True),
         claim=Claim("other", NOW + timedelta(minutes=1)),
-        counts=Counts(succeeded=7, failed=1, undone=2, disabled=3, deleted=4, seconds=9.5),
+        ended=(
+            Ended(
+                credential("old"),
+                EndedBy.DISABLED,
+                NOW,
+                compromised=True,
+                accepted=1,
+                not_before=NOW + timedelta(minutes=5),
+                note="SIP REGISTER",
+            ),
+        ),
+        last_end=LastEnd("older", EndedBy.DELETED, NOW - DAY, NOW, "refused (401)"),
+        counts=Counts(
+            succeeded=7, failed=1, undone=2, disabled=3, deleted=4, ends_shown=5, ends_not_shown=6, seconds=9.5
+        ),
         verification=Verification(NOW, accepted=False, proof="403 Forbidden", refusals=2, listed=Listed.GONE),
         verify_at=NOW,
     )
@@ -113,6 +130,7 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
         },
         "age_seconds": 5 * 86_400.0,
         "max_age_seconds": 90 * 86_400.0 + 4 * 3_600,
+        "age_limit": None,
         "last_rotation": "2026-01-02T12:00:00+00:00",
         "next_rotation": {"at": "2026-03-26T12:00:00+00:00", "why": "undo requested by bob: wrong one"},
         "attempt": {
@@ -137,6 +155,7 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
                 "disable_at": (NOW + DAY).isoformat(),
                 "disabled_at": None,
                 "overwritten_at": None,
+                "refused_at": None,
                 "ends_at": (NOW + 8 * DAY).isoformat(),
                 "undo_until": (NOW + 8 * DAY).isoformat(),
                 "undo_refused": None,
@@ -145,6 +164,26 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
                 "note": "active calls",
             }
         ],
+        "ended": [
+            {
+                "account": "acc",
+                "id": "id-old",
+                "username": "old",
+                "by": "disabled",
+                "at": now,
+                "compromised": True,
+                "accepted": 1,
+                "next": (NOW + timedelta(minutes=5)).isoformat(),
+                "note": "SIP REGISTER",
+            }
+        ],
+        "last_end": {
+            "username": "older",
+            "by": "deleted",
+            "at": (NOW - DAY).isoformat(),
+            "refused_at": now,
+            "detail": "refused (401)",
+        },
         "failures": 2,
         "back_off_until": (NOW + timedelta(minutes=5)).isoformat(),
         "last_error": "refused",
@@ -165,6 +204,8 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
             "disabled": 3,
             "overwritten": 0,
             "deleted": 4,
+            "ends_shown": 5,
+            "ends_not_shown": 6,
             "seconds": 9.5,
         },
         "verification": {

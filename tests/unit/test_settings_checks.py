@@ -2,12 +2,13 @@
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
-from settings_texts import ENVIRON, GOOD, changed, complaints, mistakes, warnings_of
+from settings_texts import ENVIRON, GOOD, changed, check_text, complaints, mistakes, warnings_of
 
 from rotator.core.model import Capabilities
 from rotator.core.passwords import PasswordRules, generate
@@ -20,6 +21,7 @@ from rotator.settings import (
     audit_checks,
     grace_checks,
     http_checks,
+    limit_checks,
     policy_checks,
     selection_checks,
     strength,
@@ -195,6 +197,7 @@ def test_every_check_is_run_once():
             selection_checks,
             target_checks,
             usage_checks,
+            limit_checks,
         )
         for name, check in vars(module).items()
         if not name.startswith("_") and getattr(check, "__module__", "") == module.__name__
@@ -235,6 +238,33 @@ def test_the_odds_are_those_of_drawing():
         generate(rules, choice)
 
     assert 300 * rules.length / drawn == pytest.approx(strength.odds(rules), rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("limits", "policy", "days"),
+    [
+        ("", "overlap: 24h", 90),
+        ("limits: {max_age: 90d}\n", "overlap: 24h", 81),
+        ("limits: {max_age: 90d}\n", "overlap: 10d", 72),
+        ("limits: {max_age: 90d}\n", "overlap: 24h\n    limits: {max_age: 40d, warn_before: 1d}", 37),
+        ("limits: {max_age: 90d}\n", "window: {cron: 0 2 1 * *, duration: 4h}", 81),
+        ("limits: {max_age: 90d}\n", "window: {cron: 0 2 1 */2 *, duration: 4h}", 39),
+    ],
+)
+def test_without_an_interval_a_policy_rotates_as_rarely_as_its_limit_allows(tmp_path, limits, policy, days):
+    text = limits + changed(changed(GOOD, "    every: 90d\n", ""), "overlap: 24h", policy)
+    settings, warnings = check_text(text, tmp_path)
+    (target,) = settings.core_targets()
+    assert target.policy.schedule.longest == timedelta(days=days)
+    assert [warning for warning in warnings if "limit" in warning.what or "warning" in warning.what] == []
+
+
+def test_a_fleet_that_is_rotated_at_once_counts_the_queue_of_its_retirements(tmp_path):
+    text = "limits: {max_age: 91d2h, warn_before: 1s}\n" + GOOD
+    assert complaints(text, tmp_path) == []
+    others = (second(f"p{number}", username=f"p{number}", path=f"sip/p{number}") for number in range(99))
+    slow = text + "".join(others) + "daemon: {retirements_per_minute: 1}\n"
+    assert "       1h40m  until it is refused" in complaints(slow, tmp_path)
 
 
 def endpoint_settings(folder: Path, *, mode: int = 0o640, listen: str = "0.0.0.0:9464") -> str:

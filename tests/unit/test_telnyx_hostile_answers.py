@@ -200,7 +200,6 @@ def test_a_success_that_shows_nothing_of_the_credential_is_not_done(make, method
         {"id": None},
         {"id": ["id-1"]},
         {"expired": "maybe"},
-        {"expired": None},
         {"expired": 0},
         {"expires_at": "soon"},
         {"expires_at": 5},
@@ -222,7 +221,7 @@ def test_an_object_with_a_wrong_part_is_not_believed(method, wrong):
         {"sip_password": None},
         {"sip_password": ""},
         {"sip_password": 5},
-        {"resource_id": "conn1"},
+        {"resource_id": "conn2"},
         {"resource_id": "connection:other"},
         {"resource_id": None},
         {"name": "rotator/office/other"},
@@ -351,16 +350,17 @@ def test_absence_is_only_stated_after_a_listing_that_adds_up(pages, total, hones
 
 
 def test_a_connection_is_patched_with_its_password_and_nothing_else():
-    provider, network = connections(answers_in_turn(data()))
+    provider, network = connections(answers_in_turn(data(), data()))
     assert provider.set_password(credential()).value.password == Secret(PASSWORD)
+    assert request_paths(network) == [f"{method} /credential_connections/id-1" for method in ("GET", "PATCH")]
     assert network.bodies == [{"password": PASSWORD}]
 
 
 @pytest.mark.parametrize("said", [{"password": "another-one"}, {"password": None}, {"id": "id-2"}])
 def test_a_connection_that_shows_another_password_is_read_back(said):
-    provider, network = connections(answers_in_turn(data(**said), data()))
+    provider, network = connections(answers_in_turn(data(), data(**said), data()))
     assert isinstance(provider.set_password(credential()), Done)
-    assert request_paths(network)[1:] == ["GET /credential_connections/id-1"]
+    assert request_paths(network)[2:] == ["GET /credential_connections/id-1"]
     provider, _ = connections(lambda _: data(**said))
     assert isinstance(provider.set_password(credential()), Unknown)
 

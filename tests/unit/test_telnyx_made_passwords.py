@@ -4,7 +4,7 @@ import httpx
 import pytest
 from provider_fixtures import FakeNetwork, account_options, answer, provider_on
 
-from rotator.core.answers import Done, Refused, Retry, Unknown, Wait
+from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Proof
 from rotator.core.secret import Secret
 from rotator.fields.network import HostPort
@@ -23,7 +23,7 @@ WEAK = [
 ]
 
 
-def shown(password: str | None, status: int = 200) -> httpx.Response:
+def shown(password: str | None, status: int = 200, **more: object) -> httpx.Response:
     record = {
         "id": "id-1",
         "name": f"rotator/office/{ATTEMPT}",
@@ -33,7 +33,11 @@ def shown(password: str | None, status: int = 200) -> httpx.Response:
         "sip_password": password,
         "expires_at": None,
     }
-    return answer(status, {"data": record})
+    return answer(status, {"data": record | more})
+
+
+def provider_with(**more: object) -> Provider:
+    return provider_on(FakeNetwork(lambda _: shown(SHOWN, **more)), "telnyx")
 
 
 def provider_that_shows(password: str | None, **keys) -> Provider:
@@ -83,6 +87,51 @@ def test_a_masked_connection_has_no_known_password():
     body = {"data": {"id": "id-1", "user_name": "trunk1", "password": "********", "active": True}}
     provider = provider_on(FakeNetwork(lambda _: answer(200, body)), "telnyx-connection")
     assert provider.find(Credential("prod", "trunk1", "id-1")).value[0].password is None
+
+
+def test_where_connections_are_masked_and_no_log_in_could_prove_a_password_none_is_set():
+    shown = {"id": "id-1", "user_name": "trunk1", "password": "********", "active": True}
+    network = FakeNetwork(lambda _: answer(200, {"data": shown}))
+    provider = provider_on(network, "telnyx-connection")
+    mine = Credential("prod", "trunk1", "id-1", Secret(SHOWN))
+    refused = provider.set_password(mine)
+    assert refused.why is Refusal.UNSUPPORTED
+    assert "remove `registrar: off`" in refused.message
+    assert [request.method for request in network.sent] == ["GET"]
+    told = provider.prove(mine)
+    assert (told.why, "registrar: off" in told.message) == (Wait.DOUBTFUL, True)
+
+
+@pytest.mark.parametrize("password", ["********", "<redacted>"])
+def test_a_masked_answer_says_that_a_password_was_set_and_the_registrar_which(password):
+    body = {"data": {"id": "id-1", "user_name": "trunk1", "password": password, "active": True}}
+    network = FakeNetwork(lambda _: answer(200, body))
+    provider = provider_on(network, "telnyx-connection", registrar="127.0.0.1:5061")
+    mine = Credential("prod", "trunk1", "id-1", Secret(SHOWN))
+    assert provider.set_password(mine).value.password == Secret(SHOWN)
+    assert [request.method for request in network.sent] == ["PATCH"]
+    lost = provider_on(
+        FakeNetwork(lambda asked: answer(200 if asked.method == "GET" else 503, body)),
+        "telnyx-connection",
+        registrar="127.0.0.1:5061",
+    )
+    assert isinstance(lost.set_password(mine), Unknown)  # a mask that is read back says nothing
+
+
+def test_a_masked_telephony_credential_is_taken_on_trust_only_without_a_registrar():
+    known = Credential("prod", "gencred1", "id-1", Secret(SHOWN))
+    proof = provider_that_shows("********").prove(known)
+    assert "is masked" in str(proof.value)
+    assert not proof.value.tries_password
+
+
+def test_a_credential_whose_expired_is_null_is_not_expired():
+    assert provider_with(expired=None).find(CREATED).value[0].enabled
+
+
+def test_a_bare_resource_id_is_the_connections():
+    assert isinstance(provider_with(resource_id="conn1").complete(CREATED), Done)
+    assert isinstance(provider_with(resource_id="conn2").complete(CREATED), Refused)
 
 
 # -- the proof

@@ -154,6 +154,11 @@ class ApinizerCredentials(CredentialKind):
             return Refused(Refusal.EXPIRED, "its expireDate has passed: set a later one in the console")
         return Done(Proof(f"listed and enabled; {reason}", tries_password=False))
 
+    def log_in(self, credential: Credential) -> Answer[Proof]:
+        """Tries the password at the gateway."""
+        call = self._http.call()
+        return self._gateway.accepts(credential, call.left) or Retry(Wait.DOUBTFUL, "no gateway asks for a password")
+
     def _granted(
         self, call: HttpCall, created: Credential, access: tuple[AccessGrant, ...], done: str
     ) -> Answer[Credential]:

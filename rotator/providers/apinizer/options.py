@@ -95,6 +95,7 @@ class ApinizerOptions(AccountOptions):
             creates=True,
             proof=self._proof,
             propagation=self.propagation,
+            tries_ended=self.try_ended,
             password_limits=PasswordRules(shortest=1, symbol=0, symbols=_SYMBOLS),
             username_pattern=_USERNAMES,
         )

@@ -64,4 +64,6 @@ def _judged(result: RegisterResult, route: SipRoute) -> Answer[Proof] | None:
         return Retry(Wait.UNREACHABLE, f"no proof from the SIP registrar {route.registrar}: {result.reason}")
     if 200 <= result.status < 300:
         return None
-    return Retry(Wait.NOT_YET, f"the SIP registrar {route.registrar}: {result.reason}")
+    # Only a refusal says something about the password.
+    why = Wait.NOT_YET if result.refused else Wait.UNREACHABLE
+    return Retry(why, f"the SIP registrar {route.registrar}: {result.reason}")

@@ -1,8 +1,8 @@
 """The parts of Telnyx's API that telephony credentials and credential connections share: objects, listings, times.
 
 The facts are from Telnyx's pages on both resources, Error codes and Rate limiting. Every answer about either resource
-contains its password in plain text, even the answer to a DELETE and every page of a listing. It becomes a `Secret`
-immediately.
+contains its password in plain text, even the answer to a DELETE and every page of a listing, unless it is masked. It
+becomes a `Secret` immediately.
 """
 
 import re
@@ -63,6 +63,11 @@ def read_keys(data: Any, username: str) -> dict[str, str | None]:
 def read_secret(value: Any) -> Secret | None:
     """Reads a password; None for a mask."""
     return Secret(value) if is_word(value) and not is_mask(value) else None
+
+
+def is_masked(value: Any) -> bool:
+    """Returns True for what stands in place of a password that is not shown: it is compared with nothing."""
+    return is_word(value) and is_mask(value)
 
 
 def is_word(value: Any) -> bool:

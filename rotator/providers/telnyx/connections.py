@@ -23,6 +23,8 @@ from rotator.providers.telnyx import api
 from rotator.providers.telnyx.options import TelnyxConnectionOptions
 
 _UNUSABLE = Refused(Refusal.INVALID, "the connection lacks an id or a password that can be sent")
+_MASKED = "Telnyx does not show the password of this connection"
+_UNPROVABLE = f"{_MASKED}: a new one could be proved by a registrar only, so it stays; remove `registrar: off`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class ConnectionRecord:
     username: str
     password: Secret | None
     active: bool
+    masked: bool
 
 
 def read_connection(data: Any) -> ConnectionRecord | None:
@@ -42,7 +45,8 @@ def read_connection(data: Any) -> ConnectionRecord | None:
     identity, username, active = api.read_id(data.get("id")), data.get("user_name"), data.get("active")
     if identity is None or not api.is_word(username) or not isinstance(active, bool):
         return None
-    return ConnectionRecord(identity, str(username), api.read_secret(data.get("password")), active)
+    password = data.get("password")
+    return ConnectionRecord(identity, str(username), api.read_secret(password), active, api.is_masked(password))
 
 
 def connection_keys(data: Any) -> Mapping[str, str | None]:
@@ -79,16 +83,26 @@ class TelnyxConnections(SipCredentialKind):
         return Done(tuple(self._credential(record, wanted.account) for record in answer.value), answer.note)
 
     def set_password(self, credential: Credential) -> Answer[Credential]:
-        """Sets the password. Only the password that Telnyx shows afterwards counts, not the answer."""
+        """Sets the password. Only the password that Telnyx shows afterwards counts, or a mask in its place.
+
+        A mask says that the request was carried out, and not which password is in force: the registrar shows that. So
+        nothing is sent where there are masks and no registrar.
+        """
         if credential.password is None or api.usable_id(credential) is None:
             return _UNUSABLE
         call = self._http.call()
+        if self._options.proving_registrar is None:
+            shown = self._resource.get(call, credential)
+            if not isinstance(shown, Done):
+                return shown
+            if shown.value.masked:
+                return Refused(Refusal.UNSUPPORTED, _UNPROVABLE)
         body = {"password": credential.password}
         reply = call.send(HttpRequest("set_password", "PATCH", self._resource.path(credential), body=body))
         if isinstance(reply, HttpReply) and reply.status == 404:
             return self._resource.missing(call, credential, reply)
         answered = self._resource.answered(reply, credential) if isinstance(reply, HttpReply) else None
-        if answered is not None and answered.password == credential.password:
+        if answered is not None and (answered.masked or answered.password == credential.password):
             return Done(self._with_facts(credential, answered))
         failed = api.failure_of(reply)
         return failed if isinstance(failed, Refused | Retry) else self._read_back(call, credential, failed)
@@ -106,6 +120,8 @@ class TelnyxConnections(SipCredentialKind):
         if not isinstance(answer, Done):
             return answer
         same = [record for record in answer.value if record.username == credential.username]
+        if any(record.masked for record in same):
+            return Retry(Wait.DOUBTFUL, f"{_MASKED}: only a registrar could tell; remove `registrar: off` ({reason})")
         if not any(record.password is not None and record.password == credential.password for record in same):
             return Retry(Wait.NOT_YET, "the provider does not yet show the connection with this password")
         if not any(record.active for record in same):
@@ -126,7 +142,10 @@ class TelnyxConnections(SipCredentialKind):
         return replace(credential, uri=self._options.domain, enabled=record.active)
 
     def _read_back(self, call: HttpCall, credential: Credential, lost: Failure | None) -> Answer[Credential]:
-        """Reads the connection after an inconclusive answer: its password shows whether the request was carried out."""
+        """Reads the connection after an inconclusive answer: its password shows whether the request was carried out.
+
+        A mask does not.
+        """
         answer = self._resource.get(call, credential)
         if isinstance(answer, Done) and answer.value.password == credential.password:
             return Done(self._with_facts(credential, answer.value))

@@ -17,6 +17,8 @@ from rotator.providers.options import SipAccountOptions, one_way
 
 TAKEN_ON_TRUST = "shown again with the password that Telnyx made itself, and not expired"
 """What a read-back shows of a telephony credential."""
+MASKED_ON_TRUST = "shown again and not expired; its password, which Telnyx made itself, is masked"
+"""The same where passwords are masked."""
 TELEPHONY_USERNAMES = r"[A-Za-z0-9._-]{1,255}"
 """Usernames such as gencredXXXX; neither their form nor their length is documented."""
 # Create a credential connection: 4 to 32 letters and digits, one of the first five a letter.
@@ -92,6 +94,7 @@ class TelnyxOptions(TelnyxBaseOptions):
             creates=True,
             proof=self.proof(TAKEN_ON_TRUST),
             propagation=self.propagation,
+            tries_ended=self.try_ended,
             password_limits=PasswordRules(),
             username_pattern=TELEPHONY_USERNAMES,
             expires=True,
@@ -119,6 +122,7 @@ class TelnyxConnectionOptions(TelnyxBaseOptions):
             creates=False,
             proof=self.proof("shown with this password and active"),
             propagation=self.propagation,
+            tries_ended=self.try_ended,
             # Create a credential connection: 8 to 128 characters; which ones is not documented.
             password_limits=PasswordRules(shortest=8, longest=128, symbol=0),
             username_pattern=_CONNECTION_USERNAMES,

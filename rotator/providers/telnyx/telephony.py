@@ -21,7 +21,7 @@ from rotator.providers.http.client import Http
 from rotator.providers.http.pages import Question
 from rotator.providers.http.replies import Failure, HttpReply, codes
 from rotator.providers.telnyx import api
-from rotator.providers.telnyx.options import TAKEN_ON_TRUST, TelnyxOptions
+from rotator.providers.telnyx.options import MASKED_ON_TRUST, TAKEN_ON_TRUST, TelnyxOptions
 from rotator.providers.telnyx.telephony_record import (
     FAR,
     TelephonyRecord,
@@ -180,10 +180,11 @@ class TelnyxTelephony(SipCredentialKind):
         if not isinstance(answer, Done):
             return answer
         record = answer.value
-        same = record.username == credential.username and record.password == credential.password
+        same = record.username == credential.username and (record.masked or record.password == credential.password)
         if not same or record.ended(self._http.clock.now()):
             return Retry(Wait.NOT_YET, "the provider does not yet show the credential with this password and unexpired")
-        return Done(Proof(f"{TAKEN_ON_TRUST}; {reason}", tries_password=False))
+        shown = MASKED_ON_TRUST if record.masked else TAKEN_ON_TRUST
+        return Done(Proof(f"{shown}; {reason}", tries_password=False))
 
     def _search(self, call: HttpCall, wanted: Credential) -> Answer[tuple[TelephonyRecord, ...]]:
         if wanted.id is not None:
@@ -200,7 +201,7 @@ class TelnyxTelephony(SipCredentialKind):
         return self._resource.search(call, question) if rejected or missed else answer
 
     def _is_here(self, record: TelephonyRecord) -> bool:
-        return record.resource == f"connection:{self._options.connection_id}"
+        return record.resource.removeprefix("connection:") == self._options.connection_id
 
     def _credential(self, record: TelephonyRecord, account: str) -> Credential:
         return Credential(

@@ -42,6 +42,7 @@ class TelephonyRecord:
     password: Secret | None
     expired: bool
     ends: datetime | None
+    masked: bool = False
 
     def ended(self, now: datetime) -> bool:
         """Returns True once the credential is no longer accepted. `expired` may lag behind `expires_at`."""
@@ -74,13 +75,19 @@ def credential_keys(data: Any) -> Mapping[str, str | None]:
     }
 
 
+def _read_truth(value: Any) -> bool | None:
+    """Reads a boolean, or the text of one, which older pages show. No field is required, and the default is false."""
+    if value is None:
+        return False
+    return value if isinstance(value, bool) else _TRUTH.get(str(value))
+
+
 def read_credential(data: Any) -> TelephonyRecord | None:
     """Reads a telephony credential; None if a required field is missing or has the wrong type."""
     if not isinstance(data, dict):
         return None
     identity, username = api.read_id(data.get("id")), data.get("sip_username")
-    # A boolean, or the text of one, which older pages show.
-    expired = data.get("expired") if isinstance(data.get("expired"), bool) else _TRUTH.get(str(data.get("expired")))
+    expired = _read_truth(data.get("expired"))
     ends = api.read_moment(data.get("expires_at"))
     if (
         identity is None
@@ -100,4 +107,5 @@ def read_credential(data: Any) -> TelephonyRecord | None:
         api.read_secret(data.get("sip_password")),
         expired,
         ends,
+        api.is_masked(data.get("sip_password")),
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Attachment, Credential, Proof
+from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
 from rotator.ports import Randomness
 from rotator.providers.base import SipCredentialKind, missing, unconfirmed
@@ -86,7 +87,12 @@ class VobizCredentials(SipCredentialKind):
             return reply
         changed = self._object(reply, credential)
         if changed is None:
-            return Unknown(f"the provider answered {reply.status} without the credential that was changed")
+            shown = (
+                self._shown(call, credential) if _says_nothing(reply.body, credential) else _of_something_else(reply)
+            )
+            if not isinstance(shown, Done):
+                return shown
+            changed = shown.value
         if changed.enabled:
             return _with_facts(credential, Done(changed))
         return _with_facts(credential, _after_password(self._enable(call, credential)))
@@ -120,7 +126,10 @@ class VobizCredentials(SipCredentialKind):
         if api.usable_id(credential) is None:
             return _UNUSABLE
         call = self._http.call()
-        reply = call.send(HttpRequest("delete", "DELETE", self._path(credential.id or "")))
+        request = HttpRequest("delete", "DELETE", self._path(credential.id or ""))
+        reply = call.send(request)
+        if isinstance(reply, HttpReply) and reply.status in (400, 415):  # the page's cURL omits a header that it lists
+            reply = call.send(replace(request, headers={"Content-Type": Secret("application/json")}))
         if not isinstance(reply, HttpReply):
             return reply
         if reply.status == 409:
@@ -192,16 +201,24 @@ class VobizCredentials(SipCredentialKind):
         answered = self._object(reply, credential)
         if answered is not None and answered.enabled is on:
             return Done(answered)
+        shown = self._shown(call, credential)
+        if isinstance(shown, Done) and shown.value.enabled is not on:
+            return Refused(Refusal.UNSUPPORTED, "the provider accepted the request and ignored it")
+        # It says nothing about a password that was sent along.
+        evident = answered is not None or not on or _says_nothing(reply.body, credential)
+        return shown if evident or not isinstance(shown, Done) else _of_something_else(reply)
+
+    def _shown(self, call: HttpCall, credential: Credential) -> Answer[VobizRecord]:
+        """Reads the credential after a success that does not show it (undocumented).
+
+        A password that was sent along is taken for set, as by the 202 of an Endpoint: the proof shows whether it is.
+        """
         shown = self._listing.find(call, credential)
         if not isinstance(shown, Done):
             return unconfirmed("the provider reported success, but the change could not be read back", shown)
         if not shown.value:
             return Unknown("the provider reported success, but the listing does not show the credential")
-        if shown.value[0].enabled is not on:
-            return Refused(Refusal.UNSUPPORTED, "the provider accepted the request and ignored it")
-        # It says nothing about a password that was sent along; the answer to the request must.
-        evident = answered is not None or not on
-        return Done(shown.value[0]) if evident else Unknown("the provider did not answer with the credential")
+        return Done(shown.value[0])
 
 
 def _with_facts(credential: Credential, answer: Answer[VobizRecord]) -> Answer[Credential]:
@@ -215,6 +232,17 @@ def _after_password(answer: Answer[VobizRecord]) -> Answer[VobizRecord]:
     if isinstance(answer, Done):
         return answer
     return unconfirmed("the password is set, but the credential is still disabled", answer)
+
+
+def _says_nothing(body: Any, credential: Credential) -> bool:
+    """True for no body, for a message, and for the credential without `enabled`; not for an error or another object."""
+    return body is None or (
+        isinstance(body, dict) and "error" not in body and body.get("id", credential.id) == credential.id
+    )
+
+
+def _of_something_else(reply: HttpReply) -> Unknown:
+    return Unknown(f"the provider answered {reply.status} without the credential that was changed")
 
 
 def _is_ignored(answer: Answer[VobizRecord]) -> bool:

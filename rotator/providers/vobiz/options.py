@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from rotator.core.model import Capabilities
-from rotator.core.passwords import PasswordRules
+from rotator.core.passwords import LONGEST, PasswordRules
 from rotator.core.secret import Secret
 from rotator.fields.network import Url
 from rotator.fields.references import AnySecret
@@ -26,24 +26,30 @@ class VobizBaseOptions(SipAccountOptions):
     base_url: Url = "https://api.vobiz.ai"
     """The beginning of every URL of the API; default https://api.vobiz.ai. Change it only for a sandbox or a proxy."""
     auth_id: UrlSegment = Field(examples=["MA_XXXXXXXX"])
-    """The account's id, `MA_...`, `SA_...` or `PA_...`, for the header X-Auth-ID."""
+    """The id that the token belongs to, `MA_...`, `SA_...` or `PA_...`, for the header X-Auth-ID."""
     auth_token: AnySecret = Field(examples=["{env: VOBIZ_AUTH_TOKEN}"])
     """A reference to the account's token, for the header X-Auth-Token; never the token itself."""
+    account_id: UrlSegment | None = Field(default=None, examples=["SA_XXXXXXXX"])
+    """The account in every path, if it is not that of `auth_id`: a sub-account that the key of its main account
+    administers, if Vobiz allows that; default `auth_id`."""
+    longest_password: int = Field(default=20, ge=8, le=LONGEST)
+    """The most characters of a password that the account accepts; default 20, as the console's form has it. The API's
+    pages name no limit, and one of their examples has 25. A password that is refused is not published."""
 
     @property
     def namespace(self) -> tuple[str, ...]:
         """See `AccountOptions`. Usernames of trunk credentials and of Endpoints do not collide."""
-        return (self.type, self.base_url, self.auth_id)
+        return (self.type, self.base_url, self.identity)
 
     @property
     def identity(self) -> str:
         """See `AccountOptions`."""
-        return self.auth_id
+        return self.account_id or self.auth_id
 
     @property
     def _account(self) -> tuple[str, ...]:
         """See `AccountOptions`. Trunk credentials and Endpoints are in one account."""
-        return ("vobiz", self.base_url, self.auth_id)
+        return ("vobiz", self.base_url, self.identity)
 
     def headers(self) -> Mapping[str, Secret]:
         """See `AccountOptions`."""
@@ -51,7 +57,7 @@ class VobizBaseOptions(SipAccountOptions):
 
     def path(self, *segments: str, end: str = "") -> str:
         """Returns a path below this account. `Account` has a capital A (Changelog, 18 May 2026)."""
-        return path("api", "v1", "Account", self.auth_id, *segments, end=end)
+        return path("api", "v1", "Account", self.identity, *segments, end=end)
 
 
 class VobizOptions(VobizBaseOptions):
@@ -74,8 +80,11 @@ class VobizOptions(VobizBaseOptions):
             creates=True,
             proof=self.proof("listed and enabled"),
             propagation=self.propagation,
+            tries_ended=self.try_ended,
             # Create and Update Credential: 8 characters or more. The console's form: 20 at most, a special character.
-            password_limits=PasswordRules(shortest=8, longest=20, symbol=1, symbols=_CONSOLE_SYMBOLS),
+            password_limits=PasswordRules(
+                shortest=8, longest=self.longest_password, symbol=1, symbols=_CONSOLE_SYMBOLS
+            ),
             username_pattern=_USERNAMES,
             attaches=True,
         )
@@ -101,9 +110,12 @@ class VobizEndpointOptions(VobizBaseOptions):
             creates=False,
             proof=self.proof("the Endpoint exists"),
             propagation=self.propagation,
+            tries_ended=self.try_ended,
             # Endpoint: 8 characters or more; nothing else is documented. The upper limit and the characters are those
             # of the trunk credentials' form in the same console: a guess on the safe side.
-            password_limits=PasswordRules(shortest=8, longest=20, symbol=0, symbols=_CONSOLE_SYMBOLS),
+            password_limits=PasswordRules(
+                shortest=8, longest=self.longest_password, symbol=0, symbols=_CONSOLE_SYMBOLS
+            ),
             username_pattern=_USERNAMES,
             shows_usage=True,
         )

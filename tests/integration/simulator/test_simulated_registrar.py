@@ -233,3 +233,9 @@ def test_a_client_that_we_did_not_write(
     assert asyncio.run(_independent(simulator, "wrong-password")) == ("failed", 401)
     account.update("credential", identity, enabled=False)
     assert asyncio.run(_independent(simulator, GOOD)) == ("failed", 403)
+
+
+def test_a_registrar_may_require_a_contact(simulator: SimulatorServer, identity: str) -> None:
+    simulator.registrar.options = RegistrarOptions(contact_required=True)
+    assert send_register(simulator).status == 400
+    assert send_register(simulator, contact="sip:phone@desk", expires=60).authenticated

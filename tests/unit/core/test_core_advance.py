@@ -65,7 +65,7 @@ def test_the_staged_password_stays_through_every_event_of_an_attempt():
         assert state.published == OLD
     closed = attempt_ends.after_close(state, TARGET, NOW, 0.0)
     assert closed.published.password == NEW.password
-    assert [entry.credential for entry in closed.ledger] == [OLD]
+    assert [entry.credential for entry in closed.ledger] == [replace(OLD, seen_at=NOW)]
 
 
 def test_a_claim_that_was_not_given_back_makes_the_open_attempt_uncertain():
@@ -114,7 +114,8 @@ def test_waiting_on_for_a_proof_is_no_failure():
 def test_an_attempt_is_opened_as_it_was_planned():
     request = replace(REQUEST, compromised=True, take_over=True)
     state = TargetState("office", published=OLD, request=request)
-    attempt = Attempt("3", Purpose.ROTATE, Strategy.REPLACE, Phase.STAGED, NEW, OLD, LATER, "somebody", "because",
+    seen = replace(OLD, seen_at=LATER)  # nobody knows when its password was made
+    attempt = Attempt("3", Purpose.ROTATE, Strategy.REPLACE, Phase.STAGED, NEW, seen, LATER, "somebody", "because",
                       compromised=True, take_over=True)  # fmt: skip
     plan = Stage(request, Credential("fake", ""), OLD)
     assert advance.after_stage(state, plan, "3", NEW, LATER) == TargetState("office", published=OLD, attempt=attempt)

@@ -83,6 +83,7 @@ def test_an_event_of_one_entry_changes_that_one_and_gives_the_claim_back(after, 
 
 
 def test_a_new_password_is_stored_and_the_claim_kept_since_the_provider_hears_of_it_next():
-    known = replace(PAUSED, credential=replace(OLD, password=Secret("third")))
+    third = replace(PAUSED.credential, password=Secret("third"))
+    known = replace(PAUSED, credential=third, is_random=True, devices_password=PAUSED.credential.password)
     state = TargetState("office", ledger=(FIRST, PAUSED), claim=CLAIM)
     assert ledger.after_new_password(state, PAUSED, Secret("third")) == replace(state, ledger=(FIRST, known))

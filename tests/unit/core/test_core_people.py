@@ -215,7 +215,7 @@ def test_an_adoption_changes_what_it_has_to_and_nothing_else():
     after = after_adopt(before, TARGET, plan, WHO, NOW, 0.0)
     assert after == replace(
         before,
-        published=NEW,
+        published=replace(NEW, seen_at=NOW - 10 * DAY),
         ledger=(LedgerEntry(OLD, Ending.DELETE, NOW, NOW + DAY, 7 * DAY, origin=WHO),),
         last_rotation=NOW - 10 * DAY,
         published_since=NOW - 10 * DAY,

@@ -108,7 +108,11 @@ def test_staging_makes_a_username_and_a_password_and_writes_both_before_anything
     assert len(attempt.staged.username) == len("office") + 8
     assert meets(attempt.staged.password, POLICY.password)
     assert attempt.staged.attempt == attempt.id
-    assert (attempt.phase, attempt.purpose, attempt.predecessor) == (Phase.STAGED, Purpose.ROTATE, OLD)
+    assert (attempt.phase, attempt.purpose, attempt.predecessor) == (
+        Phase.STAGED,
+        Purpose.ROTATE,
+        replace(OLD, seen_at=NOW),
+    )
     assert (attempt.started_at, state.request) == (NOW, None)
     assert (attempt.uncertain, bench.provider.calls) == (False, [])
     assert state.claim == Claim("me", NOW + LIMITS.claim)

@@ -10,7 +10,7 @@ from rotator.core.answers import Answer, Done, Refusal, Refused
 from rotator.core.circuit import ProviderVerb
 from rotator.core.forecast import forecast
 from rotator.core.ledger import end_now
-from rotator.core.model import Capabilities, Cutoff
+from rotator.core.model import Capabilities, Cutoff, Purpose
 from rotator.core.origin import Origin
 from rotator.core.secret import Secret
 from rotator.engine import Engine
@@ -151,14 +151,32 @@ def test_what_can_only_be_deleted_is_deleted_at_once():
         assert world.state.ledger == ()
 
 
-def test_without_an_emergency_a_provider_that_ignores_it_is_asked_again_later():
+def test_what_a_provider_ignores_ends_by_a_random_password_without_an_emergency_too():
+    """It was accepted for ever, and asked about every ten minutes."""
     world, engine = rotated()
     old = world.consumer
     answering(world, "disable", IGNORED)
     world.request(engine)
-    world.settle(engine, timedelta(days=3))
+    world.settle(engine, timedelta(hours=23))
+    assert world.provider.accepts(old.username, old.password)
+    world.settle(engine, timedelta(days=2))
     (entry,) = world.state.ledger
-    assert (entry.cutoff, entry.note) == (Cutoff.DISABLE, IGNORED.message)
+    assert (entry.cutoff, entry.cut_off, entry.disabled) == (Cutoff.OVERWRITE, True, False)
+    assert not world.provider.accepts(old.username, old.password)
+    world.request(engine, Purpose.UNDO)
+    world.settle(engine, timedelta(minutes=5))
+    assert world.consumer.username == old.username
+    assert world.published_works
+
+
+def test_without_an_emergency_a_missing_right_is_only_noted():
+    world, engine = rotated()
+    old = world.consumer
+    answering(world, "disable", FORBIDDEN)
+    world.request(engine)
+    world.settle(engine, timedelta(hours=26))
+    (entry,) = world.state.ledger
+    assert (entry.cutoff, entry.note) == (Cutoff.DISABLE, FORBIDDEN.message)
     assert world.provider.accepts(old.username, old.password)
 
 

@@ -9,7 +9,7 @@ from single_effect import NOW, SingleEffect, after_failures, naming
 
 from rotator.core.actions import Delete, Disable, Expire, Forget, Overwrite
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
-from rotator.core.model import Credential, Ending, LedgerEntry, TargetState
+from rotator.core.model import Credential, Cutoff, Ending, LedgerEntry, TargetState
 from rotator.core.origin import Origin
 from rotator.core.passwords import meets
 from rotator.core.secret import Secret
@@ -103,15 +103,22 @@ def test_a_provider_that_disables_by_setting_a_password_gets_one_that_is_stored_
     bench = SingleEffect(TargetState("office", ledger=(ADOPTED, OTHER)), UNSUPPORTED)
     stored, other = bench.carry_out(Disable(ADOPTED)).ledger
     assert other == OTHER
-    assert stored == replace(ADOPTED, credential=replace(OLD, password=stored.credential.password))
+    assert stored == replace(ADOPTED, credential=replace(OLD, password=stored.credential.password), is_random=True)
     assert meets(stored.credential.password, bench.session.target.policy.password)
     assert bench.session.holds_claim
+
+
+def test_what_cannot_be_disabled_although_its_password_is_known_gets_a_random_one():
+    bench = SingleEffect(TargetState("office", ledger=(ENTRY,)), UNSUPPORTED)
+    (stored,) = bench.carry_out(Disable(ENTRY)).ledger
+    assert stored.cutoff is Cutoff.OVERWRITE
+    assert stored.credential.password != ENTRY.credential.password
 
 
 @pytest.mark.parametrize(
     ("entry", "capabilities", "answer"),
     [
-        (ENTRY, CHOSEN, UNSUPPORTED),  # it has a password
+        (ENTRY, replace(CHOSEN, sets_password=False), UNSUPPORTED),
         (ADOPTED, replace(CHOSEN, sets_password=False), UNSUPPORTED),
         (ADOPTED, CHOSEN, Refused(Refusal.INVALID, "no")),
     ],

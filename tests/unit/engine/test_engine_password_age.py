@@ -6,8 +6,13 @@ from datetime import timedelta
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
+from rotator.core.adoption import KnownToOperator
+from rotator.core.age_limit import AgeLimit
 from rotator.core.model import Purpose, Target
+from rotator.core.origin import Origin
+from rotator.core.password_age import deadline
 from rotator.core.schedule import Cron, Every
+from rotator.core.secret import Secret
 from rotator.observe.status import Surroundings, status_document
 from rotator.testing import CHOSEN, GENERATED, FakeFault
 
@@ -122,3 +127,34 @@ def test_a_clock_that_is_behind_makes_no_password_older(capabilities):
     world.store.ahead = 3 * DAY
     world.until_rotated(world.engine())
     assert world.state.published.made_at - world.clock.now() > 2 * DAY
+
+
+def test_a_first_rotation_notes_since_when_the_old_password_is_known():
+    world = EngineHarness()
+    world.provider.add("office")
+    began = world.clock.now()
+    world.clock.advance(HOUR)
+    world.provider.faults["create"] = [FakeFault.UNREACHABLE] * 3
+    world.until_rotated(world.engine())
+    (entry,) = world.state.ledger
+    assert (entry.credential.made_at, entry.credential.seen_at) == (None, began + HOUR)
+    assert world.state.first_seen == began + HOUR
+    assert entry.replaced_at > began + HOUR
+
+
+def test_what_was_adopted_counts_from_its_adoption_until_it_is_refused():
+    world = EngineHarness()
+    world.provider.add("office", password="known password")
+    known = KnownToOperator("office", Secret("known password"))
+    engine = world.engine()
+    engine.adopt(world.target, known, engine.plan_adoption(world.target, known), Origin("tester", "because"))
+    adopted = world.clock.now()
+    assert (world.state.published.made_at, world.state.published.seen_at) == (None, adopted)
+    world.clock.advance(10 * DAY)
+    world.until_rotated(world.engine())
+    assert world.state.ledger[0].credential.seen_at == adopted
+    assert world.state.published.seen_at is None
+    limited = replace(world.target, policy=replace(world.target.policy, age_limit=AgeLimit(90 * DAY, 7 * DAY)))
+    assert deadline(limited, world.state).at == adopted + 90 * DAY
+    world.settle(world.engine(), 2 * DAY)
+    assert deadline(limited, world.state).at == world.state.published.made_at + 90 * DAY

@@ -50,6 +50,8 @@ def test_the_format_of_a_state_document_does_not_change() -> None:
         published=credential,
         attempt=attempt,
         ledger=(entry,),
+        ended=(model.Ended(credential, model.EndedBy.DISABLED, AT),),
+        last_end=model.LastEnd("user", model.EndedBy.REPLACED, AT, None, "no log-in is configured"),
         last_rotation=AT.astimezone(timezone(timedelta(hours=2))),
         request=model.Request(model.Purpose.UNDO, "ann", "", AT),
         asked_at=AT,

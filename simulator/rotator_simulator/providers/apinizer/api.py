@@ -17,6 +17,7 @@ from rotator_simulator.account import NotFound, SimulatedAccount, SimulatedCrede
 from rotator_simulator.faults import GATEWAY, deployment_fault
 from rotator_simulator.providers.apinizer.common import (
     FIELDS,
+    HIDDEN,
     LABELS,
     ApiAccess,
     ApinizerReadings,
@@ -29,6 +30,7 @@ from rotator_simulator.providers.apinizer.common import (
     requested_access,
 )
 from rotator_simulator.providers.apinizer.gateway import GatewayRoutes
+from rotator_simulator.providers.apinizer.rate_limit_lists import RateLimitLists
 from rotator_simulator.simulated_api import SimulatedApi, not_found, verb
 
 KIND = "credential"
@@ -40,6 +42,8 @@ class _Details:
 
     fields: dict[str, Any]
     access: list[ApiAccess] = field(default_factory=list)
+    hidden: dict[str, Any] = field(default_factory=dict)  # what the listing does not show
+    own_passwords: dict[str, Secret] = field(default_factory=dict)  # by environment (Advanced Settings)
 
 
 class ApinizerApi(SimulatedApi[ApinizerReadings]):
@@ -56,14 +60,19 @@ class ApinizerApi(SimulatedApi[ApinizerReadings]):
         environments: Iterable[str] = ("production", "staging"),
         proxies: Iterable[str] = ("Orders", "Invoices"),
         groups: Mapping[str, Iterable[str]] | None = None,
+        rate_limit_lists: Iterable[str] = ("PremiumUserRLCL",),
         readings: ApinizerReadings | None = None,
     ) -> None:
-        """Serves these accounts; `groups` lists the API proxies of each group."""
+        """Serves these accounts; `groups` lists the API proxies of each group.
+
+        `rate_limit_lists` are the rate-limit control lists (RLCL) of every project.
+        """
         super().__init__(accounts, ApinizerResponses(readings or ApinizerReadings()))
         self._proxies = frozenset(proxies)
         self._groups = {name: frozenset(members) for name, members in (groups or {}).items()}
         self._environments = GatewayEnvironments(tuple(environments), clock)
         self._details: dict[str, _Details] = {}
+        self.rate_limits = RateLimitLists(rate_limit_lists, self._responses)
         self._lock = threading.RLock()
 
     def call(self) -> tuple[str, str]:
@@ -85,6 +94,23 @@ class ApinizerApi(SimulatedApi[ApinizerReadings]):
             self._details[credential.id] = _Details({**_default_fields(username), **fields}, list(access))
             for environment in self._environments.names:
                 self._deploy(environment, account.get(KIND, credential.id))
+
+    def add_hidden(self, project: str, username: str, **fields: Any) -> None:
+        """Sets what the listing does not show, as an operator would at the console."""
+        with self._lock:
+            self._details[self._accounts[project].by_username(username).id].hidden.update(fields)
+
+    def hidden(self, project: str, username: str) -> Mapping[str, Any]:
+        """Returns what a credential has that the listing does not show."""
+        with self._lock:
+            return dict(self._details[self._accounts[project].by_username(username).id].hidden)
+
+    def set_own_password(self, project: str, username: str, environment: str, password: Secret) -> None:
+        """Gives a credential a password of its own for one environment (Enable Advanced Settings)."""
+        with self._lock:
+            credential = self._accounts[project].by_username(username)
+            self._details[credential.id].own_passwords[environment] = password
+            self._deploy(environment, credential)
 
     def lets_in(self, environment: str, username: str, password: Secret, proxy: str | None = None) -> bool:
         """Returns True if the environment's gateway accepts the password now, and for `proxy` if one is named."""
@@ -123,6 +149,7 @@ class ApinizerApi(SimulatedApi[ApinizerReadings]):
             ("GET", access, "grants_of_credential", self._list_access),
             ("PUT", access, "grant_access", self._grant),
             ("DELETE", access, "revoke_access", self._revoke),
+            ("POST", "/apiops/projects/<project>/rlcl/<name>/credentials/", "limit_credentials", self._limit),
         )
         for method, path, name, view in table:
             routes.add_url_rule(path, name, self._guarded(view), methods=[method], strict_slashes=True)
@@ -172,8 +199,10 @@ class ApinizerApi(SimulatedApi[ApinizerReadings]):
         credential = account.create(KIND, body["username"], Secret(body["password"]))
         if body.get("enabled") is False:
             credential = account.update(KIND, credential.id, enabled=False)
+        hidden = {key: body[key] for key in HIDDEN if key in body}
         defaults: dict[str, Any] = {"description": None, "roleNameList": [], "ipList": [], "expireDate": None}
-        self._details[credential.id] = _Details({**defaults, **{key: body[key] for key in FIELDS if key in body}})
+        shown = {**defaults, **{key: body[key] for key in FIELDS if key in body}}
+        self._details[credential.id] = _Details(shown, hidden=hidden)
         return self._deployed(credential)
 
     def _replace(self, account: SimulatedAccount) -> Response:
@@ -184,7 +213,10 @@ class ApinizerApi(SimulatedApi[ApinizerReadings]):
         if credential is None:
             return self._responses.no_credential(body["username"])
         credential = account.update(KIND, credential.id, password=Secret(body["password"]), enabled=body["enabled"])
-        self._details[credential.id].fields = {key: body[key] for key in FIELDS}
+        details = self._details[credential.id]
+        details.fields = {key: body[key] for key in FIELDS}
+        if not self.readings.update_keeps_hidden:
+            details.hidden = {key: body[key] for key in HIDDEN if key in body}
         return self._deployed(credential)
 
     def _set_password(self, account: SimulatedAccount, username: str) -> Response:
@@ -202,7 +234,11 @@ class ApinizerApi(SimulatedApi[ApinizerReadings]):
             return self._responses.no_credential(username)
         account.delete(KIND, credential.id, disconnect=True)
         del self._details[credential.id]
+        self.rate_limits.drop(username)
         return self._deployed(credential, removed=True)
+
+    def _limit(self, account: SimulatedAccount, name: str) -> Response:
+        return self.rate_limits.add(name, self._body(), lambda username: _find(account, username) is not None)
 
     # -- access
 
@@ -257,8 +293,9 @@ class ApinizerApi(SimulatedApi[ApinizerReadings]):
         deployed = None
         if credential is not None:
             details = self._details[credential.id]
-            expires = moment(details.fields["expireDate"])
-            deployed = DeployedCredential(credential.password, credential.enabled, expires, frozenset(details.access))
+            expires, own = moment(details.fields["expireDate"]), details.own_passwords.get(environment)
+            password = credential.password if own is None or self.readings.password_reaches_all else own
+            deployed = DeployedCredential(password, credential.enabled, expires, frozenset(details.access))
         name = username if credential is None else credential.username
         self._environments.deploy(environment, name, deployed, self.readings.gateway_delay)
 

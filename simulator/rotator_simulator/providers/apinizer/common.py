@@ -18,6 +18,8 @@ from rotator_simulator.simulated_api import Responses
 FIELDS = ("email", "fullName", "description", "roleNameList", "ipList", "expireDate")
 """The fields of a credential other than its username, its password and `enabled`."""
 LABELS = {"API_PROXY": "API Proxy", "API_PROXY_GROUP": "API Proxy Group"}
+HIDDEN = ("metadata",)
+"""The fields that a create and an update take, and that the listing does not show."""
 _REQUIRED = {"username": "username", "password": "password", "fullName": "full name", "email": "email"}
 ApiAccess = tuple[str, str]
 """The name of an API proxy or group, and which of the two it is."""
@@ -39,6 +41,10 @@ class ApinizerReadings:
     """False: the token's user lacks a permission, reported as a missing project or with a separate message."""
     enabled_enforced: bool = True
     """False: the gateway accepts a disabled credential with the right password."""
+    update_keeps_hidden: bool = True
+    """False: a full update drops what the listing does not show, such as metadata ("All fields are required")."""
+    password_reaches_all: bool = True
+    """False: a changed password does not reach an environment for which the credential has one of its own."""
     proxies_ask: bool = True
     """False: the API proxies have no authentication policy and accept every request."""
     delete_previous: bool = False

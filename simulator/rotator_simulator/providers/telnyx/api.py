@@ -1,7 +1,7 @@
 """The Telnyx API as its pages describe it, with a switch for each point they leave open (`TelnyxReadings`).
 
 This module has telephony credentials; `connections` has the connections that they belong to. Every response that shows
-an object shows its password in plain text, even the response to a DELETE (T1).
+an object shows its password in plain text, even the response to a DELETE (T1), unless it is masked.
 """
 
 import secrets
@@ -89,7 +89,7 @@ class TelnyxApi(SimulatedApi[TelnyxReadings]):
         credential = account.create(KIND, username, Secret(secrets.token_hex(16)), extra)
         if body.get("expires_at") is not None:
             credential = account.end_at(KIND, credential.id, _moment(body["expires_at"]))
-        return self._responses.data(201, self._as_json(account, credential))
+        return self._responses.data(201, self._as_json(account, credential, made=True))
 
     def _list(self, account: SimulatedAccount) -> Response:
         names = ("name", "tag", "sip_username")
@@ -185,21 +185,28 @@ class TelnyxApi(SimulatedApi[TelnyxReadings]):
             return "expires_at must be a date and time"
         return None
 
-    def _as_json(self, account: SimulatedAccount, credential: SimulatedCredential) -> dict[str, Any]:
+    def _as_json(
+        self, account: SimulatedAccount, credential: SimulatedCredential, *, made: bool = False
+    ) -> dict[str, Any]:
         ended = account.has_ended(credential) and not self.readings.expired_lags
-        return {
+        shown = {"boolean": ended, "text": str(ended).lower(), "null": None, "missing": None}[self.readings.expired_as]
+        prefix = "connection:" if self.readings.resource_as == "prefixed" else ""
+        item = {
             "id": credential.id,
             "record_type": "credential",
             "name": credential.extra["name"] or str(credential.created),
-            "resource_id": f"connection:{credential.extra['connection_id']}",  # T5
-            "expired": ended if self.readings.expired_as == "boolean" else str(ended).lower(),
+            "resource_id": f"{prefix}{credential.extra['connection_id']}",  # T5
+            "expired": shown,
             "sip_username": credential.username,
-            "sip_password": credential.password.reveal(),
+            "sip_password": self._responses.password(credential, "telephony_credentials", changed=made),
             "user_id": account.name,
             "created_at": self._responses.stamp(credential.created),
             "updated_at": self._responses.stamp(credential.updated),
             "expires_at": self._responses.stamp(credential.ends) if credential.ends is not None else None,
         }
+        if self.readings.expired_as == "missing":
+            del item["expired"]
+        return item
 
 
 def _moment(text: Any) -> datetime | None:

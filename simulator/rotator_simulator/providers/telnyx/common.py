@@ -11,7 +11,7 @@ from typing import Any, Literal
 from flask import Response, request
 
 from rotator.ports import Clock
-from rotator_simulator.account import ListingOrder
+from rotator_simulator.account import ListingOrder, SimulatedCredential
 from rotator_simulator.simulated_api import Responses
 
 _PROBLEMS = {
@@ -25,6 +25,7 @@ _PROBLEMS = {
     503: ("10037", "Service unavailable"),
 }
 _LIMIT = 500
+_MASK = "********"
 _LONGEST_PAGE = 250
 
 
@@ -32,8 +33,17 @@ _LONGEST_PAGE = 250
 class TelnyxReadings:
     """The reading of each point that the pages leave open or contradict."""
 
-    expired_as: Literal["boolean", "text"] = "boolean"
-    """`expired` as a boolean, or as the text that older examples show: "false" is true to Python."""
+    passwords_masked: Literal["nowhere", "connections", "everywhere"] = "nowhere"
+    """Where answers have `********` for a password: nowhere; at connections, as the SDK 4.189.0 says of accounts made
+    since 2026-09-08; or at telephony credentials as well. The answer to a create, and to an update that changes the
+    password, shows it all the same."""
+    changes_masked: bool = False
+    """True: where passwords are masked, the answer that makes or changes one masks it as well. Not documented."""
+    expired_as: Literal["boolean", "text", "null", "missing"] = "boolean"
+    """`expired` as a boolean, or as the text that older examples show: "false" is true to Python. The page requires no
+    field of an object (null, missing)."""
+    resource_as: Literal["prefixed", "bare"] = "prefixed"
+    """`resource_id` as `connection:ID` (T5), or as the id alone."""
     expired_lags: bool = False
     """True: `expired` stays false after `expires_at`, although the registrar refuses the credential."""
     moments: Literal["zone", "fraction", "naive"] = "zone"
@@ -89,6 +99,14 @@ class TelnyxResponses(Responses[TelnyxReadings]):
         if self.readings.expired_update == "list":
             return self.error(422, None, detail)
         return self.json(422, {"errors": {"status": detail}})
+
+    def password(self, credential: SimulatedCredential, kind: str, *, changed: bool) -> str:
+        """Returns the password as it is shown in an answer, of which `changed` says whether it made or changed it."""
+        masked = self.readings.passwords_masked
+        hidden = masked == "everywhere" or (masked == "connections" and kind == "connections")
+        if hidden and (self.readings.changes_masked or not changed):
+            return _MASK
+        return credential.password.reveal()
 
     def data(self, status: int, item: Mapping[str, Any]) -> Response:
         """Returns an object in its envelope."""

@@ -44,7 +44,7 @@ class ConnectionRoutes:
             credential = account.create(KIND, body["user_name"], Secret(body["password"]), extra, identity=number)
         except UsernameTaken:
             return self._responses.error(422, None, "user_name is taken")
-        return self._responses.data(201, self._as_json(credential))
+        return self._responses.data(201, self._as_json(credential, changed=True))
 
     def _list(self, account: SimulatedAccount) -> Response:
         contains = request.args.get("filter[connection_name][contains]")
@@ -71,26 +71,27 @@ class ConnectionRoutes:
         secret = Secret(body["password"]) if "password" in body else None
         active: bool | None = body.get("active")
         extra = {name: body[name] for name in ("connection_name",) if name in body}
+        changes = secret is not None and secret != credential.password
         credential = account.update(KIND, credential.id, password=secret, enabled=active, extra=extra)
         if active is not None:
             # The whole connection, with every credential that belongs to it.
             for one in account.credentials(_USERS):
                 if one.extra["connection_id"] == credential.id:
                     account.update(_USERS, one.id, enabled=active)
-        return self._responses.data(200, self._as_json(credential))
+        return self._responses.data(200, self._as_json(credential, changed=changes))
 
     def _delete(self, account: SimulatedAccount, identity: str) -> Response:
         item = self._as_json(account.get(KIND, identity))
         account.delete(KIND, identity, disconnect=True)
         return self._responses.data(200, item)  # with the password
 
-    def _as_json(self, credential: SimulatedCredential) -> dict[str, Any]:
+    def _as_json(self, credential: SimulatedCredential, *, changed: bool = False) -> dict[str, Any]:
         return {
             "id": credential.id,
             "record_type": "credential_connection",
             "active": credential.enabled,
             "user_name": credential.username,
-            "password": credential.password.reveal(),
+            "password": self._responses.password(credential, "connections", changed=changed),
             "connection_name": credential.extra["connection_name"],
             "created_at": self._responses.stamp(credential.created),
             "updated_at": self._responses.stamp(credential.updated),

@@ -63,6 +63,7 @@ class VobizApi(SimulatedApi[VobizReadings]):
         base = "/api/v1/Account/<auth_id>"
         self._route(routes, "POST", f"{base}/credentials", "create_credential", self._create)
         self._route(routes, "GET", f"{base}/trunks/credentials", "list_credentials", self._list)
+        self._route(routes, "GET", f"{base}/credentials", "list_credentials_there", self._list)
         self._route(routes, "GET", f"{base}/credentials/<identity>", "get_credential", self._get)
         self._route(routes, "PUT", f"{base}/credentials/<identity>", "update_credential", self._update)
         self._route(routes, "DELETE", f"{base}/credentials/<identity>", "delete_credential", self._delete)
@@ -83,9 +84,16 @@ class VobizApi(SimulatedApi[VobizReadings]):
             if account is None or account.token != Secret(request.headers.get("X-Auth-Token", "")):
                 return self._responses.error(401, None)
             # The path of another account looks like one that does not exist (V7).
-            return view(account, **rest) if account.name == auth_id else self._responses.error(404, None)
+            managed = self._managed_by(account, auth_id)
+            return view(managed, **rest) if managed is not None else self._responses.error(404, None)
 
         routes.add_url_rule(rule, name, authenticated, methods=[method])
+
+    def _managed_by(self, account: SimulatedAccount, auth_id: str) -> SimulatedAccount | None:
+        if account.name == auth_id:
+            return account
+        parent = self.readings.parent_key and account.name.startswith("MA_") and auth_id.startswith("SA_")
+        return self._accounts.get(auth_id) if parent else None
 
     def _lower_case(self, rest: str) -> Response:  # noqa: ARG002 - part of the route
         return self._responses.error(self.readings.lowercase_status, None)
@@ -120,6 +128,10 @@ class VobizApi(SimulatedApi[VobizReadings]):
         return self._responses.json(self.readings.create_status, self._as_json(account, credential))
 
     def _list(self, account: SimulatedAccount) -> Response:
+        asked = request.path.partition(f"/{account.name}/")[2]
+        if asked != self.readings.listing_path:
+            # The path `credentials` has another method in any case.
+            return Response(status=405) if asked == "credentials" else self._responses.error(404, None)
         listed = account.listed(KIND, self.readings.order)
         return self._responses.page(listed, lambda credential: self._list_item(account, credential))
 
@@ -149,19 +161,31 @@ class VobizApi(SimulatedApi[VobizReadings]):
             if refusal := self._password_problem(password):
                 return self._responses.invalid("password", *refusal, password)
         elif without == "ignored":
-            return self._responses.json(200, self._as_json(account, credential))
+            return self._updated(account, credential, {})
         secret = Secret(body["password"]) if "password" in body else None
         enabled = body.get("enabled") if self.readings.enabled_honoured else None
         if enabled is None and secret is not None and self.readings.put_password_enables:
             enabled = True
         description = {"description": str(body["description"])} if "description" in body else None
         changed = account.update(KIND, credential.id, password=secret, enabled=enabled, extra=description)
+        return self._updated(account, changed, body)
+
+    def _updated(self, account: SimulatedAccount, changed: SimulatedCredential, body: Mapping[str, Any]) -> Response:
+        form = self.readings.put_answer
+        if form in ("empty", "no content"):
+            return Response(status=200 if form == "empty" else 204)
+        if form == "message":
+            return self._responses.json(200, {"message": "Credential updated successfully"})
         shown = self._as_json(account, changed)
         if self.readings.enabled_echoed and "enabled" in body:
             shown["enabled"] = body["enabled"]
+        if form == "without enabled":
+            del shown["enabled"]
         return self._responses.json(200, shown)
 
     def _delete(self, account: SimulatedAccount, identity: str) -> Response:
+        if self.readings.delete_needs_type and not request.content_type:
+            return self._responses.error(400, None)
         try:
             account.delete(KIND, identity, disconnect=self.readings.delete_during_call == "disconnect")
         except NotFound:

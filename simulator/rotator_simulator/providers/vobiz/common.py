@@ -37,10 +37,19 @@ class VobizReadings:
 
     put_without_password: Literal["accepted", "refused", "ignored"] = "accepted"  # noqa: S105 - no password
     """Prose: every field is optional. OpenAPI of the same page: `password` is required (V1)."""
+    put_answer: Literal["object", "without enabled", "message", "empty", "no content"] = "object"
+    """The answer to the `PUT` of a credential: the object, as the page says; the object without `enabled`; a
+    `message`; 200 with nothing; 204. The change is made in any case."""
     enabled_honoured: bool = True
     """False: `enabled` changes nothing, password or not. The OpenAPI block does not know the field (V1)."""
     enabled_echoed: bool = False
     """True: the answer to a `PUT` shows the `enabled` that was sent, even where it changes nothing. Not documented."""
+    listing_path: Literal["trunks/credentials", "credentials"] = "trunks/credentials"
+    """The path of the listing below the account; the other one is answered 404. No primary page has it."""
+    delete_needs_type: bool = False
+    """True: a `DELETE` without `Content-Type` is refused with 400. The page lists the header, its cURL omits it."""
+    parent_key: bool = False
+    """True: the key of a main account (`MA_...`) administers the sub-accounts (`SA_...`). Not documented."""
     single_get: bool = False
     """True: `GET credentials/{id}` shows the credential, as an older SDK has it; current pages do not."""
     put_password_enables: bool = False
