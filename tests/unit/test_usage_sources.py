@@ -24,7 +24,7 @@ def vector(*values: Any) -> dict[str, Any]:
     return {"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1, v]} for v in values]}}  # fmt: skip # noqa: E501
 
 
-class Server:
+class AnsweringServer:
     """Answers every request alike, and keeps them."""
 
     def __init__(self, status: int, body: Any) -> None:
@@ -42,7 +42,7 @@ class Server:
 
 
 def prometheus(body: Any, status: int = 200) -> Answer[Usage]:
-    return PrometheusSource(Server(status, body).http(), 'x{user="{username}"}').ask(QUESTION)
+    return PrometheusSource(AnsweringServer(status, body).http(), 'x{user="{username}"}').ask(QUESTION)
 
 
 @pytest.mark.parametrize("values", [("1",), ("0", "2"), ("0.5",)])
@@ -85,7 +85,7 @@ def test_a_prometheus_that_refuses_says_nothing(status):
 
 
 def test_a_username_stays_within_its_string_in_a_query():
-    server = Server(200, vector("0"))
+    server = AnsweringServer(200, vector("0"))
     PrometheusSource(server.http(), 'x{user="{username}",target="{name}"}').ask(QUESTION)
     assert server.asked[0].url.params["query"] == 'x{user="a\\"b\\\\c &d",target="office"}'
     assert server.asked[0].url.path == "/prom/api/v1/query"
@@ -93,7 +93,7 @@ def test_a_username_stays_within_its_string_in_a_query():
 
 
 def check(body: Any, status: int = 200) -> Answer[Usage]:
-    return HttpCheckSource(Server(status, body).http(), "/in-use?user={username}").ask(QUESTION)
+    return HttpCheckSource(AnsweringServer(status, body).http(), "/in-use?user={username}").ask(QUESTION)
 
 
 def test_a_check_says_yes_or_no():
@@ -113,6 +113,6 @@ def test_no_status_says_that_nobody_uses_it(status):
 
 
 def test_a_username_stays_within_its_part_of_a_url():
-    server = Server(200, {"in_use": False})
+    server = AnsweringServer(200, {"in_use": False})
     HttpCheckSource(server.http(), "/u/{username}/of/{name}?user={username}").ask(QUESTION)
     assert server.asked[0].url.raw_path == b"/prom/u/a%22b%5Cc%20%26d/of/office?user=a%22b%5Cc%20%26d"
