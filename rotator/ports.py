@@ -15,8 +15,11 @@ from rotator.core.audit_chain import Line
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.evidence import AccountEvidence, Assumption
+from rotator.core.exchanges import ProviderExchange
 from rotator.core.model import Attachment, Capabilities, Credential, Proof, TargetState
 from rotator.core.pace import AccountPace, Moment
+from rotator.core.pauses import Pauses
 from rotator.core.processes import Processes
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
@@ -42,6 +45,19 @@ class Provider(Protocol):
 
         Empty if nothing but the key names it.
         """
+        ...
+
+    @property
+    def first_forms(self) -> Mapping[str, Assumption]:
+        """By verb: what the provider takes if the first form of that verb's request does what it says.
+
+        The pages settle it in none of the two ways, so another form follows where the first one is refused or ignored.
+        """
+        ...
+
+    @property
+    def host(self) -> str:
+        """Where devices log in: a SIP host or a gateway's URL. Empty if the account does not tell, or it differs."""
         ...
 
     @property
@@ -125,6 +141,10 @@ class Provider(Protocol):
 
     def prove(self, credential: Credential) -> Answer[Proof]:
         """Proves that the provider accepts the credential, and returns the evidence; `Retry(NOT_YET)` if not yet."""
+        ...
+
+    def can_prove(self, credential: Credential) -> Answer[None]:
+        """Finds out, without a log-in, whether a proof would try the password. `Done` also if nobody can tell."""
         ...
 
     def log_in(self, credential: Credential) -> Answer[Proof]:
@@ -246,6 +266,22 @@ class Store(PaceBook, Protocol):
         """Writes an account's slots over the version before. Raises StoreError."""
         ...
 
+    def read_pauses(self) -> Pauses:
+        """Reads what is paused; with a problem if the document was deleted or is not of our form. Raises StoreError."""
+        ...
+
+    def write_pauses(self, pauses: Pauses) -> None:
+        """Writes what is paused over the version before. Raises StoreError."""
+        ...
+
+    def read_evidence(self, account: str) -> AccountEvidence:
+        """Reads what is known of an account; nothing if the document is missing. Raises StoreError."""
+        ...
+
+    def write_evidence(self, account: str, evidence: AccountEvidence) -> None:
+        """Writes what is known of an account over the version before. Raises StoreError."""
+        ...
+
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Reads the consumer document. Raises StoreError."""
         ...
@@ -320,8 +356,8 @@ class Timer(Clock, Protocol):
 class Randomness(Protocol):
     """A source of passwords, ids and spread. Only the composition root creates a real one."""
 
-    def choice(self, characters: str) -> str:
-        """Draws one character uniformly, cryptographically strong."""
+    def text(self, characters: str, length: int) -> str:
+        """Draws a text of so many of these characters, uniformly among all, cryptographically strong."""
         ...
 
     def fraction(self) -> float:
@@ -378,6 +414,9 @@ class CallTerms:
 
 CALL_TERMS: ContextVar[CallTerms] = ContextVar("call_terms", default=CallTerms())  # noqa: B039  # it is frozen
 """The terms of the calls that this thread makes."""
+
+WITNESS: ContextVar[Callable[[ProviderExchange], object] | None] = ContextVar("witness", default=None)
+"""Is told what every request of this thread and its answer looked like; None: nobody watches."""
 
 Providers = Mapping[str, Provider]
 """The provider accounts by their name in the configuration."""

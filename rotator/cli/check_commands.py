@@ -1,16 +1,28 @@
-"""`rotator check-config` and `rotator verify-audit`."""
+"""`rotator check-config`, `rotator check-provider` and `rotator verify-audit`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rotator.cli.options import DEFAULT_CONFIG, Config, Output, OutputOption
+from rotator.cli.completion import account_names
+from rotator.cli.exits import CommandError, Exit
+from rotator.cli.options import (
+    DEFAULT_CONFIG,
+    ByOption,
+    Config,
+    Output,
+    OutputOption,
+    ReasonOption,
+    TicketOption,
+    Why,
+)
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command("check-config")(check_config)
+    app.command("check-provider")(check_provider)
     app.command("verify-audit")(verify_audit)
 
 
@@ -32,6 +44,77 @@ def check_config(config: Config = DEFAULT_CONFIG, output: OutputOption = Output.
     from rotator.cli.check_config import show_check  # noqa: PLC0415 - takes half a second
 
     raise typer.Exit(show_check(config, output))
+
+
+def check_provider(
+    account: Annotated[
+        str,
+        typer.Argument(
+            metavar="ACCOUNT",
+            help="The provider account's name in the configuration.",
+            show_default=False,
+            autocompletion=account_names,
+        ),
+    ],
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Also take a scratch credential through its whole life, and delete it."),
+    ] = False,
+    expendable: Annotated[
+        str | None,
+        typer.Option(
+            "--expendable",
+            metavar="ID",
+            help="With --write, where rotator cannot create credentials: the id or username of one that nobody needs. "
+            "Its password is changed, and set back only if the account shows it.",
+            show_default=False,
+        ),
+    ] = None,
+    transcript: Annotated[
+        Path | None,
+        typer.Option(
+            "--transcript",
+            metavar="FILE",
+            help="Write what the requests and answers look like: paths, statuses, names and types, without any value. "
+            "To send to the maintainers.",
+            show_default=False,
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    reason: ReasonOption = "check",
+    by: ByOption = "",
+    ticket: TicketOption = "",
+    config: Config = DEFAULT_CONFIG,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Tries at an account what rotations take for granted, and says what holds, what does not, and what was not shown.
+
+    Without --write it only reads: the connection, the key, the clock, the listing, the targets' usernames, trunks,
+    masked passwords. With --write it creates a credential, logs in with the right and with a wrong password, sets
+    passwords, disables, enables, ends and deletes it. What it makes is written down in Vault first: if it is killed,
+    the next check with --write cleans up. The results are kept in Vault. A rotation by a strategy that they disprove is
+    held, and `plan` warns of what is unproved.
+
+    \b
+    Examples:
+      rotator check-provider vobiz-prod
+      rotator check-provider vobiz-prod --write
+      rotator check-provider telnyx-trunk --write --expendable spare01 --yes
+      rotator check-provider vobiz-prod --write --transcript shapes.json
+
+    \b
+    Exit codes:
+      0  nothing that the targets' strategies need was disproved
+      1  a strategy is disproved, nothing can be asked there, or something was left behind
+      2  wrong usage, or an invalid configuration
+      3  Vault is unusable
+    """
+    from rotator.cli.check_provider import CheckOptions, check_account  # noqa: PLC0415 - takes half a second
+
+    if expendable is not None and not write:
+        raise CommandError("--expendable is for --write", Exit.USAGE)
+    options = CheckOptions(account, Why(reason, by, ticket), write, expendable, transcript, yes)
+    raise typer.Exit(check_account(config, options, output))
 
 
 def verify_audit(

@@ -57,12 +57,17 @@ class CommandContext:
 
 @contextmanager
 def open_context(
-    config: Path, *, read_only: bool = False, seen: Callable[[Target, TargetState], None] | None = None
+    config: Path,
+    *,
+    read_only: bool = False,
+    gets_only: bool = False,
+    seen: Callable[[Target, TargetState], None] | None = None,
 ) -> Iterator[CommandContext]:
     """Opens the configuration and checks that Vault is usable.
 
     Args:
         read_only: send only GET to providers, and write nothing to Vault.
+        gets_only: send only GET to providers.
         seen: receives every state that is read or written.
 
     Raises:
@@ -72,7 +77,7 @@ def open_context(
     stop = Event()
     with (
         interruptible(stop, again=lambda: os._exit(Exit.STOPPED)),
-        Composition(config, os.environ, stop, read_only=read_only, quiet=True) as composition,
+        Composition(config, os.environ, stop, read_only=read_only, gets_only=gets_only, quiet=True) as composition,
     ):
 
         def learn(target: Target, state: TargetState) -> None:

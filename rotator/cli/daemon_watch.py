@@ -139,7 +139,7 @@ class DaemonWatch:
         # Nothing has moved between two looks: what holds it up also depends on the consumer document.
         facts = self._context.components.engine.facts(target)
         hold = decide(facts)
-        if not isinstance(hold, Hold):
+        if not isinstance(hold, Hold) or facts.state != read.state:  # it has moved since
             return None
         watched.waits_for = told(hold)
         self._tell(target, watched.waits_for)

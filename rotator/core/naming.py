@@ -8,20 +8,21 @@ from rotator.core.model import Target
 _ALPHABET = ascii_lowercase + digits
 _LONGEST_BASE = 24  # no provider documents a limit; 32 characters with the suffix have been accepted
 _SUFFIX = 8
+_SCRATCH = "rotatorcheck"
 
 
-def new_attempt_id(choice: Callable[[str], str]) -> str:
+def new_attempt_id(draw: Callable[[str, int], str]) -> str:
     """Returns a random id of 62 bits, unique for all practical purposes."""
-    return "".join(choice(_ALPHABET) for _ in range(12))
+    return draw(_ALPHABET, 12)
 
 
-def new_username(target: Target, choice: Callable[[str], str]) -> str:
+def new_username(target: Target, draw: Callable[[str, int], str]) -> str:
     """Returns a new username: the configured one or the target's name, and a random suffix of 41 bits.
 
     Lower case, since a provider may store or compare names so. Letters and digits only, which every provider takes
     (Vobiz, Create Credential: other characters "can be rejected with a 400").
     """
-    return username_stem(target.usernames, target.name) + "".join(choice(_ALPHABET) for _ in range(_SUFFIX))
+    return username_stem(target.usernames, target.name) + draw(_ALPHABET, _SUFFIX)
 
 
 def username_stem(configured: Sequence[str], target: str) -> str:
@@ -44,3 +45,13 @@ def made_from(username: str) -> str | None:
 def extreme_usernames(stem: str) -> tuple[str, str]:
     """Returns the two usernames with `stem` whose random parts are the most different."""
     return stem + _ALPHABET[0] * _SUFFIX, stem + _ALPHABET[-1] * _SUFFIX
+
+
+def scratch_username(draw: Callable[[str, int], str]) -> str:
+    """Returns a username for a credential of `rotator check-provider`, which a person recognises in a listing."""
+    return _SCRATCH + draw(_ALPHABET, _SUFFIX)
+
+
+def is_scratch(username: str) -> bool:
+    """True for a username that `scratch_username` has made: no target is made of it, whatever is selected."""
+    return made_from(username) == _SCRATCH

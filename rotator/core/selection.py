@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from rotator.core.model import Policy, Strategy, Target, TargetState
-from rotator.core.naming import made_from, username_stem
+from rotator.core.naming import is_scratch, made_from, username_stem
 
 USERNAME, NAME = "{username}", "{name}"
 
@@ -60,7 +60,8 @@ class Selection:
     def selects(self, listed: ListedCredential) -> bool:
         """True if the credential is one that is selected."""
         described = not self.description or fnmatchcase(listed.description.casefold(), self.description.casefold())
-        return listed.enabled and listed.attempt is None and described and self.matches(listed.username)
+        rotators_own = listed.attempt is not None or is_scratch(listed.username)
+        return listed.enabled and not rotators_own and described and self.matches(listed.username)
 
 
 def remembered(selections: Iterable[Selection], documents: Iterable[str], configured: Collection[str]) -> list[Target]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from rotator.core.model import Capabilities, Target
 from rotator.core.waves import with_canaries
-from rotator.engine import Engine, FormerNames, Presence, Waves
+from rotator.engine import Engine, FormerNames, PauseBook, Presence, Waves
 from rotator.ports import Provider
 from rotator.providers.http.rate_limit import Pacer
 from rotator.settings import Settings
@@ -27,10 +27,12 @@ class Components:
     audit_store: VaultAuditStore
     providers: Mapping[str, Provider]
     paces: Mapping[str, Pacer]  # by the account's name in the configuration
+    evidence_keys: Mapping[str, str]  # likewise: the name of its evidence document
     engine: Engine
     former_names: FormerNames
     presence: Presence
     waves: Waves
+    pauses: PauseBook
     connections: ExitStack
 
     def with_targets(self, new: Iterable[Target]) -> "Components":

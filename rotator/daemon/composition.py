@@ -24,7 +24,7 @@ from rotator.daemon.components import Components
 from rotator.daemon.usage_sources import usage_sources
 from rotator.daemon.vault_login import VaultLogin, configured_login
 from rotator.daemon.watches import start_watch
-from rotator.engine import Engine, FormerNames, Limits, Presence, Waves
+from rotator.engine import Engine, FormerNames, Limits, PauseBook, Presence, Waves
 from rotator.observe.audit import AuditError, AuditLog, Sink
 from rotator.observe.audit_sinks import FileSink, StreamSink
 from rotator.observe.fleet import KnownFleet
@@ -56,19 +56,28 @@ class _AssembledAccount:
     provider: Provider
     key: str  # see `AccountOptions.account_key`
     pacer: Pacer
+    evidence_key: str  # of one kind of credential there
 
 
 class Composition:
     """Everything that lives as long as the process. A context manager that stops the embedded Vault on exit."""
 
     def __init__(
-        self, config: Path, environ: Mapping[str, str], stop: Event, *, read_only: bool = False, quiet: bool = False
+        self,
+        config: Path,
+        environ: Mapping[str, str],
+        stop: Event,
+        *,
+        read_only: bool = False,
+        gets_only: bool = False,
+        quiet: bool = False,
     ) -> None:
         """Reads the configuration and sets up logging and the audit.
 
         Args:
             stop: is set when the process must stop; it ends every sleep.
             read_only: write nothing, neither to a provider nor to Vault.
+            gets_only: write nothing to a provider.
             quiet: for a command that prints its own result: log only warnings and errors, write an audit without a
                 file to standard error instead of standard output (at a terminal only what Vault has not taken), and
                 use the embedded Vault of a running daemon.
@@ -78,7 +87,7 @@ class Composition:
             AuditError: the audit has no usable destination.
         """
         self._config, self._environ, self._stop = config, environ, stop
-        self._read_only, self._quiet = read_only, quiet
+        self._read_only, self._gets_only, self._quiet = read_only, read_only or gets_only, quiet
         self.clock = SystemClock(stop)
         self.randomness = SystemRandomness()
         self.redactor = Redactor()
@@ -93,7 +102,7 @@ class Composition:
         self.fleet = KnownFleet(self.clock)
         self.selections = Selections()
         self.metrics = Metrics(self.clock, __version__, self.fleet, target_series=self.settings.daemon.target_series)
-        nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
+        nonce = self.randomness.text("abcdefghjkmnpqrstuvwxyz23456789", 6)
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
         self._exit = ExitStack()
         self.audit = self._begun_audit()
@@ -182,6 +191,7 @@ class Composition:
             former_names = FormerNames(store, frozenset(by_name))
             presence = Presence(store, self.clock, self.holder, Role.COMMAND if self._quiet else Role.DAEMON)
             waves = Waves(store, self.clock, {name: account.key for name, account in accounts.items()}, targets)
+            pauses = PauseBook(store, self.clock)
             engine = Engine(
                 store=store,
                 providers=providers,
@@ -199,8 +209,10 @@ class Composition:
                 is_dead=presence.is_dead,
                 waves=waves,
                 usage_sources=usage_sources(settings, self._config, store, self.clock, self.metrics, undo),
+                pauses=pauses,
             )
             paces = {name: account.pacer for name, account in accounts.items()}
+            evidence_keys = {name: account.evidence_key for name, account in accounts.items()}
             return Components(
                 settings,
                 targets,
@@ -210,10 +222,12 @@ class Composition:
                 VaultAuditStore(client, settings.vault.mount, settings.vault.state_prefix, self.randomness),
                 providers,
                 paces,
+                evidence_keys,
                 engine,
                 former_names,
                 presence,
                 waves,
+                pauses,
                 undo.pop_all(),
             )
 
@@ -271,11 +285,12 @@ class Composition:
         options = account.with_secrets(store.read_key)
         self.redactor.add(*options.secrets, *(options.proxy.secrets if options.proxy is not None else ()))
         try:
-            key, connection = options.account_key, options.http(name, read_only=self._read_only)
+            key, connection = options.account_key, options.http(name, read_only=self._gets_only)
             pacer = pacers.of(key, connection.rate_limit)
             http = Http(connection, self.clock, self.metrics, pacer=pacer, directories=directories)
             undo.callback(http.close)
-            return _AssembledAccount(KINDS[options.type](options, http, self.randomness), key, pacer)
+            provider = KINDS[options.type](options, http, self.randomness)
+            return _AssembledAccount(provider, key, pacer, f"{options.type}-{key}")
         except ValueError as error:  # found only now that the secrets are known; its text contains no value
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])

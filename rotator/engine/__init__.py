@@ -5,6 +5,7 @@ from rotator.engine.engine import Engine
 from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
 from rotator.engine.look import Look, Outcome
+from rotator.engine.pauses import PauseBook
 from rotator.engine.presence import Presence
 from rotator.engine.usage_effects import AcknowledgementSource
 from rotator.engine.waves import Waves
@@ -16,6 +17,7 @@ __all__ = [
     "Limits",
     "Look",
     "Outcome",
+    "PauseBook",
     "Presence",
     "Waves",
     "ring_bell",

@@ -1,14 +1,17 @@
 """The base of all adapters: refuses verbs that a kind of credential lacks, and proves SIP passwords by SIP."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import ClassVar
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.evidence import Assumption
 from rotator.core.model import Attachment, Capabilities, Credential, Proof
 from rotator.core.selection import ListedCredential
 from rotator.core.usage_rules import Usage
+from rotator.fields.network import HostPort
 from rotator.ports import Randomness
 from rotator.providers.http.calls import HttpCall
 from rotator.providers.http.client import Http
@@ -16,9 +19,8 @@ from rotator.providers.http.replies import Failure
 from rotator.providers.http.transport import trusted
 from rotator.providers.options import AccountOptions, SipAccountOptions
 from rotator.providers.sip.links import SipRoute
-from rotator.providers.sip.proof import by_register
+from rotator.providers.sip.proof import by_register, is_challenged
 
-_UNASKED = "the SIP registrar does not ask for a password"
 _LISTING = (Wait.READING, Wait.CHANGING)  # the listing does not show it yet, and nothing is wrong with the provider
 
 
@@ -32,11 +34,13 @@ class CredentialKind(ABC):
     """The model of its section in the configuration; `type` there selects this kind."""
     not_offered: ClassVar[str]
     """The reason for refusing a verb that is not overridden."""
+    first_forms: Mapping[str, Assumption] = MappingProxyType({})
+    """See `ports.Provider`; by the verb of the requests."""
 
     def __init__(self, options: AccountOptions, http: Http, randomness: Randomness) -> None:
         """Prepares the adapter without connecting. The options are of `options_model`, with their secrets read."""
         self._http, self._randomness = http, randomness
-        self._capabilities, self._identity = options.capabilities, options.identity
+        self._capabilities, self._identity, self._host = options.capabilities, options.identity, options.devices_host
         self._not_offered = Refused(Refusal.UNSUPPORTED, self.not_offered)
 
     @property
@@ -48,6 +52,11 @@ class CredentialKind(ABC):
     def identity(self) -> str:
         """The account as the provider knows it; empty if nothing but the key names it."""
         return self._identity
+
+    @property
+    def host(self) -> str:
+        """Where devices log in; empty if the account does not tell."""
+        return self._host
 
     @property
     def longest_call(self) -> timedelta:
@@ -69,6 +78,10 @@ class CredentialKind(ABC):
     @abstractmethod
     def prove(self, credential: Credential) -> Answer[Proof]:
         """See `ports.Provider`; every kind offers it."""
+
+    def can_prove(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
+        """Nobody can tell."""
+        return Done(None)
 
     def log_in(self, credential: Credential) -> Answer[Proof]:  # noqa: ARG002  # the port's signature
         """Not offered."""
@@ -121,41 +134,49 @@ class SipCredentialKind(CredentialKind):
             ValueError: `sip_ca_file` is unusable, or the registrar would be asked without TLS and is not allowed to be.
         """
         super().__init__(options, http, randomness)
-        self._sip, self._route = options, _route(options)
+        if options.exposed_registrar is not None:
+            raise ValueError(
+                f"SIP over {options.sip_transport} to {options.exposed_registrar.host} is not allowed: use TLS"
+            )
+        self._sip, self._trust = options, trusted(options.sip_ca_file) if options.sip_transport == "tls" else None
+        registrar = options.proving_registrar
+        self._route = self._route_to(registrar) if registrar is not None else None
 
     def prove(self, credential: Credential) -> Answer[Proof]:
-        """Registers with the password if a registrar is configured; otherwise reads the provider's API back."""
+        """Logs in with the password; reads the provider's API back if nothing is configured that asks for it."""
         call = self._http.call()
-        if self._route is None:
-            return self._read_back_proof(call, credential, "no SIP registrar is configured")
-        answer = self._registered(call, credential, self._route)
-        if answer is not None:
-            return answer
-        return self._read_back_proof(call, credential, _UNASKED)
+        answer = self._tried(call, credential)
+        return self._read_back_proof(call, credential, answer) if isinstance(answer, str) else answer
 
     def log_in(self, credential: Credential) -> Answer[Proof]:
-        """Registers with the password."""
+        """Logs in with the password."""
+        answer = self._tried(self._http.call(), credential)
+        return Retry(Wait.DOUBTFUL, answer) if isinstance(answer, str) else answer
+
+    def _tried(self, call: HttpCall, credential: Credential) -> Answer[Proof] | str:
+        """Registers with the password; returns why that is impossible if nothing asks for it."""
         if self._route is None:
-            return self._not_offered
-        return self._registered(self._http.call(), credential, self._route) or Retry(Wait.DOUBTFUL, _UNASKED)
+            return "no SIP registrar is configured"
+        return self._registered(call, credential, self._route) or "the SIP registrar does not ask for a password"
+
+    def _route_to(self, address: HostPort) -> SipRoute:
+        return SipRoute(address, self._sip.sip_transport, self._trust)
 
     def _registered(self, call: HttpCall, credential: Credential, route: SipRoute) -> Answer[Proof] | None:
         without_qop = self._sip.allow_digest_without_qop
         return by_register(self._http, call, credential, route, self._sip.domain, without_qop=without_qop)
 
+    def can_prove(self, credential: Credential) -> Answer[None]:
+        """Asks the registrar for a challenge, if one is configured."""
+        if self._route is None:
+            return Done(None)
+        without_qop = self._sip.allow_digest_without_qop
+        call = self._http.call()
+        return is_challenged(self._http, call, credential, self._route, self._sip.domain, without_qop=without_qop)
+
     @abstractmethod
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
         """Returns what the provider's API shows; `reason` says why the password itself is not tried."""
-
-
-def _route(options: SipAccountOptions) -> SipRoute | None:
-    registrar = options.proving_registrar
-    if registrar is None:
-        return None
-    if options.exposed_registrar is not None:
-        raise ValueError(f"SIP over {options.sip_transport} to {registrar.host} is not allowed: use TLS")
-    trust = trusted(options.sip_ca_file) if options.sip_transport == "tls" else None
-    return SipRoute(registrar, options.sip_transport, trust)
 
 
 def missing(listed: Answer[tuple[object, ...]], failure: Failure, what: str) -> Failure:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from hashlib import blake2b, pbkdf2_hmac
 from pathlib import Path
-from typing import Self, get_args
+from typing import ClassVar, Self, get_args
 
 from rotator.core.model import Capabilities, Proof
 from rotator.core.secret import Secret
@@ -32,6 +32,9 @@ def one_way(secrets: Iterable[Secret]) -> str:
 
 class AccountOptions(Section, ABC):
     """One provider account."""
+
+    path_words: ClassVar[frozenset[str]] = frozenset()
+    """The parts of the provider's paths that are no values: what a transcript of `check-provider` may show of them."""
 
     type: str
     """The provider, and the kind of credential there."""
@@ -81,6 +84,11 @@ class AccountOptions(Section, ABC):
     @property
     def identity(self) -> str:
         """The account as the provider knows it; empty if nothing but the key names it."""
+        return ""
+
+    @property
+    def devices_host(self) -> str:
+        """Where devices log in, for the consumer document; empty if that is not known for the whole account."""
         return ""
 
     @property
@@ -140,12 +148,16 @@ class AccountOptions(Section, ABC):
             proxy=self.proxy,
             allow_plain_http=self.allow_plain_http,
             read_only=read_only,
+            path_words=self.path_words,
         )
 
 
 class SipAccountOptions(AccountOptions):
     """One account of a provider whose devices register by SIP."""
 
+    host: HostName | None = None
+    """The host that devices dial, for `host` in the consumer document. Default: what is known of it; the page of the
+    provider says what that is."""
     registrar: Registrar | None = None
     """Host and port of the SIP registrar that proves a new password by a REGISTER, such as `sip.example.com:5061`.
     Default `off`: the provider's API is read back instead, which does not try the password."""
@@ -188,6 +200,11 @@ class SipAccountOptions(AccountOptions):
     def ca_files(self) -> dict[str, Path]:
         """See `AccountOptions`."""
         return super().ca_files | ({} if self.sip_ca_file is None else {"sip_ca_file": self.sip_ca_file})
+
+    @property
+    def devices_host(self) -> str:
+        """See `AccountOptions`."""
+        return self.host or ""
 
     def proof(self, read_back: str) -> Proof:
         """Returns the proof by the registrar, or by read-back if there is no registrar."""

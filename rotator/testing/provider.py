@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.evidence import Assumption
 from rotator.core.model import Attachment, Capabilities, Credential, Proof
 from rotator.core.passwords import PasswordRules
 from rotator.core.secret import Secret
@@ -68,13 +69,15 @@ class FakeProvider:
     def __init__(self, capabilities: Capabilities = CHOSEN, account: str = "fake") -> None:
         self.capabilities = capabilities
         self.longest_call = timedelta(seconds=20)
-        self.identity = f"identity of {account}"
+        self.identity, self.host = f"identity of {account}", "sip.example.com"
+        self.first_forms: dict[str, Assumption] = {}
         self.credentials: dict[str, FakeCredential] = {}
         self.points = CrashPoints()
         self.faults: dict[str, list[FakeFault]] = {}  # by verb, one for each further call
         self.calls: list[str] = []
         self.slow_to_accept = 0  # this many proofs come too early
         self.dead = False  # no connection is made any more
+        self.asks: Answer[None] = Done(None)  # whether a proof would try a password
         self.folds_case = False  # it stores usernames in lower case
         self.trunks: dict[str, str | None] = {}  # the id of the credential that each one names
         self.ignores: set[str] = set()  # verbs that it answers as done, and does not carry out
@@ -155,7 +158,9 @@ class FakeProvider:
             "attachments",
             lambda: Done(
                 tuple(
-                    Attachment(trunk, f"trunk {trunk}", one) for trunk, one in self.trunks.items() if one and one in ids
+                    Attachment(trunk, f"trunk {trunk}", one, f"{trunk}.sip.example.com")
+                    for trunk, one in self.trunks.items()
+                    if one and one in ids
                 )
             ),
         )
@@ -167,6 +172,10 @@ class FakeProvider:
     def prove(self, credential: Credential) -> Answer[Proof]:
         """Returns a proof if the credential is accepted."""
         return self._do("prove", lambda: self._prove(credential))
+
+    def can_prove(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
+        """Returns what `asks` says."""
+        return self.asks
 
     def log_in(self, credential: Credential) -> Answer[Proof]:
         """Tries the password."""

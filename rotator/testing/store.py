@@ -6,8 +6,10 @@ from threading import Lock
 
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.evidence import AccountEvidence
 from rotator.core.model import Credential, TargetState
 from rotator.core.pace import AccountPace, Moment
+from rotator.core.pauses import Pauses
 from rotator.core.processes import Processes
 from rotator.core.waves import Wave
 from rotator.ports import Clock, Conflict, StoreDenied, StoreError, Versioned
@@ -25,7 +27,9 @@ class MemoryStore:
         self.bell = Bell()
         self.processes = Processes()
         self.waves: dict[str, Wave] = {}
+        self.pauses = Pauses()
         self.paces: dict[str, AccountPace] = {}
+        self.evidence: dict[str, AccountEvidence] = {}
         self.acknowledgements: dict[str, dict[str, str]] = {}  # by path: what each device says that it uses
         self.points = CrashPoints()
         self.unpublishable: set[str] = set()
@@ -122,6 +126,33 @@ class MemoryStore:
                 raise Conflict(f"the slots of {account} are at version {current}, not {wave.version - 1}")
             self.waves[account] = wave
 
+    def read_pauses(self) -> Pauses:
+        """Returns what is paused."""
+        self._fail()
+        return self.pauses
+
+    def write_pauses(self, pauses: Pauses) -> None:
+        """Writes by check-and-set."""
+        self._fail()
+        with self._lock:
+            if self.pauses.version != pauses.version - 1:
+                raise Conflict(f"the pauses are at version {self.pauses.version}, not {pauses.version - 1}")
+            self.pauses = pauses
+
+    def read_evidence(self, account: str) -> AccountEvidence:
+        """Returns what is known of an account."""
+        self._fail()
+        return self.evidence.get(account, AccountEvidence())
+
+    def write_evidence(self, account: str, evidence: AccountEvidence) -> None:
+        """Writes by check-and-set."""
+        self._fail()
+        with self.points.around("write evidence"), self._lock:
+            current = self.evidence.get(account, AccountEvidence()).version
+            if current != evidence.version - 1:
+                raise Conflict(f"the evidence of {account} is at version {current}, not {evidence.version - 1}")
+            self.evidence[account] = evidence
+
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Returns the consumer document."""
         self._fail()
@@ -153,7 +184,8 @@ class MemoryStore:
                 rotated_at=at,
                 written_at=self.now(),
                 ends_at=self._end(),
-                uri=credential.uri,
+                host=credential.host,
+                realm=credential.realm,
                 kept=over.kept,
             ),
         )

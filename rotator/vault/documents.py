@@ -2,11 +2,15 @@
 
 A state document has the field names of the model, times in ISO 8601 in UTC, and durations in seconds. Only `rotator`
 writes it, so anything unexpected in it is an error that names the field and never a value.
+
+Where there may be many of something, such as entries of a ledger, all of them are one text, in JSON: OpenBao refuses a
+request with a thousand strings ("high complexity"), keys included.
 """
 
+import json
 import math
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import is_dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,15 +20,25 @@ from cattrs.gen import make_dict_structure_fn
 
 from rotator.core.bell import Bell, Ring
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.evidence import AccountEvidence, AssumptionResult
 from rotator.core.model import SCHEMA_VERSION, Credential, TargetState
 from rotator.core.pace import AccountPace
+from rotator.core.pauses import Pause, Pauses
 from rotator.core.processes import ProcessEntry, Processes
 from rotator.core.secret import Secret
 from rotator.core.waves import Wave
 from rotator.ports import StoreCorrupt
 
 _WRITER = "written_by"
-_CREDENTIAL = ("username", "password", "uri", "credential_id", "attempt_id", "rotated_at")  # of a consumer document
+_CREDENTIAL = (
+    "username",
+    "password",
+    "host",
+    "realm",
+    "credential_id",
+    "attempt_id",
+    "rotated_at",
+)  # what is published
 _OURS = frozenset((*_CREDENTIAL, "withdrawn_at", "moved_to"))  # the last two are instead of the others
 
 
@@ -53,7 +67,7 @@ def decode_state(document: Mapping[str, Any]) -> TargetState:
 
 def encode_bell(bell: Bell, writer: str) -> dict[str, Any]:
     """Returns the bell's document."""
-    return {"rings": _converter.unstructure(bell.rings), "dropped": bell.dropped, _WRITER: writer}
+    return {"rings": _converter.unstructure(bell.rings, tuple[Ring, ...]), "dropped": bell.dropped, _WRITER: writer}
 
 
 def decode_bell(document: Mapping[str, Any], version: int) -> Bell:
@@ -67,7 +81,7 @@ def decode_bell(document: Mapping[str, Any], version: int) -> Bell:
 
 def encode_processes(processes: Processes, writer: str) -> dict[str, Any]:
     """Returns the document of who lives."""
-    return {"processes": _converter.unstructure(processes.entries), _WRITER: writer}
+    return {"processes": _converter.unstructure(processes.entries, tuple[ProcessEntry, ...]), _WRITER: writer}
 
 
 def decode_processes(document: Mapping[str, Any], version: int) -> Processes:
@@ -106,6 +120,51 @@ def decode_wave(document: Mapping[str, Any], version: int) -> Wave:
         return Wave(version)
 
 
+def encode_pauses(pauses: Pauses, writer: str) -> dict[str, Any]:
+    """Returns the document of what is paused."""
+    return {"pauses": _converter.unstructure(pauses.entries), _WRITER: writer}
+
+
+def decode_pauses(document: Mapping[str, Any], version: int) -> Pauses:
+    """Reads what is paused. Raises StoreCorrupt: nobody may take a freeze for lifted because it cannot be read."""
+    try:
+        return Pauses(version, _converter.structure(document.get("pauses"), tuple[Pause, ...]))
+    except BaseValidationError as error:
+        problem, _, path = transform_error(error, "", _problem)[0].rpartition(" @ ")
+    except TypeError:
+        problem, path = "expected a list", "pauses"
+    raise StoreCorrupt(f"field {path.removeprefix('.')}: {problem}")
+
+
+def encode_evidence(evidence: AccountEvidence, writer: str) -> dict[str, Any]:
+    """Returns the document of what is known of an account."""
+    return {**_without(_converter.unstructure(evidence), ("version",)), _WRITER: writer}
+
+
+def decode_evidence(document: Mapping[str, Any], version: int) -> AccountEvidence:
+    """Reads what is known of an account. A result that is not of our form is left out: it can be shown again.
+
+    Raises StoreCorrupt if the rest is not: it names what a check may have left at the provider.
+    """
+    results = document.get("results")
+    known = {**_without(document, (_WRITER,)), "version": version, "results": []}
+    try:
+        evidence = _converter.structure(known, AccountEvidence)
+    except (BaseValidationError, TypeError):
+        evidence = None
+    if evidence is None:
+        raise StoreCorrupt("the evidence of an account is not of our form: was it changed by hand?")
+    readable = (_result(one) for one in (results if isinstance(results, list) else ()))
+    return replace(evidence, results=tuple(one for one in readable if one is not None))
+
+
+def _result(document: Any) -> AssumptionResult | None:
+    try:
+        return _converter.structure(document, AssumptionResult)
+    except (BaseValidationError, TypeError):
+        return None
+
+
 def encode_consumer(credential: Credential, at: datetime | None, kept: Mapping[str, object]) -> dict[str, Any]:
     """Returns the consumer document: our keys, and those that people added, which are kept.
 
@@ -117,7 +176,8 @@ def encode_consumer(credential: Credential, at: datetime | None, kept: Mapping[s
         **kept,
         "username": credential.username,
         "password": credential.password.reveal(),
-        "uri": credential.uri,
+        "host": credential.host,
+        "realm": credential.realm,
         "credential_id": credential.id,
         "attempt_id": credential.attempt,
         "rotated_at": at and _utc(at),
@@ -145,7 +205,8 @@ def decode_consumer(document: Mapping[str, Any], version: int) -> ConsumerDocume
         attempt=_text(document, "attempt_id"),
         rotated_at=_moment(_text(document, "rotated_at")),
         withdrawn=password is None and _text(document, "withdrawn_at") is not None,
-        uri=_text(document, "uri") or "",
+        host=_text(document, "host") or "",
+        realm=_text(document, "realm") or "",
         kept=_without(document, _OURS),
     )
 
@@ -213,4 +274,24 @@ def _object(kind: Any) -> Callable[[Any, Any], Any]:
 @_converter.register_structure_hook_factory(lambda kind: getattr(kind, "__origin__", None) is tuple)
 def _list(kind: Any) -> Callable[[Any, Any], Any]:
     read = homogenous_tuple_structure_factory(kind, _converter)
+    if _are_many(kind):
+        return lambda value, _: read(_exactly(_decoded(value), list), kind)
     return lambda value, _: read(_exactly(value, list), kind)
+
+
+def _are_many(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) is tuple and is_dataclass(kind.__args__[0])
+
+
+def _text_of_many(values: Iterable[Any]) -> str:
+    return json.dumps([_converter.unstructure(value) for value in values], separators=(",", ":"))
+
+
+_converter.register_unstructure_hook_func(_are_many, _text_of_many)
+
+
+def _decoded(value: Any) -> Any:
+    try:
+        return json.loads(_exactly(value, str))
+    except RecursionError:
+        raise ValueError from None

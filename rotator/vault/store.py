@@ -7,8 +7,10 @@ from typing import Any
 
 from rotator.core.bell import Bell
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.evidence import AccountEvidence
 from rotator.core.model import Credential, TargetState
 from rotator.core.pace import AccountPace, Moment
+from rotator.core.pauses import Pauses
 from rotator.core.processes import Processes
 from rotator.core.secret import Secret
 from rotator.core.waves import Wave
@@ -17,13 +19,17 @@ from rotator.vault.client import VaultClient
 from rotator.vault.documents import (
     decode_bell,
     decode_consumer,
+    decode_evidence,
     decode_pace,
+    decode_pauses,
     decode_processes,
     decode_state,
     decode_wave,
     encode_bell,
     encode_consumer,
+    encode_evidence,
     encode_pace,
+    encode_pauses,
     encode_processes,
     encode_state,
     encode_wave,
@@ -36,7 +42,9 @@ _RESERVED = "_"  # begins the names below the state prefix that are no target's:
 _BELL = f"{_RESERVED}bell"
 _PROCESSES = f"{_RESERVED}processes"
 _ACCOUNT = f"{_RESERVED}account-"  # begins the names of the accounts' documents
+_PAUSES = f"{_RESERVED}pauses"
 _WAVE = f"{_RESERVED}wave-"  # begins the names of the documents with their slots
+_EVIDENCE = f"{_RESERVED}evidence-"  # begins the names of the documents with what is known of each account
 _SMALL_VERSIONS = 1  # of the documents that are no target's: what they said before is worth nothing
 _STATE_VERSIONS = 2  # a staged password stays in Vault's history for one more write
 
@@ -138,6 +146,36 @@ class VaultStore:
         """Writes an account's slots over the version before. Raises StoreError."""
         document = encode_wave(wave, self._client.nonce())
         self._write_small("write_wave", f"{_WAVE}{account}", document, wave.version - 1)
+
+    def read_pauses(self) -> Pauses:
+        """Reads what is paused; with a problem if the document was deleted or is not of our form. Raises StoreError."""
+        path = f"{self._prefix}/{_PAUSES}"
+        document = self._kv.read("read_pauses", path)
+        if document.deleted:
+            remedy = self._remedy(path, document) or "rotator resume --all"
+            return Pauses(document.version, problem=f"what is paused was deleted in Vault: {remedy}")
+        if document.data is None:
+            return Pauses(document.version)
+        try:
+            return decode_pauses(document.data, document.version)
+        except StoreCorrupt as error:
+            problem = f"what is paused is not known: {self._mount}/{path}: {error}; begin anew: rotator resume --all"
+            return Pauses(document.version, problem=problem)
+
+    def write_pauses(self, pauses: Pauses) -> None:
+        """Writes what is paused over the version before. Raises StoreError."""
+        document = encode_pauses(pauses, self._client.nonce())
+        self._write_small("write_pauses", _PAUSES, document, pauses.version - 1)
+
+    def read_evidence(self, account: str) -> AccountEvidence:
+        """Reads what is known of an account; nothing if the document is missing. Raises StoreError."""
+        document = self._kv.read("read_evidence", f"{self._prefix}/{_EVIDENCE}{account}")
+        return decode_evidence(document.data or {}, document.version)
+
+    def write_evidence(self, account: str, evidence: AccountEvidence) -> None:
+        """Writes what is known of an account over the version before. Raises StoreError."""
+        document = encode_evidence(evidence, self._client.nonce())
+        self._write_small("write_evidence", f"{_EVIDENCE}{account}", document, evidence.version - 1)
 
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Reads the consumer document. Raises StoreError."""

@@ -11,6 +11,7 @@ from rotator.core.answers import Answer, Done
 from rotator.core.backoff import Backoff
 from rotator.core.circuit import Circuit
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.evidence import Assumption
 from rotator.core.model import Capabilities, Credential, Target, TargetState
 from rotator.engine import Limits
 from rotator.engine.effects import carry_out
@@ -42,7 +43,8 @@ class AnsweringProvider:
     """Gives the same answer to every call, and keeps the calls with their arguments."""
 
     def __init__(self, answer: Answer[Any], capabilities: Capabilities) -> None:
-        self.capabilities, self.longest_call, self.identity = capabilities, timedelta(seconds=20), ""
+        self.capabilities, self.longest_call, self.identity, self.host = capabilities, timedelta(seconds=20), "", ""
+        self.first_forms: dict[str, Assumption] = {}
         self.calls: list[tuple[Any, ...]] = []
         self._answer = answer
 
@@ -101,4 +103,6 @@ class SingleEffect:
 
 def naming(credential: Credential) -> dict[str, Any]:
     """The facts by which a record names a credential."""
-    return {"credential": credential.id, "username": credential.username, "account": credential.account}
+    named = {"credential": credential.id, "username": credential.username, "account": credential.account}
+    made = {"made": credential.made_at, "seen": None if credential.made_at else credential.seen_at}
+    return named | {fact: moment.isoformat() for fact, moment in made.items() if moment is not None}

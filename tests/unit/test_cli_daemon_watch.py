@@ -14,6 +14,7 @@ from rotator.cli.exits import Exit
 from rotator.cli.options import Output
 from rotator.cli.rotate import HowToAct
 from rotator.core.bell import Bell, Ringing
+from rotator.core.facts import Facts
 from rotator.core.model import Purpose, Target, TargetState
 from rotator.core.processes import Role
 from rotator.ports import StoreDenied, StoreUnavailable
@@ -176,6 +177,23 @@ def test_a_daemon_that_does_not_begin_is_not_waited_for_for_ever(capsys):
     assert "does its configuration have this target?" in row["message"]
     assert "the request stays in Vault" in row["message"]
     assert world.store.states["t0000"].state.request is not None
+
+
+def test_what_ends_between_two_reads_of_the_watch_is_no_failure(capsys, monkeypatch):
+    world = World(1)
+    command = CommandOnHarness(world)
+    (target,) = world.targets
+    other, facts = world.engine(), command.components.engine.facts
+
+    def rotated_meanwhile(looked_at: Target) -> Facts:
+        other.look(looked_at)
+        return facts(looked_at)
+
+    monkeypatch.setattr(command.components.engine, "facts", rotated_meanwhile)
+    with HarnessDaemon(world, []).running():
+        assert command.run(world.targets) == Exit.DONE
+    assert world.works(target)
+    assert rows(capsys)["t0000"]["result"] == "rotated"
 
 
 def test_a_slow_pace_is_no_standstill():

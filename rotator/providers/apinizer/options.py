@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -38,6 +38,8 @@ ProjectName = Annotated[str, TextField(_project, {"pattern": _PROJECT}, "copy it
 
 class ApinizerOptions(AccountOptions):
     """Apinizer credentials of one project (Apinizer, Credentials): `replace`, `alternating` and `in-place`."""
+
+    path_words: ClassVar[frozenset[str]] = frozenset({"apiops", "projects", "credentials", "access"})
 
     type: Literal["apinizer"]
     """The provider: `apinizer`."""
@@ -75,6 +77,11 @@ class ApinizerOptions(AccountOptions):
     def namespace(self) -> tuple[str, ...]:
         """See `AccountOptions`. Usernames are unique in all projects of an installation (Create Credential)."""
         return (self.type, self.base_url)
+
+    @property
+    def devices_host(self) -> str:
+        """See `AccountOptions`."""
+        return self.gateway_url or self.probe_url or ""
 
     @property
     def identity(self) -> str:

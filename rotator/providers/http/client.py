@@ -24,7 +24,7 @@ from rotator.core.answers import Wait
 from rotator.core.secret import Secret
 from rotator.fields.network import RateLimit, is_loopback
 from rotator.fields.proxy import ProxySettings
-from rotator.ports import CALL_TERMS, Clock, Meter
+from rotator.ports import CALL_TERMS, WITNESS, Clock, Meter
 from rotator.providers.http.bodies import BodyReader
 from rotator.providers.http.calls import PATIENCE, HttpCall, HttpRequest, LostTry, Try
 from rotator.providers.http.deadline import Deadline
@@ -32,6 +32,7 @@ from rotator.providers.http.directory import Directories, Directory
 from rotator.providers.http.rate_limit import Pacer
 from rotator.providers.http.replies import HttpReply
 from rotator.providers.http.transport import Network, ReadOnly, lost, trusted
+from rotator.providers.http.witness import SeenAnswer, exchange
 
 _MARGIN = 1.0  # seconds of local work beyond the deadline
 _PATIENCE_ELSEWHERE = 10.0  # seconds: devices may be out until what is asked there is known
@@ -71,6 +72,7 @@ class HttpOptions:
     proxy: ProxySettings | None = None
     allow_plain_http: tuple[str, ...] = ()  # hosts, in addition to this machine
     read_only: bool = False
+    path_words: frozenset[str] = frozenset()  # the parts of the provider's paths that are no values
     timeouts: CallTimeouts = field(default_factory=CallTimeouts)
 
 
@@ -168,13 +170,17 @@ class Http:
         if self.clock.monotonic() >= deadline:
             return LostTry("there was no time left to send it", None, sent=False, again=False)
         self._deadline.set(deadline)
-        started = self.clock.monotonic()
-        tried = self._exchange(request, deadline)
+        started, seen = self.clock.monotonic(), SeenAnswer()
+        tried = self._exchange(request, deadline, seen)
         if isinstance(tried, HttpReply):
             self._obey(tried)
         outcome = tried.outcome if isinstance(tried, LostTry) else _status_label(tried)
+        seconds = self.clock.monotonic() - started
         if outcome is not None:
-            self.count(request.verb, outcome, self.clock.monotonic() - started)
+            self.count(request.verb, outcome, seconds)
+        witness = WITNESS.get()
+        if witness is not None:
+            witness(exchange(request, self._options.path_words, tried, seen, seconds))
         return tried
 
     def _obey(self, reply: HttpReply) -> None:
@@ -184,9 +190,11 @@ class Http:
         elif reply.pause is not None:
             self._pacer.hold(reply.pause, refused=False)
 
-    def _exchange(self, request: HttpRequest, deadline: float) -> Try:
+    def _exchange(self, request: HttpRequest, deadline: float, seen: SeenAnswer) -> Try:
         try:
             with closing(self._transport.handle_request(self._built(request, deadline))) as response:
+                if WITNESS.get() is not None:
+                    seen.look_at(response)
                 body = request.reader()
                 if not self._read(response, body, deadline):
                     message = f"the answer is larger than {body.largest} bytes"

@@ -1,13 +1,21 @@
 """The proof that a SIP password is accepted: an authenticated REGISTER that changes no binding."""
 
+from dataclasses import replace
+
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
+from rotator.core.exchanges import ProviderExchange
 from rotator.core.model import Credential, Proof
+from rotator.ports import WITNESS
 from rotator.providers.http.calls import HttpCall
 from rotator.providers.http.client import Http
 from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.register import RegisterResult, register
+from rotator.providers.sip.trunk import log_in
 
 _LONGEST = 8.0  # seconds: enough to retransmit a lost datagram or two
+_NO_REQUEST = Refused(
+    Refusal.INVALID, "the username or the SIP domain contains characters that a SIP request cannot carry"
+)
 
 
 def by_register(
@@ -16,6 +24,27 @@ def by_register(
     """Registers as a device would, without a contact. Returns None if the registrar asks for no password."""
     if credential.password is None:
         return Refused(Refusal.INVALID, "the password is not known")
+    result = _registered(http, call, credential, route, domain, without_qop=without_qop)
+    return _judged(result, route) if result is not None else _NO_REQUEST
+
+
+def is_challenged(
+    http: Http, call: HttpCall, credential: Credential, route: SipRoute, domain: str | None, *, without_qop: bool
+) -> Answer[None]:
+    """Registers without a password. `Done` if the registrar asks for one in a way that would be answered."""
+    unknown = replace(credential, password=None)
+    result = _registered(http, call, unknown, route, domain, without_qop=without_qop)
+    if result is None:
+        return _NO_REQUEST
+    if result.challenged:
+        return Done(None)
+    return Retry(Wait.UNREACHABLE, f"the SIP registrar {route.registrar} would prove nothing: {result.reason}")
+
+
+def _registered(
+    http: Http, call: HttpCall, credential: Credential, route: SipRoute, domain: str | None, *, without_qop: bool
+) -> RegisterResult | None:
+    """Registers, and tells the meter and who watches; None if no request can carry the username or the domain."""
     started = http.clock.monotonic()
     try:
         result = register(
@@ -23,16 +52,42 @@ def by_register(
             credential.username,
             credential.password,
             clock=http.clock,
-            domain=domain or credential.uri or None,
+            domain=domain or credential.realm or None,
             timeout=min(_LONGEST, call.left),
             without_qop=without_qop,
         )
     except ValueError:
-        return Refused(
-            Refusal.INVALID, "the username or the SIP domain contains characters that a SIP request cannot carry"
+        return None
+    seconds = http.clock.monotonic() - started
+    http.count("prove", _outcome(result, route), seconds)
+    witness = WITNESS.get()
+    if witness is not None:
+        problem = "" if result.status else result.reason
+        witness(ProviderExchange("prove", "REGISTER", "", result.status, seconds, problem=problem))
+    return result
+
+
+def at_trunk(
+    http: Http, call: HttpCall, credential: Credential, route: SipRoute, *, without_qop: bool, invites: bool
+) -> Answer[Proof] | None:
+    """Logs in at a trunk's domain. Returns None if nothing there asks for a password."""
+    if credential.password is None:
+        return Refused(Refusal.INVALID, "the password is not known")
+    started, limit = http.clock.monotonic(), min(_LONGEST, call.left)
+    try:
+        method, result = log_in(
+            route,
+            credential.username,
+            credential.password,
+            clock=http.clock,
+            timeout=limit,
+            without_qop=without_qop,
+            invites=invites,
         )
+    except ValueError:
+        return Refused(Refusal.INVALID, "the username contains characters that a SIP request cannot carry")
     http.count("prove", _outcome(result, route), http.clock.monotonic() - started)
-    return _judged(result, route)
+    return None if result.unserved else _judged(result, route, method, f"trunk {route.registrar}")
 
 
 def _outcome(result: RegisterResult, route: SipRoute) -> str:
@@ -49,7 +104,8 @@ def _may_be_hijacked(result: RegisterResult, route: SipRoute) -> bool:
     return result.authenticated and result.lists_bindings and route.transport != "tls"
 
 
-def _judged(result: RegisterResult, route: SipRoute) -> Answer[Proof] | None:
+def _judged(result: RegisterResult, route: SipRoute, method: str = "REGISTER", where: str = "") -> Answer[Proof] | None:
+    where = where or f"SIP registrar {route.registrar}"
     if _may_be_hijacked(result, route):
         return Retry(
             Wait.DOUBTFUL,
@@ -58,12 +114,10 @@ def _judged(result: RegisterResult, route: SipRoute) -> Answer[Proof] | None:
             "at the provider, and set sip_transport: tls",
         )
     if result.authenticated:
-        method = f"SIP REGISTER accepted by {route.registrar} over {route.transport.upper()}"
-        return Done(Proof(method, tries_password=True, in_use=result.lists_bindings))
+        how = f"SIP {method} accepted by {route.registrar} over {route.transport.upper()}"
+        return Done(Proof(how, tries_password=True, in_use=result.lists_bindings))
     if result.status is None or result.untried:
-        return Retry(Wait.UNREACHABLE, f"no proof from the SIP registrar {route.registrar}: {result.reason}")
+        return Retry(Wait.UNREACHABLE, f"no proof from the {where}: {result.reason}")
     if 200 <= result.status < 300:
         return None
-    # Only a refusal says something about the password.
-    why = Wait.NOT_YET if result.refused else Wait.UNREACHABLE
-    return Retry(why, f"the SIP registrar {route.registrar}: {result.reason}")
+    return Retry(Wait.NOT_YET, f"the {where}: {result.reason}")

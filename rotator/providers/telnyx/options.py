@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -28,14 +28,18 @@ _CONNECTION_USERNAMES = r"(?=.{0,4}[A-Za-z])[A-Za-z0-9]{4,32}"
 class TelnyxBaseOptions(SipAccountOptions):
     """The keys of every Telnyx account."""
 
+    path_words: ClassVar[frozenset[str]] = frozenset(
+        {"telephony_credentials", "credential_connections", "sip_registration_status"}
+    )
+
     base_url: Url = "https://api.telnyx.com/v2"
     """The beginning of every URL of the API; default https://api.telnyx.com/v2. Change it only for a sandbox or a
     proxy."""
     api_key: AnySecret = Field(examples=["{env: TELNYX_API_KEY}"])
     """A reference to the account's API key, which begins with KEY; never the key itself."""
     domain: HostName = "sip.telnyx.com"
-    """The SIP domain in the consumer document and in the REGISTER that proves a password; default sip.telnyx.com. Other
-    regions have sip-eu, sip-ca and sip-au."""
+    """The SIP domain in the REGISTER that proves a password, and `host` in the consumer document unless that is set;
+    default sip.telnyx.com. Other regions have sip-eu, sip-ca and sip-au."""
     registrar: Registrar | None = None
     """Host and port of the SIP registrar that proves a new password by a REGISTER; default port 5061 of `domain` (5060
     without TLS). `off` trusts Telnyx's API instead: it shows the password that it made itself, and nothing tries it."""
@@ -43,6 +47,11 @@ class TelnyxBaseOptions(SipAccountOptions):
     registration: Duration = timedelta(hours=1)
     """How long a registration of a device lasts, as the registrar grants it (Expires): until then a device need not log
     in again. Default 1h, which Telnyx grants to a device that asks for no other."""
+
+    @property
+    def devices_host(self) -> str:
+        """See `AccountOptions`."""
+        return self.host or self.domain
 
     @property
     def proving_registrar(self) -> HostPort | None:
@@ -92,6 +101,7 @@ class TelnyxOptions(TelnyxBaseOptions):
             deletes=True,
             lists=True,
             creates=True,
+            shows_password=True,
             proof=self.proof(TAKEN_ON_TRUST),
             propagation=self.propagation,
             tries_ended=self.try_ended,
@@ -120,6 +130,7 @@ class TelnyxConnectionOptions(TelnyxBaseOptions):
             deletes=False,
             lists=True,
             creates=False,
+            shows_password=True,
             proof=self.proof("shown with this password and active"),
             propagation=self.propagation,
             tries_ended=self.try_ended,

@@ -8,8 +8,10 @@ safe to repeat. Each one carries its attempt in `name` and `tag`, so it can be f
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.evidence import Assumption
 from rotator.core.model import Credential, Proof
 from rotator.core.passwords import weakness
 from rotator.core.selection import ListedCredential
@@ -43,6 +45,13 @@ class TelnyxTelephony(SipCredentialKind):
 
     options_model = TelnyxOptions
     not_offered = "Telnyx generates the password of a telephony credential itself (strategy replace)"
+    # No page says what either does.
+    first_forms = MappingProxyType(
+        {
+            "disable": Assumption("form-disable", "an `expires_at` in the past ends a credential"),
+            "enable": Assumption("form-enable", "an `expires_at` of null takes an end away"),
+        }
+    )
 
     def __init__(self, options: TelnyxOptions, http: Http, randomness: Randomness) -> None:
         """Prepares the adapter without connecting."""
@@ -209,7 +218,7 @@ class TelnyxTelephony(SipCredentialKind):
             record.username,
             record.id,
             record.password,
-            uri=self._options.domain,
+            host=self._options.devices_host,
             attempt=record.attempt,
             enabled=not record.ended(self._http.clock.now()),
         )
@@ -221,7 +230,7 @@ class TelnyxTelephony(SipCredentialKind):
             username=record.username,
             id=record.id,
             password=record.password or staged.password,
-            uri=self._options.domain,
+            host=self._options.devices_host,
             enabled=True,
         )
 

@@ -6,9 +6,11 @@ show, and sends a request in the other documented form if the first was rejected
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.evidence import Assumption
 from rotator.core.model import Attachment, Credential, Proof
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
@@ -17,6 +19,7 @@ from rotator.providers.base import SipCredentialKind, missing, unconfirmed
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
 from rotator.providers.http.replies import Failure, HttpReply, codes
+from rotator.providers.sip.proof import at_trunk
 from rotator.providers.vobiz import api
 from rotator.providers.vobiz.api import VobizRecord
 from rotator.providers.vobiz.options import VobizOptions
@@ -30,6 +33,15 @@ class VobizCredentials(SipCredentialKind):
 
     options_model = VobizOptions
     not_offered = "Vobiz cannot set the end of a trunk credential in advance"
+    # Update Credential: every field is optional by its prose, and `password` is required by its OpenAPI block. Delete
+    # Credential: the page lists Content-Type, its cURL omits it.
+    first_forms = MappingProxyType(
+        {
+            "set_password": Assumption("form-set-password", "the answer to a change shows the credential"),
+            "disable": Assumption("form-disable", "`enabled` alone disables a credential, without its password"),
+            "delete": Assumption("form-delete", "a credential is deleted without a Content-Type"),
+        }
+    )
 
     def __init__(self, options: VobizOptions, http: Http, randomness: Randomness) -> None:
         """Prepares the adapter without connecting."""
@@ -111,6 +123,31 @@ class VobizCredentials(SipCredentialKind):
         """Points the trunks to the credential."""
         return self._trunks.point(credential, to)
 
+    def _tried(self, call: HttpCall, credential: Credential) -> Answer[Proof] | str:
+        """Logs in where the trunk that names the credential lets it in, if that is configured.
+
+        What was ended is named by no trunk any more; its own `host` says where it was let in.
+        """
+        if self._options.prove_at_trunk == "off":
+            return super()._tried(call, credential)
+        domain = credential.host
+        if not domain:
+            named = self._trunks.naming([credential])
+            if not isinstance(named, Done):
+                return named
+            domain = next((one.host for one in named.value if one.host), "")
+            if not domain:
+                return named.note or "no trunk names the credential, so there is nowhere to log in"
+        address = self._options.trunk_address(domain)
+        if address is None:
+            return f"the trunk's domain {domain} is not below {self._options.trunk_domains}"
+        invites, without_qop = self._options.prove_at_trunk == "invite", self._options.allow_digest_without_qop
+        route = self._route_to(address)
+        answer = at_trunk(self._http, call, credential, route, without_qop=without_qop, invites=invites)
+        if isinstance(answer, Done):
+            return Done(replace(answer.value, host=domain), answer.note)
+        return answer or f"nothing at {domain} asks for a password"
+
     def disable(self, credential: Credential) -> Answer[None]:
         """Disables the credential, first without its password, so that nothing else changes."""
         if api.usable_id(credential) is None:
@@ -156,7 +193,7 @@ class VobizCredentials(SipCredentialKind):
             return Unknown(f"the provider answered {reply.status} without the new credential")
         if not record.enabled:
             return Unknown("the provider created the credential disabled")
-        return Done(replace(staged, id=record.id, uri=record.realm, enabled=True))
+        return Done(replace(staged, id=record.id, realm=record.realm, enabled=True))
 
     def _put(self, call: HttpCall, verb: str, credential: Credential, body: Mapping[str, Any]) -> HttpReply | Failure:
         reply = call.send(HttpRequest(verb, "PUT", self._path(credential.id or ""), body=body))
@@ -224,7 +261,7 @@ class VobizCredentials(SipCredentialKind):
 def _with_facts(credential: Credential, answer: Answer[VobizRecord]) -> Answer[Credential]:
     if not isinstance(answer, Done):
         return answer
-    return Done(replace(credential, uri=answer.value.realm or credential.uri, enabled=True))
+    return Done(replace(credential, realm=answer.value.realm or credential.realm, enabled=True))
 
 
 def _after_password(answer: Answer[VobizRecord]) -> Answer[VobizRecord]:

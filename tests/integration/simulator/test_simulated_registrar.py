@@ -155,7 +155,7 @@ def test_a_replay_is_stale_and_a_retransmission_is_answered_as_before(
         link.settimeout(5)
         link.connect((simulator.sip_address.host, simulator.sip_address.port))
         challenge = sipcodec.challenges(_ask(link, "z9hG4bKa"), "www-authenticate")[0]
-        text = sipcodec.authorization(NAME, Secret(GOOD), challenge, f"sip:{DOMAIN}", "cn")
+        text = sipcodec.authorization(NAME, Secret(GOOD), challenge, "REGISTER", f"sip:{DOMAIN}", "cn")
         credentials = ("Authorization", text)
         first = _ask(link, "z9hG4bKb", credentials)
         again = _ask(link, "z9hG4bKb", credentials)
@@ -239,3 +239,15 @@ def test_a_registrar_may_require_a_contact(simulator: SimulatorServer, identity:
     simulator.registrar.options = RegistrarOptions(contact_required=True)
     assert send_register(simulator).status == 400
     assert send_register(simulator, contact="sip:phone@desk", expires=60).authenticated
+
+
+def test_a_challenge_is_asked_for_without_a_password(simulator: SimulatorServer, identity: str) -> None:
+    def asked() -> RegisterResult:
+        return register(SipRoute(simulator.sip_address, "udp"), NAME, None, clock=WallClock(), domain=DOMAIN)
+
+    assert asked().challenged
+    assert (simulator.registrar.accepted(), simulator.registrar.refused()) == ({}, {})
+    simulator.registrar.options = RegistrarOptions(qop=False)
+    assert not asked().challenged
+    simulator.registrar.options = RegistrarOptions(contact_required=True)
+    assert not asked().challenged

@@ -75,14 +75,16 @@ def full() -> dict[str, Any]:
 
 
 def put(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    *parents, last = path.split(".")
-    inner: Any = document
-    for name in parents:
-        inner = inner[int(name) if name.isdigit() else name]
-    if value is ...:
-        del inner[last]
+    name, _, rest = path.partition(".")
+    if rest.startswith("0."):  # one of many: they are a text
+        (entry,) = json.loads(document[name])
+        document[name] = json.dumps([put(entry, rest[2:], value)])
+    elif rest:
+        put(document[name], rest, value)
+    elif value is ...:
+        del document[name]
     else:
-        inner[last] = value
+        document[name] = value
     return document
 
 
@@ -102,6 +104,9 @@ def put(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("ledger.0.quarantine", 1e300, "field ledger[0].quarantine: expected timedelta"),
         ("ledger.0.credential", None, "field ledger[0].credential: expected Credential"),
         ("ledger", {"hidden-value": 1}, "field ledger: expected tuple"),
+        ("ledger", '{"hidden-value": 1}', "field ledger: expected tuple"),
+        ("ledger", "hidden-value", "field ledger: expected tuple"),
+        ("ledger", "[" * 100_000, "field ledger: expected tuple"),
         ("counts.seconds", "hidden-value", "field counts.seconds: expected float"),
         ("counts.seconds", 10**400, "field counts.seconds: expected float"),
         ("counts", "hidden-value", "field counts: expected Counts"),
@@ -142,7 +147,9 @@ def test_no_content_of_a_field_leads_to_anything_but_a_state_or_a_clear_error(va
 
 
 def test_a_consumer_document_keeps_the_keys_that_people_added() -> None:
-    credential = model.Credential("acc", "user", "id", Secret("p"), uri="sip:u@example.org", attempt="a1")
+    credential = model.Credential(
+        "acc", "user", "id", Secret("p"), host="sip.example.org", realm="example.org", attempt="a1"
+    )
     before = decode_consumer({"note": "front door", "username": "old", "ttl": 3}, 3)
     written = encode_consumer(credential, AT, before.kept)
     assert written == {
@@ -150,14 +157,17 @@ def test_a_consumer_document_keeps_the_keys_that_people_added() -> None:
         "ttl": 3,
         "username": "user",
         "password": "p",
-        "uri": "sip:u@example.org",
+        "host": "sip.example.org",
+        "realm": "example.org",
         "credential_id": "id",
         "attempt_id": "a1",
         "rotated_at": "2026-01-05T12:00:00+00:00",
     }
     assert decode_consumer(written, 4).names(credential)
     kept = {"note": "front door", "ttl": 3}
-    read = ConsumerDocument(4, True, "user", Secret("p"), "id", "a1", AT, uri=credential.uri, kept=kept)
+    read = ConsumerDocument(
+        4, True, "user", Secret("p"), "id", "a1", AT, host="sip.example.org", realm="example.org", kept=kept
+    )
     assert decode_consumer(written, 4) == read
     assert "front door" not in repr(read)
 

@@ -1,0 +1,87 @@
+"""`rotator check-provider` against a real OpenBao and the sandbox."""
+
+import json
+import stat
+
+from command_runner import DAY, OFFICE, create_credentials
+from daemon_environment import TOKEN
+
+
+def usernames(environment) -> set[str]:
+    return {each.username for each in environment.account.credentials("credential")}
+
+
+def finding(printed, key) -> str:
+    return next(one["shown"] for one in printed.json["results"] if one["assumption"] == key)
+
+
+def test_without_write_it_reads_and_says_what_it_found(environment, run_command):
+    create_credentials(environment, "Office")
+    environment.configure([OFFICE], policies=DAY)
+    printed = run_command("check-provider", "vobiz", "-o", "json")
+    assert printed.code == 0, printed.err
+    assert (finding(printed, "connects"), finding(printed, "key"), finding(printed, "clock")) == ("holds",) * 3
+    assert finding(printed, "usernames") == "does not"
+    assert "office: it is Office there" in printed.out
+    assert usernames(environment) == {"Office"}
+    assert environment.vault.store.read_evidence(evidence_key(environment)).checked_at is not None
+
+
+def evidence_key(environment) -> str:
+    (name,) = [
+        name
+        for name in environment.bao.call("LIST", "secret/metadata/rotator/state")["data"]["keys"]
+        if name.startswith("_evidence-")
+    ]
+    return name.removeprefix("_evidence-")
+
+
+def test_with_write_it_asks_tries_everything_and_leaves_nothing(environment, run_command, tmp_path):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    unconfirmed = run_command("check-provider", "vobiz", "--write")
+    assert unconfirmed.code == 2
+    assert "a credential is created, named rotatorcheck" in unconfirmed.err
+    assert "add --yes" in unconfirmed.err
+    assert usernames(environment) == {"office"}
+    shapes = tmp_path / "shapes.json"
+    printed = run_command(
+        "check-provider", "vobiz", "--write", "--yes", "--by", "me", "--transcript", str(shapes), "-o", "json"
+    )
+    assert printed.code == 0, printed.err
+    assert {finding(printed, key) for key in ("creates", "logs-in", "wrong-refused", "disables", "deletes")} == {
+        "holds"
+    }
+    assert printed.json["strategies"] == [{"strategy": "replace", "standing": "proved", "why": None}]
+    assert printed.json["left"] == []
+    assert usernames(environment) == {"office"}
+    evidence = environment.vault.store.read_evidence(evidence_key(environment))
+    assert evidence.scratch == ()
+    assert evidence.written_at is not None
+    effects = [line["facts"]["effect"] for line in environment.audit() if line["verb"] == "check_provider"]
+    assert effects[0] == "create"
+    assert effects[-1] == "delete"
+    assert stat.S_IMODE(shapes.stat().st_mode) == 0o600
+    text = shapes.read_text()
+    assert TOKEN not in text
+    assert "MA_TEST" not in text
+    assert "office" not in text
+    requests = {one["request"] for one in json.loads(text)["exchanges"]}
+    assert "PUT /api/v1/Account/{}/credentials/{}" in requests
+
+
+def test_the_table_has_a_line_for_each_assumption_and_strategy(environment, run_command):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    printed = run_command("check-provider", "vobiz")
+    assert printed.code == 0, printed.err
+    assert "the API key is accepted" in printed.out
+    assert "replace: unproved, since nothing was tried there yet" in printed.out
+
+
+def test_an_unknown_account_and_options_that_do_not_fit_are_refused(environment, run_command):
+    environment.configure([OFFICE])
+    assert "configured: vobiz" in run_command("check-provider", "other").err
+    assert run_command("check-provider", "other").code == 2
+    assert "leave out --expendable" in run_command("check-provider", "vobiz", "--write", "--expendable", "x").err
+    assert run_command("check-provider", "vobiz", "--expendable", "x").code == 2
