@@ -55,7 +55,7 @@ def _next_change(facts: Facts, holds: Iterable[Hold]) -> datetime | None:
     shared = [state.not_before, state.verify_at, *(entry.not_before for entry in state.ledger)]
     shared += [former.not_before for former in state.former_paths]
     shared += [moment for ended in state.ended for moment in due_times(facts, ended)]
-    asked = [usage.moments(facts.target.policy, entry) for entry in state.ledger]
+    asked = [usage.moments(facts.target.policy.usage, entry) for entry in state.ledger]
     shared += [again for again, _ in asked]
     by_both: list[datetime | None] = [freeze.until for freeze in facts.freezes.in_force]
     by_both += [state.next_rotation, *(former.until for former in state.former_paths)]
