@@ -191,7 +191,7 @@ def after_new_password(
 
 
 def after_no_cutoff(state: TargetState, entry: LedgerEntry, note: str) -> TargetState:
-    """Records that nothing but deleting a compromised credential is left, even a standing one of `alternating`."""
+    """Records that nothing but deleting is left: of a compromised credential even a standing one of `alternating`."""
     left = replace(entry, cutoff=Cutoff.NONE, ending=Ending.DELETE, note=note)
     return replace(state, ledger=swap(state.ledger, entry, left))
 

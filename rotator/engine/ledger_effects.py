@@ -9,7 +9,7 @@ from rotator.core import ends, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Credential, Cutoff, EndedBy, LedgerEntry
+from rotator.core.model import Credential, Cutoff, EndedBy, Ending, LedgerEntry
 from rotator.core.passwords import generate
 from rotator.core.secret import Secret
 from rotator.core.usage import in_words
@@ -31,8 +31,8 @@ def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
         ProviderVerb.EXPIRE,
         lambda provider: provider.expire(entry.credential, entry.disable_at),
     )
-    _record(caller, session, AuditVerb.EXPIRE, entry, answer)
     answer = _believed(caller, session, entry, answer)
+    _record(caller, session, AuditVerb.EXPIRE, entry, answer, ends=f"{entry.disable_at:%Y-%m-%dT%H:%M:%SZ}")
     if isinstance(answer, Done):
         session.write(ledger.after_expire(session.state, entry, entry.disable_at))
     elif _was_refused(answer, Refusal.NOT_FOUND):
@@ -73,8 +73,8 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
     answer = caller.ask(
         account, ProviderVerb.DISABLE, lambda provider: provider.disable(entry.credential), urgent=entry.compromised
     )
-    _record(caller, session, AuditVerb.DISABLE, entry, answer)
     answer = _believed(caller, session, entry, answer)
+    _record(caller, session, AuditVerb.DISABLE, entry, answer)
     needs_password = _was_refused(answer, Refusal.UNSUPPORTED) and entry.credential.password is None
     if needs_password and can.sets_password:
         session.write(ledger.after_new_password(session.state, entry, _new_password(caller, session)))
@@ -93,8 +93,8 @@ def overwrite(caller: ProviderCaller, session: Session, action: do.Overwrite) ->
         lambda provider: provider.set_password(credential),
         urgent=entry.compromised,
     )
-    _record(caller, session, AuditVerb.OVERWRITE, entry, answer)
     answer = _believed(caller, session, entry, answer)
+    _record(caller, session, AuditVerb.OVERWRITE, entry, answer)
     _after_cutoff(caller, session, entry, answer, overwrites=True)
 
 
@@ -105,10 +105,13 @@ def _after_cutoff(
 
     What cannot be disabled gets a random password; an emergency does not wait for that to be certain. A standing
     credential of `alternating` that leaked is deleted as well if nothing else is left: the next rotation creates it
-    again.
+    again. Anything else is deleted once its quarantine would be over: until then it may be needed again, and the right
+    to disable it may come.
     """
     can, state = caller.providers[entry.credential.account].capabilities, session.state
-    impossible = not entry.cut_off and _is_impossible(entry, answer)
+    in_vain = not entry.cut_off and _is_in_vain(entry, answer)
+    needs_password = entry.compromised or _was_refused(answer, Refusal.UNSUPPORTED)
+    over = entry.ending is Ending.DELETE and entry.ends_at <= session.clocks().earliest
     if isinstance(answer, Done):
         after = ledger.after_overwrite if overwrites else ledger.after_disable
         now, by = session.clocks().latest, EndedBy.OVERWRITTEN if overwrites else EndedBy.DISABLED
@@ -116,18 +119,18 @@ def _after_cutoff(
         session.write(ends.after_end(after(state, entry, now), entry, by, now, tries=tries))
     elif _was_refused(answer, Refusal.NOT_FOUND):
         session.write(ledger.after_removal(state, entry, deleted=False))
-    elif impossible and entry.cutoff is Cutoff.DISABLE and can.sets_password:
+    elif in_vain and needs_password and entry.cutoff is Cutoff.DISABLE and can.sets_password:
         session.write(ledger.after_new_password(state, entry, _new_password(caller, session), Cutoff.OVERWRITE))
-    elif impossible and entry.compromised and can.deletes:
+    elif in_vain and can.deletes and (entry.compromised or over):
         session.write(ledger.after_no_cutoff(state, entry, message_of(answer)))
     else:
         _postpone(caller, session, entry, answer)
 
 
-def _is_impossible(entry: LedgerEntry, answer: Answer[Any]) -> bool:
-    """True if trying the same again is in vain. In an emergency a right may be missing, or any refusal come thrice."""
-    if not entry.compromised or not isinstance(answer, Refused) or answer.why is Refusal.AUTHENTICATION:
-        return _was_refused(answer, Refusal.UNSUPPORTED)
+def _is_in_vain(entry: LedgerEntry, answer: Answer[Any]) -> bool:
+    """True if trying the same again is in vain. Another refusal has to come several times in a row."""
+    if not isinstance(answer, Refused) or answer.why is Refusal.AUTHENTICATION:
+        return False
     return answer.why in (Refusal.UNSUPPORTED, Refusal.PERMISSION) or entry.failures >= _IN_VAIN
 
 
@@ -147,8 +150,8 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
         lambda provider: provider.delete(credential),
         urgent=action.urgent,
     )
-    _record(caller, session, AuditVerb.DELETE, ended, answer)
     answer = _believed(caller, session, entry, answer)
+    _record(caller, session, AuditVerb.DELETE, ended, answer)
     gone = isinstance(answer, Done) or _was_refused(answer, Refusal.NOT_FOUND)
     if gone and action.stray is not None:
         session.write(ledger.after_stray_removal(session.state))
@@ -199,9 +202,13 @@ def _postpone(caller: ProviderCaller, session: Session, entry: LedgerEntry, answ
     session.write(ledger.after_postponement(session.state, entry, message_of(answer), later))
 
 
-def _record(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry, answer: Answer[Any]) -> None:
+def _record(
+    caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry, answer: Answer[Any], **facts: str
+) -> None:
+    if _was_refused(answer, Refusal.NOT_FOUND):
+        facts["gone"] = "somebody else has deleted it"
     outcome, detail = outcome_of(answer), message_of(answer)
-    caller.record(verb, session.target, outcome, entry.credential, detail=detail, **_origin(entry))
+    caller.record(verb, session.target, outcome, entry.credential, detail=detail, **_origin(entry), **facts)
 
 
 def _begin(
@@ -240,6 +247,9 @@ def _intend(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: Le
 def _origin(entry: LedgerEntry) -> dict[str, str]:
     """Returns who asked for what the entry's end follows from, and why; and who was found to use it."""
     replaced = {"replaced": f"{entry.replaced_at:%Y-%m-%dT%H:%M:%SZ}"}
+    ended = entry.disabled_at or entry.overwritten_at
+    if ended is not None:
+        replaced["ended"] = f"{ended:%Y-%m-%dT%H:%M:%SZ}"
     if entry.sighting is not None and not entry.cut_off:
         replaced["usage"] = in_words(entry.sighting)
     return replaced | (entry.origin.facts if entry.origin is not None else {})
