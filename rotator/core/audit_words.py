@@ -68,6 +68,11 @@ class AuditVerb(_DescribedWord):
     )
     REQUEST_ROTATION = "request_rotation", "Somebody asked for a rotation; the request is in the state document."
     REQUEST_UNDO = "request_undo", "Somebody asked for an undo; the request is in the state document."
+    PAUSE = (
+        "pause",
+        "Somebody paused what rotator changes by schedule: `scope`, until `until`; `holds` says what is held.",
+    )
+    RESUME = "resume", "Somebody ended the pause of `scope` before its time."
     REQUEST_RETIREMENT = "request_retirement", "Somebody ended a target: what it published is withdrawn, then retired."
     GIVE_UP = (
         "give_up",
@@ -75,6 +80,7 @@ class AuditVerb(_DescribedWord):
     )
     RENAME = "rename", "Everything that was known of `renamed_from` was moved to this target's state document."
     ADOPT = "adopt", "A credential that is in use and that the state document did not know was taken up as published."
+    REPORT = "report", "A report was made; `sha256` is that of its file."
     LOAD_CONFIGURATION = "load_configuration", "The daemon read its configuration, at start or on SIGHUP."
     CHECK_PROVIDER = (
         "check_provider",

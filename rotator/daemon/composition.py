@@ -23,7 +23,7 @@ from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.daemon.components import Components
 from rotator.daemon.vault_login import VaultLogin, configured_login
 from rotator.daemon.watches import start_watch
-from rotator.engine import Engine, FormerNames, Limits, Presence, Waves
+from rotator.engine import Engine, FormerNames, Limits, PauseBook, Presence, Waves
 from rotator.observe.audit import AuditError, AuditLog, Sink
 from rotator.observe.audit_sinks import FileSink, StreamSink
 from rotator.observe.fleet import KnownFleet
@@ -187,6 +187,7 @@ class Composition:
             former_names = FormerNames(store, frozenset(by_name))
             presence = Presence(store, self.clock, self.holder, Role.COMMAND if self._quiet else Role.DAEMON)
             waves = Waves(store, self.clock, {name: account.key for name, account in accounts.items()}, targets)
+            pauses = PauseBook(store, self.clock)
             engine = Engine(
                 store=store,
                 providers=providers,
@@ -203,6 +204,7 @@ class Composition:
                 former_names=former_names,
                 is_dead=presence.is_dead,
                 waves=waves,
+                pauses=pauses,
             )
             paces = {name: account.pacer for name, account in accounts.items()}
             evidence_keys = {name: account.evidence_key for name, account in accounts.items()}
@@ -220,6 +222,7 @@ class Composition:
                 former_names,
                 presence,
                 waves,
+                pauses,
                 undo.pop_all(),
             )
 

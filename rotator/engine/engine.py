@@ -13,6 +13,7 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
 from rotator.core.decide import claimed_elsewhere
 from rotator.core.facts import Facts, has_other_identity
+from rotator.core.freezes import Freezes, freezes
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import log_in_hold
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
@@ -26,6 +27,7 @@ from rotator.engine.former_names import FormerNames
 from rotator.engine.limits import Limits
 from rotator.engine.look import SOON, Look, Outcome
 from rotator.engine.memory import Memory
+from rotator.engine.pauses import PauseBook
 from rotator.engine.preparing_effects import take_claim
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.removal import Removal
@@ -70,6 +72,7 @@ class Engine:
         tell_open: Callable[[str, timedelta], None] = lambda *_: None,
         is_dead: Callable[[str], bool] = lambda _: False,
         waves: Waves | None = None,
+        pauses: PauseBook | None = None,
         usage_sources: UsageSources | None = None,
     ) -> None:
         """Wires one engine.
@@ -86,6 +89,7 @@ class Engine:
             tell_open: tells the other processes that the circuit of the account with that name is open for so long.
             is_dead: returns True for a holder of claims that is known to be dead.
             waves: knows the fleet of each account; by default it is one of a few targets.
+            pauses: knows what is paused; by default one of its own.
             usage_sources: what a policy may ask who is logged in, beside the provider; by default nothing.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
@@ -99,8 +103,9 @@ class Engine:
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
         self._identities = {name: provider.identity for name, provider in providers.items()}
         self._former_names = former_names or FormerNames(store, frozenset())
+        self._pauses = pauses or PauseBook(store, clock)
         self._waves = waves or Waves(store, clock, {})
-        self.removal = Removal(store, clock, audit, self._claims)
+        self.removal = Removal(store, clock, audit, self._claims, self._pauses)
         self._caller = ProviderCaller(
             providers, store, clock, randomness, audit, self.throttles, limits, self._waves, usage_sources or {}
         )
@@ -140,6 +145,7 @@ class Engine:
             hold=hold,
             next_look=next_look,
             seconds=self._clock.monotonic() - started,
+            freezes=freezes(target, self._pauses.known, session.clocks()) if session else Freezes(),
         )
 
     def facts(self, target: Target) -> Facts:
@@ -277,4 +283,5 @@ class Engine:
         former = self._former_names.at(session.target) if never else ""
         canary = self._waves.canary(session.target, session.state, session.clocks().earliest)
         facts = session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
-        return replace(facts, canary=canary) if canary is not None else facts
+        held = freezes(session.target, self._pauses.fresh(), facts.clocks)
+        return replace(facts, canary=canary, freezes=held)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from engine_harness import DAY, IN_PLACE, EngineHarness
+from single_effect import naming
 
 from rotator.core.answers import Answer, Unknown
 from rotator.core.model import Attempt, Capabilities, Credential, Phase, Proof, Purpose, Request, Strategy, TargetState
@@ -54,7 +55,7 @@ def test_what_a_late_disable_switched_off_is_enabled_again_and_that_is_recorded(
     assert world.provider.calls[-1] == "enable"
     assert world.audit.verbs("office") == ["disable", "reassert"]
     assert world.audit.records[-1].outcome == "done"
-    assert world.audit.records[-1].facts == {"credential": old.id, "username": old.username, "account": "fake"}
+    assert world.audit.records[-1].facts == naming(old)
 
 
 def test_at_a_provider_that_cannot_enable_the_password_is_set_again():
@@ -90,7 +91,7 @@ def test_the_rotation_that_puts_it_right_stays_asked_for_until_it_can_be_staged(
     world.store.write_consumer = lambda *_: None
     engine.look(world.target)
     why = "a late call may have changed the published credential"
-    assert world.state.request == Request(Purpose.ROTATE, "rotator", why, world.clock.now())
+    assert world.state.request == Request(Purpose.ROTATE, "rotator", why, world.clock.now(), despite_pause=True)
 
 
 def test_what_was_ended_for_good_is_replaced_too():
