@@ -11,7 +11,7 @@ from engine_harness import DAY
 from fleet_accounts import CredentialChange
 from fleet_duties import Neglected, neglected_by_look, neglected_while_refused
 from fleet_targets import HandedOut, JudgedTarget, KeyAtProvider, located
-from invariants import OwedOverlap, denotes, is_in_ledger, may_be_set, names_credential
+from invariants import OwedOverlap, denotes, is_in_ledger, may_be_set, names_credential, shown_refused
 from simulated_accounts import StoredCredential
 
 from rotator.core.consumer_document import ConsumerDocument
@@ -250,8 +250,19 @@ class FleetJudge:
         if look is not None and not target.removed:
             self._break_all(watched, neglected_by_look(self.world, watched, look, self.state(watched)))
         self.settle(watched, by_us=True)
+        self._judge_evidence(watched)
         self._no_orphan(watched)
         self.raise_broken()
+
+    def _judge_evidence(self, watched: JudgedTarget) -> None:
+        """What is said to be refused, after a log-in with it, is refused."""
+        state = self.state(watched)
+        before, watched.ended = watched.ended, state.ended
+        for one in shown_refused(before, state):
+            username, password = one.credential.username, one.credential.password
+            published = state.published is not None and state.published.password == password
+            if not published and self.accepts(watched, username, password):
+                self._break("evidence", watched.name, f"{username} is said to be refused, and is accepted")
 
     def raise_broken(self) -> None:
         """Raises the first promise that was broken since."""

@@ -8,7 +8,7 @@ from invariants import OwedOverlap
 
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.left_over import is_empty
-from rotator.core.model import Credential, TargetState
+from rotator.core.model import Credential, Ended, TargetState
 from rotator.core.secret import Secret
 from rotator.engine import Look
 from rotator.ports import Versioned
@@ -81,6 +81,7 @@ class JudgedTarget:
     removed_since: datetime | None = None  # it is not in the configuration
     located: tuple[TargetState, TargetState] | None = None  # the last state as it was read, and as `located` made it
     look: Look | None = None
+    ended: tuple[Ended, ...] = ()  # as the state had it after the last look
     visits: int = 0  # of the operator, in vain
 
     @property
