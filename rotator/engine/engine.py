@@ -284,4 +284,4 @@ class Engine:
         canary = self._waves.canary(session.target, session.state, session.clocks().earliest)
         facts = session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
         held = freezes(session.target, self._pauses.fresh(), facts.clocks)
-        return replace(facts, canary=canary, freezes=held)
+        return replace(facts, canary=canary, freezes=held) if canary is not None or held != facts.freezes else facts

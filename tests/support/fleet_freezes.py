@@ -34,7 +34,7 @@ def paused(world: "FleetWorld", name: str, rng: Random) -> str | None:
         return None
     scope = rng.choices((Scope(targets=(name,)), Scope(account=target.account), Scope()), (6, 3, 1))[0]
     length = rng.uniform(1, 60 if scope.targets else 20) * DAY
-    now = _shared_now(world)
+    now = _clocks(world).latest
     added = Pause(scope, now, now + length, _ORIGIN, rng.choice(tuple(Extent)))
     if not _changed(world, scope, lambda pauses: pauses.with_pause(added, now)):
         return None
@@ -43,7 +43,7 @@ def paused(world: "FleetWorld", name: str, rng: Random) -> str | None:
 
 def resumed(world: "FleetWorld", name: str, rng: Random) -> str | None:
     """`rotator resume`, of whatever is paused."""
-    now = _shared_now(world)
+    now = _clocks(world).earliest
     known = world.store.pauses.at(now)
     if not known:
         return None
@@ -52,9 +52,9 @@ def resumed(world: "FleetWorld", name: str, rng: Random) -> str | None:
     return f"somebody resumes {scope.words}" if done else None
 
 
-def _shared_now(world: "FleetWorld") -> datetime:
+def _clocks(world: "FleetWorld") -> Clocks:
     now = world.clock.now()
-    return Clocks(now, world.store.now() or now).latest
+    return Clocks(now, world.store.now() or now)
 
 
 def _changed(world: "FleetWorld", scope: Scope, change: Callable[[Pauses], Pauses]) -> bool:
