@@ -284,6 +284,4 @@ class Engine:
         facts = session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
         canary = self._waves.canary(session.target, session.state, facts.clocks.earliest)
         held = freezes(session.target, self._pauses.fresh(), facts.clocks)
-        if canary is None and held == Freezes():  # as nearly always
-            return facts
-        return replace(facts, canary=canary, freezes=held)
+        return replace(facts, canary=canary, freezes=held) if canary is not None or held != facts.freezes else facts
