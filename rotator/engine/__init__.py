@@ -3,9 +3,10 @@
 from rotator.engine.bell import ring_bell
 from rotator.engine.engine import Engine
 from rotator.engine.former_names import FormerNames
+from rotator.engine.known_evidence import KnownEvidence
 from rotator.engine.limits import Limits
 from rotator.engine.look import Look, Outcome
 from rotator.engine.presence import Presence
 from rotator.engine.waves import Waves
 
-__all__ = ["Engine", "FormerNames", "Limits", "Look", "Outcome", "Presence", "Waves", "ring_bell"]
+__all__ = ["Engine", "FormerNames", "KnownEvidence", "Limits", "Look", "Outcome", "Presence", "Waves", "ring_bell"]
