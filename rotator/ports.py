@@ -55,6 +55,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def host(self) -> str:
+        """Where devices log in: a SIP host or a gateway's URL. Empty if the account does not tell, or it differs."""
+        ...
+
+    @property
     def longest_call(self) -> timedelta:
         """The longest time that a method takes, with retries and waiting for the rate limiter."""
         ...
@@ -338,8 +343,8 @@ class Timer(Clock, Protocol):
 class Randomness(Protocol):
     """A source of passwords, ids and spread. Only the composition root creates a real one."""
 
-    def choice(self, characters: str) -> str:
-        """Draws one character uniformly, cryptographically strong."""
+    def text(self, characters: str, length: int) -> str:
+        """Draws a text of so many of these characters, uniformly among all, cryptographically strong."""
         ...
 
     def fraction(self) -> float:

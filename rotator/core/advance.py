@@ -144,7 +144,8 @@ def after_apply(
         id=credential.id,
         username=credential.username or before.username,
         password=password,
-        uri=credential.uri or before.uri,
+        host=credential.host or before.host,
+        realm=credential.realm or before.realm,
         enabled=True,
         made_at=before.made_at if password == before.password else made_at or now,
     )
@@ -157,11 +158,17 @@ def before_attach(state: TargetState, now: datetime) -> TargetState:
     return replace(state, attempt=replace(open_attempt(state), detaches=True, applied_at=now))
 
 
-def after_attach(state: TargetState, now: datetime) -> TargetState:
-    """Records that nothing at the provider names what the target used before. The provider may follow late."""
+def after_attach(state: TargetState, now: datetime, host: str = "") -> TargetState:
+    """Records that nothing at the provider names what the target used before. The provider may follow late.
+
+    Args:
+        host: where what now names the staged credential lets it in.
+    """
     attempt = open_attempt(state)
-    since = now if attempt.detaches else attempt.applied_at
-    return replace(state, attempt=replace(attempt, attached_at=now, applied_at=since), not_before=None, last_error="")
+    since, staged = now if attempt.detaches else attempt.applied_at, attempt.staged
+    staged = replace(staged, host=host or staged.host)
+    attached = replace(attempt, staged=staged, attached_at=now, applied_at=since)
+    return replace(state, attempt=attached, not_before=None, last_error="")
 
 
 def after_refused_attach(state: TargetState) -> TargetState:

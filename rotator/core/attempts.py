@@ -51,7 +51,8 @@ def published_by(attempt: Attempt, document: ConsumerDocument) -> Credential | N
         username=document.username,
         password=document.password,
         id=document.credential_id,
-        uri=document.uri or staged.uri,
+        host=document.host or staged.host,
+        realm=document.realm or staged.realm,
         made_at=staged.made_at or document.rotated_at,
     )
 

@@ -24,7 +24,8 @@ class ConsumerDocument:
     ends_at: datetime | None = None  # Vault deletes it by itself then (`delete_version_after`)
     remedy: str = ""  # the command in Vault that restores it, or that takes its end away
     withdrawn: bool = False  # rotator took the credential out of it, because the target left this path
-    uri: str = ""
+    host: str = ""
+    realm: str = ""
     kept: Mapping[str, object] = field(default_factory=dict, repr=False)  # the keys of people, which every write keeps
 
     @property

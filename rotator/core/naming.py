@@ -11,18 +11,18 @@ _SUFFIX = 8
 _SCRATCH = "rotatorcheck"
 
 
-def new_attempt_id(choice: Callable[[str], str]) -> str:
+def new_attempt_id(draw: Callable[[str, int], str]) -> str:
     """Returns a random id of 62 bits, unique for all practical purposes."""
-    return "".join(choice(_ALPHABET) for _ in range(12))
+    return draw(_ALPHABET, 12)
 
 
-def new_username(target: Target, choice: Callable[[str], str]) -> str:
+def new_username(target: Target, draw: Callable[[str, int], str]) -> str:
     """Returns a new username: the configured one or the target's name, and a random suffix of 41 bits.
 
     Lower case, since a provider may store or compare names so. Letters and digits only, which every provider takes
     (Vobiz, Create Credential: other characters "can be rejected with a 400").
     """
-    return username_stem(target.usernames, target.name) + "".join(choice(_ALPHABET) for _ in range(_SUFFIX))
+    return username_stem(target.usernames, target.name) + draw(_ALPHABET, _SUFFIX)
 
 
 def username_stem(configured: Sequence[str], target: str) -> str:

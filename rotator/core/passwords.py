@@ -84,15 +84,17 @@ def meets(password: Secret, rules: PasswordRules) -> bool:
     )
 
 
-def generate(rules: PasswordRules, choice: Callable[[str], str]) -> Secret:
-    """Generates a password. `choice` draws one character of a text uniformly and must be cryptographically strong.
+def generate(rules: PasswordRules, draw: Callable[[str, int], str]) -> Secret:
+    """Generates a password.
+
+    `draw` draws so many characters of a text uniformly and must be cryptographically strong.
 
     Raises:
         ValueError: the rules cannot be met (`problems` says why).
     """
     alphabet = "".join(characters for characters, _ in rules.classes)
     for _ in range(_TRIES):
-        candidate = Secret("".join(choice(alphabet) for _ in range(rules.length)))
+        candidate = Secret(draw(alphabet, rules.length))
         if meets(candidate, rules):
             return candidate
     raise ValueError("no password meets the rules")

@@ -104,9 +104,16 @@ class SystemClock:
 class SystemRandomness:
     """The operating system's randomness."""
 
-    def choice(self, characters: str) -> str:
-        """Returns one character, drawn by a cryptographically strong generator."""
-        return secrets.choice(characters)
+    def text(self, characters: str, length: int) -> str:
+        """Returns a text that a cryptographically strong generator draws among all of this length.
+
+        At once, and not character by character: each draw is a system call in which other threads take their turn.
+        """
+        number, drawn = secrets.randbelow(len(characters) ** length), []
+        for _ in range(length):
+            number, place = divmod(number, len(characters))
+            drawn.append(characters[place])
+        return "".join(drawn)
 
     def fraction(self) -> float:
         """Returns a number in [0, 1); only for spreading load."""

@@ -97,7 +97,7 @@ class Composition:
         self.fleet = KnownFleet(self.clock)
         self.selections = Selections()
         self.metrics = Metrics(self.clock, __version__, self.fleet, target_series=self.settings.daemon.target_series)
-        nonce = "".join(self.randomness.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(6))
+        nonce = self.randomness.text("abcdefghjkmnpqrstuvwxyz23456789", 6)
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
         self._exit = ExitStack()
         made = (self.settings.audit, self.clock, self.randomness, self.redactor)

@@ -40,16 +40,19 @@ def attach(caller: ProviderCaller, session: Session, action: do.Attach) -> None:
         detail = ": ".join(filter(None, (in_words(trunks), message_of(answer))))
         record(caller, session, AuditVerb.ATTACH, outcome_of(answer), action.credential, detail)
     if isinstance(answer, Done):
-        _attached(caller, session, action.credential)
+        hosts = (
+            [] if not isinstance(named, Done) or caller.providers[account].host else [one.host for one in named.value]
+        )
+        _attached(caller, session, action.credential, next(filter(None, hosts), ""))
     elif is_same_credential(action.credential, attempt.staged):
         _not_attached(caller, session, answer, was_detached=was_detached)
     else:
         _not_put_back(caller, session, answer)
 
 
-def _attached(caller: ProviderCaller, session: Session, credential: Credential) -> None:
+def _attached(caller: ProviderCaller, session: Session, credential: Credential, host: str = "") -> None:
     if is_same_credential(credential, session.attempt.staged):
-        session.note(advance.after_attach(session.state, caller.shared_now()))
+        session.note(advance.after_attach(session.state, caller.shared_now(), host))
     else:
         session.write(advance.after_reattach(session.state))
 

@@ -78,14 +78,15 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
         later = caller.next_try(session.state.failures + 1)
         session.write(advance.after_delay(session.state, str(error), later))
         return
-    attempt_id, credential = new_attempt_id(caller.randomness.choice), action.credential
+    attempt_id, credential = new_attempt_id(caller.randomness.text), action.credential
     if action.request.purpose is Purpose.ROTATE:
         provider = caller.providers[credential.account]
-        credential = replace(credential, attempt=attempt_id, identity=provider.identity)
+        host = provider.host or credential.host
+        credential = replace(credential, attempt=attempt_id, identity=provider.identity, host=host)
         if not provider.capabilities.generates_password:
-            choice = caller.randomness.choice
-            username = credential.username or new_username(session.target, choice)
-            password = generate(session.target.policy.password, choice)
+            draw = caller.randomness.text
+            username = credential.username or new_username(session.target, draw)
+            password = generate(session.target.policy.password, draw)
             made_at = session.clocks().latest
             credential = replace(credential, username=username, password=password, made_at=made_at)
     caller.intend(AuditVerb.STAGE, session.target, credential, **action.request.origin.facts)

@@ -131,7 +131,7 @@ def _is_impossible(entry: LedgerEntry, answer: Answer[Any]) -> bool:
 
 
 def _new_password(caller: ProviderCaller, session: Session) -> Secret:
-    return generate(session.target.policy.password, caller.randomness.choice)
+    return generate(session.target.policy.password, caller.randomness.text)
 
 
 def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:

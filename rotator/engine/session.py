@@ -225,7 +225,8 @@ class Session:
             credential_id=credential.id,
             attempt=credential.attempt,
             rotated_at=rotated_at,
-            uri=credential.uri,
+            host=credential.host,
+            realm=credential.realm,
             kept=over.kept,
             written_at=self._store.now(),
         )

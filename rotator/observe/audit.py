@@ -102,7 +102,7 @@ class AuditLog:
         self.store: AuditStore | None = None
         self._key: Secret | None = None  # the engine, and with it every effect, comes after it
         self._origin: Mapping[str, Scalar] = {}
-        chain = "".join(randomness.choice("0123456789abcdef") for _ in range(16))
+        chain = randomness.text("0123456789abcdef", 16)
         self._position = Position(chain, -1, GENESIS)
 
     def attach(self, store: AuditStore, origin: Mapping[str, Scalar]) -> None:

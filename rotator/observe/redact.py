@@ -36,7 +36,9 @@ class Redactor:
     def __init__(self, capacity: int = 20_000) -> None:
         self._capacity = capacity
         self._known: dict[str, frozenset[str]] = {}  # value: its forms; the oldest first
-        self._by_start: dict[str, dict[str, int]] = {}  # first characters of a form: form: how many values have it
+        # The first characters of a form: the forms, once for each value that has it. Each is replaced, never changed:
+        # whoever reads them needs no lock, for which all threads that write a line would wait.
+        self._by_start: dict[str, tuple[str, ...]] = {}
         self._lock = Lock()
 
     def add(self, *secrets: Secret | None) -> None:
@@ -81,13 +83,13 @@ class Redactor:
 
     def _forms_in(self, text: str) -> set[str]:
         """Returns the forms that occur in `text`, at a cost that does not grow with the number of known values."""
-        with self._lock:
-            return {
-                form
-                for at in range(len(text) - SHORTEST + 1)
-                for form in self._by_start.get(text[at : at + SHORTEST], ())
-                if text.startswith(form, at)
-            }
+        by_start = self._by_start
+        return {
+            form
+            for at in range(len(text) - SHORTEST + 1)
+            for form in by_start.get(text[at : at + SHORTEST], ())
+            if text.startswith(form, at)
+        }
 
     def _remember(self, value: str) -> None:
         forms = self._known.pop(value, None)
@@ -96,19 +98,18 @@ class Redactor:
             return
         self._known[value] = forms = _forms(value)
         for form in forms:
-            same_start = self._by_start.setdefault(form[:SHORTEST], {})
-            same_start[form] = same_start.get(form, 0) + 1
+            self._by_start[form[:SHORTEST]] = (*self._by_start.get(form[:SHORTEST], ()), form)
         while len(self._known) > self._capacity:
             self._forget(next(iter(self._known)))
 
     def _forget(self, value: str) -> None:
         for form in self._known.pop(value):
             start = form[:SHORTEST]
-            same_start = self._by_start[start]
-            same_start[form] -= 1
-            if not same_start[form]:
-                del same_start[form]
-            if not same_start:
+            rest = list(self._by_start[start])
+            rest.remove(form)
+            if rest:
+                self._by_start[start] = tuple(rest)
+            else:
                 del self._by_start[start]
 
 

@@ -40,7 +40,7 @@ class CredentialKind(ABC):
     def __init__(self, options: AccountOptions, http: Http, randomness: Randomness) -> None:
         """Prepares the adapter without connecting. The options are of `options_model`, with their secrets read."""
         self._http, self._randomness = http, randomness
-        self._capabilities, self._identity = options.capabilities, options.identity
+        self._capabilities, self._identity, self._host = options.capabilities, options.identity, options.devices_host
         self._not_offered = Refused(Refusal.UNSUPPORTED, self.not_offered)
 
     @property
@@ -52,6 +52,11 @@ class CredentialKind(ABC):
     def identity(self) -> str:
         """The account as the provider knows it; empty if nothing but the key names it."""
         return self._identity
+
+    @property
+    def host(self) -> str:
+        """Where devices log in; empty if the account does not tell."""
+        return self._host
 
     @property
     def longest_call(self) -> timedelta:

@@ -91,6 +91,11 @@ class AccountOptions(Section, ABC):
         return ""
 
     @property
+    def devices_host(self) -> str:
+        """Where devices log in, for the consumer document; empty if that is not known for the whole account."""
+        return ""
+
+    @property
     def account_key(self) -> str:
         """A name for the account at the provider, which tells nothing about it. Needs `with_secrets`.
 
@@ -154,6 +159,9 @@ class AccountOptions(Section, ABC):
 class SipAccountOptions(AccountOptions):
     """One account of a provider whose devices register by SIP."""
 
+    host: HostName | None = None
+    """The host that devices dial, for `host` in the consumer document. Default: what is known of it; the page of the
+    provider says what that is."""
     registrar: Registrar | None = None
     """Host and port of the SIP registrar that proves a new password by a REGISTER, such as `sip.example.com:5061`.
     Default `off`: the provider's API is read back instead, which does not try the password."""
@@ -190,6 +198,11 @@ class SipAccountOptions(AccountOptions):
     def ca_files(self) -> dict[str, Path]:
         """See `AccountOptions`."""
         return super().ca_files | ({} if self.sip_ca_file is None else {"sip_ca_file": self.sip_ca_file})
+
+    @property
+    def devices_host(self) -> str:
+        """See `AccountOptions`."""
+        return self.host or ""
 
     def proof(self, read_back: str) -> Proof:
         """Returns the proof by the registrar, or by read-back if there is no registrar."""

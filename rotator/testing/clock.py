@@ -79,9 +79,9 @@ class FakeRandomness:
     def __init__(self, seed: int = 1) -> None:
         self._random = random.Random(seed)  # noqa: S311
 
-    def choice(self, characters: str) -> str:
-        """Draws one character."""
-        return self._random.choice(characters)
+    def text(self, characters: str, length: int) -> str:
+        """Draws a text."""
+        return "".join(self._random.choice(characters) for _ in range(length))
 
     def fraction(self) -> float:
         """Draws a number in [0, 1)."""

@@ -69,7 +69,7 @@ class FakeProvider:
     def __init__(self, capabilities: Capabilities = CHOSEN, account: str = "fake") -> None:
         self.capabilities = capabilities
         self.longest_call = timedelta(seconds=20)
-        self.identity = f"identity of {account}"
+        self.identity, self.host = f"identity of {account}", "sip.example.com"
         self.first_forms: dict[str, Assumption] = {}
         self.credentials: dict[str, FakeCredential] = {}
         self.points = CrashPoints()
@@ -157,7 +157,9 @@ class FakeProvider:
             "attachments",
             lambda: Done(
                 tuple(
-                    Attachment(trunk, f"trunk {trunk}", one) for trunk, one in self.trunks.items() if one and one in ids
+                    Attachment(trunk, f"trunk {trunk}", one, f"{trunk}.sip.example.com")
+                    for trunk, one in self.trunks.items()
+                    if one and one in ids
                 )
             ),
         )

@@ -169,7 +169,8 @@ class MemoryStore:
                 rotated_at=at,
                 written_at=self.now(),
                 ends_at=self._end(),
-                uri=credential.uri,
+                host=credential.host,
+                realm=credential.realm,
                 kept=over.kept,
             ),
         )

@@ -60,7 +60,7 @@ class VaultAuditStore:
         known = self.known_key()
         if known is None:
             self._kv.limit_versions("limit_versions", path, _VERSIONS)
-            drawn = "".join(self._randomness.choice(_HEX) for _ in range(64))
+            drawn = self._randomness.text(_HEX, 64)
             try:
                 self._kv.write("write_audit_key", path, {"key": drawn, "written_by": self._client.nonce()}, 0)
             except Conflict:  # another process has just done the same

@@ -3,12 +3,12 @@
 It uses hvac's adapter rather than its `Client`, which silently takes tokens and certificates from the environment.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import count
 from threading import Thread
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from hvac import exceptions as hvac_errors
@@ -24,6 +24,8 @@ from rotator.vault.tokens import NEW, Tokens
 from rotator.vault.transport import NOT_VAULT, Connection, VaultSession
 from rotator.vault.vault_time import VaultTime
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _ATTEMPTS = 6
 _PATIENCE = 5.0  # seconds after which no further attempt begins
 _FIRST_PAUSE = 0.1  # seconds; doubled each time
@@ -50,7 +52,7 @@ class VaultClient:
         self._clock = clock
         self._randomness = randomness
         self._meter = meter
-        self._writer, self._writes = "".join(randomness.choice(_CHARACTERS) for _ in range(20)), count(1)
+        self._writer, self._writes = randomness.text(_CHARACTERS, 20), count(1)
         self._tokens = Tokens(Authenticator(method), self, clock)
         self._time = VaultTime()
 
@@ -104,11 +106,23 @@ class VaultClient:
         with suppress(StoreError):  # then it ends by itself
             self._send(VaultRequest("revoke", "post", "auth/token/revoke-self"), token, {})
 
-    @property
-    def retry(self) -> Retrying:
-        """Retries a function for about five seconds after StoreUnavailable: `retry(function, *arguments)`."""
+    def retry(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Calls a function, again and again for about five seconds while it raises StoreUnavailable."""
         began = self._clock.monotonic()
+        try:
+            return function(*args, **kwargs)
+        except StoreUnavailable as error:
+            failures = [error]
 
+        def once_more() -> T:
+            if failures:
+                raise failures.pop()
+            return function(*args, **kwargs)
+
+        return self._retrying(began)(once_more)
+
+    def _retrying(self, began: float) -> Retrying:
+        # Only after a failure: what counts the attempts costs as much as a tenth of a request.
         def enough(state: RetryCallState) -> bool:
             return state.attempt_number >= _ATTEMPTS or self._clock.monotonic() - began > _PATIENCE
 

@@ -25,7 +25,15 @@ from rotator.core.waves import Wave
 from rotator.ports import StoreCorrupt
 
 _WRITER = "written_by"
-_CREDENTIAL = ("username", "password", "uri", "credential_id", "attempt_id", "rotated_at")  # of a consumer document
+_CREDENTIAL = (
+    "username",
+    "password",
+    "host",
+    "realm",
+    "credential_id",
+    "attempt_id",
+    "rotated_at",
+)  # what is published
 _OURS = frozenset((*_CREDENTIAL, "withdrawn_at", "moved_to"))  # the last two are instead of the others
 
 
@@ -147,7 +155,8 @@ def encode_consumer(credential: Credential, at: datetime | None, kept: Mapping[s
         **kept,
         "username": credential.username,
         "password": credential.password.reveal(),
-        "uri": credential.uri,
+        "host": credential.host,
+        "realm": credential.realm,
         "credential_id": credential.id,
         "attempt_id": credential.attempt,
         "rotated_at": at and _utc(at),
@@ -175,7 +184,8 @@ def decode_consumer(document: Mapping[str, Any], version: int) -> ConsumerDocume
         attempt=_text(document, "attempt_id"),
         rotated_at=_moment(_text(document, "rotated_at")),
         withdrawn=password is None and _text(document, "withdrawn_at") is not None,
-        uri=_text(document, "uri") or "",
+        host=_text(document, "host") or "",
+        realm=_text(document, "realm") or "",
         kept=_without(document, _OURS),
     )
 

@@ -162,13 +162,13 @@ class SimulatedEnvironment:
         by_api: dict[Any, dict[str, SimulatedAccount]] = {}
         for one in self.simulations:
             if one.account not in self.accounts:
-                token = Secret("".join(self._randomness.choice(_TOKEN_CHARACTERS) for _ in range(_TOKEN_LENGTH)))
+                token = Secret(self._randomness.text(_TOKEN_CHARACTERS, _TOKEN_LENGTH))
                 self.accounts[one.account] = SimulatedAccount(one.account, token, self._clock)
             by_api.setdefault(one.api, {})[one.account] = self.accounts[one.account]
         apis = {create: create(accounts.values(), self._clock) for create, accounts in by_api.items()}
         for one in self.simulations:
             for username in (name for target in one.targets for name in target.usernames):
-                password = generate(PasswordRules(), self._randomness.choice)
+                password = generate(PasswordRules(), self._randomness.text)
                 one.seed(apis[one.api], self.accounts[one.account], username, password)
         return tuple(apis.values())
 

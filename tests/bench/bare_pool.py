@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from threading import Event
 from typing import Any, Protocol
 
@@ -23,6 +23,8 @@ from hvac.adapters import JSONAdapter
 from requests.adapters import HTTPAdapter
 
 from rotator.daemon.clock import SystemClock
+from rotator.providers.http.deadline import Deadline
+from rotator.providers.http.transport import Network, trusted
 from rotator.vault.transport import Connection, VaultSession
 
 _PASSWORD = "Vbz!2025$SecureP"
@@ -77,8 +79,8 @@ class OwnConnections:
         vault = os.environ["BENCH_VAULT"]
         session = VaultSession(Connection(vault), SystemClock(Event()))
         self._adapter = JSONAdapter(base_uri=vault, token=os.environ["BENCH_ROOT"], session=session)
-        self._transport = httpx.HTTPTransport(limits=_LIMITS, trust_env=False)
-        self._headers = _headers()
+        self._transport = Network(trusted(None), Deadline(SystemClock(Event())), None)
+        self._headers, self._timeouts = _headers(), {"timeout": httpx.Timeout(10).as_dict()}
 
     def read(self, path: str) -> None:
         """See `Connections`."""
@@ -92,8 +94,10 @@ class OwnConnections:
     def send(self, method: str, path: str, body: Mapping[str, str] | None) -> None:
         """See `Connections`."""
         content = None if body is None else json.dumps(body).encode()
-        request = httpx.Request(method, os.environ["BENCH_VOBIZ"] + path, headers=self._headers, content=content)
-        json.loads(self._transport.handle_request(request).read())
+        url = os.environ["BENCH_VOBIZ"] + path
+        request = httpx.Request(method, url, headers=self._headers, content=content, extensions=self._timeouts)
+        with closing(self._transport.handle_request(request)) as response:
+            json.loads(response.read())
 
 
 def _headers() -> dict[str, str]:

@@ -61,7 +61,7 @@ class ApinizerHarness(EngineHarness):
         self.project, self.provider = project, project.provider
         passwords = FakeRandomness(99)
         for name in self.target.usernames:
-            project.api.add(PROJECT, name, generate(PasswordRules(), passwords.choice), [ORDERS, ALL], **FIELDS)
+            project.api.add(PROJECT, name, generate(PasswordRules(), passwords.text), [ORDERS, ALL], **FIELDS)
         project.api.add(PROJECT, "somebody-else", Secret("not-ours"))
 
     @property

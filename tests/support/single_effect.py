@@ -43,7 +43,7 @@ class AnsweringProvider:
     """Gives the same answer to every call, and keeps the calls with their arguments."""
 
     def __init__(self, answer: Answer[Any], capabilities: Capabilities) -> None:
-        self.capabilities, self.longest_call, self.identity = capabilities, timedelta(seconds=20), ""
+        self.capabilities, self.longest_call, self.identity, self.host = capabilities, timedelta(seconds=20), "", ""
         self.first_forms: dict[str, Assumption] = {}
         self.calls: list[tuple[Any, ...]] = []
         self._answer = answer

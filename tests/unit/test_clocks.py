@@ -1,13 +1,15 @@
-"""What is repeated beside a `with`: by the machine's clock on a thread, by the clock of tests when that is moved."""
+"""What is repeated beside a `with`, by the machine's clock and by that of tests; what is drawn by chance."""
 
+from collections import Counter
 from contextlib import ExitStack
 from datetime import timedelta
+from itertools import product
 from threading import Event, active_count
 from threading import enumerate as threads
 
 import pytest
 
-from rotator.daemon.clock import SystemClock
+from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.testing import FakeClock
 
 MOMENT, SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
@@ -116,3 +118,13 @@ def test_the_clock_of_tests_repeats_several_things_in_order_and_nothing_after_th
         clock.advance(2 * SECOND)
     clock.advance(9 * SECOND)
     assert order == ["two", "three", "two", "two"]
+
+
+def test_texts_of_the_machines_randomness_are_drawn_uniformly_among_all_of_their_length():
+    randomness, seen = SystemRandomness(), Counter[str]()
+    for _ in range(27 * 400):
+        seen[randomness.text("abc", 3)] += 1
+    assert seen.keys() == {"".join(text) for text in product("abc", repeat=3)}
+    assert sum((number - 400) ** 2 / 400 for number in seen.values()) < 77  # chi-square, 26 degrees, one in 10**6
+    assert randomness.text("abc", 0) == ""
+    assert len({randomness.text("0123456789abcdef", 64) for _ in range(100)}) == 100

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rotator.providers.sip import codec
 
 # Milliseconds on any machine; what was quadratic took 23 s for the first of these.
-SLOW = 0.5
+SLOW = 0.5  # seconds of CPU
 SIZE = 65_000
 TEXTS = {
     "a name without an end": "a" * SIZE,
@@ -27,27 +27,27 @@ TEXTS = {
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_parameters_take_a_time_that_grows_with_their_length_only(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     codec.parameters(text)
-    assert time.perf_counter() - began < SLOW
+    assert time.thread_time() - began < SLOW
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize("header", ["WWW-Authenticate: Digest ", "Via: SIP/2.0/UDP ", "X: ", ""])
 def test_a_message_of_64_kb_costs_milliseconds(text: str, header: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(codec.SipError, match="more than 8192 bytes"):
         codec.parse(f"SIP/2.0 401 x\r\n{header}{text}\r\n\r\n".encode())
-    assert time.perf_counter() - began < SLOW
+    assert time.thread_time() - began < SLOW
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_the_largest_message_that_is_read_costs_milliseconds(text: str) -> None:
     lines = [f"WWW-Authenticate: Digest {text[:1500]}" for _ in range(5)]
-    began = time.perf_counter()
+    began = time.thread_time()
     message = codec.parse("\r\n".join(["SIP/2.0 401 x", *lines, "", ""]).encode())
     codec.challenges(message, "www-authenticate")
-    assert time.perf_counter() - began < SLOW
+    assert time.thread_time() - began < SLOW
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_an_auth_id_that_cannot_stand_in_a_path_is_refused(auth_id):
 def test_create_sends_only_username_and_password_and_takes_id_and_realm(status):
     provider, network = vobiz(answers_in_turn(answer(status, trunk_json("new-id", "office1"))))
     staged = credential(None, "office1", attempt="a1")
-    assert provider.create(staged, "office") == Done(replace(staged, id="new-id", uri="MA_TEST.sip.vobiz.ai"))
+    assert provider.create(staged, "office") == Done(replace(staged, id="new-id", realm="MA_TEST.sip.vobiz.ai"))
     assert network.request_lines == [f"POST {CREDENTIALS}"]
     assert network.bodies == [{"username": "office1", "password": PASSWORD}]
     assert network.meter.outcomes == [("create", str(status))]
@@ -111,7 +111,7 @@ def test_create_is_sent_once_when_its_answer_is_lost():
 
 def test_a_realm_that_is_no_host_is_left_out():
     provider, _ = vobiz(answers_in_turn(answer(201, trunk_json("n", "office1", realm="a b\r\nc"))))
-    assert provider.create(credential(None, "office1"), "office").value.uri == ""
+    assert provider.create(credential(None, "office1"), "office").value.realm == ""
 
 
 def test_a_rejected_password_that_is_echoed_is_not_repeated():
@@ -138,7 +138,7 @@ def test_find_by_username_and_by_id(total):
     assert by_name == by_id
     assert (by_name[0].id, by_name[0].username, by_name[0].enabled) == ("id-2", "phone2", False)
     assert by_name[0].password is None
-    assert by_name[0].uri == "MA_TEST.sip.vobiz.ai"
+    assert by_name[0].realm == "MA_TEST.sip.vobiz.ai"
     assert network.request_lines == [LIST, LIST]
 
 
@@ -157,7 +157,7 @@ def test_find_takes_the_older_listing_without_realm_and_password():
         "updated_at": "",
     }
     provider, _ = vobiz(lambda _: listing(entry, total="total_count"))
-    assert provider.find(credential()).value[0].uri == ""
+    assert provider.find(credential()).value[0].realm == ""
 
 
 def answer_in_pages(objects, *, cut=100, total="total") -> Callable[[httpx.Request], httpx.Response]:
@@ -370,7 +370,7 @@ def test_a_single_get_that_fails_is_not_made_up_for_by_the_listing():
 
 def test_set_password_sends_only_the_password():
     provider, network = vobiz(answers_in_turn(answer(200, trunk_json())))
-    assert provider.set_password(credential()) == Done(credential(uri="MA_TEST.sip.vobiz.ai"))
+    assert provider.set_password(credential()) == Done(credential(realm="MA_TEST.sip.vobiz.ai"))
     assert network.request_lines == [f"PUT {ONE}"]
     assert network.bodies == [{"password": PASSWORD}]
     assert network.meter.outcomes == [("set_password", "200")]
@@ -557,7 +557,7 @@ def test_disable_that_is_refused_for_good_is_not_tried_with_the_password(status,
 
 def test_enable_puts_the_password_in_force_with_it():
     provider, network = vobiz(answers_in_turn(answer(200, trunk_json())))
-    assert provider.enable(credential(enabled=False)) == Done(credential(uri="MA_TEST.sip.vobiz.ai"))
+    assert provider.enable(credential(enabled=False)) == Done(credential(realm="MA_TEST.sip.vobiz.ai"))
     assert network.bodies == [{"enabled": True, "password": PASSWORD}]
 
 

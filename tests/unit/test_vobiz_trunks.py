@@ -13,7 +13,7 @@ from rotator.ports import CALL_TERMS, CallTerms
 
 TRUNKS = f"/api/v1/Account/{ACCOUNT}/trunks"
 LIST = f"GET {TRUNKS}?limit=100&offset=0"
-ONE, TWO = (Attachment(f"t-{number}", f"trunk office ({'t-'}{number})", "id-1") for number in (1, 2))
+ONE, TWO = (Attachment(f"t-{number}", f"trunk office ({'t-'}{number})", "id-1", "t.sip.vobiz.ai") for number in (1, 2))
 NEW = credential("id-9", "new")
 
 
@@ -77,6 +77,13 @@ def test_that_trunks_are_not_shown_is_believed_when_it_is_said_again_and_again(s
         assert len(network.request_lines) == asked
     assert network.clock.monotonic() - began == 15
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+@pytest.mark.parametrize("odd", [None, 7, "", "two words", "x.example.com/path", "-x.example.com", "x" * 300, "a..b"])
+def test_a_domain_that_is_no_host_name_is_not_dialled(odd):
+    provider, _ = vobiz(answers_in_turn(listing(trunk("t-1", trunk_domain=odd))))
+    (found,) = provider.attachments([credential("id-1")]).value
+    assert found.host == ""
 
 
 def test_one_such_answer_is_a_gateways_trouble():

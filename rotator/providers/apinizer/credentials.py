@@ -111,7 +111,7 @@ class ApinizerCredentials(CredentialKind):
         item = self._listing.entry(call, credential)
         if not isinstance(item, Done):
             return item
-        random_password = generate(_RANDOM, self._randomness.choice)
+        random_password = generate(_RANDOM, self._randomness.text)
         answer = self._update(call, "disable", item.value, random_password, enabled=False)
         return self._read_back(call, credential, enabled=False) if isinstance(answer, Done) else answer
 

@@ -79,6 +79,11 @@ class ApinizerOptions(AccountOptions):
         return (self.type, self.base_url)
 
     @property
+    def devices_host(self) -> str:
+        """See `AccountOptions`."""
+        return self.gateway_url or self.probe_url or ""
+
+    @property
     def identity(self) -> str:
         """See `AccountOptions`."""
         return self.project

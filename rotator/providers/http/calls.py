@@ -115,16 +115,20 @@ class HttpCall:
                 tries.append(again)
             return tries[-1]
 
-        retrying = Retrying(
+        with suppress(_Stopping):
+            first = [one_more()]
+            if _worth_repeating(request, first[0]):
+                self._retrying(request)(lambda: first.pop() if first else one_more())
+        return _conclusion(request, tries)
+
+    def _retrying(self, request: HttpRequest) -> Retrying:
+        return Retrying(
             retry=retry_if_result(lambda tried: _worth_repeating(request, tried)),
             wait=_wait,
             stop=lambda state: state.attempt_number >= _TRIES or state.upcoming_sleep >= self.left,
             sleep=self._sleep,
             retry_error_callback=lambda state: state.outcome,
         )
-        with suppress(_Stopping):
-            retrying(one_more)
-        return _conclusion(request, tries)
 
     def _in_turn(self, request: HttpRequest) -> Try:
         """Sends the request once when it is its turn. That wait is no part of the call's time."""

@@ -2,7 +2,9 @@
 
 import logging
 import ssl
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from queue import Empty, LifoQueue
 from typing import Any
 
 import httpcore
@@ -11,6 +13,8 @@ import httpx
 from rotator.fields.proxy import ProxySettings
 from rotator.providers.http.calls import LostTry
 from rotator.providers.http.deadline import BoundedBackend, Deadline
+
+_MOST = 100  # connections, all of them kept: as many as `daemon.workers` may need, and each new one is a TLS handshake
 
 # httpcore logs headers at DEBUG; httpx logs every URL at INFO if its client is used.
 for _name in ("httpx", "httpcore"):
@@ -28,15 +32,79 @@ class Network(httpx.HTTPTransport):
         super().__init__(verify=trust, trust_env=False)
         limits: dict[str, Any] = {
             "ssl_context": trust,
-            "max_connections": 100,
-            "max_keepalive_connections": 100,  # as many as `daemon.workers` may need: each new one is a TLS handshake
+            "max_connections": 1,
             "keepalive_expiry": 5.0,
             "network_backend": BoundedBackend(deadline),
         }
-        if proxy is None:
-            self._pool = httpcore.ConnectionPool(**limits)
-        else:
-            self._pool = httpcore.HTTPProxy(proxy.url, proxy_headers=[*proxy.headers().items()], **limits)
+
+        def connection() -> httpcore.ConnectionPool:
+            if proxy is None:
+                return httpcore.ConnectionPool(**limits)
+            return httpcore.HTTPProxy(proxy.url, proxy_headers=[*proxy.headers().items()], **limits)
+
+        self._pool.close()
+        self._pool = _Connections(connection)  # type: ignore[assignment]
+
+
+class _Connections:
+    """A pool of httpcore's pools, each with one connection; the one that was used last is used first.
+
+    For each request, a pool asks the system about every connection that it has, while all other threads wait.
+    """
+
+    def __init__(self, make: Callable[[], httpcore.ConnectionPool]) -> None:
+        self._make, self._closed = make, False
+        self._idle: LifoQueue[httpcore.ConnectionPool | None] = LifoQueue()
+        for _ in range(_MOST):
+            self._idle.put(None)
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        """Sends a request. Its connection goes back when the response is closed."""
+        try:
+            connection = self._idle.get(timeout=request.extensions["timeout"]["pool"]) or self._make()
+        except Empty:
+            raise httpcore.PoolTimeout from None
+        try:
+            response = connection.handle_request(request)
+        except BaseException:
+            self._give_back(connection)
+            raise
+        assert isinstance(response.stream, Iterable)  # noqa: S101 - not one of asyncio
+        stream = _LentStream(response.stream, response.close, lambda: self._give_back(connection))
+        return httpcore.Response(
+            response.status, headers=response.headers, content=stream, extensions=response.extensions
+        )
+
+    def _give_back(self, connection: httpcore.ConnectionPool) -> None:
+        if self._closed:
+            connection.close()
+        self._idle.put(connection)
+
+    def close(self) -> None:
+        """Closes the connections: those that are in use as soon as they are not."""
+        self._closed = True
+        for _ in range(self._idle.qsize()):
+            connection = self._idle.get()
+            if connection is not None:
+                connection.close()
+
+
+class _LentStream:
+    """The body of a response, whose connection goes back when it is closed."""
+
+    def __init__(self, stream: Iterable[bytes], close: Callable[[], None], give_back: Callable[[], None]) -> None:
+        self._stream, self._close, self._give_back = stream, close, give_back
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._stream)
+
+    def close(self) -> None:
+        """Gives the connection back, once."""
+        give_back, self._give_back = self._give_back, lambda: None
+        try:
+            self._close()
+        finally:
+            give_back()
 
 
 class ReadOnly(httpx.BaseTransport):

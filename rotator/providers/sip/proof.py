@@ -25,7 +25,7 @@ def by_register(
             credential.username,
             credential.password,
             clock=http.clock,
-            domain=domain or credential.uri or None,
+            domain=domain or credential.realm or None,
             timeout=min(_LONGEST, call.left),
             without_qop=without_qop,
         )

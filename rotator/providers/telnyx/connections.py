@@ -135,11 +135,11 @@ class TelnyxConnections(SipCredentialKind):
 
     def _credential(self, record: ConnectionRecord, account: str) -> Credential:
         return Credential(
-            account, record.username, record.id, record.password, uri=self._options.domain, enabled=record.active
+            account, record.username, record.id, record.password, host=self._options.devices_host, enabled=record.active
         )
 
     def _with_facts(self, credential: Credential, record: ConnectionRecord) -> Credential:
-        return replace(credential, uri=self._options.domain, enabled=record.active)
+        return replace(credential, host=self._options.devices_host, enabled=record.active)
 
     def _read_back(self, call: HttpCall, credential: Credential, lost: Failure | None) -> Answer[Credential]:
         """Reads the connection after an inconclusive answer: its password shows whether the request was carried out.

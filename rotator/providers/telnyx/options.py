@@ -36,11 +36,16 @@ class TelnyxBaseOptions(SipAccountOptions):
     api_key: AnySecret = Field(examples=["{env: TELNYX_API_KEY}"])
     """A reference to the account's API key, which begins with KEY; never the key itself."""
     domain: HostName = "sip.telnyx.com"
-    """The SIP domain in the consumer document and in the REGISTER that proves a password; default sip.telnyx.com. Other
-    regions have sip-eu, sip-ca and sip-au."""
+    """The SIP domain in the REGISTER that proves a password, and `host` in the consumer document unless that is set;
+    default sip.telnyx.com. Other regions have sip-eu, sip-ca and sip-au."""
     registrar: Registrar | None = None
     """Host and port of the SIP registrar that proves a new password by a REGISTER; default port 5061 of `domain` (5060
     without TLS). `off` trusts Telnyx's API instead: it shows the password that it made itself, and nothing tries it."""
+
+    @property
+    def devices_host(self) -> str:
+        """See `AccountOptions`."""
+        return self.host or self.domain
 
     @property
     def proving_registrar(self) -> HostPort | None:

@@ -218,7 +218,7 @@ class TelnyxTelephony(SipCredentialKind):
             record.username,
             record.id,
             record.password,
-            uri=self._options.domain,
+            host=self._options.devices_host,
             attempt=record.attempt,
             enabled=not record.ended(self._http.clock.now()),
         )
@@ -230,7 +230,7 @@ class TelnyxTelephony(SipCredentialKind):
             username=record.username,
             id=record.id,
             password=record.password or staged.password,
-            uri=self._options.domain,
+            host=self._options.devices_host,
             enabled=True,
         )
 

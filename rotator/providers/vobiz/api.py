@@ -43,7 +43,7 @@ class VobizRecord:
 
     def credential(self, account: str) -> Credential:
         """Returns the credential that it describes, without a password."""
-        return Credential(account, self.username, self.id, uri=self.realm, enabled=self.enabled)
+        return Credential(account, self.username, self.id, realm=self.realm, enabled=self.enabled)
 
 
 @dataclass(frozen=True, slots=True)

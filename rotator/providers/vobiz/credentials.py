@@ -167,7 +167,7 @@ class VobizCredentials(SipCredentialKind):
             return Unknown(f"the provider answered {reply.status} without the new credential")
         if not record.enabled:
             return Unknown("the provider created the credential disabled")
-        return Done(replace(staged, id=record.id, uri=record.realm, enabled=True))
+        return Done(replace(staged, id=record.id, realm=record.realm, enabled=True))
 
     def _put(self, call: HttpCall, verb: str, credential: Credential, body: Mapping[str, Any]) -> HttpReply | Failure:
         reply = call.send(HttpRequest(verb, "PUT", self._path(credential.id or ""), body=body))
@@ -235,7 +235,7 @@ class VobizCredentials(SipCredentialKind):
 def _with_facts(credential: Credential, answer: Answer[VobizRecord]) -> Answer[Credential]:
     if not isinstance(answer, Done):
         return answer
-    return Done(replace(credential, uri=answer.value.realm or credential.uri, enabled=True))
+    return Done(replace(credential, realm=answer.value.realm or credential.realm, enabled=True))
 
 
 def _after_password(answer: Answer[VobizRecord]) -> Answer[VobizRecord]:

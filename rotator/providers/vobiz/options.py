@@ -8,7 +8,7 @@ from pydantic import Field
 from rotator.core.model import Capabilities
 from rotator.core.passwords import LONGEST, PasswordRules
 from rotator.core.secret import Secret
-from rotator.fields.network import Url
+from rotator.fields.network import HostName, Url
 from rotator.fields.references import AnySecret
 from rotator.fields.text import UrlSegment
 from rotator.providers.http.calls import path
@@ -97,6 +97,9 @@ class VobizEndpointOptions(VobizBaseOptions):
 
     type: Literal["vobiz-endpoint"]
     """The provider: `vobiz-endpoint` for Endpoints."""
+    host: HostName = "registrar.vobiz.ai"
+    """The host that devices register at, for `host` in the consumer document; default registrar.vobiz.ai (Vobiz,
+    Changelog, 14 July 2026)."""
 
     @property
     def capabilities(self) -> Capabilities:

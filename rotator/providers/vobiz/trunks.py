@@ -5,6 +5,7 @@ Whether a trunk also lets in other credentials of the account is not settled: Vo
 """
 
 import logging
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from rotator.providers.vobiz.options import VobizBaseOptions
 _LOG = logging.getLogger("rotator.providers.vobiz")
 _NOT_SHOWN = (401, 403, 404, 405, 501)  # 401 also means another letter case; a key that is wrong fails elsewhere
 _LONGEST_NAME = 100
+_DOMAIN = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 # That trunks are not shown is believed after so many answers, so many seconds apart: one may be a gateway's trouble.
 _BELIEVED, _PAUSE = 6, 3.0
 NOT_SHOWN = "the account does not show its trunks: whether one of them names the credential is not known"
@@ -36,12 +38,13 @@ class TrunkRecord:
     id: str
     name: str
     credential: str  # empty: none
+    domain: str = ""  # where it lets in; empty: not shown, or no host name
 
     @property
     def attachment(self) -> Attachment:
         """What the engine knows of it."""
         label = f"trunk {self.name} ({self.id})" if self.name else f"trunk {self.id}"
-        return Attachment(self.id, label, self.credential)
+        return Attachment(self.id, label, self.credential, self.domain)
 
 
 class VobizTrunks:
@@ -132,7 +135,9 @@ def _entry(body: Any) -> ListedEntry[TrunkRecord]:
     credential = known.get("credential_uuid")
     readable = isinstance(body, dict) and (not credential or (isinstance(credential, str) and identity is not None))
     label = name if isinstance(name, str) and name.isprintable() and len(name) <= _LONGEST_NAME else ""
-    record = TrunkRecord(identity or "", label, credential or "") if readable else None
+    shown = known.get("trunk_domain")
+    domain = shown if isinstance(shown, str) and _DOMAIN.fullmatch(shown) else ""
+    record = TrunkRecord(identity or "", label, credential or "", domain) if readable else None
     return ListedEntry({"id": identity}, record)
 
 

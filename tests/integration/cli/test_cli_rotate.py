@@ -11,6 +11,7 @@ from openbao_server import TamperingProxy
 from polling import eventually
 
 from rotator.core.model import Claim
+from rotator_simulator.faults import fault_named
 
 
 def test_one_target_is_rotated_and_what_is_published_works(environment, run_command):
@@ -205,7 +206,8 @@ def test_what_another_process_does_meanwhile_is_waited_for_and_reported(environm
     environment.configure([OFFICE], daemon={"poll": "30s"})
     daemon = environment.start()
     eventually(lambda: environment.rotations("office") == 1, "the first rotation")
-    slow = environment.sandbox.faults.plan("latency", verb="create", times=1)
+    # Long enough for the second request to be written meanwhile, on a loaded machine too.
+    slow = environment.sandbox.faults.plan(fault_named("latency", seconds=4.0), verb="create", times=1)
     assert run_command("rotate", "office", "--no-wait").code == 0
     eventually(lambda: slow.fired, "the daemon is at the provider")
     printed = run_command("rotate", "office", "-o", "json")

@@ -5,8 +5,9 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from threading import Event, Thread
+from threading import Barrier, Event, Thread
 from typing import Self
 
 import pytest
@@ -16,11 +17,13 @@ from free_ports import free_port
 from hypothesis import given
 from hypothesis import strategies as st
 from long_runs import examples
+from polling import eventually
 from provider_fixtures import TOKEN, RecordingMeter, http_response, raw_server, read_request
 
 from rotator.core.answers import Retry, Unknown, Wait
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
+from rotator.providers.http import transport
 from rotator.providers.http.calls import HttpRequest
 from rotator.providers.http.client import CallTimeouts, Http, HttpOptions
 from rotator.providers.http.replies import HttpReply
@@ -158,6 +161,72 @@ def test_connections_are_used_again_and_a_closed_one_is_replaced():
         for _ in range(4):
             assert opened.send(CREATE) == HttpReply(200, {})
         assert len(accepted) == 2
+
+
+def test_the_connection_that_was_used_last_is_used_first_and_closing_closes_all():
+    together, asked, ended = Barrier(2), [], []
+
+    def behave(connection, _):
+        asked.append(0)
+        number = len(asked) - 1
+        while request := read_request(connection):
+            if b"/together" in request:
+                together.wait(5)
+            asked[number] += 1
+            connection.sendall(http_response("HTTP/1.1 200 OK", b"{}"))
+        ended.append(number)
+
+    with raw_server(behave) as (url, accepted), TimedHttp(url) as opened:
+        both = [Thread(target=opened.send, args=(HttpRequest("x", "GET", "/together"),)) for _ in range(2)]
+        for one in both:
+            one.start()
+        for one in both:
+            one.join()
+        for _ in range(5):
+            assert opened.send(GET) == HttpReply(200, {})
+        assert len(accepted) == 2
+        assert sorted(asked) == [1, 6]
+        opened.http.close()
+        eventually(lambda: sorted(ended) == [0, 1], "both closed")
+
+
+def test_a_connection_that_is_in_use_when_all_are_closed_is_closed_after_its_answer():
+    busy, go_on, ended = Event(), Event(), []
+
+    def behave(connection, _):
+        read_request(connection)
+        busy.set()
+        go_on.wait(5)
+        connection.sendall(http_response("HTTP/1.1 200 OK", b"{}"))
+        ended.append(read_request(connection))
+
+    with raw_server(behave) as (url, _), TimedHttp(url) as opened:
+        answers = []
+        slow = Thread(target=lambda: answers.append(opened.send(GET)))
+        slow.start()
+        assert busy.wait(5)
+        opened.http.close()
+        go_on.set()
+        slow.join()
+        assert answers == [HttpReply(200, {})]
+        eventually(lambda: ended == [b""], "closed")
+
+
+def test_there_are_no_more_connections_than_agreed_and_a_request_without_one_was_never_sent(monkeypatch):
+    monkeypatch.setattr(transport, "_MOST", 1)
+    busy = Event()
+
+    def behave(connection, stop):
+        read_request(connection)
+        busy.set()
+        stop.wait(5)
+
+    with raw_server(behave) as (url, accepted), TimedHttp(url, timeouts=replace(FAST, read=5, total=5)) as opened:
+        slow = Thread(target=opened.send, args=(CREATE,), daemon=True)
+        slow.start()
+        assert busy.wait(5)
+        lost = opened.http.try_once(GET, deadline=opened.http.clock.monotonic() + 5)
+        assert (lost.sent, len(accepted)) == (False, 1)
 
 
 def test_threads_have_deadlines_of_their_own():

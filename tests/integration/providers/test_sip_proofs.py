@@ -25,7 +25,7 @@ from rotator_simulator.registrar import RegistrarOptions
 from rotator_simulator.server import SimulatorServer
 
 TOKEN, PASSWORD = Secret("sandbox-token-1"), Secret("Vbz!2025$SecureP")
-PHONE = Credential("prod", "officephone01", "id-1", PASSWORD, uri="MA_DEMO.sip.vobiz.ai")
+PHONE = Credential("prod", "officephone01", "id-1", PASSWORD, realm="MA_DEMO.sip.vobiz.ai")
 ATTACKER = "sip:attacker@203.0.113.66:5060"
 CLOCK = SystemClock(Event())
 

@@ -56,7 +56,7 @@ def test_the_whole_life_of_a_credential_under_every_reading(readings):
         assert provider.find(staged()) == Done(())
         made = provider.create(staged(), "office").value
         assert made.username.startswith("gencred")
-        assert (made.attempt, made.uri, made.enabled) == (ATTEMPT, "sip.telnyx.com", True)
+        assert (made.attempt, made.host, made.enabled) == (ATTEMPT, "sip.telnyx.com", True)
         assert sandbox.record_of(made.id).extra["name"] == f"rotator/office/{ATTEMPT}"
         assert sandbox.record_of(made.id).extra["tag"] == f"rotator-{ATTEMPT}"
         assert provider.prove(made).value.tries_password

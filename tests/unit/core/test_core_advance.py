@@ -137,7 +137,7 @@ def test_the_strategy_of_an_attempt_is_fixed_by_what_it_stages(planned, predeces
 
 
 def test_what_the_provider_leaves_out_of_its_answer_is_known_from_staging():
-    staged = Credential("fake", "new", None, NEW.password, uri="sip:a", attempt="2", enabled=False)
+    staged = Credential("fake", "new", None, NEW.password, realm="sip:a", attempt="2", enabled=False)
     state = replace(opened(staged=staged, refused=True), failures=2, not_before=NOW, last_error="x")
     bare = advance.after_apply(state, Credential("fake", "", "id-new"), LATER)
     applied = replace(state.attempt, phase=Phase.APPLIED, applied_at=LATER, refused=False)
@@ -147,7 +147,7 @@ def test_what_the_provider_leaves_out_of_its_answer_is_known_from_staging():
         not_before=None,
         last_error="",
     )
-    told = Credential("fake", "made", "id-new", Secret("made"), uri="sip:b")
+    told = Credential("fake", "made", "id-new", Secret("made"), realm="sip:b")
     full = advance.after_apply(state, told, LATER)
     assert full.attempt.staged == replace(told, attempt="2", made_at=LATER)
 

@@ -1,7 +1,6 @@
 """Passwords: made under every set of rules that can be met, and nothing else; entropy against counting them all."""
 
 import math
-import random
 from itertools import product
 
 import pytest
@@ -12,8 +11,9 @@ from rotator.core import passwords
 from rotator.core.passwords import PasswordRules, generate, meets, problems
 from rotator.core.secret import Secret
 from rotator.settings import strength
+from rotator.testing import FakeRandomness
 
-DRAW = random.Random(7).choice
+DRAW = FakeRandomness(7).text
 ANYTHING = PasswordRules(lower=0, upper=0, digits=0, symbol=0, symbols="!@$^*_+", shortest=0)
 minima = st.integers(0, 3)
 rule_sets = st.builds(
@@ -126,5 +126,5 @@ def test_passwords_are_drawn_uniformly_among_those_that_meet_the_rules(monkeypat
 
 def test_every_character_is_offered_once():
     offered: list[str] = []
-    generate(PasswordRules(), lambda characters: offered.append(characters) or DRAW(characters))
+    generate(PasswordRules(), lambda characters, length: offered.append(characters) or DRAW(characters, length))
     assert {len(characters) for characters in offered} == {len(set(offered[0]))} == {26 + 26 + 10 + 7}

@@ -312,3 +312,18 @@ def test_what_a_late_call_points_to_an_older_credential_is_pointed_back():
     assert harness.state.published == published
     assert named(harness) == [published.id] * 2
     assert harness.published_works
+
+
+@pytest.mark.parametrize(
+    ("account_tells", "read"), [("", "main.sip.example.com"), ("sip.own.example", "sip.own.example")]
+)
+def test_devices_read_the_host_of_the_trunk_unless_the_configuration_names_one(account_tells, read):
+    harness = EngineHarness(REPLACE, ATTACHING)
+    harness.provider.host = account_tells
+    engine = harness.engine()
+    harness.until_rotated(engine)
+    assert harness.consumer.host == account_tells  # no trunk names it yet
+    harness.provider.trunks = {"main": harness.state.published.id}
+    harness.request(engine)
+    harness.until_rotated(engine)
+    assert harness.consumer.host == read

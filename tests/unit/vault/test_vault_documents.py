@@ -142,7 +142,9 @@ def test_no_content_of_a_field_leads_to_anything_but_a_state_or_a_clear_error(va
 
 
 def test_a_consumer_document_keeps_the_keys_that_people_added() -> None:
-    credential = model.Credential("acc", "user", "id", Secret("p"), uri="sip:u@example.org", attempt="a1")
+    credential = model.Credential(
+        "acc", "user", "id", Secret("p"), host="sip.example.org", realm="example.org", attempt="a1"
+    )
     before = decode_consumer({"note": "front door", "username": "old", "ttl": 3}, 3)
     written = encode_consumer(credential, AT, before.kept)
     assert written == {
@@ -150,14 +152,17 @@ def test_a_consumer_document_keeps_the_keys_that_people_added() -> None:
         "ttl": 3,
         "username": "user",
         "password": "p",
-        "uri": "sip:u@example.org",
+        "host": "sip.example.org",
+        "realm": "example.org",
         "credential_id": "id",
         "attempt_id": "a1",
         "rotated_at": "2026-01-05T12:00:00+00:00",
     }
     assert decode_consumer(written, 4).names(credential)
     kept = {"note": "front door", "ttl": 3}
-    read = ConsumerDocument(4, True, "user", Secret("p"), "id", "a1", AT, uri=credential.uri, kept=kept)
+    read = ConsumerDocument(
+        4, True, "user", Secret("p"), "id", "a1", AT, host="sip.example.org", realm="example.org", kept=kept
+    )
     assert decode_consumer(written, 4) == read
     assert "front door" not in repr(read)
 
