@@ -19,6 +19,7 @@ from rotator.core.evidence import AccountEvidence, Assumption
 from rotator.core.exchanges import ProviderExchange
 from rotator.core.model import Attachment, Capabilities, Credential, Proof, TargetState
 from rotator.core.pace import AccountPace, Moment
+from rotator.core.pauses import Pauses
 from rotator.core.processes import Processes
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
@@ -142,6 +143,10 @@ class Provider(Protocol):
         """Proves that the provider accepts the credential, and returns the evidence; `Retry(NOT_YET)` if not yet."""
         ...
 
+    def can_prove(self, credential: Credential) -> Answer[None]:
+        """Finds out, without a log-in, whether a proof would try the password. `Done` also if nobody can tell."""
+        ...
+
     def log_in(self, credential: Credential) -> Answer[Proof]:
         """Tries the password where devices log in, and nothing else. Called only if the proof tries the password.
 
@@ -259,6 +264,14 @@ class Store(PaceBook, Protocol):
 
     def write_wave(self, account: str, wave: Wave) -> None:
         """Writes an account's slots over the version before. Raises StoreError."""
+        ...
+
+    def read_pauses(self) -> Pauses:
+        """Reads what is paused; with a problem if the document was deleted or is not of our form. Raises StoreError."""
+        ...
+
+    def write_pauses(self, pauses: Pauses) -> None:
+        """Writes what is paused over the version before. Raises StoreError."""
         ...
 
     def read_evidence(self, account: str) -> AccountEvidence:

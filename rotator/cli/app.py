@@ -11,6 +11,7 @@ from rotator.cli.daemon_commands import register as daemon_commands
 from rotator.cli.embedded_commands import register as embedded_commands
 from rotator.cli.exits import MEANING, code_of
 from rotator.cli.memory_protection import protect_memory
+from rotator.cli.pause_commands import register as pause_commands
 from rotator.cli.printing import say
 from rotator.cli.report_commands import register as report_commands
 from rotator.cli.rotation_commands import register as rotation_commands
@@ -23,6 +24,7 @@ _GROUPS = (
     daemon_commands,
     rotation_commands,
     target_commands,
+    pause_commands,
     report_commands,
     check_commands,
     embedded_commands,

@@ -59,10 +59,11 @@ def status(
 
     \b
     Words for --state, of which one has to be true:
-      never_rotated, idle, rotating, failing, blocked, retired    the state in the table
+      never_rotated, idle, paused, rotating, failing, blocked,
+      retired                                                     the state in the table
       due, requested, open, held, retiring                        what goes on
-      overdue, age_limit_near, over_age_limit, first_rotation_late, devices_out, refused,
-      keeps_failing, attempt_stays_open, retirement_overdue, ended_still_accepted, unverified,
+      overdue, age_limit_near, over_age_limit, first_rotation_late, paused_long, devices_out,
+      refused, keeps_failing, attempt_stays_open, retirement_overdue, ended_still_accepted, unverified,
       in_the_future                                               what alerts tell of
       orphan                                                      left of removed targets
 

@@ -28,6 +28,7 @@ class Result(Enum):
     UNDONE = "undone"
     REQUESTED = "requested"  # only written: the daemon carries it out
     FAILED = "failed"
+    PAUSED = "paused"  # a pause or a blackout holds it: nothing was asked for
     WAITING = "waiting"  # for something that takes longer than a person watches
     INTERRUPTED = "interrupted"  # Ctrl-C
     VAULT = "vault"  # Vault could not be asked

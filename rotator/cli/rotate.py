@@ -18,7 +18,9 @@ from rotator.cli.registration import Registration
 from rotator.cli.request_runner import PendingRequest, RequestRunner, Result, RotationReport
 from rotator.cli.rotation_results import exit_code, print_results
 from rotator.core.bell import Ringing
+from rotator.core.clocks import Clocks
 from rotator.core.facts import Facts
+from rotator.core.freezes import freezes, frozen_hold, passes
 from rotator.core.holds import foreign_document_hold
 from rotator.core.model import Purpose, Request, Target, TargetState
 from rotator.core.undo import UndoImpossible, undo_candidate
@@ -40,6 +42,7 @@ class RotateOptions:
     why: Why
     compromised: bool = False
     take_over: bool = False
+    despite_pause: bool = False
     how: HowToAct = HowToAct()
 
 
@@ -66,6 +69,7 @@ def rotate_now(config: Path, options: RotateOptions, output: Output) -> Exit:
             context.composition.clock.now(),
             compromised=options.compromised,
             take_over=options.take_over,
+            despite_pause=options.despite_pause,
             stated=options.why.stated,
         )
         return Acting(context, display, watched, request, options.how).act(targets, output)
@@ -120,7 +124,9 @@ class Acting:
 
     def act(self, targets: Sequence[Target], output: Output) -> Exit:
         """Has the request carried out, prints how that ended, and returns the exit code. Raises StoreError."""
-        reports = self._carry_out(targets) if self._how.wait else self._leave(targets)
+        refused = self._refused(targets)
+        free = [target for target in targets if target.name not in refused]
+        reports = [*refused.values(), *(self._carry_out(free) if self._how.wait else self._leave(free))]
         by_name = {report.target.name: report for report in reports}
         reports = [by_name[target.name] for target in targets]
         print_results(reports, self._context.composition.clock.now(), output)
@@ -128,6 +134,20 @@ class Acting:
         if code is Exit.STOPPED:
             say(self._about_the_stop(reports))
         return code
+
+    def _refused(self, targets: Sequence[Target]) -> dict[str, RotationReport]:
+        """Returns the targets that are not asked, since a pause or a blackout would hold the request."""
+        if passes(self._request):
+            return {}
+        pauses, clock = self._context.components.pauses.fresh(), self._context.composition.clock
+        now = clock.now()
+        clocks = Clocks(now, self._context.components.store.now() or now)
+        held = ((target, freezes(target, pauses, clocks).of_rotations) for target in targets)
+        return {
+            target.name: RotationReport(target, Result.PAUSED, frozen_hold(target.name, freeze).message)
+            for target, freeze in held
+            if freeze is not None
+        }
 
     def _leave(self, targets: Sequence[Target]) -> list[RotationReport]:
         """Leaves the requests to the daemon."""

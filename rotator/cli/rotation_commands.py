@@ -53,6 +53,12 @@ def rotate(
         bool,
         typer.Option("--take-over", help="Overwrite a consumer document that somebody else wrote."),
     ] = False,
+    despite_pause: Annotated[
+        bool,
+        typer.Option(
+            "--despite-pause", help="Rotate what is paused, or in a blackout, as well. --compromised always does."
+        ),
+    ] = False,
     no_wait: NoWaitOption = False,
     here: HereOption = False,
     output: OutputOption = Output.TABLE,
@@ -75,7 +81,7 @@ def rotate(
     \b
     Exit codes:
       0    every target was rotated, or requested with --no-wait
-      1    a target was not rotated; the output says what happens next
+      1    a target was not rotated, or is paused; the output says what happens next
       2    wrong usage, an unknown target, or an invalid configuration
       3    Vault is unusable
       130  stopped by Ctrl-C; the requests stay in Vault
@@ -92,7 +98,14 @@ def rotate(
     from rotator.cli.rotate import HowToAct, RotateOptions, rotate_now  # noqa: PLC0415 - takes a second
 
     how = HowToAct(wait=not no_wait, here=here)
-    wanted = RotateOptions(choice, Why(reason, by, ticket), compromised=compromised, take_over=take_over, how=how)
+    wanted = RotateOptions(
+        choice,
+        Why(reason, by, ticket),
+        compromised=compromised,
+        take_over=take_over,
+        despite_pause=despite_pause,
+        how=how,
+    )
     raise typer.Exit(rotate_now(config, wanted, output))
 
 

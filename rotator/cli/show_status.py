@@ -11,6 +11,7 @@ from rotator import __version__
 from rotator.cli.choosing import select_targets
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
+from rotator.cli.moments import moment_of
 from rotator.cli.options import Choice, Output
 from rotator.cli.printing import print_json
 from rotator.cli.progress import screen, show_progress
@@ -18,7 +19,6 @@ from rotator.cli.status_table import print_status, screenful
 from rotator.core.decide import decide
 from rotator.core.holding import Hold
 from rotator.core.model import Target, TargetState
-from rotator.fields.times import duration
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.status import StatusPage, Surroundings, status_document, summary
 from rotator.observe.status_query import StatusQuery, StatusQueryError, checked_states
@@ -72,7 +72,7 @@ def _query(options: StatusOptions, context: CommandContext) -> StatusQuery:
         states = checked_states(options.states)
     except StatusQueryError as error:
         raise CommandError(str(error), Exit.USAGE) from None
-    due = None if options.due_before is None else due_before(options.due_before, context.composition.clock.now())
+    due = None if options.due_before is None else moment_of(options.due_before, context.composition.clock.now())
     return StatusQuery(states=states, accounts=options.accounts, due_before=due)
 
 
@@ -84,26 +84,6 @@ def order_of(word: str | None) -> Order | None:
         return Order(word)
     except ValueError:
         raise CommandError(f"cannot sort by {word!r}: use {', '.join(Order)}", Exit.USAGE) from None
-
-
-def due_before(text: str, now: datetime) -> datetime:
-    """Reads a day (its beginning), a moment, both in local time unless they say otherwise, or a time from now.
-
-    Raises:
-        CommandError: it is none of these.
-    """
-    try:
-        return now + duration(text)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise CommandError(
-            f"{text!r} is neither a day (2026-01-31), nor a moment (2026-01-31T12:00), nor a time from now (7d)",
-            Exit.USAGE,
-        ) from None
-    return moment if moment.tzinfo is not None else moment.astimezone()
 
 
 class _Reading:
@@ -123,7 +103,7 @@ class _Reading:
             facts = self._context.components.engine.facts(target)
             self._fleet.update(target, facts.state)
             decision = decide(facts)
-            self._fleet.held(target.name, decision if isinstance(decision, Hold) else None)
+            self._fleet.held(target.name, decision if isinstance(decision, Hold) else None, facts.freezes)
             advance()
 
         self._context.read_each(read, self.targets)
@@ -148,6 +128,7 @@ class _Reading:
             components.capabilities,
             {name: found.hold for name, found in seen.items() if found.hold is not None},
             vault_now=components.store.now(),
+            pauses=components.pauses.known,
         )
         shown = rows[:limit]
         named = seen.keys() if self._query.asks_for_orphans else {target.name for target in shown}

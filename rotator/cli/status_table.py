@@ -160,6 +160,7 @@ def _remarks(row: Json, now: datetime, *, everything: bool) -> list[str]:
         remarks.append(f"{row['claim']['holder']} is working on it")
     if row["state"] == "blocked":
         remarks.append(f"blocked: {row['waiting']['message']}")
+    remarks += [pause["why"] for pause in row["pauses"]]
     if row["last_error"] is not None:
         remarks.append(f"{row['last_error']} ({_failures(row)}{_again(row, now)})")
     if row["verification"] is not None and (everything or not row["verification"]["accepted"]):

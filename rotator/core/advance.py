@@ -21,7 +21,7 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
         due = first_due(policy.window, now, fraction)
     else:
         made = state.published.made_at if state.published else None
-        due = next_due(policy.schedule, policy.window, last, fraction, made)
+        due = max(next_due(policy.schedule, policy.window, last, fraction, made), now)
     drawn = replace(state, next_rotation=due, scheduled_by=target.schedule_key, path=state.path or target.path)
     drawn = replace(drawn, first_seen=state.first_seen or now)
     return with_periods(drawn, policy)
@@ -78,6 +78,7 @@ def after_stage(state: TargetState, plan: Stage, attempt_id: str, credential: Cr
         reason=request.reason,
         compromised=request.compromised,
         take_over=request.take_over,
+        despite_pause=request.despite_pause,
         stated=request.stated,
     )
     return replace(state, attempt=attempt, request=None)

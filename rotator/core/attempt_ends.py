@@ -96,7 +96,16 @@ def _renewed(state: TargetState, now: datetime) -> Request | None:
     if attempt.purpose is Purpose.UNDO or attempt.requested_by == SCHEDULED_BY:
         return state.request
     by, reason, stated = attempt.requested_by, attempt.reason, attempt.stated
-    again = Request(attempt.purpose, by, reason, now, attempt.compromised, attempt.take_over, stated)
+    again = Request(
+        attempt.purpose,
+        by,
+        reason,
+        now,
+        compromised=attempt.compromised,
+        take_over=attempt.take_over,
+        despite_pause=attempt.despite_pause,
+        stated=stated,
+    )
     return again if state.request is None else join_requests(again, state.request)
 
 

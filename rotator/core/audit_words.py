@@ -68,6 +68,11 @@ class AuditVerb(_DescribedWord):
     )
     REQUEST_ROTATION = "request_rotation", "Somebody asked for a rotation; the request is in the state document."
     REQUEST_UNDO = "request_undo", "Somebody asked for an undo; the request is in the state document."
+    PAUSE = (
+        "pause",
+        "Somebody paused what rotator changes by schedule: `scope`, until `until`; `holds` says what is held.",
+    )
+    RESUME = "resume", "Somebody ended the pause of `scope` before its time."
     REQUEST_RETIREMENT = "request_retirement", "Somebody ended a target: what it published is withdrawn, then retired."
     GIVE_UP = (
         "give_up",

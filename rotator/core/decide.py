@@ -57,7 +57,8 @@ def _next_change(facts: Facts, holds: Iterable[Hold]) -> datetime | None:
     shared += [moment for ended in state.ended for moment in due_times(facts, ended)]
     asked = [usage.moments(facts.target.policy, entry) for entry in state.ledger]
     shared += [again for again, _ in asked]
-    by_both = [state.next_rotation, *(former.until for former in state.former_paths)]
+    by_both: list[datetime | None] = [freeze.until for freeze in facts.freezes.in_force]
+    by_both += [state.next_rotation, *(former.until for former in state.former_paths)]
     by_both += [moment for entry in state.ledger for moment in (entry.disable_at, entry.ends_at)]
     by_both += [ends for _, ends in asked]
     later = [
@@ -91,12 +92,19 @@ def claimed_elsewhere(facts: Facts) -> Hold | None:
 
 
 def draw_due_time(facts: Facts) -> Decision | None:
-    """Draws the time of the next rotation once; again only if the schedule changed."""
+    """Draws the time of the next rotation once; again only if the schedule changed, or after a freeze."""
     state = facts.state
     changed = state.scheduled_by != facts.target.schedule_key
-    if state.next_rotation is not None and not changed:
+    if state.next_rotation is not None and not changed and not _came_due_under_a_freeze(facts, state.next_rotation):
         return None
     return canary_hold(facts) or DrawDueTime()
+
+
+def _came_due_under_a_freeze(facts: Facts, due: datetime) -> bool:
+    """True once a pause or a blackout has ended: what came due meanwhile is spread, and not due all at once."""
+    frozen = facts.freezes
+    waits = facts.state.attempt is None and frozen.of_rotations is None
+    return waits and frozen.thawed_at is not None and due < frozen.thawed_at
 
 
 def end(facts: Facts) -> Hold:

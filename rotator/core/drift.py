@@ -39,6 +39,10 @@ def verify(facts: Facts) -> Decision | None:
 
 def _repair(facts: Facts, last: Verification) -> Action | Hold:
     name = facts.target.name
+    frozen = facts.freezes.of_rotations
+    if frozen is not None:
+        passes = f"; nothing is repaired: {frozen.words}; or at once: rotator rotate {name} --despite-pause"
+        return replace(refused_hold(facts, last, passes), until=None)
     if last.repaired:
         return refused_hold(facts, last, f"; it was rotated once because of that: rotator rotate {name}")
     if last.listed is None:

@@ -8,6 +8,7 @@ from rotator.core.canaries import CanaryVerdict
 from rotator.core.circuit import ProviderVerb
 from rotator.core.clocks import Clocks
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.freezes import Freezes
 from rotator.core.model import Capabilities, Credential, LedgerEntry, Target, TargetState, is_same_name
 from rotator.core.strategy_evidence import StrategyEvidence
 
@@ -47,6 +48,7 @@ class Facts:
     other_documents: Mapping[str, ConsumerDocument] = field(default_factory=dict)  # at paths that the target leaves
     canary: CanaryVerdict | None = None  # of a target that was never rotated; None: no canary goes before it
     evidence: StrategyEvidence | None = None  # of the target's strategy at its account; None: not asked for
+    freezes: Freezes = field(default_factory=Freezes)  # what holds changes now
     former_name: str = ""  # a target that is not configured any more, whose state names this target's path
     # What time alone triggers is due by `clocks.earliest`; a period begins at `clocks.latest`.
     clocks: Clocks = field(init=False)  # both, made once: nearly every check asks for them

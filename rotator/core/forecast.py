@@ -24,7 +24,7 @@ from rotator.core.forecast_events import (
 )
 from rotator.core.holding import Hold
 from rotator.core.holds import evidence_in_words
-from rotator.core.model import Credential, Purpose, Strategy, Target, TargetState
+from rotator.core.model import Credential, Cutoff, Purpose, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 from rotator.core.strategy_evidence import Standing
 from rotator.core.usage_rules import Sighting
@@ -183,11 +183,13 @@ class _PaperRun:
             case do.LiftEnd():
                 self._step(f"tell {account} not to end {entry.label}", "devices still need it")
                 self._move(ledger.after_lift(state, entry))
+            case do.Disable() if entry.compromised and ledger.is_overwritten_first(entry, facts.capabilities[account]):
+                self._move(ledger.after_new_password(state, entry, Secret(""), Cutoff.OVERWRITE))
             case do.Disable():
                 self._step(f"disable {entry.label}", why_disabled(facts, entry))
                 self._move_capped(ledger.after_disable(state, entry, now))
             case do.Overwrite():
-                self._step(f"set a random password for {entry.label}", "it was not disabled, or is still accepted")
+                self._step(f"give {entry.label} a random password", "it was not disabled, or is still accepted")
                 self._move_capped(ledger.after_overwrite(state, entry, now))
             case do.Delete():
                 self._step(last_step(entry, deletes=True), "its quarantine has ended")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from rotator.core.blackouts import Extent, end_after
 from rotator.core.facts import Facts
 from rotator.core.model import Ending, LedgerEntry, Target
 from rotator.core.schedule import Cron, first_due, next_due
@@ -29,10 +30,10 @@ def later_events(facts: Facts, *, drawn_anew: bool, verified_from: datetime | No
         can = facts.capabilities.get(entry.credential.account)
         comes = entry.stays_enabled or (entry.ending is not Ending.FORGET and not entry.cut_off)
         if comes and can is not None and can.disables:
-            at = max(entry.disable_at, entry.not_before or entry.disable_at, facts.now)
-            until = usage_ends_at(facts, entry)
+            at = _thawed(facts, max(entry.disable_at, entry.not_before or entry.disable_at, facts.now), retires=True)
+            until = _latest(at, usage_ends_at(facts, entry))
             yield ForecastEvent(at, f"disable {entry.label}", why_disabled(facts, entry), until)
-        at = max(entry.ends_at, entry.not_before or entry.ends_at, facts.now)
+        at = _thawed(facts, max(entry.ends_at, entry.not_before or entry.ends_at, facts.now), retires=True)
         what = last_step(entry, deletes=entry.ending is Ending.DELETE)
         yield ForecastEvent(at, what, entry.note or "its quarantine ends")
     for former in facts.state.former_paths:
@@ -72,6 +73,10 @@ def why_disabled(facts: Facts, entry: LedgerEntry) -> str:
     return f"its overlap ends{users}" + ("; this cannot be undone at this provider" if for_good else "")
 
 
+def _latest(at: datetime, until: datetime | None) -> datetime | None:
+    return max(at, until) if until is not None else None
+
+
 def usage_ends_at(facts: Facts, entry: LedgerEntry) -> datetime | None:
     """Returns when a replaced credential is disabled at the latest, if devices that use it may delay that."""
     rules = rules_for(facts.target.policy, entry)
@@ -104,7 +109,7 @@ def _next_rotation(facts: Facts, due: datetime, *, drawn_anew: bool) -> Forecast
     if not drawn_anew:
         if due <= now and policy.window is not None:
             due = policy.window.next_opening(now)
-        return ForecastEvent(max(due, now), what, why)
+        return _after_freezes(facts, ForecastEvent(max(due, now), what, why))
     last, made = state.last_rotation, state.published.made_at if state.published else None
     earliest, latest = (
         first_due(policy.window, now, fraction)
@@ -113,7 +118,25 @@ def _next_rotation(facts: Facts, due: datetime, *, drawn_anew: bool) -> Forecast
         for fraction in (0.0, LARGEST_FRACTION)
     )
     earliest, latest = min(earliest, latest), max(earliest, latest)
-    return ForecastEvent(earliest, what, why, latest if latest > earliest else None)
+    return _after_freezes(facts, ForecastEvent(earliest, what, why, latest if latest > earliest else None))
+
+
+def _after_freezes(facts: Facts, event: ForecastEvent) -> ForecastEvent:
+    """Returns a rotation that waits for the end of the pauses and blackouts in which it falls due."""
+    earliest, latest = _thawed(facts, event.at), _thawed(facts, event.until or event.at)
+    if (earliest, latest) == (event.at, event.until or event.at):
+        return event
+    why = f"{event.why}; held by a pause or a blackout, and spread after it"
+    return ForecastEvent(earliest, event.what, why, latest if latest > earliest else None)
+
+
+def _thawed(facts: Facts, at: datetime, *, retires: bool = False) -> datetime:
+    """Returns when what is due at `at` may begin, as far as the pauses and blackouts are known now."""
+    frozen = facts.freezes.of_retirements if retires else facts.freezes.of_rotations
+    if frozen is not None:
+        at = max(at, frozen.until)
+    blackouts = facts.target.policy.blackouts
+    return end_after((each for each in blackouts if not retires or each.extent is Extent.CHANGES), at)
 
 
 def _why_then(target: Target) -> str:

@@ -79,12 +79,21 @@ class HoldReason(Enum):
     # This minute's maximum was reached.
     RETIREMENTS_CAPPED = "retirements capped", HoldEnd.SOON
     IDLE_IN_OVERLAP = "idle credential still in its overlap", HoldEnd.LATER
+    # By a person; a request may say that it passes.
+    PAUSED = "paused", HoldEnd.LATER
+    # By the policy's calendar, likewise.
+    BLACKOUT = "blackout", HoldEnd.LATER
     # Something is due by only one of this machine's clock and Vault's.
     CLOCKS_DIFFER = "clocks differ", HoldEnd.BY_SOMEBODY
     OUTSIDE_WINDOW = "outside the window", HoldEnd.LATER
     # By a person; it stays so until somebody asks.
     RETIRED = "retired", HoldEnd.LATER
     NOT_DUE = "not due", HoldEnd.LATER
+
+    @property
+    def is_freeze(self) -> bool:
+        """True for a pause and for a blackout."""
+        return self in (HoldReason.PAUSED, HoldReason.BLACKOUT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,18 @@ from datetime import datetime, timedelta
 
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import is_same_credential
-from rotator.core.model import Attempt, Credential, Cutoff, Ending, LedgerEntry, Policy, Strategy, Target, TargetState
+from rotator.core.model import (
+    Attempt,
+    Capabilities,
+    Credential,
+    Cutoff,
+    Ending,
+    LedgerEntry,
+    Policy,
+    Strategy,
+    Target,
+    TargetState,
+)
 from rotator.core.origin import Origin
 from rotator.core.secret import Secret
 
@@ -150,12 +161,20 @@ def after_disable(state: TargetState, entry: LedgerEntry, now: datetime) -> Targ
 
 
 def after_overwrite(state: TargetState, entry: LedgerEntry, now: datetime) -> TargetState:
-    """Records that a replaced credential has a random password. One that stays at the provider is disabled later."""
+    """Records that a replaced credential has a random password. One that stays at the provider is disabled next."""
     ended = replace(entry, overwritten_at=now, failures=0, not_before=None, note="")
-    if ended.stays_enabled:
-        ended = replace(ended, not_before=now + DISABLED_AGAIN)
     counts = replace(state.counts, overwritten=state.counts.overwritten + 1)
     return replace(state, ledger=swap(state.ledger, entry, ended), counts=counts, claim=None)
+
+
+def is_overwritten_first(entry: LedgerEntry, can: Capabilities) -> bool:
+    """True if a random password comes before disabling, or in its place.
+
+    So does a leaked standing credential end, which is never deleted: a provider may say that it is disabled, and ignore
+    that.
+    """
+    leaked = entry.compromised and entry.ending is Ending.STAND_BY and not entry.cut_off
+    return not can.disables or (leaked and can.sets_password)
 
 
 def after_new_password(
@@ -172,7 +191,7 @@ def after_new_password(
 
 
 def after_no_cutoff(state: TargetState, entry: LedgerEntry, note: str) -> TargetState:
-    """Records that nothing but deleting a compromised credential is left, even a standing one of `alternating`."""
+    """Records that nothing but deleting is left: of a compromised credential even a standing one of `alternating`."""
     left = replace(entry, cutoff=Cutoff.NONE, ending=Ending.DELETE, note=note)
     return replace(state, ledger=swap(state.ledger, entry, left))
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from rotator.core.age_limit import AgeLimit
+from rotator.core.blackouts import Blackout
 from rotator.core.origin import Origin
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Schedule, Window
@@ -91,6 +92,7 @@ class Policy:
     password: PasswordRules
     verify: timedelta | None = None  # how often what is published is proved between rotations; None: never
     first: FirstRotations = FirstRotations()
+    blackouts: tuple[Blackout, ...] = ()
     usage: UsageRules | None = None  # None: an overlap ends by the clock alone
     age_limit: AgeLimit | None = None  # None: passwords may become as old as the schedule lets them
 
@@ -180,6 +182,7 @@ class Attempt:
     reason: str
     compromised: bool = False
     take_over: bool = False  # overwrite a consumer document that somebody else wrote
+    despite_pause: bool = False  # the request passed a pause or a blackout
     uncertain: bool = False  # the answer to a call was lost: the provider may have the password
     refused: bool = False  # the provider definitely refuses this password: discard it once that is safe
     put_back: bool = False  # devices are out, and it was not accepted in time: what was in force before is put back
@@ -310,6 +313,7 @@ class Request:
     at: datetime
     compromised: bool = False
     take_over: bool = False
+    despite_pause: bool = False  # neither a pause nor a blackout holds it
     stated: str = ""  # see `Origin`
 
     @property

@@ -49,6 +49,9 @@ def _waits(facts: Facts, former: FormerPath) -> Hold | None:
 def _leave(facts: Facts, former: FormerPath) -> Decision | None:
     document, published = facts.document_at(former.path), facts.state.published
     is_known = any(document.concerns(credential) for credential in _known(facts.state))
+    frozen = facts.freezes.of_retirements
+    if former.until <= facts.clocks.earliest and frozen is not None and former.moved_to:
+        return Hold(frozen.reason, f"{frozen.words}; {former.path} is not withdrawn meanwhile")
     if former.until <= facts.clocks.earliest:
         return Withdraw(former, leaves_it=document.exists and not document.withdrawn and not is_known)
     open_attempt = facts.state.attempt is not None  # its credential may be there already; it is not published yet

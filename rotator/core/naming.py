@@ -47,9 +47,9 @@ def extreme_usernames(stem: str) -> tuple[str, str]:
     return stem + _ALPHABET[0] * _SUFFIX, stem + _ALPHABET[-1] * _SUFFIX
 
 
-def scratch_username(choice: Callable[[str], str]) -> str:
+def scratch_username(draw: Callable[[str, int], str]) -> str:
     """Returns a username for a credential of `rotator check-provider`, which a person recognises in a listing."""
-    return _SCRATCH + "".join(choice(_ALPHABET) for _ in range(_SUFFIX))
+    return _SCRATCH + draw(_ALPHABET, _SUFFIX)
 
 
 def is_scratch(username: str) -> bool:

@@ -56,6 +56,7 @@ def _join_attempt(attempt: Attempt, request: Request) -> Attempt:
         stated=request.stated,
         compromised=attempt.compromised or request.compromised,
         take_over=attempt.take_over or request.take_over,
+        despite_pause=attempt.despite_pause or request.despite_pause,
     )
 
 
@@ -67,4 +68,5 @@ def join_requests(waiting: Request | None, request: Request) -> Request:
         request,
         compromised=waiting.compromised or request.compromised,
         take_over=waiting.take_over or request.take_over,
+        despite_pause=waiting.despite_pause or request.despite_pause,
     )

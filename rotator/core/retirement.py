@@ -30,6 +30,7 @@ def retire(facts: Facts) -> Decision | None:
         return None if is_taken_over(facts, foreign) else foreign  # the take-over says itself what it waits for
     declined: Hold | None = None
     changed: Hold | None = None
+    frozen = facts.freezes.of_retirements
     for entry in facts.state.ledger:
         if entry.ending is not Ending.FORGET and has_other_identity(facts, entry.credential):
             changed = changed or identity_hold(facts, entry.credential)
@@ -39,6 +40,8 @@ def retire(facts: Facts) -> Decision | None:
             declined = declined or clocks_hold(facts, entry.ends_at if entry.cut_off else entry.disable_at)
         elif not _is_urgent(action) and _is_shut(facts, entry.credential.account, action):
             continue
+        elif not _is_urgent(action) and frozen is not None and not isinstance(action, Forget):
+            declined = Hold(frozen.reason, f"{frozen.words}; {entry.label} is not retired meanwhile")
         elif not _is_urgent(action) and facts.retirements_left <= 0:
             declined = Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
         else:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from rotator.core.actions import Decision, Drop, LookUp, Stage
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, is_same_credential, ledger_entry_of, lookup_key
+from rotator.core.freezes import frozen_hold, passes
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import (
     backoff_hold,
@@ -40,8 +41,8 @@ def stage(facts: Facts) -> Decision | None:
     if facts.state.attempt is not None:
         return None
     request = facts.state.request or _due(facts)
-    hold = ending_document_hold(facts) or _account_hold(facts, request) or _unproved_hold(facts, request)
-    hold = hold or backoff_hold(facts)
+    hold = ending_document_hold(facts) or _frozen_hold(facts, request)
+    hold = hold or _account_hold(facts, request) or _unproved_hold(facts, request) or backoff_hold(facts)
     if hold is not None:
         return hold
     foreign = foreign_document_hold(facts)
@@ -56,6 +57,14 @@ def stage(facts: Facts) -> Decision | None:
     hold = None if is_refused(facts.state) else evidence_hold(facts, request)
     hold = hold or _idle_hold(facts, request) or _window_hold(facts)
     return hold or _ROTATE[facts.target.strategy](facts, request)
+
+
+def _frozen_hold(facts: Facts, request: Request | None) -> Hold | None:
+    """Holds while a pause or a blackout lasts, whether or not anything is due: that is what people ask for first."""
+    freeze = facts.freezes.of_rotations
+    if freeze is None or (request is not None and passes(request)):
+        return None
+    return frozen_hold(facts.target.name, freeze)
 
 
 def _account_hold(facts: Facts, request: Request | None) -> Hold | None:

@@ -59,6 +59,7 @@ class BellWatch:
 
     def _hear(self, components: Components) -> None:
         bell, heard = components.store.read_bell(), self._heard
+        components.pauses.follow(rung=bell.number != heard)
         for urgency, kinds in _URGENCIES.items():
             names = bell.rung_since(heard or 0, kinds, but_by=self._holder)
             self._scheduler.look_now(sorted(names), urgency)

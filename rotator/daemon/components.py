@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from rotator.core.model import Capabilities, Target
 from rotator.core.waves import with_canaries
-from rotator.engine import Engine, FormerNames, Presence, Waves
+from rotator.engine import Engine, FormerNames, PauseBook, Presence, Waves
 from rotator.ports import Provider
 from rotator.providers.http.rate_limit import Pacer
 from rotator.settings import Settings
@@ -32,6 +32,7 @@ class Components:
     former_names: FormerNames
     presence: Presence
     waves: Waves
+    pauses: PauseBook
     connections: ExitStack
 
     def with_targets(self, new: Iterable[Target]) -> "Components":

@@ -22,7 +22,7 @@ from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.daemon.components import Components
 from rotator.daemon.vault_login import VaultLogin, configured_login
 from rotator.daemon.watches import start_watch
-from rotator.engine import Engine, FormerNames, KnownEvidence, Limits, Presence, Waves
+from rotator.engine import Engine, FormerNames, KnownEvidence, Limits, PauseBook, Presence, Waves
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
@@ -188,6 +188,7 @@ class Composition:
             paces = {name: account.pacer for name, account in accounts.items()}
             required = [name for name, account in settings.providers.items() if account.require_checked]
             evidence_keys = {name: account.evidence_key for name, account in accounts.items()}
+            pauses = PauseBook(store, self.clock)
             engine = Engine(
                 store=store,
                 providers=providers,
@@ -205,6 +206,7 @@ class Composition:
                 is_dead=presence.is_dead,
                 waves=waves,
                 evidence=KnownEvidence(store, self.clock, evidence_keys, required),
+                pauses=pauses,
             )
             return Components(
                 settings,
@@ -220,6 +222,7 @@ class Composition:
                 former_names,
                 presence,
                 waves,
+                pauses,
                 undo.pop_all(),
             )
 

@@ -9,6 +9,7 @@ import structlog
 
 from rotator.core.bell import Ringing
 from rotator.core.clocks import Clocks
+from rotator.core.freezes import freezes
 from rotator.core.model import Purpose, Request, Target, TargetState
 from rotator.daemon.components import Components
 from rotator.daemon.scheduler import Scheduler
@@ -57,6 +58,7 @@ def rotate_now(
 
     daemon = components.settings.daemon
     named = [target for target in components.targets if daemon.rotates_on_signal(target.name)]
+    named, held = _not_frozen(components, named, clock)
     written = 0
     with ThreadPoolExecutor(daemon.workers) as pool:
         for begin in range(0, len(named), _AT_ONCE):
@@ -65,7 +67,16 @@ def rotate_now(
             scheduler.look_now(asked)
             _ring(components, share, clock, asked)
             written += len(asked)
-    _log.info("rotating now", by=signal.by, targets=written, named=len(named))
+    _log.info("rotating now", by=signal.by, targets=written, named=len(named), paused=held)
+
+
+def _not_frozen(components: Components, named: Sequence[Target], clock: Clock) -> tuple[list[Target], int]:
+    """Returns the targets that neither a pause nor a blackout holds, and how many others there are."""
+    now = clock.now()
+    clocks = Clocks(now, components.store.now() or now)
+    pauses = components.pauses.known
+    free = [target for target in named if freezes(target, pauses, clocks).of_rotations is None]
+    return free, len(named) - len(free)
 
 
 def _ring(components: Components, share: Share, clock: Clock, asked: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from rotator import __version__
 from rotator.core.left_over import Orphan, orphans
 from rotator.core.model import Target, TargetState
+from rotator.core.pauses import Pauses
 from rotator.daemon.components import Components
 from rotator.daemon.composition import Composition
 from rotator.engine import Look, Outcome
@@ -45,7 +46,7 @@ class Snapshot:
 
     def update_look(self, target: Target, look: Look) -> None:
         """Stores a look that has ended."""
-        self._fleet.held(target.name, look.hold)
+        self._fleet.held(target.name, look.hold, look.freezes)
         attempt = look.state.attempt if look.state else None
         published = look.state.published if look.state else None
         log_run(
@@ -126,6 +127,7 @@ class Snapshot:
             holds={name: found.hold for name, found in seen.items() if found.hold is not None},
             audit=self._composition.audit.status,
             vault_now=components.store.now() if components else None,
+            pauses=components.pauses.known if components else Pauses(),
             selections=self._composition.selections.document(),
         )
         states = {name: found.state for name, found in seen.items()}

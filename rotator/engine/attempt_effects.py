@@ -6,61 +6,25 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, ends, ledger, moves
+from rotator.core import advance, attempt_ends, ends, moves
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import is_same_credential
-from rotator.core.model import Attempt, Credential, Phase, Purpose, Strategy
+from rotator.core.model import Attempt, Credential, Phase, Proof, Purpose, Strategy
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
 from rotator.core.verification import longest_asked
-from rotator.core.waves import after_slot
+from rotator.engine.first_passwords import unprovable
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
 from rotator.engine.session import Session
 from rotator.ports import Conflict, Provider, StoreDenied
 
 # Each try that is not accepted is an outage of the devices.
 _AFTER_PUT_BACK = timedelta(hours=6)
+_TAKEN = "taken for set, as the provider said, since nobody could be asked in an emergency"
 _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
-
-
-def draw_due_time(caller: ProviderCaller, session: Session) -> None:
-    """Draws the time of the next rotation."""
-    fraction, now, target = caller.randomness.fraction(), session.clocks().earliest, session.target
-    drawn = advance.after_draw(session.state, target, now, fraction)
-    if drawn.next_rotation is not None and drawn.next_rotation <= now:
-        slot = caller.waves.slot(target, now)
-        drawn = after_slot(drawn, target.policy, slot, fraction) if slot is not None else drawn
-    session.note(drawn)
-
-
-def take_claim(session: Session) -> None:
-    """Takes the claim, or renews it."""
-    if session.holds_claim:  # it is about to expire, and no call was lost in between
-        session.write(session.state)
-    else:
-        session.write_claimed(advance.after_claim(session.state, session.new_claim()))
-    session.read_consumer()  # an effect depends on the consumer document of now, not of before
-
-
-def look_up(caller: ProviderCaller, session: Session, action: do.LookUp) -> None:
-    """Looks a credential up in the provider's listing."""
-    account = action.wanted.account
-    answer = caller.ask(account, ProviderVerb.FIND, lambda provider: provider.find(action.wanted))
-    if isinstance(answer, Done):
-        identity = caller.providers[account].identity
-        session.remember_lookup(action.wanted, tuple(replace(found, identity=identity) for found in answer.value))
-        return
-    state = session.state
-    later = caller.next_try(state.failures + 1, answer, obeyed=longest_asked(state))
-    if action.entry is not None:
-        session.write(ledger.after_postponement(state, action.entry, message_of(answer), later))
-    elif state.attempt is not None:
-        session.write(advance.after_setback(state, message_of(answer), later, uncertain=True))
-    else:
-        session.write(advance.after_delay(state, message_of(answer), later))
 
 
 def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
@@ -71,12 +35,15 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
     in_place = session.target.strategy is Strategy.IN_PLACE and not action.request.compromised
     if in_place and not caller.throttles.take_place(session.target):
         return  # another look has taken it just now
+    problem = unprovable(caller, action) if in_place else ""
     try:
         session.check_publishable()
         _make_sure_of_document(caller, session, action)
     except StoreDenied as error:
+        problem = str(error)
+    if problem:
         later = caller.next_try(session.state.failures + 1)
-        session.write(advance.after_delay(session.state, str(error), later))
+        session.write(advance.after_delay(session.state, problem, later))
         return
     attempt_id, credential = new_attempt_id(caller.randomness.text), action.credential
     if action.request.purpose is Purpose.ROTATE:
@@ -192,6 +159,8 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     provider, now, attempt = caller.providers[action.credential.account], caller.shared_now(), session.attempt
     can, waits = provider.capabilities, is_propagating(attempt, provider.capabilities, now)
     answer = caller.prove(action.credential, since_change=_since_change(attempt, now) if waits else None)
+    if not waits and could_not_be_asked(answer) and attempt.compromised and not is_spare(attempt):
+        answer = Done(Proof(f"{_TAKEN}: {message_of(answer)}", tries_password=False))  # devices are out meanwhile
     if isinstance(answer, Done) and answer.value.in_use and _is_known_to_nobody(attempt):
         who = f"somebody is registered as {action.credential.username}, whose password nobody has been given yet"
         answer = Retry(Wait.DOUBTFUL, f"{who}: look at the registrations at the provider, then rotator abandon")
@@ -212,7 +181,8 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
         session.write(advance.after_unasked(session.state, message, min(later, end), now))
     elif not_asked:
         # The old password is put back in time. A proof changes nothing, so nothing is uncertain after it.
-        end = (attempt.applied_at or now) + can.propagation if puts_back else later
+        ends = puts_back or (attempt.compromised and not is_spare(attempt))
+        end = (attempt.applied_at or now) + can.propagation if ends else later
         session.write(advance.after_setback(session.state, message, min(later, end), uncertain=False))
     elif waits:
         until = now + min(max(_since_change(attempt, now), _SHORTEST_LOOK), _LONGEST_LOOK)

@@ -10,6 +10,7 @@ from rotator.engine import (
     in_place_effects,
     ledger_effects,
     move_effects,
+    preparing_effects,
     usage_effects,
     verification_effects,
 )
@@ -26,11 +27,11 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
     """
     match action:
         case do.DrawDueTime():
-            attempt_effects.draw_due_time(caller, session)
+            preparing_effects.draw_due_time(caller, session)
         case do.TakeClaim():
-            attempt_effects.take_claim(session)
+            preparing_effects.take_claim(session)
         case do.LookUp():
-            attempt_effects.look_up(caller, session, action)
+            preparing_effects.look_up(caller, session, action)
         case do.Stage():
             attempt_effects.stage(caller, session, action)
         case do.Drop():

@@ -45,7 +45,7 @@ def try_ended(caller: ProviderCaller, session: Session, action: do.TryEnded) -> 
 def _accepted(caller: ProviderCaller, session: Session, ended: Ended, how: str) -> None:
     """Notes that it is still accepted, with the means that follow; the audit has what is no matter of propagation."""
     can, now = caller.providers[ended.credential.account].capabilities, session.clocks().vault
-    password = generate(session.target.policy.password, caller.randomness.choice)
+    password = generate(session.target.policy.password, caller.randomness.text)
     session.write(ends.after_acceptance(session.state, ended, how, now, can, password))
     if now >= ended.at + can.propagation:
         _record(caller, session, ended, AuditOutcome.REFUSED, f"it is still accepted: {how}")

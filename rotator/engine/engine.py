@@ -13,6 +13,7 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
 from rotator.core.decide import claimed_elsewhere
 from rotator.core.facts import Facts, has_other_identity
+from rotator.core.freezes import Freezes, freezes
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import log_in_hold
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
@@ -21,7 +22,6 @@ from rotator.core.strategy_evidence import StrategyEvidence
 from rotator.core.verification import is_being_replaced
 from rotator.engine import adoption
 from rotator.engine.abandonment import give_up
-from rotator.engine.attempt_effects import take_claim
 from rotator.engine.claims import Claims
 from rotator.engine.conflicts import repeat_on_conflict
 from rotator.engine.former_names import FormerNames
@@ -29,6 +29,8 @@ from rotator.engine.known_evidence import KnownEvidence
 from rotator.engine.limits import Limits
 from rotator.engine.look import SOON, Look, Outcome
 from rotator.engine.memory import Memory
+from rotator.engine.pauses import PauseBook
+from rotator.engine.preparing_effects import take_claim
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.removal import Removal
 from rotator.engine.session import Session, StateObserver
@@ -72,6 +74,7 @@ class Engine:
         tell_open: Callable[[str, timedelta], None] = lambda *_: None,
         is_dead: Callable[[str], bool] = lambda _: False,
         waves: Waves | None = None,
+        pauses: PauseBook | None = None,
         usage_sources: UsageSources | None = None,
         evidence: KnownEvidence | None = None,
     ) -> None:
@@ -89,6 +92,7 @@ class Engine:
             tell_open: tells the other processes that the circuit of the account with that name is open for so long.
             is_dead: returns True for a holder of claims that is known to be dead.
             waves: knows the fleet of each account; by default it is one of a few targets.
+            pauses: knows what is paused; by default one of its own.
             usage_sources: what a policy may ask who is logged in, beside the provider; by default nothing.
             evidence: what checks have shown of each account; by default it is not asked for.
         """
@@ -103,9 +107,10 @@ class Engine:
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
         self._identities = {name: provider.identity for name, provider in providers.items()}
         self._former_names = former_names or FormerNames(store, frozenset())
+        self._pauses = pauses or PauseBook(store, clock)
         self._waves = waves or Waves(store, clock, {})
         self._evidence = evidence or KnownEvidence(store, clock, {})
-        self.removal = Removal(store, clock, audit, self._claims)
+        self.removal = Removal(store, clock, audit, self._claims, self._pauses)
         self._caller = ProviderCaller(
             providers, store, clock, randomness, audit, self.throttles, limits, self._waves, usage_sources or {}
         )
@@ -145,6 +150,7 @@ class Engine:
             hold=hold,
             next_look=next_look,
             seconds=self._clock.monotonic() - started,
+            freezes=freezes(target, self._pauses.known, session.clocks()) if session else Freezes(),
         )
 
     def facts(self, target: Target) -> Facts:
@@ -287,4 +293,5 @@ class Engine:
         canary = self._waves.canary(session.target, session.state, session.clocks().earliest)
         facts = session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
         evidence = self._evidence.of(session.target, self._capabilities)
-        return replace(facts, canary=canary, evidence=evidence) if canary or evidence else facts
+        held = freezes(session.target, self._pauses.fresh(), facts.clocks)
+        return replace(facts, canary=canary, freezes=held, evidence=evidence)

@@ -9,7 +9,7 @@ from rotator.core import ends, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Credential, Cutoff, EndedBy, LedgerEntry
+from rotator.core.model import Credential, Cutoff, EndedBy, Ending, LedgerEntry
 from rotator.core.passwords import generate
 from rotator.core.secret import Secret
 from rotator.core.usage import in_words
@@ -64,7 +64,8 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
     A compromised one goes ahead of the cap and of an open circuit.
     """
     entry, account = action.entry, action.entry.credential.account
-    if not caller.providers[account].capabilities.disables:
+    can = caller.providers[account].capabilities
+    if ledger.is_overwritten_first(entry, can):
         session.write(ledger.after_new_password(session.state, entry, _new_password(caller, session), Cutoff.OVERWRITE))
         return
     if not _begin(caller, session, AuditVerb.DISABLE, entry, urgent=entry.compromised):
@@ -75,7 +76,7 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
     _record(caller, session, AuditVerb.DISABLE, entry, answer)
     answer = _believed(caller, session, entry, answer)
     needs_password = _was_refused(answer, Refusal.UNSUPPORTED) and entry.credential.password is None
-    if needs_password and caller.providers[account].capabilities.sets_password:
+    if needs_password and can.sets_password:
         session.write(ledger.after_new_password(session.state, entry, _new_password(caller, session)))
     else:
         _after_cutoff(caller, session, entry, answer)
@@ -104,10 +105,13 @@ def _after_cutoff(
 
     What cannot be disabled gets a random password; an emergency does not wait for that to be certain. A standing
     credential of `alternating` that leaked is deleted as well if nothing else is left: the next rotation creates it
-    again.
+    again. Anything else is deleted once its quarantine would be over: until then it may be needed again, and the right
+    to disable it may come.
     """
     can, state = caller.providers[entry.credential.account].capabilities, session.state
-    impossible = not entry.cut_off and _is_impossible(entry, answer)
+    in_vain = not entry.cut_off and _is_in_vain(entry, answer)
+    needs_password = entry.compromised or _was_refused(answer, Refusal.UNSUPPORTED)
+    over = entry.ending is Ending.DELETE and entry.ends_at <= session.clocks().earliest
     if isinstance(answer, Done):
         after = ledger.after_overwrite if overwrites else ledger.after_disable
         now, by = session.clocks().latest, EndedBy.OVERWRITTEN if overwrites else EndedBy.DISABLED
@@ -115,18 +119,18 @@ def _after_cutoff(
         session.write(ends.after_end(after(state, entry, now), entry, by, now, tries=tries))
     elif _was_refused(answer, Refusal.NOT_FOUND):
         session.write(ledger.after_removal(state, entry, deleted=False))
-    elif impossible and entry.cutoff is Cutoff.DISABLE and can.sets_password:
+    elif in_vain and needs_password and entry.cutoff is Cutoff.DISABLE and can.sets_password:
         session.write(ledger.after_new_password(state, entry, _new_password(caller, session), Cutoff.OVERWRITE))
-    elif impossible and entry.compromised and can.deletes:
+    elif in_vain and can.deletes and (entry.compromised or over):
         session.write(ledger.after_no_cutoff(state, entry, message_of(answer)))
     else:
         _postpone(caller, session, entry, answer)
 
 
-def _is_impossible(entry: LedgerEntry, answer: Answer[Any]) -> bool:
-    """True if trying the same again is in vain. In an emergency a right may be missing, or any refusal come thrice."""
-    if not entry.compromised or not isinstance(answer, Refused) or answer.why is Refusal.AUTHENTICATION:
-        return _was_refused(answer, Refusal.UNSUPPORTED)
+def _is_in_vain(entry: LedgerEntry, answer: Answer[Any]) -> bool:
+    """True if trying the same again is in vain. Another refusal has to come several times in a row."""
+    if not isinstance(answer, Refused) or answer.why is Refusal.AUTHENTICATION:
+        return False
     return answer.why in (Refusal.UNSUPPORTED, Refusal.PERMISSION) or entry.failures >= _IN_VAIN
 
 

@@ -1,10 +1,11 @@
 """The result of one look at a target."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
 from rotator.core import actions as do
+from rotator.core.freezes import Freezes
 from rotator.core.holding import Hold
 from rotator.core.model import TargetState
 
@@ -38,3 +39,4 @@ class Look:
     hold: Hold | None
     next_look: datetime | None  # None: when the sweep comes by
     seconds: float
+    freezes: Freezes = field(default_factory=Freezes)  # what held changes at its end

@@ -9,14 +9,15 @@ from rotator.core.origin import Origin
 from rotator.core.removal import RemovalImpossible, after_rename, before_rename, check_rename
 from rotator.engine.claims import Claims
 from rotator.engine.conflicts import repeat_on_conflict
+from rotator.engine.pauses import PauseBook
 from rotator.ports import Audit, Clock, Store, Versioned
 
 
 class Removal:
     """Changes state documents for a person, by check-and-set, and never while another process works on them."""
 
-    def __init__(self, store: Store, clock: Clock, audit: Audit, claims: Claims) -> None:
-        self._store, self._clock, self._audit, self._claims = store, clock, audit, claims
+    def __init__(self, store: Store, clock: Clock, audit: Audit, claims: Claims, pauses: PauseBook) -> None:
+        self._store, self._clock, self._audit, self._claims, self._pauses = store, clock, audit, claims, pauses
 
     def change(
         self,
@@ -60,6 +61,9 @@ class Removal:
         """
         facts = origin.facts | {"renamed_from": old}
         self._audit.intend(AuditVerb.RENAME, new, **facts)
+        now = self._store.now() or self._clock.now()
+        if any(old in pause.scope.targets for pause in self._pauses.fresh().at(now)):
+            self._pauses.change(lambda pauses: pauses.renamed(old, new, now))
         state = repeat_on_conflict(lambda: self._rename(old, new), self._clock)
         if not isinstance(state, Hold):
             self._audit.record(AuditVerb.RENAME, new, AuditOutcome.DONE, **facts)

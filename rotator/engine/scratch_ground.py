@@ -72,8 +72,8 @@ class Ground:
     def staged(self, password: Secret | None) -> Credential:
         """Writes a new scratch credential down, and returns it with its password. Raises StoreError."""
         generates = self._provider.capabilities.generates_password
-        name = "" if generates else scratch_username(self._randomness.choice)
-        attempt = new_attempt_id(self._randomness.choice)
+        name = "" if generates else scratch_username(self._randomness.text)
+        attempt = new_attempt_id(self._randomness.text)
         staged = Credential(self._account, name, password=password, attempt=attempt, identity=self._provider.identity)
         self.keep(staged)
         return staged
@@ -84,7 +84,7 @@ class Ground:
 
     def keep_expendable(self, credential: Credential) -> Credential:
         """Writes down an expendable credential with its password, if it is known, and returns it with an attempt."""
-        kept = replace(credential, attempt=new_attempt_id(self._randomness.choice), identity=self._provider.identity)
+        kept = replace(credential, attempt=new_attempt_id(self._randomness.text), identity=self._provider.identity)
         self.write(self.evidence.with_scratch(Scratch(kept, self._clock.now(), expendable=True)))
         return kept
 

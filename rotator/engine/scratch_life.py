@@ -195,7 +195,7 @@ class ScratchLife:
         symbols = "".join(one for one in SAFE_SYMBOLS if one in limits.symbols)
         within = min(length, limits.longest) if length == _LENGTH else length
         rules = PasswordRules(within, symbol=1 if symbols else 0, symbols=symbols)
-        password = generate(rules, self._randomness.choice)
+        password = generate(rules, self._randomness.text)
         self._learn(password)
         return password
 

@@ -133,7 +133,8 @@ class Steps:
             self._request_repair(session, f"a late call may have pointed trunks to {late.username}")
 
     def _request_repair(self, session: Session, why: str) -> None:
-        request = Request(Purpose.ROTATE, REPAIRED_BY, why, self.clock.now())
+        # It ends what rotator itself began, so no pause holds it.
+        request = Request(Purpose.ROTATE, REPAIRED_BY, why, self.clock.now(), despite_pause=True)
         session.write(requesting.after_request(session.state, request, session.consumer))
         self.caller.record(AuditVerb.REQUEST_ROTATION, session.target, AuditOutcome.DONE, None, **request.origin.facts)
 

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,7 @@ class LoadContext:
 
     environ: Mapping[str, str]
     directory: Path  # of the configuration file: relative paths start here
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 def context_of(info: ValidationInfo) -> LoadContext:

@@ -135,6 +135,12 @@ METRICS = (
         "When the next rotation is due; absent until it is scheduled.",
     ),
     Described(
+        "rotator_target_paused",
+        "gauge",
+        _TARGET,
+        "1 while a pause or a blackout keeps the target from being rotated by schedule, else 0.",
+    ),
+    Described(
         "rotator_target_max_age_seconds",
         "gauge",
         _TARGET,

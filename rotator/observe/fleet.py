@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from operator import sub
 from threading import Lock
 
+from rotator.core.freezes import Freezes
 from rotator.core.holding import Hold
 from rotator.core.model import Counts, Target, TargetState
 from rotator.observe.needs import FUTURE, Need, needs
@@ -92,16 +93,22 @@ class KnownFleet:
                 self._look_again(known, now)
             else:
                 hold = known.hold if known is not None else None
-                self._put(TargetSnapshot(target, state, now, hold), known)
+                freezes = known.freezes if known is not None else Freezes()
+                self._put(TargetSnapshot(target, state, now, hold, freezes), known)
 
-    def held(self, name: str, hold: Hold | None) -> None:
+    def held(self, name: str, hold: Hold | None, freezes: Freezes | None = None) -> None:
         """Keeps why the last look at a target did nothing; None: it did something, or failed."""
+        freezes = freezes or Freezes()
         with self._lock:
             known = self._seen.get(name)
-            if known is None or known.hold == hold:
+            if known is None or (known.hold == hold and known.freezes == freezes):
                 return
-            seen = replace(known, hold=hold)
-            if _blocked(hold) == _blocked(known.hold) and _state(seen) == _state(known):
+            seen = replace(known, hold=hold, freezes=freezes)
+            if (
+                _blocked(hold) == _blocked(known.hold)
+                and _frozen(seen) == _frozen(known)
+                and _state(seen) == _state(known)
+            ):
                 self._seen[name] = seen
             else:
                 self._put(seen, known)
@@ -207,6 +214,10 @@ def _key(target: Target) -> GroupKey:
 
 def _state(seen: TargetSnapshot) -> str:
     return state_word(seen.state, seen.hold)
+
+
+def _frozen(seen: TargetSnapshot) -> tuple[bool, bool]:
+    return seen.is_paused, seen.freezes.of_retirements is not None
 
 
 def _blocked(hold: Hold | None) -> str | None:

@@ -21,6 +21,7 @@ class Need(StrEnum):
     AGE_LIMIT_NEAR = "age_limit_near"  # an accepted password reaches its limit soon
     OVER_AGE_LIMIT = "over_age_limit"
     FIRST_LATE = "first_rotation_late"
+    PAUSED_LONG = "paused_long"  # a rotation is due, and a pause or a blackout holds it
     DEVICES_OUT = "devices_out"
     REFUSED = "refused"  # the provider refuses what is published
     KEEPS_FAILING = "keeps_failing"
@@ -36,6 +37,7 @@ ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 """The moment of what holds now, whenever it began."""
 _FAILURES = 3
 _FIRST_LATE = timedelta(days=1)
+_PAUSED_LONG = timedelta(days=7)
 _DEVICES_OUT = timedelta(minutes=3)
 _STAYS_OPEN = timedelta(hours=1)
 FUTURE = timedelta(hours=1)
@@ -57,7 +59,7 @@ def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
             # In a fleet some password is always being set, and published a moment later.
             yield Need.DEVICES_OUT, state.attempt.started_at + _DEVICES_OUT
     retiring = [entry for entry in state.ledger if not entry.stays_enabled]
-    if retiring:
+    if retiring and seen.freezes.of_retirements is None:
         yield Need.RETIREMENT_OVERDUE, min(map(overdue_from_entry, retiring))
     if any(ended.accepted for ended in state.ended):
         yield Need.STILL_ACCEPTED, ALWAYS
@@ -75,6 +77,8 @@ def _of_the_schedule(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
         yield Need.OVERDUE, seen.made_at + seen.max_age
     if state.last_rotation is None and state.next_rotation is not None:
         yield Need.FIRST_LATE, state.next_rotation + _FIRST_LATE
+    if seen.is_paused and state.next_rotation is not None:
+        yield Need.PAUSED_LONG, state.next_rotation + _PAUSED_LONG
     if is_refused(state):
         yield Need.REFUSED, ALWAYS
     unverified = overdue_from(state, seen.target.policy)

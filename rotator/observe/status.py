@@ -11,9 +11,9 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * `next`: the name to ask for the next page with (`after`); null if this is the last one.
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
   `published`, `age_seconds`, `max_age_seconds`, `age_limit`, `last_rotation`, `next_rotation`, `attempt`, `ledger`,
-  `ended`, `last_end`, `failures`, `back_off_until`, `last_error`, `waiting`, `request`, `claim`, `counts`,
-  `verification`, `former_paths`.
-* `state`: `never rotated`, `idle`, `rotating`, `failing`, `retired` or `blocked`.
+  `ended`, `last_end`, `failures`, `back_off_until`, `last_error`, `waiting`, `pauses`, `request`, `claim`,
+  `counts`, `verification`, `former_paths`.
+* `state`: `never rotated`, `idle`, `paused`, `rotating`, `failing`, `retired` or `blocked`.
 * `published`: `account`, `id`, `username`, `attempt`, `since` (when it was published, perhaps again), `made_at` (when
   its password was made; `age_seconds` counts from then).
 * `age_limit`: `max_age_seconds`, `reached_at` (by the oldest password that is accepted, a replaced one included; null
@@ -30,6 +30,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * `last_end`, what is known of what was ended last: `username`, `by`, `at`, `refused_at` (null if nothing shows it),
   `detail` (how it was shown, or why it is not).
 * `waiting`: `reason`, `message`, `until`; null until the first look at the target.
+* of each entry of `pauses` (what holds the target): `kind` (`paused` or `blackout`), `until`, `holds` (`changes` or
+  `rotations`), `why` (in words, with who paused it).
 * `request`: `purpose`, `requested_by`, `reason`, `at`, `compromised`, `take_over`.
 * `claim`: `holder`, `until`, `ours`.
 * `verification`, of what is published: `at` (of the last proof), `accepted`, `proof` (or why it was not accepted),
@@ -49,6 +51,7 @@ from typing import Any, TypeAlias
 
 from rotator.core.age_limit import longest_until_due
 from rotator.core.clocks import Clocks
+from rotator.core.freezes import freezes
 from rotator.core.holding import Hold
 from rotator.core.left_over import is_empty, orphans
 from rotator.core.model import (
@@ -64,6 +67,7 @@ from rotator.core.model import (
     TargetState,
 )
 from rotator.core.password_age import deadline
+from rotator.core.pauses import Pauses
 from rotator.core.undo import UndoCandidate, UndoImpossible, undo_candidate, undo_refusal
 from rotator.observe.audit import AuditStatus
 from rotator.observe.fleet import KnownFleet
@@ -85,6 +89,7 @@ class Surroundings:
     holds: Mapping[str, Hold] = field(default_factory=dict)  # by target: the result of its last look
     audit: AuditStatus | None = None
     vault_now: datetime | None = None
+    pauses: Pauses = field(default_factory=Pauses)
     selections: JsonObject = field(default_factory=dict)  # by provider account: what its last listing showed
 
 
@@ -167,6 +172,7 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         "back_off_until": _time(state.not_before),
         "last_error": state.last_error or None,
         "waiting": _hold(hold),
+        "pauses": _pauses(target, now, around),
         "request": _request(state.request),
         "claim": _claim(state.claim, now, around.holder),
         "counts": _counts(state),
@@ -315,6 +321,19 @@ def _last_end(last: LastEnd | None) -> JsonObject | None:
 
 def _hold(hold: Hold | None) -> JsonObject | None:
     return {"reason": hold.reason.value, "message": hold.message, "until": _time(hold.until)} if hold else None
+
+
+def _pauses(target: Target, now: datetime, around: Surroundings) -> list[JsonObject]:
+    found = freezes(target, around.pauses, Clocks(now, around.vault_now or now))
+    return [
+        {
+            "kind": freeze.reason.value,
+            "until": _time(freeze.until),
+            "holds": freeze.extent.value,
+            "why": freeze.words,
+        }
+        for freeze in found.in_force
+    ]
 
 
 def _request(request: Request | None) -> JsonObject | None:

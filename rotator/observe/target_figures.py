@@ -1,11 +1,12 @@
 """The figures of one target, from its state document: those that metrics show, and those that the status shows too."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rotator.core.age_limit import longest_until_due
 from rotator.core.attempts import may_cut_off
+from rotator.core.freezes import Freezes
 from rotator.core.holding import Hold
 from rotator.core.model import LedgerEntry, Target, TargetState
 from rotator.core.password_age import deadline
@@ -21,11 +22,17 @@ class TargetSnapshot:
     state: TargetState
     at: datetime  # of the last look
     hold: Hold | None = None  # the result of the last look, if it held
+    freezes: Freezes = field(default_factory=Freezes)  # at its end
 
     @property
     def has_left(self) -> bool:
         """True if the target was removed or retired: nobody rotates it any more."""
         return self.target.removed or self.state.retired_at is not None
+
+    @property
+    def is_paused(self) -> bool:
+        """True if a pause or a blackout holds scheduled rotations."""
+        return self.freezes.of_rotations is not None
 
     @property
     def max_age(self) -> timedelta:
@@ -70,6 +77,7 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
         _stamp(seen.state.published.made_at) if seen.state.published is not None else None
     ),
     "rotator_target_next_rotation_timestamp_seconds": lambda seen, _: _stamp(seen.state.next_rotation),
+    "rotator_target_paused": lambda seen, _: float(seen.is_paused),
     "rotator_target_max_age_seconds": lambda seen, _: seen.max_age.total_seconds(),
     "rotator_target_password_age_limit_timestamp_seconds": lambda seen, _: (
         _stamp(due.at) if (due := deadline(seen.target, seen.state)) is not None else None
@@ -92,7 +100,9 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
         float(not is_refused(seen.state)) if seen.state.verification is not None else None
     ),
     "rotator_target_verification_overdue": lambda seen, now: float(is_overdue(seen.state, seen.target.policy, now)),
-    "rotator_retirement_overdue": lambda seen, now: float(sum(overdue(entry, now) for entry in seen.state.ledger)),
+    "rotator_retirement_overdue": lambda seen, now: float(
+        sum(overdue(entry, now) for entry in seen.state.ledger) if seen.freezes.of_retirements is None else 0
+    ),
     "rotator_ended_still_accepted": lambda seen, _: float(sum(ended.accepted > 0 for ended in seen.state.ended)),
 }
 

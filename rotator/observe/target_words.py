@@ -25,7 +25,7 @@ BLOCKED = {
 }
 """What holds a target up, other than the due time, in the words of the metrics."""
 
-STATES = ("never rotated", "idle", "rotating", "failing", "blocked", "retired")
+STATES = ("never rotated", "idle", "paused", "rotating", "failing", "blocked", "retired")
 """Exactly one of these is the state of a target."""
 OTHERS = ("due", "requested", "open", "held", "retiring")
 """What a filter can ask for besides the states and the needs. Several can hold at a time."""
@@ -47,6 +47,8 @@ def state_word(state: TargetState, hold: Hold | None) -> str:
         return "failing"
     if state.attempt is not None:
         return "rotating"
+    if hold is not None and hold.reason.is_freeze:
+        return "paused"
     return "idle" if state.published is not None else "never rotated"
 
 

@@ -18,7 +18,7 @@ from rotator.providers.http.replies import Failure
 from rotator.providers.http.transport import trusted
 from rotator.providers.options import AccountOptions, SipAccountOptions
 from rotator.providers.sip.links import SipRoute
-from rotator.providers.sip.proof import by_register
+from rotator.providers.sip.proof import by_register, is_challenged
 
 _UNASKED = "the SIP registrar does not ask for a password"
 _LISTING = (Wait.READING, Wait.CHANGING)  # the listing does not show it yet, and nothing is wrong with the provider
@@ -78,6 +78,10 @@ class CredentialKind(ABC):
     @abstractmethod
     def prove(self, credential: Credential) -> Answer[Proof]:
         """See `ports.Provider`; every kind offers it."""
+
+    def can_prove(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
+        """Nobody can tell."""
+        return Done(None)
 
     def log_in(self, credential: Credential) -> Answer[Proof]:  # noqa: ARG002  # the port's signature
         """Not offered."""
@@ -151,6 +155,14 @@ class SipCredentialKind(CredentialKind):
     def _registered(self, call: HttpCall, credential: Credential, route: SipRoute) -> Answer[Proof] | None:
         without_qop = self._sip.allow_digest_without_qop
         return by_register(self._http, call, credential, route, self._sip.domain, without_qop=without_qop)
+
+    def can_prove(self, credential: Credential) -> Answer[None]:
+        """Asks the registrar for a challenge, if one is configured."""
+        if self._route is None:
+            return Done(None)
+        without_qop = self._sip.allow_digest_without_qop
+        call = self._http.call()
+        return is_challenged(self._http, call, credential, self._route, self._sip.domain, without_qop=without_qop)
 
     @abstractmethod
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:

@@ -56,6 +56,7 @@ CHECKS: tuple[Callable[[CheckedSettings], Iterator[Finding]], ...] = (
     policy_checks.overlap_ends_before_next_rotation,
     policy_checks.windows_open_often_enough,
     policy_checks.fleets_begin_in_time,
+    policy_checks.blackouts_let_passwords_be_rotated,
     policy_checks.backoff_grows,
     limit_checks.policies_are_only_stricter,
     limit_checks.warnings_come_after_the_beginning,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 
+from rotator.core.blackouts import longest_stretch
 from rotator.core.passwords import FEWEST_BITS, LONGEST, PasswordRules, problems
 from rotator.core.schedule import SPREAD, Cron, Every, Schedule
 from rotator.fields.times import duration_text
@@ -132,6 +133,18 @@ def fleets_begin_in_time(checked: CheckedSettings) -> Iterator[Finding]:
                 f"{number:,} targets at one account take {days:,.0f} days: passwords become older than `every` allows"
             )
             yield Finding(linked.policy_key("first"), what, f"set per_day to at least {least:,}", fatal=False)
+
+
+def blackouts_let_passwords_be_rotated(checked: CheckedSettings) -> Iterator[Finding]:
+    """A long blackout lets passwords become older than `every` allows: the spread makes up for a tenth of it."""
+    for linked in checked.kinds:
+        schedule = linked.policy.schedule()
+        longest = longest_stretch(each for settings in linked.policy.blackouts for each in settings.core())
+        if isinstance(schedule, Every) and longest > schedule.interval * SPREAD:
+            most = duration_text(schedule.interval + longest)
+            what = f"hold rotations for {duration_text(longest)}: passwords may become {most} old"
+            remedy = "make every shorter by that, so that passwords are rotated often enough before"
+            yield Finding(linked.policy_key("blackouts"), what, remedy, fatal=False)
 
 
 def backoff_grows(checked: CheckedSettings) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from rotator.core.schedule import Cron, Every, Schedule, Window
 from rotator.fields.section import Count, Section
 from rotator.fields.text import invalid
 from rotator.fields.times import CanaryWait, CronText, Duration, Grace, TimeZone, VerifyInterval, WindowLength
+from rotator.settings.blackout_models import BlackoutSettings
 
 _RULES, _FIRST = PasswordRules(), FirstRotations()
 _USUAL = timedelta(days=90)
@@ -118,6 +119,9 @@ class PolicySettings(Section):
 
     first: FirstSettings = Field(default_factory=FirstSettings)
     """How a fleet begins: a budget for each day, and targets that are tried first."""
+    blackouts: tuple[BlackoutSettings, ...] = ()
+    """Times at which nothing is changed by schedule, such as the freeze at the end of a year; default none. What came
+    due meanwhile is spread after them. Emergencies, undos and `rotate --despite-pause` pass."""
     limits: LimitSettings | None = None
     """How old a password may become: stricter than the `limits` of the whole configuration, which apply otherwise."""
 
@@ -155,5 +159,6 @@ class PolicySettings(Section):
             password=self.password.core(),
             verify=self.verify,
             first=self.first.core(),
+            blackouts=tuple(each for settings in self.blackouts for each in settings.core()),
             age_limit=self.limits.core() if self.limits is not None else None,
         )

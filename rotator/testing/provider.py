@@ -77,6 +77,7 @@ class FakeProvider:
         self.calls: list[str] = []
         self.slow_to_accept = 0  # this many proofs come too early
         self.dead = False  # no connection is made any more
+        self.asks: Answer[None] = Done(None)  # whether a proof would try a password
         self.folds_case = False  # it stores usernames in lower case
         self.trunks: dict[str, str | None] = {}  # the id of the credential that each one names
         self.ignores: set[str] = set()  # verbs that it answers as done, and does not carry out
@@ -171,6 +172,10 @@ class FakeProvider:
     def prove(self, credential: Credential) -> Answer[Proof]:
         """Returns a proof if the credential is accepted."""
         return self._do("prove", lambda: self._prove(credential))
+
+    def can_prove(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
+        """Returns what `asks` says."""
+        return self.asks
 
     def log_in(self, credential: Credential) -> Answer[Proof]:
         """Tries the password."""

@@ -9,6 +9,7 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.evidence import AccountEvidence
 from rotator.core.model import Credential, TargetState
 from rotator.core.pace import AccountPace, Moment
+from rotator.core.pauses import Pauses
 from rotator.core.processes import Processes
 from rotator.core.waves import Wave
 from rotator.ports import Clock, Conflict, StoreDenied, StoreError, Versioned
@@ -26,6 +27,7 @@ class MemoryStore:
         self.bell = Bell()
         self.processes = Processes()
         self.waves: dict[str, Wave] = {}
+        self.pauses = Pauses()
         self.paces: dict[str, AccountPace] = {}
         self.evidence: dict[str, AccountEvidence] = {}
         self.acknowledgements: dict[str, dict[str, str]] = {}  # by path: what each device says that it uses
@@ -123,6 +125,19 @@ class MemoryStore:
             if current != wave.version - 1:
                 raise Conflict(f"the slots of {account} are at version {current}, not {wave.version - 1}")
             self.waves[account] = wave
+
+    def read_pauses(self) -> Pauses:
+        """Returns what is paused."""
+        self._fail()
+        return self.pauses
+
+    def write_pauses(self, pauses: Pauses) -> None:
+        """Writes by check-and-set."""
+        self._fail()
+        with self._lock:
+            if self.pauses.version != pauses.version - 1:
+                raise Conflict(f"the pauses are at version {self.pauses.version}, not {pauses.version - 1}")
+            self.pauses = pauses
 
     def read_evidence(self, account: str) -> AccountEvidence:
         """Returns what is known of an account."""

@@ -19,6 +19,7 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.evidence import AccountEvidence, AssumptionResult
 from rotator.core.model import SCHEMA_VERSION, Credential, TargetState
 from rotator.core.pace import AccountPace
+from rotator.core.pauses import Pause, Pauses
 from rotator.core.processes import ProcessEntry, Processes
 from rotator.core.secret import Secret
 from rotator.core.waves import Wave
@@ -113,6 +114,22 @@ def decode_wave(document: Mapping[str, Any], version: int) -> Wave:
         return _converter.structure({"free_at": document.get("free_at"), "version": version}, Wave)
     except (BaseValidationError, TypeError):
         return Wave(version)
+
+
+def encode_pauses(pauses: Pauses, writer: str) -> dict[str, Any]:
+    """Returns the document of what is paused."""
+    return {"pauses": _converter.unstructure(pauses.entries), _WRITER: writer}
+
+
+def decode_pauses(document: Mapping[str, Any], version: int) -> Pauses:
+    """Reads what is paused. Raises StoreCorrupt: nobody may take a freeze for lifted because it cannot be read."""
+    try:
+        return Pauses(version, _converter.structure(document.get("pauses"), tuple[Pause, ...]))
+    except BaseValidationError as error:
+        problem, _, path = transform_error(error, "", _problem)[0].rpartition(" @ ")
+    except TypeError:
+        problem, path = "expected a list", "pauses"
+    raise StoreCorrupt(f"field {path.removeprefix('.')}: {problem}")
 
 
 def encode_evidence(evidence: AccountEvidence, writer: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.evidence import AccountEvidence
 from rotator.core.model import Credential, TargetState
 from rotator.core.pace import AccountPace, Moment
+from rotator.core.pauses import Pauses
 from rotator.core.processes import Processes
 from rotator.core.secret import Secret
 from rotator.core.waves import Wave
@@ -20,6 +21,7 @@ from rotator.vault.documents import (
     decode_consumer,
     decode_evidence,
     decode_pace,
+    decode_pauses,
     decode_processes,
     decode_state,
     decode_wave,
@@ -27,6 +29,7 @@ from rotator.vault.documents import (
     encode_consumer,
     encode_evidence,
     encode_pace,
+    encode_pauses,
     encode_processes,
     encode_state,
     encode_wave,
@@ -39,6 +42,7 @@ _RESERVED = "_"  # begins the names below the state prefix that are no target's:
 _BELL = f"{_RESERVED}bell"
 _PROCESSES = f"{_RESERVED}processes"
 _ACCOUNT = f"{_RESERVED}account-"  # begins the names of the accounts' documents
+_PAUSES = f"{_RESERVED}pauses"
 _WAVE = f"{_RESERVED}wave-"  # begins the names of the documents with their slots
 _EVIDENCE = f"{_RESERVED}evidence-"  # begins the names of the documents with what is known of each account
 _SMALL_VERSIONS = 1  # of the documents that are no target's: what they said before is worth nothing
@@ -142,6 +146,26 @@ class VaultStore:
         """Writes an account's slots over the version before. Raises StoreError."""
         document = encode_wave(wave, self._client.nonce())
         self._write_small("write_wave", f"{_WAVE}{account}", document, wave.version - 1)
+
+    def read_pauses(self) -> Pauses:
+        """Reads what is paused; with a problem if the document was deleted or is not of our form. Raises StoreError."""
+        path = f"{self._prefix}/{_PAUSES}"
+        document = self._kv.read("read_pauses", path)
+        if document.deleted:
+            remedy = self._remedy(path, document) or "rotator resume --all"
+            return Pauses(document.version, problem=f"what is paused was deleted in Vault: {remedy}")
+        if document.data is None:
+            return Pauses(document.version)
+        try:
+            return decode_pauses(document.data, document.version)
+        except StoreCorrupt as error:
+            problem = f"what is paused is not known: {self._mount}/{path}: {error}; begin anew: rotator resume --all"
+            return Pauses(document.version, problem=problem)
+
+    def write_pauses(self, pauses: Pauses) -> None:
+        """Writes what is paused over the version before. Raises StoreError."""
+        document = encode_pauses(pauses, self._client.nonce())
+        self._write_small("write_pauses", _PAUSES, document, pauses.version - 1)
 
     def read_evidence(self, account: str) -> AccountEvidence:
         """Reads what is known of an account; nothing if the document is missing. Raises StoreError."""

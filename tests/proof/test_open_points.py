@@ -117,3 +117,27 @@ def test_a_credential_that_was_created_again_by_hand_is_found_under_its_new_id(s
     harness.provider.add(username)
     harness.until_rotated(engine)
     assert harness.published_works
+
+
+DELETES = [setup for setup in SETUPS if setup.strategy is Strategy.REPLACE and setup.kind != "telnyx"]
+
+
+@pytest.mark.parametrize("setup", DELETES, ids=str)
+def test_a_key_that_may_delete_but_not_disable_leaves_nothing_behind(setup):
+    """What it replaces is accepted for its overlap and quarantine, and is deleted then, without being disabled."""
+    harness = SimulatedHarness(setup)
+    engine = harness.engine()
+    harness.until_rotated(engine)
+    harness.settle(engine, REST)
+    before = harness.consumer
+    harness.request(engine)
+    harness.until_rotated(engine)
+    harness.provider.transport.plan = lambda request: RequestFault.FORBIDDEN if request.method == "PUT" else None
+    policy = harness.target.policy
+    harness.settle(engine, policy.overlap + policy.quarantine - MINUTE, most=5_000)
+    assert harness.provider.accepts(before.username, before.password)  # it may be needed again
+    harness.settle(engine, 2 * DAY, most=5_000)
+    assert not harness.provider.accepts(before.username, before.password)
+    assert harness.state.ledger == ()
+    ends = [(record.verb, record.outcome) for record in harness.audit.records if record.verb in ("disable", "delete")]
+    assert ends[-2:] == [("disable", "refused"), ("delete", "done")]

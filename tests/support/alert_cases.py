@@ -32,6 +32,7 @@ _TARGET = 'target="phone"'
 _LAST = _series("rotator_target_last_rotation_timestamp_seconds", _TARGET)
 _MADE = _series("rotator_target_password_made_timestamp_seconds", _TARGET)
 _NEXT = _series("rotator_target_next_rotation_timestamp_seconds", _TARGET)
+_PAUSED = _series("rotator_target_paused", _TARGET)
 _MAX_AGE = _series("rotator_target_max_age_seconds", _TARGET)
 _LIMIT = _series("rotator_target_password_age_limit_timestamp_seconds", _TARGET)
 _LIMIT_WARNING = _series("rotator_target_password_age_limit_warning_timestamp_seconds", _TARGET)
@@ -203,6 +204,17 @@ CASES = (
         "phone was never rotated",
         "Its first rotation has been due for 1d 0h 20m 0s.",
         quiet={_NEXT: "0x1500", _LAST: "0x1500"},
+    ),
+    Case(
+        "RotatorTargetPausedLong",
+        {_NEXT: "0x11000", _PAUSED: "1x11000"},
+        "10100m",
+        "10080m",
+        _PHONE,
+        "warning",
+        "A pause keeps phone from being rotated",
+        "Its rotation has been due for 7d 0h 20m 0s. rotator status says who paused it, and why.",
+        quiet={_NEXT: "0x11000", _PAUSED: "0x11000"},
     ),
     Case(
         "RotatorDevicesCutOff",
@@ -539,6 +551,15 @@ CASES = (
         "warning",
         "3 targets of prod were never rotated",
         "Their first rotation has been due for more than a day. rotator status --state first_rotation_late names them.",
+    ),
+    _fleet_case(
+        "RotatorFleetPausedLong",
+        "rotator_fleet_targets_in_need",
+        'need="paused_long"',
+        15,
+        "warning",
+        "A pause keeps 3 targets of prod from being rotated",
+        "Their rotations have been due for more than a week. rotator status --state paused_long names them.",
     ),
     _fleet_case(
         "RotatorFleetDevicesCutOff",

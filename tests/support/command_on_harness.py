@@ -16,7 +16,7 @@ from rotator.cli.rotate import Acting, HowToAct, StateRelay
 from rotator.core.bell import Ringing
 from rotator.core.model import Purpose, Request, Target, TargetState
 from rotator.core.processes import RENEWED_EVERY, Role
-from rotator.engine import Presence, ring_bell
+from rotator.engine import PauseBook, Presence, ring_bell
 
 
 class CommandOnHarness:
@@ -32,6 +32,7 @@ class CommandOnHarness:
             settings=SimpleNamespace(daemon=SimpleNamespace(claim=harness.limits.claim)),
             capabilities={"fake": harness.provider.capabilities},
             presence=Presence(harness.store, harness.clock, holder, Role.COMMAND),
+            pauses=PauseBook(harness.store, harness.clock),
         )
 
     def seen(self, target: Target, state: TargetState) -> None:

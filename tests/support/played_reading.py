@@ -5,23 +5,36 @@ Three devices read Vault once a minute and log in all the time. They begin with 
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from engine_harness import DAY
 from simulated_accounts import STANDING, Setup, SimulatedHarness
 
+from rotator.core.backoff import Backoff
 from rotator.core.holding import Hold
 from rotator.core.secret import Secret
-from rotator.observe.needs import needs
+from rotator.observe.needs import Need, needs
 from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import BLOCKED, state_word
 
+ALERTS = {
+    Need.OVERDUE: "RotatorTargetOverdue",
+    Need.FIRST_LATE: "RotatorTargetNeverRotated",
+    Need.DEVICES_OUT: "RotatorDevicesCutOff",
+    Need.REFUSED: "RotatorPublishedRefused",
+    Need.KEEPS_FAILING: "RotatorTargetFailing",
+    Need.STAYS_OPEN: "RotatorAttemptStaysOpen",
+    Need.RETIREMENT_OVERDUE: "RotatorRetirementOverdue",
+    Need.UNVERIFIED: "RotatorVerificationOverdue",
+}
+"""The alert of each need of a target."""
 STEP, EVERY, BUSY = timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=20)
-_COARSE = timedelta(hours=1)
-LATER = 20 * DAY
+_COARSE, _LASTS = timedelta(hours=1), timedelta(minutes=5)
+_LATER = 9 * DAY  # after a rotation: overlap and quarantine are over
+_LIMITS = Backoff(timedelta(seconds=30), timedelta(hours=1))  # the defaults of a configuration
 _PHASES = (timedelta(), timedelta(seconds=20), timedelta(seconds=40))
-_NAMES = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b(?:office|gencred)[A-Za-z0-9]{6,}\b")
+_NAMES = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b(?:office|gencred)[A-Za-z0-9]{6,}\b|127\.0\.0\.1:\d+")
 
 
 @dataclass
@@ -39,13 +52,13 @@ class PlayedReading:
     """What came of it."""
 
     devices_out: int = 0  # seconds in one piece, of the device that had most
+    out_in_emergency: int = 0
     leaked_for: timedelta | None = None  # after `--compromised`; None: it was still accepted at the end
-    rotated: int = 0
+    rotated: int = 0  # of the three
     state: str = ""
-    alerts: list[str] = field(default_factory=list)  # their words, in the order in which they began
-    told: str = ""  # the last error or hold that was seen while something was wrong
+    alerts: tuple[str, ...] = ()  # in the order in which they began
+    told: str = ""  # the last error, hold or note of the ledger while there was an alert
     let_in_at_the_end: bool = False
-    notes: set[str] = field(default_factory=set)  # of ledger entries
 
 
 class ReadingPlayer:
@@ -53,60 +66,66 @@ class ReadingPlayer:
 
     def __init__(self, setup: Setup, prepare: Callable[[SimulatedHarness], None] = lambda _: None) -> None:
         self.harness = SimulatedHarness(setup)
+        self.harness.limits = replace(self.harness.limits, backoff=_LIMITS)
         prepare(self.harness)
+        self.harness.clock.advance(BUSY)  # what was there before is in force
         self._engine = self.harness.engine()
         first = (setup.usernames[0], STANDING) if setup.usernames else (None, None)
         now = self.harness.clock.now()
         self._devices = [SimulatedDevice(first, now + phase) for phase in _PHASES]
-        self._next = now
-        self._began: dict[str, datetime] = {}
+        self._next = self._busy_until = now
+        self._seen: dict[str, tuple[datetime, datetime]] = {}  # of each word, first and last
         self.played = PlayedReading()
 
     def play(self) -> PlayedReading:
+        """Plays it to the end."""
         harness, played = self.harness, self.played
         self._run(timedelta(hours=2))
         harness.request(self._engine)
-        self._next = harness.clock.now()
-        self._run(LATER)
-        leaked = self._leaked()
+        self._run(_LATER)
+        played.devices_out = self._longest()
+        leaked, begun = self._handed_out(), harness.clock.now()
         harness.request(self._engine, compromised=True)
-        self._next, begun = harness.clock.now(), harness.clock.now()
-        gone = self._run(2 * DAY, until=lambda: not self._any_accepted(leaked))
-        played.leaked_for = gone - begun if gone is not None else None
-        played.devices_out = int(max(device.longest for device in self._devices).total_seconds())
+        gone = self._run(2 * DAY, until=lambda: not harness.provider.accepts(*leaked))
+        played.out_in_emergency, played.leaked_for = self._longest(), gone - begun if gone is not None else None
         played.rotated = harness.state.counts.succeeded
         played.let_in_at_the_end = all(self._is_let_in(device) for device in self._devices)
+        lasting = {word: first for word, (first, last) in self._seen.items() if last - first >= _LASTS}
+        played.alerts = tuple(sorted(lasting, key=lambda word: (lasting[word], word)))
+        played.told = played.told if played.alerts else ""
         return played
 
-    def _leaked(self) -> tuple[str | None, Secret | None]:
+    def _longest(self) -> int:
+        longest = max(device.longest for device in self._devices)
+        for device in self._devices:
+            device.longest = device.out
+        return int(longest.total_seconds())
+
+    def _handed_out(self) -> tuple[str | None, Secret | None]:
         consumer = self.harness.consumer
         return (consumer.username, consumer.password) if consumer.exists else self._devices[0].pair
-
-    def _any_accepted(self, pair: tuple[str | None, Secret | None]) -> bool:
-        return self.harness.provider.accepts(*pair)
 
     def _run(self, span: timedelta, until: Callable[[], bool] | None = None) -> datetime | None:
         """Lets time pass; returns when `until` came true first, and goes on."""
         clock = self.harness.clock
-        start, end, came = clock.now(), clock.now() + span, None
+        end, came = clock.now() + span, None
+        self._next = clock.now()
         while clock.now() < end:
             now = clock.now()
             if now >= self._next:
                 look = self._engine.look(self.harness.target)
                 self._next = look.next_look or now + _COARSE
+                self._busy_until = now + BUSY if look.steps else self._busy_until
                 self._note(look.hold)
-            fine = now - start < BUSY or self._is_busy()
-            step = STEP if fine else min(max(self._next - now, STEP), _COARSE, end - now)
-            self._devices_step(now, step)
             if until is not None and came is None and until():
                 came = now
+            fine = now < self._busy_until or any(timedelta() < device.out < BUSY for device in self._devices)
+            step = STEP if fine else min(max(self._next - now, STEP), _COARSE, end - now)
+            self._step_devices(now, step)
             clock.advance(step)
         return came
 
-    def _is_busy(self) -> bool:
-        return any(device.out and device.out < BUSY for device in self._devices)
-
-    def _devices_step(self, now: datetime, step: timedelta) -> None:
+    def _step_devices(self, now: datetime, step: timedelta) -> None:
         for device in self._devices:
             if now >= device.reads_at:
                 consumer = self.harness.consumer
@@ -119,24 +138,23 @@ class ReadingPlayer:
         return device.pair[0] is None or self.harness.provider.accepts(*device.pair)
 
     def _note(self, hold: Hold | None) -> None:
-        """Keeps what the status says, and what alerts have begun."""
+        """Keeps what the status says, and since when there has been an alert."""
         harness, now = self.harness, self.harness.clock.now()
         if harness.target.name not in harness.store.states:
             return
         state, target = harness.state, harness.target
         seen = TargetSnapshot(target, state, now, hold)
-        words: set[str] = {need for need, since in needs(seen) if since < now}
-        if hold is not None and hold.reason in BLOCKED:
-            words.add(BLOCKED[hold.reason])
-        for word in sorted(words):
-            self._began.setdefault(word, now)
-        self.played.alerts = sorted(self._began, key=lambda word: (self._began[word], word))
+        words: set[str] = {ALERTS[need] for need, since in needs(seen) if since < now}
+        if hold is not None and BLOCKED.get(hold.reason, "idle_in_overlap") != "idle_in_overlap":
+            words.add("RotatorTargetBlocked")
+        for word in words:
+            self._seen[word] = (self._seen.get(word, (now, now))[0], now)
         self.played.state = state_word(state, hold)
-        if state.last_error:
-            self.played.told = plain(state.last_error)
-        elif hold is not None and hold.reason in BLOCKED:
-            self.played.told = plain(hold.message)
-        self.played.notes |= {plain(entry.note) for entry in state.ledger if entry.note}
+        notes = [entry.note for entry in state.ledger if entry.note]
+        blocked = hold.message if hold is not None and hold.reason in BLOCKED else ""
+        told = state.last_error or blocked or (notes[-1] if notes else "")
+        if words and told:
+            self.played.told = plain(told)
 
 
 def plain(text: str) -> str:

@@ -37,6 +37,7 @@ attempts = st.builds(
     proof=texts,
     compromised=st.booleans(),
     take_over=st.booleans(),
+    despite_pause=st.booleans(),
     uncertain=st.booleans(),
     proved_at=st.none() | times,
     unasked_since=st.none() | times,

@@ -50,7 +50,7 @@ def test_the_layers_are_those_of_the_import_contract():
     assert list(shown) == []
 
 
-IMPORTED_AS = {"pyyaml": "yaml"}
+IMPORTED_AS = {"python_dateutil": "dateutil", "pyyaml": "yaml"}
 
 
 def test_every_library_is_imported_where_the_page_says_and_nowhere_else():

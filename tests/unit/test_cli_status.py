@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from rotator.cli.moments import moment_of
 from rotator.cli.report_commands import status
-from rotator.cli.show_status import due_before
 from rotator.cli.status_table import _age, _clocks, _future, _numbers
 from rotator.core.clocks import WORTH_TELLING
 from rotator.observe.target_words import FILTERS
@@ -56,7 +56,7 @@ def test_the_age_of_a_password_that_others_made_is_bounded_by_its_rotation(secon
     ],
 )
 def test_a_moment_before_which_something_is_due(text, moment):
-    assert due_before(text, NOW) == moment
+    assert moment_of(text, NOW) == moment
 
 
 def test_the_help_names_every_word_of_the_filter():

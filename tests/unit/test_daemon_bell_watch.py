@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from rotator.core.bell import MOST_NAMES, Bell, Ringing
 from rotator.daemon.bell_watch import BellWatch
 from rotator.daemon.wheel import Urgency
-from rotator.engine import ring_bell
+from rotator.engine import PauseBook, ring_bell
 from rotator.observe.health import Health
 from rotator.ports import Conflict, StoreDenied, StoreUnavailable
 from rotator.testing import FakeClock, MemoryStore
@@ -43,7 +43,10 @@ class BellBench:
         self.health.configuration_loaded()
         self.changed: set[str] = set()
         self.others: set[str] = set()  # the targets of other processes
-        self.looks: Any = SimpleNamespace(components=SimpleNamespace(store=self.store), take_changed=self._take_changed)
+        self.looks: Any = SimpleNamespace(
+            components=SimpleNamespace(store=self.store, pauses=PauseBook(self.store, self.clock)),
+            take_changed=self._take_changed,
+        )
         scheduler: Any = SimpleNamespace(look_now=self._look_now, look_at_all=lambda: self.looked_at.append(ALL))
         share: Any = SimpleNamespace(concerning_others=lambda names: sorted(self.others & names))
         self.watch = BellWatch(self.looks, scheduler, share, self.health, self.clock, "daemon")

@@ -10,6 +10,7 @@ from engine_harness import EngineHarness
 from rotator.core.bell import Ringing
 from rotator.core.model import Purpose, Request
 from rotator.daemon.rotate_now import RotationSignal, rotate_now
+from rotator.engine import PauseBook
 from rotator.ports import StoreUnavailable
 from rotator.settings.models import DaemonSettings
 from rotator.testing import FakeFault
@@ -33,6 +34,7 @@ class SignalBench(EngineHarness):
             targets=[self.target],
             settings=SimpleNamespace(daemon=self.settings),
             store=self.store,
+            pauses=PauseBook(self.store, self.clock),
         )
         scheduler: Any = SimpleNamespace(look_now=self.looks.extend)
         share: Any = SimpleNamespace(is_own=lambda _: self.is_own, holder="daemon")

@@ -9,6 +9,8 @@ import pytest
 from core_facts import ATTEMPT, ENTRY, IN_PLACE, OLD, REQUEST, TARGET
 
 from rotator.core.age_limit import AgeLimit
+from rotator.core.blackouts import Extent
+from rotator.core.freezes import Freeze, Freezes
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Counts, Ended, EndedBy, Phase, Target, TargetState, Verification
 from rotator.core.schedule import Every
@@ -20,6 +22,11 @@ from rotator.testing import FakeClock
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MOMENT = timedelta(seconds=1)
 HOLDS = (None, *(Hold(reason, "why") for reason in HoldReason))
+FREEZES = (
+    Freezes(),
+    Freezes((Freeze(HoldReason.PAUSED, FakeClock().now(), "why", Extent.CHANGES),)),
+    Freezes((Freeze(HoldReason.BLACKOUT, FakeClock().now(), "why", Extent.ROTATIONS),)),
+)
 PUBLISHED = TargetState("office", published=replace(OLD, made_at=FakeClock().now()))
 
 
@@ -77,7 +84,7 @@ def test_sums_that_are_kept_are_those_that_are_made_anew(seed):
     for _ in range(200):
         name = draw.choice(names)
         kept.update(any_target(draw, name), any_state(draw, name, clock.now()))
-        kept.held(name, draw.choice(HOLDS))
+        kept.held(name, draw.choice(HOLDS), draw.choice(FREEZES))
         if draw.random() < 0.3:  # a look that finds nothing new
             known = kept.get(name)
             kept.update(known.target, known.state)
@@ -88,7 +95,7 @@ def test_sums_that_are_kept_are_those_that_are_made_anew(seed):
     for name, seen in kept.all().items():
         anew._clock.advance(seen.at - anew._clock.now())
         anew.update(seen.target, seen.state)
-        anew.held(name, seen.hold)
+        anew.held(name, seen.hold, seen.freezes)
     assert sums(kept, now) == sums(anew, now)
     assert len(kept) == sum(kept.states().values())
 
@@ -174,7 +181,7 @@ def test_every_word_of_a_filter_is_one_that_a_target_can_have():
     fleet = KnownFleet(clock)
     for _ in range(3000):
         fleet.update(any_target(draw, "office"), any_state(draw, "office", clock.now()))
-        fleet.held("office", draw.choice(HOLDS))
+        fleet.held("office", draw.choice(HOLDS), draw.choice(FREEZES))
         found |= words(fleet.get("office"), clock.now(), LOOKED_AT_WITHIN)
     clock.advance(HOUR)
     fleet.update(
@@ -184,6 +191,24 @@ def test_every_word_of_a_filter_is_one_that_a_target_can_have():
     found |= words(fleet.get("office"), clock.now() + HOUR, LOOKED_AT_WITHIN)
     assert found == set(FILTERS) - {ORPHAN}
     assert len(found & {state.replace(" ", "_") for state in STATES}) == len(STATES)
+
+
+def test_what_a_pause_holds_is_told_of_after_a_week_and_no_retirement_is_late_meanwhile():
+    """Unless the pause leaves retirements alone."""
+    clock = FakeClock()
+    due = replace(PUBLISHED, next_rotation=clock.now(), ledger=(replace(ENTRY, disable_at=clock.now()),))
+    for freezes, late in zip(FREEZES, ({"overdue"}, {"paused_long"}, {"paused_long", "overdue"}), strict=True):
+        fleet = KnownFleet(clock)
+        fleet.update(TARGET, due)
+        fleet.held("office", None, freezes)
+        later = clock.now() + 7 * DAY
+        with fleet.groups() as groups:
+            (group,) = groups.values()
+            before = {need for need, _ in group.in_need(later, LOOKED_AT_WITHIN)}
+            after = {need for need, _ in group.in_need(later + MOMENT, LOOKED_AT_WITHIN)}
+        assert Need.PAUSED_LONG not in before
+        assert (Need.PAUSED_LONG in after) is ("paused_long" in late)
+        assert (Need.RETIREMENT_OVERDUE in after) is ("overdue" in late)
 
 
 def test_the_words_of_a_filter_are_the_needs_that_are_counted():

@@ -138,6 +138,7 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_target_password_made_timestamp_seconds", ("phone",)): stamp - 5 * 86_400,
         ("rotator_target_next_rotation_timestamp_seconds", ("phone",)): stamp + 80 * 86_400,
         ("rotator_target_max_age_seconds", ("phone",)): 90 * 86_400,
+        ("rotator_target_paused", ("phone",)): 0,
         ("rotator_target_consecutive_failures", ("phone",)): 2,
         ("rotator_attempt_open_timestamp_seconds", ("phone",)): stamp,
         ("rotator_last_look_timestamp_seconds", ("phone",)): stamp,

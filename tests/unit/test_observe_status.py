@@ -29,7 +29,9 @@ from rotator.core.model import (
     TargetState,
     Verification,
 )
+from rotator.core.origin import Origin
 from rotator.core.passwords import PasswordRules
+from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret
 from rotator.observe import status
@@ -41,6 +43,7 @@ from rotator.testing import CHOSEN, GENERATED, FakeClock
 SENTINEL = "Sentinel-Value-77"
 DAY = timedelta(days=1)
 NOW = FakeClock().now()
+PAUSE = Pause(Scope(account="acc"), NOW, NOW + timedelta(hours=1), Origin("anna", "incident", "ticket 7"))
 TERMINAL = replace(GENERATED, re_enables=False)
 POLICY = Policy("quarterly", Every(90 * DAY), Window("0 2 * * *", timedelta(hours=4)), DAY, 7 * DAY, PasswordRules())
 TARGET = Target("phone", "acc", Strategy.REPLACE, ("user1",), "sip/phone", POLICY)
@@ -109,7 +112,8 @@ def only(state: TargetState, around: Surroundings = AROUND, target: Target = TAR
 
 
 def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
-    said = only(full_state(), replace(AROUND, holds={"phone": Hold(HoldReason.BACKING_OFF, "refused", NOW)}))
+    held = {"phone": Hold(HoldReason.BACKING_OFF, "refused", NOW)}
+    said = only(full_state(), replace(AROUND, holds=held, pauses=Pauses(1, (PAUSE,))))
     now = NOW.isoformat()
     assert said == {
         "name": "phone",
@@ -188,6 +192,7 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
         "back_off_until": (NOW + timedelta(minutes=5)).isoformat(),
         "last_error": "refused",
         "waiting": {"reason": "backing off", "message": "refused", "until": now},
+        "pauses": [{"kind": "paused", "until": PAUSE.until.isoformat(), "holds": "changes", "why": PAUSE.words}],
         "request": {
             "purpose": "undo",
             "requested_by": "bob",

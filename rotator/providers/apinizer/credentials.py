@@ -34,6 +34,9 @@ from rotator.providers.http.replies import Failure, HttpReply
 
 T = TypeVar("T")
 
+_MAY_STAY = "an environment with a password of its own may keep that one"
+_MAY_DROP = "sent as a full update, which may drop what the listing does not show, such as metadata"
+
 _RANDOM = PasswordRules(length=64)
 _UNUSABLE = Refused(Refusal.INVALID, "the credential lacks a username or a password that can be sent")
 
@@ -113,7 +116,8 @@ class ApinizerCredentials(CredentialKind):
             return item
         random_password = generate(_RANDOM, self._randomness.text)
         answer = self._update(call, "disable", item.value, random_password, enabled=False)
-        return self._read_back(call, credential, enabled=False) if isinstance(answer, Done) else answer
+        answer = self._read_back(call, credential, enabled=False) if isinstance(answer, Done) else answer
+        return Done(None, _MAY_DROP) if isinstance(answer, Done) else answer
 
     def delete(self, credential: Credential) -> Answer[None]:
         """Removes the credential and its grants. 400 "was not found" counts if the project's listing lacks it as well.
@@ -154,6 +158,10 @@ class ApinizerCredentials(CredentialKind):
             return Refused(Refusal.EXPIRED, "its expireDate has passed: set a later one in the console")
         return Done(Proof(f"listed and enabled; {reason}", tries_password=False))
 
+    def can_prove(self, credential: Credential) -> Answer[None]:  # noqa: ARG002  # the port's signature
+        """Asks the gateway without a password."""
+        return self._gateway.asks(self._http.call().left)
+
     def log_in(self, credential: Credential) -> Answer[Proof]:
         """Tries the password at the gateway."""
         call = self._http.call()
@@ -177,18 +185,18 @@ class ApinizerCredentials(CredentialKind):
         item = self._listing.entry(call, credential)
         if not isinstance(item, Done):
             return item
-        password = credential.password or Secret("")
+        password, note = credential.password or Secret(""), _MAY_STAY
         if item.value.enabled:
             where = self._options.path(item.value.username)
             answer = self._write(
                 call, HttpRequest(verb, "PATCH", where, body={"password": password}), item.value.username
             )
         else:
-            answer = self._update(call, verb, item.value, password, enabled=True)
+            answer, note = self._update(call, verb, item.value, password, enabled=True), _MAY_DROP
         if not isinstance(answer, Done):
             return answer
         seen = self._read_back(call, credential, enabled=True)
-        return Done(replace(credential, id=name_of(credential), enabled=True)) if isinstance(seen, Done) else seen
+        return Done(replace(credential, id=name_of(credential), enabled=True), note) if isinstance(seen, Done) else seen
 
     def _update(
         self, call: HttpCall, verb: str, item: ApinizerRecord, password: Secret, *, enabled: bool

@@ -1,12 +1,13 @@
 """The proof that an Apinizer gateway accepts a username and a password.
 
-One address tests one environment. The result of the deployment, when the password is set, covers the others.
+One address tests one environment. The result of the deployment, when the password is set, covers the others, except
+for those that have a password of their own.
 """
 
 import base64
 from http import HTTPStatus
 
-from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
+from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Proof
 from rotator.core.secret import Secret
 from rotator.providers.apinizer.options import BASIC_REQUEST, TOKEN_REQUEST, ApinizerOptions
@@ -36,6 +37,14 @@ class Gateway:
         authorization = {"Authorization": basic(credential.username, credential.password)}
         call = self._http.call(within)
         return _by_token(call, authorization) if self._by_token else _by_request(call, authorization)
+
+    def asks(self, within: float) -> Answer[None]:
+        """Returns `Done` if the gateway turns away who has no password, or only a log-in could tell."""
+        without = _asked(self._http.call(within), {}) if self._http is not None and not self._by_token else None
+        if isinstance(without, HttpReply) and without.status not in _TURNED_AWAY:
+            what = "the API proxy at probe_url lets in anybody, so nothing would prove a password there"
+            return Retry(Wait.UNREACHABLE, what)
+        return without if isinstance(without, Refused | Retry | Unknown) else Done(None)
 
 
 def basic(username: str, password: Secret) -> Secret:

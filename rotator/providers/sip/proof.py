@@ -1,5 +1,7 @@
 """The proof that a SIP password is accepted: an authenticated REGISTER that changes no binding."""
 
+from dataclasses import replace
+
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Wait
 from rotator.core.exchanges import ProviderExchange
 from rotator.core.model import Credential, Proof
@@ -10,6 +12,9 @@ from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.register import RegisterResult, register
 
 _LONGEST = 8.0  # seconds: enough to retransmit a lost datagram or two
+_NO_REQUEST = Refused(
+    Refusal.INVALID, "the username or the SIP domain contains characters that a SIP request cannot carry"
+)
 
 
 def by_register(
@@ -18,6 +23,27 @@ def by_register(
     """Registers as a device would, without a contact. Returns None if the registrar asks for no password."""
     if credential.password is None:
         return Refused(Refusal.INVALID, "the password is not known")
+    result = _registered(http, call, credential, route, domain, without_qop=without_qop)
+    return _judged(result, route) if result is not None else _NO_REQUEST
+
+
+def is_challenged(
+    http: Http, call: HttpCall, credential: Credential, route: SipRoute, domain: str | None, *, without_qop: bool
+) -> Answer[None]:
+    """Registers without a password. `Done` if the registrar asks for one in a way that would be answered."""
+    unknown = replace(credential, password=None)
+    result = _registered(http, call, unknown, route, domain, without_qop=without_qop)
+    if result is None:
+        return _NO_REQUEST
+    if result.challenged:
+        return Done(None)
+    return Retry(Wait.UNREACHABLE, f"the SIP registrar {route.registrar} would prove nothing: {result.reason}")
+
+
+def _registered(
+    http: Http, call: HttpCall, credential: Credential, route: SipRoute, domain: str | None, *, without_qop: bool
+) -> RegisterResult | None:
+    """Registers, and tells the meter and who watches; None if no request can carry the username or the domain."""
     started = http.clock.monotonic()
     try:
         result = register(
@@ -30,19 +56,14 @@ def by_register(
             without_qop=without_qop,
         )
     except ValueError:
-        return Refused(
-            Refusal.INVALID, "the username or the SIP domain contains characters that a SIP request cannot carry"
-        )
+        return None
     seconds = http.clock.monotonic() - started
     http.count("prove", _outcome(result, route), seconds)
     witness = WITNESS.get()
     if witness is not None:
-        witness(
-            ProviderExchange(
-                "prove", "REGISTER", "", result.status, seconds, problem="" if result.status else result.reason
-            )
-        )
-    return _judged(result, route)
+        problem = "" if result.status else result.reason
+        witness(ProviderExchange("prove", "REGISTER", "", result.status, seconds, problem=problem))
+    return result
 
 
 def _outcome(result: RegisterResult, route: SipRoute) -> str:

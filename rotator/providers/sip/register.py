@@ -6,7 +6,7 @@ Synchronous, with one connection for each call. Used by the providers' proof and
 import secrets
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -33,14 +33,15 @@ class RegisterResult:
     reason: str
     authenticated: bool = False  # the registrar asked for the password and then answered 2xx
     refused: bool = False  # the registrar definitely rejects this username or password
-    untried: bool = False  # it asks for the password in a way that is not answered: the password was not tried
+    untried: bool = False  # the password was not tried: it was asked for in a way that is not answered, or not at all
+    challenged: bool = False  # it asked for a password, and none was given
     lists_bindings: bool = False  # the acceptance lists bindings: those of devices, or one that was added on the way
 
 
 def register(
     route: SipRoute,
     username: str,
-    password: Secret,
+    password: Secret | None,
     *,
     clock: Clock,
     domain: str | None = None,
@@ -54,7 +55,7 @@ def register(
     Args:
         route: the registrar. The system resolves a host name, within its own time limits.
         username: the digest username and the user of the address-of-record.
-        password: only its digest is sent.
+        password: only its digest is sent; None: nothing is, and a challenge is the result.
         clock: for the deadline.
         domain: of the Request-URI and the address-of-record; None: the registrar's host. The realm always comes from
             the challenge (the providers' pages contradict each other about it).
@@ -104,7 +105,7 @@ def _unreachable(route: SipRoute, error: OSError) -> str:
     return f"{route} cannot be reached: {error.strerror or type(error).__name__}"
 
 
-def _negotiate(dialogue: "_Dialogue", password: Secret, *, without_qop: bool) -> RegisterResult:
+def _negotiate(dialogue: "_Dialogue", password: Secret | None, *, without_qop: bool) -> RegisterResult:
     # By header name: a proxy in between (407) and the registrar (401) may each ask for the password once.
     credentials: dict[str, str] = {}
     status = 0
@@ -119,15 +120,23 @@ def _negotiate(dialogue: "_Dialogue", password: Secret, *, without_qop: bool) ->
         offered = codec.challenges(response, asked)
         if header in credentials and not any(challenge.stale for challenge in offered):
             return RegisterResult(status, f"the username or password is refused ({status})", refused=True)
-        if not offered:
-            what = "the registrar requires an authentication other than digest with MD5 or SHA-256"
-            return RegisterResult(status, what, untried=True)
-        if not offered[0].quality and not without_qop:
-            what = "the registrar's challenge has no qop (RFC 2069), which makes a password easier to guess"
-            remedy = "it is answered only with allow_digest_without_qop: true"
-            return RegisterResult(status, f"{what}: {remedy}", untried=True)
+        unanswerable = _unanswerable(offered, without_qop=without_qop)
+        if unanswerable:
+            return RegisterResult(status, unanswerable, untried=True)
+        if password is None:
+            return RegisterResult(status, "the registrar asks for a password", challenged=True)
         credentials[header] = dialogue.answer(offered[0], password)
     return RegisterResult(status, "the registrar keeps asking for the password", untried=True)
+
+
+def _unanswerable(offered: Sequence[codec.Challenge], *, without_qop: bool) -> str:
+    """Returns why a challenge is not answered; empty if it is."""
+    if not offered:
+        return "the registrar requires an authentication other than digest with MD5 or SHA-256"
+    if offered[0].quality or without_qop:
+        return ""
+    what = "the registrar's challenge has no qop (RFC 2069), which makes a password easier to guess"
+    return f"{what}: it is answered only with allow_digest_without_qop: true"
 
 
 def _final(response: codec.Message, *, answered: bool) -> RegisterResult:
@@ -136,10 +145,11 @@ def _final(response: codec.Message, *, answered: bool) -> RegisterResult:
         reason = "accepted" if answered else "accepted without asking for a password, which proves nothing"
         return RegisterResult(status, reason, authenticated=answered, lists_bindings=any(response.all("contact")))
     if status < 400:
-        return RegisterResult(status, "the registrar redirects elsewhere, which rotator never follows with credentials")
+        what = "the registrar redirects elsewhere, which rotator never follows with credentials"
+        return RegisterResult(status, what, untried=True)
     if status in (403, 404):
         return RegisterResult(status, f"the username or password is refused ({status})", refused=True)
-    return RegisterResult(status, f"the registrar rejects the request ({status})")
+    return RegisterResult(status, f"the registrar rejects the request ({status})", untried=True)
 
 
 class _Dialogue:

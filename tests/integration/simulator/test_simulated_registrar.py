@@ -239,3 +239,15 @@ def test_a_registrar_may_require_a_contact(simulator: SimulatorServer, identity:
     simulator.registrar.options = RegistrarOptions(contact_required=True)
     assert send_register(simulator).status == 400
     assert send_register(simulator, contact="sip:phone@desk", expires=60).authenticated
+
+
+def test_a_challenge_is_asked_for_without_a_password(simulator: SimulatorServer, identity: str) -> None:
+    def asked() -> RegisterResult:
+        return register(SipRoute(simulator.sip_address, "udp"), NAME, None, clock=WallClock(), domain=DOMAIN)
+
+    assert asked().challenged
+    assert (simulator.registrar.accepted(), simulator.registrar.refused()) == ({}, {})
+    simulator.registrar.options = RegistrarOptions(qop=False)
+    assert not asked().challenged
+    simulator.registrar.options = RegistrarOptions(contact_required=True)
+    assert not asked().challenged

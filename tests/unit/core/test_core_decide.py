@@ -46,11 +46,13 @@ from rotator.core.actions import (
     TakeClaim,
     Verb,
 )
+from rotator.core.blackouts import Extent
 from rotator.core.canaries import CanaryResult, CanaryVerdict
 from rotator.core.circuit import ProviderVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import CHECKS, decide, draw_due_time
 from rotator.core.facts import Facts, lookup_key
+from rotator.core.freezes import Freeze, Freezes
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Claim, Credential, Ending, FormerPath, Phase, Purpose, Strategy, Verification
 from rotator.core.schedule import Window
@@ -134,6 +136,10 @@ HOLDS = {
     ),
     HoldReason.RETIREMENTS_CAPPED: facts(state_ledger=(ENTRY,), retirements_left=0),
     HoldReason.RENAMED: facts(state_renamed_to="reception"),
+    HoldReason.PAUSED: facts(freezes=Freezes((Freeze(HoldReason.PAUSED, NOW + DAY, "paused", Extent.CHANGES),))),
+    HoldReason.BLACKOUT: facts(
+        freezes=Freezes((Freeze(HoldReason.BLACKOUT, NOW + DAY, "year's end", Extent.CHANGES),))
+    ),
     HoldReason.RETIRED: facts(state_retired_at=NOW),
     HoldReason.FORMER_PATH: facts(
         state_former_paths=(FormerPath("sip/old", NOW, not_before=NOW + HOUR, note="denied"),),

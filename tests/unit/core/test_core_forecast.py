@@ -16,6 +16,7 @@ HOUR = timedelta(hours=1)
 WORDS = {
     "open": "stage", "create": "create", "set": "set_password", "enable": "enable", "prove": "prove", "point": "attach",
     "publish": "publish", "tell": "expire", "disable": "disable", "delete": "delete", "forget": "forget",
+    "give": "overwrite",
 }  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def test_the_first_verification_is_told_as_a_span():
 
 def test_what_is_compromised_and_was_not_disabled_gets_a_random_password():
     run = carried_out(do.Overwrite(ENTRY), state_ledger=(ENTRY,))
-    assert run.steps == [ForecastStep("set a random password for new", "it was not disabled, or is still accepted")]
+    assert run.steps == [ForecastStep("give new a random password", "it was not disabled, or is still accepted")]
 
 
 def test_an_attempt_that_its_target_has_outgrown_is_abandoned():

@@ -118,7 +118,7 @@ def test_a_new_run_replaces_what_it_covers_and_keeps_the_rest():
 
 
 def test_a_scratch_username_is_recognised_and_nothing_else_is():
-    name = scratch_username(FakeRandomness(1).choice)
+    name = scratch_username(FakeRandomness(1).text)
     assert name.isalnum()
     assert is_scratch(name)
     assert is_scratch(name.upper())

@@ -10,7 +10,7 @@ from engine_harness import DAY, IN_PLACE, REPLACE, EngineHarness
 from simulated_accounts import SETUPS, RequestFault, SimulatedHarness
 
 from rotator.core.actions import Step
-from rotator.core.answers import Answer, Done
+from rotator.core.answers import Answer, Done, Retry, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.forecast import forecast
 from rotator.core.holding import HoldReason
@@ -535,3 +535,43 @@ def test_a_read_back_proves_nothing_beforehand():
     world.request(engine)
     engine.look(world.target)
     assert world.provider.calls == ["set_password", "prove"]
+
+
+def test_an_unknown_password_stays_where_a_proof_would_not_try_the_next_one():
+    """It could not be put back: a registrar that cannot be asked had devices out until somebody mended it."""
+    world = EngineHarness(IN_PLACE)
+    world.provider.add("office")
+    world.provider.asks = Retry(Wait.UNREACHABLE, "the SIP registrar would prove nothing")
+    engine = world.engine()
+    world.settle(engine, HOUR)
+    assert "set_password" not in world.provider.calls
+    assert world.state.attempt is None
+    assert "office keeps its password" in world.state.last_error
+    world.provider.asks = Done(None)
+    world.until_rotated(engine)
+    assert world.published_works
+    world.provider.asks = Retry(Wait.UNREACHABLE, "asked once")  # the password is known now, and can be put back
+    world.request(engine)
+    world.until_rotated(engine)
+
+
+def test_an_emergency_replaces_an_unknown_password_all_the_same():
+    world = EngineHarness(IN_PLACE)
+    world.provider.add("office")
+    world.provider.asks = Retry(Wait.UNREACHABLE, "the SIP registrar would prove nothing")
+    engine = world.engine()
+    world.request(engine, compromised=True)
+    world.until_rotated(engine)
+    assert world.published_works
+
+
+def test_in_an_emergency_nobody_who_cannot_be_asked_keeps_devices_out():
+    """Nothing is put back then, and what was set was not published: devices were out until somebody could be asked."""
+    world, engine = rotated()
+    old = world.consumer
+    world.provider.faults["prove"] = [AWAY] * 500
+    world.request(engine, compromised=True)
+    assert outage(world, engine, HOUR) <= 2 * MINUTE
+    assert world.consumer.password != old.password
+    assert world.published_works
+    assert "nobody could be asked" in str([each.facts for each in world.audit.records if each.verb is AuditVerb.CLOSE])

@@ -90,7 +90,7 @@ def test_the_rotation_that_puts_it_right_stays_asked_for_until_it_can_be_staged(
     world.store.write_consumer = lambda *_: None
     engine.look(world.target)
     why = "a late call may have changed the published credential"
-    assert world.state.request == Request(Purpose.ROTATE, "rotator", why, world.clock.now())
+    assert world.state.request == Request(Purpose.ROTATE, "rotator", why, world.clock.now(), despite_pause=True)
 
 
 def test_what_was_ended_for_good_is_replaced_too():

@@ -26,6 +26,8 @@ STATE = TargetState("office", ledger=(PAUSED, OTHER))
 GONE = Refused(Refusal.NOT_FOUND, "no such credential")
 UNSUPPORTED = Refused(Refusal.UNSUPPORTED, "it cannot be disabled")
 LOST = Unknown("timeout")
+FORBIDDEN = Refused(Refusal.PERMISSION, "not allowed")
+OVER = replace(PAUSED, quarantine=timedelta())
 WHO = {"requested_by": "vault:token-ci", "reason": "ticket 1", "stated": "by anna", "attempt": "a1"}
 FACTS = {"replaced": "2026-01-04T12:00:00Z", **WHO, **naming(OLD)}
 
@@ -84,6 +86,22 @@ def test_what_failed_is_tried_again_later(action, answer, again):
     may_end = answer == LOST and isinstance(action, Expire)
     assert state.ledger == (replace(later, uncertain=may_end), OTHER)
     assert state.claim is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "answer", "left"),
+    [
+        (replace(OVER, ending=Ending.DELETE), FORBIDDEN, Cutoff.NONE),
+        (replace(OVER, ending=Ending.DELETE), LOST, Cutoff.DISABLE),
+        (replace(OVER, ending=Ending.DELETE, quarantine=timedelta(seconds=1)), FORBIDDEN, Cutoff.DISABLE),
+        (replace(OVER, ending=Ending.STAND_BY), FORBIDDEN, Cutoff.DISABLE),
+    ],
+    ids=["over", "not refused", "in quarantine", "standing"],
+)
+def test_what_may_not_be_disabled_is_deleted_when_its_quarantine_is_over(entry, answer, left):
+    bench = SingleEffect(TargetState("office", ledger=(entry,)), answer)
+    (kept,) = bench.carry_out(Disable(entry)).ledger
+    assert (kept.cutoff, kept.ending, kept.note) == (left, entry.ending, answer.message)
 
 
 def test_a_credential_in_use_is_asked_to_go_every_five_minutes_and_not_less_often():

@@ -1,0 +1,79 @@
+"""What holds the changes of a target now: the pauses that concern it, and the blackouts of its policy. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rotator.core.blackouts import Extent
+from rotator.core.clocks import Clocks
+from rotator.core.holding import Hold, HoldReason
+from rotator.core.model import Purpose, Request, Target
+from rotator.core.pauses import Pauses
+
+_ASKED_AGAIN = timedelta(minutes=1)
+_PASSES = "a rotation passes with rotator rotate {name} --despite-pause"
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """One pause or blackout that is in force."""
+
+    reason: HoldReason  # PAUSED or BLACKOUT
+    until: datetime  # by both clocks
+    words: str
+    extent: Extent
+
+
+@dataclass(frozen=True, slots=True)
+class Freezes:
+    """Everything that holds the changes of one target at one moment."""
+
+    in_force: tuple[Freeze, ...] = ()  # the one that lasts longest first
+    thawed_at: datetime | None = None  # when the last one before ended
+
+    @property
+    def of_rotations(self) -> Freeze | None:
+        """What holds scheduled rotations, for the longest time."""
+        return next(iter(self.in_force), None)
+
+    @property
+    def of_retirements(self) -> Freeze | None:
+        """What holds retirements, for the longest time."""
+        return next((freeze for freeze in self.in_force if freeze.extent is Extent.CHANGES), None)
+
+
+def freezes(target: Target, pauses: Pauses, clocks: Clocks) -> Freezes:
+    """Returns what holds the changes of a target. Whatever has begun by one clock has ended only by both."""
+    known = [*_paused(target, pauses), *_blacked_out(target, clocks)]
+    if pauses.problem:
+        until = clocks.latest + _ASKED_AGAIN
+        known.append(Freeze(HoldReason.PAUSED, until, pauses.problem, Extent.CHANGES))
+    in_force = [freeze for freeze in known if clocks.earliest < freeze.until]
+    ended = [freeze.until for freeze in known if freeze.until <= clocks.earliest]
+    in_force.sort(key=lambda freeze: freeze.until, reverse=True)
+    return Freezes(tuple(in_force), max(ended, default=None))
+
+
+def _paused(target: Target, pauses: Pauses) -> Iterator[Freeze]:
+    for pause in pauses.entries:
+        if pause.scope.covers(target):
+            yield Freeze(HoldReason.PAUSED, pause.until, pause.words, pause.extent)
+
+
+def _blacked_out(target: Target, clocks: Clocks) -> Iterator[Freeze]:
+    for blackout in target.policy.blackouts:
+        if blackout.start <= clocks.latest:
+            words = (
+                f"blackout of policy {target.policy.name} until {blackout.end:%Y-%m-%d %H:%M} UTC: {blackout.reason}"
+            )
+            yield Freeze(HoldReason.BLACKOUT, blackout.end, words, blackout.extent)
+
+
+def passes(request: Request) -> bool:
+    """True for a request that no pause and no blackout holds: an emergency, an undo, and what somebody lets pass."""
+    return request.compromised or request.despite_pause or request.purpose is Purpose.UNDO
+
+
+def frozen_hold(name: str, freeze: Freeze) -> Hold:
+    """Returns the hold of a rotation."""
+    return Hold(freeze.reason, f"{freeze.words}; {_PASSES.format(name=name)}")

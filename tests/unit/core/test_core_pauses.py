@@ -1,0 +1,306 @@
+"""Pauses and blackouts: whom they concern, when they end, and what they hold."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from core_facts import (
+    ALTERNATING,
+    CHOSEN,
+    DAY,
+    ENTRY,
+    HOUR,
+    NEW,
+    NOW,
+    OLD,
+    POLICY,
+    REQUEST,
+    TARGET,
+    UNDO,
+    document,
+    facts,
+    opened,
+)
+
+from rotator.core import actions as do
+from rotator.core.blackouts import Blackout, Extent, end_after, longest_stretch
+from rotator.core.clocks import Clocks
+from rotator.core.decide import decide
+from rotator.core.facts import Facts
+from rotator.core.forecast import forecast
+from rotator.core.forecast_events import ForecastEvent
+from rotator.core.freezes import Freezes, freezes
+from rotator.core.holding import Hold, HoldReason
+from rotator.core.model import FormerPath, Listed, Target, Verification
+from rotator.core.origin import Origin
+from rotator.core.pauses import MOST_NAMES, MOST_PAUSES, Pause, Pauses, Scope
+
+ORIGIN = Origin("vault:alice", "PBX is being replaced", "ticket CHG-7")
+FLEET = Pause(Scope(), NOW - HOUR, NOW + DAY, ORIGIN)
+BERLIN = replace(TARGET, labels=(("site", "berlin"), ("stage", "prod")))
+
+
+def held_by(*pauses: Pause, target: Target = TARGET, vault_ahead: timedelta = timedelta()) -> Freezes:
+    return freezes(target, Pauses(1, pauses), Clocks(NOW, NOW + vault_ahead))
+
+
+def paused(target: Target = TARGET, *, extent: Extent = Extent.CHANGES, **changes: object) -> Facts:
+    return facts(target, freezes=held_by(replace(FLEET, extent=extent), target=target), **changes)
+
+
+@pytest.mark.parametrize(
+    ("scope", "covers"),
+    [
+        (Scope(), True),
+        (Scope(targets=("lobby", "office")), True),
+        (Scope(targets=("lobby",)), False),
+        (Scope(account="fake"), True),
+        (Scope(account="other"), False),
+        (Scope(labels=(("site", "berlin"),)), True),
+        (Scope(labels=(("site", "berlin"), ("stage", "prod"))), True),
+        (Scope(labels=(("site", "berlin"), ("stage", "test"))), False),
+        (Scope(account="other", labels=(("site", "berlin"),)), False),
+    ],
+)
+def test_a_scope_covers_what_meets_all_of_it(scope, covers):
+    assert scope.covers(BERLIN) is covers
+
+
+def test_a_due_rotation_waits_and_the_hold_says_who_why_until_when_and_what_passes():
+    """Everything that an operator asks who meets it."""
+    decision = decide(paused(state_next_rotation=NOW - HOUR))
+
+    assert isinstance(decision, Hold)
+    assert (decision.reason, decision.until) == (HoldReason.PAUSED, FLEET.until)
+    for words in ("vault:alice", "CHG-7", "PBX is being replaced", "2026-01-06 12:00 UTC", "--despite-pause"):
+        assert words in decision.message
+
+
+def test_a_pause_shows_although_nothing_is_due():
+    """It is what a person looks for first."""
+    assert decide(paused()).reason is HoldReason.PAUSED
+
+
+@pytest.mark.parametrize(
+    "request_", [REQUEST, replace(REQUEST, requested_by="SIGUSR1"), replace(REQUEST, take_over=True)]
+)
+def test_an_ordinary_request_waits(request_):
+    assert decide(paused(state_request=request_)).reason is HoldReason.PAUSED
+
+
+@pytest.mark.parametrize("request_", [replace(REQUEST, compromised=True), replace(REQUEST, despite_pause=True)])
+def test_an_emergency_and_what_is_let_pass_begin(request_):
+    assert isinstance(decide(paused(state_request=request_)), do.Stage)
+
+
+def test_an_undo_begins():
+    """Going back to what worked is how a change is ended."""
+    undone = paused(state_request=UNDO, state_published=NEW, state_ledger=(replace(ENTRY, credential=OLD),))
+
+    assert isinstance(decide(replace(undone, consumer=document(NEW))), do.Stage)
+
+
+def test_an_open_attempt_goes_on():
+    """Devices may be out until it ends."""
+    going_on = replace(paused(), state=opened())
+
+    assert isinstance(decide(going_on), do.Apply)
+
+
+@pytest.mark.parametrize(("extent", "waits"), [(Extent.CHANGES, True), (Extent.ROTATIONS, False)])
+def test_a_retirement_waits_where_changes_are_held(extent, waits):
+    decision = decide(paused(extent=extent, state_ledger=(ENTRY,)))
+
+    assert isinstance(decision, Hold) is waits
+    assert waits or isinstance(decision, do.Disable)
+
+
+def test_an_emergency_is_ended_whatever_is_paused():
+    decision = decide(paused(state_ledger=(replace(ENTRY, compromised=True),)))
+
+    assert isinstance(decision, do.Disable)
+
+
+def test_a_provider_is_not_told_of_an_end_while_changes_are_held():
+    """It would end the credential by itself, within the freeze."""
+    can = replace(CHOSEN, expires=True)
+    entry = replace(ENTRY, disable_at=NOW + HOUR)
+
+    assert isinstance(decide(facts(state_ledger=(entry,), capabilities={"fake": can})), do.Expire)
+    assert isinstance(decide(paused(state_ledger=(entry,), capabilities={"fake": can})), Hold)
+
+
+def test_a_document_at_a_former_path_stays_while_changes_are_held():
+    """Devices may still read it."""
+    former = {"state_former_paths": (FormerPath("sip/old", NOW - HOUR, TARGET.path),), "state_path": TARGET.path}
+    there = {"other_documents": {"sip/old": document(OLD)}}
+
+    assert isinstance(decide(facts(**former, **there)), do.Withdraw)
+    assert isinstance(decide(paused(**former, **there)), Hold)
+
+
+def test_nothing_is_repaired_by_itself():
+    """Somebody may be changing it at the provider by hand: the alert tells of it, and a person may rotate."""
+    refused = {"state_verification": Verification(NOW, accepted=False, refusals=2, listed=Listed.GONE)}
+    refused |= {"state_verify_at": NOW + HOUR, "state_verify_failures": 0}
+
+    assert isinstance(decide(facts(**refused)), do.Repair)
+    held = decide(paused(**refused))
+    assert held.reason is HoldReason.PUBLISHED_REFUSED
+    assert "--despite-pause" in held.message
+
+
+def test_a_pause_ends_by_both_clocks():
+    """Whichever of them is wrong."""
+    ending = replace(FLEET, until=NOW + HOUR)
+
+    assert held_by(ending, vault_ahead=2 * HOUR).of_rotations
+    assert held_by(replace(ending, until=NOW - HOUR), vault_ahead=-2 * HOUR).of_rotations
+    assert not held_by(replace(ending, until=NOW - HOUR)).of_rotations
+
+
+def test_the_longest_one_counts():
+    """For retirements the longest of those that hold them."""
+    short = replace(FLEET, until=NOW + HOUR)
+    long = replace(FLEET, until=NOW + 3 * DAY, extent=Extent.ROTATIONS)
+
+    found = held_by(short, long)
+
+    assert (found.of_rotations.until, found.of_retirements.until) == (long.until, short.until)
+
+
+@pytest.mark.parametrize("target", [TARGET, ALTERNATING])
+def test_what_came_due_under_a_freeze_is_drawn_again_when_it_ends(target):
+    """All of it would be due at once. What has come due since is due."""
+    came_due = facts(target, state_next_rotation=NOW - DAY)
+    thawed = Freezes(thawed_at=NOW - HOUR)
+
+    assert isinstance(decide(replace(came_due, freezes=thawed)), do.DrawDueTime)
+    drawn = replace(came_due.state, next_rotation=NOW - timedelta(minutes=1))
+    assert not isinstance(decide(replace(came_due, freezes=thawed, state=drawn)), do.DrawDueTime)
+
+
+def test_a_policys_blackout_holds_like_a_pause():
+    """It says whose it is, until when and why."""
+    freeze = Blackout(NOW - HOUR, NOW + DAY, "end of the year")
+    target = replace(TARGET, policy=replace(POLICY, blackouts=(freeze,)))
+    clocks = Clocks(NOW, NOW)
+
+    decision = decide(facts(target, freezes=freezes(target, Pauses(), clocks), state_next_rotation=NOW - HOUR))
+
+    assert (decision.reason, decision.until) == (HoldReason.BLACKOUT, freeze.end)
+    assert "end of the year" in decision.message
+    assert freezes(target, Pauses(), Clocks(NOW - 2 * HOUR, NOW - 2 * HOUR)) == Freezes()
+    assert freezes(target, Pauses(), Clocks(NOW - 2 * HOUR, NOW)).of_rotations, "it has begun by one clock"
+
+
+def test_blackouts_that_meet_are_one():
+    """What is due in them begins after all of them."""
+    first, second = Blackout(NOW, NOW + DAY, "one"), Blackout(NOW + DAY, NOW + 3 * DAY, "two")
+    later = Blackout(NOW + 5 * DAY, NOW + 6 * DAY, "three")
+    known = (later, second, first)
+
+    assert end_after(known, NOW + HOUR) == NOW + 3 * DAY
+    assert end_after(known, NOW + 4 * DAY) == NOW + 4 * DAY
+    assert longest_stretch(known) == 3 * DAY
+    assert longest_stretch(()) == timedelta()
+
+
+def test_while_nobody_knows_what_is_paused_everything_is():
+    """A freeze must not be lifted by a document that cannot be read."""
+    found = freezes(TARGET, Pauses(3, problem="what is paused was deleted in Vault"), Clocks(NOW, NOW))
+
+    assert "deleted in Vault" in found.of_rotations.words
+
+
+def test_over_a_document_that_cannot_be_read_only_everything_is_lifted():
+    """No pause, and no end of one, may lift others that nobody knows of."""
+    unknown = Pauses(3, problem="what is paused was deleted in Vault")
+    with pytest.raises(ValueError, match="deleted in Vault"):
+        unknown.with_pause(FLEET, NOW)
+    with pytest.raises(ValueError, match="deleted in Vault"):
+        unknown.without(Scope(targets=("office",)), NOW)
+    assert unknown.without(Scope(), NOW) == Pauses(4)
+
+
+def test_the_same_scope_makes_way_and_others_stay():
+    """To give a pause another end, it is paused again."""
+    account = replace(FLEET, scope=Scope(account="fake"))
+    pauses = Pauses().with_pause(FLEET, NOW).with_pause(account, NOW)
+
+    longer = pauses.with_pause(replace(FLEET, until=NOW + 2 * DAY), NOW)
+
+    assert [(pause.scope, pause.until) for pause in longer.at(NOW)] == [
+        (account.scope, account.until),
+        (FLEET.scope, NOW + 2 * DAY),
+    ]
+    assert longer.version == 3
+
+
+def test_names_end_one_by_one():
+    """Whatever they were paused with."""
+    pauses = Pauses().with_pause(replace(FLEET, scope=Scope(targets=("a", "b", "c"))), NOW)
+
+    left = pauses.without(Scope(targets=("b", "x")), NOW)
+
+    assert [pause.scope.targets for pause in left.at(NOW)] == [("a", "c")]
+    assert left.without(Scope(), NOW).at(NOW) == left.at(NOW), "the fleet was not paused"
+    assert [pause.scope.targets for pause in left.entries if pause.until == NOW] == [("b",)], "kept for the spread"
+
+
+def test_a_pause_that_has_ended_is_kept_for_a_while_and_then_dropped():
+    """What came due under it is spread by it."""
+    pauses = Pauses().with_pause(FLEET, NOW).without(Scope(), NOW + HOUR)
+
+    assert freezes(TARGET, pauses, Clocks(NOW + 2 * HOUR, NOW + 2 * HOUR)).thawed_at == NOW + HOUR
+    assert pauses.without(Scope(account="x"), NOW + 60 * DAY).entries == ()
+
+
+def test_a_renamed_target_stays_paused():
+    pauses = Pauses().with_pause(replace(FLEET, scope=Scope(targets=("lobby", "office"))), NOW)
+
+    assert pauses.renamed("office", "desk", NOW).at(NOW)[0].scope.targets == ("lobby", "desk")
+
+
+def test_the_document_has_bounds():
+    """In names, in pauses, and in those that have ended."""
+    names = tuple(f"t{number}" for number in range(MOST_NAMES + 1))
+    with pytest.raises(ValueError, match="--label"):
+        Pauses().with_pause(replace(FLEET, scope=Scope(targets=names)), NOW)
+    many = Pauses()
+    for number in range(MOST_PAUSES):
+        many = many.with_pause(replace(FLEET, scope=Scope(account=f"a{number}")), NOW)
+    with pytest.raises(ValueError, match="at most 200"):
+        many.with_pause(FLEET, NOW)
+    for number in range(2 * MOST_PAUSES):
+        one, now = replace(FLEET, scope=Scope(targets=names[:50])), NOW + number * timedelta(minutes=1)
+        many = many.without(Scope(account="a0"), now).with_pause(one, now).without(one.scope, now)
+    assert sum(len(pause.scope.targets) for pause in many.entries) <= MOST_NAMES
+    assert len(many.entries) <= 2 * MOST_PAUSES
+
+
+def rotation(known: Facts) -> ForecastEvent:
+    return next(event for event in forecast(known).events if event.what == "rotation")
+
+
+def test_the_plan_puts_a_rotation_after_what_holds_it():
+    """After a pause of now, and after a blackout of the future; a retirement as well, if that is held."""
+    due = NOW + 5 * DAY
+    freeze = Blackout(due - DAY, due + 3 * DAY, "end of the year")
+    frozen = replace(TARGET, policy=replace(POLICY, blackouts=(freeze,)))
+
+    assert rotation(facts(state_next_rotation=due)).at == due
+    assert rotation(facts(frozen, state_next_rotation=due)).at == freeze.end
+    assert "spread after it" in rotation(facts(frozen, state_next_rotation=due)).why
+    assert rotation(paused(state_next_rotation=NOW)).at == FLEET.until
+    ends = {}
+    for extent in Extent:
+        policy = replace(POLICY, blackouts=(replace(freeze, extent=extent),))
+        known = facts(replace(TARGET, policy=policy), state_ledger=(replace(ENTRY, disable_at=due),))
+        ends[extent] = forecast(known).events[0].at
+    assert ends == {Extent.CHANGES: freeze.end, Extent.ROTATIONS: due}
+
+
+def test_the_plan_says_what_a_pause_means_now():
+    """In the words of the hold."""
+    assert "PBX is being replaced" in forecast(paused(state_next_rotation=NOW - HOUR)).waits_for
